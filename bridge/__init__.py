@@ -1,0 +1,1 @@
+"""Adapters between the engine's controls and the outside: OSC, MIDI, DAWs, web pages."""

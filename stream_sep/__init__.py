@@ -1,0 +1,1 @@
+"""Live stem separation: music in, stems on faders, while it plays."""

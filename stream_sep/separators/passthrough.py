@@ -24,6 +24,7 @@ class PassthroughSeparator:
 
     def __init__(
         self,
+        *,
         sample_rate: int = 44100,
         hop: int = 256,
         latency: int = 0,
@@ -41,7 +42,7 @@ class PassthroughSeparator:
         self.hop = hop
         self.latency = latency
         self._carrier = len(stems) - 1 if carrier is None else stems.index(carrier)
-        self.reset()
+        self._held = np.zeros((channels, latency), np.float32)
 
     def process(self, block: Block) -> Stems:
         """Return the mix of ``latency`` frames ago on the carrier stem; shapes as in `Separator.process`."""
@@ -53,4 +54,4 @@ class PassthroughSeparator:
 
     def reset(self) -> None:
         """Forget the frames still held."""
-        self._held = np.zeros((self.channels, self.latency), np.float32)
+        self._held = np.zeros_like(self._held)
