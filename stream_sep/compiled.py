@@ -1,0 +1,135 @@
+"""What compiled code needs and Numba does not offer: typed decorators, memory ordering, raw pointers and a clock.
+
+Everything here compiles to a few machine instructions; none of it allocates, locks or touches a Python object.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_ALIGNMENT = 8  # bytes of an int64, which is all that is ever shared
+_CLOCK_MONOTONIC = 6 if sys.platform == "darwin" else 1
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile ``function`` without the interpreter and cache it on disk; it runs without the GIL."""
+    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile ``function`` for use inside other compiled code only: it has no entry of its own."""
+    return cast("Callable[P, R]", numba.njit(nogil=True, error_model="numpy")(function))
+
+
+def _instruction(emit: Callable[..., Any]) -> Callable[..., Any]:
+    return cast("Callable[..., Any]", intrinsic(emit))
+
+
+@_instruction
+def load_acquire(_typing: Any, array: Any, index: Any) -> Any:  # noqa: ANN401 - Numba's own types
+    """Read ``array[index]`` (int64); what was written before it was published is seen after it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
+        pointer = _item(context, builder, signature, arguments)
+        return builder.load_atomic(pointer, "acquire", _ALIGNMENT)
+
+    return types.int64(array, index), codegen
+
+
+@_instruction
+def store_release(_typing: Any, array: Any, index: Any, value: Any) -> Any:  # noqa: ANN401 - as above
+    """Write int64 ``value`` to ``array[index]``; whoever reads it with `load_acquire` sees all earlier writes."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
+        pointer = _item(context, builder, signature, arguments)
+        number = context.cast(builder, arguments[2], signature.args[2], types.int64)
+        builder.store_atomic(number, pointer, "release", _ALIGNMENT)
+        return context.get_dummy_value()
+
+    return types.void(array, index, value), codegen
+
+
+@_instruction
+def fence(_typing: Any) -> Any:  # noqa: ANN401 - as above
+    """Keep every read and write on its side of this line, on every processor."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:  # noqa: ANN401 - as above
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@_instruction
+def pointer_at(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - as above
+    """Turn an integer address into the pointer that `numba.carray` takes."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.voidptr(address), codegen
+
+
+@_instruction
+def call_with_frames(_typing: Any, function: Any, handle: Any, frames: Any) -> Any:  # noqa: ANN401 - as above
+    """Call the C function ``void *f(void *handle, uint32_t frames)`` at an integer address; return an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(64)
+        kind = ir.FunctionType(byte, [byte, ir.IntType(32)]).as_pointer()
+        target = builder.inttoptr(arguments[0], kind)
+        count = context.cast(builder, arguments[2], signature.args[2], types.uint32)
+        result = builder.call(target, [builder.inttoptr(arguments[1], byte), count])
+        return builder.ptrtoint(result, word)
+
+    return types.int64(function, handle, frames), codegen
+
+
+@_instruction
+def monotonic_ns(_typing: Any) -> Any:  # noqa: ANN401 - as above
+    """Nanoseconds of a clock that never goes back, read as the C library reads it."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:  # noqa: ANN401 - as above
+        return _windows_clock(builder) if sys.platform == "win32" else _posix_clock(builder)
+
+    return types.int64(), codegen
+
+
+def _item(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
+    view = context.make_array(signature.args[0])(context, builder, arguments[0])
+    index = context.cast(builder, arguments[1], signature.args[1], types.intp)
+    return cgutils.get_item_pointer(context, builder, signature.args[0], view, [index], wraparound=False)
+
+
+def _posix_clock(builder: Any) -> Any:  # noqa: ANN401 - as above
+    word, number = ir.IntType(64), ir.IntType(32)
+    timespec = ir.LiteralStructType([word, word])
+    kind = ir.FunctionType(number, [number, timespec.as_pointer()])
+    clock = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
+    now = cgutils.alloca_once(builder, timespec)
+    builder.call(clock, [number(_CLOCK_MONOTONIC), now])
+    seconds = builder.load(cgutils.gep_inbounds(builder, now, 0, 0))
+    fraction = builder.load(cgutils.gep_inbounds(builder, now, 0, 1))
+    return builder.add(builder.mul(seconds, word(1_000_000_000)), fraction)
+
+
+def _windows_clock(builder: Any) -> Any:  # noqa: ANN401 - as above
+    # Windows ticks at 10 MHz on every system since Windows 10, hence the factor of 100.
+    word, number = ir.IntType(64), ir.IntType(32)
+    kind = ir.FunctionType(number, [word.as_pointer()])
+    clock = cgutils.get_or_insert_function(builder.module, kind, "QueryPerformanceCounter")
+    now = cgutils.alloca_once(builder, word)
+    builder.call(clock, [now])
+    return builder.mul(builder.load(now), word(100))
