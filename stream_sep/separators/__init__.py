@@ -16,6 +16,7 @@ DEFAULT = "bands"
 
 FACTORIES = {
     "bands": "stream_sep.separators.bands:BandsSeparator",
+    "demucs": "stream_sep.separators.demucs:load_demucs",
     "passthrough": "stream_sep.separators.passthrough:PassthroughSeparator",
 }
 """Name of a separator -> where its class (or factory) lives."""

@@ -1,13 +1,24 @@
 """The laws every separator obeys (design, section 4); add an implementation to `SEPARATORS` and all of them run."""
 
+import importlib.util
+import os
+
 import numpy as np
 import pytest
 
 from stream_sep.separators import load_separator
 
+needs_demucs = pytest.mark.skipif(
+    importlib.util.find_spec("demucs") is None and os.environ.get("CI") != "true",
+    reason="Demucs is not installed: pip install 'stream-sep[demucs]'",
+)
+TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10}
+
 SEPARATORS = [
     pytest.param(("passthrough", {"hop": 64, "latency": 100}), id="passthrough"),
     pytest.param(("bands", {}), id="bands"),
+    pytest.param(("demucs", TINY), id="demucs", marks=needs_demucs),
+    pytest.param(("demucs", TINY | {"stems": ["vocals"], "lookahead_ms": 0}), id="demucs-vocals", marks=needs_demucs),
 ]
 RATE = 44100
 
