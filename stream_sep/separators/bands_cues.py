@@ -1,0 +1,229 @@
+"""What `bands` hears: a few cues for every frequency bin of the newest spectrum, none of which knows the level.
+
+The cues follow Fitzgerald (2010, harmonic and percussive medians; here the harmonic one sees the past only), Avendano
+(2003, similarity of the channels as a sign of where a sound stands) and Driedger et al. (2014, what is neither).
+Powers are float64: a mix at 1e-30 must be heard like one at 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from stream_sep.compiled import compiled, inlined
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    Spectrum: TypeAlias = NDArray[np.complex64]
+    Cues: TypeAlias = NDArray[np.float32]
+
+CUES = (
+    "constant",
+    "mono",
+    "centre",
+    "clear_centre",
+    "panned",
+    "percussive",
+    "onset",
+    "low_onset",
+    "high_onset",
+    "tonal",
+    "sustained",
+    "loud",
+)
+"""Names of the cues, in their order. Each is about -1 to 1, and 0 where nothing is known."""
+
+_TINY = 1e-100
+"""Power added to everything: keeps logarithms finite and averages out of denormal numbers, far below any sound."""
+
+_RANGE = 25.0
+"""Nepers of power below the loudest recent spectrum at which a bin counts as silent: about 108 dB."""
+
+
+class Layout(NamedTuple):
+    """Constants of the measurement, for one sample rate.
+
+    Shape:
+        low, high: ``(bins,)``, the band around each bin over which onsets and levels are averaged.
+    """
+
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    kick: int  # bins below belong to `low_onset`
+    hiss: int  # bins above belong to `high_onset`
+    top: int
+    median: int  # bins either side in the percussive median
+    short: float  # share of the newest spectrum in the averages of the channels' similarity
+    slow: float  # in the averages that onsets are measured against
+    long: float  # in the averages that tell what has been there for seconds
+    fall: float  # factor by which the loudest recent spectrum fades in a hop
+
+
+class Memory(NamedTuple):
+    """What is kept from hop to hop; every array starts as `new_memory` makes it."""
+
+    powers: NDArray[np.float64]  # (3, bins): mid, side and their product, averaged
+    logs: NDArray[np.float64]  # (3, bins): log power now, its slow and its long average
+    ring: NDArray[np.float64]  # (bins, hops): the past of the log power
+    sorted: NDArray[np.float64]  # (bins, hops): the same, in order
+    sums: NDArray[np.float64]  # (bins + 1,): scratch
+    totals: NDArray[np.float64]  # (5,): long mid, side, product; loudest and average spectrum
+    at: NDArray[np.int64]  # (1,): position in the ring
+
+
+def new_layout(sample_rate: int, window: int, hop: int) -> Layout:
+    """Return the constants for spectra of ``window`` frames, every ``hop`` frames."""
+    bins = np.arange(window // 2 + 1)
+    width = sample_rate / window
+
+    def share(seconds: float) -> float:
+        return 1 - math.exp(-hop / (seconds * sample_rate))
+
+    return Layout(
+        low=np.maximum(bins - 2, 0) * 8 // 9,
+        high=np.minimum((bins + 3) * 9 // 8, len(bins)),
+        kick=max(2, round(150 / width)),
+        hiss=min(round(2500 / width), len(bins) - 2),
+        top=min(round(12000 / width), len(bins)),
+        median=8,
+        short=share(0.02),
+        slow=share(0.12),
+        long=share(1.5),
+        fall=math.exp(-hop / (4.0 * sample_rate)),
+    )
+
+
+def new_memory(bins: int, hops: int) -> Memory:
+    """Return the memory of silence, for medians over ``hops`` hops."""
+    silence = math.log(_TINY)
+    return Memory(
+        powers=np.full((3, bins), _TINY),
+        logs=np.full((3, bins), silence),
+        ring=np.full((bins, hops), silence),
+        sorted=np.full((bins, hops), silence),
+        sums=np.zeros(bins + 1),
+        totals=np.full(5, _TINY),
+        at=np.zeros(1, np.int64),
+    )
+
+
+@compiled
+def measure_cues(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory, cues: Cues) -> None:
+    """Measure the cues, ``(cues, bins)`` float32, of the spectra ``mid`` and ``side``, ``(bins,)`` complex."""
+    floor = _take_powers(mid, side, layout, memory)
+    _place(memory, cues)
+    _find_onsets(layout, memory, floor, cues)
+    _compare_medians(layout, memory, cues)
+    _compare_bands(layout, memory, cues)
+
+
+@inlined
+def _clip(value: float, limit: float) -> float:
+    return min(max(value, -limit), limit)
+
+
+@inlined
+def _take_powers(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory) -> float:
+    totals = memory.totals
+    mid_sum = side_sum = both_sum = energy = 0.0
+    for k in range(len(mid)):
+        a, b = complex(mid[k]), complex(side[k])
+        p = a.real * a.real + a.imag * a.imag
+        q = b.real * b.real + b.imag * b.imag
+        r = a.real * b.real + a.imag * b.imag
+        memory.powers[0, k] += layout.short * (p + _TINY - memory.powers[0, k])
+        memory.powers[1, k] += layout.short * (q + _TINY - memory.powers[1, k])
+        memory.powers[2, k] += layout.short * (r - memory.powers[2, k])
+        memory.logs[0, k] = math.log(p + q + _TINY)
+        mid_sum, side_sum, both_sum = mid_sum + k * p, side_sum + k * q, both_sum + k * r
+        energy += p + q
+    totals[0] += layout.long * (mid_sum + _TINY - totals[0])
+    totals[1] += layout.long * (side_sum + _TINY * 1e-6 - totals[1])
+    totals[2] += layout.long * (both_sum - totals[2])
+    totals[3] = max(totals[3] * layout.fall, energy + _TINY)
+    totals[4] += layout.long * (energy + _TINY - totals[4])
+    return math.log(totals[3]) - _RANGE
+
+
+@inlined
+def _place(memory: Memory, cues: Cues) -> None:
+    totals, powers = memory.totals, memory.powers
+    trace = totals[0] + totals[1]
+    spread = 4 * max(totals[0] * totals[1] - totals[2] * totals[2], 0.0) / (trace * trace)
+    width = spread / (spread + 0.01)  # 0 where both channels carry one signal: then nothing stands anywhere
+    for k in range(cues.shape[1]):
+        ratio = math.log(powers[0, k] / powers[1, k])
+        cues[0, k] = 1.0
+        cues[1, k] = 1.0 - width
+        cues[2, k] = width * _clip(ratio, 3.0) / 3
+        cues[3, k] = width * min(max(ratio - 2.0, 0.0), 5.0) / 5
+        cues[4, k] = width * 2 * abs(powers[2, k]) / (powers[0, k] + powers[1, k])
+
+
+@inlined
+def _find_onsets(layout: Layout, memory: Memory, floor: float, cues: Cues) -> None:
+    now, slow, long = memory.logs
+    sums = memory.sums
+    for k in range(len(now)):
+        now[k] = max(now[k], floor)
+        sums[k + 1] = sums[k] + _clip(now[k] - max(slow[k], floor), 4.0)
+        slow[k] = max(slow[k], floor) + layout.slow * (now[k] - max(slow[k], floor))
+        long[k] = max(long[k], floor) + layout.long * (now[k] - max(long[k], floor))
+    low = sums[layout.kick] / layout.kick
+    high = (sums[layout.top] - sums[layout.hiss]) / max(layout.top - layout.hiss, 1)
+    for k in range(len(now)):
+        cues[6, k] = (sums[layout.high[k]] - sums[layout.low[k]]) / (layout.high[k] - layout.low[k]) / 2
+        cues[7, k] = low / 2
+        cues[8, k] = high / 2
+        cues[10, k] = _clip(slow[k] - long[k], 4.0) / 2
+
+
+@inlined
+def _compare_medians(layout: Layout, memory: Memory, cues: Cues) -> None:
+    now = memory.logs[0]
+    hops = memory.ring.shape[1]
+    at = memory.at[0]
+    for k in range(len(now)):
+        _replace(memory.sorted[k], memory.ring[k, at], now[k])
+        memory.ring[k, at] = now[k]
+        cues[5, k] = -memory.sorted[k, hops // 2]
+    memory.at[0] = (at + 1) % hops
+    size = 2 * layout.median + 1
+    window = np.empty(size)
+    window[:] = now[0]
+    for k in range(len(now) + layout.median):
+        _replace(window, now[max(k - size, 0)], now[min(k, len(now) - 1)])
+        if k >= layout.median:
+            cues[5, k - layout.median] = _clip(window[layout.median] + cues[5, k - layout.median], 4.0) / 4
+
+
+@inlined
+def _replace(ordered: NDArray[np.float64], old: float, new: float) -> None:
+    # One value leaves an ordered list and one enters: shifting what lies between costs less than sorting anew.
+    i = 0
+    while ordered[i] != old:
+        i += 1
+    while i + 1 < len(ordered) and ordered[i + 1] < new:
+        ordered[i] = ordered[i + 1]
+        i += 1
+    while i > 0 and ordered[i - 1] > new:
+        ordered[i] = ordered[i - 1]
+        i -= 1
+    ordered[i] = new
+
+
+@inlined
+def _compare_bands(layout: Layout, memory: Memory, cues: Cues) -> None:
+    now, sums = memory.logs[0], memory.sums
+    average = math.log(memory.totals[4])
+    for k in range(len(now)):
+        sums[k + 1] = sums[k] + now[k]
+    for k in range(len(now)):
+        band = (sums[layout.high[k]] - sums[layout.low[k]]) / (layout.high[k] - layout.low[k])
+        cues[9, k] = _clip(now[k] - band, 4.0) / 4
+        cues[11, k] = _clip(band - average + 8.0, 12.0) / 4

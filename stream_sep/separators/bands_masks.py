@@ -1,0 +1,74 @@
+"""How `bands` weighs its cues: one table of constants, and the soft masks that follow from it.
+
+The masks are a multinomial logistic model, the plainest one that has a soft mask as its answer: each stem's score is
+a weighted sum of the cues, the weights vary with frequency between a few break points, and ``other`` scores 0. Mid
+and side have weights of their own, so that what stands in the centre can be taken from mid alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.compiled import compiled, inlined
+from stream_sep.separators.bands_table import BREAK_POINTS, TABLE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def spread_weights(sample_rate: int, window: int) -> NDArray[np.float32]:
+    """Interpolate the table over the logarithm of frequency.
+
+    Shape:
+        ``(2, cues, 3, bins)``: mid and side, then stems without ``other``, for spectra of ``window`` frames.
+    """
+    frequencies = np.maximum(np.arange(window // 2 + 1) * sample_rate / window, 1.0)
+    at = np.interp(np.log(frequencies), np.log(BREAK_POINTS), np.arange(len(BREAK_POINTS)))
+    hats = np.maximum(0.0, 1.0 - np.abs(at - np.arange(len(BREAK_POINTS))[:, None]))
+    return np.asarray(np.array(TABLE) @ hats, np.float32)
+
+
+@compiled
+def apply_masks(
+    cues: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    powers: NDArray[np.float64],
+    spectra: NDArray[np.complex64],
+    scores: NDArray[np.float32],
+    parts: NDArray[np.complex64],
+) -> None:
+    """Mask ``spectra``, ``(2, bins)``, into ``parts``, ``(3, 2, bins)``, for ``cues`` as `measure_cues` leaves them.
+
+    ``powers`` are those of `Memory`. The closer a bin comes to one channel alone, the more the side follows the mid: different masks would put a
+    sound of the left into the right. ``scores``, ``(2, 3, bins)``, is scratch.
+    """
+    _score(cues, weights, scores)
+    for k in range(cues.shape[1]):
+        place = 2 * powers[2, k] / (powers[0, k] + powers[1, k])  # -1 right, 0 in the middle or everywhere, 1 left
+        panned = np.float32(place * place)
+        for stem in range(3):
+            mid = scores[0, stem, k]
+            side = scores[1, stem, k]
+            parts[stem, 0, k] = spectra[0, k] * mid
+            parts[stem, 1, k] = spectra[1, k] * (side + panned * (mid - side))
+
+
+@inlined
+def _score(cues: NDArray[np.float32], weights: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+    bins = cues.shape[1]
+    for plane in range(2):
+        scores[plane] = 0.0
+        for cue in range(len(cues)):
+            for stem in range(3):
+                for k in range(bins):
+                    scores[plane, stem, k] += weights[plane, cue, stem, k] * cues[cue, k]
+        for k in range(bins):
+            total = np.float32(1.0)  # what `other` scores
+            for stem in range(3):
+                scores[plane, stem, k] = math.exp(min(scores[plane, stem, k], np.float32(30.0)))
+                total += scores[plane, stem, k]
+            for stem in range(3):
+                scores[plane, stem, k] /= total
