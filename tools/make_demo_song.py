@@ -39,7 +39,7 @@ def main(folder: Path = DEMO) -> None:
     stems = {
         "vocals": _vocals(),
         "drums": mix.in_room(band.play(parts.drums()), -20, 0.5, seed=8, delay=0.005),
-        "bass": band.play(parts.bass()),
+        "bass": mix.driven(band.play(parts.bass()), 0.8),
         "other": mix.in_room(band.play(parts.other()), -18, 0.9, seed=9),
     }
     mix.write(folder, mix.balanced(stems))

@@ -10,7 +10,7 @@ from scipy import signal
 
 Stereo = NDArray[np.float64]
 
-BALANCE_DB = {"vocals": 0.0, "drums": -0.5, "bass": -1.5, "other": -1.0}
+BALANCE_DB = {"vocals": 0.0, "drums": 0.8, "bass": -1.5, "other": -1.5}
 """Loudness of each stem where it sounds, relative to the vocals."""
 PEAK_DB = -2.0
 """The peak of the mix, in dBFS."""
@@ -37,12 +37,20 @@ def in_room(dry: Stereo, wet_db: float, seconds: float, seed: int, delay: float 
     return dry + 10 ** (wet_db / 20) * wet
 
 
+def driven(dry: Stereo, drive: float) -> Stereo:
+    """Bend the wave as an amplifier does: overtones let a bass be heard on small speakers."""
+    level = dry / _loudness(dry)
+    return np.tanh(drive * level) / drive
+
+
 def vocal_stereo(lead: NDArray[np.float64], left: NDArray[np.float64], right: NDArray[np.float64]) -> Stereo:
     """Put the lead in the centre, two more takes softly on its sides, and all of them in a room."""
     low_cut = signal.butter(2, 110, "highpass", fs=SAMPLE_RATE, output="sos")
+    presence = signal.butter(1, 2500, "highpass", fs=SAMPLE_RATE, output="sos")
     late = [np.roll(take, round(delay * SAMPLE_RATE)) for take, delay in ((left, 0.014), (right, 0.021))]
     double = 10 ** (-13 / 20) * np.stack([late[0] + 0.3 * late[1], late[1] + 0.3 * late[0]])
-    return in_room(signal.sosfilt(low_cut, lead[None] + double), -15, 1.1, seed=7)
+    voices = signal.sosfilt(low_cut, lead[None] + double)
+    return in_room(voices + 0.5 * signal.sosfilt(presence, voices), -15, 1.1, seed=7)
 
 
 def _limited(stem: Stereo, ceiling: float) -> Stereo:

@@ -73,6 +73,17 @@ class Speaker:
         if self.sample_rate < 0:
             raise SystemExit("espeak-ng does not start: is its data installed (apt-get install espeak-ng-data)?")
         self._library.espeak_SetVoiceByName(VOICE)
+        size, flags, pointer = ctypes.c_size_t, ctypes.c_uint, ctypes.c_void_p
+        self._library.espeak_Synth.argtypes = (
+            ctypes.c_char_p,
+            size,
+            flags,
+            ctypes.c_int,
+            flags,
+            flags,
+            pointer,
+            pointer,
+        )
         for parameter, value in ((_RATE, 120), (_PITCH, 40), (_RANGE, 0)):
             self._library.espeak_SetParameter(parameter, value, 0)
 
@@ -94,8 +105,9 @@ class Speaker:
         callback = _Callback(collect)
         self._library.espeak_SetSynthCallback(callback)
         data = text.encode() + b"\0"
-        self._library.espeak_Synth(data, len(data), 0, 1, 0, _UTF8 | _PHONEME_INPUT, None, None)
-        self._library.espeak_Synchronize()
+        error = self._library.espeak_Synth(data, len(data), 0, 1, 0, _UTF8 | _PHONEME_INPUT, None, None)
+        if error or not blocks:
+            raise SystemExit(f"espeak-ng cannot say {text!r} (its error {error}): is espeak-ng-data installed?")
         audio = np.concatenate(blocks).astype(np.float64) / 32768
         ends = [start for start, _ in events[1:]] + [audio.size / self.sample_rate]
         phonemes = (Phoneme(name, start, end) for (start, name), end in zip(events, ends, strict=True))

@@ -17,8 +17,10 @@ Signal = NDArray[np.float64]
 
 _PERIOD = 0.005  # seconds between WORLD's frames
 _FORMANTS = 1.12  # ratio: a smaller head than that of espeak's speaker
+_AIR_HZ = 4800  # espeak's vowels hold next to nothing above
+_AIR_DB, _AIR_DB_OCTAVE = -13, -15  # what is put there: under the octave below, and its slope
 _CONSONANTS = 0.5  # the most of a note that the consonants before the next may take
-_GLIDE = 0.03  # seconds, the deviation of the bell that rounds the corners of the melody
+_GLIDE = 0.025  # seconds, the deviation of the bell that rounds the corners of the melody
 _VIBRATO_HZ, _VIBRATO_SEMITONES = 5.4, 0.35
 _LONG = 0.4  # seconds: from here on a note is worth a vibrato
 
@@ -40,7 +42,8 @@ def listen(spoken: Spoken) -> Mouth:
     envelope = pyworld.cheaptrick(audio, pitch, times, SAMPLE_RATE)
     breath = pyworld.d4c(audio, pitch, times, SAMPLE_RATE)
     phonemes = tuple(phoneme for phoneme in spoken.phonemes if not phoneme.name.startswith("_"))
-    return Mouth((pitch > 0).astype(np.float64), _smaller_head(envelope), breath, phonemes)
+    voiced = (pitch > 0).astype(np.float64)
+    return Mouth(voiced, _airy(_smaller_head(envelope), voiced), breath, phonemes)
 
 
 def _smaller_head(envelope: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -48,6 +51,15 @@ def _smaller_head(envelope: NDArray[np.float64]) -> NDArray[np.float64]:
     bins = np.arange(envelope.shape[1])
     logarithms = np.log(envelope + 1e-16)
     return np.exp(np.array([np.interp(bins / _FORMANTS, bins, frame) for frame in logarithms]))
+
+
+def _airy(envelope: NDArray[np.float64], voiced: Signal) -> NDArray[np.float64]:
+    """Let the spectrum of voiced frames fall off gently where espeak's ends at once."""
+    hertz = np.linspace(0, SAMPLE_RATE / 2, envelope.shape[1])
+    below = envelope[:, (hertz > _AIR_HZ / 2) & (hertz < _AIR_HZ)].mean(axis=1) * voiced
+    octaves = np.log2(np.maximum(hertz, _AIR_HZ) / _AIR_HZ)
+    slope = 10 ** ((_AIR_DB + _AIR_DB_OCTAVE * octaves) / 10) * (hertz > _AIR_HZ)
+    return np.maximum(envelope, below[:, None] * slope)
 
 
 def _stretched(vowel: Phoneme, start: float, end: float) -> list[tuple[float, float]]:
