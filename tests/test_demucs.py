@@ -6,6 +6,7 @@ import urllib.error
 import numpy as np
 import pytest
 
+import stream_sep.separators.demucs
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.protocols import STEMS
 from stream_sep.separators import load_separator
@@ -23,9 +24,10 @@ except ImportError:
         raise
     pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
 
+torch.set_num_threads(1)  # on a busy machine, threads that wait for each other take ten times as long
 RATE = 44100
 SOURCES = ["drums", "bass", "other", "vocals"]
-SMALL = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10}
+SMALL = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}
 
 
 def music(frames, seed=0):
@@ -129,11 +131,40 @@ def test_another_rate_is_resampled_with_one_window_a_hop(rate):
     assert np.abs(out.sum(axis=0) - expected).max() < 2e-6
 
 
-def test_a_budget_sizes_the_windows_for_this_machine():
-    separator = load_separator("demucs", model="tiny", budget_ms=900)
-    assert (separator.hop + separator.latency) / RATE < 0.9
-    with pytest.raises(ConfigError, match="smallest budget is"):
-        load_separator("demucs", model="tiny", budget_ms=5)
+def pretend_speed(monkeypatch, seconds_per_second):
+    """Make every machine take so long for a second of window."""
+    monkeypatch.setattr(
+        stream_sep.separators.demucs,
+        "_seconds_per_window",
+        lambda model, window: seconds_per_second * window / model.sample_rate,
+    )
+
+
+@pytest.mark.parametrize(("budget_ms", "share"), [(1200, 1.0), (900, 0.75), (700, 0.5)])
+def test_a_budget_takes_the_longest_window_that_is_fast_enough(monkeypatch, budget_ms, share):
+    full = load_separator("demucs", model="tiny")._window.shape[1]
+    pretend_speed(monkeypatch, 0.28)
+    separator = load_separator("demucs", model="tiny", budget_ms=budget_ms)
+    window = separator._window.shape[1]
+    assert window == int(share * full) // 1024 * 1024
+    assert (separator.hop + separator.latency + 0.28 * window) / RATE <= budget_ms / 1000
+    assert separator.latency >= 0.109 * RATE
+    assert 0.28 * window <= 0.75 * separator.hop
+
+
+def test_a_budget_that_no_window_meets_names_the_smallest(monkeypatch):
+    pretend_speed(monkeypatch, 0.28)
+    with pytest.raises(ConfigError, match=r"300 ms of latency cannot be met here.* smallest budget is 4"):
+        load_separator("demucs", model="tiny", budget_ms=300)
+
+
+def test_threads_that_wait_do_not_spin_unless_the_user_wants_it(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    load_separator("demucs", RATE, **SMALL)
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    load_separator("demucs", RATE, **SMALL)
+    assert os.environ["OMP_WAIT_POLICY"] == "active"
 
 
 class Scaled:

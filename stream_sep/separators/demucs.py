@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ GRID = 1024
 
 SHORTEST_WINDOW = 4096
 """Frames of the networks' STFT: with less they fail."""
+
+
+SHARES = (1.0, 0.75, 0.5, 0.375)
+"""Parts of the asked window that are tried until one is fast enough for a latency budget."""
 
 
 class DemucsWindow:
@@ -110,8 +115,9 @@ def load_demucs(
         hop_ms: milliseconds from window to window; each has to be computed in less.
         lookahead_ms: milliseconds of the future in a window: costs latency, and the end of a window sounds worst.
         fade_ms: milliseconds of crossfade between windows.
-        budget_ms: milliseconds from sound to stems. The machine is measured, and a window as long as the four sizes
-            together is divided anew to fit (see `sizes_for_budget`).
+        budget_ms: milliseconds from sound to stems. The machine is measured, and the window, as long as the four
+            sizes together or shorter if it must, is divided anew (see `sizes_for_budget`); ``lookahead_ms`` is the
+            least look-ahead.
         threads: CPU threads that torch uses, in the whole process; its own choice unless given.
         precision: ``float32``, or ``bfloat16`` where the device has it.
 
@@ -121,15 +127,17 @@ def load_demucs(
     """
     if precision not in ("float32", "bfloat16"):
         raise ConfigError(f"precision {precision!r} is neither 'float32' nor 'bfloat16'")
+    # Before torch is first loaded, or it has no effect: threads that wait by spinning take the cores from each other
+    # where other programs run too (measured: with one busy program beside it, 1.1 s a window in place of 1.8 s).
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     parts = load_network(model, repo)
     window_model = DemucsWindow(parts, stems=stems, device=_prepare_torch(device, threads), precision=precision)
     rate = window_model.sample_rate
     asked = [round(ms * rate / 1000) for ms in (context_ms, hop_ms, lookahead_ms, fade_ms)]
     sizes = _on_grid(WindowSizes(*asked), matching_hop(1, rate, sample_rate))
-    seconds = _seconds_per_window(window_model, _checked_length(sizes, longest_window(parts), rate))
+    _seconds_per_window(window_model, _checked_length(sizes, longest_window(parts), rate))
     if budget_ms is not None:
-        window, multiple = sum(vars(sizes).values()), matching_hop(1, rate, sample_rate)
-        sizes = sizes_for_budget(budget_ms, seconds, rate, window=window, fade=sizes.fade, multiple=multiple)
+        sizes = _fit(window_model, sizes, budget_ms, matching_hop(1, rate, sample_rate))
     separator = WindowedSeparator(window_model, **vars(sizes))
     return separator if sample_rate == rate else ResampledSeparator(separator, sample_rate)
 
@@ -175,6 +183,22 @@ def _checked_length(sizes: WindowSizes, longest: int, rate: int) -> int:
             f"{SHORTEST_WINDOW / rate:.2f} to {longest / rate:.2f} s"
         )
     return window
+
+
+def _fit(window_model: DemucsWindow, asked: WindowSizes, budget_ms: float, multiple: int) -> WindowSizes:
+    """Return sizes for the longest window that meets the budget: more context sounds better, but takes longer."""
+    rate, refusal = window_model.sample_rate, ConfigError("no window was tried")
+    for share in SHARES:
+        window = int(share * sum(vars(asked).values())) // GRID * GRID
+        seconds = _seconds_per_window(window_model, max(window, SHORTEST_WINDOW))
+        ahead = (asked.lookahead, max(asked.lookahead, rate // 2))
+        try:
+            return sizes_for_budget(
+                budget_ms, seconds, rate, window=window, fade=asked.fade, lookahead=ahead, multiple=multiple
+            )
+        except ConfigError as error:
+            refusal = error
+    raise refusal
 
 
 def _seconds_per_window(window_model: DemucsWindow, window: int) -> float:

@@ -12,7 +12,7 @@ needs_demucs = pytest.mark.skipif(
     importlib.util.find_spec("demucs") is None and os.environ.get("CI") != "true",
     reason="Demucs is not installed: pip install 'stream-sep[demucs]'",
 )
-TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10}
+TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}
 
 SEPARATORS = [
     pytest.param(("passthrough", {"hop": 64, "latency": 100}), id="passthrough"),
