@@ -94,7 +94,7 @@ def load_demucs(
     repo: str | Path | None = None,
     stems: Sequence[str] | None = None,
     device: str = "auto",
-    context_ms: float = 800,
+    context_ms: float = 600,
     hop_ms: float = 600,
     lookahead_ms: float = 100,
     fade_ms: float = 10,
