@@ -1,1 +1,42 @@
-"""Live stem separation: music in, stems on faders, while it plays."""
+"""Live stem separation: music in, stems on faders, while it plays.
+
+>>> from stream_sep import load_separator
+>>> load_separator("bands").stems
+('vocals', 'drums', 'bass', 'other')
+"""
+
+from stream_sep.config import EngineConfig
+from stream_sep.control import ControlState, Parameter
+from stream_sep.engine import Engine
+from stream_sep.errors import (
+    AudioFileError,
+    ConfigError,
+    DeviceError,
+    ParameterError,
+    SeparatorError,
+    StreamSepError,
+)
+from stream_sep.io.offline import OfflineBackend
+from stream_sep.io.paced import PacedBackend
+from stream_sep.latency import LatencyReport
+from stream_sep.protocols import STEMS, Separator
+from stream_sep.separators import load_separator
+
+__all__ = [
+    "STEMS",
+    "AudioFileError",
+    "ConfigError",
+    "ControlState",
+    "DeviceError",
+    "Engine",
+    "EngineConfig",
+    "LatencyReport",
+    "OfflineBackend",
+    "PacedBackend",
+    "Parameter",
+    "ParameterError",
+    "Separator",
+    "SeparatorError",
+    "StreamSepError",
+    "load_separator",
+]

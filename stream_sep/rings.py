@@ -116,7 +116,15 @@ class Rings:
     def refuse(self, number: int) -> None:
         """Say that hop ``number`` came but cannot be used, so that nobody waits for it or calls it late."""
         self.positions[NONFINITE] += 1
+        self.skip(number)
+
+    def skip(self, number: int) -> None:
+        """Say that there will be no hop ``number``."""
         _publish_tag(self.tags, number)
+
+    def count_jump(self) -> None:
+        """Note that the separator was too late to go on and skips to the present."""
+        self.positions[JUMPS] += 1
 
     def read_hop(self, number: int, out: Block) -> bool:
         """Copy the mix of hop ``number`` to ``out``, ``(channels, hop)``; False where it is already overwritten."""
@@ -137,6 +145,14 @@ class Rings:
         self.positions[HOPS_DONE] = done + 1
 
 
+class _Memory(SharedMemory):
+    """Shared memory that may go while arrays over it live on: they keep their pages, and nobody is told off."""
+
+    def __del__(self) -> None:
+        with contextlib.suppress(BufferError, OSError):
+            self.close()
+
+
 class SharedRings(Rings):
     """Rings that two processes see.
 
@@ -154,7 +170,7 @@ class SharedRings(Rings):
     @classmethod
     def create(cls, layout: RingLayout) -> SharedRings:
         """Allocate new rings."""
-        return cls(layout, SharedMemory(create=True, size=layout.size), owner=True)
+        return cls(layout, _Memory(create=True, size=layout.size), owner=True)
 
     @classmethod
     def attach(cls, description: dict[str, Any]) -> SharedRings:
@@ -179,8 +195,8 @@ class SharedRings(Rings):
 def _open_untracked(name: str) -> SharedMemory:
     """Open shared memory without the promise, made by Python before 3.13, to delete it when this process ends."""
     if sys.version_info >= (3, 13):
-        return SharedMemory(name=name, track=False)
-    shared = SharedMemory(name=name)
+        return _Memory(name=name, track=False)
+    shared = _Memory(name=name)
     if sys.platform != "win32":
         resource_tracker.unregister(shared._name, "shared_memory")  # type: ignore[attr-defined] # noqa: SLF001 - no public way
     return shared

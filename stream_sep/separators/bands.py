@@ -7,7 +7,7 @@ import numpy as np
 from stream_sep.errors import ConfigError
 from stream_sep.protocols import STEMS, Block, Stems
 from stream_sep.separators.bands_cues import CUES, measure_cues, new_layout, new_memory
-from stream_sep.separators.bands_masks import apply_masks, spread_weights
+from stream_sep.separators.bands_masks import apply_masks, find_masks, spread_weights
 
 LONGEST_SYNTHESIS = 0.025
 """Seconds of the synthesis window at most: what is heard as delay."""
@@ -63,7 +63,7 @@ class BandsSeparator:
         self._parts = np.zeros((len(STEMS) - 1, 2, window // 2 + 1), np.complex64)
         self._tail = np.zeros((len(STEMS) - 1, 2, synthesis), np.float32)  # mid and side, still being added up
         self._cues = np.zeros((len(CUES), window // 2 + 1), np.float32)
-        self._scores = np.zeros((2, len(STEMS) - 1, window // 2 + 1), np.float32)
+        self._masks = np.zeros((2, len(STEMS) - 1, window // 2 + 1), np.float32)
         self._out = np.zeros((len(STEMS), 2, self.hop), np.float32)
         self.reset()
 
@@ -73,7 +73,8 @@ class BandsSeparator:
         self._take(block)
         self._spectra[:] = np.fft.rfft(self._past * self._analysis)
         measure_cues(self._spectra[0], self._spectra[1], self._layout, self._memory, self._cues)
-        apply_masks(self._cues, self._weights, self._memory.powers, self._spectra, self._scores, self._parts)
+        find_masks(self._cues, self._weights, self._masks)
+        apply_masks(self._masks, self._memory.powers, self._spectra, self._parts)
         self._tail[..., :-hop] = self._tail[..., hop:]
         self._tail[..., -hop:] = 0.0
         self._tail += np.fft.irfft(self._parts)[..., -self._tail.shape[2] :] * self._synthesis

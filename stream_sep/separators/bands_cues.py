@@ -35,6 +35,11 @@ CUES = (
     "tonal",
     "sustained",
     "loud",
+    "struck",
+    "low_struck",
+    "high_struck",
+    "noisy",
+    "beside",
 )
 """Names of the cues, in their order. Each is about -1 to 1, and 0 where nothing is known."""
 
@@ -43,6 +48,9 @@ _TINY = 1e-100
 
 _RANGE = 25.0
 """Nepers of power below the loudest recent spectrum at which a bin counts as silent: about 108 dB."""
+
+_MEDIAN = 8
+"""Bins either side in the percussive median."""
 
 
 class Layout(NamedTuple):
@@ -57,10 +65,10 @@ class Layout(NamedTuple):
     kick: int  # bins below belong to `low_onset`
     hiss: int  # bins above belong to `high_onset`
     top: int
-    median: int  # bins either side in the percussive median
     short: float  # share of the newest spectrum in the averages of the channels' similarity
     slow: float  # in the averages that onsets are measured against
     long: float  # in the averages that tell what has been there for seconds
+    ring: float  # factor by which the memory of an onset fades in a hop
     fall: float  # factor by which the loudest recent spectrum fades in a hop
 
 
@@ -73,6 +81,8 @@ class Memory(NamedTuple):
     sorted: NDArray[np.float64]  # (bins, hops): the same, in order
     sums: NDArray[np.float64]  # (bins + 1,): scratch
     totals: NDArray[np.float64]  # (5,): long mid, side, product; loudest and average spectrum
+    struck: NDArray[np.float64]  # (bins + 2,): the fading memory of onsets; the last two of low and of high ones
+    window: NDArray[np.float64]  # scratch of the percussive median
     at: NDArray[np.int64]  # (1,): position in the ring
 
 
@@ -90,10 +100,10 @@ def new_layout(sample_rate: int, window: int, hop: int) -> Layout:
         kick=max(2, round(150 / width)),
         hiss=min(round(2500 / width), len(bins) - 2),
         top=min(round(12000 / width), len(bins)),
-        median=8,
         short=share(0.02),
         slow=share(0.12),
         long=share(1.5),
+        ring=math.exp(-hop / (0.08 * sample_rate)),
         fall=math.exp(-hop / (4.0 * sample_rate)),
     )
 
@@ -108,6 +118,8 @@ def new_memory(bins: int, hops: int) -> Memory:
         sorted=np.full((bins, hops), silence),
         sums=np.zeros(bins + 1),
         totals=np.full(5, _TINY),
+        struck=np.zeros(bins + 2),
+        window=np.zeros(2 * _MEDIAN + 1),
         at=np.zeros(1, np.int64),
     )
 
@@ -118,7 +130,7 @@ def measure_cues(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory, 
     floor = _take_powers(mid, side, layout, memory)
     _place(memory, cues)
     _find_onsets(layout, memory, floor, cues)
-    _compare_medians(layout, memory, cues)
+    _compare_medians(memory, cues)
     _compare_bands(layout, memory, cues)
 
 
@@ -163,6 +175,7 @@ def _place(memory: Memory, cues: Cues) -> None:
         cues[2, k] = width * _clip(ratio, 3.0) / 3
         cues[3, k] = width * min(max(ratio - 2.0, 0.0), 5.0) / 5
         cues[4, k] = width * 2 * abs(powers[2, k]) / (powers[0, k] + powers[1, k])
+        cues[16, k] = max(cues[4, k] - 0.8, 0.0) * 5
 
 
 @inlined
@@ -176,15 +189,19 @@ def _find_onsets(layout: Layout, memory: Memory, floor: float, cues: Cues) -> No
         long[k] = max(long[k], floor) + layout.long * (now[k] - max(long[k], floor))
     low = sums[layout.kick] / layout.kick
     high = (sums[layout.top] - sums[layout.hiss]) / max(layout.top - layout.hiss, 1)
+    struck = memory.struck
+    struck[-2] = max(struck[-2] * layout.ring, low / 2)
+    struck[-1] = max(struck[-1] * layout.ring, high / 2)
     for k in range(len(now)):
-        cues[6, k] = (sums[layout.high[k]] - sums[layout.low[k]]) / (layout.high[k] - layout.low[k]) / 2
-        cues[7, k] = low / 2
-        cues[8, k] = high / 2
+        band = (sums[layout.high[k]] - sums[layout.low[k]]) / (layout.high[k] - layout.low[k])
+        struck[k] = max(struck[k] * layout.ring, band / 2)
+        cues[6, k], cues[7, k], cues[8, k] = band / 2, low / 2, high / 2
         cues[10, k] = _clip(slow[k] - long[k], 4.0) / 2
+        cues[12, k], cues[13, k], cues[14, k] = struck[k], struck[-2], struck[-1]
 
 
 @inlined
-def _compare_medians(layout: Layout, memory: Memory, cues: Cues) -> None:
+def _compare_medians(memory: Memory, cues: Cues) -> None:
     now = memory.logs[0]
     hops = memory.ring.shape[1]
     at = memory.at[0]
@@ -193,13 +210,13 @@ def _compare_medians(layout: Layout, memory: Memory, cues: Cues) -> None:
         memory.ring[k, at] = now[k]
         cues[5, k] = -memory.sorted[k, hops // 2]
     memory.at[0] = (at + 1) % hops
-    size = 2 * layout.median + 1
-    window = np.empty(size)
+    window = memory.window
+    size = len(window)
     window[:] = now[0]
-    for k in range(len(now) + layout.median):
+    for k in range(len(now) + _MEDIAN):
         _replace(window, now[max(k - size, 0)], now[min(k, len(now) - 1)])
-        if k >= layout.median:
-            cues[5, k - layout.median] = _clip(window[layout.median] + cues[5, k - layout.median], 4.0) / 4
+        if k >= _MEDIAN:
+            cues[5, k - _MEDIAN] = _clip(window[_MEDIAN] + cues[5, k - _MEDIAN], 4.0) / 4
 
 
 @inlined
@@ -227,3 +244,7 @@ def _compare_bands(layout: Layout, memory: Memory, cues: Cues) -> None:
         band = (sums[layout.high[k]] - sums[layout.low[k]]) / (layout.high[k] - layout.low[k])
         cues[9, k] = _clip(now[k] - band, 4.0) / 4
         cues[11, k] = _clip(band - average + 8.0, 12.0) / 4
+    for k in range(len(now)):
+        sums[k + 1] = sums[k] + abs(cues[9, k])
+    for k in range(len(now)):
+        cues[15, k] = 1 - 4 * (sums[layout.high[k]] - sums[layout.low[k]]) / (layout.high[k] - layout.low[k])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.compiled import compiled, inlined
+from stream_sep.compiled import compiled
 from stream_sep.separators.bands_table import BREAK_POINTS, TABLE
 
 if TYPE_CHECKING:
@@ -32,43 +32,40 @@ def spread_weights(sample_rate: int, window: int) -> NDArray[np.float32]:
 
 
 @compiled
-def apply_masks(
-    cues: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    powers: NDArray[np.float64],
-    spectra: NDArray[np.complex64],
-    scores: NDArray[np.float32],
-    parts: NDArray[np.complex64],
-) -> None:
-    """Mask ``spectra``, ``(2, bins)``, into ``parts``, ``(3, 2, bins)``, for ``cues`` as `measure_cues` leaves them.
-
-    ``powers`` are those of `Memory`. The closer a bin comes to one channel alone, the more the side follows the mid: different masks would put a
-    sound of the left into the right. ``scores``, ``(2, 3, bins)``, is scratch.
-    """
-    _score(cues, weights, scores)
-    for k in range(cues.shape[1]):
-        place = 2 * powers[2, k] / (powers[0, k] + powers[1, k])  # -1 right, 0 in the middle or everywhere, 1 left
-        panned = np.float32(place * place)
-        for stem in range(3):
-            mid = scores[0, stem, k]
-            side = scores[1, stem, k]
-            parts[stem, 0, k] = spectra[0, k] * mid
-            parts[stem, 1, k] = spectra[1, k] * (side + panned * (mid - side))
-
-
-@inlined
-def _score(cues: NDArray[np.float32], weights: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+def find_masks(cues: NDArray[np.float32], weights: NDArray[np.float32], masks: NDArray[np.float32]) -> None:
+    """Turn the cues into ``masks``, ``(2, 3, bins)``: mid and side, then stems without ``other``."""
     bins = cues.shape[1]
     for plane in range(2):
-        scores[plane] = 0.0
+        masks[plane] = 0.0
         for cue in range(len(cues)):
             for stem in range(3):
                 for k in range(bins):
-                    scores[plane, stem, k] += weights[plane, cue, stem, k] * cues[cue, k]
+                    masks[plane, stem, k] += weights[plane, cue, stem, k] * cues[cue, k]
         for k in range(bins):
             total = np.float32(1.0)  # what `other` scores
             for stem in range(3):
-                scores[plane, stem, k] = math.exp(min(scores[plane, stem, k], np.float32(30.0)))
-                total += scores[plane, stem, k]
+                masks[plane, stem, k] = math.exp(min(masks[plane, stem, k], np.float32(30.0)))
+                total += masks[plane, stem, k]
             for stem in range(3):
-                scores[plane, stem, k] /= total
+                masks[plane, stem, k] /= total
+
+
+@compiled
+def apply_masks(
+    masks: NDArray[np.float32],
+    powers: NDArray[np.float64],
+    spectra: NDArray[np.complex64],
+    parts: NDArray[np.complex64],
+) -> None:
+    """Mask ``spectra``, ``(2, bins)``, into ``parts``, ``(3, 2, bins)``; ``powers`` are those of `Memory`.
+
+    The closer a bin comes to one channel alone, the more the side follows the mid: different masks would put a
+    sound of the left into the right.
+    """
+    for k in range(masks.shape[2]):
+        place = 2 * powers[2, k] / (powers[0, k] + powers[1, k])  # -1 right, 0 in the middle or everywhere, 1 left
+        panned = np.float32(place * place)
+        for stem in range(3):
+            mid, side = masks[0, stem, k], masks[1, stem, k]
+            parts[stem, 0, k] = spectra[0, k] * mid
+            parts[stem, 1, k] = spectra[1, k] * (side + panned * (mid - side))

@@ -1,0 +1,265 @@
+"""What the audio thread does with a block: capture it, find its stems, mix them, meter, record.
+
+One compiled path serves the sound card, JACK, the paced and the offline backend. It takes no lock, allocates
+nothing and calls nothing but itself and the clock.
+"""
+
+# ruff: noqa: ANN001, ANN201, ANN202 - Numba infers these types, and an annotation would claim a Python object
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray
+
+from stream_sep.audio_state import (
+    RECORD_HEAD,
+    RECORD_TAIL,
+    SNAPSHOT_HEAD,
+    SNAPSHOTS,
+    TIME_BIN_NS,
+    TIME_BINS,
+)
+from stream_sep.compiled import inlined, load_acquire, monotonic_ns, pointer_at, store_release
+from stream_sep.rings import CAPTURED, EMPTY, write_frames
+
+_METER_FALL = 0.9997
+"""Factor a meter falls by in a frame: about 115 dB a second at 44.1 kHz."""
+
+
+@inlined
+def process_block(state, frames):
+    """Turn the frames that lie in ``state.input`` into the buses, ``frames`` at most ``state.max_block``."""
+    positions = carray(pointer_at(state.positions), (CAPTURED + 1,), np.int64)
+    start = positions[CAPTURED]
+    _capture(state, positions, frames)
+    _fetch_dry(state, start - state.delay, frames)
+    _take_snapshot(state)
+    _locate(state, start - state.prefill, frames)
+    _mix(state, frames)
+    _meter(state, frames)
+    if state.recording_on:
+        _record(state, frames)
+    state.blocks += 1
+    state.frames += frames
+
+
+@inlined
+def time_block(state, started):
+    """Count how long the callback took that began at clock ``started``."""
+    took = monotonic_ns() - started
+    histogram = carray(pointer_at(state.histogram), (TIME_BINS,), np.int64)
+    histogram[min(took // TIME_BIN_NS, TIME_BINS - 1)] += 1
+    state.max_ns = max(state.max_ns, took)
+
+
+@inlined
+def _capture(state, positions, frames):
+    block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
+    if state.source != 0:
+        _play_source(state, block, positions[CAPTURED], frames)
+    for channel in range(state.channels):
+        for frame in range(frames):
+            if not np.isfinite(block[channel, frame]):
+                block[channel, frame] = 0.0  # a broken driver must not break the separator
+                state.bad_input += 1
+    write_frames(_captured(state), positions, block, frames)
+
+
+@inlined
+def _play_source(state, block, start, frames):
+    source = carray(pointer_at(state.source), (state.channels, state.source_frames), np.float32)
+    for channel in range(state.channels):
+        for frame in range(frames):
+            at = start + frame
+            block[channel, frame] = source[channel, at] if at < state.source_frames else 0.0
+    state.source_end = 1 if start + frames >= state.source_frames + state.delay else 0
+
+
+@inlined
+def _captured(state):
+    return carray(pointer_at(state.capture), (state.channels, state.capacity), np.float32)
+
+
+@inlined
+def _fetch_dry(state, first, frames):
+    capture = _captured(state)
+    dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
+    for channel in range(state.channels):
+        for frame in range(frames):
+            at = first + frame
+            dry[channel, frame] = capture[channel, at % state.capacity] if at >= 0 else 0.0
+
+
+@inlined
+def _take_snapshot(state):
+    """Aim the gains at the newest mix; a change begins with this block and takes the ramp that came with it."""
+    local = carray(pointer_at(state.local), (SNAPSHOT_HEAD + 1,), np.int64)
+    head = load_acquire(local, SNAPSHOT_HEAD)
+    if head == state.snapshot_seen:
+        return
+    state.snapshot_seen = head
+    size = state.snapshot_size
+    snapshot = carray(pointer_at(state.snapshots), (SNAPSHOTS, size), np.float32)[head % SNAPSHOTS]
+    gains = carray(pointer_at(state.gains), (size - 2,), np.float32)
+    steps = carray(pointer_at(state.steps), (size - 2,), np.float32)
+    state.bypass = np.int64(snapshot[size - 2])
+    state.ramp_left = max(np.int64(snapshot[size - 1]), 1)
+    for index in range(size - 2):
+        steps[index] = (snapshot[index] - gains[index]) / state.ramp_left
+
+
+@inlined
+def _locate(state, first, frames):
+    """Find where each frame's stems lie, and how much of them to hear: all, none, or a crossfade's share.
+
+    Where stems are missing the last ones are read backwards under the fade, so that there is something to fade from.
+    """
+    tags = carray(pointer_at(state.tags), (state.slots,), np.int64)
+    weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
+    offsets = carray(pointer_at(state.offsets), (state.max_block,), np.int64)
+    checked, ready = np.int64(-1), True
+    for frame in range(frames):
+        at = first + frame
+        number = at // state.hop
+        if at >= 0 and number != checked:
+            checked, ready = number, _is_ready(state, tags, number)
+        if ready:
+            state.searching = 0
+            state.hold_left = max(state.hold_left - 1, 0)
+        else:
+            if state.searching == 0:
+                state.searching, state.edge = 1, at
+            state.hold_left = state.hold
+        heard = ready and state.hold_left == 0 and state.bypass == 0
+        state.wet = min(state.wet + 1, state.fade) if heard else max(state.wet - 1, 0)
+        state.dry_frames += 0 if heard else 1
+        weights[frame] = np.float32(state.wet) / np.float32(state.fade)
+        offsets[frame] = _offset(state, at if ready else 2 * state.edge - 1 - at)
+
+
+@inlined
+def _is_ready(state, tags, number):
+    tag = load_acquire(tags, number % state.slots)
+    if tag != number and number > state.last_missed:
+        state.last_missed = number
+        state.late_hops += 0 if tag == EMPTY - 1 - number else 1
+    return tag == number
+
+
+@inlined
+def _offset(state, at):
+    if at < 0:
+        return np.int64(-1)
+    number = at // state.hop
+    return (number % state.slots) * (state.stems * state.channels * state.hop) + at - number * state.hop
+
+
+@inlined
+def _mix(state, frames):
+    rows = (1 + state.stems) * state.channels
+    buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
+    gains = carray(pointer_at(state.gains), (rows,), np.float32)
+    dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
+    weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
+    unity = _at_unity(state, gains, rows)
+    for channel in range(state.channels):
+        for frame in range(frames):
+            buses[channel, frame] = 0.0
+    for stem in range(state.stems):
+        for channel in range(state.channels):
+            _mix_stem(state, buses, stem, channel, frames)
+    for channel in range(state.channels):
+        for frame in range(frames):
+            wet, main = weights[frame], dry[channel, frame]
+            if not (unity or wet == 0.0):  # faders at unity: the delayed input itself, bit for bit
+                main = buses[channel, frame] + (np.float32(1.0) - wet) * main
+            buses[channel, frame] = main * _ramped(state, channel, frame)
+    _settle(state, gains, rows, frames)
+
+
+@inlined
+def _at_unity(state, gains, rows):
+    steps = carray(pointer_at(state.steps), (rows,), np.float32)
+    for row in range(state.channels, rows):
+        if gains[row] != 1.0 or (state.ramp_left > 0 and steps[row] != 0.0):
+            return False
+    return True
+
+
+@inlined
+def _ramped(state, row, frame):
+    gain = carray(pointer_at(state.gains), (row + 1,), np.float32)[row]
+    step = carray(pointer_at(state.steps), (row + 1,), np.float32)[row]
+    return gain + step * np.float32(min(frame + 1, state.ramp_left))
+
+
+@inlined
+def _mix_stem(state, buses, stem, channel, frames):
+    """Put one channel of one stem on its bus and add it to the main mix; missing stems leave dry on the carrier."""
+    weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
+    offsets = carray(pointer_at(state.offsets), (state.max_block,), np.int64)
+    dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
+    sound = carray(pointer_at(state.hops), (state.slots * state.stems * state.channels * state.hop,), np.float32)
+    shift = (stem * state.channels + channel) * state.hop
+    row = state.channels * (1 + stem) + channel
+    dry_share = np.float32(1.0 if stem == state.carrier else 0.0)
+    for frame in range(frames):
+        at = offsets[frame]
+        wet = weights[frame]
+        value = sound[at + shift] if at >= 0 and wet > 0.0 else np.float32(0.0)
+        value *= wet * _ramped(state, row, frame)
+        buses[channel, frame] += value
+        buses[row, frame] = value + dry_share * (np.float32(1.0) - wet) * dry[channel, frame]
+
+
+@inlined
+def _settle(state, gains, rows, frames):
+    """Move the gains to where this block's ramps ended: exactly on their aim when a ramp is over."""
+    if state.ramp_left == 0:
+        return
+    size = state.snapshot_size
+    aim = carray(pointer_at(state.snapshots), (SNAPSHOTS, size), np.float32)[state.snapshot_seen % SNAPSHOTS]
+    done = frames >= state.ramp_left
+    for row in range(rows):
+        gains[row] = aim[row] if done else _ramped(state, row, frames - 1)
+    state.ramp_left -= min(frames, state.ramp_left)
+
+
+@inlined
+def _meter(state, frames):
+    rows = (1 + state.stems) * state.channels
+    buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
+    block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
+    meters = carray(pointer_at(state.meters), (rows + state.channels,), np.float32)
+    fall = np.float32(_METER_FALL) ** np.float32(frames)
+    for row in range(rows):
+        meters[row] = max(_peak(buses[row], frames), meters[row] * fall)
+    for channel in range(state.channels):
+        meters[rows + channel] = max(_peak(block[channel], frames), meters[rows + channel] * fall)
+        if meters[channel] > 1.0 and _peak(buses[channel], frames) > 1.0:
+            state.clipped += 1
+
+
+@inlined
+def _peak(samples, frames):
+    peak = np.float32(0.0)
+    for frame in range(frames):
+        peak = max(peak, abs(samples[frame]))
+    return peak
+
+
+@inlined
+def _record(state, frames):
+    rows = (1 + state.stems) * state.channels
+    local = carray(pointer_at(state.local), (RECORD_TAIL + 1,), np.int64)
+    head = local[RECORD_HEAD]
+    if head + frames - load_acquire(local, RECORD_TAIL) > state.record_capacity:
+        state.record_dropped += frames
+        return
+    buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
+    recording = carray(pointer_at(state.recording), (state.record_capacity, rows), np.float32)
+    for frame in range(frames):
+        at = (head + frame) % state.record_capacity
+        for row in range(rows):
+            recording[at, row] = buses[row, frame]
+    store_release(local, RECORD_HEAD, head + frames)

@@ -1,0 +1,141 @@
+"""Every control of a running engine: one path each, one place that checks values, one way to be told of changes.
+
+dB is what is stored. Listeners are told which path changed and read the value when they need it, so late or
+reordered notices still end on the truth.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from stream_sep.errors import ParameterError
+from stream_sep.levels import LOUDEST_DB, SILENCE_DB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+Value: TypeAlias = float | bool
+"""What a control holds: a number, or on and off."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One control.
+
+    Attributes:
+        path: its address, such as ``stem/vocals/gain_db``.
+        default: its value at the start; a bool makes it a switch.
+        low: least value of a number.
+        high: greatest value of a number.
+        unit: for people, such as ``dB``.
+    """
+
+    path: str
+    default: Value
+    low: float = 0.0
+    high: float = 1.0
+    unit: str = ""
+
+    def coerce(self, value: object) -> Value:
+        """Return ``value`` as this parameter stores it: clamped to its range, or on and off for a switch.
+
+        Raises:
+            ParameterError: not a number, or NaN.
+
+        >>> Parameter("x", 0.0, -90, 10).coerce(99)
+        10.0
+        """
+        if not isinstance(value, bool | int | float) or math.isnan(value):
+            raise ParameterError(f"{self.path} takes a number, not {value!r}")
+        if isinstance(self.default, bool):
+            return bool(value)
+        return float(min(max(value, self.low), self.high))
+
+
+def parameters_for(stems: tuple[str, ...]) -> tuple[Parameter, ...]:
+    """Return the controls of an engine with these stems."""
+    of_stems = [
+        parameter
+        for stem in stems
+        for parameter in (
+            Parameter(f"stem/{stem}/gain_db", 0.0, SILENCE_DB, LOUDEST_DB, "dB"),
+            Parameter(f"stem/{stem}/mute", default=False),
+            Parameter(f"stem/{stem}/solo", default=False),
+            Parameter(f"stem/{stem}/pan", 0.0, -1.0, 1.0),
+        )
+    ]
+    return (
+        *of_stems,
+        Parameter("master/gain_db", 0.0, SILENCE_DB, LOUDEST_DB, "dB"),
+        Parameter("master/mute", default=False),
+        Parameter("bypass", default=False),
+        Parameter("ramp_ms", 10.0, 1.0, 10000.0, "ms"),
+    )
+
+
+class ControlState:
+    """The values of all controls; safe from any thread.
+
+    Args:
+        parameters: the controls there are.
+
+    >>> state = ControlState(parameters_for(("vocals", "other")))
+    >>> state.set("stem/vocals/gain_db", -200)
+    -90.0
+    >>> state["stem/vocals/gain_db"]
+    -90.0
+    """
+
+    def __init__(self, parameters: tuple[Parameter, ...]) -> None:
+        self.parameters = {parameter.path: parameter for parameter in parameters}
+        self._values: dict[str, Value] = {path: parameter.default for path, parameter in self.parameters.items()}
+        self._listeners: list[Callable[[str], None]] = []
+        self._lock = threading.Lock()
+
+    def __getitem__(self, path: str) -> Value:
+        self._find(path)
+        return self._values[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parameters)
+
+    def set(self, path: str, value: object) -> Value:
+        """Store ``value`` and tell the listeners if that changed anything; return what was stored.
+
+        Raises:
+            ParameterError: there is no such path, or it cannot hold that value; nothing changes.
+        """
+        self.update({path: value})
+        return self._values[path]
+
+    def update(self, values: Mapping[str, object]) -> None:
+        """Store many values as one change, or none of them if one is refused."""
+        checked = {path: self._find(path).coerce(value) for path, value in values.items()}
+        with self._lock:
+            changed = [path for path, value in checked.items() if self._values[path] != value]
+            self._values = {**self._values, **checked}
+            listeners = tuple(self._listeners)
+        for path in changed:
+            for listener in listeners:
+                listener(path)
+
+    def snapshot(self) -> dict[str, Value]:
+        """Return all values as they are at one moment."""
+        return dict(self._values)
+
+    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call ``listener(path)`` after every change, on the thread that made it; return how to stop that."""
+        with self._lock:
+            self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _find(self, path: str) -> Parameter:
+        if path not in self.parameters:
+            near = difflib.get_close_matches(path, self.parameters, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self.parameters)}"
+            raise ParameterError(f"there is no control {path!r}; {hint}")
+        return self.parameters[path]

@@ -1,0 +1,263 @@
+"""The engine: wires a backend, a separator and the controls into stems on faders, while the music plays."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Protocol, Self
+
+from stream_sep.audio_state import AudioState
+from stream_sep.config import EngineConfig
+from stream_sep.control import ControlState, Value, parameters_for
+from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.latency import JITTER_BLOCKS, LatencyReport, adaptation_delay, slack_for
+from stream_sep.mix import compile_mix
+from stream_sep.recorder import Recorder
+from stream_sep.rings import RingLayout, SharedRings
+from stream_sep.separators import load_separator
+from stream_sep.stats import EngineStats, Reporter, collect
+from stream_sep.worker import InlineWorker, SeparatorInfo, ThreadWorker
+from stream_sep.worker_process import ProcessWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_sep.io.backend import AudioBackend
+    from stream_sep.protocols import Block
+
+_log = logging.getLogger(__name__)
+_RECORD_SECONDS = 2.0
+_BACKLOG_SECONDS = 2.0
+
+
+class Worker(Protocol):
+    """Whatever runs the separator: `InlineWorker`, `ThreadWorker` or `ProcessWorker`."""
+
+    info: SeparatorInfo
+    restarts: int
+
+    def start(self, rings: SharedRings) -> None:
+        """Begin to separate what is captured in ``rings``."""
+        ...
+
+    def catch_up(self) -> None:
+        """Separate all that is captured, where nobody else does."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
+
+
+class Engine:
+    """Takes sound from a backend, splits it, and gives it back with every stem on a fader.
+
+    Args:
+        backend: where sound comes from and goes to, such as `PacedBackend` or `PortAudioBackend`.
+        config: how to run; the defaults are good.
+        source: ``(2, frames)`` to play in place of the backend's input.
+        report: is told, in sentences, what goes wrong and what to try; logged unless given.
+
+    Raises:
+        SeparatorError: the separator cannot be loaded.
+        DeviceError: the device cannot do what is asked.
+        ConfigError: settings that do not fit each other.
+
+    >>> import numpy as np
+    >>> from stream_sep import Engine, EngineConfig, OfflineBackend
+    >>> song = np.random.default_rng(0).standard_normal((2, 4096)).astype(np.float32)
+    >>> backend = OfflineBackend()
+    >>> with Engine(backend, EngineConfig(model="passthrough", worker="inline")) as engine:
+    ...     engine.set("stem/vocals/gain_db", -60)
+    ...     mix, stems = backend.run(song)
+    -60.0
+    >>> bool(np.array_equal(mix, song))
+    True
+    """
+
+    def __init__(
+        self,
+        backend: AudioBackend,
+        config: EngineConfig | None = None,
+        *,
+        source: Block | None = None,
+        report: Callable[[str], None] = _log.warning,
+    ) -> None:
+        self.config = config or EngineConfig()
+        self.backend = backend
+        self._report = report
+        self._worker = self._load_worker()
+        try:
+            self._build(source)
+        except BaseException:
+            self._worker.stop()
+            raise
+
+    def _build(self, source: Block | None) -> None:
+        info = self._worker.info
+        self.stems = info.stems
+        self.sample_rate = info.sample_rate
+        self.latency = self._plan(info)
+        self._rings = SharedRings.create(self._layout(info))
+        self._state = self._audio_state(source)
+        self.controls = ControlState(parameters_for(self.stems))
+        self._state.snap(self._mix())
+        self.controls.subscribe(self._publish)
+        self._recorder = self._open_recorder()
+        self._reporter = Reporter(self.stats, 1000 * info.hop / info.sample_rate, self._report)
+        self._running = False
+
+    def set(self, path: str, value: object) -> Value:
+        """Move a control, such as ``engine.set("stem/vocals/gain_db", -60)``; heard from the next block on.
+
+        Returns:
+            What was stored: the value, clamped to its range.
+
+        Raises:
+            ParameterError: no such control, or not a value it takes.
+        """
+        return self.controls.set(path, value)
+
+    def stats(self) -> EngineStats:
+        """Return the counters as they are now."""
+        return collect(self._state, self._rings, self._worker.restarts)
+
+    def meters(self) -> dict[str, float]:
+        """Return the falling peak of the input, the mix and each stem, linear, the louder channel of each."""
+        peaks = self._state.meters().reshape(-1, 2).max(axis=1)
+        names = ("mix", *self.stems, "input")
+        return dict(zip(names, map(float, peaks), strict=True))
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process id of the separator, where it has a process."""
+        return getattr(self._worker, "pid", None)
+
+    @property
+    def source_ended(self) -> bool:
+        """Whether the last frame of ``source`` has left the engine."""
+        return bool(self._state.counters()["source_end"])
+
+    def start(self) -> None:
+        """Let the sound run."""
+        self._running = True
+        self._worker.start(self._rings)
+        self._reporter.start()
+        if self._recorder is not None and self.config.worker != "inline":
+            self._recorder.start()
+        self.backend.start(self._state, self._between_blocks)
+        self.latency = self.backend.complete(self.latency)
+
+    def stop(self) -> None:
+        """Stop the sound, write what is left to write, end the separator; once stopped, an engine is spent."""
+        if self._running:
+            self.backend.stop()
+            self._reporter.stop()
+        self._worker.stop()
+        if self._recorder is not None:
+            self._recorder.stop()
+        self._final_stats = self.stats()
+        self.stats = lambda: self._final_stats  # type: ignore[method-assign]
+        self._rings.close()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, whatever happened."""
+        self.stop()
+
+    def _load_worker(self) -> Worker:
+        config = self.config
+        try:
+            return self._make_worker(config.model, dict(config.options))
+        except SeparatorError as error:
+            if config.fallback is None:
+                raise
+            self._report(f"{error}; going on with {config.fallback!r}")
+            return self._make_worker(config.fallback, {})
+
+    def _make_worker(self, model: str, options: dict[str, object]) -> Worker:
+        rate = self.backend.sample_rate
+        if self.config.worker == "process":
+            return ProcessWorker(model, rate, options, self._report)
+        kind = ThreadWorker if self.config.worker == "thread" else InlineWorker
+        return kind(lambda: load_separator(model, rate, **options))
+
+    def _plan(self, info: SeparatorInfo) -> LatencyReport:
+        if info.channels != 2:  # noqa: PLR2004, RUF100 - the mixer is stereo
+            raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
+        block, compute = self.backend.block_size, math.ceil(info.hop_seconds * info.sample_rate)
+        if self.config.worker == "inline":
+            compute = 0
+        slack = slack_for(block, info.hop, min(compute, info.hop)) + JITTER_BLOCKS * block
+        return LatencyReport(
+            sample_rate=info.sample_rate,
+            adaptation=adaptation_delay(block, info.hop),
+            slack=slack if self.config.slack is None else self.config.slack,
+            separator=info.latency,
+        )
+
+    def _layout(self, info: SeparatorInfo) -> RingLayout:
+        plan, spare = self.latency, self._max_block + self._frames(self.config.fade_ms) + 4 * info.hop
+        capacity = plan.engine + spare + math.ceil(_BACKLOG_SECONDS * info.sample_rate)
+        return RingLayout(
+            channels=info.channels,
+            stems=len(info.stems),
+            hop=info.hop,
+            capacity=1 << capacity.bit_length(),
+            slots=math.ceil((plan.prefill + spare) / info.hop) + 4,
+        )
+
+    @property
+    def _max_block(self) -> int:
+        return max(self.backend.block_size, 1024)
+
+    def _frames(self, milliseconds: float) -> int:
+        return max(1, round(milliseconds * self.backend.sample_rate / 1000))
+
+    def _audio_state(self, source: Block | None) -> AudioState:
+        recording = self.config.record is not None or self.backend.wants_recording
+        return AudioState(
+            self._rings,
+            prefill=self.latency.prefill,
+            delay=self.latency.engine,
+            carrier=len(self.stems) - 1,
+            max_block=self._max_block,
+            inputs=self.backend.inputs,
+            input_map=self.backend.input_map,
+            output_map=self.backend.output_map(self.stems),
+            fade=self._frames(self.config.fade_ms),
+            hold=self._frames(self.config.hold_ms) if self.config.hold_ms else 0,
+            record_frames=round(_RECORD_SECONDS * self.sample_rate) if recording else 0,
+            source=source,
+        )
+
+    def _open_recorder(self) -> Recorder | None:
+        if self.config.record is None:
+            return None
+        return Recorder(
+            self._state,
+            self.config.record,
+            self.stems,
+            self.sample_rate,
+            skip=self.latency.engine,
+            report=self._report,
+        )
+
+    def _between_blocks(self) -> None:
+        self._worker.catch_up()
+        if self._recorder is not None and self.config.worker == "inline":
+            self._recorder.drain()
+
+    def _mix(self):  # type: ignore[no-untyped-def] # noqa: ANN202
+        return compile_mix(self.controls.snapshot(), self.stems, self.sample_rate)
+
+    def _publish(self, _path: str) -> None:
+        self._state.publish(self._mix())
