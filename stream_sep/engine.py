@@ -22,6 +22,9 @@ from stream_sep.worker_process import ProcessWorker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from stream_sep.io.backend import AudioBackend
     from stream_sep.protocols import Block
 
@@ -256,7 +259,7 @@ class Engine:
         if self._recorder is not None and self.config.worker == "inline":
             self._recorder.drain()
 
-    def _mix(self):  # type: ignore[no-untyped-def] # noqa: ANN202
+    def _mix(self) -> NDArray[np.float32]:
         return compile_mix(self.controls.snapshot(), self.stems, self.sample_rate)
 
     def _publish(self, _path: str) -> None:

@@ -154,11 +154,12 @@ def main() -> None:
     task = _receive(commands)
     if "rings" not in task:
         return
-    worker = HopWorker(separator, SharedRings.attach(task["rings"]), join=task["join"])
-    _send(answers, {"running": True})
+    rings = SharedRings.attach(task["rings"])
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     gc.collect()
     gc.freeze()  # a collection that walks the model's objects would cost milliseconds
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    worker = HopWorker(separator, rings, join=task["join"])
+    _send(answers, {"running": True})
     worker.run(threading.Event())
 
 
