@@ -6,8 +6,9 @@ import numpy as np
 
 from stream_sep.errors import ConfigError
 from stream_sep.protocols import STEMS, Block, Stems
-from stream_sep.separators.bands_cues import CUES, measure_cues, new_layout, new_memory
+from stream_sep.separators.bands_cues import CUES, measure_cues
 from stream_sep.separators.bands_masks import apply_masks, find_masks, spread_weights
+from stream_sep.separators.bands_memory import new_layout, new_memory
 
 LONGEST_SYNTHESIS = 0.025
 """Seconds of the synthesis window at most: what is heard as delay."""

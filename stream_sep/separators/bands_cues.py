@@ -8,120 +8,45 @@ Powers are float64: a mix at 1e-30 must be heard like one at 1.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from stream_sep.compiled import compiled, inlined
+from stream_sep.separators.bands_memory import TINY
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    import numpy as np
     from numpy.typing import NDArray
+
+    from stream_sep.separators.bands_memory import Layout, Memory
 
     Spectrum: TypeAlias = NDArray[np.complex64]
     Cues: TypeAlias = NDArray[np.float32]
 
 CUES = (
     "constant",
-    "mono",
-    "centre",
-    "clear_centre",
-    "panned",
-    "percussive",
-    "onset",
-    "low_onset",
-    "high_onset",
-    "tonal",
-    "sustained",
-    "loud",
-    "struck",
+    "mono",  # 1 where both channels carry one signal all the time: nothing stands anywhere
+    "centre",  # log of mid over side
+    "clear_centre",  # what of it is beyond the range of `centre`
+    "panned",  # how far from the middle the bin stands
+    "percussive",  # median over frequency against median over the past
+    "onset",  # of the band: against its slow average
+    "low_onset",  # of everything up to kick drums
+    "high_onset",  # of everything from the snares' noise on
+    "tonal",  # the bin against its band
+    "sustained",  # slow average against long average
+    "loud",  # the band against the whole, over seconds
+    "struck",  # fading memory of `onset`
     "low_struck",
     "high_struck",
-    "noisy",
-    "beside",
+    "noisy",  # how even the band is
+    "beside",  # what of `panned` is close to one channel alone
 )
 """Names of the cues, in their order. Each is about -1 to 1, and 0 where nothing is known."""
 
-_TINY = 1e-100
-"""Power added to everything: keeps logarithms finite and averages out of denormal numbers, far below any sound."""
-
 _RANGE = 25.0
 """Nepers of power below the loudest recent spectrum at which a bin counts as silent: about 108 dB."""
-
-_MEDIAN = 8
-"""Bins either side in the percussive median."""
-
-
-class Layout(NamedTuple):
-    """Constants of the measurement, for one sample rate.
-
-    Shape:
-        low, high: ``(bins,)``, the band around each bin over which onsets and levels are averaged.
-    """
-
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
-    kick: int  # bins below belong to `low_onset`
-    hiss: int  # bins above belong to `high_onset`
-    top: int
-    short: float  # share of the newest spectrum in the averages of the channels' similarity
-    slow: float  # in the averages that onsets are measured against
-    long: float  # in the averages that tell what has been there for seconds
-    ring: float  # factor by which the memory of an onset fades in a hop
-    fall: float  # factor by which the loudest recent spectrum fades in a hop
-
-
-class Memory(NamedTuple):
-    """What is kept from hop to hop; every array starts as `new_memory` makes it."""
-
-    powers: NDArray[np.float64]  # (3, bins): mid, side and their product, averaged
-    logs: NDArray[np.float64]  # (3, bins): log power now, its slow and its long average
-    ring: NDArray[np.float64]  # (bins, hops): the past of the log power
-    sorted: NDArray[np.float64]  # (bins, hops): the same, in order
-    sums: NDArray[np.float64]  # (bins + 1,): scratch
-    totals: NDArray[np.float64]  # (5,): long mid, side, product; loudest and average spectrum
-    struck: NDArray[np.float64]  # (bins + 2,): the fading memory of onsets; the last two of low and of high ones
-    window: NDArray[np.float64]  # scratch of the percussive median
-    at: NDArray[np.int64]  # (1,): position in the ring
-
-
-def new_layout(sample_rate: int, window: int, hop: int) -> Layout:
-    """Return the constants for spectra of ``window`` frames, every ``hop`` frames."""
-    bins = np.arange(window // 2 + 1)
-    width = sample_rate / window
-
-    def share(seconds: float) -> float:
-        return 1 - math.exp(-hop / (seconds * sample_rate))
-
-    return Layout(
-        low=np.maximum(bins - 2, 0) * 8 // 9,
-        high=np.minimum((bins + 3) * 9 // 8, len(bins)),
-        kick=max(2, round(150 / width)),
-        hiss=min(round(2500 / width), len(bins) - 2),
-        top=min(round(12000 / width), len(bins)),
-        short=share(0.02),
-        slow=share(0.12),
-        long=share(1.5),
-        ring=math.exp(-hop / (0.08 * sample_rate)),
-        fall=math.exp(-hop / (4.0 * sample_rate)),
-    )
-
-
-def new_memory(bins: int, hops: int) -> Memory:
-    """Return the memory of silence, for medians over ``hops`` hops."""
-    silence = math.log(_TINY)
-    return Memory(
-        powers=np.full((3, bins), _TINY),
-        logs=np.full((3, bins), silence),
-        ring=np.full((bins, hops), silence),
-        sorted=np.full((bins, hops), silence),
-        sums=np.zeros(bins + 1),
-        totals=np.full(5, _TINY),
-        struck=np.zeros(bins + 2),
-        window=np.zeros(2 * _MEDIAN + 1),
-        at=np.zeros(1, np.int64),
-    )
 
 
 @compiled
@@ -148,17 +73,17 @@ def _take_powers(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory) 
         p = a.real * a.real + a.imag * a.imag
         q = b.real * b.real + b.imag * b.imag
         r = a.real * b.real + a.imag * b.imag
-        memory.powers[0, k] += layout.short * (p + _TINY - memory.powers[0, k])
-        memory.powers[1, k] += layout.short * (q + _TINY - memory.powers[1, k])
-        memory.powers[2, k] += layout.short * (r - memory.powers[2, k])
-        memory.logs[0, k] = math.log(p + q + _TINY)
+        memory.powers[0, k] += layout.short * (p + TINY - memory.powers[0, k])
+        memory.powers[1, k] += layout.short * (q + TINY - memory.powers[1, k])
+        memory.powers[2, k] += layout.short * (r + TINY * 1e-6 - memory.powers[2, k])
+        memory.logs[0, k] = math.log(p + q + TINY)
         mid_sum, side_sum, both_sum = mid_sum + k * p, side_sum + k * q, both_sum + k * r
         energy += p + q
-    totals[0] += layout.long * (mid_sum + _TINY - totals[0])
-    totals[1] += layout.long * (side_sum + _TINY * 1e-6 - totals[1])
-    totals[2] += layout.long * (both_sum - totals[2])
-    totals[3] = max(totals[3] * layout.fall, energy + _TINY)
-    totals[4] += layout.long * (energy + _TINY - totals[4])
+    totals[0] += layout.long * (mid_sum + TINY - totals[0])
+    totals[1] += layout.long * (side_sum + TINY * 1e-6 - totals[1])
+    totals[2] += layout.long * (both_sum + TINY * 1e-6 - totals[2])
+    totals[3] = max(totals[3] * layout.fall, energy + TINY)
+    totals[4] += layout.long * (energy + TINY - totals[4])
     return math.log(totals[3]) - _RANGE
 
 
@@ -190,11 +115,11 @@ def _find_onsets(layout: Layout, memory: Memory, floor: float, cues: Cues) -> No
     low = sums[layout.kick] / layout.kick
     high = (sums[layout.top] - sums[layout.hiss]) / max(layout.top - layout.hiss, 1)
     struck = memory.struck
-    struck[-2] = max(struck[-2] * layout.ring, low / 2)
-    struck[-1] = max(struck[-1] * layout.ring, high / 2)
+    struck[-2] = max(struck[-2] * layout.ring, low / 2, 1e-9)
+    struck[-1] = max(struck[-1] * layout.ring, high / 2, 1e-9)
     for k in range(len(now)):
         band = (sums[layout.high[k]] - sums[layout.low[k]]) / (layout.high[k] - layout.low[k])
-        struck[k] = max(struck[k] * layout.ring, band / 2)
+        struck[k] = max(struck[k] * layout.ring, band / 2, 1e-9)
         cues[6, k], cues[7, k], cues[8, k] = band / 2, low / 2, high / 2
         cues[10, k] = _clip(slow[k] - long[k], 4.0) / 2
         cues[12, k], cues[13, k], cues[14, k] = struck[k], struck[-2], struck[-1]
@@ -213,10 +138,10 @@ def _compare_medians(memory: Memory, cues: Cues) -> None:
     window = memory.window
     size = len(window)
     window[:] = now[0]
-    for k in range(len(now) + _MEDIAN):
+    for k in range(len(now) + len(window) // 2):
         _replace(window, now[max(k - size, 0)], now[min(k, len(now) - 1)])
-        if k >= _MEDIAN:
-            cues[5, k - _MEDIAN] = _clip(window[_MEDIAN] + cues[5, k - _MEDIAN], 4.0) / 4
+        if k >= len(window) // 2:
+            cues[5, k - len(window) // 2] = _clip(window[len(window) // 2] + cues[5, k - len(window) // 2], 4.0) / 4
 
 
 @inlined
