@@ -21,6 +21,7 @@ from stream_sep.io.paced import PacedBackend
 from stream_sep.latency import LatencyReport
 from stream_sep.protocols import STEMS, Separator
 from stream_sep.separators import load_separator
+from stream_sep.stem_separator import StemSeparator
 
 __all__ = [
     "STEMS",
@@ -37,6 +38,7 @@ __all__ = [
     "ParameterError",
     "Separator",
     "SeparatorError",
+    "StemSeparator",
     "StreamSepError",
     "load_separator",
 ]

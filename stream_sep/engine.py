@@ -131,6 +131,10 @@ class Engine:
         names = ("mix", *self.stems, "input")
         return dict(zip(names, map(float, peaks), strict=True))
 
+    def clear_times(self) -> None:
+        """Forget how long callbacks took so far, as after a warm-up."""
+        self._state.clear_durations()
+
     @property
     def worker_pid(self) -> int | None:
         """Process id of the separator, where it has a process."""
@@ -194,7 +198,7 @@ class Engine:
         return kind(lambda: load_separator(model, rate, **options))
 
     def _plan(self, info: SeparatorInfo) -> LatencyReport:
-        if info.channels != 2:  # noqa: PLR2004, RUF100 - the mixer is stereo
+        if info.channels != 2:
             raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
         block, compute = self.backend.block_size, math.ceil(info.hop_seconds * info.sample_rate)
         if self.config.worker == "inline":

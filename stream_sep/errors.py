@@ -23,3 +23,7 @@ class ParameterError(StreamSepError):
 
 class AudioFileError(StreamSepError):
     """A file that cannot be read or written."""
+
+
+class PresetError(StreamSepError):
+    """A preset that is missing or cannot be read."""

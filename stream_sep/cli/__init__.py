@@ -1,0 +1,30 @@
+"""The ``stream-sep`` command: one verb a module, and every failure one sentence."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from stream_sep.cli import bench, demo, devices, evaluate, live, render
+from stream_sep.errors import StreamSepError
+
+app = typer.Typer(
+    help="Live stem separation: music in, every stem on a fader, while it plays.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for verb in (demo.demo, live.live, render.render, devices.devices, bench.bench, evaluate.evaluate):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Run the command line; leave with 1 and one sentence when something cannot be done."""
+    try:
+        app()
+    except StreamSepError as error:
+        print(f"stream-sep: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

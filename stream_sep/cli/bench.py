@@ -1,0 +1,74 @@
+"""``stream-sep bench``: measure a separator and the engine on this machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from stream_sep.errors import ConfigError
+from stream_sep.separators import DEFAULT
+
+
+def bench(
+    model: Annotated[str, typer.Option(help="separator")] = DEFAULT,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for the separator, e.g. model=htdemucs")
+    ] = None,
+    block_size: Annotated[int, typer.Option(help="frames a block")] = 128,
+    seconds: Annotated[float, typer.Option(help="length of the paced run")] = 20.0,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Measure compute, latency, null, callback, control delay, late hops and memory."""
+    from stream_sep.bench import measure
+
+    if seconds < 1:
+        raise ConfigError(f"--seconds {seconds} is too short to measure; at least 1")
+    figures = measure(model, parse_options(option or []), block_size, seconds)
+    if as_json:
+        typer.echo(json.dumps(figures, indent=2))
+    else:
+        Console(soft_wrap=True).print("\n".join(lines(figures)), highlight=False, markup=False)
+
+
+def parse_options(pairs: list[str]) -> dict[str, Any]:
+    """Return a separator's options from ``NAME=VALUE`` texts; numbers become numbers.
+
+    >>> parse_options(["hop=128", "model=tiny"])
+    {'hop': 128, 'model': 'tiny'}
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"--option {pair!r} is not NAME=VALUE")
+        try:
+            options[name] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name] = value
+    return options
+
+
+def lines(figures: dict[str, Any]) -> list[str]:
+    """Return the figures as lines for people."""
+    hop, paced, callback = figures["separator"], figures["paced"], figures["callback_us"]
+    terms = ", ".join(f"{name} {frames}" for name, frames in paced["latency_frames"].items() if frames)
+    troubles = ", ".join(f"{name} {count}" for name, count in paced["counters"].items())
+    machine = f"{figures['cores']} cores ({figures['cpu']})"
+    times = f"p50 {hop['p50_ms']:.2f} ms, p99 {hop['p99_ms']:.2f}, max {hop['max_ms']:.2f}"
+    rows = {
+        f"hop of {hop['hop']} frames": f"{hop['hop_ms']:.1f} ms; computed in {times}",
+        "real-time factor": f"{hop['real_time_factor']:.3f} of one core",
+        "latency": f"{paced['latency_ms']:.1f} ms ({terms} frames); measured {paced['measured_frames']} frames",
+        "stream vs file": f"{figures['null_db']:.0f} dB (-300: bit for bit)",
+        "audio callback": f"p50 {callback['p50']:.1f} us, p99.9 {callback['p99.9']:.1f}, max {callback['max']:.1f}",
+        "fader to sound": f"frame {figures['control_to_sound_frames']} of the next block",
+        f"paced {paced['seconds']:.0f} s": f"{paced['hops']} hops; {troubles}",
+        "start to running": f"{paced['start_seconds']:.2f} s",
+        "memory, MB": f"start {paced['memory_start_mb']}, end {paced['memory_end_mb']}",
+    }
+    title = f"{figures['model']}, {figures['block_size']} frames a block, {figures['sample_rate']} Hz, {machine}"
+    return [title, *(f"  {name:<18}{text}" for name, text in rows.items())]

@@ -1,0 +1,139 @@
+"""``stream-sep live``: a sound card or JACK in, stems on faders, a sound card or JACK out."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stream_sep.cli.screen import Messages, print_counters, print_latency, show
+from stream_sep.config import SAMPLE_RATES, EngineConfig, for_latency_class
+from stream_sep.engine import Engine
+from stream_sep.errors import ConfigError
+from stream_sep.presets import apply_preset
+
+if TYPE_CHECKING:
+    from stream_sep.io.backend import AudioBackend
+
+_REDRAW_SECONDS = 0.05
+
+
+def live(
+    input_device: Annotated[str, typer.Option("--input", "-i", help="input device: number or part of its name")] = "",
+    output_device: Annotated[str, typer.Option("--output", "-o", help="output device: number or part of it")] = "",
+    model: Annotated[str, typer.Option(help="separator; see also --latency-class")] = "",
+    latency_class: Annotated[str, typer.Option(help="live, or quality (Demucs)")] = "live",
+    sample_rate: Annotated[int, typer.Option(help="frames per second")] = 44100,
+    block_size: Annotated[int, typer.Option(help="frames a block")] = 128,
+    slack: Annotated[int, typer.Option(help="frames bought for computing; measured unless given")] = -1,
+    outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3,drums=5")] = "main=1",
+    record: Annotated[Path | None, typer.Option(help="folder to write the mix and the stems to")] = None,
+    backend: Annotated[str, typer.Option(help="portaudio, or jack for named ports")] = "portaudio",
+    fallback: Annotated[str, typer.Option(help="separator to go on with where the model cannot be loaded")] = "",
+    stem_gain: Annotated[list[str] | None, typer.Option("--set", help="control=value, e.g. vocals=-60")] = None,
+    preset: Annotated[str, typer.Option(help="set the faders from a preset: karaoke, acapella, ... or a file")] = "",
+    *,
+    connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
+    seconds: Annotated[float, typer.Option(help="stop after so long; 0 plays until Ctrl-C")] = 0.0,
+) -> None:
+    """Separate what comes in while it plays; Ctrl-C stops."""
+    if sample_rate not in SAMPLE_RATES:
+        raise ConfigError(f"sample rate {sample_rate} Hz is none of {', '.join(map(str, SAMPLE_RATES))}")
+    config = EngineConfig(model=model) if model else for_latency_class(latency_class)
+    config = replace(config, record=record, fallback=fallback or None, slack=slack if slack >= 0 else None)
+    messages = Messages()
+    devices = (_device(input_device), _device(output_device))
+    if backend == "jack":
+        driver = _jack(messages, connect=connect)
+    else:
+        driver = _portaudio(devices, sample_rate, block_size, parse_outputs(outputs), messages)
+    engine = Engine(driver, config, report=messages.tell)
+    if preset:
+        apply_preset(preset, engine.controls)
+    for assignment in stem_gain or []:
+        engine.set(*parse_control(assignment))
+    _run(engine, messages, seconds)
+
+
+def parse_outputs(text: str) -> dict[str, int]:
+    """Return bus -> first channel from ``main=1,vocals=3``.
+
+    Raises:
+        ConfigError: not of that form.
+
+    >>> parse_outputs("main=1,vocals=3")
+    {'main': 1, 'vocals': 3}
+    """
+    pairs = {}
+    for part in text.split(","):
+        bus, _, first = part.strip().partition("=")
+        if not first.isdecimal() or int(first) < 1:
+            raise ConfigError(
+                f"channel map {part!r} is not NAME=CHANNEL, channels counted from 1, as in main=1,vocals=3"
+            )
+        pairs[bus] = int(first)
+    return pairs
+
+
+def parse_control(text: str) -> tuple[str, float]:
+    """Return a control's path and value from ``vocals=-60`` (a stem's fader) or ``stem/vocals/pan=0.5`` (any control).
+
+    Raises:
+        ConfigError: not of that form.
+
+    >>> parse_control("vocals=-60"), parse_control("bypass=1")
+    (('stem/vocals/gain_db', -60.0), ('bypass', 1.0))
+    """
+    name, _, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise ConfigError(f"--set {text!r} is not CONTROL=NUMBER, as in vocals=-60") from error
+    whole = "/" in name or name in {"bypass", "ramp_ms"}
+    return (name if whole else f"stem/{name}/gain_db"), number
+
+
+def _device(text: str) -> int | str | None:
+    return int(text) if text.isdecimal() else (text or None)
+
+
+def _portaudio(
+    devices: tuple[int | str | None, int | str | None],
+    sample_rate: int,
+    block_size: int,
+    outputs: dict[str, int],
+    messages: Messages,
+) -> AudioBackend:
+    from stream_sep.io.portaudio import PortAudioBackend
+
+    return PortAudioBackend(
+        input=devices[0],
+        output=devices[1],
+        sample_rate=sample_rate,
+        block_size=block_size,
+        outputs=outputs,
+        report=messages.tell,
+    )
+
+
+def _jack(messages: Messages, *, connect: bool) -> AudioBackend:
+    from stream_sep.io.jack_client import JackBackend
+
+    return JackBackend(connect=connect, report=messages.tell)
+
+
+def _run(engine: Engine, messages: Messages, seconds: float) -> None:
+    stopped = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stopped.set())
+    waited = 0.0
+    with engine, show(engine, messages, "stream-sep live, Ctrl-C stops") as redraw:
+        while not stopped.wait(_REDRAW_SECONDS) and (seconds == 0 or waited < seconds):
+            redraw()
+            waited += _REDRAW_SECONDS
+    print_latency(engine.latency)
+    print_counters(engine)
