@@ -45,6 +45,7 @@ def live(
         raise ConfigError(f"sample rate {sample_rate} Hz is none of {', '.join(map(str, SAMPLE_RATES))}")
     config = EngineConfig(model=model) if model else for_latency_class(latency_class)
     config = replace(config, record=record, fallback=fallback or None, slack=slack if slack >= 0 else None)
+    faders = dict(parse_control(assignment) for assignment in stem_gain or [])
     messages = Messages()
     devices = (_device(input_device), _device(output_device))
     if backend == "jack":
@@ -54,8 +55,7 @@ def live(
     engine = Engine(driver, config, report=messages.tell)
     if preset:
         apply_preset(preset, engine.controls)
-    for assignment in stem_gain or []:
-        engine.set(*parse_control(assignment))
+    engine.controls.update(faders)
     _run(engine, messages, seconds)
 
 
@@ -80,7 +80,7 @@ def parse_outputs(text: str) -> dict[str, int]:
 
 
 def parse_control(text: str) -> tuple[str, float]:
-    """Return a control's path and value from ``vocals=-60`` (a stem's fader) or ``stem/vocals/pan=0.5`` (any control).
+    """Return path and value from ``vocals=-60`` (a stem's fader) or ``stem/vocals/pan=0.5`` (any control).
 
     Raises:
         ConfigError: not of that form.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import soundfile
@@ -16,7 +17,12 @@ from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.io.offline import OfflineBackend
 from stream_sep.separators import DEFAULT
 
-_FEED_SECONDS = 10
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream_sep.protocols import Block
+
+_FEED_BLOCKS = 1000
 
 
 def render(
@@ -34,7 +40,7 @@ def render(
 def render_file(file: Path, folder: Path, model: str = DEFAULT, block_size: int = 128) -> int:
     """Drive ``file`` through the engine into ``folder``; return the frames written.
 
-    Memory is bounded by a few seconds of sound, whatever the file's length.
+    Memory is bounded by a thousand blocks, whatever the file's length.
 
     Raises:
         AudioFileError: the file cannot be read or the folder not written.
@@ -51,16 +57,30 @@ def _render(song: soundfile.SoundFile, folder: Path, model: str, block_size: int
     if song.channels > 2:
         raise ConfigError(f"{song.name} has {song.channels} channels; mix it down to two first")
     backend = OfflineBackend(song.samplerate, block_size)
-    engine = Engine(backend, EngineConfig(model=model, worker="inline", record=folder))
-    with engine:
-        delay = engine.latency.engine
-        for block in song.blocks(_FEED_SECONDS * block_size * 100, dtype="float32", always_2d=True):
-            backend.feed(_stereo(block))
-        backend.feed(np.zeros((2, delay), np.float32))
+    with ExitStack() as stack:
+        engine = stack.enter_context(Engine(backend, EngineConfig(model=model, worker="inline")))
+        files = [stack.enter_context(_open(folder, name, song.samplerate)) for name in ("mix", *engine.stems)]
+        skip, left = engine.latency.engine, int(song.frames)
+        for block in _blocks(song, block_size, skip):
+            buses = backend.feed(block)[..., skip:][..., :left]
+            skip = max(0, skip - block.shape[1])
+            left -= buses.shape[2]
+            for file, bus in zip(files, buses, strict=True):
+                file.write(bus.T)
     return int(song.frames)
 
 
-def _stereo(
-    block: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return block.T if block.shape[1] == 2 else np.repeat(block.T, 2, axis=0)
+def _blocks(song: soundfile.SoundFile, block_size: int, latency: int) -> Iterator[Block]:
+    """Give the song in whole blocks, and silence after it until its last frame has come out."""
+    for block in song.blocks(_FEED_BLOCKS * block_size, dtype="float32", always_2d=True):
+        sides = block.T if block.shape[1] == 2 else np.repeat(block.T, 2, axis=0)
+        yield np.pad(sides, ((0, 0), (0, -block.shape[0] % block_size)))
+    yield np.zeros((2, latency + -latency % block_size), np.float32)
+
+
+def _open(folder: Path, name: str, sample_rate: int) -> soundfile.SoundFile:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return soundfile.SoundFile(folder / f"{name}.wav", "w", sample_rate, 2, subtype="FLOAT")
+    except (OSError, soundfile.SoundFileError) as error:
+        raise AudioFileError(f"cannot write to {folder}: {error}; choose another folder with --out") from error

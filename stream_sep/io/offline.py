@@ -54,7 +54,10 @@ class OfflineBackend:
         self._state = None
 
     def feed(self, block: Block) -> Stems:
-        """Push ``(2, frames)`` through; return the buses as they come out, ``(1 + stems, 2, frames)``."""
+        """Push ``(2, frames)`` through; return the buses as they come out, ``(1 + stems, 2, frames)``.
+
+        Whole blocks only, but for the last call: the latency is reckoned for blocks of one size.
+        """
         assert self._state is not None, "the engine is not started"
         frames, outputs = block.shape[1], int(self._state.record["outputs"][0])
         given = np.ascontiguousarray(block.T, np.float32)

@@ -1,0 +1,97 @@
+"""The commands as a user types them: what they write, what they say, and how they fail."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from stream_sep import StemSeparator
+from stream_sep.demo_song import load_demo_song
+
+
+def run(*arguments, cwd, env=None):
+    command = [sys.executable, "-m", "stream_sep", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **(env or {})}
+    )
+
+
+def read(path):
+    return soundfile.read(path, dtype="float32", always_2d=True)[0].T
+
+
+def test_the_demo_takes_the_vocals_out_after_five_seconds(tmp_path):
+    done = run("demo", "--silent", "--out", tmp_path / "d", "--seconds", "8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    song, rate = load_demo_song(), 44100
+    mix, vocals = read(tmp_path / "d/mix.wav"), read(tmp_path / "d/vocals.wav")
+    assert np.array_equal(mix[:, : 4 * rate], song.mix[:, : 4 * rate])
+    assert np.abs(vocals[:, 3 * rate : 4 * rate]).max() > 0.01
+    assert not vocals[:, 7 * rate : 7 * rate + rate // 2].any() or "late hops" in done.stdout + done.stderr
+    assert "measured" in done.stdout
+    terms = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if len(line.split()) == 3}
+    assert terms["measured"] == terms["total"]
+
+
+def test_render_gives_the_samples_of_the_library_call(tmp_path):
+    song = np.random.default_rng(0).standard_normal((20000, 2)).astype(np.float32) * 0.1
+    soundfile.write(tmp_path / "song.wav", song, 48000, subtype="FLOAT")
+    done = run("render", "song.wav", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    separator = StemSeparator("bands")
+    expected = separator.process(song.T, 48000)
+    for name, stem in zip(separator.stems, expected, strict=True):
+        assert np.array_equal(read(tmp_path / f"song-stems/{name}.wav"), stem)
+    assert np.array_equal(read(tmp_path / "song-stems/mix.wav"), song.T)
+
+
+def test_bench_measures_what_the_engine_reports(tmp_path):
+    done = run("bench", "--seconds", "2", "--json", "--model", "passthrough", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["paced"]["measured_frames"] == figures["paced"]["latency_frames"]["total"]
+    assert figures["null_db"] == -300
+    assert figures["control_to_sound_frames"] == 0
+    assert figures["callback_us"]["p50"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("render", "missing.wav"), "cannot read missing.wav"),
+        (("demo", "--silent", "--model", "bandz", "--out", "x"), "did you mean 'bands'"),
+        (("demo", "--silent", "--seconds", "-1"), "--seconds"),
+        (("live", "--sample-rate", "12345"), "12345"),
+        (("live", "--latency-class", "psychic"), "psychic"),
+        (("live", "--outputs", "main:1"), "main=1,vocals=3"),
+        (("live", "--set", "vocals=loud"), "CONTROL=NUMBER"),
+        (("bench", "--seconds", "0"), "--seconds"),
+        (("evaluate", "nowhere"), "nowhere"),
+    ],
+    ids=lambda value: " ".join(value[:4]) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_done_is_one_sentence_and_a_failure(arguments, words, tmp_path):
+    done = run(*arguments, cwd=tmp_path)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_ctrl_c_stops_the_demo_cleanly_and_keeps_what_was_written(tmp_path):
+    command = [sys.executable, "-m", "stream_sep", "demo", "--silent", "--out", str(tmp_path / "d")]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    mix = tmp_path / "d/mix.wav"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (mix.exists() and mix.stat().st_size > 400_000):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert "Traceback" not in errors
+    assert read(mix).shape[1] > 40_000
