@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stream_sep.cli.bench import parse_options
 from stream_sep.cli.screen import Messages, print_counters, print_latency, show
 from stream_sep.config import SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.engine import Engine
@@ -34,9 +35,12 @@ def live(
     record: Annotated[Path | None, typer.Option(help="folder to write the mix and the stems to")] = None,
     backend: Annotated[str, typer.Option(help="portaudio, or jack for named ports")] = "portaudio",
     fallback: Annotated[str, typer.Option(help="separator to go on with where the model cannot be loaded")] = "",
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the separator, e.g. hop_ms=500")] = None,
+    repo: Annotated[Path | None, typer.Option(help="folder with Demucs' weights")] = None,
     stem_gain: Annotated[list[str] | None, typer.Option("--set", help="control=value, e.g. vocals=-60")] = None,
     preset: Annotated[str, typer.Option(help="set the faders from a preset: karaoke, acapella, ... or a file")] = "",
     *,
+    allow_drift: Annotated[bool, typer.Option(help="take two devices; their clocks drift apart")] = False,
     connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
     seconds: Annotated[float, typer.Option(help="stop after so long; 0 plays until Ctrl-C")] = 0.0,
 ) -> None:
@@ -44,14 +48,28 @@ def live(
     if sample_rate not in SAMPLE_RATES:
         raise ConfigError(f"sample rate {sample_rate} Hz is none of {', '.join(map(str, SAMPLE_RATES))}")
     config = EngineConfig(model=model) if model else for_latency_class(latency_class)
-    config = replace(config, record=record, fallback=fallback or None, slack=slack if slack >= 0 else None)
+    options = {**config.options, **parse_options(option or []), **({"repo": str(repo)} if repo else {})}
+    config = replace(config, options=options, record=record, fallback=fallback or None)
+    config = replace(config, slack=slack if slack >= 0 else None)
     faders = dict(parse_control(assignment) for assignment in stem_gain or [])
     messages = Messages()
-    devices = (_device(input_device), _device(output_device))
+    driver: AudioBackend
     if backend == "jack":
-        driver = _jack(messages, connect=connect)
+        from stream_sep.io.jack_client import JackBackend
+
+        driver = JackBackend(connect=connect, report=messages.tell)
     else:
-        driver = _portaudio(devices, sample_rate, block_size, parse_outputs(outputs), messages)
+        from stream_sep.io.portaudio import PortAudioBackend
+
+        driver = PortAudioBackend(
+            input=_device(input_device),
+            output=_device(output_device),
+            sample_rate=sample_rate,
+            block_size=block_size,
+            outputs=parse_outputs(outputs),
+            allow_drift=allow_drift,
+            report=messages.tell,
+        )
     engine = Engine(driver, config, report=messages.tell)
     if preset:
         apply_preset(preset, engine.controls)
@@ -99,31 +117,6 @@ def parse_control(text: str) -> tuple[str, float]:
 
 def _device(text: str) -> int | str | None:
     return int(text) if text.isdecimal() else (text or None)
-
-
-def _portaudio(
-    devices: tuple[int | str | None, int | str | None],
-    sample_rate: int,
-    block_size: int,
-    outputs: dict[str, int],
-    messages: Messages,
-) -> AudioBackend:
-    from stream_sep.io.portaudio import PortAudioBackend
-
-    return PortAudioBackend(
-        input=devices[0],
-        output=devices[1],
-        sample_rate=sample_rate,
-        block_size=block_size,
-        outputs=outputs,
-        report=messages.tell,
-    )
-
-
-def _jack(messages: Messages, *, connect: bool) -> AudioBackend:
-    from stream_sep.io.jack_client import JackBackend
-
-    return JackBackend(connect=connect, report=messages.tell)
 
 
 def _run(engine: Engine, messages: Messages, seconds: float) -> None:

@@ -63,7 +63,7 @@ def play(tracks: tuple[Track, ...]) -> NDArray[np.float64]:
         midi, wave = Path(folder, "part.mid"), Path(folder, "part.wav")
         _save_midi(midi, tracks)
         command = [program, "-ni", "-R0", "-C0", "-g", "0.4", "-r", str(SAMPLE_RATE), "-O", "float"]
-        done = subprocess.run([*command, "-F", wave, SOUNDFONT, midi], capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
+        done = subprocess.run([*command, "-F", wave, SOUNDFONT, midi], capture_output=True, text=True, check=False)
         if done.returncode or not wave.exists():
             raise SystemExit(f"fluidsynth failed: {done.stderr.strip()}")
         audio, _ = soundfile.read(wave, dtype="float64", always_2d=True)
