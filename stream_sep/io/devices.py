@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stream_sep.errors import DeviceError
 from stream_sep.io.jack_client import open_client
+from stream_sep.io.portaudio_library import portaudio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,23 +62,6 @@ class JackPort:
     name: str
     direction: Kind
     is_physical: bool
-
-
-def portaudio() -> Any:  # noqa: ANN401 - a module without types
-    """Return the sounddevice module, which finds and starts PortAudio when first imported.
-
-    Raises:
-        DeviceError: PortAudio is not installed, or does not start.
-    """
-    try:
-        import sounddevice  # noqa: PLC0415 - importing it starts PortAudio, which offline users may not have
-    except OSError as error:
-        raise DeviceError(f"{error}: install it with `apt install libportaudio2`, or the like") from error
-    except Exception as error:
-        if type(error).__name__ != "PortAudioError":
-            raise
-        raise DeviceError(f"PortAudio does not start: {error}; check the sound system") from error
-    return sounddevice
 
 
 def list_devices() -> list[AudioDevice]:
@@ -138,22 +122,6 @@ def refusal(device: AudioDevice, kind: Kind, channels: int, sample_rate: int) ->
     except module.PortAudioError as error:
         return str(error)
     return None
-
-
-def rescan() -> None:
-    """Look for devices anew; every open stream of this process is lost.
-
-    Raises:
-        DeviceError: PortAudio does not start.
-    """
-    module = portaudio()
-    try:
-        # PortAudio finds devices only while it starts, and sounddevice has no public name for that
-        if module._initialized:  # noqa: SLF001
-            module._terminate()  # noqa: SLF001
-        module._initialize()  # noqa: SLF001
-    except module.PortAudioError as error:
-        raise DeviceError(f"PortAudio does not start: {error}; check the sound system") from error
 
 
 def _default_first(module: Any, apis: Iterable[Any]) -> list[Any]:  # noqa: ANN401 - rows of sounddevice

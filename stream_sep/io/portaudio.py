@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, DeviceError
 from stream_sep.io.backend import MAIN, channel_map
-from stream_sep.io.callback import portaudio_callback
-from stream_sep.io.devices import find_device, portaudio, refusal, rescan
+from stream_sep.io.devices import find_device, refusal
+from stream_sep.io.portaudio_library import abandon, is_active, is_stuck, open_stream, portaudio, rescan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,7 +140,7 @@ class PortAudioBackend:
     def _open(self) -> None:
         module, state = portaudio(), self._state
         assert state is not None
-        self._stream = _open_stream(
+        self._stream = open_stream(
             module,
             (None if self._input is None else self._input.index, self._output.index),
             (self.inputs, self._outputs),
@@ -156,7 +156,11 @@ class PortAudioBackend:
 
     def _close(self) -> None:
         stream, self._stream = self._stream, None
-        if stream is not None:
+        if stream is None:
+            return
+        if is_stuck(stream, self._output):
+            abandon()
+        else:
             stream.abort()
             stream.close()
 
@@ -167,14 +171,22 @@ class PortAudioBackend:
             blocks = self._state.counters()["blocks"]
             idle = idle + 1 if blocks == seen else 0
             seen = blocks
-            if idle >= _PATIENCE or not _is_active(self._stream):
-                self._report(f"the device {self._output.name!r} is gone; waiting for it to come back")
-                self._wait_for_return()
+            if idle >= _PATIENCE or not is_active(self._stream):
+                self._on_loss()
                 idle = 0
+
+    def _on_loss(self) -> None:
+        stuck = is_stuck(self._stream, self._output)
+        self._close()
+        if stuck:
+            self._report("the JACK server is gone: start it again, then stream_sep")
+            self._stopped.set()
+            return
+        self._report(f"the device {self._output.name!r} is gone; waiting for it to come back")
+        self._wait_for_return()
 
     def _wait_for_return(self) -> None:
         module = portaudio()
-        self._close()
         while not self._stopped.wait(_LOOK_SECONDS):
             try:
                 rescan()
@@ -210,34 +222,3 @@ def _check_one_clock(given: AudioDevice, played: AudioDevice) -> None:
             f"{given.name!r} and {played.name!r} run on two clocks, which drift apart: choose one device for both, or"
             " join them in an aggregate device, PipeWire or JACK"
         )
-
-
-def _is_active(stream: Any) -> bool:  # noqa: ANN401 - sounddevice has no types
-    try:
-        return bool(stream.active)
-    except portaudio().PortAudioError:
-        return False
-
-
-def _open_stream(
-    module: Any,  # noqa: ANN401 - sounddevice has no types
-    devices: tuple[int | None, int],
-    channels: tuple[int, int],
-    address: int,
-    **settings: int,
-) -> Any:  # noqa: ANN401 - sounddevice has no types
-    ffi, duplex = module._ffi, devices[0] is not None  # noqa: SLF001 - only the base class takes C callbacks
-    try:
-        return module._StreamBase(  # noqa: SLF001
-            "duplex" if duplex else "output",
-            device=devices if duplex else devices[1],
-            channels=channels if duplex else channels[1],
-            dtype="float32",
-            latency="low",
-            callback=ffi.cast("PaStreamCallback*", portaudio_callback().address),
-            userdata=ffi.cast("void*", address),
-            dither_off=True,
-            **settings,
-        )
-    except module.PortAudioError as error:
-        raise DeviceError(f"the device does not open: {error}; is another program using it?") from error

@@ -1,0 +1,85 @@
+"""What several tests need of the machine they run on: a JACK server with no sound card behind it."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+import uuid
+
+import pytest
+
+PERIOD = 128
+RATE = 44100
+_PATIENCE = 10.0
+
+
+def require(condition, remedy):
+    """Skip the test, saying what to install; on a build machine, which has to have it all, fail instead."""
+    if condition:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(remedy)
+    pytest.skip(remedy)
+
+
+@contextlib.contextmanager
+def running_jackd(name):
+    """Run a JACK server called ``name`` that has 8 inputs and 12 outputs of no sound card."""
+    command = ["jackd", "--no-realtime", "-n", name, "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD)]
+    with subprocess.Popen(
+        [*command, "-C", "8", "-P", "12"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            _wait_for_server(name)
+            yield server
+        finally:
+            server.terminate()
+            try:
+                server.wait(5)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+def _wait_for_server(name):
+    import jack  # noqa: PLC0415 - after it is known to be there
+
+    jack.set_error_function(lambda _: None)
+    deadline = time.monotonic() + _PATIENCE
+    try:
+        while time.monotonic() < deadline:
+            with contextlib.suppress(jack.JackOpenError):
+                jack.Client("probe", servername=name, no_start_server=True).close()
+                return
+            time.sleep(0.05)
+    finally:
+        jack.set_error_function(None)
+    pytest.fail(f"jackd {name} did not start in {_PATIENCE} s")
+
+
+@pytest.fixture(scope="module")
+def jackd():
+    """A JACK server that JACK clients and PortAudio find by themselves; gives its name."""
+    require(shutil.which("jackd"), "needs a JACK server: apt install jackd2")
+    pytest.importorskip("jack", reason="needs pip install 'stream-sep[jack]'", exc_type=(ImportError, OSError))
+    name = f"stream_sep_{uuid.uuid4().hex[:8]}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JACK_DEFAULT_SERVER", name)
+        patch.setenv("JACK_NO_START_SERVER", "1")
+        with running_jackd(name):
+            yield name
+
+
+@pytest.fixture(scope="module")
+def portaudio_on_jack(jackd):
+    """PortAudio, started while the JACK server runs, so that it has one device."""
+    from stream_sep.errors import DeviceError  # noqa: PLC0415 - the laws need no package for the helpers above
+    from stream_sep.io.portaudio_library import portaudio, rescan  # noqa: PLC0415
+
+    try:
+        rescan()
+    except DeviceError as error:
+        require(condition=False, remedy=str(error))
+    require(len(portaudio().query_devices()) > 0, "needs a PortAudio with JACK: apt install libportaudio2")
+    yield jackd
+    portaudio()._terminate()
