@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-import time
+import sys
 import uuid
 
 import pytest
@@ -12,6 +12,15 @@ import pytest
 PERIOD = 128
 RATE = 44100
 _PATIENCE = 10.0
+_WAIT = """
+import sys, time, jack
+while True:
+    try:
+        jack.Client("probe", servername=sys.argv[1], no_start_server=True).close()
+        break
+    except jack.JackOpenError:
+        time.sleep(0.05)
+"""
 
 
 def require(condition, remedy):
@@ -42,31 +51,29 @@ def running_jackd(name):
 
 
 def _wait_for_server(name):
-    import jack  # noqa: PLC0415 - after it is known to be there
+    # a process can be a client of one server only, and ours may be one already
+    subprocess.run([sys.executable, "-c", _WAIT, name], check=True, capture_output=True, timeout=_PATIENCE)
 
-    jack.set_error_function(lambda _: None)
-    deadline = time.monotonic() + _PATIENCE
+
+@pytest.fixture(scope="session")
+def start_jackd():
+    """A context manager that runs a JACK server of a given name."""
+    require(shutil.which("jackd"), "needs a JACK server: apt install jackd2")
     try:
-        while time.monotonic() < deadline:
-            with contextlib.suppress(jack.JackOpenError):
-                jack.Client("probe", servername=name, no_start_server=True).close()
-                return
-            time.sleep(0.05)
-    finally:
-        jack.set_error_function(None)
-    pytest.fail(f"jackd {name} did not start in {_PATIENCE} s")
+        import jack  # noqa: F401, PLC0415 - whether it is there
+    except (ImportError, OSError):
+        require(condition=False, remedy="needs JACK's client library: pip install 'stream-sep[jack]'")
+    return running_jackd
 
 
 @pytest.fixture(scope="module")
-def jackd():
+def jackd(start_jackd):
     """A JACK server that JACK clients and PortAudio find by themselves; gives its name."""
-    require(shutil.which("jackd"), "needs a JACK server: apt install jackd2")
-    pytest.importorskip("jack", reason="needs pip install 'stream-sep[jack]'", exc_type=(ImportError, OSError))
     name = f"stream_sep_{uuid.uuid4().hex[:8]}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JACK_DEFAULT_SERVER", name)
         patch.setenv("JACK_NO_START_SERVER", "1")
-        with running_jackd(name):
+        with start_jackd(name):
             yield name
 
 
