@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_sep.rings import RingLayout, Rings, write_frames
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_sep.protocols import Separator
-    from stream_sep.rings import Rings
+    from stream_sep.protocols import Block, Separator
 
 _BACKLOG_SECONDS = 0.5
 _NAP_SECONDS = 0.0002
@@ -54,10 +55,20 @@ def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
         seconds.append(time.perf_counter() - started)
         if sum(seconds) > 3 and len(seconds) > 2:
             break
+    _rehearse(separator, noise)
     separator.reset()
     timed = sorted(seconds[len(seconds) // 2 :])
     names = ("stems", "sample_rate", "channels", "hop", "latency")
     return SeparatorInfo(**{name: getattr(separator, name) for name in names}, hop_seconds=timed[-1])
+
+
+def _rehearse(separator: Separator, noise: Block) -> None:
+    """Pass one hop through rings of its own, so that the first real one need not wait for compiled code to load."""
+    layout = RingLayout(separator.channels, len(separator.stems), separator.hop, 4 * separator.hop, slots=4)
+    rings = Rings(layout)
+    write_frames(rings.capture, rings.positions, noise, separator.hop)
+    rings.skip(1)
+    HopWorker(separator, rings).step()
 
 
 class HopWorker:

@@ -25,4 +25,6 @@ def devices() -> None:
     except DeviceError as error:
         console.print(f"no JACK ports ({error})", highlight=False)
         return
-    console.print("JACK ports: " + ", ".join(map(str, ports)), highlight=False)
+    for direction, meaning in (("output", "JACK ports that give sound"), ("input", "JACK ports that take sound")):
+        names = ", ".join(port.name for port in ports if port.direction == direction)
+        console.print(f"{meaning}: {names}", highlight=False)
