@@ -10,7 +10,7 @@ from stream_sep.audio_state import AudioState
 from stream_sep.config import EngineConfig
 from stream_sep.control import ControlState, Value, parameters_for
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.latency import JITTER_BLOCKS, LatencyReport, adaptation_delay, slack_for
+from stream_sep.latency import LatencyReport, adaptation_delay, jitter_for, slack_for
 from stream_sep.mix import compile_mix
 from stream_sep.recorder import Recorder
 from stream_sep.rings import RingLayout, SharedRings
@@ -200,16 +200,20 @@ class Engine:
     def _plan(self, info: SeparatorInfo) -> LatencyReport:
         if info.channels != 2:
             raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
-        block, compute = self.backend.block_size, math.ceil(info.hop_seconds * info.sample_rate)
-        if self.config.worker == "inline":
-            compute = 0
-        slack = slack_for(block, info.hop, min(compute, info.hop)) + JITTER_BLOCKS * block
+        block = self.backend.block_size
         return LatencyReport(
             sample_rate=info.sample_rate,
             adaptation=adaptation_delay(block, info.hop),
-            slack=slack if self.config.slack is None else self.config.slack,
+            slack=self._slack(info) if self.config.slack is None else self.config.slack,
             separator=info.latency,
         )
+
+    def _slack(self, info: SeparatorInfo) -> int:
+        block = self.backend.block_size
+        if self.config.worker == "inline":  # a hop is computed between two blocks, however long that takes
+            return slack_for(block, info.hop, compute=0) + block
+        compute = min(math.ceil(info.hop_seconds * info.sample_rate), info.hop)
+        return slack_for(block, info.hop, compute) + jitter_for(block, info.sample_rate)
 
     def _layout(self, info: SeparatorInfo) -> RingLayout:
         plan, spare = self.latency, self._max_block + self._frames(self.config.fade_ms) + 4 * info.hop

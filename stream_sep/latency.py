@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-JITTER_BLOCKS = 1
-"""Blocks bought against an operating system that wakes the worker late."""
+JITTER_MS = 5.0
+"""Time bought against an operating system that wakes the worker late."""
 
 
 def adaptation_delay(block_size: int, hop: int) -> int:
@@ -32,6 +32,15 @@ def slack_for(block_size: int, hop: int, compute: int) -> int:
     """
     uneven = 0 if hop % block_size == 0 else block_size
     return math.ceil(compute / block_size) * block_size + uneven
+
+
+def jitter_for(block_size: int, sample_rate: int) -> int:
+    """Return the frames to buy against late wake-ups: `JITTER_MS` in whole blocks, one at the least.
+
+    >>> jitter_for(128, 44100), jitter_for(1024, 44100)
+    (256, 1024)
+    """
+    return math.ceil(JITTER_MS * sample_rate / 1000 / block_size) * block_size
 
 
 @dataclass(frozen=True)
