@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from stream_sep.errors import ConfigError, SeparatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stream_sep.protocols import Separator
 
 DEFAULT = "bands"
@@ -26,7 +28,7 @@ def load_separator(name: str = DEFAULT, sample_rate: int = 44100, **options: Any
     """Build the separator called ``name`` for a stream of ``sample_rate`` frames per second.
 
     Args:
-        name: one of the keys of `FACTORIES`.
+        name: one of the keys of `FACTORIES`, or one of your own as ``package.module:factory``.
         sample_rate: frames per second of the mix it will be given.
         options: passed to the separator, such as ``hop=512`` for ``passthrough``.
 
@@ -37,8 +39,7 @@ def load_separator(name: str = DEFAULT, sample_rate: int = 44100, **options: Any
     >>> load_separator("passthrough", 48000, hop=128).hop
     128
     """
-    module, _, attribute = _location(name).partition(":")
-    factory = getattr(importlib.import_module(module), attribute)
+    factory = _factory(name)
     try:
         separator: Separator = factory(sample_rate=sample_rate, **options)
     except TypeError as error:
@@ -46,9 +47,20 @@ def load_separator(name: str = DEFAULT, sample_rate: int = 44100, **options: Any
     return separator
 
 
+def _factory(name: str) -> Callable[..., Separator]:
+    module, _, attribute = _location(name).partition(":")
+    try:
+        factory: Callable[..., Separator] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        if name in FACTORIES:
+            raise
+        raise SeparatorError(f"separator {name!r} cannot be imported as package.module:factory: {error}") from error
+    return factory
+
+
 def _location(name: str) -> str:
-    if name in FACTORIES:
-        return FACTORIES[name]
+    if name in FACTORIES or ":" in name:
+        return FACTORIES.get(name, name)
     near = difflib.get_close_matches(name, FACTORIES, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(sorted(FACTORIES))}"
     raise SeparatorError(f"no separator is called {name!r}; {hint}")
