@@ -20,6 +20,7 @@ def bench(
     block_size: Annotated[int, typer.Option(help="frames a block")] = 128,
     seconds: Annotated[float, typer.Option(help="length of the paced run")] = 20.0,
     *,
+    jack: Annotated[bool, typer.Option("--jack", help="soak on a JACK server under load instead")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Measure compute, latency, null, callback, control delay, late hops and memory."""
@@ -27,11 +28,28 @@ def bench(
 
     if seconds < 1:
         raise ConfigError(f"--seconds {seconds} is too short to measure; at least 1")
-    figures = measure(model, parse_options(option or []), block_size, seconds)
+    if jack:
+        figures = _soak(model, parse_options(option or []), seconds)
+    else:
+        figures = measure(model, parse_options(option or []), block_size, seconds)
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
     else:
-        Console(soft_wrap=True).print("\n".join(lines(figures)), highlight=False, markup=False)
+        text = [f"{name}: {figure}" for name, figure in figures.items()] if jack else lines(figures)
+        Console(soft_wrap=True).print("\n".join(text), highlight=False, markup=False)
+
+
+def _soak(model: str, options: dict[str, Any], seconds: float) -> dict[str, Any]:
+    from stream_sep.soak import soak_jack
+
+    soak = soak_jack(model, options, seconds)
+    return {
+        "seconds": seconds,
+        "xruns of a bare client": soak.bare_xruns,
+        "xruns of the engine": soak.engine_xruns,
+        **{name: count for name, count in soak.stats.troubles.items() if name != "xruns"},
+        "callback_us": soak.stats.callback_us,
+    }
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
