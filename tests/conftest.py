@@ -52,7 +52,10 @@ def running_jackd(name):
 
 def _wait_for_server(name):
     # a process can be a client of one server only, and ours may be one already
-    subprocess.run([sys.executable, "-c", _WAIT, name], check=True, capture_output=True, timeout=_PATIENCE)
+    try:
+        subprocess.run([sys.executable, "-c", _WAIT, name], check=True, capture_output=True, timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"jackd {name} did not start in {_PATIENCE} s: end servers left over, of which it allows eight")
 
 
 @pytest.fixture(scope="session")
