@@ -15,6 +15,7 @@ import soundfile
 from stream_sep.config import EngineConfig
 from stream_sep.demo_song import load_demo_song
 from stream_sep.engine import Engine
+from stream_sep.errors import AudioFileError
 from stream_sep.io.offline import OfflineBackend
 from stream_sep.io.paced import PacedBackend
 from stream_sep.measure import delay_between, null_db, resident_bytes
@@ -28,7 +29,9 @@ _SECONDS_TIMED = 10.0
 _TRUE_BLOCKS = 20000
 
 
-def measure(model: str, options: dict[str, Any], block_size: int, seconds: float) -> dict[str, Any]:
+def measure(
+    model: str, options: dict[str, Any], block_size: int, seconds: float, song: Path | None = None
+) -> dict[str, Any]:
     """Return all figures of a separator at a block size, as plain values for JSON.
 
     Args:
@@ -36,20 +39,21 @@ def measure(model: str, options: dict[str, Any], block_size: int, seconds: float
         options: its options.
         block_size: frames a block.
         seconds: length of the paced run.
+        song: what to play, over and over; the demo song unless given.
     """
-    song = load_demo_song()
-    separator = load_separator(model, song.sample_rate, **options)
+    mix, sample_rate = _load_song(song)
+    separator = load_separator(model, sample_rate, **options)
     return {
         "model": model,
         "block_size": block_size,
-        "sample_rate": song.sample_rate,
+        "sample_rate": sample_rate,
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
-        "separator": time_hops(separator, song.mix),
-        "null_db": streamed_against_offline(model, options, song.mix, block_size),
+        "separator": time_hops(separator, mix),
+        "null_db": streamed_against_offline(separator, model, options, mix, block_size),
         "callback_us": time_callback(block_size),
         "control_to_sound_frames": control_to_sound(block_size),
-        "paced": run_paced(model, options, song.mix, block_size, seconds),
+        "paced": run_paced(model, options, mix, sample_rate, block_size, seconds),
     }
 
 
@@ -75,12 +79,15 @@ def time_hops(separator: Separator, mix: Block) -> dict[str, float]:
     }
 
 
-def streamed_against_offline(model: str, options: dict[str, Any], mix: Block, block_size: int) -> float:
+def streamed_against_offline(
+    separator: Separator, model: str, options: dict[str, Any], mix: Block, block_size: int
+) -> float:
     """Return the level, in dB, of the difference between the engine's stems and the separator's own."""
-    separator = load_separator(model, 44100, **options)
-    hops = min(mix.shape[1] // separator.hop, max(8, 3 * 44100 // separator.hop))
+    separator.reset()
+    rate = separator.sample_rate
+    hops = min(mix.shape[1] // separator.hop, max(8, 3 * rate // separator.hop))
     given = mix[:, : hops * separator.hop]
-    backend = OfflineBackend(block_size=block_size)
+    backend = OfflineBackend(rate, block_size)
     with Engine(backend, EngineConfig(model=model, options=options, worker="inline")) as engine:
         total = engine.latency.engine
         stems = backend.feed(np.pad(given, ((0, 0), (0, total))))[1:]
@@ -120,11 +127,13 @@ def control_to_sound(block_size: int) -> int:
     return int(np.argmax(after < 1))
 
 
-def run_paced(model: str, options: dict[str, Any], mix: Block, block_size: int, seconds: float) -> dict[str, Any]:
+def run_paced(
+    model: str, options: dict[str, Any], mix: Block, sample_rate: int, block_size: int, seconds: float
+) -> dict[str, Any]:
     """Play in real time with no device and the separator in its own process; return latency, counters, memory."""
-    frames = round(seconds * 44100)
+    frames = round(seconds * sample_rate)
     source = np.tile(mix, (1, -(-frames // mix.shape[1])))[:, :frames]
-    backend = PacedBackend(block_size=block_size)
+    backend = PacedBackend(sample_rate, block_size)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         config = EngineConfig(model=model, options=options, record=Path(folder))
@@ -136,7 +145,9 @@ def run_paced(model: str, options: dict[str, Any], mix: Block, block_size: int, 
             while not engine.source_ended:
                 time.sleep(0.05)
             after = _memory(engine)
-        recorded = soundfile.read(Path(folder) / "mix.wav", dtype="float32", always_2d=True, frames=4 * 44100)[0].T
+        recorded = soundfile.read(Path(folder) / "mix.wav", dtype="float32", always_2d=True, frames=4 * sample_rate)[
+            0
+        ].T
     stats, latency = engine.stats(), engine.latency
     return {
         "seconds": seconds,
@@ -150,6 +161,17 @@ def run_paced(model: str, options: dict[str, Any], mix: Block, block_size: int, 
         "memory_start_mb": before,
         "memory_end_mb": after,
     }
+
+
+def _load_song(song: Path | None) -> tuple[Block, int]:
+    if song is None:
+        demo = load_demo_song()
+        return demo.mix, demo.sample_rate
+    try:
+        audio, sample_rate = soundfile.read(song, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise AudioFileError(f"cannot read {song}: {error}; is it an audio file?") from error
+    return np.ascontiguousarray(audio.T[[0, -1]]), int(sample_rate)
 
 
 def _cpu_name() -> str:

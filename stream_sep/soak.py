@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream_sep.config import EngineConfig
 from stream_sep.engine import Engine
 from stream_sep.io.jack_client import JackBackend, open_client
-from stream_sep.stats import EngineStats
+
+if TYPE_CHECKING:
+    from stream_sep.stats import EngineStats
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def _hog(stopped: threading.Event) -> None:
 
 
 def _bare_xruns(seconds: float) -> int:
-    client, xruns = open_client("stream_sep_bare"), []
+    xruns: list[float] = []
+    client = open_client("stream_sep_bare")
     client.set_xrun_callback(xruns.append)
     client.activate()
     time.sleep(seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ def bench(
     ] = None,
     block_size: Annotated[int, typer.Option(help="frames a block")] = 128,
     seconds: Annotated[float, typer.Option(help="length of the paced run")] = 20.0,
+    song: Annotated[Path | None, typer.Option(help="what to play; the demo song unless given")] = None,
     *,
     jack: Annotated[bool, typer.Option("--jack", help="soak on a JACK server under load instead")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -31,7 +33,7 @@ def bench(
     if jack:
         figures = _soak(model, parse_options(option or []), seconds)
     else:
-        figures = measure(model, parse_options(option or []), block_size, seconds)
+        figures = measure(model, parse_options(option or []), block_size, seconds, song)
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
     else:
