@@ -1,0 +1,75 @@
+"""The arithmetic of delay against oracles that know no formula: a search, and a worker simulated hop by hop."""
+
+import itertools
+import math
+
+import pytest
+
+from stream_sep.latency import LatencyReport, adaptation_delay, slack_for
+
+SIZES = range(1, 25)
+TENTHS = range(1, 11)
+
+
+def runs_dry(block, hop, prefill):
+    """Whether a queue of ``prefill`` frames ever lacks frames for a block, with hops computed in no time."""
+    ready, waiting = prefill, 0
+    for _ in range(math.lcm(block, hop) // block):
+        waiting += block
+        ready += waiting // hop * hop - block
+        waiting %= hop
+        if ready < 0:
+            return True
+    return False
+
+
+def starves(block, hop, prefill, tenths):
+    """Whether a hop is ever unfinished when its first frame must sound; it takes ``tenths`` of its own length.
+
+    Blocks come at multiples of ``block``; one worker computes hop after hop. Clocks are tenths of frames.
+    """
+    free = 0
+    for number in range(3 * block + 3):
+        whole = 10 * block * (math.ceil((number + 1) * hop / block) - 1)
+        sounds = 10 * block * ((number * hop + prefill) // block)
+        free = max(free, whole) + tenths * hop
+        if free > sounds:
+            return True
+    return False
+
+
+def starving(slack):
+    return [
+        (block, hop, tenths)
+        for block, hop, tenths in itertools.product(SIZES, SIZES, TENTHS)
+        if starves(block, hop, adaptation_delay(block, hop) + slack(block, hop, math.ceil(tenths * hop / 10)), tenths)
+    ]
+
+
+@pytest.mark.parametrize("block", range(1, 49))
+def test_adaptation_is_the_fewest_whole_blocks_that_a_search_finds(block):
+    for hop in range(1, 49):
+        found = next(prefill for prefill in itertools.count(0, block) if not runs_dry(block, hop, prefill))
+        assert adaptation_delay(block, hop) == found, hop
+
+
+def test_slack_never_lets_a_block_starve():
+    assert starving(slack_for) == []
+
+
+def test_without_slack_some_blocks_starve():
+    assert starving(lambda *_: 0)
+
+
+def test_without_the_block_for_uneven_sizes_some_blocks_starve():
+    found = starving(lambda block, _, compute: math.ceil(compute / block) * block)
+    assert found
+    assert all(hop % block for block, hop, _ in found)
+
+
+def test_the_total_is_the_sum_of_its_terms_in_frames_and_milliseconds():
+    report = LatencyReport(sample_rate=48000, adaptation=128, slack=256, separator=512, device=1000, drift=24)
+    assert (report.prefill, report.engine, report.total) == (384, 896, 1920)
+    assert report.milliseconds(report.total) == 40
+    *terms, total = report.terms()
+    assert total == ("total", sum(frames for _, frames in terms))
