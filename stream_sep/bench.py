@@ -20,6 +20,7 @@ from stream_sep.io.offline import OfflineBackend
 from stream_sep.io.paced import PacedBackend
 from stream_sep.measure import delay_between, null_db, resident_bytes
 from stream_sep.separators import load_separator
+from stream_sep.worker import warm_up
 
 if TYPE_CHECKING:
     from stream_sep.protocols import Block, Separator, Stems
@@ -53,13 +54,14 @@ def measure(
         "null_db": streamed_against_offline(separator, model, options, mix, block_size),
         "callback_us": time_callback(block_size),
         "control_to_sound_frames": control_to_sound(block_size),
-        "paced": run_paced(model, options, mix, sample_rate, block_size, seconds),
+        "paced": run_paced(model, options, mix, sample_rate, block_size=block_size, seconds=seconds),
     }
 
 
 def time_hops(separator: Separator, mix: Block) -> dict[str, float]:
     """Return the time a hop takes: p50, p99, max in ms, and the real-time factor, of CPU time so of one core."""
     hop, spent = separator.hop, []
+    warm_up(separator)
     cpu, started = time.process_time(), time.perf_counter()
     for number in range(min(_HOPS_TIMED, mix.shape[1] // hop)):
         before = time.perf_counter()
@@ -128,7 +130,7 @@ def control_to_sound(block_size: int) -> int:
 
 
 def run_paced(
-    model: str, options: dict[str, Any], mix: Block, sample_rate: int, block_size: int, seconds: float
+    model: str, options: dict[str, Any], mix: Block, sample_rate: int, *, block_size: int, seconds: float
 ) -> dict[str, Any]:
     """Play in real time with no device and the separator in its own process; return latency, counters, memory."""
     frames = round(seconds * sample_rate)

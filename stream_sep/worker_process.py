@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _WATCH_SECONDS = 0.02
 _SILENT_SECONDS = 2.0
 _RESTART_PAUSE = 0.2
+_NICE = -11  # what desktop sound servers ask for
 
 
 class ProcessWorker:
@@ -156,6 +157,8 @@ def main() -> None:
         return
     rings = SharedRings.attach(task["rings"])
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    with suppress(AttributeError, OSError):  # where the system allows it, go before programs that can wait
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     gc.collect()
     gc.freeze()  # a collection that walks the model's objects would cost milliseconds
     worker = HopWorker(separator, rings, join=task["join"])
