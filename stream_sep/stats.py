@@ -137,6 +137,8 @@ def sentences(before: EngineStats, now: EngineStats, hop_ms: float) -> list[str]
     found = []
     if late:
         advice = "choose a lighter model" if now.hop_ms[0] > hop_ms else "raise --slack or --block-size"
+        if now.hops == before.hops:
+            advice = "it computed none, and is started again if it does not answer"
         found.append(
             f"separator late {late} hops, dry sound in their place: {now.hop_ms[0]:.1f} ms a hop (p99 "
             f"{now.hop_ms[1]:.1f}), budget {hop_ms:.1f} ms; {advice}"
