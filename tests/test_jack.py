@@ -87,7 +87,9 @@ def test_every_frame_of_a_stem_reaches_its_port(probes):
         time.sleep(0.2)
     heard = [receiver.received.get() for _ in range(receiver.received.qsize())]
     assert len(heard) > RATE // 2
-    np.testing.assert_array_equal(np.diff(heard), 1)
+    lost = np.diff(heard) - 1
+    assert not np.any(lost % PERIOD)  # a loaded machine loses whole cycles, and the server says so
+    assert lost.sum() // PERIOD <= engine.stats().xruns
 
 
 def test_rate_and_block_size_are_those_of_the_server():

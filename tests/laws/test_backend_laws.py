@@ -1,5 +1,6 @@
 """What every backend owes the engine: each block once, in order, and an end that may be asked for twice."""
 
+import ctypes
 import time
 
 import numpy as np
@@ -82,3 +83,14 @@ def test_the_device_only_ever_adds_delay(backend):
     with Engine(backend, config(backend), source=np.ones((2, FRAMES), np.float32)) as engine:
         assert engine.latency.device >= 0
         assert engine.latency.total >= engine.latency.engine
+
+
+@pytest.mark.parametrize("backend", sorted(NEEDS), indirect=True)
+def test_sound_goes_on_while_python_is_stuck(backend):
+    hold_the_gil = ctypes.PyDLL(None).usleep
+    with Engine(backend, config(backend), source=np.ones((2, FRAMES), np.float32)) as engine:
+        time.sleep(0.1)
+        before = engine.stats().counters["frames"]
+        hold_the_gil(400_000)
+        after = engine.stats().counters["frames"]
+    assert after - before > 0.3 * backend.sample_rate
