@@ -123,18 +123,19 @@ def _locate(state, first, frames):
         number = at // state.hop
         if at >= 0 and number != checked:
             checked, ready = number, _is_ready(state, tags, number)
-        if ready:
+        there = ready and (state.searching == 0 or state.wet == 0)  # a fade that has begun goes on to its end
+        if there:
             state.searching = 0
             state.hold_left = max(state.hold_left - 1, 0)
         else:
             if state.searching == 0:
                 state.searching, state.edge = 1, at
             state.hold_left = state.hold
-        heard = ready and state.hold_left == 0 and state.bypass == 0
+        heard = there and state.hold_left == 0 and state.bypass == 0
         state.wet = min(state.wet + 1, state.fade) if heard else max(state.wet - 1, 0)
         state.dry_frames += 0 if heard else 1
         weights[frame] = np.float32(state.wet) / np.float32(state.fade)
-        offsets[frame] = _offset(state, at if ready else 2 * state.edge - 1 - at)
+        offsets[frame] = _offset(state, at if there else 2 * state.edge - 1 - at)
 
 
 @inlined

@@ -23,6 +23,9 @@ _PORTAUDIO = types.int32(
 _JACK = types.int32(types.uint32, types.voidptr)
 
 
+# What is cached on disk follows the date of this file alone: touch it after a change to what it calls.
+
+
 @cache
 def portaudio_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
     """Compile, or load from disk, the `PaStreamCallback`; its user data is `AudioState.address`."""
