@@ -102,10 +102,12 @@ def _take_snapshot(state):
     snapshot = carray(pointer_at(state.snapshots), (SNAPSHOTS, size), np.float32)[head % SNAPSHOTS]
     gains = carray(pointer_at(state.gains), (size - 2,), np.float32)
     steps = carray(pointer_at(state.steps), (size - 2,), np.float32)
+    aims = carray(pointer_at(state.aims), (size - 2,), np.float32)
     state.bypass = np.int64(snapshot[size - 2])
     state.ramp_left = max(np.int64(snapshot[size - 1]), 1)
     for index in range(size - 2):
-        steps[index] = (snapshot[index] - gains[index]) / state.ramp_left
+        aims[index] = snapshot[index]
+        steps[index] = (aims[index] - gains[index]) / state.ramp_left
 
 
 @inlined
@@ -189,9 +191,11 @@ def _at_unity(state, gains, rows):
 
 @inlined
 def _ramped(state, row, frame):
+    if frame + 1 >= state.ramp_left:
+        return carray(pointer_at(state.aims), (row + 1,), np.float32)[row]
     gain = carray(pointer_at(state.gains), (row + 1,), np.float32)[row]
     step = carray(pointer_at(state.steps), (row + 1,), np.float32)[row]
-    return gain + step * np.float32(min(frame + 1, state.ramp_left))
+    return gain + step * np.float32(frame + 1)
 
 
 @inlined
@@ -216,14 +220,10 @@ def _mix_stem(state, buses, stem, channel, frames):
 @inlined
 def _settle(state, gains, rows, frames):
     """Move the gains to where this block's ramps ended: exactly on their aim when a ramp is over."""
-    if state.ramp_left == 0:
-        return
-    size = state.snapshot_size
-    aim = carray(pointer_at(state.snapshots), (SNAPSHOTS, size), np.float32)[state.snapshot_seen % SNAPSHOTS]
-    done = frames >= state.ramp_left
-    for row in range(rows):
-        gains[row] = aim[row] if done else _ramped(state, row, frames - 1)
-    state.ramp_left -= min(frames, state.ramp_left)
+    if state.ramp_left > 0:
+        for row in range(rows):
+            gains[row] = _ramped(state, row, frames - 1)
+        state.ramp_left -= min(frames, state.ramp_left)
 
 
 @inlined

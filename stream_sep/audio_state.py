@@ -35,7 +35,7 @@ _SIZES = (
     "inputs", "outputs", "record_capacity", "source_frames", "snapshot_size",
 )  # fmt: skip
 _ADDRESSES = (
-    "capture", "positions", "tags", "hops", "dry", "input", "buses", "gains", "steps", "snapshots", "local",
+    "capture", "positions", "tags", "hops", "dry", "input", "buses", "gains", "aims", "steps", "snapshots", "local",
     "input_map", "output_map", "recording", "meters", "histogram", "weights", "offsets", "source",
     "port_buffer", "input_ports", "output_ports",
 )  # fmt: skip
@@ -99,6 +99,7 @@ class AudioState:
             "input": np.zeros((channels, max_block), np.float32),
             "buses": np.zeros((buses, max_block), np.float32),
             "gains": np.ones(buses, np.float32),
+            "aims": np.ones(buses, np.float32),
             "steps": np.zeros(buses, np.float32),
             "snapshots": np.ones((SNAPSHOTS, snapshot_size), np.float32),
             "local": np.zeros(_LOCAL_POSITIONS, np.int64),
@@ -172,7 +173,7 @@ class AudioState:
 
     def snap(self, snapshot: NDArray[np.float32]) -> None:
         """Start from ``snapshot`` without a ramp; only before sound runs."""
-        self._arrays["gains"][:] = snapshot[:-2]
+        self._arrays["gains"][:] = self._arrays["aims"][:] = snapshot[:-2]
         self.publish(snapshot)
 
 

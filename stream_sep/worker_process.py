@@ -88,7 +88,7 @@ class ProcessWorker:
         _send(process.stdin, self._spec)
         answer = _receive(process.stdout)
         if "error" in answer:
-            process.wait()
+            _finish(process)
             raise SeparatorError(answer["error"])
         fields = answer["ready"]
         return process, SeparatorInfo(**{**fields, "stems": tuple(fields["stems"])})
@@ -128,12 +128,16 @@ class ProcessWorker:
             self._stopped.wait(_RESTART_PAUSE)
 
     def _end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        _finish(self._process)
+
+
+def _finish(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
 
 
 def main() -> None:

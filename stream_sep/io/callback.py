@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -23,19 +25,40 @@ _PORTAUDIO = types.int32(
 _JACK = types.int32(types.uint32, types.voidptr)
 
 
-# What is cached on disk follows the date of this file alone: touch it after a change to what it calls.
+_SOURCES = ("audio.py", "audio_state.py", "compiled.py", "rings.py", "io/callback.py")
 
 
 @cache
 def portaudio_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
     """Compile, or load from disk, the `PaStreamCallback`; its user data is `AudioState.address`."""
-    return numba.cfunc(_PORTAUDIO, nopython=True, cache=True, error_model="numpy")(_on_portaudio)
+    source = _source_digest()
+
+    def callback(indata, outdata, frames, time, flags, userdata):  # noqa: PLR0917 - as PortAudio calls it
+        return _on_portaudio_compiled(indata, outdata, frames, time, flags, userdata) if source else np.int32(1)
+
+    return numba.cfunc(_PORTAUDIO, nopython=True, cache=True, error_model="numpy")(callback)
 
 
 @cache
 def jack_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
     """Compile, or load from disk, the `JackProcessCallback`; its argument is `AudioState.address`."""
-    return numba.cfunc(_JACK, nopython=True, cache=True, error_model="numpy")(_on_jack)
+    source = _source_digest()
+
+    def callback(frames, userdata):
+        return _on_jack_compiled(frames, userdata) if source else np.int32(1)
+
+    return numba.cfunc(_JACK, nopython=True, cache=True, error_model="numpy")(callback)
+
+
+def _source_digest() -> int:
+    """Return a number that changes with the source of anything the callbacks call.
+
+    Numba's cache looks at the date of one file and at the values a function encloses: without this number among them,
+    a change to another file would leave old machine code running over a new layout of memory.
+    """
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256(b"".join((package / name).read_bytes() for name in _SOURCES)).digest()
+    return int.from_bytes(digest[:7], "little") + 1
 
 
 def _on_portaudio(indata, outdata, frames, _time, flags, userdata):
@@ -69,6 +92,10 @@ def _on_jack(frames, userdata):
         done += part
     time_block(state, started)
     return np.int32(0)
+
+
+_on_portaudio_compiled = inlined(_on_portaudio)
+_on_jack_compiled = inlined(_on_jack)
 
 
 @inlined

@@ -1,0 +1,261 @@
+"""The whole engine: what is streamed is what is separated, a fader is heard at once, and a dead worker comes back."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from stream_sep import Engine, EngineConfig, OfflineBackend, PacedBackend, SeparatorError, load_separator
+from stream_sep.levels import db_to_gain
+from stream_sep.mix import compile_mix
+
+RATE = 44100
+BLOCKS = [1, 16, 40, 128, 160, 1024, 1025]
+SEPARATORS = [("passthrough", {"hop": 192, "latency": 77, "carrier": "vocals"}), ("bands", {})]
+
+
+def offline(block, model="passthrough", **options):
+    backend = OfflineBackend(RATE, block)
+    return backend, Engine(backend, EngineConfig(model=model, options=options, worker="inline"))
+
+
+def song(frames, seed=0):
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
+
+
+def sine(frames):
+    return (0.5 * np.sin(2 * np.pi * 110 * np.arange(frames) / RATE) * np.ones((2, 1))).astype(np.float32)
+
+
+def separated(model, options, mix):
+    """The separator's own stems of ``mix``, in time with it, hop after hop and with no engine."""
+    separator = load_separator(model, RATE, **options)
+    hops = -(-(mix.shape[1] + separator.latency) // separator.hop)
+    padded = np.pad(mix, ((0, 0), (0, hops * separator.hop - mix.shape[1])))
+    parts = [separator.process(part).copy() for part in np.split(padded, hops, axis=1)]
+    return np.concatenate(parts, axis=2)[..., separator.latency :][..., : mix.shape[1]]
+
+
+def wait_until(condition, patience=60):
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize(("model", "options"), SEPARATORS, ids=["passthrough", "bands"])
+def test_streamed_equals_offline_whatever_the_block(model, options, block):
+    given = song(12000)
+    backend, engine = offline(block, model, **options)
+    with engine:
+        mix, stems = backend.run(given)
+    np.testing.assert_array_equal(mix, given)
+    np.testing.assert_array_equal(stems, separated(model, options, given))
+    assert engine.stats().late_hops == 0
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize(("model", "options"), SEPARATORS, ids=["passthrough", "bands"])
+def test_an_impulse_comes_out_after_the_latency_that_is_reported(model, options, block):
+    backend, engine = offline(block, model, **options)
+    given = np.zeros((2, 1000 + engine.latency.engine + 2 * block), np.float32)
+    given[:, 1000] = 1
+    with engine:
+        out = backend.feed(given)
+    sums = out[1:].sum(axis=0)
+    assert np.flatnonzero(out[0, 0]).tolist() == [1000 + engine.latency.engine]
+    assert int(np.argmax(np.abs(sums[1]))) == 1000 + engine.latency.engine
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_fader_is_heard_in_the_next_block_and_at_rest_is_a_plain_factor(block):
+    backend, engine = offline(block, hop=192, latency=5000, carrier="vocals")
+    given = np.ones((2, -(-(engine.latency.engine + 1000) // block) * block), np.float32)
+    with engine:
+        backend.feed(given)
+        engine.set("stem/vocals/gain_db", -20)
+        out = backend.feed(given)
+    assert out[0, 0, 0] < 1
+    assert out[0, 0, 0] == pytest.approx(1 - 0.9 / 441, abs=1e-6)
+    np.testing.assert_allclose(out[0, :, 441:], 0.1, atol=1e-6)
+    np.testing.assert_array_equal(out[2:], 0)
+
+
+def test_the_mix_is_the_sum_of_the_stems_after_their_faders():
+    backend, engine = offline(128, "bands")
+    given = song(20000)
+    with engine:
+        engine.controls.update({"stem/vocals/gain_db": -6, "stem/drums/mute": True, "stem/bass/pan": 1, "ramp_ms": 1})
+        mix, stems = backend.run(given)
+    np.testing.assert_allclose(mix, stems.sum(axis=0), atol=1e-6)
+    whole = separated("bands", {}, given)
+    np.testing.assert_allclose(stems[0], db_to_gain(-6) * whole[0], atol=1e-6)
+    assert not stems[1].any()
+    assert not stems[2][0].any()
+    np.testing.assert_array_equal(stems[2][1], whole[2][1])
+    np.testing.assert_array_equal(stems[3], whole[3])
+
+
+def test_bypass_plays_the_delayed_input_whatever_the_faders_say():
+    backend, engine = offline(128, "bands")
+    given = song(20000)
+    with engine:
+        engine.controls.update({"stem/vocals/mute": True, "bypass": True})
+        mix, _ = backend.run(given)
+    np.testing.assert_array_equal(mix, given)
+
+
+def test_faders_moved_from_many_threads_end_where_they_were_put():
+    """A thread that compiled the mix earlier must not publish it later."""
+    _, engine = offline(128)
+    compile_now, compiled = engine._mix, threading.Event()
+
+    def slow_the_first_time():
+        mix = compile_now()
+        if not compiled.is_set():
+            compiled.set()
+            time.sleep(0.2)
+        return mix
+
+    with engine:
+        engine._mix = slow_the_first_time
+        other = threading.Thread(target=engine.set, args=("stem/vocals/gain_db", -3))
+        other.start()
+        compiled.wait()
+        engine.set("stem/drums/gain_db", -9)
+        other.join()
+        local, snapshots = engine._state.array("local"), engine._state.array("snapshots")
+        wanted = compile_mix(engine.controls.snapshot(), engine.stems, RATE)
+        np.testing.assert_array_equal(snapshots[local[0] % len(snapshots)], wanted)
+
+
+class Gap:
+    """Passes the mix on, on its first stem, but gives no number for the hops in which the sound is above 0.9."""
+
+    stems, channels, hop, latency = ("vocals", "other"), 2, 64, 0
+
+    def __init__(self, *, sample_rate):
+        self.sample_rate = sample_rate
+
+    def process(self, block):
+        stems = np.stack([block, np.zeros_like(block)])
+        return stems * np.float32(np.nan) if np.abs(block).max() == 1 else stems
+
+    def reset(self):
+        """Nothing is remembered."""
+
+
+@pytest.mark.parametrize("fade_ms", [1.0, 6.0, 60.0, 200.0])
+def test_a_missing_hop_never_makes_a_step_however_long_the_fade(fade_ms):
+    backend, given = OfflineBackend(RATE, 128), sine(60000)
+    marked = given.copy()
+    marked[1, 64 * np.array([300, 301, 400])] = 1
+    config = EngineConfig(model=f"{__name__}:Gap", worker="inline", fade_ms=fade_ms, hold_ms=0)
+    with Engine(backend, config) as engine:
+        engine.set("stem/vocals/gain_db", -20)
+        mix, _ = backend.run(marked)
+    assert engine.stats().nonfinite_hops == 3
+    slope, fade = np.abs(np.diff(given)).max(), fade_ms * RATE / 1000
+    assert np.abs(np.diff(mix[0, 1000:])).max() <= slope + 0.55 / fade + 1e-6
+    np.testing.assert_allclose(mix[0, -5000:], 0.1 * given[0, -5000:], atol=1e-6)
+
+
+@pytest.mark.parametrize("worker", ["inline", "process"])
+def test_a_model_that_cannot_load_is_refused_or_replaced_in_a_sentence(worker):
+    wrong = {"model": "nobody:Here", "worker": worker}
+    with pytest.raises(SeparatorError, match="nobody:Here"):
+        Engine(OfflineBackend(), EngineConfig(**wrong))
+    told = []
+    engine = Engine(OfflineBackend(), EngineConfig(**wrong, fallback="bands"), report=told.append)
+    with engine:
+        assert engine.stems == load_separator("bands").stems
+    assert len(told) == 1
+    assert "nobody:Here" in told[0]
+    assert told[0].endswith("going on with 'bands'")
+
+
+def test_a_misspelt_model_names_the_nearest():
+    with pytest.raises(SeparatorError, match="did you mean 'bands'"):
+        Engine(OfflineBackend(), EngineConfig(model="band", worker="inline"))
+
+
+def test_meters_follow_the_sound_of_each_bus():
+    backend, engine = offline(128, carrier="vocals")
+    with engine:
+        backend.run(np.full((2, 4000), 0.5, np.float32))
+        backend.feed(np.full((2, 4000), 0.25, np.float32))
+        meters = engine.meters()
+    assert list(meters) == ["mix", "vocals", "drums", "bass", "other", "input"]
+    assert meters["mix"] == meters["vocals"] == meters["input"] == pytest.approx(0.25, rel=0.5)
+    assert meters["drums"] == 0
+
+
+@pytest.fixture
+def own_separator(tmp_path, monkeypatch):
+    """A separator in a file of its own, as a user would write one: doubles the left, in another process."""
+    text = "from stream_sep.separators.passthrough import PassthroughSeparator\n"
+    text += "class Mine(PassthroughSeparator):\n    def process(self, block):\n        return super().process(2 * block)\n"
+    (tmp_path / "written_by_a_user.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "written_by_a_user:Mine"
+
+
+def test_a_separator_of_the_users_own_runs_in_the_worker_process(own_separator, tmp_path):
+    given = song(RATE)
+    config = EngineConfig(model=own_separator, slack=8192, record=tmp_path / "out")
+    with Engine(PacedBackend(RATE, 256), config, source=given) as engine:
+        assert engine.worker_pid not in {None, os.getpid()}
+        wait_until(lambda: engine.source_ended)
+    other = soundfile.read(tmp_path / "out" / "other.wav", dtype="float32")[0].T[:, : given.shape[1]]
+    heard = (other == 2 * given).all(axis=0)
+    assert heard.mean() > 0.5
+    np.testing.assert_array_equal(other[:, ~heard][:, -1:], other[:, ~heard][:, -1:])
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+@pytest.mark.parametrize("fader", [0, -90])
+def test_a_killed_worker_is_replaced_while_the_dry_sound_plays(tmp_path, fader):
+    given, told = sine(12 * RATE), []
+    config = EngineConfig(model="passthrough", options={"carrier": "vocals"}, slack=8192, record=tmp_path)
+    with Engine(PacedBackend(RATE, 256), config, source=given, report=told.append) as engine:
+        latency = engine.latency
+        engine.set("stem/vocals/gain_db", fader)
+        wait_until(lambda: engine.stats().hops > 50)
+        first = engine.worker_pid
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: engine.stats().restarts == 1)
+        hops, dry = engine.stats().hops, engine.stats().counters["dry_frames"]
+        assert dry > 0
+        wait_until(lambda: engine.stats().hops > hops + 200)
+        assert engine.worker_pid != first
+        assert engine.latency == latency
+    assert engine.stats().late_hops > 0
+    assert "ended with code -9" in told[0]
+    assert any("is back" in sentence for sentence in told)
+    mix, vocals = (soundfile.read(tmp_path / f"{name}.wav", dtype="float32")[0].T for name in ("mix", "vocals"))
+    given = given[:, : mix.shape[1]]
+    slope, fade = np.abs(np.diff(given)).max(), 0.006 * RATE
+    if fader == 0:
+        np.testing.assert_array_equal(mix, given)
+        np.testing.assert_array_equal(vocals[:, -256:], given[:, -256:])
+    else:
+        after = np.abs(np.diff(mix[0, 2000:]))
+        assert after.max() <= slope + 0.5 / fade + 1e-6
+        assert (mix[0] == given[0])[2000:].sum() > 1000
+        assert not mix[:, -256:].any()
+
+
+def test_an_engine_lets_everything_go_when_it_stops():
+    backend = PacedBackend(RATE, 256)
+    with Engine(backend, EngineConfig(model="passthrough", slack=4096)) as engine:
+        pid = engine.worker_pid
+    names = {thread.name for thread in threading.enumerate()}
+    assert not names & {"paced", "reporter", "recorder", "separator watch"}
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert engine.stats().counters["frames"] > 0
