@@ -199,7 +199,8 @@ def test_meters_follow_the_sound_of_each_bus():
 def own_separator(tmp_path, monkeypatch):
     """A separator in a file of its own, as a user would write one: doubles the left, in another process."""
     text = "from stream_sep.separators.passthrough import PassthroughSeparator\n"
-    text += "class Mine(PassthroughSeparator):\n    def process(self, block):\n        return super().process(2 * block)\n"
+    text += "class Mine(PassthroughSeparator):\n"
+    text += "    def process(self, block):\n        return super().process(2 * block)\n"
     (tmp_path / "written_by_a_user.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     return "written_by_a_user:Mine"
