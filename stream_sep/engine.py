@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from typing import TYPE_CHECKING, Protocol, Self
 
 from stream_sep.audio_state import AudioState
@@ -104,6 +105,7 @@ class Engine:
         self._rings = SharedRings.create(self._layout(info))
         self._state = self._audio_state(source)
         self.controls = ControlState(parameters_for(self.stems))
+        self._publishing = threading.Lock()
         self._state.snap(self._mix())
         self.controls.subscribe(self._publish)
         self._recorder = self._open_recorder()
@@ -216,7 +218,8 @@ class Engine:
         return slack_for(block, info.hop, compute) + jitter_for(block, info.sample_rate)
 
     def _layout(self, info: SeparatorInfo) -> RingLayout:
-        plan, spare = self.latency, self._max_block + self._frames(self.config.fade_ms) + 4 * info.hop
+        # A fade reads backwards while time goes on, so the oldest frame it needs is two fades old.
+        plan, spare = self.latency, self._max_block + 2 * self._frames(self.config.fade_ms) + 4 * info.hop
         capacity = plan.engine + spare + math.ceil(_BACKLOG_SECONDS * info.sample_rate)
         return RingLayout(
             channels=info.channels,
@@ -271,4 +274,5 @@ class Engine:
         return compile_mix(self.controls.snapshot(), self.stems, self.sample_rate)
 
     def _publish(self, _path: str) -> None:
-        self._state.publish(self._mix())
+        with self._publishing:  # read and hand over as one, or a thread that read early could have the last word
+            self._state.publish(self._mix())

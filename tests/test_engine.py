@@ -255,6 +255,8 @@ def test_an_engine_lets_everything_go_when_it_stops():
     backend = PacedBackend(RATE, 256)
     with Engine(backend, EngineConfig(model="passthrough", slack=4096)) as engine:
         pid = engine.worker_pid
+        while engine.stats().counters["frames"] == 0:
+            time.sleep(0.01)
     names = {thread.name for thread in threading.enumerate()}
     assert not names & {"paced", "reporter", "recorder", "separator watch"}
     with pytest.raises(ProcessLookupError):

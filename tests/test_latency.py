@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from stream_sep import Engine, EngineConfig, PacedBackend
 from stream_sep.latency import LatencyReport, adaptation_delay, slack_for
 
 SIZES = range(1, 25)
@@ -73,3 +74,10 @@ def test_the_total_is_the_sum_of_its_terms_in_frames_and_milliseconds():
     assert report.milliseconds(report.total) == 40
     *terms, total = report.terms()
     assert total == ("total", sum(frames for _, frames in terms))
+
+
+@pytest.mark.parametrize("rate", [44100, 48000, 88200, 96000])
+def test_the_default_engine_keeps_within_35_ms_at_every_rate(rate):
+    engine = Engine(PacedBackend(rate), EngineConfig(worker="thread"))
+    engine.stop()
+    assert engine.latency.milliseconds(engine.latency.engine) <= 35
