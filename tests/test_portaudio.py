@@ -184,7 +184,7 @@ with Engine(PortAudioBackend(report=print), config):
 
 def test_a_jack_server_that_dies_is_told_and_does_not_hang_the_end(jackd, start_jackd, monkeypatch):
     # in a process of its own: PortAudio is of no use afterwards
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", name := f"{jackd}_short_lived")
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", name := "stream_sep_short_lived")
     with start_jackd(name) as server:
         command = [sys.executable, "-c", OUTLIVE_THE_SERVER, str(server.pid)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
