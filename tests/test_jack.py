@@ -152,7 +152,8 @@ def test_a_server_that_is_not_there_is_named_with_a_remedy(monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_server_that_goes_away_is_told_and_the_end_is_clean(jackd, start_jackd, monkeypatch):
+@pytest.mark.usefixtures("jackd")
+def test_a_server_that_goes_away_is_told_and_the_end_is_clean(start_jackd, monkeypatch):
     said = queue.SimpleQueue()
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name := "stream_sep_short_lived")
     with start_jackd(name) as server, engine_on(JackBackend(report=said.put)):
