@@ -197,7 +197,7 @@ def test_meters_follow_the_sound_of_each_bus():
 
 @pytest.fixture
 def own_separator(tmp_path, monkeypatch):
-    """A separator in a file of its own, as a user would write one: doubles the left, in another process."""
+    """A separator in a file of its own, as a user would write one: gives the mix twice as loud."""
     text = "from stream_sep.separators.passthrough import PassthroughSeparator\n"
     text += "class Mine(PassthroughSeparator):\n"
     text += "    def process(self, block):\n        return super().process(2 * block)\n"
@@ -215,7 +215,6 @@ def test_a_separator_of_the_users_own_runs_in_the_worker_process(own_separator, 
     other = soundfile.read(tmp_path / "out" / "other.wav", dtype="float32")[0].T[:, : given.shape[1]]
     heard = (other == 2 * given).all(axis=0)
     assert heard.mean() > 0.5
-    np.testing.assert_array_equal(other[:, ~heard][:, -1:], other[:, ~heard][:, -1:])
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
