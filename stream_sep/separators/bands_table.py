@@ -3,6 +3,7 @@
 Fitted by gradient descent on the mean uSDR, with a small penalty on large and jagged constants, to every second one
 by name of the 94 seven-second previews of MUSDB18's train part (Rafii, Liutkus, Stoeter, Mimilakis and Bittner 2017;
 for education, not for sale), and to an eighth of them made mono, or with drums in the centre and `other` on one side.
+`tools/fit_bands` is the tool that did it, and does it again.
 """
 
 BREAK_POINTS = (50, 120, 300, 800, 2500, 8000)
