@@ -51,7 +51,7 @@ def measure(
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
         "separator": time_hops(separator, mix),
-        "null_db": streamed_against_offline(separator, model, options, mix, block_size),
+        "null_db": streamed_against_offline(separator, mix, block_size),
         "callback_us": time_callback(block_size),
         "control_to_sound_frames": control_to_sound(block_size),
         "paced": run_paced(model, options, mix, sample_rate, block_size=block_size, seconds=seconds),
@@ -81,18 +81,16 @@ def time_hops(separator: Separator, mix: Block) -> dict[str, float]:
     }
 
 
-def streamed_against_offline(
-    separator: Separator, model: str, options: dict[str, Any], mix: Block, block_size: int
-) -> float:
+def streamed_against_offline(separator: Separator, mix: Block, block_size: int) -> float:
     """Return the level, in dB, of the difference between the engine's stems and the separator's own."""
-    separator.reset()
     rate = separator.sample_rate
     hops = min(mix.shape[1] // separator.hop, max(8, 3 * rate // separator.hop))
     given = mix[:, : hops * separator.hop]
     backend = OfflineBackend(rate, block_size)
-    with Engine(backend, EngineConfig(model=model, options=options, worker="inline")) as engine:
+    with Engine(backend, EngineConfig(model=separator, worker="inline")) as engine:
         total = engine.latency.engine
         stems = backend.feed(np.pad(given, ((0, 0), (0, total))))[1:]
+    separator.reset()
     alone: Stems = np.concatenate(
         [
             separator.process(given[:, at : at + separator.hop]).copy()

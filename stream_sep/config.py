@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from stream_sep.protocols import Separator
+
 SAMPLE_RATES = (44100, 48000, 88200, 96000)
 """Sample rates a live engine runs at."""
 
@@ -26,8 +28,8 @@ class EngineConfig:
     """How an engine runs.
 
     Attributes:
-        model: the separator, as for `load_separator`.
-        options: the separator's options.
+        model: the separator, as for `load_separator`; or a separator of your own, for a ``thread`` or ``inline``.
+        options: the separator's options, where it is given by name.
         worker: where it runs: its own ``process``, a ``thread``, or ``inline`` between blocks.
         fallback: the separator to go on with where ``model`` cannot be loaded; None refuses instead.
         slack: frames bought for computing; None measures the separator and buys what it needs.
@@ -39,7 +41,7 @@ class EngineConfig:
         ConfigError: a value that makes no sense.
     """
 
-    model: str = "bands"
+    model: str | Separator = "bands"
     options: Mapping[str, Any] = field(default_factory=dict)
     worker: Literal["process", "thread", "inline"] = "process"
     fallback: str | None = None
@@ -52,6 +54,11 @@ class EngineConfig:
         """Refuse nonsense in a sentence."""
         if self.worker not in {"process", "thread", "inline"}:
             raise ConfigError(f"worker {self.worker!r} is none of process, thread, inline")
+        if not isinstance(self.model, str) and (self.worker == "process" or self.options):
+            raise ConfigError(
+                "a separator that is built already has its options and cannot move to a process; say "
+                "worker='thread', or name a function that builds it, as 'package.module:factory'"
+            )
         if self.slack is not None and self.slack < 0:
             raise ConfigError(f"slack {self.slack} frames is negative; leave it out to have it measured")
         if not (0 < self.fade_ms <= 1000 and 0 <= self.hold_ms <= 60000):

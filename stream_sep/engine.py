@@ -11,7 +11,7 @@ from stream_sep.audio_state import AudioState
 from stream_sep.config import EngineConfig
 from stream_sep.control import ControlState, Value, parameters_for
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.latency import LatencyReport, adaptation_delay, jitter_for, slack_for
+from stream_sep.latency import HEADROOM, LatencyReport, adaptation_delay, jitter_for, slack_for
 from stream_sep.mix import compile_mix
 from stream_sep.recorder import Recorder
 from stream_sep.rings import RingLayout, SharedRings
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.io.backend import AudioBackend
-    from stream_sep.protocols import Block
+    from stream_sep.protocols import Block, Separator
 
 _log = logging.getLogger(__name__)
 _RECORD_SECONDS = 2.0
@@ -192,16 +192,20 @@ class Engine:
             self._report(f"{error}; going on with {config.fallback!r}")
             return self._make_worker(config.fallback, {})
 
-    def _make_worker(self, model: str, options: dict[str, object]) -> Worker:
+    def _make_worker(self, model: str | Separator, options: dict[str, object]) -> Worker:
         rate = self.backend.sample_rate
-        if self.config.worker == "process":
+        if isinstance(model, str) and self.config.worker == "process":
             return ProcessWorker(model, rate, options, self._report)
         kind = ThreadWorker if self.config.worker == "thread" else InlineWorker
-        return kind(lambda: load_separator(model, rate, **options))
+        return kind(lambda: load_separator(model, rate, **options) if isinstance(model, str) else model)
 
     def _plan(self, info: SeparatorInfo) -> LatencyReport:
         if info.channels != 2:
             raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
+        if info.sample_rate != self.backend.sample_rate:
+            raise ConfigError(
+                f"the separator runs at {info.sample_rate} Hz, the sound at {self.backend.sample_rate} Hz"
+            )
         block = self.backend.block_size
         return LatencyReport(
             sample_rate=info.sample_rate,
@@ -214,7 +218,7 @@ class Engine:
         block = self.backend.block_size
         if self.config.worker == "inline":  # a hop is computed between two blocks, however long that takes
             return slack_for(block, info.hop, compute=0) + block
-        compute = min(math.ceil(info.hop_seconds * info.sample_rate), info.hop)
+        compute = min(math.ceil(HEADROOM * info.hop_seconds * info.sample_rate), info.hop)
         return slack_for(block, info.hop, compute) + jitter_for(block, info.sample_rate)
 
     def _layout(self, info: SeparatorInfo) -> RingLayout:

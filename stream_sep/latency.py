@@ -8,6 +8,9 @@ from dataclasses import dataclass
 JITTER_MS = 5.0
 """Time bought against an operating system that wakes the worker late."""
 
+HEADROOM = 1.4
+"""A hop can take so much longer than the slowest of the warm-up; HTDemucs on two shared cores: 1.35 times its median."""
+
 
 def adaptation_delay(block_size: int, hop: int) -> int:
     """Return the frames to wait so that blocks can always be served from hops, with computing free of cost.

@@ -8,11 +8,12 @@ import pytest
 
 import stream_sep.separators.demucs
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.latency import HEADROOM
 from stream_sep.protocols import STEMS
 from stream_sep.separators import load_separator
 from stream_sep.separators.demucs import DemucsWindow
 from stream_sep.separators.demucs_networks import Part, load_network
-from stream_sep.separators.windowed import WindowedSeparator
+from stream_sep.separators.windowed import MARGIN, WindowedSeparator
 
 try:
     import demucs.apply
@@ -26,6 +27,7 @@ except ImportError:
 
 torch.set_num_threads(1)  # on a busy machine, threads that wait for each other take ten times as long
 RATE = 44100
+SPEED = 0.32  # seconds of computing for a second of window, in a slow moment
 SOURCES = ["drums", "bass", "other", "vocals"]
 SMALL = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}
 
@@ -143,19 +145,28 @@ def pretend_speed(monkeypatch, seconds_per_second):
 @pytest.mark.parametrize(("budget_ms", "share"), [(1200, 1.0), (900, 0.75), (700, 0.5)])
 def test_a_budget_takes_the_longest_window_that_is_fast_enough(monkeypatch, budget_ms, share):
     full = load_separator("demucs", model="tiny")._window.shape[1]
-    pretend_speed(monkeypatch, 0.28)
+    pretend_speed(monkeypatch, SPEED / HEADROOM)
     separator = load_separator("demucs", model="tiny", budget_ms=budget_ms)
     window = separator._window.shape[1]
     assert window == int(share * full) // 1024 * 1024
-    assert (separator.hop + separator.latency + 0.28 * window) / RATE <= budget_ms / 1000
+    assert (separator.hop + separator.latency + SPEED * window) / RATE <= budget_ms / 1000
     assert separator.latency >= 0.109 * RATE
-    assert 0.28 * window <= 0.75 * separator.hop
+    assert SPEED * window <= MARGIN * separator.hop
 
 
 def test_a_budget_that_no_window_meets_names_the_smallest(monkeypatch):
-    pretend_speed(monkeypatch, 0.28)
+    pretend_speed(monkeypatch, SPEED / HEADROOM)
     with pytest.raises(ConfigError, match=r"300 ms of latency cannot be met here.* smallest budget is 4"):
         load_separator("demucs", model="tiny", budget_ms=300)
+
+
+def test_a_machine_that_cannot_keep_up_gets_another_window_unless_the_hop_was_asked_for(monkeypatch):
+    full = load_separator("demucs", model="tiny")
+    pretend_speed(monkeypatch, 0.45)
+    separator = load_separator("demucs", model="tiny")
+    assert HEADROOM * 0.45 * separator._window.shape[1] <= MARGIN * separator.hop
+    assert separator.hop + separator.latency <= 2 * full.hop + full.latency
+    assert load_separator("demucs", model="tiny", hop_ms=600).hop == full.hop
 
 
 def test_threads_that_wait_do_not_spin_unless_the_user_wants_it(monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stream_sep import Engine, EngineConfig, OfflineBackend, PacedBackend, SeparatorError, load_separator
+from stream_sep import ConfigError, Engine, EngineConfig, OfflineBackend, PacedBackend, SeparatorError, load_separator
 from stream_sep.levels import db_to_gain
 from stream_sep.mix import compile_mix
 
@@ -261,3 +261,16 @@ def test_an_engine_lets_everything_go_when_it_stops():
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert engine.stats().counters["frames"] > 0
+
+
+def test_a_separator_that_is_built_already_runs_in_a_thread_or_in_line_but_not_at_another_rate():
+    given = song(12000)
+    ours = load_separator("passthrough", RATE, hop=192)
+    backend = OfflineBackend(RATE, 128)
+    with Engine(backend, EngineConfig(model=ours, worker="inline")):
+        mix, _ = backend.run(given)
+    np.testing.assert_array_equal(mix, given)
+    with pytest.raises(ConfigError, match="worker='thread'"):
+        EngineConfig(model=ours)
+    with pytest.raises(ConfigError, match="44100 Hz, the sound at 48000 Hz"):
+        Engine(OfflineBackend(48000, 128), EngineConfig(model=ours, worker="inline"))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.errors import ConfigError
+from stream_sep.latency import HEADROOM
 from stream_sep.protocols import STEMS
 from stream_sep.separators.demucs_networks import Part, load_network, longest_window
 from stream_sep.separators.resampled import ResampledSeparator, matching_hop
-from stream_sep.separators.windowed import WindowedSeparator, WindowSizes, sizes_for_budget
+from stream_sep.separators.windowed import MARGIN, WindowedSeparator, WindowSizes, sizes_for_budget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,9 @@ GRID = 1024
 SHORTEST_WINDOW = 4096
 """Frames of the networks' STFT: with less they fail."""
 
+
+HOP_MS = 600.0
+"""Milliseconds from window to window where nothing else is asked and the machine keeps up."""
 
 SHARES = (1.0, 0.75, 0.5, 0.375)
 """Parts of the asked window that are tried until one is fast enough for a latency budget."""
@@ -95,7 +99,7 @@ def load_demucs(
     stems: Sequence[str] | None = None,
     device: str = "auto",
     context_ms: float = 600,
-    hop_ms: float = 600,
+    hop_ms: float | None = None,
     lookahead_ms: float = 100,
     fade_ms: float = 10,
     budget_ms: float | None = None,
@@ -112,7 +116,8 @@ def load_demucs(
         stems: the stems to separate, all unless given; ``other`` always comes too, as what is left of the mix.
         device: ``cpu``, ``cuda``, ``mps``, or the best of them.
         context_ms: milliseconds of the past in a window: free in latency, costs compute.
-        hop_ms: milliseconds from window to window; each has to be computed in less.
+        hop_ms: milliseconds from window to window; each has to be computed in less. Unless given it is 600 where the
+            machine keeps up with that, and else the window is divided anew for the same delay (see ``budget_ms``).
         lookahead_ms: milliseconds of the future in a window: costs latency, and the end of a window sounds worst.
         fade_ms: milliseconds of crossfade between windows.
         budget_ms: milliseconds from sound to stems. The machine is measured, and the window, as long as the four
@@ -133,9 +138,13 @@ def load_demucs(
     parts = load_network(model, repo)
     window_model = DemucsWindow(parts, stems=stems, device=_prepare_torch(device, threads), precision=precision)
     rate = window_model.sample_rate
-    asked = [round(ms * rate / 1000) for ms in (context_ms, hop_ms, lookahead_ms, fade_ms)]
+    asked = [
+        round(ms * rate / 1000) for ms in (context_ms, HOP_MS if hop_ms is None else hop_ms, lookahead_ms, fade_ms)
+    ]
     sizes = _on_grid(WindowSizes(*asked), matching_hop(1, rate, sample_rate))
-    _seconds_per_window(window_model, _checked_length(sizes, longest_window(parts), rate))
+    seconds = HEADROOM * _seconds_per_window(window_model, _checked_length(sizes, longest_window(parts), rate))
+    if budget_ms is None and hop_ms is None and seconds * rate > MARGIN * sizes.hop:
+        budget_ms = 1000 * (2 * sizes.hop + sizes.lookahead + sizes.fade) / rate
     if budget_ms is not None:
         sizes = _fit(window_model, sizes, budget_ms, matching_hop(1, rate, sample_rate))
     separator = WindowedSeparator(window_model, **vars(sizes))
@@ -190,7 +199,7 @@ def _fit(window_model: DemucsWindow, asked: WindowSizes, budget_ms: float, multi
     rate, refusal = window_model.sample_rate, ConfigError("no window was tried")
     for share in SHARES:
         window = int(share * sum(vars(asked).values())) // GRID * GRID
-        seconds = _seconds_per_window(window_model, max(window, SHORTEST_WINDOW))
+        seconds = HEADROOM * _seconds_per_window(window_model, max(window, SHORTEST_WINDOW))
         ahead = (asked.lookahead, max(asked.lookahead, rate // 2))
         try:
             return sizes_for_budget(

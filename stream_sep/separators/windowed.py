@@ -24,8 +24,8 @@ from stream_sep.errors import ConfigError
 if TYPE_CHECKING:
     from stream_sep.protocols import Block, Stems
 
-MARGIN = 0.75
-"""Share of a hop that a window may take to compute: the rest is for the system's other work and a slow moment."""
+MARGIN = 0.9
+"""Share of a hop that a window may take to compute in a slow moment; the rest is for the system's other work."""
 
 
 class WindowModel(Protocol):
@@ -171,7 +171,8 @@ def sizes_for_budget(
     A sound waits for its hop to fill, then for the window to be computed, and comes out behind the look-ahead and
     the crossfade: ``total = hop + compute + lookahead + fade``. To keep up, ``compute <= MARGIN * hop``. The hop is
     the smallest that keeps up, the look-ahead takes what the budget leaves, up to its most (beyond that it hardly
-    helps), and what is still left makes the hop longer, which saves compute. The rest of the window is context.
+    helps) and to half of what the hop leaves of the window, and what is still left makes the hop longer, which saves
+    compute. The rest of the window is context, at least as much as look-ahead where the window holds it.
 
     Args:
         budget_ms: milliseconds from sound to stems, without the sound device.
@@ -186,16 +187,16 @@ def sizes_for_budget(
         ConfigError: the budget, or the window, is too small for this machine; says the smallest that works.
 
     >>> sizes_for_budget(1000, 0.3, 44100, window=66150)
-    WindowSizes(context=35280, hop=17640, lookahead=12789, fade=441)
+    WindowSizes(context=35280, hop=14700, lookahead=15729, fade=441)
     """
     compute = math.ceil(seconds_per_window * sample_rate)
     shortest = math.ceil(compute / MARGIN / multiple) * multiple
     spare = int(budget_ms * sample_rate / 1000) - (shortest + compute + fade + lookahead[0])
     if spare < 0:
         _refuse(budget_ms, shortest + compute + fade + lookahead[0], seconds_per_window, sample_rate)
-    ahead = min(lookahead[0] + spare, lookahead[1])
+    ahead = max(lookahead[0], min(lookahead[0] + spare, lookahead[1], (window - shortest - fade) // 2))
     hop = shortest + (spare - (ahead - lookahead[0])) // multiple * multiple
-    hop = min(hop, max(shortest, (window - ahead - fade) // multiple * multiple))
+    hop = min(hop, max(shortest, (window - 2 * ahead - fade) // multiple * multiple))
     context = window - hop - ahead - fade
     if context < 0:
         raise ConfigError(
