@@ -9,7 +9,7 @@ JITTER_MS = 5.0
 """Time bought against an operating system that wakes the worker late."""
 
 HEADROOM = 1.4
-"""A hop can take so much longer than the slowest of the warm-up; HTDemucs on two shared cores: 1.35 times its median."""
+"""A hop can take so much longer than the slowest of the warm-up: HTDemucs on two shared cores took 1.35 medians."""
 
 
 def adaptation_delay(block_size: int, hop: int) -> int:
