@@ -34,6 +34,7 @@ def process_block(state, frames):
     _capture(state, positions, frames)
     _fetch_dry(state, start - state.delay, frames)
     _take_snapshot(state)
+    _judge_unity(state, frames)
     _locate(state, start - state.prefill, frames)
     _mix(state, frames)
     _meter(state, frames)
@@ -136,6 +137,8 @@ def _locate(state, first, frames):
         heard = there and state.hold_left == 0 and state.bypass == 0
         state.wet = min(state.wet + 1, state.fade) if heard else max(state.wet - 1, 0)
         state.dry_frames += 0 if heard else 1
+        if state.wet == 0:
+            state.unity_from = min(state.unity_from, frame)
         weights[frame] = np.float32(state.wet) / np.float32(state.fade)
         offsets[frame] = _offset(state, at if there else 2 * state.edge - 1 - at)
 
@@ -164,7 +167,7 @@ def _mix(state, frames):
     gains = carray(pointer_at(state.gains), (rows,), np.float32)
     dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
     weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
-    unity = _at_unity(state, gains, rows)
+    unity = 1 if _at_unity(state) else 0
     for channel in range(state.channels):
         for frame in range(frames):
             buses[channel, frame] = 0.0
@@ -174,14 +177,28 @@ def _mix(state, frames):
     for channel in range(state.channels):
         for frame in range(frames):
             wet, main = weights[frame], dry[channel, frame]
-            if not (unity or wet == 0.0):  # faders at unity: the delayed input itself, bit for bit
+            plain = unity if frame >= state.unity_from else state.unity
+            if plain == 0 and wet > 0.0:  # else the delayed input itself, bit for bit
                 main = buses[channel, frame] + (np.float32(1.0) - wet) * main
             buses[channel, frame] = main * _ramped(state, channel, frame)
+    if state.unity_from < frames:
+        state.unity = unity
     _settle(state, gains, rows, frames)
 
 
 @inlined
-def _at_unity(state, gains, rows):
+def _judge_unity(state, frames):
+    """Find the frame from which a change to or from unity counts: at once, but for a gap that still fades to dry.
+
+    Stems that are read backwards do not add up to the dry sound, so that there one cannot stand for the other.
+    """
+    state.unity_from = 0 if state.searching == 0 or state.wet == 0 else frames
+
+
+@inlined
+def _at_unity(state):
+    rows = (1 + state.stems) * state.channels
+    gains = carray(pointer_at(state.gains), (rows,), np.float32)
     steps = carray(pointer_at(state.steps), (rows,), np.float32)
     for row in range(state.channels, rows):
         if gains[row] != 1.0 or (state.ramp_left > 0 and steps[row] != 0.0):

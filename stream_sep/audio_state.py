@@ -41,6 +41,7 @@ _ADDRESSES = (
 )  # fmt: skip
 _RUNNING = (
     "wet", "hold_left", "edge", "searching", "last_missed", "ramp_left", "snapshot_seen", "bypass", "recording_on",
+    "unity", "unity_from",
 )  # fmt: skip
 COUNTERS = (
     "blocks", "frames", "late_hops", "dry_frames", "input_overflows", "input_underflows", "output_overflows",

@@ -6,7 +6,9 @@ reordered notices still end on the truth.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import logging
 import math
 import threading
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from stream_sep.levels import LOUDEST_DB, SILENCE_DB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+_log = logging.getLogger(__name__)
 
 Value: TypeAlias = float | bool
 """What a control holds: a number, or on and off."""
@@ -77,6 +81,13 @@ def parameters_for(stems: tuple[str, ...]) -> tuple[Parameter, ...]:
     )
 
 
+def _tell(listener: Callable[[str], None], path: str) -> None:
+    try:
+        listener(path)
+    except Exception:  # noqa: BLE001 - whatever a listener does, the change stands
+        _log.exception("a listener failed on the change of %s", path)
+
+
 class ControlState:
     """The values of all controls; safe from any thread.
 
@@ -121,17 +132,25 @@ class ControlState:
             listeners = tuple(self._listeners)
         for path in changed:
             for listener in listeners:
-                listener(path)
+                _tell(listener, path)
 
     def snapshot(self) -> dict[str, Value]:
         """Return all values as they are at one moment."""
         return dict(self._values)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call ``listener(path)`` after every change, on the thread that made it; return how to stop that."""
+        """Call ``listener(path)`` after every change, on the thread that made it; return how to stop that.
+
+        A listener that raises is logged: neither the change nor the other listeners are its to stop.
+        """
         with self._lock:
             self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+
+        def stop() -> None:
+            with self._lock, contextlib.suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return stop
 
     def _find(self, path: str) -> Parameter:
         if path not in self.parameters:

@@ -53,7 +53,7 @@ class Reference:
         self.ready = {}
         self.start = self.aim = np.ones(2 * (1 + stems))
         self.ramp, self.since = 1, 1
-        self.bypass = False
+        self.bypass = self.unity = False
         self.wet, self.wait, self.edge = fade, 0, None
 
     def publish(self, number, stems):
@@ -77,6 +77,8 @@ class Reference:
 
     def frame(self, time, *, unity):
         at, dry = time - PREFILL, np.zeros(2)
+        if self.edge is None or self.wet == 0:  # while a gap fades to dry, a change would make a step
+            self.unity = unity
         if time >= PREFILL + LATENCY:
             dry = self.heard[:, time - PREFILL - LATENCY]
         there = at < 0 or self.ready.get(at // HOP % 40) == at // HOP
@@ -93,7 +95,7 @@ class Reference:
         self.since += 1
         gains = self.gains(self.since).reshape(-1, 2)
         stems = self.stem(at if self.edge is None else 2 * self.edge - 1 - at) * gains[1:] * wet
-        mix = dry if unity else stems.sum(axis=0) + (1 - wet) * dry
+        mix = dry if self.unity else stems.sum(axis=0) + (1 - wet) * dry
         stems[self.carrier] += (1 - wet) * dry
         return np.concatenate([mix * gains[0], stems.ravel()])
 

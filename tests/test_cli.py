@@ -51,6 +51,21 @@ def test_render_gives_the_samples_of_the_library_call(tmp_path):
     assert np.array_equal(read(tmp_path / "song-stems/mix.wav"), song.T)
 
 
+def test_a_render_that_fails_leaves_its_folder_as_it_was(tmp_path):
+    song = np.random.default_rng(0).standard_normal((200000, 2)) * 0.1
+    soundfile.write(tmp_path / "song.flac", song, 44100)
+    whole = (tmp_path / "song.flac").read_bytes()
+    (tmp_path / "song.flac").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "stems").mkdir()
+    (tmp_path / "stems/mix.wav").write_text("older")
+    done = run("render", "song.flac", "--out", "stems", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "cannot turn song.flac into stems" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [file.name for file in (tmp_path / "stems").iterdir()] == ["mix.wav"]
+    assert (tmp_path / "stems/mix.wav").read_text() == "older"
+
+
 def test_bench_measures_what_the_engine_reports(tmp_path):
     done = run("bench", "--seconds", "2", "--json", "--model", "passthrough", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

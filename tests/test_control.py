@@ -99,6 +99,22 @@ def test_who_has_left_is_told_no_more(controls, told):
     assert told == [FADER]
 
 
+def test_a_listener_that_fails_stops_neither_the_change_nor_the_others(controls, caplog):
+    def broken(path):
+        raise RuntimeError(f"broken surface for {path}")
+
+    stop = controls.subscribe(broken)
+    told = []
+    controls.subscribe(told.append)
+    assert controls.set(FADER, -6) == -6
+    assert told == [FADER]
+    assert "broken surface" in caplog.text
+    stop()
+    stop()
+    controls.set(FADER, -7)
+    assert len(caplog.records) == 1
+
+
 def test_a_snapshot_does_not_change_afterwards(controls):
     before = controls.snapshot()
     controls.set(FADER, -6)

@@ -165,6 +165,23 @@ def test_a_missing_hop_never_makes_a_step_however_long_the_fade(fade_ms):
     np.testing.assert_allclose(mix[0, -5000:], 0.1 * given[0, -5000:], atol=1e-6)
 
 
+@pytest.mark.parametrize(("first", "then"), [(0, -6), (-6, 0)])
+@pytest.mark.parametrize("late", [0, 64, 128, 192, 256, 320])
+def test_a_fader_that_leaves_or_reaches_unity_in_a_gap_makes_no_step(first, then, late):
+    backend, given = OfflineBackend(RATE, 64), sine(40000)
+    given[1, 64 * 300] = 1
+    config = EngineConfig(model=f"{__name__}:Gap", worker="inline", hold_ms=0)
+    with Engine(backend, config) as engine:
+        engine.set("stem/vocals/gain_db", first)
+        before = 64 * 300 + engine.latency.engine - engine.latency.adaptation + late
+        one = backend.feed(given[:, :before])[0, 0]
+        engine.set("ramp_ms", 1)
+        engine.set("stem/vocals/gain_db", then)
+        mix = np.concatenate([one, backend.feed(given[:, before:])[0, 0]])
+    slope = np.abs(np.diff(given[0])).max()
+    assert np.abs(np.diff(mix[1000:])).max() <= slope + 0.5 * (0.5 / 44 + 0.55 / (0.006 * RATE)) + 1e-6
+
+
 @pytest.mark.parametrize("worker", ["inline", "process"])
 def test_a_model_that_cannot_load_is_refused_or_replaced_in_a_sentence(worker):
     wrong = {"model": "nobody:Here", "worker": worker}

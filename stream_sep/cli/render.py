@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -46,11 +47,27 @@ def render_file(file: Path, folder: Path, model: str = DEFAULT, block_size: int 
         AudioFileError: the file cannot be read or the folder not written.
         ConfigError: more than two channels.
     """
-    try:
-        with soundfile.SoundFile(file) as song:
-            return _render(song, folder, model, block_size)
-    except soundfile.SoundFileError as error:
-        raise AudioFileError(f"cannot read {file}: {error}; is it an audio file?") from error
+    with ExitStack() as stack:
+        try:
+            song = stack.enter_context(soundfile.SoundFile(file))
+        except soundfile.SoundFileError as error:
+            raise AudioFileError(f"cannot read {file}: {error}; is it an audio file?") from error
+        try:
+            return _render_whole(song, folder, model, block_size)
+        except (OSError, soundfile.SoundFileError) as error:
+            raise AudioFileError(
+                f"cannot turn {file} into {folder}: {error}; nothing was written, try another folder with --out"
+            ) from error
+
+
+def _render_whole(song: soundfile.SoundFile, folder: Path, model: str, block_size: int) -> int:
+    """Write beside the folder's files and move there at the end: a run that fails leaves what was there before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".rendering-", dir=folder) as scratch:
+        frames = _render(song, Path(scratch), model, block_size)
+        for file in Path(scratch).iterdir():
+            file.replace(folder / file.name)
+    return frames
 
 
 def _render(song: soundfile.SoundFile, folder: Path, model: str, block_size: int) -> int:
@@ -79,8 +96,4 @@ def _blocks(song: soundfile.SoundFile, block_size: int, latency: int) -> Iterato
 
 
 def _open(folder: Path, name: str, sample_rate: int) -> soundfile.SoundFile:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return soundfile.SoundFile(folder / f"{name}.wav", "w", sample_rate, 2, subtype="FLOAT")
-    except (OSError, soundfile.SoundFileError) as error:
-        raise AudioFileError(f"cannot write to {folder}: {error}; choose another folder with --out") from error
+    return soundfile.SoundFile(folder / f"{name}.wav", "w", sample_rate, 2, subtype="FLOAT")
