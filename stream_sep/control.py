@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Value: TypeAlias = float | bool
-"""What a control holds: a number, or on and off."""
+KARAOKE_STEM = "vocals"
+"""The stem that the control ``karaoke`` takes out."""
+
+Value: TypeAlias = float | bool | str
+"""What a control holds: a number, on and off, or a text."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,11 @@ class Parameter:
 
     Attributes:
         path: its address, such as ``stem/vocals/gain_db``.
-        default: its value at the start; a bool makes it a switch.
+        default: its value at the start; a bool makes it a switch, a str a text.
         low: least value of a number.
         high: greatest value of a number.
         unit: for people, such as ``dB``.
+        readonly: whether only the engine writes it, to tell how it is.
     """
 
     path: str
@@ -43,16 +47,21 @@ class Parameter:
     low: float = 0.0
     high: float = 1.0
     unit: str = ""
+    readonly: bool = False
 
     def coerce(self, value: object) -> Value:
         """Return ``value`` as this parameter stores it: clamped to its range, or on and off for a switch.
 
         Raises:
-            ParameterError: not a number, or NaN.
+            ParameterError: not a number, or NaN; for a text, not a text.
 
         >>> Parameter("x", 0.0, -90, 10).coerce(99)
         10.0
         """
+        if isinstance(self.default, str):
+            if not isinstance(value, str):
+                raise ParameterError(f"{self.path} takes a text, not {value!r}")
+            return value
         if not isinstance(value, bool | int | float) or math.isnan(value):
             raise ParameterError(f"{self.path} takes a number, not {value!r}")
         if isinstance(self.default, bool):
@@ -70,14 +79,26 @@ def parameters_for(stems: tuple[str, ...]) -> tuple[Parameter, ...]:
             Parameter(f"stem/{stem}/mute", default=False),
             Parameter(f"stem/{stem}/solo", default=False),
             Parameter(f"stem/{stem}/pan", 0.0, -1.0, 1.0),
+            Parameter(f"stem/{stem}/chain/bypass", default=False),
         )
     ]
     return (
         *of_stems,
         Parameter("master/gain_db", 0.0, SILENCE_DB, LOUDEST_DB, "dB"),
         Parameter("master/mute", default=False),
+        Parameter("master/limiter", default=False),
         Parameter("bypass", default=False),
+        *([Parameter("karaoke", 0.0, 0.0, 1.0)] if KARAOKE_STEM in stems else []),
         Parameter("ramp_ms", 10.0, 1.0, 10000.0, "ms"),
+        Parameter("preset", "", readonly=True),
+        Parameter("engine/model", "", readonly=True),
+        Parameter("engine/device", "", readonly=True),
+        Parameter("engine/state", "stopped", readonly=True),
+        Parameter("engine/latency_frames", 0.0, 0.0, math.inf, "frames", readonly=True),
+        Parameter("engine/latency_ms", 0.0, 0.0, math.inf, "ms", readonly=True),
+        Parameter("engine/load", 0.0, 0.0, math.inf, readonly=True),
+        Parameter("engine/late_hops", 0.0, 0.0, math.inf, readonly=True),
+        Parameter("engine/xruns", 0.0, 0.0, math.inf, readonly=True),
     )
 
 
@@ -125,6 +146,13 @@ class ControlState:
 
     def update(self, values: Mapping[str, object]) -> None:
         """Store many values as one change, or none of them if one is refused."""
+        for path in values:
+            if self._find(path).readonly:
+                raise ParameterError(f"{path} tells how the engine is and cannot be set")
+        self.publish(values)
+
+    def publish(self, values: Mapping[str, object]) -> None:
+        """Store many values as `update` does, read-only ones too: what the engine tells of itself."""
         checked = {path: self._find(path).coerce(value) for path, value in values.items()}
         with self._lock:
             changed = [path for path, value in checked.items() if self._values[path] != value]

@@ -27,3 +27,7 @@ class AudioFileError(StreamSepError):
 
 class PresetError(StreamSepError):
     """A preset that is missing or cannot be read."""
+
+
+class BridgeError(StreamSepError):
+    """A control surface cannot be reached: a network or MIDI port that is taken or not there."""

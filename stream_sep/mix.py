@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_sep.control import KARAOKE_STEM
 from stream_sep.levels import db_to_gain
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def compile_mix(values: Mapping[str, Value], stems: tuple[str, ...], sample_rate
     gains = [master, master]
     for stem in stems:
         gain = stem_gain(values, stem, any_solo=any_solo)
+        gain *= 1.0 - float(values["karaoke"]) if stem == KARAOKE_STEM else 1.0
         gains += [gain * side for side in balance(float(values[f"stem/{stem}/pan"]))]
     ramp = round(float(values["ramp_ms"]) * sample_rate / 1000)
     return np.array([*gains, float(values["bypass"]), ramp], np.float32)

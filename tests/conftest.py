@@ -9,6 +9,10 @@ import uuid
 
 import pytest
 
+from stream_sep.control import ControlState, parameters_for
+from stream_sep.errors import PresetError
+from stream_sep.protocols import STEMS
+
 PERIOD = 128
 RATE = 44100
 _PATIENCE = 10.0
@@ -97,3 +101,38 @@ def portaudio_on_jack(jackd):
     require(len(portaudio().query_devices()) > 0, "needs a PortAudio with JACK: apt install libportaudio2")
     yield jackd
     portaudio()._terminate()
+
+
+class DeskDouble:
+    """A desk with no engine under it: remembers with what times values came, and meters what it is told."""
+
+    def __init__(self):
+        self.stems = STEMS
+        self.controls = ControlState(parameters_for(STEMS))
+        self.applied, self.recalled, self.stored = [], [], []
+        self.metered = dict.fromkeys(("mix", *STEMS, "input"), (0.0, 0.0))
+
+    def apply(self, values, *, fade_ms=None, at=None):
+        self.controls.update(values)
+        self.applied.append((dict(values), fade_ms, at))
+
+    def peaks(self):
+        return self.metered
+
+    def presets(self):
+        return ("acapella", "karaoke")
+
+    def recall(self, preset, *, fade_ms=None):
+        if preset not in self.presets():
+            raise PresetError(f"there is no preset {preset!r}")
+        self.recalled.append((preset, fade_ms))
+        self.controls.publish({"preset": preset})
+
+    def store(self, preset):
+        self.stored.append(preset)
+
+
+@pytest.fixture
+def desk():
+    """What a control surface moves, without an engine."""
+    return DeskDouble()
