@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numba import carray
 
+from stream_sep.audio_gains import follow_ramps, limit, take_snapshot
 from stream_sep.audio_state import (
     RECORD_HEAD,
     RECORD_TAIL,
-    SNAPSHOT_HEAD,
-    SNAPSHOTS,
     TIME_BIN_NS,
     TIME_BINS,
 )
@@ -33,15 +32,24 @@ def process_block(state, frames):
     start = positions[CAPTURED]
     _capture(state, positions, frames)
     _fetch_dry(state, start - state.delay, frames)
-    _take_snapshot(state)
+    take_snapshot(state, start)
+    unity = follow_ramps(state, start, frames)
     _judge_unity(state, frames)
     _locate(state, start - state.prefill, frames)
-    _mix(state, frames)
+    _mix(state, frames, unity)
+    limit(state, frames)
     _meter(state, frames)
     if state.recording_on:
         _record(state, frames)
     state.blocks += 1
     state.frames += frames
+
+
+@inlined
+def start_clock(state, started):
+    """Tell which frame the callback that began at clock ``started`` begins with."""
+    state.clock_frame = carray(pointer_at(state.positions), (CAPTURED + 1,), np.int64)[CAPTURED]
+    state.clock_ns = started
 
 
 @inlined
@@ -89,26 +97,6 @@ def _fetch_dry(state, first, frames):
         for frame in range(frames):
             at = first + frame
             dry[channel, frame] = capture[channel, at % state.capacity] if at >= 0 else 0.0
-
-
-@inlined
-def _take_snapshot(state):
-    """Aim the gains at the newest mix; a change begins with this block and takes the ramp that came with it."""
-    local = carray(pointer_at(state.local), (SNAPSHOT_HEAD + 1,), np.int64)
-    head = load_acquire(local, SNAPSHOT_HEAD)
-    if head == state.snapshot_seen:
-        return
-    state.snapshot_seen = head
-    size = state.snapshot_size
-    snapshot = carray(pointer_at(state.snapshots), (SNAPSHOTS, size), np.float32)[head % SNAPSHOTS]
-    gains = carray(pointer_at(state.gains), (size - 2,), np.float32)
-    steps = carray(pointer_at(state.steps), (size - 2,), np.float32)
-    aims = carray(pointer_at(state.aims), (size - 2,), np.float32)
-    state.bypass = np.int64(snapshot[size - 2])
-    state.ramp_left = max(np.int64(snapshot[size - 1]), 1)
-    for index in range(size - 2):
-        aims[index] = snapshot[index]
-        steps[index] = (aims[index] - gains[index]) / state.ramp_left
 
 
 @inlined
@@ -161,13 +149,21 @@ def _offset(state, at):
 
 
 @inlined
-def _mix(state, frames):
+def _judge_unity(state, frames):
+    """Find the frame from which a change to or from unity counts: at once, but for a gap that still fades to dry.
+
+    Stems that are read backwards do not add up to the dry sound, so that there one cannot stand for the other.
+    """
+    state.unity_from = 0 if state.searching == 0 or state.wet == 0 else frames
+
+
+@inlined
+def _mix(state, frames, unity):
     rows = (1 + state.stems) * state.channels
     buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
-    gains = carray(pointer_at(state.gains), (rows,), np.float32)
+    gains = carray(pointer_at(state.gains), (rows, state.max_block), np.float32)
     dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
     weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
-    unity = 1 if _at_unity(state) else 0
     for channel in range(state.channels):
         for frame in range(frames):
             buses[channel, frame] = 0.0
@@ -180,39 +176,9 @@ def _mix(state, frames):
             plain = unity if frame >= state.unity_from else state.unity
             if plain == 0 and wet > 0.0:  # else the delayed input itself, bit for bit
                 main = buses[channel, frame] + (np.float32(1.0) - wet) * main
-            buses[channel, frame] = main * _ramped(state, channel, frame)
+            buses[channel, frame] = main * gains[channel, frame]
     if state.unity_from < frames:
         state.unity = unity
-    _settle(state, gains, rows, frames)
-
-
-@inlined
-def _judge_unity(state, frames):
-    """Find the frame from which a change to or from unity counts: at once, but for a gap that still fades to dry.
-
-    Stems that are read backwards do not add up to the dry sound, so that there one cannot stand for the other.
-    """
-    state.unity_from = 0 if state.searching == 0 or state.wet == 0 else frames
-
-
-@inlined
-def _at_unity(state):
-    rows = (1 + state.stems) * state.channels
-    gains = carray(pointer_at(state.gains), (rows,), np.float32)
-    steps = carray(pointer_at(state.steps), (rows,), np.float32)
-    for row in range(state.channels, rows):
-        if gains[row] != 1.0 or (state.ramp_left > 0 and steps[row] != 0.0):
-            return False
-    return True
-
-
-@inlined
-def _ramped(state, row, frame):
-    if frame + 1 >= state.ramp_left:
-        return carray(pointer_at(state.aims), (row + 1,), np.float32)[row]
-    gain = carray(pointer_at(state.gains), (row + 1,), np.float32)[row]
-    step = carray(pointer_at(state.steps), (row + 1,), np.float32)[row]
-    return gain + step * np.float32(frame + 1)
 
 
 @inlined
@@ -224,23 +190,15 @@ def _mix_stem(state, buses, stem, channel, frames):
     sound = carray(pointer_at(state.hops), (state.slots * state.stems * state.channels * state.hop,), np.float32)
     shift = (stem * state.channels + channel) * state.hop
     row = state.channels * (1 + stem) + channel
+    gains = carray(pointer_at(state.gains), (row + 1, state.max_block), np.float32)
     dry_share = np.float32(1.0 if stem == state.carrier else 0.0)
     for frame in range(frames):
         at = offsets[frame]
         wet = weights[frame]
         value = sound[at + shift] if at >= 0 and wet > 0.0 else np.float32(0.0)
-        value *= wet * _ramped(state, row, frame)
+        value *= wet * gains[row, frame]
         buses[channel, frame] += value
         buses[row, frame] = value + dry_share * (np.float32(1.0) - wet) * dry[channel, frame]
-
-
-@inlined
-def _settle(state, gains, rows, frames):
-    """Move the gains to where this block's ramps ended: exactly on their aim when a ramp is over."""
-    if state.ramp_left > 0:
-        for row in range(rows):
-            gains[row] = _ramped(state, row, frames - 1)
-        state.ramp_left -= min(frames, state.ramp_left)
 
 
 @inlined

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SNAPSHOTS = 16
 """Mix snapshots kept: a reader would have to sleep through fifteen changes in one block to see a torn one."""
+SNAPSHOT_EXTRA = 4
+"""Numbers after the gains of a snapshot: bypass, limiter, frames of the ramp, and the frame it begins at."""
 METERS_EXTRA = 2
 """Meter rows after those of the buses: the input, one for each channel."""
 TIME_BINS = 4096
@@ -35,13 +37,14 @@ _SIZES = (
     "inputs", "outputs", "record_capacity", "source_frames", "snapshot_size",
 )  # fmt: skip
 _ADDRESSES = (
-    "capture", "positions", "tags", "hops", "dry", "input", "buses", "gains", "aims", "steps", "snapshots", "local",
+    "capture", "positions", "tags", "hops", "dry", "input", "buses", "gains", "froms", "aims", "begins", "ends",
+    "snapshots", "local", "limiter",
     "input_map", "output_map", "recording", "meters", "histogram", "weights", "offsets", "source",
     "port_buffer", "input_ports", "output_ports",
 )  # fmt: skip
 _RUNNING = (
-    "wet", "hold_left", "edge", "searching", "last_missed", "ramp_left", "snapshot_seen", "bypass", "recording_on",
-    "unity", "unity_from",
+    "wet", "hold_left", "edge", "searching", "last_missed", "snapshot_seen", "bypass", "recording_on", "unity",
+    "unity_from", "limiter_on", "clock_frame", "clock_ns",
 )  # fmt: skip
 COUNTERS = (
     "blocks", "frames", "late_hops", "dry_frames", "input_overflows", "input_underflows", "output_overflows",
@@ -89,7 +92,7 @@ class AudioState:
     ) -> None:
         layout = rings.layout
         channels, buses = layout.channels, (1 + layout.stems) * layout.channels
-        snapshot_size = buses + 2
+        snapshot_size = buses + SNAPSHOT_EXTRA
         self._record = np.zeros(1, RECORD)
         self._arrays: dict[str, NDArray[np.generic]] = {
             "capture": rings.capture,
@@ -99,10 +102,13 @@ class AudioState:
             "dry": np.zeros((channels, max_block), np.float32),
             "input": np.zeros((channels, max_block), np.float32),
             "buses": np.zeros((buses, max_block), np.float32),
-            "gains": np.ones(buses, np.float32),
+            "gains": np.ones((buses, max_block), np.float32),
+            "froms": np.ones(buses, np.float32),
             "aims": np.ones(buses, np.float32),
-            "steps": np.zeros(buses, np.float32),
-            "snapshots": np.ones((SNAPSHOTS, snapshot_size), np.float32),
+            "begins": np.zeros(buses, np.int64),
+            "ends": np.zeros(buses, np.int64),
+            "limiter": np.ones(1, np.float32),
+            "snapshots": np.ones((SNAPSHOTS, snapshot_size), np.float64),
             "local": np.zeros(_LOCAL_POSITIONS, np.int64),
             "input_map": np.array(input_map, np.int64),
             "output_map": np.array(output_map, np.int64),
@@ -165,21 +171,30 @@ class AudioState:
         self._arrays["histogram"][:] = 0
         self._record["max_ns"] = 0
 
-    def publish(self, snapshot: NDArray[np.float32]) -> None:
+    def publish(self, snapshot: NDArray[np.float64]) -> None:
         """Hand the audio thread a new mix, whole; one caller at a time.
 
-        Laid out as gains of the main channels, gains of each stem's channels, bypass, ramp frames.
+        Laid out as gains of the main channels, gains of each stem's channels, then `SNAPSHOT_EXTRA`. Gains that
+        change ramp there; a ramp begins with the next block, or at the frame given where that is still to come.
         """
         _publish(self._arrays["local"], self._arrays["snapshots"], snapshot)  # type: ignore[arg-type]
 
-    def snap(self, snapshot: NDArray[np.float32]) -> None:
+    def snap(self, snapshot: NDArray[np.float64]) -> None:
         """Start from ``snapshot`` without a ramp; only before sound runs."""
-        self._arrays["gains"][:] = self._arrays["aims"][:] = snapshot[:-2]
+        self._arrays["froms"][:] = self._arrays["aims"][:] = snapshot[:-SNAPSHOT_EXTRA]
         self.publish(snapshot)
+
+    def frame_at(self, nanoseconds: int, sample_rate: int) -> int:
+        """Return the frame of the stream that is handled at a moment of the monotonic clock.
+
+        Reckoned from the last block, so it is off by what the system delayed that.
+        """
+        frame, then = int(self._record["clock_frame"][0]), int(self._record["clock_ns"][0])
+        return frame + round((nanoseconds - then) * sample_rate / 1e9)
 
 
 @compiled
-def _publish(local: NDArray[np.int64], snapshots: NDArray[np.float32], snapshot: NDArray[np.float32]) -> None:
+def _publish(local: NDArray[np.int64], snapshots: NDArray[np.float64], snapshot: NDArray[np.float64]) -> None:
     head = local[SNAPSHOT_HEAD] + 1
     snapshots[head % snapshots.shape[0]] = snapshot
     store_release(local, SNAPSHOT_HEAD, head)

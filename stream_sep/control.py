@@ -146,10 +146,20 @@ class ControlState:
 
     def update(self, values: Mapping[str, object]) -> None:
         """Store many values as one change, or none of them if one is refused."""
-        for path in values:
-            if self._find(path).readonly:
-                raise ParameterError(f"{path} tells how the engine is and cannot be set")
+        self.check(values)
         self.publish(values)
+
+    def check(self, values: Mapping[str, object]) -> None:
+        """Refuse what `update` would refuse, and change nothing.
+
+        Raises:
+            ParameterError: there is no such path, it is read-only, or it cannot hold that value.
+        """
+        for path, value in values.items():
+            parameter = self._find(path)
+            if parameter.readonly:
+                raise ParameterError(f"{path} tells how the engine is and cannot be set")
+            parameter.coerce(value)
 
     def publish(self, values: Mapping[str, object]) -> None:
         """Store many values as `update` does, read-only ones too: what the engine tells of itself."""

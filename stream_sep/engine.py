@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import math
 import threading
+import time
 from typing import TYPE_CHECKING, Protocol, Self
 
 from stream_sep.audio_state import AudioState
+from stream_sep.conductor import FARTHEST_SECONDS, Conductor
 from stream_sep.config import EngineConfig
 from stream_sep.control import ControlState, Value, parameters_for
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.latency import HEADROOM, LatencyReport, adaptation_delay, jitter_for, slack_for
 from stream_sep.mix import compile_mix
+from stream_sep.planning import plan
 from stream_sep.recorder import Recorder
 from stream_sep.rings import RingLayout, SharedRings
 from stream_sep.separators import load_separator
@@ -21,7 +23,7 @@ from stream_sep.worker import InlineWorker, SeparatorInfo, ThreadWorker
 from stream_sep.worker_process import ProcessWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _RECORD_SECONDS = 2.0
 _BACKLOG_SECONDS = 2.0
+_LONGEST_FADE_MS = 60000
 
 
 class Worker(Protocol):
@@ -101,16 +104,19 @@ class Engine:
         info = self._worker.info
         self.stems = info.stems
         self.sample_rate = info.sample_rate
-        self.latency = self._plan(info)
+        self.latency = plan(info, self.config, self.backend)
         self._rings = SharedRings.create(self._layout(info))
         self._state = self._audio_state(source)
         self.controls = ControlState(parameters_for(self.stems))
         self._publishing = threading.Lock()
+        self._manner = _Manner()
         self._state.snap(self._mix())
         self.controls.subscribe(self._publish)
         self._recorder = self._open_recorder()
         self._reporter = Reporter(self.stats, 1000 * info.hop / info.sample_rate, self._report)
+        self._conductor = Conductor(self._tell)
         self._running = False
+        self._dry_before = 0
 
     def set(self, path: str, value: object) -> Value:
         """Move a control, such as ``engine.set("stem/vocals/gain_db", -60)``; heard from the next block on.
@@ -123,15 +129,50 @@ class Engine:
         """
         return self.controls.set(path, value)
 
+    def apply(self, values: Mapping[str, object], *, fade_ms: float | None = None, at: float | None = None) -> None:
+        """Move many controls as one.
+
+        Args:
+            values: by path.
+            fade_ms: how long the gains take to get there; the control ``ramp_ms`` unless given.
+            at: `time.monotonic` of the frame to begin with, at most two seconds ahead; the next block unless given.
+
+        Raises:
+            ParameterError: a path there is not, or a value it cannot hold; nothing changes.
+            ConfigError: a fade of no length, or a moment too far away.
+        """
+        if fade_ms is not None and not 0 <= fade_ms <= _LONGEST_FADE_MS:
+            raise ConfigError(f"a fade of {fade_ms} ms must be in 0..{_LONGEST_FADE_MS}")
+        if at is None or at <= time.monotonic():
+            self._apply(values, fade_ms, 0)
+            return
+        if at > time.monotonic() + FARTHEST_SECONDS:
+            raise ConfigError(f"a change {at - time.monotonic():.1f} s ahead is beyond {FARTHEST_SECONDS:g} s")
+        self.controls.check(values)
+        moment = round(at * 1e9)
+        self._conductor.schedule(
+            at, lambda: self._apply(values, fade_ms, self._state.frame_at(moment, self.sample_rate))
+        )
+
+    def _apply(self, values: Mapping[str, object], fade_ms: float | None, begin: int) -> None:
+        self._manner.fade_ms, self._manner.begin = fade_ms, begin
+        try:
+            self.controls.update(values)
+        finally:
+            self._manner.fade_ms, self._manner.begin = None, 0
+
     def stats(self) -> EngineStats:
         """Return the counters as they are now."""
         return collect(self._state, self._rings, self._worker.restarts)
 
+    def peaks(self) -> dict[str, tuple[float, float]]:
+        """Return the falling peak of the mix, each stem and the input, linear, left and right."""
+        names, sides = ("mix", *self.stems, "input"), self._state.meters().reshape(-1, 2).tolist()
+        return {name: (left, right) for name, (left, right) in zip(names, sides, strict=True)}
+
     def meters(self) -> dict[str, float]:
-        """Return the falling peak of the input, the mix and each stem, linear, the louder channel of each."""
-        peaks = self._state.meters().reshape(-1, 2).max(axis=1)
-        names = ("mix", *self.stems, "input")
-        return dict(zip(names, map(float, peaks), strict=True))
+        """Return `peaks`, the louder side of each."""
+        return {name: max(sides) for name, sides in self.peaks().items()}
 
     def clear_times(self) -> None:
         """Forget how long callbacks took so far, as after a warm-up."""
@@ -156,10 +197,12 @@ class Engine:
             self._recorder.start()
         self.backend.start(self._state, self._between_blocks)
         self.latency = self.backend.complete(self.latency)
+        self._conductor.start()
 
     def stop(self) -> None:
         """Stop the sound, write what is left to write, end the separator; once stopped, an engine is spent."""
         if self._running:
+            self._conductor.stop()
             self.backend.stop()
             self._reporter.stop()
         self._worker.stop()
@@ -198,28 +241,6 @@ class Engine:
             return ProcessWorker(model, rate, options, self._report)
         kind = ThreadWorker if self.config.worker == "thread" else InlineWorker
         return kind(lambda: load_separator(model, rate, **options) if isinstance(model, str) else model)
-
-    def _plan(self, info: SeparatorInfo) -> LatencyReport:
-        if info.channels != 2:
-            raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
-        if info.sample_rate != self.backend.sample_rate:
-            raise ConfigError(
-                f"the separator runs at {info.sample_rate} Hz, the sound at {self.backend.sample_rate} Hz"
-            )
-        block = self.backend.block_size
-        return LatencyReport(
-            sample_rate=info.sample_rate,
-            adaptation=adaptation_delay(block, info.hop),
-            slack=self._slack(info) if self.config.slack is None else self.config.slack,
-            separator=info.latency,
-        )
-
-    def _slack(self, info: SeparatorInfo) -> int:
-        block = self.backend.block_size
-        if self.config.worker == "inline":  # a hop is computed between two blocks, however long that takes
-            return slack_for(block, info.hop, compute=0) + block
-        compute = min(math.ceil(HEADROOM * info.hop_seconds * info.sample_rate), info.hop)
-        return slack_for(block, info.hop, compute) + jitter_for(block, info.sample_rate)
 
     def _layout(self, info: SeparatorInfo) -> RingLayout:
         # A fade reads backwards while time goes on, so the oldest frame it needs is two fades old.
@@ -274,9 +295,40 @@ class Engine:
         if self._recorder is not None and self.config.worker == "inline":
             self._recorder.drain()
 
-    def _mix(self) -> NDArray[np.float32]:
-        return compile_mix(self.controls.snapshot(), self.stems, self.sample_rate)
+    def _mix(self) -> NDArray[np.float64]:
+        manner = self._manner
+        return compile_mix(
+            self.controls.snapshot(), self.stems, self.sample_rate, fade_ms=manner.fade_ms, begin=manner.begin
+        )
 
-    def _publish(self, _path: str) -> None:
+    def _publish(self, path: str) -> None:
+        if self.controls.parameters[path].readonly:
+            return
         with self._publishing:  # read and hand over as one, or a thread that read early could have the last word
             self._state.publish(self._mix())
+
+    def _tell(self) -> None:
+        """Bring the controls that tell how the engine is up to date."""
+        stats, latency = self.stats(), self.latency
+        dry = stats.counters["dry_frames"]
+        hop_ms = 1000 * self._worker.info.hop / self.sample_rate
+        self.controls.publish(
+            {
+                "engine/model": self.config.model if isinstance(self.config.model, str) else "own",
+                "engine/device": type(self.backend).__name__.removesuffix("Backend").lower(),
+                "engine/state": "dry" if dry > self._dry_before else "running",
+                "engine/latency_frames": latency.total,
+                "engine/latency_ms": latency.milliseconds(latency.total),
+                "engine/load": round(stats.hop_ms[0] / hop_ms, 5),
+                "engine/late_hops": stats.late_hops,
+                "engine/xruns": stats.xruns,
+            }
+        )
+        self._dry_before = dry
+
+
+class _Manner(threading.local):
+    """How the change that this thread is making is to be heard."""
+
+    fade_ms: float | None = None
+    begin: int = 0

@@ -32,13 +32,22 @@ def stem_gain(values: Mapping[str, Value], stem: str, *, any_solo: bool) -> floa
     return 0.0 if silent else db_to_gain(float(values[f"stem/{stem}/gain_db"]))
 
 
-def compile_mix(values: Mapping[str, Value], stems: tuple[str, ...], sample_rate: int) -> NDArray[np.float32]:
+def compile_mix(
+    values: Mapping[str, Value],
+    stems: tuple[str, ...],
+    sample_rate: int,
+    *,
+    fade_ms: float | None = None,
+    begin: int = 0,
+) -> NDArray[np.float64]:
     """Return the snapshot that `AudioState.publish` takes, for two channels.
 
     Args:
         values: `ControlState.snapshot`.
         stems: names of the stems, in the separator's order.
         sample_rate: frames per second, for the length of the ramp.
+        fade_ms: length of the ramp; ``ramp_ms`` among the values unless given.
+        begin: frame of the stream at which to begin; with the next block where that is past.
     """
     any_solo = any(values[f"stem/{stem}/solo"] for stem in stems)
     master = 0.0 if values["master/mute"] else db_to_gain(float(values["master/gain_db"]))
@@ -47,5 +56,5 @@ def compile_mix(values: Mapping[str, Value], stems: tuple[str, ...], sample_rate
         gain = stem_gain(values, stem, any_solo=any_solo)
         gain *= 1.0 - float(values["karaoke"]) if stem == KARAOKE_STEM else 1.0
         gains += [gain * side for side in balance(float(values[f"stem/{stem}/pan"]))]
-    ramp = round(float(values["ramp_ms"]) * sample_rate / 1000)
-    return np.array([*gains, float(values["bypass"]), ramp], np.float32)
+    ramp = round((float(values["ramp_ms"]) if fade_ms is None else fade_ms) * sample_rate / 1000)
+    return np.array([*gains, float(values["bypass"]), float(values["master/limiter"]), ramp, begin], np.float64)

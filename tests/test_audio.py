@@ -36,8 +36,8 @@ class Player:
         call(given.ctypes.data, taken.ctypes.data, block.shape[1], 0, 0, self.state.address)
         return taken.T
 
-    def set(self, gains, ramp=1, *, bypass=False):
-        self.state.publish(np.array([*gains, float(bypass), ramp], np.float32))
+    def set(self, gains, ramp=1, *, bypass=False, limiter=False, begin=0):
+        self.state.publish(np.array([*gains, float(bypass), float(limiter), ramp, begin], np.float64))
 
     def count(self, name):
         return self.state.counters()[name]
@@ -51,20 +51,29 @@ class Reference:
         self.heard = np.zeros((2, 0))
         self.slots = np.zeros((40, stems, 2, HOP))
         self.ready = {}
-        self.start = self.aim = np.ones(2 * (1 + stems))
-        self.ramp, self.since = 1, 1
+        self.ramps = [(1.0, 1.0, 0, 0)] * 2 * (1 + stems)  # of each gain: from, to, first frame, end
         self.bypass = self.unity = False
         self.wet, self.wait, self.edge = fade, 0, None
 
     def publish(self, number, stems):
         self.slots[number % 40], self.ready[number % 40] = stems, number
 
-    def set(self, gains, ramp, *, bypass):
-        self.start, self.aim = self.gains(self.since), np.array(gains, float)
-        self.ramp, self.since, self.bypass = ramp, 0, bypass
+    def set(self, gains, ramp, *, bypass, begin):
+        now, self.bypass = self.heard.shape[1], bypass
+        for row, aim in enumerate(gains):
+            if aim != self.ramps[row][1]:
+                first = max(begin, now) if now >= self.ramps[row][3] else now
+                self.ramps[row] = (self.gain(row, now), aim, first, first + ramp)
 
-    def gains(self, since):
-        return self.start + (self.aim - self.start) * min(since / self.ramp, 1)
+    def gain(self, row, now):
+        start, aim, first, end = self.ramps[row]
+        return aim if now >= end else start + (aim - start) * max(now - first, 0) / (end - first)
+
+    def at_unity(self, first, last):
+        for start, aim, begin, end in self.ramps[2:]:
+            if not ((first >= end and aim == 1) or (first < end and begin >= last and start == 1)):
+                return False
+        return True
 
     def stem(self, at):
         return self.slots[at // HOP % 40, ..., at % HOP] if at >= 0 else np.zeros((self.stems, 2))
@@ -72,7 +81,7 @@ class Reference:
     def play(self, block):
         first = self.heard.shape[1]
         self.heard = np.concatenate([self.heard, block], axis=1)
-        unity = (self.gains(self.since)[2:] == 1).all() and (self.aim[2:] == 1).all()
+        unity = self.at_unity(first, self.heard.shape[1])
         return np.stack([self.frame(time, unity=unity) for time in range(first, first + block.shape[1])], axis=1)
 
     def frame(self, time, *, unity):
@@ -92,8 +101,7 @@ class Reference:
         wanted = self.edge is None and self.wait == 0 and not self.bypass
         self.wet = min(max(self.wet + (1 if wanted else -1), 0), self.fade)
         wet = self.wet / self.fade
-        self.since += 1
-        gains = self.gains(self.since).reshape(-1, 2)
+        gains = np.reshape([self.gain(row, time + 1) for row in range(len(self.ramps))], (-1, 2))
         stems = self.stem(at if self.edge is None else 2 * self.edge - 1 - at) * gains[1:] * wet
         mix = dry if self.unity else stems.sum(axis=0) + (1 - wet) * dry
         stems[self.carrier] += (1 - wet) * dry
@@ -139,8 +147,9 @@ def test_the_callback_does_what_the_reference_does(fade, carrier):
             gains = np.where(rng.random(8) < 0.3, [0], rng.uniform(0, 1, 8)) if rng.random() < 0.7 else np.ones(8)
             ramp, bypass = int(rng.integers(1, 400)), bool(rng.random() < 0.2)
             gains = gains.astype(np.float32)
-            player.set(gains, ramp, bypass=bypass)
-            reference.set(gains, ramp, bypass=bypass)
+            begin = done + int(rng.integers(0, 200)) if rng.random() < 0.5 else 0
+            player.set(gains, ramp, bypass=bypass, begin=begin)
+            reference.set(gains, ramp, bypass=bypass, begin=begin)
         block = noise(rng, int(rng.integers(1, 97)))
         np.testing.assert_allclose(player.play(block), reference.play(block), atol=1e-6)
         done += block.shape[1]
@@ -182,11 +191,42 @@ def test_a_gain_change_is_a_straight_ramp_that_starts_with_the_next_block_and_en
     aim = np.array([0.1, 1, 0.7, 0.3, 0, 0.5, 0.2, 0.9], np.float32)
     player.set(aim, ramp)
     out = passthrough(player, song)
-    gains = player.state.array("gains")
-    np.testing.assert_array_equal(gains, aim)
     np.testing.assert_allclose(np.diff(out[6, :ramp], prepend=1), -0.8 / ramp, atol=1e-6)
     assert out[6, ramp - 1] == pytest.approx(aim[6], abs=1e-6)
     np.testing.assert_array_equal(out[6, ramp + 40 :], aim[6])
+
+
+def test_a_ramp_begins_at_the_frame_it_is_given():
+    player, song = Player(), np.ones((2, 400), np.float32)
+    passthrough(player, np.ones((2, 2000), np.float32))
+    player.set([1] * 6 + [0, 0], ramp=10, begin=2123)
+    bus = passthrough(player, song)[6]
+    np.testing.assert_array_equal(bus[:123], 1)
+    np.testing.assert_allclose(bus[123:133], 1 - np.arange(1, 11) / 10, atol=1e-6)
+    assert not bus[133:].any()
+
+
+def test_a_short_ramp_of_one_fader_leaves_the_long_one_of_another_alone():
+    player = Player()
+    passthrough(player, np.ones((2, 2000), np.float32))
+    player.set([0.5, 0.5, *[1] * 6], ramp=1000)
+    passthrough(player, np.ones((2, 200), np.float32))
+    player.set([0.5, 0.5, *[1] * 4, 0.25, 0.25], ramp=20)
+    main = passthrough(player, np.ones((2, 900), np.float32))[0]
+    np.testing.assert_allclose(main[20:800], 0.25 * (1 - 0.5 * np.arange(221, 1001) / 1000), atol=1e-6)
+
+
+def test_the_limiter_keeps_full_scale_leaves_what_is_below_alone_and_lets_go():
+    rng, player = np.random.default_rng(5), Player()
+    player.set([1] * 8, limiter=True)
+    quiet = noise(rng, 2000)
+    np.testing.assert_array_equal(passthrough(player, quiet)[:2], delayed(quiet))
+    loud = passthrough(player, 4 * noise(rng, 2000))[:2]
+    assert 0.999 < np.abs(loud[:, 500:]).max() <= 1 + 1e-6
+    still = np.full((2, 40000), 0.1, np.float32)
+    assert passthrough(player, still)[0, -1] == np.float32(0.1)
+    player.set([1] * 8)
+    assert np.abs(passthrough(player, 4 * noise(rng, 2000))).max() > 1.5
 
 
 def test_no_step_is_larger_than_the_ramp_however_often_a_fader_moves():

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from stream_sep import ConfigError, Engine, EngineConfig, OfflineBackend, PacedBackend, SeparatorError, load_separator
+from stream_sep import (
+    ConfigError,
+    Engine,
+    EngineConfig,
+    OfflineBackend,
+    PacedBackend,
+    ParameterError,
+    SeparatorError,
+    load_separator,
+)
 from stream_sep.levels import db_to_gain
 from stream_sep.mix import compile_mix
 
@@ -108,6 +117,50 @@ def test_bypass_plays_the_delayed_input_whatever_the_faders_say():
         engine.controls.update({"stem/vocals/mute": True, "bypass": True})
         mix, _ = backend.run(given)
     np.testing.assert_array_equal(mix, given)
+
+
+def test_a_change_with_a_time_begins_at_its_frame_and_fades_as_long_as_asked(tmp_path):
+    backend = PacedBackend(RATE, 128)
+    config = EngineConfig(model="passthrough", worker="thread", record=tmp_path)
+    with Engine(backend, config, source=np.ones((2, 3 * RATE), np.float32)) as engine:
+        wait_until(lambda: engine.stats().counters["frames"] > RATE // 4)
+        at = time.monotonic() + 0.3
+        engine.apply({"stem/other/gain_db": -20}, fade_ms=100, at=at)
+        expected = engine._state.frame_at(round(at * 1e9), RATE)
+        assert engine.controls["stem/other/gain_db"] == 0
+        wait_until(lambda: engine.stats().counters["frames"] > expected + RATE // 4)
+        assert engine.controls["stem/other/gain_db"] == -20
+        delay, late = engine.latency.engine, engine.stats().late_hops
+    other = soundfile.read(tmp_path / "other.wav", dtype="float32")[0][:, 0]
+    begun = np.argmax(other < 1) + delay
+    assert late or abs(begun - expected) < 0.02 * RATE  # the clock of a busy machine wavers, a block at a time
+    ramp = other[begun - delay : begun - delay + round(0.1 * RATE) - 1]
+    np.testing.assert_allclose(np.diff(ramp), -0.9 / (0.1 * RATE), atol=1e-6)
+
+
+def test_a_change_too_far_ahead_or_of_nonsense_is_refused_at_once():
+    _, engine = offline(128)
+    with engine:
+        with pytest.raises(ConfigError, match="ahead is beyond 2 s"):
+            engine.apply({"bypass": True}, at=time.monotonic() + 3)
+        with pytest.raises(ConfigError, match="fade of -1 ms"):
+            engine.apply({"bypass": True}, fade_ms=-1)
+        with pytest.raises(ParameterError, match="did you mean 'bypass'"):
+            engine.apply({"bypas": True}, at=time.monotonic() + 1)
+        with pytest.raises(ParameterError, match="cannot be set"):
+            engine.apply({"engine/load": 1})
+
+
+def test_the_engine_tells_how_it_is_among_its_controls():
+    backend, engine = offline(128, hop=256)
+    with engine:
+        backend.feed(song(44100))
+        wait_until(lambda: 0 < engine.controls["engine/load"] < 1)
+        assert engine.controls["engine/latency_frames"] == engine.latency.total
+        assert engine.controls["engine/model"] == "passthrough"
+        assert engine.controls["engine/state"] == "running"
+        engine.set("bypass", value=True)
+        wait_until(lambda: backend.feed(song(1280)) is not None and engine.controls["engine/state"] == "dry")
 
 
 def test_faders_moved_from_many_threads_end_where_they_were_put():

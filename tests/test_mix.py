@@ -18,13 +18,13 @@ def mixed(rate=44100, **changes):
 
 
 def stem_gains(snapshot):
-    return dict(zip(STEMS, snapshot[2:-2].reshape(-1, 2).tolist(), strict=True))
+    return dict(zip(STEMS, snapshot[2:-4].reshape(-1, 2).tolist(), strict=True))
 
 
 def test_untouched_faders_are_exactly_unity():
     snapshot = mixed()
-    assert snapshot.dtype == np.float32
-    np.testing.assert_array_equal(snapshot[:-2], np.ones(10))
+    assert snapshot.dtype == np.float64
+    np.testing.assert_array_equal(snapshot[:-4], np.ones(10))
 
 
 def test_each_fader_moves_its_own_stem_alone():
@@ -62,10 +62,20 @@ def test_the_master_touches_the_main_mix_alone():
     assert mixed(master__gain_db=-20)[:2].tolist() == pytest.approx([0.1, 0.1])
     snapshot = mixed(master__mute=True)
     assert snapshot[:2].tolist() == [0, 0]
-    np.testing.assert_array_equal(snapshot[2:-2], np.ones(8))
+    np.testing.assert_array_equal(snapshot[2:-4], np.ones(8))
 
 
 @pytest.mark.parametrize(("rate", "frames"), [(44100, 441), (48000, 480)])
-def test_the_ramp_is_handed_over_in_frames_and_bypass_as_a_number(rate, frames):
-    assert mixed(rate)[-2:].tolist() == [0, frames]
-    assert mixed(rate, bypass=True, ramp_ms=20)[-2:].tolist() == [1, 2 * frames]
+def test_switches_are_handed_over_as_numbers_and_the_ramp_in_frames(rate, frames):
+    assert mixed(rate)[-4:].tolist() == [0, 0, frames, 0]
+    assert mixed(rate, bypass=True, ramp_ms=20)[-4:].tolist() == [1, 0, 2 * frames, 0]
+    assert mixed(rate, master__limiter=True)[-4:].tolist() == [0, 1, frames, 0]
+    values = ControlState(parameters_for(STEMS)).snapshot()
+    assert compile_mix(values, STEMS, rate, fade_ms=20, begin=99)[-4:].tolist() == [0, 0, 2 * frames, 99]
+
+
+def test_karaoke_takes_the_vocals_out_by_its_amount_and_leaves_the_rest():
+    half = stem_gains(mixed(karaoke=0.25, stem__vocals__gain_db=-6))
+    assert half.pop("vocals") == pytest.approx([0.75 * db_to_gain(-6)] * 2)
+    assert all(gain == [1, 1] for gain in half.values())
+    assert stem_gains(mixed(karaoke=1))["vocals"] == [0, 0]

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numba import carray, types
 
-from stream_sep.audio import process_block, time_block
+from stream_sep.audio import process_block, start_clock, time_block
 from stream_sep.audio_state import RECORD
 from stream_sep.compiled import call_with_frames, inlined, monotonic_ns, pointer_at
 
@@ -25,7 +25,7 @@ _PORTAUDIO = types.int32(
 _JACK = types.int32(types.uint32, types.voidptr)
 
 
-_SOURCES = ("audio.py", "audio_state.py", "compiled.py", "rings.py", "io/callback.py")
+_SOURCES = ("audio.py", "audio_gains.py", "audio_state.py", "compiled.py", "rings.py", "io/callback.py")
 
 
 @cache
@@ -64,6 +64,7 @@ def _source_digest() -> int:
 def _on_portaudio(indata, outdata, frames, _time, flags, userdata):
     started = monotonic_ns()
     state = carray(userdata, (1,), RECORD)[0]
+    start_clock(state, started)
     total = np.int64(frames) & 0xFFFFFFFF
     _count_flags(state, np.int64(flags))
     done = np.int64(0)
@@ -81,6 +82,7 @@ def _on_portaudio(indata, outdata, frames, _time, flags, userdata):
 def _on_jack(frames, userdata):
     started = monotonic_ns()
     state = carray(userdata, (1,), RECORD)[0]
+    start_clock(state, started)
     total = np.int64(frames)
     done = np.int64(0)
     while done < total:

@@ -1,0 +1,81 @@
+"""Changes that are due at a moment to come, and a look at the engine now and then: one thread that mostly sleeps."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LEAD_SECONDS = 0.03
+"""A change is handed over so long before it is due: the audio thread waits for the very frame."""
+
+TICK_SECONDS = 0.2
+"""Time between two looks."""
+
+FARTHEST_SECONDS = 2.0
+"""A change that is due later than this is refused: nobody's clock is trusted that far."""
+
+
+class Conductor:
+    """Calls functions shortly before they are due, and another one regularly.
+
+    Args:
+        tick: called every `TICK_SECONDS`.
+
+    >>> conductor, heard = Conductor(lambda: None), threading.Event()
+    >>> conductor.start()
+    >>> conductor.schedule(time.monotonic() + 0.05, heard.set)
+    >>> heard.wait(5)
+    True
+    >>> conductor.stop()
+    """
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        self._tick = tick
+        self._due: list[tuple[float, int, Callable[[], Any]]] = []
+        self._order = itertools.count()
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is still to come does not happen."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def schedule(self, at: float, change: Callable[[], Any]) -> None:
+        """Have ``change`` called `LEAD_SECONDS` before ``at``, a moment of `time.monotonic`."""
+        with self._changed:
+            heapq.heappush(self._due, (at - LEAD_SECONDS, next(self._order), change))
+            self._changed.notify()
+
+    def _run(self) -> None:
+        look = time.monotonic()
+        while True:
+            with self._changed:
+                until = min(look, self._due[0][0]) if self._due else look
+                if not self._stopped and until > time.monotonic():
+                    self._changed.wait(until - time.monotonic())
+                if self._stopped:
+                    return
+                now = time.monotonic()
+                ready = []
+                while self._due and self._due[0][0] <= now:
+                    ready.append(heapq.heappop(self._due)[2])
+            for change in ready:
+                change()
+            if look <= now:
+                look = now + TICK_SECONDS
+                self._tick()
