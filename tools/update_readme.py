@@ -1,16 +1,24 @@
 """Measure the README's figures on this machine and write them into it: no figure there is typed by hand.
 
-Needs nothing for the bench; give folders of songs with known stems (see ``stream-sep evaluate``) for the scores.
+Needs nothing for the bench; give folders of songs with known stems (see ``stream-sep evaluate``) for the scores. Where
+Demucs and JACK's server are installed, both are measured too.
 """
 
 import argparse
+import importlib.util
+import os
 import re
+import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 README = Path(__file__).parent.parent / "README.md"
 MARKS = re.compile(r"(<!-- figures -->\n).*(<!-- /figures -->)", re.DOTALL)
+DEMUCS = ("--model", "demucs", "--option", "model=random-htdemucs")
+SERVER = "stream_sep_figures"
 
 
 def output_of(*arguments: str) -> str:
@@ -19,18 +27,43 @@ def output_of(*arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def figures(seconds: str, budgets: list[str]) -> Iterator[tuple[str, str]]:
+    """Give a sentence and what was measured, one after the other."""
+    yield "The default separator:", output_of("bench", "--seconds", seconds)
+    if importlib.util.find_spec("demucs"):
+        for budget in budgets:
+            name, *more = budget.split(",")
+            options = [part for option in (f"budget_ms={name}", *more) for part in ("--option", option)]
+            asked = " and ".join([f"{name} ms", *more])
+            yield (
+                f"HTDemucs at its full size, with random weights, which take the same time, asked for {asked}:",
+                output_of("bench", "--seconds", seconds, *DEMUCS, *options),
+            )
+    if shutil.which("jackd"):
+        os.environ |= {"JACK_DEFAULT_SERVER": SERVER, "JACK_NO_START_SERVER": "1"}
+        command = ["jackd", "-n", SERVER, "-d", "dummy", "-r", "44100", "-p", "128", "-C", "8", "-P", "12"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+            time.sleep(3)
+            yield (
+                "On a JACK server at 128 frames, with a Python loop that never rests in the engine's own process:",
+                output_of("bench", "--jack", "--seconds", seconds),
+            )
+            server.terminate()
+
+
 def main() -> None:
     """Run the measurements and rewrite the section between the marks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", help="NAME=FOLDER of songs to score")
-    parser.add_argument("--seconds", default="60", help="length of the paced run")
+    parser.add_argument("--seconds", default="60", help="length of each paced run")
+    parser.add_argument("--budget", nargs="*", default=["900"], help="MS[,OPTION=VALUE ...] to run Demucs with")
     arguments = parser.parse_args()
-    parts = ["```\n" + output_of("bench", "--seconds", arguments.seconds) + "\n```"]
+    parts = [f"{text}\n\n```\n{figure}\n```" for text, figure in figures(arguments.seconds, arguments.budget)]
     for pair in arguments.folders:
         name, _, folder = pair.partition("=")
         parts.append(f"SDR in dB of `bands`, streamed, {name}:\n\n" + output_of("evaluate", folder))
-    figures = "\n\n".join(parts) + "\n"
-    README.write_text(MARKS.sub(lambda marks: marks[1] + figures + marks[2], README.read_text()))
+    section = "\n\n".join(parts) + "\n"
+    README.write_text(MARKS.sub(lambda marks: marks[1] + section + marks[2], README.read_text()))
 
 
 if __name__ == "__main__":
