@@ -1,6 +1,6 @@
 """Measure the README's figures on this machine and write them into it: no figure there is typed by hand.
 
-Needs nothing for the bench; give folders of songs with known stems (see ``stream-sep evaluate``) for the scores. Where
+Needs nothing for the bench; give folders of songs with known stems (see ``stream-sep evaluate``) for scores. Where
 Demucs and JACK's server are installed, both are measured too.
 """
 
