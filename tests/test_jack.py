@@ -9,6 +9,7 @@ import pytest
 from stream_sep import ConfigError, DeviceError, Engine, EngineConfig
 from stream_sep.io.devices import list_jack_ports
 from stream_sep.io.jack_client import JackBackend
+from stream_sep.io.jack_latency import CAPTURE, PLAYBACK, PortLatencies
 
 pytestmark = pytest.mark.usefixtures("jackd")
 PERIOD, RATE = 128, 44100  # of the server in conftest.py
@@ -135,6 +136,23 @@ def test_connecting_reaches_the_sound_card_and_counts_its_latency():
 def test_unconnected_ports_add_no_latency():
     with engine_on(JackBackend()) as engine:
         assert engine.latency.device == 0
+
+
+def test_the_graph_is_told_of_the_engine_latency_in_both_directions(probes):
+    import jack  # noqa: PLC0415 - needs libjack
+
+    with engine_on(backend := JackBackend(connect=True)) as engine:
+        sender, receiver = probes
+        sender.client.connect(sender.send, f"{backend.client_name}:in_L")
+        receiver.client.connect(f"{backend.client_name}:vocals_L", receiver.receive)
+        card = PortLatencies(jack, receiver.client)
+        deadline = time.monotonic() + 5
+        while card.longest([receiver.receive], CAPTURE) == 0 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        before = PortLatencies(jack, backend._client).longest(backend._client.inports, CAPTURE)
+        assert card.longest([receiver.receive], CAPTURE) == before + engine.latency.engine
+        after = PortLatencies(jack, backend._client).longest(backend._client.outports, PLAYBACK)
+        assert PortLatencies(jack, sender.client).longest([sender.send], PLAYBACK) == after + engine.latency.engine
 
 
 def test_lost_cycles_are_counted_with_the_others():

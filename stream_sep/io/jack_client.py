@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 from stream_sep.errors import ConfigError, DeviceError
 from stream_sep.io.backend import MAIN
 from stream_sep.io.callback import jack_callback
+from stream_sep.io.jack_latency import CAPTURE, PLAYBACK, PortLatencies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _SIDES = ("L", "R")
-_CAPTURE, _PLAYBACK = 0, 1  # jack_latency_callback_mode_t
 
 
 class JackBackend:
@@ -96,8 +95,8 @@ class JackBackend:
 
     def complete(self, latency: LatencyReport) -> LatencyReport:
         """Return ``latency`` with what the server reports for the ports that ours are connected to."""
-        delays = [_port_latency(port, _CAPTURE) for port in self._client.inports]
-        device = max(delays) + max((_port_latency(port, _PLAYBACK) for port in self._client.outports), default=0)
+        ports = PortLatencies(_jack(), self._client)
+        device = ports.longest(self._client.inports, CAPTURE) + ports.longest(self._client.outports, PLAYBACK)
         return replace(latency, device=device)
 
     def stop(self) -> None:
@@ -124,6 +123,7 @@ class JackBackend:
         process = ffi.cast("JackProcessCallback", jack_callback().address)
         if library.jack_set_process_callback(pointer, process, ffi.cast("void*", state.address)):
             raise DeviceError("JACK refused the process callback: restart the server")
+        self._declared = PortLatencies(_jack(), self._client).declare(int(state.record["delay"][0]))
         self._client.set_xrun_callback(self._on_xrun)
         self._client.set_shutdown_callback(self._on_shutdown)
 
@@ -178,11 +178,3 @@ def _jack() -> Any:  # noqa: ANN401 - JACK-Client has no types
 
 def _address(pointer: object) -> int:
     return int(_jack()._ffi.cast("uintptr_t", pointer))  # noqa: SLF001 - the library's own foreign functions
-
-
-def _port_latency(port: Any, mode: int) -> int:  # noqa: ANN401 - JACK-Client has no types
-    """Return the longest delay between ``port`` and the sound card, in frames; JACK-Client lacks the call."""
-    span = (ctypes.c_uint32 * 2)()
-    library = ctypes.CDLL(_jack()._libname)  # noqa: SLF001 - already loaded, so this only finds it again
-    library.jack_port_get_latency_range(ctypes.c_void_p(_address(port._ptr)), ctypes.c_int(mode), span)  # noqa: SLF001
-    return int(span[1])

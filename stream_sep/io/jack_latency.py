@@ -1,0 +1,63 @@
+"""What JACK's graph is told of delays, and what it tells: the calls that JACK-Client leaves out.
+
+After the rules of JACK's ``types.h``: a client that delays sound answers a latency callback for each direction, from
+the ports on its one side to those on its other.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CAPTURE, PLAYBACK = 0, 1  # jack_latency_callback_mode_t
+_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
+
+
+class PortLatencies:
+    """Reads and sets the latency ranges of one client's ports.
+
+    Args:
+        jack: the ``jack`` module.
+        client: a `jack.Client`.
+    """
+
+    def __init__(self, jack: Any, client: Any) -> None:  # noqa: ANN401 - JACK-Client has no types
+        self._ffi = jack._ffi  # noqa: SLF001 - the C pointers have no public names
+        self._library = ctypes.CDLL(jack._libname)  # noqa: SLF001 - already loaded, so this only finds it again
+        self._client = client
+
+    def longest(self, ports: Iterable[Any], mode: int) -> int:
+        """Return the longest delay in frames between any of ``ports`` and the sound card, 0 where there is none."""
+        return max((self._range(port, mode)[1] for port in ports), default=0)
+
+    def declare(self, frames: int) -> object:
+        """Tell the graph that this client delays sound by ``frames``; before it is activated.
+
+        Returns:
+            What has to live as long as the client.
+        """
+
+        def answer(mode: int, _argument: object) -> None:
+            ins, outs = list(self._client.inports), list(self._client.outports)
+            heard, told = (ins, outs) if mode == CAPTURE else (outs, ins)
+            ranges = [self._range(port, mode) for port in heard] or [(0, 0)]
+            shortest, longest = min(low for low, _ in ranges) + frames, max(high for _, high in ranges) + frames
+            for port in told:
+                self._library.jack_port_set_latency_range(
+                    self._pointer(port), ctypes.c_int(mode), (ctypes.c_uint32 * 2)(shortest, longest)
+                )
+
+        callback = _CALLBACK(answer)
+        self._library.jack_set_latency_callback(self._pointer(self._client), callback, None)
+        return callback
+
+    def _range(self, port: Any, mode: int) -> tuple[int, int]:  # noqa: ANN401 - JACK-Client has no types
+        span = (ctypes.c_uint32 * 2)()
+        self._library.jack_port_get_latency_range(self._pointer(port), ctypes.c_int(mode), span)
+        return int(span[0]), int(span[1])
+
+    def _pointer(self, thing: Any) -> ctypes.c_void_p:  # noqa: ANN401 - JACK-Client has no types
+        return ctypes.c_void_p(int(self._ffi.cast("uintptr_t", thing._ptr)))  # noqa: SLF001
