@@ -27,18 +27,25 @@ def output_of(*arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def figures(seconds: str, budgets: list[str]) -> Iterator[tuple[str, str]]:
+def smallest_budget(*options: str) -> int:
+    """Return the fewest milliseconds that Demucs can be asked for here, and a tenth more for slow moments."""
+    command = [sys.executable, "-m", "stream_sep", "bench", *DEMUCS, "--option", "budget_ms=1", *options]
+    refusal = subprocess.run(command, check=False, capture_output=True, text=True).stderr
+    return round(1.1 * int(re.search(r"smallest budget is (\d+) ms", refusal)[1]))
+
+
+def figures(seconds: str) -> Iterator[tuple[str, str]]:
     """Give a sentence and what was measured, one after the other."""
     yield "The default separator:", output_of("bench", "--seconds", seconds)
     if importlib.util.find_spec("demucs"):
-        for budget in budgets:
-            name, *more = budget.split(",")
-            options = [part for option in (f"budget_ms={name}", *more) for part in ("--option", option)]
-            asked = " and ".join([f"{name} ms", *more])
-            yield (
-                f"HTDemucs at its full size, with random weights, which take the same time, asked for {asked}:",
-                output_of("bench", "--seconds", seconds, *DEMUCS, *options),
+        for precision in ("float32", "bfloat16"):
+            options = ("--option", f"precision={precision}")
+            options += ("--option", f"budget_ms={smallest_budget(*options)}")
+            text = (
+                f"HTDemucs at its full size in {precision} (with random weights, which take the same time), at about "
+                "the smallest total that this machine keeps up with:"
             )
+            yield text, output_of("bench", "--seconds", seconds, *DEMUCS, *options)
     if shutil.which("jackd"):
         os.environ |= {"JACK_DEFAULT_SERVER": SERVER, "JACK_NO_START_SERVER": "1"}
         command = ["jackd", "-n", SERVER, "-d", "dummy", "-r", "44100", "-p", "128", "-C", "8", "-P", "12"]
@@ -56,9 +63,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", help="NAME=FOLDER of songs to score")
     parser.add_argument("--seconds", default="60", help="length of each paced run")
-    parser.add_argument("--budget", nargs="*", default=["900"], help="MS[,OPTION=VALUE ...] to run Demucs with")
     arguments = parser.parse_args()
-    parts = [f"{text}\n\n```\n{figure}\n```" for text, figure in figures(arguments.seconds, arguments.budget)]
+    parts = [f"{text}\n\n```\n{figure}\n```" for text, figure in figures(arguments.seconds)]
     for pair in arguments.folders:
         name, _, folder = pair.partition("=")
         parts.append(f"SDR in dB of `bands`, streamed, {name}:\n\n" + output_of("evaluate", folder))
