@@ -1,0 +1,123 @@
+"""How long a moved control takes to be heard: messages to a running engine, its sound watched on a JACK server."""
+
+from __future__ import annotations
+
+import queue
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream_sep.errors import BridgeError
+from stream_sep.io.jack_client import open_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+_CHANGE = 1e-4
+_PATIENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class ControlDelay:
+    """Milliseconds from a message to the first frame that it changes.
+
+    Attributes:
+        p50: of half the moves at most.
+        p99: of 99 in a hundred.
+        longest: of all.
+        moves: how many there were.
+        lost: moves that were never heard.
+    """
+
+    p50: float
+    p99: float
+    longest: float
+    moves: int
+    lost: int
+
+
+class SoundWatch:
+    """A JACK client that notes the frame at which a steady sound changes.
+
+    Args:
+        source: the port to listen to, such as ``stream_sep:mix_L``.
+
+    Raises:
+        DeviceError: no JACK server.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._client: Any = open_client("stream_sep_watch")
+        self._port = self._client.inports.register("sound")
+        self._changes: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._level: float | None = None
+        self._moving = False
+        self._client.set_process_callback(self._process)
+        self._client.activate()
+        self._client.connect(source, self._port)
+
+    @property
+    def now(self) -> int:
+        """The server's frame at this moment, reckoned between its cycles."""
+        return int(self._client.frame_time)
+
+    def milliseconds(self, frames: int) -> float:
+        """Return ``frames`` of the server in milliseconds."""
+        return float(1000 * frames / self._client.samplerate)
+
+    def wait(self) -> int | None:
+        """Return the frame of the next change, or None if none comes in time."""
+        try:
+            return self._changes.get(timeout=_PATIENCE_SECONDS)
+        except queue.Empty:
+            return None
+
+    def forget(self) -> None:
+        """Drop what was heard so far."""
+        while not self._changes.empty():
+            self._changes.get()
+
+    def close(self) -> None:
+        """Leave the server."""
+        self._client.deactivate()
+        self._client.close()
+
+    def _process(self, _frames: int) -> None:
+        sound: NDArray[np.float32] = self._port.get_array()
+        level = float(sound[0]) if self._level is None else self._level
+        changed = np.flatnonzero(np.abs(sound - level) > _CHANGE)
+        if len(changed) and not self._moving:
+            self._changes.put(int(self._client.last_frame_time) + int(changed[0]))
+        self._moving = bool(len(changed))
+        self._level = float(sound[-1])
+
+
+def measure_delay(watch: SoundWatch, move: Callable[[int], None], moves: int) -> ControlDelay:
+    """Make ``moves`` moves, one after the other at odd moments, and return how long they took to be heard.
+
+    Args:
+        watch: listens to the sound, which must be steady but for the moves.
+        move: makes the move of a number; each must change the sound.
+        moves: how many.
+
+    Raises:
+        BridgeError: not one was heard.
+    """
+    rng, delays = random.Random(0), []  # noqa: S311 - moments, not secrets
+    for number in range(moves):
+        time.sleep(0.03 + rng.random() * 0.02)
+        watch.forget()
+        sent = watch.now
+        move(number)
+        heard = watch.wait()
+        if heard is not None:
+            delays.append(watch.milliseconds(heard - sent))
+    if not delays:
+        raise BridgeError(f"none of {moves} moves was heard: does the sound run, and is the port connected?")
+    p50, p99 = np.percentile(delays, [50, 99])
+    return ControlDelay(float(p50), float(p99), max(delays), moves, moves - len(delays))
