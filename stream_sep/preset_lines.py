@@ -1,0 +1,70 @@
+"""On which line of a TOML file each key stands, which no parser of the standard library tells."""
+
+from __future__ import annotations
+
+import io
+import tomllib
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Keys: TypeAlias = tuple[str | int, ...]
+"""The way to a value: keys of tables, and places in arrays of tables."""
+
+
+def lines_of(text: str) -> dict[Keys, int]:
+    r"""Return the line, counted from 1, of every table and key of ``text``, which has to be valid TOML.
+
+    >>> lines_of('schema = 1\n\n[stem.vocals]\nmute = true')
+    {('schema',): 1, ('stem',): 3, ('stem', 'vocals'): 3, ('stem', 'vocals', 'mute'): 4}
+    """
+    found: dict[Keys, int] = {}
+    table: Keys = ()
+    arrays: dict[Keys, int] = {}
+    for line, statement in _statements(text):
+        keys = list(_keys(tomllib.loads(statement)))
+        if statement.lstrip().startswith("["):
+            table = _numbered(keys[-1], arrays, new=statement.lstrip().startswith("[["))
+            keys = [table[:depth] for depth in range(1, len(table) + 1)]
+        else:
+            keys = [(*table, *key) for key in keys]
+        for key in keys:
+            found.setdefault(key, line)
+    return found
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Cut TOML into its statements: lines are added until what there is can be parsed alone."""
+    pending, begun = "", 1
+    for line, row in enumerate(io.StringIO(text), 1):
+        begun = begun if pending else line
+        pending += row
+        try:
+            statement = tomllib.loads(pending)
+        except tomllib.TOMLDecodeError:
+            continue
+        if statement:
+            yield begun, pending
+        pending = ""
+
+
+def _keys(value: Any, above: Keys = ()) -> Iterator[Keys]:  # noqa: ANN401 - whatever TOML holds
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        if isinstance(value, dict) or isinstance(inner, dict):
+            yield (*above, key)
+            yield from _keys(inner, (*above, key))
+
+
+def _numbered(header: Keys, arrays: dict[Keys, int], *, new: bool) -> Keys:
+    """Return a header's keys with the places of the arrays of tables it lies in; a ``[[header]]`` begins a place."""
+    keys: Keys = ()
+    names = [key for key in header if isinstance(key, str)]
+    for depth, name in enumerate(names, 1):
+        keys = (*keys, name)
+        if new and depth == len(names):
+            arrays[keys] = arrays.get(keys, -1) + 1
+        if keys in arrays:
+            keys = (*keys, arrays[keys])
+    return keys
