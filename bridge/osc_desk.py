@@ -1,0 +1,184 @@
+"""A desk that speaks OSC: what every message does to it, and what is answered."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bridge.osc_commands import Commands
+from bridge.osc_namespace import number
+from bridge.osc_packets import read_packet, write_message, write_packets
+from bridge.osc_router import is_pattern
+from stream_sep.errors import BridgeError, ParameterError, StreamSepError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.desk import Desk
+    from bridge.osc_clients import Address, Clients
+    from bridge.osc_feedback import Feedback, Send
+    from bridge.osc_namespace import Node
+    from bridge.osc_packets import Arguments, Message
+    from bridge.osc_router import Route, Router
+
+_log = logging.getLogger(__name__)
+
+_NEVER_ANSWERED = ("/error", "/pong")  # two desks that tell each other must not do so for ever
+_LONGEST_SENTENCE = 400
+_REPEAT_SECONDS = 1.0
+_MOST_REMEMBERED = 256
+
+
+@dataclass
+class Reception:
+    """What came in: the message received last, and how many made no sense."""
+
+    last: Message | None = None
+    errors: int = 0
+
+    def __str__(self) -> str:
+        if self.last is None:
+            return ""
+        return " ".join([self.last.address, *map(_short, self.last.arguments)])
+
+
+def _short(argument: object) -> str:
+    return f"{argument:g}" if isinstance(argument, float) else f"{argument!s:.60}"
+
+
+class OscDesk:
+    """Takes packets, moves the desk, answers the sender; for use by one thread.
+
+    Args:
+        desk: what is moved.
+        router: what addresses mean.
+        clients: whom messages come from, for what they know.
+        feedback: is told of what was moved, for whoever has to be corrected.
+        send: gives a packet to the network.
+        prefix: what every address begins with; messages without it are for someone else.
+        reception: keeps what came in last and counts what made no sense.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        router: Router,
+        clients: Clients,
+        feedback: Feedback,
+        send: Send,
+        *,
+        prefix: str = "",
+        reception: Reception,
+    ) -> None:
+        self._desk, self._router, self._clients, self._feedback = desk, router, clients, feedback
+        self._send, self._prefix, self._reception = send, prefix, reception
+        self._commands = Commands(desk, clients, feedback, router).by_address
+        self._writes: dict[str, object] = {}
+        self._writers: set[Address] = set()
+        self._at: float | None = None
+        self._refused: dict[tuple[Address, str], float] = {}
+
+    def receive(self, packets: Iterable[tuple[bytes, Address]]) -> None:
+        """Do what packets say; of many values for one control in a row only the newest is applied."""
+        for packet, sender in packets:
+            try:
+                messages = read_packet(packet)
+            except BridgeError as error:
+                self._reception.errors += 1
+                _log.debug("from %s: %s", sender, error)
+                continue
+            self._receive_messages(messages, sender)
+        self._apply()
+
+    def _receive_messages(self, messages: tuple[Message, ...], sender: Address) -> None:
+        for message in messages:
+            if message.address.startswith(f"{self._prefix}/"):
+                self._reception.last = message
+                try:
+                    self._act(message, message.address.removeprefix(self._prefix), sender)
+                except StreamSepError as error:
+                    self._refuse(sender, str(error))
+        if any(message.far for message in messages):
+            self._refuse(sender, "a bundle's time was more than 2 s ahead, so it was applied at once: set the clock?")
+
+    def _act(self, message: Message, address: str, sender: Address) -> None:
+        if address in _NEVER_ANSWERED:
+            return
+        if address in self._commands:
+            self._apply()
+            self._answer(sender, self._commands[address](message.arguments, sender))
+            return
+        routes = self._router.find(address)
+        if message.arguments or routes[0].verb != "value":
+            self._move(routes, message, sender)
+        else:
+            self._apply()
+            self._answer(sender, [self._told(route.node, address) for route in routes if route.verb == "value"])
+
+    def _told(self, node: Node, address: str) -> tuple[str, Arguments]:
+        return (node.address if is_pattern(address) else address), node.read(self._desk)
+
+    def _move(self, routes: tuple[Route, ...], message: Message, sender: Address) -> None:
+        if len(message.arguments) > 1:
+            raise ParameterError(f"{message.address:.60} takes one value, not {len(message.arguments)}")
+        if message.at != self._at:
+            self._apply()
+            self._at = message.at
+        argument = message.arguments[0] if message.arguments else 1
+        moves = []
+        for route in routes:
+            if route.verb == "touch":
+                held = number(route.node.address, argument) > 0
+                self._clients.touch(sender, route.node.address.removesuffix("/fader"), held=held)
+            elif route.verb == "toggle":
+                self._toggle(route.node, argument, sender)
+            else:
+                moves.append((route.node, *route.node.received(argument)))
+        self._desk.controls.check({node.path: value for node, value, _ in moves})
+        for node, value, believes in moves:
+            self._write(node, value, sender)
+            self._clients.wrote(sender, node, believes)
+
+    def _toggle(self, node: Node, argument: object, sender: Address) -> None:
+        if number(node.address, argument) <= 0:  # a button let go
+            return
+        current = self._writes.get(node.path, self._desk.controls[node.path])
+        self._write(node, float(not current) if node.types == "f" else not current, sender)
+
+    def _write(self, node: Node, value: object, sender: Address) -> None:
+        self._writes[node.path] = value
+        self._writers.add(sender)
+        if self._at is None:  # one that asked for too much is told so even if nothing changed
+            self._feedback.changed(node.path)
+
+    def _apply(self) -> None:
+        values, writers, at = self._writes, self._writers, self._at
+        self._writes, self._writers, self._at = {}, set(), None
+        if not values:
+            return
+        try:
+            self._desk.apply(values, at=at)
+        except StreamSepError as error:
+            for writer in writers:
+                self._refuse(writer, str(error))
+
+    def _answer(self, sender: Address, answers: Iterable[tuple[str, Arguments]]) -> None:
+        client = self._clients.of(sender)
+        messages = [write_message(self._prefix + address, arguments) for address, arguments in answers]
+        for packet in write_packets(messages):
+            self._send(client.address if client else sender, packet)
+
+    def _refuse(self, sender: Address, sentence: str) -> None:
+        self._reception.errors += 1
+        now = time.monotonic()
+        if self._refused.get((sender, sentence), -_REPEAT_SECONDS) > now - _REPEAT_SECONDS:
+            return
+        if len(self._refused) >= _MOST_REMEMBERED:
+            self._refused.clear()
+        self._refused[sender, sentence] = now
+        _log.info("to %s: %s", sender, sentence)
+        with contextlib.suppress(ValueError):  # a text that OSC cannot carry
+            self._answer(sender, [("/error", (sentence[:_LONGEST_SENTENCE].replace("\0", ""),))])
