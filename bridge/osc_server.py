@@ -92,7 +92,7 @@ class OscServer:
         self._socket = _bound(self._host, self._port)
         targets = [_resolved(self._socket.family, *target) for target in self._targets]
         self._doorbell, self._door = socket.socketpair()
-        self._doorbell.setblocking(False)  # noqa: FBT003 - its only argument
+        self._doorbell.settimeout(0)
         self._build(targets)
         self._unsubscribe = self._desk.controls.subscribe(self._feedback.changed)
         self._stopping.clear()
@@ -185,7 +185,7 @@ def _bound(host: str, port: int) -> socket.socket:
         ) from error
     with contextlib.suppress(OSError):
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-    listening.setblocking(False)  # noqa: FBT003 - its only argument
+    listening.settimeout(0)
     return listening
 
 

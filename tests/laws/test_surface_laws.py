@@ -1,0 +1,230 @@
+"""What every control surface owes the desk and its clients.
+
+A surface joins with a class that has its tongue: how a client is connected, writes, and tells what it heard.
+
+    surface(desk): the surface, not started, on a free port
+    connect(surface): a client that is told everything from now on
+    client.write(path, value): move a control, in the control's own unit
+    client.heard(path): what it was told of that control since the last call, oldest first
+    client.close()
+    garbage: what a client of its kind may send that makes no sense, for client.write_raw; empty if nothing can be
+"""
+
+import contextlib
+import socket
+import time
+
+import pytest
+from pythonosc.osc_message_builder import build_msg
+from pythonosc.osc_packet import OscPacket
+
+from bridge.osc_server import OscServer
+from stream_sep.errors import BridgeError
+
+PATIENCE = 5.0
+QUIET = 0.15  # several rounds of feedback
+GAIN, MUTE = "stem/vocals/gain_db", "stem/drums/mute"
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
+
+
+class OscAddresses:
+    """OSC's names for controls."""
+
+    garbage = (b"\xff" * 40, b"/stem/vocals/gain\0\0\0,f\0\0", b"#bundle\0" + b"\x7f" * 40, b"")
+
+    @staticmethod
+    def address(path):
+        return f"/{path}".replace("gain_db", "gain")
+
+    @staticmethod
+    def message(path, *values):
+        return build_msg(OscAddresses.address(path), values).dgram
+
+    def __init__(self):
+        self._told = []
+
+    def take(self, packet):
+        self._told += [timed.message for timed in OscPacket(packet).messages]
+
+    def heard(self, path):
+        self.listen()
+        told = [message for message in self._told if message.address == self.address(path)]
+        self._told = [message for message in self._told if message not in told]
+        return [message.params[0] for message in told]
+
+
+class OscClient(OscAddresses):
+    """A controller on the network."""
+
+    def __init__(self, surface):
+        super().__init__()
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.connect(("127.0.0.1", surface.port))
+        self._socket.settimeout(0)
+        self.write_raw(build_msg("/subscribe", [0, 63]).dgram)
+
+    def write(self, path, *values):
+        self.write_raw(self.message(path, *values))
+
+    def write_raw(self, packet):
+        self._socket.send(packet)
+
+    def listen(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.take(self._socket.recv(65535))
+
+    def close(self):
+        self._socket.close()
+
+
+class Osc:
+    garbage = OscAddresses.garbage
+    connect = OscClient
+
+    @staticmethod
+    def surface(desk, port=0):
+        return OscServer(desk, port=port)
+
+
+SURFACES = {"osc": Osc}
+
+
+@pytest.fixture(params=SURFACES)
+def kind(request):
+    return SURFACES[request.param]
+
+
+@pytest.fixture
+def surface(kind, desk):
+    made = kind.surface(desk)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def connect(kind, surface):
+    """Connects a client; all are let go of at the end."""
+    made = []
+
+    def connected():
+        made.append(kind.connect(surface))
+        return made[-1]
+
+    yield connected
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def clients(connect):
+    """Two clients that were told everything."""
+    made = [connect(), connect()]
+    for client in made:
+        heard(client, GAIN)
+    return made
+
+
+def heard(client, path, count=1):
+    told = []
+    until(lambda: told.extend(client.heard(path)) or len(told) >= count)
+    return told
+
+
+def test_a_write_is_seen_in_the_state(desk, clients):
+    clients[0].write(GAIN, -12.5)
+    until(lambda: desk.controls[GAIN] == -12.5)
+    clients[0].write(MUTE, 1)
+    until(lambda: desk.controls[MUTE] is True)
+
+
+def test_a_new_client_is_told_everything(connect, desk):
+    desk.apply({GAIN: -7.5, MUTE: True})
+    client = connect()
+    assert heard(client, GAIN) == [-7.5]
+    assert heard(client, MUTE) == [1]
+
+
+def test_a_change_elsewhere_is_told_to_every_client_once(desk, clients):
+    desk.apply({GAIN: -20.0})
+    assert [heard(client, GAIN) for client in clients] == [[-20.0]] * 2
+    time.sleep(QUIET)
+    assert [client.heard(GAIN) for client in clients] == [[], []]
+
+
+def test_what_one_client_moves_the_others_are_told_and_it_is_not(clients):
+    clients[0].write(GAIN, -3.0)
+    assert heard(clients[1], GAIN) == [-3.0]
+    time.sleep(QUIET)
+    assert clients[0].heard(GAIN) == []
+
+
+@pytest.mark.parametrize("start", [0.0, 10.0])
+def test_a_client_that_asks_for_too_much_is_corrected(desk, clients, start):
+    desk.apply({GAIN: start})
+    for client in clients:
+        client.heard(GAIN)
+    clients[0].write(GAIN, 99.0)
+    assert heard(clients[0], GAIN)[-1] == 10.0
+    assert desk.controls[GAIN] == 10.0
+
+
+def test_a_change_that_comes_back_is_told_to_who_moved_it(desk, clients):
+    clients[0].write(GAIN, -3.0)
+    until(lambda: desk.controls[GAIN] == -3.0)
+    desk.apply({GAIN: -6.0})
+    assert heard(clients[0], GAIN) == [-6.0]
+
+
+def test_many_changes_at_once_end_on_the_newest(desk, clients):
+    for step in range(1000):
+        desk.apply({GAIN: -step / 100})
+    told = []
+    until(lambda: told.extend(clients[0].heard(GAIN)) or (told and told[-1] == pytest.approx(-9.99)))
+    assert len(told) < 100
+
+
+def test_what_makes_no_sense_changes_nothing_and_is_counted(kind, surface, desk, clients):
+    before = desk.controls.snapshot()
+    for count, garbage in enumerate(kind.garbage, 1):
+        clients[0].write_raw(garbage)
+        until(lambda count=count: surface.errors >= count)
+    clients[0].write("stem/nobody/gain_db", 1.0)
+    until(lambda: surface.errors == len(kind.garbage) + 1)
+    assert desk.controls.snapshot() == before
+    clients[0].write(GAIN, -1.5)
+    until(lambda: desk.controls[GAIN] == -1.5)
+
+
+def test_what_came_last_can_be_seen(surface, clients):
+    clients[0].write(GAIN, -12.5)
+    until(lambda: "-12.5" in surface.last)
+    assert "vocals" in surface.last
+
+
+def test_a_taken_port_is_named(kind, surface, desk):
+    second = kind.surface(desk, port=surface.port)
+    with pytest.raises(BridgeError, match=str(surface.port)):
+        second.start()
+    second.stop()
+
+
+def test_stopping_twice_is_harmless_and_it_can_start_again(connect, surface, desk):
+    surface.stop()
+    surface.stop()
+    desk.apply({GAIN: -30.0})
+    surface.start()
+    client = connect()
+    assert heard(client, GAIN) == [-30.0]
+
+
+def test_starting_twice_is_harmless(surface):
+    surface.start()
+    surface.start()
