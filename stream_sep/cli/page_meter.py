@@ -1,0 +1,46 @@
+"""How high a level stands on a meter: the scale printed on studio meters, and the characters that draw it."""
+
+from __future__ import annotations
+
+_SEGMENTS = (
+    # from dB, percent a dB, percent at that dB; IEC 60268-18
+    (-20.0, 2.5, 50.0),
+    (-30.0, 2.0, 30.0),
+    (-40.0, 1.5, 15.0),
+    (-50.0, 0.75, 7.5),
+    (-60.0, 0.5, 2.5),
+    (-70.0, 0.25, 0.0),
+)
+_TOP_PERCENT = 115.0  # +6 dBFS
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def meter_position(level_db: float) -> float:
+    """Return how much of a meter a level in dBFS fills, 0 to 1; the top is +6 dBFS, the bottom -70.
+
+    >>> meter_position(6.0), meter_position(-70.0), round(meter_position(0.0), 2)
+    (1.0, 0.0, 0.87)
+    """
+    level = min(level_db, 6.0)
+    percent = next((base + slope * (level - start) for start, slope, base in _SEGMENTS if level >= start), 0.0)
+    return percent / _TOP_PERCENT
+
+
+def bar(position: float, rows: int) -> list[str]:
+    """Return a bar that fills ``position``, 0 to 1, of ``rows`` characters, the top one first.
+
+    >>> bar(0.625, 2)
+    ['▂', '█']
+    """
+    filled = position * rows
+    eighths = [round(8 * min(max(filled - row, 0.0), 1.0)) for row in reversed(range(rows))]
+    return [_BLOCKS[eighth] for eighth in eighths]
+
+
+def colour(position: float) -> str:
+    """Return the colour of a meter at a height: green, yellow from -12 dBFS on, red from -1.
+
+    >>> colour(meter_position(-20)), colour(meter_position(-6)), colour(meter_position(0))
+    ('green', 'yellow', 'red')
+    """
+    return "red" if position >= meter_position(-1.0) else "yellow" if position >= meter_position(-12.0) else "green"
