@@ -15,6 +15,7 @@ from stream_sep.control import ControlState, Value, parameters_for
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.mix import compile_mix
 from stream_sep.planning import plan
+from stream_sep.presets import list_presets, load_preset, store_preset
 from stream_sep.recorder import Recorder
 from stream_sep.rings import RingLayout, SharedRings
 from stream_sep.separators import load_separator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.io.backend import AudioBackend
+    from stream_sep.preset_value import Preset
     from stream_sep.protocols import Block, Separator
 
 _log = logging.getLogger(__name__)
@@ -160,6 +162,32 @@ class Engine:
             self.controls.update(values)
         finally:
             self._manner.fade_ms, self._manner.begin = None, 0
+
+    def presets(self) -> tuple[str, ...]:
+        """Return the names of the presets there are, shipped and the user's own."""
+        return tuple(list_presets())
+
+    def recall(self, preset: str, *, fade_ms: float | None = None) -> None:
+        """Apply a preset by its name, with a fade of so long, of its own, or of ``ramp_ms``.
+
+        Raises:
+            PresetError: there is none, or it is not for these stems.
+        """
+        self.take(load_preset(preset, stems=self.stems, files=False), fade_ms=fade_ms)
+
+    def take(self, preset: Preset, *, fade_ms: float | None = None) -> None:
+        """Apply a preset that is loaded already."""
+        self.apply(preset.values_for(self.stems), fade_ms=preset.fade_ms if fade_ms is None else fade_ms)
+        self.controls.publish({"preset": preset.name})
+
+    def store(self, preset: str) -> None:
+        """Keep the controls as they are as a preset of the user's.
+
+        Raises:
+            PresetError: the name will not do, or the file cannot be written.
+        """
+        store_preset(preset, self.controls)
+        self.controls.publish({"preset": preset})
 
     def stats(self) -> EngineStats:
         """Return the counters as they are now."""

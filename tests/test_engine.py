@@ -16,6 +16,7 @@ from stream_sep import (
     OfflineBackend,
     PacedBackend,
     ParameterError,
+    PresetError,
     SeparatorError,
     load_separator,
 )
@@ -149,6 +150,29 @@ def test_a_change_too_far_ahead_or_of_nonsense_is_refused_at_once():
             engine.apply({"bypas": True}, at=time.monotonic() + 1)
         with pytest.raises(ParameterError, match="cannot be set"):
             engine.apply({"engine/load": 1})
+
+
+def test_a_preset_is_recalled_with_its_fade_and_stored_by_name(monkeypatch, tmp_path):
+    monkeypatch.setenv("STREAM_SEP_PRESETS", str(tmp_path))
+    backend, engine = offline(128)
+    ones = np.ones((2, 344 * 128), np.float32)
+    with engine:
+        assert "karaoke" in engine.presets()
+        backend.feed(ones)
+        engine.set("stem/other/gain_db", -6)
+        engine.store("mine")
+        engine.set("stem/other/gain_db", 0)
+        backend.feed(ones)
+        engine.recall("mine", fade_ms=200)
+        assert engine.controls["preset"] == "mine"
+        ramp = backend.feed(ones)[4, 0]
+        frames = round(0.2 * RATE)
+        np.testing.assert_allclose(np.diff(ramp[: frames - 1]), (db_to_gain(-6) - 1) / frames, atol=1e-6)
+        assert ramp[frames] == pytest.approx(db_to_gain(-6))
+        with pytest.raises(PresetError, match="karaoke"):
+            engine.recall("karaoki")
+        with pytest.raises(PresetError):
+            engine.recall("../mine")
 
 
 def test_the_engine_tells_how_it_is_among_its_controls():

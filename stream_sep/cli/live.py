@@ -111,7 +111,7 @@ def parse_control(text: str) -> tuple[str, float]:
         number = float(value)
     except ValueError as error:
         raise ConfigError(f"--set {text!r} is not CONTROL=NUMBER, as in vocals=-60") from error
-    whole = "/" in name or name in {"bypass", "ramp_ms"}
+    whole = "/" in name or name in {"bypass", "karaoke", "ramp_ms"}
     return (name if whole else f"stem/{name}/gain_db"), number
 
 
