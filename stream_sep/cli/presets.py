@@ -81,7 +81,7 @@ def save(
         reset=reset or preset.reset,
     )
     if problems := parse_preset(preset_text(preset), name, name)[1]:
-        raise PresetError(problems[0])
+        raise PresetError(f"cannot save {name!r}: {problems[0].partition(': ')[2]}")
     path = save_preset(preset)
     print(f"saved to {path}")
     for problem in check_preset(str(path)):  # a stem of some other separator is no mistake, but may be a slip
