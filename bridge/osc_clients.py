@@ -116,11 +116,26 @@ class Clients:
         client = self._clients.get(address) or self._welcome(address)
         self._senders[sender] = address
         if client.mask != mask:
-            client.mask = mask
+            client.mask, client.listens = mask, None
             client.mark(self._nodes)
         if client.expires < math.inf:
             client.expires = self._clock() + LEASE_SECONDS
         return client
+
+    def join(self, address: Address) -> Client:
+        """Take in a client that asks for addresses one by one, until it is dropped.
+
+        Raises:
+            BridgeError: there are too many already.
+        """
+        client = self._welcome(address)
+        client.listens, client.expires = set(), math.inf
+        return client
+
+    def drop(self, client: Client) -> None:
+        """Tell a client nothing more, whatever it asked for."""
+        self._clients.pop(client.address, None)
+        self._senders = {sender: at for sender, at in self._senders.items() if at != client.address}
 
     def _welcome(self, address: Address) -> Client:
         if len(self._clients) >= _MOST_CLIENTS:
@@ -132,8 +147,7 @@ class Clients:
         """Tell a client nothing more; a fixed target goes on being told."""
         client = self.of(sender)
         if client is not None and client.expires < math.inf:
-            del self._clients[client.address]
-            self._senders = {known: at for known, at in self._senders.items() if at != client.address}
+            self.drop(client)
 
     def refresh(self, client: Client) -> None:
         """Tell a client everything again."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bridge.desk import Desk
     from bridge.osc_clients import Clients
     from bridge.osc_feedback import Feedback
-    from bridge.osc_router import Router
+    from bridge.osc_namespace import Node
 
 Answers: TypeAlias = Iterable[tuple[str, Arguments]]
 Command: TypeAlias = Callable[[tuple[object, ...], Address], Answers]
@@ -29,11 +29,11 @@ class Commands:
         desk: whose presets are recalled and stored.
         clients: who subscribes and leaves.
         feedback: what tells them.
-        router: knows every address, for lists.
+        nodes: every address there is, for lists.
     """
 
-    def __init__(self, desk: Desk, clients: Clients, feedback: Feedback, router: Router) -> None:
-        self._desk, self._clients, self._feedback, self._router = desk, clients, feedback, router
+    def __init__(self, desk: Desk, clients: Clients, feedback: Feedback, nodes: tuple[Node, ...]) -> None:
+        self._desk, self._clients, self._feedback, self._nodes = desk, clients, feedback, nodes
         self.by_address: dict[str, Command] = {
             "/subscribe": self.subscribe,
             "/unsubscribe": self.unsubscribe,
@@ -61,14 +61,13 @@ class Commands:
         """Tell the sender everything again, or once if it is no client."""
         client = self._clients.of(sender)
         if client is None:
-            return [(node.address, node.read(self._desk)) for node in self._router.nodes]
+            return [(node.address, node.read(self._desk)) for node in self._nodes]
         self._clients.refresh(client)
         return ()
 
     def list(self, _: tuple[object, ...], __: Address) -> Answers:
         """Name every address, with its types and whether it is read, ``r``, or set too, ``rw``."""
-        nodes = self._router.nodes
-        entries = [("/list", (node.address, node.types, "rw" if node.path else "r")) for node in nodes]
+        entries = [("/list", (node.address, node.types, "rw" if node.path else "r")) for node in self._nodes]
         return [*entries, ("/list/end", (len(entries),))]
 
     def ping(self, _: tuple[object, ...], __: Address) -> Answers:
@@ -95,7 +94,7 @@ class Commands:
         if len(arguments) != 1 or not isinstance(arguments[0], str):
             raise ParameterError("/preset/store takes the name to keep the controls under, a text")
         self._desk.store(arguments[0])
-        self._clients.mark(node for node in self._router.nodes if node.address == "/preset/list")
+        self._clients.mark(node for node in self._nodes if node.address == "/preset/list")
         return ()
 
     def _preset(self, given: object) -> str:

@@ -8,21 +8,23 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bridge.osc_clients import Clients
 from bridge.osc_commands import Commands
-from bridge.osc_namespace import number
+from bridge.osc_feedback import Feedback
+from bridge.osc_namespace import nodes_of, number
 from bridge.osc_packets import read_packet, write_message, write_packets
-from bridge.osc_router import is_pattern
+from bridge.osc_router import Router, is_pattern, routes_of
 from stream_sep.errors import BridgeError, ParameterError, StreamSepError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from bridge.desk import Desk
-    from bridge.osc_clients import Address, Clients
-    from bridge.osc_feedback import Feedback, Send
+    from bridge.osc_clients import Address, Client
+    from bridge.osc_feedback import Send
     from bridge.osc_namespace import Node
     from bridge.osc_packets import Arguments, Message
-    from bridge.osc_router import Route, Router
+    from bridge.osc_router import Route
 
 _log = logging.getLogger(__name__)
 
@@ -50,36 +52,51 @@ def _short(argument: object) -> str:
 
 
 class OscDesk:
-    """Takes packets, moves the desk, answers the sender; for use by one thread.
+    """Takes packets, moves the desk, answers and tells clients; all but ``feedback.changed`` is for one thread.
 
     Args:
         desk: what is moved.
-        router: what addresses mean.
-        clients: whom messages come from, for what they know.
-        feedback: is told of what was moved, for whoever has to be corrected.
-        send: gives a packet to the network.
-        prefix: what every address begins with; messages without it are for someone else.
+        send: gives a packet to the network; False if it should be tried again.
+        wake: called, from any thread, when ``feedback.work`` has something new to do.
         reception: keeps what came in last and counts what made no sense.
+        targets: where everything is told, always.
+        meter_rate: rounds of meters a second; 0 is none.
+        prefix: what every address begins with; messages without it are for someone else.
+        clock: seconds that leases are measured in.
+
+    Attributes:
+        nodes: every address that holds a value.
+        clients: who is told of changes.
+        feedback: what tells them.
     """
 
     def __init__(
         self,
         desk: Desk,
-        router: Router,
-        clients: Clients,
-        feedback: Feedback,
         send: Send,
-        *,
-        prefix: str = "",
+        wake: Callable[[], None],
         reception: Reception,
+        *,
+        targets: Iterable[Address] = (),
+        meter_rate: float = 20.0,
+        prefix: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._desk, self._router, self._clients, self._feedback = desk, router, clients, feedback
-        self._send, self._prefix, self._reception = send, prefix, reception
-        self._commands = Commands(desk, clients, feedback, router).by_address
+        self.nodes = nodes_of(desk)
+        self.clients = Clients(self.nodes, targets, clock)
+        self.feedback = Feedback(
+            desk, self.nodes, self.clients, send, name=self._name, meter_rate=meter_rate, wake=wake
+        )
+        self._desk, self._send, self._prefix, self._reception = desk, send, prefix, reception
+        self._router = Router(routes_of(self.nodes), desk.stems)
+        self._commands = Commands(desk, self.clients, self.feedback, self.nodes).by_address
         self._writes: dict[str, object] = {}
         self._writers: set[Address] = set()
         self._at: float | None = None
         self._refused: dict[tuple[Address, str], float] = {}
+
+    def _name(self, client: Client, address: str) -> str:
+        return self._prefix + (self._router.numbered(address) if client.by_number else address)
 
     def receive(self, packets: Iterable[tuple[bytes, Address]]) -> None:
         """Do what packets say; of many values for one control in a row only the newest is applied."""
@@ -132,7 +149,7 @@ class OscDesk:
         for route in routes:
             if route.verb == "touch":
                 held = number(route.node.address, argument) > 0
-                self._clients.touch(sender, route.node.address.removesuffix("/fader"), held=held)
+                self.clients.touch(sender, route.node.address.removesuffix("/fader"), held=held)
             elif route.verb == "toggle":
                 self._toggle(route.node, argument, sender)
             else:
@@ -140,7 +157,7 @@ class OscDesk:
         self._desk.controls.check({node.path: value for node, value, _ in moves})
         for node, value, believes in moves:
             self._write(node, value, sender)
-            self._clients.wrote(sender, node, believes)
+            self.clients.wrote(sender, node, believes)
 
     def _toggle(self, node: Node, argument: object, sender: Address) -> None:
         if number(node.address, argument) <= 0:  # a button let go
@@ -152,7 +169,7 @@ class OscDesk:
         self._writes[node.path] = value
         self._writers.add(sender)
         if self._at is None:  # one that asked for too much is told so even if nothing changed
-            self._feedback.changed(node.path)
+            self.feedback.changed(node.path)
 
     def _apply(self) -> None:
         values, writers, at = self._writes, self._writers, self._at
@@ -166,7 +183,7 @@ class OscDesk:
                 self._refuse(writer, str(error))
 
     def _answer(self, sender: Address, answers: Iterable[tuple[str, Arguments]]) -> None:
-        client = self._clients.of(sender)
+        client = self.clients.of(sender)
         messages = [write_message(self._prefix + address, arguments) for address, arguments in answers]
         for packet in write_packets(messages):
             self._send(client.address if client else sender, packet)

@@ -50,7 +50,7 @@ def routes_of(nodes: Iterable[Node]) -> dict[str, Route]:
 
 
 class Router:
-    """Addresses of a desk to what they do; ``nodes`` are all that hold a value.
+    """Addresses of a desk to what they do.
 
     Args:
         routes: by address.
@@ -59,7 +59,6 @@ class Router:
 
     def __init__(self, routes: Mapping[str, Route], stems: tuple[str, ...]) -> None:
         names = [safe_name(stem) for stem in stems]
-        self.nodes = tuple(route.node for route in routes.values() if route.verb == "value")
         self._named = dict(routes)
         self._numbers = {f"/stem/{name}/": f"/stem/{number}/" for number, name in enumerate(names, 1)}
         self._numbered = {self.numbered(address): route for address, route in routes.items()}

@@ -10,18 +10,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from bridge.osc_clients import Clients
 from bridge.osc_desk import OscDesk, Reception
-from bridge.osc_feedback import Feedback
-from bridge.osc_namespace import nodes_of
-from bridge.osc_router import Router, routes_of
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bridge.desk import Desk
-    from bridge.osc_clients import Address, Client
+    from bridge.osc_clients import Address
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +57,7 @@ class OscServer:
     ) -> None:
         self._desk, self._host, self._port, self._meter_rate, self._clock = desk, host, port, meter_rate, clock
         self._targets = [_host_and_port(target) for target in targets]
-        self._prefix = _checked_prefix(prefix)
+        self._prefix = checked_prefix(prefix)
         self._reception = Reception()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -93,26 +89,20 @@ class OscServer:
         targets = [_resolved(self._socket.family, *target) for target in self._targets]
         self._doorbell, self._door = socket.socketpair()
         self._doorbell.settimeout(0)
-        self._build(targets)
-        self._unsubscribe = self._desk.controls.subscribe(self._feedback.changed)
+        self._osc = OscDesk(
+            self._desk,
+            self._send,
+            self._wake,
+            self._reception,
+            targets=targets,
+            meter_rate=self._meter_rate,
+            prefix=self._prefix,
+            clock=self._clock,
+        )
+        self._unsubscribe = self._desk.controls.subscribe(self._osc.feedback.changed)
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
         self._thread.start()
-
-    def _build(self, targets: list[Address]) -> None:
-        nodes = nodes_of(self._desk)
-        router = Router(routes_of(nodes), self._desk.stems)
-        clients = Clients(nodes, targets, self._clock)
-
-        def name(client: Client, address: str) -> str:
-            return self._prefix + (router.numbered(address) if client.by_number else address)
-
-        self._feedback = Feedback(
-            self._desk, nodes, clients, self._send, name=name, meter_rate=self._meter_rate, wake=self._wake
-        )
-        self._osc = OscDesk(
-            self._desk, router, clients, self._feedback, self._send, prefix=self._prefix, reception=self._reception
-        )
 
     def stop(self) -> None:
         """Let go of the port and the thread; harmless when stopped."""
@@ -131,7 +121,7 @@ class OscServer:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._door, selectors.EVENT_READ)
             while not self._stopping.is_set():
-                ready = [key.fileobj for key, _ in selector.select(self._feedback.due)]
+                ready = [key.fileobj for key, _ in selector.select(self._osc.feedback.due)]
                 try:
                     self._turn(ready)
                 except Exception:  # noqa: BLE001 - no message may end the thread that all others need
@@ -143,7 +133,7 @@ class OscServer:
             self._door.recv(4096)
         if self._socket in ready:
             self._osc.receive(self._drain())
-        self._feedback.work()
+        self._osc.feedback.work()
 
     def _drain(self) -> list[tuple[bytes, Address]]:
         """Take all that waits before any of it is looked at: a full buffer loses what is newest."""
@@ -203,7 +193,15 @@ def _host_and_port(target: str | tuple[str, int]) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _checked_prefix(prefix: str) -> str:
+def checked_prefix(prefix: str) -> str:
+    """Return a prefix as addresses begin with it.
+
+    Raises:
+        BridgeError: it is no address.
+
+    >>> checked_prefix("/stem_sep/")
+    '/stem_sep'
+    """
     stripped = prefix.rstrip("/")
     if stripped and (not stripped.startswith("/") or set(stripped) & set(" #*,?[]{}")):
         raise BridgeError(f"the OSC prefix {prefix!r} is no address, such as /stem_sep")

@@ -540,8 +540,8 @@ def test_meters_are_read_only_while_someone_watches(desk, server, join):
 def test_it_sleeps_while_nothing_happens(server, join):
     join(server, 0, 63 - 4)
     turns = []
-    real = server._feedback.work
-    server._feedback.work = lambda: turns.append(1) or real()
+    real = server._osc.feedback.work
+    server._osc.feedback.work = lambda: turns.append(1) or real()
     time.sleep(0.5)
     assert turns == []
 
