@@ -1,0 +1,46 @@
+"""What goes back to a device: only what it does not show yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+
+class Feedback:
+    r"""Remember what every LED, ring, fader and text of a device shows, and send changes only.
+
+    Args:
+        send: what takes one message.
+
+    >>> sent = []
+    >>> feedback = Feedback(sent.append)
+    >>> for _ in range(2):
+    ...     feedback.show("led", [b"\x90\x10\x7f"])
+    >>> len(sent)
+    1
+    """
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send = send
+        self._shown: dict[Hashable, list[bytes]] = {}
+
+    def show(self, where: Hashable, messages: Sequence[bytes]) -> None:
+        """Send ``messages`` unless ``where`` shows them already."""
+        if self._shown.get(where) != list(messages):
+            self._shown[where] = list(messages)
+            for message in messages:
+                self._send(message)
+
+    def shows(self, where: Hashable, messages: Sequence[bytes]) -> None:
+        """Take down that the device shows this by itself, as a fader does that was moved by hand."""
+        self._shown[where] = list(messages)
+
+    def forget(self, where: Hashable) -> None:
+        """Send what comes next to ``where``, whatever it shows."""
+        self._shown.pop(where, None)
+
+    def forget_all(self) -> None:
+        """Send everything anew, as to a device that was switched on."""
+        self._shown.clear()

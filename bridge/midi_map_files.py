@@ -1,0 +1,87 @@
+"""Where maps lie: the ones that ship, and the user's own."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from bridge.midi_map import parse_map
+from stream_sep.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from importlib.resources.abc import Traversable
+
+    from bridge.midi_map import MidiMap
+
+GENERIC = "generic"
+"""The map for a device that no other map knows."""
+
+FOLDER_VARIABLE = "STREAM_SEP_MIDI_MAPS"
+"""The environment variable that names another folder for the user's maps."""
+
+
+def user_maps_folder() -> Path:
+    """Return the folder of the user's maps, which may not be there yet."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    return Path(chosen) if chosen else platformdirs.user_config_path("stream_sep", appauthor=False) / "midi"
+
+
+def midi_maps() -> dict[str, Traversable]:
+    """Return the files of all maps, by name: those that ship, and the user's own, which win.
+
+    >>> sorted(midi_maps())[:2]
+    ['generic', 'launch-control-xl']
+    """
+    installed = resources.files("stream_sep") / "presets" / "midi"
+    shipped = installed if installed.is_dir() else Path(__file__).parent.parent / "presets" / "midi"
+    folders: Iterable[Traversable] = (shipped, user_maps_folder())
+    files = [file for folder in folders if folder.is_dir() for file in folder.iterdir()]
+    return {file.name.removesuffix(".toml"): file for file in files if file.name.endswith(".toml")}
+
+
+def load_map(name: str | Path) -> MidiMap:
+    """Return the map of a name, or of a file.
+
+    Raises:
+        ConfigError: there is none, or it is not what this program reads.
+
+    >>> load_map("nanokontrol2").controls[0].to
+    'stem/1/fader'
+    """
+    known = midi_maps()
+    file = known.get(str(name)) or Path(name)
+    if not file.is_file():
+        raise ConfigError(f"there is no MIDI map {str(name)!r}; a file, or one of: {', '.join(sorted(known))}")
+    try:
+        content = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read MIDI map {file}: {error}") from error
+    return parse_map(content, str(file))
+
+
+def match_map(port: str) -> str:
+    """Return the name of the map for a port: the one that knows the longest part of the port's name.
+
+    A file that cannot be read knows none.
+
+    >>> match_map("X-TOUCH MINI MIDI 1"), match_map("Some Piano")
+    ('x-touch-mini', 'generic')
+    """
+    best, length = GENERIC, 0
+    for name, file in sorted(midi_maps().items()):
+        for part in _matches(file):
+            if part.casefold() in port.casefold() and len(part) > length:
+                best, length = name, len(part)
+    return best
+
+
+def _matches(file: Traversable) -> tuple[str, ...]:
+    try:
+        return parse_map(file.read_text(encoding="utf-8"), str(file)).match
+    except (ConfigError, OSError, UnicodeDecodeError):
+        return ()

@@ -1,0 +1,47 @@
+"""Pickup: a fader without a motor moves nothing until it has reached the value it would change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WINDOW_STEPS = 2
+"""How near, in steps of the fader's own, counts as reached."""
+
+
+@dataclass(frozen=True)
+class Pickup:
+    """One fader's hold on one control.
+
+    Crossing counts, not nearness alone: a fast hand jumps over the value. Once caught, it stays caught until
+    something else moves the control away.
+
+    Attributes:
+        last: where the fader was, 0 to 1; None before its first move.
+        put: where the fader has put the control; None while it has not caught it.
+
+    >>> fader = Pickup().moved(0.2, target=0.75, step=1 / 127)
+    >>> fader.caught, fader.moved(0.9, target=0.75, step=1 / 127).caught
+    (False, True)
+    """
+
+    last: float | None = None
+    put: float | None = None
+
+    @property
+    def caught(self) -> bool:
+        """Whether the fader's last move counts."""
+        return self.put is not None
+
+    def moved(self, position: float, *, target: float, step: float) -> Pickup:
+        """Return the hold after a move.
+
+        Args:
+            position: where the fader is now, 0 to 1.
+            target: where the control is now, 0 to 1.
+            step: the fader's least step, 0 to 1.
+        """
+        window = WINDOW_STEPS * step + 1e-9
+        held = self.put is not None and abs(target - self.put) <= window
+        before = position if self.last is None else self.last
+        reached = min(before, position) - window <= target <= max(before, position) + window
+        return Pickup(position, position if held or reached else None)

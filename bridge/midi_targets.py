@@ -1,0 +1,148 @@
+"""What a map's ``to`` means on a desk: a control's path with the law of its travel, or an action."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from stream_sep.errors import ConfigError
+from stream_sep.levels import LOUDEST_DB, SILENCE_DB, db_to_position, position_to_db
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_sep.control import Value
+
+Kind: TypeAlias = Literal["value", "switch", "press"]
+
+STRIP_TARGETS: dict[str, Kind] = {
+    "fader": "value",
+    "gain": "value",
+    "pan": "value",
+    "mute": "switch",
+    "solo": "switch",
+    "chain/bypass": "switch",
+}
+"""What a stem has, after ``stem/<name or number>/``."""
+
+PLAIN_TARGETS: dict[str, Kind] = {
+    "master/fader": "value",
+    "master/gain": "value",
+    "master/mute": "switch",
+    "master/limiter": "switch",
+    "bypass": "switch",
+    "karaoke": "value",
+    "bank/left": "press",
+    "bank/right": "press",
+    "channel/left": "press",
+    "channel/right": "press",
+    "solo/clear": "press",
+}
+"""What there is once; the last five are actions."""
+
+
+def target_kind(to: str) -> Kind:
+    """Return what a target takes: values, on and off, or presses.
+
+    Raises:
+        ConfigError: there is no such target; the nearest is named.
+
+    >>> target_kind("stem/1/mute"), target_kind("preset/karaoke")
+    ('switch', 'press')
+    """
+    first, _, rest = to.partition("/")
+    stem, _, leaf = rest.partition("/")
+    if first == "stem" and stem and leaf in STRIP_TARGETS:
+        return STRIP_TARGETS[leaf]
+    if first == "preset" and rest:
+        return "press"
+    if to not in PLAIN_TARGETS:
+        of_stem = [f"stem/{stem or 1}/{leaf}" for leaf in STRIP_TARGETS]
+        near = difflib.get_close_matches(to, [*of_stem, *PLAIN_TARGETS, "preset/karaoke"], n=1, cutoff=0)
+        raise ConfigError(f"there is nothing to move at {to!r}; did you mean {near[0]!r}?")
+    return PLAIN_TARGETS[to]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A control of the desk and the law between it and travel.
+
+    Attributes:
+        path: of the control.
+        law: ``fader``, ``decibels``, ``linear`` or ``switch``.
+        low: value at the bottom of the travel.
+        high: value at its top.
+    """
+
+    path: str
+    law: Literal["fader", "decibels", "linear", "switch"]
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def centred(self) -> bool:
+        """Whether the middle of the travel is a value of its own, as a pan's is."""
+        return self.law == "linear" and self.low == -self.high
+
+    def value(self, position: float, snap_db: float = 1e-6) -> Value:
+        """Return the value at a travel of 0 to 1.
+
+        Args:
+            position: the travel.
+            snap_db: a level nearer to 0 dB than this is 0 dB.
+        """
+        if self.law == "switch":
+            return position >= 0.5
+        if self.law == "linear":
+            return self.low + position * (self.high - self.low)
+        level = position_to_db(position) if self.law == "fader" else self.low + position * (self.high - self.low)
+        return 0.0 if abs(level) < snap_db else level
+
+    def position(self, value: Value) -> float:
+        """Return the travel, 0 to 1, at which the control stands."""
+        if self.law == "fader":
+            return db_to_position(float(value))
+        return min(max((float(value) - self.low) / (self.high - self.low), 0.0), 1.0)
+
+
+def find_target(
+    to: str, stems: Sequence[str], *, low: float | None = None, high: float | None = None, offset: int = 0
+) -> Target | None:
+    """Return the control that ``to`` means, or None if it is an action or a stem that is not there.
+
+    Args:
+        to: as in a map; a stem by name or, from 1, by number.
+        stems: names of the desk's stems.
+        low: another bottom than the control's own, in its unit.
+        high: another top.
+        offset: the stem that number 1 means, from 0; names do not care.
+
+    >>> find_target("stem/1/fader", ("vocals", "other")).path
+    'stem/vocals/gain_db'
+    """
+    where, _, leaf = to.rpartition("/")
+    if to.endswith("/chain/bypass"):
+        where, leaf = to.removesuffix("/chain/bypass"), "chain/bypass"
+    if where.startswith("stem/"):
+        stem = _find_stem(where.removeprefix("stem/"), stems, offset)
+        if stem is None:
+            return None
+        where = f"stem/{stem}"
+    elif to not in PLAIN_TARGETS or PLAIN_TARGETS[to] == "press":
+        return None
+    if leaf in {"fader", "gain"}:
+        ends = (SILENCE_DB if low is None else low, LOUDEST_DB if high is None else high)
+        return Target(f"{where}/gain_db", "fader" if leaf == "fader" else "decibels", *ends)
+    path = f"{where}/{leaf}" if where else leaf
+    if leaf in {"pan", "karaoke"}:
+        ends = ((-1.0 if leaf == "pan" else 0.0) if low is None else low, 1.0 if high is None else high)
+        return Target(path, "linear", *ends)
+    return Target(path, "switch")
+
+
+def _find_stem(wanted: str, stems: Sequence[str], offset: int) -> str | None:
+    if wanted in stems:
+        return wanted
+    place = int(wanted) - 1 + offset if wanted.isdecimal() else -1
+    return stems[place] if 0 <= place < len(stems) else None
