@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stream_sep.cli.bench import parse_options
-from stream_sep.cli.screen import Messages, print_counters, print_latency, show
+from stream_sep.cli.page import ControlPage
+from stream_sep.cli.screen import Messages, print_counters, print_latency
+from stream_sep.cli.surfaces import SurfaceOptions, build_surfaces, start_surfaces
 from stream_sep.config import SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.engine import Engine
 from stream_sep.errors import ConfigError
-from stream_sep.presets import apply_preset
+from stream_sep.preset_value import Preset
+from stream_sep.preset_watcher import PresetWatcher
+from stream_sep.presets import list_presets, load_preset
 
 if TYPE_CHECKING:
-    from stream_sep.io.backend import AudioBackend
+    from collections.abc import Callable, Sequence
 
-_REDRAW_SECONDS = 0.05
+    from bridge.desk import Surface
+    from stream_sep.io.backend import AudioBackend
 
 
 def live(
@@ -31,7 +37,7 @@ def live(
     sample_rate: Annotated[int, typer.Option(help="frames per second")] = 44100,
     block_size: Annotated[int, typer.Option(help="frames a block")] = 128,
     slack: Annotated[int, typer.Option(help="frames bought for computing; measured unless given")] = -1,
-    outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3,drums=5")] = "main=1",
+    outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3 [default: main=1]")] = "",
     record: Annotated[Path | None, typer.Option(help="folder to write the mix and the stems to")] = None,
     backend: Annotated[str, typer.Option(help="portaudio, or jack for named ports")] = "portaudio",
     fallback: Annotated[str, typer.Option(help="separator to go on with where the model cannot be loaded")] = "",
@@ -39,7 +45,18 @@ def live(
     repo: Annotated[Path | None, typer.Option(help="folder with Demucs' weights")] = None,
     stem_gain: Annotated[list[str] | None, typer.Option("--set", help="control=value, e.g. vocals=-60")] = None,
     preset: Annotated[str, typer.Option(help="set the faders from a preset: karaoke, acapella, ... or a file")] = "",
+    osc_port: Annotated[int, typer.Option(help="UDP port for OSC; 0 is none [default: 9137, if free]")] = -1,
+    osc_bind: Annotated[str, typer.Option(help="address for OSC; 0.0.0.0 lets the whole network in")] = "127.0.0.1",
+    osc_out: Annotated[list[str] | None, typer.Option(help="HOST:PORT to send every change to")] = None,
+    osc_prefix: Annotated[str, typer.Option(help="what every OSC address begins with")] = "",
+    meter_rate: Annotated[float, typer.Option(help="meters a second sent over OSC")] = 20.0,
+    midi: Annotated[list[str] | None, typer.Option(help="MIDI port, part of its name; stream_sep opens one")] = None,
+    midi_map: Annotated[str, typer.Option(help="MIDI map, a name or a file; found by the port's name")] = "",
+    daw: Annotated[
+        list[str] | None, typer.Option(help="follow reaper, ardour, live, bitwig or x32, as NAME@HOST")
+    ] = None,
     *,
+    oscquery: Annotated[bool, typer.Option("--oscquery", help="tell clients over HTTP what can be moved")] = False,
     allow_drift: Annotated[bool, typer.Option(help="take two devices; their clocks drift apart")] = False,
     connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
     seconds: Annotated[float, typer.Option(help="stop after so long; 0 plays until Ctrl-C")] = 0.0,
@@ -52,29 +69,68 @@ def live(
     config = replace(config, options=options, record=record, fallback=fallback or None)
     config = replace(config, slack=slack if slack >= 0 else None)
     faders = dict(parse_control(assignment) for assignment in stem_gain or [])
+    wanted = SurfaceOptions(
+        osc_port=osc_port if osc_port >= 0 else None,
+        bind=osc_bind,
+        osc_out=tuple(osc_out or ()),
+        osc_prefix=osc_prefix,
+        meter_rate=meter_rate,
+        oscquery=oscquery,
+        midi=tuple(midi or ()),
+        midi_map=midi_map,
+        daws=tuple(daw or ()),
+    )
     messages = Messages()
-    driver: AudioBackend
-    if backend == "jack":
+    chosen = load_preset(preset) if preset else Preset("")
+    driver = _driver(
+        backend,
+        connect=connect,
+        report=messages.tell,
+        input=_device(input_device),
+        output=_device(output_device),
+        sample_rate=sample_rate,
+        block_size=block_size,
+        outputs=parse_outputs(outputs) if outputs else dict(chosen.outputs) or {"main": 1},
+        allow_drift=allow_drift,
+    )
+    engine = Engine(driver, config, report=messages.tell)
+    surfaces = build_surfaces(engine, wanted, messages.tell)
+    if preset:
+        engine.take(load_preset(preset, stems=engine.stems))
+    engine.controls.update(faders)
+    with ExitStack() as stack:
+        stack.enter_context(engine)
+        if preset:
+            stack.enter_context(_watch(preset, engine, messages))
+        _run(engine, start_surfaces(surfaces, wanted, messages.tell, stack), messages, seconds)
+    print_latency(engine.latency)
+    print_counters(engine)
+
+
+def _driver(
+    name: str,
+    *,
+    connect: bool,
+    report: Callable[[str], None],
+    **device: Any,  # noqa: ANN401 - as PortAudioBackend takes them
+) -> AudioBackend:
+    if name == "jack":
         from stream_sep.io.jack_client import JackBackend
 
-        driver = JackBackend(connect=connect, report=messages.tell)
-    else:
-        from stream_sep.io.portaudio import PortAudioBackend
+        return JackBackend(connect=connect, report=report)
+    if name != "portaudio":
+        raise ConfigError(f"there is no backend {name!r}; say portaudio or jack")
+    from stream_sep.io.portaudio import PortAudioBackend
 
-        driver = PortAudioBackend(
-            input=_device(input_device),
-            output=_device(output_device),
-            sample_rate=sample_rate,
-            block_size=block_size,
-            outputs=parse_outputs(outputs),
-            allow_drift=allow_drift,
-            report=messages.tell,
-        )
-    engine = Engine(driver, config, report=messages.tell)
-    if preset:
-        apply_preset(preset, engine.controls)
-    engine.controls.update(faders)
-    _run(engine, messages, seconds)
+    return PortAudioBackend(report=report, **device)
+
+
+def _watch(preset: str, engine: Engine, messages: Messages) -> AbstractContextManager[object]:
+    """Follow the file of a preset; those that ship inside an archive have none."""
+    file = Path(str(list_presets().get(preset, preset)))
+    return (
+        PresetWatcher(file, engine.take, stems=engine.stems, report=messages.tell) if file.is_file() else ExitStack()
+    )
 
 
 def parse_outputs(text: str) -> dict[str, int]:
@@ -119,14 +175,8 @@ def _device(text: str) -> int | str | None:
     return int(text) if text.isdecimal() else (text or None)
 
 
-def _run(engine: Engine, messages: Messages, seconds: float) -> None:
+def _run(engine: Engine, surfaces: Sequence[Surface], messages: Messages, seconds: float) -> None:
     stopped = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stopped.set())
-    waited = 0.0
-    with engine, show(engine, messages, "stream-sep live, Ctrl-C stops") as redraw:
-        while not stopped.wait(_REDRAW_SECONDS) and (seconds == 0 or waited < seconds):
-            redraw()
-            waited += _REDRAW_SECONDS
-    print_latency(engine.latency)
-    print_counters(engine)
+    ControlPage(engine, surfaces, messages).run(stopped, seconds)

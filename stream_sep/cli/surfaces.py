@@ -1,0 +1,113 @@
+"""The one place that puts control surfaces and the engine together."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stream_sep.errors import BridgeError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.desk import Desk, Surface
+
+OSC_PORT = 9137
+OSCQUERY_PORT = 9180
+
+
+@dataclass(frozen=True)
+class SurfaceOptions:
+    """What the command line says of control surfaces.
+
+    Attributes:
+        osc_port: where OSC is heard; 0 not at all; None the usual port, where it is free.
+        bind: address of this machine that OSC and OSCQuery are heard on; 0.0.0.0 for the whole network.
+        osc_out: ``host:port`` of each program that is sent every change.
+        osc_prefix: what every address begins with.
+        meter_rate: meters a second.
+        oscquery: whether clients can ask over HTTP what there is.
+        midi: part of the name of each MIDI port, ``stream_sep`` for one of our own.
+        midi_map: name or file of the map for all of them; found by the ports' names unless given.
+        daws: DAWs to follow, each ``NAME`` or ``NAME@HOST``.
+    """
+
+    osc_port: int | None = None
+    bind: str = "127.0.0.1"
+    osc_out: tuple[str, ...] = ()
+    osc_prefix: str = ""
+    meter_rate: float = 20.0
+    oscquery: bool = False
+    midi: tuple[str, ...] = ()
+    midi_map: str = ""
+    daws: tuple[str, ...] = ()
+
+
+def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], None]) -> list[Surface]:
+    """Return what is to move ``desk``, not yet started.
+
+    Raises:
+        ConfigError: an option that makes no sense.
+        BridgeError: a package is missing.
+    """
+    surfaces: list[Surface] = []
+    if options.osc_port != 0:
+        surfaces.append(_osc(desk, options))
+    if options.oscquery:
+        from bridge.oscquery import OscQueryServer
+
+        surfaces.append(OscQueryServer(desk, host=options.bind, port=OSCQUERY_PORT, osc_port=_osc_port(options)))
+    for port in options.midi:
+        from bridge.midi_surface import MidiSurface
+
+        surfaces.append(MidiSurface(desk, port, options.midi_map or None, report=report))
+    for daw in options.daws:
+        from bridge.daws.surface import DawSurface
+
+        name, _, host = daw.partition("@")
+        surfaces.append(DawSurface(desk, name, host=host or "127.0.0.1"))
+    return surfaces
+
+
+def start_surfaces(
+    surfaces: list[Surface], options: SurfaceOptions, report: Callable[[str], None], stack: ExitStack
+) -> list[Surface]:
+    """Start ``surfaces``, to be stopped by ``stack``; return those that run.
+
+    OSC on a port that nobody asked for is a courtesy: where it is taken, that is said and the music plays.
+
+    Raises:
+        BridgeError: a surface that was asked for cannot start.
+    """
+    running = []
+    for surface in surfaces:
+        try:
+            surface.start()
+        except BridgeError as error:
+            if options.osc_port is not None or type(surface).__name__ != "OscServer":
+                raise
+            report(f"{error}; going on without OSC")
+            continue
+        stack.callback(surface.stop)
+        running.append(surface)
+    return running
+
+
+def _osc(desk: Desk, options: SurfaceOptions) -> Surface:
+    from bridge.osc_server import OscServer
+
+    if not 0 <= options.meter_rate <= 100:
+        raise ConfigError(f"--meter-rate {options.meter_rate} a second must be in 0..100")
+    return OscServer(
+        desk,
+        options.bind,
+        _osc_port(options),
+        options.osc_out,
+        meter_rate=options.meter_rate,
+        prefix=options.osc_prefix,
+    )
+
+
+def _osc_port(options: SurfaceOptions) -> int:
+    return OSC_PORT if options.osc_port is None else options.osc_port
