@@ -302,7 +302,10 @@ def read_until(terminal, wanted):
     while wanted not in seen:
         if not select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
             pytest.fail(f"no {wanted!r} in {seen[-2000:]!r}")
-        seen += os.read(terminal, 65536)
+        try:
+            seen += os.read(terminal, 65536)
+        except OSError:  # it has ended
+            pytest.fail(f"no {wanted!r} in {seen[-2000:]!r}")
     return seen
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MASTER = "master"
 """The last strip: the mix."""
 
-_REDRAW_SECONDS = 0.05
+_REDRAW_SECONDS = 1 / 15
 _STATS_SECONDS = 0.25
 
 
@@ -79,6 +79,7 @@ class PageApp(App[None]):
         self._ends = time.monotonic() + seconds if seconds else float("inf")
         self._engine_line, self._said = Static(id="engine"), Static(id="said")
         self._strips = [Strip(bus) for bus in (*engine.stems, MASTER)]
+        self._shown: dict[Static, Text] = {}
         self._chosen = 0
         self._notice = ""
         self._recalled = ""
@@ -195,11 +196,16 @@ class PageApp(App[None]):
     def _draw_lines(self) -> None:
         if not self._said.is_attached:
             return
-        self._engine_line.update(Text(engine_line(self._engine)))
         said = [surface_line(surface) for surface in self._surfaces]
         notices = [*self._messages.lines, *([self._notice] if self._notice else [])]
         rows = [*(Text(line, "dim") for line in said), *(Text(_plain(line), "yellow") for line in notices)]
-        self._said.update(Text("\n").join(rows))
+        for widget, text in (
+            (self._engine_line, Text(engine_line(self._engine))),
+            (self._said, Text("\n").join(rows)),
+        ):
+            if self._shown.get(widget) != text:  # to lay a page out takes longer than to draw it
+                self._shown[widget] = text
+                widget.update(text)
 
 
 def engine_line(engine: PageEngine) -> str:

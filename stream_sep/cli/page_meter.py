@@ -26,15 +26,14 @@ def meter_position(level_db: float) -> float:
     return percent / _TOP_PERCENT
 
 
-def bar(position: float, rows: int) -> list[str]:
-    """Return a bar that fills ``position``, 0 to 1, of ``rows`` characters, the top one first.
+def block(position: float, row: int, rows: int) -> str:
+    """Return the character in a row, counted from the top, of a bar that fills ``position``, 0 to 1, of its rows.
 
-    >>> bar(0.625, 2)
+    >>> [block(0.625, row, 2) for row in (0, 1)]
     ['▂', '█']
     """
-    filled = position * rows
-    eighths = [round(8 * min(max(filled - row, 0.0), 1.0)) for row in reversed(range(rows))]
-    return [_BLOCKS[eighth] for eighth in eighths]
+    filled = position * rows - (rows - 1 - row)
+    return _BLOCKS[round(8 * min(max(filled, 0.0), 1.0))]
 
 
 def colour(position: float) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from rich.text import Text
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
 from textual.message import Message
+from textual.strip import Strip as Line
 from textual.widget import Widget
 
-from stream_sep.cli.page_meter import bar, colour, meter_position
+from stream_sep.cli.page_meter import block, colour, meter_position
 from stream_sep.levels import SILENCE_DB, db_to_position, gain_to_db, position_to_db
 
 if TYPE_CHECKING:
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
 
 _HEAD, _FOOT = 3, 1  # rows above the fader: name, dB, switches; below it: the peak
 _SWITCHES = 2  # the row of mute and solo
-_WIDTH = 9
+
+Piece: TypeAlias = tuple[str, str]
+"""A text, and the style it is drawn in."""
 
 
 @dataclass(frozen=True)
@@ -97,34 +102,45 @@ class Strip(Widget):
         """Return the row of the widget at which the fader stands for ``gain_db``."""
         return _HEAD + round((1 - db_to_position(gain_db)) * (self.rows - 1))
 
-    def render(self) -> Text:
-        """Draw it."""
-        face = self._face
-        silent = face.gain_db <= SILENCE_DB
-        head = [
-            Text(f" {self.bus} ", "bold reverse" if face.chosen else "bold"),
-            Text("off" if silent else f"{face.gain_db:+.1f} dB"),
-            _switches(face),
-        ]
-        level = gain_to_db(max(face.peaks))
-        foot = Text(f"{level:.1f}" if level > SILENCE_DB else "-", colour(meter_position(level)))
-        lines = [*head, *self._way(), foot]
-        for line in lines:
-            line.truncate(self.size.width)
-            line.align("center", self.size.width)
-        return Text("\n").join(lines)
+    def render_line(self, y: int) -> Line:
+        """Draw a row."""
+        pieces = self._row(y)
+        width = self.size.width
+        spare = max(0, width - sum(cell_len(text) for text, _ in pieces))
+        segments = [Segment(text, Style.parse(style)) for text, style in [(" " * (spare // 2), ""), *pieces]]
+        return Line(segments).apply_style(self.rich_style).adjust_cell_length(width, self.rich_style)
 
-    def _way(self) -> list[Text]:
-        """Draw the fader and the two meters, a line a row."""
+    def _row(self, y: int) -> list[Piece]:
+        if y >= _HEAD + self.rows:
+            return self._draw_peak() if y == _HEAD + self.rows else []
+        if y >= _HEAD:
+            return self._draw_way(y - _HEAD)
+        return (self._draw_name, self._draw_level, self._draw_switches)[y]()
+
+    def _draw_name(self) -> list[Piece]:
+        return [(f" {self.bus} ", "bold reverse" if self._face.chosen else "bold")]
+
+    def _draw_level(self) -> list[Piece]:
+        return [("off" if self._face.gain_db <= SILENCE_DB else f"{self._face.gain_db:+.1f} dB", "")]
+
+    def _draw_switches(self) -> list[Piece]:
+        """Draw mute and solo; on a terminal without colours brackets tell what is on."""
+        face = self._face
+        mute = ("[M]", "bold white on red") if face.mute else (" M ", "dim")
+        solo = ("[S]", "bold black on yellow") if face.solo else (" S ", "dim")
+        return [mute, solo if face.solo is not None else ("   ", "")]
+
+    def _draw_way(self, row: int) -> list[Piece]:
+        """Draw a row of the fader and the two meters."""
         knob, unity = self.row_of(self._face.gain_db) - _HEAD, self.row_of(0.0) - _HEAD
-        meters = [bar(meter_position(gain_to_db(peak)), self.rows) for peak in self._face.peaks]
-        lines = []
-        for row in range(self.rows):
-            way = "━█━" if row == knob else "─┼─" if row == unity else " │ "
-            height = (self.rows - row) / self.rows
-            fader = Text(way, "bold cyan" if row == knob else "dim")
-            lines.append(fader + Text("   ") + Text(" ".join(meter[row] for meter in meters), colour(height)))
-        return lines
+        way = "━█━" if row == knob else "─┼─" if row == unity else " │ "
+        left, right = (block(meter_position(gain_to_db(peak)), row, self.rows) for peak in self._face.peaks)
+        meters = (f"   {left} {right}", colour((self.rows - row) / self.rows))
+        return [(way, "bold cyan" if row == knob else "dim"), meters]
+
+    def _draw_peak(self) -> list[Piece]:
+        level = gain_to_db(max(self._face.peaks))
+        return [(f"{level:.1f}" if level > SILENCE_DB else "-", colour(meter_position(level)))]
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Take the fader, or press a switch."""
@@ -156,12 +172,3 @@ class Strip(Widget):
         # a row is several dB: the one that holds the mark of unity means unity
         gain_db = 0.0 if y == self.row_of(0.0) else round(position_to_db(position), 1)
         self.post_message(self.Moved(self.bus, gain_db))
-
-
-def _switches(face: Face) -> Text:
-    mute = Text("M", "bold white on red" if face.mute else "dim")
-    solo = Text("S", "bold black on yellow" if face.solo else "dim") if face.solo is not None else Text(" ")
-    # on a terminal without colours brackets tell what is on
-    return Text.assemble("[" if face.mute else " ", mute, "]" if face.mute else " ") + Text.assemble(
-        "[" if face.solo else " ", solo, "]" if face.solo else " "
-    )
