@@ -23,6 +23,8 @@ def bench(
     song: Annotated[Path | None, typer.Option(help="what to play; the demo song unless given")] = None,
     *,
     jack: Annotated[bool, typer.Option("--jack", help="soak on a JACK server under load instead")] = False,
+    control: Annotated[bool, typer.Option("--control", help="time OSC moves on a JACK server instead")] = False,
+    moves: Annotated[int, typer.Option(help="with --control: how many")] = 1000,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Measure compute, latency, null, callback, control delay, late hops and memory."""
@@ -30,14 +32,16 @@ def bench(
 
     if seconds < 1:
         raise ConfigError(f"--seconds {seconds} is too short to measure; at least 1")
-    if jack:
+    if control:
+        figures = _control(model, parse_options(option or []), moves, seconds)
+    elif jack:
         figures = _soak(model, parse_options(option or []), seconds)
     else:
         figures = measure(model, parse_options(option or []), block_size, seconds, song)
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
     else:
-        text = [f"{name}: {figure}" for name, figure in figures.items()] if jack else lines(figures)
+        text = [f"{name}: {figure}" for name, figure in figures.items()] if jack or control else lines(figures)
         Console(soft_wrap=True).print("\n".join(text), highlight=False, markup=False)
 
 
@@ -52,6 +56,12 @@ def _soak(model: str, options: dict[str, Any], seconds: float) -> dict[str, Any]
         **{name: count for name, count in soak.stats.troubles.items() if name != "xruns"},
         "callback_us": soak.stats.callback_us,
     }
+
+
+def _control(model: str, options: dict[str, Any], moves: int, seconds: float) -> dict[str, Any]:
+    from bridge.bench import measure_control
+
+    return measure_control(model, options, moves, seconds)
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
