@@ -174,6 +174,8 @@ async def test_the_mouse_puts_a_fader_where_it_clicks_and_drags(engine, pilot):
     await pilot.hover(drums, offset=(5, drums.row_of(0)))
     assert engine.controls["stem/drums/gain_db"] == -90
     await pilot.press("up")
+    await pilot.click(drums, offset=(5, drums.size.height - 1))
+    await pilot.click(drums, offset=(5, 0))
     assert engine.controls["stem/drums/gain_db"] == -89
     assert engine.controls["stem/vocals/gain_db"] == 0
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MASTER = "master"
 """The last strip: the mix."""
 
-_REDRAW_SECONDS = 1 / 15
+_REDRAW_SECONDS = 0.1  # keys and mouse draw at once, this is for meters and for what others move
 _STATS_SECONDS = 0.25
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip as Line
 from textual.widget import Widget
@@ -81,6 +82,7 @@ class Strip(Widget):
         super().__init__()
         self.bus = bus
         self._face = Face()
+        self._ground = Style()
 
     @property
     def face(self) -> Face:
@@ -89,9 +91,14 @@ class Strip(Widget):
 
     @face.setter
     def face(self, face: Face) -> None:
-        if face != self._face:
-            self._face = face
-            self.refresh()
+        if face == self._face:
+            return
+        height = self.size.height
+        before = [self._row(y) for y in range(height)]
+        self._face = face
+        changed = [y for y in range(height) if self._row(y) != before[y]]
+        if changed:  # to hand textual every row costs several times as much as to find those that differ
+            self.refresh(Region(0, changed[0], self.size.width, changed[-1] - changed[0] + 1))
 
     @property
     def rows(self) -> int:
@@ -102,13 +109,18 @@ class Strip(Widget):
         """Return the row of the widget at which the fader stands for ``gain_db``."""
         return _HEAD + round((1 - db_to_position(gain_db)) * (self.rows - 1))
 
+    def render_lines(self, crop: Region) -> list[Line]:
+        """Draw rows, on the colours of now."""
+        self._ground = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Line:
         """Draw a row."""
         pieces = self._row(y)
         width = self.size.width
         spare = max(0, width - sum(cell_len(text) for text, _ in pieces))
         segments = [Segment(text, Style.parse(style)) for text, style in [(" " * (spare // 2), ""), *pieces]]
-        return Line(segments).apply_style(self.rich_style).adjust_cell_length(width, self.rich_style)
+        return Line(segments).apply_style(self._ground).adjust_cell_length(width, self._ground)
 
     def _row(self, y: int) -> list[Piece]:
         if y >= _HEAD + self.rows:
@@ -146,7 +158,7 @@ class Strip(Widget):
         """Take the fader, or press a switch."""
         if event.y == _SWITCHES:
             self.post_message(self.Switched(self.bus, "mute" if event.x < self.size.width // 2 else "solo"))
-        elif event.y >= _HEAD:
+        elif _HEAD <= event.y < _HEAD + self.rows:
             self.capture_mouse()
             self._move_to(event.y)
 
