@@ -132,6 +132,16 @@ class Clients:
         client.listens, client.expires = set(), math.inf
         return client
 
+    def listen(self, address: Address, nodes: Iterable[Node], *, listening: bool) -> None:
+        """Tell a client of these, beginning with how they are, or no more of them."""
+        client = self._clients[address]
+        chosen = {node.address: node for node in nodes}
+        wanted = {node.address for node in self._nodes if client.wants(node)}
+        client.listens = wanted | chosen.keys() if listening else wanted - chosen.keys()
+        client.known = {at: known for at, known in client.known.items() if at not in chosen}
+        client.pending = {at: node for at, node in client.pending.items() if at in client.listens}
+        client.mark(chosen.values())
+
     def drop(self, client: Client) -> None:
         """Tell a client nothing more, whatever it asked for."""
         self._clients.pop(client.address, None)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 1 / 30
 """The least time between two rounds of news."""
 
-FASTEST_METERS = 60.0
+FASTEST_METERS = 100.0
 """Most rounds of meters a second."""
 
 

@@ -11,14 +11,17 @@ A surface joins with a class that has its tongue: how a client is connected, wri
 """
 
 import contextlib
+import json
 import socket
 import time
 
 import pytest
+import websockets.sync.client
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
 
 from bridge.osc_server import OscServer
+from bridge.oscquery import OscQueryServer
 from stream_sep.errors import BridgeError
 
 PATIENCE = 5.0
@@ -93,7 +96,42 @@ class Osc:
         return OscServer(desk, port=port)
 
 
-SURFACES = {"osc": Osc}
+class OscQueryClient(OscAddresses):
+    """A program that listens over a WebSocket."""
+
+    def __init__(self, surface):
+        super().__init__()
+        self._open = contextlib.ExitStack()
+        url = f"ws://127.0.0.1:{surface.port}"
+        self._socket = self._open.enter_context(websockets.sync.client.connect(url, proxy=None, close_timeout=1))
+        for path in ("/stem", "/master", "/preset"):
+            self.write_raw(json.dumps({"COMMAND": "LISTEN", "DATA": path}))
+
+    def write(self, path, *values):
+        self.write_raw(self.message(path, *values))
+
+    def write_raw(self, message):
+        self._socket.send(message)
+
+    def listen(self):
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self.take(self._socket.recv(timeout=0))
+
+    def close(self):
+        self._open.close()
+
+
+class OscQuery:
+    garbage = (*OscAddresses.garbage, "{", "[]", '{"COMMAND": "LISTEN"}', '{"COMMAND": "LISTEN", "DATA": "/nothing"}')
+    connect = OscQueryClient
+
+    @staticmethod
+    def surface(desk, port=0):
+        return OscQueryServer(desk, port=port, announce=False)
+
+
+SURFACES = {"osc": Osc, "oscquery": OscQuery}
 
 
 @pytest.fixture(params=SURFACES)

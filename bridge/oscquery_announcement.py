@@ -1,0 +1,86 @@
+"""Says on the local network that a desk can be asked what there is, so that clients list it by name."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import socket
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.errors import BridgeError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_log = logging.getLogger(__name__)
+
+
+def needed(module: str) -> ModuleType:
+    """Import what the extra ``oscquery`` brings.
+
+    Raises:
+        BridgeError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise BridgeError(f"OSCQuery needs {package}: pip install 'stream-sep[oscquery]'") from error
+
+
+class Announcement:
+    """The name of a desk on the local network, by multicast DNS.
+
+    Args:
+        name: what clients list.
+        host: address that the servers are bound to.
+        http_port: where OSCQuery answers.
+        osc_port: where OSC over UDP is heard; 0 if it is not.
+
+    Raises:
+        BridgeError: the package zeroconf is not installed.
+    """
+
+    def __init__(self, name: str, host: str, http_port: int, osc_port: int) -> None:
+        self._zeroconf, self._asyncio = needed("zeroconf"), needed("zeroconf.asyncio")
+        self._host = host
+        services = [("_oscjson._tcp.local.", http_port), ("_osc._udp.local.", osc_port)]
+        self._services = [self._service(name, kind, port) for kind, port in services if port]
+        self._running: Any = None
+
+    def _service(self, name: str, kind: str, port: int) -> Any:  # noqa: ANN401 - zeroconf is imported when needed
+        addresses = [socket.inet_aton(address) for address in _addresses(self._host)]
+        return self._zeroconf.ServiceInfo(
+            kind, f"{name}.{kind}", port, addresses=addresses, properties={"txtvers": "1"}
+        )
+
+    async def begin(self) -> None:
+        """Announce; a network without multicast is logged and does no harm."""
+        try:
+            self._running = self._asyncio.AsyncZeroconf(
+                interfaces=self._interfaces, ip_version=self._zeroconf.IPVersion.V4Only
+            )
+            for service in self._services:
+                await self._running.async_register_service(service, allow_name_change=True)
+        except (OSError, self._zeroconf.Error) as error:
+            _log.warning("OSCQuery is not announced on the network: %s", error)
+
+    async def end(self) -> None:
+        """Take the announcement back."""
+        if self._running is not None:
+            running, self._running = self._running, None
+            await running.async_close()
+
+    @property
+    def _interfaces(self) -> Any:  # noqa: ANN401 - as above
+        return self._zeroconf.InterfaceChoice.Default if self._host in ("", "0.0.0.0") else [self._host]  # noqa: S104
+
+
+def _addresses(host: str) -> list[str]:
+    """Return where others reach a host; every address of this machine's for ``0.0.0.0``."""
+    name = socket.gethostname() if host in ("", "0.0.0.0") else host  # noqa: S104 - a comparison
+    try:
+        found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return ["127.0.0.1"]
+    return sorted({str(entry[4][0]) for entry in found})
