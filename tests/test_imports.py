@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "stream_sep"
-HEAVY = ("torch", "demucs", "jack", "typer", "rich")
-CORE = ("audio", "audio_state", "compiled", "control", "latency", "levels", "mix", "rings", "worker")
+HEAVY = ("torch", "demucs", "jack", "typer", "rich", "textual", "pedalboard", "rtmidi", "websockets", "zeroconf")
+CORE = ("audio", "audio_gains", "audio_state", "compiled", "control", "latency", "levels", "mix", "rings", "worker")
 
 
 def imports_of(path):
