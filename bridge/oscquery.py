@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from bridge.osc_desk import OscDesk, Reception
 from bridge.osc_packets import write_message
 from bridge.osc_server import checked_prefix
-from bridge.oscquery_announcement import Announcement, needed
+from bridge.oscquery_announcement import Announcement, everywhere, needed
 from bridge.oscquery_tree import KNOWN, SUPPORTED, Json, Tree
 from stream_sep.errors import BridgeError
 
@@ -191,8 +191,10 @@ class OscQueryServer:
     def _host_info(self) -> Json:
         info: Json = {"NAME": self._name, "EXTENSIONS": dict.fromkeys(_EXTENSIONS, True)}
         if self._osc_port:
-            info |= {"OSC_IP": self._host, "OSC_PORT": self._osc_port, "OSC_TRANSPORT": "UDP"}
-        return info | {"WS_IP": self._host, "WS_PORT": self._bound_port}
+            info |= {"OSC_PORT": self._osc_port, "OSC_TRANSPORT": "UDP"}
+        if not everywhere(self._host):  # else a client goes on with the address it reached us at
+            info |= {"OSC_IP": self._host, "WS_IP": self._host}
+        return info | {"WS_PORT": self._bound_port}
 
     # WebSocket
 

@@ -73,12 +73,17 @@ class Announcement:
 
     @property
     def _interfaces(self) -> Any:  # noqa: ANN401 - as above
-        return self._zeroconf.InterfaceChoice.Default if self._host in ("", "0.0.0.0") else [self._host]  # noqa: S104
+        return self._zeroconf.InterfaceChoice.Default if everywhere(self._host) else _addresses(self._host)
+
+
+def everywhere(host: str) -> bool:
+    """Say whether a host is every address of this machine, and so none to give to others."""
+    return host in ("", "0.0.0.0", "::")  # noqa: S104 - a comparison
 
 
 def _addresses(host: str) -> list[str]:
     """Return where others reach a host; every address of this machine's for ``0.0.0.0``."""
-    name = socket.gethostname() if host in ("", "0.0.0.0") else host  # noqa: S104 - a comparison
+    name = socket.gethostname() if everywhere(host) else host
     try:
         found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
     except OSError:
