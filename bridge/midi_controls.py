@@ -62,6 +62,7 @@ class MidiControls:
         self._pickups: dict[Address, Pickup] = {}
         self._touched: set[Address] = set()
         self._settling: dict[Address, float] = {}
+        self._moved: set[Bound] = set()
         self.offset = 0
         self._bind()
 
@@ -110,6 +111,7 @@ class MidiControls:
         if target is None:
             return f"{control.to} is not there"
         if control.mode == "absolute":
+            self._moved.add(bound)
             return self._travel(control, target, event, now)
         value = self._moves[target.path]
         if control.mode in RELATIVE:
@@ -172,6 +174,13 @@ class MidiControls:
         """Bring the device to where the desk is; with ``paths`` only what hangs on these."""
         for bound in self._bound:
             if paths is None or bound.target is None or bound.target.path in paths:
+                self._show(bound)
+
+    def correct(self) -> None:
+        """Put motors right that went where the desk did not follow; to be called when moves are stored."""
+        moved, self._moved = self._moved, set()
+        for bound in moved:
+            if bound.control.motor:
                 self._show(bound)
 
     def tick(self, now: float) -> None:

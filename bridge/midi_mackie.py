@@ -64,7 +64,7 @@ def level_text(gain_db: float) -> str:
     """
     if gain_db <= SILENCE_DB:
         return "off"
-    text = f"{gain_db + 0.0:.1f}"
+    text = f"{round(gain_db, 1) + 0.0:.1f}"  # never -0.0
     return f"{text}dB" if len(text) <= 4 else text
 
 

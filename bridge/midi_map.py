@@ -144,12 +144,20 @@ def _entry(place: int, entry: object) -> list[Control]:
     if not isinstance(entry, dict):
         raise ConfigError(f"control {place}: write each control under [[control]]")
     try:
-        return _controls(entry)
+        return controls_of(entry)
     except ConfigError as error:
         raise ConfigError(f"control {place}: {error}") from error
 
 
-def _controls(entry: Mapping[str, Any]) -> list[Control]:
+def controls_of(entry: Mapping[str, Any]) -> list[Control]:
+    """Return the controls of one ``[[control]]``: as many as its ``count`` says.
+
+    Raises:
+        ConfigError: it is not what this program reads.
+
+    >>> [str(one.source) for one in controls_of({"in": "cc:1:0", "to": "stem/1/fader", "count": 2})]
+    ['cc:1:0', 'cc:1:1']
+    """
     _check_keys(entry, _KEYS)
     for key in ("in", "to"):
         if key not in entry:

@@ -13,7 +13,6 @@ from bridge.midi_map import parse_map
 from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from importlib.resources.abc import Traversable
 
     from bridge.midi_map import MidiMap
@@ -39,8 +38,11 @@ def midi_maps() -> dict[str, Traversable]:
     """
     installed = resources.files("stream_sep") / "presets" / "midi"
     shipped = installed if installed.is_dir() else Path(__file__).parent.parent / "presets" / "midi"
-    folders: Iterable[Traversable] = (shipped, user_maps_folder())
-    files = [file for folder in folders if folder.is_dir() for file in folder.iterdir()]
+    return {**_files(shipped), **_files(user_maps_folder())}
+
+
+def _files(folder: Traversable) -> dict[str, Traversable]:
+    files = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
     return {file.name.removesuffix(".toml"): file for file in files if file.name.endswith(".toml")}
 
 
@@ -65,7 +67,7 @@ def load_map(name: str | Path) -> MidiMap:
 
 
 def match_map(port: str) -> str:
-    """Return the name of the map for a port: the one that knows the longest part of the port's name.
+    """Return the name of the map for a port: the one that knows the longest part of its name, the user's own first.
 
     A file that cannot be read knows none.
 
@@ -73,9 +75,9 @@ def match_map(port: str) -> str:
     ('x-touch-mini', 'generic')
     """
     best, length = GENERIC, 0
-    for name, file in sorted(midi_maps().items()):
+    for name, file in midi_maps().items():  # the user's come last
         for part in _matches(file):
-            if part.casefold() in port.casefold() and len(part) > length:
+            if part.casefold() in port.casefold() and len(part) >= length:
                 best, length = name, len(part)
     return best
 

@@ -84,6 +84,7 @@ class MidiSession:
     def commit(self) -> None:
         """Store what has been moved, as one change of the desk."""
         self._moves.commit()
+        self._controls.correct()
         if self._mackie is not None:
             self._mackie.refresh(self._controls.offset)
 

@@ -64,6 +64,9 @@ def target_kind(to: str) -> Kind:
     return PLAIN_TARGETS[to]
 
 
+_DECIMALS = 6  # of a level in dB: rounding in the law of the travel is nobody's wish
+
+
 @dataclass(frozen=True)
 class Target:
     """A control of the desk and the law between it and travel.
@@ -97,7 +100,7 @@ class Target:
         if self.law == "linear":
             return self.low + position * (self.high - self.low)
         level = position_to_db(position) if self.law == "fader" else self.low + position * (self.high - self.low)
-        return 0.0 if abs(level) < snap_db else level
+        return 0.0 if abs(level) < snap_db else round(level, _DECIMALS)
 
     def position(self, value: Value) -> float:
         """Return the travel, 0 to 1, at which the control stands."""

@@ -138,7 +138,7 @@ def test_lights_follow_the_desk_and_are_sent_once(desk):
     device = Device(desk, ["in = 'note:1:16'\nto = 'stem/drums/mute'\nled = 'note:1:16'\nled_on = 15\nled_off = 12"])
     assert device.says("90 10 7f") == ["90 10 0f"]
     assert device.says("90 10 00") == []
-    desk.controls.set("stem/drums/mute", False)
+    desk.controls.update({"stem/drums/mute": False})
     assert device.hears() == ["90 10 0c"]
     assert device.hears() == []
 
@@ -274,7 +274,7 @@ def test_what_is_not_in_the_map_is_shown_and_no_error(desk):
 
 
 def test_the_device_is_left_dark(desk):
-    desk.controls.set("stem/drums/mute", True)
+    desk.controls.update({"stem/drums/mute": True})
     device = Device(desk, ["in = 'note:1:16'\nto = 'stem/drums/mute'\nled = 'note:1:16'"])
     device.session.farewell()
     assert device.hears() == ["90 10 00"]
