@@ -26,6 +26,7 @@ BY_NUMBER = 64
 """Added to a mask: stems are told by their numbers instead of by their names."""
 
 _MOST_CLIENTS = 64
+_MOST_SENDERS = 1024
 _TOLERANCE = 1e-6
 
 
@@ -114,6 +115,8 @@ class Clients:
         """
         self.forget_expired()
         client = self._clients.get(address) or self._welcome(address)
+        if len(self._senders) >= _MOST_SENDERS:  # tools that send from a new port every time
+            self._senders.clear()
         self._senders[sender] = address
         if client.mask != mask:
             client.mask, client.listens = mask, None

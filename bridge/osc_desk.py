@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -119,7 +120,8 @@ class OscDesk:
                 except StreamSepError as error:
                     self._refuse(sender, str(error))
         if any(message.far for message in messages):
-            self._refuse(sender, "a bundle's time was more than 2 s ahead, so it was applied at once: set the clock?")
+            sentence = "a bundle's time was more than 2 s ahead, so it was applied at once: set the clock?"
+            self._refuse(sender, sentence, silent_for=math.inf)
 
     def _act(self, message: Message, address: str, sender: Address) -> None:
         if address in _NEVER_ANSWERED:
@@ -188,14 +190,14 @@ class OscDesk:
         for packet in write_packets(messages):
             self._send(client.address if client else sender, packet)
 
-    def _refuse(self, sender: Address, sentence: str) -> None:
+    def _refuse(self, sender: Address, sentence: str, silent_for: float = _REPEAT_SECONDS) -> None:
         self._reception.errors += 1
         now = time.monotonic()
-        if self._refused.get((sender, sentence), -_REPEAT_SECONDS) > now - _REPEAT_SECONDS:
+        if self._refused.get((sender, sentence), now) > now:
             return
         if len(self._refused) >= _MOST_REMEMBERED:
             self._refused.clear()
-        self._refused[sender, sentence] = now
+        self._refused[sender, sentence] = now + silent_for
         _log.info("to %s: %s", sender, sentence)
         with contextlib.suppress(ValueError):  # a text that OSC cannot carry
             self._answer(sender, [("/error", (sentence[:_LONGEST_SENTENCE].replace("\0", ""),))])

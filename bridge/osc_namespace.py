@@ -23,6 +23,7 @@ Read: TypeAlias = Callable[["Desk"], "Arguments"]
 _LARGEST_INTEGER = 2**31 - 1
 _RESERVED = str.maketrans(dict.fromkeys(" #*,/?[]{}", "_"))
 _COLOURS = ("#e5484d", "#f5a524", "#3b82f6", "#30a46c", "#8e4ec6", "#12a594", "#d6409f", "#8d8d8d")
+_LATENCY = ("engine/latency_ms", "engine/latency_frames")
 _METERS = {"mix": "/master", "input": "/input"}
 
 
@@ -122,9 +123,6 @@ def nodes_of(desk: Desk) -> tuple[Node, ...]:
         Node("/engine/latency", "fi", Group.ENGINE, _latency, _LATENCY, unit="ms", description="in ms and in frames"),
         Node("/preset/list", "s", Group.PRESET, lambda desk: desk.presets(), description="the presets there are"),
     )
-
-
-_LATENCY = ("engine/latency_ms", "engine/latency_frames")
 
 
 def _latency(desk: Desk) -> Arguments:

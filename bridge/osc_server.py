@@ -86,10 +86,21 @@ class OscServer:
         if self._thread is not None:
             return
         self._socket = _bound(self._host, self._port)
-        targets = [_resolved(self._socket.family, *target) for target in self._targets]
+        try:
+            targets = [_resolved(self._socket.family, *target) for target in self._targets]
+        except BridgeError:
+            self._socket.close()
+            raise
         self._doorbell, self._door = socket.socketpair()
         self._doorbell.settimeout(0)
-        self._osc = OscDesk(
+        self._osc = self._osc_desk(targets)
+        self._unsubscribe = self._desk.controls.subscribe(self._osc.feedback.changed)
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
+        self._thread.start()
+
+    def _osc_desk(self, targets: list[Address]) -> OscDesk:
+        return OscDesk(
             self._desk,
             self._send,
             self._wake,
@@ -99,10 +110,6 @@ class OscServer:
             prefix=self._prefix,
             clock=self._clock,
         )
-        self._unsubscribe = self._desk.controls.subscribe(self._osc.feedback.changed)
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
-        self._thread.start()
 
     def stop(self) -> None:
         """Let go of the port and the thread; harmless when stopped."""

@@ -91,11 +91,11 @@ class OscQueryServer:
         """
         if self._thread is not None:
             return
-        started: concurrent.futures.Future[int] = concurrent.futures.Future()
-        thread = threading.Thread(target=lambda: asyncio.run(self._run(started)), name="oscquery", daemon=True)
+        started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        thread = threading.Thread(target=self._main, args=(started,), name="oscquery", daemon=True)
         thread.start()
         try:
-            self._bound_port = started.result()
+            started.result()
         except (OSError, OverflowError) as error:
             thread.join()
             raise BridgeError(
@@ -112,28 +112,31 @@ class OscQueryServer:
         self._thread.join()
         self._thread = None
 
-    async def _run(self, started: concurrent.futures.Future[int]) -> None:
+    def _main(self, started: concurrent.futures.Future[None]) -> None:
+        try:
+            asyncio.run(self._run(started))
+        except Exception as error:
+            if started.done():
+                _log.exception("OSCQuery ended")
+            else:
+                started.set_exception(error)
+
+    async def _run(self, started: concurrent.futures.Future[None]) -> None:
         self._loop, self._stopping, self._woken = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
         self._osc = OscDesk(
             self._desk, self._send, self._wake, self._reception, prefix=self._prefix, meter_rate=self._meter_rate
         )
         self._tree = Tree(self._desk, self._osc.nodes, self._prefix)
         async with contextlib.AsyncExitStack() as stack:
-            try:
-                server = await stack.enter_async_context(self._server())
-            except (OSError, OverflowError) as error:
-                started.set_exception(error)
-                return
-            port = next(iter(server.sockets)).getsockname()[1]
+            server = await stack.enter_async_context(self._server())
+            self._bound_port = int(next(iter(server.sockets)).getsockname()[1])
             stack.callback(self._desk.controls.subscribe(self._osc.feedback.changed))
-            telling = asyncio.create_task(self._tell_changes())
-            stack.callback(telling.cancel)
+            stack.callback(asyncio.create_task(self._tell_changes()).cancel)
             if self._announce:
-                announcement = Announcement(self._name, self._host, port, self._osc_port)
-                announcing = asyncio.create_task(announcement.begin())
+                announcement = Announcement(self._name, self._host, self._bound_port, self._osc_port)
                 stack.push_async_callback(announcement.end)
-                stack.callback(announcing.cancel)
-            started.set_result(port)
+                stack.callback(asyncio.create_task(announcement.begin()).cancel)
+            started.set_result(None)
             await self._stopping.wait()
 
     def _server(self) -> Any:  # noqa: ANN401 - websockets is imported when needed

@@ -83,9 +83,11 @@ def everywhere(host: str) -> bool:
 
 def _addresses(host: str) -> list[str]:
     """Return where others reach a host; every address of this machine's for ``0.0.0.0``."""
-    name = socket.gethostname() if everywhere(host) else host
+    if everywhere(host):
+        own = [ip.ip for adapter in needed("ifaddr").get_adapters() for ip in adapter.ips if ip.is_IPv4]
+        return [address for address in own if not address.startswith("127.")] or own
     try:
-        found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
     except OSError:
         return ["127.0.0.1"]
     return sorted({str(entry[4][0]) for entry in found})
