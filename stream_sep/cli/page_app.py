@@ -30,6 +30,7 @@ MASTER = "master"
 
 _REDRAW_SECONDS = 0.1  # keys and mouse draw at once, this is for meters and for what others move
 _STATS_SECONDS = 0.25
+_LONGEST_ACRONYM = 4  # OSC, MIDI, DAW
 
 
 class PageApp(App[None]):
@@ -228,7 +229,8 @@ def engine_line(engine: PageEngine) -> str:
 
 def surface_line(surface: PageSurface) -> str:
     """Return what a surface received last, and how much of what it received made no sense."""
-    name = type(surface).__name__.removesuffix("Surface")
+    name = type(surface).__name__.removesuffix("Surface").removesuffix("Server")
+    name = name.upper() if len(name) <= _LONGEST_ACRONYM else name
     errors = f"   ({surface.errors} not understood)" if surface.errors else ""
     return _plain(f"{name}: {surface.last or 'nothing yet'}{errors}")
 
