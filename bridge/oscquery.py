@@ -115,7 +115,7 @@ class OscQueryServer:
     def _main(self, started: concurrent.futures.Future[None]) -> None:
         try:
             asyncio.run(self._run(started))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told to whoever waits for the start, or logged
             if started.done():
                 _log.exception("OSCQuery ended")
             else:
