@@ -50,13 +50,13 @@ def live(
     osc_out: Annotated[list[str] | None, typer.Option(help="HOST:PORT to send every change to")] = None,
     osc_prefix: Annotated[str, typer.Option(help="what every OSC address begins with")] = "",
     meter_rate: Annotated[float, typer.Option(help="meters a second sent over OSC")] = 20.0,
+    oscquery_port: Annotated[int, typer.Option(help="tell clients over HTTP what can be moved; usual: 9180")] = 0,
     midi: Annotated[list[str] | None, typer.Option(help="MIDI port, part of its name; stream_sep opens one")] = None,
     midi_map: Annotated[str, typer.Option(help="MIDI map, a name or a file; found by the port's name")] = "",
     daw: Annotated[
         list[str] | None, typer.Option(help="follow reaper, ardour, live, bitwig or x32, as NAME@HOST")
     ] = None,
     *,
-    oscquery: Annotated[bool, typer.Option("--oscquery", help="tell clients over HTTP what can be moved")] = False,
     allow_drift: Annotated[bool, typer.Option(help="take two devices; their clocks drift apart")] = False,
     connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
     seconds: Annotated[float, typer.Option(help="stop after so long; 0 plays until Ctrl-C")] = 0.0,
@@ -75,7 +75,7 @@ def live(
         osc_out=tuple(osc_out or ()),
         osc_prefix=osc_prefix,
         meter_rate=meter_rate,
-        oscquery=oscquery,
+        oscquery_port=oscquery_port,
         midi=tuple(midi or ()),
         midi_map=midi_map,
         daws=tuple(daw or ()),

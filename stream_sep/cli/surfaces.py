@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from bridge.desk import Desk, Surface
 
 OSC_PORT = 9137
-OSCQUERY_PORT = 9180
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class SurfaceOptions:
         osc_out: ``host:port`` of each program that is sent every change.
         osc_prefix: what every address begins with.
         meter_rate: meters a second.
-        oscquery: whether clients can ask over HTTP what there is.
+        oscquery_port: where clients can ask over HTTP what there is; 0 nowhere.
         midi: part of the name of each MIDI port, ``stream_sep`` for one of our own.
         midi_map: name or file of the map for all of them; found by the ports' names unless given.
         daws: DAWs to follow, each ``NAME`` or ``NAME@HOST``.
@@ -38,7 +37,7 @@ class SurfaceOptions:
     osc_out: tuple[str, ...] = ()
     osc_prefix: str = ""
     meter_rate: float = 20.0
-    oscquery: bool = False
+    oscquery_port: int = 0
     midi: tuple[str, ...] = ()
     midi_map: str = ""
     daws: tuple[str, ...] = ()
@@ -54,10 +53,19 @@ def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], 
     surfaces: list[Surface] = []
     if options.osc_port != 0:
         surfaces.append(_osc(desk, options))
-    if options.oscquery:
+    if options.oscquery_port:
         from bridge.oscquery import OscQueryServer
 
-        surfaces.append(OscQueryServer(desk, host=options.bind, port=OSCQUERY_PORT, osc_port=_osc_port(options)))
+        surfaces.append(
+            OscQueryServer(
+                desk,
+                options.bind,
+                options.oscquery_port,
+                osc_port=_osc_port(options),
+                prefix=options.osc_prefix,
+                meter_rate=options.meter_rate,
+            )
+        )
     for port in options.midi:
         from bridge.midi_surface import MidiSurface
 
