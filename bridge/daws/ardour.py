@@ -1,0 +1,79 @@
+"""Ardour and Mixbus: strips by number, levels in decibels, told to whoever asks with ``/set_surface``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from bridge.daws.profile import DECIBELS, PAN, SWITCH, Gone, Named, Profile, Row, Unit, text
+from stream_sep.levels import SILENCE_DB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from bridge.daws.profile import Event, Outgoing
+    from bridge.osc_packets import Message
+
+_ALL_STRIPS = 0
+_TRACKS_BUSSES_VCAS = 159
+_BUTTONS, _VARIABLES, _HEARTBEAT, _MASTER, _SLASHED_REPLY = 1, 2, 8, 16, 16384
+_FEEDBACK = _BUTTONS | _VARIABLES | _HEARTBEAT | _MASTER | _SLASHED_REPLY
+_GAIN_IN_DECIBELS = 0
+_SILENT = -193.0
+_LOUDEST = 6.0
+
+GAIN = Unit(
+    DECIBELS.decode,
+    lambda gain_db: _SILENT if gain_db <= SILENCE_DB else min(float(gain_db), _LOUDEST),
+)
+
+
+class Ardour(Profile):
+    """Ardour tells changes, automation among them, to the surfaces that made themselves known.
+
+    >>> Ardour().write(1, "gain_db", -90.0)
+    (('/strip/gain', (1, -193.0)),)
+    """
+
+    send: ClassVar[int] = 3819
+    poll_seconds: ClassVar[float] = 2.0
+    rows: tuple[Row, ...] = (
+        Row("gain_db", "/strip/gain", GAIN),
+        Row("mute", "/strip/mute", SWITCH),
+        Row("solo", "/strip/solo", SWITCH),
+        Row("pan", "/strip/pan_stereo_position", PAN),
+        Row("gain_db", "/master/gain", GAIN, master=True),
+        Row("mute", "/master/mute", SWITCH, master=True),
+    )
+
+    def mended(self, packet: bytes) -> bytes:
+        """Return a packet with a slash where versions before 7 have a number sign, which is no OSC."""
+        return packet.replace(b"#", b"/", 1) if packet.startswith(b"#reply\0\0") else packet
+
+    def greeting(self, port: int) -> Iterable[Outgoing]:
+        """Return ``/set_surface`` with feedback to ``port``, and the question for all strips."""
+        surface = (_ALL_STRIPS, _TRACKS_BUSSES_VCAS, _FEEDBACK, _GAIN_IN_DECIBELS, 0, 0, port)
+        return ("/set_surface", surface), ("/strip/list", ())
+
+    def farewell(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
+        """Return what ends the feedback."""
+        del tracks
+        return (("/set_surface/feedback", (0,)),)
+
+    def read(self, message: Message) -> Iterator[Event]:
+        """Say what a message means."""
+        if message.address == "/reply":
+            yield from self._listed(message)
+        elif message.address == "/strip/name":
+            yield self._named(self._track(message.address, (*message.arguments, 0)[0]), text(message, 1))
+        else:
+            yield from super().read(message)
+
+    def _listed(self, message: Message) -> Iterator[Event]:
+        """Read a line of ``/strip/list``: type, name, ins, outs, muted, soloed, number, and more for tracks."""
+        if len(message.arguments) > 6:
+            yield self._named(self._track(message.address, message.arguments[6]), text(message, 1))
+
+    @staticmethod
+    def _named(track: int, name: str) -> Event:
+        # a strip that goes is called " " before its controls go to rest, which must not move a stem
+        return Named(track, name) if name.strip() else Gone(track)

@@ -1,0 +1,96 @@
+"""Bitwig Studio (and REAPER) with the OSC controller of DrivenByMoss: eight tracks, and whole numbers only."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from bridge.daws.profile import MOST_TRACKS, SWITCH, Gone, Named, Profile, Row, Unit, text
+from bridge.osc_namespace import number
+from stream_sep.errors import ConfigError
+from stream_sep.levels import gain_to_db
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from bridge.daws.profile import Event, Outgoing
+    from bridge.osc_packets import Message
+
+_ABOUT = re.compile(r"/track/(\d{1,4})/(name|exists)")
+RESOLUTIONS = (128, 1024, 16384)
+"""Steps of a value, as DrivenByMoss's settings call them: low, medium, high."""
+
+
+def volume_to_db(volume: float) -> float:
+    """Turn Bitwig's volume, 0 to 1, into decibels.
+
+    >>> round(volume_to_db(0.5 ** (1 / 3)), 6), round(volume_to_db(1.0), 2)
+    (0.0, 6.02)
+    """
+    return gain_to_db(2 * max(volume, 0.0) ** 3)
+
+
+def db_to_volume(gain_db: float) -> float:
+    """Turn decibels into Bitwig's volume, 0 to 1.
+
+    >>> round(db_to_volume(0.0), 4), db_to_volume(10.0)
+    (0.7937, 1.0)
+    """
+    return min(1.0, math.pow(math.pow(10.0, gain_db / 20) / 2, 1 / 3)) if gain_db > -90 else 0.0
+
+
+class Bitwig(Profile):
+    """DrivenByMoss sends what has changed, and everything when it is asked to refresh.
+
+    Args:
+        resolution: steps of a value, as in its settings; it has to be the same there.
+
+    Raises:
+        ConfigError: a resolution that it does not have.
+
+    >>> Bitwig().write(1, "gain_db", 10.0)
+    (('/track/1/volume', (127,)),)
+    """
+
+    listen: ClassVar[int] = 9000
+    send: ClassVar[int] = 8000
+
+    def __init__(self, resolution: int = 128) -> None:
+        if resolution not in RESOLUTIONS:
+            raise ConfigError(f"Bitwig's OSC has a resolution of 128, 1024 or 16384 steps, not {resolution}")
+        self.rows = _rows(resolution - 1)
+        super().__init__()
+
+    def greeting(self, port: int) -> Iterable[Outgoing]:
+        """Return what makes it send everything."""
+        del port
+        return (("/refresh", ()),)
+
+    def read(self, message: Message) -> Iterator[Event]:
+        """Say what a message means."""
+        about = _ABOUT.fullmatch(message.address)
+        if not about or not 0 < int(about[1]) < MOST_TRACKS:
+            yield from super().read(message)
+        elif about[2] == "name":
+            yield Named(int(about[1]), text(message, 0))
+        elif number(message.address, (*message.arguments, None)[0]) <= 0:
+            yield Gone(int(about[1]))
+
+
+def _rows(highest: int) -> tuple[Row, ...]:
+    volume = Unit(lambda value: volume_to_db(value / highest), lambda gain: round(db_to_volume(gain) * highest))
+    pan = Unit(lambda value: min(2 * value / (highest + 1) - 1, 1.0), lambda pan: _centred(pan, highest))
+    return (
+        Row("gain_db", "/track/@/volume", volume),
+        Row("mute", "/track/@/mute", SWITCH),
+        Row("solo", "/track/@/solo", SWITCH),
+        Row("pan", "/track/@/pan", pan),
+        Row("gain_db", "/master/volume", volume, master=True),
+        Row("mute", "/master/mute", SWITCH, master=True),
+    )
+
+
+def _centred(pan: float, highest: int) -> int:
+    # an even number of steps has no middle; the centre is the upper one of the two, 64 of 128
+    return min(round((pan + 1) / 2 * (highest + 1)), highest)

@@ -1,0 +1,233 @@
+"""What a DAW says and hears, put into the words of a mixer: tracks, their names, and what they are moved to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from bridge.osc_namespace import number
+from stream_sep.errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from bridge.osc_packets import Arguments, Message
+
+    Outgoing: TypeAlias = tuple[str, Arguments]
+
+MASTER = 0
+"""The number of the master track; the others count from 1."""
+
+MOST_TRACKS = 4096
+"""Numbers above this are taken for nonsense."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A track has a name; an empty one tells nothing."""
+
+    track: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """There is no such track."""
+
+    track: int
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The names of all tracks there are, from the first."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A track's control stands there now, in the unit of the desk's control of that name."""
+
+    track: int
+    control: str
+    value: float | bool
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """The DAW has just started and knows nothing of us."""
+
+
+Event: TypeAlias = Named | Gone | Listed | Moved | Arrived
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How a DAW writes a control's value.
+
+    Attributes:
+        decode: from the DAW's number to the desk's value.
+        encode: from the desk's value to what is sent; an int goes as an integer, a float as a float.
+    """
+
+    decode: Callable[[float], float | bool]
+    encode: Callable[[float], float | int]
+
+
+def _same(value: float) -> float:
+    return value
+
+
+DECIBELS = Unit(_same, float)
+SWITCH = Unit(lambda value: value > 0, int)
+INVERTED = Unit(lambda value: value <= 0, lambda value: int(not value))
+PAN = Unit(lambda value: 2 * value - 1, lambda pan: (pan + 1) / 2)
+SIGNED_PAN = Unit(_same, float)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One control of every track.
+
+    Attributes:
+        control: the last part of the desk's path, such as ``gain_db``.
+        address: what is heard; ``@`` stands for the track's number, which else is the first argument.
+        unit: how the value is written.
+        told: what is sent, where that is another address.
+        master: whether it is the master's, which has no number.
+    """
+
+    control: str
+    address: str
+    unit: Unit
+    told: str = ""
+    master: bool = False
+
+
+class Profile:
+    """A DAW's tongue, which every DAW puts as a table.
+
+    Attributes:
+        listen: UDP port where it sends to; 0 is any.
+        send: UDP port where it listens.
+        rows: its addresses.
+        digits: how many digits a track's number has at least.
+        first: what it calls the first track.
+        flush_seconds: the least time between two rounds of what it is told.
+        poll_seconds: how often it is asked whether it is there; 0 is never.
+    """
+
+    listen: ClassVar[int] = 0
+    send: ClassVar[int] = 0
+    rows: tuple[Row, ...] = ()
+    digits: ClassVar[int] = 1
+    first: ClassVar[int] = 1
+    flush_seconds: ClassVar[float] = 1 / 30
+    poll_seconds: ClassVar[float] = 0.0
+
+    def __init__(self) -> None:
+        self._told = {(row.control, row.master): row for row in self.rows}
+        self._plain = {row.address: row for row in self.rows if "@" not in row.address}
+        self._numbered = [(_pattern(row.address), row) for row in self.rows if "@" in row.address]
+
+    def mended(self, packet: bytes) -> bytes:
+        """Return a packet as OSC, where the DAW's are not quite."""
+        return packet
+
+    def greeting(self, port: int) -> Iterable[Outgoing]:
+        """Return what makes the DAW tell everything to ``port`` of ours."""
+        del port
+        return ()
+
+    def poll(self) -> Iterable[Outgoing]:
+        """Return what a DAW that is there answers."""
+        return ()
+
+    def follow(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
+        """Return what makes the DAW tell of these tracks, and of nothing more than it has to."""
+        del tracks
+        return ()
+
+    def farewell(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
+        """Return what makes the DAW forget us."""
+        del tracks
+        return ()
+
+    def read(self, message: Message) -> Iterator[Event]:
+        """Say what a message means; nothing, if it is about what does not concern us.
+
+        Raises:
+            ParameterError: it would concern us, but has the wrong arguments.
+        """
+        moved = self.moved(message)
+        if moved is not None:
+            yield moved
+
+    def moved(self, message: Message) -> Moved | None:
+        """Return what a message moves, if it moves something.
+
+        Raises:
+            ParameterError: it would, but has the wrong arguments.
+        """
+        row, arguments = self._find(message)
+        if row is None or not arguments:
+            return None
+        track = MASTER if row.master else self._track(message.address, arguments[0])
+        value = number(message.address, _last(message, arguments[0 if row.master else 1 :]))
+        return Moved(track, row.control, row.unit.decode(value))
+
+    def write(self, track: int, control: str, value: float) -> tuple[Outgoing, ...]:
+        """Return what brings a track's control to ``value``; nothing, if the DAW has no such control."""
+        row = self._told.get((control, track == MASTER))
+        if row is None:
+            return ()
+        address, ours = row.told or row.address, track - 1 + self.first
+        encoded = row.unit.encode(value)
+        if track == MASTER:
+            return ((address, (encoded,)),)
+        if "@" in address:
+            return ((address.replace("@", f"{ours:0{self.digits}}"), (encoded,)),)
+        return ((address, (ours, encoded)),)
+
+    def held(self, track: int, control: str, value: float) -> float:
+        """Return ``value`` as the DAW holds it after it was told: in its own steps, within its own range."""
+        row = self._told[control, track == MASTER]
+        return float(row.unit.decode(row.unit.encode(value)))
+
+    def _find(self, message: Message) -> tuple[Row | None, tuple[object, ...]]:
+        if message.address in self._plain:
+            return self._plain[message.address], message.arguments
+        for pattern, row in self._numbered:
+            found = pattern.fullmatch(message.address)
+            if found:
+                return row, (int(found[1]), *message.arguments)
+        return None, ()
+
+    def _track(self, address: str, argument: object) -> int:
+        track = number(address, argument) - self.first + 1
+        if not 0 < track < MOST_TRACKS:
+            raise ParameterError(f"{address} is about a track {argument!r:.40} that cannot be")
+        return int(track)
+
+
+def _pattern(address: str) -> re.Pattern[str]:
+    return re.compile(re.escape(address).replace("@", r"(\d{1,4})"))
+
+
+def _last(message: Message, values: tuple[object, ...]) -> object:
+    if len(values) != 1:
+        raise ParameterError(f"{message.address} takes one value, not {len(values)}")
+    return values[0]
+
+
+def text(message: Message, index: int) -> str:
+    """Return an argument that has to be a text.
+
+    Raises:
+        ParameterError: it is none, or not there.
+    """
+    value = message.arguments[index] if len(message.arguments) > index else None
+    if not isinstance(value, str):
+        raise ParameterError(f"{message.address} has a text at place {index + 1}, not {value!r:.40}")
+    return value

@@ -1,0 +1,51 @@
+"""REAPER, with the pattern file ``StreamSep.ReaperOSC``: levels in decibels, whatever its faders are set to."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from bridge.daws.profile import DECIBELS, MOST_TRACKS, PAN, SWITCH, Named, Profile, Row, Unit, text
+from stream_sep.levels import SILENCE_DB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from bridge.daws.profile import Event, Outgoing
+    from bridge.osc_packets import Message
+
+_NAME = re.compile(r"/track/(\d{1,4})/name")
+_REFRESH_ALL_SURFACES = 41743
+_SILENT = -150.0
+
+VOLUME = Unit(DECIBELS.decode, lambda gain_db: _SILENT if gain_db <= SILENCE_DB else float(gain_db))
+
+
+class Reaper(Profile):
+    """REAPER sends what its tracks do, by automation too, from the moment that it opens the surface.
+
+    >>> Reaper().write(2, "gain_db", -6.0)
+    (('/track/2/volume/db', (-6.0,)),)
+    """
+
+    listen: ClassVar[int] = 9000
+    send: ClassVar[int] = 8000
+    rows: tuple[Row, ...] = (
+        Row("gain_db", "/track/@/volume/db", VOLUME),
+        Row("mute", "/track/@/mute", SWITCH),
+        Row("solo", "/track/@/solo", SWITCH),
+        Row("pan", "/track/@/pan", PAN),
+    )
+
+    def greeting(self, port: int) -> Iterable[Outgoing]:
+        """Return the action that makes it send everything again."""
+        del port
+        return ((f"/action/{_REFRESH_ALL_SURFACES}", ()),)
+
+    def read(self, message: Message) -> Iterator[Event]:
+        """Say what a message means."""
+        named = _NAME.fullmatch(message.address)
+        if named and 0 < int(named[1]) < MOST_TRACKS:
+            yield Named(int(named[1]), text(message, 0))
+        elif not message.address.startswith("/track/0/"):
+            yield from super().read(message)

@@ -1,0 +1,223 @@
+"""A DAW and a desk while they talk: messages in, messages out, and nothing of sockets or threads."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from bridge.daws.memory import Memory, as_stored
+from bridge.daws.profile import MASTER, Arrived, Gone, Listed, Moved, Named
+from bridge.daws.tracks import Tracks
+from bridge.osc_packets import read_packet, write_message
+from stream_sep.errors import BridgeError, StreamSepError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bridge.daws.memory import Setting
+    from bridge.daws.profile import Event, Outgoing, Profile
+    from bridge.desk import Desk
+    from bridge.osc_clients import Address
+    from bridge.osc_packets import Message
+
+SETTLE_SECONDS = 0.1
+"""Tracks are matched with stems when no name has been told for so long: names come one by one."""
+
+SILENT_POLLS = 2
+"""A DAW that left so many questions unanswered is greeted anew."""
+
+_CONTROLS = ("gain_db", "mute", "solo", "pan")
+
+
+class DawSession:
+    """Moves a desk by a DAW's tracks, and the tracks by what else moves the desk.
+
+    When the two meet, the DAW has its way: a mix made there is not to be lost because a separator was started.
+
+    Args:
+        desk: what is moved.
+        profile: the DAW's tongue.
+        send: takes a packet to the DAW; False if it should be tried again.
+        port: where the DAW is to tell what it does.
+
+    Attributes:
+        last: what was received last, for people to see.
+        errors: how many messages made no sense.
+        of_stem: the number of each stem's track.
+    """
+
+    def __init__(self, desk: Desk, profile: Profile, send: Callable[[bytes], bool], port: int) -> None:
+        self.last, self.errors = "", 0
+        self._desk, self._profile, self._send, self._port = desk, profile, send, port
+        self._tracks, self._memory = Tracks(desk.stems), Memory()
+        self._places: dict[str, tuple[int, str]] = {}
+        self._paths: dict[tuple[int, str], str] = {}
+        self._values: dict[tuple[int, str], Setting] = {}
+        self._batch: dict[str, object] = {}
+        self._pending: set[str] = set()
+        self._lock = threading.Lock()
+        self._settled: float | None = None
+        self._next_flush = self._next_poll = 0.0
+        self._unanswered = 0
+
+    @property
+    def of_stem(self) -> dict[str, int]:
+        """The number of each stem's track, from 1."""
+        return dict(self._tracks.of_stem)
+
+    def greet(self, now: float) -> None:
+        """Make the DAW tell everything."""
+        self._unanswered = 0
+        self._next_poll = now + self._profile.poll_seconds
+        self._settled = now + SETTLE_SECONDS
+        self._tell(self._profile.greeting(self._port))
+
+    def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
+        """Do what packets say; of many values for one control only the newest is applied."""
+        for packet, _ in packets:
+            try:
+                messages = read_packet(self._profile.mended(packet))
+            except BridgeError as error:
+                self._refused(str(error))
+                continue
+            self._unanswered = 0
+            for message in messages:
+                self._take(message, now)
+        self._apply()
+
+    def _take(self, message: Message, now: float) -> None:
+        self.last = " ".join([message.address, *map(_short, message.arguments)])
+        try:
+            for event in self._profile.read(message):
+                self._handle(event, now)
+        except StreamSepError as error:
+            self._refused(str(error))
+
+    def _refused(self, why: str) -> None:
+        self.errors += 1
+        self.last = why
+
+    def _handle(self, event: Event, now: float) -> None:
+        if isinstance(event, Moved):
+            self._moved(event, now)
+        elif isinstance(event, Arrived):
+            self._start_anew(now)
+        elif self._learned(event):
+            self._settled = now + SETTLE_SECONDS
+
+    def _learned(self, event: Named | Gone | Listed) -> bool:
+        if isinstance(event, Listed):
+            return self._tracks.list(event.names)
+        return self._tracks.name(event.track, event.name if isinstance(event, Named) else None)
+
+    def _moved(self, event: Moved, now: float) -> None:
+        place = event.track, event.control
+        self._values[place] = event.value
+        if self._settled is None or event.track == MASTER:
+            self._follow(place, now)
+
+    def _follow(self, place: tuple[int, str], now: float) -> None:
+        path = self._paths.get(place) or _master_path(place)
+        if path and place in self._values:
+            value = as_stored(path, self._values[place])
+            if self._memory.heard(path, value, now):
+                self._batch[path] = value
+
+    def _apply(self) -> None:
+        batch, self._batch = self._batch, {}
+        if not batch:
+            return
+        try:
+            self._desk.apply(batch)
+        except StreamSepError as error:
+            self._refused(str(error))
+        self.changed(*batch)  # the desk may have made something else of it
+
+    def changed(self, *paths: str) -> None:
+        """Note that controls of the desk have changed; for any thread."""
+        with self._lock:
+            self._pending.update(paths)
+
+    def due(self, now: float) -> float | None:
+        """Return seconds until `work` has something to do; None if nothing is in sight."""
+        moments = [self._settled] if self._settled is not None else []
+        if self._pending and self._settled is None:
+            moments.append(self._next_flush)
+        if self._profile.poll_seconds:
+            moments.append(self._next_poll)
+        return max(0.0, min(moments) - now) if moments else None
+
+    def work(self, now: float) -> None:
+        """Do what is due: match tracks, tell changes, ask whether the DAW is there."""
+        if self._settled is not None and now >= self._settled:
+            self._settled = None
+            self._bind(now)
+        if self._pending and self._settled is None and now >= self._next_flush:
+            self._next_flush = now + self._profile.flush_seconds
+            self._flush(now)
+        if self._profile.poll_seconds and now >= self._next_poll:
+            self._poll(now)
+
+    def _bind(self, now: float) -> None:
+        new = self._tracks.bind()
+        self._places = {path: place for path in self._desk.controls if (place := self._place(path)) is not None}
+        self._paths = {place: path for path, place in self._places.items()}
+        for path, place in self._places.items():
+            if path.removeprefix("stem/").rpartition("/")[0] in new:
+                self._memory.forget(path)
+                self._follow(place, now)
+        self._apply()
+        self._tell(self._profile.follow([self._tracks.of_stem[stem] for stem in new]))
+
+    def _place(self, path: str) -> tuple[int, str] | None:
+        owner, _, control = path.rpartition("/")
+        if control not in _CONTROLS:
+            return None
+        if owner == "master":
+            return MASTER, control
+        track = self._tracks.of_stem.get(owner.removeprefix("stem/"))
+        return None if track is None else (track, control)
+
+    def _flush(self, now: float) -> None:
+        with self._lock:
+            paths, self._pending = self._pending, set()
+        for path in [path for path in self._desk.controls if path in paths and path in self._places]:
+            value = self._desk.controls[path]
+            if isinstance(value, str) or self._memory.shows(path, value):
+                continue
+            track, control = self._places[path]
+            messages = self._profile.write(track, control, value)
+            if messages and self._tell(messages):
+                self._memory.told(path, value, self._profile.held(track, control, value), now)
+            elif messages:
+                self.changed(path)
+
+    def _poll(self, now: float) -> None:
+        self._next_poll = now + self._profile.poll_seconds
+        self._unanswered += 1
+        if self._unanswered > SILENT_POLLS:
+            self._start_anew(now)
+        else:
+            self._tell(self._profile.poll())
+
+    def _start_anew(self, now: float) -> None:
+        self._tracks.forget()
+        self._values.clear()
+        self.greet(now)
+
+    def farewell(self) -> None:
+        """Make the DAW forget us."""
+        self._tell(self._profile.farewell(self._tracks.of_stem.values()))
+
+    def _tell(self, messages: Iterable[Outgoing]) -> bool:
+        written = [write_message(address, arguments) for address, arguments in messages]
+        sent = [self._send(packet) for packet in written]  # all of them, whatever becomes of the first
+        return all(sent)
+
+
+def _master_path(place: tuple[int, str]) -> str:
+    return f"master/{place[1]}" if place[0] == MASTER and place[1] in ("gain_db", "mute") else ""
+
+
+def _short(argument: object) -> str:
+    return f"{argument:g}" if isinstance(argument, float) else f"{argument!s:.60}"

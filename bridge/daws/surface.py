@@ -1,0 +1,227 @@
+"""The control surface that a DAW is: one UDP port, one thread, and the DAW's tongue."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from bridge.daws.ardour import Ardour
+from bridge.daws.bitwig import Bitwig
+from bridge.daws.console import Console
+from bridge.daws.live import Live
+from bridge.daws.reaper import Reaper
+from bridge.daws.session import DawSession
+from bridge.daws.x32 import X32
+from stream_sep.errors import BridgeError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bridge.daws.profile import Profile
+    from bridge.desk import Desk
+    from bridge.osc_clients import Address
+
+_log = logging.getLogger(__name__)
+
+DAWS: dict[str, Callable[[], Profile]] = {
+    "reaper": Reaper,
+    "ardour": Ardour,
+    "mixbus": Ardour,
+    "live": Live,
+    "bitwig": Bitwig,
+    "x32": X32,
+}
+"""What can be followed, by name."""
+
+_LARGEST_DATAGRAM = 65535
+_MOST_DATAGRAMS = 10_000
+
+
+class DawSurface:
+    """Lets a DAW's own track faders, mutes, solos and automation move the stems, and follows what else moves them.
+
+    Args:
+        desk: what is moved.
+        name: ``reaper``, ``ardour``, ``mixbus``, ``live``, ``bitwig``, or ``x32`` to be one for its clients.
+        host: where the DAW runs; for ``x32`` the address of this machine to listen at, ``0.0.0.0`` for the network.
+        listen: UDP port to listen at; the DAW's usual one unless given, 0 takes a free one.
+        send: UDP port that the DAW listens at; its usual one unless given.
+        resolution: steps of Bitwig's values, as set there.
+
+    Raises:
+        ConfigError: a DAW or a resolution that is not known.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        name: str,
+        host: str = "127.0.0.1",
+        listen: int | None = None,
+        send: int | None = None,
+        *,
+        resolution: int | None = None,
+    ) -> None:
+        if name not in DAWS:
+            raise ConfigError(f"there is no DAW {name!r}; there are: {', '.join(DAWS)}")
+        self._profile = Bitwig(resolution) if name == "bitwig" and resolution is not None else DAWS[name]()
+        self._desk, self._name, self._host = desk, name, host
+        self._listen = self._profile.listen if listen is None else listen
+        self._peer_port = self._profile.send if send is None else send
+        self._session: DawSession | Console | None = None
+        self._thread: threading.Thread | None = None
+        self._last, self._errors = "", 0
+        self._stopping = threading.Event()
+
+    @property
+    def port(self) -> int:
+        """The UDP port, once started the one that 0 became."""
+        return self._listen if self._thread is None else int(self._socket.getsockname()[1])
+
+    @property
+    def last(self) -> str:
+        """What was received last, such as ``/track/1/volume/db -6``."""
+        return self._last if self._session is None else self._session.last or self._last
+
+    @property
+    def errors(self) -> int:
+        """How many messages made no sense."""
+        return self._errors + (0 if self._session is None else self._session.errors)
+
+    @property
+    def tracks(self) -> dict[str, int]:
+        """The number of each stem's track in the DAW, from 1."""
+        return self._session.of_stem if isinstance(self._session, DawSession) else {}
+
+    def start(self) -> None:
+        """Listen, and make the DAW tell what it does; harmless when started.
+
+        Raises:
+            BridgeError: the port is taken, or the host is not to be found.
+        """
+        if self._thread is not None:
+            return
+        self._peer = _resolved(self._host, self._peer_port)
+        ours = self._host if self._serves else _facing(self._peer)
+        self._socket = _bound(ours, self._listen, self._name)
+        self._doorbell, self._door = socket.socketpair()
+        self._doorbell.settimeout(0)
+        self._talk = self._begin(ours)
+        self._unsubscribe = self._desk.controls.subscribe(self._changed)
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name=f"daw {self._name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def _serves(self) -> bool:
+        return isinstance(self._profile, X32)
+
+    def _begin(self, ours: str) -> DawSession | Console:
+        if self._serves:
+            self._session = Console(self._desk, self._send_to, ours)
+        else:
+            port = int(self._socket.getsockname()[1])
+            self._session = DawSession(self._desk, self._profile, self._send, port)
+        return self._session
+
+    def stop(self) -> None:
+        """Let go of the port and the thread; harmless when stopped."""
+        if self._thread is None:
+            return
+        self._unsubscribe()
+        self._stopping.set()
+        self._wake()
+        self._thread.join()
+        self._thread = None
+        self._talk.farewell()
+        self._last, self._errors, self._session = self.last, self.errors, None
+        for opened in (self._socket, self._doorbell, self._door):
+            opened.close()
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            selector.register(self._door, selectors.EVENT_READ)
+            self._talk.greet(time.monotonic())
+            while not self._stopping.is_set():
+                ready = [key.fileobj for key, _ in selector.select(self._talk.due(time.monotonic()))]
+                try:
+                    self._turn(ready)
+                except Exception:  # noqa: BLE001 - no message may end the thread that all others need
+                    self._errors += 1
+                    _log.exception("%s is followed on after an error of our own", self._name)
+
+    def _turn(self, ready: Sequence[object]) -> None:
+        if self._door in ready:
+            self._door.recv(4096)
+        if self._socket in ready:
+            self._talk.receive(self._drain(), time.monotonic())
+        self._talk.work(time.monotonic())
+
+    def _drain(self) -> list[tuple[bytes, Address]]:
+        packets: list[tuple[bytes, Address]] = []
+        with contextlib.suppress(BlockingIOError):
+            while len(packets) < _MOST_DATAGRAMS:
+                with contextlib.suppress(ConnectionError):  # Windows: nobody listens at the other end
+                    packet, sender = self._socket.recvfrom(_LARGEST_DATAGRAM)
+                    if self._serves or sender[0] == self._peer[0]:
+                        packets.append((packet, sender))
+                    else:
+                        self._last = f"{sender[0]} is not the host of {self._name}, {self._peer[0]}"
+        return packets
+
+    def _changed(self, path: str) -> None:
+        self._talk.changed(path)
+        self._wake()
+
+    def _send(self, packet: bytes) -> bool:
+        return self._send_to(packet, self._peer)
+
+    def _send_to(self, packet: bytes, address: Address) -> bool:
+        try:
+            self._socket.sendto(packet, address)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            _log.debug("%s cannot be told: %s", address, error)
+        return True
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # one waiting ring is enough, and none is needed at the end
+            self._doorbell.send(b"\0")
+
+
+def _resolved(host: str, port: int) -> tuple[str, int]:
+    try:
+        found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
+    except (OSError, OverflowError) as error:
+        raise BridgeError(f"the DAW's host {host!r}, port {port}, is not to be found: {error}") from error
+    return str(found[0]), int(found[1])
+
+
+def _facing(peer: tuple[str, int]) -> str:
+    """Return the address of this machine that a DAW can answer to: the network need not hear the rest."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((peer[0], peer[1] or 9))
+        except OSError as error:
+            raise BridgeError(f"there is no way to the DAW at {peer[0]}: {error}") from error
+        return str(probe.getsockname()[0])
+
+
+def _bound(host: str, port: int, name: str) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise BridgeError(
+            f"UDP port {port} at {host} cannot be had for {name}: {error}; end what has it, or listen elsewhere"
+        ) from error
+    listening.settimeout(0)
+    return listening

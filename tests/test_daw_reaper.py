@@ -1,0 +1,195 @@
+"""REAPER with the pattern file that ships: bytes in, bytes out."""
+
+import math
+import os
+
+import pytest
+
+from bridge.daws.reaper import Reaper
+from bridge.daws.session import DawSession
+from bridge.osc_packets import write_message
+
+ZERO, MINUS_SIX, MINUS_12_5 = b"\0\0\0\0", b"\xc0\xc0\0\0", b"\xc1\x48\0\0"
+
+
+class Talk:
+    """A session with what it sends kept; time stands still but for `settle`."""
+
+    def __init__(self, desk, profile):
+        self.sent, self.now, self.desk = [], 100.0, desk
+        self.session = DawSession(desk, profile, lambda packet: self.sent.append(packet) is None, 9000)
+        desk.controls.subscribe(self.session.changed)
+        self.session.greet(self.now)
+
+    def says(self, *packets):
+        self.session.receive([(packet, ("127.0.0.1", 8000)) for packet in packets], self.now)
+
+    def hears(self, later=1.0):
+        """Let time pass; return what was sent."""
+        self.now += later
+        self.session.work(self.now)
+        sent, self.sent[:] = self.sent.copy(), []
+        return sent
+
+
+@pytest.fixture
+def talk(desk):
+    made = Talk(desk, Reaper())
+    made.hears()
+    return made
+
+
+def named(*names):
+    return [write_message(f"/track/{track}/name", (name,)) for track, name in enumerate(names, 1)]
+
+
+def test_it_is_asked_to_tell_everything(desk):
+    assert Talk(desk, Reaper()).hears() == [b"/action/41743\0\0\0,\0\0\0"]
+
+
+def test_its_faders_move_the_stems(talk, desk):
+    talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
+    assert desk.controls["stem/vocals/gain_db"] == -6.0
+
+
+def test_its_mutes_solos_and_pans_move_the_stems(talk, desk):
+    talk.says(
+        b"/track/4/mute\0\0\0,f\0\0\x3f\x80\0\0",
+        b"/track/4/solo\0\0\0,i\0\0\0\0\0\1",
+        b"/track/4/pan\0\0\0\0,f\0\0\0\0\0\0",
+    )
+    controls = desk.controls
+    assert [controls["stem/other/" + one] for one in ("mute", "solo", "pan")] == [True, True, -1.0]
+
+
+def test_a_bundle_is_one_change(talk, desk):
+    one = b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX
+    two = b"/track/2/mute\0\0\0,f\0\0\x3f\x80\0\0"
+    talk.says(b"#bundle\0" + bytes(7) + b"\1" + b"".join(len(part).to_bytes(4, "big") + part for part in (one, two)))
+    assert desk.applied == [({"stem/vocals/gain_db": -6.0, "stem/drums/mute": True}, None, None)]
+
+
+def test_a_closed_fader_is_silence(talk, desk):
+    talk.says(write_message("/track/1/volume/db", (-150.0,)))
+    assert desk.controls["stem/vocals/gain_db"] == -90.0
+    assert talk.hears() == []
+    desk.apply({"stem/drums/gain_db": -90.0})
+    assert talk.hears() == [write_message("/track/2/volume/db", (-150.0,))]
+
+
+def test_tracks_are_found_by_name(talk, desk):
+    talk.says(*named("Click", "Lead VOCALS", "bass_DI", "Drums", "Another", "other"))
+    talk.says(b"/track/2/volume/db\0\0,f\0\0" + MINUS_SIX, b"/track/5/volume/db\0\0,f\0\0" + MINUS_SIX)
+    talk.hears()
+    assert talk.session.of_stem == {"vocals": 2, "drums": 4, "bass": 3, "other": 6}
+    assert desk.controls["stem/vocals/gain_db"] == -6.0
+    assert [path for path, value in desk.controls.snapshot().items() if value == -6.0] == ["stem/vocals/gain_db"]
+
+
+def test_a_stem_gets_a_new_track_when_tracks_are_renamed(talk, desk):
+    talk.says(*named("drums", "bass", "other", "vocals"))
+    talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX, b"/track/4/volume/db\0\0,f\0\0" + MINUS_12_5)
+    talk.hears()
+    talk.says(write_message("/track/4/name", ("drums",)), write_message("/track/1/name", ("vocals",)))
+    talk.hears()
+    assert desk.controls["stem/drums/gain_db"] == -12.5
+    assert desk.controls["stem/vocals/gain_db"] == -6.0
+
+
+def test_names_that_come_one_by_one_move_no_wrong_stem(talk, desk):
+    for track, name in enumerate(("Click", "Guide", "Talkback", "drums", "vocals"), 1):
+        talk.says(write_message(f"/track/{track}/name", (name,)))
+        talk.says(write_message(f"/track/{track}/volume/db", (-float(track),)))
+        assert talk.hears(later=0.05) == []
+    talk.hears()
+    assert desk.controls["stem/drums/gain_db"] == -4.0
+    assert desk.controls["stem/vocals/gain_db"] == -5.0
+    assert desk.controls["stem/bass/gain_db"] == desk.controls["stem/other/gain_db"] == 0.0
+
+
+def test_what_moves_the_desk_moves_its_faders(talk, desk):
+    talk.says(*named("vocals", "drums"))
+    talk.hears()
+    desk.apply({"stem/vocals/gain_db": -12.5, "stem/drums/mute": True, "stem/drums/pan": 1.0})
+    assert sorted(talk.hears()) == [
+        b"/track/1/volume/db\0\0,f\0\0" + MINUS_12_5,
+        b"/track/2/mute\0\0\0,i\0\0\0\0\0\1",
+        b"/track/2/pan\0\0\0\0,f\0\0\x3f\x80\0\0",
+    ]
+
+
+def test_many_moves_are_told_as_one(talk, desk):
+    for step in range(100):
+        desk.apply({"stem/vocals/gain_db": -step / 10})
+    assert talk.hears() == [write_message("/track/1/volume/db", (-9.9,))]
+    assert talk.hears() == []
+
+
+def test_it_is_not_told_what_it_did_itself(talk):
+    talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
+    assert talk.hears() == []
+
+
+def test_it_is_told_better_when_it_asks_for_too_much(talk, desk):
+    for _ in range(2):
+        talk.says(write_message("/track/1/volume/db", (12.0,)))
+        assert desk.controls["stem/vocals/gain_db"] == 10.0
+        assert talk.hears() == [write_message("/track/1/volume/db", (10.0,))]
+
+
+def test_its_echo_moves_nothing_back(talk, desk):
+    for level in (-3.0, -6.0):
+        desk.apply({"stem/vocals/gain_db": level})
+        talk.hears(later=0.05)
+    applied = len(desk.applied)
+    talk.says(write_message("/track/1/volume/db", (-3.00001,)), write_message("/track/1/volume/db", (-6.00001,)))
+    assert len(desk.applied) == applied
+    assert talk.hears() == []
+    talk.says(write_message("/track/1/volume/db", (-3.0,)))
+    assert desk.controls["stem/vocals/gain_db"] == -3.0
+
+
+def test_a_hand_that_undoes_and_redoes_at_once_is_no_echo(talk, desk):
+    desk.apply({"stem/vocals/mute": True})
+    talk.hears(later=0.05)
+    for muted in (0.0, 1.0, 0.0, 1.0, 0.0):
+        talk.says(write_message("/track/1/mute", (muted,)))
+    assert desk.controls["stem/vocals/mute"] is False
+
+
+def test_what_it_says_of_other_things_is_no_error(talk, desk):
+    talk.says(b"/beat/str\0\0\0,s\0\0001.1.00\0\0", b"/track/0/volume/db\0\0,f\0\0" + MINUS_SIX, b"/play\0\0\0,f\0\0" + ZERO)
+    assert talk.session.errors == 0
+    assert desk.applied == []
+
+
+def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, desk):
+    before = desk.controls.snapshot()
+    nonsense = [
+        b"",
+        b"\xff" * 40,
+        b"/track/1/volume/db\0\0,f\0\0",
+        b"/track/1/volume/db\0\0,s\0\0loud\0\0\0\0",
+        b"/track/1/volume/db\0\0,ff\0" + ZERO + ZERO,
+        b"/track/1/name\0\0\0,f\0\0" + ZERO,
+        b"/track/9999/mute\0\0\0\0,f\0\0" + ZERO,
+        b"/track/1/volume/db\0\0,f\0\0" + b"\x7f\xc0\0\0",
+        b"#bundle\0" + b"\x7f" * 40,
+    ]
+    for count, packet in enumerate(nonsense, 1):
+        talk.says(packet)
+        assert talk.session.errors == count
+    assert desk.controls.snapshot() == before
+
+
+def test_random_bytes_never_end_it(talk, desk):
+    for length in range(400):
+        talk.says(os.urandom(length % 64), b"/track/1/" + os.urandom(length % 32))
+    talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
+    assert desk.controls["stem/vocals/gain_db"] == -6.0
+
+
+def test_infinity_is_the_end_of_the_fader(talk, desk):
+    talk.says(write_message("/track/1/volume/db", (-math.inf,)), write_message("/track/2/volume/db", (math.inf,)))
+    assert desk.controls["stem/vocals/gain_db"] == -90.0
+    assert desk.controls["stem/drums/gain_db"] == 10.0
