@@ -59,6 +59,9 @@ class MidiLine:
             return False
         try:
             names = self._ports.names()
+        except BridgeError:
+            return False  # a port that goes while ports are counted makes RtMidi stumble: the next look will tell
+        try:
             if self._link is not None:
                 self._check(names)
             elif find_port(self._wanted, names.inputs) is not None:

@@ -109,8 +109,8 @@ def parse_message(data: bytes) -> mido.Message:
     """
     try:
         return mido.Message.from_bytes(data)
-    except (LookupError, TypeError) as error:
-        raise ValueError(f"{data.hex(' ')} is no MIDI message") from error
+    except (LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{data.hex(' ') or 'nothing'} is no MIDI message: {error}") from error
 
 
 class Decoder:

@@ -61,7 +61,11 @@ class MidiPorts(Protocol):
     """The ports of a system. Used by one thread only: Core MIDI tells of changes on the thread that asked first."""
 
     def names(self) -> PortNames:
-        """Return what ports there are now, without our own."""
+        """Return what ports there are now, without our own.
+
+        Raises:
+            BridgeError: the system cannot say, perhaps because a port goes this very moment.
+        """
         ...
 
     def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> MidiLink:

@@ -93,6 +93,9 @@ class RtMidiPorts:
     Args:
         api: ``alsa``, ``jack``, ``core`` or ``winmm``; None for the first that works.
 
+    Attributes:
+        api: the one that is used.
+
     Raises:
         BridgeError: RtMidi is not installed, or no MIDI system runs.
     """
@@ -107,7 +110,7 @@ class RtMidiPorts:
             except (rtmidi.RtMidiError, OSError) as error:
                 failures.append(f"{name} ({error})")
                 continue
-            self._api, self._number = name, number
+            self.api, self._number = name, number
             return
         raise BridgeError(f"no MIDI system runs here; tried {', '.join(failures) or 'none'}")
 
@@ -129,7 +132,7 @@ class RtMidiPorts:
                 if output_name is not None:
                     sink = self._make("MidiOut", undo)
                     sink.open_port(self._place(sink, output_name), "out")
-            link = RtMidiLink(source, sink, (input_name, output_name), receive, self._api)
+            link = RtMidiLink(source, sink, (input_name, output_name), receive, self.api)
             undo.pop_all()
         return link
 
@@ -141,7 +144,7 @@ class RtMidiPorts:
                 source, sink = self._make("MidiIn", undo), self._make("MidiOut", undo)
                 source.open_virtual_port(name)
                 sink.open_virtual_port(name)
-            link = RtMidiLink(source, sink, (name, name), receive, self._api)
+            link = RtMidiLink(source, sink, (name, name), receive, self.api)
             undo.pop_all()
         return link
 

@@ -1,0 +1,227 @@
+"""RtMidi's ports on a real MIDI system: JACK's, which needs no device."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from bridge.midi_learn import learn
+from bridge.midi_monitor import monitor
+from bridge.midi_rtmidi import RtMidiPorts, list_midi_ports
+from bridge.midi_surface import MidiSurface
+from stream_sep.errors import BridgeError
+
+pytestmark = pytest.mark.usefixtures("jackd")
+
+
+def until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+
+
+def on_jack():
+    return RtMidiPorts("jack")
+
+
+DEVICE = """
+import queue, sys
+import jack
+client = jack.Client(sys.argv[1], no_start_server=True)
+out, taken = client.midi_outports.register("out"), client.midi_inports.register("in")
+to_send, heard = queue.SimpleQueue(), queue.SimpleQueue()
+
+@client.set_process_callback
+def process(frames):
+    out.clear_buffer()
+    for frame in range(min(to_send.qsize(), frames)):
+        out.write_midi_event(frame, to_send.get())
+    for _, data in taken.incoming_midi_events():
+        heard.put(bytes(data).hex(" "))
+
+client.activate()
+print("ready", flush=True)
+for line in sys.stdin:
+    verb, *words = line.split()
+    if verb == "send":
+        to_send.put(bytes.fromhex("".join(words)))
+    elif verb == "join":
+        for port in client.get_ports("stream_sep midi.*:stream_sep$", is_midi=True):
+            client.connect(*((out, port) if port.is_input else (port, taken)))
+    else:
+        print(*[heard.get() for _ in range(heard.qsize())], sep=",", flush=True)
+client.close()
+"""
+
+
+class Box:
+    """A device as a JACK client, one port out, one in.
+
+    It has a process of its own: RtMidi keeps Python waiting while the server waits for all its clients.
+    """
+
+    def __init__(self, name="nanoKONTROL2"):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen([sys.executable, "-c", DEVICE, name], text=True, **pipes)
+        self.got = []
+        assert self._process.stdout.readline() == "ready\n"
+
+    def _tell(self, *lines):
+        self._process.stdin.writelines(f"{line}\n" for line in lines)
+        self._process.stdin.flush()
+
+    def says(self, *messages):
+        self._tell(*(f"send {message}" for message in messages))
+
+    def join(self):
+        """Connect to the virtual port."""
+        self._tell("join")
+
+    def hears(self, message):
+        """Count a message among all that came since the device was plugged in."""
+        self._tell("tell")
+        self.got += self._process.stdout.readline().strip().split(",")
+        return self.got.count(message)
+
+    def close(self):
+        with self._process:
+            self._process.stdin.close()
+            self._process.wait(5)
+
+
+@pytest.fixture
+def plug():
+    """Plugs a device in; all are pulled at the end."""
+    made = []
+
+    def plugged(*name):
+        made.append(Box(*name))
+        return made[-1]
+
+    yield plugged
+    for box in made:
+        box.close()
+
+
+@pytest.fixture
+def start(desk):
+    made = []
+
+    def started(port, map=None):  # noqa: A002 - as the surface's own
+        said = []
+        surface = MidiSurface(desk, port, map, report=said.append, ports=on_jack)
+        made.append(surface)
+        surface.start()
+        return surface, said
+
+    yield started
+    for surface in made:
+        surface.stop()
+
+
+def test_ports_are_listed(plug):
+    plug()
+    names = list_midi_ports("jack")
+    assert names.inputs == ("nanoKONTROL2:out",)
+    assert names.outputs == ("nanoKONTROL2:in",)
+
+
+def test_a_device_moves_the_desk_and_the_desk_its_lights(desk, plug, start):
+    box = plug()
+    surface, _ = start("nanoKONTROL2")
+    until(lambda: box.hears("b0 30 00"))
+    box.says("b0 30 7f")
+    until(lambda: desk.controls["stem/vocals/mute"])
+    until(lambda: box.hears("b0 30 7f"))
+    box.says("b0 00 5f", "b0 00 7f")
+    until(lambda: desk.controls["stem/vocals/gain_db"] == 10.0)
+    assert surface.errors == 0
+    surface.stop()
+    until(lambda: box.hears("b0 30 00") == 2)
+
+
+def test_every_move_of_a_storm_arrives(desk, plug, start):
+    box = plug("Keys")
+    start("keys", "generic")
+    box.says("b1 07 5f", *(f"b1 07 {step % 128:02x}" for step in range(2000)), "b1 07 7f")
+    until(lambda: desk.controls["stem/drums/gain_db"] == 10.0)
+
+
+def test_a_pulled_plug_and_back(desk, plug, start):
+    box = Box()
+    _, said = start("nano")
+    box.close()
+    until(lambda: said)
+    assert "'nanoKONTROL2:out' is gone" in said[0]
+    desk.controls.update({"stem/bass/solo": True})
+    box = plug()
+    until(lambda: len(said) == 2)
+    assert "'nanoKONTROL2:out' is back" in said[1]
+    until(lambda: box.hears("b0 22 7f"))
+    box.says("b0 32 7f")
+    until(lambda: desk.controls["stem/bass/mute"])
+
+
+def test_other_programs_connect_to_a_virtual_port(desk, plug, start):
+    start("stream_sep", "mackie-control")
+    daw = plug("DAW")
+    daw.join()
+    daw.says("f0 00 00 66 14 01 31 32 33 34 35 36 37 01 02 03 04 f7")
+    until(lambda: daw.hears("f0 00 00 66 14 02 31 32 33 34 35 36 37 05 05 7b 2f f7"))
+    until(lambda: daw.hears("e8 7f 5f"))
+    daw.says("e0 00 20")
+    until(lambda: desk.controls["stem/vocals/gain_db"] == pytest.approx(-30, abs=0.01))
+
+
+def test_learning_and_watching_a_real_port(plug):
+    box = plug()
+    moves = [f"b0 02 {value:02x}" for value in (1, 2, 3)]
+    learned = learn("stem/1/fader", "nano", report=lambda _: box.says(*moves), ports=on_jack)
+    assert str(learned.control.source) == "cc:1:2"
+    lines = monitor("nano", seconds=10, report=lambda _: None, ports=on_jack)
+    box.says("90 10 7f")  # before the port is open: not ours to see
+    watched = _first(lines, box)
+    lines.close()
+    assert watched == "b0 10 40: cc:1:16 64, cc14:1:16 64"
+
+
+def _first(lines, box):
+    stop = threading.Event()
+
+    def keep_saying():
+        while not stop.wait(0.05):
+            box.says("b0 10 40")
+
+    sender = threading.Thread(target=keep_saying)
+    sender.start()
+    try:
+        return next(lines)
+    finally:
+        stop.set()
+        sender.join()
+
+
+def test_a_system_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(BridgeError, match=r"no MIDI system 'kazoo' here; there are: .*jack"):
+        RtMidiPorts("kazoo")
+
+
+def test_a_port_that_has_gone_cannot_be_opened():
+    ports = on_jack()
+    with pytest.raises(BridgeError, match="'kazoo' has gone"):
+        ports.open("kazoo", None, print)
+    ports.close()
+
+
+def test_the_first_system_that_works_is_taken():
+    try:
+        RtMidiPorts("alsa").close()
+        first = "alsa"
+    except BridgeError:
+        first = "jack"
+    ports = RtMidiPorts()
+    assert ports.api == first
+    ports.close()
