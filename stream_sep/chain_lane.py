@@ -1,0 +1,209 @@
+"""The way of one stem through its effects: in time whatever it has, and never with a step when that changes."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.chain_voice import ChainError, FrameQueue, Voice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_sep.chain_effects import Setting
+    from stream_sep.chain_load import Shape
+    from stream_sep.protocols import Block
+
+_FADE_SECONDS = 0.01
+_MEMORY_SECONDS = 1.0
+
+
+@dataclass
+class _Coming:
+    """What the lane is on its way to: a voice, or none, that is heard after ``hops`` more hops."""
+
+    voice: Voice | None
+    hops: int
+    starts: bool = True
+
+
+class Lane:
+    """Takes hops of a stem and gives them back through its chain, ``delay`` frames late in any case.
+
+    One thread plays (`begin`, `finish`, `reset`); others hand over what changes with `play` and `move`, and never
+    make it wait.
+
+    Args:
+        stem: its name, for reports.
+        shape: the sound.
+        delay: frames by which everything comes out late.
+        report: is told, in a sentence, when a chain fails.
+    """
+
+    bypassed = False
+    """Whether the sound goes past the chain, which plays on unheard; to be written by any thread."""
+
+    def __init__(self, stem: str, shape: Shape, delay: int, report: Callable[[str], None]) -> None:
+        self._stem, self._hop, self._report = stem, shape.hop, report
+        self._join = -(-delay // shape.hop) + 1
+        self._fade = max(1, round(_FADE_SECONDS * shape.sample_rate))
+        self._ramp: Block = (np.arange(1, shape.hop + 1, dtype=np.float32) / shape.hop)[np.newaxis]
+        self._dry = FrameQueue(shape.channels, delay, shape.hop)
+        self._dry_out = np.zeros((shape.channels, shape.hop), np.float32)
+        hops = max(2, round(_MEMORY_SECONDS * shape.sample_rate / shape.hop))
+        self._memory = np.zeros((hops, shape.channels, shape.hop), np.float32)
+        self._played = 0
+        self._handed: deque[Voice | None] = deque()
+        self._moves: deque[tuple[Voice, int, str, Setting]] = deque()
+        self.failed: Voice | None = None
+        self._voice: Voice | None = None
+        self._coming: _Coming | None = None
+        self._settle()
+
+    def play(self, voice: Voice | None) -> None:
+        """Have ``voice`` heard, or no effect at all, by a crossfade as soon as it can; the last one told wins."""
+        self._handed.append(voice)
+
+    def move(self, voice: Voice, effect: int, name: str, value: Setting) -> None:
+        """Set a parameter of ``voice`` before the next hop."""
+        self._moves.append((voice, effect, name, value))
+
+    def recent(self) -> Block:
+        """Return the sound of about the last second, ``(channels, frames)``, ending softly; for `Voice.feed`."""
+        hops, played = len(self._memory), self._played
+        known = min(played, hops - 1)  # the oldest may be overwritten while it is read
+        places = [(played - known + k) % hops for k in range(known)]
+        sound = np.concatenate([self._memory[:0].reshape(len(self._dry_out), 0), *self._memory[places]], axis=1)
+        if known:
+            sound[:, : self._hop] *= self._ramp
+            sound[:, -self._hop :] *= self._ramp[:, ::-1]
+        return sound
+
+    def begin(self, block: Block) -> None:
+        """Take the next hop, ``(channels, hop)``."""
+        self._adopt()
+        self._memory[self._played % len(self._memory)] = block
+        self._played += 1
+        self._dry.write(block)
+        if self._voice is not None:
+            self._voice.submit(block)
+        coming = self._coming
+        if coming is not None and coming.voice is not None:
+            coming.voice.submit(block * self._ramp if coming.starts else block)
+            coming.starts = False
+
+    def finish(self, out: Block) -> None:
+        """Give the hop that is due, ``(channels, hop)``."""
+        self._dry.read(self._dry_out)
+        self._collect(self._voice)
+        self._collect(self._coming.voice if self._coming is not None else None)
+        self._choose()
+        out[:] = self._sound(self._heard)
+        if self._target is not self._heard:
+            self._crossfade(out)
+        if self._patch_left:
+            self._patch(out)
+        self._last[:] = out[:, -1]
+
+    def reset(self) -> None:
+        """Forget what was heard, and be at once where a change was leading to."""
+        self._adopt()
+        if self._coming is not None:
+            self._arrive(self._coming)
+        if self._voice is not None:
+            self._voice.reset()
+        self._dry.reset()
+        self._played = 0
+        self._settle()
+
+    def close(self) -> None:
+        """Let go of the chains; the stem passes."""
+        for voice in (self._voice, self._coming.voice if self._coming else None, *self._handed):
+            if voice is not None:
+                voice.chain.close()
+
+    def _settle(self) -> None:
+        self._heard = self._target = None if self.bypassed else self._voice
+        self._faded = 0
+        self._last = np.zeros(len(self._dry_out), np.float32)
+        self._step = np.zeros_like(self._last)
+        self._patch_left = 0
+
+    def _sound(self, voice: Voice | None) -> Block:
+        return self._dry_out if voice is None else voice.out
+
+    def _adopt(self) -> None:
+        while self._coming is None and self._handed:
+            voice = self._handed.popleft()
+            if self._handed:  # a newer one waits behind it
+                self._drop(voice)
+                continue
+            self._coming = _Coming(voice, self._join if voice is not None else 0)
+        while self._moves:
+            voice, effect, name, value = self._moves.popleft()
+            voice.chain.move(effect, name, value)
+
+    def _drop(self, voice: Voice | None) -> None:
+        if voice is not None:
+            voice.chain.close()
+
+    def _choose(self) -> None:
+        """Decide what is to be heard from this hop on, while no crossfade is under way."""
+        if self._target is not self._heard:
+            return
+        coming = self._coming
+        if coming is not None and coming.hops > 0:
+            coming.hops -= 1
+            coming = None
+        wanted = self._voice if coming is None else coming.voice
+        self._target = None if self.bypassed else wanted
+        self._faded = 0
+        if coming is not None and self._target is self._heard:
+            self._arrive(coming)
+
+    def _crossfade(self, out: Block) -> None:
+        weight = np.arange(self._faded + 1, self._faded + self._hop + 1, dtype=np.float32) / self._fade
+        out += (self._sound(self._target) - out) * np.minimum(weight, 1.0)
+        self._faded += self._hop
+        if self._faded < self._fade:
+            return
+        self._heard = self._target
+        if self._coming is not None and self._coming.hops == 0 and self._coming.voice is self._heard:
+            self._arrive(self._coming)
+
+    def _arrive(self, coming: _Coming) -> None:
+        if self._voice is not coming.voice:
+            self._drop(self._voice)
+        self._voice, self._coming = coming.voice, None
+
+    def _collect(self, voice: Voice | None) -> None:
+        if voice is None:
+            return
+        try:
+            voice.collect()
+        except ChainError as error:
+            self._fail(voice, error)
+
+    def _fail(self, voice: Voice, error: ChainError) -> None:
+        """Go on with the dry sound, from the level of the last frame."""
+        self.failed = voice
+        self._drop(voice)
+        if voice is not self._voice:
+            self._drop(self._voice)
+            self._coming = None
+        lost, self._voice = (voice, self._voice), None
+        if self._heard in lost or self._target in lost:
+            if self._heard is not None:
+                self._step[:] = self._last - self._dry_out[:, 0]
+                self._patch_left = self._fade
+            self._heard = self._target = None
+        self._report(f"the chain of {self._stem!r} {error}: the stem plays without it until its chain is set again")
+
+    def _patch(self, out: Block) -> None:
+        frames = min(self._patch_left, self._hop)
+        weight = np.arange(self._patch_left, self._patch_left - frames, -1, dtype=np.float32) / self._fade
+        out[:, :frames] += self._step[:, np.newaxis] * weight
+        self._patch_left -= frames
