@@ -158,7 +158,9 @@ def test_a_hand_that_undoes_and_redoes_at_once_is_no_echo(talk, desk):
 
 
 def test_what_it_says_of_other_things_is_no_error(talk, desk):
-    talk.says(b"/beat/str\0\0\0,s\0\0001.1.00\0\0", b"/track/0/volume/db\0\0,f\0\0" + MINUS_SIX, b"/play\0\0\0,f\0\0" + ZERO)
+    talk.says(
+        b"/beat/str\0\0\0,s\0\0001.1.00\0\0", b"/track/0/volume/db\0\0,f\0\0" + MINUS_SIX, b"/play\0\0\0,f\0\0" + ZERO
+    )
     assert talk.session.errors == 0
     assert desk.applied == []
 

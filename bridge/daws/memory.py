@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TypeAlias
 
-from stream_sep.levels import SILENCE_DB, db_to_position
+from stream_sep.levels import LOUDEST_DB, SILENCE_DB, db_to_position
 
 Setting: TypeAlias = float | bool
 """A value of a control that is no text."""
@@ -60,7 +60,7 @@ def is_close(path: str, one: Setting, other: Setting) -> bool:
     >>> is_close("master/gain_db", -12.5, -12.500001), is_close("master/gain_db", -12.5, -12.4)
     (True, False)
     """
-    if path.endswith("/gain_db"):
+    if path.endswith("/gain_db") and max(one, other) <= LOUDEST_DB:
         return abs(db_to_position(one) - db_to_position(other)) < _CLOSE
     return abs(one - other) < _CLOSE
 

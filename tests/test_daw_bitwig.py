@@ -1,0 +1,129 @@
+"""Bitwig through DrivenByMoss: byte streams as that sends them."""
+
+import pytest
+
+from bridge.daws.bitwig import RESOLUTIONS, Bitwig, db_to_volume, volume_to_db
+from bridge.daws.session import DawSession
+from bridge.osc_packets import write_message, write_packets
+from stream_sep.errors import ConfigError
+
+
+class Talk:
+    """A session with what it sends kept; time stands still but for `settle`."""
+
+    def __init__(self, desk, profile):
+        self.sent, self.now, self.desk = [], 100.0, desk
+        self.session = DawSession(desk, profile, lambda packet: self.sent.append(packet) is None, 9000)
+        desk.controls.subscribe(self.session.changed)
+        self.session.greet(self.now)
+
+    def says(self, *packets):
+        self.session.receive([(packet, ("127.0.0.1", 8000)) for packet in packets], self.now)
+
+    def hears(self, later=1.0):
+        """Let time pass; return what was sent."""
+        self.now += later
+        self.session.work(self.now)
+        sent, self.sent[:] = self.sent.copy(), []
+        return sent
+
+
+def bundle(*messages):
+    """A flush, as it is framed."""
+    parts = [("/update", (1,)), *messages, ("/update", (0,))]
+    return write_packets([write_message(*part) for part in parts])[0]
+
+
+@pytest.fixture
+def talk(desk):
+    made = Talk(desk, Bitwig())
+    named = [(f"/track/{track}/name", (name,)) for track, name in enumerate(("Click", "Drums", "Vocals"), 1)]
+    made.says(bundle(*named, ("/track/4/exists", (0,))))
+    made.hears()
+    return made
+
+
+def test_it_is_asked_to_refresh(desk):
+    assert Talk(desk, Bitwig()).sent == [b"/refresh\0\0\0\0,\0\0\0"]
+
+
+def test_tracks_are_found_by_name_and_missing_ones_are_none(talk):
+    assert talk.session.of_stem == {"vocals": 3, "drums": 2}
+
+
+def test_whole_numbers_move_the_stems(talk, desk):
+    talk.says(bundle(("/track/2/volume", (127,)), ("/track/2/mute", (1,)), ("/track/3/volume", (0,))))
+    assert desk.controls["stem/drums/gain_db"] == pytest.approx(6.02, abs=0.01)
+    assert desk.controls["stem/drums/mute"] is True
+    assert desk.controls["stem/vocals/gain_db"] == -90.0
+    assert len(desk.applied) == 1
+
+
+def test_the_desk_moves_its_tracks_in_whole_numbers(talk, desk):
+    desk.apply(
+        {"stem/drums/gain_db": 10.0, "stem/vocals/solo": True, "stem/vocals/pan": 0.5, "master/gain_db": -90.0}
+    )
+    assert sorted(talk.hears()) == [
+        b"/master/volume\0\0,i\0\0\0\0\0\0",
+        b"/track/2/volume\0,i\0\0\0\0\0\x7f",
+        b"/track/3/pan\0\0\0\0,i\0\0\0\0\0\x60",
+        b"/track/3/solo\0\0\0,i\0\0\0\0\0\1",
+    ]
+
+
+@pytest.mark.parametrize("resolution", RESOLUTIONS)
+def test_its_steps_are_no_moves_of_ours(desk, resolution):
+    talk = Talk(desk, Bitwig(resolution))
+    talk.hears()
+    for level in (-33.3, -12.34, 0.0, 7.0):
+        desk.apply({"stem/vocals/gain_db": level})
+        (told,) = talk.hears(later=0.1)
+        talk.says(told)
+        assert desk.controls["stem/vocals/gain_db"] == level
+
+
+@pytest.mark.parametrize("resolution", RESOLUTIONS)
+def test_the_middle_is_the_middle(desk, resolution):
+    talk = Talk(desk, Bitwig(resolution))
+    talk.hears()
+    for value, pan in ((0, -1.0), (resolution // 2, 0.0)):
+        talk.says(write_message("/track/1/pan", (value,)))
+        assert desk.controls["stem/vocals/pan"] == pan
+    talk.says(write_message("/track/1/pan", (resolution - 1,)))
+    assert desk.controls["stem/vocals/pan"] == pytest.approx(1.0, abs=2.1 / resolution)
+
+
+def test_the_law_doubles_the_cube():
+    assert volume_to_db(1.0) == pytest.approx(6.0206, abs=1e-4)
+    assert volume_to_db(0.7937) == pytest.approx(0.0, abs=1e-3)
+    for level in (-80.0, -40.0, -6.0, 0.0, 6.0):
+        assert volume_to_db(db_to_volume(level)) == pytest.approx(level)
+
+
+def test_the_selected_track_and_the_rest_move_nothing(talk, desk):
+    talk.says(
+        bundle(
+            ("/track/selected/volume", (3,)),
+            ("/track/2/volumeStr", ("-inf",)),
+            ("/track/2/vu", (99,)),
+            ("/track/2/color", ("rgb(1,2,3)",)),
+            ("/track/1/volume", (3,)),
+        )
+    )
+    assert desk.applied == []
+    assert talk.session.errors == 0
+
+
+def test_what_makes_no_sense_is_counted(talk, desk):
+    before = desk.controls.snapshot()
+    for count, message in enumerate(
+        [("/track/2/volume", ("loud",)), ("/track/2/name", (5,)), ("/track/4/exists", ()), ("/track/0/mute", (1,))], 1
+    ):
+        talk.says(write_message(*message))
+        assert talk.session.errors == count, message
+    assert desk.controls.snapshot() == before
+
+
+def test_a_resolution_that_it_has_not_is_refused():
+    with pytest.raises(ConfigError, match="100"):
+        Bitwig(100)

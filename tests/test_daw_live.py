@@ -1,0 +1,152 @@
+"""Ableton Live through AbletonOSC: byte streams as that sends them."""
+
+import pytest
+
+from bridge.daws.live import Live, db_to_volume, volume_to_db
+from bridge.daws.session import DawSession
+from bridge.osc_packets import write_message
+
+
+class Talk:
+    """A session with what it sends kept; time stands still but for `settle`."""
+
+    def __init__(self, desk, profile):
+        self.sent, self.now, self.desk = [], 100.0, desk
+        self.session = DawSession(desk, profile, lambda packet: self.sent.append(packet) is None, 9000)
+        desk.controls.subscribe(self.session.changed)
+        self.session.greet(self.now)
+
+    def says(self, *packets):
+        self.session.receive([(packet, ("127.0.0.1", 8000)) for packet in packets], self.now)
+
+    def hears(self, later=1.0):
+        """Let time pass; return what was sent."""
+        self.now += later
+        self.session.work(self.now)
+        sent, self.sent[:] = self.sent.copy(), []
+        return sent
+
+
+NAMES = ("1-Audio", "Vocals", "Drums", "Bass Stem", "Other")
+
+
+@pytest.fixture
+def talk(desk):
+    made = Talk(desk, Live())
+    made.says(write_message("/live/song/get/track_names", NAMES))
+    made.hears(later=0.2)
+    return made
+
+
+def test_it_is_asked_for_the_names_and_told_to_listen(desk):
+    talk = Talk(desk, Live())
+    assert talk.sent == [b"/live/song/get/track_names\0\0,\0\0\0"]
+    talk.says(write_message("/live/song/get/track_names", NAMES))
+    talk.sent.clear()
+    heard = talk.hears(later=0.2)
+    assert b"/live/track/start_listen/volume\0,i\0\0\0\0\0\1" in heard
+    wanted = {
+        write_message(f"/live/track/start_listen/{one}", (track,)) for track in (1, 2, 3, 4) for one in LISTENED
+    }
+    assert set(heard) == wanted
+
+
+LISTENED = ("volume", "mute", "solo", "panning")
+
+
+def test_its_volumes_move_the_stems_by_its_own_law(talk, desk):
+    talk.says(b"/live/track/get/volume\0\0,if\0\0\0\0\1\x3f\x59\x99\x9a")  # track 1 of 0.., 0.85
+    assert desk.controls["stem/vocals/gain_db"] == pytest.approx(0.0, abs=1e-5)
+    talk.says(write_message("/live/track/get/volume", (2, 0.7)))
+    assert desk.controls["stem/drums/gain_db"] == pytest.approx(-6.0, abs=1e-5)
+
+
+def test_true_and_false_are_switches(talk, desk):
+    talk.says(b"/live/track/get/mute\0\0\0\0,iT\0\0\0\0\3", b"/live/track/get/solo\0\0\0\0,ii\0\0\0\0\1\0\0\0\1")
+    assert desk.controls["stem/bass/mute"] is True
+    assert desk.controls["stem/vocals/solo"] is True
+    talk.says(b"/live/track/get/mute\0\0\0\0,iF\0\0\0\0\3")
+    assert desk.controls["stem/bass/mute"] is False
+
+
+def test_the_law_is_a_straight_line_above_minus_eighteen_and_the_table_below():
+    for volume, level in ((1.0, 6.0), (0.85, 0.0), (0.6, -10.0), (0.4, -18.0), (0.2683, -27.0), (0.0346, -60.0)):
+        assert volume_to_db(volume) == pytest.approx(level)
+        assert db_to_volume(level) == pytest.approx(volume)
+
+
+def test_the_law_has_an_inverse_everywhere():
+    for step in range(1001):
+        assert db_to_volume(volume_to_db(step / 1000)) == pytest.approx(step / 1000, abs=1e-9)
+
+
+def test_the_desk_moves_its_tracks(talk, desk):
+    desk.apply(
+        {"stem/vocals/gain_db": 0.0, "stem/drums/gain_db": 6.0, "stem/other/mute": True, "stem/bass/pan": -0.5}
+    )
+    assert sorted(talk.hears(later=0.2)) == [
+        b"/live/track/set/mute\0\0\0\0,ii\0\0\0\0\4\0\0\0\1",
+        b"/live/track/set/panning\0,if\0\0\0\0\3\xbf\0\0\0",
+        b"/live/track/set/volume\0\0,if\0\0\0\0\2\x3f\x80\0\0",
+    ]
+
+
+def test_its_listeners_echo_moves_nothing_back(talk, desk):
+    desk.apply({"stem/vocals/gain_db": -12.34, "stem/drums/gain_db": 10.0})
+    talk.hears(later=0.2)
+    applied = len(desk.applied)
+    talk.says(write_message("/live/track/get/volume", (1, db_to_volume(-12.34))))
+    talk.says(write_message("/live/track/get/volume", (2, 1.0)))
+    assert len(desk.applied) == applied
+    assert desk.controls["stem/drums/gain_db"] == 10.0
+
+
+def test_moves_of_a_tenth_of_a_second_are_told_as_one(talk, desk):
+    told = []
+    for step in range(300):
+        desk.apply({"stem/vocals/gain_db": -step / 100})
+        told += [packet for packet in talk.hears(later=0.01) if b"set/volume" in packet]
+    assert len(told) <= 31
+
+
+def test_a_new_order_of_tracks_is_noticed(talk, desk):
+    assert b"/live/song/get/track_names\0\0,\0\0\0" in talk.hears(later=2.0)
+    talk.says(write_message("/live/song/get/track_names", ("Drums", "Vocals")))
+    heard = talk.hears(later=0.2)
+    assert talk.session.of_stem == {"vocals": 2, "drums": 1}
+    assert write_message("/live/track/start_listen/volume", (0,)) in heard
+    talk.says(write_message("/live/track/get/volume", (0, 0.6)))
+    assert desk.controls["stem/drums/gain_db"] == pytest.approx(-10.0, abs=1e-5)
+
+
+def test_names_that_are_none_of_ours_are_taken_in_order(talk):
+    talk.says(write_message("/live/song/get/track_names", ("1-Audio", "2-Audio", "3-Audio")))
+    talk.hears(later=0.2)
+    assert talk.session.of_stem == {"vocals": 1, "drums": 2, "bass": 3}
+
+
+def test_live_that_starts_again_is_greeted(talk):
+    talk.says(write_message("/live/startup"))
+    assert talk.sent == [write_message("/live/song/get/track_names")]
+
+
+def test_it_is_told_when_we_leave(talk):
+    talk.session.farewell()
+    assert write_message("/live/track/stop_listen/volume", (1,)) in talk.sent
+
+
+def test_what_makes_no_sense_is_counted_and_its_errors_are_shown(talk, desk):
+    before = desk.controls.snapshot()
+    nonsense = [
+        write_message("/live/track/get/volume", (-1, 0.5)),
+        write_message("/live/track/get/volume", ("Vocals", 0.5)),
+        write_message("/live/track/get/mute", (1, "muted")),
+        write_message("/live/song/get/track_names", ("Vocals", 2)),
+        write_message("/live/track/get/volume", (1, 0.5, 0.5)),
+        write_message("/live/error", ("Index out of range",)),
+    ]
+    for count, packet in enumerate(nonsense, 1):
+        talk.says(packet)
+        assert talk.session.errors == count, packet
+    assert "Index out of range" in talk.session.last
+    assert desk.controls.snapshot() == before

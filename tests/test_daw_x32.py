@@ -1,0 +1,172 @@
+"""A mixing desk for everything that is made for an X32: bytes in, bytes out."""
+
+import struct
+
+import pytest
+
+from bridge.daws.console import Console
+from bridge.osc_packets import read_packet, write_message
+
+PHONE, TABLET = ("127.0.0.1", 50001), ("127.0.0.1", 50002)
+XREMOTE = b"/xremote\0\0\0\0,\0\0\0"
+HALF, THREE_QUARTERS = b"\x3f\0\0\0", b"\x3f\x40\0\0"
+
+
+class Talk:
+    """A console with what it sends kept, by client."""
+
+    def __init__(self, desk):
+        self.sent, self.now = [], 100.0
+        self.console = Console(desk, lambda packet, client: self.sent.append((client, packet)) is None, "127.0.0.1")
+        desk.controls.subscribe(self.console.changed)
+
+    def says(self, *packets, client=PHONE):
+        self.console.receive([(packet, client) for packet in packets], self.now)
+        return self.taken()
+
+    def hears(self, later=1.0):
+        self.now += later
+        self.console.work(self.now)
+        return self.taken()
+
+    def taken(self):
+        sent, self.sent[:] = self.sent.copy(), []
+        return sent
+
+
+@pytest.fixture
+def talk(desk):
+    return Talk(desk)
+
+
+def test_a_fader_moves_its_stem_by_the_law_printed_on_it(talk, desk):
+    assert talk.says(b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF) == []
+    assert desk.controls["stem/vocals/gain_db"] == -10.0
+    talk.says(b"/ch/04/mix/fader\0\0\0\0,f\0\0" + THREE_QUARTERS, b"/main/st/mix/fader\0\0,f\0\0" + HALF)
+    assert desk.controls["stem/other/gain_db"] == 0.0
+    assert desk.controls["master/gain_db"] == -10.0
+
+
+def test_on_is_not_muted(talk, desk):
+    talk.says(b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\0")
+    assert desk.controls["stem/drums/mute"] is True
+    talk.says(b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\1")
+    assert desk.controls["stem/drums/mute"] is False
+
+
+def test_solo_and_pan(talk, desk):
+    talk.says(b"/-stat/solosw/03\0\0\0\0,i\0\0\0\0\0\1", b"/ch/03/mix/pan\0\0,f\0\0" + THREE_QUARTERS)
+    assert desk.controls["stem/bass/solo"] is True
+    assert desk.controls["stem/bass/pan"] == 0.5
+
+
+def test_an_address_without_a_value_is_a_question(talk, desk):
+    desk.apply({"stem/vocals/gain_db": -10.0, "stem/drums/mute": True})
+    assert talk.says(b"/ch/01/mix/fader\0\0\0\0,\0\0\0") == [(PHONE, b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF)]
+    assert talk.says(b"/ch/02/mix/on\0\0\0") == [(PHONE, b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\0")]
+    assert talk.says(write_message("/ch/03/config/name")) == [(PHONE, write_message("/ch/03/config/name", ("bass",)))]
+    (told,) = talk.says(write_message("/ch/03/config/color"))
+    assert read_packet(told[1])[0].arguments[0] in range(16)
+
+
+def test_a_question_after_a_move_is_answered_with_the_move(talk):
+    fader = "/ch/01/mix/fader"
+    assert talk.says(write_message(fader, (0.5,)), write_message(fader)) == [(PHONE, write_message(fader, (0.5,)))]
+
+
+def test_it_says_what_it_is(talk):
+    assert talk.says(b"/info\0\0\0") == [
+        (PHONE, b"/info\0\0\0,ssss\0\0\0V2.07\0\0\0stream_sep\0\0X32\x004.06\0\0\0\0"),
+    ]
+    assert talk.says(b"/xinfo\0\0") == [
+        (PHONE, b"/xinfo\0\0,ssss\0\0\x00127.0.0.1\0\0\0stream_sep\0\0X32\x004.06\0\0\0\0"),
+    ]
+    assert talk.says(b"/status\0") == [(PHONE, b"/status\0,sss\0\0\0\0active\0\x00127.0.0.1\0\0\0stream_sep\0\0")]
+
+
+def test_who_asked_for_it_is_told_of_changes_and_nobody_else(talk, desk):
+    talk.says(XREMOTE)
+    desk.apply({"stem/vocals/gain_db": -10.0, "stem/vocals/mute": True})
+    assert sorted(talk.hears()) == [
+        (PHONE, b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF),
+        (PHONE, b"/ch/01/mix/on\0\0\0,i\0\0\0\0\0\0"),
+    ]
+    assert talk.hears() == []
+
+
+def test_a_lease_ends_after_ten_seconds_unless_it_is_renewed(talk, desk):
+    talk.says(XREMOTE)
+    talk.hears(later=9.0)
+    talk.says(XREMOTE)
+    talk.hears(later=9.0)
+    desk.apply({"stem/vocals/mute": True})
+    assert len(talk.hears(later=0.1)) == 1
+    talk.hears(later=1.0)
+    desk.apply({"stem/vocals/mute": False})
+    assert talk.hears() == []
+
+
+def test_what_one_client_moves_the_others_are_told_and_it_is_not(talk):
+    for client in (PHONE, TABLET):
+        talk.says(XREMOTE, client=client)
+    move = b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF
+    talk.says(move, client=PHONE)
+    assert talk.hears() == [(TABLET, move)]
+
+
+def test_who_asks_for_too_much_is_told_better(talk, desk):
+    talk.says(XREMOTE)
+    for _ in range(2):
+        talk.says(write_message("/ch/01/mix/fader", (1.5,)))
+        assert talk.hears() == [(PHONE, write_message("/ch/01/mix/fader", (1.0,)))]
+    assert desk.controls["stem/vocals/gain_db"] == 10.0
+
+
+def test_switches_flicked_at_once_are_no_echoes(talk, desk):
+    talk.says(XREMOTE)
+    desk.apply({"stem/vocals/mute": True})
+    talk.hears(later=0.04)
+    for on in (1, 0, 1, 0, 1):
+        talk.says(write_message("/ch/01/mix/on", (on,)))
+    assert desk.controls["stem/vocals/mute"] is False
+
+
+def test_it_has_room_for_four(talk):
+    for port in range(4):
+        talk.says(XREMOTE, client=("127.0.0.1", 50010 + port))
+    assert talk.console.errors == 0
+    talk.says(XREMOTE)
+    assert talk.console.errors == 1
+    talk.hears(later=11.0)
+    talk.says(XREMOTE)
+    assert talk.console.errors == 1
+
+
+def test_meters_are_a_blob_of_little_endian_floats_for_ten_seconds(talk, desk):
+    desk.metered["drums"] = (0.25, 0.5)
+    talk.says(b"/meters\0,s\0\0/meters/1\0\0\0")
+    ((client, packet),) = talk.hears()
+    assert client == PHONE
+    assert packet.startswith(b"/meters/1\0\0\0,b\0\0" + struct.pack(">i", 4 + 4 * 96) + struct.pack("<i", 96))
+    assert struct.unpack("<96f", packet[-96 * 4 :])[:4] == (0.0, 0.5, 0.0, 0.0)
+    assert talk.hears(later=11.0) == []
+
+
+def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, desk):
+    before = desk.controls.snapshot()
+    nonsense = [
+        b"",
+        b"\xff" * 12,
+        write_message("/ch/01/mix/fader", ("up",)),
+        write_message("/ch/01/mix/fader", (0.1, 0.2)),
+        write_message("/ch/09/mix/fader", (0.1,)),
+        write_message("/ch/00/mix/fader", (0.1,)),
+        write_message("/ch/09/mix/fader"),
+        write_message("/fx/1/type"),
+        write_message("/ch/01/config/name", ("mine",)),
+        b"/ch/01/mix/fader\0\0\0\0,f\0\0\x7f\xc0\0\0",
+    ]
+    for count, packet in enumerate(nonsense, 1):
+        assert talk.says(packet) == []
+        assert talk.console.errors == count, packet
+    assert desk.controls.snapshot() == before
