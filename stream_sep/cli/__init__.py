@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stream_sep.cli import bench, demo, devices, evaluate, live, presets, render
+from stream_sep.cli import bench, demo, devices, evaluate, live, midi, presets, render
 from stream_sep.errors import StreamSepError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 for verb in (demo.demo, live.live, render.render, devices.devices, bench.bench, evaluate.evaluate):
     app.command()(verb)
 app.add_typer(presets.app, name="presets")
+app.add_typer(midi.app, name="midi")
 
 
 def main() -> None:
