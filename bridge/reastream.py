@@ -1,0 +1,227 @@
+"""Stems over the network into REAPER, or into any DAW with the ReaStream plug-in: plain UDP, no driver."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+import numpy as np
+
+from stream_sep.errors import BridgeError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    Block: TypeAlias = NDArray[np.float32]
+
+DEFAULT_PORT = 58710
+MOST_CHANNELS = 64
+MOST_BYTES = 1200
+"""Bytes of sound in a packet."""
+
+_HEADER = struct.Struct("<4si32sBih")
+_TAG = b"MRSR"
+_IDENTIFIER_BYTES = 32
+
+
+@dataclass(frozen=True)
+class ReaStreamPacket:
+    """One packet taken apart.
+
+    Attributes:
+        identifier: the name of the stream.
+        sample_rate: in Hz.
+        block: float32.
+
+    Shape:
+        - block: ``(channels, frames)``
+    """
+
+    identifier: str
+    sample_rate: int
+    block: Block
+
+
+def frames_per_packet(channels: int) -> int:
+    """Return how many frames of so many channels a packet holds.
+
+    >>> frames_per_packet(2), frames_per_packet(8), frames_per_packet(64)
+    (150, 37, 4)
+    """
+    return MOST_BYTES // (4 * channels)
+
+
+def write_packet(block: Block, sample_rate: int, identifier: bytes) -> bytes:
+    """Put one packet together: a header, then one channel after the other, all little-endian.
+
+    Args:
+        block: float32 ``(channels, frames)``, at most `frames_per_packet` frames.
+        sample_rate: in Hz.
+        identifier: the name of the stream, at most 32 bytes.
+
+    >>> len(write_packet(np.zeros((8, 37), np.float32), 48000, b"default"))
+    1231
+    """
+    sound = np.ascontiguousarray(block, "<f4").tobytes()
+    header = _HEADER.pack(_TAG, _HEADER.size + len(sound), identifier, len(block), sample_rate, len(sound))
+    return header + sound
+
+
+def read_packet(packet: bytes) -> ReaStreamPacket:
+    """Take one packet apart.
+
+    Raises:
+        BridgeError: it is no ReaStream packet with sound.
+
+    >>> read_packet(write_packet(np.ones((2, 3), np.float32), 44100, b"default")).block.shape
+    (2, 3)
+    """
+    if len(packet) < _HEADER.size:
+        raise BridgeError(f"a packet of {len(packet)} bytes is no ReaStream: its header has {_HEADER.size}")
+    tag, size, identifier, channels, sample_rate, length = _HEADER.unpack_from(packet)
+    if tag != _TAG or size != len(packet) or length != size - _HEADER.size or not 0 < channels <= MOST_CHANNELS:
+        raise BridgeError(
+            f"a packet of {len(packet)} bytes is no ReaStream: {tag!r}, {channels} channels, size {size}"
+        )
+    if length % (4 * channels):
+        raise BridgeError(f"a ReaStream packet's {length} bytes are no whole frames of {channels} channels")
+    sound = np.frombuffer(packet, "<f4", offset=_HEADER.size).reshape(channels, -1)
+    return ReaStreamPacket(identifier.rstrip(b"\0").decode("utf-8", "replace"), sample_rate, sound.astype(np.float32))
+
+
+class ReaStreamSender:
+    """Sends blocks as ReaStream packets; for one thread at a time.
+
+    Several channels pack as pairs: channels 1 and 2 are the first stem's left and right, and so on.
+
+    Args:
+        host: where REAPER or the plug-in runs; a broadcast address reaches them all.
+        port: its UDP port.
+        identifier: the name that the receiver listens to.
+        channels: how many, 1 to 64.
+        sample_rate: in Hz.
+
+    Attributes:
+        packets: how many were sent.
+        lost: how many the network did not take.
+
+    Raises:
+        ConfigError: channels, a rate or an identifier that ReaStream cannot have.
+        BridgeError: the host is not to be found.
+
+    >>> with ReaStreamSender("127.0.0.1", channels=8) as sender:
+    ...     sender.send(np.zeros((8, 64), np.float32))
+    2
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        identifier: str = "default",
+        channels: int = 2,
+        sample_rate: int = 44100,
+    ) -> None:
+        self._identifier = identifier.encode()
+        if not 0 < channels <= MOST_CHANNELS:
+            raise ConfigError(f"ReaStream carries 1 to {MOST_CHANNELS} channels, not {channels}")
+        if not 0 < sample_rate < 2**31:
+            raise ConfigError(f"a sample rate of {sample_rate} Hz cannot be sent")
+        if not 0 < len(self._identifier) < _IDENTIFIER_BYTES:
+            raise ConfigError(f"the identifier {identifier!r} has to be 1 to {_IDENTIFIER_BYTES - 1} bytes long")
+        self.packets = self.lost = 0
+        self._channels, self._sample_rate = channels, sample_rate
+        self._peer = _resolved(host, port)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        self._socket.settimeout(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the socket; harmless when closed."""
+        self._socket.close()
+
+    def send(self, block: Block) -> int:
+        """Send a block of any length at once, and never wait; return in how many packets.
+
+        Args:
+            block: float32 ``(channels, frames)``.
+
+        Raises:
+            ConfigError: another number of channels.
+        """
+        if block.ndim != 2 or len(block) != self._channels:
+            raise ConfigError(f"a block of {self._channels} channels was announced, not of the shape {block.shape}")
+        count = 0
+        for part in _parts(block, frames_per_packet(self._channels)):
+            self._pass_on(write_packet(part, self._sample_rate, self._identifier))
+            count += 1
+        return count
+
+    def _pass_on(self, packet: bytes) -> None:
+        self.packets += 1
+        try:
+            self._socket.sendto(packet, self._peer)
+        except OSError:  # nobody listens there, or the network is full: late sound is of no use
+            self.lost += 1
+
+
+class ReaStreamThread:
+    """Sends what a source gives, on a thread of its own, until the source ends.
+
+    Args:
+        sender: closed at the end.
+        source: gives the next block, waiting for it if need be; None if there is no more, or nothing yet.
+        patience: seconds to wait after the source gave nothing.
+    """
+
+    def __init__(self, sender: ReaStreamSender, source: Callable[[], Block | None], patience: float = 0.002) -> None:
+        self._sender, self._source, self._patience = sender, source, patience
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to send; harmless when started."""
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, name="reastream", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close the sender; harmless when stopped."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self._sender.close()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            block = self._source()
+            if block is None:
+                self._stopping.wait(self._patience)
+            else:
+                self._sender.send(block)
+
+
+def _parts(block: Block, frames: int) -> Iterator[Block]:
+    for start in range(0, block.shape[1], frames):
+        yield block[:, start : start + frames]
+
+
+def _resolved(host: str, port: int) -> tuple[str, int]:
+    with contextlib.suppress(OSError, OverflowError):
+        found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
+        return str(found[0]), int(found[1])
+    raise BridgeError(f"the ReaStream receiver {host}, UDP port {port}, is not to be found; is the name right?")
