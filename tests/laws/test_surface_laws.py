@@ -11,15 +11,21 @@ A surface joins with a class that has its tongue: how a client is connected, wri
 """
 
 import contextlib
+import itertools
 import json
+import queue
 import socket
 import time
+from typing import ClassVar
 
 import pytest
 import websockets.sync.client
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
 
+from bridge.midi_map import parse_map
+from bridge.midi_ports import PortNames
+from bridge.midi_surface import MidiSurface
 from bridge.osc_server import OscServer
 from bridge.oscquery import OscQueryServer
 from stream_sep.errors import BridgeError
@@ -131,7 +137,120 @@ class OscQuery:
         return OscQueryServer(desk, port=port, announce=False)
 
 
-SURFACES = {"osc": Osc, "oscquery": OscQuery}
+MIDI_MAP = """
+schema = 1
+name = "laws"
+[[control]] # a hundredth of a decibel a step
+in = "bend:1"
+to = "stem/vocals/gain"
+low = -90
+high = 73.83
+motor = true
+[[control]]
+in = "note:1:16"
+to = "stem/drums/mute"
+mode = "latch"
+led = "note:1:16"
+[[control]]
+in = "note:1:99"
+to = "preset/nobody"
+"""
+
+
+class MidiCable:
+    """A port of a system of one, and the only connection there can be to it."""
+
+    taken: ClassVar = set()
+
+    def __init__(self, name):
+        self.input = self.output = name
+        self.poll_s, self.receive, self.sent = None, None, queue.SimpleQueue()
+
+    def names(self):
+        return PortNames((self.input,), (self.output,))
+
+    def open(self, input_name, _, receive):
+        if input_name in self.taken:
+            raise BridgeError(f"cannot open MIDI port {input_name!r}; another program may have it")
+        self.taken.add(input_name)
+        self.receive = receive
+        return self
+
+    def send(self, message):
+        self.sent.put(message)
+
+    def close(self):
+        if self.receive is not None:
+            self.taken.discard(self.input)
+
+
+class MidiDesk:
+    """A desk with several devices, one `MidiSurface` each; the first is there from the start."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, desk, port):
+        self.port, self._desk, self._surfaces = port or next(self.numbers), desk, []
+        self.plug(MidiCable(f"box {self.port}"))
+
+    def plug(self, cable):
+        self._surfaces.append(MidiSurface(self._desk, cable.input, parse_map(MIDI_MAP), ports=lambda: cable))
+        return self._surfaces[-1]
+
+    def start(self):
+        self._surfaces[0].start()
+
+    def stop(self):
+        for surface in self._surfaces:
+            surface.stop()
+
+    @property
+    def last(self):
+        return "".join(surface.last for surface in self._surfaces)
+
+    @property
+    def errors(self):
+        return sum(surface.errors for surface in self._surfaces)
+
+
+class MidiClient:
+    """A device with a motor fader, a lit button and one for a preset that is gone."""
+
+    def __init__(self, surface):
+        self._cable = MidiCable(f"box of its own {next(MidiDesk.numbers)}")
+        self._surface, self._told = surface.plug(self._cable), []
+        self._surface.start()
+
+    def write(self, path, value):
+        step = min(round((value + 90) * 100), 16383)
+        messages = {GAIN: bytes((0xE0, step & 127, step >> 7)), MUTE: bytes((0x90, 16, 127 * bool(value)))}
+        self.write_raw(messages.get(path, bytes((0x90, 99, 127))))
+
+    def write_raw(self, message):
+        self._cable.receive(message)
+
+    def heard(self, path):
+        self._told += [self._cable.sent.get() for _ in range(self._cable.sent.qsize())]
+        told = [message for message in self._told if message[0] == (0xE0 if path == GAIN else 0x90)]
+        self._told = [message for message in self._told if message not in told]
+        if path == MUTE:
+            return [message[2] // 127 for message in told]
+        return [round((message[2] << 7 | message[1]) / 100 - 90, 2) for message in told]
+
+    def close(self):
+        self._surface.stop()
+
+
+class Midi:
+    garbage = (b"\xff" * 3, b"\xb0\x10", b"\x90\x10\xff", b"")
+    connect = MidiClient
+
+    @staticmethod
+    def surface(desk, port=0):
+        return MidiDesk(desk, port)
+
+
+SURFACES = {"osc": Osc, "oscquery": OscQuery, "midi": Midi}
 
 
 @pytest.fixture(params=SURFACES)
