@@ -50,7 +50,7 @@ class Lane:
         self._stem, self._hop, self._report = stem, shape.hop, report
         self._join = -(-delay // shape.hop) + 1
         self._fade = max(1, round(_FADE_SECONDS * shape.sample_rate))
-        self._ramp: Block = (np.arange(1, shape.hop + 1, dtype=np.float32) / shape.hop)[np.newaxis]
+        self._ramp: Block = np.linspace(0, 1, shape.hop, dtype=np.float32)[np.newaxis]
         self._dry = FrameQueue(shape.channels, delay, shape.hop)
         self._dry_out = np.zeros((shape.channels, shape.hop), np.float32)
         hops = max(2, round(_MEMORY_SECONDS * shape.sample_rate / shape.hop))
@@ -122,8 +122,10 @@ class Lane:
     def close(self) -> None:
         """Let go of the chains; the stem passes."""
         for voice in (self._voice, self._coming.voice if self._coming else None, *self._handed):
-            if voice is not None:
-                voice.chain.close()
+            self._drop(voice)
+        self._handed.clear()
+        self._voice = self._coming = None
+        self._settle()
 
     def _settle(self) -> None:
         self._heard = self._target = None if self.bypassed else self._voice

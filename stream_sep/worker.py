@@ -5,6 +5,7 @@ The same code runs in its own process when it matters, in a thread or in line wh
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -13,13 +14,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_sep.chain_spec import ChainSpec
+from stream_sep.chains import ChainedSeparator
 from stream_sep.rings import RingLayout, Rings, write_frames
+from stream_sep.worker_chains import chained, with_chains
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stream_sep.chains import Chains
     from stream_sep.protocols import Block, Separator
 
+_log = logging.getLogger(__name__)
 _BACKLOG_SECONDS = 0.5
 _NAP_SECONDS = 0.0002
 
@@ -33,8 +39,9 @@ class SeparatorInfo:
         sample_rate: frames per second.
         channels: channels of the mix.
         hop: frames per call.
-        latency: frames of look-ahead.
+        latency: frames of look-ahead, those of effect chains included.
         hop_seconds: time a call takes here, the slowest of a few.
+        chain_latency: how many frames of ``latency`` are for effect chains.
     """
 
     stems: tuple[str, ...]
@@ -43,6 +50,7 @@ class SeparatorInfo:
     hop: int
     latency: int
     hop_seconds: float
+    chain_latency: int = 0
 
 
 def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
@@ -59,7 +67,11 @@ def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
     separator.reset()
     timed = sorted(seconds[len(seconds) // 2 :])
     names = ("stems", "sample_rate", "channels", "hop", "latency")
-    return SeparatorInfo(**{name: getattr(separator, name) for name in names}, hop_seconds=timed[-1])
+    return SeparatorInfo(
+        **{name: getattr(separator, name) for name in names},
+        hop_seconds=timed[-1],
+        chain_latency=separator.chain_latency if isinstance(separator, ChainedSeparator) else 0,
+    )
 
 
 def _rehearse(separator: Separator, noise: Block) -> None:
@@ -144,13 +156,49 @@ class InlineWorker:
 
     Args:
         load: builds the separator.
+        report: is told, in a sentence, when an effect chain fails; logged unless given.
+        chains: the effects to begin with.
+        chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
+
+    Raises:
+        SeparatorError: the separator, or an effect, cannot be loaded.
+        ConfigError: chains that make no sense, or are later than the reserve.
     """
 
-    def __init__(self, load: Callable[[], Separator]) -> None:
-        self._separator = load()
+    def __init__(
+        self,
+        load: Callable[[], Separator],
+        report: Callable[[str], None] = _log.warning,
+        *,
+        chains: Chains | None = None,
+        chain_reserve: int | None = None,
+    ) -> None:
+        self._separator = with_chains(load(), chains, chain_reserve, report)
         self.info = warm_up(self._separator)
         self.restarts = 0
         self._worker: HopWorker | None = None
+
+    @property
+    def chain_latency(self) -> int:
+        """Frames by which the chains make all stems later."""
+        return self.info.chain_latency
+
+    @property
+    def chains(self) -> ChainSpec:
+        """The effects that are wanted."""
+        return self._separator.chains if isinstance(self._separator, ChainedSeparator) else ChainSpec()
+
+    def set_chains(self, chains: Chains) -> None:
+        """Have other effects; as `ChainedSeparator.set_chains`."""
+        chained(self._separator).set_chains(chains)
+
+    def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
+        """Set a parameter of an effect; as `ChainedSeparator.set_effect`."""
+        chained(self._separator).set_effect(stem, index, parameter, value)
+
+    def set_bypass(self, stem: str, *, bypassed: bool) -> None:
+        """Send a stem past its chain; as `ChainedSeparator.set_bypass`."""
+        chained(self._separator).set_bypass(stem, bypassed=bypassed)
 
     def start(self, rings: Rings) -> None:
         """Take the rings to work on."""
@@ -163,15 +211,24 @@ class InlineWorker:
             pass
 
     def stop(self) -> None:
-        """Let go of the rings."""
+        """Let go of the rings, and of effects in processes of their own."""
         self._worker = None
+        if isinstance(self._separator, ChainedSeparator):
+            self._separator.close()
 
 
 class ThreadWorker(InlineWorker):
     """Separates on a thread of this process: no second interpreter, and no protection from a busy first one."""
 
-    def __init__(self, load: Callable[[], Separator]) -> None:
-        super().__init__(load)
+    def __init__(
+        self,
+        load: Callable[[], Separator],
+        report: Callable[[str], None] = _log.warning,
+        *,
+        chains: Chains | None = None,
+        chain_reserve: int | None = None,
+    ) -> None:
+        super().__init__(load, report, chains=chains, chain_reserve=chain_reserve)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 

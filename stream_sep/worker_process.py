@@ -6,29 +6,28 @@ The two sides speak JSON lines over the child's standard input and output; sound
 
 from __future__ import annotations
 
-import gc
-import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.errors import SeparatorError, StreamSepError
+from stream_sep.chain_spec import ChainSpec
+from stream_sep.errors import ConfigError, SeparatorError, StreamSepError
 from stream_sep.rings import HEARTBEAT, SharedRings
-from stream_sep.separators import load_separator
-from stream_sep.worker import HopWorker, SeparatorInfo, warm_up
+from stream_sep.worker import SeparatorInfo
+from stream_sep.worker_chains import UNCHAINED, bypassing
+from stream_sep.worker_dialog import Dialog, raise_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from stream_sep.chains import Chains
+
 _WATCH_SECONDS = 0.02
 _SILENT_SECONDS = 2.0
 _RESTART_PAUSE = 0.2
-_NICE = -11  # what desktop sound servers ask for
 
 
 class ProcessWorker:
@@ -38,22 +37,66 @@ class ProcessWorker:
         name: the separator, as for `load_separator`.
         sample_rate: frames per second of the stream.
         options: the separator's options; plain values only.
-        report: is told, in a sentence, when the process dies and when it is back.
+        report: is told, in a sentence, when the process dies, when it is back, and when a chain fails.
+        chains: the effects to begin with; they outlive the process.
+        chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
 
     Raises:
-        SeparatorError: the separator cannot be loaded.
+        SeparatorError: the separator, or an effect, cannot be loaded.
+        ConfigError: chains that make no sense, or are later than the reserve.
     """
 
     def __init__(
-        self, name: str, sample_rate: int, options: Mapping[str, Any], report: Callable[[str], None] = lambda _: None
+        self,
+        name: str,
+        sample_rate: int,
+        options: Mapping[str, Any],
+        report: Callable[[str], None] = lambda _: None,
+        *,
+        chains: Chains | None = None,
+        chain_reserve: int | None = None,
     ) -> None:
         self._spec = {"name": name, "sample_rate": sample_rate, "options": dict(options), "path": sys.path}
+        self._chains = None if chains is None and chain_reserve is None else ChainSpec.parse(chains)
+        self._chain_reserve, self._bypassed = chain_reserve, frozenset[str]()
+        self._changing = threading.Lock()
         self._report = report
         self._rings: SharedRings | None = None
         self._stopped = threading.Event()
         self._watcher: threading.Thread | None = None
         self.restarts = 0
-        self._process, self.info = self._spawn()
+        self._process, self._dialog, self.info = self._spawn(self._chains)
+        self._chain_reserve = self.info.chain_latency  # a process that comes back has to have the same latency
+
+    @property
+    def chain_latency(self) -> int:
+        """Frames by which the chains make all stems later."""
+        return self.info.chain_latency
+
+    @property
+    def chains(self) -> ChainSpec:
+        """The effects that are wanted."""
+        return self._chains or ChainSpec()
+
+    def set_chains(self, chains: Chains) -> None:
+        """Have other effects; as `ChainedSeparator.set_chains`. Waits until they are loaded.
+
+        While the process is being started again, they are loaded when it is back.
+        """
+        wanted = ChainSpec.parse(chains)
+        wanted.check(self.info.stems)
+        with self._changing:
+            self._change(wanted, self._bypassed)
+
+    def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
+        """Set a parameter of an effect; as `ChainedSeparator.set_effect`. Waits as `set_chains` does."""
+        with self._changing:
+            self._change(self.chains.with_effect(stem, index, parameter, value), self._bypassed)
+
+    def set_bypass(self, stem: str, *, bypassed: bool) -> None:
+        """Send a stem past its chain; as `ChainedSeparator.set_bypass`."""
+        with self._changing:
+            self._change(self.chains, bypassing(self._bypassed, stem, self.info.stems, on=bypassed))
 
     @property
     def pid(self) -> int:
@@ -77,27 +120,37 @@ class ProcessWorker:
             self._watcher.join()
         self._end()
 
-    def _spawn(self) -> tuple[subprocess.Popen[str], SeparatorInfo]:
+    def _change(self, chains: ChainSpec, bypassed: frozenset[str]) -> None:
+        if self._chains is None:
+            raise ConfigError(UNCHAINED)
+        answer = self._dialog.ask({"chains": chains.plain(), "bypassed": sorted(bypassed)})
+        if "gone" not in answer:  # else the process that comes back is told
+            raise_refusal(answer)
+        self._chains, self._bypassed = chains, bypassed
+
+    def _spawn(
+        self, chains: ChainSpec | None, *, again: bool = False
+    ) -> tuple[subprocess.Popen[str], Dialog, SeparatorInfo]:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from stream_sep.worker_process import main; main()"],
+            [sys.executable, "-c", "from stream_sep.worker_child import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
         )
-        _send(process.stdin, self._spec)
-        answer = _receive(process.stdout)
+        dialog = Dialog(process, self._report)
+        plain = None if chains is None else chains.plain()
+        answer = dialog.ask({**self._spec, "chains": plain, "reserve": self._chain_reserve, "again": again})
         if "error" in answer:
-            _finish(process)
-            raise SeparatorError(answer["error"])
+            _finish(process, dialog)
+            raise_refusal(answer)
         fields = answer["ready"]
-        return process, SeparatorInfo(**{**fields, "stems": tuple(fields["stems"])})
+        return process, dialog, SeparatorInfo(**{**fields, "stems": tuple(fields["stems"])})
 
     def _begin(self, *, join: bool) -> None:
         assert self._rings is not None
         self._rings.beat(time.monotonic_ns())
-        _send(self._process.stdin, {"rings": self._rings.describe(), "join": join})
-        if "running" not in _receive(self._process.stdout):
+        if "running" not in self._dialog.ask({"rings": self._rings.describe(), "join": join}):
             raise SeparatorError(f"the separator process {self._process.pid} ended before it began")
 
     def _watch(self) -> None:
@@ -117,74 +170,34 @@ class ProcessWorker:
         self._report(f"the separator process {what}: the dry sound plays while it starts again")
         self._end()
         try:
-            self._process, info = self._spawn()
+            sent = self._chains
+            self._process, self._dialog, info = self._spawn(sent, again=True)
             if (info.stems, info.hop, info.latency) != (self.info.stems, self.info.hop, self.info.latency):
                 raise SeparatorError("the separator came back with another shape")
             self._begin(join=True)
+            self._catch_up_changes(sent)
             self.restarts += 1
             self._report("the separator is back: the stems fade in")
         except StreamSepError as error:
             self._report(f"the separator did not come back ({error}); trying again")
             self._stopped.wait(_RESTART_PAUSE)
 
+    def _catch_up_changes(self, sent: ChainSpec | None) -> None:
+        """Tell the process that came back what it was not told when it was started."""
+        with self._changing:
+            if self._chains is sent and not self._bypassed:
+                return
+            try:
+                self._change(self.chains, self._bypassed)
+            except StreamSepError as error:
+                self._chains = sent
+                self._report(f"{error}; the effects are those of before")
+
     def _end(self) -> None:
-        _finish(self._process)
+        _finish(self._process, self._dialog)
 
 
-def _finish(process: subprocess.Popen[str]) -> None:
+def _finish(process: subprocess.Popen[str], dialog: Dialog) -> None:
     process.kill()
     process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
-
-
-def main() -> None:
-    """Be the separator's process: load, say so, work until standard input ends."""
-    commands, answers = sys.stdin, os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a model's library prints must not mix with the answers
-    spec = _receive(commands)
-    sys.path[:] = spec["path"]
-    try:
-        separator = load_separator(spec["name"], spec["sample_rate"], **spec["options"])
-        info = warm_up(separator)
-    except StreamSepError as error:
-        _send(answers, {"error": str(error)})
-        return
-    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
-        _send(answers, {"error": f"separator {spec['name']!r} failed to load: {type(error).__name__}: {error}"})
-        return
-    _send(answers, {"ready": asdict(info)})
-    task = _receive(commands)
-    if "rings" not in task:
-        return
-    rings = SharedRings.attach(task["rings"])
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    with suppress(AttributeError, OSError):  # where the system allows it, go before programs that can wait
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
-    gc.collect()
-    gc.freeze()  # a collection that walks the model's objects would cost milliseconds
-    worker = HopWorker(separator, rings, join=task["join"])
-    _send(answers, {"running": True})
-    worker.run(threading.Event())
-
-
-def _leave_with_parent() -> None:
-    while sys.stdin.readline():
-        pass
-    os._exit(0)
-
-
-def _send(pipe: Any, message: Mapping[str, Any]) -> None:  # noqa: ANN401 - a text stream, or None for mypy's sake
-    with suppress(OSError):  # a dead reader is found by the watch
-        pipe.write(json.dumps(message, default=str) + "\n")
-        pipe.flush()
-
-
-def _receive(pipe: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
-    line = pipe.readline()
-    if not line:
-        return {"error": "the separator process ended without a word; its own message is above"}
-    message: dict[str, Any] = json.loads(line)
-    return message
+    dialog.close()

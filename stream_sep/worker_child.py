@@ -1,0 +1,111 @@
+"""What a separator's own process does: loads it, works through the hops, and changes its effects when told to."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TextIO
+
+from stream_sep.chain_spec import ChainSpec
+from stream_sep.errors import SeparatorError, StreamSepError
+from stream_sep.rings import SharedRings
+from stream_sep.separators import load_separator
+from stream_sep.worker import HopWorker, warm_up
+from stream_sep.worker_chains import chained, restore_chains, with_chains
+from stream_sep.worker_dialog import receive, refusal, send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream_sep.protocols import Separator
+
+_NICE = -11  # what desktop sound servers ask for
+
+
+class _Answers:
+    """The child's side of the dialog: its threads may answer and report at once."""
+
+    def __init__(self, pipe: TextIO) -> None:
+        self._pipe, self._writing = pipe, threading.Lock()
+
+    def give(self, question: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Answer ``question``."""
+        with self._writing:
+            send(self._pipe, {**answer, "number": question.get("number")})
+
+    def report(self, sentence: str) -> None:
+        """Say something unasked."""
+        with self._writing:
+            send(self._pipe, {"report": sentence})
+
+
+def main() -> None:
+    """Be the separator's process: load, say so, work until standard input ends."""
+    commands, answers = sys.stdin, _Answers(os.fdopen(os.dup(1), "w"))
+    os.dup2(2, 1)  # whatever a model's library prints must not mix with the answers
+    spec = receive(commands)
+    if "name" not in spec:
+        return
+    sys.path[:] = spec["path"]
+    try:
+        separator = _load(spec, answers)
+        info = warm_up(separator)
+    except StreamSepError as error:
+        answers.give(spec, refusal(error))
+        return
+    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
+        sentence = f"separator {spec['name']!r} failed to load: {type(error).__name__}: {error}"
+        answers.give(spec, {"error": sentence})
+        return
+    answers.give(spec, {"ready": asdict(info)})
+    task = receive(commands)
+    while "rings" not in task:
+        if "chains" not in task:
+            return
+        _change(separator, task, answers)
+        task = receive(commands)
+    rings = SharedRings.attach(task["rings"])
+    threading.Thread(target=_obey, args=(separator, commands, answers), daemon=True).start()
+    with suppress(AttributeError, OSError):  # where the system allows it, go before programs that can wait
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    gc.collect()
+    gc.freeze()  # a collection that walks the model's objects would cost milliseconds
+    worker = HopWorker(separator, rings, join=task["join"])
+    answers.give(task, {"running": True})
+    worker.run(threading.Event())
+
+
+def _load(spec: Mapping[str, Any], answers: _Answers) -> Separator:
+    try:
+        separator = load_separator(spec["name"], spec["sample_rate"], **spec["options"])
+    except StreamSepError as error:
+        raise SeparatorError(str(error)) from error
+    if spec["chains"] is None:
+        return separator
+    if not spec["again"]:
+        return with_chains(separator, spec["chains"], spec["reserve"], answers.report)
+    return restore_chains(separator, ChainSpec.parse(spec["chains"]), spec["reserve"], answers.report)
+
+
+def _obey(separator: Separator, commands: TextIO, answers: _Answers) -> None:
+    while "chains" in (message := receive(commands)):
+        _change(separator, message, answers)
+    os._exit(0)
+
+
+def _change(separator: Separator, message: Mapping[str, Any], answers: _Answers) -> None:
+    try:
+        chains = chained(separator)
+        chains.set_chains(message["chains"])
+        for stem in chains.stems:
+            chains.set_bypass(stem, bypassed=stem in message["bypassed"])
+    except StreamSepError as error:
+        answers.give(message, refusal(error))
+    except Exception as error:  # noqa: BLE001 - the hops must go on whatever a plugin does
+        answers.give(message, {"error": f"the chains cannot be changed: {type(error).__name__}: {error}"})
+    else:
+        answers.give(message, {"done": True})
