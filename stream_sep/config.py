@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from stream_sep.chains import Chains
     from stream_sep.protocols import Separator
 
 SAMPLE_RATES = (44100, 48000, 88200, 96000)
@@ -36,6 +37,9 @@ class EngineConfig:
         fade_ms: length of the crossfade between stems and dry sound.
         hold_ms: how long stems must be there again after a miss before they are trusted.
         record: folder to write the mix and the stems to, or None.
+        chains: effects behind the stems, stem -> list of ``{"plugin": ..., "parameters": {...}}``; see `ChainSpec`.
+        chain_reserve: frames of latency kept for effects that come later; what ``chains`` needs unless given. With
+            neither there can be no effects.
 
     Raises:
         ConfigError: a value that makes no sense.
@@ -49,6 +53,8 @@ class EngineConfig:
     fade_ms: float = 6.0
     hold_ms: float = 100.0
     record: Path | None = None
+    chains: Chains | None = None
+    chain_reserve: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse nonsense in a sentence."""

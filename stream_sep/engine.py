@@ -6,12 +6,14 @@ import logging
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from stream_sep.audio_state import AudioState
+from stream_sep.chain_spec import ChainSpec
 from stream_sep.conductor import FARTHEST_SECONDS, Conductor
 from stream_sep.config import EngineConfig
 from stream_sep.control import ControlState, Value, parameters_for
+from stream_sep.effect_controls import EffectControls, EffectWorker, effect_parameters
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.mix import compile_mix
 from stream_sep.planning import plan
@@ -21,6 +23,7 @@ from stream_sep.rings import RingLayout, SharedRings
 from stream_sep.separators import load_separator
 from stream_sep.stats import EngineStats, Reporter, collect
 from stream_sep.worker import InlineWorker, SeparatorInfo, ThreadWorker
+from stream_sep.worker_chains import UNCHAINED
 from stream_sep.worker_process import ProcessWorker
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stream_sep.chains import Chains
     from stream_sep.io.backend import AudioBackend
     from stream_sep.preset_value import Preset
     from stream_sep.protocols import Block, Separator
@@ -39,7 +43,7 @@ _BACKLOG_SECONDS = 2.0
 _LONGEST_FADE_MS = 60000
 
 
-class Worker(Protocol):
+class Worker(EffectWorker, Protocol):
     """Whatever runs the separator: `InlineWorker`, `ThreadWorker` or `ProcessWorker`."""
 
     info: SeparatorInfo
@@ -109,7 +113,10 @@ class Engine:
         self.latency = plan(info, self.config, self.backend)
         self._rings = SharedRings.create(self._layout(info))
         self._state = self._audio_state(source)
-        self.controls = ControlState(parameters_for(self.stems))
+        self.controls = ControlState((*parameters_for(self.stems), *effect_parameters(self._worker.chains)))
+        chained = self.config.chains is not None or self.config.chain_reserve is not None
+        self._effect_controls = EffectControls(self._worker, chained=chained, report=self._report)
+        self._chained = chained
         self._publishing = threading.Lock()
         self._manner = _Manner()
         self._state.snap(self._mix())
@@ -163,6 +170,28 @@ class Engine:
         finally:
             self._manner.fade_ms, self._manner.begin = None, 0
 
+    def set_chains(self, chains: Chains) -> None:
+        """Have other effects behind the stems: loaded now, then heard by a crossfade.
+
+        Args:
+            chains: stem -> list of ``{"plugin": ..., "parameters": {...}, "bypass": ...}``; a stem that is not there
+                has none.
+
+        Raises:
+            ConfigError: a chain that makes no sense, or is later than what was reserved; nothing changes.
+            SeparatorError: an effect that cannot be loaded; nothing changes.
+        """
+        if ChainSpec.parse(chains) != self._worker.chains:
+            self._worker.set_chains(chains)
+
+    def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
+        """Set one parameter, or ``bypass``, of the effect at ``index``, from 0, of a stem's chain.
+
+        Raises:
+            ConfigError: no such stem, effect or parameter, or a value out of its range; nothing changes.
+        """
+        self._worker.set_effect(stem, index, parameter, value)
+
     def presets(self) -> tuple[str, ...]:
         """Return the names of the presets there are, shipped and the user's own."""
         return tuple(list_presets())
@@ -177,6 +206,10 @@ class Engine:
 
     def take(self, preset: Preset, *, fade_ms: float | None = None) -> None:
         """Apply a preset that is loaded already."""
+        if self._chained and (preset.chains or preset.reset):
+            self.set_chains(preset.chains)
+        elif preset.chains:
+            self._report(f"preset {preset.name!r} has effects and {UNCHAINED}; its values are set all the same")
         self.apply(preset.values_for(self.stems), fade_ms=preset.fade_ms if fade_ms is None else fade_ms)
         self.controls.publish({"preset": preset.name})
 
@@ -266,9 +299,16 @@ class Engine:
     def _make_worker(self, model: str | Separator, options: dict[str, object]) -> Worker:
         rate = self.backend.sample_rate
         if isinstance(model, str) and self.config.worker == "process":
-            return ProcessWorker(model, rate, options, self._report)
+            return ProcessWorker(model, rate, options, self._report, **self._effects())
         kind = ThreadWorker if self.config.worker == "thread" else InlineWorker
-        return kind(lambda: load_separator(model, rate, **options) if isinstance(model, str) else model)
+        return kind(
+            lambda: load_separator(model, rate, **options) if isinstance(model, str) else model,
+            self._report,
+            **self._effects(),
+        )
+
+    def _effects(self) -> dict[str, Any]:
+        return {"chains": self.config.chains, "chain_reserve": self.config.chain_reserve}
 
     def _layout(self, info: SeparatorInfo) -> RingLayout:
         # A fade reads backwards while time goes on, so the oldest frame it needs is two fades old.
@@ -330,7 +370,7 @@ class Engine:
         )
 
     def _publish(self, path: str) -> None:
-        if self.controls.parameters[path].readonly:
+        if self.controls.parameters[path].readonly or self._effect_controls.hear(path, self.controls[path]):
             return
         with self._publishing:  # read and hand over as one, or a thread that read early could have the last word
             self._state.publish(self._mix())

@@ -22,6 +22,7 @@ from stream_sep import (
 )
 from stream_sep.levels import db_to_gain
 from stream_sep.mix import compile_mix
+from stream_sep.presets import load_preset
 
 RATE = 44100
 BLOCKS = [1, 16, 40, 128, 160, 1024, 1025]
@@ -173,6 +174,38 @@ def test_a_preset_is_recalled_with_its_fade_and_stored_by_name(monkeypatch, tmp_
             engine.recall("karaoki")
         with pytest.raises(PresetError):
             engine.recall("../mine")
+
+
+def test_effects_are_controls_and_presets_bring_their_own(monkeypatch, tmp_path):
+    pytest.importorskip("pedalboard", reason="pip install 'stream-sep[effects]'")
+    monkeypatch.setenv("STREAM_SEP_PRESETS", str(tmp_path))
+    (tmp_path / "upside.toml").write_text('schema = 1\nreset = true\n[[chains.other]]\nplugin = "Invert"\n')
+    ones, gain = np.ones((2, 344 * 128), np.float32), {"plugin": "Gain", "parameters": {"gain_db": -20.0}}
+    backend = OfflineBackend(RATE, 128)
+    config = EngineConfig(model="passthrough", worker="inline", chains={"other": [gain]}, chain_reserve=100)
+    with Engine(backend, config) as engine:
+        assert engine.latency.separator == 100
+        assert backend.feed(ones)[4, 0, -1] == pytest.approx(0.1, abs=1e-3)
+        engine.set("stem/other/chain/1/gain_db", -6)
+        assert backend.feed(ones)[4, 0, -1] == pytest.approx(db_to_gain(-6), abs=1e-3)
+        engine.set("stem/other/chain/bypass", value=True)
+        assert backend.feed(ones)[4, 0, -1] == pytest.approx(1, abs=1e-3)
+        engine.set("stem/other/chain/bypass", value=False)
+        engine.recall("upside")
+        assert backend.feed(ones)[4, 0, -1] == pytest.approx(-1, abs=1e-3)
+        engine.recall("karaoke")
+        assert backend.feed(ones)[4, 0, -1] == pytest.approx(1, abs=1e-3)
+        with pytest.raises(ConfigError, match="did you mean 'Reverb'"):
+            engine.set_chains({"other": [{"plugin": "Rverb"}]})
+
+
+def test_a_preset_with_effects_says_so_where_there_can_be_none(tmp_path):
+    said, backend = [], OfflineBackend(RATE, 128)
+    (tmp_path / "upside.toml").write_text('schema = 1\nmaster.mute = true\n[[chains.other]]\nplugin = "Invert"\n')
+    with Engine(backend, EngineConfig(model="passthrough", worker="inline"), report=said.append) as engine:
+        engine.take(load_preset(str(tmp_path / "upside.toml")))
+        assert engine.controls["master/mute"] is True
+    assert "chain_reserve" in said[0]
 
 
 def test_the_engine_tells_how_it_is_among_its_controls():
