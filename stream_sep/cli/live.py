@@ -45,6 +45,7 @@ def live(
     repo: Annotated[Path | None, typer.Option(help="folder with Demucs' weights")] = None,
     stem_gain: Annotated[list[str] | None, typer.Option("--set", help="control=value, e.g. vocals=-60")] = None,
     preset: Annotated[str, typer.Option(help="set the faders from a preset: karaoke, acapella, ... or a file")] = "",
+    chain_reserve: Annotated[int, typer.Option(help="frames of latency kept for effects that come later")] = -1,
     osc_port: Annotated[int, typer.Option(help="UDP port for OSC; 0 is none [default: 9137, if free]")] = -1,
     osc_bind: Annotated[str, typer.Option(help="address for OSC; 0.0.0.0 lets the whole network in")] = "127.0.0.1",
     osc_out: Annotated[list[str] | None, typer.Option(help="HOST:PORT to send every change to")] = None,
@@ -82,6 +83,8 @@ def live(
     )
     messages = Messages()
     chosen = load_preset(preset) if preset else Preset("")
+    reserve = chain_reserve if chain_reserve >= 0 else None
+    config = replace(config, chains=chosen.chains or None, chain_reserve=reserve)
     driver = _driver(
         backend,
         connect=connect,
