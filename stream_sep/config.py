@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from stream_sep.chains import Chains
-    from stream_sep.protocols import Separator
+    from stream_sep.protocols import Block, Separator
 
 SAMPLE_RATES = (44100, 48000, 88200, 96000)
 """Sample rates a live engine runs at."""
@@ -37,6 +37,8 @@ class EngineConfig:
         fade_ms: length of the crossfade between stems and dry sound.
         hold_ms: how long stems must be there again after a miss before they are trusted.
         record: folder to write the mix and the stems to, or None.
+        taps: functions that are given all that is played, float32 ``(2 * (1 + stems), frames)``, the mix first, soon
+            after it was, on a thread of their own.
         chains: effects behind the stems, stem -> list of ``{"plugin": ..., "parameters": {...}}``; see `ChainSpec`.
         chain_reserve: frames of latency kept for effects that come later; what ``chains`` needs unless given. With
             neither there can be no effects.
@@ -53,6 +55,7 @@ class EngineConfig:
     fade_ms: float = 6.0
     hold_ms: float = 100.0
     record: Path | None = None
+    taps: tuple[Callable[[Block], object], ...] = ()
     chains: Chains | None = None
     chain_reserve: int | None = None
 

@@ -330,7 +330,7 @@ class Engine:
         return max(1, round(milliseconds * self.backend.sample_rate / 1000))
 
     def _audio_state(self, source: Block | None) -> AudioState:
-        recording = self.config.record is not None or self.backend.wants_recording
+        recording = self.config.record is not None or bool(self.config.taps) or self.backend.wants_recording
         return AudioState(
             self._rings,
             prefill=self.latency.prefill,
@@ -347,7 +347,7 @@ class Engine:
         )
 
     def _open_recorder(self) -> Recorder | None:
-        if self.config.record is None:
+        if self.config.record is None and not self.config.taps:
             return None
         return Recorder(
             self._state,
@@ -356,6 +356,7 @@ class Engine:
             self.sample_rate,
             skip=self.latency.engine,
             report=self._report,
+            taps=self.config.taps,
         )
 
     def _between_blocks(self) -> None:

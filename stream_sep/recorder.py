@@ -1,4 +1,4 @@
-"""Writes what the engine plays to files while it plays: the mix and every stem, after their faders."""
+"""Takes what the engine plays, the mix and every stem after their faders, to files and to whoever taps it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.audio_state import AudioState
+    from stream_sep.protocols import Block
 
 _PERIOD = 0.05
+_TAP_PERIOD = 0.003  # a tap is heard somewhere, and waits for it
 
 
 class Recorder:
@@ -31,11 +33,13 @@ class Recorder:
 
     Args:
         state: where the sound is.
-        folder: where the files go; made if missing.
+        folder: where the files go; made if missing; None writes none.
         stems: names of the stems.
         sample_rate: frames per second.
         skip: frames to leave out at the start, such as the latency.
         report: is told why a recording ended early.
+        taps: each is given all that is played, float32 ``(2 * (1 + stems), frames)``, the mix first, on the thread of
+            the recorder; one that raises is told and not called again.
 
     Raises:
         AudioFileError: the folder cannot be written.
@@ -44,14 +48,16 @@ class Recorder:
     def __init__(
         self,
         state: AudioState,
-        folder: Path,
+        folder: Path | None,
         stems: tuple[str, ...],
         sample_rate: int,
         *,
         skip: int = 0,
         report: Callable[[str], None] = lambda _: None,
+        taps: tuple[Callable[[Block], object], ...] = (),
     ) -> None:
         self.folder = folder
+        self._taps = list(taps)
         self.failed: str | None = None
         self._state = state
         self._skip = skip
@@ -59,9 +65,13 @@ class Recorder:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._files: list[soundfile.SoundFile] = []
+        if folder is not None:
+            self._open(folder, ("mix", *stems), sample_rate)
+
+    def _open(self, folder: Path, names: tuple[str, ...], sample_rate: int) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for name in ("mix", *stems):
+            for name in names:
                 path = folder / f"{name}.wav"
                 self._files.append(soundfile.SoundFile(path, "w", sample_rate, 2, subtype="FLOAT"))
         except (OSError, soundfile.SoundFileError) as error:
@@ -76,6 +86,8 @@ class Recorder:
     def drain(self) -> None:
         """Write what has been recorded since the last time."""
         frames = _take(self._state.array("local"), self._state.array("recording"))
+        if self._taps and len(frames):
+            self._feed(np.ascontiguousarray(frames.T))
         skipped = min(self._skip, frames.shape[0])
         self._skip -= skipped
         if self.failed is None and frames.shape[0] > skipped:
@@ -90,8 +102,16 @@ class Recorder:
         self._close()
 
     def _run(self) -> None:
-        while not self._stopped.wait(_PERIOD):
+        while not self._stopped.wait(_TAP_PERIOD if self._taps else _PERIOD):
             self.drain()
+
+    def _feed(self, block: Block) -> None:
+        for tap in tuple(self._taps):
+            try:
+                tap(block)
+            except Exception as error:  # noqa: BLE001 - whatever a tap does, the recording goes on
+                self._taps.remove(tap)
+                self._report(f"a tap on the sound failed and is left out: {type(error).__name__}: {error}")
 
     def _write(self, frames: NDArray[np.float32]) -> None:
         try:
