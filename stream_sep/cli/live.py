@@ -14,7 +14,7 @@ import typer
 from stream_sep.cli.bench import parse_options
 from stream_sep.cli.page import ControlPage
 from stream_sep.cli.screen import Messages, print_counters, print_latency
-from stream_sep.cli.surfaces import SurfaceOptions, build_surfaces, start_surfaces
+from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
 from stream_sep.config import SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.engine import Engine
 from stream_sep.errors import ConfigError
@@ -57,6 +57,7 @@ def live(
     daw: Annotated[
         list[str] | None, typer.Option(help="follow reaper, ardour, live, bitwig or x32, as NAME@HOST")
     ] = None,
+    reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
     *,
     allow_drift: Annotated[bool, typer.Option(help="take two devices; their clocks drift apart")] = False,
     connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
@@ -96,12 +97,15 @@ def live(
         outputs=parse_outputs(outputs) if outputs else dict(chosen.outputs) or {"main": 1},
         allow_drift=allow_drift,
     )
-    engine = Engine(driver, config, report=messages.tell)
+    taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
+    engine = Engine(driver, replace(config, taps=taps), report=messages.tell)
     surfaces = build_surfaces(engine, wanted, messages.tell)
     if preset:
         engine.take(load_preset(preset, stems=engine.stems))
     engine.controls.update(faders)
     with ExitStack() as stack:
+        for tap in taps:
+            stack.callback(tap.close)
         stack.enter_context(engine)
         if preset:
             stack.enter_context(_watch(preset, engine, messages))

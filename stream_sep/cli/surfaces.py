@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.desk import Desk, Surface
+    from stream_sep.protocols import Block
 
 OSC_PORT = 9137
 
@@ -76,6 +77,47 @@ def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], 
         name, _, host = daw.partition("@")
         surfaces.append(DawSurface(desk, name, host=host or "127.0.0.1"))
     return surfaces
+
+
+class ReaStreamTap:
+    """Sends every stem, without the mix, to ReaStream: a tap for `EngineConfig`.
+
+    Args:
+        target: ``HOST`` or ``HOST:PORT``.
+        sample_rate: frames per second.
+
+    Raises:
+        BridgeError: the host is not to be found.
+        ConfigError: the port is no number.
+    """
+
+    def __init__(self, target: str, sample_rate: int) -> None:
+        from bridge.reastream import DEFAULT_PORT
+
+        host, _, port = target.partition(":")
+        if port and not port.isdecimal():
+            raise ConfigError(f"--reastream {target!r} is not HOST or HOST:PORT")
+        self._place = (host, int(port or DEFAULT_PORT))
+        self._sample_rate = sample_rate
+        self._open(channels=8)
+
+    def __call__(self, block: Block) -> None:
+        """Send the stems of ``block``, ``(2 * (1 + stems), frames)``."""
+        stems = block[2:]
+        if len(stems) != self._channels:
+            self.close()
+            self._open(channels=len(stems))
+        self._sender.send(stems)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._sender.close()
+
+    def _open(self, channels: int) -> None:
+        from bridge.reastream import ReaStreamSender
+
+        self._channels = channels
+        self._sender = ReaStreamSender(*self._place, channels=channels, sample_rate=self._sample_rate)
 
 
 def start_surfaces(

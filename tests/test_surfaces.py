@@ -1,0 +1,80 @@
+"""The command line's own work on control surfaces: which are made, what is said, and stems sent as ReaStream."""
+
+import socket
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+
+from bridge.osc_server import OscServer
+from bridge.reastream import read_packet
+from stream_sep import BridgeError, ConfigError, Engine, EngineConfig, OfflineBackend
+from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
+
+
+def names(surfaces):
+    return [type(surface).__name__ for surface in surfaces]
+
+
+def test_osc_is_there_unless_told_otherwise_and_nothing_else(desk):
+    assert names(build_surfaces(desk, SurfaceOptions(), print)) == ["OscServer"]
+    assert build_surfaces(desk, SurfaceOptions(osc_port=0), print) == []
+
+
+def test_each_option_makes_its_surface(desk):
+    options = SurfaceOptions(osc_port=0, oscquery_port=9180, midi=("stream_sep",), daws=("reaper", "ardour@studio"))
+    assert names(build_surfaces(desk, options, print)) == [
+        "OscQueryServer",
+        "MidiSurface",
+        "DawSurface",
+        "DawSurface",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (SurfaceOptions(daws=("cubase",)), "there is no DAW 'cubase'"),
+        (SurfaceOptions(meter_rate=-1), "--meter-rate -1"),
+        (SurfaceOptions(midi=("x",), midi_map="nano"), "nano"),
+        (SurfaceOptions(osc_out=("nowhere",)), "nowhere"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_a_sentence(desk, options, words):
+    with pytest.raises((ConfigError, BridgeError), match=words):
+        build_surfaces(desk, options, print)
+
+
+def test_a_taken_port_is_an_error_only_where_it_was_asked_for(desk):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, ExitStack() as stack:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        said = []
+        assert start_surfaces([OscServer(desk, port=port)], SurfaceOptions(), said.append, stack) == []
+        assert f"{port}" in said[0]
+        assert "going on without OSC" in said[0]
+        with pytest.raises(BridgeError, match=f"{port}"):
+            start_surfaces([OscServer(desk, port=port)], SurfaceOptions(osc_port=port), said.append, stack)
+
+
+def test_stems_reach_reastream_sample_for_sample():
+    given = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 128 * 40)).astype(np.float32)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        backend, tap = OfflineBackend(), ReaStreamTap(f"127.0.0.1:{receiver.getsockname()[1]}", 44100)
+        config = EngineConfig(model="passthrough", worker="inline", taps=(tap,))
+        with Engine(backend, config):
+            out = np.concatenate([backend.feed(block)[1:] for block in np.split(given, 40, axis=1)], axis=2)
+        packets = []
+        while sum(packet.block.shape[1] for packet in packets) < given.shape[1]:
+            packets.append(read_packet(receiver.recv(65536)))
+    tap.close()
+    assert {packet.sample_rate for packet in packets} == {44100}
+    heard = np.concatenate([packet.block for packet in packets], axis=1)
+    np.testing.assert_array_equal(heard, out.reshape(8, -1))
+
+
+def test_a_reastream_target_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match="not HOST or HOST:PORT"):
+        ReaStreamTap("127.0.0.1:many", 44100)
