@@ -58,18 +58,18 @@ def test_a_taken_port_is_an_error_only_where_it_was_asked_for(desk):
 
 
 def test_stems_reach_reastream_sample_for_sample():
-    given = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 128 * 40)).astype(np.float32)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+    given = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 128 * 8)).astype(np.float32)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, ExitStack() as stack:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(5)
         backend, tap = OfflineBackend(), ReaStreamTap(f"127.0.0.1:{receiver.getsockname()[1]}", 44100)
+        stack.callback(tap.close)
         config = EngineConfig(model="passthrough", worker="inline", taps=(tap,))
         with Engine(backend, config):
-            out = np.concatenate([backend.feed(block)[1:] for block in np.split(given, 40, axis=1)], axis=2)
+            out = np.concatenate([backend.feed(block)[1:] for block in np.split(given, 8, axis=1)], axis=2)
         packets = []
         while sum(packet.block.shape[1] for packet in packets) < given.shape[1]:
             packets.append(read_packet(receiver.recv(65536)))
-    tap.close()
     assert {packet.sample_rate for packet in packets} == {44100}
     heard = np.concatenate([packet.block for packet in packets], axis=1)
     np.testing.assert_array_equal(heard, out.reshape(8, -1))
