@@ -62,7 +62,7 @@ class Knob:
 
 _CUTOFF, _Q = Knob(10, 20000), Knob(0.05, 100)
 _DB, _LEVEL = Knob(-60, 60), Knob(-100, 0)
-_ATTACK, _RELEASE = Knob(0.01, 5000, moves=True), Knob(0.01, 5000, moves=True)
+_ATTACK, _RELEASE = Knob(0.01, 5000), Knob(0.01, 5000, moves=True)
 _PART, _GLIDES = Knob(), Knob(moves=True)
 _FILTER = {"cutoff_frequency_hz": _CUTOFF, "gain_db": _DB, "q": _Q}
 
@@ -89,9 +89,8 @@ EFFECTS: Mapping[str, Mapping[str, Knob]] = {
         "release_ms": _RELEASE,
     },
     "Convolution": {"impulse_response_filename": Knob(file=True), "mix": _PART},
-    "Delay": {"delay_seconds": Knob(0, 30), "feedback": _PART, "mix": _GLIDES},
+    "Delay": {"delay_seconds": Knob(0, 30), "feedback": _PART, "mix": _PART},
     "Distortion": {"drive_db": _DB},
-    "GSMFullRateCompressor": {},
     "Gain": {"gain_db": _DB},
     "HighShelfFilter": _FILTER,
     "HighpassFilter": {"cutoff_frequency_hz": _CUTOFF},
@@ -135,7 +134,9 @@ EFFECTS: Mapping[str, Mapping[str, Knob]] = {
 LATE_ON_PURPOSE = frozenset({"Chorus", "Convolution", "Delay", "Phaser", "Reverb"})
 """Effects whose delay is what one hears of them: nothing to make up for."""
 
-UNFIT: Mapping[str, str] = {"PitchShift": "Pedalboard's PitchShift gives silence when it streams"}
+UNFIT: Mapping[str, str] = {
+    name: f"Pedalboard's {name} gives silence when it streams" for name in ("GSMFullRateCompressor", "PitchShift")
+}
 """Effects that cannot play live, and why."""
 
 

@@ -56,7 +56,7 @@ class HostedChain:
 
     def __init__(self, effects: Sequence[EffectSpec], sample_rate: int, channels: int, hop: int) -> None:
         self._channels = channels
-        self._closed = threading.Event()
+        self._closed, self._hung = threading.Event(), False
         self._patience, self._busy_since = _LOAD_SECONDS, time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from stream_sep.chain_host import main; main()"],
@@ -135,6 +135,7 @@ class HostedChain:
         while not self._closed.wait(_WATCH_SECONDS):
             since = self._busy_since
             if since and time.monotonic() - since > self._patience:
+                self._hung = True
                 break
         self._process.kill()
         self._process.wait()
@@ -147,8 +148,9 @@ class HostedChain:
     def _end(self) -> str:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
-        late = self._busy_since and time.monotonic() - self._busy_since > self._patience
-        return f"gave no answer in {self._patience:g} s" if late else f"crashed with code {self._process.returncode}"
+        if self._hung:
+            return f"gave no answer in {self._patience:g} s"
+        return f"crashed with code {self._process.returncode}"
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,13 +20,8 @@ _FADE_SECONDS = 0.01
 _MEMORY_SECONDS = 1.0
 
 
-@dataclass
-class _Coming:
-    """What the lane is on its way to: a voice, or none, that is heard after ``hops`` more hops."""
-
-    voice: Voice | None
-    hops: int
-    starts: bool = True
+_NOTHING = object()
+"""What is coming when nothing is; None would be no effect at all."""
 
 
 class Lane:
@@ -48,19 +42,17 @@ class Lane:
 
     def __init__(self, stem: str, shape: Shape, delay: int, report: Callable[[str], None]) -> None:
         self._stem, self._hop, self._report = stem, shape.hop, report
-        self._join = -(-delay // shape.hop) + 1
         self._fade = max(1, round(_FADE_SECONDS * shape.sample_rate))
-        self._ramp: Block = np.linspace(0, 1, shape.hop, dtype=np.float32)[np.newaxis]
         self._dry = FrameQueue(shape.channels, delay, shape.hop)
         self._dry_out = np.zeros((shape.channels, shape.hop), np.float32)
-        hops = max(2, round(_MEMORY_SECONDS * shape.sample_rate / shape.hop))
-        self._memory = np.zeros((hops, shape.channels, shape.hop), np.float32)
+        self._known = -(-max(delay, round(_MEMORY_SECONDS * shape.sample_rate)) // shape.hop) + 1
+        self._memory = np.zeros((self._known + self._known // 4 + 2, shape.channels, shape.hop), np.float32)
         self._played = 0
         self._handed: deque[Voice | None] = deque()
         self._moves: deque[tuple[Voice, int, str, Setting]] = deque()
         self.failed: Voice | None = None
         self._voice: Voice | None = None
-        self._coming: _Coming | None = None
+        self._coming: Voice | object | None = _NOTHING
         self._settle()
 
     def play(self, voice: Voice | None) -> None:
@@ -71,35 +63,36 @@ class Lane:
         """Set a parameter of ``voice`` before the next hop."""
         self._moves.append((voice, effect, name, value))
 
-    def recent(self) -> Block:
-        """Return the sound of about the last second, ``(channels, frames)``, ending softly; for `Voice.feed`."""
-        hops, played = len(self._memory), self._played
-        known = min(played, hops - 1)  # the oldest may be overwritten while it is read
-        places = [(played - known + k) % hops for k in range(known)]
-        sound = np.concatenate([self._memory[:0].reshape(len(self._dry_out), 0), *self._memory[places]], axis=1)
-        if known:
-            sound[:, : self._hop] *= self._ramp
-            sound[:, -self._hop :] *= self._ramp[:, ::-1]
-        return sound
+    def rehearse(self, voice: Voice) -> None:
+        """Play ``voice`` the sound of about the last second, so that its echoes are there when it is heard.
+
+        What is played meanwhile it catches up with, here or, the last hops, on the thread that plays.
+
+        Raises:
+            ChainError: it failed.
+        """
+        voice.heard = first = max(0, self._played - self._known)
+        fade_in = np.linspace(0, 1, self._hop, dtype=np.float32) if first else np.float32(1)
+        for _ in range(2 * self._known):  # a chain that is slower than the sound never gets there
+            if voice.heard >= self._played:
+                break
+            voice.submit(self._remembered(voice.heard) * (fade_in if voice.heard == first else np.float32(1)))
+            voice.collect()
 
     def begin(self, block: Block) -> None:
         """Take the next hop, ``(channels, hop)``."""
         self._adopt()
-        self._memory[self._played % len(self._memory)] = block
+        self._remembered(self._played)[:] = block
         self._played += 1
         self._dry.write(block)
-        if self._voice is not None:
-            self._voice.submit(block)
-        coming = self._coming
-        if coming is not None and coming.voice is not None:
-            coming.voice.submit(block * self._ramp if coming.starts else block)
-            coming.starts = False
+        for voice in self._playing():
+            voice.submit(self._remembered(voice.heard))
 
     def finish(self, out: Block) -> None:
         """Give the hop that is due, ``(channels, hop)``."""
         self._dry.read(self._dry_out)
-        self._collect(self._voice)
-        self._collect(self._coming.voice if self._coming is not None else None)
+        for voice in self._playing():
+            self._collect(voice)
         self._choose()
         out[:] = self._sound(self._heard)
         if self._target is not self._heard:
@@ -111,21 +104,27 @@ class Lane:
     def reset(self) -> None:
         """Forget what was heard, and be at once where a change was leading to."""
         self._adopt()
-        if self._coming is not None:
-            self._arrive(self._coming)
+        self._arrive()
         if self._voice is not None:
-            self._voice.reset()
+            self._voice.reset(self._played)
         self._dry.reset()
-        self._played = 0
+        self._memory[:] = 0
         self._settle()
 
     def close(self) -> None:
         """Let go of the chains; the stem passes."""
-        for voice in (self._voice, self._coming.voice if self._coming else None, *self._handed):
+        for voice in (*self._playing(), *self._handed):
             self._drop(voice)
         self._handed.clear()
-        self._voice = self._coming = None
+        self._voice, self._coming = None, _NOTHING
         self._settle()
+
+    def _playing(self) -> list[Voice]:
+        return [voice for voice in (self._voice, self._coming) if isinstance(voice, Voice)]
+
+    def _remembered(self, hop: int) -> Block:
+        block: Block = self._memory[hop % len(self._memory)]
+        return block
 
     def _settle(self) -> None:
         self._heard = self._target = None if self.bypassed else self._voice
@@ -138,12 +137,12 @@ class Lane:
         return self._dry_out if voice is None else voice.out
 
     def _adopt(self) -> None:
-        while self._coming is None and self._handed:
+        while self._coming is _NOTHING and self._handed:
             voice = self._handed.popleft()
             if self._handed:  # a newer one waits behind it
                 self._drop(voice)
-                continue
-            self._coming = _Coming(voice, self._join if voice is not None else 0)
+            else:
+                self._coming = voice
         while self._moves:
             voice, effect, name, value = self._moves.popleft()
             voice.chain.move(effect, name, value)
@@ -157,14 +156,12 @@ class Lane:
         if self._target is not self._heard:
             return
         coming = self._coming
-        if coming is not None and coming.hops > 0:
-            coming.hops -= 1
-            coming = None
-        wanted = self._voice if coming is None else coming.voice
-        self._target = None if self.bypassed else wanted
+        ready = coming is None or (isinstance(coming, Voice) and coming.heard == self._played)
+        wanted = coming if ready else self._voice
+        self._target = wanted if isinstance(wanted, Voice) and not self.bypassed else None
         self._faded = 0
-        if coming is not None and self._target is self._heard:
-            self._arrive(coming)
+        if ready and self._target is self._heard:
+            self._arrive()
 
     def _crossfade(self, out: Block) -> None:
         weight = np.arange(self._faded + 1, self._faded + self._hop + 1, dtype=np.float32) / self._fade
@@ -173,19 +170,22 @@ class Lane:
         if self._faded < self._fade:
             return
         self._heard = self._target
-        if self._coming is not None and self._coming.hops == 0 and self._coming.voice is self._heard:
-            self._arrive(self._coming)
+        if self._coming is self._heard:
+            self._arrive()
 
-    def _arrive(self, coming: _Coming) -> None:
-        if self._voice is not coming.voice:
-            self._drop(self._voice)
-        self._voice, self._coming = coming.voice, None
-
-    def _collect(self, voice: Voice | None) -> None:
-        if voice is None:
+    def _arrive(self) -> None:
+        if self._coming is _NOTHING:
             return
+        self._drop(self._voice)
+        self._voice = self._coming if isinstance(self._coming, Voice) else None
+        self._coming = _NOTHING
+
+    def _collect(self, voice: Voice) -> None:
         try:
             voice.collect()
+            if voice.heard < self._played:  # two hops at a time, until it has caught up
+                voice.submit(self._remembered(voice.heard))
+                voice.collect()
         except ChainError as error:
             self._fail(voice, error)
 
@@ -195,7 +195,7 @@ class Lane:
         self._drop(voice)
         if voice is not self._voice:
             self._drop(self._voice)
-            self._coming = None
+            self._coming = _NOTHING
         lost, self._voice = (voice, self._voice), None
         if self._heard in lost or self._target in lost:
             if self._heard is not None:

@@ -106,11 +106,15 @@ class Voice:
         channels: channels of the stem.
         hop: frames of a hop.
         delay: frames by which everything comes out late; at least the chain's latency.
+
+    Attributes:
+        out: what `collect` gave last, ``(channels, hop)``.
+        heard: how many hops of the stream it knows, those before it began counted.
     """
 
     def __init__(self, chain: Chain, channels: int, hop: int, delay: int) -> None:
         assert chain.lateness.latency <= delay
-        self.chain = chain
+        self.chain, self.heard = chain, 0
         self.out = np.zeros((channels, hop), np.float32)
         self._queue = FrameQueue(channels, delay - chain.lateness.delay, hop)
 
@@ -129,20 +133,11 @@ class Voice:
             raise ChainError("gave what is no number")
         if not (self._queue.write(frames) and self._queue.read(self.out)):
             raise ChainError("came later than when it was measured")
+        self.heard += 1
 
-    def feed(self, sound: Block) -> None:
-        """Play ``(channels, frames)`` of what was heard before, so that echoes are there from the first hop.
-
-        Raises:
-            ChainError: as for `collect`.
-        """
-        hop = self.out.shape[1]
-        for at in range(0, sound.shape[1] - hop + 1, hop):
-            self.submit(np.ascontiguousarray(sound[:, at : at + hop]))
-            self.collect()
-
-    def reset(self) -> None:
-        """Forget what was heard."""
+    def reset(self, heard: int) -> None:
+        """Forget what was heard, and go on with hop ``heard``."""
         self.chain.reset()
         self._queue.reset()
         self.out[:] = 0
+        self.heard = heard

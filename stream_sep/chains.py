@@ -1,4 +1,4 @@
-"""Effect chains on stems: any separator, with a Pedalboard on each of its stems, all of them still in time."""
+"""Effect chains on stems: any separator, with a pedalboard on each of its stems, all of them still in time."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class ChainedSeparator:
         voices = {stem: self._voiced(chain) for stem, chain in loaded.items()}
         try:
             for stem, voice in voices.items():
-                voice.feed(self._lanes[stem].recent())
+                self._lanes[stem].rehearse(voice)
         except ChainError as error:
             close_chains(loaded)
             raise SeparatorError(f"the chain of {stem!r} {error}") from error

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Separator
 
 _NICE = -11  # what desktop sound servers ask for
+_SWITCH_SECONDS = 0.0005  # Python lets a hop wait ten times as long for a thread that loads effects
 
 
 class _Answers:
@@ -45,6 +46,7 @@ class _Answers:
 
 def main() -> None:
     """Be the separator's process: load, say so, work until standard input ends."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
     commands, answers = sys.stdin, _Answers(os.fdopen(os.dup(1), "w"))
     os.dup2(2, 1)  # whatever a model's library prints must not mix with the answers
     spec = receive(commands)
