@@ -141,6 +141,7 @@ def test_strips_that_are_built_anew_silence_nothing(talk, desk):
 
 def test_its_master_is_ours(talk, desk):
     talk.says(write_message("/master/name", ("Master",)), write_message("/master/gain", (-4.5,)))
+    talk.hears()
     talk.says(b"/master/mute\0\0\0\0,f\0\0\x3f\x80\0\0")
     assert desk.controls["master/gain_db"] == -4.5
     assert desk.controls["master/mute"] is True

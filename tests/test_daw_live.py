@@ -128,6 +128,8 @@ def test_names_that_are_none_of_ours_are_taken_in_order(talk):
 def test_live_that_starts_again_is_greeted(talk):
     talk.says(write_message("/live/startup"))
     assert talk.sent == [write_message("/live/song/get/track_names")]
+    talk.says(write_message("/live/song/get/track_names", NAMES))
+    assert write_message("/live/track/start_listen/volume", (1,)) in talk.hears(later=0.2)
 
 
 def test_it_is_told_when_we_leave(talk):

@@ -15,9 +15,9 @@ ZERO, MINUS_SIX, MINUS_12_5 = b"\0\0\0\0", b"\xc0\xc0\0\0", b"\xc1\x48\0\0"
 class Talk:
     """A session with what it sends kept; time stands still but for `settle`."""
 
-    def __init__(self, desk, profile):
+    def __init__(self, desk, profile, **settings):
         self.sent, self.now, self.desk = [], 100.0, desk
-        self.session = DawSession(desk, profile, lambda packet: self.sent.append(packet) is None, 9000)
+        self.session = DawSession(desk, profile, lambda packet: self.sent.append(packet) is None, 9000, **settings)
         desk.controls.subscribe(self.session.changed)
         self.session.greet(self.now)
 
@@ -75,6 +75,51 @@ def test_a_closed_fader_is_silence(talk, desk):
     assert talk.hears() == []
     desk.apply({"stem/drums/gain_db": -90.0})
     assert talk.hears() == [write_message("/track/2/volume/db", (-150.0,))]
+
+
+def test_what_it_did_can_be_seen(talk):
+    talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
+    assert talk.session.last == "/track/1/volume/db -6: stem/vocals/gain_db -6"
+
+
+def test_a_move_while_names_come_is_not_lost(talk, desk):
+    talk.says(*named("vocals", "drums"))
+    talk.hears()
+    talk.says(write_message("/track/7/name", ("Reverb",)), write_message("/track/1/volume/db", (-6.0,)))
+    talk.hears()
+    assert desk.controls["stem/vocals/gain_db"] == -6.0
+
+
+class TestTheDeskLeads:
+    """What happens where the desk is to have its way when the two meet."""
+
+    @pytest.fixture
+    def talk(self, desk):
+        desk.apply({"stem/vocals/gain_db": -12.5, "stem/drums/mute": True})
+        return Talk(desk, Reaper(), desk_leads=True)
+
+    def test_the_daw_goes_where_the_desk_is(self, talk, desk):
+        talk.says(*named("drums", "vocals"))
+        talk.says(write_message("/track/2/volume/db", (0.0,)), write_message("/track/1/volume/db", (0.0,)))
+        told = talk.hears()
+        assert write_message("/track/2/volume/db", (-12.5,)) in told
+        assert write_message("/track/1/mute", (1,)) in told
+        assert write_message("/track/1/volume/db", (0.0,)) not in told
+        assert desk.controls["stem/vocals/gain_db"] == -12.5
+
+    def test_it_does_so_if_it_tells_late_where_it_stands(self, talk, desk):
+        talk.says(*named("vocals", "drums"))
+        talk.hears(later=0.2)
+        talk.says(write_message("/track/1/volume/db", (-3.0,)))
+        assert desk.controls["stem/vocals/gain_db"] == -12.5
+        assert talk.hears(later=0.1) == [write_message("/track/1/volume/db", (-12.5,))]
+
+    def test_from_then_on_its_faders_move_the_desk(self, talk, desk):
+        talk.says(*named("vocals", "drums"), write_message("/track/1/volume/db", (0.0,)))
+        talk.hears(later=0.2)
+        talk.says(write_message("/track/1/volume/db", (-3.0,)))
+        assert desk.controls["stem/vocals/gain_db"] == -3.0
+        assert talk.hears() == []
 
 
 def test_tracks_are_found_by_name(talk, desk):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.daws.memory import Memory, as_stored
 from bridge.daws.x32 import FIRMWARE, NAME_LENGTH, X32, colour_of, meters_packet
+from bridge.osc_desk import Reception
 from bridge.osc_packets import read_packet, write_message
 from stream_sep.errors import BridgeError, ParameterError, StreamSepError
 
@@ -78,7 +79,7 @@ class Console:
         for packet, sender in packets:
             try:
                 for message in read_packet(packet):
-                    self.last = " ".join([message.address, *(f"{argument!s:.60}" for argument in message.arguments)])
+                    self.last = str(Reception(message))
                     self._act(message, sender, now)
             except BridgeError as error:
                 self._refused(str(error))
@@ -121,6 +122,7 @@ class Console:
         if moved is not None:
             path = self._paths[moved.track, moved.control]
             value = self._batch[path] = as_stored(path, moved.value)
+            self.last += f": {path} {value:g}"
             if sender in self._remotes:
                 self._remotes[sender].memory.heard(path, value, now)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING
 
 from bridge.daws.memory import Memory, as_stored
 from bridge.daws.profile import MASTER, Arrived, Gone, Listed, Moved, Named
 from bridge.daws.tracks import Tracks
+from bridge.osc_desk import Reception
 from bridge.osc_packets import read_packet, write_message
 from stream_sep.errors import BridgeError, StreamSepError
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 SETTLE_SECONDS = 0.1
 """Tracks are matched with stems when no name has been told for so long: names come one by one."""
 
+MEETING_SECONDS = 0.5
+"""What a DAW tells first within so long of being matched is where it stands, and no move."""
+
 SILENT_POLLS = 2
 """A DAW that left so many questions unanswered is greeted anew."""
 
@@ -32,13 +37,15 @@ _CONTROLS = ("gain_db", "mute", "solo", "pan")
 class DawSession:
     """Moves a desk by a DAW's tracks, and the tracks by what else moves the desk.
 
-    When the two meet, the DAW has its way: a mix made there is not to be lost because a separator was started.
+    When the two meet, the DAW has its way: a mix made there is not to be lost because a separator was started. Unless
+    the desk is to lead: then the DAW's faders go where the desk's are.
 
     Args:
         desk: what is moved.
         profile: the DAW's tongue.
         send: takes a packet to the DAW; False if it should be tried again.
         port: where the DAW is to tell what it does.
+        desk_leads: whether the desk has its way when the two meet.
 
     Attributes:
         last: what was received last, for people to see.
@@ -46,14 +53,20 @@ class DawSession:
         of_stem: the number of each stem's track.
     """
 
-    def __init__(self, desk: Desk, profile: Profile, send: Callable[[bytes], bool], port: int) -> None:
+    def __init__(
+        self, desk: Desk, profile: Profile, send: Callable[[bytes], bool], port: int, *, desk_leads: bool = False
+    ) -> None:
         self.last, self.errors = "", 0
         self._desk, self._profile, self._send, self._port = desk, profile, send, port
+        self._desk_leads = desk_leads
         self._tracks, self._memory = Tracks(desk.stems), Memory()
         self._places: dict[str, tuple[int, str]] = {}
         self._paths: dict[tuple[int, str], str] = {}
         self._values: dict[tuple[int, str], Setting] = {}
-        self._batch: dict[str, object] = {}
+        self._batch: dict[str, Setting] = {}
+        self._held: set[tuple[int, str]] = set()
+        self._meeting: dict[str, float] = {}
+        self._greeted = False
         self._pending: set[str] = set()
         self._lock = threading.Lock()
         self._settled: float | None = None
@@ -70,6 +83,7 @@ class DawSession:
         self._unanswered = 0
         self._next_poll = now + self._profile.poll_seconds
         self._settled = now + SETTLE_SECONDS
+        self._greeted = True
         self._tell(self._profile.greeting(self._port))
 
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
@@ -86,7 +100,7 @@ class DawSession:
         self._apply()
 
     def _take(self, message: Message, now: float) -> None:
-        self.last = " ".join([message.address, *map(_short, message.arguments)])
+        self.last = str(Reception(message))
         try:
             for event in self._profile.read(message):
                 self._handle(event, now)
@@ -113,15 +127,25 @@ class DawSession:
     def _moved(self, event: Moved, now: float) -> None:
         place = event.track, event.control
         self._values[place] = event.value
-        if self._settled is None or event.track == MASTER:
-            self._follow(place, now)
+        if self._settled is not None:
+            self._held.add(place)
+        elif self._follow(place, now):
+            path = self._paths[place]
+            self.last += f": {path} {self._batch[path]:g}"
 
-    def _follow(self, place: tuple[int, str], now: float) -> None:
-        path = self._paths.get(place) or _master_path(place)
-        if path and place in self._values:
-            value = as_stored(path, self._values[place])
-            if self._memory.heard(path, value, now):
-                self._batch[path] = value
+    def _follow(self, place: tuple[int, str], now: float) -> bool:
+        """Take over where the DAW has a control; say whether that is a move."""
+        path = self._paths.get(place)
+        if path is None or place not in self._values:
+            return False
+        value = as_stored(path, self._values[place])
+        if not self._memory.heard(path, value, now):
+            return False
+        if now <= self._meeting.pop(path, -math.inf):
+            self.changed(path)
+            return False
+        self._batch[path] = value
+        return True
 
     def _apply(self) -> None:
         batch, self._batch = self._batch, {}
@@ -160,14 +184,24 @@ class DawSession:
 
     def _bind(self, now: float) -> None:
         new = self._tracks.bind()
+        met = {*new, "master"} if self._greeted else {*new}
         self._places = {path: place for path in self._desk.controls if (place := self._place(path)) is not None}
         self._paths = {place: path for path, place in self._places.items()}
+        held, self._held, self._greeted = self._held, set(), False
         for path, place in self._places.items():
-            if path.removeprefix("stem/").rpartition("/")[0] in new:
-                self._memory.forget(path)
+            if path.removeprefix("stem/").rpartition("/")[0] in met:
+                self._meet(path, place, now)
+            elif place in held:
                 self._follow(place, now)
         self._apply()
         self._tell(self._profile.follow([self._tracks.of_stem[stem] for stem in new]))
+
+    def _meet(self, path: str, place: tuple[int, str], now: float) -> None:
+        self._memory.forget(path)
+        if self._desk_leads:
+            self._meeting[path] = now + MEETING_SECONDS
+            self.changed(path)
+        self._follow(place, now)
 
     def _place(self, path: str) -> tuple[int, str] | None:
         owner, _, control = path.rpartition("/")
@@ -213,11 +247,3 @@ class DawSession:
         written = [write_message(address, arguments) for address, arguments in messages]
         sent = [self._send(packet) for packet in written]  # all of them, whatever becomes of the first
         return all(sent)
-
-
-def _master_path(place: tuple[int, str]) -> str:
-    return f"master/{place[1]}" if place[0] == MASTER and place[1] in ("gain_db", "mute") else ""
-
-
-def _short(argument: object) -> str:
-    return f"{argument:g}" if isinstance(argument, float) else f"{argument!s:.60}"

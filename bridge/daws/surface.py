@@ -52,6 +52,7 @@ class DawSurface:
         listen: UDP port to listen at; the DAW's usual one unless given, 0 takes a free one.
         send: UDP port that the DAW listens at; its usual one unless given.
         resolution: steps of Bitwig's values, as set there.
+        desk_leads: whether, when the two meet, the DAW's faders go where the desk's are, and not the other way round.
 
     Raises:
         ConfigError: a DAW or a resolution that is not known.
@@ -66,11 +67,12 @@ class DawSurface:
         send: int | None = None,
         *,
         resolution: int | None = None,
+        desk_leads: bool = False,
     ) -> None:
         if name not in DAWS:
             raise ConfigError(f"there is no DAW {name!r}; there are: {', '.join(DAWS)}")
         self._profile = Bitwig(resolution) if name == "bitwig" and resolution is not None else DAWS[name]()
-        self._desk, self._name, self._host = desk, name, host
+        self._desk, self._name, self._host, self._desk_leads = desk, name, host, desk_leads
         self._listen = self._profile.listen if listen is None else listen
         self._peer_port = self._profile.send if send is None else send
         self._session: DawSession | Console | None = None
@@ -126,7 +128,8 @@ class DawSurface:
             self._session = Console(self._desk, self._send_to, ours)
         else:
             port = int(self._socket.getsockname()[1])
-            self._session = DawSession(self._desk, self._profile, self._send, port)
+            leads = self._desk_leads
+            self._session = DawSession(self._desk, self._profile, self._send, port, desk_leads=leads)
         return self._session
 
     def stop(self) -> None:

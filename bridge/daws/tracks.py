@@ -79,8 +79,8 @@ class Tracks:
         return new
 
     def forget(self) -> None:
-        """Know no names any more."""
-        self._names = {}
+        """Know nothing any more."""
+        self._names, self.of_stem = {}, {}
 
     def bind(self) -> tuple[str, ...]:
         """Find tracks for the stems anew; return the stems that have another one now."""
