@@ -1,0 +1,146 @@
+"""``stream-sep separate``: songs into stem files; ``stream-sep cache``: the stems that are kept."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from stream_sep.cli.bench import parse_options
+from stream_sep.cli.separate_progress import BatchProgress
+from stream_sep.errors import ConfigError
+from stream_sep.files.batch import separate_all
+from stream_sep.files.cache import DEFAULT_GB, StemCache
+from stream_sep.files.formats import AudioFormat
+from stream_sep.files.job import Job
+from stream_sep.files.recipe import DEFAULT_MODEL, Recipe
+from stream_sep.files.tracks import find_tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_sep.files.song_separator import Outcome
+    from stream_sep.files.tracks import Track
+
+_GB = 1e9
+
+cache_app = typer.Typer(help="The stems that separate and play keep.", no_args_is_help=True)
+
+
+def separate(
+    songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs; folders with all below them")],
+    model: Annotated[
+        str, typer.Option("--model", "-n", help="a Demucs model, hf://user/name, or bands")
+    ] = DEFAULT_MODEL,
+    repo: Annotated[Path | None, typer.Option(help="folder with the model's weights")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for a separator that is no Demucs model")
+    ] = None,
+    stems: Annotated[str, typer.Option(help="stems to write, such as vocals,drums; all unless given")] = "",
+    two_stems: Annotated[str, typer.Option(help="write this stem and the rest of the song")] = "",
+    other_method: Annotated[str, typer.Option(help="how that rest is made: add, minus or none")] = "add",
+    mix: Annotated[list[str] | None, typer.Option(help="NAME=STEM+STEM, such as karaoke=drums+bass+other")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the stems")] = Path("separated"),
+    filename: Annotated[str, typer.Option(help="template of {track}, {trackext}, {stem}, {ext}")] = "",
+    form: Annotated[
+        str, typer.Option("--format", "-f", help="wav, flac, mp3, ogg, or stem.mp4 for DJ software")
+    ] = "wav",
+    bits: Annotated[int, typer.Option(help="wav: 16, 24, or 32 for floats; flac: 16 or 24")] = 16,
+    bitrate: Annotated[int, typer.Option(help="kilobits per second of mp3 and stem.mp4")] = 320,
+    clip_mode: Annotated[str, typer.Option(help="sound over full scale: rescale, clamp, tanh, none, auto")] = "auto",
+    shifts: Annotated[int, typer.Option(help="passes over the song, each moved a little; more is better")] = 1,
+    overlap: Annotated[float, typer.Option(help="share of a window that the next one covers")] = 0.25,
+    segment: Annotated[float, typer.Option(help="seconds of a window; the model's own unless given")] = 0.0,
+    seed: Annotated[int, typer.Option(help="where the random shifts start")] = 0,
+    device: Annotated[str, typer.Option("--device", "-d", help="cpu, cuda, mps, or auto")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="float32, bfloat16, or auto: the fastest that sounds the same")
+    ] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads a song; all unless given")] = 0,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="songs at once")] = 1,
+    cache_gb: Annotated[
+        float, typer.Option(help="gigabytes of stems to keep for the next time; 0 for none")
+    ] = DEFAULT_GB,
+    *,
+    residual: Annotated[bool, typer.Option("--residual", help="the stems add up to the song exactly")] = False,
+    stream: Annotated[bool, typer.Option("--stream", help="stems can be read while they are made")] = False,
+    tags: Annotated[bool, typer.Option(help="keep title, artist and cover")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="separate again what is there")] = False,
+) -> None:
+    """Write the stems of songs to files, as the demucs command does; what is there already is not done again."""
+    recipe = Recipe(
+        model=model,
+        repo=repo,
+        options=parse_options(option or []),
+        shifts=shifts,
+        overlap=overlap,
+        segment=segment or None,
+        seed=seed,
+        device=device,
+        precision=precision,
+        threads=threads or None,
+    )
+    job = Job(
+        recipe=recipe,
+        stems=_names(stems),
+        two_stems=two_stems,
+        other_method=other_method,
+        mixes=tuple(mix or ()),
+        residual=residual,
+        out=out,
+        filename=filename,
+        format=AudioFormat(form, bits, bitrate, clip_mode),
+        stream=stream,
+        tags=tags,
+        overwrite=overwrite,
+        cache_gb=cache_gb,
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that half-written files go
+    failed = run_job(find_tracks(songs, out), job, jobs, Console(soft_wrap=True, highlight=False))
+    if failed:
+        raise typer.Exit(1)
+
+
+def run_job(tracks: Sequence[Track], job: Job, jobs: int, console: Console) -> int:
+    """Do a job with a bar for every song and one for all; return how many songs failed."""
+    outcomes: list[Outcome] = []
+    with BatchProgress(tracks, console) as progress:
+        for index, outcome in separate_all(tracks, job, progress.advance, jobs=jobs):
+            progress.end(index, outcome)
+            outcomes.append(outcome)
+    failed = sum(bool(outcome.failure) for outcome in outcomes)
+    found = sum(outcome.found for outcome in outcomes)
+    parts = [f"{len(outcomes) - failed - found} separated"]
+    parts += [f"{found} there already"] if found else []
+    parts += [f"{failed} failed"] if failed else []
+    console.print(", ".join(parts), markup=False)
+    return failed
+
+
+@cache_app.command("list")
+def list_cache() -> None:
+    """List the songs whose stems are kept, the last used first."""
+    cache = StemCache()
+    entries = cache.entries()
+    for entry in entries:
+        print(f"{entry.size / _GB:6.2f} GB  {','.join(entry.stems)}  {entry.song}")
+    print(f"{sum(entry.size for entry in entries) / _GB:6.2f} GB in {cache.folder}")
+
+
+@cache_app.command("clear")
+def clear_cache() -> None:
+    """Delete the stems that are kept."""
+    cache = StemCache()
+    print(f"the stems of {cache.clear()} songs deleted from {cache.folder}")
+
+
+def _names(text: str) -> tuple[str, ...] | None:
+    if not text:
+        return None
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise ConfigError(f"--stems {text!r} is not STEM,STEM, as in vocals,drums")
+    return names

@@ -1,0 +1,106 @@
+"""Progress of a batch in the terminal: a bar for every song, one for all, and the time that is left."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from stream_sep.errors import AudioFileError
+from stream_sep.files.song import open_song
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from rich.console import Console
+
+    from stream_sep.files.song_separator import Outcome
+    from stream_sep.files.tracks import Track
+
+_ESTIMATE_SECONDS = 300.0
+
+
+class BatchProgress:
+    """Shows how far songs are, in seconds of music, so that the time left is right for songs of any length.
+
+    Args:
+        tracks: the songs.
+        console: where to show it; without a terminal only sentences are printed.
+    """
+
+    def __init__(self, tracks: Sequence[Track], console: Console) -> None:
+        self._tracks = tracks
+        self._console = console
+        self._seconds = [_seconds(track) for track in tracks]
+        self._done = [0.0] * len(tracks)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f}%"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._bars = Progress(
+            *columns,
+            console=console,
+            speed_estimate_period=_ESTIMATE_SECONDS,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._songs: dict[int, TaskID] = {}
+        many = len(tracks) > 1
+        self._all = self._bars.add_task("all songs", total=sum(self._seconds), visible=many)
+
+    def __enter__(self) -> Self:
+        """Show the bars."""
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bars away."""
+        self._bars.stop()
+
+    @property
+    def seconds_done(self) -> float:
+        """Seconds of music that are done."""
+        return sum(self._done)
+
+    def advance(self, index: int, share: float) -> None:
+        """Take notice that a song is done to a share from 0 to 1."""
+        if index not in self._songs:
+            name = escape(self._tracks[index].path.name)
+            self._songs[index] = self._bars.add_task(name, total=self._seconds[index])
+        self._done[index] = share * self._seconds[index]
+        self._bars.update(self._songs[index], completed=self._done[index])
+        self._bars.update(self._all, completed=self.seconds_done)
+
+    def end(self, index: int, outcome: Outcome) -> None:
+        """Say what became of a song. One that was there, or failed, no longer counts for the time left."""
+        if outcome.found or outcome.failure:
+            self._seconds[index] = self._done[index] = 0.0
+            self._bars.update(self._all, total=sum(self._seconds), completed=self.seconds_done)
+        if index in self._songs:
+            self._bars.remove_task(self._songs.pop(index))
+        self._console.print(_sentence(outcome), markup=False)
+        for remark in outcome.remarks:
+            self._console.print(f"  {remark}", markup=False)
+
+
+def _sentence(outcome: Outcome) -> str:
+    if outcome.failure:
+        return f"failed: {outcome.failure}"
+    folders = sorted({str(file.parent) for file in outcome.files})
+    names = ", ".join(file.name for file in outcome.files)
+    there = "there already: " if outcome.found else ""
+    return f"{there}{outcome.track.path} -> {' and '.join(folders)}: {names}"
+
+
+def _seconds(track: Track) -> float:
+    with suppress(AudioFileError):
+        return open_song(track.path).seconds
+    return 0.0

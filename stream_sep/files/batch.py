@@ -1,0 +1,110 @@
+"""Many songs: one that fails does not stop the rest, and several can be done at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.errors import ConfigError, StreamSepError
+from stream_sep.files.song_separator import Outcome, SongSeparator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from stream_sep.files.job import Job
+    from stream_sep.files.tracks import Track
+
+_PATIENCE = 0.1  # seconds between looks at the workers' reports
+
+_own: dict[str, Any] = {}
+"""What a worker process has of its own: the loaded model and the way to report."""
+
+
+def separate_all(
+    tracks: Sequence[Track], job: Job, report: Callable[[int, float], None], *, jobs: int = 1
+) -> Iterator[tuple[int, Outcome]]:
+    """Do a job for every track; give the outcomes, each with the track's index, as they come.
+
+    Args:
+        tracks: the songs.
+        job: what to do with each.
+        report: told the index of a song and which share of it is done.
+        jobs: songs at once, each in a process with its own copy of the model.
+
+    Raises:
+        SeparatorError: the model cannot be loaded.
+        ConfigError: the job asks for what the model does not have, or ``jobs`` is less than 1.
+    """
+    if jobs < 1:
+        raise ConfigError(f"{jobs} jobs at once do nothing; 1 or more")
+    if min(jobs, len(tracks)) <= 1:
+        separator = SongSeparator(job)
+        for index, track in enumerate(tracks):
+            yield index, _outcome(separator, index, track, report)
+    else:
+        yield from _in_processes(tracks, job, report, min(jobs, len(tracks)))
+
+
+def _outcome(separator: SongSeparator, index: int, track: Track, report: Callable[[int, float], None]) -> Outcome:
+    try:
+        return separator.separate(track, lambda share: report(index, share))
+    except StreamSepError as error:
+        return Outcome(track, failure=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other songs go on, and it is told
+        return Outcome(track, failure=f"{track.path} failed: {type(error).__name__}: {error}; please report this")
+
+
+def _in_processes(
+    tracks: Sequence[Track], job: Job, report: Callable[[int, float], None], workers: int
+) -> Iterator[tuple[int, Outcome]]:
+    threads = job.recipe.threads or max(1, (os.cpu_count() or 1) // workers)
+    shared = replace(job, recipe=replace(job.recipe, threads=threads))
+    context = multiprocessing.get_context("spawn")
+    reports = context.Queue()
+    with ProcessPoolExecutor(workers, context, _start_worker, (shared, reports)) as pool:
+        running: dict[Future[Outcome], int] = {
+            pool.submit(_separate_here, index, track): index for index, track in enumerate(tracks)
+        }
+        try:
+            while running:
+                done, _ = wait(running, _PATIENCE, FIRST_COMPLETED)
+                _pass_on(reports, report)
+                for future in done:
+                    index = running.pop(future)
+                    yield index, _result(future, tracks[index])
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(future: Future[Outcome], track: Track) -> Outcome:
+    try:
+        return future.result()
+    except BrokenExecutor:
+        why = "a worker process ended, perhaps for lack of memory; try fewer --jobs, finished songs are kept"
+        return Outcome(track, failure=f"{track.path} was not separated: {why}")
+
+
+def _pass_on(reports: Any, report: Callable[[int, float], None]) -> None:  # noqa: ANN401 - a queue of a context
+    while True:
+        try:
+            report(*reports.get_nowait())
+        except queue.Empty:
+            return
+
+
+def _start_worker(job: Job, reports: Any) -> None:  # noqa: ANN401 - a queue of a context
+    _own["separator"], _own["reports"] = None, reports
+    try:
+        _own["separator"] = SongSeparator(job)
+    except StreamSepError as error:
+        _own["refusal"] = error
+
+
+def _separate_here(index: int, track: Track) -> Outcome:
+    if _own["separator"] is None:
+        raise _own["refusal"]
+    return _outcome(_own["separator"], index, track, lambda *told: _own["reports"].put(told))

@@ -1,0 +1,83 @@
+"""The kinds of file that stems are written as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stream_sep.errors import ConfigError
+
+FORMATS = ("wav", "flac", "mp3", "ogg", "stem.mp4")
+
+CLIP_MODES = ("rescale", "clamp", "tanh", "none")
+
+_WAV = {16: "PCM_16", 24: "PCM_24", 32: "FLOAT"}
+_FLAC = {16: "PCM_16", 24: "PCM_24"}
+_KBPS = (32, 320)
+_LARGEST_WAV = 4_000_000_000
+
+
+@dataclass(frozen=True)
+class AudioFormat:
+    """How a file holds its sound.
+
+    Attributes:
+        name: one of `FORMATS`; also the ending of the file's name.
+        bits: of a frame in WAV (16, 24, 32 are floats) and FLAC (16, 24).
+        kbps: kilobits per second of MP3 and of the streams of a stem file.
+        clip: what is done to sound over full scale: ``rescale`` turns the whole file down, ``clamp`` cuts at 0.99,
+            ``tanh`` bends, ``none`` leaves it, which all but floats then cut at 1. ``auto`` is ``none`` for floats
+            and ``rescale`` for the rest.
+
+    Raises:
+        ConfigError: a combination that does not exist.
+    """
+
+    name: str = "wav"
+    bits: int = 16
+    kbps: int = 320
+    clip: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense in a sentence."""
+        if self.name not in FORMATS:
+            raise ConfigError(f"--format {self.name!r} is none of {', '.join(FORMATS)}")
+        depths = {"wav": _WAV, "flac": _FLAC}.get(self.name)
+        if depths is not None and self.bits not in depths:
+            raise ConfigError(f"{self.name} holds {' or '.join(map(str, depths))} bits, not {self.bits}")
+        if not _KBPS[0] <= self.kbps <= _KBPS[1]:
+            raise ConfigError(f"a bitrate of {self.kbps} is not from {_KBPS[0]} to {_KBPS[1]} kbit/s")
+        if self.clip not in (*CLIP_MODES, "auto"):
+            raise ConfigError(f"--clip-mode {self.clip!r} is none of {', '.join(CLIP_MODES)}")
+
+    @property
+    def clip_mode(self) -> str:
+        """What is done to sound over full scale, with ``auto`` decided."""
+        if self.clip != "auto":
+            return self.clip
+        return "none" if self.floats else "rescale"
+
+    @property
+    def floats(self) -> bool:
+        """Whether full scale is no limit."""
+        return self.name == "wav" and self.bits == 32
+
+    def container(self, frames: int) -> dict[str, object]:
+        """Return what `soundfile.SoundFile` has to be told for a stereo file of so many frames.
+
+        >>> AudioFormat("wav", 32).container(600_000_000)
+        {'format': 'RF64', 'subtype': 'FLOAT'}
+        """
+        if self.name == "flac":
+            return {"format": "FLAC", "subtype": _FLAC[self.bits]}
+        if self.name == "ogg":
+            return {"format": "OGG", "subtype": "VORBIS", "compression_level": 0.3}
+        if self.name == "mp3":
+            level = (_KBPS[1] - self.kbps) / (_KBPS[1] - _KBPS[0])
+            constant = {"compression_level": level, "bitrate_mode": "CONSTANT"}
+            return {"format": "MP3", "subtype": "MPEG_LAYER_III", **constant}
+        large = frames * 2 * self.bits // 8 > _LARGEST_WAV  # what a WAV header cannot count
+        return {"format": "RF64" if large else "WAV", "subtype": _WAV[self.bits]}
+
+
+FLOATS = AudioFormat("wav", 32, clip="none")
+"""What stems are kept in between: nothing is lost."""

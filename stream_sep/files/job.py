@@ -1,0 +1,143 @@
+"""What to do with songs: which files to make of each, where, and how."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stream_sep.errors import ConfigError
+from stream_sep.files import stem_file
+from stream_sep.files.formats import AudioFormat
+from stream_sep.files.recipe import Recipe
+from stream_sep.files.stem_mixes import SONG, StemMix, needed_stems, parse_mix, single, two_stems
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_sep.files.tracks import Track
+
+FILENAME = "{track}/{stem}.{ext}"
+STEM_FILENAME = "{track}.{ext}"
+_FIELDS = ("track", "trackext", "stem", "ext")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with every song; it never changes, so that any process can do a song of it.
+
+    Attributes:
+        recipe: how the stems are made.
+        stems: the stems to write, all unless given or unless ``mixes`` are.
+        two_stems: write this stem and the rest of the song, instead.
+        other_method: how that rest is made; see `stem_mixes.two_stems`.
+        mixes: texts for `stem_mixes.parse_mix`.
+        residual: whether the stems add up to the song: what they lack goes to ``other``.
+        out: folder for a folder of the model's name, with the files in it.
+        filename: where they are in it, of ``{track}``, ``{trackext}``, ``{stem}`` and ``{ext}``; usual unless given.
+        format: how they hold sound.
+        stream: whether they can be read before they are whole.
+        tags: whether title, artist and cover of the song are kept.
+        overwrite: whether a song whose files are there is separated again.
+        cache_gb: gigabytes that the cache of stems may take.
+
+    Raises:
+        ConfigError: a value that makes no sense, alone or beside the others.
+    """
+
+    recipe: Recipe = field(default_factory=Recipe)
+    stems: tuple[str, ...] | None = None
+    two_stems: str = ""
+    other_method: str = "add"
+    mixes: tuple[str, ...] = ()
+    residual: bool = False
+    out: Path = Path("separated")
+    filename: str = ""
+    format: AudioFormat = field(default_factory=AudioFormat)
+    stream: bool = False
+    tags: bool = True
+    overwrite: bool = False
+    cache_gb: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense in a sentence."""
+        try:
+            fields = [name for _, name, _, _ in string.Formatter().parse(self.template) if name is not None]
+        except ValueError as error:
+            raise ConfigError(f"--filename {self.filename!r} is no template: {error}") from error
+        if not set(fields) <= set(_FIELDS):
+            raise ConfigError(f"--filename {self.filename!r} knows only {', '.join(f'{{{n}}}' for n in _FIELDS)}")
+        if self.stream and self.format.name not in {"wav", "mp3", "ogg"}:
+            raise ConfigError(
+                f"--stream cannot write {self.format.name}, which is readable only when whole; take wav"
+            )
+        if self.stream and self.format.clip == "rescale":
+            raise ConfigError("--stream cannot rescale, as it does not know how loud the song will get; take clamp")
+
+    @property
+    def template(self) -> str:
+        """The template of file names."""
+        return self.filename or (STEM_FILENAME if self.format.name == "stem.mp4" else FILENAME)
+
+    def target(self, track: Track, stem: str) -> Path:
+        """Return the file for a stem of a track."""
+        model = self.recipe.model.removeprefix("hf://").replace("/", "_").replace(":", "_")
+        names = {"track": track.name, "trackext": track.path.suffix[1:], "stem": stem, "ext": self.format.name}
+        return self.out / model / track.folder / self.template.format(**names)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job comes to with a model whose stems are known.
+
+    Attributes:
+        mixes: the files to write.
+        stems: the stems that they are made of.
+        made: those that the model makes; the rest is what these leave of the song.
+    """
+
+    mixes: tuple[StemMix, ...]
+    stems: tuple[str, ...]
+    made: tuple[str, ...]
+
+
+def make_plan(job: Job, sources: Sequence[str]) -> Plan:
+    """Find out which stems a job needs.
+
+    Raises:
+        ConfigError: a stem that the model does not have, or settings that contradict each other.
+
+    >>> make_plan(Job(mixes=("karaoke=song-vocals",)), ("drums", "bass", "other", "vocals")).made
+    ('vocals',)
+    """
+    mixes = _mixes(job, sources)
+    stems = needed_stems(mixes, sources)
+    if len(mixes) > 1 and "{stem}" not in job.template and job.format.name != "stem.mp4":
+        raise ConfigError(f"--filename {job.filename!r} gives all stems of a song one name; put {{stem}} into it")
+    if not job.residual:
+        return Plan(mixes, stems, stems)
+    if "other" in sources and "other" not in stems:
+        raise ConfigError(
+            "--residual needs the stem 'other', which takes what is left of the song; add it to --stems"
+        )
+    made = tuple(name for name in stems if name != "other") or stems
+    if "other" not in stems and set(stems) != set(sources):
+        raise ConfigError("--residual spreads what is left over all stems, so it needs all; leave --stems out")
+    return Plan(mixes, stems, made)
+
+
+def _mixes(job: Job, sources: Sequence[str]) -> tuple[StemMix, ...]:
+    if job.format.name == "stem.mp4":
+        if job.stems or job.two_stems or job.mixes or job.stream:
+            raise ConfigError(
+                "a stem file always holds the song and four stems; leave --stems, --mix and the like out"
+            )
+        return (single(SONG), *(single(name) for name in stem_file.STEMS))
+    parsed = [parse_mix(text) for text in job.mixes]
+    if job.two_stems:
+        if job.stems:
+            raise ConfigError("--two-stems and --stems ask for different files; leave one out")
+        return (*two_stems(job.two_stems, sources, job.other_method), *parsed)
+    chosen = job.stems if job.stems is not None else (() if parsed else tuple(sources))
+    return (*(single(name) for name in chosen), *parsed)

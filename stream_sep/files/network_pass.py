@@ -1,0 +1,186 @@
+"""Demucs networks over a whole song, window by window, with no more of it in memory than the windows reach."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.errors import ConfigError
+from stream_sep.files.network_windows import is_transformer, padded_length, plan_runs
+from stream_sep.files.window_runner import WindowRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from stream_sep.files.network_windows import Run
+    from stream_sep.files.recipe import Recipe
+    from stream_sep.files.song import Level
+    from stream_sep.protocols import Block, Stems
+    from stream_sep.separators.demucs_networks import Part
+
+
+SHORTEST = 1.5
+"""Seconds of the shortest windows that are tried when memory runs out."""
+
+
+class NetworkPass:
+    """Makes the stems of a song as `demucs.apply.apply_model` does, but in one go through the song.
+
+    Every network, at every shift, is a run; all runs go through the song together, the one that is furthest behind
+    first, and a frame is given out when the last window over it has been added. So memory does not grow with the
+    song, and the first seconds are there first. Networks that no wanted stem needs are not run.
+
+    Args:
+        parts: the networks.
+        stems: the stems to make, in the order of the output; all unless given.
+        recipe: shifts, overlap, segment and the rest.
+        device: where torch computes.
+
+    Raises:
+        ConfigError: a stem that the networks do not have.
+    """
+
+    def __init__(self, parts: Sequence[Part], stems: Sequence[str] | None, recipe: Recipe, device: str) -> None:
+        first = parts[0].network
+        self.sources = tuple(first.sources)
+        self.stems = tuple(self.sources if stems is None else stems)
+        unknown = [name for name in self.stems if name not in self.sources]
+        if unknown:
+            raise ConfigError(f"this model has no stem {unknown[0]!r}; it has: {', '.join(self.sources)}")
+        self._parts, self._recipe, self._device = parts, recipe, device
+        self._wanted = [self.sources.index(name) for name in self.stems]
+        self._runs = plan_runs(parts, self._wanted, recipe)
+        self._runner = WindowRunner(device, recipe.precision)
+        for part in parts:
+            if is_transformer(part.network):
+                part.network.use_train_segment = not recipe.short_windows
+
+    @property
+    def networks(self) -> int:
+        """How many networks run for each window of the song."""
+        return len({run.network for run in self._runs})
+
+    @cached_property
+    def identity(self) -> str:
+        """The hash of all weights, and the recipe."""
+        sum_of_weights = hashlib.blake2b(self._recipe.fingerprint().encode(), digest_size=16)
+        for part in self._parts:
+            sum_of_weights.update(repr(part.weights).encode())
+            for weights in part.network.state_dict().values():
+                sum_of_weights.update(weights.cpu().contiguous().numpy())
+        return sum_of_weights.hexdigest()
+
+    def rate_for(self, _song_rate: int) -> int:
+        """Return the networks' own rate."""
+        return int(self._parts[0].network.samplerate)
+
+    def only(self, stems: Sequence[str]) -> NetworkPass:
+        """Return a pass for some of the stems, with the same networks."""
+        return NetworkPass(self._parts, stems, self._recipe, self._device)
+
+    def smaller(self) -> tuple[NetworkPass, str] | None:
+        """Return a pass with windows half as long, or, where they are short already, one on the CPU."""
+        segment = min(run.grid.segment for run in self._runs) / self._parts[0].network.samplerate / 2
+        if segment >= SHORTEST:
+            recipe = replace(self._recipe, segment=segment, short_windows=True)
+            return NetworkPass(self._parts, self.stems, recipe, self._device), f"with windows of {segment:.2g} s"
+        if self._device == "cpu":
+            return None
+        recipe = replace(self._recipe, segment=None, short_windows=False, device="cpu")
+        return NetworkPass(self._parts, self.stems, recipe, "cpu"), "on the CPU"
+
+    def separate(self, blocks: Iterable[Block], _rate: int, level: Level) -> Iterator[tuple[Block, Stems]]:
+        """Give the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``, from the first frame to the last.
+
+        Args:
+            blocks: the song, at the rate of the networks.
+            level: of the same song; Demucs normalises the whole song by it.
+        """
+        runs = self._runs
+        mix, stems = _Mix(blocks), np.zeros((len(self.stems), 2, 0), np.float32)
+        longest = max(run.grid.segment for run in runs)
+        due = [(run.start, index, 0) for index, run in enumerate(runs)]  # next window of each run
+        heapq.heapify(due)
+        given = 0
+        while due:
+            start, index, window = heapq.heappop(due)
+            run = runs[index]
+            if mix.fill(start + 2 * run.grid.segment) <= start:
+                continue
+            at, sound = self._window(run, window, start, mix, level)
+            stems = _add(stems, at - given, sound)
+            heapq.heappush(due, (start + run.grid.stride, index, window + 1))
+            ready = min(due[0][0], mix.end) - given
+            if ready > 0:
+                yield mix.read(given, given + ready), stems[..., :ready] * level.deviation + np.float32(level.mean)
+                stems, given = stems[..., ready:], given + ready
+                mix.forget(due[0][0] - longest)
+
+    def _window(self, run: Run, window: int, start: int, mix: _Mix, level: Level) -> tuple[int, Stems]:
+        """Return the first frame of a window, not before the song's, and what it adds to the stems from there."""
+        part, length = self._parts[run.network], min(run.grid.segment, mix.end - start)
+        before = (padded_length(part.network, length, self._recipe) - length) // 2
+        reach = padded_length(part.network, length, self._recipe)
+        sound = mix.normalised(start - before, start - before + reach, level)
+        parts = self._runner(part.network, sound)[..., before : before + length]
+        counts = [part.weights[source] / max(1, self._recipe.shifts) for source in self._wanted]
+        shares = np.array(counts, np.float32)[:, None, None]
+        skipped = max(0, -start)
+        gain = run.grid.gain(window)[:length]
+        return start + skipped, (shares * parts[self._wanted] * gain)[..., skipped:]
+
+
+class _Mix:
+    """The part of the song that windows still reach."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self._blocks = iter(blocks)
+        self._sound = np.zeros((2, 0), np.float32)
+        self._first = 0  # frame of the song at which `_sound` begins
+
+    @property
+    def end(self) -> int:
+        """The frame after the last one read."""
+        return self._first + self._sound.shape[1]
+
+    def fill(self, end: int) -> int:
+        """Read on to frame ``end``, or to the end of the song; return how far it came."""
+        read = []
+        missing = end - self.end
+        while missing > 0 and (block := next(self._blocks, None)) is not None:
+            read.append(block)
+            missing -= block.shape[1]
+        if read:
+            self._sound = np.concatenate([self._sound, *read], axis=1)
+        return self.end
+
+    def read(self, start: int, end: int) -> Block:
+        """Return frames that have been read and not forgotten."""
+        return self._sound[:, start - self._first : end - self._first]
+
+    def normalised(self, start: int, end: int, level: Level) -> Block:
+        """Return frames less their mean and divided by their deviation; zeros where the song is not."""
+        inside = self.read(max(start, 0, self._first), max(min(end, self.end), 0))
+        sound = np.zeros((2, end - start), np.float32)
+        at = max(start, 0, self._first) - start
+        sound[:, at : at + inside.shape[1]] = (inside - np.float32(level.mean)) / np.float32(level.deviation)
+        return sound
+
+    def forget(self, before: int) -> None:
+        """Drop the frames before one."""
+        dropped = max(0, min(before, self.end) - self._first)
+        self._sound = self._sound[:, dropped:].copy() if dropped else self._sound
+        self._first += dropped
+
+
+def _add(stems: Stems, at: int, sound: Stems) -> Stems:
+    lacking = at + sound.shape[2] - stems.shape[2]
+    if lacking > 0:
+        stems = np.concatenate([stems, np.zeros((*stems.shape[:2], lacking), np.float32)], axis=2)
+    stems[..., at : at + sound.shape[2]] += sound
+    return stems

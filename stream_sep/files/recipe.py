@@ -1,0 +1,83 @@
+"""Which stems to make of a song, and how: all that decides how they sound."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+DEFAULT_MODEL = "htdemucs"
+
+PRECISIONS = ("float32", "bfloat16", "auto")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How stems are made; the names and their meaning are those of the ``demucs`` command.
+
+    Attributes:
+        model: a model that Demucs knows, or a separator for `load_separator`, such as ``bands``.
+        repo: folder that holds the weights, or None.
+        options: the options of a separator that is no Demucs model.
+        shifts: so many times the song is separated, each time moved by up to half a second; the mean is kept.
+        overlap: share of a window that the next one covers, 0 up to 1.
+        segment: seconds of a window; the model's own unless given.
+        seed: where the random shifts start.
+        device: where torch computes: ``cpu``, ``cuda``, ``mps``, or ``auto``.
+        precision: ``float32``; ``bfloat16``; or ``auto``, the fastest that stays within -50 dB of float32.
+        threads: of torch; its own choice unless given.
+        short_windows: whether a segment shorter than the model's own is computed as such, which saves memory; Demucs
+            pads it with silence to the model's own.
+
+    Raises:
+        ConfigError: a value that makes no sense.
+    """
+
+    model: str = DEFAULT_MODEL
+    repo: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    shifts: int = 1
+    overlap: float = 0.25
+    segment: float | None = None
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    short_windows: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense in a sentence."""
+        if self.shifts < 0:
+            raise ConfigError(f"a song cannot be shifted {self.shifts} times; 0 for no shift, 1 as Demucs does")
+        if not 0 <= self.overlap < 1:
+            raise ConfigError(f"an overlap of {self.overlap:g} is not from 0 up to 1; Demucs takes 0.25")
+        if self.segment is not None and self.segment <= 0:
+            raise ConfigError(f"a segment of {self.segment:g} s is no length")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
+
+    def fingerprint(self) -> str:
+        """Return a text that differs where the stems of the same song would differ by more than rounding.
+
+        >>> Recipe(seed=1).fingerprint() == Recipe(seed=2).fingerprint()
+        False
+        >>> Recipe(device="cpu").fingerprint() == Recipe(device="cuda").fingerprint()
+        True
+        """
+        parts = {
+            "model": self.model,
+            "options": dict(self.options),
+            "shifts": self.shifts,
+            "overlap": self.overlap,
+            "segment": self.segment,
+            "seed": self.seed if self.shifts else 0,
+            "short": self.short_windows,
+            "rough": self.precision == "bfloat16",
+        }
+        return json.dumps(parts, sort_keys=True, default=str)
