@@ -66,6 +66,21 @@ def test_a_render_that_fails_leaves_its_folder_as_it_was(tmp_path):
     assert (tmp_path / "stems/mix.wav").read_text() == "older"
 
 
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        ("touchosc", "stream_sep.tosc"),
+        ("open-stage-control", "stream_sep.json"),
+        ("reaper", "StreamSep.ReaperOSC"),
+        ("cubase", "StreamSep_Stems.js"),
+    ],
+)
+def test_a_layout_is_written_where_it_is_wanted(tmp_path, kind, file):
+    done = run("layout", kind, "--folder", tmp_path / "pages", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "pages" / file).stat().st_size > 300
+
+
 def test_bench_measures_what_the_engine_reports(tmp_path):
     done = run("bench", "--seconds", "2", "--json", "--model", "passthrough", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -80,6 +95,9 @@ def test_bench_measures_what_the_engine_reports(tmp_path):
     ("arguments", "words"),
     [
         (("render", "missing.wav"), "cannot read missing.wav"),
+        (("layout", "lemur"), "there is no layout 'lemur'"),
+        (("midi", "learn", "nowhere", "stem/vocals/tone"), "stem/vocals/tone"),
+        (("presets", "show", "karaoki"), "did you mean 'karaoke'"),
         (("demo", "--silent", "--model", "bandz", "--out", "x"), "did you mean 'bands'"),
         (("demo", "--silent", "--seconds", "-1"), "--seconds"),
         (("live", "--sample-rate", "12345"), "12345"),

@@ -1,0 +1,43 @@
+"""``stream-sep layout``: the files that other programs load to show or to send our faders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.protocols import STEMS
+
+
+def layout(
+    kind: Annotated[str, typer.Argument(help="touchosc, open-stage-control, reaper or cubase")],
+    folder: Annotated[Path, typer.Option(help="where to write")] = Path(),
+    stems: Annotated[str, typer.Option(help="names of the stems, in order")] = ",".join(STEMS),
+) -> None:
+    """Write a page of faders for TouchOSC or Open Stage Control, or what REAPER or Cubase need."""
+    from bridge.daws.files import DAW_FILES, write_daw_files
+    from bridge.layouts import LAYOUTS
+
+    if kind in LAYOUTS:
+        written = [_page(kind, folder, tuple(stem.strip() for stem in stems.split(",") if stem.strip()))]
+    elif kind in DAW_FILES:
+        written = list(write_daw_files(kind, folder))
+    else:
+        raise ConfigError(f"there is no layout {kind!r}; there are: {', '.join((*LAYOUTS, *DAW_FILES))}")
+    for path in written:
+        print(f"written to {path}")
+
+
+def _page(kind: str, folder: Path, stems: tuple[str, ...]) -> Path:
+    from bridge.layouts import LAYOUTS
+    from bridge.layouts import layout as page
+
+    content, path = page(kind, stems), folder / LAYOUTS[kind][0]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise AudioFileError(f"cannot write {path}: {error}; choose another --folder") from error
+    return path
