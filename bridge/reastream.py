@@ -221,7 +221,8 @@ def _parts(block: Block, frames: int) -> Iterator[Block]:
 
 
 def _resolved(host: str, port: int) -> tuple[str, int]:
-    with contextlib.suppress(OSError, OverflowError):
+    with contextlib.suppress(OSError):
         found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
-        return str(found[0]), int(found[1])
+        if 0 < port < 65536:
+            return str(found[0]), port
     raise BridgeError(f"the ReaStream receiver {host}, UDP port {port}, is not to be found; is the name right?")

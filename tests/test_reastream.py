@@ -123,6 +123,8 @@ def test_what_cannot_be_sent_is_refused(settings, said):
 def test_a_host_that_is_not_there_is_named():
     with pytest.raises(BridgeError, match=r"nowhere\.invalid"):
         ReaStreamSender("nowhere.invalid")
+    with pytest.raises(BridgeError, match="123456"):
+        ReaStreamSender("127.0.0.1", 123456)
 
 
 def test_another_number_of_channels_is_refused():

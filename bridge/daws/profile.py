@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MASTER = 0
 """The number of the master track; the others count from 1."""
 
+_DIGITS = 5
+
 MOST_TRACKS = 4096
 """Numbers above this are taken for nonsense."""
 
@@ -175,7 +177,9 @@ class Profile:
             return None
         track = MASTER if row.master else self._track(message.address, arguments[0])
         value = number(message.address, _last(message, arguments[0 if row.master else 1 :]))
-        return Moved(track, row.control, row.unit.decode(value))
+        decoded = row.unit.decode(value)
+        # a single's last digits are noise, and would show in every preset
+        return Moved(track, row.control, decoded if isinstance(decoded, bool) else round(decoded, _DIGITS))
 
     def write(self, track: int, control: str, value: float) -> tuple[Outgoing, ...]:
         """Return what brings a track's control to ``value``; nothing, if the DAW has no such control."""

@@ -39,6 +39,7 @@ DAWS: dict[str, Callable[[], Profile]] = {
 """What can be followed, by name."""
 
 _LARGEST_DATAGRAM = 65535
+_RECEIVE_BUFFER = 2**22
 _MOST_DATAGRAMS = 10_000
 
 
@@ -200,6 +201,8 @@ class DawSurface:
 
 
 def _resolved(host: str, port: int) -> tuple[str, int]:
+    if not 0 <= port < 65536:
+        raise BridgeError(f"a DAW at {host} cannot listen at UDP port {port}; ports end at 65535")
     try:
         found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
     except (OSError, OverflowError) as error:
@@ -226,5 +229,7 @@ def _bound(host: str, port: int, name: str) -> socket.socket:
         raise BridgeError(
             f"UDP port {port} at {host} cannot be had for {name}: {error}; end what has it, or listen elsewhere"
         ) from error
+    with contextlib.suppress(OSError):
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)  # a session tells all at once
     listening.settimeout(0)
     return listening

@@ -23,12 +23,14 @@ import websockets.sync.client
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
 
+from bridge.daws.surface import DawSurface
 from bridge.midi_map import parse_map
 from bridge.midi_ports import PortNames
 from bridge.midi_surface import MidiSurface
 from bridge.osc_server import OscServer
 from bridge.oscquery import OscQueryServer
 from stream_sep.errors import BridgeError
+from stream_sep.levels import db_to_position, position_to_db
 
 PATIENCE = 5.0
 QUIET = 0.15  # several rounds of feedback
@@ -250,7 +252,130 @@ class Midi:
         return MidiDesk(desk, port)
 
 
-SURFACES = {"osc": Osc, "oscquery": OscQuery, "midi": Midi}
+class X32Client:
+    """An app that is made for an X32."""
+
+    places: ClassVar = {GAIN: "/ch/01/mix/fader", MUTE: "/ch/02/mix/on"}
+
+    def __init__(self, surface):
+        self._told = []
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.connect(("127.0.0.1", surface.port))
+        self._socket.settimeout(0)
+        for address in ("/xremote", *self.places.values()):
+            self.write_raw(build_msg(address).dgram)
+
+    def write(self, path, value):
+        # the law of its faders, which goes on above their travel
+        position = (value + 30) / 40 if value > -10 else db_to_position(value)
+        values = {GAIN: float(position), MUTE: int(not value)}
+        self.write_raw(build_msg(self.places.get(path, "/ch/99/mix/on"), [values.get(path, 1)]).dgram)
+
+    def write_raw(self, packet):
+        self._socket.send(packet)
+
+    def heard(self, path):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._told += [timed.message for timed in OscPacket(self._socket.recv(65535)).messages]
+        told = [message.params[0] for message in self._told if message.address == self.places[path]]
+        self._told = [message for message in self._told if message.address != self.places[path]]
+        return [int(not value) if path == MUTE else round(position_to_db(value), 3) for value in told]
+
+    def close(self):
+        self._socket.close()
+
+
+class X32:
+    garbage = (b"\xff" * 40, build_msg("/ch/01/mix/fader", ["up"]).dgram, b"#bundle\0" + b"\x7f" * 40, b"")
+    connect = X32Client
+
+    @staticmethod
+    def surface(desk, port=0):
+        return DawSurface(desk, "x32", listen=port)
+
+
+class DawDesk:
+    """A desk with several DAWs, one `DawSurface` each, where it leads; the first is followed from the start."""
+
+    def __init__(self, desk, port):
+        self._desk, self._surfaces = desk, []
+        self.follow(9, port)
+
+    def follow(self, send, listen=0):
+        self._surfaces.append(DawSurface(self._desk, "reaper", listen=listen, send=send, desk_leads=True))
+        return self._surfaces[-1]
+
+    def start(self):
+        self._surfaces[0].start()
+
+    def stop(self):
+        for surface in self._surfaces:
+            surface.stop()
+
+    @property
+    def port(self):
+        return self._surfaces[0].port
+
+    @property
+    def last(self):
+        return "".join(surface.last for surface in self._surfaces)
+
+    @property
+    def errors(self):
+        return sum(surface.errors for surface in self._surfaces)
+
+
+class DawClient:
+    """A REAPER: it says what its tracks are called and where they stand, and says again all that it is told."""
+
+    places: ClassVar = {GAIN: "/track/3/volume/db", MUTE: "/track/1/mute"}
+
+    def __init__(self, surface):
+        self._told = []
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._surface = surface.follow(self._socket.getsockname()[1])
+        self._surface.start()
+        self._socket.connect(("127.0.0.1", self._surface.port))
+        self._socket.settimeout(0)
+        for track, name in enumerate(("drums", "bass", "vocals", "other"), 1):
+            for control, value in (("name", name), ("mute", 0.0), ("volume/db", -1.0)):
+                self.write_raw(build_msg(f"/track/{track}/{control}", [value]).dgram)
+        until(lambda: self._surface.tracks.get("vocals") == 3)
+
+    def write(self, path, value):
+        self.write_raw(build_msg(self.places.get(path, "/track/9999/mute"), [float(value)]).dgram)
+
+    def write_raw(self, packet):
+        self._socket.send(packet)
+
+    def heard(self, path):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packet = self._socket.recv(65535)
+                if packet.startswith(b"/track/"):
+                    self._socket.send(packet)
+                    self._told += [timed.message for timed in OscPacket(packet).messages]
+        told = [message.params[0] for message in self._told if message.address == self.places[path]]
+        self._told = [message for message in self._told if message.address != self.places[path]]
+        return [round(value, 3) for value in told]
+
+    def close(self):
+        self._surface.stop()
+        self._socket.close()
+
+
+class Daw:
+    garbage = (b"\xff" * 40, build_msg("/track/3/volume/db", ["up"]).dgram, b"#bundle\0" + b"\x7f" * 40, b"")
+    connect = DawClient
+
+    @staticmethod
+    def surface(desk, port=0):
+        return DawDesk(desk, port)
+
+
+SURFACES = {"osc": Osc, "oscquery": OscQuery, "midi": Midi, "x32": X32, "daw": Daw}
 
 
 @pytest.fixture(params=SURFACES)

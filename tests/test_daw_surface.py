@@ -1,0 +1,151 @@
+"""A DAW as a control surface: real sockets, a thread, and what may go wrong with them."""
+
+import os
+import socket
+import threading
+import time
+
+import pytest
+
+from bridge.daws.surface import DAWS, DawSurface
+from bridge.osc_packets import read_packet, write_message
+from stream_sep.errors import BridgeError, ConfigError
+
+PATIENCE = 5.0
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def daw():
+    """Where a DAW would listen."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.settimeout(PATIENCE)
+        yield listening
+
+
+@pytest.fixture
+def surface(desk, daw):
+    made = DawSurface(desk, "reaper", listen=0, send=daw.getsockname()[1])
+    made.start()
+    yield made
+    made.stop()
+
+
+def heard(daw):
+    return read_packet(daw.recv(65535))[0]
+
+
+def test_it_greets_follows_and_is_followed(surface, desk, daw):
+    assert heard(daw).address == "/action/41743"
+    us = ("127.0.0.1", surface.port)
+    daw.sendto(write_message("/track/3/name", ("Vocals",)), us)
+    until(lambda: surface.tracks.get("vocals") == 3)
+    daw.sendto(write_message("/track/3/volume/db", (-7.5,)), us)
+    until(lambda: desk.controls["stem/vocals/gain_db"] == -7.5)
+    assert surface.last == "/track/3/volume/db -7.5: stem/vocals/gain_db -7.5"
+    desk.apply({"stem/vocals/gain_db": -20.0})
+    assert heard(daw) == read_packet(write_message("/track/3/volume/db", (-20.0,)))[0]
+
+
+def test_another_host_is_not_heard(desk, daw):
+    surface = DawSurface(desk, "reaper", host="127.0.0.2", listen=0, send=9)
+    surface.start()
+    try:
+        daw.sendto(write_message("/track/1/volume/db", (-7.5,)), ("127.0.0.1", surface.port))
+        until(lambda: "127.0.0.1 is not the host of reaper, 127.0.0.2" in surface.last)
+        assert desk.applied == []
+    finally:
+        surface.stop()
+
+
+@pytest.mark.parametrize("name", DAWS)
+def test_random_bytes_are_counted_and_end_nothing(desk, daw, name):
+    surface = DawSurface(desk, name, listen=0, send=daw.getsockname()[1])
+    surface.start()
+    try:
+        for batch in range(1, 7):
+            for length in range(1, 50):
+                daw.sendto(os.urandom(length * batch), ("127.0.0.1", surface.port))
+            until(lambda batch=batch: surface.errors >= 40 * batch)
+        assert desk.applied == []
+        assert any(thread.name == f"daw {name}" for thread in threading.enumerate())
+    finally:
+        surface.stop()
+
+
+@pytest.mark.parametrize("name", DAWS)
+def test_it_can_stop_and_start_again_and_leaves_no_thread(desk, daw, name):
+    surface = DawSurface(desk, name, listen=0, send=daw.getsockname()[1])
+    surface.stop()
+    for _ in range(3):
+        surface.start()
+        surface.start()
+        surface.stop()
+        surface.stop()
+    assert not any(thread.name == f"daw {name}" for thread in threading.enumerate())
+    desk.apply({"stem/vocals/gain_db": -3.0})
+
+
+def test_a_desk_that_fails_does_not_end_it(surface, desk, daw):
+    moves = iter([RuntimeError("the desk broke")])
+
+    def apply(values, **_):
+        for error in moves:
+            raise error
+        desk.controls.update(values)
+
+    desk.apply = apply
+    us = ("127.0.0.1", surface.port)
+    until(lambda: surface.tracks)
+    daw.sendto(write_message("/track/1/volume/db", (-7.5,)), us)
+    until(lambda: surface.errors == 1)
+    daw.sendto(write_message("/track/1/volume/db", (-8.5,)), us)
+    until(lambda: desk.controls["stem/vocals/gain_db"] == -8.5)
+
+
+def test_a_taken_port_is_named(surface, desk):
+    with pytest.raises(BridgeError, match=f"{surface.port}.*reaper"):
+        DawSurface(desk, "reaper", listen=surface.port).start()
+
+
+def test_ports_are_the_usual_ones(desk):
+    listened = {name: DawSurface(desk, name).port for name in DAWS}
+    assert listened == {"reaper": 9000, "ardour": 0, "mixbus": 0, "live": 11001, "bitwig": 9000, "x32": 10023}
+    assert {name: DAWS[name]().send for name in DAWS if name != "x32"} == {
+        "reaper": 8000,
+        "ardour": 3819,
+        "mixbus": 3819,
+        "live": 11000,
+        "bitwig": 8000,
+    }
+
+
+def test_a_daw_a_host_or_a_port_that_cannot_be_is_named(desk):
+    with pytest.raises(ConfigError, match="audacity"):
+        DawSurface(desk, "audacity")
+    for host, port in (("nowhere.invalid", 8000), ("127.0.0.1", 123456)):
+        with pytest.raises(BridgeError, match=f"{host}.*{port}"):
+            DawSurface(desk, "reaper", host=host, listen=0, send=port).start()
+    with pytest.raises(BridgeError, match="99999"):
+        DawSurface(desk, "reaper", listen=99999).start()
+
+
+def test_an_x32_answers_whoever_asks(desk, daw):
+    surface = DawSurface(desk, "x32", listen=0)
+    surface.start()
+    try:
+        us = ("127.0.0.1", surface.port)
+        daw.sendto(b"/xremote\0\0\0\0,\0\0\0", us)
+        daw.sendto(b"/ch/01/config/name\0\0,\0\0\0", us)
+        assert heard(daw).arguments == ("vocals",)
+        desk.apply({"stem/other/mute": True})
+        assert heard(daw) == read_packet(write_message("/ch/04/mix/on", (0,)))[0]
+    finally:
+        surface.stop()
