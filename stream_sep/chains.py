@@ -217,7 +217,7 @@ def check_stem(stem: str, stems: tuple[str, ...]) -> None:
 def load_chained(
     *,
     sample_rate: int = 44100,
-    model: str = "bands",
+    separator: str = "bands",
     chains: Chains | None = None,
     reserve: int | None = None,
     **options: Any,  # noqa: ANN401 - each separator checks its own options
@@ -226,7 +226,7 @@ def load_chained(
 
     Args:
         sample_rate: frames per second of the stream.
-        model: the separator to put chains behind, as for `load_separator`.
+        separator: the one to put chains behind, as for `load_separator`.
         chains: as for `ChainedSeparator`.
         reserve: as for `ChainedSeparator`.
         options: the separator's own.
@@ -235,10 +235,10 @@ def load_chained(
         SeparatorError: as for `load_separator` and `ChainedSeparator`.
         ConfigError: the same.
 
-    >>> load_chained(model="passthrough", reserve=100).latency
+    >>> load_chained(separator="passthrough", reserve=100).latency
     100
     """
-    return ChainedSeparator(load_separator(model, sample_rate, **options), chains, reserve=reserve)
+    return ChainedSeparator(load_separator(separator, sample_rate, **options), chains, reserve=reserve)
 
 
 def _close(lanes: list[Lane]) -> None:

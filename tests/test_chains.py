@@ -150,7 +150,7 @@ def test_effects_and_their_parameters_are_pedalboards(name):
     for knob, known in knobs.items():
         for value in known.words or ((True, False) if known.switch else (known.low, known.high)):
             separator = load_chained(
-                model="passthrough", chains={"other": [{"plugin": name, "parameters": {knob: value}}]}
+                separator="passthrough", chains={"other": [{"plugin": name, "parameters": {knob: value}}]}
             )
             assert np.isfinite(stream(separator, noise(10 * HOP))).all()
 
@@ -492,7 +492,7 @@ def test_without_pedalboard_the_remedy_is_named_and_stems_pass():
         "import sys; sys.modules['pedalboard'] = None\n"
         "from stream_sep.chains import load_chained\n"
         "from stream_sep.errors import SeparatorError\n"
-        "separator = load_chained(model='passthrough', reserve=10)\n"
+        "separator = load_chained(separator='passthrough', reserve=10)\n"
         "for plugin in ('Reverb', '/x.vst3'):\n"
         "    try: separator.set_chains({'vocals': [{'plugin': plugin}]})\n"
         "    except SeparatorError as error: print(error)\n"

@@ -12,11 +12,19 @@ needs_demucs = pytest.mark.skipif(
     importlib.util.find_spec("demucs") is None and os.environ.get("CI") != "true",
     reason="Demucs is not installed: pip install 'stream-sep[demucs]'",
 )
+needs_pedalboard = pytest.mark.skipif(
+    importlib.util.find_spec("pedalboard") is None and os.environ.get("CI") != "true",
+    reason="Pedalboard is not installed: pip install 'stream-sep[effects]'",
+)
+CHAINED = "stream_sep.chains:load_chained"
+UNHEARD = {"vocals": [{"plugin": "Invert"}, {"plugin": "Invert"}], "bass": [{"plugin": "BrickwallLimiter"}]}
 TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}
 
 SEPARATORS = [
     pytest.param(("passthrough", {"hop": 64, "latency": 100}), id="passthrough"),
     pytest.param(("bands", {}), id="bands"),
+    pytest.param((CHAINED, {"separator": "passthrough", "hop": 64, "latency": 100, "reserve": 300}), id="reserve"),
+    pytest.param((CHAINED, {"chains": UNHEARD, "reserve": 300}), id="chains", marks=needs_pedalboard),
     pytest.param(("demucs", TINY), id="demucs", marks=needs_demucs),
     pytest.param(("demucs", TINY | {"stems": ["vocals"], "lookahead_ms": 0}), id="demucs-vocals", marks=needs_demucs),
 ]
