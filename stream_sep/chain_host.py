@@ -157,8 +157,6 @@ def main() -> None:
     """Be the process of a chain: load it, then play it until standard input ends."""
     given, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a plugin prints must not mix with the answers
-    with suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     task = json.loads(_read(given)[1])
     try:
         board, answer = _build([EffectSpec.parse(effect) for effect in task["effects"]], *task["sizes"])
@@ -166,6 +164,8 @@ def main() -> None:
         kind = type(error).__name__ if isinstance(error, errors.StreamSepError) else "SeparatorError"
         _write(answers, _WORDS, json.dumps({"error": str(error), "kind": kind}).encode())
         return
+    with suppress(AttributeError, OSError):  # only now: to load is never urgent
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     gc.collect()
     gc.freeze()
     _write(answers, _WORDS, json.dumps(answer).encode())

@@ -207,7 +207,8 @@ def test_a_vst3_comes_back_with_its_process_and_leaves_none_behind():
 
 def children(pid):
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return {int(child) for task in tasks for child in task.read_text().split()}
+    found = {int(child) for task in tasks for child in task.read_text().split()}
+    return {child for child in found if b"chain_host" in Path(f"/proc/{child}/cmdline").read_bytes()}
 
 
 def running(pid):
