@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bridge.midi_hosted import system_ports
 from bridge.midi_line import MidiLine
 from bridge.midi_map import Control
 from bridge.midi_messages import Address, Decoder, Event, parse_message
-from bridge.midi_rtmidi import RtMidiPorts
 from bridge.midi_targets import target_kind
 from stream_sep.errors import BridgeError
 
@@ -149,7 +149,7 @@ def learn(
     *,
     timeout_s: float = 30.0,
     report: Callable[[str], None] = print,
-    ports: Callable[[], MidiPorts] = RtMidiPorts,
+    ports: Callable[[], MidiPorts] = system_ports,
 ) -> Learned:
     """Wait for a control to be moved; return what a map should say of it, for `save_control`.
 

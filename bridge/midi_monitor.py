@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from bridge.midi_hosted import system_ports
 from bridge.midi_line import MidiLine
 from bridge.midi_messages import Decoder, parse_message
-from bridge.midi_rtmidi import RtMidiPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def monitor(
     *,
     seconds: float | None = None,
     report: Callable[[str], None] = print,
-    ports: Callable[[], MidiPorts] = RtMidiPorts,
+    ports: Callable[[], MidiPorts] = system_ports,
 ) -> Iterator[str]:
     """Give a line for everything that a device sends.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from bridge.midi_ports import PortNames
+from bridge.midi_ports import MidiPorts, PortNames
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 CLIENT = "stream_sep midi"
 """What ALSA and JACK call our side of a connection."""
 
-_POLLED = "jack"  # RtMidi would call us on JACK's own thread, and one that waits for Python is late for its cycle
+JACK = "jack"
+"""The system whose ports `bridge.midi_hosted` keeps apart."""
+
 _POLL_S = 0.003
+_CYCLES_S = 0.1
 _QUEUE = 4096
+_Ports = TypeVar("_Ports", bound=MidiPorts)
 
 
 @contextlib.contextmanager
@@ -39,15 +44,28 @@ def _rtmidi() -> Any:  # noqa: ANN401 - it ships no types
     return rtmidi
 
 
-def _apis(wanted: str | None) -> list[tuple[str, int]]:
-    """Return name and number of the systems to try in turn."""
+def _systems() -> dict[str, int]:
+    """Return RtMidi's number of each system it was built with."""
     rtmidi = _rtmidi()
-    compiled = {rtmidi.get_api_name(api): api for api in rtmidi.get_compiled_api()}
-    if wanted is None:
-        return list(compiled.items())
-    if wanted not in compiled:
-        raise BridgeError(f"there is no MIDI system {wanted!r} here; there are: {', '.join(compiled)}")
-    return [(wanted, compiled[wanted])]
+    return {rtmidi.get_api_name(number): number for number in rtmidi.get_compiled_api()}
+
+
+def open_first(api: str | None, make: Callable[[str], _Ports]) -> _Ports:
+    """Return the ports of ``api``, or else of the first system that works.
+
+    Raises:
+        BridgeError: RtMidi is not installed or does not know ``api``, or no MIDI system runs.
+    """
+    systems = _systems()
+    if api is not None and api not in systems:
+        raise BridgeError(f"there is no MIDI system {api!r} here; there are: {', '.join(systems)}")
+    failures = []
+    for name in systems if api is None else (api,):
+        try:
+            return make(name)
+        except BridgeError as error:
+            failures.append(str(error))
+    raise BridgeError(f"no MIDI system runs here: {'; '.join(failures)}")
 
 
 class RtMidiLink:
@@ -62,7 +80,7 @@ class RtMidiLink:
         api: str,
     ) -> None:
         self.input, self.output = names
-        self.poll_s = _POLL_S if api == _POLLED else None
+        self.poll_s = _POLL_S if api == JACK else None  # JACK's own thread is not to wait for Python
         self._source, self._sink, self._receive = source, sink, receive
         if self.poll_s is None:
             source.set_callback(lambda event, _: receive(bytes(event[0])))
@@ -88,31 +106,24 @@ class RtMidiLink:
 
 
 class RtMidiPorts:
-    """The system's ports through RtMidi: ALSA, JACK, Core MIDI or Windows MM; see `MidiPorts`.
+    """A system's ports through RtMidi; see `MidiPorts`.
 
     Args:
-        api: ``alsa``, ``jack``, ``core`` or ``winmm``; None for the first that works.
+        api: ``alsa``, ``jack``, ``core`` or ``winmm``.
 
     Attributes:
-        api: the one that is used.
+        api: the same.
 
     Raises:
-        BridgeError: RtMidi is not installed, or no MIDI system runs.
+        BridgeError: RtMidi is not installed, or that system does not run.
     """
 
-    def __init__(self, api: str | None = None) -> None:
-        rtmidi = _rtmidi()
-        failures = []
-        for name, number in _apis(api):
-            try:
-                self._source_names = rtmidi.MidiIn(rtapi=number, name=CLIENT)
-                self._sink_names = rtmidi.MidiOut(rtapi=number, name=CLIENT)
-            except (rtmidi.RtMidiError, OSError) as error:
-                failures.append(f"{name} ({error})")
-                continue
-            self.api, self._number = name, number
-            return
-        raise BridgeError(f"no MIDI system runs here; tried {', '.join(failures) or 'none'}")
+    def __init__(self, api: str) -> None:
+        self.api, self._number = api, _systems()[api]
+        with _as_bridge_error(f"{api} does not answer"), contextlib.ExitStack() as undo:
+            self._source_names = self._make("MidiIn", undo)
+            self._sink_names = self._make("MidiOut", undo)
+            undo.pop_all()
 
     def names(self) -> PortNames:
         """See `MidiPorts.names`."""
@@ -132,6 +143,8 @@ class RtMidiPorts:
                 if output_name is not None:
                     sink = self._make("MidiOut", undo)
                     sink.open_port(self._place(sink, output_name), "out")
+            if self.api == JACK:
+                time.sleep(_CYCLES_S)  # what is sent before the graph knows the connection is lost
             link = RtMidiLink(source, sink, (input_name, output_name), receive, self.api)
             undo.pop_all()
         return link
@@ -175,7 +188,7 @@ def list_midi_ports(api: str | None = None) -> PortNames:
     Raises:
         BridgeError: RtMidi is not installed, or no MIDI system runs.
     """
-    ports = RtMidiPorts(api)
+    ports = open_first(api, RtMidiPorts)
     try:
         return ports.names()
     finally:

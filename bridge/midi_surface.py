@@ -9,12 +9,12 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from bridge.midi_hosted import system_ports
 from bridge.midi_line import VIRTUAL_PORT, MidiLine
 from bridge.midi_map import MidiMap
 from bridge.midi_map_files import load_map, match_map
-from bridge.midi_rtmidi import RtMidiPorts
 from bridge.midi_session import MidiSession
-from stream_sep.errors import StreamSepError
+from stream_sep.errors import BridgeError, StreamSepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ REFRESH_S = 0.02
 """Least time between two rounds of changes sent to a device, in seconds: a MIDI cable carries a thousand messages in
 one, and automation writes more."""
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 10.0
 
 
 class MidiSurface:
@@ -61,7 +61,7 @@ class MidiSurface:
         map: str | Path | MidiMap | None = None,  # noqa: A002 - what users call it
         *,
         report: Callable[[str], None] = _log.info,
-        ports: Callable[[], MidiPorts] = RtMidiPorts,
+        ports: Callable[[], MidiPorts] = system_ports,
     ) -> None:
         self._desk, self._port, self._report, self._make_ports = desk, port, report, ports
         self._map = map if map is None or isinstance(map, MidiMap) else load_map(map)
@@ -98,6 +98,8 @@ class MidiSurface:
         self._thread.start()
         try:
             started.result(_PATIENCE_S)
+        except TimeoutError:
+            raise BridgeError(f"MIDI does not answer in {_PATIENCE_S:g} s; restart what has its ports") from None
         except StreamSepError:
             self.stop()
             raise

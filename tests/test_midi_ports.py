@@ -7,11 +7,14 @@ import time
 
 import pytest
 
+from bridge.midi_hosted import system_ports
 from bridge.midi_learn import learn
 from bridge.midi_monitor import monitor
-from bridge.midi_rtmidi import RtMidiPorts, list_midi_ports
+from bridge.midi_rtmidi import RtMidiPorts, list_midi_ports, open_first
 from bridge.midi_surface import MidiSurface
+from stream_sep import Engine, EngineConfig
 from stream_sep.errors import BridgeError
+from stream_sep.io.jack_client import JackBackend
 
 pytestmark = pytest.mark.usefixtures("jackd")
 
@@ -24,7 +27,7 @@ def until(condition):
 
 
 def on_jack():
-    return RtMidiPorts("jack")
+    return system_ports("jack")
 
 
 DEVICE = """
@@ -110,9 +113,9 @@ def plug():
 def start(desk):
     made = []
 
-    def started(port, map=None):  # noqa: A002 - as the surface's own
+    def started(port, map=None, ports=on_jack):  # noqa: A002 - as the surface's own
         said = []
-        surface = MidiSurface(desk, port, map, report=said.append, ports=on_jack)
+        surface = MidiSurface(desk, port, map, report=said.append, ports=ports)
         made.append(surface)
         surface.start()
         return surface, said
@@ -143,11 +146,37 @@ def test_a_device_moves_the_desk_and_the_desk_its_lights(desk, plug, start):
     until(lambda: box.hears("b0 30 00") == 2)
 
 
-def test_every_move_of_a_storm_arrives(desk, plug, start):
+def test_after_a_storm_the_newest_move_counts(desk, plug, start):
     box = plug("Keys")
-    start("keys", "generic")
-    box.says("b1 07 5f", *(f"b1 07 {step % 128:02x}" for step in range(2000)), "b1 07 7f")
-    until(lambda: desk.controls["stem/drums/gain_db"] == 10.0)
+    surface, _ = start("keys", "generic")
+    box.says(*(f"b1 07 {step % 128:02x}" for step in range(2000)))
+
+    def newest():
+        box.says("b1 07 7f")  # again and again: a server that is late loses what it should have carried
+        return desk.controls["stem/drums/gain_db"] == 10.0
+
+    until(newest)
+    assert surface.errors == 0
+
+
+def test_a_host_that_ends_is_replaced(desk, plug, start):
+    box, hosts = plug(), []
+
+    def ports():
+        hosts.append(on_jack())
+        return hosts[-1]
+
+    _, said = start("nano", ports=ports)
+    hosts[0]._process.stdin.close()  # it ends; killed, it would leave the server waiting for it
+    until(lambda: len(said) == 2)
+    assert "is gone" in said[0]
+    assert "is back" in said[1]
+
+    def muted():
+        box.says("b0 30 00", "b0 30 7f")
+        return desk.controls["stem/vocals/mute"]
+
+    until(muted)
 
 
 def test_a_pulled_plug_and_back(desk, plug, start):
@@ -204,9 +233,25 @@ def _first(lines, box):
         sender.join()
 
 
+def test_a_port_opens_while_the_engine_is_on_jack_too(plug, start):
+    box = plug()
+    with Engine(JackBackend(), EngineConfig(model="passthrough", worker="thread", slack=2048)):
+        surface, _ = start("nano")  # in one process they would wait for each other until JACK gives up
+        until(lambda: box.hears("b0 30 00"))
+        surface.stop()
+
+
+def test_a_system_that_does_not_run_is_refused_and_leaves_nothing(monkeypatch):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "stream_sep_nobody")
+    threads = threading.active_count()
+    with pytest.raises(BridgeError, match="no MIDI system runs here: jack does not answer"):
+        system_ports("jack")
+    assert threading.active_count() == threads
+
+
 def test_a_system_that_is_not_there_is_refused_with_those_that_are():
     with pytest.raises(BridgeError, match=r"no MIDI system 'kazoo' here; there are: .*jack"):
-        RtMidiPorts("kazoo")
+        system_ports("kazoo")
 
 
 def test_a_port_that_has_gone_cannot_be_opened():
@@ -222,6 +267,6 @@ def test_the_first_system_that_works_is_taken():
         first = "alsa"
     except BridgeError:
         first = "jack"
-    ports = RtMidiPorts()
+    ports = open_first(None, RtMidiPorts)
     assert ports.api == first
     ports.close()
