@@ -51,17 +51,18 @@ def strip(ssid, name, gain_db, *, muted=0.0, soloed=0.0, position=0.5):
 
 
 def cleared(ssid):
-    """What Ardour says of a strip that goes."""
+    """What Ardour 7 says of a strip that goes, in its order: the name last but one."""
     return [
-        write_message("/strip/name", (ssid, " ")),
         write_message("/strip/mute", (ssid, 0.0)),
+        write_message("/strip/solo", (ssid, 0.0)),
+        write_message("/strip/name", (ssid, " ")),
         write_message("/strip/gain", (ssid, -193.0)),
     ]
 
 
 def test_it_is_asked_for_strips_feedback_in_decibels_and_the_list(desk):
     talk = Talk(desk, Ardour())
-    surface = b"/set_surface\0\0\0\0,iiiiiii\0\0\0\0" + struct.pack(">7i", 0, 159, 16411, 0, 0, 0, 9000)
+    surface = b"/set_surface\0\0\0\0,iiiiiii\0\0\0\0" + struct.pack(">7i", 0, 159, 16411, 0, 0, 0, 0)
     assert talk.sent == [surface, b"/strip/list\0,\0\0\0"]
 
 
@@ -127,13 +128,14 @@ def test_what_is_louder_than_it_can_be_stays_louder_here(talk, desk):
 
 
 def test_strips_that_are_built_anew_silence_nothing(talk, desk):
-    talk.says(*strip(1, "vocals", -3.0), *strip(2, "drums", -6.0))
+    talk.says(*strip(1, "vocals", -3.0, muted=1.0), *strip(2, "drums", -6.0))
     talk.hears()
     applied = len(desk.applied)
     talk.says(*cleared(1), *cleared(2))
-    talk.says(*strip(1, "Click", -50.0), *strip(2, "vocals", -3.0), *strip(3, "drums", -6.0))
+    talk.says(*strip(1, "Click", -50.0), *strip(2, "vocals", -3.0, muted=1.0), *strip(3, "drums", -6.0))
     talk.hears()
     assert talk.session.of_stem["vocals"] == 2
+    assert all(values.get("stem/vocals/mute", True) for values, _, _ in desk.applied[applied:])
     levels = [values.get("stem/vocals/gain_db") for values, _, _ in desk.applied[applied:]]
     assert set(levels) <= {None, -3.0}
     assert desk.controls["stem/drums/gain_db"] == -6.0

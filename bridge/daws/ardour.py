@@ -18,6 +18,7 @@ _TRACKS_BUSSES_VCAS = 159
 _BUTTONS, _VARIABLES, _HEARTBEAT, _MASTER, _SLASHED_REPLY = 1, 2, 8, 16, 16384
 _FEEDBACK = _BUTTONS | _VARIABLES | _HEARTBEAT | _MASTER | _SLASHED_REPLY
 _GAIN_IN_DECIBELS = 0
+_TO_THE_SENDER = 0  # a port by number would be the only one of this host: other controllers would lose theirs
 _SILENT = -193.0
 _LOUDEST = 6.0
 
@@ -36,6 +37,7 @@ class Ardour(Profile):
 
     send: ClassVar[int] = 3819
     poll_seconds: ClassVar[float] = 2.0
+    gather_seconds: ClassVar[float] = 0.01
     rows: tuple[Row, ...] = (
         Row("gain_db", "/strip/gain", GAIN),
         Row("mute", "/strip/mute", SWITCH),
@@ -50,8 +52,9 @@ class Ardour(Profile):
         return packet.replace(b"#", b"/", 1) if packet.startswith(b"#reply\0\0") else packet
 
     def greeting(self, port: int) -> Iterable[Outgoing]:
-        """Return ``/set_surface`` with feedback to ``port``, and the question for all strips."""
-        surface = (_ALL_STRIPS, _TRACKS_BUSSES_VCAS, _FEEDBACK, _GAIN_IN_DECIBELS, 0, 0, port)
+        """Return ``/set_surface`` with feedback to where it came from, and the question for all strips."""
+        del port
+        surface = (_ALL_STRIPS, _TRACKS_BUSSES_VCAS, _FEEDBACK, _GAIN_IN_DECIBELS, 0, 0, _TO_THE_SENDER)
         return ("/set_surface", surface), ("/strip/list", ())
 
     def farewell(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
@@ -75,5 +78,5 @@ class Ardour(Profile):
 
     @staticmethod
     def _named(track: int, name: str) -> Event:
-        # a strip that goes is called " " before its controls go to rest, which must not move a stem
+        # a strip that goes is called " ", and its controls go to rest, which must not move a stem
         return Named(track, name) if name.strip() else Gone(track)

@@ -118,6 +118,7 @@ class Profile:
         first: what it calls the first track.
         flush_seconds: the least time between two rounds of what it is told.
         poll_seconds: how often it is asked whether it is there; 0 is never.
+        gather_seconds: how long to wait for the rest when something comes, where only the whole makes sense.
     """
 
     listen: ClassVar[int] = 0
@@ -127,6 +128,7 @@ class Profile:
     first: ClassVar[int] = 1
     flush_seconds: ClassVar[float] = 1 / 30
     poll_seconds: ClassVar[float] = 0.0
+    gather_seconds: ClassVar[float] = 0.0
 
     def __init__(self) -> None:
         self._told = {(row.control, row.master): row for row in self.rows}

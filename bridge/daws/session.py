@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from bridge.daws.memory import Setting
-    from bridge.daws.profile import Event, Outgoing, Profile
+    from bridge.daws.profile import Outgoing, Profile
     from bridge.desk import Desk
     from bridge.osc_clients import Address
     from bridge.osc_packets import Message
@@ -50,7 +50,6 @@ class DawSession:
     Attributes:
         last: what was received last, for people to see.
         errors: how many messages made no sense.
-        of_stem: the number of each stem's track.
     """
 
     def __init__(
@@ -87,7 +86,8 @@ class DawSession:
         self._tell(self._profile.greeting(self._port))
 
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
-        """Do what packets say; of many values for one control only the newest is applied."""
+        """Do what packets say: names first, and of many values for one control only the newest."""
+        moves: list[tuple[Message, Moved]] = []
         for packet, _ in packets:
             try:
                 messages = read_packet(self._profile.mended(packet))
@@ -96,42 +96,46 @@ class DawSession:
                 continue
             self._unanswered = 0
             for message in messages:
-                self._take(message, now)
+                moves += self._take(message, now)
+        for message, moved in moves:
+            self._moved(message, moved, now)
         self._apply()
 
-    def _take(self, message: Message, now: float) -> None:
-        self.last = str(Reception(message))
+    def _take(self, message: Message, now: float) -> list[tuple[Message, Moved]]:
+        self.last, moves = str(Reception(message)), []
         try:
             for event in self._profile.read(message):
-                self._handle(event, now)
+                if isinstance(event, Moved):
+                    moves.append((message, event))
+                else:
+                    self._learn(event, now)
         except StreamSepError as error:
             self._refused(str(error))
+        return moves
 
     def _refused(self, why: str) -> None:
         self.errors += 1
         self.last = why
 
-    def _handle(self, event: Event, now: float) -> None:
-        if isinstance(event, Moved):
-            self._moved(event, now)
-        elif isinstance(event, Arrived):
+    def _learn(self, event: Named | Gone | Listed | Arrived, now: float) -> None:
+        if isinstance(event, Arrived):
             self._start_anew(now)
-        elif self._learned(event):
+            return
+        if isinstance(event, Listed):
+            new = self._tracks.list(event.names)
+        else:
+            new = self._tracks.name(event.track, event.name if isinstance(event, Named) else None)
+        if new:
             self._settled = now + SETTLE_SECONDS
 
-    def _learned(self, event: Named | Gone | Listed) -> bool:
-        if isinstance(event, Listed):
-            return self._tracks.list(event.names)
-        return self._tracks.name(event.track, event.name if isinstance(event, Named) else None)
-
-    def _moved(self, event: Moved, now: float) -> None:
+    def _moved(self, message: Message, event: Moved, now: float) -> None:
         place = event.track, event.control
         self._values[place] = event.value
         if self._settled is not None:
             self._held.add(place)
         elif self._follow(place, now):
             path = self._paths[place]
-            self.last += f": {path} {self._batch[path]:g}"
+            self.last = f"{Reception(message)}: {path} {self._batch[path]:g}"
 
     def _follow(self, place: tuple[int, str], now: float) -> bool:
         """Take over where the DAW has a control; say whether that is a move."""

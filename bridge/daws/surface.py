@@ -164,6 +164,8 @@ class DawSurface:
         if self._door in ready:
             self._door.recv(4096)
         if self._socket in ready:
+            if self._profile.gather_seconds:
+                self._stopping.wait(self._profile.gather_seconds)
             self._talk.receive(self._drain(), time.monotonic())
         self._talk.work(time.monotonic())
 

@@ -1,0 +1,210 @@
+"""Ardour itself, without a screen: its faders and automation move the stems, and the desk moves its faders."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from bridge.daws.surface import DawSurface
+from bridge.osc_packets import read_packet, write_message
+
+PATIENCE = 15.0
+PORT, RATE = 3819, 44100
+TRACKS = ("Click", "Bass", "drums bus", "Vocals", "other")
+SESSION = """
+AudioEngine:set_backend("None (Dummy)", "Unit-Test", "")
+local session = create_session("{folder}/song", "song", {rate})
+for _, name in ipairs({{ {names} }}) do
+  session:new_audio_track(1, 2, nil, 1, name, ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true)
+end
+gain = session:route_by_name("Vocals"):gain_control()
+gain:alist():add(Temporal.timepos_t(0), 1.0, false, true)
+gain:alist():add(Temporal.timepos_t({rate} * 2), 0.1, false, true)
+gain:set_automation_state(ARDOUR.AutoState.Play)
+session:save_state("")
+close_session()
+quit()
+"""
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+
+
+def require(condition, remedy):
+    """As in conftest.py, which tests cannot import."""
+    if not condition and os.environ.get("CI") == "true":
+        pytest.fail(remedy)
+    if not condition:
+        pytest.skip(remedy)
+
+
+def port_is_free():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("0.0.0.0", PORT))
+        except OSError:
+            return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def program():
+    """Ardour that draws nothing, and its Lua."""
+    found = sorted(Path("/usr/lib").glob("ardour7*/hardour-*"))
+    lua = shutil.which("ardour7-lua")
+    require(found and lua, "needs Ardour 7: apt install --no-install-recommends ardour")
+    require(port_is_free(), f"needs UDP port {PORT}, which something has: end Ardour")
+    return found[0], lua
+
+
+@pytest.fixture(scope="module")
+def environment(program, jackd, tmp_path_factory):
+    library = program[0].parent
+    places = {
+        "ARDOUR_DATA_PATH": "/usr/share/ardour7",
+        "ARDOUR_CONFIG_PATH": "/etc/ardour7",
+        "ARDOUR_DLL_PATH": str(library),
+        "LD_LIBRARY_PATH": str(library),
+        "JACK_DEFAULT_SERVER": jackd,
+        "HOME": str(tmp_path_factory.mktemp("home")),
+    }
+    return {**os.environ, **places}
+
+
+@pytest.fixture(scope="module")
+def song(program, environment, tmp_path_factory):
+    """A session with OSC switched on."""
+    folder = tmp_path_factory.mktemp("ardour")
+    names = ", ".join(f'"{name}"' for name in TRACKS)
+    (folder / "make.lua").write_text(SESSION.format(folder=folder, names=names, rate=RATE))
+    run = [program[1], str(folder / "make.lua")]
+    made = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    file = folder / "song" / "song.ardour"
+    assert file.is_file(), made.stdout + made.stderr
+    osc = 'name="Open Sound Control (OSC)" active='
+    text = file.read_text()
+    assert f'{osc}"0"' in text
+    file.write_text(text.replace(f'{osc}"0"', f'{osc}"1"'))
+    return file.parent
+
+
+@pytest.fixture(scope="module")
+def ardour(program, environment, song):
+    command = [str(program[0]), str(song), "song"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        try:
+            until(lambda: running.poll() is not None or not port_is_free())
+            assert running.poll() is None, "Ardour did not start"
+            yield ("127.0.0.1", PORT)
+        finally:
+            running.terminate()
+            try:
+                running.wait(10)
+            except subprocess.TimeoutExpired:
+                running.kill()
+
+
+@pytest.fixture
+def surface(ardour, desk):
+    made = DawSurface(desk, "ardour", host=ardour[0], send=ardour[1])
+    made.start()
+    until(lambda: len(made.tracks) == 4)
+    yield made
+    made.stop()
+
+
+class Controller:
+    """Another surface of Ardour's, which moves faders and is told where they are."""
+
+    def __init__(self, ardour):
+        self._ardour, self.shown = ardour, {}
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(0)
+        self.says("/set_surface", 0, 159, 3, 0, 0, 0, 0)
+
+    def says(self, address, *arguments):
+        self._socket.sendto(write_message(address, arguments), self._ardour)
+
+    def sees(self, address, strip):
+        while True:
+            try:
+                packet = self._socket.recv(65535)
+            except BlockingIOError:
+                return self.shown.get((address, strip))
+            if packet.startswith(b"/"):
+                for message in read_packet(packet):
+                    self.shown[message.address, message.arguments[0]] = message.arguments[-1]
+
+    def close(self):
+        self.says("/set_surface/feedback", 0)
+        self._socket.close()
+
+
+@pytest.fixture
+def controller(ardour):
+    made = Controller(ardour)
+    until(lambda: made.sees("/strip/name", 5) == "other")
+    yield made
+    made.close()
+
+
+def test_its_tracks_are_found_by_their_names(surface):
+    assert surface.tracks == {"vocals": 4, "drums": 3, "bass": 2, "other": 5}
+    assert surface.errors == 0
+
+
+@pytest.mark.usefixtures("surface")
+def test_its_faders_move_the_stems_and_no_others(controller, desk):
+    controller.says("/strip/gain", 3, -7.5)
+    controller.says("/strip/mute", 2, 1)
+    controller.says("/strip/gain", 1, -40.0)
+    until(lambda: desk.controls["stem/drums/gain_db"] == pytest.approx(-7.5, abs=0.01))
+    until(lambda: desk.controls["stem/bass/mute"])
+    controller.says("/strip/solo", 5, 1)
+    until(lambda: desk.controls["stem/other/solo"])
+    controller.says("/strip/solo", 5, 0)
+    controller.says("/strip/mute", 2, 0)
+    until(lambda: not desk.controls["stem/other/solo"] and not desk.controls["stem/bass/mute"])
+    assert all(desk.controls[f"stem/{stem}/gain_db"] > -20 for stem in desk.stems)
+
+
+def test_the_desk_moves_its_faders(surface, controller, desk):
+    desk.apply({"stem/bass/gain_db": -20.0, "stem/other/mute": True, "stem/drums/gain_db": -90.0})
+    until(lambda: controller.sees("/strip/gain", 2) == pytest.approx(-20.0, abs=0.01))
+    until(lambda: controller.sees("/strip/mute", 5) == 1.0)
+    until(lambda: controller.sees("/strip/gain", 3) <= -193.0)
+    desk.apply({"stem/other/mute": False, "stem/bass/gain_db": 0.0})
+    until(lambda: controller.sees("/strip/mute", 5) == 0.0)
+    assert surface.errors == 0
+    assert desk.controls["stem/drums/gain_db"] == -90.0
+
+
+def test_a_sweep_ends_where_the_desk_left_it_though_ardour_echoes(surface, controller, desk):
+    for step in range(300):
+        desk.apply({"stem/bass/gain_db": -step / 20})
+        time.sleep(0.002)
+    until(lambda: controller.sees("/strip/gain", 2) == pytest.approx(-14.95, abs=0.01))
+    assert desk.controls["stem/bass/gain_db"] == -14.95
+    assert surface.errors == 0
+
+
+def test_its_automation_moves_a_stem(surface, controller, desk):
+    levels = []
+    desk.controls.subscribe(
+        lambda path: levels.append(desk.controls[path]) if path == "stem/vocals/gain_db" else None
+    )
+    controller.says("/goto_start")
+    controller.says("/transport_play")
+    until(lambda: desk.controls["stem/vocals/gain_db"] < -15.0)
+    controller.says("/transport_stop")
+    assert len(levels) > 5
+    assert surface.tracks["vocals"] == 4
