@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
-SHORT = {"faders_from_python.py": ["--seconds", "0.3"]}
+SHORT = {name: ["--seconds", "0.3"] for name in ("faders_from_python.py", "midi_faders.py")}
 
 
 def test_there_are_examples():

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stream_sep.cli import bench, demo, devices, evaluate, layout, live, midi, presets, render
+from stream_sep.cli import bench, demo, devices, evaluate, layout, live, midi, presets, render, separate
 from stream_sep.errors import StreamSepError
 
 app = typer.Typer(
@@ -15,10 +15,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (demo.demo, live.live, render.render, devices.devices, bench.bench, evaluate.evaluate, layout.layout):
+for verb in (
+    demo.demo,
+    live.live,
+    render.render,
+    devices.devices,
+    bench.bench,
+    evaluate.evaluate,
+    layout.layout,
+    separate.separate,
+):
     app.command()(verb)
 app.add_typer(presets.app, name="presets")
 app.add_typer(midi.app, name="midi")
+app.add_typer(separate.cache_app, name="cache")
 
 
 def main() -> None:

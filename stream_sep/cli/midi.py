@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(help="List MIDI ports and maps, show what arrives, learn a map.", no_args_is_help=True)
 
-_API = Annotated[str, typer.Option(help="rtmidi's name for the system's MIDI, such as unix_jack")]
+_API = Annotated[str, typer.Option(help="MIDI system: alsa, jack, core or winmm; the first that works")]
 
 
 @app.command()
