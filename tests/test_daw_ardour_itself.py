@@ -1,11 +1,10 @@
-"""Ardour itself, without a screen: its faders and automation move the stems, and the desk moves its faders."""
+"""Ardour itself, without screen or sound card: its faders and automation move the stems, and the desk its faders."""
 
 import os
 import shutil
 import socket
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -14,18 +13,25 @@ from bridge.osc_packets import read_packet, write_message
 
 PATIENCE = 15.0
 PORT, RATE = 3819, 44100
-TRACKS = ("Click", "Bass", "drums bus", "Vocals", "other")
-SESSION = """
+TRACKS = ("Guide", "Bass", "drums bus", "Vocals", "other")
+MAKE = """
 AudioEngine:set_backend("None (Dummy)", "Unit-Test", "")
 local session = create_session("{folder}/song", "song", {rate})
 for _, name in ipairs({{ {names} }}) do
   session:new_audio_track(1, 2, nil, 1, name, ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true)
 end
-gain = session:route_by_name("Vocals"):gain_control()
+local gain = session:route_by_name("Vocals"):gain_control()
 gain:alist():add(Temporal.timepos_t(0), 1.0, false, true)
 gain:alist():add(Temporal.timepos_t({rate} * 2), 0.1, false, true)
 gain:set_automation_state(ARDOUR.AutoState.Play)
 session:save_state("")
+close_session()
+quit()
+"""
+PLAY = """
+AudioEngine:set_backend("None (Dummy)", "Unit-Test", "")
+assert(load_session("{folder}/song", "song"))
+while io.read("l") do end
 close_session()
 quit()
 """
@@ -56,56 +62,52 @@ def port_is_free():
 
 
 @pytest.fixture(scope="module")
-def program():
-    """Ardour that draws nothing, and its Lua."""
-    found = sorted(Path("/usr/lib").glob("ardour7*/hardour-*"))
-    lua = shutil.which("ardour7-lua")
-    require(found and lua, "needs Ardour 7: apt install --no-install-recommends ardour")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("ardour")
+
+
+@pytest.fixture(scope="module")
+def lua(folder):
+    """Starts a script in Ardour's own Lua, with no settings of anyone's."""
+    program = shutil.which("ardour7-lua")
+    require(program, "needs Ardour 7: apt install --no-install-recommends ardour")
     require(port_is_free(), f"needs UDP port {PORT}, which something has: end Ardour")
-    return found[0], lua
+    environment = {**os.environ, "HOME": str(folder)}
+
+    def start(name, text):
+        file = folder / f"{name}.lua"
+        file.write_text(text.format(folder=folder, rate=RATE, names=", ".join(f'"{name}"' for name in TRACKS)))
+        with (folder / f"{name}.log").open("w") as log:
+            return subprocess.Popen(
+                [program, str(file)], env=environment, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    return start
 
 
 @pytest.fixture(scope="module")
-def environment(program, jackd, tmp_path_factory):
-    library = program[0].parent
-    places = {
-        "ARDOUR_DATA_PATH": "/usr/share/ardour7",
-        "ARDOUR_CONFIG_PATH": "/etc/ardour7",
-        "ARDOUR_DLL_PATH": str(library),
-        "LD_LIBRARY_PATH": str(library),
-        "JACK_DEFAULT_SERVER": jackd,
-        "HOME": str(tmp_path_factory.mktemp("home")),
-    }
-    return {**os.environ, **places}
-
-
-@pytest.fixture(scope="module")
-def song(program, environment, tmp_path_factory):
+def song(lua, folder):
     """A session with OSC switched on."""
-    folder = tmp_path_factory.mktemp("ardour")
-    names = ", ".join(f'"{name}"' for name in TRACKS)
-    (folder / "make.lua").write_text(SESSION.format(folder=folder, names=names, rate=RATE))
-    run = [program[1], str(folder / "make.lua")]
-    made = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    with lua("make", MAKE) as made:
+        made.wait(60)
     file = folder / "song" / "song.ardour"
-    assert file.is_file(), made.stdout + made.stderr
     osc = 'name="Open Sound Control (OSC)" active='
     text = file.read_text()
     assert f'{osc}"0"' in text
     file.write_text(text.replace(f'{osc}"0"', f'{osc}"1"'))
-    return file.parent
+    return file
 
 
 @pytest.fixture(scope="module")
-def ardour(program, environment, song):
-    command = [str(program[0]), str(song), "song"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+def ardour(lua, song):
+    assert song.is_file()
+    with lua("play", PLAY) as running:
         try:
             until(lambda: running.poll() is not None or not port_is_free())
             assert running.poll() is None, "Ardour did not start"
             yield ("127.0.0.1", PORT)
         finally:
-            running.terminate()
+            running.stdin.close()
             try:
                 running.wait(10)
             except subprocess.TimeoutExpired:
