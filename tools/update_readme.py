@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 README = Path(__file__).parent.parent / "README.md"
-MARKS = re.compile(r"(<!-- figures -->\n).*(<!-- /figures -->)", re.DOTALL)
 DEMUCS = ("--model", "demucs", "--option", "model=random-htdemucs")
 SERVER = "stream_sep_figures"
 
@@ -52,8 +51,8 @@ def figures(seconds: str) -> Iterator[tuple[str, str]]:
         for precision in ("float32", "bfloat16"):
             options = ("--option", f"precision={precision}")
             text = (
-                f"HTDemucs at its full size in {precision} (with random weights, which take the same time), at about "
-                "the smallest total that this machine keeps up with:"
+                f"HTDemucs at its full size in {precision}, at about the smallest total this machine keeps up with\n"
+                "(with random weights, which take the same time):"
             )
             yield text, smallest_run(seconds, *options)
     if shutil.which("jackd"):
@@ -65,21 +64,33 @@ def figures(seconds: str) -> Iterator[tuple[str, str]]:
                 "On a JACK server at 128 frames, with a Python loop that never rests in the engine's own process:",
                 output_of("bench", "--jack", "--seconds", seconds),
             )
+            yield (
+                "Fader moves over OSC on the same server: 1,000 one by one, then 1,000 a second, then none:",
+                output_of("bench", "--control", "--seconds", seconds),
+            )
             server.terminate()
 
 
+def put(name: str, parts: list[str]) -> None:
+    """Write ``parts`` between the README's marks of that name."""
+    marks = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
+    section = "\n\n".join(parts) + "\n"
+    README.write_text(marks.sub(lambda found: found[1] + section + found[2], README.read_text()))
+
+
 def main() -> None:
-    """Run the measurements and rewrite the section between the marks."""
+    """Run the measurements and rewrite the sections between the marks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="*", help="NAME=FOLDER of songs to score")
+    parser.add_argument("folders", nargs="*", help="NAME=FOLDER of songs to score; without any the scores stay")
     parser.add_argument("--seconds", default="60", help="length of each paced run")
     arguments = parser.parse_args()
-    parts = [f"{text}\n\n```\n{figure}\n```" for text, figure in figures(arguments.seconds)]
-    for pair in arguments.folders:
-        name, _, folder = pair.partition("=")
-        parts.append(f"SDR in dB of `bands`, streamed, {name}:\n\n" + output_of("evaluate", folder))
-    section = "\n\n".join(parts) + "\n"
-    README.write_text(MARKS.sub(lambda marks: marks[1] + section + marks[2], README.read_text()))
+    put("speed", [f"{text}\n\n```\n{figure}\n```" for text, figure in figures(arguments.seconds)])
+    if arguments.folders:
+        pairs = [pair.partition("=") for pair in arguments.folders]
+        put(
+            "scores",
+            [f"SDR in dB of `bands`, streamed, {name}:\n\n{output_of('evaluate', at)}" for name, _, at in pairs],
+        )
 
 
 if __name__ == "__main__":
