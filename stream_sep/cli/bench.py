@@ -101,4 +101,4 @@ def lines(figures: dict[str, Any]) -> list[str]:
         "memory, MB": f"start {paced['memory_start_mb']}, end {paced['memory_end_mb']}",
     }
     title = f"{figures['model']}, {figures['block_size']} frames a block, {figures['sample_rate']} Hz, {machine}"
-    return [title, *(f"  {name:<18}{text}" for name, text in rows.items())]
+    return [title, *(f"  {name:<17} {text}" for name, text in rows.items())]
