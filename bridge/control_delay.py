@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.errors import BridgeError
-from stream_sep.io.jack_client import open_client
+from stream_sep.io.jack_member import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.config import EngineConfig
 from stream_sep.engine import Engine
-from stream_sep.io.jack_client import JackBackend, open_client
+from stream_sep.io.jack_client import JackBackend
+from stream_sep.io.jack_member import open_client
 
 if TYPE_CHECKING:
     from stream_sep.stats import EngineStats

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from stream_sep.errors import DeviceError
-from stream_sep.io.jack_client import open_client
+from stream_sep.io.jack_member import open_client
 from stream_sep.io.portaudio_library import portaudio
 
 if TYPE_CHECKING:

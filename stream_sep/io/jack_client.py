@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError, DeviceError
 from stream_sep.io.backend import MAIN
-from stream_sep.io.callback import jack_callback
-from stream_sep.io.jack_latency import CAPTURE, PLAYBACK, PortLatencies
+from stream_sep.io.jack_member import JackMember, load_jack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from stream_sep.audio_state import AudioState
+    from stream_sep.io.jack_member import Wire
     from stream_sep.latency import LatencyReport
 
 _log = logging.getLogger(__name__)
-_SIDES = ("L", "R")
+_LOOK_SECONDS = 0.5
 
 
 class JackBackend:
     """Runs as a client of a JACK server, or of PipeWire's JACK; rate and block size are the server's.
 
-    Its ports are ``in_L``, ``in_R``, ``mix_L``, ``mix_R``, and a pair for each stem, such as ``vocals_L``.
+    Its ports are ``in_L``, ``in_R``, ``mix_L``, ``mix_R``, and a pair for each stem, such as ``vocals_L``. When the
+    server goes away and comes back, so do the ports, and their connections as soon as the other ends are there.
 
     Args:
         name: of the client; the server adds a number where the name is taken.
         outputs: buses to give ports, ``"main"`` and names of stems; all of them unless given.
         connect: connect the sound card's inputs to ``in``, and ``mix`` to its outputs.
-        report: is told when the server goes away.
+        report: is told when the server goes away and comes back.
 
     Attributes:
         client_name: the name the server gave.
@@ -54,17 +54,19 @@ class JackBackend:
         connect: bool = False,
         report: Callable[[str], None] = _log.warning,
     ) -> None:
-        self._client = open_client(name)
-        self.client_name: str = self._client.name
-        self.sample_rate: int = self._client.samplerate
-        self.block_size: int = self._client.blocksize
+        self._member: JackMember | None = JackMember(name)
+        self.client_name: str = self._member.name
+        self.sample_rate: int = self._member.sample_rate
+        self.block_size: int = self._member.block_size
         self.xruns = 0
         self._wanted = None if outputs is None else tuple(outputs)
         self._connect = connect
         self._report = report
         self._buses: tuple[str, ...] = ()
         self._state: AudioState | None = None
-        self._stopped = False
+        self._wires: set[Wire] = set()
+        self._gone, self._stopped = threading.Event(), threading.Event()
+        self._watcher: threading.Thread | None = None
 
     def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
         """Return the bus channels that get ports, two for each bus wanted.
@@ -82,61 +84,89 @@ class JackBackend:
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
         """Register the ports and join the server's graph."""
         del between_blocks  # no Python runs between the blocks of a server
+        assert self._member is not None
         self._state = state
         try:
-            self._register_ports(state)
-            self._set_callbacks(state)
-            self._client.activate()
+            self._member.join(state, self._buses, self._on_xrun, self._on_shutdown)
             if self._connect:
-                self._connect_to_card()
-        except _jack().JackError as error:
+                self._connect_to_card(self._member)
+        except load_jack().JackError as error:
             self.stop()
             raise DeviceError(f"JACK refused {self.client_name!r}: {error}; try another name") from error
+        self._watcher = threading.Thread(target=self._watch, name="jack watcher", daemon=True)
+        self._watcher.start()
 
     def complete(self, latency: LatencyReport) -> LatencyReport:
         """Return ``latency`` with what the server reports for the ports that ours are connected to."""
-        ports = PortLatencies(_jack(), self._client)
-        device = ports.longest(self._client.inports, CAPTURE) + ports.longest(self._client.outports, PLAYBACK)
-        return replace(latency, device=device)
+        return replace(latency, device=0 if self._member is None else self._member.device_latency())
 
     def stop(self) -> None:
         """Leave the server; harmless when already gone."""
-        if not self._stopped:
-            self._stopped = True
-            self._client.deactivate()
-            self._client.close()
+        self._stopped.set()
+        self._gone.set()  # wakes the watcher
+        if self._watcher is not None:
+            self._watcher.join()
+        self._leave()
         self._state = None
 
-    def _register_ports(self, state: AudioState) -> None:
-        names = ["mix" if bus == MAIN else bus for bus in self._buses]
-        sides = [f"{name}_{side}" for name in names for side in _SIDES]
-        for array, ports in (
-            ("input_ports", [self._client.inports.register(f"in_{side}") for side in _SIDES]),
-            ("output_ports", [self._client.outports.register(name) for name in sides]),
-        ):
-            state.array(array)[: len(ports)] = np.array([_address(port._ptr) for port in ports], np.int64)  # noqa: SLF001 - the C pointer has no public name
+    def _connect_to_card(self, member: JackMember) -> None:
+        for port, other in sorted(member.connect(member.card_wires(self._buses))):
+            self._report(f"JACK does not connect {member.name}:{port} and {other}: connect them by hand")
 
-    def _set_callbacks(self, state: AudioState) -> None:
-        # JACK-Client takes Python callables only, which would need the GIL in the audio thread
-        library, ffi, pointer = _jack()._lib, _jack()._ffi, self._client._ptr  # noqa: SLF001
-        state.set_pointer("port_buffer", _address(library.jack_port_get_buffer))
-        process = ffi.cast("JackProcessCallback", jack_callback().address)
-        if library.jack_set_process_callback(pointer, process, ffi.cast("void*", state.address)):
-            raise DeviceError("JACK refused the process callback: restart the server")
-        self._declared = PortLatencies(_jack(), self._client).declare(int(state.record["delay"][0]))
-        self._client.set_xrun_callback(self._on_xrun)
-        self._client.set_shutdown_callback(self._on_shutdown)
+    def _leave(self) -> None:
+        member, self._member = self._member, None
+        if member is not None:
+            member.leave()
 
-    def _connect_to_card(self) -> None:
-        capture = self._client.get_ports(is_audio=True, is_physical=True, is_output=True)
-        playback = self._client.get_ports(is_audio=True, is_physical=True, is_input=True)
-        for side, port in enumerate(self._client.inports):
-            if capture:
-                self._client.connect(capture[min(side, len(capture) - 1)], port)
-        if MAIN in self._buses:
-            first = 2 * self._buses.index(MAIN)
-            for port, target in zip(self._client.outports[first : first + 2], playback, strict=False):
-                self._client.connect(port, target)
+    def _watch(self) -> None:
+        """Remember what is connected for as long as the server lives, and join it anew when it comes back."""
+        missing: set[Wire] = set()  # connections of old whose other ends are not back yet
+        while not self._stopped.is_set():
+            if self._gone.wait(_LOOK_SECONDS):
+                missing |= self._wires
+                self._leave()
+                self._wait_for_return()
+                missing = self._reconnect(missing)
+            elif missing:
+                missing = self._reconnect(missing)
+            self._wires = self._current_wires()
+
+    def _wait_for_return(self) -> None:
+        refused = ""
+        while not self._stopped.wait(_LOOK_SECONDS):
+            try:
+                self._rejoin()
+            except DeviceError as error:
+                if str(error) != refused and "no JACK server" not in str(error):
+                    self._report(refused := str(error))
+            else:
+                self._report("the JACK server is back")
+                return
+
+    def _rejoin(self) -> None:
+        assert self._state is not None
+        member = JackMember(self.client_name)
+        if member.sample_rate != self.sample_rate or member.block_size > self.block_size:
+            member.leave()
+            raise DeviceError(
+                f"the JACK server is back with {member.sample_rate} Hz and blocks of {member.block_size} frames, not"
+                f" {self.sample_rate} Hz and {self.block_size}: start stream_sep anew, or the server as it was"
+            )
+        self._gone.clear()
+        try:
+            member.join(self._state, self._buses, self._on_xrun, self._on_shutdown)
+        except load_jack().JackError as error:
+            member.leave()
+            raise DeviceError(f"JACK refused {self.client_name!r}: {error}") from error
+        self._member = member
+
+    def _current_wires(self) -> set[Wire]:
+        # a server that just died answers with nothing, which is not what was connected
+        found = set() if self._member is None else self._member.wires()
+        return self._wires if self._gone.is_set() else found
+
+    def _reconnect(self, missing: set[Wire]) -> set[Wire]:
+        return missing if self._member is None else self._member.connect(missing)
 
     def _on_xrun(self, _microseconds: float) -> None:
         self.xruns += 1
@@ -144,37 +174,6 @@ class JackBackend:
             self._state.record["output_underflows"] += 1  # the audio thread leaves it alone: JACK gives it no flags
 
     def _on_shutdown(self, _status: object, reason: str) -> None:
-        if not self._stopped:
-            self._report(f"the JACK server is gone ({reason}): start it again, then stream_sep")
-
-
-def open_client(name: str) -> Any:  # noqa: ANN401 - JACK-Client has no types
-    """Return a `jack.Client`, without starting a server and with nothing printed by the library.
-
-    Raises:
-        DeviceError: no JACK client library, or no server.
-    """
-    jack = _jack()
-    jack.set_error_function(_log.debug)
-    try:
-        return jack.Client(name, no_start_server=True)
-    except jack.JackOpenError as error:
-        raise DeviceError(
-            f"no JACK server for the client {name!r}: start `jackd`, or run this under `pw-jack` where PipeWire runs"
-        ) from error
-    finally:
-        jack.set_error_function(None)
-
-
-def _jack() -> Any:  # noqa: ANN401 - JACK-Client has no types
-    try:
-        import jack  # noqa: PLC0415 - optional
-    except ImportError as error:
-        raise DeviceError("JACK needs its Python client: pip install 'stream-sep[jack]'") from error
-    except OSError as error:
-        raise DeviceError(f"{error}: install it with `apt install libjack-jackd2-0`, or the like") from error
-    return jack
-
-
-def _address(pointer: object) -> int:
-    return int(_jack()._ffi.cast("uintptr_t", pointer))  # noqa: SLF001 - the library's own foreign functions
+        if not self._stopped.is_set():
+            self._report(f"the JACK server is gone ({reason}); waiting for it to come back")
+            self._gone.set()
