@@ -19,7 +19,7 @@ from stream_sep.audio_state import (
     TIME_BINS,
 )
 from stream_sep.compiled import inlined, load_acquire, monotonic_ns, pointer_at, store_release
-from stream_sep.rings import CAPTURED, EMPTY, write_frames
+from stream_sep.rings import CAPTURED, EMPTY, MIXED, write_frames
 
 _METER_FALL = 0.9997
 """Factor a meter falls by in a frame: about 115 dB a second at 44.1 kHz."""
@@ -28,10 +28,14 @@ _METER_FALL = 0.9997
 @inlined
 def process_block(state, frames):
     """Turn the frames that lie in ``state.input`` into the buses, ``frames`` at most ``state.max_block``."""
-    positions = carray(pointer_at(state.positions), (CAPTURED + 1,), np.int64)
+    positions = carray(pointer_at(state.positions), (MIXED + 1,), np.int64)
     start = positions[CAPTURED]
-    _capture(state, positions, frames)
-    _fetch_dry(state, start - state.delay, frames)
+    if state.ahead == 0:
+        _capture(state, positions, frames)
+        _fetch_dry(state, start - state.delay, start + frames, frames)
+    else:
+        _fetch_dry(state, start, load_acquire(positions, MIXED), frames)
+        store_release(positions, CAPTURED, start + frames)
     take_snapshot(state, start)
     unity = follow_ramps(state, start, frames)
     _judge_unity(state, frames)
@@ -90,13 +94,13 @@ def _captured(state):
 
 
 @inlined
-def _fetch_dry(state, first, frames):
+def _fetch_dry(state, first, end, frames):
     capture = _captured(state)
     dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
     for channel in range(state.channels):
         for frame in range(frames):
             at = first + frame
-            dry[channel, frame] = capture[channel, at % state.capacity] if at >= 0 else 0.0
+            dry[channel, frame] = capture[channel, at % state.capacity] if 0 <= at < end else 0.0
 
 
 @inlined

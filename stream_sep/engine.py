@@ -22,7 +22,9 @@ from stream_sep.worker_process import ProcessWorker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stream_sep.control import Parameter
     from stream_sep.io.backend import AudioBackend
+    from stream_sep.latency import LatencyReport
     from stream_sep.protocols import Block, Separator
 
 _log = logging.getLogger(__name__)
@@ -95,7 +97,7 @@ class Engine(MixingDesk):
 
     def _build(self, source: Block | None) -> None:
         info = self._worker.info
-        self.latency = plan(info, self.config, self.backend)
+        self.latency = self._plan(info)
         self._rings = SharedRings.create(self._layout(info))
         super().__init__(
             info.stems,
@@ -105,6 +107,7 @@ class Engine(MixingDesk):
             chained=self.config.chains is not None or self.config.chain_reserve is not None,
             tick=self._tell,
             report=self._report,
+            more=self._more_parameters(),
         )
         self._recorder = self._open_recorder()
         self._reporter = Reporter(self.stats, 1000 * info.hop / info.sample_rate, self._report)
@@ -189,6 +192,12 @@ class Engine(MixingDesk):
 
     def _effect_settings(self) -> dict[str, Any]:
         return {"chains": self.config.chains, "chain_reserve": self.config.chain_reserve}
+
+    def _plan(self, info: SeparatorInfo) -> LatencyReport:
+        return plan(info, self.config, self.backend)
+
+    def _more_parameters(self) -> tuple[Parameter, ...]:
+        return ()
 
     def _layout(self, info: SeparatorInfo) -> RingLayout:
         # A fade reads backwards while time goes on, so the oldest frame it needs is two fades old.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from stream_sep.audio_state import AudioState
     from stream_sep.chains import Chains
+    from stream_sep.control import Parameter
     from stream_sep.preset_value import Preset
 
 _LONGEST_FADE_MS = 60000
@@ -39,6 +40,7 @@ class MixingDesk:
         chained: whether there can be effects.
         tick: called a few times a second while the desk runs.
         report: is told in sentences what could not be done.
+        more: controls besides those of stems and effects.
     """
 
     def __init__(
@@ -51,9 +53,10 @@ class MixingDesk:
         chained: bool,
         tick: Callable[[], None],
         report: Callable[[str], None],
+        more: tuple[Parameter, ...] = (),
     ) -> None:
         self.stems, self.sample_rate = stems, sample_rate
-        self.controls = ControlState((*parameters_for(stems), *effect_parameters(worker.chains)))
+        self.controls = ControlState((*parameters_for(stems), *more, *effect_parameters(worker.chains)))
         self._state, self._effects, self._chained, self._report = state, worker, chained, report
         self._effect_controls = EffectControls(worker, chained=chained, report=report)
         self._publishing = threading.Lock()

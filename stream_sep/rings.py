@@ -38,6 +38,8 @@ NONFINITE = HOPS_DONE + 3
 """Index in `Rings.positions`: hops refused because the separator gave NaN or infinity."""
 JUMPS = HOPS_DONE + 4
 """Index in `Rings.positions`: times the separator was so late that it skipped to the present."""
+MIXED = HOPS_DONE + 5
+"""Index in `Rings.positions`: frames of the mix that lie ready, where it is not captured but written ahead."""
 _POSITIONS = 3 * _LINE
 
 EMPTY = -1
@@ -132,6 +134,16 @@ class Rings:
         _read(self.capture, start, out)
         return self.captured() - start < self.layout.capacity * 3 // 4
 
+    def mix_ahead(self, first: int, mix: Block) -> None:
+        """Put the mix, ``(channels, frames)``, where frame ``first`` and those after it will be heard."""
+        at = np.arange(first, first + mix.shape[1]) % self.layout.capacity
+        self.capture[:, at] = mix
+        _publish_position(self.positions, MIXED, first + mix.shape[1])
+
+    def mixed(self, end: int) -> None:
+        """Say that the mix lies ready up to frame ``end`` and no further."""
+        _publish_position(self.positions, MIXED, end)
+
     def beat(self, now_ns: int) -> None:
         """Give a sign of life."""
         self.positions[HEARTBEAT] = now_ns
@@ -219,6 +231,11 @@ def write_frames(capture: NDArray[np.float32], positions: NDArray[np.int64], blo
 def _position(positions: NDArray[np.int64], index: int) -> int:
     position: int = load_acquire(positions, index)
     return position
+
+
+@compiled
+def _publish_position(positions: NDArray[np.int64], index: int, position: int) -> None:
+    store_release(positions, index, position)
 
 
 @compiled

@@ -93,8 +93,8 @@ class PortAudioBackend:
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
         """Open the stream and let it run."""
         del between_blocks  # no Python runs between the blocks of a sound card
-        if self.playback_only and not state.record["source"][0]:
-            raise ConfigError("a backend with playback_only=True needs an engine with a source to play")
+        if self.playback_only and not (state.record["source"][0] or state.record["ahead"][0]):
+            raise ConfigError("a backend with playback_only=True needs an engine with a source, or songs, to play")
         self._state = state
         self._open()
         self._watcher = threading.Thread(target=self._watch, name="portaudio watcher", daemon=True)
