@@ -138,6 +138,7 @@ def test_supercollider_sends_a_bundle_for_later_and_is_told(desk, server, run, t
         XDG_RUNTIME_DIR=str(runtime),
         HOME=str(tmp_path),
     )
+    until(lambda: desk.controls["stem/other/mute"] and not desk.controls["stem/drums/mute"])
     until(lambda: "[ /stem/drums/mute, 0 ]" in printed())
     values = {path: at for applied, _, at in desk.applied for path in applied}
     assert values["stem/vocals/gain_db"] == values["stem/bass/mute"] is not None
