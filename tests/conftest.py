@@ -1,6 +1,8 @@
 """What several tests need of the machine they run on: a JACK server with no sound card behind it."""
 
 import contextlib
+import dataclasses
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -101,6 +103,37 @@ def portaudio_on_jack(jackd):
     require(len(portaudio().query_devices()) > 0, "needs a PortAudio with JACK: apt install libportaudio2")
     yield jackd
     portaudio()._terminate()
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory):
+    """A function that gives a folder with causal networks of random weights, with and without look-ahead."""
+    folder = tmp_path_factory.mktemp("weights")
+
+    def write():
+        for name in ("torch", "onnx", "onnxruntime"):
+            require(importlib.util.find_spec(name), f"needs {name}: pip install 'stream-sep[train]'")
+        if not any(folder.iterdir()):
+            write_tiny_weights(folder)
+        return folder
+
+    return write
+
+
+def write_tiny_weights(folder):
+    import torch  # noqa: PLC0415 - heavy, and few tests need it
+
+    from stream_sep.models.export import export_onnx  # noqa: PLC0415 - as torch
+    from stream_sep.models.network import CausalNetwork  # noqa: PLC0415 - as torch
+    from stream_sep.models.size import SIZES  # noqa: PLC0415 - as torch
+    from stream_sep.models.weights import save_weights  # noqa: PLC0415 - as torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for name, lookahead in (("tiny", 0), ("tiny-ahead", 3)):
+            size = dataclasses.replace(SIZES["tiny"], lookahead=lookahead)
+            save_weights(CausalNetwork(size), folder / f"{name}.safetensors")
+            export_onnx(folder / f"{name}.safetensors", folder / f"{name}.onnx")
 
 
 class DeskDouble:

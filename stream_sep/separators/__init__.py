@@ -23,12 +23,19 @@ FACTORIES = {
 }
 """Name of a separator -> where its class (or factory) lives."""
 
+TRAINED = {
+    "instant": "stream_sep.models.separator:load_instant",
+    "live": "stream_sep.models.separator:load_live",
+    "near": "stream_sep.models.separator:load_near",
+}
+"""Separators of our own that need a file of weights; they join `FACTORIES` when weights ship."""
+
 
 def load_separator(name: str = DEFAULT, sample_rate: int = 44100, **options: Any) -> Separator:  # noqa: ANN401 - each separator checks its own options
     """Build the separator called ``name`` for a stream of ``sample_rate`` frames per second.
 
     Args:
-        name: one of the keys of `FACTORIES`, or one of your own as ``package.module:factory``.
+        name: one of the keys of `FACTORIES` or `TRAINED`, or one of your own as ``package.module:factory``.
         sample_rate: frames per second of the mix it will be given.
         options: passed to the separator, such as ``hop=512`` for ``passthrough``.
 
@@ -52,15 +59,15 @@ def _factory(name: str) -> Callable[..., Separator]:
     try:
         factory: Callable[..., Separator] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        if name in FACTORIES:
+        if name in FACTORIES or name in TRAINED:
             raise
         raise SeparatorError(f"separator {name!r} cannot be imported as package.module:factory: {error}") from error
     return factory
 
 
 def _location(name: str) -> str:
-    if name in FACTORIES or ":" in name:
-        return FACTORIES.get(name, name)
+    if name in FACTORIES or name in TRAINED or ":" in name:
+        return FACTORIES.get(name, TRAINED.get(name, name))
     near = difflib.get_close_matches(name, FACTORIES, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(sorted(FACTORIES))}"
     raise SeparatorError(f"no separator is called {name!r}; {hint}")

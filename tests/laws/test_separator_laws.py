@@ -16,15 +16,24 @@ needs_pedalboard = pytest.mark.skipif(
     importlib.util.find_spec("pedalboard") is None and os.environ.get("CI") != "true",
     reason="Pedalboard is not installed: pip install 'stream-sep[effects]'",
 )
+needs_onnx = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("torch", "onnx", "onnxruntime"))
+    and os.environ.get("CI") != "true",
+    reason="training or its runtime is not installed: pip install 'stream-sep[train]'",
+)
 CHAINED = "stream_sep.chains:load_chained"
 UNHEARD = {"vocals": [{"plugin": "Invert"}, {"plugin": "Invert"}], "bass": [{"plugin": "BrickwallLimiter"}]}
 TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}
+NETWORK = {"threads": 1, "weights": "tiny.onnx"}
+AHEAD = {"threads": 1, "weights": "tiny-ahead.safetensors"}
 
 SEPARATORS = [
     pytest.param(("passthrough", {"hop": 64, "latency": 100}), id="passthrough"),
     pytest.param(("bands", {}), id="bands"),
     pytest.param((CHAINED, {"separator": "passthrough", "hop": 64, "latency": 100, "reserve": 300}), id="reserve"),
     pytest.param((CHAINED, {"chains": UNHEARD, "reserve": 300}), id="chains", marks=needs_pedalboard),
+    pytest.param(("instant", NETWORK), id="instant", marks=needs_onnx),
+    pytest.param(("near", AHEAD), id="near", marks=needs_onnx),
     pytest.param(("demucs", TINY), id="demucs", marks=needs_demucs),
     pytest.param(("demucs", TINY | {"stems": ["vocals"], "lookahead_ms": 0}), id="demucs-vocals", marks=needs_demucs),
 ]
@@ -32,8 +41,10 @@ RATE = 44100
 
 
 @pytest.fixture(params=SEPARATORS)
-def make(request):
+def make(request, tiny_weights):
     name, options = request.param
+    if "weights" in options:
+        options = options | {"weights": tiny_weights() / options["weights"]}
     return lambda: load_separator(name, RATE, **options)
 
 

@@ -1,0 +1,153 @@
+"""A causal network as a separator of the engine: spectra of the past in, masked sound out, hop by hop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.models.points import plan_points
+from stream_sep.models.runtimes import open_runtime
+from stream_sep.models.windows import analysis_and_synthesis
+from stream_sep.protocols import STEMS, Block, Stems
+from stream_sep.separators.resampled import ResampledSeparator
+
+if TYPE_CHECKING:
+    from stream_sep.models.runtimes import StepRuntime, StepState
+    from stream_sep.protocols import Separator
+
+RATES = (44100, 48000)
+"""Sample rates that the networks are trained for; other streams are resampled to one of them."""
+
+LIMITS_MS = {"instant": 6.0, "live": 23.0, "near": 105.0}
+"""Name of a model -> the algorithmic latency it promises at most."""
+
+_MASKED = len(STEMS) - 1
+_LOUDEST = 1e6
+_HIGHEST_RATE = 192000
+
+
+class CausalSeparator:
+    """Splits stereo with a causal network, whose masks fade in and out with a short window; a `Separator`.
+
+    ``other`` is what the rest leaves of the delayed mix. Frames that are not finite are taken as silence, as the
+    network would remember them for ever.
+
+    Args:
+        runtime: computes the network.
+        sample_rate: frames per second; the same frames are heard as other pitches at another rate, nothing else.
+    """
+
+    _state: StepState
+
+    def __init__(self, runtime: StepRuntime, *, sample_rate: int = 44100) -> None:
+        size = runtime.size
+        self.stems = STEMS
+        self.sample_rate = sample_rate
+        self.channels = 2
+        self.hop = size.hop
+        self.latency = size.latency
+        self._runtime = runtime
+        self._lookahead = size.lookahead
+        self._analysis, self._synthesis = analysis_and_synthesis(size.window, size.hop, size.fade)
+        self._point_of_bin = plan_points(size).point_of_bin
+        self._past = np.zeros((2, size.window), np.float32)  # mid and side
+        self._mix = np.zeros((2, size.latency + size.hop), np.float32)
+        self._given = np.zeros((1, 1, 4, size.bins), np.float32)
+        self._spectra = np.zeros((size.lookahead + 1, 2, size.bins), np.complex64)  # of the last hops, oldest first
+        self._masks = np.zeros((_MASKED, 2, plan_points(size).points), np.complex64)
+        self._tail = np.zeros((_MASKED, 2, size.hop + size.fade), np.float32)  # mid and side, still being added up
+        self._out = np.zeros((len(STEMS), 2, size.hop), np.float32)
+        self.reset()
+
+    def process(self, block: Block) -> Stems:
+        """Separate the next hop; shapes as in `Separator.process`."""
+        hop = self.hop
+        self._take(block)
+        masks, self._state = self._runtime.step(self._given, self._state)
+        self._masks.real, self._masks.imag = masks[0, 0, :, :, 0], masks[0, 0, :, :, 1]
+        parts = np.take(self._masks, self._point_of_bin, axis=2) * self._spectra[0]
+        self._tail[..., :-hop] = self._tail[..., hop:]
+        self._tail[..., -hop:] = 0.0
+        self._tail += np.fft.irfft(parts)[..., -self._tail.shape[2] :] * self._synthesis
+        mid, side = self._tail[:, 0, :hop], self._tail[:, 1, :hop]
+        np.add(mid, side, out=self._out[:-1, 0])
+        np.subtract(mid, side, out=self._out[:-1, 1])
+        np.subtract(self._mix[:, :hop], self._out[:-1].sum(axis=0), out=self._out[-1])
+        return self._out
+
+    def reset(self) -> None:
+        """Forget the past and what the network remembers of it."""
+        self._state = self._runtime.fresh_state()
+        for held in (self._past, self._mix, self._spectra, self._tail):
+            held[:] = 0.0
+
+    def _take(self, block: Block) -> None:
+        if not np.isfinite(block).all():
+            block = np.where(np.isfinite(block), block, np.float32(0.0))
+        hop = self.hop
+        for held in (self._past, self._mix):
+            held[:, :-hop] = held[:, hop:]
+        self._mix[:, -hop:] = block
+        half = np.clip(block, -_LOUDEST, _LOUDEST) * np.float32(0.5)  # powers of louder sound would not be finite
+        np.add(half[0], half[1], out=self._past[0, -hop:])
+        np.subtract(half[0], half[1], out=self._past[1, -hop:])
+        self._spectra[:-1] = self._spectra[1:]
+        self._spectra[-1] = np.fft.rfft(self._past * self._analysis)
+        self._given[0, 0, 0::2], self._given[0, 0, 1::2] = self._spectra[-1].real, self._spectra[-1].imag
+
+
+def load_instant(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:
+    """Load a network that is heard within 6 ms; see `load_causal`."""
+    return load_causal("instant", sample_rate=sample_rate, weights=weights, threads=threads)
+
+
+def load_live(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:
+    """Load a network that is heard within 23 ms; see `load_causal`."""
+    return load_causal("live", sample_rate=sample_rate, weights=weights, threads=threads)
+
+
+def load_near(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:
+    """Load a network that looks ahead for about 100 ms; see `load_causal`."""
+    return load_causal("near", sample_rate=sample_rate, weights=weights, threads=threads)
+
+
+def load_causal(
+    name: str, *, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1
+) -> Separator:
+    """Load a causal network as a separator.
+
+    Args:
+        name: one of `LIMITS_MS`.
+        sample_rate: frames per second of the stream, to 192000; those not in `RATES` are reached by resampling.
+        weights: an ``.onnx`` file for playing, or ``.safetensors`` of a training.
+        threads: CPU threads for the network.
+
+    Raises:
+        SeparatorError: there are no weights, they cannot be used, or a package is missing.
+        ConfigError: the weights are of a network that is later than the name promises, or a value makes no sense.
+    """
+    if weights is None:
+        raise SeparatorError(
+            f"no weights ship with {name!r} yet; train some with 'stream-sep train configs/{name}.toml' and name the "
+            f"file with --option weights=FILE, or use 'bands', which needs none"
+        )
+    if not 1 <= sample_rate <= _HIGHEST_RATE:
+        raise ConfigError(f"{name}: a sample rate of {sample_rate} Hz is not from 1 to {_HIGHEST_RATE}; try 44100")
+    inner_rate = next((rate for rate in RATES if sample_rate % rate == 0), RATES[0])
+    runtime = open_runtime(Path(weights), threads)
+    late = 1000 * runtime.size.algorithmic / RATES[0]
+    if late > LIMITS_MS[name]:
+        raise ConfigError(
+            f"{weights} is a network of {late:.1f} ms, but {name!r} promises at most {LIMITS_MS[name]:g} ms; "
+            f"load it as {_fitting(late)}"
+        )
+    separator = CausalSeparator(runtime, sample_rate=inner_rate)
+    return separator if sample_rate == inner_rate else ResampledSeparator(separator, sample_rate)
+
+
+def _fitting(late: float) -> str:
+    names = [repr(name) for name, limit in LIMITS_MS.items() if late <= limit]
+    return names[0] if names else "a CausalSeparator of your own"

@@ -1,0 +1,219 @@
+"""The causal network, its files and its runtimes; the laws of separators run over it in tests/laws."""
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+
+from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.models.points import plan_points
+from stream_sep.models.runtimes import OnnxRuntime, TorchRuntime, digest_note, open_runtime
+from stream_sep.models.separator import LIMITS_MS, CausalSeparator, load_causal
+from stream_sep.models.size import SIZES, NetworkSize, size_from
+from stream_sep.models.windows import analysis_and_synthesis
+from stream_sep.separators import load_separator
+
+
+@pytest.fixture
+def weights(tiny_weights):
+    return tiny_weights()
+
+
+def noise(frames, seed=0):
+    return 0.1 * np.random.default_rng(seed).standard_normal((2, frames)).astype(np.float32)
+
+
+def stream(separator, mix):
+    hops = range(0, mix.shape[1], separator.hop)
+    return np.concatenate([separator.process(mix[:, at : at + separator.hop]).copy() for at in hops], axis=2)
+
+
+@pytest.mark.parametrize("name", LIMITS_MS)
+def test_sizes_keep_what_their_names_promise(name):
+    assert 1000 * SIZES[name].algorithmic / 44100 <= LIMITS_MS[name]
+
+
+def test_live_is_at_most_23_milliseconds_and_instant_at_most_6():
+    assert (LIMITS_MS["live"], LIMITS_MS["instant"]) == (23, 6)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_the_windows_reconstruct_perfectly(size):
+    analysis, synthesis = analysis_and_synthesis(size.window, size.hop, size.fade)
+    product = (analysis[-(size.hop + size.fade) :] * synthesis).astype(np.float64)
+    total = product[: size.hop].copy()
+    total[: size.fade] += product[size.hop :]
+    assert np.abs(total - 1).max() < 1e-6
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_every_bin_has_a_point_and_points_fill_bands(size):
+    plan = plan_points(size)
+    steps = np.diff(plan.point_of_bin)
+    assert len(plan.point_of_bin) == size.bins
+    assert set(steps) <= {0, 1}
+    assert plan.points == plan.bands * size.points
+    assert plan.padded_bins >= size.bins
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"size": "huge"}, "no network size 'huge'"),
+        ({"widht": 3}, "no size 'widht'"),
+        ({"width": 1.5}, "whole number"),
+        ({"fade": 600}, "does not fit"),
+        ({"window": 1000}, "power of two"),
+        ({"blocks": 0}, "positive"),
+    ],
+)
+def test_a_size_that_makes_no_sense_is_refused(values, words):
+    with pytest.raises(ConfigError, match=words):
+        size_from(values)
+
+
+def test_onnx_and_torch_compute_the_same(weights):
+    torch_made = stream(load_causal("instant", weights=weights / "tiny.safetensors"), noise(64 * 200))
+    onnx_made = stream(load_causal("instant", weights=weights / "tiny.onnx"), noise(64 * 200))
+    assert np.abs(torch_made - onnx_made).max() < 1e-5
+    assert np.abs(torch_made[0]).max() > 1e-3
+
+
+def test_a_step_changes_no_state_it_was_given(weights):
+    for name in ("tiny.onnx", "tiny.safetensors"):
+        runtime = open_runtime(weights / name)
+        spectra = np.ones((1, 1, 4, runtime.size.bins), np.float32)
+        state = runtime.step(spectra, runtime.fresh_state())[1]
+        kept = copy.deepcopy(state)
+        first = runtime.step(spectra, state)[0].copy()
+        assert np.array_equal(first, runtime.step(spectra, state)[0])
+        assert all(np.array_equal(one, other) for one, other in zip(kept, state, strict=True))
+
+
+def test_a_song_at_once_is_the_same_as_hop_by_hop(weights):
+    torch = pytest.importorskip("torch")
+    network = TorchRuntime(weights / "tiny.safetensors")._network
+    spectra = torch.randn(2, 30, 4, network.size.bins, generator=torch.Generator().manual_seed(0))
+    whole, after = network(spectra, network.fresh_state(2))
+    state, parts = network.fresh_state(2), []
+    for hop in range(30):
+        masks, state = network(spectra[:, hop : hop + 1], state)
+        parts.append(masks)
+    assert (torch.cat(parts, dim=1) - whole).abs().max() < 1e-5
+    assert max((a - b).abs().max() / b.abs().max() for a, b in zip(state, after, strict=True)) < 1e-5
+
+
+@pytest.mark.parametrize("gain", [1e-3, 30.0])
+def test_the_level_of_the_mix_does_not_matter(weights, gain):
+    separator = load_causal("instant", weights=weights / "tiny.onnx")
+    expected = stream(separator, noise(6400)) * np.float32(gain)
+    separator.reset()
+    assert np.abs(stream(separator, noise(6400) * np.float32(gain)) - expected).max() < 1e-4 * gain
+
+
+def test_mono_stays_mono(weights):
+    mono = np.repeat(noise(6400)[:1], 2, axis=0)
+    stems = stream(load_causal("instant", weights=weights / "tiny.onnx"), mono)
+    assert np.array_equal(stems[:, 0], stems[:, 1])
+
+
+def test_one_side_alone_is_separated_and_adds_up(weights):
+    left = noise(6400) * np.array([[1], [0]], np.float32)
+    separator = load_causal("instant", weights=weights / "tiny.onnx")
+    total = stream(separator, left).sum(axis=0)
+    assert np.abs(total[:, separator.latency :] - left[:, : -separator.latency]).max() < 1e-6
+
+
+def test_numbers_that_are_not_finite_are_gone_with_their_hop(weights):
+    separator = load_causal("instant", weights=weights / "tiny.onnx")
+    mix = noise(64 * 60)
+    mix[0, 100], mix[1, 200] = np.nan, np.inf
+    mix[0, 300] = 3e38
+    assert np.isfinite(stream(separator, mix)).all()
+
+
+def test_the_memory_stays_bounded_over_a_long_stream(weights):
+    runtime = OnnxRuntime(weights / "tiny.onnx")
+    rng, state = np.random.default_rng(0), runtime.fresh_state()
+    for _ in range(3000):
+        spectra = rng.standard_normal((1, 1, 4, runtime.size.bins)).astype(np.float32) * 10 ** rng.uniform(-3, 3)
+        state = runtime.step(spectra, state)[1]
+    assert np.abs(state[2]).max() <= 1
+
+
+def test_48_khz_needs_no_resampling_and_96_khz_gets_it(weights):
+    assert load_separator("instant", 48000, weights=weights / "tiny.onnx").latency == SIZES["tiny"].fade
+    resampled = load_separator("instant", 96000, weights=weights / "tiny.onnx")
+    assert (resampled.sample_rate, resampled.hop) == (96000, 2 * SIZES["tiny"].hop)
+
+
+def test_a_model_without_weights_says_how_to_train():
+    for name in LIMITS_MS:
+        with pytest.raises(SeparatorError, match=f"stream-sep train configs/{name}.toml"):
+            load_separator(name)
+
+
+def test_weights_that_are_later_than_the_name_promises_are_refused(weights):
+    with pytest.raises(ConfigError, match="load it as 'live'"):
+        load_causal("instant", weights=_late(weights))
+
+
+def _late(folder):
+    import torch  # noqa: PLC0415 - heavy
+
+    from stream_sep.models.network import CausalNetwork  # noqa: PLC0415 - heavy
+    from stream_sep.models.weights import save_weights  # noqa: PLC0415 - heavy
+
+    with torch.random.fork_rng(devices=[]):
+        save_weights(CausalNetwork(NetworkSize(blocks=1, width=4, mixer=4)), folder.parent / "late.safetensors")
+    return folder.parent / "late.safetensors"
+
+
+@pytest.mark.parametrize("name", ["tiny.onnx", "tiny.safetensors"])
+@pytest.mark.parametrize("where", [0.3, 0.99, 1.0])
+def test_a_damaged_file_is_refused(weights, tmp_path, name, where):
+    data = bytearray((weights / name).read_bytes())
+    data[int(where * (len(data) - 1))] ^= 1
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(SeparatorError, match="copy"):
+        open_runtime(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["tiny.onnx", "tiny.safetensors"])
+def test_half_a_file_is_refused(weights, tmp_path, name):
+    data = (weights / name).read_bytes()
+    (tmp_path / name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(SeparatorError, match=name):
+        open_runtime(tmp_path / name)
+
+
+@pytest.mark.usefixtures("weights")
+def test_an_onnx_file_of_another_program_is_refused(tmp_path):
+    body = b"no model"
+    (tmp_path / "x.onnx").write_bytes(body + digest_note(body))
+    with pytest.raises(SeparatorError, match="no ONNX model"):
+        open_runtime(tmp_path / "x.onnx")
+
+
+@pytest.mark.parametrize(("name", "words"), [("none.onnx", "cannot be read"), ("w.pth", "onnx or .safetensors")])
+@pytest.mark.usefixtures("weights")
+def test_files_that_are_missing_or_of_another_kind_are_refused(tmp_path, name, words):
+    with pytest.raises((SeparatorError, ConfigError), match=words):
+        open_runtime(tmp_path / name)
+
+
+def test_an_export_that_differs_leaves_nothing(weights, tmp_path, monkeypatch):
+    from stream_sep.models import export  # noqa: PLC0415 - heavy
+
+    monkeypatch.setattr(export, "TOLERANCE", 0.0)
+    with pytest.raises(SeparatorError, match="differs"):
+        export.export_onnx(weights / "tiny.safetensors", tmp_path / "x.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_looking_ahead_decides_masks_later(weights):
+    size = dataclasses.replace(SIZES["tiny"], lookahead=3)
+    separator = load_causal("near", weights=weights / "tiny-ahead.onnx")
+    assert isinstance(separator, CausalSeparator)
+    assert separator.latency == size.fade + 3 * size.hop
