@@ -11,17 +11,29 @@ import numpy as np
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.control_delay import SoundWatch, measure_delay
+from bridge.daws.surface import DawSurface
+from bridge.midi_box import MidiBox
+from bridge.midi_hosted import system_ports
+from bridge.midi_line import VIRTUAL_PORT
+from bridge.midi_surface import MidiSurface
 from bridge.osc_server import OscServer
+from bridge.oscquery import OscQueryServer
 from stream_sep.config import EngineConfig
 from stream_sep.engine import Engine
 from stream_sep.io.jack_client import JackBackend
 from stream_sep.io.offline import OfflineBackend
+from stream_sep.measure import cpu_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from bridge.desk import Desk
+
 _STORM_RATE = 1000
 _SOUND = 0.25
+_VOLUME = 7
+_UNITY, _HALF = 95, 64
+_OUR_MIDI = f"stream_sep midi.*:{VIRTUAL_PORT}$"
 
 
 def measure_control(model: str, options: dict[str, Any], moves: int, seconds: float) -> dict[str, Any]:
@@ -30,38 +42,32 @@ def measure_control(model: str, options: dict[str, Any], moves: int, seconds: fl
     Args:
         model: the separator.
         options: its options.
-        moves: fader moves to time.
+        moves: fader moves to time, over OSC and over MIDI each.
         seconds: length of the storm of messages, and of the rest after it.
 
     Raises:
         DeviceError: no JACK server.
+        BridgeError: MIDI or OSCQuery is not installed.
     """
     backend = JackBackend()
-    frames = round((moves * 0.06 + 2 * seconds + 20) * backend.sample_rate)
+    frames = round((moves * 0.12 + 2 * seconds + 30) * backend.sample_rate)
     steady = np.broadcast_to(np.float32(_SOUND), (2, frames))
     with (
         Engine(backend, EngineConfig(model=model, options=options), source=steady) as engine,
         _osc(engine) as send,
+        contextlib.closing(SoundWatch(f"{backend.client_name}:mix_L")) as watch,
     ):
-        watch = SoundWatch(f"{backend.client_name}:mix_L")
-        try:
-            time.sleep(1)
-            delay = measure_delay(watch, lambda move: send("/master/gain", -6.0 if move % 2 == 0 else 0.0), moves)
-        finally:
-            watch.close()
-        late = engine.stats().late_hops
-        newest = _storm(send, seconds)
-        time.sleep(0.3)
-        storm = {
-            "messages": int(seconds * _STORM_RATE),
-            "late_hops": engine.stats().late_hops - late,
-            "newest_value_right": abs(float(engine.controls["stem/vocals/gain_db"]) - newest) < 1e-4,
-        }
+        time.sleep(1)
+        osc = measure_delay(watch, lambda move: send("/master/gain", -6.0 if move % 2 == 0 else 0.0), moves)
+        with _fader(engine) as put:
+            midi = measure_delay(watch, lambda move: put(_HALF if move % 2 == 0 else _UNITY), moves)
+        storm = _storm(engine, send, seconds)
     return {
         "block_ms": 1000 * backend.block_size / backend.sample_rate,
-        "osc_to_sound_ms": {"p50": delay.p50, "p99": delay.p99, "max": delay.longest, "lost": delay.lost},
+        "osc_to_sound_ms": osc.plain(),
+        "midi_to_sound_ms": midi.plain(),
         "storm": storm,
-        "idle_percent_of_a_core": _idle_cost(seconds),
+        "idle_percent_of_a_core": idle_cost(seconds),
     }
 
 
@@ -83,21 +89,63 @@ def _send(sender: socket.socket, port: int, address: str, value: float) -> None:
     sender.sendto(message.build().dgram, ("127.0.0.1", port))
 
 
-def _storm(send: Callable[[str, float], None], seconds: float) -> float:
-    """Send a thousand fader moves a second; return the last value."""
-    began, value = time.perf_counter(), 0.0
-    for number in range(int(seconds * _STORM_RATE)):
+@contextlib.contextmanager
+def _fader(engine: Engine) -> Iterator[Callable[[int], None]]:
+    """Give a function that puts the fader of the loudest stem, on a box at a MIDI port of ``engine``, to 0..127."""
+    peaks = engine.peaks()
+    channel = max(range(len(engine.stems)), key=lambda number: peaks[engine.stems[number]])
+    with _started(_midi(engine)), contextlib.closing(MidiBox()) as box:
+        box.connect(_OUR_MIDI)
+        box.send(bytes((0xB0 | channel, _VOLUME, _UNITY)))  # where the stem stands, so the fader takes hold
+        yield lambda value: box.send(bytes((0xB0 | channel, _VOLUME, value)))
+
+
+def _midi(desk: Desk) -> MidiSurface:
+    return MidiSurface(desk, VIRTUAL_PORT, ports=lambda: system_ports("jack"))
+
+
+@contextlib.contextmanager
+def _started(*surfaces: OscServer | OscQueryServer | MidiSurface | DawSurface) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for surface in surfaces:
+            surface.start()
+            stack.callback(surface.stop)
+        yield
+
+
+def _storm(engine: Engine, send: Callable[[str, float], None], seconds: float) -> dict[str, Any]:
+    """Send a thousand fader moves a second; return what that did."""
+    late, began, value = engine.stats().late_hops, time.perf_counter(), 0.0
+    messages = int(seconds * _STORM_RATE)
+    for number in range(messages):
         value = -(number % 400) / 10
         send("/stem/vocals/gain", value)
         ahead = began + number / _STORM_RATE - time.perf_counter()
         if ahead > 0:
             time.sleep(ahead)
-    return value
+    time.sleep(0.3)
+    return {
+        "messages": messages,
+        "late_hops": engine.stats().late_hops - late,
+        "newest_value_right": abs(float(engine.controls["stem/vocals/gain_db"]) - value) < 1e-4,
+    }
 
 
-def _idle_cost(seconds: float) -> float:
-    """Return what the bridges take of a core while nobody moves anything, beside an engine that stands still."""
-    with Engine(OfflineBackend(), EngineConfig(model="passthrough", worker="inline")) as engine, _osc(engine):
-        cpu, began = time.process_time(), time.perf_counter()
+def idle_cost(seconds: float) -> float:
+    """Return what all bridges, and the processes they start, take of a core while nobody moves anything, in percent.
+
+    OSC, OSCQuery with its announcement, MIDI on a running JACK server and a DAW, on an engine that stands still.
+    """
+    with (
+        Engine(OfflineBackend(), EngineConfig(model="passthrough", worker="inline")) as engine,
+        _started(
+            OscServer(engine, port=0),
+            OscQueryServer(engine, port=0),
+            _midi(engine),
+            DawSurface(engine, "reaper", listen=0),
+        ),
+    ):
+        time.sleep(2)  # what they do once, at the start, such as to announce themselves
+        cpu, began = cpu_seconds(), time.perf_counter()
         time.sleep(seconds)
-        return 100 * (time.process_time() - cpu) / (time.perf_counter() - began)
+        return 100 * (cpu_seconds() - cpu) / (time.perf_counter() - began)

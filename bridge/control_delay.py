@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _CHANGE = 1e-4
 _PATIENCE_SECONDS = 2.0
+_MOST_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class ControlDelay:
         p50: of half the moves at most.
         p99: of 99 in a hundred.
         longest: of all.
-        moves: how many there were.
-        lost: moves that were never heard.
+        moves: how many were timed.
+        lost: of them, those that were never heard.
+        void: moves that do not count, as the server lost a cycle meanwhile and its clock jumped.
     """
 
     p50: float
@@ -39,6 +41,11 @@ class ControlDelay:
     longest: float
     moves: int
     lost: int
+    void: int
+
+    def plain(self) -> dict[str, float | int]:
+        """Return the figures as plain values for JSON."""
+        return {"p50": self.p50, "p99": self.p99, "max": self.longest, "lost": self.lost, "void": self.void}
 
 
 class SoundWatch:
@@ -46,6 +53,9 @@ class SoundWatch:
 
     Args:
         source: the port to listen to, such as ``stream_sep:mix_L``.
+
+    Attributes:
+        xruns: cycles that the server lost.
 
     Raises:
         DeviceError: no JACK server.
@@ -57,7 +67,9 @@ class SoundWatch:
         self._changes: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._level: float | None = None
         self._moving = False
+        self.xruns = 0
         self._client.set_process_callback(self._process)
+        self._client.set_xrun_callback(self._on_xrun)
         self._client.activate()
         self._client.connect(source, self._port)
 
@@ -87,6 +99,9 @@ class SoundWatch:
         self._client.deactivate()
         self._client.close()
 
+    def _on_xrun(self, _delay_us: float) -> None:
+        self.xruns += 1
+
     def _process(self, _frames: int) -> None:
         sound: NDArray[np.float32] = self._port.get_array()
         level = float(sound[0]) if self._level is None else self._level
@@ -102,22 +117,28 @@ def measure_delay(watch: SoundWatch, move: Callable[[int], None], moves: int) ->
 
     Args:
         watch: listens to the sound, which must be steady but for the moves.
-        move: makes the move of a number; each must change the sound.
+        move: makes the move of a number; each must change the sound. One that was not heard is made again.
         moves: how many.
 
     Raises:
         BridgeError: not one was heard.
     """
-    rng, delays = random.Random(0), []  # noqa: S311 - moments, not secrets
-    for number in range(moves):
+    rng, delays, lost, turn = random.Random(0), list[float](), 0, 0  # noqa: S311 - moments, not secrets
+    for attempt in range(1, _MOST_ATTEMPTS * moves + 1):
         time.sleep(0.03 + rng.random() * 0.02)
         watch.forget()
-        sent = watch.now
-        move(number)
+        xruns, sent = watch.xruns, watch.now
+        move(turn)
         heard = watch.wait()
-        if heard is not None:
+        turn += heard is not None
+        if heard is None:
+            lost += 1
+        elif watch.xruns == xruns and heard >= sent:
             delays.append(watch.milliseconds(heard - sent))
+        if len(delays) + lost == moves:
+            break
     if not delays:
         raise BridgeError(f"none of {moves} moves was heard: does the sound run, and is the port connected?")
     p50, p99 = np.percentile(delays, [50, 99])
-    return ControlDelay(float(p50), float(p99), max(delays), moves, moves - len(delays))
+    timed = len(delays) + lost
+    return ControlDelay(float(p50), float(p99), max(delays), timed, lost, attempt - timed)

@@ -1,10 +1,14 @@
 """The measures themselves, against signals whose answer is known."""
 
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 
 from stream_sep.demo_song import load_demo_song
-from stream_sep.measure import delay_between, level_db, null_db
+from stream_sep.measure import cpu_seconds, delay_between, level_db, null_db
 
 
 @pytest.mark.parametrize("delay", [-300, -1, 0, 1, 1152])
@@ -23,3 +27,14 @@ def test_a_null_of_equals_is_bottomless_and_of_strangers_is_not():
 def test_the_level_of_a_full_square_wave_is_0_dbfs():
     assert level_db(np.ones((1, 10), np.float32)) == 0
     assert level_db(np.zeros((1, 10), np.float32)) == -300
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what children take")
+def test_processor_time_counts_the_children_that_run():
+    work = "sum(range(3 * 10**7)); print(flush=True); input()"
+    own, all_of_us = time.process_time(), cpu_seconds()
+    with subprocess.Popen([sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        spent, own = cpu_seconds() - all_of_us, time.process_time() - own
+        child.communicate(b"\n")
+    assert spent > own + 0.1

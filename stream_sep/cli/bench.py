@@ -23,8 +23,8 @@ def bench(
     song: Annotated[Path | None, typer.Option(help="what to play; the demo song unless given")] = None,
     *,
     jack: Annotated[bool, typer.Option("--jack", help="soak on a JACK server under load instead")] = False,
-    control: Annotated[bool, typer.Option("--control", help="time OSC moves on a JACK server instead")] = False,
-    moves: Annotated[int, typer.Option(help="with --control: how many")] = 1000,
+    control: Annotated[bool, typer.Option("--control", help="time OSC and MIDI moves on a JACK server instead")] = False,
+    moves: Annotated[int, typer.Option(help="with --control: how many of each")] = 1000,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Measure compute, latency, null, callback, control delay, late hops and memory."""
