@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _CHANGE = 1e-4
 _PATIENCE_SECONDS = 2.0
-_MOST_ATTEMPTS = 3
+_MOST_VOID = 2
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ def measure_delay(watch: SoundWatch, move: Callable[[int], None], moves: int) ->
     Raises:
         BridgeError: not one was heard.
     """
-    rng, delays, lost, turn = random.Random(0), list[float](), 0, 0  # noqa: S311 - moments, not secrets
-    for attempt in range(1, _MOST_ATTEMPTS * moves + 1):
+    rng, delays, lost, void, turn = random.Random(0), list[float](), 0, 0, 0  # noqa: S311 - moments, not secrets
+    while len(delays) + lost < moves and void < _MOST_VOID * moves:
         time.sleep(0.03 + rng.random() * 0.02)
         watch.forget()
         xruns, sent = watch.xruns, watch.now
@@ -135,10 +135,9 @@ def measure_delay(watch: SoundWatch, move: Callable[[int], None], moves: int) ->
             lost += 1
         elif watch.xruns == xruns and heard >= sent:
             delays.append(watch.milliseconds(heard - sent))
-        if len(delays) + lost == moves:
-            break
+        else:
+            void += 1
     if not delays:
         raise BridgeError(f"none of {moves} moves was heard: does the sound run, and is the port connected?")
     p50, p99 = np.percentile(delays, [50, 99])
-    timed = len(delays) + lost
-    return ControlDelay(float(p50), float(p99), max(delays), timed, lost, attempt - timed)
+    return ControlDelay(float(p50), float(p99), max(delays), len(delays) + lost, lost, void)

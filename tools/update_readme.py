@@ -65,7 +65,7 @@ def figures(seconds: str) -> Iterator[tuple[str, str]]:
                 output_of("bench", "--jack", "--seconds", seconds),
             )
             yield (
-                "Fader moves on the same server: 1,000 by OSC, 1,000 by MIDI, 1,000 a second, then none on idle bridges:",
+                "Fader moves on the same server: 1,000 by OSC, 1,000 by MIDI, 1,000 a second; then bridges at rest:",
                 output_of("bench", "--control", "--seconds", seconds),
             )
             server.terminate()
