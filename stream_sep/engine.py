@@ -77,6 +77,8 @@ class Engine(MixingDesk):
     True
     """
 
+    _ahead = False  # whether the worker knows the sound before it is heard
+
     def __init__(
         self,
         backend: AudioBackend,
@@ -233,6 +235,7 @@ class Engine(MixingDesk):
             hold=self._frames(self.config.hold_ms) if self.config.hold_ms else 0,
             record_frames=round(_RECORD_SECONDS * self.backend.sample_rate) if recording else 0,
             source=source,
+            ahead=self._ahead,
         )
 
     def _open_recorder(self) -> Recorder | None:

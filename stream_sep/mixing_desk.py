@@ -13,6 +13,7 @@ from stream_sep.effect_controls import EffectControls, EffectWorker, effect_para
 from stream_sep.errors import ConfigError
 from stream_sep.mix import compile_mix
 from stream_sep.presets import list_presets, load_preset, store_preset
+from stream_sep.transport_parameters import TRANSPORT
 from stream_sep.worker_chains import UNCHAINED
 
 if TYPE_CHECKING:
@@ -148,7 +149,12 @@ class MixingDesk:
             self.set_chains(preset.chains)
         elif preset.chains:
             self._report(f"preset {preset.name!r} has effects and {UNCHAINED}; its values are set all the same")
-        self.apply(preset.values_for(self.stems), fade_ms=preset.fade_ms if fade_ms is None else fade_ms)
+        values = {
+            path: value
+            for path, value in preset.values_for(self.stems).items()
+            if path in self.controls.parameters or not path.startswith(TRANSPORT)  # nothing to seek in what is live
+        }
+        self.apply(values, fade_ms=preset.fade_ms if fade_ms is None else fade_ms)
         self.controls.publish({"preset": preset.name})
 
     def store(self, preset: str) -> None:
@@ -176,7 +182,11 @@ class MixingDesk:
         )
 
     def _publish(self, path: str) -> None:
-        if self.controls.parameters[path].readonly or self._effect_controls.hear(path, self.controls[path]):
+        if (
+            self.controls.parameters[path].readonly
+            or path.startswith(TRANSPORT)
+            or self._effect_controls.hear(path, self.controls[path])
+        ):
             return
         with self._publishing:  # read and hand over as one, or a thread that read early could have the last word
             self._state.publish(self._mix())

@@ -13,6 +13,7 @@ from stream_sep.io.backend import MAIN
 from stream_sep.preset_lines import Keys, lines_of
 from stream_sep.preset_value import Preset
 from stream_sep.protocols import STEMS
+from stream_sep.transport_parameters import transport_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -192,7 +193,8 @@ class _Rules:
     def values(self, table: Mapping[str, Any]) -> dict[str, Value]:
         found: dict[str, Value] = {}
         stems = tuple(dict.fromkeys((*self._stems_or_known(), *self._named(table))))
-        parameters = {parameter.path: parameter for parameter in parameters_for(stems)}
+        every = (*parameters_for(stems), *transport_parameters())
+        parameters = {parameter.path: parameter for parameter in every}
         for keys, value in leaves(table):
             path = "/".join(map(str, keys))
             if wrong := self._control(path, value, parameters, twice=path in found):

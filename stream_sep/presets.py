@@ -20,6 +20,7 @@ from stream_sep.errors import PresetError
 from stream_sep.preset_file import write_preset
 from stream_sep.preset_rules import KNOWN_STEMS, SCHEMA, nearest, parse_preset
 from stream_sep.preset_value import Preset
+from stream_sep.transport_parameters import TRANSPORT
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -161,7 +162,11 @@ def save_preset(preset: Preset, folder: Path | None = None) -> Path:
 
 def preset_of(name: str, controls: ControlState) -> Preset:
     """Return the controls as they are as a preset that brings all of them back."""
-    settable = [path for path, parameter in controls.parameters.items() if not parameter.readonly]
+    settable = [
+        path
+        for path, parameter in controls.parameters.items()
+        if not parameter.readonly and not path.startswith(TRANSPORT)  # where a song is, is no setting
+    ]
     now = controls.snapshot()
     rounded = {path: round(value, _DIGITS) if isinstance(value := now[path], float) else value for path in settable}
     return Preset(name, rounded)

@@ -140,6 +140,15 @@ class Rings:
         self.capture[:, at] = mix
         _publish_position(self.positions, MIXED, first + mix.shape[1])
 
+    def read_ahead(self, number: int) -> Stems:
+        """Return mix and stems of hop ``number``, ``(1 + stems, channels, hop)``; zeros where none lie ready."""
+        hop, slot = self.layout.hop, number % self.layout.slots
+        sound = np.zeros((1 + self.layout.stems, self.layout.channels, hop), np.float32)
+        if int(self.tags[slot]) == number:
+            _read(self.capture, number * hop, sound[0])
+            sound[1:] = self.hops[slot]
+        return sound
+
     def mixed(self, end: int) -> None:
         """Say that the mix lies ready up to frame ``end`` and no further."""
         _publish_position(self.positions, MIXED, end)
@@ -157,7 +166,7 @@ class Rings:
         self.positions[HOPS_DONE] = done + 1
 
 
-class _Memory(SharedMemory):
+class Memory(SharedMemory):
     """Shared memory that may go while arrays over it live on: they keep their pages, and nobody is told off."""
 
     def __del__(self) -> None:
@@ -182,13 +191,13 @@ class SharedRings(Rings):
     @classmethod
     def create(cls, layout: RingLayout) -> SharedRings:
         """Allocate new rings."""
-        return cls(layout, _Memory(create=True, size=layout.size), owner=True)
+        return cls(layout, Memory(create=True, size=layout.size), owner=True)
 
     @classmethod
     def attach(cls, description: dict[str, Any]) -> SharedRings:
         """Open the rings that another process described."""
         fields = dict(description)
-        shared = _open_untracked(fields.pop("name"))
+        shared = open_untracked(fields.pop("name"))
         return cls(RingLayout(**fields), shared, owner=False)
 
     def describe(self) -> dict[str, Any]:
@@ -204,11 +213,11 @@ class SharedRings(Rings):
             self._shared.unlink()
 
 
-def _open_untracked(name: str) -> SharedMemory:
+def open_untracked(name: str) -> SharedMemory:
     """Open shared memory without the promise, made by Python before 3.13, to delete it when this process ends."""
     if sys.version_info >= (3, 13):
-        return _Memory(name=name, track=False)
-    shared = _Memory(name=name)
+        return Memory(name=name, track=False)
+    shared = Memory(name=name)
     if sys.platform != "win32":
         resource_tracker.unregister(shared._name, "shared_memory")  # type: ignore[attr-defined] # noqa: SLF001 - no public way
     return shared

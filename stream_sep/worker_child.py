@@ -19,16 +19,23 @@ from stream_sep.worker_chains import chained, restore_chains, with_chains
 from stream_sep.worker_dialog import receive, refusal, send
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from stream_sep.protocols import Separator
+    from stream_sep.worker import SeparatorInfo
 
-_NICE = -11  # what desktop sound servers ask for
+NICE = -11
+"""Priority of a process that sound waits for: what desktop sound servers ask for."""
+
 _SWITCH_SECONDS = 0.0005  # Python lets a hop wait ten times as long for a thread that loads effects
 
 
-class _Answers:
-    """The child's side of the dialog: its threads may answer and report at once."""
+class Answers:
+    """The child's side of the dialog: its threads may answer and report at once.
+
+    Args:
+        pipe: where to.
+    """
 
     def __init__(self, pipe: TextIO) -> None:
         self._pipe, self._writing = pipe, threading.Lock()
@@ -46,24 +53,10 @@ class _Answers:
 
 def main() -> None:
     """Be the separator's process: load, say so, work until standard input ends."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    commands, answers = sys.stdin, _Answers(os.fdopen(os.dup(1), "w"))
-    os.dup2(2, 1)  # whatever a model's library prints must not mix with the answers
-    spec = receive(commands)
-    if "name" not in spec:
+    commands, answers = sys.stdin, start_answers()
+    separator = load_or_refuse(receive(commands), answers, warm_up)
+    if separator is None:
         return
-    sys.path[:] = spec["path"]
-    try:
-        separator = _load(spec, answers)
-        info = warm_up(separator)
-    except StreamSepError as error:
-        answers.give(spec, refusal(error))
-        return
-    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
-        sentence = f"separator {spec['name']!r} failed to load: {type(error).__name__}: {error}"
-        answers.give(spec, {"error": sentence})
-        return
-    answers.give(spec, {"ready": asdict(info)})
     task = receive(commands)
     while "rings" not in task:
         if "chains" not in task:
@@ -73,7 +66,7 @@ def main() -> None:
     rings = SharedRings.attach(task["rings"])
     threading.Thread(target=_obey, args=(separator, commands, answers), daemon=True).start()
     with suppress(AttributeError, OSError):  # where the system allows it, go before programs that can wait
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
     gc.collect()
     gc.freeze()  # a collection that walks the model's objects would cost milliseconds
     worker = HopWorker(separator, rings, join=task["join"])
@@ -81,7 +74,36 @@ def main() -> None:
     worker.run(threading.Event())
 
 
-def _load(spec: Mapping[str, Any], answers: _Answers) -> Separator:
+def start_answers() -> Answers:
+    """Return the way to answer; nothing that a library prints mixes with it."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    answers = Answers(os.fdopen(os.dup(1), "w"))
+    os.dup2(2, 1)
+    return answers
+
+
+def load_or_refuse(
+    spec: Mapping[str, Any], answers: Answers, measure: Callable[[Separator], SeparatorInfo]
+) -> Separator | None:
+    """Load the separator of a first message and answer what it is like, or why there is none."""
+    if "name" not in spec:
+        return None
+    sys.path[:] = spec["path"]
+    try:
+        separator = _load(spec, answers)
+        info = measure(separator)
+    except StreamSepError as error:
+        answers.give(spec, refusal(error))
+        return None
+    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
+        sentence = f"separator {spec['name']!r} failed to load: {type(error).__name__}: {error}"
+        answers.give(spec, {"error": sentence})
+        return None
+    answers.give(spec, {"ready": asdict(info)})
+    return separator
+
+
+def _load(spec: Mapping[str, Any], answers: Answers) -> Separator:
     try:
         separator = load_separator(spec["name"], spec["sample_rate"], **spec["options"])
     except StreamSepError as error:
@@ -93,13 +115,13 @@ def _load(spec: Mapping[str, Any], answers: _Answers) -> Separator:
     return restore_chains(separator, ChainSpec.parse(spec["chains"]), spec["reserve"], answers.report)
 
 
-def _obey(separator: Separator, commands: TextIO, answers: _Answers) -> None:
+def _obey(separator: Separator, commands: TextIO, answers: Answers) -> None:
     while "chains" in (message := receive(commands)):
         _change(separator, message, answers)
     os._exit(0)
 
 
-def _change(separator: Separator, message: Mapping[str, Any], answers: _Answers) -> None:
+def _change(separator: Separator, message: Mapping[str, Any], answers: Answers) -> None:
     try:
         chains = chained(separator)
         chains.set_chains(message["chains"])

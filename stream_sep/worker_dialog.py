@@ -50,6 +50,11 @@ class Dialog:
             answer.put(GONE)
         return answer.get()
 
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Send ``message``, which nobody answers."""
+        with self._writing:
+            send(self._process.stdin, message)
+
     def close(self) -> None:
         """Let go of the pipes of a process that has ended."""
         if threading.current_thread() is not self._listener:

@@ -46,6 +46,9 @@ class ProcessWorker:
         ConfigError: chains that make no sense, or are later than the reserve.
     """
 
+    child = "stream_sep.worker_child"
+    """The module that the process runs."""
+
     def __init__(
         self,
         name: str,
@@ -131,8 +134,8 @@ class ProcessWorker:
     def _spawn(
         self, chains: ChainSpec | None, *, again: bool = False
     ) -> tuple[subprocess.Popen[str], Dialog, SeparatorInfo]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from stream_sep.worker_child import main; main()"],
+        process = subprocess.Popen(  # noqa: S603 - runs modules of ours
+            [sys.executable, "-c", f"from {self.child} import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -150,8 +153,12 @@ class ProcessWorker:
     def _begin(self, *, join: bool) -> None:
         assert self._rings is not None
         self._rings.beat(time.monotonic_ns())
-        if "running" not in self._dialog.ask({"rings": self._rings.describe(), "join": join}):
+        if "running" not in self._dialog.ask(self._task(join=join)):
             raise SeparatorError(f"the separator process {self._process.pid} ended before it began")
+
+    def _task(self, *, join: bool) -> dict[str, Any]:
+        assert self._rings is not None
+        return {"rings": self._rings.describe(), "join": join}
 
     def _watch(self) -> None:
         while not self._stopped.wait(_WATCH_SECONDS):

@@ -1,0 +1,166 @@
+"""Keeps the rings full of what is to be heard, and changes it from the next moment on when it is told to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.errors import StreamSepError
+from stream_sep.play.programme import NO_SONG, Programme
+from stream_sep.rings import MIXED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_sep.play.board import Board
+    from stream_sep.play.orders import Orders
+    from stream_sep.protocols import Separator, Stems
+    from stream_sep.rings import Rings
+
+HOP = 256
+"""Frames that are rendered at once."""
+LEAD_SECONDS = 2.0
+"""So much lies ready ahead of what is heard: longer than a process takes to come back."""
+FADE_SECONDS = 0.008
+"""Length of the crossfade at a jump."""
+
+_MARGIN_SECONDS = 0.012  # between what is being heard and what may still be changed
+_NAP_SECONDS = 0.002
+
+
+class Feeder:
+    """Renders hops ahead of the audio thread, and renders them anew when orders come.
+
+    Args:
+        separator: the live separator.
+        rings: the memory shared with the audio thread.
+        board: is told what lies where.
+        report: is told what cannot be read.
+        block: the most frames the audio thread takes at once.
+    """
+
+    def __init__(
+        self, separator: Separator, rings: Rings, board: Board, report: Callable[[str], None], *, block: int
+    ) -> None:
+        rate = separator.sample_rate
+        self._rings, self._board, self._report = rings, board, report
+        self._fade = round(FADE_SECONDS * rate)
+        self._margin = block + round(_MARGIN_SECONDS * rate)
+        self._lead = min(round(LEAD_SECONDS * rate), (rings.layout.slots - 8) * HOP)
+        self._programme = Programme(separator, self._fade, report)
+        self._prepared = 0  # frames of time that following orders took of late
+        self._next = 0  # hop to render
+        self._waiting: Orders | None = None
+        self._supplied: Orders | None = None
+        self._lock, self.woken = threading.Lock(), threading.Event()
+
+    def join(self, orders: Orders) -> None:
+        """Go on where another process, which is gone, ended."""
+        self._next = max(int(self._rings.positions[MIXED]) // HOP, self._hop_after(0))
+        last = self._board.at(int(self._rings.positions[MIXED]) - 1)
+        if last is not None and orders.song is not None:
+            self._programme.follow(orders, last[0] if last[0] != NO_SONG else orders.song.number, last[1] + 1)
+        if last is None or orders.frame is not None:
+            self.order(orders)
+
+    def order(self, orders: Orders) -> None:
+        """Have ``orders`` followed, from a moment to come that is as near as can be."""
+        with self._lock:
+            before = self._waiting
+            jump = before.frame if before is not None and orders.frame is None else orders.frame
+            self._waiting = replace(orders, frame=jump)
+        self.woken.set()
+
+    def supply(self, orders: Orders) -> None:
+        """Take up refined stems and the next song, while all goes on as it does."""
+        with self._lock:
+            self._supplied = orders
+        self.woken.set()
+
+    def step(self) -> bool:
+        """Follow orders, or render the next hop where there is room for it; return whether anything was done."""
+        orders, supplied = self._take_orders()
+        try:
+            if orders is not None:
+                self._follow(orders)
+                return True
+            if supplied is not None:
+                self._programme.supply(supplied)
+            return self._render_next()
+        except StreamSepError as error:
+            self._report(str(error))
+            return False
+
+    def run(self, stopped: threading.Event) -> None:
+        """Step until ``stopped``, with a sign of life at least every few milliseconds."""
+        while not stopped.is_set():
+            self._rings.beat(time.monotonic_ns())
+            if not self.step():
+                self.woken.wait(_NAP_SECONDS)
+                self.woken.clear()
+
+    def close(self) -> None:
+        """Let go of all songs."""
+        self._programme.close()
+
+    def _take_orders(self) -> tuple[Orders | None, Orders | None]:
+        with self._lock:
+            taken = self._waiting, self._supplied
+            self._waiting = self._supplied = None
+        return taken
+
+    def _follow(self, orders: Orders) -> None:
+        """Go on as ordered from the next hop that can still be changed; what lay ready fades out under it."""
+        begun = self._rings.captured()
+        hop = self._hop_after(self._prepared)
+        self._programme.follow(orders, *self._place(hop, orders))
+        soonest = self._hop_after(0)
+        self._prepared = self._rings.captured() - begun
+        if orders.frame is None:
+            for _ in range(hop, soonest):  # it took longer than it did of late, and time goes on
+                self._programme.render(HOP)
+        hop = max(hop, soonest) if orders.frame is None else soonest
+        if hop:
+            self._programme.fade_from(self._published(hop))
+        self._rings.mixed(hop * HOP)
+        for number in range(hop, self._next):
+            self._rings.skip(number)
+        self._next = hop
+
+    def _hop_after(self, frames: int) -> int:
+        """Return the first hop that can be changed if it takes so many frames of time until then."""
+        captured = self._rings.captured()
+        return -(-(captured + self._margin + frames) // HOP) if captured else 0
+
+    def _place(self, hop: int, orders: Orders) -> tuple[int, float]:
+        """Return the song and its frame at a hop."""
+        if orders.song is None or orders.frame is not None:
+            return (NO_SONG if orders.song is None else orders.song.number), float(orders.frame or 0)
+        song, frame = (self._board.at(hop * HOP) if hop < self._next else None) or self._programme.place[:2]
+        return (song, frame) if song != NO_SONG else (orders.song.number, 0.0)
+
+    def _published(self, hop: int) -> Stems:
+        """Return what lies ready from a hop on, as long as a fade; silence where nothing does."""
+        hops = [self._rings.read_ahead(number) for number in range(hop, hop - (-self._fade // HOP))]
+        return np.concatenate(hops, axis=2)[..., : self._fade]
+
+    def _render_next(self) -> bool:
+        captured = self._rings.captured()
+        if self._next * HOP - captured >= self._lead or not self._programme.can_render(HOP):
+            return False
+        if self._next * HOP < captured:  # something took too long: the song waited, and goes on now
+            self._rings.count_jump()
+            self._next = self._hop_after(0)
+        started = time.perf_counter_ns()
+        song, frame, speed = self._programme.place
+        sound = self._programme.render(HOP)
+        self._board.write(self._next, song, frame, speed)
+        self._rings.mix_ahead(self._next * HOP, sound[0])
+        self._rings.publish(self._next, sound[1:])
+        self._rings.count_hop(time.perf_counter_ns() - started)
+        self._next += 1
+        return True

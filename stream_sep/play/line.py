@@ -1,0 +1,129 @@
+"""A song played on and on: round a loop, or into the next song, without a gap or a click."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.play.outgoing import Outgoing
+
+if TYPE_CHECKING:
+    from stream_sep.play.song_sound import SongSound
+    from stream_sep.play.song_stems import SongStems
+    from stream_sep.play.voice import Voice
+    from stream_sep.protocols import Stems
+
+_ENDLESS = 1 << 62
+
+
+@dataclass
+class OpenSong:
+    """A song that can be read.
+
+    Attributes:
+        number: which of all songs that were ever to be played it is.
+        sound: its mix.
+        refined: its refined stems, if there are any.
+    """
+
+    number: int
+    sound: SongSound
+    refined: SongStems | None = None
+
+    def close(self) -> None:
+        """Let go of its files."""
+        self.sound.close()
+        if self.refined is not None:
+            self.refined.close()
+
+
+class Line:
+    """The stream of a song in its own time.
+
+    Args:
+        voice: reads the song.
+        fade: frames of the crossfade from the end of a loop to its start.
+
+    Attributes:
+        song: the one that is read.
+        next_song: the one to go on with at its end.
+    """
+
+    def __init__(self, voice: Voice, fade: int) -> None:
+        self._voice, self._fade = voice, fade
+        self._outgoing = Outgoing(np.zeros((1, 2, 0), np.float32))
+        self._loop: tuple[int, int] | None = None
+        self.song: OpenSong | None = None
+        self.next_song: OpenSong | None = None
+
+    @property
+    def frame(self) -> int:
+        """The frame of the song that comes next."""
+        return self._voice.frame
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last song has ended."""
+        return self._voice.left == 0
+
+    def go(self, song: OpenSong, frame: int, loop: tuple[int, int] | None) -> None:
+        """Begin at a frame of a song; go round ``loop``, its first frame and the one after its last."""
+        self._open(song)
+        self._loop = loop
+        self._outgoing = Outgoing(np.zeros((1, 2, 0), np.float32))
+        self._voice.seek(frame)
+
+    def refine(self) -> None:
+        """Take up the refined stems that the song has got."""
+        assert self.song is not None
+        self._voice.refine(self.song.refined)
+
+    def can_read(self, frames: int) -> bool:
+        """Tell whether so much of the song is decoded."""
+        return self._voice.can_read(frames + self._fade)
+
+    def read(self, frames: int) -> Stems:
+        """Return the next frames, ``(1 + stems, 2, frames)``, the mix first."""
+        parts = []
+        while frames > 0:
+            edge = self._until_edge()
+            if edge == 0:
+                self._pass_edge()
+                continue
+            step = min(frames, edge)
+            parts.append(self._take(step))
+            frames -= step
+        return np.concatenate(parts, axis=2)
+
+    def _until_edge(self) -> int:
+        left = self._voice.left
+        if self._is_looping:
+            assert self._loop is not None
+            return min(self._loop[1] - self.frame, _ENDLESS if left is None else left)
+        if left == 0 and self.next_song is not None:
+            return 0
+        return left or _ENDLESS  # behind its end the last song is silence
+
+    @property
+    def _is_looping(self) -> bool:
+        return self._loop is not None and self.frame <= self._loop[1]
+
+    def _pass_edge(self) -> None:
+        if self._is_looping:
+            assert self._loop is not None
+            self._outgoing = Outgoing(self._take(self._fade))
+            self._voice.seek(self._loop[0])
+            return
+        song, self.next_song, self._loop = self.next_song, None, None
+        assert song is not None
+        self._open(song)
+        self._voice.seek(0)
+
+    def _take(self, frames: int) -> Stems:
+        return self._outgoing.under(self._voice.read(frames))
+
+    def _open(self, song: OpenSong) -> None:
+        self.song = song
+        self._voice.open(song.sound, song.refined)

@@ -1,0 +1,118 @@
+"""An engine that plays songs: their stems are separated ahead of the playhead, so that no latency is heard."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from stream_sep.config import EngineConfig
+from stream_sep.engine import Engine
+from stream_sep.errors import ConfigError
+from stream_sep.latency import LatencyReport
+from stream_sep.play.feeder import HOP
+from stream_sep.play.player import InlinePlayer, ProcessPlayer, slots_for
+from stream_sep.play.playlist import Playlist
+from stream_sep.play.transport import Transport
+from stream_sep.rings import RingLayout
+from stream_sep.separators import load_separator
+from stream_sep.transport_parameters import transport_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from stream_sep.control import Parameter
+    from stream_sep.engine import Worker
+    from stream_sep.io.backend import AudioBackend
+    from stream_sep.play.player import Player
+    from stream_sep.protocols import Separator
+    from stream_sep.worker import SeparatorInfo
+
+_log = logging.getLogger(__name__)
+
+
+class PlayEngine(Engine):
+    """Plays songs with every stem on a fader, and a transport among its controls.
+
+    Args:
+        backend: where the sound goes.
+        songs: the files, played in order.
+        config: how to run; ``model`` is the separator that serves wherever no refined stems are ready.
+        report: is told, in sentences, what goes wrong and what to try; logged unless given.
+
+    Raises:
+        AudioFileError: no song can be read.
+        SeparatorError: the separator cannot be loaded.
+        DeviceError: the device cannot do what is asked.
+        ConfigError: settings that do not fit each other, or effects, which songs do not have.
+    """
+
+    _ahead = True
+
+    def __init__(
+        self,
+        backend: AudioBackend,
+        songs: Sequence[Path],
+        config: EngineConfig | None = None,
+        *,
+        report: Callable[[str], None] = _log.warning,
+    ) -> None:
+        config = config or EngineConfig()
+        if config.worker == "thread" or config.chains or config.chain_reserve is not None:
+            raise ConfigError("songs are played by a worker in a process or in line, and without effects on stems")
+        self.playlist = Playlist(songs, backend.sample_rate, report)
+        try:
+            super().__init__(backend, config, report=report)
+            self.transport = Transport(
+                self.controls, self._player, self.playlist, self.sample_rate, self._rings.captured
+            )
+        except BaseException:
+            self.playlist.close()
+            raise
+
+    @property
+    def source_ended(self) -> bool:
+        """Whether the last song has ended."""
+        return self.transport.is_over
+
+    def start(self) -> None:
+        """Let the sound run."""
+        super().start()
+        self.transport.tick()
+
+    def stop(self) -> None:
+        """Stop the sound, and delete what was decoded."""
+        super().stop()
+        self.playlist.close()
+
+    def _make_worker(self, model: str | Separator, options: dict[str, object]) -> Worker:
+        rate, block = self.backend.sample_rate, self.backend.block_size
+        self._player: Player
+        if isinstance(model, str) and self.config.worker == "process":
+            player = ProcessPlayer(model, rate, options, self._report, block=block)
+            self._player = player
+            return player
+        inline = InlinePlayer(
+            lambda: load_separator(model, rate, **options) if isinstance(model, str) else model,
+            self._report,
+            block=block,
+        )
+        self._player = inline
+        return inline
+
+    def _plan(self, info: SeparatorInfo) -> LatencyReport:
+        if info.channels != 2:
+            raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
+        return LatencyReport(sample_rate=info.sample_rate, adaptation=0, slack=0, separator=0)
+
+    def _more_parameters(self) -> tuple[Parameter, ...]:
+        return transport_parameters()
+
+    def _layout(self, info: SeparatorInfo) -> RingLayout:
+        slots = slots_for(info.sample_rate)
+        capacity = slots * HOP + 4 * self._max_block
+        return RingLayout(info.channels, len(info.stems), HOP, 1 << capacity.bit_length(), slots)
+
+    def _tell(self) -> None:
+        super()._tell()
+        self.transport.tick()

@@ -1,0 +1,187 @@
+"""Whatever renders songs for an engine: in line for tests and offline work, or in a process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from stream_sep.chain_spec import ChainSpec
+from stream_sep.errors import ConfigError
+from stream_sep.play.board import Board, SharedBoard
+from stream_sep.play.feeder import HOP, LEAD_SECONDS, Feeder
+from stream_sep.play.orders import Orders
+from stream_sep.worker import SeparatorInfo, warm_up
+from stream_sep.worker_chains import UNCHAINED
+from stream_sep.worker_process import ProcessWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from stream_sep.chains import Chains
+    from stream_sep.protocols import Separator
+    from stream_sep.rings import Rings, SharedRings
+
+
+class Player(Protocol):
+    """Renders what is ordered."""
+
+    @property
+    def board(self) -> Board:
+        """What lies where."""
+        ...
+
+    def order(self, orders: Orders) -> None:
+        """Have ``orders`` followed as soon as can be."""
+        ...
+
+    def supply(self, orders: Orders) -> None:
+        """Take up refined stems and the next song."""
+        ...
+
+
+def slots_for(rate: int) -> int:
+    """Return how many hops the stem ring holds."""
+    return -(-round(LEAD_SECONDS * rate) // HOP) + 16
+
+
+def info_of(separator: Separator) -> SeparatorInfo:
+    """Return what the engine must know: hops of a player's own size, and no latency, as songs are known ahead."""
+    info = warm_up(separator, calls=4)
+    return SeparatorInfo(info.stems, info.sample_rate, info.channels, HOP, 0, info.hop_seconds)
+
+
+class InlinePlayer:
+    """Renders on the caller's thread when it is told to.
+
+    Args:
+        load: builds the live separator.
+        report: is told what cannot be read.
+        block: the most frames the audio thread takes at once.
+    """
+
+    chain_latency = 0
+    chains = ChainSpec()
+    restarts = 0
+
+    def __init__(self, load: Callable[[], Separator], report: Callable[[str], None], *, block: int) -> None:
+        self._separator, self._report, self._block = load(), report, block
+        self.info = info_of(self._separator)
+        self.board = Board(slots_for(self.info.sample_rate), HOP)
+        self._feeder: Feeder | None = None
+        self._orders: Orders | None = None
+
+    def order(self, orders: Orders) -> None:
+        """Have ``orders`` followed now."""
+        self._orders = orders
+        if self._feeder is not None:
+            self._feeder.order(orders)
+            self.catch_up()
+
+    def supply(self, orders: Orders) -> None:
+        """Take up refined stems and the next song."""
+        self._orders = orders
+        if self._feeder is not None:
+            self._feeder.supply(orders)
+
+    def start(self, rings: Rings) -> None:
+        """Take the rings to fill, and fill them."""
+        self._feeder = Feeder(self._separator, rings, self.board, self._report, block=self._block)
+        if self._orders is not None:
+            self._feeder.order(self._orders)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Fill the rings."""
+        assert self._feeder is not None
+        while self._feeder.step():
+            pass
+
+    def stop(self) -> None:
+        """Let go of the rings and of the songs."""
+        if self._feeder is not None:
+            self._feeder.close()
+        self._feeder = None
+
+    def set_chains(self, chains: Chains) -> None:
+        """Refuse: there are no effects on songs."""
+        del chains
+        raise ConfigError(UNCHAINED)
+
+    def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
+        """Refuse: there are no effects on songs."""
+        del stem, index, parameter, value
+        raise ConfigError(UNCHAINED)
+
+    def set_bypass(self, stem: str, *, bypassed: bool) -> None:
+        """Do nothing: there are no effects to pass by."""
+
+
+class ProcessPlayer(ProcessWorker):
+    """Renders in a process, which is started again when it dies: what lies ready is longer than that takes.
+
+    Args:
+        name: the live separator, as for `load_separator`.
+        sample_rate: frames per second.
+        options: the separator's options; plain values only.
+        report: is told when the process dies, when it is back, and what cannot be read.
+        block: the most frames the audio thread takes at once.
+
+    Raises:
+        SeparatorError: the separator cannot be loaded.
+    """
+
+    child = "stream_sep.play.player_child"
+
+    def __init__(
+        self,
+        name: str,
+        sample_rate: int,
+        options: Mapping[str, Any],
+        report: Callable[[str], None],
+        *,
+        block: int,
+    ) -> None:
+        self.board = SharedBoard.create(slots_for(sample_rate), HOP)
+        self._block = block
+        self._orders = Orders(playing=False)
+        self._is_begun = False
+        try:
+            super().__init__(name, sample_rate, options, report)
+        except BaseException:
+            self.board.close()
+            raise
+
+    def order(self, orders: Orders) -> None:
+        """Have ``orders`` followed as soon as can be."""
+        self._orders = orders
+        if self._is_begun:
+            self._dialog.tell({"orders": orders.plain()})
+            if self._process.poll() is None:  # else the process that comes back jumps
+                self._orders = replace(orders, frame=None)
+
+    def supply(self, orders: Orders) -> None:
+        """Take up refined stems and the next song."""
+        self._orders = orders
+        if self._is_begun:
+            self._dialog.tell({"supply": orders.plain()})
+
+    def set_bypass(self, stem: str, *, bypassed: bool) -> None:
+        """Do nothing: there are no effects to pass by."""
+
+    def start(self, rings: SharedRings) -> None:
+        """Let the process fill ``rings`` and watch over it."""
+        super().start(rings)
+        self._is_begun = True
+
+    def stop(self) -> None:
+        """End the process and the watch."""
+        super().stop()
+        self.board.close()
+
+    def _task(self, *, join: bool) -> dict[str, Any]:
+        return {
+            **super()._task(join=join),
+            "board": self.board.describe(),
+            "orders": self._orders.plain(),
+            "block": self._block,
+        }

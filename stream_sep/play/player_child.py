@@ -1,0 +1,65 @@
+"""What the process that renders songs does: loads the live separator, and keeps the rings full as it is ordered."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+from stream_sep.play.board import SharedBoard
+from stream_sep.play.feeder import Feeder
+from stream_sep.play.orders import Orders
+from stream_sep.play.player import info_of
+from stream_sep.rings import SharedRings
+from stream_sep.worker_child import NICE, load_or_refuse, start_answers
+from stream_sep.worker_dialog import receive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream_sep.protocols import Separator
+    from stream_sep.worker_child import Answers
+
+
+def main() -> None:
+    """Be the process: load, say so, render until standard input ends."""
+    commands, answers = sys.stdin, start_answers()
+    separator = load_or_refuse(receive(commands), answers, info_of)
+    if separator is None:
+        return
+    task = receive(commands)
+    if "rings" not in task:
+        return
+    feeder = _begin(separator, task, answers)
+    threading.Thread(target=_obey, args=(feeder, commands), daemon=True).start()
+    with suppress(AttributeError, OSError):  # where the system allows it, go before programs that can wait
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    feeder.run(threading.Event())
+
+
+def _begin(separator: Separator, task: Mapping[str, Any], answers: Answers) -> Feeder:
+    rings, board = SharedRings.attach(task["rings"]), SharedBoard.attach(task["board"])
+    feeder = Feeder(separator, rings, board, answers.report, block=task["block"])
+    orders = Orders.parse(task["orders"])
+    if task["join"]:
+        feeder.join(orders)
+    else:
+        feeder.order(orders)
+        for _ in range(_FIRST_STEPS):
+            feeder.step()
+    answers.give(task, {"running": True})
+    return feeder
+
+
+_FIRST_STEPS = 16  # the first of them follows the orders: so much sound lies ready before the device is opened
+
+
+def _obey(feeder: Feeder, commands: TextIO) -> None:
+    while "gone" not in (message := receive(commands)):
+        if "orders" in message:
+            feeder.order(Orders.parse(message["orders"]))
+        elif "supply" in message:
+            feeder.supply(Orders.parse(message["supply"]))
+    os._exit(0)

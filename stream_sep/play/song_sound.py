@@ -1,0 +1,123 @@
+"""The sound of a song as it is being decoded: a file of floats that grows, and that several processes read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.errors import AudioFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from stream_sep.protocols import Block
+
+_HEAD = 8  # one int64: frames in all once that is known, -1 until then
+_FRAME = 8  # left and right
+
+
+class SongWriter:
+    """Writes the sound of a song, from its first frame to its last.
+
+    Args:
+        path: the file; made anew.
+
+    Raises:
+        AudioFileError: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("wb") as file:
+                file.write(np.int64(-1).tobytes())
+        except OSError as error:
+            raise _refusal(path, error) from error
+
+    def write(self, blocks: Iterable[Block]) -> int:
+        """Append all ``blocks``, ``(2, frames)``, and say that this was all; return the frames.
+
+        Raises:
+            AudioFileError: the disk is full, or what gives the blocks fails; what is there can be read all the same.
+        """
+        frames = 0
+        try:
+            with self.path.open("r+b", buffering=0) as file:
+                file.seek(_HEAD)
+                try:
+                    for block in blocks:
+                        write_all(file, np.ascontiguousarray(block.T, np.float32).tobytes())
+                        frames += block.shape[1]
+                finally:
+                    file.seek(0)
+                    file.write(np.int64(frames).tobytes())
+        except OSError as error:
+            raise _refusal(self.path, error) from error
+        return frames
+
+
+class SongSound:
+    """Reads what a `SongWriter` has written so far.
+
+    Args:
+        path: the file.
+
+    Raises:
+        AudioFileError: it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise AudioFileError(f"cannot read {path}: {error}; is the disk still there?") from error
+
+    @property
+    def frames(self) -> int | None:
+        """Frames of the whole song; None while it is still being decoded."""
+        self._file.seek(0)
+        count = int(np.frombuffer(self._file.read(_HEAD), np.int64)[0])
+        return None if count < 0 else count
+
+    @property
+    def decoded(self) -> int:
+        """Frames that are there."""
+        return max(0, os.fstat(self._file.fileno()).st_size - _HEAD) // _FRAME
+
+    def has(self, end: int) -> bool:
+        """Tell whether all frames before ``end`` can be read, or will never be."""
+        return self.decoded >= end or self.frames is not None
+
+    def read(self, start: int, frames: int) -> Block:
+        """Return ``(2, frames)`` from frame ``start``; zeros where the song is not."""
+        sound = np.zeros((2, frames), np.float32)
+        first = max(start, 0)
+        if start + frames > first:
+            self._file.seek(_HEAD + first * _FRAME)
+            there = np.frombuffer(self._file.read((start + frames - first) * _FRAME), np.uint8)
+            whole = len(there) // _FRAME
+            pairs = there[: whole * _FRAME].view(np.float32).reshape(whole, 2)
+            sound[:, first - start : first - start + whole] = pairs.T
+        return sound
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write ``data`` to an unbuffered file, which may take it in parts."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _refusal(path: Path, error: OSError) -> AudioFileError:
+    return AudioFileError(f"cannot keep a decoded song in {path.parent}: {error}; free some space there")

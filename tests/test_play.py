@@ -1,0 +1,290 @@
+"""Songs played with faders: at unity the file itself, jumps to the sample, loops without a click, no gap in a list."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from stream_sep import AudioFileError, ConfigError, EngineConfig, OfflineBackend, PacedBackend
+from stream_sep.play.feeder import FADE_SECONDS
+from stream_sep.play.play_engine import PlayEngine
+from stream_sep.play.playlist import Playlist
+from stream_sep.presets import preset_of
+
+RATE = 44100
+FADE = round(FADE_SECONDS * RATE)
+MODELS = ["passthrough", "bands"]
+
+
+def noise(frames, seed=0):
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a song of floats and gives its path."""
+
+    def write_song(sound, name="song.wav", rate=RATE):
+        soundfile.write(tmp_path / name, sound.T, rate, subtype="FLOAT")
+        return tmp_path / name
+
+    return write_song
+
+
+def offline(*songs, model="passthrough", block=128, report=print):
+    backend = OfflineBackend(RATE, block)
+    engine = PlayEngine(backend, songs, EngineConfig(model=model, worker="inline"), report=report)
+    for song in (engine.playlist.current, engine.playlist.following):
+        if song is not None:
+            song.decoder.join()
+    return backend, engine
+
+
+def play(backend, frames):
+    """What is heard next: the mix and the stems."""
+    out = backend.feed(np.zeros((2, frames), np.float32))
+    return out[0], out[1:]
+
+
+def find(part, song):
+    """The frame of ``song`` at which ``part`` lies."""
+    hits = np.flatnonzero(song[0] == part[0, 0])
+    found = [at for at in hits if np.array_equal(song[:, at : at + part.shape[1]], part)]
+    assert len(found) == 1, f"found at {found}"
+    return found[0]
+
+
+def wait_until(condition, patience=60):
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("block", [16, 128, 1025])
+def test_at_unity_the_file_is_heard_from_its_first_frame_to_its_last(write, model, block):
+    song = noise(40000)
+    backend, engine = offline(write(song), model=model, block=block)
+    with engine:
+        mix, stems = play(backend, 60 * 1025)
+    np.testing.assert_array_equal(mix[:, :40000], song)
+    np.testing.assert_allclose(stems.sum(axis=0)[:, :40000], song, atol=1e-6)
+    assert not mix[:, 40000:].any()
+    assert engine.stats().late_hops == 0
+    assert engine.latency.total == 0
+
+
+def test_the_stems_meet_the_playhead_though_the_separator_is_late(write):
+    song = noise(20000)
+    backend = OfflineBackend(RATE, 128)
+    config = EngineConfig(
+        model="passthrough", options={"hop": 192, "latency": 777, "carrier": "vocals"}, worker="inline"
+    )
+    with PlayEngine(backend, [write(song)], config) as engine:
+        _, stems = play(backend, 128 * 150)
+        np.testing.assert_array_equal(stems[engine.stems.index("vocals")], song[:, : 128 * 150])
+        engine.set("transport/seek", 0.1)
+        _, stems = play(backend, 4096)
+    vocals = stems[engine.stems.index("vocals")]
+    at = find(vocals[:, 2000:2400], song)
+    np.testing.assert_array_equal(vocals[:, 2000:], song[:, at : at + 2096])
+
+
+def test_a_fader_is_heard_in_the_next_block(write):
+    backend, engine = offline(write(np.full((2, RATE), 0.5, np.float32)))
+    with engine:
+        play(backend, 1280)
+        engine.set("stem/other/gain_db", -20)
+        mix, _ = play(backend, 1280)
+    assert mix[0, 0] < 0.5
+    np.testing.assert_allclose(mix[:, 441:], 0.05, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_seek_is_exact_to_the_sample_and_soon(write, model):
+    song = noise(6 * RATE)
+    backend, engine = offline(write(song), model=model)
+    with engine:
+        play(backend, 12800)
+        engine.set("transport/seek", 3.0)
+        mix, stems = play(backend, 12800)
+        assert engine.controls["transport/seek"] == -1
+    jump = 3 * RATE - find(mix[:, 6000:6300], song) + 6000  # where frame 0 of the target would be heard
+    assert 0 < jump < 0.05 * RATE
+    np.testing.assert_array_equal(mix[:, :jump], song[:, 12800 : 12800 + jump])
+    after = jump + FADE
+    np.testing.assert_array_equal(mix[:, after:], song[:, 3 * RATE + FADE : 3 * RATE + 12800 - jump])
+    np.testing.assert_allclose(stems.sum(axis=0), mix, atol=1e-6)
+
+
+def test_a_jump_does_not_click(write):
+    song = np.repeat(np.r_[np.full(2 * RATE, 0.5), np.full(2 * RATE, -0.5)][None], 2, axis=0).astype(np.float32)
+    backend, engine = offline(write(song))
+    with engine:
+        play(backend, 12800)
+        engine.set("transport/seek", 3.0)
+        mix, _ = play(backend, 12800)
+    steps = np.abs(np.diff(mix[0]))
+    assert mix[0, 0] == 0.5
+    assert mix[0, -1] == -0.5
+    assert steps.max() < 1.1 / FADE
+
+
+def test_a_separator_hears_what_comes_before_the_target_of_a_seek(write):
+    song = noise(4 * RATE)
+    path = write(song)
+    backend, engine = offline(path, model="bands")
+    with engine:
+        _, whole = play(backend, 128 * 1100)
+        engine.set("transport/seek", 2.0)
+        mix, stems = play(backend, 12800)
+    at = find(mix[:, 6000:6300], song)
+    same = whole[:, :, at : at + 6000] - stems[:, :, 6000:12000]
+    assert np.square(same).sum() < 0.02 * np.square(stems[:, :, 6000:12000]).sum()
+
+
+def test_a_pause_is_silence_and_goes_on_where_it_was(write):
+    song = noise(2 * RATE)
+    backend, engine = offline(write(song))
+    with engine:
+        play(backend, 12800)
+        engine.set("transport/play", value=False)
+        rest, _ = play(backend, 12800)
+        engine.set("transport/play", value=True)
+        mix, _ = play(backend, 12800)
+    assert not rest[:, 2000:].any()
+    begun = 12800 + int(np.argmax(rest[0] != song[0, 12800:25600]))  # the frame at which the fade to silence began
+    heard = find(mix[:, 4000:4300], song)
+    silent = int(np.flatnonzero(mix[0])[0])
+    assert heard - (4000 - silent) == begun
+
+
+def test_a_loop_repeats_with_the_period_of_its_ends(write):
+    song = noise(4 * RATE)
+    backend, engine = offline(write(song))
+    with engine:
+        engine.controls.update({"transport/loop/start": 0.5, "transport/loop/end": 0.9})
+        engine.set("transport/loop/on", value=True)
+        engine.set("transport/seek", 0.4)
+        mix, stems = play(backend, 128 * 1000)
+    period = round(0.9 * RATE) - round(0.5 * RATE)
+    steady = mix[:, 30000:]
+    np.testing.assert_array_equal(steady[:, period : 5 * period], steady[:, : 4 * period])
+    assert find(mix[:, 24000:24300], song) < 0.9 * RATE
+    np.testing.assert_allclose(stems.sum(axis=0), mix, atol=1e-6)
+
+
+def test_a_loop_wraps_without_a_click(write):
+    ramp = np.linspace(-0.9, 0.9, 2 * RATE, dtype=np.float32)
+    backend, engine = offline(write(np.stack([ramp, ramp])))
+    with engine:
+        engine.controls.update({"transport/loop/end": 1.5})
+        engine.set("transport/loop/on", value=True)
+        mix, _ = play(backend, 128 * 1200)
+    assert np.abs(np.diff(mix[0])).max() < 2 / FADE
+
+
+def test_songs_follow_each_other_without_a_gap(write):
+    first, second = noise(30001), noise(30000, seed=1)
+    backend, engine = offline(write(first, "1.wav"), write(second, "2.wav"))
+    engine.transport.tick()
+    with engine:
+        mix, _ = play(backend, 128 * 300)
+        engine.transport.tick()
+        assert engine.controls["transport/track"] == 2
+        assert engine.controls["transport/title"] == "2.wav"
+        rest, _ = play(backend, 128 * 300)
+        engine.transport.tick()
+        assert engine.source_ended
+        assert not engine.controls["transport/play"]
+    heard = np.concatenate([mix, rest], axis=1)
+    np.testing.assert_array_equal(heard[:, :30001], first)
+    np.testing.assert_array_equal(heard[:, 30001:60001], second)
+    assert not heard[:, 60001:].any()
+
+
+def test_next_and_previous_choose_songs(write):
+    songs = [noise(3 * RATE, seed) for seed in range(3)]
+    backend, engine = offline(*(write(song, f"{number}.wav") for number, song in enumerate(songs)))
+
+    def heard():
+        engine.playlist.current.decoder.join()
+        mix, _ = play(backend, 12800)
+        return next(n for n, song in enumerate(songs) if (song[0] == mix[0, 9000]).any())
+
+    with engine:
+        assert heard() == 0
+        engine.set("transport/next", value=True)
+        assert heard() == 1
+        assert engine.controls["transport/next"] is False
+        engine.set("transport/track", 3)
+        assert heard() == 2
+        engine.set("transport/previous", value=True)
+        assert heard() == 1
+        engine.set("transport/next", value=True)
+        engine.set("transport/next", value=True)
+        engine.set("transport/next", value=True)  # there is none: the last goes on
+        assert heard() == 2
+        assert engine.controls["transport/track"] == 3
+
+
+def test_a_song_of_another_rate_is_resampled(write):
+    seconds = np.arange(48000) / 48000
+    tone = (0.5 * np.sin(2 * np.pi * 441 * seconds) * np.ones((2, 1))).astype(np.float32)
+    backend, engine = offline(write(tone, rate=48000))
+    with engine:
+        mix, _ = play(backend, 128 * 300)
+    expected = 0.5 * np.sin(2 * np.pi * 441 * np.arange(128 * 300) / RATE)
+    np.testing.assert_allclose(mix[0, 1000:-1000], expected[1000:-1000], atol=1e-3)
+
+
+def test_a_broken_song_is_told_and_left_out(write, tmp_path):
+    song = noise(20000)
+    (tmp_path / "broken.wav").write_bytes(b"no sound at all")
+    said = []
+    backend, engine = offline(tmp_path / "broken.wav", write(song), report=said.append)
+    with engine:
+        mix, _ = play(backend, 12800)
+    np.testing.assert_array_equal(mix, song[:, :12800])
+    assert "broken.wav" in said[0]
+    with pytest.raises(AudioFileError, match=r"broken\.wav"):
+        Playlist([tmp_path / "broken.wav"], RATE)
+
+
+def test_what_was_decoded_is_deleted(write):
+    _, engine = offline(write(noise(1000)))
+    folder = engine.playlist.folder
+    with engine:
+        assert list(folder.iterdir())
+    assert not folder.exists()
+
+
+def test_effects_are_refused_before_anything_starts(write):
+    with pytest.raises(ConfigError, match="without effects"):
+        PlayEngine(OfflineBackend(RATE), [write(noise(1000))], EngineConfig(worker="inline", chain_reserve=0))
+
+
+def test_a_stored_preset_leaves_the_transport_alone(write):
+    _, engine = offline(write(noise(1000)))
+    with engine:
+        assert not [path for path in preset_of("mine", engine.controls).values if path.startswith("transport/")]
+
+
+def test_a_killed_player_comes_back_before_anybody_hears(write):
+    said = []
+    config = EngineConfig(model="passthrough")
+    with PlayEngine(PacedBackend(RATE), [write(noise(20 * RATE))], config, report=said.append) as engine:
+        wait_until(lambda: engine.transport.position > 0.2)
+        engine.set("transport/seek", 5.0)
+        wait_until(lambda: engine.transport.position > 5)
+        os.kill(engine.worker_pid, signal.SIGKILL)
+        wait_until(lambda: engine.stats().restarts == 1)
+        back = engine.transport.position
+        engine.set("transport/seek", 1.0)
+        wait_until(lambda: 1 <= engine.transport.position < 5)
+    assert 5 < back < 15
+    assert "ended with code" in said[0]
