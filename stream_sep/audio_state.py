@@ -40,7 +40,7 @@ _ADDRESSES = (
     "capture", "positions", "tags", "hops", "dry", "input", "buses", "gains", "froms", "aims", "begins", "ends",
     "snapshots", "local", "limiter",
     "input_map", "output_map", "recording", "meters", "histogram", "weights", "offsets", "source",
-    "port_buffer", "input_ports", "output_ports",
+    "port_buffer", "input_ports", "output_ports", "bridge",
 )  # fmt: skip
 _RUNNING = (
     "wet", "hold_left", "edge", "searching", "last_missed", "snapshot_seen", "bypass", "recording_on", "unity",

@@ -33,6 +33,13 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", numba.njit(nogil=True, error_model="numpy")(function))
 
 
+def reordered(function: Callable[P, R]) -> Callable[P, R]:
+    """Like `inlined`, for sums whose order does not matter: they are added up several at a time."""
+    return cast(
+        "Callable[P, R]", numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})(function)
+    )
+
+
 def _instruction(emit: Callable[..., Any]) -> Callable[..., Any]:
     return cast("Callable[..., Any]", intrinsic(emit))
 
@@ -133,3 +140,20 @@ def _windows_clock(builder: Any) -> Any:  # noqa: ANN401 - as above
     now = cgutils.alloca_once(builder, word)
     builder.call(clock, [now])
     return builder.mul(builder.load(now), word(100))
+
+
+@_instruction
+def call_c(_typing: Any, function: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
+    """Call the C function at an integer address with a tuple of integers and addresses; return an int64.
+
+    A function that returns a 32-bit integer leaves what it likes above: mask its answer.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, given: Any) -> Any:  # noqa: ANN401 - as above
+        word = ir.IntType(64)
+        values = cgutils.unpack_tuple(builder, given[1])
+        words = [context.cast(builder, *pair, types.int64) for pair in zip(values, signature.args[1], strict=True)]
+        kind = ir.FunctionType(word, [word] * len(words)).as_pointer()
+        return builder.call(builder.inttoptr(given[0], kind), words)
+
+    return types.int64(function, arguments), codegen

@@ -340,8 +340,9 @@ def calls_of(function):
     return {name for name in called - defined if not name.startswith("llvm.")}
 
 
-def test_the_compiled_callback_allocates_nothing_and_calls_nobody_but_the_clock():
-    assert calls_of(callback._on_portaudio) <= {"clock_gettime", "QueryPerformanceCounter", "NRT_MemInfo_call_dtor"}
+@pytest.mark.parametrize("function", [callback._on_portaudio, callback._on_given])
+def test_a_compiled_callback_allocates_nothing_and_calls_nobody_but_the_clock(function):
+    assert calls_of(function) <= {"clock_gettime", "QueryPerformanceCounter", "NRT_MemInfo_call_dtor"}
 
 
 def test_the_search_for_allocations_finds_one():

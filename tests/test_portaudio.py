@@ -107,7 +107,7 @@ def test_a_stream_that_ends_by_itself_is_opened_again_and_counters_go_on():
     said = queue.SimpleQueue()
     backend = PortAudioBackend(report=said.put)
     with Engine(backend, PASSTHROUGH) as engine:
-        backend._stream.abort()
+        backend._streams[0].abort()
         assert "'system' is gone; waiting" in said.get(timeout=5)
         before = engine.stats().counters["blocks"]
         assert "'system' is back" in said.get(timeout=5)
@@ -127,12 +127,53 @@ def test_other_input_channels_can_be_taken(machine):
     assert (backend.inputs, backend.input_map) == (6, (5, 4))
 
 
-def test_two_clocks_are_refused_unless_allowed(machine):
+def test_two_clocks_are_told_and_their_latency_too(machine):
     machine(device(0, "mic", outputs=0), device(1, "speaker", inputs=0))
-    with pytest.raises(DeviceError, match=r"'mic' and 'speaker' run on two clocks.*aggregate"):
-        PortAudioBackend()
-    PortAudioBackend(allow_drift=True)
-    PortAudioBackend(playback_only=True)
+    said = []
+    assert PortAudioBackend(report=said.append)._bridge.reserve == 882
+    assert "'mic' and 'speaker' have clocks of their own" in said[0]
+    assert "20 ms later" in said[0]
+    assert PortAudioBackend(one_clock=True)._bridge is None
+    assert PortAudioBackend(playback_only=True)._bridge is None
+
+
+@pytest.mark.parametrize("drift_ms", [0.0, 4.3, 1000.0, float("nan")])
+def test_a_latency_between_clocks_that_cannot_work_is_refused(machine, drift_ms):
+    machine(device(0, "mic", outputs=0), device(1, "speaker", inputs=0))
+    with pytest.raises(ConfigError, match=r"ms between two clocks is not from 4\.4 to 186"):
+        PortAudioBackend(drift_ms=drift_ms)
+
+
+@pytest.fixture
+def two_clocks(monkeypatch):
+    """Have the one device of the server taken for two."""
+    monkeypatch.setattr("stream_sep.io.portaudio._share_clock", lambda *_: False)
+
+
+@pytest.mark.usefixtures("portaudio_on_jack", "two_clocks")
+def test_two_streams_carry_the_sound_between_two_clocks():
+    with Engine(backend := PortAudioBackend(), PASSTHROUGH) as engine:
+        time.sleep(2)
+        stats, record = engine.stats(), backend._bridge.record
+        assert engine.latency.drift == backend._bridge.reserve
+        assert record["locked"][0] == 1
+        assert record["read"][0] > RATE // 2
+        assert stats.counters["frames"] > 0.8 * 2 * RATE
+        assert stats.late_hops == 0
+
+
+@pytest.mark.usefixtures("portaudio_on_jack", "two_clocks")
+def test_an_input_that_goes_away_is_opened_again_with_its_output():
+    said = queue.SimpleQueue()
+    with Engine(backend := PortAudioBackend(report=said.put), PASSTHROUGH) as engine:
+        assert "clocks of their own" in said.get(timeout=1)
+        backend._streams[1].abort()
+        assert "'system' is gone; waiting" in said.get(timeout=5)
+        assert "'system' is back" in said.get(timeout=5)
+        before = engine.stats().counters["blocks"]
+        time.sleep(1)
+        assert engine.stats().counters["blocks"] > before
+        assert backend._bridge.record["locked"][0] == 1
 
 
 def test_two_clients_of_one_jack_share_its_clock(machine):

@@ -59,7 +59,8 @@ def live(
     ] = None,
     reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
     *,
-    allow_drift: Annotated[bool, typer.Option(help="take two devices; their clocks drift apart")] = False,
+    one_clock: Annotated[bool, typer.Option(help="the two devices are halves of one card")] = False,
+    drift_ms: Annotated[float, typer.Option(help="latency kept between the clocks of two devices")] = 20.0,
     connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
     seconds: Annotated[float, typer.Option(help="stop after so long; 0 plays until Ctrl-C")] = 0.0,
 ) -> None:
@@ -95,7 +96,8 @@ def live(
         sample_rate=sample_rate,
         block_size=block_size,
         outputs=parse_outputs(outputs) if outputs else dict(chosen.outputs) or {"main": 1},
-        allow_drift=allow_drift,
+        one_clock=one_clock,
+        drift_ms=drift_ms,
     )
     taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
     engine = Engine(driver, replace(config, taps=taps), report=messages.tell)

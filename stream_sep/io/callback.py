@@ -16,6 +16,7 @@ from numba import carray, types
 from stream_sep.audio import process_block, start_clock, time_block
 from stream_sep.audio_state import RECORD
 from stream_sep.compiled import call_with_frames, inlined, monotonic_ns, pointer_at
+from stream_sep.io.clock_bridge import BRIDGE, give_block, take_aim, take_block
 
 _INPUT_UNDERFLOW, _INPUT_OVERFLOW, _OUTPUT_UNDERFLOW, _OUTPUT_OVERFLOW = 1, 2, 4, 8  # PortAudio's status bits
 
@@ -25,7 +26,15 @@ _PORTAUDIO = types.int32(
 _JACK = types.int32(types.uint32, types.voidptr)
 
 
-_SOURCES = ("audio.py", "audio_gains.py", "audio_state.py", "compiled.py", "rings.py", "io/callback.py")
+_SOURCES = (
+    "audio.py",
+    "audio_gains.py",
+    "audio_state.py",
+    "compiled.py",
+    "rings.py",
+    "io/callback.py",
+    "io/clock_bridge.py",
+)
 
 
 @cache
@@ -35,6 +44,17 @@ def portaudio_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
 
     def callback(indata, outdata, frames, time, flags, userdata):  # noqa: PLR0917 - as PortAudio calls it
         return _on_portaudio_compiled(indata, outdata, frames, time, flags, userdata) if source else np.int32(1)
+
+    return numba.cfunc(_PORTAUDIO, nopython=True, cache=True, error_model="numpy")(callback)
+
+
+@cache
+def giving_callback() -> Any:  # noqa: ANN401 - as above
+    """Compile, or load from disk, the callback of an input alone; its user data is `ClockBridge.address`."""
+    source = _source_digest()
+
+    def callback(indata, outdata, frames, time, flags, userdata):  # noqa: PLR0917 - as PortAudio calls it
+        return _on_given_compiled(indata, outdata, frames, time, flags, userdata) if source else np.int32(1)
 
     return numba.cfunc(_PORTAUDIO, nopython=True, cache=True, error_model="numpy")(callback)
 
@@ -67,10 +87,14 @@ def _on_portaudio(indata, outdata, frames, _time, flags, userdata):
     start_clock(state, started)
     total = np.int64(frames) & 0xFFFFFFFF
     _count_flags(state, np.int64(flags))
+    if state.bridge != 0:
+        take_aim(_bridge(state), total, started)
     done = np.int64(0)
     while done < total:
         part = min(total - done, state.max_block)
-        if state.source == 0 and state.ahead == 0:
+        if state.bridge != 0:
+            _cross_bridge(state, part)
+        elif state.source == 0 and state.ahead == 0:
             _deinterleave(state, carray(indata, (total, state.inputs), np.float32), done, part)
         process_block(state, part)
         _interleave(state, carray(outdata, (total, state.outputs), np.float32), done, part)
@@ -96,7 +120,16 @@ def _on_jack(frames, userdata):
     return np.int32(0)
 
 
+def _on_given(indata, _outdata, frames, _time, flags, userdata):
+    bridge = carray(userdata, (1,), BRIDGE)[0]
+    total = np.int64(frames) & 0xFFFFFFFF
+    bridge.overflows += 1 if np.int64(flags) & _INPUT_OVERFLOW else 0
+    give_block(bridge, carray(indata, (total, bridge.inputs), np.float32), total, monotonic_ns())
+    return np.int32(0)
+
+
 _on_portaudio_compiled = inlined(_on_portaudio)
+_on_given_compiled = inlined(_on_given)
 _on_jack_compiled = inlined(_on_jack)
 
 
@@ -106,6 +139,18 @@ def _count_flags(state, flags):
     state.input_overflows += 1 if flags & _INPUT_OVERFLOW else 0
     state.output_underflows += 1 if flags & _OUTPUT_UNDERFLOW else 0
     state.output_overflows += 1 if flags & _OUTPUT_OVERFLOW else 0
+
+
+@inlined
+def _bridge(state):
+    return carray(pointer_at(state.bridge), (1,), BRIDGE)[0]
+
+
+@inlined
+def _cross_bridge(state, part):
+    bridge = _bridge(state)
+    take_block(bridge, carray(pointer_at(state.input), (state.channels, state.max_block), np.float32), part)
+    state.input_underflows, state.input_overflows = bridge.starved, bridge.overflows
 
 
 @inlined

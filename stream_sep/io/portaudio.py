@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, DeviceError
 from stream_sep.io.backend import MAIN, channel_map
+from stream_sep.io.clock_bridge import CAPACITY, TAPS, ClockBridge
 from stream_sep.io.devices import find_device, refusal
 from stream_sep.io.portaudio_library import abandon, is_active, is_stuck, open_stream, portaudio, rescan
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from stream_sep.audio_state import AudioState
     from stream_sep.io.devices import AudioDevice, Kind
     from stream_sep.latency import LatencyReport
+
+DRIFT_MS = 20.0
+"""How much older sound gets between two clocks: Windows hands over 10 ms at a time."""
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
@@ -37,8 +41,10 @@ class PortAudioBackend:
         input_channels: device channels to take left and right from, counted from 1; the first two unless given,
             both sides from the one channel of a mono device.
         playback_only: open no input; for an engine with a ``source``.
-        allow_drift: take an input and an output that are different devices. Two clocks drift apart, so blocks get
-            lost now and then, counted in the engine's xruns; right where the two are halves of one card.
+        one_clock: the input and the output are halves of one card, though PortAudio shows two devices; otherwise
+            the sound of two devices is carried from the clock of one to that of the other.
+        drift_ms: how much older the sound gets on its way between two clocks, to cover what both devices' blocks and
+            the system's delays take.
         report: is told when the device goes and comes back.
 
     Raises:
@@ -58,7 +64,8 @@ class PortAudioBackend:
         outputs: Mapping[str, int] | None = None,
         input_channels: tuple[int, int] | None = None,
         playback_only: bool = False,
-        allow_drift: bool = False,
+        one_clock: bool = False,
+        drift_ms: float = DRIFT_MS,
         report: Callable[[str], None] = _log.warning,
     ) -> None:
         if block_size < 1:
@@ -72,9 +79,8 @@ class PortAudioBackend:
         self._outputs = self._open_width(self._output, "output", _last_channel(self._pairs))
         self._input = None if playback_only else find_device(input, "input")
         self.input_map, self.inputs = self._plan_input(input_channels)
-        if self._input is not None and not allow_drift:
-            _check_one_clock(self._input, self._output)
-        self._stream: Any = None
+        self._bridge = None if one_clock else self._span_clocks(drift_ms)
+        self._streams: tuple[Any, ...] = ()
         self._state: AudioState | None = None
         self._stopped = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -102,9 +108,10 @@ class PortAudioBackend:
 
     def complete(self, latency: LatencyReport) -> LatencyReport:
         """Return ``latency`` with what the device says it adds, input and output together."""
-        seconds = self._stream.latency
-        both = seconds if isinstance(seconds, float) else sum(seconds)
-        return replace(latency, device=round(both * self.sample_rate))
+        latencies = [stream.latency for stream in self._streams]
+        seconds = sum(one if isinstance(one, float) else sum(one) for one in latencies)
+        drift = 0 if self._bridge is None else self._bridge.reserve
+        return replace(latency, device=round(seconds * self.sample_rate), drift=drift)
 
     def stop(self) -> None:
         """Close the stream; harmless when already closed."""
@@ -137,30 +144,54 @@ class PortAudioBackend:
             raise DeviceError(f"{device.name!r} refuses {kind} at {self.sample_rate} Hz ({refused}): {remedy}")
         return most if refused else needed
 
-    def _open(self) -> None:
-        module, state = portaudio(), self._state
-        assert state is not None
-        self._stream = open_stream(
-            module,
-            (None if self._input is None else self._input.index, self._output.index),
-            (self.inputs, self._outputs),
-            state.address,
-            samplerate=self.sample_rate,
-            blocksize=self.block_size,
+    def _span_clocks(self, drift_ms: float) -> ClockBridge | None:
+        if self._input is None or _share_clock(self._input, self._output):
+            return None
+        least, most = 1000 * (self.block_size + TAPS) / self.sample_rate, 1000 * CAPACITY / 4 / self.sample_rate
+        if not least <= drift_ms <= most:
+            raise ConfigError(
+                f"{drift_ms} ms between two clocks is not from {least:.1f} to {most:.0f} for these blocks"
+            )
+        self._report(
+            f"{self._input.name!r} and {self._output.name!r} have clocks of their own: the sound is resampled between"
+            f" them, {drift_ms:g} ms later"
         )
+        reserve = round(drift_ms * self.sample_rate / 1000)
+        return ClockBridge(self.sample_rate, self.inputs, self.input_map, reserve)
+
+    def _open(self) -> None:
+        module, state, bridge = portaudio(), self._state, self._bridge
+        assert state is not None
+        given, played, widths = (
+            None if self._input is None else self._input.index,
+            self._output.index,
+            (self.inputs, self._outputs),
+        )
+        settings = {"samplerate": self.sample_rate, "blocksize": self.block_size}
+        if bridge is None:
+            self._streams = (open_stream(module, (given, played), widths, state.address, **settings),)
+        else:
+            bridge.restart()
+            state.set_pointer("bridge", bridge.address)
+            output = open_stream(module, (None, played), widths, state.address, **settings)
+            self._streams = (output,)
+            self._streams = (output, open_stream(module, (given, None), widths, bridge.address, **settings))
+        self._start_streams()
+
+    def _start_streams(self) -> None:
         try:
-            self._stream.start()
-        except module.PortAudioError as error:
+            for stream in self._streams:
+                stream.start()
+        except portaudio().PortAudioError as error:
             self._close()
             raise DeviceError(f"{self._output.name!r} does not start: {error}; is it in use?") from error
 
     def _close(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is None:
-            return
-        if is_stuck(stream, self._output):
-            abandon()
-        else:
+        streams, self._streams = self._streams, ()
+        for stream in streams:
+            if is_stuck(stream, self._output):
+                abandon()
+                return
             stream.abort()
             stream.close()
 
@@ -171,12 +202,12 @@ class PortAudioBackend:
             blocks = self._state.counters()["blocks"]
             idle = idle + 1 if blocks == seen else 0
             seen = blocks
-            if idle >= _PATIENCE or not is_active(self._stream):
+            if idle >= _PATIENCE or not all(map(is_active, self._streams)):
                 self._on_loss()
                 idle = 0
 
     def _on_loss(self) -> None:
-        stuck = is_stuck(self._stream, self._output)
+        stuck = any(is_stuck(stream, self._output) for stream in self._streams)
         self._close()
         if stuck:
             self._report("the JACK server is gone: start it again, then stream_sep")
@@ -216,9 +247,5 @@ def _last_channel(pairs: Mapping[str, int]) -> int:
     return max(taken)
 
 
-def _check_one_clock(given: AudioDevice, played: AudioDevice) -> None:
-    if given.index != played.index and not (given.host_api == played.host_api and "JACK" in given.host_api):
-        raise DeviceError(
-            f"{given.name!r} and {played.name!r} run on two clocks, which drift apart: choose one device for both, or"
-            " join them in an aggregate device, PipeWire or JACK"
-        )
+def _share_clock(given: AudioDevice, played: AudioDevice) -> bool:
+    return given.index == played.index or (given.host_api == played.host_api and "JACK" in given.host_api)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import DeviceError
-from stream_sep.io.callback import portaudio_callback
+from stream_sep.io.callback import giving_callback, portaudio_callback
 
 if TYPE_CHECKING:
     from stream_sep.io.devices import AudioDevice
@@ -51,32 +51,35 @@ def abandon() -> None:
 
 def open_stream(
     module: Any,  # noqa: ANN401 - sounddevice has no types
-    devices: tuple[int | None, int],
+    devices: tuple[int | None, int | None],
     channels: tuple[int, int],
     address: int,
     **settings: int,
 ) -> Any:  # noqa: ANN401 - sounddevice has no types
-    """Open a stream that calls the compiled callback and never takes the GIL.
+    """Open a stream that calls a compiled callback and never takes the GIL.
 
     Args:
         module: sounddevice.
-        devices: numbers of the input, or None, and of the output.
+        devices: numbers of the input and of the output; None leaves one out.
         channels: of the input and of the output.
-        address: of the `AudioState`.
+        address: of the `AudioState`; of the `ClockBridge`, where there is no output.
         settings: more of sounddevice's own, such as ``samplerate``.
 
     Raises:
         DeviceError: the device does not open.
     """
-    ffi, duplex = module._ffi, devices[0] is not None  # noqa: SLF001 - only the base class takes C callbacks
+    kind = "duplex" if None not in devices else "output" if devices[0] is None else "input"
+    side = 1 if kind == "output" else 0
+    callback = giving_callback() if kind == "input" else portaudio_callback()
+    ffi = module._ffi  # noqa: SLF001 - only the base class takes C callbacks
     try:
         return module._StreamBase(  # noqa: SLF001
-            "duplex" if duplex else "output",
-            device=devices if duplex else devices[1],
-            channels=channels if duplex else channels[1],
+            kind,
+            device=devices if kind == "duplex" else devices[side],
+            channels=channels if kind == "duplex" else channels[side],
             dtype="float32",
             latency="low",
-            callback=ffi.cast("PaStreamCallback*", portaudio_callback().address),
+            callback=ffi.cast("PaStreamCallback*", callback.address),
             userdata=ffi.cast("void*", address),
             dither_off=True,
             **settings,
