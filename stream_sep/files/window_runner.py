@@ -1,31 +1,53 @@
-"""Runs one window through one network, on the device and in the precision that were asked for."""
+"""Runs windows through networks, on the device and in the precision that were asked for."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stream_sep.files.half_network import halved
+from stream_sep.files.network_windows import is_transformer
+from stream_sep.files.precision import TriedNetwork, layers_in_float32
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stream_sep.protocols import Block, Stems
 
 
 class WindowRunner:
-    """Calls networks.
+    """Calls networks, and remembers how each is best called.
 
     Args:
         device: where torch computes.
-        precision: as in `Recipe`.
+        precision: as in `Recipe`; ``auto`` is float32 everywhere but on CPUs, see `TriedNetwork`.
     """
 
     def __init__(self, device: str, precision: str) -> None:
         self._device = device
         self._precision = precision
+        self._ways: dict[Any, Callable[..., Any]] = {}
 
     def __call__(self, network: Any, window: Block) -> Stems:  # noqa: ANN401 - torch modules are untyped here
         """Return all sources, ``(sources, channels, frames)``, of a window, ``(channels, frames)``."""
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
+        if network not in self._ways:
+            self._ways[network] = self._way(network.to(self._device))
         with torch.inference_mode():
-            network.to(self._device)
             mix = torch.from_numpy(window)[None].to(self._device)
-            stems: Stems = network(mix)[0].float().cpu().numpy()
+            stems: Stems = self._ways[network](mix)[0].float().cpu().numpy()
         return stems
+
+    def _way(self, network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
+        own = self._device == "cpu" and is_transformer(network)
+        if self._precision == "auto" and own:
+            return TriedNetwork(network)
+        if self._precision == "bfloat16":
+            return halved(network, layers_in_float32(network)[0]) if own else self._cast(network)
+        return network  # type: ignore[no-any-return]
+
+    def _cast(self, network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
+        import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+        cast: Callable[..., Any] = torch.autocast(self._device.partition(":")[0], torch.bfloat16)(network)
+        return cast
