@@ -1,4 +1,4 @@
-"""Songs played with faders: at unity the file itself, jumps to the sample, loops without a click, no gap in a list."""
+"""Songs played with faders: at unity the file itself, exact jumps, loops without a click, no gap in a list."""
 
 import os
 import signal

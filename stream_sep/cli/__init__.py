@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stream_sep.cli import bench, demo, devices, evaluate, layout, live, midi, presets, render, separate
+from stream_sep.cli import bench, demo, devices, evaluate, layout, live, midi, play, presets, render, separate
 from stream_sep.errors import StreamSepError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 for verb in (
     demo.demo,
     live.live,
+    play.play,
     render.render,
     devices.devices,
     bench.bench,

@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.widgets import Footer, Static
 
 from stream_sep.cli.page_strip import Face, Strip
+from stream_sep.cli.page_transport import act, has_transport, transport_line
 from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class PageApp(App[None]):
         seconds: ends the page after so long; 0 never.
     """
 
-    CSS = "#engine, #said { height: auto; } #strips { height: 1fr; margin: 1 0; }"
+    CSS = "#song, #engine, #said { height: auto; } #strips { height: 1fr; margin: 1 0; }"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "choose(-1)", "stem", key_display="←"),
@@ -59,6 +60,20 @@ class PageApp(App[None]):
         Binding("k", "karaoke", "karaoke"),
         Binding("b", "bypass", "bypass"),
         Binding("p", "preset", "preset"),
+        Binding("space", "transport('play')", "play"),
+        Binding("comma", "transport('jump', -5)", "5 s back", key_display=","),
+        Binding("full_stop", "transport('jump', 5)", "5 s on", key_display="."),
+        Binding("less_than_sign", "transport('jump', -30)", show=False),
+        Binding("greater_than_sign", "transport('jump', 30)", show=False),
+        Binding("left_square_bracket", "transport('mark', 0)", "loop from", key_display="["),
+        Binding("right_square_bracket", "transport('mark', 1)", "to", key_display="]"),
+        Binding("l", "transport('loop')", "loop"),
+        Binding("n", "transport('next')", "next"),
+        Binding("N", "transport('previous')", show=False),
+        Binding("minus", "transport('speed', -1)", show=False),
+        Binding("plus", "transport('speed', 1)", show=False),
+        Binding("d", "transport('pitch', -1)", show=False),
+        Binding("u", "transport('pitch', 1)", show=False),
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
@@ -78,7 +93,8 @@ class PageApp(App[None]):
         self._messages = messages
         self._stopped = stopped
         self._ends = time.monotonic() + seconds if seconds else float("inf")
-        self._engine_line, self._said = Static(id="engine"), Static(id="said")
+        self._song_line, self._engine_line = Static(id="song"), Static(id="engine")
+        self._said = Static(id="said")
         self._strips = [Strip(bus) for bus in (*engine.stems, MASTER)]
         self._shown: dict[Static, Text] = {}
         self._chosen = 0
@@ -87,6 +103,8 @@ class PageApp(App[None]):
 
     def compose(self) -> ComposeResult:
         """Lay the page out."""
+        if has_transport(self._engine.controls.parameters):
+            yield self._song_line
         yield self._engine_line
         yield Horizontal(*self._strips, id="strips")
         yield self._said
@@ -136,6 +154,16 @@ class PageApp(App[None]):
                 self._recalled = names[(names.index(current) + 1) % len(names) if current in names else 0]
                 self._engine.recall(self._recalled)
                 self._notice = f"preset {self._recalled}"
+
+    def action_transport(self, action: str, amount: float = 0.0) -> None:
+        """Move the song."""
+        with self._sentences():
+            act(self._engine.controls, action, amount)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the keys of the transport where no song is played."""
+        del parameters
+        return action != "transport" or has_transport(self._engine.controls.parameters)
 
     def on_strip_moved(self, event: Strip.Moved) -> None:
         """Follow the mouse."""
@@ -200,7 +228,9 @@ class PageApp(App[None]):
         said = [surface_line(surface) for surface in self._surfaces]
         notices = [*self._messages.lines, *([self._notice] if self._notice else [])]
         rows = [*(Text(line, "dim") for line in said), *(Text(_plain(line), "yellow") for line in notices)]
+        values = self._engine.controls.snapshot()
         for widget, text in (
+            (self._song_line, Text(_plain(transport_line(values)) if has_transport(values) else "", "bold")),
             (self._engine_line, Text(engine_line(self._engine))),
             (self._said, Text("\n").join(rows)),
         ):

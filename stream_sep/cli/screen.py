@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from stream_sep.cli.page_transport import has_transport, transport_line
 from stream_sep.levels import db_to_position, gain_to_db
 
 if TYPE_CHECKING:
@@ -60,9 +61,11 @@ def _draw(engine: Engine, messages: Messages, title: str, seconds: float) -> Gro
     table.add_row("mix", "", "", _meter(peaks["mix"]))
     table.add_row("input", "", "", _meter(peaks["input"]))
     stats = engine.stats()
+    values = engine.controls.snapshot()
+    song = [Text(transport_line(values), style="bold")] if has_transport(values) else []
     total = engine.latency.milliseconds(engine.latency.total)
     foot = f"latency {total:.1f} ms   late hops {stats.late_hops}   xruns {stats.xruns}   restarts {stats.restarts}"
-    return Group(table, Text(foot, style="dim"), *(Text(line, style="yellow") for line in messages.lines))
+    return Group(table, *song, Text(foot, style="dim"), *(Text(line, style="yellow") for line in messages.lines))
 
 
 def _fader(gain_db: float) -> Text:

@@ -1,0 +1,198 @@
+"""``stream-sep play``: songs with every stem on a fader at once, refined while they play."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stream_sep.cli.bench import parse_options
+from stream_sep.cli.live import parse_control, parse_outputs
+from stream_sep.cli.page import ControlPage
+from stream_sep.cli.screen import Messages, print_counters
+from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
+from stream_sep.config import SAMPLE_RATES, EngineConfig
+from stream_sep.errors import ConfigError
+from stream_sep.files.tracks import find_tracks
+from stream_sep.preset_value import Preset
+from stream_sep.presets import load_preset
+from stream_sep.separators import DEFAULT
+from stream_sep.transport_parameters import FASTEST, OCTAVE, SLOWEST
+
+if TYPE_CHECKING:
+    from stream_sep.io.backend import AudioBackend
+    from stream_sep.play.play_engine import PlayEngine
+
+_LOOK_SECONDS = 0.1
+
+
+def play(
+    songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs; folders with all below them")],
+    output_device: Annotated[str, typer.Option("--output", "-o", help="output device: number or part of it")] = "",
+    model: Annotated[str, typer.Option(help="separator that serves until refined stems are ready")] = DEFAULT,
+    start: Annotated[str, typer.Option(help="where to begin: seconds, or 1:30")] = "0",
+    loop: Annotated[tuple[str, str] | None, typer.Option(help="A B: play from A to B over and over")] = None,
+    speed: Annotated[float, typer.Option(help="0.5 is half as fast, at the same pitch")] = 1.0,
+    pitch: Annotated[float, typer.Option(help="semitones, at the same speed")] = 0.0,
+    sample_rate: Annotated[int, typer.Option(help="frames per second")] = 44100,
+    block_size: Annotated[int, typer.Option(help="frames a block")] = 128,
+    outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3 [default: main=1]")] = "",
+    record: Annotated[Path | None, typer.Option(help="folder to write what is heard to, mix and stems")] = None,
+    backend: Annotated[str, typer.Option(help="portaudio, or jack for named ports")] = "portaudio",
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the separator")] = None,
+    stem_gain: Annotated[list[str] | None, typer.Option("--set", help="control=value, e.g. vocals=-60")] = None,
+    preset: Annotated[str, typer.Option(help="set the faders from a preset: karaoke, acapella, ... or a file")] = "",
+    osc_port: Annotated[int, typer.Option(help="UDP port for OSC; 0 is none [default: 9137, if free]")] = -1,
+    osc_bind: Annotated[str, typer.Option(help="address for OSC; 0.0.0.0 lets the whole network in")] = "127.0.0.1",
+    osc_out: Annotated[list[str] | None, typer.Option(help="HOST:PORT to send every change to")] = None,
+    osc_prefix: Annotated[str, typer.Option(help="what every OSC address begins with")] = "",
+    meter_rate: Annotated[float, typer.Option(help="meters a second sent over OSC")] = 20.0,
+    oscquery_port: Annotated[int, typer.Option(help="tell clients over HTTP what can be moved; usual: 9180")] = 0,
+    midi: Annotated[list[str] | None, typer.Option(help="MIDI port, part of its name; stream_sep opens one")] = None,
+    midi_map: Annotated[str, typer.Option(help="MIDI map, a name or a file; found by the port's name")] = "",
+    daw: Annotated[
+        list[str] | None, typer.Option(help="follow reaper, ardour, live, bitwig or x32, as NAME@HOST")
+    ] = None,
+    reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
+    *,
+    no_device: Annotated[bool, typer.Option("--no-device", help="play with no sound card, in real time")] = False,
+    connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
+    seconds: Annotated[float, typer.Option(help="stop after so long; 0 plays to the end")] = 0.0,
+) -> None:
+    """Play songs with every stem on a fader; the faders work from the first moment on."""
+    from stream_sep.play.play_engine import PlayEngine
+
+    if sample_rate not in SAMPLE_RATES:
+        raise ConfigError(f"sample rate {sample_rate} Hz is none of {', '.join(map(str, SAMPLE_RATES))}")
+    moves = _moves(start, loop, speed, pitch)
+    faders = dict(parse_control(assignment) for assignment in stem_gain or [])
+    chosen = load_preset(preset) if preset else Preset("")
+    wanted = SurfaceOptions(
+        osc_port=osc_port if osc_port >= 0 else None,
+        bind=osc_bind,
+        osc_out=tuple(osc_out or ()),
+        osc_prefix=osc_prefix,
+        meter_rate=meter_rate,
+        oscquery_port=oscquery_port,
+        midi=tuple(midi or ()),
+        midi_map=midi_map,
+        daws=tuple(daw or ()),
+    )
+    paths = [track.path for track in find_tracks(songs, Path("separated"))]
+    messages = Messages()
+    pairs = parse_outputs(outputs) if outputs else dict(chosen.outputs) or {"main": 1}
+    driver = _driver(
+        "none" if no_device else backend,
+        output=output_device,
+        sample_rate=sample_rate,
+        block_size=block_size,
+        outputs=pairs,
+        connect=connect,
+        messages=messages,
+    )
+    taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
+    config = EngineConfig(model=model, options=parse_options(option or []), record=record, taps=taps)
+    engine = PlayEngine(driver, paths, config, report=messages.tell)
+    surfaces = build_surfaces(engine, wanted, messages.tell)
+    if preset:
+        engine.take(load_preset(preset, stems=engine.stems))
+    engine.controls.update({**faders, **moves})
+    with ExitStack() as stack:
+        for tap in taps:
+            stack.callback(tap.close)
+        stack.enter_context(engine)
+        running = start_surfaces(surfaces, wanted, messages.tell, stack)
+        _run(engine, ControlPage(engine, running, messages, title="stream-sep play, Ctrl-C stops"), seconds)
+    print_counters(engine)
+
+
+def parse_time(text: str) -> float:
+    """Return the seconds that ``90``, ``1:30`` or ``1:00:00.5`` mean.
+
+    Raises:
+        ConfigError: not of that form.
+
+    >>> parse_time("1:30.5"), parse_time("7")
+    (90.5, 7.0)
+    """
+    total = 0.0
+    try:
+        for part in text.split(":"):
+            number = float(part)
+            if not 0 <= number < 1e6:
+                raise ValueError(part)  # noqa: TRY301 - one sentence for whatever is wrong
+            total = 60 * total + number
+    except ValueError as error:
+        raise ConfigError(
+            f"{text!r} is no time: say seconds, 90, or minutes and seconds, 1:30"
+        ) from error
+    return total
+
+
+def _moves(start: str, loop: tuple[str, str] | None, speed: float, pitch: float) -> dict[str, float | bool]:
+    if not SLOWEST <= speed <= FASTEST:
+        raise ConfigError(f"--speed {speed:g} is not from {SLOWEST:g} to {FASTEST:g}")
+    if not -OCTAVE <= pitch <= OCTAVE:
+        raise ConfigError(f"--pitch {pitch:g} is not from {-OCTAVE:g} to {OCTAVE:g} semitones")
+    moves: dict[str, float | bool] = {"transport/speed": speed, "transport/pitch": pitch}
+    if loop is not None:
+        begin, end = (parse_time(text) for text in loop)
+        if end <= begin:
+            raise ConfigError(f"--loop {loop[0]} {loop[1]} ends before it begins; say --loop 0:30 0:45")
+        moves |= {"transport/loop/start": begin, "transport/loop/end": end, "transport/loop/on": True}
+    seconds = parse_time(start)
+    return moves | ({"transport/seek": seconds} if seconds else {})
+
+
+def _driver(
+    name: str,
+    *,
+    output: str,
+    sample_rate: int,
+    block_size: int,
+    outputs: dict[str, int],
+    connect: bool,
+    messages: Messages,
+) -> AudioBackend:
+    if name == "none":
+        from stream_sep.io.paced import PacedBackend
+
+        return PacedBackend(sample_rate, block_size)
+    if name == "jack":
+        from stream_sep.io.jack_client import JackBackend
+
+        return JackBackend(connect=connect, report=messages.tell)
+    if name != "portaudio":
+        raise ConfigError(f"there is no backend {name!r}; say portaudio or jack, or --no-device")
+    from stream_sep.io.portaudio import PortAudioBackend
+
+    return PortAudioBackend(
+        output=int(output) if output.isdecimal() else (output or None),
+        sample_rate=sample_rate,
+        block_size=block_size,
+        outputs=outputs,
+        playback_only=True,
+        report=messages.tell,
+    )
+
+
+def _run(engine: PlayEngine, page: ControlPage, seconds: float) -> None:
+    """Stay until the last song has ended, somebody quits, or ``seconds`` have passed."""
+    stopped = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stopped.set())
+    watcher = threading.Thread(target=_await_end, args=(engine, stopped), name="end of songs", daemon=True)
+    watcher.start()
+    page.run(stopped, seconds)
+    stopped.set()
+    watcher.join()
+
+
+def _await_end(engine: PlayEngine, stopped: threading.Event) -> None:
+    while not stopped.wait(_LOOK_SECONDS):
+        if engine.source_ended:
+            stopped.set()
