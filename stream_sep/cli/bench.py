@@ -23,8 +23,14 @@ def bench(
     song: Annotated[Path | None, typer.Option(help="what to play; the demo song unless given")] = None,
     *,
     jack: Annotated[bool, typer.Option("--jack", help="soak on a JACK server under load instead")] = False,
-    control: Annotated[bool, typer.Option("--control", help="time OSC and MIDI moves on a JACK server instead")] = False,
+    control: Annotated[
+        bool, typer.Option("--control", help="time OSC and MIDI moves on a JACK server instead")
+    ] = False,
     moves: Annotated[int, typer.Option(help="with --control: how many of each")] = 1000,
+    separate: Annotated[
+        bool, typer.Option("--separate", help="time files beside the demucs command instead")
+    ] = False,
+    hours: Annotated[float, typer.Option(help="with --separate: memory over a song so long instead")] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Measure compute, latency, null, callback, control delay, late hops and memory."""
@@ -32,7 +38,9 @@ def bench(
 
     if seconds < 1:
         raise ConfigError(f"--seconds {seconds} is too short to measure; at least 1")
-    if control:
+    if separate:
+        figures = _separate(model, seconds, hours)
+    elif control:
         figures = _control(model, parse_options(option or []), moves, seconds)
     elif jack:
         figures = _soak(model, parse_options(option or []), seconds)
@@ -41,7 +49,8 @@ def bench(
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
     else:
-        text = [f"{name}: {figure}" for name, figure in figures.items()] if jack or control else lines(figures)
+        plain = jack or control or separate
+        text = [f"{name}: {figure}" for name, figure in figures.items()] if plain else lines(figures)
         Console(soft_wrap=True).print("\n".join(text), highlight=False, markup=False)
 
 
@@ -56,6 +65,14 @@ def _soak(model: str, options: dict[str, Any], seconds: float) -> dict[str, Any]
         **{name: count for name, count in soak.stats.troubles.items() if name != "xruns"},
         "callback_us": soak.stats.callback_us,
     }
+
+
+def _separate(model: str, seconds: float, hours: float) -> dict[str, Any]:
+    from stream_sep.files.bench import compare_with_demucs, measure_memory
+
+    if hours:
+        return measure_memory(3600 * hours, model)
+    return compare_with_demucs(seconds, "random-htdemucs" if model == DEFAULT else model)
 
 
 def _control(model: str, options: dict[str, Any], moves: int, seconds: float) -> dict[str, Any]:
