@@ -46,9 +46,13 @@ class Answers:
             send(self._pipe, {**answer, "number": question.get("number")})
 
     def report(self, sentence: str) -> None:
+        """Tell the user something."""
+        self.say({"report": sentence})
+
+    def say(self, message: Mapping[str, Any]) -> None:
         """Say something unasked."""
         with self._writing:
-            send(self._pipe, {"report": sentence})
+            send(self._pipe, message)
 
 
 def main() -> None:

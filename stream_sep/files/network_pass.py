@@ -6,7 +6,7 @@ import hashlib
 import heapq
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -65,6 +65,20 @@ class NetworkPass:
         """How many networks run for each window of the song."""
         return len({run.network for run in self._runs})
 
+    @property
+    def runs(self) -> list[Run]:
+        """Every network over the song, at every shift: all that has to be computed."""
+        return self._runs
+
+    def window(self, run: Run, index: int, mix: Mix, level: Level) -> tuple[int, Stems]:
+        """Compute one window, of which there are as many as begin within the song; in any order.
+
+        Returns:
+            The first frame of the song that it covers, and what it adds to the stems from there, ``(stems, 2,
+            frames)``: normalised, and less their share of the song's mean.
+        """
+        return self._window(run, index, run.start + index * run.grid.stride, mix, level)
+
     @cached_property
     def identity(self) -> str:
         """The hash of all weights, and the recipe."""
@@ -121,7 +135,7 @@ class NetworkPass:
                 stems, given = stems[..., ready:], given + ready
                 mix.forget(due[0][0] - longest)
 
-    def _window(self, run: Run, window: int, start: int, mix: _Mix, level: Level) -> tuple[int, Stems]:
+    def _window(self, run: Run, window: int, start: int, mix: Mix, level: Level) -> tuple[int, Stems]:
         """Return the first frame of a window, not before the song's, and what it adds to the stems from there."""
         part, length = self._parts[run.network], min(run.grid.segment, mix.end - start)
         before = (padded_length(part.network, length, self._recipe) - length) // 2
@@ -133,6 +147,19 @@ class NetworkPass:
         skipped = max(0, -start)
         gain = run.grid.gain(window)[:length]
         return start + skipped, (shares * parts[self._wanted] * gain)[..., skipped:]
+
+
+class Mix(Protocol):
+    """A song, of which windows can be read."""
+
+    @property
+    def end(self) -> int:
+        """The frame after the last one."""
+        ...
+
+    def normalised(self, start: int, end: int, level: Level) -> Block:
+        """Return frames less their mean and divided by their deviation; zeros where the song is not."""
+        ...
 
 
 class _Mix:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stream_sep.config import EngineConfig
 from stream_sep.engine import Engine
@@ -12,6 +12,8 @@ from stream_sep.latency import LatencyReport
 from stream_sep.play.feeder import HOP
 from stream_sep.play.player import InlinePlayer, ProcessPlayer, slots_for
 from stream_sep.play.playlist import Playlist
+from stream_sep.play.refiner import Refiner
+from stream_sep.play.song_stems import refined_share
 from stream_sep.play.transport import Transport
 from stream_sep.rings import RingLayout
 from stream_sep.separators import load_separator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from stream_sep.engine import Worker
     from stream_sep.io.backend import AudioBackend
     from stream_sep.play.player import Player
+    from stream_sep.play.refiner import Refinement
     from stream_sep.protocols import Separator
     from stream_sep.worker import SeparatorInfo
 
@@ -38,6 +41,7 @@ class PlayEngine(Engine):
         backend: where the sound goes.
         songs: the files, played in order.
         config: how to run; ``model`` is the separator that serves wherever no refined stems are ready.
+        refinement: how stems are refined while the songs play; not at all unless given.
         report: is told, in sentences, what goes wrong and what to try; logged unless given.
 
     Raises:
@@ -55,12 +59,15 @@ class PlayEngine(Engine):
         songs: Sequence[Path],
         config: EngineConfig | None = None,
         *,
+        refinement: Refinement | None = None,
         report: Callable[[str], None] = _log.warning,
     ) -> None:
         config = config or EngineConfig()
         if config.worker == "thread" or config.chains or config.chain_reserve is not None:
             raise ConfigError("songs are played by a worker in a process or in line, and without effects on stems")
-        self.playlist = Playlist(songs, backend.sample_rate, report)
+        self._refiner = Refiner(refinement, backend.sample_rate, self._take_refined, report) if refinement else None
+        find = self._refiner.find if self._refiner is not None else lambda _: None
+        self.playlist = Playlist(songs, backend.sample_rate, report, find)
         try:
             super().__init__(backend, config, report=report)
             self.transport = Transport(
@@ -83,6 +90,8 @@ class PlayEngine(Engine):
     def stop(self) -> None:
         """Stop the sound, and delete what was decoded."""
         super().stop()
+        if self._refiner is not None:
+            self._refiner.stop()
         self.playlist.close()
 
     def _make_worker(self, model: str | Separator, options: dict[str, object]) -> Worker:
@@ -116,3 +125,18 @@ class PlayEngine(Engine):
     def _tell(self) -> None:
         super()._tell()
         self.transport.tick()
+        self._refine()
+
+    def _refine(self) -> None:
+        """Ask for refined stems: for what is heard, then for what comes after it."""
+        refiner, current, following = self._refiner, self.playlist.current, self.playlist.following
+        if refiner is None:
+            return
+        if not refiner.has_finished(current.number):
+            refiner.want(current, round(self.transport.position * self.sample_rate))
+        elif following is not None:
+            refiner.want(following, 0)
+        self.controls.publish({"transport/refined": refined_share(current.refined)})
+
+    def _take_refined(self, number: int, refined: dict[str, Any]) -> None:
+        self.transport.refine(number, refined)

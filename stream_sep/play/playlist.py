@@ -7,7 +7,7 @@ import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import AudioFileError, StreamSepError
 from stream_sep.files.song import open_song
@@ -40,7 +40,7 @@ class LoadedSong:
     song: Song
     sound: SongSound
     decoder: threading.Thread
-    refined: dict[str, object] | None = field(default=None)
+    refined: dict[str, Any] | None = field(default=None)
 
     @property
     def link(self) -> SongLink:
@@ -60,13 +60,20 @@ class Playlist:
         paths: the files.
         rate: frames per second to decode to.
         report: is told of songs that cannot be played.
+        find: lets a song have refined stems, where there are any.
 
     Raises:
         AudioFileError: none of them can be.
     """
 
-    def __init__(self, paths: Sequence[Path], rate: int, report: Callable[[str], None] = _log.warning) -> None:
-        self.paths, self._rate, self._report = tuple(paths), rate, report
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        rate: int,
+        report: Callable[[str], None] = _log.warning,
+        find: Callable[[LoadedSong], None] = lambda _: None,
+    ) -> None:
+        self.paths, self._rate, self._report, self._find = tuple(paths), rate, report, find
         self._folder = tempfile.TemporaryDirectory(prefix="stream-sep-", ignore_cleanup_errors=True)
         self._numbers = 0
         self._closed = threading.Event()
@@ -141,7 +148,8 @@ class Playlist:
         """Give the disk back; whoever still reads the file goes on doing so until it lets go."""
         song.sound.close()
         if not song.decoder.is_alive():
-            song.sound.path.unlink(missing_ok=True)
+            for file in song.sound.path.parent.glob(f"{song.sound.path.name}*"):
+                file.unlink(missing_ok=True)
 
     def _open(self, track: int) -> LoadedSong:
         song = open_song(self.paths[track])
@@ -152,6 +160,7 @@ class Playlist:
         loaded = LoadedSong(self._numbers, track, song, SongSound(writer.path), decoder)
         self._numbers += 1
         decoder.start()
+        self._find(loaded)
         return loaded
 
     def _decode(self, song: Song, writer: SongWriter) -> None:

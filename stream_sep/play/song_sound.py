@@ -11,7 +11,7 @@ import numpy as np
 from stream_sep.errors import AudioFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -45,6 +45,10 @@ class SongWriter:
         Raises:
             AudioFileError: the disk is full, or what gives the blocks fails; what is there can be read all the same.
         """
+        return sum(block.shape[1] for block in self.passing(blocks))
+
+    def passing(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Pass on ``blocks`` as they are written; see `write`."""
         frames = 0
         try:
             with self.path.open("r+b", buffering=0) as file:
@@ -53,12 +57,12 @@ class SongWriter:
                     for block in blocks:
                         write_all(file, np.ascontiguousarray(block.T, np.float32).tobytes())
                         frames += block.shape[1]
+                        yield block
                 finally:
                     file.seek(0)
                     file.write(np.int64(frames).tobytes())
         except OSError as error:
             raise _refusal(self.path, error) from error
-        return frames
 
 
 class SongSound:

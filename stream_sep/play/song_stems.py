@@ -22,6 +22,7 @@ PIECE = 1024
 """Frames that become ready together."""
 
 _LOOK = 64  # pieces looked ahead at most
+_BLOCK = 1 << 18
 _FAR = 1 << 62  # a frame behind any song
 
 
@@ -76,7 +77,8 @@ class GrowingStems:
             if create:
                 with path.open("wb") as file:
                     file.truncate(self._head + len(self.stems) * 2 * frames * 4)
-            whole: NDArray[np.uint8] = np.memmap(path, np.uint8, "r+")
+            self._file = path.open("r+b", buffering=0)
+            whole: NDArray[np.uint8] = np.memmap(self._file, np.uint8, "r+")
         except (OSError, ValueError) as error:
             raise self._refusal(error) from error
         self.ready: NDArray[np.uint8] = whole[:pieces]
@@ -105,18 +107,39 @@ class GrowingStems:
         Raises:
             AudioFileError: the disk is full.
         """
-        total = self.sound[..., start : start + sound.shape[2]] + sound
-        try:
-            with self.path.open("r+b", buffering=0) as file:  # a full disk is then an error, through the map a crash
-                for row, channel in enumerate(total.reshape(-1, total.shape[2])):
-                    file.seek(self._head + (row * self.frames + start) * 4)
-                    write_all(file, np.ascontiguousarray(channel).tobytes())
-        except OSError as error:
-            raise self._refusal(error) from error
+        self._write(start, self.sound[..., start : start + sound.shape[2]] + sound)
+
+    def erase(self, start: int, end: int) -> None:
+        """Make frames silent, as if nothing had been added.
+
+        Raises:
+            AudioFileError: the disk is full.
+        """
+        for at in range(start, min(end, self.frames), _BLOCK):
+            there = self.sound[..., at : min(at + _BLOCK, end, self.frames)]
+            if there.any():
+                self._write(at, np.zeros_like(there))
+
+    def shift(self, start: int, end: int, offset: float) -> None:
+        """Add a constant to frames.
+
+        Raises:
+            AudioFileError: the disk is full.
+        """
+        self._write(start, self.sound[..., start : min(end, self.frames)] + np.float32(offset))
 
     def close(self) -> None:
         """Let go of the file."""
+        self._file.close()
         del self.ready, self.sound
+
+    def _write(self, start: int, sound: Stems) -> None:
+        try:  # a full disk is an error here, and a crash through the map
+            for row, channel in enumerate(sound.reshape(-1, sound.shape[2])):
+                self._file.seek(self._head + (row * self.frames + start) * 4)
+                write_all(self._file, np.ascontiguousarray(channel).tobytes())
+        except OSError as error:
+            raise self._refusal(error) from error
 
     def describe(self) -> dict[str, Any]:
         """Return what `open_stems` needs in another process, in plain JSON values."""
@@ -188,3 +211,19 @@ def open_stems(description: dict[str, Any]) -> SongStems:
     if "kept" in description:
         return KeptStems([Path(path) for path in description["kept"]], description["stems"])
     return GrowingStems(Path(description["growing"]), description["stems"], description["frames"])
+
+
+def refined_share(description: dict[str, Any] | None) -> float:
+    """Return how much of a song's described stems is ready, 0 to 1.
+
+    >>> refined_share(None), refined_share({"kept": [], "stems": []})
+    (0.0, 1.0)
+    """
+    if description is None or "kept" in description:
+        return 0.0 if description is None else 1.0
+    pieces = -(-int(description["frames"]) // PIECE)
+    try:
+        with Path(description["growing"]).open("rb") as file:
+            return file.read(pieces).count(1) / pieces
+    except OSError:
+        return 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stream_sep.play.orders import Orders
 from stream_sep.transport_parameters import NOWHERE, TRANSPORT
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from stream_sep.control import ControlState
     from stream_sep.play.player import Player
-    from stream_sep.play.playlist import LoadedSong, Playlist
+    from stream_sep.play.playlist import Playlist
 
 SHORTEST_LOOP = 0.1
 """Seconds of the shortest loop: shorter ones are a tone, not music."""
@@ -51,11 +51,13 @@ class Transport:
         current = self._playlist.current.number
         return place[1] / self._rate if place is not None and place[0] == current else self._last
 
-    def refine(self, song: LoadedSong, refined: dict[str, object]) -> None:
-        """Let a song have refined stems."""
+    def refine(self, number: int, refined: dict[str, Any]) -> None:
+        """Let the song of a number have refined stems, if it is still one of those that play."""
         with self._lock:
-            song.refined = refined
-            self._player.supply(self._orders(None))
+            for song in (self._playlist.current, self._playlist.following):
+                if song is not None and song.number == number:
+                    song.refined = refined
+                    self._player.supply(self._orders(None))
 
     def tick(self) -> None:
         """Follow what is heard: the position, the next song when it begins, the end."""
@@ -151,7 +153,9 @@ class Transport:
     def _go_to(self, frame: int) -> None:
         frames = self._playlist.current.sound.frames
         self.is_over = False
-        self._order(frame if frames is None else min(frame, frames))
+        target = frame if frames is None else min(frame, frames)
+        self._last = target / self._rate
+        self._order(target)
 
     def _order(self, frame: int | None) -> None:
         self._player.order(self._orders(frame))

@@ -114,7 +114,7 @@ class Voice:
             found = self._refined.read(self.frame, mix.shape[1])
         except AudioFileError as error:
             self._report(f"{error}; going on with the live separator")
-            self._refined = None
+            self._refined, self._wet = None, 0
             return None
         names = self._running.stems
         stems = np.zeros((len(names), *mix.shape), np.float32)

@@ -1,0 +1,367 @@
+"""Refined stems while a song plays: those of separate, first where they will be heard, and never in the way."""
+
+import os
+import queue
+import signal
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
+from stream_sep.files.cache import StemCache
+from stream_sep.files.job import Job
+from stream_sep.files.network_windows import Grid, Run
+from stream_sep.files.recipe import Recipe
+from stream_sep.files.song import measure_level
+from stream_sep.files.song_separator import SongSeparator
+from stream_sep.files.tracks import Track
+from stream_sep.play import refiner_child
+from stream_sep.play.model_memory import ModelMemory
+from stream_sep.play.play_engine import PlayEngine
+from stream_sep.play.refine_plan import RefinePlan
+from stream_sep.play.refiner import Refinement, Refiner
+from stream_sep.play.song_refiner import SongRefiner
+from stream_sep.play.song_sound import SongSound, SongWriter
+from stream_sep.play.song_stems import PIECE, GrowingStems, open_stems
+from stream_sep.play.voice import FADE
+
+try:
+    import demucs.apply
+    import torch
+
+    from stream_sep.files.stem_maker import load_stem_maker
+except ImportError:
+    if os.environ.get("CI") == "true":
+        raise
+    pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
+
+assert demucs.apply
+torch.set_num_threads(1)
+RATE = 44100
+STEMS = ("vocals", "drums", "bass", "other")
+TINY = Recipe(model="tiny", precision="float32", threads=1)
+
+
+def noise(frames, seed=0):
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes a song of floats and gives its path; the cache is empty."""
+    monkeypatch.setenv("STREAM_SEP_CACHE", str(tmp_path / "cache"))
+
+    def write_song(sound, name="song.wav"):
+        soundfile.write(tmp_path / name, sound.T, RATE, subtype="FLOAT")
+        return tmp_path / name
+
+    return write_song
+
+
+def wait_until(condition, patience=90):
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def decoded(path, song):
+    SongWriter(path).write([song])
+    return SongSound(path)
+
+
+def refiner_of(song, tmp_path, maker):
+    stems = GrowingStems(tmp_path / "stems", maker.stems, song.shape[1], create=not (tmp_path / "stems").exists())
+    return SongRefiner(maker, decoded(tmp_path / "sound", song), measure_level([song]), stems), stems
+
+
+@pytest.mark.parametrize("shifts", [0, 2])
+def test_windows_in_any_order_come_to_what_separate_makes(tmp_path, shifts):
+    song = noise(9 * RATE + 77) + np.float32(0.02)
+    maker = load_stem_maker(Recipe(model="tiny", precision="float32", shifts=shifts))
+    parts = maker.separate(iter([song]), RATE, measure_level([song]))
+    expected = np.concatenate([stems for _, stems in parts], axis=2)
+    refiner, stems = refiner_of(song, tmp_path, maker)
+    order = np.random.default_rng(1)
+    steps = 0
+    while not stems.ready_until(5 * RATE) > 5 * RATE:
+        steps += refiner.step(5 * RATE)
+    assert steps <= 2 * max(shifts, 1)
+    while steps < 6:
+        steps += refiner.step(int(order.integers(song.shape[1])))
+    refiner.close()  # and in another process, later
+    refiner, stems = refiner_of(song, tmp_path, maker)
+    while refiner.step(int(order.integers(song.shape[1]))):
+        pass
+    assert stems.ready.all()
+    np.testing.assert_allclose(stems.sound, expected, atol=1e-5)
+    refiner.close()
+
+
+def plan_of(seconds, ready=None):
+    frames = seconds * 10 * PIECE
+    ready = np.zeros(-(-frames // PIECE), np.uint8) if ready is None else ready
+    return RefinePlan([Run(0, -PIECE, Grid(20 * PIECE, 15 * PIECE))], frames, ready), ready
+
+
+def finish(plan, ready, window):
+    for first, last in plan.finish(window):
+        ready[first:last] = 1
+
+
+def test_what_will_be_heard_comes_first_and_what_was_skipped_last():
+    plan, ready = plan_of(20)
+    order = []
+    while (window := plan.next(90 * PIECE)) is not None:
+        order.append(window.index)
+        finish(plan, ready, window)
+    assert order == [5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 1, 2, 3, 4]
+    assert ready.all()
+
+
+def test_a_slow_machine_computes_what_it_can_finish_in_time():
+    plan, _ = plan_of(20)
+    assert plan.next(90 * PIECE, spare=40 * PIECE).index == 8
+    assert plan.next(190 * PIECE, spare=400 * PIECE).index == 12
+
+
+def passthrough(song):
+    stems = np.zeros((4, *song.shape), np.float32)
+    stems[STEMS.index("other")] = song
+    return stems
+
+
+def play_while_refining(path, song, refined, ready, *, tmp_path, model="passthrough"):
+    """Play a song whose stems become ready, piece by piece, as `ready` says after so many frames."""
+    stems = GrowingStems(tmp_path / "refined", STEMS, song.shape[1], create=True)
+    stems.add(0, refined)
+    backend = OfflineBackend(RATE, 128)
+    heard = []
+    with PlayEngine(backend, [path], EngineConfig(model=model, worker="inline")) as engine:
+        engine.playlist.current.decoder.join()
+        engine.transport.refine(engine.playlist.current.number, stems.describe())
+        for pieces, frames in ready:
+            stems.ready[pieces] = 1
+            heard.append(backend.feed(np.zeros((2, frames), np.float32)))
+    stems.close()
+    out = np.concatenate(heard, axis=2)
+    return out[0], out[1:]
+
+
+def test_the_crossfade_of_two_passthroughs_is_not_there(write, tmp_path):
+    song = noise(12 * RATE)
+    ready = [(slice(0, 0), 128 * 100), (slice(150, 400), 128 * 2500), (slice(450, 518), 128 * 1500)]
+    mix, stems = play_while_refining(write(song), song, passthrough(song), ready, tmp_path=tmp_path)
+    frames = mix.shape[1]
+    np.testing.assert_array_equal(mix, song[:, :frames])
+    np.testing.assert_allclose(stems[STEMS.index("other")], song[:, :frames], atol=1e-7)
+    np.testing.assert_allclose(stems.sum(axis=0), song[:, :frames], atol=1e-7)
+
+
+@pytest.mark.parametrize("model", ["passthrough", "bands"])
+def test_refined_stems_take_over_at_the_sample_and_add_up(write, tmp_path, model):
+    song = noise(12 * RATE)
+    refined = np.stack([song * np.float32(share) for share in (0.5, 0.25, 0.0, 0.1)])  # they lack a little
+    ready = [(slice(0, 0), 128 * 100), (slice(150, 300), 128 * 3000)]
+    mix, stems = play_while_refining(write(song), song, refined, ready, tmp_path=tmp_path, model=model)
+    np.testing.assert_array_equal(mix, song[:, : mix.shape[1]])
+    np.testing.assert_allclose(stems.sum(axis=0), mix, atol=1e-6)
+    vocals = stems[STEMS.index("vocals")]
+    inside = slice(150 * PIECE + FADE + 256, 300 * PIECE - FADE - 4096)
+    np.testing.assert_array_equal(vocals[:, inside], refined[0][:, inside])
+    assert not np.allclose(vocals[:, 100 * PIECE : 150 * PIECE], refined[0][:, 100 * PIECE : 150 * PIECE], atol=0.05)
+    assert not np.allclose(vocals[:, 300 * PIECE : 350 * PIECE], refined[0][:, 300 * PIECE : 350 * PIECE], atol=0.05)
+
+
+def test_a_fader_that_leaves_unity_makes_no_step_where_refined_stems_lack_something(write, tmp_path):
+    song = np.full((2, 8 * RATE), 0.5, np.float32)
+    stems = GrowingStems(tmp_path / "refined", STEMS, song.shape[1], create=True)
+    stems.add(0, np.stack([song * np.float32(0.2)] * 4))
+    stems.ready[:] = 1
+    backend = OfflineBackend(RATE, 128)
+    path = write(song)
+    with PlayEngine(backend, [path], EngineConfig(model="passthrough", worker="inline")) as engine:
+        engine.playlist.current.decoder.join()
+        engine.transport.refine(engine.playlist.current.number, stems.describe())
+        engine.set("transport/seek", 1.0)
+        backend.feed(np.zeros((2, 12800), np.float32))
+        engine.set("stem/vocals/gain_db", -90)
+        mix = backend.feed(np.zeros((2, 12800), np.float32))[0]
+    stems.close()
+    assert np.abs(np.diff(mix[0])).max() < 0.001
+    assert mix[0, -1] == pytest.approx(0.4, abs=1e-5)
+
+
+def played(path, refinement, said, until):
+    config = EngineConfig(model="passthrough")
+    with PlayEngine(PacedBackend(RATE), [path], config, refinement=refinement, report=said.append) as engine:
+        wait_until(lambda: until(engine))
+        assert engine.stats().restarts == 0
+        return engine.transport.position
+
+
+def test_the_stems_are_kept_where_separate_finds_them_and_play_the_next_time(write, tmp_path):
+    path, said = write(noise(7 * RATE)), []
+    played(path, Refinement(TINY), said, lambda _: StemCache().entries())
+    assert said == []
+    (entry,) = StemCache().entries()
+    assert entry.stems == tuple(sorted(STEMS))
+    before = {file: file.stat().st_mtime_ns for file in entry.folder.glob("*.wav")}
+    job = Job(recipe=TINY, out=tmp_path / "out", cache_gb=1)
+    SongSeparator(job).separate(Track(path, tmp_path.relative_to(tmp_path), "song"), lambda _: None)
+    assert {file: file.stat().st_mtime_ns for file in entry.folder.glob("*.wav")} == before
+    assert len(StemCache().entries()) == 1
+    backend = OfflineBackend(RATE, 128)
+    with PlayEngine(
+        backend, [path], EngineConfig(model="passthrough", worker="inline"), refinement=Refinement(TINY)
+    ) as engine:
+        engine.playlist.current.decoder.join()
+        stems = backend.feed(np.zeros((2, 128 * 300), np.float32))[1:]
+    kept = soundfile.read(entry.folder / "vocals.wav", dtype="float32", always_2d=True)[0].T
+    np.testing.assert_array_equal(stems[0], kept[:, : 128 * 300])
+
+
+def test_what_separate_made_plays_from_the_first_frame(write, tmp_path):
+    path = write(noise(5 * RATE))
+    separator = SongSeparator(Job(recipe=TINY, out=tmp_path / "out", cache_gb=1))
+    separator.separate(Track(path, tmp_path.relative_to(tmp_path), "song"), lambda _: None)
+    ModelMemory(StemCache().folder).note(TINY, load_stem_maker(TINY).identity)
+    backend = OfflineBackend(RATE, 128)
+    config = EngineConfig(model="passthrough", worker="inline")
+    with PlayEngine(backend, [path], config, refinement=Refinement(TINY)) as engine:
+        engine.playlist.current.decoder.join()
+        stems = backend.feed(np.zeros((2, 12800), np.float32))[1:]
+    (entry,) = StemCache().entries()
+    for stem in ("vocals", "drums", "bass"):
+        kept = soundfile.read(entry.folder / f"{stem}.wav", dtype="float32", always_2d=True)[0].T
+        np.testing.assert_array_equal(stems[STEMS.index(stem)], kept[:, :12800])
+
+
+def test_a_killed_refiner_is_started_again_and_the_music_goes_on(write):
+    path, said = write(noise(30 * RATE)), []
+    config = EngineConfig(model="passthrough")
+    refinement = Refinement(TINY)
+    with PlayEngine(PacedBackend(RATE), [path], config, refinement=refinement, report=said.append) as engine:
+        wait_until(lambda: engine.controls["transport/refined"] > 0)
+        first = engine._refiner.pid
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: engine._refiner.pid not in (None, first))
+        share = engine.controls["transport/refined"]
+        wait_until(lambda: engine.controls["transport/refined"] > max(share, 0.2))
+        assert engine.stats().late_hops == 0
+    assert "the process that refines stems ended with code -9" in said[0]
+
+
+def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    said = []
+    position = played(write(noise(60 * RATE)), Refinement(Recipe(model="htdemucs")), said, lambda _: said)
+    assert position > 0
+    assert "the weights of 'htdemucs' are not on this machine" in said[0]
+    assert "--refined-model" in said[0]
+    assert "the live separator plays" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "words"), [("bands", "no model to refine with"), ("nonsense", "no model 'nonsense'")]
+)
+def test_a_model_that_cannot_refine_is_refused_in_a_sentence(model, words):
+    spec = {"download": True, "recipe": {"model": model, "repo": None}}
+    with pytest.raises(SeparatorError, match=words):
+        refiner_child.load_maker(spec)
+
+
+class Heard:
+    """What a refining process would have said."""
+
+    def __init__(self):
+        self.sentences, self.messages = [], []
+        self.report, self.say = self.sentences.append, self.messages.append
+
+
+def refine_here(path, tmp_path):
+    heard, tasks = Heard(), queue.SimpleQueue()
+    refinery = refiner_child.Refinery(load_stem_maker(TINY), StemCache(), heard, tasks)
+    refinery.work(refiner_child.Task(7, str(path), str(tmp_path / "scratch"), 0))
+    refinery.close()
+    return heard
+
+
+def test_a_cache_that_cannot_be_written_is_told_and_the_stems_play_all_the_same(write, tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    heard = refine_here(write(noise(3 * RATE)), tmp_path)
+    assert "cannot write" in heard.sentences[0]
+    growing = next(message["refined"] for message in heard.messages if "refined" in message)
+    stems = open_stems(growing)
+    assert stems.ready.all()
+    stems.close()
+
+
+def test_silence_is_not_refined(write, tmp_path):
+    heard = refine_here(write(np.zeros((2, RATE), np.float32)), tmp_path)
+    assert heard.messages == [{"number": 7, "finished": True}]
+
+
+def test_stems_that_are_lost_while_they_play_are_told_once_and_the_live_separator_goes_on(write, tmp_path):
+    song = noise(4 * RATE)
+    files = []
+    for stem in STEMS:
+        files.append(tmp_path / f"{stem}.wav")
+        soundfile.write(files[-1], 0.25 * song.T, RATE, subtype="FLOAT")
+    backend, said = OfflineBackend(RATE, 128), []
+    with PlayEngine(
+        backend, [write(song)], EngineConfig(model="passthrough", worker="inline"), report=said.append
+    ) as engine:
+        engine.playlist.current.decoder.join()
+        link = {"kept": [str(file) for file in files], "stems": list(STEMS)}
+        engine.transport.refine(engine.playlist.current.number, link)
+        backend.feed(np.zeros((2, 128), np.float32))
+        for stems in engine._player._feeder._programme._songs.values():
+            stems.refined._files[0].close()
+        mix = backend.feed(np.zeros((2, 128 * 1200), np.float32))[0]
+    np.testing.assert_array_equal(mix, song[:, 128 : 128 * 1201])
+    assert len([sentence for sentence in said if "damaged" in sentence]) == 1
+
+
+def test_a_slow_machine_says_so_once():
+    said = []
+    refiner = Refiner(Refinement(TINY), RATE, lambda *_: None, said.append)
+    for speed in (0.5, 0.6, 0.7):
+        refiner._take({"number": 0, "speed": speed, "frame": 0})
+    assert len(said) == 1
+    assert "refines 0.6 s of music a second" in said[0]
+
+
+def test_the_memory_of_models_knows_when_weights_change(tmp_path):
+    memory = ModelMemory(tmp_path / "cache")
+    (tmp_path / "weights").mkdir()
+    recipe = Recipe(model="mine", repo=tmp_path / "weights")
+    assert memory.recall(recipe) is None
+    memory.note(recipe, "one")
+    assert memory.recall(recipe) == "one"
+    assert memory.recall(Recipe(model="mine", shifts=3, repo=tmp_path / "weights")) is None
+    (tmp_path / "weights" / "mine.th").write_bytes(b"new")
+    assert memory.recall(recipe) is None
+
+
+def test_stems_in_the_making_are_read_where_they_are_ready(tmp_path):
+    growing = GrowingStems(tmp_path / "x", ("a", "b"), 10 * PIECE + 5, create=True)
+    growing.add(PIECE, np.ones((2, 2, PIECE), np.float32))
+    growing.ready[1:3] = 1
+    seen = open_stems(growing.describe())
+    assert [seen.ready_until(at) for at in (0, PIECE, 2 * PIECE + 9, 3 * PIECE)] == [
+        0,
+        3 * PIECE,
+        3 * PIECE,
+        3 * PIECE,
+    ]
+    growing.ready[:] = 1
+    assert seen.ready_until(9 * PIECE) > 100 * PIECE
+    assert seen.read(PIECE - 1, 3)[1, 1].tolist() == [0, 1, 1]
+    assert seen.read(10 * PIECE + 4, 3).shape == (2, 2, 3)
+    assert seen.read(-2, 3).shape == (2, 2, 3)
+    for stems in (growing, seen):
+        stems.close()
