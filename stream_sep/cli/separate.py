@@ -66,7 +66,9 @@ def separate(
     ] = DEFAULT_GB,
     *,
     residual: Annotated[bool, typer.Option("--residual", help="the stems add up to the song exactly")] = False,
-    stream: Annotated[bool, typer.Option("--stream", help="stems can be read while they are made")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="stems can be read while they are made, as STEM.part.wav")
+    ] = False,
     tags: Annotated[bool, typer.Option(help="keep title, artist and cover")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="separate again what is there")] = False,
 ) -> None:

@@ -9,6 +9,7 @@ import soundfile
 
 from stream_sep.errors import AudioFileError
 from stream_sep.files.formats import FLOATS
+from stream_sep.files.growing_wav import GrowingWav
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,8 @@ class OutputFile:
         sample_rate: frames per second.
         frames: how many there will be; only decides how they are counted.
         format: how the file holds the sound.
-        stream: whether others can read what is there so far. Sound over full scale is then cut, not turned down.
+        stream: whether others can read what is there so far, in `part`: a WAV file's header then counts what is there
+            at all times, also after a crash. Sound over full scale is cut, not turned down.
 
     Raises:
         AudioFileError: the file cannot be written.
@@ -44,7 +46,7 @@ class OutputFile:
         self.part = _beside(target, "raw.part.wav") if self._raw else _beside(target, f"part.{format.name}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._file = _create(self.part, sample_rate, frames, FLOATS if self._raw else format)
+            self._file = self._create_part()
         except (OSError, soundfile.SoundFileError) as error:
             raise self._refusal(error) from error
 
@@ -83,14 +85,27 @@ class OutputFile:
             raise self._refusal(error) from error
 
     def publish(self) -> None:
-        """Give the finished file its name."""
-        self.part.replace(self.target)
+        """Give the finished file its name.
+
+        Raises:
+            AudioFileError: it cannot have it, as where another program has the file open on Windows.
+        """
+        try:
+            self.part.replace(self.target)
+        except OSError as error:
+            raise self._refusal(error) from error
 
     def discard(self) -> None:
         """Leave nothing behind; does nothing after `publish`."""
         self._file.close()
         for part in (self.part, _beside(self.target, "raw.part.wav")):
             part.unlink(missing_ok=True)
+
+    def _create_part(self) -> soundfile.SoundFile | GrowingWav:
+        if self._stream and self._format.name == "wav":
+            large = self._format.container(self._frames)["format"] == "RF64"
+            return GrowingWav(self.part, self._rate, self._format.bits, large=large)
+        return _create(self.part, self._rate, self._frames, FLOATS if self._raw else self._format)
 
     def _convert(self, raw: Path, gain: float) -> None:
         with soundfile.SoundFile(raw) as sound, _create(self.part, self._rate, self._frames, self._format) as file:

@@ -1,0 +1,104 @@
+"""A WAV file that any program can read while it is being written: its header counts what is there at all times."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_CHANNELS = 2
+_FLOATS = 3  # as WAV names them
+_WHOLE_NUMBERS = 1
+_UNKNOWN = 0xFFFFFFFF
+_SIZES = struct.Struct("<QQQ")
+
+
+class GrowingWav:
+    """Writes a stereo WAV file; beyond 4 GB, where its counts would not suffice, RF64 (EBU Tech 3306).
+
+    libsndfile cannot do that: it writes the counts when it closes the file, and zeros before. Here every count is
+    written after the sound that it counts, so that a reader never looks for more than is there.
+
+    Args:
+        path: the file, which is replaced.
+        sample_rate: frames per second.
+        bits: 16 or 24, or 32 for floats.
+        large: whether it will pass 4 GB.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, sample_rate: int, bits: int, *, large: bool) -> None:
+        self.frames = 0
+        self._bits, self._large = bits, large
+        frame_bytes = self._frame_bytes = _CHANNELS * bits // 8
+        kind = _FLOATS if bits == 32 else _WHOLE_NUMBERS
+        facts = struct.pack("<HHIIHH", kind, _CHANNELS, sample_rate, sample_rate * frame_bytes, frame_bytes, bits)
+        chunks = _chunk(b"ds64", bytes(_SIZES.size + 4)) if large else b""
+        chunks += _chunk(b"fmt ", facts) + (_chunk(b"fact", bytes(4)) if kind == _FLOATS and not large else b"")
+        begin = struct.pack("<4sI4s", b"RF64" if large else b"RIFF", _UNKNOWN if large else 0, b"WAVE")
+        header = bytearray(begin + chunks + struct.pack("<4sI", b"data", _UNKNOWN if large else 0))
+        self._begin = len(header)
+        for at, numbers in self._counts():
+            header[at : at + len(numbers)] = numbers
+        self._file = path.open("wb", buffering=0)
+        self._file.write(header)
+
+    def write(self, sound: NDArray[np.float32]) -> None:
+        """Append ``(frames, 2)``; what is over full scale is cut, but for floats.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self._put(self._begin + self.frames * self._frame_bytes, _encode(sound, self._bits))
+        self.frames += len(sound)
+        for at, numbers in self._counts():
+            self._put(at, numbers)
+
+    def flush(self) -> None:
+        """Do nothing: there is nothing that others do not see."""
+
+    def close(self) -> None:
+        """Let go of the file; may come twice."""
+        self._file.close()
+
+    def _counts(self) -> list[tuple[int, bytes]]:
+        """Return every count with its place, the one that readers go by last."""
+        size = self.frames * self._frame_bytes
+        whole = self._begin + size - 8
+        if self._large:
+            return [(20, _SIZES.pack(whole, size, self.frames))]
+        fact = [(self._begin - 12, struct.pack("<I", self.frames))] if self._bits == 32 else []
+        return [(4, struct.pack("<I", whole)), *fact, (self._begin - 4, struct.pack("<I", size))]
+
+    def _put(self, at: int, data: bytes) -> None:
+        self._file.seek(at)
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack("<4sI", name, len(body)) + body
+
+
+def _encode(sound: NDArray[np.float32], bits: int) -> bytes:
+    """Return frames as little-endian bytes.
+
+    >>> _encode(np.array([[0.5, -1.0]], np.float32), 24).hex()
+    '000040010080'
+    """
+    if bits == 32:
+        return sound.astype("<f4").tobytes()
+    full = (1 << bits - 1) - 1
+    numbers = np.rint(np.clip(sound.astype(np.float64), -1, 1) * full).astype("<i4")
+    if bits == 16:
+        return numbers.astype("<i2").tobytes()
+    return np.ascontiguousarray(numbers)[..., None].view(np.uint8)[..., : bits // 8].tobytes()
