@@ -6,7 +6,22 @@ import sys
 
 import typer
 
-from stream_sep.cli import bench, demo, devices, evaluate, layout, live, midi, play, presets, render, separate
+from stream_sep.cli import (
+    bench,
+    data,
+    demo,
+    devices,
+    evaluate,
+    layout,
+    live,
+    midi,
+    models,
+    play,
+    presets,
+    render,
+    separate,
+    train,
+)
 from stream_sep.errors import StreamSepError
 
 app = typer.Typer(
@@ -25,11 +40,14 @@ for verb in (
     evaluate.evaluate,
     layout.layout,
     separate.separate,
+    train.train,
 ):
     app.command()(verb)
 app.add_typer(presets.app, name="presets")
 app.add_typer(midi.app, name="midi")
 app.add_typer(separate.cache_app, name="cache")
+app.add_typer(data.app, name="data")
+app.add_typer(models.app, name="models")
 
 
 def main() -> None:

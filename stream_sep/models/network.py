@@ -87,13 +87,13 @@ class CausalNetwork(nn.Module):
         level, before, memory = state
         features, level = self._features(spectra, level, before)
         batch, hops = spectra.shape[0], spectra.shape[1]
-        x = torch.matmul(features.unsqueeze(-2), self.encoder).squeeze(-2) + self.place
+        x = _per_band(features, self.encoder) + self.place
         after = []
         for number, block in enumerate(self.blocks):
             x, kept = block(x, memory[number : number + 1])
             after.append(kept)
         x = nn.functional.gelu(self.hidden(self.norm(x)))
-        z = torch.matmul(x.unsqueeze(-2), self.decoder).squeeze(-2)
+        z = _per_band(x, self.decoder)
         z = z.reshape(batch, hops, self.plan.bands, _OUTPUTS, self.size.points)
         z = z.transpose(2, 3).reshape(batch, hops, 2, MASKED + 1 + MASKED, self.plan.points)
         return _masks(z), (level, spectra[:, -1, :2], torch.cat(after))
@@ -187,6 +187,13 @@ class _BandNorm(nn.Module):
         """Return ``(..., bands, width)``."""
         normal: Tensor = nn.functional.layer_norm(x, x.shape[-1:]) * self.gain + self.offset
         return normal
+
+
+def _per_band(x: Tensor, weights: Tensor) -> Tensor:
+    """Return ``(batch, hops, bands, outputs)``: each band by its own ``(inputs, outputs)``, all hops at once."""
+    batch, hops, bands, inputs = x.shape
+    y = torch.bmm(x.reshape(batch * hops, bands, inputs).transpose(0, 1), weights)
+    return y.transpose(0, 1).reshape(batch, hops, bands, weights.shape[-1])
 
 
 def _masks(z: Tensor) -> Tensor:

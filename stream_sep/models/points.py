@@ -45,7 +45,7 @@ class PointPlan:
 
 
 def plan_points(size: NetworkSize) -> PointPlan:
-    """Group the bins of a size: as `ZONES` says, with as many bins a point fewer as the window is shorter.
+    """Group the bins of a size as `ZONES` says, as far up as its window has bins.
 
     >>> from stream_sep.models.size import SIZES
     >>> plan = plan_points(SIZES["live"])

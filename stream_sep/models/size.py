@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ZONES = ((1, 120), (2, 120), (4, 120), (8, 60))
-"""Bins a point and points, from the lowest frequency up, of a window of 4096 frames; above them 16 bins a point.
+"""Bins a point and points, from the lowest frequency up; above them 16 bins a point.
 
 A mask needs to tell partials from each other, which stand as far apart at the top as at the bottom, but melt into
 noise there, and at 5 kHz an ear no longer hears what a fine mask adds. A quarter as many points costs a quarter of
@@ -41,7 +41,7 @@ class NetworkSize:
     hop: int = 512
     fade: int = 448
     window: int = 4096
-    width: int = 96
+    width: int = 80
     blocks: int = 4
     mixer: int = 64
     points: int = 12

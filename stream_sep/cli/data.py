@@ -1,0 +1,57 @@
+"""``stream-sep data``: songs into caches that a training reads, songs made of samples, and packs to carry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+app = typer.Typer(help="Make and check what a training reads.", no_args_is_help=True)
+
+
+@app.command()
+def build(
+    songs: Annotated[Path, typer.Argument(help="songs in stems: MUSDB18, -HQ, MoisesDB, Slakh, or folders of stems")],
+    cache: Annotated[Path, typer.Argument(help="folder to make, or to go on with")],
+    layout: Annotated[str, typer.Option(help="stem-files, stem-folders, moises, slakh, or auto")] = "auto",
+    limit: Annotated[int, typer.Option(help="the first so many songs; 0 is all")] = 0,
+) -> None:
+    """Decode songs into a cache; those that it has are left alone, so a build that was stopped goes on."""
+    from stream_sep.lab.cache import build_cache
+    from stream_sep.lab.layouts import find_stem_songs
+
+    found = find_stem_songs(songs, layout)[: limit or None]
+    with _bar() as bar:
+        task = bar.add_task("songs", total=len(found))
+        added = build_cache(found, cache, lambda _name: bar.advance(task))
+    typer.echo(f"{cache}: {added} songs added, {len(found) - added} were there")
+
+
+@app.command()
+def check(
+    cache: Annotated[Path, typer.Argument(help="a cache")],
+    *,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="take damaged songs out, so that a build makes them anew")
+    ] = False,
+) -> None:
+    """Read every song of a cache and say which are damaged; leave with 1 if any is."""
+    from stream_sep.lab.cache import RATE, check_cache, drop_songs, is_validation, read_index
+
+    rows = read_index(cache)
+    minutes = sum(song.frames for song in rows) / RATE / 60
+    kept = sum(is_validation(song.name, 16) for song in rows)
+    typer.echo(f"{cache}: {len(rows)} songs, {minutes:.0f} minutes, {kept} kept for validation at 16 percent")
+    damaged = check_cache(cache)
+    for name in damaged:
+        typer.echo(f"damaged: {name}")
+    if damaged and drop:
+        drop_songs(cache, damaged)
+    elif damaged:
+        raise typer.Exit(1)
+
+
+def _bar() -> Progress:
+    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

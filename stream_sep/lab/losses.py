@@ -1,0 +1,69 @@
+"""What a training makes small: the error of each stem, in decibels, and how far its loudness over pitch is off.
+
+The first is the score itself, uSDR: an average in decibels, in which a soft song counts as much as a loud one, where
+an L1 of waveforms would learn the loud ones. Of a stem that is absent it asks for silence: energies are compared
+with a share of the mix's, `_SHARE`, below which nothing counts, so that no stem is pushed towards nothing for ever
+(after Wisdom et al. 2020). The second keeps quiet partials and reverberation from being bought off by a loud bass.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from stream_sep.errors import ConfigError
+
+LOSSES = ("energy", "l1")
+"""``energy`` is the above; ``l1`` the plain waveform error, which the papers of TasNets use."""
+
+_SHARE = 1e-3
+_EPSILON = 1e-8
+_SPECTRA = (4096, 1024)
+
+
+class StemLoss(nn.Module):
+    """Compares estimated with true stems.
+
+    Args:
+        kind: one of `LOSSES`.
+        spectral: how much the compressed spectra count, against decibels.
+
+    Raises:
+        ConfigError: there is no such loss.
+    """
+
+    def __init__(self, kind: str = "energy", spectral: float = 1.0) -> None:
+        super().__init__()
+        if kind not in LOSSES:
+            raise ConfigError(f"there is no loss {kind!r}; one of: {', '.join(LOSSES)}")
+        self._kind, self._spectral = kind, spectral
+        for size in _SPECTRA:
+            self.register_buffer(f"window_{size}", torch.hann_window(size), persistent=False)
+
+    def forward(self, estimates: Tensor, stems: Tensor) -> Tensor:
+        """Return one number of two ``(batch, stems, 2, frames)``."""
+        loss = self._energies(estimates, stems) if self._kind == "energy" else _l1(estimates, stems)
+        return loss + self._spectral * self._spectra(estimates, stems) if self._spectral else loss
+
+    def _energies(self, estimates: Tensor, stems: Tensor) -> Tensor:
+        error = (estimates - stems).square().mean(dim=(2, 3))
+        truth = stems.square().mean(dim=(2, 3))
+        floor = _SHARE * stems.sum(dim=1).square().mean(dim=(1, 2))[:, None] + _EPSILON
+        return (10 * torch.log10((error + floor) / (truth + floor))).mean()
+
+    def _spectra(self, estimates: Tensor, stems: Tensor) -> Tensor:
+        level = stems.sum(dim=1).square().mean(dim=(1, 2)).sqrt()[:, None, None, None] + _EPSILON
+        both = torch.cat([estimates / level, stems / level]).flatten(0, 2)
+        total = both.new_zeros(())
+        for size in _SPECTRA:
+            window = self.get_buffer(f"window_{size}")
+            loudness = torch.stft(both, size, size // 2, window=window, return_complex=True).abs()
+            compressed = (loudness / size**0.5 + 1e-4).pow(0.4)
+            estimated, true = compressed.chunk(2)
+            total = total + (estimated - true).abs().mean() * 10
+        return total / len(_SPECTRA)
+
+
+def _l1(estimates: Tensor, stems: Tensor) -> Tensor:
+    level = stems.sum(dim=1).square().mean(dim=(1, 2)).sqrt() + _EPSILON
+    return ((estimates - stems).abs().mean(dim=(1, 2, 3)) / level).mean()

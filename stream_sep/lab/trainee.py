@@ -1,0 +1,109 @@
+"""Networks as a training sees them: sound in, stems out, many hops at once, with a state to go on from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from stream_sep.errors import ConfigError
+from stream_sep.lab.hs_tasnet import HsTasnet
+from stream_sep.models.network import MASKED, CausalNetwork
+from stream_sep.models.size import size_from
+from stream_sep.models.windows import analysis_and_synthesis
+
+if TYPE_CHECKING:
+    from stream_sep.models.size import NetworkSize
+
+Memory: TypeAlias = tuple[Tensor, ...]
+"""What a network remembers of a batch; the batch is axis 0 of the first tensor."""
+
+
+class Trainee(Protocol):
+    """A network in training, whatever its kind.
+
+    It is given ``past + hops * hop`` frames and separates ``(hops - 1) * hop`` of them, those from ``start`` on.
+    """
+
+    hop: int
+    past: int
+    start: int
+
+    def fresh_state(self, batch: int) -> Memory:
+        """Return the state before the first frame."""
+        ...
+
+    def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+        """Return stems ``(batch, 4, 2, (hops - 1) * hop)`` of a mix ``(batch, 2, past + hops * hop)``."""
+        ...
+
+
+class CausalTrainee(nn.Module):
+    """Runs a causal network over a stretch of sound, exactly as `CausalSeparator` does hop by hop.
+
+    Args:
+        size: the network's.
+    """
+
+    analysis: Tensor
+    synthesis: Tensor
+    point_of_bin: Tensor
+
+    def __init__(self, size: NetworkSize) -> None:
+        super().__init__()
+        self.network = CausalNetwork(size)
+        self.hop = size.hop
+        self.past = size.window - size.hop + size.lookahead * size.hop
+        self.start = size.window - size.fade
+        self._lookahead, self._window, self._fade = size.lookahead, size.window, size.fade
+        analysis, synthesis = analysis_and_synthesis(size.window, size.hop, size.fade)
+        self.register_buffer("analysis", torch.from_numpy(analysis), persistent=False)
+        self.register_buffer("synthesis", torch.from_numpy(synthesis), persistent=False)
+        self.register_buffer("point_of_bin", torch.from_numpy(self.network.plan.point_of_bin), persistent=False)
+
+    def fresh_state(self, batch: int) -> Memory:
+        """Return the state before the first frame."""
+        return self.network.fresh_state(batch)
+
+    def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+        """Return stems and the state to go on with; see `Trainee.separate`."""
+        middle = torch.stack([mix[:, 0] + mix[:, 1], mix[:, 0] - mix[:, 1]], dim=1) / 2
+        frames = middle.unfold(-1, self._window, self.hop) * self.analysis
+        spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins)
+        given = torch.view_as_real(spectra).transpose(-1, -2).flatten(2, 3)
+        masks, after = self.network(given, (state[0], state[1], state[2]))
+        masks = masks.float()  # a half-precision training computes all but the sound in it
+        hops = spectra.shape[1] - self._lookahead
+        complex_masks = torch.complex(masks[..., 0, :], masks[..., 1, :])[:, self._lookahead :]
+        parts = complex_masks[..., self.point_of_bin] * spectra[:, :hops, None]
+        return self._residual(self._overlap(torch.fft.irfft(parts)), mix), after
+
+    def _overlap(self, frames: Tensor) -> Tensor:
+        """Return left and right, ``(batch, 3, 2, (hops - 1) * hop)``, of windows of mid and side."""
+        faded = frames[..., -len(self.synthesis) :] * self.synthesis
+        first = faded[:, 1:, ..., : self.hop]
+        tail = nn.functional.pad(faded[:, :-1, ..., self.hop :], (0, self.hop - self._fade))
+        sound = (first + tail).permute(0, 2, 3, 1, 4).flatten(-2)
+        mid, side = sound[:, :, 0], sound[:, :, 1]
+        return torch.stack([mid + side, mid - side], dim=2)
+
+    def _residual(self, stems: Tensor, mix: Tensor) -> Tensor:
+        rest = mix[..., self.start : self.start + stems.shape[-1]] - stems.sum(dim=1)
+        return torch.cat([stems, rest[:, None]], dim=1)
+
+
+def make_trainee(kind: str, values: dict[str, Any]) -> CausalTrainee | HsTasnet:
+    """Build a network of random weights from the table ``[network]`` of a config.
+
+    Raises:
+        ConfigError: there is no such kind, or a value that makes no sense.
+    """
+    if kind == "causal":
+        return CausalTrainee(size_from(values))
+    if kind == "hs-tasnet":
+        return HsTasnet.from_table(values)
+    raise ConfigError(f"there is no network of the kind {kind!r}; one of: causal, hs-tasnet")
+
+
+assert MASKED == 3, "the rest of a mix is the fourth stem"

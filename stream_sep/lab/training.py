@@ -1,0 +1,249 @@
+"""The training: batches, steps, moving average, validation and checkpoints, from a config to a file of weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from stream_sep.errors import ConfigError
+from stream_sep.lab.augmenting import Augmenter
+from stream_sep.lab.cache import RATE
+from stream_sep.lab.checkpoints import load_checkpoint, save_checkpoint
+from stream_sep.lab.curves import Curves, draw_example
+from stream_sep.lab.keeping import keep_weights
+from stream_sep.lab.losses import StemLoss
+from stream_sep.lab.mixing import Mixer
+from stream_sep.lab.store import load_library
+from stream_sep.lab.trainee import make_trainee
+from stream_sep.lab.validating import separate_whole, validate, whole_song
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from stream_sep.lab.train_config import TrainConfig
+
+_REPORT_SECONDS = 10.0
+_WARM_STEPS = 5  # before them, no estimate is worth telling
+_MOST_EXAMPLE = 10 * RATE
+
+
+class Trainer:
+    """Trains one network.
+
+    Args:
+        config: the training.
+        folder: where checkpoints, curves and weights go; a training that was begun there goes on.
+        device: ``cpu``, ``cuda``, or ``auto`` for the best there is.
+        fresh: begin anew, whatever is in the folder.
+
+    Raises:
+        ConfigError: data or a value cannot be used, or the folder holds another training.
+    """
+
+    def __init__(self, config: TrainConfig, folder: Path, *, device: str = "auto", fresh: bool = False) -> None:
+        self.config, self.folder = config, folder
+        self._device = _choose_device(device)
+        _prepare(config.training.threads, config.training.precision)
+        torch.manual_seed(config.training.seed)
+        self._random = torch.Generator(self._device).manual_seed(config.training.seed)
+        network = dict(config.network)
+        self.trainee = make_trainee(str(network.pop("kind")), network).to(self._device)
+        self._average = {name: value.detach().clone() for name, value in self.trainee.state_dict().items()}
+        self._optimizer = torch.optim.AdamW(
+            self.trainee.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=config.training.weight_decay
+        )
+        self._loss = StemLoss(config.training.loss, config.training.spectral).to(self._device)
+        percent = config.data.validation_percent
+        train = load_library(config.caches, validation=False, percent=percent, device=self._device)
+        self._kept = load_library(config.validation_caches, validation=True, percent=percent, device=self._device)
+        self._mixer = Mixer(train, config.mix, self._random)
+        self._augmenter = Augmenter(config.augment, self._random)
+        self._memory: tuple[Tensor, ...] | None = None
+        self.step, self.seconds, self.best = 0, 0.0, -math.inf
+        folder.mkdir(parents=True, exist_ok=True)
+        if not fresh:
+            self._resume()
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done, from 0 to 1."""
+        training = self.config.training
+        by_steps = self.step / training.steps if training.steps else 0.0
+        by_time = self.seconds / 60 / training.minutes if training.minutes else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    def run(self, report: Callable[[str], None], should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Train to the end, or until asked to stop; either way a checkpoint is written.
+
+        Args:
+            report: told how it goes, in sentences.
+            should_stop: asked after every step.
+        """
+        curves = Curves(self.folder, self.step)
+        clock = _Clock(self.seconds)
+        losses: list[Tensor] = []
+        saved = told = time.monotonic()
+        while self.progress < 1 and not should_stop():
+            losses.append(self._advance())
+            self.step += 1
+            due = self.step % self.config.training.validate_every == 0
+            if due or time.monotonic() - told > _REPORT_SECONDS:
+                report(self._sentence(float(torch.stack(losses).mean()), clock))
+                told = time.monotonic()
+            self.seconds = clock.now()
+            if due or self.progress >= 1:
+                self._examine(curves, float(torch.stack(losses).mean()), report)
+                losses.clear()
+            if due or time.monotonic() - saved > self.config.training.checkpoint_seconds:
+                self._save()
+                saved = time.monotonic()
+        self._save()
+        curves.close()
+
+    def _advance(self) -> Tensor:
+        """Take one step; return its loss, still on the device, so that nothing waits for it."""
+        training = self.config.training
+        trainee = self.trainee.train()
+        hops = int(training.seconds * RATE) // trainee.hop
+        stems = self._mixer.draw(training.batch, trainee.past + hops * trainee.hop)
+        stems = self._augmenter.change(stems)
+        for group in self._optimizer.param_groups:
+            group["lr"] = training.learning_rate * self._rise_and_fall()
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
+            estimates, memory = trainee.separate(stems.sum(dim=1), self._state(training.batch))
+        settled = int(training.settle_seconds * RATE)
+        target = stems[..., trainee.start : trainee.start + estimates.shape[-1]]
+        loss = self._loss(estimates[..., settled:].float(), target[..., settled:])
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(trainee.parameters(), training.clip)
+        if bool(torch.isfinite(norm)):  # a step that is no number would never be forgotten
+            self._optimizer.step()
+        self._memory = tuple(part.detach() for part in memory)
+        self._follow()
+        return torch.as_tensor(loss.detach())
+
+    def _state(self, batch: int) -> tuple[Tensor, ...]:
+        chance = float(torch.rand((), device=self._device, generator=self._random))
+        if self._memory is None or chance >= self.config.training.carry:
+            fresh: tuple[Tensor, ...] = self.trainee.fresh_state(batch)
+            return fresh
+        return self._memory
+
+    def _rise_and_fall(self) -> float:
+        warmup = self.config.training.warmup
+        if self.progress < warmup:
+            return (self.progress + 1e-3) / warmup
+        return 0.5 + 0.5 * math.cos(math.pi * (self.progress - warmup) / (1 - warmup))
+
+    def _follow(self) -> None:
+        """Move the average towards the weights; faster at first, or it would remember the beginning."""
+        decay = min(self.config.training.ema, (1 + self.step) / (10 + self.step))
+        now = self.trainee.state_dict()
+        floats = [name for name, value in now.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self._average[name] for name in floats], [now[name] for name in floats], 1 - decay)
+
+    def _examine(self, curves: Curves, loss: float, report: Callable[[str], None]) -> None:
+        """Score the average on songs kept apart; keep its weights if they are the best."""
+        now = {name: value.clone() for name, value in self.trainee.state_dict().items()}
+        self.trainee.load_state_dict(self._average)
+        self.trainee.eval()
+        scores = validate(self.trainee, self._kept)
+        row = {"step": self.step, "seconds": self.seconds, "loss": loss}
+        row["learning_rate"] = self.config.training.learning_rate * self._rise_and_fall()
+        curves.add({**row, **{f"usdr_{stem}": score for stem, score in scores.items()}})
+        report(f"step {self.step}: " + ", ".join(f"{stem} {score:.2f}" for stem, score in scores.items()) + " dB")
+        self._keep("last", scores)
+        if not scores["mean"] <= self.best:
+            self.best = scores["mean"]
+            self._keep("best", scores)
+            self._draw()
+        self.trainee.load_state_dict(now)
+
+    def _keep(self, name: str, scores: dict[str, float]) -> None:
+        about = {
+            "step": str(self.step),
+            "seconds": f"{self.seconds:.0f}",
+            "scores": json.dumps({stem: round(score, 3) for stem, score in scores.items()}),
+            "config": json.dumps(_plain(self.config)),
+        }
+        keep_weights(self.trainee, self.folder / f"{name}.safetensors", about)
+
+    def _draw(self) -> None:
+        if not len(self._kept.whole):
+            return
+        stems = whole_song(self._kept, 0)[..., :_MOST_EXAMPLE]
+        with torch.no_grad():
+            estimates = separate_whole(self.trainee, stems.sum(dim=0))
+        draw_example(self.folder / "example.png", estimates.cpu().numpy(), stems.cpu().numpy())
+
+    def _sentence(self, loss: float, clock: _Clock) -> str:
+        done = max(self.progress, 1e-6)
+        left = clock.now() * (1 - done) / done / 60
+        guess = f"about {left:.0f} min left" if self.step > _WARM_STEPS else "warming up"
+        return f"step {self.step}, {100 * done:.1f} %, loss {loss:.3f}, {guess}"
+
+    def _save(self) -> None:
+        state = {
+            "config": json.dumps(_plain(self.config)),
+            "weights": self.trainee.state_dict(),
+            "average": self._average,
+            "optimizer": self._optimizer.state_dict(),
+            "memory": list(self._memory or ()),
+            "random": self._random.get_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": self.best,
+        }
+        save_checkpoint(self.folder, state)
+
+    def _resume(self) -> None:
+        state = load_checkpoint(self.folder, self._device)
+        if state is None:
+            return
+        if json.loads(state["config"])["network"] != _plain(self.config)["network"]:
+            raise ConfigError(f"{self.folder} holds the training of another network; name another folder, or --fresh")
+        self.trainee.load_state_dict(state["weights"])
+        self._average = state["average"]
+        self._optimizer.load_state_dict(state["optimizer"])
+        memory = tuple(state["memory"])
+        self._memory = memory if memory and len(memory[0]) == self.config.training.batch else None
+        self._random.set_state(state["random"].cpu())
+        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+
+
+class _Clock:
+    """Seconds of training, over all sittings."""
+
+    def __init__(self, before: float) -> None:
+        self._begun = time.monotonic() - before
+
+    def now(self) -> float:
+        return time.monotonic() - self._begun
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    tables = ("data", "mix", "augment", "training")
+    return {"network": config.network, **{name: dataclasses.asdict(getattr(config, name)) for name in tables}}
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(f"torch finds no device {name!r} here; say --device cpu")
+    return torch.device(name)
+
+
+def _prepare(threads: int, precision: str) -> None:
+    if threads:
+        torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
+    torch.backends.cudnn.allow_tf32 = precision != "float32"
