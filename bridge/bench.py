@@ -12,10 +12,11 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.control_delay import SoundWatch, measure_delay
 from bridge.daws.surface import DawSurface
-from bridge.midi_box import MidiBox
-from bridge.midi_hosted import system_ports
+from bridge.midi_jack import CLIENT, JackMidiPorts
 from bridge.midi_line import VIRTUAL_PORT
+from bridge.midi_map import parse_map
 from bridge.midi_surface import MidiSurface
+from bridge.midi_systems import system_ports
 from bridge.osc_server import OscServer
 from bridge.oscquery import OscQueryServer
 from stream_sep.config import EngineConfig
@@ -28,12 +29,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bridge.desk import Desk
+    from bridge.midi_jack import JackMidiLink
 
 _STORM_RATE = 1000
 _SOUND = 0.25
-_VOLUME = 7
-_UNITY, _HALF = 95, 64
-_OUR_MIDI = f"stream_sep midi.*:{VIRTUAL_PORT}$"
+_UNITY, _HALF = bytes((0xB0, 7, 95)), bytes((0xB0, 7, 64))
+_MAP = """
+schema = 1
+name = "one fader"
+pickup = false
+[[control]]
+in = "cc:1:7"
+to = "master/fader"
+"""
 
 
 def measure_control(model: str, options: dict[str, Any], moves: int, seconds: float) -> dict[str, Any]:
@@ -59,8 +67,8 @@ def measure_control(model: str, options: dict[str, Any], moves: int, seconds: fl
     ):
         time.sleep(1)
         osc = measure_delay(watch, lambda move: send("/master/gain", -6.0 if move % 2 == 0 else 0.0), moves)
-        with _fader(engine) as put:
-            midi = measure_delay(watch, lambda move: put(_HALF if move % 2 == 0 else _UNITY), moves)
+        with _box(engine) as box:
+            midi = measure_delay(watch, lambda move: box.send(_HALF if move % 2 == 0 else _UNITY), moves)
         storm = _storm(engine, send, seconds)
     return {
         "block_ms": 1000 * backend.block_size / backend.sample_rate,
@@ -90,18 +98,16 @@ def _send(sender: socket.socket, port: int, address: str, value: float) -> None:
 
 
 @contextlib.contextmanager
-def _fader(engine: Engine) -> Iterator[Callable[[int], None]]:
-    """Give a function that puts the fader of the loudest stem, on a box at a MIDI port of ``engine``, to 0..127."""
-    peaks = engine.peaks()
-    channel = max(range(len(engine.stems)), key=lambda number: peaks[engine.stems[number]])
-    with _started(_midi(engine)), contextlib.closing(MidiBox()) as box:
-        box.connect(_OUR_MIDI)
-        box.send(bytes((0xB0 | channel, _VOLUME, _UNITY)))  # where the stem stands, so the fader takes hold
-        yield lambda value: box.send(bytes((0xB0 | channel, _VOLUME, value)))
+def _box(engine: Engine) -> Iterator[JackMidiLink]:
+    """Give a box with one fader, the master's, at a MIDI port of ``engine``."""
+    with _started(_midi(engine)), contextlib.closing(JackMidiPorts()) as ports:
+        box = ports.open(f"{CLIENT}:out", f"{CLIENT}:in", lambda _: None)
+        with contextlib.closing(box):
+            yield box
 
 
 def _midi(desk: Desk) -> MidiSurface:
-    return MidiSurface(desk, VIRTUAL_PORT, ports=lambda: system_ports("jack"))
+    return MidiSurface(desk, VIRTUAL_PORT, parse_map(_MAP), ports=lambda: system_ports("jack"))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The process that has JACK's MIDI ports: ``python -m bridge.midi_host jack``. `bridge.midi_hosted` talks to it.
+"""The process that has JACK's MIDI ports: ``python -m bridge.midi_host``. `bridge.midi_hosted` talks to it.
 
 A line is a JSON table. In: ``do`` and its arguments. Out: ``error`` or what was asked, in the order asked, and ``in``
 with the bytes of a message whenever one comes.
@@ -7,23 +7,24 @@ with the bytes of a message whenever one comes.
 from __future__ import annotations
 
 import json
-import queue
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from bridge.midi_rtmidi import RtMidiPorts
+from bridge.midi_jack import JackMidiPorts
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
-    from bridge.midi_rtmidi import RtMidiLink
+    from bridge.midi_jack import JackMidiLink
 
-_IDLE_S = 0.5
+_writing = threading.Lock()
 
 
 def _tell(**table: object) -> None:
-    sys.stdout.write(json.dumps(table) + "\n")
-    sys.stdout.flush()
+    with _writing:
+        sys.stdout.write(json.dumps(table) + "\n")
+        sys.stdout.flush()
 
 
 def _receive(message: bytes) -> None:
@@ -33,9 +34,9 @@ def _receive(message: bytes) -> None:
 class _Host:
     """The ports, and at most one connection."""
 
-    def __init__(self, api: str) -> None:
-        self._ports = RtMidiPorts(api)
-        self._link: RtMidiLink | None = None
+    def __init__(self) -> None:
+        self._ports = JackMidiPorts(on_gone=lambda: os._exit(1))  # a library whose server died does not recover
+        self._link: JackMidiLink | None = None
 
     def names(self) -> None:
         found = self._ports.names()
@@ -64,37 +65,19 @@ class _Host:
         except BridgeError as error:
             _tell(error=str(error))
 
-    def wait(self, inbox: queue.SimpleQueue[str]) -> str | None:
-        """Hand over what has come from the device; return the next line, if there is one."""
-        if self._link is not None:
-            self._link.poll()
-        try:
-            return inbox.get(timeout=_IDLE_S if self._link is None else self._link.poll_s)
-        except queue.Empty:
-            return None
 
-
-def _read(inbox: queue.SimpleQueue[str]) -> None:
-    for line in sys.stdin:
-        inbox.put(line)
-    inbox.put("")
-
-
-def main(api: str) -> None:
+def main() -> None:
     """Serve until the other side hangs up."""
     try:
-        host = _Host(api)
+        host = _Host()
     except BridgeError as error:
         _tell(error=str(error))
         return
     _tell()
-    inbox: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(inbox,), daemon=True).start()
-    while (line := host.wait(inbox)) != "":
-        if line is not None:
-            host.act(**json.loads(line))
+    for line in sys.stdin:
+        host.act(**json.loads(line))
     host.leave()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

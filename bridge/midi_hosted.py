@@ -1,7 +1,8 @@
 """JACK's MIDI ports, kept in a process of their own.
 
-RtMidi holds Python's lock while it opens a port, and JACK meanwhile waits for every client to take note, one of which
-may be our own, whose answer needs that lock: both wait until JACK gives up, for seconds. Apart, nobody waits.
+When its server dies, JACK's library must let go of every client of a process before one of them joins a new server.
+Apart, the clients of MIDI and of the engine need not wait for each other; the process of MIDI's ends, and another
+one begins.
 """
 
 from __future__ import annotations
@@ -14,44 +15,22 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from bridge.midi_ports import PortNames
-from bridge.midi_rtmidi import JACK, RtMidiPorts, open_first
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.midi_ports import MidiLink, MidiPorts
+    from bridge.midi_ports import MidiLink
 
-_PATIENCE_S = 4.0
-
-
-def system_ports(api: str | None = None) -> MidiPorts:
-    """Return the system's ports.
-
-    Args:
-        api: ``alsa``, ``jack``, ``core`` or ``winmm``; None for the first that works.
-
-    Raises:
-        BridgeError: RtMidi is not installed, or no MIDI system runs.
-    """
-
-    def make(name: str) -> MidiPorts:
-        return HostedPorts(name) if name == JACK else RtMidiPorts(name)
-
-    return open_first(api, make)
+_PATIENCE_S = 15.0  # where code is compiled for the first time
 
 
 class HostedLink:
     """A connection that the other process has; see `MidiLink`."""
 
-    poll_s = None
-
     def __init__(self, ports: HostedPorts, source: str, sink: str | None) -> None:
         self.input, self.output = source, sink
         self._ports: HostedPorts | None = ports
-
-    def poll(self) -> None:
-        """See `MidiLink.poll`."""
 
     def send(self, message: bytes) -> None:
         """See `MidiLink.send`."""
@@ -66,23 +45,19 @@ class HostedLink:
 
 
 class HostedPorts:
-    """A system's ports through RtMidi in a process of its own; see `MidiPorts`. One connection at a time.
-
-    Args:
-        api: as for `RtMidiPorts`.
+    """The ports of a JACK server, in a process of its own; see `MidiPorts`. One connection at a time.
 
     Raises:
-        BridgeError: that system does not run.
+        BridgeError: no server runs, or JACK-Client is not installed.
     """
 
-    def __init__(self, api: str) -> None:
-        self._api = api
+    def __init__(self) -> None:
         self._receive: Callable[[bytes], None] | None = None
         self._begin()
 
     def _begin(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own
-            [sys.executable, "-m", "bridge.midi_host", self._api],
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bridge.midi_host"],
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -108,7 +83,7 @@ class HostedPorts:
                     answers.put(table)
                 elif receive is not None:
                     receive(bytes.fromhex(table["in"]))
-        answers.put({"error": f"the process that has {self._api}'s MIDI ports has ended"})
+        answers.put({"error": "the process that has JACK's MIDI ports has ended"})
 
     def tell(self, **table: object) -> None:
         """Send a line to the other process.
@@ -121,13 +96,13 @@ class HostedPorts:
             self._process.stdin.write(json.dumps(table) + "\n")
             self._process.stdin.flush()
         except (OSError, ValueError) as error:
-            raise BridgeError(f"the process that has {self._api}'s MIDI ports has ended: {error}") from error
+            raise BridgeError(f"the process that has JACK's MIDI ports has ended: {error}") from error
 
     def _answer(self) -> dict[str, Any]:
         try:
             table = self._answers.get(timeout=_PATIENCE_S)
         except queue.Empty:
-            raise BridgeError(f"{self._api} does not answer in {_PATIENCE_S:g} s; restart it") from None
+            raise BridgeError(f"JACK does not answer in {_PATIENCE_S:g} s; restart it") from None
         if "error" in table:
             raise BridgeError(table["error"])
         return table

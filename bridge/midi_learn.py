@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.midi_hosted import system_ports
 from bridge.midi_line import MidiLine
 from bridge.midi_map import Control
 from bridge.midi_messages import Address, Decoder, Event, parse_message
+from bridge.midi_systems import system_ports
 from bridge.midi_targets import target_kind
 from stream_sep.errors import BridgeError
 

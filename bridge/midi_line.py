@@ -103,9 +103,6 @@ class MidiLine:
 
     def receive(self, timeout_s: float = _IDLE_S) -> list[bytes]:
         """Return the messages that have come; waits at most ``timeout_s`` seconds for the first."""
-        if self._link is not None and self._link.poll_s is not None:
-            self._link.poll()
-            timeout_s = min(timeout_s, self._link.poll_s)
         received = []
         try:
             received.append(self._inbox.get(timeout=timeout_s))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from bridge.midi_hosted import system_ports
 from bridge.midi_line import MidiLine
 from bridge.midi_messages import Decoder, parse_message
+from bridge.midi_systems import system_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

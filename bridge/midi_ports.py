@@ -35,15 +35,6 @@ class MidiLink(Protocol):
         """Name of the port that we send to, or None where the device has none."""
         ...
 
-    @property
-    def poll_s(self) -> float | None:
-        """How often to call `poll`, in seconds; None where messages come by themselves."""
-        ...
-
-    def poll(self) -> None:
-        """Hand over what has come, where it does not come by itself."""
-        ...
-
     def send(self, message: bytes) -> None:
         """Send one message.
 

@@ -1,28 +1,22 @@
-"""MIDI ports through RtMidi: ALSA, JACK, Core MIDI, Windows MM."""
+"""MIDI ports through RtMidi: ALSA, Core MIDI, Windows MM."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from bridge.midi_ports import MidiPorts, PortNames
+from bridge.midi_ports import PortNames
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CLIENT = "stream_sep midi"
-"""What ALSA and JACK call our side of a connection."""
+"""What ALSA calls our side of a connection."""
 
-JACK = "jack"
-"""The system whose ports `bridge.midi_hosted` keeps apart."""
-
-_POLL_S = 0.003
-_CYCLES_S = 0.1
+_SYSTEMS = ("alsa", "core", "winmm")  # not JACK: it would be four clients, asked for messages again and again
 _QUEUE = 4096
-_Ports = TypeVar("_Ports", bound=MidiPorts)
 
 
 @contextlib.contextmanager
@@ -44,28 +38,15 @@ def _rtmidi() -> Any:  # noqa: ANN401 - it ships no types
     return rtmidi
 
 
-def _systems() -> dict[str, int]:
-    """Return RtMidi's number of each system it was built with."""
-    rtmidi = _rtmidi()
-    return {rtmidi.get_api_name(number): number for number in rtmidi.get_compiled_api()}
-
-
-def open_first(api: str | None, make: Callable[[str], _Ports]) -> _Ports:
-    """Return the ports of ``api``, or else of the first system that works.
+def rtmidi_systems() -> dict[str, int]:
+    """Return RtMidi's number of each system it was built with, without JACK.
 
     Raises:
-        BridgeError: RtMidi is not installed or does not know ``api``, or no MIDI system runs.
+        BridgeError: RtMidi is not installed.
     """
-    systems = _systems()
-    if api is not None and api not in systems:
-        raise BridgeError(f"there is no MIDI system {api!r} here; there are: {', '.join(systems)}")
-    failures = []
-    for name in systems if api is None else (api,):
-        try:
-            return make(name)
-        except BridgeError as error:
-            failures.append(str(error))
-    raise BridgeError(f"no MIDI system runs here: {'; '.join(failures)}")
+    rtmidi = _rtmidi()
+    numbers = {rtmidi.get_api_name(number): number for number in rtmidi.get_compiled_api()}
+    return {name: number for name, number in numbers.items() if name in _SYSTEMS}
 
 
 class RtMidiLink:
@@ -77,18 +58,10 @@ class RtMidiLink:
         sink: Any,  # noqa: ANN401
         names: tuple[str, str | None],
         receive: Callable[[bytes], None],
-        api: str,
     ) -> None:
         self.input, self.output = names
-        self.poll_s = _POLL_S if api == JACK else None  # JACK's own thread is not to wait for Python
-        self._source, self._sink, self._receive = source, sink, receive
-        if self.poll_s is None:
-            source.set_callback(lambda event, _: receive(bytes(event[0])))
-
-    def poll(self) -> None:
-        """See `MidiLink.poll`."""
-        while (event := self._source.get_message()) is not None:
-            self._receive(bytes(event[0]))
+        self._source, self._sink = source, sink
+        source.set_callback(lambda event, _: receive(bytes(event[0])))
 
     def send(self, message: bytes) -> None:
         """See `MidiLink.send`."""
@@ -109,7 +82,7 @@ class RtMidiPorts:
     """A system's ports through RtMidi; see `MidiPorts`.
 
     Args:
-        api: ``alsa``, ``jack``, ``core`` or ``winmm``.
+        api: ``alsa``, ``core`` or ``winmm``.
 
     Attributes:
         api: the same.
@@ -119,7 +92,7 @@ class RtMidiPorts:
     """
 
     def __init__(self, api: str) -> None:
-        self.api, self._number = api, _systems()[api]
+        self.api, self._number = api, rtmidi_systems()[api]
         with _as_bridge_error(f"{api} does not answer"), contextlib.ExitStack() as undo:
             self._source_names = self._make("MidiIn", undo)
             self._sink_names = self._make("MidiOut", undo)
@@ -143,9 +116,7 @@ class RtMidiPorts:
                 if output_name is not None:
                     sink = self._make("MidiOut", undo)
                     sink.open_port(self._place(sink, output_name), "out")
-            if self.api == JACK:
-                time.sleep(_CYCLES_S)  # what is sent before the graph knows the connection is lost
-            link = RtMidiLink(source, sink, (input_name, output_name), receive, self.api)
+            link = RtMidiLink(source, sink, (input_name, output_name), receive)
             undo.pop_all()
         return link
 
@@ -157,7 +128,7 @@ class RtMidiPorts:
                 source, sink = self._make("MidiIn", undo), self._make("MidiOut", undo)
                 source.open_virtual_port(name)
                 sink.open_virtual_port(name)
-            link = RtMidiLink(source, sink, (name, name), receive, self.api)
+            link = RtMidiLink(source, sink, (name, name), receive)
             undo.pop_all()
         return link
 
@@ -180,16 +151,3 @@ class RtMidiPorts:
         """See `MidiPorts.close`."""
         self._source_names.delete()
         self._sink_names.delete()
-
-
-def list_midi_ports(api: str | None = None) -> PortNames:
-    """Return the names of the system's MIDI ports.
-
-    Raises:
-        BridgeError: RtMidi is not installed, or no MIDI system runs.
-    """
-    ports = open_first(api, RtMidiPorts)
-    try:
-        return ports.names()
-    finally:
-        ports.close()

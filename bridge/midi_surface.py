@@ -9,11 +9,11 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from bridge.midi_hosted import system_ports
 from bridge.midi_line import VIRTUAL_PORT, MidiLine
 from bridge.midi_map import MidiMap
 from bridge.midi_map_files import load_map, match_map
 from bridge.midi_session import MidiSession
+from bridge.midi_systems import system_ports
 from stream_sep.errors import BridgeError, StreamSepError
 
 if TYPE_CHECKING:

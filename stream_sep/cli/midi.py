@@ -16,7 +16,7 @@ _API = Annotated[str, typer.Option(help="MIDI system: alsa, jack, core or winmm;
 def ports(api: _API = "") -> None:
     """List the MIDI ports, each with the map that knows it."""
     from bridge.midi_map_files import match_map
-    from bridge.midi_rtmidi import list_midi_ports
+    from bridge.midi_systems import list_midi_ports
 
     found = list_midi_ports(api or None)
     for name in found.inputs:
