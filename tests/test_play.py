@@ -1,5 +1,6 @@
 """Songs played with faders: at unity the file itself, exact jumps, loops without a click, no gap in a list."""
 
+import importlib.util
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 
 from stream_sep import AudioFileError, ConfigError, EngineConfig, OfflineBackend, PacedBackend
+from stream_sep.play import stretch
 from stream_sep.play.feeder import FADE_SECONDS
 from stream_sep.play.play_engine import PlayEngine
 from stream_sep.play.playlist import Playlist
@@ -288,3 +290,59 @@ def test_a_killed_player_comes_back_before_anybody_hears(write):
         wait_until(lambda: 1 <= engine.transport.position < 5)
     assert 5 < back < 15
     assert "ended with code" in said[0]
+
+
+def level_at(sound, hertz):
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    return spectrum[round(hertz * len(sound) / RATE)] / len(sound)
+
+
+@pytest.fixture
+def stretched():
+    """Rubber Band, or a skip."""
+    if importlib.util.find_spec("pylibrb") is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(stretch.INSTALL)
+
+
+@pytest.mark.usefixtures("stretched")
+@pytest.mark.parametrize(("speed", "pitch", "heard"), [(0.5, 0, 440), (1.5, 0, 440), (1, 12, 880), (2, -12, 220)])
+def test_speed_and_pitch_change_alone(write, speed, pitch, heard):
+    seconds = np.arange(4 * RATE) / RATE
+    tone = (0.5 * np.sin(2 * np.pi * 440 * seconds) * np.ones((2, 1))).astype(np.float32)
+    backend, engine = offline(write(tone))
+    with engine:
+        engine.controls.update({"transport/speed": speed, "transport/pitch": pitch})
+        mix, stems = play(backend, RATE // 128 * 128)
+        engine.transport.tick()
+        assert engine.controls["transport/position"] == pytest.approx(speed * 344 * 128 / RATE, abs=0.01)
+    levels = [level_at(mix[0, 8192 : 8192 + 22050], hertz) for hertz in (220, 440, 880)]
+    assert int(np.argmax(levels)) == (220, 440, 880).index(heard)
+    assert max(levels) == pytest.approx(0.5 / 4, rel=0.2)
+    np.testing.assert_allclose(stems.sum(axis=0), mix, atol=1e-6)
+
+
+@pytest.mark.usefixtures("stretched")
+@pytest.mark.parametrize("speed", [0.8, 1.25])
+def test_stretched_stems_stay_together_and_at_their_place(write, speed):
+    song = np.zeros((2, 6 * RATE), np.float32)
+    song[:, 2 * RATE :: RATE // 2] = 0.9
+    song[:, 1 :: RATE // 2] = song[:, :: RATE // 2]
+    backend, engine = offline(write(song))
+    with engine:
+        engine.controls.update({"transport/speed": speed, "transport/seek": 1.5})
+        mix, _ = play(backend, 128 * 1400)
+    clicks = np.flatnonzero(np.abs(mix[0]) > 0.5 * np.abs(mix[0]).max())
+    first = clicks[0]
+    assert first == pytest.approx(0.5 * RATE / speed, abs=0.02 * RATE)
+    again = clicks[clicks > first + RATE // 10][0]
+    assert again - first == pytest.approx(0.5 * RATE / speed, abs=200)
+
+
+def test_without_rubber_band_the_speed_goes_back_and_a_sentence_says_why(write, monkeypatch):
+    monkeypatch.setattr(stretch.importlib.util, "find_spec", lambda _: None)
+    said = []
+    _, engine = offline(write(noise(1000)), report=said.append)
+    with engine:
+        engine.set("transport/speed", 0.5)
+        assert engine.controls["transport/speed"] == 1
+    assert said == [stretch.INSTALL]

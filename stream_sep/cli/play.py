@@ -17,7 +17,10 @@ from stream_sep.cli.screen import Messages, print_counters
 from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
 from stream_sep.config import SAMPLE_RATES, EngineConfig
 from stream_sep.errors import ConfigError
+from stream_sep.files.cache import DEFAULT_GB
+from stream_sep.files.recipe import DEFAULT_MODEL, Recipe
 from stream_sep.files.tracks import find_tracks
+from stream_sep.play.stretch import check_stretch
 from stream_sep.preset_value import Preset
 from stream_sep.presets import load_preset
 from stream_sep.separators import DEFAULT
@@ -34,6 +37,12 @@ def play(
     songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs; folders with all below them")],
     output_device: Annotated[str, typer.Option("--output", "-o", help="output device: number or part of it")] = "",
     model: Annotated[str, typer.Option(help="separator that serves until refined stems are ready")] = DEFAULT,
+    refined_model: Annotated[
+        str, typer.Option(help="model to refine with, downloaded if need be [default: htdemucs, if it is here]")
+    ] = "",
+    repo: Annotated[Path | None, typer.Option(help="folder with the weights of that model")] = None,
+    device: Annotated[str, typer.Option("--device", "-d", help="to refine on: cpu, cuda, mps, or auto")] = "auto",
+    cache_gb: Annotated[float, typer.Option(help="gigabytes of refined stems to keep; 0 for none")] = DEFAULT_GB,
     start: Annotated[str, typer.Option(help="where to begin: seconds, or 1:30")] = "0",
     loop: Annotated[tuple[str, str] | None, typer.Option(help="A B: play from A to B over and over")] = None,
     speed: Annotated[float, typer.Option(help="0.5 is half as fast, at the same pitch")] = 1.0,
@@ -59,12 +68,14 @@ def play(
     ] = None,
     reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
     *,
+    no_refine: Annotated[bool, typer.Option("--no-refine", help="play the separator's stems all the time")] = False,
     no_device: Annotated[bool, typer.Option("--no-device", help="play with no sound card, in real time")] = False,
     connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
     seconds: Annotated[float, typer.Option(help="stop after so long; 0 plays to the end")] = 0.0,
 ) -> None:
     """Play songs with every stem on a fader; the faders work from the first moment on."""
     from stream_sep.play.play_engine import PlayEngine
+    from stream_sep.play.refiner import Refinement
 
     if sample_rate not in SAMPLE_RATES:
         raise ConfigError(f"sample rate {sample_rate} Hz is none of {', '.join(map(str, SAMPLE_RATES))}")
@@ -96,7 +107,9 @@ def play(
     )
     taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
     config = EngineConfig(model=model, options=parse_options(option or []), record=record, taps=taps)
-    engine = PlayEngine(driver, paths, config, report=messages.tell)
+    recipe = Recipe(model=refined_model or DEFAULT_MODEL, repo=repo, device=device)
+    refinement = Refinement(recipe, cache_gb, download=bool(refined_model))
+    engine = PlayEngine(driver, paths, config, refinement=None if no_refine else refinement, report=messages.tell)
     surfaces = build_surfaces(engine, wanted, messages.tell)
     if preset:
         engine.take(load_preset(preset, stems=engine.stems))
@@ -127,9 +140,7 @@ def parse_time(text: str) -> float:
                 raise ValueError(part)  # noqa: TRY301 - one sentence for whatever is wrong
             total = 60 * total + number
     except ValueError as error:
-        raise ConfigError(
-            f"{text!r} is no time: say seconds, 90, or minutes and seconds, 1:30"
-        ) from error
+        raise ConfigError(f"{text!r} is no time: say seconds, 90, or minutes and seconds, 1:30") from error
     return total
 
 
@@ -144,6 +155,8 @@ def _moves(start: str, loop: tuple[str, str] | None, speed: float, pitch: float)
         if end <= begin:
             raise ConfigError(f"--loop {loop[0]} {loop[1]} ends before it begins; say --loop 0:30 0:45")
         moves |= {"transport/loop/start": begin, "transport/loop/end": end, "transport/loop/on": True}
+    if speed != 1 or pitch != 0:
+        check_stretch()
     seconds = parse_time(start)
     return moves | ({"transport/seek": seconds} if seconds else {})
 

@@ -43,6 +43,10 @@ class Board:
         """Say that hop ``number`` begins at ``frame`` of a song, and passes it at ``speed``; 0 rests."""
         self._rows[number % self.slots] = (number, song, frame, speed)
 
+    def erase(self, number: int) -> None:
+        """Say that hop ``number`` is not what it was."""
+        self._rows[number % self.slots]["hop"] = -1
+
     def at(self, frame: int) -> tuple[int, float] | None:
         """Return the song, by its number, and its frame at a frame of the stream; None where nobody knows."""
         number = frame // self.hop

@@ -129,6 +129,7 @@ class Feeder:
         self._rings.mixed(hop * HOP)
         for number in range(hop, self._next):
             self._rings.skip(number)
+            self._board.erase(number)
         self._next = hop
 
     def _hop_after(self, frames: int) -> int:

@@ -55,6 +55,7 @@ class Line:
         self._voice, self._fade = voice, fade
         self._outgoing = Outgoing(np.zeros((1, 2, 0), np.float32))
         self._loop: tuple[int, int] | None = None
+        self._since_wrap = 0  # frames since the loop began anew
         self.song: OpenSong | None = None
         self.next_song: OpenSong | None = None
 
@@ -62,6 +63,13 @@ class Line:
     def frame(self) -> int:
         """The frame of the song that comes next."""
         return self._voice.frame
+
+    def frame_before(self, frames: float) -> float:
+        """Return the frame that was read so many frames ago, where the line has only gone on, or round its loop."""
+        at = self.frame - frames
+        if self._loop is not None and at < self._loop[0] and frames > self._since_wrap:
+            return at + self._loop[1] - self._loop[0]
+        return at
 
     @property
     def is_over(self) -> bool:
@@ -71,7 +79,7 @@ class Line:
     def go(self, song: OpenSong, frame: int, loop: tuple[int, int] | None) -> None:
         """Begin at a frame of a song; go round ``loop``, its first frame and the one after its last."""
         self._open(song)
-        self._loop = loop
+        self._loop, self._since_wrap = loop, _ENDLESS
         self._outgoing = Outgoing(np.zeros((1, 2, 0), np.float32))
         self._voice.seek(frame)
 
@@ -115,6 +123,7 @@ class Line:
             assert self._loop is not None
             self._outgoing = Outgoing(self._take(self._fade))
             self._voice.seek(self._loop[0])
+            self._since_wrap = 0
             return
         song, self.next_song, self._loop = self.next_song, None, None
         assert song is not None
@@ -122,6 +131,7 @@ class Line:
         self._voice.seek(0)
 
     def _take(self, frames: int) -> Stems:
+        self._since_wrap += frames
         return self._outgoing.under(self._voice.read(frames))
 
     def _open(self, song: OpenSong) -> None:

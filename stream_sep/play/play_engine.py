@@ -71,7 +71,12 @@ class PlayEngine(Engine):
         try:
             super().__init__(backend, config, report=report)
             self.transport = Transport(
-                self.controls, self._player, self.playlist, self.sample_rate, self._rings.captured
+                self.controls,
+                self._player,
+                self.playlist,
+                self.sample_rate,
+                heard=self._rings.captured,
+                report=report,
             )
         except BaseException:
             self.playlist.close()

@@ -14,6 +14,7 @@ from stream_sep.play.outgoing import Outgoing
 from stream_sep.play.running_stems import RunningStems
 from stream_sep.play.song_sound import SongSound
 from stream_sep.play.song_stems import open_stems
+from stream_sep.play.stretch import Stretch
 from stream_sep.play.voice import Voice
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 NO_SONG = -1
 """Number of the song while there is none."""
+
+_STRETCHED = 4096  # frames that a stretcher may read ahead at once
 
 
 class Programme:
@@ -40,7 +43,8 @@ class Programme:
 
     def __init__(self, separator: Separator, fade: int, report: Callable[[str], None]) -> None:
         self._line = Line(Voice(RunningStems(separator), report), fade)
-        self._rows, self._report = 1 + len(separator.stems), report
+        self._rows, self._rate, self._report = 1 + len(separator.stems), separator.sample_rate, report
+        self._stretch: Stretch | None = None
         self._songs: dict[int, OpenSong] = {}
         self._outgoing = Outgoing(self._silence(0))
         self.orders = Orders(playing=False)
@@ -51,7 +55,11 @@ class Programme:
         song = self._line.song
         if song is None or self.orders.song is None:
             return NO_SONG, 0.0, 0.0
-        return song.number, float(self._line.frame), 1.0 if self._moves else 0.0
+        return song.number, self._frame, self.orders.speed if self._moves else 0.0
+
+    @property
+    def _frame(self) -> float:
+        return self._line.frame_before(0.0 if self._stretch is None else self._stretch.lag)
 
     @property
     def _moves(self) -> bool:
@@ -60,7 +68,10 @@ class Programme:
     @property
     def is_over(self) -> bool:
         """Whether the last song has ended."""
-        return self._line.song is not None and self._line.is_over and self._line.next_song is None
+        song = self._line.song
+        if song is None or self._line.next_song is not None or not self._line.is_over:
+            return False
+        return self._frame >= (song.sound.frames or 0)
 
     def follow(self, orders: Orders, song: int, frame: float) -> None:
         """Take orders, for a place in a song; the separator hears what comes before it, which takes a moment."""
@@ -68,8 +79,18 @@ class Programme:
         current = next((link for link in links if link.number == song), orders.song)
         self.orders = orders
         if current is not None:
-            self._line.go(self._open(current), round(frame), orders.loop)
+            self._go(self._open(current), round(frame))
         self.supply(orders)
+
+    def _go(self, song: OpenSong, frame: int) -> None:
+        """Begin at a frame, and some earlier where sound is stretched, as the stretcher wants to hear what was."""
+        orders, self._stretch = self.orders, None
+        if orders.speed != 1 or orders.pitch != 0:
+            self._stretch = Stretch(
+                self._line.read, self._rows - 1, self._rate, speed=orders.speed, pitch=orders.pitch
+            )
+        loop = orders.loop if orders.loop is not None and frame <= orders.loop[1] else None
+        self._line.go(song, frame - (0 if self._stretch is None else self._stretch.pad), loop)
 
     def supply(self, orders: Orders) -> None:
         """Take up what there is by now of refined stems, and the song that comes next."""
@@ -88,11 +109,13 @@ class Programme:
 
     def can_render(self, frames: int) -> bool:
         """Tell whether all that is needed is decoded."""
-        return not self._moves or self._line.can_read(frames)
+        return not self._moves or self._line.can_read(round(frames * self.orders.speed) + _STRETCHED)
 
     def render(self, frames: int) -> Stems:
         """Return the next frames, ``(1 + stems, 2, frames)``, the mix first."""
-        return self._outgoing.under(self._line.read(frames) if self._moves else self._silence(frames))
+        if not self._moves:
+            return self._outgoing.under(self._silence(frames))
+        return self._outgoing.under((self._line if self._stretch is None else self._stretch).read(frames))
 
     def close(self) -> None:
         """Let go of all songs."""

@@ -133,6 +133,7 @@ class Refiner:
             [sys.executable, "-c", "from stream_sep.play.refiner_child import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # what libraries print there would be all over the terminal's page
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
         )

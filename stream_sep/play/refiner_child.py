@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
+_FORBIDDEN = "nobody asked for a download"
 _NICE = 19  # whatever else the machine does goes first
 
 
@@ -81,7 +82,15 @@ def load_maker(spec: Mapping[str, Any]) -> NetworkPass:
         _forbid_downloads()
     fields = spec["recipe"]
     recipe = Recipe(**{**fields, "repo": Path(fields["repo"]) if fields["repo"] else None})
-    maker = load_stem_maker(recipe)
+    try:
+        maker = load_stem_maker(recipe)
+    except SeparatorError as error:
+        if _FORBIDDEN not in str(error):
+            raise
+        sentence = (
+            f"the weights of {recipe.model!r} are not on this machine; --refined-model {recipe.model} gets them"
+        )
+        raise SeparatorError(sentence) from error
     if not isinstance(maker, NetworkPass):
         raise SeparatorError(
             f"{recipe.model!r} is no model to refine with; say --refined-model htdemucs, or --no-refine"
@@ -96,7 +105,7 @@ def _forbid_downloads() -> None:
         import torch.hub  # noqa: PLC0415 - heavy, and only here when a model is
 
         def refuse(*_: object, **__: object) -> None:
-            raise OSError("nothing is downloaded unless it is asked for, as with --refined-model htdemucs")
+            raise OSError(_FORBIDDEN)
 
         torch.hub.download_url_to_file = refuse
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from stream_sep.errors import ConfigError
 from stream_sep.play.orders import Orders
+from stream_sep.play.stretch import check_stretch
 from stream_sep.transport_parameters import NOWHERE, TRANSPORT
 
 if TYPE_CHECKING:
@@ -30,13 +32,21 @@ class Transport:
         playlist: the songs.
         rate: frames per second.
         heard: gives the frame of the stream that is being heard.
+        report: is told what cannot be done.
     """
 
     def __init__(
-        self, controls: ControlState, player: Player, playlist: Playlist, rate: int, heard: Callable[[], int]
+        self,
+        controls: ControlState,
+        player: Player,
+        playlist: Playlist,
+        rate: int,
+        *,
+        heard: Callable[[], int],
+        report: Callable[[str], None],
     ) -> None:
         self._controls, self._player, self._playlist = controls, player, playlist
-        self._rate, self._heard = rate, heard
+        self._rate, self._heard, self._report = rate, heard, report
         self._lock = threading.RLock()
         self.is_over = False
         controls.publish({"transport/tracks": len(playlist.paths)})
@@ -95,10 +105,22 @@ class Transport:
             name = path.removeprefix(TRANSPORT)
             if name in action:
                 action[name]()
+            elif name in {"speed", "pitch"} and not self._can_stretch():
+                self._controls.publish({"transport/speed": 1.0, "transport/pitch": 0.0})
             elif name == "play" and self._controls[path] and self.is_over:
                 self._go_to(0)
             else:
                 self._order(None)
+
+    def _can_stretch(self) -> bool:
+        if self._controls["transport/speed"] == 1 and self._controls["transport/pitch"] == 0:
+            return True
+        try:
+            check_stretch()
+        except ConfigError as error:
+            self._report(str(error))
+            return False
+        return True
 
     def _seek(self) -> None:
         seconds = float(self._controls["transport/seek"])

@@ -1,0 +1,94 @@
+"""Faster or slower, higher or lower: Rubber Band on all stems at once, so that they stay together."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream_sep.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_sep.protocols import Stems
+
+INSTALL = "speed and pitch need Rubber Band: pip install 'stream-sep[stretch]'"
+
+_BLOCK = 512
+
+
+def check_stretch() -> None:
+    """Refuse where Rubber Band is not installed.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if importlib.util.find_spec("pylibrb") is None:
+        raise ConfigError(INSTALL)
+
+
+class Stretch:
+    """Stretches what it reads.
+
+    The channels of all stems go through one stretcher, whose steps are the same for all; the mix is what they add up
+    to, so that faders at unity still give the mix.
+
+    Args:
+        read: gives the next frames, ``(1 + stems, 2, frames)``, the mix first.
+        stems: how many stems there are.
+        rate: frames per second.
+        speed: frames of the song for one of sound.
+        pitch: semitones up.
+
+    Raises:
+        ConfigError: Rubber Band is not installed.
+    """
+
+    def __init__(self, read: Callable[[int], Stems], stems: int, rate: int, *, speed: float, pitch: float) -> None:
+        check_stretch()
+        self._read, self._stems, self._speed = read, stems, speed
+        self._stretcher = _new_stretcher(2 * stems, rate, speed, pitch)
+        self.pad = int(self._stretcher.get_preferred_start_pad())
+        self._skip = int(self._stretcher.get_start_delay())
+        self._fed, self._given = -self.pad, 0
+
+    @property
+    def lag(self) -> float:
+        """Frames that were read and are still to be heard."""
+        return self._fed - self._given * self._speed
+
+    def read(self, frames: int) -> Stems:
+        """Return the next frames of sound, ``(1 + stems, 2, frames)``; `pad` frames before the first are read too."""
+        self._give_away(self._skip)
+        self._skip = 0
+        flat = self._retrieve(frames)
+        self._given += frames
+        stems = flat.reshape(self._stems, 2, frames)
+        return np.concatenate([stems.sum(axis=0, keepdims=True), stems])
+
+    def _give_away(self, frames: int) -> None:
+        while frames > 0:
+            step = min(frames, _BLOCK)
+            self._retrieve(step)
+            frames -= step
+
+    def _retrieve(self, frames: int) -> Stems:
+        while self._stretcher.available() < frames:
+            sound = self._read(_BLOCK)[1:].reshape(2 * self._stems, _BLOCK)
+            self._stretcher.process(np.ascontiguousarray(sound))
+            self._fed += _BLOCK
+        out: Stems = self._stretcher.retrieve(frames)
+        return out
+
+
+def _new_stretcher(channels: int, rate: int, speed: float, pitch: float) -> Any:  # noqa: ANN401 - pylibrb is untyped
+    import pylibrb  # noqa: PLC0415 - an extra
+
+    option = pylibrb.Option
+    # with short windows the finer engine is as fast as the other one, which smears tones
+    options = option.PROCESS_REALTIME | option.ENGINE_FINER | option.WINDOW_SHORT | option.CHANNELS_TOGETHER
+    stretcher = pylibrb.RubberBandStretcher(rate, channels, options, 1 / speed, 2 ** (pitch / 12))
+    stretcher.set_max_process_size(_BLOCK)
+    return stretcher
