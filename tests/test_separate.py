@@ -18,14 +18,14 @@ from typer.testing import CliRunner
 
 from stream_sep.cli.separate import cache_app, separate
 from stream_sep.errors import ConfigError, StreamSepError
-from stream_sep.files import song_separator
+from stream_sep.files import ray_batch, song_separator
 from stream_sep.files.batch import separate_all
 from stream_sep.files.cache import ENVIRONMENT
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import Job
 from stream_sep.files.output_file import OutputFile
 from stream_sep.files.recipe import DEFAULT_MODEL, Recipe
-from stream_sep.files.song_separator import SongSeparator
+from stream_sep.files.song_separator import Outcome, SongSeparator
 from stream_sep.files.stem_file import STEMS as STEM_FILE_ORDER
 from stream_sep.files.stem_file import read_stem_box
 from stream_sep.files.tracks import find_tracks
@@ -745,6 +745,30 @@ def test_the_exit_code_tells_that_a_song_failed(command, tmp_path):
     assert told.exit_code == 1
     assert "1 separated, 1 failed" in told.output
     assert "there is no file" in told.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [(("--executor", "cloud"), "neither local nor ray"), (("--address", "10.0.0.9:6379"), "add --executor ray")],
+)
+def test_executors_that_do_not_exist_are_refused(command, tmp_path, arguments, complaint):
+    told = command("separate", write(tmp_path / "a.wav", music(0.1)), *arguments)
+    assert complaint in str(told.exception)
+
+
+def test_a_ray_cluster_is_used_at_its_address(command, tmp_path, monkeypatch):
+    asked = {}
+
+    def on_ray(tracks, _job, _report, **settings):
+        asked.update(settings)
+        return iter([(0, Outcome(tracks[0], failure="it rained"))])
+
+    monkeypatch.setattr(ray_batch, "separate_on_ray", on_ray)
+    where = ("--executor", "ray", "--address", "10.0.0.9:6379", "-j", "3")
+    told = command("separate", write(tmp_path / "a.wav", music(0.1)), *where)
+    assert asked == {"address": "10.0.0.9:6379", "jobs": 3}
+    assert "it rained" in told.output
+    assert told.exit_code == 1
 
 
 def test_the_cache_can_be_listed_and_cleared(command, tmp_path):

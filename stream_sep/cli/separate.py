@@ -20,10 +20,13 @@ from stream_sep.files.recipe import DEFAULT_MODEL, Recipe
 from stream_sep.files.tracks import find_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from stream_sep.files.song_separator import Outcome
     from stream_sep.files.tracks import Track
+
+    Executor = Callable[[Callable[[int, float], None]], Iterator[tuple[int, Outcome]]]
+    """Does a job for all songs; is given what to tell how far each is."""
 
 _GB = 1e9
 
@@ -60,7 +63,13 @@ def separate(
         str, typer.Option(help="float32, bfloat16, or auto: the fastest that sounds the same")
     ] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads a song; all unless given")] = 0,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="songs at once")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="songs at once; 1, or with ray as many as there is room for")
+    ] = None,
+    executor: Annotated[str, typer.Option(help="local, or ray for the machines of a Ray cluster")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="of the Ray cluster, as 192.168.0.5:6379; one on this machine unless given")
+    ] = None,
     cache_gb: Annotated[
         float, typer.Option(help="gigabytes of stems to keep for the next time; 0 for none")
     ] = DEFAULT_GB,
@@ -101,16 +110,19 @@ def separate(
         cache_gb=cache_gb,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that half-written files go
-    failed = run_job(find_tracks(songs, out), job, jobs, Console(soft_wrap=True, highlight=False))
+    tracks = find_tracks(songs, out)
+    failed = run_job(
+        tracks, _executor(executor, tracks, job, jobs, address), Console(soft_wrap=True, highlight=False)
+    )
     if failed:
         raise typer.Exit(1)
 
 
-def run_job(tracks: Sequence[Track], job: Job, jobs: int, console: Console) -> int:
+def run_job(tracks: Sequence[Track], outcomes_of: Executor, console: Console) -> int:
     """Do a job with a bar for every song and one for all; return how many songs failed."""
     outcomes: list[Outcome] = []
     with BatchProgress(tracks, console) as progress:
-        for index, outcome in separate_all(tracks, job, progress.advance, jobs=jobs):
+        for index, outcome in outcomes_of(progress.advance):
             progress.end(index, outcome)
             outcomes.append(outcome)
     failed = sum(bool(outcome.failure) for outcome in outcomes)
@@ -137,6 +149,18 @@ def clear_cache() -> None:
     """Delete the stems that are kept."""
     cache = StemCache()
     print(f"the stems of {cache.clear()} songs deleted from {cache.folder}")
+
+
+def _executor(name: str, tracks: Sequence[Track], job: Job, jobs: int | None, address: str | None) -> Executor:
+    if name == "ray":
+        from stream_sep.files.ray_batch import separate_on_ray
+
+        return lambda report: separate_on_ray(tracks, job, report, address=address, jobs=jobs)
+    if name != "local":
+        raise ConfigError(f"--executor {name!r} is neither local nor ray")
+    if address is not None:
+        raise ConfigError(f"--address {address} is that of a Ray cluster; add --executor ray")
+    return lambda report: separate_all(tracks, job, report, jobs=1 if jobs is None else jobs)
 
 
 def _names(text: str) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ import os
 import queue
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, StreamSepError
@@ -44,14 +45,15 @@ def separate_all(
     if min(jobs, len(tracks)) <= 1:
         separator = SongSeparator(job)
         for index, track in enumerate(tracks):
-            yield index, _outcome(separator, index, track, report)
+            yield index, attempt(separator, track, partial(report, index))
     else:
         yield from _in_processes(tracks, job, report, min(jobs, len(tracks)))
 
 
-def _outcome(separator: SongSeparator, index: int, track: Track, report: Callable[[int, float], None]) -> Outcome:
+def attempt(separator: SongSeparator, track: Track, report: Callable[[float], None]) -> Outcome:
+    """Do a job for one track, and where that fails, tell in the outcome why."""
     try:
-        return separator.separate(track, lambda share: report(index, share))
+        return separator.separate(track, report)
     except StreamSepError as error:
         return Outcome(track, failure=str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other songs go on, and it is told
@@ -107,4 +109,4 @@ def _start_worker(job: Job, reports: Any) -> None:  # noqa: ANN401 - a queue of 
 def _separate_here(index: int, track: Track) -> Outcome:
     if _own["separator"] is None:
         raise _own["refusal"]
-    return _outcome(_own["separator"], index, track, lambda *told: _own["reports"].put(told))
+    return attempt(_own["separator"], track, lambda share: _own["reports"].put((index, share)))

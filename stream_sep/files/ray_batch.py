@@ -1,0 +1,247 @@
+"""Many songs on many machines: workers of Ray (https://ray.io) hold the model, and each gets one song at a time.
+
+The machines share the folders of the songs and of the stems, under the same names, and have stream_sep installed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter, deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.errors import ConfigError, SeparatorError, StreamSepError
+from stream_sep.files.batch import attempt
+from stream_sep.files.song_separator import Outcome, SongSeparator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import ModuleType
+
+    from stream_sep.files.job import Job
+    from stream_sep.files.tracks import Track
+
+INSTALL = "pip install 'stream-sep[ray]'"
+
+TRIES = 3
+"""How often a song is begun whose workers are lost, before it counts as failed: it may be what kills them."""
+
+_CORES = 4  # of a worker on a CPU: with more, one song is hardly faster
+_BEAT = 0.2  # seconds between looks at how far songs are
+_FAREWELL = 5.0  # seconds that workers have to tidy up
+_PATIENCE = 120.0  # seconds without any worker until that is an error
+
+
+def separate_on_ray(
+    tracks: Sequence[Track],
+    job: Job,
+    report: Callable[[int, float], None],
+    *,
+    address: str | None = None,
+    jobs: int | None = None,
+) -> Iterator[tuple[int, Outcome]]:
+    """Do a job for every track on the machines of a Ray cluster; give the outcomes, with their indices, as they come.
+
+    Args:
+        tracks: the songs.
+        job: what to do with each.
+        report: told the index of a song and which share of it is done.
+        address: of the cluster; unless given it is what ``RAY_ADDRESS`` names, or one on this machine, for so long.
+        jobs: songs at once; one for every GPU, or for every four cores where there is none, unless given.
+
+    Raises:
+        SeparatorError: Ray is not installed or not to be reached, no worker starts, or the model cannot be loaded.
+        ConfigError: the job asks for what the model does not have, or ``jobs`` is less than 1.
+    """
+    if jobs is not None and jobs < 1:
+        raise ConfigError(f"{jobs} jobs at once do nothing; 1 or more")
+    ray = _import_ray()
+    ours = not ray.is_initialized()
+    if ours:
+        _connect(ray, address)
+    try:
+        yield from _Crew(ray, tracks, _shared(job), report, jobs or len(tracks)).outcomes()
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+class _Worker:
+    """What runs on the cluster: a loaded model. One thread separates, another says how far it is."""
+
+    def __init__(self, job: Job) -> None:
+        self._separator: SongSeparator | None = None
+        self._refusal: StreamSepError | None = None
+        self._share, self._stopped = 0.0, False
+        try:
+            self._separator = SongSeparator(job)
+        except StreamSepError as error:
+            self._refusal = error
+
+    def refusal(self) -> StreamSepError | None:
+        return self._refusal
+
+    def separate(self, track: Track) -> Outcome:
+        assert self._separator is not None, "a worker that refuses gets no song"
+        self._tell(0.0)
+        return attempt(self._separator, track, self._tell)
+
+    def share(self) -> float:
+        return self._share
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def _tell(self, share: float) -> None:
+        if self._stopped:
+            raise SeparatorError("it was stopped")
+        self._share = share
+
+
+class _Crew:
+    """The workers, and the songs that wait for one. A song is given out when a worker is free, no sooner."""
+
+    def __init__(
+        self, ray: ModuleType, tracks: Sequence[Track], job: Job, report: Callable[[int, float], None], most: int
+    ) -> None:
+        self._ray, self._tracks, self._job, self._report, self._most = ray, tracks, job, report, most
+        self._waiting = deque(range(len(tracks)))
+        self._lost: Counter[int] = Counter()  # workers, by song
+        self._starting: dict[Any, Any] = {}  # by what each will answer
+        self._running: dict[Any, tuple[Any, int]] = {}
+        self._asked: dict[Any, int] = {}  # how far a song is
+        self._idle: list[Any] = []
+
+    def outcomes(self) -> Iterator[tuple[int, Outcome]]:
+        busy = time.monotonic()
+        try:
+            while self._waiting or self._running:
+                self._hire()
+                for answer in self._ready([*self._starting, *self._running], _BEAT):
+                    if answer in self._starting:
+                        self._take_on(answer)
+                    else:
+                        yield from self._finish(answer)
+                self._give_out()
+                self._pass_on()
+                busy = time.monotonic() if self._running else busy
+                if time.monotonic() > busy + _PATIENCE:
+                    raise SeparatorError(
+                        f"no worker of Ray began in {_PATIENCE:.0f} s; see 'ray status' for what is free"
+                    )
+        finally:
+            self._stop()
+
+    def _ready(self, answers: list[Any], seconds: float) -> list[Any]:
+        """Return those that have come, once one has or the time is over."""
+        if not answers:
+            time.sleep(seconds)
+            return []
+        ready: list[Any] = self._ray.wait(answers, num_returns=len(answers), timeout=0)[0]
+        return ready or self._ray.wait(answers, timeout=seconds)[0]
+
+    def _hire(self) -> None:
+        """Start as many workers as there is room and work for."""
+        room, needs, job = _room(self._ray, self._job)
+        wanted = min(room, self._most, len(self._waiting) + len(self._running))
+        for _ in range(wanted - len(self._starting) - len(self._running) - len(self._idle)):
+            worker = self._ray.remote(max_concurrency=2, **needs)(_Worker).remote(job)
+            self._starting[worker.refusal.remote()] = worker
+
+    def _take_on(self, answer: Any) -> None:  # noqa: ANN401 - what Ray will hold the answer in
+        worker = self._starting.pop(answer)
+        try:
+            refusal = self._ray.get(answer)
+        except self._ray.exceptions.RayError:
+            return  # its machine went; another is hired
+        if refusal is not None:
+            raise refusal
+        self._idle.append(worker)
+
+    def _give_out(self) -> None:
+        while self._idle and self._waiting:
+            worker, index = self._idle.pop(), self._waiting.popleft()
+            self._running[worker.separate.remote(_reachable(self._tracks[index]))] = worker, index
+
+    def _finish(self, answer: Any) -> Iterator[tuple[int, Outcome]]:  # noqa: ANN401 - as above
+        worker, index = self._running.pop(answer)
+        track = self._tracks[index]
+        try:
+            outcome: Outcome = self._ray.get(answer)
+        except self._ray.exceptions.RayError as error:
+            self._lost[index] += 1
+            if self._lost[index] < TRIES:
+                self._waiting.appendleft(index)
+                self._report(index, 0.0)
+                return
+            why = f"{TRIES} workers ended while at it ({type(error).__name__}), perhaps for lack of memory"
+            yield index, Outcome(track, failure=f"{track.path} was not separated: {why}; finished songs are kept")
+            return
+        self._idle.append(worker)
+        again = (f"it was begun {self._lost[index] + 1} times, as a worker was lost",) if self._lost[index] else ()
+        yield index, replace(outcome, track=track, remarks=(*outcome.remarks, *again))
+
+    def _pass_on(self) -> None:
+        """Report how far songs are, and ask anew; a worker that is lost does not answer."""
+        running = {index for _, index in self._running.values()}
+        for answer in self._ready([*self._asked], 0.0):
+            index = self._asked.pop(answer)
+            try:
+                share = self._ray.get(answer)
+            except self._ray.exceptions.RayError:
+                continue
+            if index in running:
+                self._report(index, share)
+        for worker, index in self._running.values():
+            if index not in self._asked.values():
+                self._asked[worker.share.remote()] = index
+
+    def _stop(self) -> None:
+        """Have workers whose songs nobody waits for any more take their half-written files away."""
+        for worker, _ in self._running.values():
+            worker.stop.remote()
+        if self._running:
+            self._ray.wait([*self._running], num_returns=len(self._running), timeout=_FAREWELL)
+
+
+def _import_ray() -> ModuleType:
+    try:
+        import ray  # noqa: PLC0415 - an extra, and heavy
+    except ImportError as error:
+        raise SeparatorError(f"--executor ray needs Ray ({error}); {INSTALL}") from error
+    return ray
+
+
+def _connect(ray: ModuleType, address: str | None) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody asked for a call home
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        where = address or os.environ.get("RAY_ADDRESS") or "this machine"
+        raise SeparatorError(
+            f"cannot reach Ray on {where} ({error}); start it there with 'ray start --head'"
+        ) from error
+
+
+def _room(ray: ModuleType, job: Job) -> tuple[int, dict[str, float], Job]:
+    """Return how many workers the cluster has room for, what each needs, and the job as each does it."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = int(sum(node.get("GPU", 0) for node in nodes))
+    if gpus and job.recipe.device.partition(":")[0] in {"auto", "cuda"}:
+        return gpus, {"num_cpus": 1, "num_gpus": 1}, job
+    counts = [int(node.get("CPU", 0)) for node in nodes]
+    cores = job.recipe.threads or max(1, min(_CORES, max(counts, default=1)))
+    recipe = replace(job.recipe, threads=cores)
+    return sum(count // cores for count in counts), {"num_cpus": cores}, replace(job, recipe=recipe)
+
+
+def _shared(job: Job) -> Job:
+    """Return a job that means the same on every machine."""
+    repo = job.recipe.repo and job.recipe.repo.absolute()
+    return replace(job, out=job.out.absolute(), recipe=replace(job.recipe, repo=repo))
+
+
+def _reachable(track: Track) -> Track:
+    return replace(track, path=track.path.absolute())
