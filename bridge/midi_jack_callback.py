@@ -41,7 +41,6 @@ RECORD = np.dtype([(name, np.int64) for name in (*_PLACES, *FUNCTIONS, "write", 
 
 _JACK = types.int32(types.uint32, types.voidptr)
 _CLOCK, _SENSING = 0xF8, 0xFE  # what devices say without being touched
-_CLOCK, _SENSING = 0xF8, 0xFE  # what devices say without being touched
 _HALF = 0xFFFFFFFF  # what a C function that returns 32 bits leaves above them is not its answer
 
 
