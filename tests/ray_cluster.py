@@ -9,42 +9,54 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import ray
-from ray.cluster_utils import Cluster
-
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import Job
 from stream_sep.files.ray_batch import separate_on_ray
 from stream_sep.files.recipe import Recipe
 from stream_sep.files.tracks import find_tracks
 
-songs, out = Path(sys.argv[1]), Path(sys.argv[2])
-job = Job(Recipe("bands", threads=1), out=out, format=AudioFormat(bits=32))
-tracks = find_tracks([songs], out)
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 80_000_000})
-second = cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
-shares, finished, most, killed = {}, set(), 0, False
+SMALL = 80_000_000  # bytes of the store that each node sets aside
 
 
-def report(index, share):
-    global most, killed  # noqa: PLW0603 - a script
-    shares[index] = share
-    begun = set(shares) - finished
-    most = max(most, len(begun))
-    if not killed and sum(0 < shares[k] < 1 for k in begun) == 2:
-        cluster.remove_node(second, allow_graceful=False)
-        killed = True
+def main(songs, out):
+    import ray  # noqa: PLC0415 - an extra
+    from ray.cluster_utils import Cluster  # noqa: PLC0415 - as above
+
+    job = Job(Recipe("bands", threads=1), out=out, format=AudioFormat(bits=32))
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": SMALL})
+    second = cluster.add_node(num_cpus=1, object_store_memory=SMALL)
+    told = separate_with_a_loss(find_tracks([songs], out), job, cluster, second)
+    told["left"] = files_of_a_stopped_run(find_tracks([songs], out), replace(job, out=out / "stopped"))
+    ray.shutdown()
+    cluster.shutdown()
+    json.dump(told, sys.stdout)
 
 
-told = {}
-for number, outcome in separate_on_ray(tracks, job, report, address=cluster.address):
-    finished.add(number)
-    told[outcome.track.path.name] = [outcome.failure, outcome.remarks, [str(file) for file in outcome.files]]
-stopped = separate_on_ray(tracks, replace(job, out=out / "stopped"), lambda _, share: share and sys.exit())
-try:
-    list(stopped)
-except SystemExit:
-    left = [str(file) for file in (out / "stopped").rglob("*.*")]
-ray.shutdown()
-cluster.shutdown()
-json.dump({"outcomes": told, "at_once": most, "killed": killed, "left": left}, sys.stdout)
+def separate_with_a_loss(tracks, job, cluster, second):
+    shares, finished, outcomes = {}, set(), {}
+    told = {"outcomes": outcomes, "at_once": 0, "killed": False}
+
+    def report(index, share):
+        shares[index] = share
+        begun = set(shares) - finished
+        told["at_once"] = max(told["at_once"], len(begun))
+        if not told["killed"] and sum(0 < shares[k] < 1 for k in begun) == 2:
+            cluster.remove_node(second, allow_graceful=False)
+            told["killed"] = True
+
+    for index, outcome in separate_on_ray(tracks, job, report, address=cluster.address):
+        finished.add(index)
+        outcomes[outcome.track.path.name] = [outcome.failure, outcome.remarks, list(map(str, outcome.files))]
+    return told
+
+
+def files_of_a_stopped_run(tracks, job):
+    try:
+        list(separate_on_ray(tracks, job, lambda _, share: share and sys.exit()))
+    except SystemExit:
+        return [str(file) for file in job.out.rglob("*.*")]
+    return ["it was not stopped"]
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
