@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from stream_sep import AudioFileError, ConfigError, EngineConfig, OfflineBackend, PacedBackend
+from stream_sep import AudioFileError, ConfigError, EngineConfig, OfflineBackend, PacedBackend, load_separator
 from stream_sep.play import stretch
+from stream_sep.play.bench_play import measure_play
 from stream_sep.play.feeder import FADE_SECONDS
 from stream_sep.play.play_engine import PlayEngine
 from stream_sep.play.playlist import Playlist
+from stream_sep.play.running_stems import SHORT_WARM_UP, RunningStems
+from stream_sep.play.song_sound import SongSound, SongWriter
 from stream_sep.presets import preset_of
 
 RATE = 44100
@@ -57,6 +60,11 @@ def find(part, song):
     found = [at for at in hits if np.array_equal(song[:, at : at + part.shape[1]], part)]
     assert len(found) == 1, f"found at {found}"
     return found[0]
+
+
+def decoded(path, song):
+    SongWriter(path).write([song])
+    return SongSound(path)
 
 
 def wait_until(condition, patience=60):
@@ -346,3 +354,31 @@ def test_without_rubber_band_the_speed_goes_back_and_a_sentence_says_why(write, 
         engine.set("transport/speed", 0.5)
         assert engine.controls["transport/speed"] == 1
     assert said == [stretch.INSTALL]
+
+
+def test_after_a_jump_the_separator_soon_knows_as_much_as_without_one(write):
+    rng = np.random.default_rng(5)
+    rises = np.repeat(rng.uniform(0.1, 1, 80), RATE // 8)[: 8 * RATE]
+    song = (noise(8 * RATE) * rises).astype(np.float32)
+    path = write(song)
+    backend, engine = offline(path, model="bands")
+    with engine:
+        _, whole = play(backend, 128 * 2000)
+        engine.set("transport/seek", 3.0)
+        mix, stems = play(backend, 12800)
+    at = find(mix[:, 6000:6300], song)
+    error = np.square(whole[:, :, at : at + 6000] - stems[:, :, 6000:12000]).sum()
+    running = RunningStems(load_separator("bands", RATE))
+    sound = decoded(path.with_suffix(".sound"), song)
+    running.seek(sound, at, SHORT_WARM_UP)
+    short = np.square(whole[:, :, at : at + 6000] - running.read(6000)).sum()
+    sound.close()
+    assert error < 0.5 * short
+
+
+def test_the_bench_measures_sound_and_jumps(write):
+    figures = measure_play(write(noise(4 * RATE)), "passthrough", {}, seeks=3)
+    assert figures["first_sound_ms"] > 0
+    assert 0 < figures["seek_to_stems_ms"]["p50"] <= figures["seek_to_stems_ms"]["max"]
+    assert figures["counters"]["restarts"] == 0
+    assert figures["refined_edge"] == []

@@ -31,6 +31,9 @@ def bench(
         bool, typer.Option("--separate", help="time files beside the demucs command instead")
     ] = False,
     hours: Annotated[float, typer.Option(help="with --separate: memory over a song so long instead")] = 0.0,
+    play: Annotated[Path | None, typer.Option(help="time sound and jumps of this song instead")] = None,
+    seeks: Annotated[int, typer.Option(help="with --play: how many jumps")] = 200,
+    refined_model: Annotated[str, typer.Option(help="with --play: watch stems of this model come")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Measure compute, latency, null, callback, control delay, late hops and memory."""
@@ -38,7 +41,9 @@ def bench(
 
     if seconds < 1:
         raise ConfigError(f"--seconds {seconds} is too short to measure; at least 1")
-    if separate:
+    if play is not None:
+        figures = _play(play, model, parse_options(option or []), block_size, seeks, seconds, refined_model)
+    elif separate:
         figures = _separate(model, seconds, hours)
     elif control:
         figures = _control(model, parse_options(option or []), moves, seconds)
@@ -49,9 +54,24 @@ def bench(
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
     else:
-        plain = jack or control or separate
+        plain = jack or control or separate or play is not None
         text = [f"{name}: {figure}" for name, figure in figures.items()] if plain else lines(figures)
         Console(soft_wrap=True).print("\n".join(text), highlight=False, markup=False)
+
+
+def _play(
+    song: Path, model: str, options: dict[str, Any], block_size: int, seeks: int, seconds: float, refined_model: str
+) -> dict[str, Any]:
+    from stream_sep.files.recipe import Recipe
+    from stream_sep.play.bench_play import measure_play
+    from stream_sep.play.refiner import Refinement
+
+    if seeks < 1:
+        raise ConfigError(f"--seeks {seeks} is none; at least 1")
+    refinement = Refinement(Recipe(model=refined_model), cache_gb=0.0, download=True) if refined_model else None
+    return measure_play(
+        song, model, options, block_size=block_size, seeks=seeks, seconds=seconds, refinement=refinement
+    )
 
 
 def _soak(model: str, options: dict[str, Any], seconds: float) -> dict[str, Any]:

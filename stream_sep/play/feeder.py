@@ -11,6 +11,7 @@ import numpy as np
 
 from stream_sep.errors import StreamSepError
 from stream_sep.play.programme import NO_SONG, Programme
+from stream_sep.play.running_stems import LONG_WARM_UP, SHORT_WARM_UP
 from stream_sep.rings import MIXED
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ FADE_SECONDS = 0.008
 
 _MARGIN_SECONDS = 0.012  # between what is being heard and what may still be changed
 _NAP_SECONDS = 0.002
+_SETTLING = 1.5 * LONG_WARM_UP / SHORT_WARM_UP  # the time it takes to settle, in those that orders take
+_SPARE_HOPS = 16
 
 
 class Feeder:
@@ -54,6 +57,8 @@ class Feeder:
         self._programme = Programme(separator, self._fade, report)
         self._prepared = 0  # frames of time that following orders took of late
         self._next = 0  # hop to render
+        self._turned = 0  # hop from which the last orders are heard
+        self._is_settled = True
         self._waiting: Orders | None = None
         self._supplied: Orders | None = None
         self._lock, self.woken = threading.Lock(), threading.Event()
@@ -90,6 +95,9 @@ class Feeder:
                 return True
             if supplied is not None:
                 self._programme.supply(supplied)
+            if not self._is_settled and self._next * HOP - self._rings.captured() >= self._lead // 2:
+                self._settle()
+                return True
             return self._render_next()
         except StreamSepError as error:
             self._report(str(error))
@@ -120,10 +128,30 @@ class Feeder:
         self._programme.follow(orders, *self._place(hop, orders))
         soonest = self._hop_after(0)
         self._prepared = self._rings.captured() - begun
+        self._is_settled = False
         if orders.frame is None:
             for _ in range(hop, soonest):  # it took longer than it did of late, and time goes on
                 self._programme.render(HOP)
-        hop = max(hop, soonest) if orders.frame is None else soonest
+        self._turn_to(max(hop, soonest) if orders.frame is None else soonest)
+
+    def _settle(self) -> None:
+        """Now that there is time, begin anew with a separator that has heard more of what comes before."""
+        self._is_settled = True
+        hop = max(self._hop_after(round(self._prepared * _SETTLING)), self._turned - (-self._fade // HOP) + 1)
+        place = self._board.at(hop * HOP)
+        if hop + _SPARE_HOPS > self._next or place is None or not self._programme.is_live:
+            return
+        orders = replace(self._programme.orders, frame=None)
+        self._programme.follow(orders, *place, warm_up=LONG_WARM_UP, give_up=lambda: self._waiting is not None)
+        if self._waiting is not None:
+            return
+        for _ in range(hop, soonest := self._hop_after(0)):
+            self._programme.render(HOP)
+        self._turn_to(max(hop, soonest))
+
+    def _turn_to(self, hop: int) -> None:
+        """Replace what lies ready, from a hop on, by what is rendered from now on."""
+        self._turned = hop
         if hop:
             self._programme.fade_from(self._published(hop))
         self._rings.mixed(hop * HOP)

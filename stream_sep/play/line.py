@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.play.outgoing import Outgoing
+from stream_sep.play.running_stems import LONG_WARM_UP
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stream_sep.play.song_sound import SongSound
     from stream_sep.play.song_stems import SongStems
     from stream_sep.play.voice import Voice
     from stream_sep.protocols import Stems
 
 _ENDLESS = 1 << 62
+_LOOPS_TO_WARM_UP = 2
 
 
 @dataclass
@@ -45,14 +49,15 @@ class Line:
     Args:
         voice: reads the song.
         fade: frames of the crossfade from the end of a loop to its start.
+        rate: frames per second.
 
     Attributes:
         song: the one that is read.
         next_song: the one to go on with at its end.
     """
 
-    def __init__(self, voice: Voice, fade: int) -> None:
-        self._voice, self._fade = voice, fade
+    def __init__(self, voice: Voice, fade: int, rate: int) -> None:
+        self._voice, self._fade, self._rate = voice, fade, rate
         self._outgoing = Outgoing(np.zeros((1, 2, 0), np.float32))
         self._loop: tuple[int, int] | None = None
         self._since_wrap = 0  # frames since the loop began anew
@@ -76,12 +81,27 @@ class Line:
         """Whether the last song has ended."""
         return self._voice.left == 0
 
-    def go(self, song: OpenSong, frame: int, loop: tuple[int, int] | None) -> None:
-        """Begin at a frame of a song; go round ``loop``, its first frame and the one after its last."""
+    @property
+    def is_live(self) -> bool:
+        """Whether the live separator is heard."""
+        return self._voice.is_live
+
+    def go(
+        self,
+        song: OpenSong,
+        frame: int,
+        loop: tuple[int, int] | None,
+        warm_up: float = LONG_WARM_UP,
+        give_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Begin at a frame of a song; go round ``loop``, its first frame and the one after its last.
+
+        The live separator warms up as in `RunningStems.seek`.
+        """
         self._open(song)
         self._loop, self._since_wrap = loop, _ENDLESS
         self._outgoing = Outgoing(np.zeros((1, 2, 0), np.float32))
-        self._voice.seek(frame)
+        self._voice.seek(frame, warm_up, give_up)
 
     def refine(self) -> None:
         """Take up the refined stems that the song has got."""
@@ -122,7 +142,9 @@ class Line:
         if self._is_looping:
             assert self._loop is not None
             self._outgoing = Outgoing(self._take(self._fade))
-            self._voice.seek(self._loop[0])
+            # a short loop comes round too often for the separator to hear much before its start each time
+            begin, end = self._loop
+            self._voice.seek(begin, min(LONG_WARM_UP, (end - begin) / self._rate / _LOOPS_TO_WARM_UP))
             self._since_wrap = 0
             return
         song, self.next_song, self._loop = self.next_song, None, None

@@ -38,7 +38,7 @@ class Outgoing:
             return sound
         weights = self._weights[:frames]
         faded = sound.copy()
-        faded[..., :frames] *= 1 - weights
-        faded[..., :frames] += weights * self._sound[..., :frames]
+        # in this form, what is the same on both sides stays so, bit for bit
+        faded[..., :frames] += weights * (self._sound[..., :frames] - faded[..., :frames])
         self._weights, self._sound = self._weights[frames:], self._sound[..., frames:]
         return faded

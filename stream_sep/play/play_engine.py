@@ -83,6 +83,11 @@ class PlayEngine(Engine):
             raise
 
     @property
+    def frames_heard(self) -> int:
+        """How many frames have been played, pauses and all."""
+        return self._rings.captured()
+
+    @property
     def source_ended(self) -> bool:
         """Whether the last song has ended."""
         return self.transport.is_over

@@ -11,7 +11,7 @@ from stream_sep.errors import AudioFileError
 from stream_sep.play.line import Line, OpenSong
 from stream_sep.play.orders import Orders
 from stream_sep.play.outgoing import Outgoing
-from stream_sep.play.running_stems import RunningStems
+from stream_sep.play.running_stems import SHORT_WARM_UP, RunningStems
 from stream_sep.play.song_sound import SongSound
 from stream_sep.play.song_stems import open_stems
 from stream_sep.play.stretch import Stretch
@@ -42,7 +42,7 @@ class Programme:
     """
 
     def __init__(self, separator: Separator, fade: int, report: Callable[[str], None]) -> None:
-        self._line = Line(Voice(RunningStems(separator), report), fade)
+        self._line = Line(Voice(RunningStems(separator), report), fade, separator.sample_rate)
         self._rows, self._rate, self._report = 1 + len(separator.stems), separator.sample_rate, report
         self._stretch: Stretch | None = None
         self._songs: dict[int, OpenSong] = {}
@@ -73,16 +73,32 @@ class Programme:
             return False
         return self._frame >= (song.sound.frames or 0)
 
-    def follow(self, orders: Orders, song: int, frame: float) -> None:
-        """Take orders, for a place in a song; the separator hears what comes before it, which takes a moment."""
+    @property
+    def is_live(self) -> bool:
+        """Whether the live separator is heard."""
+        return self._moves and self._line.is_live
+
+    def follow(
+        self,
+        orders: Orders,
+        song: int,
+        frame: float,
+        *,
+        warm_up: float = SHORT_WARM_UP,
+        give_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Take orders, for a place in a song.
+
+        The live separator hears what comes before it, as in `RunningStems.seek`, which takes a moment.
+        """
         links = [link for link in (orders.song, orders.next_song) if link is not None]
         current = next((link for link in links if link.number == song), orders.song)
         self.orders = orders
         if current is not None:
-            self._go(self._open(current), round(frame))
+            self._go(self._open(current), round(frame), warm_up, give_up)
         self.supply(orders)
 
-    def _go(self, song: OpenSong, frame: int) -> None:
+    def _go(self, song: OpenSong, frame: int, warm_up: float, give_up: Callable[[], bool]) -> None:
         """Begin at a frame, and some earlier where sound is stretched, as the stretcher wants to hear what was."""
         orders, self._stretch = self.orders, None
         if orders.speed != 1 or orders.pitch != 0:
@@ -90,7 +106,8 @@ class Programme:
                 self._line.read, self._rows - 1, self._rate, speed=orders.speed, pitch=orders.pitch
             )
         loop = orders.loop if orders.loop is not None and frame <= orders.loop[1] else None
-        self._line.go(song, frame - (0 if self._stretch is None else self._stretch.pad), loop)
+        pad = 0 if self._stretch is None else self._stretch.pad
+        self._line.go(song, frame - pad, loop, warm_up, give_up)
 
     def supply(self, orders: Orders) -> None:
         """Take up what there is by now of refined stems, and the song that comes next."""

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stream_sep.play.song_sound import SongSound
     from stream_sep.protocols import Separator, Stems
 
-WARM_UP_SECONDS = 0.5
-"""How much of the song before a frame a separator hears again when it has to begin there."""
+SHORT_WARM_UP = 0.2
+"""Seconds of the song before a frame that a separator hears again where somebody waits for it to begin there."""
+
+LONG_WARM_UP = 2.0
+"""The same where there is time: `bands` remembers about so much, and is then within 20 dB of not having jumped."""
 
 
 class RunningStems:
@@ -33,21 +38,33 @@ class RunningStems:
         self._fed = 0  # frame of the song that the separator is given next
         self._ready = self._nothing()
         self.stems = separator.stems
-        heard = WARM_UP_SECONDS * separator.sample_rate + separator.latency
-        self._warm_up = math.ceil(heard / separator.hop) * separator.hop
 
     @property
     def reach(self) -> int:
         """Frames of the song behind those asked for that have to be there."""
         return self._separator.latency + self._separator.hop
 
-    def seek(self, sound: SongSound, frame: int) -> None:
-        """Go on from ``frame`` of ``sound``: the separator forgets, and hears again what comes before that frame."""
+    def seek(
+        self, sound: SongSound, frame: int, seconds: float = LONG_WARM_UP, give_up: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Go on from ``frame`` of ``sound``: the separator forgets, and hears again what comes before that frame.
+
+        Args:
+            sound: the song.
+            frame: the frame that `read` gives next.
+            seconds: how much it hears again.
+            give_up: asked now and then whether that is still wanted; where it is not, nothing can be read.
+        """
         self._sound = sound
         self._separator.reset()
-        self._fed = frame + self._separator.latency - self._warm_up  # so that a hop begins at the very frame
+        hop, latency = self._separator.hop, self._separator.latency
+        heard = min(round(seconds * self._separator.sample_rate), max(frame, 0))  # before a song there is nothing
+        hops = math.ceil((heard + latency) / hop)
+        self._fed = frame + latency - hops * hop  # so that a hop begins at the very frame
         self._ready = self._nothing()
-        for _ in range(self._warm_up // self._separator.hop):
+        for _ in range(hops):
+            if give_up():
+                return
             self._next_hop()
 
     def read(self, frames: int) -> Stems:

@@ -56,10 +56,17 @@ class Transport:
 
     @property
     def position(self) -> float:
-        """Seconds from the beginning of the song to what is being heard."""
+        """Seconds from the beginning of the song to what is being heard; of late, where nobody knows."""
+        exact = self.exact_position
+        return self._last if exact is None else exact
+
+    @property
+    def exact_position(self) -> float | None:
+        """The same; None while another song is heard, or nobody knows."""
         place = self._player.board.at(self._heard())
-        current = self._playlist.current.number
-        return place[1] / self._rate if place is not None and place[0] == current else self._last
+        if place is None or place[0] != self._playlist.current.number:
+            return None
+        return place[1] / self._rate
 
     def refine(self, number: int, refined: dict[str, Any]) -> None:
         """Let the song of a number have refined stems, if it is still one of those that play."""

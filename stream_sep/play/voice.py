@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.errors import AudioFileError
+from stream_sep.play.running_stems import LONG_WARM_UP
 from stream_sep.separators.windowed import add_remainder
 
 if TYPE_CHECKING:
@@ -57,12 +58,19 @@ class Voice:
         self._refined = refined if known else None
         self._wet = self._wet if self._refined is not None else 0
 
-    def seek(self, frame: int) -> None:
-        """Go on from a frame of the song."""
+    def seek(self, frame: int, warm_up: float = LONG_WARM_UP, give_up: Callable[[], bool] = lambda: False) -> None:
+        """Go on from a frame of the song; the live separator warms up as in `RunningStems.seek`."""
+        assert self._sound is not None
         self.frame = frame
         self._wet = FADE if self._is_refined(_ENTRY) else 0
         if not self._wet:
-            self._run_from(frame)
+            self._running.seek(self._sound, frame, warm_up, give_up)
+            self._runs_at = frame
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the live separator is heard."""
+        return self._wet < FADE
 
     def can_read(self, frames: int) -> bool:
         """Tell whether the next frames are decoded, those that the live separator wants to know ahead included."""
@@ -104,7 +112,9 @@ class Voice:
 
     def _read_running(self, frames: int) -> Stems:
         if self._runs_at != self.frame:
-            self._run_from(self.frame)
+            assert self._sound is not None
+            self._running.seek(self._sound, self.frame)
+            self._runs_at = self.frame
         self._runs_at += frames
         return self._running.read(frames)
 
@@ -122,8 +132,3 @@ class Voice:
             if name in self._refined.stems:
                 stems[row] = found[self._refined.stems.index(name)]
         return add_remainder(stems, mix, names)
-
-    def _run_from(self, frame: int) -> None:
-        assert self._sound is not None
-        self._running.seek(self._sound, frame)
-        self._runs_at = frame
