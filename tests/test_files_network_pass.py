@@ -210,3 +210,29 @@ def test_identity_tells_weights_and_settings_apart():
 
     assert identity(parts) == identity(parts)
     assert len({identity(parts), identity(other), identity(parts, overlap=0.5), identity(parts, seed=1)}) == 4
+
+
+def test_out_of_memory_windows_are_halved_then_the_cpu_is_tried_then_it_is_over():
+    torch.manual_seed(3)
+    parts = [Part(HTDemucs(SOURCES, **{**RANDOM["tiny"], "segment": Fraction(6)}).eval(), (1.0,) * 4)]
+    maker, told = NetworkPass(parts, ("vocals",), Recipe(), "cuda"), []
+    while (smaller := maker.smaller()) is not None:
+        maker, how = smaller
+        told.append(how)
+        assert maker.stems == ("vocals",)
+    assert told[:3] == ["with windows of 3 s", "with windows of 1.5 s", "on the CPU"]
+    assert maker._device == "cpu"
+
+
+@pytest.mark.parametrize("name", ["transformer", "hybrid"])
+def test_smaller_windows_are_not_padded_and_give_stems_all_the_same(name, monkeypatch):
+    _, parts = build(name)
+    lengths, song = [], music(RATE)
+    monkeypatch.setattr("stream_sep.files.network_pass.SHORTEST", 0.5)
+    maker, _ = NetworkPass(parts, None, Recipe(shifts=0), "cpu").smaller()
+    parts[0].network.register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[-1]))
+    made = np.concatenate([stems for _, stems in maker.separate(iter([song]), RATE, measure_level([song]))], axis=2)
+    assert made.shape == (4, *song.shape)
+    assert max(lengths) < 0.8 * RATE
+    assert np.isfinite(made).all()
+    assert made.std() > 0

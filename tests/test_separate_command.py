@@ -1,0 +1,169 @@
+"""What the command line makes of its options, and what it shows while it works."""
+
+import io
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from stream_sep.cli import separate as command
+from stream_sep.cli.separate_progress import BatchProgress
+from stream_sep.files.formats import AudioFormat
+from stream_sep.files.job import Job
+from stream_sep.files.recipe import Recipe
+from stream_sep.files.song_separator import Outcome
+from stream_sep.files.tracks import Track
+
+USUAL = Job(cache_gb=10.0)
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Run the command with a song and options; give the job that comes of it, and how many songs go at once."""
+    song = write_song(tmp_path / "a.wav", 0.01)
+    heard = {}
+
+    def separate_all(tracks, job, _report, *, jobs):
+        heard.update(job=job, jobs=jobs)
+        return iter([(0, Outcome(tracks[0]))])
+
+    monkeypatch.setattr(command, "separate_all", separate_all)
+    app, kept = typer.Typer(), signal.getsignal(signal.SIGTERM)
+    app.command()(command.separate)
+
+    def run(*options):
+        told = CliRunner().invoke(app, [str(song), *options])
+        assert told.exit_code == 0, told.output or told.exception
+        return heard["job"], heard["jobs"]
+
+    yield run
+    signal.signal(signal.SIGTERM, kept)
+
+
+def write_song(path, seconds):
+    soundfile.write(path, np.zeros((int(8000 * seconds), 1)), 8000)
+    return path
+
+
+def recipe(**settings):
+    return replace(USUAL, recipe=Recipe(**settings))
+
+
+def form(*settings):
+    return replace(USUAL, format=AudioFormat(*settings))
+
+
+@pytest.mark.parametrize(
+    ("options", "job"),
+    [
+        ("", USUAL),
+        ("-n htdemucs_6s", recipe(model="htdemucs_6s")),
+        ("--model hf://someone/something", recipe(model="hf://someone/something")),
+        ("--repo weights", recipe(repo=Path("weights"))),
+        ("--option hop=512 --option a=b", recipe(options={"hop": 512, "a": "b"})),
+        ("--shifts 3", recipe(shifts=3)),
+        ("--overlap 0.5", recipe(overlap=0.5)),
+        ("--segment 4.5", recipe(segment=4.5)),
+        ("--seed 7", recipe(seed=7)),
+        ("-d cuda:1", recipe(device="cuda:1")),
+        ("--precision float32", recipe(precision="float32")),
+        ("--threads 2", recipe(threads=2)),
+        ("--stems vocals,drums", replace(USUAL, stems=("vocals", "drums"))),
+        ("--two-stems vocals", replace(USUAL, two_stems="vocals")),
+        ("--other-method minus", replace(USUAL, other_method="minus")),
+        ("--mix k=drums+bass --mix v=vocals*0.2", replace(USUAL, mixes=("k=drums+bass", "v=vocals*0.2"))),
+        ("-o elsewhere", replace(USUAL, out=Path("elsewhere"))),
+        ("--filename {track}_{stem}.{ext}", replace(USUAL, filename="{track}_{stem}.{ext}")),
+        ("-f flac --bits 24", form("flac", 24)),
+        ("-f mp3 --bitrate 192", form("mp3", 16, 192)),
+        ("--clip-mode tanh", form("wav", 16, 320, "tanh")),
+        ("--cache-gb 2", replace(USUAL, cache_gb=2.0)),
+        ("--residual", replace(USUAL, residual=True)),
+        ("--stream", replace(USUAL, stream=True)),
+        ("--no-tags", replace(USUAL, tags=False)),
+        ("--overwrite", replace(USUAL, overwrite=True)),
+    ],
+)
+def test_every_option_reaches_the_job(asked, options, job):
+    assert asked(*options.split()) == (job, 1)
+
+
+def test_jobs_are_songs_at_once(asked):
+    assert asked("-j", "3") == (USUAL, 3)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def shown(tmp_path):
+    """Progress over songs of 10, 20, 30 and 40 s, on a terminal whose clock stands still until it is moved."""
+    tracks = [Track(write_song(tmp_path / f"{n}.wav", n), Path(), str(n)) for n in (10, 20, 30, 40)]
+    clock, screen = Clock(), io.StringIO()
+    console = Console(file=screen, force_terminal=True, get_time=clock, soft_wrap=True, highlight=False)
+    with BatchProgress(tracks, console) as progress:
+        yield tracks, progress, clock, screen
+
+
+def work(progress, clock, index, seconds, *, speed):
+    """Let a song of so many seconds be done, second by second, ``speed`` seconds of music a second."""
+    for done in range(1, seconds + 1):
+        clock.now += 1 / speed
+        progress.advance(index, done / seconds)
+
+
+def left(progress):
+    (everything,) = (task for task in progress._bars.tasks if task.description == "all songs")
+    return everything.time_remaining
+
+
+def test_the_time_left_is_right_for_songs_of_any_length(shown):
+    tracks, progress, clock, _ = shown
+    progress.advance(0, 0.0)
+    work(progress, clock, 0, 10, speed=0.5)
+    progress.end(0, Outcome(tracks[0]))
+    assert left(progress) == pytest.approx(90 / 0.5, rel=0.02)
+    work(progress, clock, 1, 20, speed=0.5)
+    progress.end(1, Outcome(tracks[1]))
+    assert left(progress) == pytest.approx(70 / 0.5, rel=0.02)
+
+
+def test_songs_that_were_there_or_failed_take_no_time(shown):
+    tracks, progress, clock, _ = shown
+    progress.end(3, Outcome(tracks[3], found=True))
+    work(progress, clock, 0, 10, speed=2.0)
+    progress.end(0, Outcome(tracks[0]))
+    work(progress, clock, 2, 3, speed=2.0)
+    progress.end(2, Outcome(tracks[2], failure="broken"))
+    for done in (0.1, 0.25, 0.5):
+        clock.now = 100 + 20 * done / 2
+        progress.advance(1, done)
+    assert left(progress) == pytest.approx(10 / 2.0, rel=0.05)
+
+
+def test_a_song_has_a_bar_while_it_is_separated_and_a_sentence_after(shown):
+    tracks, progress, clock, screen = shown
+    work(progress, clock, 1, 20, speed=1.0)
+    assert [task.description for task in progress._bars.tasks] == ["all songs", "20.wav"]
+    assert progress._bars.tasks[1].percentage == pytest.approx(100)
+    progress.end(1, Outcome(tracks[1], (Path("out/vocals.wav"),), remarks=("it was loud",)))
+    assert [task.description for task in progress._bars.tasks] == ["all songs"]
+    assert "20.wav -> out: vocals.wav" in screen.getvalue()
+    assert "it was loud" in screen.getvalue()
+
+
+def test_a_single_song_has_no_bar_for_all(tmp_path):
+    track = Track(write_song(tmp_path / "a.wav", 1), Path(), "a")
+    with BatchProgress([track], Console(file=io.StringIO(), force_terminal=True)) as progress:
+        progress.advance(0, 0.5)
+        assert [task.description for task in progress._bars.tasks if task.visible] == ["a.wav"]
