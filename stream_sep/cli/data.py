@@ -53,5 +53,62 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command()
+def synth(
+    samples: Annotated[Path, typer.Argument(help="folder of MIDI songs and samples; see docs/training.md")],
+    out: Annotated[Path, typer.Argument(help="folder for the songs, a folder of stems each")],
+    songs: Annotated[int, typer.Option(help="how many there shall be in the end")] = 100,
+    seed: Annotated[int, typer.Option(help="other songs for another number")] = 1,
+    seconds: Annotated[float, typer.Option(help="how long they are, within a third")] = 33.0,
+    jobs: Annotated[int, typer.Option(help="songs at a time")] = 1,
+) -> None:
+    """Make songs of a band that exists only as samples; those that are there already are left alone."""
+    from stream_sep.lab.band.making import make_songs
+
+    with _bar() as bar:
+        task = bar.add_task("songs", total=songs)
+        make_songs(
+            samples,
+            out,
+            songs=songs,
+            seed=seed,
+            seconds=seconds,
+            jobs=jobs,
+            report=lambda _name: bar.advance(task),
+        )
+    typer.echo(f"{out}: {songs} songs")
+
+
+@app.command()
+def pack(
+    caches: Annotated[list[Path], typer.Argument(help="caches")],
+    out: Annotated[Path, typer.Option(help="what the archives' names begin with")] = Path("pack"),
+    part_mb: Annotated[float, typer.Option(help="most megabytes of an archive")] = 48.0,
+    quality: Annotated[float, typer.Option(help="of Ogg Vorbis, 0 to 1")] = 0.3,
+) -> None:
+    """Write caches as small archives, to carry to a machine that is not connected."""
+    from stream_sep.lab.cache import read_index
+    from stream_sep.lab.packs import pack_caches
+
+    with _bar() as bar:
+        task = bar.add_task("songs", total=sum(len(read_index(cache)) for cache in caches))
+        paths = pack_caches(caches, out, part_mb=part_mb, quality=quality, report=lambda _name: bar.advance(task))
+    for path in paths:
+        typer.echo(f"{path}: {path.stat().st_size / 2**20:.1f} MB")
+
+
+@app.command()
+def unpack(
+    archives: Annotated[list[Path], typer.Argument(help="archives of 'stream-sep data pack'")],
+    folder: Annotated[Path, typer.Option("--to", help="where the caches go")] = Path(),
+) -> None:
+    """Turn archives into caches again; what is there already is left alone."""
+    from stream_sep.lab import packs
+
+    for archive in archives:
+        added = packs.unpack(archive, folder, lambda _name: None)
+        typer.echo(f"{archive}: {added} songs added")
+
+
 def _bar() -> Progress:
     return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
