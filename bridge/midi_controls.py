@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bridge.midi_messages import RELATIVE, Address, encode, from_position, to_position
 from bridge.midi_pickup import Pickup
-from bridge.midi_targets import Target, find_target
+from bridge.midi_targets import Target, find_target, is_effect
+from stream_sep.effect_controls import UNBOUNDED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -75,10 +76,25 @@ class MidiControls:
 
     def _target(self, control: Control) -> Target | None:
         target = find_target(control.to, self._stems, low=control.low, high=control.high, offset=self.offset)
-        return target if target is not None and self._has(target.path) else None
+        if target is None or not self._has(target.path):
+            return None
+        return self._ranged(target, control) if is_effect(control.to) and target.law == "linear" else target
+
+    def _ranged(self, target: Target, control: Control) -> Target:
+        """Return a target that goes as far as the effect lets it, where the map does not say how far."""
+        parameter = self._moves.desk.controls.parameters[target.path]
+        if parameter.high >= UNBOUNDED:
+            return target
+        low = parameter.low if control.low is None else control.low
+        return replace(target, low=low, high=parameter.high if control.high is None else control.high)
 
     def _has(self, path: str) -> bool:
         return path in self._moves.desk.controls.parameters
+
+    def rebind(self) -> None:
+        """Find what the map's controls move anew, as controls of the desk have come or gone."""
+        self._bind()
+        self.refresh()
 
     def receive(self, event: Event, now: float) -> str:
         """Act on an event; return what it did, for people to see, or nothing where the map does not know it.
@@ -157,6 +173,8 @@ class MidiControls:
                 self._moves[path] = False
         elif what in {"bank", "channel"}:
             self._shift(to)
+        elif self._has(to):
+            self._moves[to] = True
         return to
 
     def _shift(self, to: str) -> None:

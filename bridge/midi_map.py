@@ -183,7 +183,9 @@ def _control(entry: Mapping[str, Any]) -> Control:
     led, touch = (parse_address(entry[key]) if key in entry else None for key in ("led", "touch"))
     plain = {key: entry[key] for key in ("led_on", "led_off", "motor", "step", "low", "high") if key in entry}
     if ("low" in entry or "high" in entry) and (kind != "value" or to.endswith("fader")):
-        raise ConfigError(f"low and high are for gain, pan and karaoke, not for {to!r}; a fader has a law of its own")
+        raise ConfigError(
+            f"low and high are for gain, pan, karaoke and effects, not for {to!r}; a fader has a law of its own"
+        )
     style = _one_of("led_style", entry.get("led_style", "plain"), ("plain", "ring"))
     _check_numbers(plain)
     return Control(source, to, mode, led=led, touch=touch, led_style=style, **plain)

@@ -88,6 +88,10 @@ class MidiSession:
         if self._mackie is not None:
             self._mackie.refresh(self._controls.offset)
 
+    def regrow(self) -> None:
+        """Take in that controls of the desk have come or gone."""
+        self._controls.rebind()
+
     def refresh(self, paths: Collection[str] | None = None) -> None:
         """Bring the device to where the desk is; with ``paths`` only what hangs on these."""
         self._controls.refresh(paths)

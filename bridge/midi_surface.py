@@ -68,6 +68,7 @@ class MidiSurface:
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
         self._changed: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._grown = threading.Event()
         self._session: MidiSession | None = None
         self._past_errors = 0
 
@@ -118,6 +119,7 @@ class MidiSurface:
             started.set_exception(error)
             return
         unsubscribe = self._desk.controls.subscribe(self._changed.put)
+        unwatch = self._desk.controls.watch(self._grown.set)
         try:
             line.connect()
             midi_map = self._map or load_map(match_map(line.name))
@@ -130,6 +132,7 @@ class MidiSurface:
             started.set_exception(error)
         finally:
             unsubscribe()
+            unwatch()
             line.close()
 
     def _greet(self, line: MidiLine, midi_map: MidiMap) -> None:
@@ -161,6 +164,9 @@ class MidiSurface:
 
     def _give(self, now: float) -> None:
         assert self._session is not None
+        if self._grown.is_set():
+            self._grown.clear()
+            self._session.regrow()
         if paths := {self._changed.get() for _ in range(self._changed.qsize())}:
             self._session.refresh(paths)
         self._session.tick(now)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stream_sep.errors import ConfigError
 from stream_sep.levels import LOUDEST_DB, SILENCE_DB, db_to_position, position_to_db
+from stream_sep.transport_parameters import FASTEST, OCTAVE, SLOWEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +35,23 @@ PLAIN_TARGETS: dict[str, Kind] = {
     "master/limiter": "switch",
     "bypass": "switch",
     "karaoke": "value",
+    "transport/play": "switch",
+    "transport/loop/on": "switch",
+    "transport/speed": "value",
+    "transport/pitch": "value",
+    "transport/next": "press",
+    "transport/previous": "press",
     "bank/left": "press",
     "bank/right": "press",
     "channel/left": "press",
     "channel/right": "press",
     "solo/clear": "press",
 }
-"""What there is once; the last five are actions."""
+"""What there is once; the last seven are actions."""
+
+_RANGES = {"pan": (-1.0, 1.0), "karaoke": (0.0, 1.0), "speed": (SLOWEST, FASTEST), "pitch": (-OCTAVE, OCTAVE)}
+
+_EFFECT = re.compile(r"(stem/.+)/(chain/[1-9][0-9]*/[^/]+)")
 
 
 def target_kind(to: str) -> Kind:
@@ -55,6 +67,8 @@ def target_kind(to: str) -> Kind:
     stem, _, leaf = rest.partition("/")
     if first == "stem" and stem and leaf in STRIP_TARGETS:
         return STRIP_TARGETS[leaf]
+    if effect := _EFFECT.fullmatch(to):
+        return "switch" if effect[2].endswith("/bypass") else "value"
     if first == "preset" and rest:
         return "press"
     if to not in PLAIN_TARGETS:
@@ -62,6 +76,15 @@ def target_kind(to: str) -> Kind:
         near = difflib.get_close_matches(to, [*of_stem, *PLAIN_TARGETS, "preset/karaoke"], n=1, cutoff=0)
         raise ConfigError(f"there is nothing to move at {to!r}; did you mean {near[0]!r}?")
     return PLAIN_TARGETS[to]
+
+
+def is_effect(to: str) -> bool:
+    """Say whether a target is a setting of an effect, which may come and go.
+
+    >>> is_effect("stem/1/chain/1/room_size"), is_effect("stem/1/chain/bypass")
+    (True, False)
+    """
+    return _EFFECT.fullmatch(to) is not None
 
 
 _DECIMALS = 6  # of a level in dB: rounding in the law of the travel is nobody's wish
@@ -125,6 +148,9 @@ def find_target(
     'stem/vocals/gain_db'
     """
     where, _, leaf = to.rpartition("/")
+    effect = _EFFECT.fullmatch(to)
+    if effect:
+        where, leaf = effect[1], effect[2]
     if to.endswith("/chain/bypass"):
         where, leaf = to.removesuffix("/chain/bypass"), "chain/bypass"
     if where.startswith("stem/"):
@@ -138,9 +164,11 @@ def find_target(
         ends = (SILENCE_DB if low is None else low, LOUDEST_DB if high is None else high)
         return Target(f"{where}/gain_db", "fader" if leaf == "fader" else "decibels", *ends)
     path = f"{where}/{leaf}" if where else leaf
-    if leaf in {"pan", "karaoke"}:
-        ends = ((-1.0 if leaf == "pan" else 0.0) if low is None else low, 1.0 if high is None else high)
-        return Target(path, "linear", *ends)
+    if effect and not leaf.endswith("/bypass"):
+        return Target(path, "linear", 0.0 if low is None else low, 1.0 if high is None else high)
+    if leaf in _RANGES:
+        bottom, top = _RANGES[leaf]
+        return Target(path, "linear", bottom if low is None else low, top if high is None else high)
     return Target(path, "switch")
 
 

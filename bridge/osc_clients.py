@@ -145,6 +145,18 @@ class Clients:
         client.pending = {at: node for at, node in client.pending.items() if at in client.listens}
         client.mark(chosen.values())
 
+    def learn(self, nodes: tuple[Node, ...], added: Iterable[Node], removed: Iterable[Node]) -> None:
+        """Go on with other addresses: tell those that came, and forget what is known of those that went."""
+        self._nodes = nodes
+        gone = {node.address for node in removed}
+        for client in self:
+            for of_client in (client.known, client.pending):
+                for address in gone & of_client.keys():
+                    del of_client[address]
+            if client.listens is not None:
+                client.listens -= gone
+            client.mark(added)
+
     def drop(self, client: Client) -> None:
         """Tell a client nothing more, whatever it asked for."""
         self._clients.pop(client.address, None)

@@ -67,7 +67,7 @@ class Commands:
 
     def list(self, _: tuple[object, ...], __: Address) -> Answers:
         """Name every address, with its types and whether it is read, ``r``, or set too, ``rw``."""
-        entries = [("/list", (node.address, node.types, "rw" if node.path else "r")) for node in self._nodes]
+        entries = [("/list", entry(node, node.address)) for node in self._nodes]
         return [*entries, ("/list/end", (len(entries),))]
 
     def ping(self, _: tuple[object, ...], __: Address) -> Answers:
@@ -105,6 +105,11 @@ class Commands:
         if index not in range(1, len(presets) + 1):
             raise PresetError(f"there is no preset number {index:g}, only 1 to {len(presets)}")
         return presets[int(index) - 1]
+
+
+def entry(node: Node, name: str) -> Arguments:
+    """Return what a list says of an address: its name, its types, and ``r`` if it is read, ``rw`` if set as well."""
+    return name, node.types, "rw" if node.path else "r"
 
 
 def _integer(what: str, given: tuple[object, ...], default: int, highest: int) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.osc_clients import Clients
-from bridge.osc_commands import Commands
+from bridge.osc_commands import Commands, entry
 from bridge.osc_feedback import Feedback
 from bridge.osc_namespace import nodes_of, number
 from bridge.osc_packets import read_packet, write_message, write_packets
@@ -53,17 +54,18 @@ def _short(argument: object) -> str:
 
 
 class OscDesk:
-    """Takes packets, moves the desk, answers and tells clients; all but ``feedback.changed`` is for one thread.
+    """Takes packets, moves the desk, answers and tells clients; for one thread, but ``feedback.changed`` and `grown`.
 
     Args:
         desk: what is moved.
         send: gives a packet to the network; False if it should be tried again.
-        wake: called, from any thread, when ``feedback.work`` has something new to do.
+        wake: called, from any thread, when `work` has something new to do.
         reception: keeps what came in last and counts what made no sense.
         targets: where everything is told, always.
         meter_rate: rounds of meters a second; 0 is none.
         prefix: what every address begins with; messages without it are for someone else.
         clock: seconds that leases are measured in.
+        tell_tree: told which addresses came and which went; unless given, clients are told over OSC.
 
     Attributes:
         nodes: every address that holds a value.
@@ -82,15 +84,17 @@ class OscDesk:
         meter_rate: float = 20.0,
         prefix: str = "",
         clock: Callable[[], float] = time.monotonic,
+        tell_tree: Callable[[tuple[Node, ...], tuple[Node, ...]], None] | None = None,
     ) -> None:
         self.nodes = nodes_of(desk)
+        self._wake, self._tell_tree = wake, tell_tree or self._tell_clients
+        self._grown = threading.Event()
         self.clients = Clients(self.nodes, targets, clock)
         self.feedback = Feedback(
             desk, self.nodes, self.clients, send, name=self._name, meter_rate=meter_rate, wake=wake
         )
         self._desk, self._send, self._prefix, self._reception = desk, send, prefix, reception
-        self._router = Router(routes_of(self.nodes), desk.stems)
-        self._commands = Commands(desk, self.clients, self.feedback, self.nodes).by_address
+        self._learn()
         self._writes: dict[str, object] = {}
         self._writers: set[Address] = set()
         self._at: float | None = None
@@ -98,6 +102,42 @@ class OscDesk:
 
     def _name(self, client: Client, address: str) -> str:
         return self._prefix + (self._router.numbered(address) if client.by_number else address)
+
+    def _learn(self) -> None:
+        self._router = Router(routes_of(self.nodes), self._desk.stems)
+        self._commands = Commands(self._desk, self.clients, self.feedback, self.nodes).by_address
+
+    def grown(self) -> None:
+        """Note that controls of the desk have come or gone; from any thread."""
+        self._grown.set()
+        self._wake()
+
+    def work(self) -> None:
+        """Take in controls that have come or gone, and tell clients what is due."""
+        if self._grown.is_set():
+            self._grown.clear()
+            self._regrow()
+        self.feedback.work()
+
+    def _regrow(self) -> None:
+        before, self.nodes = {_shape(node): node for node in self.nodes}, nodes_of(self._desk)
+        after = {_shape(node): node for node in self.nodes}
+        added = tuple(node for shape, node in after.items() if shape not in before)
+        removed = tuple(node for shape, node in before.items() if shape not in after)
+        self.feedback.learn(self.nodes)
+        self.clients.learn(self.nodes, added, removed)
+        self._learn()
+        self._tell_tree(added, removed)
+
+    def _tell_clients(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
+        for client in self.clients:
+            gone, come = ([node for node in nodes if client.wants(node)] for nodes in (removed, added))
+            news: list[tuple[str, Arguments]] = [
+                ("/list/removed", (self._name(client, node.address),)) for node in gone
+            ]
+            news += [("/list/added", entry(node, self._name(client, node.address))) for node in come]
+            for packet in write_packets([write_message(self._prefix + at, told) for at, told in news]):
+                self._send(client.address, packet)
 
     def receive(self, packets: Iterable[tuple[bytes, Address]]) -> None:
         """Do what packets say; of many values for one control in a row only the newest is applied."""
@@ -201,3 +241,8 @@ class OscDesk:
         _log.info("to %s: %s", sender, sentence)
         with contextlib.suppress(ValueError):  # a text that OSC cannot carry
             self._answer(sender, [("/error", (sentence[:_LONGEST_SENTENCE].replace("\0", ""),))])
+
+
+def _shape(node: Node) -> tuple[object, ...]:
+    """Return what tells addresses apart that have come and gone: all but how they are read."""
+    return node.address, node.types, node.path, node.low, node.high, node.unit

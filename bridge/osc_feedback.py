@@ -10,7 +10,7 @@ from bridge.osc_namespace import Group
 from bridge.osc_packets import write_message, write_packets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from bridge.desk import Desk
     from bridge.osc_clients import Address, Client, Clients
@@ -42,7 +42,7 @@ class Feedback:
     def __init__(
         self,
         desk: Desk,
-        nodes: Iterable[Node],
+        nodes: tuple[Node, ...],
         clients: Clients,
         send: Send,
         *,
@@ -51,15 +51,19 @@ class Feedback:
         wake: Callable[[], None],
     ) -> None:
         self._desk, self._clients, self._send, self._name, self._wake = desk, clients, send, name, wake
-        self._meters = tuple(node for node in nodes if node.group & Group.METERS)
-        self._by_source: dict[str, list[Node]] = {}
-        for node in nodes:
-            for source in node.sources:
-                self._by_source.setdefault(source, []).append(node)
+        self.learn(nodes)
         self._lock = threading.Lock()
         self._paths: set[str] = set()
         self._next_flush = self._next_meters = 0.0
         self.meter_rate = meter_rate
+
+    def learn(self, nodes: tuple[Node, ...]) -> None:
+        """Go on with these addresses."""
+        self._by_source: dict[str, list[Node]] = {}
+        self._meters: tuple[Node, ...] = tuple(node for node in nodes if node.group & Group.METERS)
+        for node in nodes:
+            for source in node.sources:
+                self._by_source.setdefault(source, []).append(node)
 
     @property
     def meter_rate(self) -> float:

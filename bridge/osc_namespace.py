@@ -199,6 +199,9 @@ _DESCRIPTIONS = {
     "bypass": "1 plays the sound as it came, as late as the rest",
     "karaoke": "how much of the vocals is taken out",
     "limiter": "1 keeps the mix below full scale",
+    "seek": "second of the song to go to; it is -1 again at once",
+    "position": "second of the song that is heard",
+    "refined": "how much of the song has stems of the best model",
     "load": "how much of its time the separator needs, 1 is all",
 }
 
@@ -235,7 +238,7 @@ def _address(path: str, stems: tuple[str, ...]) -> str:
 
 
 def _group(parameter: Parameter) -> Group:
-    if parameter.path.startswith("engine/"):
+    if parameter.path.startswith("engine/") or (parameter.readonly and parameter.path.startswith("transport/")):
         return Group.ENGINE
     if parameter.path == "karaoke":  # a fader that most surfaces have as a button
         return Group.FADERS | Group.BUTTONS

@@ -94,7 +94,9 @@ class OscServer:
         self._doorbell, self._door = socket.socketpair()
         self._doorbell.settimeout(0)
         self._osc = self._osc_desk(targets)
-        self._unsubscribe = self._desk.controls.subscribe(self._osc.feedback.changed)
+        self._joined = contextlib.ExitStack()
+        self._joined.callback(self._desk.controls.subscribe(self._osc.feedback.changed))
+        self._joined.callback(self._desk.controls.watch(self._osc.grown))
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
         self._thread.start()
@@ -115,7 +117,7 @@ class OscServer:
         """Let go of the port and the thread; harmless when stopped."""
         if self._thread is None:
             return
-        self._unsubscribe()
+        self._joined.close()
         self._stopping.set()
         self._wake()
         self._thread.join()
@@ -140,7 +142,7 @@ class OscServer:
             self._door.recv(4096)
         if self._socket in ready:
             self._osc.receive(self._drain())
-        self._osc.feedback.work()
+        self._osc.work()
 
     def _drain(self) -> list[tuple[bytes, Address]]:
         """Take all that waits before any of it is looked at: a full buffer loses what is newest."""

@@ -21,13 +21,15 @@ from stream_sep.errors import BridgeError
 if TYPE_CHECKING:
     from bridge.desk import Desk
     from bridge.osc_clients import Address
+    from bridge.osc_namespace import Node
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 9180
 _MOST_UNSENT = 2**18
 _LARGEST_MESSAGE = 2**16
-_EXTENSIONS = (*(name for name in SUPPORTED if name not in ("FULL_PATH", "CONTENTS", "TYPE")), "LISTEN", "IGNORE")
+_COMMANDS = ("LISTEN", "IGNORE", "PATH_ADDED", "PATH_REMOVED")
+_EXTENSIONS = (*(name for name in SUPPORTED if name not in ("FULL_PATH", "CONTENTS", "TYPE")), *_COMMANDS)
 
 
 class OscQueryServer:
@@ -124,13 +126,20 @@ class OscQueryServer:
     async def _run(self, started: concurrent.futures.Future[None]) -> None:
         self._loop, self._stopping, self._woken = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
         self._osc = OscDesk(
-            self._desk, self._send, self._wake, self._reception, prefix=self._prefix, meter_rate=self._meter_rate
+            self._desk,
+            self._send,
+            self._wake,
+            self._reception,
+            prefix=self._prefix,
+            meter_rate=self._meter_rate,
+            tell_tree=self._tell_tree,
         )
         self._tree = Tree(self._desk, self._osc.nodes, self._prefix)
         async with contextlib.AsyncExitStack() as stack:
             server = await stack.enter_async_context(self._server())
             self._bound_port = int(next(iter(server.sockets)).getsockname()[1])
             stack.callback(self._desk.controls.subscribe(self._osc.feedback.changed))
+            stack.callback(self._desk.controls.watch(self._osc.grown))
             stack.callback(asyncio.create_task(self._tell_changes()).cancel)
             if self._announce:
                 announcement = Announcement(self._name, self._host, self._bound_port, self._osc_port)
@@ -156,10 +165,17 @@ class OscQueryServer:
                 await asyncio.wait_for(self._woken.wait(), self._osc.feedback.due)
             self._woken.clear()
             try:
-                self._osc.feedback.work()
+                self._osc.work()
             except Exception:  # noqa: BLE001 - one broken reading may not end all feedback
                 self._reception.errors += 1
                 _log.exception("OSCQuery goes on after an error of its own")
+
+    def _tell_tree(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
+        self._tree = Tree(self._desk, self._osc.nodes, self._prefix)
+        for command, nodes in (("PATH_REMOVED", removed), ("PATH_ADDED", added)):
+            for node in nodes:
+                told = json.dumps({"COMMAND": command, "DATA": self._prefix + node.address})
+                self._websockets.broadcast(self._connections.values(), told)
 
     def _wake(self) -> None:
         with contextlib.suppress(RuntimeError):  # at the end

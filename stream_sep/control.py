@@ -18,7 +18,7 @@ from stream_sep.errors import ParameterError
 from stream_sep.levels import LOUDEST_DB, SILENCE_DB
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 _log = logging.getLogger(__name__)
 
@@ -102,11 +102,11 @@ def parameters_for(stems: tuple[str, ...]) -> tuple[Parameter, ...]:
     )
 
 
-def _tell(listener: Callable[[str], None], path: str) -> None:
+def _tell(listener: Callable[..., None], *path: str) -> None:
     try:
-        listener(path)
+        listener(*path)
     except Exception:  # noqa: BLE001 - whatever a listener does, the change stands
-        _log.exception("a listener failed on the change of %s", path)
+        _log.exception("a listener failed on the change of %s", *path or ("the tree",))
 
 
 class ControlState:
@@ -125,7 +125,8 @@ class ControlState:
     def __init__(self, parameters: tuple[Parameter, ...]) -> None:
         self.parameters = {parameter.path: parameter for parameter in parameters}
         self._values: dict[str, Value] = {path: parameter.default for path, parameter in self.parameters.items()}
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: list[Callable[..., None]] = []
+        self._watchers: list[Callable[..., None]] = []
         self._lock = threading.Lock()
 
     def __getitem__(self, path: str) -> Value:
@@ -165,9 +166,30 @@ class ControlState:
         """Store many values as `update` does, read-only ones too: what the engine tells of itself."""
         checked = {path: self._find(path).coerce(value) for path, value in values.items()}
         with self._lock:
-            changed = [path for path, value in checked.items() if self._values[path] != value]
-            self._values = {**self._values, **checked}
+            there = {path: value for path, value in checked.items() if path in self.parameters}
+            changed = [path for path, value in there.items() if self._values[path] != value]
+            self._values = {**self._values, **there}
             listeners = tuple(self._listeners)
+        for path in changed:
+            for listener in listeners:
+                _tell(listener, path)
+
+    def replace(self, retired: Collection[str], parameters: Collection[Parameter]) -> None:
+        """Have other controls in place of ``retired``, each at its default; tell who watches the tree if it changed.
+
+        The listeners are told of a control that was there already and now has another value.
+        """
+        with self._lock:
+            before, values = self.parameters, self._values
+            kept = {path: parameter for path, parameter in before.items() if path not in retired}
+            new = {parameter.path: parameter.default for parameter in parameters}
+            self._values = {**{path: values[path] for path in kept}, **new}
+            self.parameters = {**kept, **{parameter.path: parameter for parameter in parameters}}
+            changed = [path for path, value in new.items() if path in before and values[path] != value]
+            listeners = tuple(self._listeners)
+            watchers = tuple(self._watchers) if _shapes(before) != _shapes(self.parameters) else ()
+        for watcher in watchers:
+            _tell(watcher)
         for path in changed:
             for listener in listeners:
                 _tell(listener, path)
@@ -181,12 +203,19 @@ class ControlState:
 
         A listener that raises is logged: neither the change nor the other listeners are its to stop.
         """
+        return self._join(self._listeners, listener)
+
+    def watch(self, watcher: Callable[[], None]) -> Callable[[], None]:
+        """Call ``watcher()`` after controls have come or gone, as `subscribe` does."""
+        return self._join(self._watchers, watcher)
+
+    def _join(self, told: list[Callable[..., None]], listener: Callable[..., None]) -> Callable[[], None]:
         with self._lock:
-            self._listeners.append(listener)
+            told.append(listener)
 
         def stop() -> None:
             with self._lock, contextlib.suppress(ValueError):
-                self._listeners.remove(listener)
+                told.remove(listener)
 
         return stop
 
@@ -196,3 +225,8 @@ class ControlState:
             hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self.parameters)}"
             raise ParameterError(f"there is no control {path!r}; {hint}")
         return self.parameters[path]
+
+
+def _shapes(parameters: Mapping[str, Parameter]) -> set[tuple[object, ...]]:
+    """Return what tells controls apart: all but their values."""
+    return {(one.path, type(one.default), one.low, one.high, one.unit) for one in parameters.values()}

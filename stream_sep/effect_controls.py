@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from stream_sep.chain_effects import EFFECTS, is_file
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from stream_sep.chain_effects import Knob, Setting
     from stream_sep.chain_spec import ChainSpec
     from stream_sep.chains import Chains
-    from stream_sep.control import Value
+    from stream_sep.control import ControlState, Value
+
+UNBOUNDED = 1e9
+"""The range, either way, of a parameter whose plug-in has not said what it takes."""
 
 _BYPASS = "bypass"
 
@@ -62,23 +66,33 @@ def effect_parameters(chains: ChainSpec) -> tuple[Parameter, ...]:
 
 def _parameter(path: str, value: Setting, knob: Knob | None) -> Parameter:
     if knob is None:  # of a plugin from a file, which says what it takes when it is told
-        return Parameter(path, value, -1e9, 1e9)
+        return Parameter(path, value, -UNBOUNDED, UNBOUNDED)
     return Parameter(path, value, knob.low, knob.high)
 
 
 class EffectControls:
-    """Takes what changes among the controls to the effects.
+    """Takes what changes among the controls to the effects, and effects that come and go to the controls.
 
     Args:
+        controls: where effects have a path each.
         worker: runs the chains.
         chained: whether there can be any.
         report: told in a sentence what could not be done.
     """
 
-    def __init__(self, worker: EffectWorker, *, chained: bool, report: Callable[[str], None]) -> None:
-        self._worker = worker
+    def __init__(
+        self, controls: ControlState, worker: EffectWorker, *, chained: bool, report: Callable[[str], None]
+    ) -> None:
+        self._controls, self._worker = controls, worker
+        self._following = threading.Lock()
         self._chained = chained
         self._report = report
+
+    def follow(self) -> None:
+        """Give every effect that there is now its controls, and take away those of effects that are gone."""
+        with self._following:
+            retired = {path for path in self._controls if _is_of_effect(path.split("/"))}
+            self._controls.replace(retired, effect_parameters(self._worker.chains))
 
     def hear(self, path: str, value: Value) -> bool:
         """Do what a control at ``path`` says of effects; return whether it is about effects at all."""
@@ -95,5 +109,15 @@ class EffectControls:
     def _do(self, stem: str, place: list[str], value: Value) -> None:
         if place == [_BYPASS]:
             self._worker.set_bypass(stem, bypassed=bool(value))
-        else:
+        elif self._setting(stem, int(place[0]) - 1, place[1]) != value:
             self._worker.set_effect(stem, int(place[0]) - 1, place[1], value)
+
+    def _setting(self, stem: str, index: int, name: str) -> Setting | None:
+        effects = self._worker.chains.of(stem)
+        if index >= len(effects):
+            return None
+        return effects[index].bypass if name == _BYPASS else effects[index].parameters.get(name)
+
+
+def _is_of_effect(parts: list[str]) -> bool:
+    return parts[0] == "stem" and parts[2] == "chain" and parts[3:] != [_BYPASS]

@@ -59,7 +59,7 @@ class MixingDesk:
         self.stems, self.sample_rate = stems, sample_rate
         self.controls = ControlState((*parameters_for(stems), *more, *effect_parameters(worker.chains)))
         self._state, self._effects, self._chained, self._report = state, worker, chained, report
-        self._effect_controls = EffectControls(worker, chained=chained, report=report)
+        self._effect_controls = EffectControls(self.controls, worker, chained=chained, report=report)
         self._publishing = threading.Lock()
         self._manner = _Manner()
         self._conductor = Conductor(tick)
@@ -110,7 +110,7 @@ class MixingDesk:
             self._manner.fade_ms, self._manner.begin = None, 0
 
     def set_chains(self, chains: Chains) -> None:
-        """Have other effects behind the stems: loaded now, then heard by a crossfade.
+        """Have other effects behind the stems: loaded now, then heard by a crossfade, and controls from then on.
 
         Args:
             chains: stem -> list of ``{"plugin": ..., "parameters": {...}, "bypass": ...}``; a stem that is not there
@@ -122,6 +122,7 @@ class MixingDesk:
         """
         if ChainSpec.parse(chains) != self._effects.chains:
             self._effects.set_chains(chains)
+            self._effect_controls.follow()
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
         """Set one parameter, or ``bypass``, of the effect at ``index``, from 0, of a stem's chain.
@@ -130,6 +131,7 @@ class MixingDesk:
             ConfigError: no such stem, effect or parameter, or a value out of its range; nothing changes.
         """
         self._effects.set_effect(stem, index, parameter, value)
+        self._effect_controls.follow()
 
     def presets(self) -> tuple[str, ...]:
         """Return the names of the presets there are, shipped and the user's own."""

@@ -1,12 +1,13 @@
 """The one truth of all faders: checked, whole, and told once."""
 
+import dataclasses
 import math
 import threading
 
 import pytest
 
 from stream_sep import STEMS, ControlState, ParameterError
-from stream_sep.control import parameters_for
+from stream_sep.control import Parameter, parameters_for
 
 FADER = "stem/vocals/gain_db"
 
@@ -139,3 +140,57 @@ def test_many_threads_lose_no_update_and_end_on_the_newest_values(controls):
         thread.join()
     assert {path: controls[path] for path in paths} == dict.fromkeys(paths, -0.5)
     assert {path: told.count(path) for path in paths} == dict.fromkeys(paths, 500)
+
+
+ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5)
+
+
+@pytest.fixture
+def growing():
+    """Controls, the paths that listeners are told and how often watchers are."""
+    state, told, grown = ControlState(parameters_for(("vocals", "other"))), [], []
+    state.subscribe(told.append)
+    state.watch(lambda: grown.append(set(state.parameters)))
+    return state, told, grown
+
+
+def test_controls_come_and_go_and_who_watches_is_told_when_it_has_happened(growing):
+    state, told, grown = growing
+    state.set("stem/vocals/gain_db", -6)
+    state.replace((), (ROOM,))
+    assert state[ROOM.path] == 0.5
+    assert ROOM.path in grown[0]
+    state.replace((ROOM.path,), ())
+    assert ROOM.path not in grown[1]
+    with pytest.raises(ParameterError, match="there is no control 'stem/vocals/chain/1/room_size'"):
+        state.set(ROOM.path, 0.1)
+    assert state["stem/vocals/gain_db"] == -6
+    assert ROOM.path not in state.snapshot()
+    assert told == ["stem/vocals/gain_db"]
+
+
+def test_a_control_that_stays_tells_its_new_value_and_no_growth(growing):
+    state, told, grown = growing
+    state.replace((), (ROOM,))
+    state.replace((ROOM.path,), (dataclasses.replace(ROOM, default=0.25),))
+    assert state[ROOM.path] == 0.25
+    assert told == [ROOM.path]
+    assert len(grown) == 1
+
+
+def test_another_range_counts_as_another_control(growing):
+    state, _, grown = growing
+    state.replace((), (ROOM,))
+    state.replace((ROOM.path,), (dataclasses.replace(ROOM, high=2.0),))
+    assert len(grown) == 2
+    assert state.set(ROOM.path, 5) == 2.0
+
+
+def test_a_watcher_that_fails_or_has_left_stops_nothing(growing):
+    state, _, grown = growing
+    leave = state.watch(lambda: 1 / 0)
+    state.replace((), (ROOM,))
+    leave()
+    leave()
+    state.replace((ROOM.path,), ())
+    assert len(grown) == 2

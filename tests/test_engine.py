@@ -214,6 +214,38 @@ def test_effects_are_controls_and_presets_bring_their_own(monkeypatch, tmp_path)
             engine.set_chains({"other": [{"plugin": "Rverb"}]})
 
 
+def effects_among(engine):
+    return {
+        path: value
+        for path, value in engine.controls.snapshot().items()
+        if "/chain/" in path and path[-7:] != "/bypass"
+    }
+
+
+def test_effects_that_come_move_and_go_while_it_plays_are_controls_meanwhile():
+    pytest.importorskip("pedalboard", reason="pip install 'stream-sep[effects]'")
+    ones, backend = np.ones((2, 344 * 128), np.float32), OfflineBackend(RATE, 128)
+    gain = {"plugin": "Gain", "parameters": {"gain_db": -20.0}}
+    drive = {"plugin": "Clipping", "parameters": {"threshold_db": -12.0}}
+    with Engine(backend, EngineConfig(model="passthrough", worker="inline", chain_reserve=100)) as engine:
+        engine.set_chains({"other": [gain]})
+        assert effects_among(engine) == {"stem/other/chain/1/gain_db": -20.0}
+        engine.set("stem/other/chain/1/gain_db", -6)
+        assert backend.feed(ones)[4, 0, -1] == pytest.approx(db_to_gain(-6), abs=1e-3)
+        engine.set_chains({"other": [drive, gain]})
+        moved = {"stem/other/chain/1/threshold_db": -12.0, "stem/other/chain/2/gain_db": -20.0}
+        assert effects_among(engine) == moved
+        assert "stem/other/chain/2/bypass" in engine.controls.parameters
+        engine.set("stem/other/chain/2/gain_db", 0)
+        assert backend.feed(ones)[4, 0, -1] == pytest.approx(db_to_gain(-12), abs=1e-3)
+        engine.set_effect("other", 1, "gain_db", -3)
+        assert engine.controls["stem/other/chain/2/gain_db"] == -3
+        engine.set_chains({})
+        assert effects_among(engine) == {}
+        with pytest.raises(ParameterError, match="no control"):
+            engine.set("stem/other/chain/1/bypass", value=True)
+
+
 def test_a_preset_with_effects_says_so_where_there_can_be_none(tmp_path):
     said, backend = [], OfflineBackend(RATE, 128)
     (tmp_path / "upside.toml").write_text('schema = 1\nmaster.mute = true\n[[chains.other]]\nplugin = "Invert"\n')

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bridge.midi_map import parse_map
 from bridge.midi_map_files import load_map
 from bridge.midi_session import MidiSession
+from stream_sep.control import Parameter
 from stream_sep.levels import db_to_position
 
 
@@ -290,3 +291,33 @@ def test_no_bytes_break_a_session(desk, packets):
         session.tick(float(now))
     for path, parameter in desk.controls.parameters.items():
         assert parameter.coerce(desk.controls[path]) == desk.controls[path]
+
+
+ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5, 0.0, 2.0)
+
+
+def test_a_knob_moves_a_setting_of_an_effect_while_the_effect_is_there(desk):
+    device = Device(desk, ["in = 'cc:1:1'\nto = 'stem/1/chain/1/room_size'\nled = 'cc:1:1'"], FREE)
+    device.says("b0 01 7f")
+    assert device.session.last == "cc:1:1 127: stem/1/chain/1/room_size is not there"
+    desk.controls.replace((), (ROOM,))
+    device.session.regrow()
+    assert device.hears() == ["b0 01 20"]
+    device.says("b0 01 7f")
+    assert desk.controls[ROOM.path] == 2.0
+    desk.controls.replace((ROOM.path,), ())
+    device.session.regrow()
+    assert device.says("b0 01 00") == ["b0 01 00"]
+    assert device.session.errors == 0
+
+
+def test_a_button_bypasses_one_effect_and_a_map_may_narrow_a_knob(desk):
+    bypass, narrow = Parameter("stem/vocals/chain/1/bypass", default=False), "low = 0.5\nhigh = 1.5"
+    desk.controls.replace((), (ROOM, bypass))
+    knob = f"in = 'cc:1:1'\nto = 'stem/vocals/chain/1/room_size'\n{narrow}"
+    device = Device(desk, [knob, "in = 'note:1:1'\nto = 'stem/1/chain/1/bypass'"], FREE)
+    device.says("b0 01 00", "90 01 7f")
+    assert desk.controls[ROOM.path] == 0.5
+    assert desk.controls[bypass.path] is True
+    device.says("b0 01 7f")
+    assert desk.controls[ROOM.path] == 1.5

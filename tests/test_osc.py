@@ -16,6 +16,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder, build_msg
 from pythonosc.osc_packet import OscPacket
 
 from bridge.osc_server import OscServer
+from stream_sep.control import Parameter
 from stream_sep.errors import BridgeError
 from stream_sep.protocols import STEMS
 
@@ -804,3 +805,33 @@ def test_a_target_that_nobody_knows_is_refused_and_leaves_the_port_free(serve):
 def test_the_network_hears_of_it_only_when_asked_to(desk):
     server = OscServer(desk)
     assert (server._host, server.port) == ("127.0.0.1", 9137)
+
+
+ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5)
+ROOM_OSC = "/stem/vocals/chain/1/room_size"
+
+
+def test_addresses_that_come_and_go_are_told_and_work_meanwhile(desk, server, peer):
+    peer.send("/subscribe", 0, 63)
+    peer.sync()
+    peer.sync()  # all that there was before
+    desk.controls.replace((), (ROOM,))
+    heard = peer.hear(2)
+    assert heard == [("/list/added", ROOM_OSC, "f", "rw"), (ROOM_OSC, 0.5)]
+    assert peer.ask(ROOM_OSC) == (ROOM_OSC, 0.5)
+    peer.send(ROOM_OSC, 0.25)
+    until(lambda: desk.controls[ROOM.path] == 0.25)
+    peer.send("/list")
+    assert (("/list", ROOM_OSC, "f", "rw")) in peer.sync()
+    desk.controls.replace((ROOM.path,), ())
+    assert peer.hear() == [("/list/removed", ROOM_OSC)]
+    assert peer.ask(ROOM_OSC)[0] == "/error"
+    assert server.errors == 1
+
+
+def test_who_did_not_ask_for_faders_is_not_told_of_new_ones(desk, server, peer):  # noqa: ARG001 - the peer's other end
+    peer.send("/subscribe", 0, 16)
+    peer.sync()
+    peer.quiet()
+    desk.controls.replace((), (ROOM,))
+    assert peer.quiet() == []

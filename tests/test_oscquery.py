@@ -15,6 +15,7 @@ from zeroconf import ServiceBrowser, Zeroconf
 
 from bridge.osc_server import OscServer
 from bridge.oscquery import OscQueryServer
+from stream_sep.control import Parameter
 from stream_sep.errors import BridgeError
 from stream_sep.protocols import STEMS
 
@@ -304,3 +305,23 @@ def test_a_missing_package_is_named_with_what_installs_it(desk, monkeypatch, mod
     package = module.partition(".")[0]
     with pytest.raises(BridgeError, match=rf"{package}: pip install 'stream-sep\[oscquery\]'"):
         OscQueryServer(desk)
+
+
+def test_paths_that_come_and_go_are_told_to_every_socket(desk, server, join):
+    room = Parameter("stem/vocals/chain/1/room_size", 0.5, 0.0, 1.0)
+    first, second = join(server), join(server)
+    for listener in (first, second):
+        listener.sync()
+    desk.controls.replace((), (room,))
+    for listener in (first, second):
+        told = json.loads(listener.socket.recv(timeout=PATIENCE))
+        assert told == {"COMMAND": "PATH_ADDED", "DATA": f"/{room.path}"}
+    status, node = get(server, f"/{room.path}")
+    assert (status, node["VALUE"], node["RANGE"]) == (200, [0.5], [{"MIN": 0.0, "MAX": 1.0}])
+    first.command("LISTEN", f"/{room.path}")
+    assert first.hear() == [(f"/{room.path}", 0.5)]
+    desk.controls.replace((room.path,), ())
+    told = json.loads(first.socket.recv(timeout=PATIENCE))
+    assert told == {"COMMAND": "PATH_REMOVED", "DATA": f"/{room.path}"}
+    assert get(server, f"/{room.path}")[0] == 404
+    assert get(server, "/?HOST_INFO")[1]["EXTENSIONS"]["PATH_ADDED"]
