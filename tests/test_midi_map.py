@@ -13,6 +13,7 @@ from bridge.midi_session import MidiSession
 from bridge.midi_targets import find_target, target_kind
 from stream_sep.control import ControlState, parameters_for
 from stream_sep.errors import ConfigError
+from stream_sep.transport_parameters import transport_parameters
 
 SHIPPED = ("generic", "launch-control-xl", "mackie-control", "midimix", "nanokontrol2", "x-touch-mini")
 PORTS = {
@@ -82,7 +83,7 @@ def use(session, control):
 @pytest.mark.parametrize(("name", "control"), every_control())
 def test_every_control_of_every_map_reaches_its_path_and_its_light(name, control, desk):
     desk.stems = ("vocals", *(f"part{number}" for number in range(2, 17)))
-    desk.controls = ControlState(parameters_for(desk.stems))
+    desk.controls = ControlState((*parameters_for(desk.stems), *transport_parameters()))
     target = find_target(control.to, desk.stems)
     if control.mode == "reset":
         desk.controls.set(target.path, 0.5)
@@ -99,9 +100,9 @@ def test_every_control_of_every_map_reaches_its_path_and_its_light(name, control
         session.refresh(changed)
         assert bool(sent) == (control.led is not None)
         if control.led is not None and control.led_style != "ring":
-            assert sent == encode(control.led, control.led_on)
+            assert sent == encode(control.led, control.led_on if after[target.path] else control.led_off)
     else:
-        assert changed <= {"preset"}
+        assert changed <= {"preset", control.to}
     assert session.errors == (control.to.startswith("preset/") and control.to[7:] not in desk.presets())
 
 
@@ -222,3 +223,10 @@ def test_every_control_reads_as_it_is_written(name):
             for key, value in entry(control).items()
         )
         assert parse_map(text).controls == (control,)
+
+
+def test_the_transport_is_not_there_where_nothing_is_played(desk):
+    (control,) = [control for control in shipped("mackie-control") if control.to == "transport/next"]
+    session = MidiSession(desk, MidiMap("mackie-control", (control,)), lambda _: None)
+    use(session, control)
+    assert session.errors == 0
