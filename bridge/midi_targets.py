@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from stream_sep.errors import ConfigError
 from stream_sep.levels import LOUDEST_DB, SILENCE_DB, db_to_position, position_to_db
 from stream_sep.transport_parameters import FASTEST, OCTAVE, SLOWEST
-from stream_sep.transport_parameters import FASTEST, OCTAVE, SLOWEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +35,6 @@ PLAIN_TARGETS: dict[str, Kind] = {
     "master/limiter": "switch",
     "bypass": "switch",
     "karaoke": "value",
-    "transport/play": "switch",
-    "transport/loop/on": "switch",
-    "transport/speed": "value",
-    "transport/pitch": "value",
-    "transport/next": "press",
-    "transport/previous": "press",
     "transport/play": "switch",
     "transport/loop/on": "switch",
     "transport/speed": "value",

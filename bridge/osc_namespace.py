@@ -202,9 +202,6 @@ _DESCRIPTIONS = {
     "seek": "second of the song to go to; it is -1 again at once",
     "position": "second of the song that is heard",
     "refined": "how much of the song has stems of the best model",
-    "seek": "second of the song to go to; it is -1 again at once",
-    "position": "second of the song that is heard",
-    "refined": "how much of the song has stems of the best model",
     "load": "how much of its time the separator needs, 1 is all",
 }
 
