@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import selectors
 import socket
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from bridge.osc_desk import OscDesk, Reception
+from bridge.udp_line import UdpLine, open_udp
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
@@ -19,13 +17,7 @@ if TYPE_CHECKING:
     from bridge.desk import Desk
     from bridge.osc_clients import Address
 
-_log = logging.getLogger(__name__)
-
 DEFAULT_PORT = 9137
-_RECEIVE_BUFFER = 4 * 2**20
-_LARGEST_DATAGRAM = 65535
-_MOST_DATAGRAMS = 20_000
-_MOST_BYTES = 2**24
 
 
 class OscServer:
@@ -59,13 +51,12 @@ class OscServer:
         self._targets = [_host_and_port(target) for target in targets]
         self._prefix = checked_prefix(prefix)
         self._reception = Reception()
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
+        self._line: UdpLine | None = None
 
     @property
     def port(self) -> int:
         """The UDP port, once started the one that 0 became."""
-        return self._port if self._thread is None else int(self._socket.getsockname()[1])
+        return self._port if self._line is None else self._line.port
 
     @property
     def last(self) -> str:
@@ -83,29 +74,27 @@ class OscServer:
         Raises:
             BridgeError: the port is taken, or the host is not one of this machine's.
         """
-        if self._thread is not None:
+        if self._line is not None:
             return
-        self._socket = _bound(self._host, self._port)
+        listening = _bound(self._host, self._port)
         try:
-            targets = [_resolved(self._socket.family, *target) for target in self._targets]
+            targets = [_resolved(listening.family, *target) for target in self._targets]
         except BridgeError:
-            self._socket.close()
+            listening.close()
             raise
-        self._doorbell, self._door = socket.socketpair()
-        self._doorbell.settimeout(0)
-        self._osc = self._osc_desk(targets)
+        line = UdpLine(listening, "osc", self._turn, lambda: self._osc.feedback.due, self._fail)
+        self._osc = self._osc_desk(line, targets)
         self._joined = contextlib.ExitStack()
         self._joined.callback(self._desk.controls.subscribe(self._osc.feedback.changed))
         self._joined.callback(self._desk.controls.watch(self._osc.grown))
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
-        self._thread.start()
+        self._line = line
+        line.start()
 
-    def _osc_desk(self, targets: list[Address]) -> OscDesk:
+    def _osc_desk(self, line: UdpLine, targets: list[Address]) -> OscDesk:
         return OscDesk(
             self._desk,
-            self._send,
-            self._wake,
+            lambda address, packet: line.send(packet, address),
+            line.wake,
             self._reception,
             targets=targets,
             meter_rate=self._meter_rate,
@@ -115,77 +104,33 @@ class OscServer:
 
     def stop(self) -> None:
         """Let go of the port and the thread; harmless when stopped."""
-        if self._thread is None:
+        if self._line is None:
             return
         self._joined.close()
-        self._stopping.set()
-        self._wake()
-        self._thread.join()
-        self._thread = None
-        for opened in (self._socket, self._doorbell, self._door):
-            opened.close()
+        self._line.stop()
+        self._line.close()
+        self._line = None
 
-    def _run(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._socket, selectors.EVENT_READ)
-            selector.register(self._door, selectors.EVENT_READ)
-            while not self._stopping.is_set():
-                ready = [key.fileobj for key, _ in selector.select(self._osc.feedback.due)]
-                try:
-                    self._turn(ready)
-                except Exception:  # noqa: BLE001 - no message may end the thread that all others need
-                    self._reception.errors += 1
-                    _log.exception("OSC goes on after an error of its own")
-
-    def _turn(self, ready: Sequence[object]) -> None:
-        if self._door in ready:
-            self._door.recv(4096)
-        if self._socket in ready:
-            self._osc.receive(self._drain())
+    def _turn(self, packets: list[tuple[bytes, Address]]) -> None:
+        if packets:
+            self._osc.receive(packets)
         self._osc.work()
 
-    def _drain(self) -> list[tuple[bytes, Address]]:
-        """Take all that waits before any of it is looked at: a full buffer loses what is newest."""
-        packets: list[tuple[bytes, Address]] = []
-        size = 0
-        with contextlib.suppress(BlockingIOError):
-            while len(packets) < _MOST_DATAGRAMS and size < _MOST_BYTES:
-                with contextlib.suppress(ConnectionError):  # Windows: a client that is gone
-                    packets.append(self._socket.recvfrom(_LARGEST_DATAGRAM))
-                    size += len(packets[-1][0])
-        return packets
-
-    def _send(self, address: Address, packet: bytes) -> bool:
-        try:
-            self._socket.sendto(packet, address)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            _log.debug("%s cannot be told: %s", address, error)
-        return True
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # one waiting ring is enough, and none is needed at the end
-            self._doorbell.send(b"\0")
+    def _fail(self) -> None:
+        self._reception.errors += 1
 
 
 def _bound(host: str, port: int) -> socket.socket:
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        listening = socket.socket(family, kind, protocol)
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
     except (OSError, OverflowError) as error:
         raise BridgeError(f"cannot listen for OSC at {host}, port {port}: {error}; try another --osc-bind") from error
     try:
-        listening.bind(address)
+        return open_udp(address, family)
     except (OSError, OverflowError) as error:
-        listening.close()
         raise BridgeError(
             f"UDP port {port} at {host} cannot be had for OSC: {error}; try another --osc-port, or end what has it"
         ) from error
-    with contextlib.suppress(OSError):
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-    listening.settimeout(0)
-    return listening
 
 
 def _resolved(family: int, host: str, port: int) -> Address:

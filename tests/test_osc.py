@@ -673,7 +673,7 @@ def test_a_huge_blob_does_no_harm(desk, server, peer):
 def test_no_bytes_whatever_stop_it(server, peer, packet):
     peer.send_raw(packet)
     peer.sync()
-    assert server._thread.is_alive()
+    assert server._line._thread.is_alive()
     assert peer.ask("/engine/state") == ("/engine/state", "stopped")
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import selectors
 import socket
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -17,16 +13,15 @@ from bridge.daws.live import Live
 from bridge.daws.reaper import Reaper
 from bridge.daws.session import DawSession
 from bridge.daws.x32 import X32
+from bridge.udp_line import UdpLine, open_udp
 from stream_sep.errors import BridgeError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from bridge.daws.profile import Profile
     from bridge.desk import Desk
     from bridge.osc_clients import Address
-
-_log = logging.getLogger(__name__)
 
 DAWS: dict[str, Callable[[], Profile]] = {
     "reaper": Reaper,
@@ -37,10 +32,6 @@ DAWS: dict[str, Callable[[], Profile]] = {
     "x32": X32,
 }
 """What can be followed, by name."""
-
-_LARGEST_DATAGRAM = 65535
-_RECEIVE_BUFFER = 2**22
-_MOST_DATAGRAMS = 10_000
 
 
 class DawSurface:
@@ -77,14 +68,13 @@ class DawSurface:
         self._listen = self._profile.listen if listen is None else listen
         self._peer_port = self._profile.send if send is None else send
         self._session: DawSession | Console | None = None
-        self._thread: threading.Thread | None = None
+        self._line: UdpLine | None = None
         self._last, self._errors = "", 0
-        self._stopping = threading.Event()
 
     @property
     def port(self) -> int:
         """The UDP port, once started the one that 0 became."""
-        return self._listen if self._thread is None else int(self._socket.getsockname()[1])
+        return self._listen if self._line is None else self._line.port
 
     @property
     def last(self) -> str:
@@ -107,99 +97,69 @@ class DawSurface:
         Raises:
             BridgeError: the port is taken, or the host is not to be found.
         """
-        if self._thread is not None:
+        if self._line is not None:
             return
         self._peer = _resolved(self._host, self._peer_port)
         ours = self._host if self._serves else _facing(self._peer)
-        self._socket = _bound(ours, self._listen, self._name)
-        self._doorbell, self._door = socket.socketpair()
-        self._doorbell.settimeout(0)
-        self._talk = self._begin(ours)
+        line = UdpLine(
+            _bound(ours, self._listen, self._name),
+            f"daw {self._name}",
+            self._turn,
+            lambda: self._talk.due(time.monotonic()),
+            self._fail,
+            gather_seconds=self._profile.gather_seconds,
+        )
+        self._talk = self._session = self._begin(line, ours)
         self._unsubscribe = self._desk.controls.subscribe(self._changed)
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name=f"daw {self._name}", daemon=True)
-        self._thread.start()
+        self._line = line
+        self._talk.greet(time.monotonic())
+        line.start()
 
     @property
     def _serves(self) -> bool:
         return isinstance(self._profile, X32)
 
-    def _begin(self, ours: str) -> DawSession | Console:
+    def _begin(self, line: UdpLine, ours: str) -> DawSession | Console:
         if self._serves:
-            self._session = Console(self._desk, self._send_to, ours)
-        else:
-            port = int(self._socket.getsockname()[1])
-            leads = self._desk_leads
-            self._session = DawSession(self._desk, self._profile, self._send, port, desk_leads=leads)
-        return self._session
+            return Console(self._desk, line.send, ours)
+        return DawSession(
+            self._desk,
+            self._profile,
+            lambda packet: line.send(packet, self._peer),
+            line.port,
+            desk_leads=self._desk_leads,
+        )
 
     def stop(self) -> None:
         """Let go of the port and the thread; harmless when stopped."""
-        if self._thread is None:
+        if self._line is None:
             return
         self._unsubscribe()
-        self._stopping.set()
-        self._wake()
-        self._thread.join()
-        self._thread = None
+        self._line.stop()
         self._talk.farewell()
+        self._line.close()
+        self._line = None
         self._last, self._errors, self._session = self.last, self.errors, None
-        for opened in (self._socket, self._doorbell, self._door):
-            opened.close()
 
-    def _run(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._socket, selectors.EVENT_READ)
-            selector.register(self._door, selectors.EVENT_READ)
-            self._talk.greet(time.monotonic())
-            while not self._stopping.is_set():
-                ready = [key.fileobj for key, _ in selector.select(self._talk.due(time.monotonic()))]
-                try:
-                    self._turn(ready)
-                except Exception:  # noqa: BLE001 - no message may end the thread that all others need
-                    self._errors += 1
-                    _log.exception("%s is followed on after an error of our own", self._name)
-
-    def _turn(self, ready: Sequence[object]) -> None:
-        if self._door in ready:
-            self._door.recv(4096)
-        if self._socket in ready:
-            if self._profile.gather_seconds:
-                self._stopping.wait(self._profile.gather_seconds)
-            self._talk.receive(self._drain(), time.monotonic())
+    def _turn(self, packets: list[tuple[bytes, Address]]) -> None:
+        heard = [(packet, sender) for packet, sender in packets if self._is_heard(sender)]
+        if heard:
+            self._talk.receive(heard, time.monotonic())
         self._talk.work(time.monotonic())
 
-    def _drain(self) -> list[tuple[bytes, Address]]:
-        packets: list[tuple[bytes, Address]] = []
-        with contextlib.suppress(BlockingIOError):
-            while len(packets) < _MOST_DATAGRAMS:
-                with contextlib.suppress(ConnectionError):  # Windows: nobody listens at the other end
-                    packet, sender = self._socket.recvfrom(_LARGEST_DATAGRAM)
-                    if self._serves or sender[0] == self._peer[0]:
-                        packets.append((packet, sender))
-                    else:
-                        self._last = f"{sender[0]} is not the host of {self._name}, {self._peer[0]}"
-        return packets
+    def _is_heard(self, sender: Address) -> bool:
+        if self._serves or sender[0] == self._peer[0]:
+            return True
+        self._last = f"{sender[0]} is not the host of {self._name}, {self._peer[0]}"
+        return False
+
+    def _fail(self) -> None:
+        self._errors += 1
 
     def _changed(self, path: str) -> None:
         self._talk.changed(path)
-        self._wake()
-
-    def _send(self, packet: bytes) -> bool:
-        return self._send_to(packet, self._peer)
-
-    def _send_to(self, packet: bytes, address: Address) -> bool:
-        try:
-            self._socket.sendto(packet, address)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            _log.debug("%s cannot be told: %s", address, error)
-        return True
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # one waiting ring is enough, and none is needed at the end
-            self._doorbell.send(b"\0")
+        if self._line is not None:
+            self._line.wake()
 
 
 def _resolved(host: str, port: int) -> tuple[str, int]:
@@ -223,15 +183,9 @@ def _facing(peer: tuple[str, int]) -> str:
 
 
 def _bound(host: str, port: int, name: str) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        listening.bind((host, port))
+        return open_udp((host, port))
     except (OSError, OverflowError) as error:
-        listening.close()
         raise BridgeError(
             f"UDP port {port} at {host} cannot be had for {name}: {error}; end what has it, or listen elsewhere"
         ) from error
-    with contextlib.suppress(OSError):
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)  # a session tells all at once
-    listening.settimeout(0)
-    return listening
