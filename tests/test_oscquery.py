@@ -275,7 +275,7 @@ def test_a_desk_moved_by_one_surface_is_heard_on_the_other(desk, server, join):
         client = join(server)
         client.command("LISTEN", "/stem/vocals/pan")
         client.hear()
-        osc._socket.sendto(build_msg("/stem/vocals/pan", -1.0).dgram, ("127.0.0.1", osc.port))
+        osc._line._socket.sendto(build_msg("/stem/vocals/pan", -1.0).dgram, ("127.0.0.1", osc.port))
         assert client.hear() == [("/stem/vocals/pan", -1.0)]
     finally:
         osc.stop()
