@@ -59,6 +59,9 @@ def live(
     ] = None,
     reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
     *,
+    desk_leads: Annotated[
+        bool, typer.Option("--desk-leads", help="when a DAW is met its faders go where ours are; else ours to its")
+    ] = False,
     one_clock: Annotated[bool, typer.Option(help="the two devices are halves of one card")] = False,
     drift_ms: Annotated[float, typer.Option(help="latency kept between the clocks of two devices")] = 20.0,
     connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
@@ -82,6 +85,7 @@ def live(
         midi=tuple(midi or ()),
         midi_map=midi_map,
         daws=tuple(daw or ()),
+        desk_leads=desk_leads,
     )
     messages = Messages()
     chosen = load_preset(preset) if preset else Preset("")

@@ -68,6 +68,9 @@ def play(
     ] = None,
     reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
     *,
+    desk_leads: Annotated[
+        bool, typer.Option("--desk-leads", help="when a DAW is met its faders go where ours are; else ours to its")
+    ] = False,
     no_refine: Annotated[bool, typer.Option("--no-refine", help="play the separator's stems all the time")] = False,
     no_device: Annotated[bool, typer.Option("--no-device", help="play with no sound card, in real time")] = False,
     connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
@@ -92,6 +95,7 @@ def play(
         midi=tuple(midi or ()),
         midi_map=midi_map,
         daws=tuple(daw or ()),
+        desk_leads=desk_leads,
     )
     paths = [track.path for track in find_tracks(songs, Path("separated"))]
     messages = Messages()

@@ -31,6 +31,7 @@ class SurfaceOptions:
         midi: part of the name of each MIDI port, ``stream_sep`` for one of our own.
         midi_map: name or file of the map for all of them; found by the ports' names unless given.
         daws: DAWs to follow, each ``NAME`` or ``NAME@HOST``.
+        desk_leads: whether a DAW's faders go where the stems' are when the two meet, and not the other way round.
     """
 
     osc_port: int | None = None
@@ -42,6 +43,7 @@ class SurfaceOptions:
     midi: tuple[str, ...] = ()
     midi_map: str = ""
     daws: tuple[str, ...] = ()
+    desk_leads: bool = False
 
 
 def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], None]) -> list[Surface]:
@@ -75,7 +77,7 @@ def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], 
         from bridge.daws.surface import DawSurface
 
         name, _, host = daw.partition("@")
-        surfaces.append(DawSurface(desk, name, host=host or "127.0.0.1"))
+        surfaces.append(DawSurface(desk, name, host=host or "127.0.0.1", desk_leads=options.desk_leads))
     return surfaces
 
 
