@@ -105,6 +105,13 @@ def test_bench_measures_what_the_engine_reports(tmp_path):
         (("live", "--outputs", "main:1"), "main=1,vocals=3"),
         (("live", "--set", "vocals=loud"), "CONTROL=NUMBER"),
         (("bench", "--seconds", "0"), "--seconds"),
+        (("play", "missing.mp3", "--no-device"), "there is no file missing.mp3"),
+        (("play", ".", "--no-device"), "there is no song in the folder"),
+        (("play", "x.mp3", "--loop", "0:20", "0:10"), "ends before it begins"),
+        (("play", "x.mp3", "--start", "soon"), "'soon' is no time"),
+        (("play", "x.mp3", "--speed", "9"), "--speed 9 is not from 0.5 to 2"),
+        (("play", "x.mp3", "--pitch", "-13"), "--pitch -13 is not from -12 to 12"),
+        (("play", "x.mp3", "--backend", "tape"), "no backend 'tape'"),
         (("evaluate", "nowhere"), "nowhere"),
     ],
     ids=lambda value: " ".join(value[:4]) if isinstance(value, tuple) else "",
@@ -115,6 +122,35 @@ def test_what_cannot_be_done_is_one_sentence_and_a_failure(arguments, words, tmp
     assert done.returncode == 1, said
     assert words in said
     assert "Traceback" not in said
+
+
+def test_play_goes_through_the_songs_and_ends(tmp_path):
+    for name, level in (("a.wav", 0.25), ("b.wav", 0.5)):
+        soundfile.write(tmp_path / name, np.full((22050, 2), level), 44100, subtype="FLOAT")
+    arguments = ("--no-device", "--no-refine", "--osc-port", "0", "--record", "out", "--set", "other=-90")
+    done = run("play", ".", "--model", "passthrough", "--start", "0:00.25", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "late_hops 0" in done.stdout
+    mix, other = read(tmp_path / "out" / "mix.wav")[0], read(tmp_path / "out" / "other.wav")[0]
+    assert not mix[441:].any()
+    assert other.shape == mix.shape
+    assert mix.shape[0] >= 33075
+    assert not list(tmp_path.glob("stream-sep-*"))
+
+
+def test_play_takes_a_preset_and_a_loop(tmp_path):
+    ramp = np.linspace(0, 0.5, 44100, dtype=np.float32)
+    soundfile.write(tmp_path / "a.wav", np.stack([ramp, ramp], axis=1), 44100, subtype="FLOAT")
+    (tmp_path / "slow.toml").write_text("schema = 1\n[transport]\nloop.start = 0.2\n[stem.other]\ngain_db = -6.0\n")
+    arguments = ("--no-device", "--no-refine", "--osc-port", "0", "--record", "out", "--seconds", "2")
+    done = run(
+        "play", "a.wav", "--model", "passthrough", "--preset", "slow.toml", "--loop", "0.5", "0.7", *arguments,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    mix = read(tmp_path / "out" / "mix.wav")[0]
+    assert mix.max() < 0.5 * 0.7 * 0.51 + 0.01
+    assert mix.shape[0] > 66150
 
 
 def test_ctrl_c_stops_the_demo_cleanly_and_keeps_what_was_written(tmp_path):

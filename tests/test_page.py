@@ -18,8 +18,10 @@ from stream_sep import LatencyReport
 from stream_sep.audio_state import COUNTERS
 from stream_sep.cli.page import ControlPage, has_keys
 from stream_sep.cli.screen import Messages
+from stream_sep.control import ControlState
 from stream_sep.errors import PresetError
 from stream_sep.stats import EngineStats
+from stream_sep.transport_parameters import transport_parameters
 
 try:
     import textual
@@ -329,3 +331,49 @@ def test_on_a_real_terminal_keys_arrive_and_the_terminal_is_given_back():
         finally:
             page.kill()
             os.close(ours)
+
+
+def with_transport(test):
+    """Run a test of the page over a desk that plays songs."""
+
+    @functools.wraps(test)
+    def run(engine):
+        more = {parameter.path: parameter for parameter in transport_parameters()}
+        controls = ControlState((*engine.controls.parameters.values(), *more.values()))
+        controls.publish({**engine.controls.snapshot(), "transport/length": 240, "transport/title": "song.mp3"})
+        engine.controls = controls
+        on_page(test)(engine)
+
+    del run.__wrapped__
+    return run
+
+
+@with_transport
+async def test_keys_play_jump_and_loop_a_song(engine, pilot):
+    values = engine.controls
+    values.publish({"transport/position": 62.0})
+    seeks = []
+    values.subscribe(lambda path: seeks.append(values[path]) if path == "transport/seek" else None)
+    await pilot.press("space", "full_stop", "comma", "greater_than_sign", "left_square_bracket")
+    assert values["transport/play"] is False
+    assert seeks == [67, 57, 92]
+    assert values["transport/loop/start"] == 62
+    values.publish({"transport/position": 70.0})
+    await pilot.press("right_square_bracket")
+    assert (values["transport/loop/on"], values["transport/loop/end"]) == (True, 70)
+    await pilot.press("l", "n", "N", "minus", "minus", "u", "u", "d")
+    assert values["transport/loop/on"] is False
+    assert values["transport/next"] is values["transport/previous"] is True
+    assert (values["transport/speed"], values["transport/pitch"]) == (0.9, 1)
+    await redrawn(pilot)
+    screen = shown(pilot)
+    assert "‖ song.mp3   1:10 / 4:00   speed 0.90   pitch +1" in screen
+    assert "play" in screen
+
+
+@on_page
+async def test_where_no_song_plays_there_are_no_keys_for_it(engine, pilot):
+    before = engine.controls.snapshot()
+    await pilot.press("space", "n", "l", "full_stop")
+    assert engine.controls.snapshot() == before
+    assert "5 s on" not in shown(pilot)

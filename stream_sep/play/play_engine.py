@@ -94,8 +94,8 @@ class PlayEngine(Engine):
 
     def start(self) -> None:
         """Let the sound run."""
-        super().start()
         self.transport.tick()
+        super().start()
 
     def stop(self) -> None:
         """Stop the sound, and delete what was decoded."""

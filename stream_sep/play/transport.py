@@ -48,7 +48,7 @@ class Transport:
         self._controls, self._player, self._playlist = controls, player, playlist
         self._rate, self._heard, self._report = rate, heard, report
         self._lock = threading.RLock()
-        self.is_over = False
+        self.is_over, self._last = False, 0.0
         controls.publish({"transport/tracks": len(playlist.paths)})
         self._tell_song()
         self._order(0)
@@ -58,7 +58,8 @@ class Transport:
     def position(self) -> float:
         """Seconds from the beginning of the song to what is being heard; of late, where nobody knows."""
         exact = self.exact_position
-        return self._last if exact is None else exact
+        self._last = self._last if exact is None else exact
+        return self._last
 
     @property
     def exact_position(self) -> float | None:
@@ -89,13 +90,10 @@ class Transport:
                 self._tell_song()
                 self._playlist.prepare_next()
                 self._player.supply(self._orders(None))
-            self._last = self.position
-            current = self._playlist.current
-            self._controls.publish(
-                {"transport/position": self._last, "transport/length": current.seconds(self._rate)}
-            )
+            position, current = self.position, self._playlist.current
+            self._controls.publish({"transport/position": position, "transport/length": current.seconds(self._rate)})
             frames = current.sound.frames
-            self.is_over = frames is not None and following is None and self._last * self._rate >= frames
+            self.is_over = frames is not None and following is None and position * self._rate >= frames
             if self.is_over and current.track + 1 >= len(self._playlist.paths):
                 self._controls.publish({"transport/play": False})
 
