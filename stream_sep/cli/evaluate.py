@@ -1,22 +1,95 @@
-"""``stream-sep evaluate``: how well a separator separates songs whose stems are known."""
+"""``stream-sep evaluate``: how well separators separate songs whose stems are known."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from stream_sep.cli.bench import parse_options
+from stream_sep.errors import ConfigError
 from stream_sep.separators import DEFAULT
+
+_SHORT = {"hs-tasnet": "stream_sep.lab.hs_tasnet_separator:load_hs_tasnet"}
 
 
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="songs: folders of stems, or .stem.mp4 files")],
-    model: Annotated[str, typer.Option(help="separator")] = DEFAULT,
+    model: Annotated[list[str] | None, typer.Option(help="separator; give it again for several side by side")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for the separator; MODEL.NAME=VALUE where there are several")
+    ] = None,
     limit: Annotated[int, typer.Option(help="score so many songs at most; 0 scores all")] = 0,
+    validation: Annotated[int, typer.Option(help="only songs that a training keeps apart at this percentage")] = 0,
+    as_json: Annotated[Path | None, typer.Option("--json", help="write every score to this file")] = None,
+    plot: Annotated[Path | None, typer.Option(help="draw SDR against latency and cost, as PNG")] = None,
+    *,
+    full: Annotated[
+        bool, typer.Option("--full", help="SI-SDR, low end, leakage, first and last minute, cost")
+    ] = False,
+    museval: Annotated[bool, typer.Option("--museval", help="as --full, and museval's SDR, which is slow")] = False,
 ) -> None:
     """Print the SDR of each stem beside that of doing nothing and of plain mid/side, as Markdown."""
     from stream_sep import evaluation
 
-    rows = list(evaluation.evaluate(folder, model, limit=limit or None))
-    typer.echo(evaluation.format_table(rows))
+    models = assign_options(model or [DEFAULT], option or [])
+    if not (full or museval or as_json or plot or validation or len(models) > 1):
+        ((name, (_, options)),) = models.items()
+        rows = list(evaluation.evaluate(folder, _SHORT.get(name, name), limit=limit or None, **options))
+        typer.echo(evaluation.format_table(rows))
+        return
+    _at_length(folder, models, limit=limit, validation=validation, museval=museval, as_json=as_json, plot=plot)
+
+
+def _at_length(
+    folder: Path,
+    models: dict[str, tuple[str, dict[str, Any]]],
+    *,
+    limit: int,
+    validation: int,
+    museval: bool,
+    as_json: Path | None,
+    plot: Path | None,
+) -> None:
+    from stream_sep.lab import scores
+
+    found = list(
+        scores.score_folder(
+            folder,
+            models,
+            limit=limit or None,
+            validation_percent=validation or None,
+            museval=museval,
+            report=lambda name: typer.echo(name, err=True),
+        )
+    )
+    costs = [scores.measure_cost(name, model, options) for name, (model, options) in models.items()]
+    typer.echo(scores.tables(found, costs))
+    if as_json is not None:
+        rows = {"scores": [asdict(row) for row in found], "models": [asdict(cost) for cost in costs]}
+        as_json.write_text(json.dumps(rows, indent=1, default=str), encoding="utf-8")
+    if plot is not None:
+        scores.draw_costs(plot, found, costs)
+
+
+def assign_options(models: list[str], pairs: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return name -> separator and options, from ``MODEL.NAME=VALUE`` texts, or ``NAME=VALUE`` for every model.
+
+    Raises:
+        ConfigError: an option for a model that is not scored, or not of that form.
+
+    >>> assign_options(["bands", "live"], ["live.weights=a.onnx"])["live"]
+    ('live', {'weights': 'a.onnx'})
+    """
+    assigned: dict[str, tuple[str, dict[str, Any]]] = {name: (_SHORT.get(name, name), {}) for name in models}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        model, dot, name = key.rpartition(".")
+        if dot and model not in assigned:
+            raise ConfigError(f"--option {pair!r} is for {model!r}, which is not scored; say --model {model}")
+        for one in [model] if dot else list(assigned):
+            assigned[one][1].update(parse_options([f"{name}{equals}{value}"]))
+    return assigned

@@ -35,12 +35,17 @@ def save_weights(network: CausalNetwork, path: Path, about: Mapping[str, str] | 
         path: a ``.safetensors`` file.
         about: what else to keep with it, such as how it was trained.
     """
-    from safetensors.torch import save  # noqa: PLC0415 - heavy, and only here when a model is
-
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     notes = {**(about or {}), "kind": KIND, "size": json.dumps(asdict(network.size))}
-    notes["sha256"] = hashlib.sha256(_split(save(tensors, notes))[1]).hexdigest()
-    write_whole(path, save(tensors, notes))
+    write_whole(path, with_digest(tensors, notes))
+
+
+def with_digest(tensors: dict[str, Any], notes: Mapping[str, str]) -> bytes:
+    """Return a safetensors file whose notes hold the SHA-256 of its tensors."""
+    from safetensors.torch import save  # noqa: PLC0415 - heavy, and only here when a model is
+
+    digest = hashlib.sha256(_split(save(tensors, dict(notes)))[1]).hexdigest()
+    return bytes(save(tensors, {**notes, "sha256": digest}))
 
 
 def load_weights(path: Path) -> CausalNetwork:

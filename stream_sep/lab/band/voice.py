@@ -150,7 +150,7 @@ def _octave(syllables: Sequence[Syllables], melody: Sequence[Note]) -> int:
     """Return by how many semitones to move a melody, in octaves, to where the recordings were sung."""
     sung = np.concatenate([words.pitch[words.pitch > 0] for words in syllables])
     own = 69 + 12 * np.log2(np.median(sung) / 440)
-    octaves = (own - float(np.median([note.pitch for note in melody]))) / 12
+    octaves: float = (own - float(np.median([note.pitch for note in melody]))) / 12
     return 12 * round(octaves)
 
 
