@@ -117,7 +117,7 @@ def test_a_try_is_on_sound_not_on_silence(network, monkeypatch):
     assert len(tries) == 1
 
 
-def test_a_try_is_on_the_loudest_two_seconds(network, monkeypatch):
+def test_a_try_is_on_the_loudest_second(network, monkeypatch):
     heard = []
     monkeypatch.setattr(precision, "any_length", lambda _: lambda mix: heard.append(mix) or mix[:, None])
     monkeypatch.setattr(precision, "_TRIAL_SECONDS", 0.25)

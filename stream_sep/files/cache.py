@@ -108,9 +108,10 @@ class StemCache:
         if 2 * len(stems) * frames * 8 > self.limit:
             yield from parts
             return
-        files: list[OutputFile] = []
+        files = [OutputFile(self.folder / key / f"{s}.wav", rate, frames, FLOATS, stream=False) for s in stems]
         try:
-            files = [OutputFile(self.folder / key / f"{s}.wav", rate, frames, FLOATS, stream=False) for s in stems]
+            for file in files:
+                file.open()
             for mix, sounds in parts:
                 for file, sound in zip(files, sounds, strict=True):
                     file.write(sound)

@@ -32,9 +32,6 @@ class OutputFile:
         format: how the file holds the sound.
         stream: whether others can read what is there so far, in `part`: a WAV file's header then counts what is there
             at all times, also after a crash. Sound over full scale is cut, not turned down.
-
-    Raises:
-        AudioFileError: the file cannot be written.
     """
 
     def __init__(self, target: Path, sample_rate: int, frames: int, format: AudioFormat, *, stream: bool) -> None:  # noqa: A002 - what libsndfile calls it
@@ -44,8 +41,16 @@ class OutputFile:
         self._clip = "clamp" if stream and format.clip_mode == "rescale" else format.clip_mode
         self._raw = self._clip == "rescale"  # how far to turn it down is known only at its end
         self.part = _beside(target, "raw.part.wav") if self._raw else _beside(target, f"part.{format.name}")
+        self._file: soundfile.SoundFile | GrowingWav | None = None
+
+    def open(self) -> None:
+        """Make it. Before that there is nothing to `discard`: who is interrupted in between leaves nothing behind.
+
+        Raises:
+            AudioFileError: it cannot be written.
+        """
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self.target.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._create_part()
         except (OSError, soundfile.SoundFileError) as error:
             raise self._refusal(error) from error
@@ -56,6 +61,7 @@ class OutputFile:
         Raises:
             AudioFileError: it cannot be written, as on a full disk.
         """
+        assert self._file is not None, "open it first"
         self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
         try:
             self._file.write(_limited(block, self._clip).T)
@@ -75,6 +81,7 @@ class OutputFile:
         Raises:
             AudioFileError: it cannot be written.
         """
+        assert self._file is not None, "open it first"
         try:
             self._file.close()
             if self._raw:
@@ -97,7 +104,8 @@ class OutputFile:
 
     def discard(self) -> None:
         """Leave nothing behind; does nothing after `publish`."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         for part in (self.part, _beside(self.target, "raw.part.wav")):
             part.unlink(missing_ok=True)
 

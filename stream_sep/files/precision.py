@@ -19,9 +19,9 @@ NULL_DB = -53.0
 """Error of a precision that passes for float32: 3 dB better than the -50 dB that is promised, as moments differ."""
 
 EVERY = 16
-"""Windows from one trial to the next, a minute and a half of music; a trial takes the time of one window."""
+"""Windows from one trial to the next, a minute and a half of music; a trial takes a third of the time of one."""
 
-_TRIAL_SECONDS = 2
+_TRIAL_SECONDS = 1
 _QUIET = 1e-3  # of a normalised window: what is quieter says nothing about rounding
 _GAIN = 1.3  # bfloat16 has to be so much faster at one product of matrices to be tried
 
@@ -29,7 +29,7 @@ _GAIN = 1.3  # bfloat16 has to be so much faster at one product of matrices to b
 class TriedNetwork:
     """Calls a network in bfloat16 for as long as that cannot be told from float32.
 
-    The loudest two seconds of the first window with sound, and of every 16th after it, go through the network in
+    The loudest second of the first window with sound, and of every 16th after it, go through the network in
     float32 too. Where a stem differs by more than `NULL_DB`, the next slower choice is tried, and kept from then on:
     more layers in float32, at last all of them. (Windows differ little, as networks normalise each: with random
     weights, 0.8 dB between a hit of a snare and a minute of song.)

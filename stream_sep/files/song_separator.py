@@ -122,6 +122,8 @@ class SongSeparator:
                 file = OutputFile(target, rate, level.frames, kind, stream=self.job.stream)
                 stack.callback(file.discard)
                 files.append(file)
+            for file in files:
+                file.open()
             done = 0
             for mix, stems in self._parts(song, rate, level):
                 for plan, file in zip(self._plan.mixes, files, strict=True):
