@@ -17,6 +17,7 @@ def build(
     cache: Annotated[Path, typer.Argument(help="folder to make, or to go on with")],
     layout: Annotated[str, typer.Option(help="stem-files, stem-folders, moises, slakh, or auto")] = "auto",
     limit: Annotated[int, typer.Option(help="the first so many songs; 0 is all")] = 0,
+    jobs: Annotated[int, typer.Option(help="songs at a time")] = 1,
 ) -> None:
     """Decode songs into a cache; those that it has are left alone, so a build that was stopped goes on."""
     from stream_sep.lab.cache import build_cache
@@ -25,7 +26,7 @@ def build(
     found = find_stem_songs(songs, layout)[: limit or None]
     with _bar() as bar:
         task = bar.add_task("songs", total=len(found))
-        added = build_cache(found, cache, lambda _name: bar.advance(task))
+        added = build_cache(found, cache, lambda _name: bar.advance(task), jobs)
     typer.echo(f"{cache}: {added} songs added, {len(found) - added} were there")
 
 
@@ -101,12 +102,13 @@ def pack(
 def unpack(
     archives: Annotated[list[Path], typer.Argument(help="archives of 'stream-sep data pack'")],
     folder: Annotated[Path, typer.Option("--to", help="where the caches go")] = Path(),
+    jobs: Annotated[int, typer.Option(help="songs at a time")] = 1,
 ) -> None:
     """Turn archives into caches again; what is there already is left alone."""
     from stream_sep.lab import packs
 
     for archive in archives:
-        added = packs.unpack(archive, folder, lambda _name: None)
+        added = packs.unpack(archive, folder, lambda _name: None, jobs)
         typer.echo(f"{archive}: {added} songs added")
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,7 +22,7 @@ from stream_sep.lab.reading import add_blocks
 from stream_sep.protocols import STEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from stream_sep.lab.layouts import StemSong
@@ -54,7 +56,7 @@ class CachedSong:
     sha256: str
 
 
-def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str], None]) -> int:
+def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str], None], jobs: int = 1) -> int:
     """Add songs to a cache, but those that it has; return how many songs were added.
 
     Memory is bounded by a block of each sound, however long the songs are.
@@ -63,21 +65,28 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
         songs: what to add.
         folder: the cache; made if it is not there.
         report: told the name of every song once it is done.
+        jobs: songs decoded at a time, each in a process of its own.
 
     Raises:
         AudioFileError: a song cannot be read, or two have one name. What was done before it stays.
+        ConfigError: no job at all.
     """
+    if jobs < 1:
+        raise ConfigError(f"a cache needs at least 1 job, not {jobs}")
     folder.mkdir(parents=True, exist_ok=True)
     known = {song.name for song in read_index(folder)} if (folder / INDEX).exists() else set()
-    added: set[str] = set()
+    wanted: dict[str, StemSong] = {}
     for song in songs:
-        if song.name in added:
+        if song.name in wanted:
             raise AudioFileError(f"two songs are called {song.name!r}; rename one")
-        if song.name not in known:
-            _append(folder / INDEX, _add(song, folder))
-            added.add(song.name)
-        report(song.name)
-    return len(added)
+        if song.name in known:
+            report(song.name)
+        else:
+            wanted[song.name] = song
+    for cached in _decoded(wanted.values(), folder, jobs):
+        _append(folder / INDEX, cached)
+        report(cached.name)
+    return len(wanted)
 
 
 def read_index(folder: Path) -> list[CachedSong]:
@@ -136,6 +145,20 @@ def is_validation(name: str, percent: int) -> bool:
     """
     artist = name.partition(" - ")[0]
     return hashlib.sha256(artist.encode()).digest()[0] * 100 < percent * 256
+
+
+def _decoded(songs: Iterable[StemSong], folder: Path, jobs: int) -> Iterator[CachedSong]:
+    """Decode songs, and give each as soon as it is done."""
+    if jobs == 1:
+        yield from (_add(song, folder) for song in songs)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        waiting = [pool.submit(_add, song, folder) for song in songs]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _add(song: StemSong, folder: Path) -> CachedSong:

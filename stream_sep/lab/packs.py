@@ -59,15 +59,25 @@ def pack_caches(
     return [part.close() for part in parts]
 
 
-def unpack(archive: Path, folder: Path, report: Callable[[str], None]) -> int:
+def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int = 1) -> int:
     """Add the songs of an archive to caches in ``folder``, named as they were; return how many were added.
+
+    Args:
+        archive: one of `pack_caches`.
+        folder: where the caches are, or will be.
+        report: told the name of every song once it is done.
+        jobs: songs decoded at a time.
 
     Raises:
         AudioFileError: it is no archive of `pack_caches`, or damaged.
     """
     try:
-        with zipfile.ZipFile(archive) as whole:
-            return sum(_unpack_song(whole, name, folder, report) for name in sorted(whole.namelist()))
+        with zipfile.ZipFile(archive) as whole, tempfile.TemporaryDirectory() as scratch:
+            caches: dict[str, list[StemSong]] = {}
+            for number, name in enumerate(sorted(whole.namelist())):
+                song = _extract(whole, name, Path(scratch) / str(number))
+                caches.setdefault(Path(name).parts[0], []).append(song)
+            return sum(build_cache(songs, folder / cache, report, jobs) for cache, songs in caches.items())
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise AudioFileError(f"{archive} cannot be unpacked ({error}); copy it again") from error
 
@@ -104,13 +114,10 @@ def _encode(cache: Path, song: CachedSong, quality: float) -> bytes:
     return buffer.getvalue()
 
 
-def _unpack_song(whole: zipfile.ZipFile, name: str, folder: Path, report: Callable[[str], None]) -> int:
-    cache = folder / Path(name).parts[0]
-    with zipfile.ZipFile(io.BytesIO(whole.read(name))) as inner, tempfile.TemporaryDirectory() as scratch:
+def _extract(whole: zipfile.ZipFile, name: str, scratch: Path) -> StemSong:
+    scratch.mkdir()
+    with zipfile.ZipFile(io.BytesIO(whole.read(name))) as inner:
         note = json.loads(inner.read(_NOTE))
-        sources = {}
         for stem in note["stems"]:
-            path = Path(scratch) / f"{stem}.ogg"
-            path.write_bytes(inner.read(path.name))
-            sources[stem] = (Source(path),)
-        return build_cache([StemSong(note["name"], sources)], cache, report)
+            (scratch / f"{stem}.ogg").write_bytes(inner.read(f"{stem}.ogg"))
+    return StemSong(note["name"], {stem: (Source(scratch / f"{stem}.ogg"),) for stem in note["stems"]})
