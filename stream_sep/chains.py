@@ -150,6 +150,11 @@ class ChainedSeparator:
         check_stem(stem, self.stems)
         self._lanes[stem].bypassed = bypassed
 
+    @property
+    def bypassed(self) -> frozenset[str]:
+        """The stems that go past their chains."""
+        return frozenset(stem for stem, lane in self._lanes.items() if lane.bypassed)
+
     def close(self) -> None:
         """End the processes of effects, if there are any."""
         self._finalizer()

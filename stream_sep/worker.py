@@ -173,6 +173,7 @@ class InlineWorker:
         chains: Chains | None = None,
         chain_reserve: int | None = None,
     ) -> None:
+        self._load, self._report, self._changing = load, report, threading.Lock()
         self._separator = with_chains(load(), chains, chain_reserve, report)
         self.info = warm_up(self._separator)
         self.restarts = 0
@@ -190,15 +191,18 @@ class InlineWorker:
 
     def set_chains(self, chains: Chains) -> None:
         """Have other effects; as `ChainedSeparator.set_chains`."""
-        chained(self._separator).set_chains(chains)
+        with self._changing:
+            chained(self._separator).set_chains(chains)
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
         """Set a parameter of an effect; as `ChainedSeparator.set_effect`."""
-        chained(self._separator).set_effect(stem, index, parameter, value)
+        with self._changing:
+            chained(self._separator).set_effect(stem, index, parameter, value)
 
     def set_bypass(self, stem: str, *, bypassed: bool) -> None:
         """Send a stem past its chain; as `ChainedSeparator.set_bypass`."""
-        chained(self._separator).set_bypass(stem, bypassed=bypassed)
+        with self._changing:
+            chained(self._separator).set_bypass(stem, bypassed=bypassed)
 
     def start(self, rings: Rings) -> None:
         """Take the rings to work on."""
@@ -215,36 +219,3 @@ class InlineWorker:
         self._worker = None
         if isinstance(self._separator, ChainedSeparator):
             self._separator.close()
-
-
-class ThreadWorker(InlineWorker):
-    """Separates on a thread of this process: no second interpreter, and no protection from a busy first one."""
-
-    def __init__(
-        self,
-        load: Callable[[], Separator],
-        report: Callable[[str], None] = _log.warning,
-        *,
-        chains: Chains | None = None,
-        chain_reserve: int | None = None,
-    ) -> None:
-        super().__init__(load, report, chains=chains, chain_reserve=chain_reserve)
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self, rings: Rings) -> None:
-        """Begin to separate whatever is captured."""
-        super().start(rings)
-        assert self._worker is not None
-        self._thread = threading.Thread(target=self._worker.run, args=(self._stopped,), name="separator", daemon=True)
-        self._thread.start()
-
-    def catch_up(self) -> None:
-        """Do nothing: the thread does it."""
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join()
-        super().stop()

@@ -12,8 +12,9 @@ from stream_sep.chains import ChainSpec
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.rings import RingLayout, SharedRings, write_frames
 from stream_sep.separators import load_separator
-from stream_sep.worker import InlineWorker, ThreadWorker
+from stream_sep.worker import InlineWorker
 from stream_sep.worker_process import ProcessWorker
+from stream_sep.worker_thread import ThreadWorker
 
 if os.environ.get("CI") != "true":
     pytest.importorskip("pedalboard", reason="needs Pedalboard: pip install 'stream-sep[effects]'")

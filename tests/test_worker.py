@@ -10,7 +10,8 @@ import soundfile
 from stream_sep import Engine, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.rings import EMPTY, NONFINITE, RingLayout, Rings, write_frames
 from stream_sep.separators.passthrough import PassthroughSeparator
-from stream_sep.worker import HopWorker, ThreadWorker, warm_up
+from stream_sep.worker import HopWorker, warm_up
+from stream_sep.worker_thread import ThreadWorker
 
 RATE, HOP, LATENCY = 44100, 256, 300
 HOPS = 100
@@ -41,6 +42,24 @@ class Broken(PassthroughSeparator):
         if np.abs(block).max() > 0.9:
             stems[1, 0, 3] = self._value
         return stems
+
+
+class Raising(PassthroughSeparator):
+    """Raises when it hears a sound above 0.9; ``broken`` is how often it then cannot be loaded."""
+
+    broken = 0
+
+    def __init__(self, **options):
+        if type(self).broken:
+            type(self).broken -= 1
+            raise OSError("the weights are gone")
+        super().__init__(hop=HOP, latency=LATENCY, carrier="vocals", **options)
+
+    def process(self, block):
+        if np.abs(block).max() > 0.9:
+            type(self).broken = 2
+            raise RuntimeError("out of memory")
+        return super().process(block)
 
 
 def song(frames, marked_hops=()):
@@ -169,3 +188,64 @@ def test_a_thread_separates_until_it_is_stopped_and_then_is_gone():
     worker.stop()
     assert "separator" not in {thread.name for thread in threading.enumerate()}
     np.testing.assert_array_equal(np.concatenate(rings.hops[:10, 3], axis=1), given)
+
+
+def test_a_separator_that_raises_on_its_thread_is_reported_and_comes_back(tmp_path):
+    given, said = song(int(2.5 * RATE), marked_hops={HOPS}), []
+    config = EngineConfig(model=f"{__name__}:Raising", worker="thread", slack=4096, hold_ms=20, record=tmp_path)
+    with Engine(PacedBackend(RATE, 128), config, source=given, report=said.append) as engine:
+        wait_until(lambda: engine.source_ended)
+    mix, vocals, other = (
+        soundfile.read(tmp_path / f"{name}.wav", dtype="float32")[0].T[:, : given.shape[1]]
+        for name in ("mix", "vocals", "other")
+    )
+    news = [sentence for sentence in said if sentence.startswith("the separator ")]
+    assert news == [
+        "the separator failed (RuntimeError: out of memory): the dry sound plays while it starts again",
+        "the separator did not come back (the weights are gone); trying again",
+        "the separator did not come back (the weights are gone); trying again",
+        "the separator is back: the stems fade in",
+    ]
+    stats = engine.stats()
+    assert stats.restarts == 1
+    assert stats.late_hops > 10
+    np.testing.assert_array_equal(mix, given)
+    missing = (vocals == 0).all(axis=0)
+    assert missing.any()
+    np.testing.assert_array_equal(other[:, missing], given[:, missing])
+    np.testing.assert_array_equal(vocals[:, -4096:], given[:, -4096:])
+
+
+class Moody(PassthroughSeparator):
+    """Raises at the first loud sound."""
+
+    raised = False
+
+    def __init__(self, **options):
+        super().__init__(hop=HOP, latency=LATENCY, **options)
+
+    def process(self, block):
+        if np.abs(block).max() > 0.9 and not type(self).raised:
+            type(self).raised = True
+            raise RuntimeError("no")
+        return super().process(block)
+
+
+def test_effects_of_a_separator_that_comes_back_on_its_thread_are_as_they_were_last():
+    pytest.importorskip("pedalboard", reason="pip install 'stream-sep[effects]'")
+    rings = ring()
+    worker = ThreadWorker(Moody, lambda _: None, chain_reserve=0)
+    worker.start(rings)
+    worker.set_chains({"other": [{"plugin": "Invert"}], "drums": [{"plugin": "Invert"}]})
+    worker.set_bypass("drums", bypassed=True)
+    capture(rings, song(4 * HOP, marked_hops={2}))
+    wait_until(lambda: worker.restarts == 1)
+    sound = song(40 * HOP)
+    capture(rings, sound)
+    hop = int(rings.captured() // HOP) - 1
+    wait_until(lambda: rings.tags[hop] == hop)
+    worker.stop()
+    assert worker.chains.of("drums")[0].plugin == "Invert"
+    assert worker._separator.bypassed == {"drums"}
+    late = sound[:, -HOP - LATENCY : -LATENCY]
+    np.testing.assert_array_equal(rings.hops[hop, 3], -late)
