@@ -36,7 +36,6 @@ class JackBackend:
 
     Attributes:
         client_name: the name the server gave.
-        xruns: cycles the server lost since the start.
 
     Raises:
         DeviceError: no JACK client library, or no server.
@@ -58,15 +57,20 @@ class JackBackend:
         self.client_name: str = self._member.name
         self.sample_rate: int = self._member.sample_rate
         self.block_size: int = self._member.block_size
-        self.xruns = 0
         self._wanted = None if outputs is None else tuple(outputs)
         self._connect = connect
         self._report = report
         self._buses: tuple[str, ...] = ()
         self._state: AudioState | None = None
+        self._lost = 0
         self._wires: set[Wire] = set()
         self._gone, self._stopped = threading.Event(), threading.Event()
         self._watcher: threading.Thread | None = None
+
+    @property
+    def xruns(self) -> int:
+        """Cycles the server lost since the start."""
+        return self._lost if self._state is None else int(self._state.record["output_underflows"][0])
 
     def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
         """Return the bus channels that get ports, two for each bus wanted.
@@ -87,7 +91,7 @@ class JackBackend:
         assert self._member is not None
         self._state = state
         try:
-            self._member.join(state, self._buses, self._on_xrun, self._on_shutdown)
+            self._member.join(state, self._buses, self._on_shutdown)
             if self._connect:
                 self._connect_to_card(self._member)
         except load_jack().JackError as error:
@@ -107,7 +111,7 @@ class JackBackend:
         if self._watcher is not None:
             self._watcher.join()
         self._leave()
-        self._state = None
+        self._lost, self._state = self.xruns, None
 
     def _connect_to_card(self, member: JackMember) -> None:
         for port, other in sorted(member.connect(member.card_wires(self._buses))):
@@ -154,7 +158,7 @@ class JackBackend:
             )
         self._gone.clear()
         try:
-            member.join(self._state, self._buses, self._on_xrun, self._on_shutdown)
+            member.join(self._state, self._buses, self._on_shutdown)
         except load_jack().JackError as error:
             member.leave()
             raise DeviceError(f"JACK refused {self.client_name!r}: {error}") from error
@@ -167,11 +171,6 @@ class JackBackend:
 
     def _reconnect(self, missing: set[Wire]) -> set[Wire]:
         return missing if self._member is None else self._member.connect(missing)
-
-    def _on_xrun(self, _microseconds: float) -> None:
-        self.xruns += 1
-        if self._state is not None:
-            self._state.record["output_underflows"] += 1  # the audio thread leaves it alone: JACK gives it no flags
 
     def _on_shutdown(self, _status: object, reason: str) -> None:
         if not self._stopped.is_set():

@@ -9,11 +9,16 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from stream_sep.io.jack_callbacks import CAPTURE, LATENCIES, PLAYBACK, latency_callback
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-CAPTURE, PLAYBACK = 0, 1  # jack_latency_callback_mode_t
-_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
+    from numpy.typing import NDArray
+
+__all__ = ["CAPTURE", "PLAYBACK", "PortLatencies"]
 
 
 class PortLatencies:
@@ -39,20 +44,28 @@ class PortLatencies:
         Returns:
             What has to live as long as the client.
         """
+        ins, outs = (np.array([self._pointer(port).value for port in ports], np.int64) for ports in self._ports())
+        record, span = np.zeros(1, LATENCIES), np.zeros(2, np.uint32)
+        memory = {"ins": ins.ctypes.data, "outs": outs.ctypes.data, "span": span.ctypes.data}
+        functions = {
+            "get": self._library.jack_port_get_latency_range,
+            "set": self._library.jack_port_set_latency_range,
+        }
+        for name, value in memory.items():
+            record[name] = value
+        for name, function in functions.items():
+            record[name] = ctypes.cast(function, ctypes.c_void_p).value
+        record["in_count"], record["out_count"], record["frames"] = len(ins), len(outs), frames
+        callback = ctypes.c_void_p(latency_callback().address)
+        self._library.jack_set_latency_callback(self._pointer(self._client), callback, self._address(record))
+        return ins, outs, span, record
 
-        def answer(mode: int, _argument: object) -> None:
-            ins, outs = list(self._client.inports), list(self._client.outports)
-            heard, told = (ins, outs) if mode == CAPTURE else (outs, ins)
-            ranges = [self._range(port, mode) for port in heard] or [(0, 0)]
-            shortest, longest = min(low for low, _ in ranges) + frames, max(high for _, high in ranges) + frames
-            for port in told:
-                self._library.jack_port_set_latency_range(
-                    self._pointer(port), ctypes.c_int(mode), (ctypes.c_uint32 * 2)(shortest, longest)
-                )
+    def _ports(self) -> tuple[list[Any], list[Any]]:
+        return list(self._client.inports), list(self._client.outports)
 
-        callback = _CALLBACK(answer)
-        self._library.jack_set_latency_callback(self._pointer(self._client), callback, None)
-        return callback
+    @staticmethod
+    def _address(array: NDArray[Any]) -> ctypes.c_void_p:
+        return ctypes.c_void_p(array.ctypes.data)
 
     def _range(self, port: Any, mode: int) -> tuple[int, int]:  # noqa: ANN401 - JACK-Client has no types
         span = (ctypes.c_uint32 * 2)()

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stream_sep.audio_state import RECORD
 from stream_sep.errors import DeviceError
 from stream_sep.io.backend import MAIN
 from stream_sep.io.callback import jack_callback
+from stream_sep.io.jack_callbacks import xrun_callback
 from stream_sep.io.jack_latency import CAPTURE, PLAYBACK, PortLatencies
 
 if TYPE_CHECKING:
@@ -50,12 +52,11 @@ class JackMember:
         self,
         state: AudioState,
         buses: tuple[str, ...],
-        on_xrun: Callable[[float], None],
         on_shutdown: Callable[[object, str], None],
     ) -> None:
         """Register ``in`` and a pair of ports for each bus, and run the compiled callback once for every cycle."""
         self._register_ports(state, buses)
-        self._set_callbacks(state, on_xrun, on_shutdown)
+        self._set_callbacks(state, on_shutdown)
         self.client.activate()
 
     def card_wires(self, buses: tuple[str, ...]) -> set[Wire]:
@@ -106,18 +107,24 @@ class JackMember:
         ):
             state.array(array)[: len(ports)] = np.array([_address(port._ptr) for port in ports], np.int64)  # noqa: SLF001 - the C pointer has no public name
 
-    def _set_callbacks(
-        self, state: AudioState, on_xrun: Callable[[float], None], on_shutdown: Callable[[object, str], None]
-    ) -> None:
+    def _set_callbacks(self, state: AudioState, on_shutdown: Callable[[object, str], None]) -> None:
         # JACK-Client takes Python callables only, which would need the GIL in the audio thread
         library, ffi, pointer = load_jack()._lib, load_jack()._ffi, self.client._ptr  # noqa: SLF001
         state.set_pointer("port_buffer", _address(library.jack_port_get_buffer))
         process = ffi.cast("JackProcessCallback", jack_callback().address)
-        if library.jack_set_process_callback(pointer, process, ffi.cast("void*", state.address)):
+        lost = ffi.cast("JackXRunCallback", xrun_callback().address)
+        memory = ffi.cast("void*", state.address)
+        counter = ffi.cast("void*", xrun_counter(state))
+        if library.jack_set_process_callback(pointer, process, memory):
             raise DeviceError("JACK refused the process callback: restart the server")
+        library.jack_set_xrun_callback(pointer, lost, counter)
         self._declared = PortLatencies(load_jack(), self.client).declare(int(state.record["delay"][0]))
-        self.client.set_xrun_callback(on_xrun)
-        self.client.set_shutdown_callback(on_shutdown)
+        self.client.set_shutdown_callback(on_shutdown)  # Python: it is called when there is no server left to wait
+
+
+def xrun_counter(state: AudioState) -> int:
+    """Return the address of the counter of lost cycles; the cycle leaves it alone, as JACK gives it no flags."""
+    return state.address + int(RECORD.fields["output_underflows"][1])  # type: ignore[index] - a record has fields
 
 
 def open_client(name: str) -> Any:  # noqa: ANN401 - JACK-Client has no types
