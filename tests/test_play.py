@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 
 from stream_sep import AudioFileError, ConfigError, EngineConfig, OfflineBackend, PacedBackend, load_separator
+from stream_sep.files.song import Song
 from stream_sep.play import stretch
 from stream_sep.play.bench_play import measure_play
 from stream_sep.play.feeder import FADE_SECONDS
@@ -382,3 +384,32 @@ def test_the_bench_measures_sound_and_jumps(write):
     assert 0 < figures["seek_to_stems_ms"]["p50"] <= figures["seek_to_stems_ms"]["max"]
     assert figures["counters"]["restarts"] == 0
     assert figures["refined_edge"] == []
+
+
+def test_a_song_that_is_still_being_decoded_is_waited_for_in_silence(write, monkeypatch):
+    song, opened = noise(3 * RATE), threading.Event()
+    blocks = Song.blocks
+
+    def slowly(self, rate):
+        for block in blocks(self, rate):
+            yield block[:, :50000]
+            opened.wait()
+            yield block[:, 50000:]
+
+    monkeypatch.setattr(Song, "blocks", slowly)
+    backend = OfflineBackend(RATE, 128)
+    with PlayEngine(backend, [write(song)], EngineConfig(model="passthrough", worker="inline")) as engine:
+        first, _ = play(backend, 128 * 600)
+        opened.set()
+        engine.playlist.current.decoder.join()
+        then, _ = play(backend, 128 * 600)
+        assert engine.stats().late_hops == 0
+    heard = np.concatenate([first, then], axis=1)
+    silent = np.flatnonzero(~heard.any(axis=0))
+    gap = slice(silent[0], silent[-1] + 1)
+    assert not heard[:, gap].any()
+    resumed = heard[:, gap.stop + FADE :]
+    begun = find(resumed[:, :300], song)
+    np.testing.assert_array_equal(resumed, song[:, begun : begun + resumed.shape[1]])
+    np.testing.assert_array_equal(heard[:, : gap.start - 1], song[:, : gap.start - 1])
+    assert begun - FADE - gap.start <= 1

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
 from stream_sep.files.cache import StemCache
@@ -22,6 +23,7 @@ from stream_sep.play.model_memory import ModelMemory
 from stream_sep.play.play_engine import PlayEngine
 from stream_sep.play.refine_plan import RefinePlan
 from stream_sep.play.refiner import Refinement, Refiner
+from stream_sep.play.resampled_stems import ResampledStems
 from stream_sep.play.song_refiner import SongRefiner
 from stream_sep.play.song_sound import SongSound, SongWriter
 from stream_sep.play.song_stems import PIECE, GrowingStems, open_stems
@@ -293,7 +295,8 @@ def refine_here(path, tmp_path):
 def test_a_cache_that_cannot_be_written_is_told_and_the_stems_play_all_the_same(write, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     heard = refine_here(write(noise(3 * RATE)), tmp_path)
-    assert "cannot write" in heard.sentences[0]
+    assert "no more refined stems" in heard.sentences[0]
+    assert "cache" in heard.sentences[0]
     growing = next(message["refined"] for message in heard.messages if "refined" in message)
     stems = open_stems(growing)
     assert stems.ready.all()
@@ -365,3 +368,42 @@ def test_stems_in_the_making_are_read_where_they_are_ready(tmp_path):
     assert seen.read(-2, 3).shape == (2, 2, 3)
     for stems in (growing, seen):
         stems.close()
+
+
+@pytest.mark.parametrize("rate", [48000, 96000, 22050])
+def test_stems_made_at_another_rate_lie_where_they_belong(tmp_path, rate):
+    rng = np.random.default_rng(2)
+    smooth = np.stack([np.convolve(row, np.hanning(64) / 32, "same") for row in rng.standard_normal((2, 4 * RATE))])
+    growing = GrowingStems(tmp_path / "x", ("a",), 4 * RATE, create=True)
+    growing.add(0, smooth[None].astype(np.float32))
+    growing.ready[: 2 * RATE // PIECE] = 1
+    expected = soxr.resample(smooth.T.astype(np.float32), RATE, rate).T
+    stems = ResampledStems(growing, RATE, rate)
+    assert 1.2 < stems.ready_until(0) / rate < 2
+    assert stems.ready_until(3 * rate) == 3 * rate
+    starts = [50, 400, 5000, 5000 + 333, rate + 7]
+    got = np.concatenate([stems.read(start, 333) for start in starts], axis=2)[0]
+    wanted = np.concatenate([expected[:, start : start + 333] for start in starts], axis=1)
+    np.testing.assert_allclose(got, wanted, atol=2e-4)
+    growing.ready[:] = 1
+    assert stems.ready_until(3 * rate) > 100 * rate
+    stems.close()
+
+
+def test_a_song_is_refined_for_a_device_of_another_rate(write, tmp_path):
+    song = np.repeat(np.sin(np.arange(6 * RATE) / 20)[None], 2, axis=0).astype(np.float32) / 2
+    stems = GrowingStems(tmp_path / "refined", STEMS, song.shape[1], create=True)
+    stems.add(0, passthrough(song))
+    stems.ready[:] = 1
+    backend = OfflineBackend(48000, 128)
+    path = write(song)
+    with PlayEngine(backend, [path], EngineConfig(model="passthrough", worker="inline")) as engine:
+        engine.playlist.current.decoder.join()
+        engine.transport.refine(engine.playlist.current.number, {**stems.describe(), "rate": RATE})
+        engine.set("transport/seek", 1.0)
+        mix, *heard = backend.feed(np.zeros((2, 128 * 1000), np.float32))
+    stems.close()
+    other = heard[STEMS.index("other")]
+    np.testing.assert_allclose(other, mix, atol=1e-6)
+    drums = heard[STEMS.index("drums")]
+    assert np.abs(drums).max() < 1e-6

@@ -59,6 +59,7 @@ class Feeder:
         self._next = 0  # hop to render
         self._turned = 0  # hop from which the last orders are heard
         self._is_settled = True
+        self._waits = False  # whether the last hop was silent because the song is still being decoded
         self._waiting: Orders | None = None
         self._supplied: Orders | None = None
         self._lock, self.woken = threading.Lock(), threading.Event()
@@ -179,15 +180,20 @@ class Feeder:
 
     def _render_next(self) -> bool:
         captured = self._rings.captured()
-        if self._next * HOP - captured >= self._lead or not self._programme.can_render(HOP):
+        ahead = self._next * HOP - captured
+        waits = not self._programme.can_render(HOP)
+        if ahead >= self._lead or (waits and (captured == 0 or ahead > self._margin + 2 * HOP)):
             return False
         if self._next * HOP < captured:  # something took too long: the song waited, and goes on now
             self._rings.count_jump()
             self._next = self._hop_after(0)
         started = time.perf_counter_ns()
         song, frame, speed = self._programme.place
-        sound = self._programme.render(HOP)
-        self._board.write(self._next, song, frame, speed)
+        if self._waits and not waits:
+            self._programme.fade_from(np.zeros_like(self._published(self._next)))
+        self._waits = waits
+        sound = self._programme.rest(HOP) if waits else self._programme.render(HOP)
+        self._board.write(self._next, song, frame, 0.0 if waits else speed)
         self._rings.mix_ahead(self._next * HOP, sound[0])
         self._rings.publish(self._next, sound[1:])
         self._rings.count_hop(time.perf_counter_ns() - started)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.config import EngineConfig
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from stream_sep.worker import SeparatorInfo
 
 _log = logging.getLogger(__name__)
+_PATIENCE = 2.0
+_NAP_SECONDS = 0.001
 
 
 class PlayEngine(Engine):
@@ -94,6 +97,7 @@ class PlayEngine(Engine):
 
     def start(self) -> None:
         """Let the sound run."""
+        self._await_sound()
         self.transport.tick()
         super().start()
 
@@ -103,6 +107,12 @@ class PlayEngine(Engine):
         if self._refiner is not None:
             self._refiner.stop()
         self.playlist.close()
+
+    def _await_sound(self) -> None:
+        """Let the decoder get a little ahead before the device asks for sound."""
+        deadline = time.monotonic() + _PATIENCE
+        while not self.playlist.current.sound.has(self.sample_rate) and time.monotonic() < deadline:
+            time.sleep(_NAP_SECONDS)
 
     def _make_worker(self, model: str | Separator, options: dict[str, object]) -> Worker:
         rate, block = self.backend.sample_rate, self.backend.block_size

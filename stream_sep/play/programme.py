@@ -11,6 +11,7 @@ from stream_sep.errors import AudioFileError
 from stream_sep.play.line import Line, OpenSong
 from stream_sep.play.orders import Orders
 from stream_sep.play.outgoing import Outgoing
+from stream_sep.play.resampled_stems import ResampledStems
 from stream_sep.play.running_stems import SHORT_WARM_UP, RunningStems
 from stream_sep.play.song_sound import SongSound
 from stream_sep.play.song_stems import open_stems
@@ -131,8 +132,12 @@ class Programme:
     def render(self, frames: int) -> Stems:
         """Return the next frames, ``(1 + stems, 2, frames)``, the mix first."""
         if not self._moves:
-            return self._outgoing.under(self._silence(frames))
+            return self.rest(frames)
         return self._outgoing.under((self._line if self._stretch is None else self._stretch).read(frames))
+
+    def rest(self, frames: int) -> Stems:
+        """Return silence, ``(1 + stems, 2, frames)``, under which what was there fades out; the song waits."""
+        return self._outgoing.under(self._silence(frames))
 
     def close(self) -> None:
         """Let go of all songs."""
@@ -154,7 +159,9 @@ class Programme:
         if song is None or song.refined is not None or link.refined is None:
             return
         try:
-            song.refined = open_stems(link.refined)
+            made, rate = link.refined.get("rate", self._rate), self._rate
+            stems = open_stems(link.refined)
+            song.refined = stems if made == rate else ResampledStems(stems, made, rate)
         except AudioFileError as error:
             self._report(f"{error}; going on with the live separator")
             return

@@ -10,8 +10,6 @@ import threading
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import soundfile
-
 from stream_sep.errors import AudioFileError
 from stream_sep.files.cache import DEFAULT_GB, StemCache
 from stream_sep.files.recipe import Recipe
@@ -70,7 +68,7 @@ class Refiner:
         self._asked: tuple[int, int] | None = None
         self._given: set[int] = set()
         self._finished: set[int] = set()
-        self._starts, self._windows = 0, 0
+        self._starts, self._windows, self._ratio = 0, 0, 1.0
         self._ready, self._gave_up, self._told_slow = False, False, False
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -89,9 +87,8 @@ class Refiner:
                 return
             files = sorted((self._cache.folder / f"{song.song.digest}-{identity}").glob("*.wav"))
             files = [file for file in files if ".part" not in file.suffixes]
-            rate = soundfile.info(files[0]).samplerate if files else 0
-            stems = KeptStems(files, [file.stem for file in files]) if rate == self._rate else None
-        except (OSError, soundfile.SoundFileError, AudioFileError):
+            stems = KeptStems(files, [file.stem for file in files]) if files else None
+        except (OSError, AudioFileError):
             return
         if stems is not None:
             stems.close()
@@ -105,12 +102,10 @@ class Refiner:
         with self._lock:
             if self._process is None:
                 self._start()
-            moved = self._asked is None or self._asked[0] != song.number or self._asked[1] != frame
-            if self._ready and moved and self._process is not None:
+            if self._ready and self._asked != (song.number, frame) and self._process is not None:
                 self._asked = (song.number, frame)
-                scratch = str(song.sound.path)
-                message = {"number": song.number, "path": str(song.song.path), "scratch": scratch, "frame": frame}
-                send(self._process.stdin, message)
+                message = {"number": song.number, "path": str(song.song.path), "scratch": str(song.sound.path)}
+                send(self._process.stdin, {**message, "frame": round(frame * self._ratio)})
 
     def has_finished(self, number: int) -> bool:
         """Tell whether all of a song is refined, or never will be."""
@@ -162,9 +157,7 @@ class Refiner:
             self._give_up(message["failed"])
         elif "identity" in message:
             self._memory.note(self._refinement.recipe, message["identity"])
-            self._ready = True
-            if message["rate"] != self._rate:
-                self._give_up(f"they come at {message['rate']} Hz: play with --sample-rate {message['rate']}")
+            self._ratio, self._ready = message["rate"] / self._rate, True
         elif "refined" in message:
             self._hand_out(message["number"], message["refined"])
         elif "finished" in message:

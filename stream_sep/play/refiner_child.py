@@ -163,9 +163,9 @@ class Refinery:
     def _try_step(self, task: Task) -> None:
         try:
             self._step(task)
-        except StreamSepError as error:
+        except (StreamSepError, OSError) as error:
             self._done.add(task.number)
-            self._answers.report(str(error))
+            self._answers.report(f"no more refined stems of {task.path}: {error}")
             self._answers.say({"number": task.number, "finished": True})
 
     def _step(self, task: Task) -> None:
@@ -202,7 +202,8 @@ class Refinery:
         return True
 
     def _give(self, task: Task, stems: KeptStems | GrowingStems) -> None:
-        self._answers.say({"number": task.number, "refined": stems.describe()})
+        described = {**stems.describe(), "rate": self._maker.rate_for(0)}
+        self._answers.say({"number": task.number, "refined": described})
 
     def _keep(self, refiner: SongRefiner, key: str, path: str) -> None:
         kept = self._cache.keep(

@@ -162,12 +162,16 @@ class KeptStems:
         AudioFileError: a file cannot be opened.
     """
 
+    rate = 0
+    """Frames per second."""
+
     def __init__(self, files: Sequence[Path], stems: Sequence[str]) -> None:
         self.stems, self._paths = tuple(stems), tuple(files)
         self._files: list[soundfile.SoundFile] = []
         try:
             for file in files:
                 self._files.append(soundfile.SoundFile(file))
+                self.rate = int(self._files[-1].samplerate)
         except (OSError, soundfile.SoundFileError) as error:
             self.close()
             raise self._damage(error) from error
@@ -196,7 +200,7 @@ class KeptStems:
 
     def describe(self) -> dict[str, Any]:
         """Return what `open_stems` needs in another process, in plain JSON values."""
-        return {"kept": [str(path) for path in self._paths], "stems": list(self.stems)}
+        return {"kept": [str(path) for path in self._paths], "stems": list(self.stems), "rate": self.rate}
 
     def _damage(self, error: Exception) -> AudioFileError:
         return AudioFileError(f"the cache in {self._paths[0].parent} is damaged ({error}); stream-sep cache clear")
