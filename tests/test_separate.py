@@ -28,7 +28,7 @@ from stream_sep.files.recipe import DEFAULT_MODEL, Recipe
 from stream_sep.files.song_separator import Outcome, SongSeparator
 from stream_sep.files.stem_file import STEMS as STEM_FILE_ORDER
 from stream_sep.files.stem_file import read_stem_box
-from stream_sep.files.tracks import find_tracks
+from stream_sep.files.tracks import Track, find_tracks
 
 RATE = 44100
 SOURCES = ("drums", "bass", "other", "vocals")
@@ -446,7 +446,9 @@ def test_numbers_that_are_not_finite_are_silence(tmp_path):
     song = music()
     song[100], song[200] = np.nan, np.inf
     (outcome,) = outcomes(job(tmp_path), write(tmp_path / "a.wav", song))
-    assert all(np.isfinite(read(file)).all() for file in outcome.files)
+    song[[100, 200]] = 0.0
+    for file, share in zip(outcome.files, SHARES, strict=True):
+        np.testing.assert_allclose(read(file), share * song, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -457,6 +459,15 @@ def test_names_in_any_script(tmp_path, name):
     (outcome,) = outcomes(job(tmp_path, stems=("drums",)), path)
     assert outcome.files == (tmp_path / "out" / "htdemucs" / name / "drums.wav",)
     assert outcome.files[0].is_file()
+
+
+@pytest.mark.parametrize(
+    ("model", "folder"),
+    [("htdemucs", "htdemucs"), ("hf://someone/something", "someone_something"), ("mine:make", "mine_make")],
+)
+def test_the_folder_of_a_model_has_a_name_that_every_system_takes(tmp_path, model, folder):
+    target = Job(recipe=Recipe(model=model), out=tmp_path).target(Track(Path("a.wav"), Path("x"), "a"), "vocals")
+    assert target == tmp_path / folder / "x" / "a" / "vocals.wav"
 
 
 def test_a_name_of_dots_stays_in_the_folder(tmp_path):
@@ -634,6 +645,12 @@ def test_streamed_stems_can_be_read_while_they_are_made(tmp_path, name, bits):
     SongSeparator(settings).separate(find_tracks([path], settings.out)[0], look)
     assert len(seen) > 2
     assert not parts_left(tmp_path / "out")
+
+
+def test_streamed_sound_over_full_scale_is_cut_as_how_loud_it_gets_is_not_known(tmp_path):
+    path = write(tmp_path / "a.wav", music(level=2.0))
+    (outcome,) = outcomes(job(tmp_path, stream=True, stems=("drums",), format=AudioFormat("wav", 16)), path)
+    assert np.abs(read(outcome.files[0])).max() == pytest.approx(0.99, abs=1e-3)
 
 
 @pytest.mark.parametrize("frames", [100, 600_000_000], ids=["WAV", "RF64"])

@@ -31,7 +31,7 @@ TRIES = 3
 _CORES = 4  # of a worker on a CPU: with more, one song is hardly faster
 _BEAT = 0.2  # seconds between looks at how far songs are
 _FAREWELL = 5.0  # seconds that workers have to tidy up
-_PATIENCE = 120.0  # seconds without any worker until that is an error
+_PATIENCE = 300.0  # seconds without any worker until that is an error
 
 
 def separate_on_ray(
