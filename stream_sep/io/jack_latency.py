@@ -34,6 +34,10 @@ class PortLatencies:
         self._library = ctypes.CDLL(jack._libname)  # noqa: SLF001 - already loaded, so this only finds it again
         self._client = client
 
+    def settle(self) -> None:
+        """Have the server work out all delays now; after connecting it does so in its own time."""
+        self._library.jack_recompute_total_latencies(self._pointer(self._client))
+
     def longest(self, ports: Iterable[Any], mode: int) -> int:
         """Return the longest delay in frames between any of ``ports`` and the sound card, 0 where there is none."""
         return max((self._range(port, mode)[1] for port in ports), default=0)

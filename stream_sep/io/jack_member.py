@@ -91,6 +91,7 @@ class JackMember:
     def device_latency(self) -> int:
         """Return the frames of delay that the server reports for the ports that ours are connected to."""
         ports = PortLatencies(load_jack(), self.client)
+        ports.settle()
         return ports.longest(self.client.inports, CAPTURE) + ports.longest(self.client.outports, PLAYBACK)
 
     def leave(self) -> None:
