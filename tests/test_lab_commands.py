@@ -1,0 +1,120 @@
+"""The lab as a user types it, from songs to a file that plays; and on a machine that lacks what the engine needs."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from stream_sep.protocols import STEMS
+
+if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
+    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+
+TOOL = Path(__file__).parent.parent / "tools/lab.py"
+ENGINE_ONLY = ("numba", "sounddevice", "mido", "pythonosc", "tomlkit", "platformdirs", "pedalboard", "pyworld")
+BARE = f"""
+import runpy, sys
+for name in {ENGINE_ONLY!r}:
+    sys.modules[name] = None
+sys.argv = ["lab.py", *sys.argv[2:]]
+runpy.run_path({str(TOOL)!r}, run_name="__main__")
+"""
+CONFIG = """
+[network]
+size = "tiny"
+[data]
+caches = ["cache"]
+validation_percent = 50
+[training]
+steps = 2
+batch = 2
+seconds = 0.2
+settle_seconds = 0.0
+threads = 1
+"""
+
+
+def run(*arguments, cwd):
+    command = [sys.executable, "-m", "stream_sep", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("home")
+    for number in range(4):
+        for seed, stem in enumerate(STEMS):
+            path = folder / f"songs/Artist {number} - Song/{stem}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, 0.1 * np.random.default_rng(seed).standard_normal((22050, 2)), 44100)
+    (folder / "tiny.toml").write_text(CONFIG)
+    return folder
+
+
+def test_from_songs_to_a_file_that_plays(home):
+    for arguments, words in (
+        (("data", "build", "songs", "cache"), "4 songs added, 0 were there"),
+        (("data", "build", "songs", "cache"), "0 songs added, 4 were there"),
+        (("data", "check", "cache"), "4 songs"),
+        (("train", "tiny.toml", "--out", "out"), "done: out/best.safetensors"),
+        (("models", "export", "out/best.safetensors"), "masks differ"),
+        (("models", "show", "out/best.safetensors"), "algorithmic latency: 128 frames"),
+    ):
+        done = run(*arguments, cwd=home)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert words in done.stdout.replace("\n", " ")
+    code = "from stream_sep import load_separator as load; print(load('instant', weights='out/best.onnx').latency)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "64"
+
+
+def test_a_damaged_cache_is_a_failure_until_it_is_dropped(home, tmp_path):
+    assert run("data", "build", home / "songs", "cache", cwd=tmp_path).returncode == 0
+    file = next((tmp_path / "cache").glob("*.i16"))
+    file.write_bytes(file.read_bytes()[:-4])
+    done = run("data", "check", "cache", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "damaged: Artist" in done.stdout
+    assert run("data", "check", "cache", "--drop", cwd=tmp_path).returncode == 0
+    assert "4 songs" not in run("data", "check", "cache", cwd=tmp_path).stdout
+
+
+def test_the_lab_runs_where_the_engine_cannot(home, tmp_path):
+    packed = run("data", "build", home / "songs", tmp_path / "cache", cwd=tmp_path)
+    packed = run("data", "pack", "cache", "--out", "pack", cwd=tmp_path)
+    assert packed.returncode == 0, packed.stderr
+    (tmp_path / "tiny.toml").write_text(CONFIG.replace('"cache"', '"there/cache"'))
+    for arguments, words in (
+        (("data", "unpack", "pack-1.zip", "--to", "there", "--jobs", "2"), "4 songs added"),
+        (("train", "tiny.toml", "--out", "out"), "done"),
+    ):
+        command = [sys.executable, "-c", BARE, "--", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert words in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("train", "none.toml"), "cannot be read"),
+        (("train", "tiny.toml", "--data", "nowhere"), "is no cache"),
+        (("data", "build", "nowhere", "c"), "is no folder"),
+        (("data", "unpack", "none.zip"), "copy it again"),
+        (("data", "synth", "songs", "out"), "holds no songs"),
+        (("models", "export", "none.safetensors"), "cannot be read"),
+        (("models", "export", "none.safetensors", "--out", "x.bin"), "must end in .onnx"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_done_is_one_sentence_and_a_failure(home, arguments, words):
+    done = run(*arguments, cwd=home)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert words in said.replace("\n", " ")
+    assert "Traceback" not in said

@@ -1,0 +1,44 @@
+"""The verbs of the lab alone, for a machine that has torch, soundfile and soxr, but not all that the engine needs.
+
+``python tools/lab.py train configs/live.toml``, and likewise ``data`` and ``models``: the same code as that of
+``stream-sep``, whose packages are entered here without what they import for everybody else.
+"""
+
+import sys
+import types
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def enter_bare(name: str) -> None:
+    """Let modules of a package be imported without the package's own ``__init__``."""
+    package = types.ModuleType(name)
+    package.__path__ = [str(ROOT / name.replace(".", "/"))]
+    sys.modules[name] = package
+
+
+if "stream_sep" not in sys.modules:  # at import, as the processes that decode songs import this file too
+    enter_bare("stream_sep")
+    enter_bare("stream_sep.cli")
+
+import typer  # noqa: E402 - after the packages are entered
+
+from stream_sep.cli import data, models, train  # noqa: E402 - as above
+from stream_sep.errors import StreamSepError  # noqa: E402 - as above
+
+
+def main() -> None:
+    """Run a verb; leave with 1 and one sentence when something cannot be done."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.command()(train.train)
+    app.add_typer(data.app, name="data")
+    app.add_typer(models.app, name="models")
+    try:
+        app()
+    except StreamSepError as error:
+        sys.exit(f"stream-sep: {error}")
+
+
+if __name__ == "__main__":
+    main()
