@@ -413,3 +413,13 @@ def test_a_song_that_is_still_being_decoded_is_waited_for_in_silence(write, monk
     np.testing.assert_array_equal(resumed, song[:, begun : begun + resumed.shape[1]])
     np.testing.assert_array_equal(heard[:, : gap.start - 1], song[:, : gap.start - 1])
     assert begun - FADE - gap.start <= 1
+
+
+def test_a_loop_that_lies_behind_begins_at_once(write):
+    song = noise(3 * RATE)
+    backend, engine = offline(write(song))
+    with engine:
+        play(backend, 128 * 700)
+        engine.controls.update({"transport/loop/start": 0.5, "transport/loop/end": 1.0, "transport/loop/on": True})
+        mix, _ = play(backend, 12800)
+    assert 0.5 * RATE < find(mix[:, 6000:6300], song) < RATE

@@ -154,14 +154,15 @@ def _moves(start: str, loop: tuple[str, str] | None, speed: float, pitch: float)
     if not -OCTAVE <= pitch <= OCTAVE:
         raise ConfigError(f"--pitch {pitch:g} is not from {-OCTAVE:g} to {OCTAVE:g} semitones")
     moves: dict[str, float | bool] = {"transport/speed": speed, "transport/pitch": pitch}
+    seconds = parse_time(start)
     if loop is not None:
         begin, end = (parse_time(text) for text in loop)
         if end <= begin:
             raise ConfigError(f"--loop {loop[0]} {loop[1]} ends before it begins; say --loop 0:30 0:45")
+        seconds = seconds or begin
         moves |= {"transport/loop/start": begin, "transport/loop/end": end, "transport/loop/on": True}
     if speed != 1 or pitch != 0:
         check_stretch()
-    seconds = parse_time(start)
     return moves | ({"transport/seek": seconds} if seconds else {})
 
 

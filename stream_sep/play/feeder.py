@@ -33,6 +33,7 @@ _MARGIN_SECONDS = 0.012  # between what is being heard and what may still be cha
 _NAP_SECONDS = 0.002
 _SETTLING = 1.5 * LONG_WARM_UP / SHORT_WARM_UP  # the time it takes to settle, in those that orders take
 _SPARE_HOPS = 16
+_MOST_LEFT_OUT = 64
 
 
 class Feeder:
@@ -130,10 +131,7 @@ class Feeder:
         soonest = self._hop_after(0)
         self._prepared = self._rings.captured() - begun
         self._is_settled = False
-        if orders.frame is None:
-            for _ in range(hop, soonest):  # it took longer than it did of late, and time goes on
-                self._programme.render(HOP)
-        self._turn_to(max(hop, soonest) if orders.frame is None else soonest)
+        self._turn_to(self._catch_up(hop) if orders.frame is None else soonest)
 
     def _settle(self) -> None:
         """Now that there is time, begin anew with a separator that has heard more of what comes before."""
@@ -146,9 +144,15 @@ class Feeder:
         self._programme.follow(orders, *place, warm_up=LONG_WARM_UP, give_up=lambda: self._waiting is not None)
         if self._waiting is not None:
             return
-        for _ in range(hop, soonest := self._hop_after(0)):
+        self._turn_to(self._catch_up(hop))
+
+    def _catch_up(self, hop: int) -> int:
+        """Leave out hops for which it is too late, if it took longer than of late; return the first that is not."""
+        for late in range(hop, hop + _MOST_LEFT_OUT):
+            if late >= self._hop_after(0):
+                return late
             self._programme.render(HOP)
-        self._turn_to(max(hop, soonest))
+        return self._hop_after(0)  # what cannot keep up lets the song wait
 
     def _turn_to(self, hop: int) -> None:
         """Replace what lies ready, from a hop on, by what is rendered from now on."""

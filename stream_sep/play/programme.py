@@ -109,6 +109,8 @@ class Programme:
         loop = orders.loop if orders.loop is not None and frame <= orders.loop[1] else None
         pad = 0 if self._stretch is None else self._stretch.pad
         self._line.go(song, frame - pad, loop, warm_up, give_up)
+        if self._stretch is not None:
+            self._stretch.prime()
 
     def supply(self, orders: Orders) -> None:
         """Take up what there is by now of refined stems, and the song that comes next."""

@@ -51,7 +51,6 @@ class Stretch:
         self._read, self._stems, self._speed = read, stems, speed
         self._stretcher = _new_stretcher(2 * stems, rate, speed, pitch)
         self.pad = int(self._stretcher.get_preferred_start_pad())
-        self._skip = int(self._stretcher.get_start_delay())
         self._fed, self._given = -self.pad, 0
 
     @property
@@ -61,26 +60,28 @@ class Stretch:
 
     def read(self, frames: int) -> Stems:
         """Return the next frames of sound, ``(1 + stems, 2, frames)``; `pad` frames before the first are read too."""
-        self._give_away(self._skip)
-        self._skip = 0
         flat = self._retrieve(frames)
         self._given += frames
         stems = flat.reshape(self._stems, 2, frames)
         return np.concatenate([stems.sum(axis=0, keepdims=True), stems])
 
-    def _give_away(self, frames: int) -> None:
-        while frames > 0:
-            step = min(frames, _BLOCK)
+    def prime(self) -> None:
+        """Read what comes before the first frame, which takes a moment; once, before anything else."""
+        delay = int(self._stretcher.get_start_delay())
+        for step in (_BLOCK,) * (delay // _BLOCK) + (delay % _BLOCK,):
             self._retrieve(step)
-            frames -= step
+        self._fill(_BLOCK)
 
     def _retrieve(self, frames: int) -> Stems:
+        self._fill(frames)
+        out: Stems = self._stretcher.retrieve(frames)
+        return out
+
+    def _fill(self, frames: int) -> None:
         while self._stretcher.available() < frames:
             sound = self._read(_BLOCK)[1:].reshape(2 * self._stems, _BLOCK)
             self._stretcher.process(np.ascontiguousarray(sound))
             self._fed += _BLOCK
-        out: Stems = self._stretcher.retrieve(frames)
-        return out
 
 
 def _new_stretcher(channels: int, rate: int, speed: float, pitch: float) -> Any:  # noqa: ANN401 - pylibrb is untyped

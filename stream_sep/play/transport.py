@@ -114,8 +114,13 @@ class Transport:
                 self._controls.publish({"transport/speed": 1.0, "transport/pitch": 0.0})
             elif name == "play" and self._controls[path] and self.is_over:
                 self._go_to(0)
+            elif name.startswith("loop/") and self._is_behind_loop():
+                self._go_to(self._loop()[0])
             else:
                 self._order(None)
+
+    def _is_behind_loop(self) -> bool:
+        return bool(self._controls["transport/loop/on"]) and self.position * self._rate > self._loop()[1]
 
     def _can_stretch(self) -> bool:
         if self._controls["transport/speed"] == 1 and self._controls["transport/pitch"] == 0:
