@@ -97,7 +97,7 @@ class Feeder:
                 return True
             if supplied is not None:
                 self._programme.supply(supplied)
-            if not self._is_settled and self._next * HOP - self._rings.captured() >= self._lead // 2:
+            if not self._is_settled and self._ahead >= self._lead - HOP:
                 self._settle()
                 return True
             return self._render_next()
@@ -141,10 +141,20 @@ class Feeder:
         if hop + _SPARE_HOPS > self._next or place is None or not self._programme.is_live:
             return
         orders = replace(self._programme.orders, frame=None)
-        self._programme.follow(orders, *place, warm_up=LONG_WARM_UP, give_up=lambda: self._waiting is not None)
-        if self._waiting is not None:
-            return
-        self._turn_to(self._catch_up(hop))
+        self._programme.follow(orders, *place, warm_up=LONG_WARM_UP, give_up=self._is_urgent)
+        if not self._is_urgent():
+            self._turn_to(self._catch_up(hop))
+        elif last := self._board.at(self._next * HOP - 1):
+            self._programme.follow(orders, last[0], last[1] + 1)  # go on as before
+
+    def _is_urgent(self) -> bool:
+        """Tell whether there are other orders, or little is left of what lies ready."""
+        return self._waiting is not None or self._ahead < self._lead // 2
+
+    @property
+    def _ahead(self) -> int:
+        """Frames that lie ready."""
+        return self._next * HOP - self._rings.captured()
 
     def _catch_up(self, hop: int) -> int:
         """Leave out hops for which it is too late, if it took longer than of late; return the first that is not."""
@@ -184,9 +194,8 @@ class Feeder:
 
     def _render_next(self) -> bool:
         captured = self._rings.captured()
-        ahead = self._next * HOP - captured
         waits = not self._programme.can_render(HOP)
-        if ahead >= self._lead or (waits and (captured == 0 or ahead > self._margin + 2 * HOP)):
+        if self._ahead >= self._lead or (waits and (captured == 0 or self._ahead > self._margin + 2 * HOP)):
             return False
         if self._next * HOP < captured:  # something took too long: the song waited, and goes on now
             self._rings.count_jump()

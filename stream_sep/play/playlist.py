@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import tempfile
 import threading
@@ -164,12 +165,9 @@ class Playlist:
         return loaded
 
     def _decode(self, song: Song, writer: SongWriter) -> None:
-        blocks = (block for block in song.blocks(self._rate) if not self._stop())
+        blocks = itertools.takewhile(lambda _: not self._closed.is_set(), song.blocks(self._rate))
         try:
             if not writer.write(blocks) and not self._closed.is_set():
                 self._report(f"{song.path} holds no sound")
         except StreamSepError as error:
             self._report(str(error))
-
-    def _stop(self) -> bool:
-        return self._closed.is_set()
