@@ -6,7 +6,7 @@ import pytest
 
 from bridge.bench import measure_control
 
-MOVES = 12
+MOVES = 6
 
 
 @pytest.fixture(scope="module")
