@@ -423,3 +423,25 @@ def test_a_loop_that_lies_behind_begins_at_once(write):
         engine.controls.update({"transport/loop/start": 0.5, "transport/loop/end": 1.0, "transport/loop/on": True})
         mix, _ = play(backend, 12800)
     assert 0.5 * RATE < find(mix[:, 6000:6300], song) < RATE
+
+
+@pytest.mark.usefixtures("jackd")
+def test_jack_plays_songs_and_seeks(write):
+    from stream_sep.io.jack_client import JackBackend  # noqa: PLC0415 - the fixture says what to install
+
+    with PlayEngine(JackBackend(), [write(noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
+        wait_until(lambda: engine.transport.position > 0.1)
+        engine.set("transport/seek", 10.0)
+        wait_until(lambda: engine.transport.position > 10.1)
+        assert engine.controls["engine/device"] == "jack"
+        assert max(engine.peaks()["mix"]) > 0.1
+
+
+@pytest.mark.usefixtures("portaudio_on_jack")
+def test_a_sound_card_plays_songs_without_an_input(write):
+    from stream_sep.io.portaudio import PortAudioBackend  # noqa: PLC0415 - the fixture says what to install
+
+    backend = PortAudioBackend(playback_only=True)
+    with PlayEngine(backend, [write(noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
+        wait_until(lambda: engine.transport.position > 0.2)
+        assert max(engine.peaks()["mix"]) > 0.1
