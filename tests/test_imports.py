@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "stream_sep"
-HEAVY = ("torch", "demucs", "jack", "typer", "rich", "textual", "pedalboard", "rtmidi", "websockets", "zeroconf")
+HEAVY = (
+    "torch",
+    "demucs",
+    "jack",
+    "typer",
+    "rich",
+    "textual",
+    "pedalboard",
+    "rtmidi",
+    "websockets",
+    "zeroconf",
+    "onnxruntime",
+)
 CORE = ("audio", "audio_gains", "audio_state", "compiled", "control", "latency", "levels", "mix", "rings", "worker")
 
 

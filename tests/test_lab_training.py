@@ -175,6 +175,18 @@ def test_absent_stems_are_silent_as_often_as_asked(library):
     assert 0.4 < silent < 0.6
 
 
+def test_a_voice_alone_sings_in_mixes_and_is_no_song_of_its_own(home, tmp_path, library):
+    (tmp_path / "voices/Singer - Song").mkdir(parents=True)
+    soundfile.write(tmp_path / "voices/Singer - Song/vocals.wav", sound("vocals", 9), RATE)
+    build_cache(find_stem_songs(tmp_path / "voices"), tmp_path / "cache", lambda _name: None)
+    more = [(home / "cache", 1.0), (tmp_path / "cache", 100.0)]
+    both = load_library(more, validation=False, percent=0, device=CPU)
+    assert both.stems["vocals"].songs == both.stems["drums"].songs + 1
+    assert len(both.whole) == both.stems["drums"].songs > len(library.whole)
+    songs, _ = Mixer(both, MixConfig(), random())._places(both.stems["vocals"], 100, 1000)
+    assert (songs == both.stems["vocals"].songs - 1).float().mean() > 0.8
+
+
 def test_the_same_seed_draws_the_same_mixes(library):
     draw = [Mixer(library, MixConfig(), random(7)).draw(4, 1000) for _ in range(2)]
     assert torch.equal(*draw)

@@ -36,6 +36,7 @@ _FEATURES = 8
 _OUTPUTS = 2 * (MASKED + 1 + MASKED)  # mid and side: a logit for every stem, an imaginary part for every mask
 _SHARE = 0.125
 _MEMORY_SECONDS, _RATE = 1.0, 44100
+_STRETCH = 512  # hops whose mean power is computed at once: a matrix of all of a song's would be large
 _TINY = 1e-20
 _FLOOR = 1e-8  # of the power, against the last second's mean: what is below is inaudible beside it
 
@@ -139,15 +140,25 @@ class CausalNetwork(nn.Module):
 
         A running sum and the sum of its weights, so that the first hops of a stream have a true mean as well.
         """
-        hops = power.shape[1]
         new = torch.stack([power, torch.ones_like(power)], dim=1)
+        parts = []
+        for part in torch.split(new, _STRETCH, dim=-1) if new.shape[-1] > 1 else (new,):
+            sums = self._running_sums(part, level)
+            level = sums[..., -1]
+            parts.append(sums)
+        sums = torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]
+        return level, sums[:, 0] / sums[:, 1] + _TINY
+
+    def _running_sums(self, new: Tensor, level: Tensor) -> Tensor:
+        """Return sums that fade with time, ``(batch, 2, hops)``; of many hops by one matrix, as a loop is slow."""
+        hops = new.shape[-1]
         if hops == 1:
-            sums = self.decay * level.unsqueeze(-1) + new
-        else:
-            age = torch.arange(hops, device=power.device)
-            weights = torch.tril(self.decay ** (age[:, None] - age[None]).clamp(min=0))
-            sums = level.unsqueeze(-1) * self.decay ** (age + 1) + new @ weights.T
-        return sums[..., -1], sums[:, 0] / sums[:, 1] + _TINY
+            one: Tensor = self.decay * level.unsqueeze(-1) + new
+            return one
+        age = torch.arange(hops, device=new.device)
+        weights = torch.tril(self.decay ** (age[:, None] - age[None]).clamp(min=0))
+        many: Tensor = level.unsqueeze(-1) * self.decay ** (age + 1) + new @ weights.T
+        return many
 
 
 class _Block(nn.Module):
