@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,14 +30,15 @@ from stream_sep.lab.losses import StemLoss
 from stream_sep.lab.mixing import MixConfig, Mixer
 from stream_sep.lab.store import cut, load_library
 from stream_sep.lab.train_config import read_config
-from stream_sep.lab.trainee import CausalTrainee
+from stream_sep.lab.trainee import CausalTrainee, make_trainee
 from stream_sep.lab.training import Trainer
 from stream_sep.lab.validating import separate_whole
-from stream_sep.models.separator import load_causal
+from stream_sep.models.separator import LIMITS_MS, load_causal
 from stream_sep.models.size import SIZES
 from stream_sep.models.weights import load_weights, save_weights
 
 CPU = torch.device("cpu")
+CONFIGS = Path(__file__).parent.parent / "configs"
 KINDS = {"vocals": 880.0, "drums": None, "bass": 80.0, "other": 3000.0}
 TINY = """
 [network]
@@ -346,3 +348,13 @@ def test_the_command_trains_is_stopped_and_goes_on(home, tmp_path):
     assert run.returncode == 0, rest
     assert "the same command goes on" in rest
     assert Trainer(config(home, "command", steps=100000), tmp_path / "o", device="cpu").step >= 10
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_configs_that_ship_can_be_built(path):
+    training = read_config(path)
+    network = dict(training.network)
+    trainee = make_trainee(network.pop("kind"), network)
+    assert training.name == path.stem
+    if path.stem in LIMITS_MS:
+        assert 1000 * trainee.network.size.algorithmic / RATE <= LIMITS_MS[path.stem]
