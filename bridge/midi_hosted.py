@@ -31,6 +31,12 @@ class HostedLink:
     def __init__(self, ports: HostedPorts, source: str, sink: str | None) -> None:
         self.input, self.output = source, sink
         self._ports: HostedPorts | None = ports
+        self._process = ports.process
+
+    @property
+    def gone(self) -> bool:
+        """See `MidiLink.gone`."""
+        return self._process.poll() is not None
 
     def send(self, message: bytes) -> None:
         """See `MidiLink.send`."""
@@ -47,6 +53,9 @@ class HostedLink:
 class HostedPorts:
     """The ports of a JACK server, in a process of its own; see `MidiPorts`. One connection at a time.
 
+    Attributes:
+        process: the other process.
+
     Raises:
         BridgeError: no server runs, or JACK-Client is not installed.
     """
@@ -56,7 +65,7 @@ class HostedPorts:
         self._begin()
 
     def _begin(self) -> None:
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "bridge.midi_host"],
             text=True,
             stdin=subprocess.PIPE,
@@ -64,7 +73,7 @@ class HostedPorts:
             stderr=subprocess.DEVNULL,
         )
         self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        arguments = (self._process, self._answers)
+        arguments = (self.process, self._answers)
         self._listener = threading.Thread(target=self._listen, args=arguments, name="midi listener", daemon=True)
         self._listener.start()
         try:
@@ -91,10 +100,10 @@ class HostedPorts:
         Raises:
             BridgeError: it has ended.
         """
-        assert self._process.stdin is not None
+        assert self.process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(table) + "\n")
-            self._process.stdin.flush()
+            self.process.stdin.write(json.dumps(table) + "\n")
+            self.process.stdin.flush()
         except (OSError, ValueError) as error:
             raise BridgeError(f"the process that has JACK's MIDI ports has ended: {error}") from error
 
@@ -113,7 +122,7 @@ class HostedPorts:
 
     def names(self) -> PortNames:
         """See `MidiPorts.names`. After a crash of the other process there is nothing for once."""
-        if self._process.poll() is not None:
+        if self.process.poll() is not None:
             self.close()
             self._begin()
             return PortNames((), ())
@@ -142,7 +151,7 @@ class HostedPorts:
 
     def close(self) -> None:
         """See `MidiPorts.close`."""
-        process = self._process
+        process = self.process
         assert process.stdin is not None
         try:
             process.stdin.close()

@@ -48,6 +48,8 @@ class JackMidiLink:
         BridgeError: the server is not there.
     """
 
+    gone = False
+
     def __init__(self, names: tuple[str, str | None], receive: Callable[[bytes], None]) -> None:
         self.input, self.output = names
         self._receive = receive

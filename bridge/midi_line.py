@@ -44,19 +44,16 @@ class MidiLine:
         Raises:
             BridgeError: it is not there, or taken.
         """
-        if self._wanted == VIRTUAL_PORT:
-            self._link = self._ports.open_virtual(self._wanted, self._inbox.put)
-            return
         names = self._ports.names()
-        if find_port(self._wanted, names.inputs) is None:
+        if self._wanted != VIRTUAL_PORT and find_port(self._wanted, names.inputs) is None:
             there = ", ".join(names.inputs) or "none"
             raise BridgeError(f"there is no MIDI port with {self._wanted!r} in its name; there are: {there}")
         self._open(names)
 
     def seek(self) -> bool:
         """Look whether the device is still there, or there again; return whether it has just come back."""
-        if self._wanted == VIRTUAL_PORT:
-            return False
+        if self._link is not None and self._link.gone:
+            self._lose(_gone(self._link.input))
         try:
             names = self._ports.names()
         except BridgeError:
@@ -64,7 +61,7 @@ class MidiLine:
         try:
             if self._link is not None:
                 self._check(names)
-            elif find_port(self._wanted, names.inputs) is not None:
+            elif self._wanted == VIRTUAL_PORT or find_port(self._wanted, names.inputs) is not None:
                 self._open(names)
                 self._report(f"MIDI port {self.name!r} is back")
                 return True
@@ -73,6 +70,9 @@ class MidiLine:
         return False
 
     def _open(self, names: PortNames) -> None:
+        if self._wanted == VIRTUAL_PORT:
+            self._link = self._ports.open_virtual(self._wanted, self._inbox.put)
+            return
         source, sink = find_port(self._wanted, names.inputs), find_port(self._wanted, names.outputs)
         assert source is not None
         self._link = self._ports.open(source, sink, self._inbox.put)
@@ -82,9 +82,11 @@ class MidiLine:
     def _check(self, names: PortNames) -> None:
         link = self._link
         assert link is not None
+        if self._wanted == VIRTUAL_PORT:
+            return
         gone = link.input not in names.inputs or (link.output is not None and link.output not in names.outputs)
         if gone:
-            self._lose(f"MIDI port {link.input!r} is gone; it is used again as soon as it is back")
+            self._lose(_gone(link.input))
 
     def _lose(self, why: str) -> None:
         if self._link is not None:
@@ -117,3 +119,7 @@ class MidiLine:
             self._link.close()
             self._link = None
         self._ports.close()
+
+
+def _gone(name: str) -> str:
+    return f"MIDI port {name!r} is gone; it is used again as soon as it is back"

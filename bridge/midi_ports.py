@@ -35,6 +35,11 @@ class MidiLink(Protocol):
         """Name of the port that we send to, or None where the device has none."""
         ...
 
+    @property
+    def gone(self) -> bool:
+        """Whether the system that the port was of has ended."""
+        ...
+
     def send(self, message: bytes) -> None:
         """Send one message.
 

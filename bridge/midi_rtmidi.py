@@ -52,6 +52,8 @@ def rtmidi_systems() -> dict[str, int]:
 class RtMidiLink:
     """A connection through RtMidi; see `MidiLink`."""
 
+    gone = False
+
     def __init__(
         self,
         source: Any,  # noqa: ANN401 - RtMidi ships no types

@@ -239,6 +239,21 @@ def test_a_server_that_comes_back_has_its_ports_again(desk, start_jackd, monkeyp
         until(lambda: desk.controls["stem/vocals/mute"])
 
 
+def test_a_server_that_comes_back_has_our_own_port_again(desk, start_jackd, monkeypatch, start):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", name := "stream_sep_short_lived")
+    with start_jackd(name):
+        _, said = start("stream_sep", "generic")
+    with start_jackd(name), contextlib.closing(Box("Keys")) as box:
+        until(lambda: len(said) == 2)
+        assert said == [
+            "MIDI port 'stream_sep' is gone; it is used again as soon as it is back",
+            "MIDI port 'stream_sep' is back",
+        ]
+        box.join()
+        box.says("b0 07 5f", "b0 07 7f")
+        until(lambda: desk.controls["stem/vocals/gain_db"] == 10.0)
+
+
 def test_long_messages_and_those_nobody_sent_are_left_out_and_the_rest_arrives_whole(plug):
     box, came = plug(), queue.SimpleQueue()
     ports = on_jack()

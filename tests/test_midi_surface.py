@@ -25,12 +25,9 @@ class Cable:
     """A connection to a device that the test plays."""
 
     def __init__(self, system, names, receive):
-        self.system, self.receive, self.poll_s = system, receive, None
+        self.system, self.receive, self.gone = system, receive, False
         self.input, self.output = names
         self.sent, self.closed = [], False
-
-    def poll(self):
-        raise AssertionError("it is not polled")
 
     def send(self, message):
         if self.system.broken:

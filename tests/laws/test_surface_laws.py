@@ -165,10 +165,11 @@ class MidiCable:
     """A port of a system of one, and the only connection there can be to it."""
 
     taken: ClassVar = set()
+    gone = False
 
     def __init__(self, name):
         self.input = self.output = name
-        self.poll_s, self.receive, self.sent = None, None, queue.SimpleQueue()
+        self.receive, self.sent = None, queue.SimpleQueue()
 
     def names(self):
         return PortNames((self.input,), (self.output,))
