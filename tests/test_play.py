@@ -267,12 +267,14 @@ def test_a_broken_song_is_told_and_left_out(write, tmp_path):
         Playlist([tmp_path / "broken.wav"], RATE)
 
 
-def test_what_was_decoded_is_deleted(write):
-    _, engine = offline(write(noise(1000)))
+def test_what_was_decoded_is_deleted_and_the_end_is_known(write):
+    backend, engine = offline(write(noise(RATE)))
     folder = engine.playlist.folder
     with engine:
+        play(backend, 12800)
         assert list(folder.iterdir())
     assert not folder.exists()
+    assert engine.transport.position == pytest.approx(12800 / RATE)
 
 
 def test_effects_are_refused_before_anything_starts(write):

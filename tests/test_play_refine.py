@@ -407,3 +407,24 @@ def test_a_song_is_refined_for_a_device_of_another_rate(write, tmp_path):
     np.testing.assert_allclose(other, mix, atol=1e-6)
     drums = heard[STEMS.index("drums")]
     assert np.abs(drums).max() < 1e-6
+
+
+def test_a_refiner_that_is_stopped_while_it_keeps_stems_leaves_nothing_half_written(write, tmp_path):
+    write(noise(10))
+    refiner = Refiner(Refinement(TINY), RATE, lambda *_: None)
+    folder = tmp_path / "cache" / "key"
+    for name, kept in (("vocals.wav", False), ("drums.part.wav", False), ("song.txt", True)):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+        if kept:
+            (folder / "drums.part.wav").write_text("x")
+        refiner._take({"keeping": str(folder)})
+        refiner._sweep()
+        assert [path.name for path in folder.glob("*")] == (["song.txt"] if kept else [])
+
+
+def test_a_song_too_long_to_refine_is_told(write, tmp_path, monkeypatch):
+    monkeypatch.setattr(refiner_child, "_LARGEST", 1e6)
+    heard = refine_here(write(noise(RATE)), tmp_path)
+    assert "it is too long" in heard.sentences[0]
+    assert heard.messages == [{"number": 7, "finished": True}]

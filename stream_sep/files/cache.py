@@ -133,6 +133,14 @@ class StemCache:
                 shutil.rmtree(entry.folder, ignore_errors=True)
 
 
+def sweep(folder: Path) -> None:
+    """Delete what a process that ended in the middle of `StemCache.keep` has left of an entry."""
+    if not (folder / _NAME).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+    for part in folder.glob("*.part.*"):
+        part.unlink(missing_ok=True)
+
+
 def read_kept(files: Sequence[Path], blocks: Iterable[Block]) -> Iterator[tuple[Block, Stems]]:
     """Give the mix and its stems from files that `StemCache.find` found, as whoever made them gave them.
 

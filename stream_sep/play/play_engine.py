@@ -103,6 +103,7 @@ class PlayEngine(Engine):
 
     def stop(self) -> None:
         """Stop the sound, and delete what was decoded."""
+        self.transport.stop()
         super().stop()
         if self._refiner is not None:
             self._refiner.stop()

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import AudioFileError
-from stream_sep.files.cache import DEFAULT_GB, StemCache
+from stream_sep.files.cache import DEFAULT_GB, StemCache, sweep
 from stream_sep.files.recipe import Recipe
 from stream_sep.play.model_memory import ModelMemory
 from stream_sep.play.song_stems import KeptStems
@@ -70,6 +71,7 @@ class Refiner:
         self._finished: set[int] = set()
         self._starts, self._windows, self._ratio = 0, 0, 1.0
         self._ready, self._gave_up, self._told_slow = False, False, False
+        self._keeping: Path | None = None
         self._stopped = threading.Event()
         self._lock = threading.Lock()
 
@@ -120,6 +122,7 @@ class Refiner:
             process.kill()
             process.wait()
             self._listener.join()
+            self._sweep()
 
     def _start(self) -> None:
         self._starts += 1
@@ -160,8 +163,11 @@ class Refiner:
             self._ratio, self._ready = message["rate"] / self._rate, True
         elif "refined" in message:
             self._hand_out(message["number"], message["refined"])
+        elif "keeping" in message:
+            self._keeping = Path(message["keeping"])
         elif "finished" in message:
             self._finished.add(message["number"])
+            self._keeping = None
         elif "speed" in message:
             self._judge(message["speed"])
 
@@ -182,7 +188,14 @@ class Refiner:
                 f"this machine refines {speed:.1f} s of music a second: the live separator plays where it is behind"
             )
 
+    def _sweep(self) -> None:
+        """Delete what a process that ended was about to keep."""
+        if self._keeping is not None:
+            sweep(self._keeping)
+        self._keeping = None
+
     def _on_death(self, code: int) -> None:
+        self._sweep()
         with self._lock:
             self._process = None
             self._gave_up = self._starts >= _MOST_STARTS

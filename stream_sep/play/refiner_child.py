@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.errors import SeparatorError, StreamSepError
+from stream_sep.errors import AudioFileError, SeparatorError, StreamSepError
 from stream_sep.files.cache import StemCache
 from stream_sep.files.network_pass import NetworkPass
 from stream_sep.files.recipe import Recipe
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _FORBIDDEN = "nobody asked for a download"
+_LARGEST = 8e9  # bytes of stems that may lie beside the decoded song while it plays: about two hours
 _NICE = 19  # whatever else the machine does goes first
 
 
@@ -179,6 +180,7 @@ class Refinery:
             self._answers.say({"number": task.number, "speed": refiner.speed, "frame": task.frame})
             return
         self._done.add(task.number)
+        self._answers.say({"keeping": str(self._cache.folder / key)})
         self._keep(refiner, key, task.path)
         self._answers.say({"number": task.number, "finished": True})
 
@@ -195,6 +197,8 @@ class Refinery:
         if kept is not None:
             self._give(task, KeptStems(kept, stems))
             return False
+        if 8 * len(stems) * level.frames > _LARGEST:
+            raise AudioFileError(f"it is too long, {level.frames / rate / 60:.0f} minutes")
         place = Path(f"{task.scratch}.stems")
         growing = GrowingStems(place, stems, level.frames, create=not place.exists())
         self._song = task.number, SongRefiner(self._maker, SongSound(writer.path), level, growing), key

@@ -48,7 +48,7 @@ class Transport:
         self._controls, self._player, self._playlist = controls, player, playlist
         self._rate, self._heard, self._report = rate, heard, report
         self._lock = threading.RLock()
-        self.is_over, self._last = False, 0.0
+        self.is_over, self._is_stopped, self._last = False, False, 0.0
         controls.publish({"transport/tracks": len(playlist.paths)})
         self._tell_song()
         self._order(0)
@@ -64,7 +64,7 @@ class Transport:
     @property
     def exact_position(self) -> float | None:
         """The same; None while another song is heard, or nobody knows."""
-        place = self._player.board.at(self._heard())
+        place = None if self._is_stopped else self._player.board.at(self._heard())
         if place is None or place[0] != self._playlist.current.number:
             return None
         return place[1] / self._rate
@@ -76,6 +76,12 @@ class Transport:
                 if song is not None and song.number == number:
                     song.refined = refined
                     self._player.supply(self._orders(None))
+
+    def stop(self) -> None:
+        """Remember where the song is: soon there will be nothing to ask."""
+        with self._lock:
+            self._last = self.position
+            self._is_stopped = True
 
     def tick(self) -> None:
         """Follow what is heard: the position, the next song when it begins, the end."""
