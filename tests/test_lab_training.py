@@ -279,6 +279,17 @@ def test_a_cut_checkpoint_falls_back_to_the_one_before(home, tmp_path):
     assert Trainer(config(home), tmp_path / "out", device="cpu", fresh=True).step == 0
 
 
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
+def test_every_precision_trains(home, tmp_path, precision):
+    training = dataclasses.replace(config(home, steps=3).training, precision=precision, carry=1.0)
+    trainer = Trainer(dataclasses.replace(config(home, steps=3), training=training), tmp_path / "out", device="cpu")
+    before = weights(trainer)
+    trainer.run(lambda _text: None)
+    after = weights(trainer)
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert all(torch.isfinite(value).all() for value in after.values())
+
+
 def test_another_network_does_not_go_on(home, tmp_path):
     train(home, tmp_path / "out", stop_at=1)
     other = dataclasses.replace(config(home), network={"kind": "causal", "size": "tiny", "width": 16})

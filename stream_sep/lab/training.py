@@ -126,7 +126,7 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(trainee.parameters(), training.clip)
         if bool(torch.isfinite(norm)):  # a step that is no number would never be forgotten
             self._optimizer.step()
-        self._memory = tuple(part.detach() for part in memory)
+        self._memory = tuple(part.detach().float() for part in memory)
         self._follow()
         return torch.as_tensor(loss.detach())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -138,9 +137,7 @@ def analyse(path: Path) -> Syllables:
 
 def _world() -> Any:  # noqa: ANN401 - a module without types
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of how it finds its version
-            import pyworld  # noqa: PLC0415 - an extra
+        import pyworld  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigError(f"singing needs pyworld ({error}); pip install 'stream-sep[train]'") from error
     return pyworld
