@@ -13,13 +13,13 @@ import soxr
 from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
 from stream_sep.files.cache import StemCache
 from stream_sep.files.job import Job
+from stream_sep.files.model_memory import ModelMemory
 from stream_sep.files.network_windows import Grid, Run
 from stream_sep.files.recipe import Recipe
 from stream_sep.files.song import measure_level
 from stream_sep.files.song_separator import SongSeparator
 from stream_sep.files.tracks import Track
 from stream_sep.play import refiner_child
-from stream_sep.play.model_memory import ModelMemory
 from stream_sep.play.play_engine import PlayEngine
 from stream_sep.play.refine_plan import RefinePlan
 from stream_sep.play.refiner import Refinement, Refiner
@@ -229,7 +229,6 @@ def test_what_separate_made_plays_from_the_first_frame(write, tmp_path):
     path = write(noise(5 * RATE))
     separator = SongSeparator(Job(recipe=TINY, out=tmp_path / "out", cache_gb=1))
     separator.separate(Track(path, tmp_path.relative_to(tmp_path), "song"), lambda _: None)
-    ModelMemory(StemCache().folder).note(TINY, load_stem_maker(TINY).identity)
     backend = OfflineBackend(RATE, 128)
     config = EngineConfig(model="passthrough", worker="inline")
     with PlayEngine(backend, [path], config, refinement=Refinement(TINY)) as engine:

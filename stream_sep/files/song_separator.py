@@ -12,6 +12,7 @@ from stream_sep.errors import AudioFileError, SeparatorError
 from stream_sep.files.cache import StemCache, read_kept
 from stream_sep.files.formats import FLOATS
 from stream_sep.files.job import make_plan
+from stream_sep.files.model_memory import ModelMemory
 from stream_sep.files.output_file import OutputFile
 from stream_sep.files.song import measure_level, open_song
 from stream_sep.files.stem_file import write_stem_file
@@ -65,6 +66,8 @@ class SongSeparator:
         self._plan = make_plan(job, self._maker.sources)
         self._maker = self._maker.only(self._plan.made)
         self._cache = StemCache(limit_gb=job.cache_gb) if job.cache_gb and self._maker.identity else None
+        if self._cache is not None:
+            ModelMemory(self._cache.folder).note(job.recipe, self._maker.identity)  # so that play finds its stems
 
     def targets(self, track: Track) -> tuple[Path, ...]:
         """Return the files that a track will become."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import AudioFileError
 from stream_sep.files.cache import DEFAULT_GB, StemCache, sweep
+from stream_sep.files.model_memory import ModelMemory
 from stream_sep.files.recipe import Recipe
-from stream_sep.play.model_memory import ModelMemory
 from stream_sep.play.song_stems import KeptStems
 from stream_sep.worker_dialog import receive, send
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,11 @@ class ModelMemory:
 
     def note(self, recipe: Recipe, identity: str) -> None:
         """Remember an identity; where that cannot be written, the model is loaded the next time."""
-        known = {**self._read(), _print_of(recipe): identity}
-        newest = dict(list(known.items())[-_MOST:])
-        beside = self._path.with_suffix(".part")
+        known, name = self._read(), _print_of(recipe)
+        if known.get(name) == identity:
+            return
+        newest = dict([*known.items(), (name, identity)][-_MOST:])
+        beside = self._path.with_suffix(f".{os.getpid()}.part")
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             beside.write_text(json.dumps(newest), "utf-8")
