@@ -77,6 +77,7 @@ def test_from_songs_to_a_file_that_plays(home):
         (("data", "build", "songs", "cache"), "4 songs added, 0 were there"),
         (("data", "build", "songs", "cache"), "0 songs added, 4 were there"),
         (("data", "check", "cache"), "4 songs"),
+        (("train", "tiny.toml", "--out", "short", "--minutes", "0.01"), "done: short/best.safetensors"),
         (("train", "tiny.toml", "--out", "out"), "done: out/best.safetensors"),
         (("models", "export", "out/best.safetensors"), "masks differ"),
         (("models", "show", "out/best.safetensors"), "algorithmic latency: 128 frames"),
