@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from stream_sep.errors import ConfigError
 from stream_sep.files import precision
 
 try:
@@ -21,6 +22,7 @@ from stream_sep.files.network_pass import NetworkPass
 from stream_sep.files.precision import EVERY, TriedNetwork, layers_in_float32, worst_null_db
 from stream_sep.files.recipe import Recipe
 from stream_sep.files.song import measure_level
+from stream_sep.files.stem_maker import load_stem_maker
 from stream_sep.files.window_runner import WindowRunner
 from stream_sep.separators.demucs_networks import RANDOM, SOURCES, Part
 
@@ -171,6 +173,13 @@ def test_the_null_is_that_of_the_worst_stem_but_counts_no_stem_as_silent():
     exact[1], got[1] = 1e-6, 1e-3
     assert worst_null_db(got, exact) == pytest.approx(-30, abs=0.1)
     assert worst_null_db(np.full_like(exact, np.nan), exact) == float("inf")
+
+
+def test_the_device_and_threads_that_are_asked_for_are_taken():
+    with pytest.raises(ConfigError, match="no device 'quantum'"):
+        load_stem_maker(Recipe(model="tiny", device="quantum"))
+    with pytest.raises(ConfigError, match="at least 1 thread"):
+        load_stem_maker(Recipe(model="tiny", threads=-1))
 
 
 def test_memory_that_a_window_frees_is_there_for_the_next():

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 import wave
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +20,9 @@ from typer.testing import CliRunner
 
 from stream_sep.cli.separate import cache_app, separate
 from stream_sep.errors import ConfigError, StreamSepError
-from stream_sep.files import ray_batch, song_separator
+from stream_sep.files import batch, ray_batch, song_separator
 from stream_sep.files.batch import separate_all
-from stream_sep.files.cache import ENVIRONMENT
+from stream_sep.files.cache import ENVIRONMENT, StemCache
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import Job
 from stream_sep.files.output_file import OutputFile
@@ -574,7 +576,7 @@ def test_when_nothing_smaller_is_left_it_is_a_sentence(maker, tmp_path, monkeypa
 
 
 def test_folders_keep_their_shape_and_songs_of_one_name_stay_apart(tmp_path):
-    for name in ("x/one.wav", "y/one.wav", "one.wav", "one.flac", ".hidden/no.wav", "notes.txt"):
+    for name in ("x/one.wav", "y/one.wav", "one.wav", "one.flac", ".hidden/no.wav", ".no.wav", "notes.txt"):
         if name.endswith(".txt"):
             (tmp_path / "songs" / name).write_text("no song")
         else:
@@ -615,6 +617,31 @@ def test_several_jobs_at_once_give_the_same_files(tmp_path):
     for outcome, expected in zip((done[k] for k in range(3)), outcomes(again, *songs), strict=True):
         for file, alone in zip(outcome.files, expected.files, strict=True):
             np.testing.assert_array_equal(read(file), read(alone))
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, 4), (3, 3)])
+def test_jobs_share_the_cores(tmp_path, monkeypatch, asked, given):
+    def start(_workers, _context, _begin, arguments):
+        raise ZeroDivisionError(arguments[0].recipe.threads)
+
+    monkeypatch.setattr(batch, "ProcessPoolExecutor", start)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    tracks = [Track(Path(name), Path(), name) for name in "ab"]
+    with pytest.raises(ZeroDivisionError, match=f"^{given}$"):
+        list(separate_all(tracks, job(tmp_path, recipe=Recipe(threads=asked)), print, jobs=2))
+
+
+def test_a_job_whose_process_ends_fails_with_a_sentence():
+    future = Future()
+    future.set_exception(BrokenProcessPool())
+    assert "try fewer --jobs" in batch._result(future, Track(Path("a.wav"), Path(), "a")).failure
+
+
+def test_a_model_that_no_process_can_load_fails_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "_own", {})
+    batch._start_worker(job(tmp_path, recipe=Recipe(model="nonsense:factory")), None)
+    with pytest.raises(StreamSepError, match="nonsense"):
+        batch._separate_here(0, Track(Path("a.wav"), Path(), "a"))
 
 
 def test_a_model_that_cannot_be_loaded_fails_before_any_song(tmp_path):
@@ -754,8 +781,6 @@ def test_a_copy_under_another_name_is_taken_from_the_cache(maker, tmp_path):
 
 
 def test_the_cache_keeps_to_its_limit_and_forgets_the_oldest(tmp_path):
-    from stream_sep.files.cache import StemCache  # noqa: PLC0415 - beside its only use
-
     paths = [write(tmp_path / f"{k}.wav", (k + 1) * music(1.0)) for k in range(5)]  # 1.4 MB of stems each
     for age, path in enumerate(paths):
         outcomes(job(tmp_path, cache_gb=0.004), path)
@@ -774,6 +799,31 @@ def test_a_damaged_cache_is_not_used(maker, tmp_path):
     (outcome,) = outcomes(job(tmp_path, cache_gb=1.0, overwrite=True), path)
     assert not outcome.failure
     assert len(maker.log) == 2
+
+
+def test_stems_in_the_cache_that_break_off_are_not_used(maker, tmp_path):
+    path = write(tmp_path / "a.wav", music())
+    outcomes(job(tmp_path, cache_gb=1.0), path)
+    (kept,) = (tmp_path / "cache").rglob("drums.wav")
+    write(kept, read(kept)[:-1])
+    outcomes(job(tmp_path, cache_gb=1.0, overwrite=True), path)
+    assert len(maker.log) == 2
+
+
+def test_what_is_taken_from_the_cache_counts_as_used(tmp_path):
+    path = write(tmp_path / "a.wav", music())
+    outcomes(job(tmp_path, cache_gb=1.0), path)
+    (entry,) = StemCache().entries()
+    os.utime(entry.folder, (1000, 1000))
+    outcomes(job(tmp_path, cache_gb=1.0, overwrite=True), path)
+    assert StemCache().entries()[0].used > 1000
+
+
+def test_a_song_that_would_fill_more_than_half_the_cache_is_not_kept(tmp_path):
+    for seconds, songs in ((0.3, 1), (1.0, 1)):  # 0.4 MB and 1.4 MB of stems
+        (outcome,) = outcomes(job(tmp_path, cache_gb=0.0015), write(tmp_path / f"{seconds}.wav", music(seconds)))
+        assert not outcome.failure
+        assert [Path(entry.song).name for entry in StemCache().entries()] == ["0.3.wav"] * songs
 
 
 def test_an_interrupted_song_leaves_nothing_in_the_cache(maker, tmp_path):
