@@ -125,7 +125,9 @@ class JackMember:
 
 def xrun_counter(state: AudioState) -> int:
     """Return the address of the counter of lost cycles; the cycle leaves it alone, as JACK gives it no flags."""
-    return state.address + int(RECORD.fields["output_underflows"][1])  # type: ignore[index] - a record has fields
+    fields = RECORD.fields
+    assert fields is not None
+    return state.address + int(fields["output_underflows"][1])
 
 
 def open_client(name: str) -> Any:  # noqa: ANN401 - JACK-Client has no types
