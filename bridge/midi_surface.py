@@ -32,7 +32,7 @@ REFRESH_S = 0.02
 """Least time between two rounds of changes sent to a device, in seconds: a MIDI cable carries a thousand messages in
 one, and automation writes more."""
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 20.0  # more than the ports take where code is compiled for the first time
 
 
 class MidiSurface:
