@@ -1,7 +1,7 @@
 """A program: a Ray cluster of two nodes on this machine separates songs; one node is killed in the middle.
 
-Then a run is stopped in the middle. Prints, as JSON, what became of each song, the most songs that were given out at
-once, and the files that the stopped run left.
+A run before that is stopped in the middle. Prints, as JSON, what became of each song, the most songs that were given
+out at once, and the files that the stopped run left.
 """
 
 import json
@@ -25,8 +25,9 @@ def main(songs, out):
     job = Job(Recipe("bands", threads=1), out=out, format=AudioFormat(bits=32))
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": SMALL})
     second = cluster.add_node(num_cpus=1, object_store_memory=SMALL)
-    told = separate_with_a_loss(find_tracks([songs], out), job, cluster, second)
-    told["left"] = files_of_a_stopped_run(find_tracks([songs], out), replace(job, out=out / "stopped"))
+    ray.init(address=cluster.address)
+    left = files_of_a_stopped_run(find_tracks([songs], out), replace(job, out=out / "stopped"))
+    told = {"left": left, **separate_with_a_loss(find_tracks([songs], out), job, cluster, second)}
     ray.shutdown()
     cluster.shutdown()
     json.dump(told, sys.stdout)
@@ -44,7 +45,7 @@ def separate_with_a_loss(tracks, job, cluster, second):
             cluster.remove_node(second, allow_graceful=False)
             told["killed"] = True
 
-    for index, outcome in separate_on_ray(tracks, job, report, address=cluster.address):
+    for index, outcome in separate_on_ray(tracks, job, report):
         finished.add(index)
         outcomes[outcome.track.path.name] = [outcome.failure, outcome.remarks, list(map(str, outcome.files))]
     return told

@@ -37,7 +37,9 @@ def test_a_cluster_does_as_one_machine_does_although_a_node_is_killed(tmp_path):
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(INSTALL)
     songs, out = write_songs(tmp_path / "songs"), tmp_path / "out"
     program = Path(__file__).with_name("ray_cluster.py")
-    done = subprocess.run([sys.executable, program, songs, out], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, program, songs, out], capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["killed"]
@@ -60,7 +62,7 @@ class FakeRay:
     exceptions = types.SimpleNamespace(RayError=ZeroDivisionError)
 
     def __init__(self, *resources):
-        self.resources, self.hired, self.needs = resources, 0, None
+        self.resources, self.hired, self.needs, self.killed = resources, 0, None, []
 
     def is_initialized(self):
         return True
@@ -71,6 +73,9 @@ class FakeRay:
     def remote(self, **needs):
         self.needs = needs
         return lambda kind: types.SimpleNamespace(remote=lambda job: self._hire(kind, job))
+
+    def kill(self, worker):
+        self.killed.append(worker)
 
     def wait(self, answers, **_):
         return list(answers), []
@@ -98,6 +103,9 @@ class Separator:
         report(0.5)
         if "kill" in track.name:
             raise KeyboardInterrupt
+        (self.job.out / track.name).parent.mkdir(exist_ok=True)
+        if track.name != "d":
+            (self.job.out / track.name).touch()
         return Outcome(track, (self.job.out / track.name,))
 
 
@@ -115,6 +123,8 @@ def tracks(monkeypatch, tmp_path):
     monkeypatch.setattr(ray_batch, "_BEAT", 0.001)
     monkeypatch.setattr(ray_batch, "_PATIENCE", 0.01)
     monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "kill", "d"):
+        Path(f"{name}.wav").touch()
     return [Track(Path(f"{name}.wav"), Path(), name) for name in ("a", "b", "kill", "d")]
 
 
@@ -131,6 +141,14 @@ def test_a_song_that_ends_every_worker_fails_after_some_tries_and_the_rest_is_do
     assert done[0].track == tracks[0]
     assert done[0].files[0] == tmp_path / "separated" / "a"
     assert ray.hired <= 1 + TRIES
+    assert len(ray.killed) == 1  # the others are gone already
+
+
+def test_folders_that_machines_do_not_share_are_told(monkeypatch, tracks):
+    done = run(monkeypatch, [Track(Path("gone.wav"), Path(), "gone"), tracks[3], tracks[0]], FakeRay({"CPU": 2}))
+    assert "gone.wav on the machine" in done[0].failure
+    assert "share --out" in done[1].remarks[0]
+    assert done[2].remarks == ()
 
 
 @pytest.mark.parametrize(
@@ -168,6 +186,25 @@ def test_a_model_that_a_worker_cannot_load_fails_the_run(monkeypatch, tracks):
 def test_without_ray_the_remedy_is_one_line(monkeypatch, tracks):
     with pytest.raises(SeparatorError, match=r"pip install 'stream-sep\[ray\]'"):
         run(monkeypatch, tracks, None)
+
+
+def test_workers_that_end_as_they_start_are_told(monkeypatch, tracks):
+    def fail(_):
+        raise FakeRay.exceptions.RayError("a long story\nno module stream_sep")
+
+    monkeypatch.setattr(ray_batch._Worker, "refusal", fail)
+    with pytest.raises(SeparatorError, match="no module stream_sep"):
+        run(monkeypatch, tracks, FakeRay({"CPU": 2}))
+
+
+def test_a_cluster_is_joined_and_left(monkeypatch, tracks):
+    done = []
+    ray = FakeRay({"CPU": 2})
+    ray.is_initialized = lambda: False
+    ray.init = lambda **asked: done.append(asked["address"])
+    ray.shutdown = lambda: done.append("left")
+    run(monkeypatch, tracks, ray, address="10.0.0.9:6379")
+    assert done == ["10.0.0.9:6379", "left"]
 
 
 def test_a_cluster_that_does_not_answer_is_told(monkeypatch, tracks):

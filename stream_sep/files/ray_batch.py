@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import time
 from collections import Counter, deque
 from dataclasses import replace
@@ -29,6 +30,7 @@ TRIES = 3
 """How often a song is begun whose workers are lost, before it counts as failed: it may be what kills them."""
 
 _CORES = 4  # of a worker on a CPU: with more, one song is hardly faster
+_FALSE_STARTS = 10  # of workers, one after the other, until that is an error
 _BEAT = 0.2  # seconds between looks at how far songs are
 _FAREWELL = 5.0  # seconds that workers have to tidy up
 _PATIENCE = 300.0  # seconds without any worker until that is an error
@@ -85,6 +87,11 @@ class _Worker:
 
     def separate(self, track: Track) -> Outcome:
         assert self._separator is not None, "a worker that refuses gets no song"
+        if not track.path.is_file():
+            where = f"there is no file {track.path} on the machine {platform.node()}"
+            return Outcome(
+                track, failure=f"{where}; the machines of a Ray cluster share the folders of songs and stems"
+            )
         self._tell(0.0)
         return attempt(self._separator, track, self._tell)
 
@@ -113,6 +120,7 @@ class _Crew:
         self._running: dict[Any, tuple[Any, int]] = {}
         self._asked: dict[Any, int] = {}  # how far a song is
         self._idle: list[Any] = []
+        self._false_starts = 0
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         busy = time.monotonic()
@@ -154,10 +162,15 @@ class _Crew:
         worker = self._starting.pop(answer)
         try:
             refusal = self._ray.get(answer)
-        except self._ray.exceptions.RayError:
-            return  # its machine went; another is hired
+        except self._ray.exceptions.RayError as error:
+            self._false_starts += 1  # its machine went, perhaps, and another is hired; but not for ever
+            if self._false_starts < _FALSE_STARTS:
+                return
+            why = f"workers of Ray end as they start ({str(error).strip().splitlines()[-1]})"
+            raise SeparatorError(f"{why}; is the same stream_sep installed on all machines?") from error
         if refusal is not None:
             raise refusal
+        self._false_starts = 0
         self._idle.append(worker)
 
     def _give_out(self) -> None:
@@ -180,8 +193,13 @@ class _Crew:
             yield index, Outcome(track, failure=f"{track.path} was not separated: {why}; finished songs are kept")
             return
         self._idle.append(worker)
-        again = (f"it was begun {self._lost[index] + 1} times, as a worker was lost",) if self._lost[index] else ()
-        yield index, replace(outcome, track=track, remarks=(*outcome.remarks, *again))
+        yield index, replace(outcome, track=track, remarks=(*outcome.remarks, *self._remarks(index, outcome)))
+
+    def _remarks(self, index: int, outcome: Outcome) -> Iterator[str]:
+        if self._lost[index]:
+            yield f"it was begun {self._lost[index] + 1} times, as a worker was lost"
+        if not all(file.is_file() for file in outcome.files):
+            yield "its stems are not to be seen from here; share --out with the machines of the cluster"
 
     def _pass_on(self) -> None:
         """Report how far songs are, and ask anew; a worker that is lost does not answer."""
@@ -199,11 +217,13 @@ class _Crew:
                 self._asked[worker.share.remote()] = index
 
     def _stop(self) -> None:
-        """Have workers whose songs nobody waits for any more take their half-written files away."""
+        """Let all workers go; those whose songs nobody waits for any more first take half-written files away."""
         for worker, _ in self._running.values():
             worker.stop.remote()
         if self._running:
             self._ray.wait([*self._running], num_returns=len(self._running), timeout=_FAREWELL)
+        for worker in (*self._starting.values(), *self._idle, *(worker for worker, _ in self._running.values())):
+            self._ray.kill(worker)  # at once, as the next run may wait for its place
 
 
 def _import_ray() -> ModuleType:
