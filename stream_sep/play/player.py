@@ -10,6 +10,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.play.board import Board, SharedBoard
 from stream_sep.play.feeder import HOP, LEAD_SECONDS, Feeder
 from stream_sep.play.orders import Orders
+from stream_sep.rings import RingLayout, Rings
 from stream_sep.worker import SeparatorInfo, warm_up
 from stream_sep.worker_chains import UNCHAINED
 from stream_sep.worker_process import ProcessWorker
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from stream_sep.chains import Chains
     from stream_sep.protocols import Separator
-    from stream_sep.rings import Rings, SharedRings
+    from stream_sep.rings import SharedRings
 
 
 class Player(Protocol):
@@ -47,7 +48,18 @@ def slots_for(rate: int) -> int:
 def info_of(separator: Separator) -> SeparatorInfo:
     """Return what the engine must know: hops of a player's own size, and no latency, as songs are known ahead."""
     info = warm_up(separator, calls=4)
+    rehearse(separator)
     return SeparatorInfo(info.stems, info.sample_rate, info.channels, HOP, 0, info.hop_seconds)
+
+
+def rehearse(separator: Separator) -> None:
+    """Render a little into rings of its own, so that the first sound need not wait for compiled code to load."""
+    rings = Rings(RingLayout(2, len(separator.stems), HOP, 32 * HOP, 16))
+    feeder = Feeder(separator, rings, Board(16, HOP), lambda _: None, block=HOP)
+    feeder.order(Orders())
+    while feeder.step():
+        rings.skip(0)
+    rings.read_ahead(1)
 
 
 class InlinePlayer:
