@@ -6,6 +6,7 @@ import itertools
 import logging
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,7 +151,8 @@ class Playlist:
         song.sound.close()
         if not song.decoder.is_alive():
             for file in song.sound.path.parent.glob(f"{song.sound.path.name}*"):
-                file.unlink(missing_ok=True)
+                with suppress(OSError):  # Windows keeps a file that another process still reads, until the end
+                    file.unlink(missing_ok=True)
 
     def _open(self, track: int) -> LoadedSong:
         song = open_song(self.paths[track])
