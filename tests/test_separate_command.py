@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from stream_sep.cli import separate as command
 from stream_sep.cli.separate_progress import BatchProgress
+from stream_sep.errors import ConfigError
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import Job
 from stream_sep.files.recipe import Recipe
@@ -96,6 +97,11 @@ def test_every_option_reaches_the_job(asked, options, job):
 
 def test_jobs_are_songs_at_once(asked):
     assert asked("-j", "3") == (USUAL, 3)
+
+
+def test_stems_without_a_name_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="is not STEM,STEM"):
+        command.separate([write_song(tmp_path / "a.wav", 0.01)], stems="vocals,,drums")
 
 
 class Clock:
