@@ -15,7 +15,8 @@ from stream_sep.files import ray_batch
 from stream_sep.files.batch import separate_all
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import Job
-from stream_sep.files.ray_batch import INSTALL, TRIES, separate_on_ray
+from stream_sep.files.ray_batch import TRIES, separate_on_ray
+from stream_sep.files.ray_cluster import INSTALL
 from stream_sep.files.recipe import Recipe
 from stream_sep.files.song_separator import Outcome
 from stream_sep.files.tracks import Track, find_tracks

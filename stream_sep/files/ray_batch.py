@@ -5,8 +5,6 @@ The machines share the folders of the songs and of the stems, under the same nam
 
 from __future__ import annotations
 
-import logging
-import os
 import platform
 import time
 from collections import Counter, deque
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, SeparatorError, StreamSepError
 from stream_sep.files.batch import attempt
+from stream_sep.files.ray_cluster import connect, import_ray, room_for
 from stream_sep.files.song_separator import Outcome, SongSeparator
 
 if TYPE_CHECKING:
@@ -24,12 +23,9 @@ if TYPE_CHECKING:
     from stream_sep.files.job import Job
     from stream_sep.files.tracks import Track
 
-INSTALL = "pip install 'stream-sep[ray]'"
-
 TRIES = 3
 """How often a song is begun whose workers are lost, before it counts as failed: it may be what kills them."""
 
-_CORES = 4  # of a worker on a CPU: with more, one song is hardly faster
 _FALSE_STARTS = 10  # of workers, one after the other, until that is an error
 _BEAT = 0.2  # seconds between looks at how far songs are
 _FAREWELL = 5.0  # seconds that workers have to tidy up
@@ -59,10 +55,10 @@ def separate_on_ray(
     """
     if jobs is not None and jobs < 1:
         raise ConfigError(f"{jobs} jobs at once do nothing; 1 or more")
-    ray = _import_ray()
+    ray = import_ray()
     ours = not ray.is_initialized()
     if ours:
-        _connect(ray, address)
+        connect(ray, address)
     try:
         yield from _Crew(ray, tracks, _shared(job), report, jobs or len(tracks)).outcomes()
     finally:
@@ -152,7 +148,7 @@ class _Crew:
 
     def _hire(self) -> None:
         """Start as many workers as there is room and work for."""
-        room, needs, job = _room(self._ray, self._job)
+        room, needs, job = room_for(self._ray, self._job)
         wanted = min(room, self._most, len(self._waiting) + len(self._running))
         for _ in range(wanted - len(self._starting) - len(self._running) - len(self._idle)):
             worker = self._ray.remote(max_concurrency=2, **needs)(_Worker).remote(job)
@@ -224,37 +220,6 @@ class _Crew:
             self._ray.wait([*self._running], num_returns=len(self._running), timeout=_FAREWELL)
         for worker in (*self._starting.values(), *self._idle, *(worker for worker, _ in self._running.values())):
             self._ray.kill(worker)  # at once, as the next run may wait for its place
-
-
-def _import_ray() -> ModuleType:
-    try:
-        import ray  # noqa: PLC0415 - an extra, and heavy
-    except ImportError as error:
-        raise SeparatorError(f"--executor ray needs Ray ({error}); {INSTALL}") from error
-    return ray
-
-
-def _connect(ray: ModuleType, address: str | None) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody asked for a call home
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        where = address or os.environ.get("RAY_ADDRESS") or "this machine"
-        raise SeparatorError(
-            f"cannot reach Ray on {where} ({error}); start it there with 'ray start --head'"
-        ) from error
-
-
-def _room(ray: ModuleType, job: Job) -> tuple[int, dict[str, float], Job]:
-    """Return how many workers the cluster has room for, what each needs, and the job as each does it."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    gpus = int(sum(node.get("GPU", 0) for node in nodes))
-    if gpus and job.recipe.device.partition(":")[0] in {"auto", "cuda"}:
-        return gpus, {"num_cpus": 1, "num_gpus": 1}, job
-    counts = [int(node.get("CPU", 0)) for node in nodes]
-    cores = job.recipe.threads or max(1, min(_CORES, max(counts, default=1)))
-    recipe = replace(job.recipe, threads=cores)
-    return sum(count // cores for count in counts), {"num_cpus": cores}, replace(job, recipe=recipe)
 
 
 def _shared(job: Job) -> Job:

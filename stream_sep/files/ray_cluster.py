@@ -1,0 +1,60 @@
+"""The way into a Ray cluster (https://ray.io), and what there is room for in it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stream_sep.errors import SeparatorError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from stream_sep.files.job import Job
+
+INSTALL = "pip install 'stream-sep[ray]'"
+
+_CORES = 4  # of a worker on a CPU: with more, one song is hardly faster
+
+
+def import_ray() -> ModuleType:
+    """Return the package.
+
+    Raises:
+        SeparatorError: it is not installed.
+    """
+    try:
+        import ray  # noqa: PLC0415 - an extra, and heavy
+    except ImportError as error:
+        raise SeparatorError(f"--executor ray needs Ray ({error}); {INSTALL}") from error
+    return ray
+
+
+def connect(ray: ModuleType, address: str | None) -> None:
+    """Join a cluster: the one at ``address``, or what ``RAY_ADDRESS`` names, or a new one on this machine.
+
+    Raises:
+        SeparatorError: it does not answer.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody asked for a call home
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        where = address or os.environ.get("RAY_ADDRESS") or "this machine"
+        raise SeparatorError(
+            f"cannot reach Ray on {where} ({error}); start it there with 'ray start --head'"
+        ) from error
+
+
+def room_for(ray: ModuleType, job: Job) -> tuple[int, dict[str, float], Job]:
+    """Return how many workers the cluster has room for, what each needs, and the job as each does it."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = int(sum(node.get("GPU", 0) for node in nodes))
+    if gpus and job.recipe.device.partition(":")[0] in {"auto", "cuda"}:
+        return gpus, {"num_cpus": 1, "num_gpus": 1}, job
+    counts = [int(node.get("CPU", 0)) for node in nodes]
+    cores = job.recipe.threads or max(1, min(_CORES, max(counts, default=1)))
+    recipe = replace(job.recipe, threads=cores)
+    return sum(count // cores for count in counts), {"num_cpus": cores}, replace(job, recipe=recipe)
