@@ -12,7 +12,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.control_delay import SoundWatch, measure_delay
 from bridge.daws.surface import DawSurface
-from bridge.midi_jack import CLIENT, JackMidiPorts
+from bridge.midi_jack import CLIENT, JackMidiLink
 from bridge.midi_line import VIRTUAL_PORT
 from bridge.midi_map import parse_map
 from bridge.midi_surface import MidiSurface
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bridge.desk import Desk
-    from bridge.midi_jack import JackMidiLink
 
 _STORM_RATE = 1000
 _SOUND = 0.25
@@ -100,9 +99,11 @@ def _send(sender: socket.socket, port: int, address: str, value: float) -> None:
 @contextlib.contextmanager
 def _box(engine: Engine) -> Iterator[JackMidiLink]:
     """Give a box with one fader, the master's, at a MIDI port of ``engine``."""
-    with _started(_midi(engine)), contextlib.closing(JackMidiPorts()) as ports:
-        box = ports.open(f"{CLIENT}:out", f"{CLIENT}:in", lambda _: None)
+    with _started(_midi(engine)):
+        # to the engine only: JACK would break a circle of two clients with a block of delay
+        box = JackMidiLink(("", f"{CLIENT}:in"), lambda _: None)
         with contextlib.closing(box):
+            box.connect()
             yield box
 
 

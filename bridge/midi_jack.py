@@ -41,7 +41,7 @@ class JackMidiLink:
     """A connection that is a client of the server; see `MidiLink`. Its ports are ``in`` and ``out``.
 
     Args:
-        names: of the port that sends to us, and of the one that we send to.
+        names: of the port that sends to us, or empty, and of the one that we send to.
         receive: gets the messages, on a thread of the link's.
 
     Raises:
@@ -93,7 +93,8 @@ class JackMidiLink:
         """
         ours = self._ports
         try:
-            self._client.connect(self.input, ours[0])
+            if self.input:
+                self._client.connect(self.input, ours[0])
             if self.output is not None:
                 self._client.connect(ours[1], self.output)
         except load_jack().JackError as error:
