@@ -59,6 +59,11 @@ class _Host:
             self._link.close()
             self._link = None
 
+    def close(self) -> None:
+        """Leave the server as a client should: one that just ends keeps it waiting."""
+        self.leave()
+        self._ports.close()
+
     def act(self, do: str, **arguments: Any) -> None:  # noqa: ANN401 - whatever the verb takes
         try:
             getattr(self, do)(**arguments)
@@ -76,7 +81,7 @@ def main() -> None:
     _tell()
     for line in sys.stdin:
         host.act(**json.loads(line))
-    host.leave()
+    host.close()
 
 
 if __name__ == "__main__":
