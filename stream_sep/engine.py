@@ -138,6 +138,7 @@ class Engine(MixingDesk):
     def start(self) -> None:
         """Let the sound run."""
         self._running = True
+        self._snap_gains()
         self._worker.start(self._rings)
         self._reporter.start()
         if self._recorder is not None and self.config.worker != "inline":

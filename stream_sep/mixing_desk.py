@@ -193,6 +193,11 @@ class MixingDesk:
         with self._publishing:  # read and hand over as one, or a thread that read early could have the last word
             self._state.publish(self._mix())
 
+    def _snap_gains(self) -> None:
+        """Begin with the faders where they were put before any sound ran; there is nothing to ramp from."""
+        with self._publishing:
+            self._state.snap(self._mix())
+
 
 class _Manner(threading.local):
     """How the change that this thread is making is to be heard."""

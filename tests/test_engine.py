@@ -97,6 +97,14 @@ def test_a_fader_is_heard_in_the_next_block_and_at_rest_is_a_plain_factor(block)
     np.testing.assert_array_equal(out[2:], 0)
 
 
+def test_faders_put_somewhere_before_the_start_are_there_from_the_first_frame():
+    backend, engine = offline(128, hop=192, latency=0, carrier="vocals")
+    engine.set("stem/vocals/gain_db", -20)
+    with engine:
+        mix, _ = backend.run(np.ones((2, 1000), np.float32))
+    np.testing.assert_allclose(mix, 0.1, atol=1e-6)
+
+
 def test_the_mix_is_the_sum_of_the_stems_after_their_faders():
     backend, engine = offline(128, "bands")
     given = song(20000)
