@@ -39,13 +39,13 @@ def require(condition, remedy):
 
 
 @contextlib.contextmanager
-def running_jackd(name, rate=RATE):
+def running_jackd(name, rate=RATE, period=PERIOD):
     """Run a JACK server called ``name`` that has 8 inputs and 12 outputs of no sound card.
 
     A server that is killed keeps one of the system's eight places, unless one of the same name comes back for it: so
     a server that is meant to die has the same name in every run.
     """
-    command = ["jackd", "--no-realtime", "-n", name, "-d", "dummy", "-r", str(rate), "-p", str(PERIOD)]
+    command = ["jackd", "--no-realtime", "-n", name, "-d", "dummy", "-r", str(rate), "-p", str(period)]
     with subprocess.Popen(
         [*command, "-C", "8", "-P", "12"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as server:

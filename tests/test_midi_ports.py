@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -20,6 +21,18 @@ from stream_sep.errors import BridgeError
 from stream_sep.io.jack_client import JackBackend
 
 pytestmark = pytest.mark.usefixtures("jackd")
+PERIOD = 1024
+
+
+@pytest.fixture(scope="module")
+def jackd(start_jackd):
+    """A server with long cycles: clients written in Python are seldom late, and what a late one sends is lost."""
+    name = f"stream_sep_midi_{uuid.uuid4().hex[:8]}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JACK_DEFAULT_SERVER", name)
+        patch.setenv("JACK_NO_START_SERVER", "1")
+        with start_jackd(name, period=PERIOD):
+            yield name
 
 
 def until(condition):
@@ -27,6 +40,18 @@ def until(condition):
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.01)
+
+
+def press(box, messages, done):
+    """Send messages until something is done; a server that is late loses some, which then changed nothing."""
+    for _ in range(10):
+        box.says(*messages)
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            if done():
+                return
+            time.sleep(0.01)
+    pytest.fail("it was sent ten times and did nothing")
 
 
 def on_jack():
@@ -139,11 +164,9 @@ def test_a_device_moves_the_desk_and_the_desk_its_lights(desk, plug, start):
     box = plug()
     surface, _ = start("nanoKONTROL2")
     until(lambda: box.hears("b0 30 00"))
-    box.says("b0 30 7f")
-    until(lambda: desk.controls["stem/vocals/mute"])
+    press(box, ["b0 30 7f"], lambda: desk.controls["stem/vocals/mute"])
     until(lambda: box.hears("b0 30 7f"))
-    box.says("b0 00 5f", "b0 00 7f")
-    until(lambda: desk.controls["stem/vocals/gain_db"] == 10.0)
+    press(box, ["b0 00 5f", "b0 00 7f"], lambda: desk.controls["stem/vocals/gain_db"] == 10.0)
     assert surface.errors == 0
     surface.stop()
     until(lambda: box.hears("b0 30 00") == 2)
@@ -173,19 +196,21 @@ def test_a_pulled_plug_and_back(desk, plug, start):
     until(lambda: len(said) == 2)
     assert "'nanoKONTROL2:out' is back" in said[1]
     until(lambda: box.hears("b0 22 7f"))
-    box.says("b0 32 7f")
-    until(lambda: desk.controls["stem/bass/mute"])
+    press(box, ["b0 32 7f"], lambda: desk.controls["stem/bass/mute"])
 
 
 def test_other_programs_connect_to_a_virtual_port(desk, plug, start):
     start("stream_sep", "mackie-control")
     daw = plug("DAW")
     daw.join()
-    daw.says("f0 00 00 66 14 01 31 32 33 34 35 36 37 01 02 03 04 f7")
-    until(lambda: daw.hears("f0 00 00 66 14 02 31 32 33 34 35 36 37 05 05 7b 2f f7"))
+
+    def answered():
+        daw.says("f0 00 00 66 14 01 31 32 33 34 35 36 37 01 02 03 04 f7")  # a new connection loses what comes first
+        return daw.hears("f0 00 00 66 14 02 31 32 33 34 35 36 37 05 05 7b 2f f7")
+
+    until(answered)
     until(lambda: daw.hears("e8 7f 5f"))
-    daw.says("e0 00 20")
-    until(lambda: desk.controls["stem/vocals/gain_db"] == pytest.approx(-30, abs=0.01))
+    press(daw, ["e0 00 20"], lambda: desk.controls["stem/vocals/gain_db"] == pytest.approx(-30, abs=0.01))
 
 
 def test_learning_and_watching_a_real_port(plug):
@@ -235,8 +260,7 @@ def test_a_server_that_comes_back_has_its_ports_again(desk, start_jackd, monkeyp
         until(lambda: len(said) == 2)
         assert "is gone" in said[0]
         assert "is back" in said[1]
-        box.says("b0 30 7f")
-        until(lambda: desk.controls["stem/vocals/mute"])
+        press(box, ["b0 30 7f"], lambda: desk.controls["stem/vocals/mute"])
 
 
 def test_a_server_that_comes_back_has_our_own_port_again(desk, start_jackd, monkeypatch, start):
@@ -250,8 +274,7 @@ def test_a_server_that_comes_back_has_our_own_port_again(desk, start_jackd, monk
             "MIDI port 'stream_sep' is back",
         ]
         box.join()
-        box.says("b0 07 5f", "b0 07 7f")
-        until(lambda: desk.controls["stem/vocals/gain_db"] == 10.0)
+        press(box, ["b0 07 5f", "b0 07 7f"], lambda: desk.controls["stem/vocals/gain_db"] == 10.0)
 
 
 def test_long_messages_and_those_nobody_sent_are_left_out_and_the_rest_arrives_whole(plug):
