@@ -12,9 +12,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import soundfile
+
+from stream_sep.demo_song import load_demo_song
 
 README = Path(__file__).parent.parent / "README.md"
 DEMUCS = ("--model", "demucs", "--option", "model=random-htdemucs")
@@ -44,8 +49,8 @@ def smallest_run(seconds: str, *options: str) -> str:
     sys.exit(f"Demucs keeps up with no budget near {smallest} ms here: what else runs?")
 
 
-def figures(seconds: str) -> Iterator[tuple[str, str]]:
-    """Give a sentence and what was measured, one after the other."""
+def speed(seconds: str) -> Iterator[tuple[str, str]]:
+    """Give a sentence and what was measured of each separator, one after the other."""
     yield "The default separator:", output_of("bench", "--seconds", seconds)
     if importlib.util.find_spec("demucs"):
         for precision in ("float32", "bfloat16"):
@@ -55,20 +60,42 @@ def figures(seconds: str) -> Iterator[tuple[str, str]]:
                 "(with random weights, which take the same time):"
             )
             yield text, smallest_run(seconds, *options)
-    if shutil.which("jackd"):
-        os.environ |= {"JACK_DEFAULT_SERVER": SERVER, "JACK_NO_START_SERVER": "1"}
-        command = ["jackd", "-n", SERVER, "-d", "dummy", "-r", "44100", "-p", "128", "-C", "8", "-P", "12"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-            time.sleep(3)
-            yield (
-                "On a JACK server at 128 frames, with a Python loop that never rests in the engine's own process:",
-                output_of("bench", "--jack", "--seconds", seconds),
-            )
-            yield (
-                "Fader moves on the same server: 1,000 by OSC, 1,000 by MIDI, 1,000 a second; then bridges at rest:",
-                output_of("bench", "--control", "--seconds", seconds),
-            )
-            server.terminate()
+
+
+def jack(seconds: str) -> Iterator[tuple[str, str]]:
+    """Give the same of a JACK server, and of control."""
+    if not shutil.which("jackd"):
+        return
+    os.environ |= {"JACK_DEFAULT_SERVER": SERVER, "JACK_NO_START_SERVER": "1"}
+    command = ["jackd", "-n", SERVER, "-d", "dummy", "-r", "44100", "-p", "128", "-C", "8", "-P", "12"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        time.sleep(3)
+        yield (
+            "On a JACK server at 128 frames, with a Python loop that never rests in the engine's own process:",
+            output_of("bench", "--jack", "--seconds", seconds),
+        )
+        yield (
+            "Fader moves on the same server: 1,000 by OSC, 1,000 by MIDI, 1,000 a second; then bridges at rest:",
+            output_of("bench", "--control", "--seconds", seconds),
+        )
+        server.terminate()
+
+
+def files(seconds: str) -> Iterator[tuple[str, str]]:
+    """Give the same of songs that are played and separated."""
+    with tempfile.TemporaryDirectory() as folder:
+        demo = load_demo_song()
+        song = Path(folder) / "demo.wav"
+        soundfile.write(song, demo.mix.T, demo.sample_rate)
+        yield "`play`, with 200 jumps to anywhere in the demo song:", output_of("bench", "--play", str(song))
+    if importlib.util.find_spec("demucs"):
+        yield (
+            "`separate` beside the `demucs` command, with HTDemucs at its full size:",
+            output_of("bench", "--separate", "--seconds", seconds),
+        )
+
+
+PARTS = {"speed": speed, "jack": jack, "files": files}
 
 
 def put(name: str, parts: list[str]) -> None:
@@ -83,8 +110,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", help="NAME=FOLDER of songs to score; without any the scores stay")
     parser.add_argument("--seconds", default="60", help="length of each paced run")
+    parser.add_argument(
+        "--parts", nargs="*", default=[*PARTS], choices=PARTS, help="what to measure; all unless given"
+    )
     arguments = parser.parse_args()
-    put("speed", [f"{text}\n\n```\n{figure}\n```" for text, figure in figures(arguments.seconds)])
+    for part in arguments.parts:
+        put(part, [f"{text}\n\n```\n{figure}\n```" for text, figure in PARTS[part](arguments.seconds)])
     if arguments.folders:
         pairs = [pair.partition("=") for pair in arguments.folders]
         put(
