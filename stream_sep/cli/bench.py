@@ -55,8 +55,17 @@ def bench(
         typer.echo(json.dumps(figures, indent=2))
     else:
         plain = jack or control or separate or play is not None
-        text = [f"{name}: {figure}" for name, figure in figures.items()] if plain else lines(figures)
+        text = [f"{name}: {_rounded(figure)}" for name, figure in figures.items()] if plain else lines(figures)
         Console(soft_wrap=True).print("\n".join(text), highlight=False, markup=False)
+
+
+def _rounded(figure: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return figures as people read them: to a thousandth."""
+    if isinstance(figure, dict):
+        return {name: _rounded(value) for name, value in figure.items()}
+    if isinstance(figure, (list, tuple)):
+        return type(figure)(_rounded(value) for value in figure)
+    return round(figure, 3) if isinstance(figure, float) else figure
 
 
 def _play(
