@@ -69,13 +69,18 @@ def main() -> None:
         task = receive(commands)
     rings = SharedRings.attach(task["rings"])
     threading.Thread(target=_obey, args=(separator, commands, answers), daemon=True).start()
-    with suppress(AttributeError, OSError):  # where the system allows it, go before programs that can wait
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    go_first()
     gc.collect()
     gc.freeze()  # a collection that walks the model's objects would cost milliseconds
     worker = HopWorker(separator, rings, join=task["join"])
     answers.give(task, {"running": True})
     worker.run(threading.Event())
+
+
+def go_first() -> None:
+    """Go before programs that can wait, where the system allows it."""
+    with suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
 def start_answers() -> Answers:

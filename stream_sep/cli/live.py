@@ -23,9 +23,8 @@ from stream_sep.preset_watcher import PresetWatcher
 from stream_sep.presets import list_presets, load_preset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from bridge.desk import Surface
     from stream_sep.io.backend import AudioBackend
 
 
@@ -91,12 +90,12 @@ def live(
     chosen = load_preset(preset) if preset else Preset("")
     reserve = chain_reserve if chain_reserve >= 0 else None
     config = replace(config, chains=chosen.chains or None, chain_reserve=reserve)
-    driver = _driver(
+    driver = open_driver(
         backend,
         connect=connect,
         report=messages.tell,
-        input=_device(input_device),
-        output=_device(output_device),
+        input=device_of(input_device),
+        output=device_of(output_device),
         sample_rate=sample_rate,
         block_size=block_size,
         outputs=parse_outputs(outputs) if outputs else dict(chosen.outputs) or {"main": 1},
@@ -115,24 +114,32 @@ def live(
         stack.enter_context(engine)
         if preset:
             stack.enter_context(_watch(preset, engine, messages))
-        _run(engine, start_surfaces(surfaces, wanted, messages.tell, stack), messages, seconds)
+        running = start_surfaces(surfaces, wanted, messages.tell, stack)
+        ControlPage(engine, running, messages).run(stop_on_signals(), seconds)
     print_latency(engine.latency)
     print_counters(engine)
 
 
-def _driver(
+def open_driver(
     name: str,
     *,
     connect: bool,
     report: Callable[[str], None],
+    choices: str = "portaudio or jack",
     **device: Any,  # noqa: ANN401 - as PortAudioBackend takes them
 ) -> AudioBackend:
+    """Return the backend of a name.
+
+    Raises:
+        ConfigError: there is none of that name; ``choices`` says what there is.
+        DeviceError: the device cannot do what is asked.
+    """
     if name == "jack":
         from stream_sep.io.jack_client import JackBackend
 
         return JackBackend(connect=connect, report=report)
     if name != "portaudio":
-        raise ConfigError(f"there is no backend {name!r}; say portaudio or jack")
+        raise ConfigError(f"there is no backend {name!r}; say {choices}")
     from stream_sep.io.portaudio import PortAudioBackend
 
     return PortAudioBackend(report=report, **device)
@@ -184,12 +191,14 @@ def parse_control(text: str) -> tuple[str, float]:
     return (name if whole else f"stem/{name}/gain_db"), number
 
 
-def _device(text: str) -> int | str | None:
+def device_of(text: str) -> int | str | None:
+    """Return the number of a device, words out of its name, or None for the default one."""
     return int(text) if text.isdecimal() else (text or None)
 
 
-def _run(engine: Engine, surfaces: Sequence[Surface], messages: Messages, seconds: float) -> None:
+def stop_on_signals() -> threading.Event:
+    """Return what Ctrl-C, or being told to end, sets."""
     stopped = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stopped.set())
-    ControlPage(engine, surfaces, messages).run(stopped, seconds)
+    return stopped

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream_sep.cli.bench import parse_options
-from stream_sep.cli.live import parse_control, parse_outputs
+from stream_sep.cli.live import device_of, open_driver, parse_control, parse_outputs, stop_on_signals
 from stream_sep.cli.page import ControlPage
 from stream_sep.cli.screen import Messages, print_counters
 from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
@@ -77,6 +76,7 @@ def play(
     seconds: Annotated[float, typer.Option(help="stop after so long; 0 plays to the end")] = 0.0,
 ) -> None:
     """Play songs with every stem on a fader; the faders work from the first moment on."""
+    from stream_sep.io.paced import PacedBackend
     from stream_sep.play.play_engine import PlayEngine
     from stream_sep.play.refiner import Refinement
 
@@ -100,15 +100,20 @@ def play(
     paths = [track.path for track in find_tracks(songs, Path("separated"))]
     messages = Messages()
     pairs = parse_outputs(outputs) if outputs else dict(chosen.outputs) or {"main": 1}
-    driver = _driver(
-        "none" if no_device else backend,
-        output=output_device,
-        sample_rate=sample_rate,
-        block_size=block_size,
-        outputs=pairs,
-        connect=connect,
-        messages=messages,
-    )
+    if no_device:
+        driver: AudioBackend = PacedBackend(sample_rate, block_size)
+    else:
+        driver = open_driver(
+            backend,
+            connect=connect,
+            report=messages.tell,
+            choices="portaudio or jack, or --no-device",
+            output=device_of(output_device),
+            sample_rate=sample_rate,
+            block_size=block_size,
+            outputs=pairs,
+            playback_only=True,
+        )
     taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
     config = EngineConfig(model=model, options=parse_options(option or []), record=record, taps=taps)
     recipe = Recipe(model=refined_model or DEFAULT_MODEL, repo=repo, device=device)
@@ -166,43 +171,9 @@ def _moves(start: str, loop: tuple[str, str] | None, speed: float, pitch: float)
     return moves | ({"transport/seek": seconds} if seconds else {})
 
 
-def _driver(
-    name: str,
-    *,
-    output: str,
-    sample_rate: int,
-    block_size: int,
-    outputs: dict[str, int],
-    connect: bool,
-    messages: Messages,
-) -> AudioBackend:
-    if name == "none":
-        from stream_sep.io.paced import PacedBackend
-
-        return PacedBackend(sample_rate, block_size)
-    if name == "jack":
-        from stream_sep.io.jack_client import JackBackend
-
-        return JackBackend(connect=connect, report=messages.tell)
-    if name != "portaudio":
-        raise ConfigError(f"there is no backend {name!r}; say portaudio or jack, or --no-device")
-    from stream_sep.io.portaudio import PortAudioBackend
-
-    return PortAudioBackend(
-        output=int(output) if output.isdecimal() else (output or None),
-        sample_rate=sample_rate,
-        block_size=block_size,
-        outputs=outputs,
-        playback_only=True,
-        report=messages.tell,
-    )
-
-
 def _run(engine: PlayEngine, page: ControlPage, seconds: float) -> None:
     """Stay until the last song has ended, somebody quits, or ``seconds`` have passed."""
-    stopped = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stopped.set())
+    stopped = stop_on_signals()
     watcher = threading.Thread(target=_await_end, args=(engine, stopped), name="end of songs", daemon=True)
     watcher.start()
     page.run(stopped, seconds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from stream_sep.play.board import SharedBoard
@@ -13,7 +12,7 @@ from stream_sep.play.feeder import Feeder
 from stream_sep.play.orders import Orders
 from stream_sep.play.player import info_of
 from stream_sep.rings import SharedRings
-from stream_sep.worker_child import NICE, load_or_refuse, start_answers
+from stream_sep.worker_child import go_first, load_or_refuse, start_answers
 from stream_sep.worker_dialog import receive
 
 if TYPE_CHECKING:
@@ -34,8 +33,7 @@ def main() -> None:
         return
     feeder = _begin(separator, task, answers)
     threading.Thread(target=_obey, args=(feeder, commands), daemon=True).start()
-    with suppress(AttributeError, OSError):  # where the system allows it, go before programs that can wait
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    go_first()
     feeder.run(threading.Event())
 
 
