@@ -80,13 +80,16 @@ def start_jackd():
 
 
 @pytest.fixture(scope="module")
-def jackd(start_jackd):
-    """A JACK server that JACK clients and PortAudio find by themselves; gives its name."""
+def jackd(request, start_jackd):
+    """A JACK server that JACK clients and PortAudio find by themselves; gives its name.
+
+    A module that wants other cycles says so with its own ``JACK_PERIOD``.
+    """
     name = f"stream_sep_{uuid.uuid4().hex[:8]}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JACK_DEFAULT_SERVER", name)
         patch.setenv("JACK_NO_START_SERVER", "1")
-        with start_jackd(name):
+        with start_jackd(name, period=getattr(request.module, "JACK_PERIOD", PERIOD)):
             yield name
 
 

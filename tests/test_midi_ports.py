@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 
 import pytest
 
@@ -21,18 +20,7 @@ from stream_sep.errors import BridgeError
 from stream_sep.io.jack_client import JackBackend
 
 pytestmark = pytest.mark.usefixtures("jackd")
-PERIOD = 1024
-
-
-@pytest.fixture(scope="module")
-def jackd(start_jackd):
-    """A server with long cycles: clients written in Python are seldom late, and what a late one sends is lost."""
-    name = f"stream_sep_midi_{uuid.uuid4().hex[:8]}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JACK_DEFAULT_SERVER", name)
-        patch.setenv("JACK_NO_START_SERVER", "1")
-        with start_jackd(name, period=PERIOD):
-            yield name
+JACK_PERIOD = 1024  # clients written in Python are seldom late then, and what a late one sends is lost
 
 
 def until(condition):

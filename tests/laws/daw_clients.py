@@ -9,6 +9,7 @@ import socket
 import time
 from typing import ClassVar
 
+from laws.surface_group import SurfaceGroup
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
@@ -22,35 +23,21 @@ VOCALS, DRUMS = TRACKS.index("vocals") + 1, TRACKS.index("drums") + 1
 PATIENCE = 5.0
 
 
-class DawDesk:
+class DawDesk(SurfaceGroup):
     """A desk with several DAWs, one `DawSurface` each, where it leads; the first is followed from the start."""
 
     def __init__(self, desk, port, name):
-        self._desk, self._name, self._surfaces = desk, name, []
+        super().__init__()
+        self._desk, self._name = desk, name
         self.follow(9, port)
 
     def follow(self, send, listen=0):
         self._surfaces.append(DawSurface(self._desk, self._name, listen=listen, send=send, desk_leads=True))
         return self._surfaces[-1]
 
-    def start(self):
-        self._surfaces[0].start()
-
-    def stop(self):
-        for surface in self._surfaces:
-            surface.stop()
-
     @property
     def port(self):
         return self._surfaces[0].port
-
-    @property
-    def last(self):
-        return "".join(surface.last for surface in self._surfaces)
-
-    @property
-    def errors(self):
-        return sum(surface.errors for surface in self._surfaces)
 
 
 class DawClient:

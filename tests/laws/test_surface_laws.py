@@ -23,6 +23,7 @@ from typing import ClassVar
 import pytest
 import websockets.sync.client
 from laws.daw_clients import DAWS, GAIN, MUTE
+from laws.surface_group import SurfaceGroup
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
 
@@ -189,33 +190,19 @@ class MidiCable:
             self.taken.discard(self.input)
 
 
-class MidiDesk:
+class MidiDesk(SurfaceGroup):
     """A desk with several devices, one `MidiSurface` each; the first is there from the start."""
 
     numbers = itertools.count(1)
 
     def __init__(self, desk, port):
-        self.port, self._desk, self._surfaces = port or next(self.numbers), desk, []
+        super().__init__()
+        self.port, self._desk = port or next(self.numbers), desk
         self.plug(MidiCable(f"box {self.port}"))
 
     def plug(self, cable):
         self._surfaces.append(MidiSurface(self._desk, cable.input, parse_map(MIDI_MAP), ports=lambda: cable))
         return self._surfaces[-1]
-
-    def start(self):
-        self._surfaces[0].start()
-
-    def stop(self):
-        for surface in self._surfaces:
-            surface.stop()
-
-    @property
-    def last(self):
-        return "".join(surface.last for surface in self._surfaces)
-
-    @property
-    def errors(self):
-        return sum(surface.errors for surface in self._surfaces)
 
 
 class MidiClient:
