@@ -1,5 +1,6 @@
 import os
 import random
+import threading
 import types
 from fractions import Fraction
 
@@ -157,11 +158,39 @@ def test_the_first_seconds_come_before_the_song_has_been_read():
     assert sum(read) < 5 * RATE
 
 
-def test_memory_does_not_grow_with_the_song():
+@pytest.mark.parametrize("name", ["transformer", "bag", "hybrid"])
+def test_windows_computed_at_once_give_the_same_stems(name):
+    _, parts = build(name)
+    song = music(int(4.3 * RATE))
+    alone = passed(parts, song, shifts=2)
+    torch.set_num_threads(2)
+    try:
+        maker = NetworkPass(parts, None, Recipe(precision="float32"), "cpu")
+        assert maker._runner.at_once == 2
+        np.testing.assert_allclose(passed(parts, song, shifts=2), alone, atol=2e-6)
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_whoever_stops_reading_leaves_no_thread_behind():
+    _, parts = build("transformer")
+    torch.set_num_threads(2)
+    try:
+        maker = NetworkPass(parts, None, Recipe(precision="float32"), "cpu")
+        reading = maker.separate(iter([music(6 * RATE)]), RATE, measure_level([music(RATE)]))
+        next(reading)
+        assert any(thread.name.startswith("window") for thread in threading.enumerate())
+        reading.close()
+        assert not any(thread.name.startswith("window") for thread in threading.enumerate())
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_memory_does_not_grow_with_the_song(monkeypatch):
     """What is held of a song, measured as it goes on: no more than a few windows."""
     _, parts = build("transformer")
     maker = NetworkPass(parts, None, Recipe(precision="float32", shifts=2), "cpu")
-    maker._runner = lambda _, window: np.zeros((4, *window.shape), np.float32)
+    monkeypatch.setattr(maker._runner, "prepare", lambda _, window: lambda: np.zeros((4, *window.shape), np.float32))
     held = []
 
     def blocks():

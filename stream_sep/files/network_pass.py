@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from stream_sep.errors import ConfigError
+from stream_sep.files.in_order import in_order
 from stream_sep.files.network_windows import is_transformer, padded_length, plan_runs
 from stream_sep.files.window_runner import WindowRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from stream_sep.files.network_windows import Run
     from stream_sep.files.recipe import Recipe
@@ -77,7 +78,8 @@ class NetworkPass:
             The first frame of the song that it covers, and what it adds to the stems from there, ``(stems, 2,
             frames)``: normalised, and less their share of the song's mean.
         """
-        return self._window(run, index, run.start + index * run.grid.stride, mix, level)
+        window, compute = self._prepare(run, index, mix, level)
+        return self._weigh(window, compute())
 
     @cached_property
     def identity(self) -> str:
@@ -115,38 +117,66 @@ class NetworkPass:
             blocks: the song, at the rate of the networks.
             level: of the same song; Demucs normalises the whole song by it.
         """
-        runs = self._runs
         mix, stems = _Mix(blocks), np.zeros((len(self.stems), 2, 0), np.float32)
-        longest = max(run.grid.segment for run in runs)
-        due = [(run.start, index, 0) for index, run in enumerate(runs)]  # next window of each run
-        heapq.heapify(due)
+        longest = max(run.grid.segment for run in self._runs)
         given = 0
-        while due:
-            start, index, window = heapq.heappop(due)
-            run = runs[index]
-            if mix.fill(start + 2 * run.grid.segment) <= start:
-                continue
-            at, sound = self._window(run, window, start, mix, level)
+        work = self._in_turn(mix, level)
+        for (window, following), parts in in_order(work, self._runner.at_once, self._runner.share_threads()):
+            at, sound = self._weigh(window, parts)
             stems = _add(stems, at - given, sound)
-            heapq.heappush(due, (start + run.grid.stride, index, window + 1))
-            ready = min(due[0][0], mix.end) - given
+            ready = min(following, mix.end) - given
             if ready > 0:
                 yield mix.read(given, given + ready), stems[..., :ready] * level.deviation + np.float32(level.mean)
                 stems, given = stems[..., ready:], given + ready
-                mix.forget(due[0][0] - longest)
+                mix.forget(following - longest)
 
-    def _window(self, run: Run, window: int, start: int, mix: Mix, level: Level) -> tuple[int, Stems]:
-        """Return the first frame of a window, not before the song's, and what it adds to the stems from there."""
-        part, length = self._parts[run.network], min(run.grid.segment, mix.end - start)
-        before = (padded_length(part.network, length, self._recipe) - length) // 2
-        reach = padded_length(part.network, length, self._recipe)
+    def _in_turn(self, mix: _Mix, level: Level) -> Iterator[tuple[tuple[_Window, int], Callable[[], Stems]]]:
+        """Give the windows of all runs, the one that begins first before the others, and what computes each.
+
+        Beside each stands the frame where the next one begins, before which nothing will be added any more.
+        """
+        due = [(run.start, index, 0) for index, run in enumerate(self._runs)]
+        heapq.heapify(due)
+        while due:
+            start, index, number = heapq.heappop(due)
+            run = self._runs[index]
+            if mix.fill(start + 2 * run.grid.segment) <= start:
+                continue
+            heapq.heappush(due, (start + run.grid.stride, index, number + 1))
+            window, compute = self._prepare(run, number, mix, level)
+            yield (window, due[0][0]), compute
+
+    def _prepare(self, run: Run, number: int, mix: Mix, level: Level) -> tuple[_Window, Callable[[], Stems]]:
+        network, start = self._parts[run.network].network, run.start + number * run.grid.stride
+        length = min(run.grid.segment, mix.end - start)
+        reach = padded_length(network, length, self._recipe)
+        before = (reach - length) // 2
         sound = mix.normalised(start - before, start - before + reach, level)
-        parts = self._runner(part.network, sound)[..., before : before + length]
+        return _Window(run, number, before, length), self._runner.prepare(network, sound)
+
+    def _weigh(self, window: _Window, parts: Stems) -> tuple[int, Stems]:
+        """Return the first frame of a window, not before the song's, and what it adds to the stems from there."""
+        part = self._parts[window.run.network]
         counts = [part.weights[source] / max(1, self._recipe.shifts) for source in self._wanted]
         shares = np.array(counts, np.float32)[:, None, None]
-        skipped = max(0, -start)
-        gain = run.grid.gain(window)[:length]
-        return start + skipped, (shares * parts[self._wanted] * gain)[..., skipped:]
+        heard = parts[self._wanted][..., window.before : window.before + window.length]
+        skipped = max(0, -window.start)
+        gain = window.run.grid.gain(window.number)[: window.length]
+        return window.start + skipped, (shares * heard * gain)[..., skipped:]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """One window of a run: which, how far it lies within what the network is given, and how long it is."""
+
+    run: Run
+    number: int
+    before: int
+    length: int
+
+    @property
+    def start(self) -> int:
+        return self.run.start + self.number * self.run.grid.stride
 
 
 class Mix(Protocol):

@@ -46,12 +46,16 @@ class TriedNetwork:
 
     def __call__(self, mix: Any) -> Any:  # noqa: ANN401 - tensors
         """Return the stems, ``(1, sources, channels, frames)``, of a normalised window."""
+        return self.choose(mix)(mix)
+
+    def choose(self, mix: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - as above
+        """Return what is to compute a window, after a trial where one is due; windows must be asked for in order."""
         if self._chosen is self._network or float(mix.abs().max()) < _QUIET:
-            return self._network(mix)
+            return self._network  # type: ignore[no-any-return]
         if self._windows % EVERY == 0:
             self._try(_loudest(mix, int(_TRIAL_SECONDS * self._network.samplerate)))
         self._windows += 1
-        return self._chosen(mix)
+        return self._chosen  # type: ignore[no-any-return]
 
     def _try(self, mix: Any) -> None:  # noqa: ANN401 - as above
         exact = any_length(self._network)(mix)[0].numpy()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import platform
 from typing import TYPE_CHECKING, Protocol
 
+from stream_sep.allocation import keep_freed_memory
 from stream_sep.errors import SeparatorError
 from stream_sep.files.network_pass import NetworkPass
 from stream_sep.files.stream_pass import StreamPass
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from stream_sep.files.recipe import Recipe
     from stream_sep.files.song import Level
     from stream_sep.protocols import Block, Stems
-
-
-_M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # of mallopt(3)
 
 
 class StemMaker(Protocol):
@@ -83,16 +79,14 @@ def load_stem_maker(recipe: Recipe) -> StemMaker:
 
 
 def _prepare_process() -> None:
-    """Have threads wait without spinning, and the C library keep what networks free for the next window.
+    """Have threads wait without spinning, and memory come in large pages and stay for the next window.
 
-    Where other programs run, threads that spin take the cores from each other; torch reads this when it is loaded.
-    Without the other, a tenth of the time goes into asking the system for the same memory again.
+    Where other programs run, threads that spin take the cores from each other. The first window of a song spends a
+    second on being given its memory in small pages. Torch reads both when it is loaded.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    if platform.libc_ver()[0] == "glibc":
-        library = ctypes.CDLL(None)
-        library.mallopt(_M_MMAP_MAX, 0)
-        library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    keep_freed_memory()
 
 
 def _is_own(model: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.files.half_network import halved
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stream_sep.protocols import Block, Stems
+
+AT_ONCE = 2
+"""Windows at once on a CPU; each holds a few hundred megabytes while it is computed."""
 
 
 class WindowRunner:
@@ -29,14 +33,35 @@ class WindowRunner:
 
     def __call__(self, network: Any, window: Block) -> Stems:  # noqa: ANN401 - torch modules are untyped here
         """Return all sources, ``(sources, channels, frames)``, of a window, ``(channels, frames)``."""
+        return self.prepare(network, window)()
+
+    def prepare(self, network: Any, window: Block) -> Callable[[], Stems]:  # noqa: ANN401 - as above
+        """Decide how a window is to be computed; return what does it, in any thread.
+
+        How may depend on the windows before: they have to be prepared in order.
+        """
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
         if network not in self._ways:
             self._ways[network] = self._way(network.to(self._device))
+        way = self._ways[network]
         with torch.inference_mode():
             mix = torch.from_numpy(window)[None].to(self._device)
-            stems: Stems = self._ways[network](mix)[0].float().cpu().numpy()
-        return stems
+            chosen = way.choose(mix) if isinstance(way, TriedNetwork) else way
+        return partial(_compute, chosen, mix)
+
+    @property
+    def at_once(self) -> int:
+        """How many windows to compute at once: one a thread is faster than all threads on one, but takes memory."""
+        import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+        return min(AT_ONCE, torch.get_num_threads()) if self._device == "cpu" else 1
+
+    def share_threads(self) -> Callable[[], None]:
+        """Return what each thread of those that compute at once calls first, to take its share of the cores."""
+        import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+        return partial(torch.set_num_threads, max(1, torch.get_num_threads() // self.at_once))
 
     def _way(self, network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
         own = self._device == "cpu" and is_transformer(network)
@@ -51,3 +76,11 @@ class WindowRunner:
 
         cast: Callable[..., Any] = torch.autocast(self._device.partition(":")[0], torch.bfloat16)(network)
         return cast
+
+
+def _compute(way: Callable[..., Any], mix: Any) -> Stems:  # noqa: ANN401 - tensors
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+    with torch.inference_mode():
+        stems: Stems = way(mix)[0].float().cpu().numpy()
+    return stems

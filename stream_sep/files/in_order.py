@@ -1,0 +1,49 @@
+"""Work that threads do at once, a bounded way ahead, whose results come in the order it was handed out."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
+
+Tag = TypeVar("Tag")
+Result = TypeVar("Result")
+
+
+def in_order(
+    work: Iterable[tuple[Tag, Callable[[], Result]]], threads: int, prepare: Callable[[], None] | None = None
+) -> Iterator[tuple[Tag, Result]]:
+    """Give the result of every call, in the order of the calls.
+
+    Calls are taken from ``work`` by whoever reads, at most ``threads`` before the one whose result is given; where
+    one fails, its error comes in its turn.
+
+    Args:
+        work: calls, and what to call them by.
+        threads: calls at once; 1 makes them where the results are read, with no thread.
+        prepare: called in every thread before its first call.
+
+    >>> list(in_order([("a", lambda: 1), ("b", lambda: 2)], threads=2))
+    [('a', 1), ('b', 2)]
+    """
+    if threads <= 1:
+        for tag, call in work:
+            yield tag, call()
+        return
+    pool = ThreadPoolExecutor(threads, "window", prepare or (lambda: None))
+    running: deque[tuple[Tag, Future[Result]]] = deque()
+    try:
+        for tag, call in work:
+            running.append((tag, pool.submit(call)))
+            if len(running) == threads:
+                first, future = running.popleft()
+                yield first, future.result()
+        while running:
+            first, future = running.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
