@@ -28,7 +28,7 @@ from stream_sep.lab.hs_tasnet import HsTasnet
 from stream_sep.lab.layouts import find_stem_songs
 from stream_sep.lab.losses import StemLoss
 from stream_sep.lab.mixing import MixConfig, Mixer
-from stream_sep.lab.store import cut, load_library
+from stream_sep.lab.store import StemStore, _cut_on_cpu, _cut_on_gpu, cut, load_library
 from stream_sep.lab.train_config import read_config
 from stream_sep.lab.trainee import CausalTrainee, make_trainee
 from stream_sep.lab.training import Trainer
@@ -146,6 +146,18 @@ def test_crops_keep_to_their_song_and_its_pitch(library):
     beyond = cut(store, one, one + int(store.length[0]) - 100, torch.ones(1), 1000)[0]
     assert beyond[:, :100].any()
     assert not beyond[:, 100:].any()
+
+
+def test_compiled_crops_are_those_of_the_plain_way():
+    draw = torch.Generator().manual_seed(1)
+    sound = torch.randint(-20000, 20000, (30000, 2), generator=draw).short()
+    ends = torch.tensor([0, 12000]), torch.tensor([12000, 18000])
+    store = StemStore(sound, torch.tensor([1.0, 0.5]), *ends, torch.ones(2), torch.zeros(0, 2, dtype=torch.int64))
+    songs, starts = torch.tensor([0, 1, 1, 0, 1]), torch.tensor([-300, 100, 15000, 11999, -9000])
+    rates = torch.tensor([1.0, 0.81, 1.19, 1.07, 1.0])
+    one, other = (way(store, songs, starts, rates, 8000) for way in (_cut_on_cpu, _cut_on_gpu))
+    assert (one - other).abs().max() < 1e-5 * other.abs().max()
+    assert not one[4].any()
 
 
 def test_playing_faster_folds_nothing_back(library):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from stream_sep.errors import ConfigError
 from stream_sep.lab.cache import RATE, is_validation, map_song, read_index
+from stream_sep.lab.cutting import TAPS, cut_crop
 from stream_sep.protocols import STEMS
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from stream_sep.lab.cache import CachedSong, Frames
 
-_TAPS = 16
 _GRID = RATE // 2
 _HEARD = 10 ** (-50 / 20)
 
@@ -109,6 +109,22 @@ def cut(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: 
         rates: float32 ``(batch,)``: 1.1 plays a song faster, and higher, by a tenth.
         frames: length of a crop.
     """
+    crops = _cut_on_gpu if store.sound.is_cuda else _cut_on_cpu
+    return crops(store, songs, starts, rates, frames) * store.gain[songs][:, None, None]
+
+
+def _cut_on_cpu(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
+    rows = zip(songs.tolist(), starts.tolist(), rates.tolist(), strict=True)
+    return torch.stack([cut_crop(_song(store, song), start, rate, frames) for song, start, rate in rows])
+
+
+def _song(store: StemStore, number: int) -> Tensor:
+    first = int(store.first[number])
+    return store.sound[first : first + int(store.length[number])]
+
+
+def _cut_on_gpu(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
+    """Return all crops at once, a tap at a time: what a GPU does well."""
     place = torch.arange(frames, device=store.sound.device) * rates.double()[:, None]
     whole = place.floor()
     part = (place - whole).float()
@@ -116,18 +132,18 @@ def cut(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: 
     total = torch.zeros(len(songs), frames, 2, device=store.sound.device)
     first, length = store.first[songs][:, None], store.length[songs][:, None]
     narrow = torch.clamp(1 / rates, max=1.0)[:, None]
-    taps = [0] if bool((rates == 1).all()) else range(-_TAPS // 2 + 1, _TAPS // 2 + 1)
+    taps = [0] if bool((rates == 1).all()) else range(-TAPS // 2 + 1, TAPS // 2 + 1)
     for tap in taps:
         at = where + tap
         inside = (at >= 0) & (at < length)
         sound = store.sound[(at.clamp(min=0).minimum(length - 1)) + first].float()
         total += sound * (_kernel(part - tap, narrow) * inside)[..., None]
-    return (total * store.gain[songs][:, None, None]).transpose(1, 2)
+    return total.transpose(1, 2)
 
 
 def _kernel(distance: Tensor, narrow: Tensor) -> Tensor:
     """Return a windowed sinc, lower by as much as the sound is played faster, so that nothing folds back."""
-    window = torch.cos(torch.clamp(distance / (_TAPS / 2), -1, 1) * (torch.pi / 2)) ** 2
+    window = torch.cos(torch.clamp(distance / (TAPS / 2), -1, 1) * (torch.pi / 2)) ** 2
     return torch.sinc(distance * narrow) * narrow * window
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from stream_sep.allocation import keep_freed_memory
 from stream_sep.errors import ConfigError
 from stream_sep.lab.augmenting import Augmenter
 from stream_sep.lab.cache import RATE
@@ -51,6 +52,8 @@ class Trainer:
         self.config, self.folder = config, folder
         self._device = _choose_device(device)
         _prepare(config.training.threads, config.training.precision)
+        if self._device.type == "cpu":
+            keep_freed_memory()
         torch.manual_seed(config.training.seed)
         self._random = torch.Generator(self._device).manual_seed(config.training.seed)
         network = dict(config.network)
