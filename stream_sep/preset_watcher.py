@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from stream_sep.errors import StreamSepError
-from stream_sep.presets import load_preset
+from stream_sep.presets import list_presets, load_preset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
     from stream_sep.preset_value import Preset
 
 _log = logging.getLogger(__name__)
+
+
+def follow_preset(
+    name: str, on_change: Callable[[Preset], object], stems: tuple[str, ...], report: Callable[[str], None]
+) -> AbstractContextManager[object]:
+    """Follow the file of a preset, given by its name or as a file; those that ship inside an archive have none."""
+    file = Path(str(list_presets().get(name, name)))
+    return PresetWatcher(file, on_change, stems=stems, report=report) if file.is_file() else nullcontext()
 
 
 class PresetWatcher:

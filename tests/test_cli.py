@@ -153,6 +153,27 @@ def test_play_takes_a_preset_and_a_loop(tmp_path):
     assert mix.shape[0] > 66150
 
 
+def test_play_follows_the_file_of_its_preset(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.full((88200, 2), 0.5), 44100, subtype="FLOAT")
+    preset = tmp_path / "mine.toml"
+    preset.write_text("schema = 1\n[stem.other]\ngain_db = 0.0\n")
+    command = [sys.executable, "-m", "stream_sep", "play", "a.wav", "--model", "passthrough", "--preset", str(preset)]
+    command += ["--no-device", "--no-refine", "--osc-port", "0", "--record", "out", "--loop", "0", "1.5"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    mix = tmp_path / "out/mix.wav"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (mix.exists() and mix.stat().st_size > 200_000):
+        time.sleep(0.1)
+    preset.write_text("schema = 1\n[stem.other]\ngain_db = -90.0\n")
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    played = read(mix)[0]
+    assert played.max() == pytest.approx(0.5, abs=1e-3)
+    assert abs(played[-4410:]).max() < 1e-3
+
+
 def test_ctrl_c_stops_the_demo_cleanly_and_keeps_what_was_written(tmp_path):
     command = [sys.executable, "-m", "stream_sep", "demo", "--silent", "--out", str(tmp_path / "d")]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

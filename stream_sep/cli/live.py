@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,8 +19,8 @@ from stream_sep.config import SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.engine import Engine
 from stream_sep.errors import ConfigError
 from stream_sep.preset_value import Preset
-from stream_sep.preset_watcher import PresetWatcher
-from stream_sep.presets import list_presets, load_preset
+from stream_sep.preset_watcher import follow_preset
+from stream_sep.presets import load_preset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ def live(
             stack.callback(tap.close)
         stack.enter_context(engine)
         if preset:
-            stack.enter_context(_watch(preset, engine, messages))
+            stack.enter_context(follow_preset(preset, engine.take, engine.stems, messages.tell))
         running = start_surfaces(surfaces, wanted, messages.tell, stack)
         ControlPage(engine, running, messages).run(stop_on_signals(), seconds)
     print_latency(engine.latency)
@@ -143,14 +143,6 @@ def open_driver(
     from stream_sep.io.portaudio import PortAudioBackend
 
     return PortAudioBackend(report=report, **device)
-
-
-def _watch(preset: str, engine: Engine, messages: Messages) -> AbstractContextManager[object]:
-    """Follow the file of a preset; those that ship inside an archive have none."""
-    file = Path(str(list_presets().get(preset, preset)))
-    return (
-        PresetWatcher(file, engine.take, stems=engine.stems, report=messages.tell) if file.is_file() else ExitStack()
-    )
 
 
 def parse_outputs(text: str) -> dict[str, int]:

@@ -21,6 +21,7 @@ from stream_sep.files.recipe import DEFAULT_MODEL, Recipe
 from stream_sep.files.tracks import find_tracks
 from stream_sep.play.stretch import check_stretch
 from stream_sep.preset_value import Preset
+from stream_sep.preset_watcher import follow_preset
 from stream_sep.presets import load_preset
 from stream_sep.separators import DEFAULT
 from stream_sep.transport_parameters import FASTEST, OCTAVE, SLOWEST
@@ -127,6 +128,8 @@ def play(
         for tap in taps:
             stack.callback(tap.close)
         stack.enter_context(engine)
+        if preset:
+            stack.enter_context(follow_preset(preset, engine.take, engine.stems, messages.tell))
         running = start_surfaces(surfaces, wanted, messages.tell, stack)
         _run(engine, ControlPage(engine, running, messages, title="stream-sep play, Ctrl-C stops"), seconds)
     print_counters(engine)
