@@ -8,8 +8,6 @@ import subprocess
 import sys
 import time
 import wave
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -631,10 +629,43 @@ def test_jobs_share_the_cores(tmp_path, monkeypatch, asked, given):
         list(separate_all(tracks, job(tmp_path, recipe=Recipe(threads=asked)), print, jobs=2))
 
 
-def test_a_job_whose_process_ends_fails_with_a_sentence():
-    future = Future()
-    future.set_exception(BrokenProcessPool())
-    assert "try fewer --jobs" in batch._result(future, Track(Path("a.wav"), Path(), "a")).failure
+_DEADLY = """
+import os
+from pathlib import Path
+from stream_sep.separators import load_separator
+
+class Deadly:
+    def __init__(self, inner): self.inner = inner
+    def __getattr__(self, name): return getattr(self.inner, name)
+    def process(self, block):
+        level = round(float(block.max()), 3)
+        mark = Path(os.environ["MARKS"], f"{level}-{os.getpid()}")
+        if level in (0.3, 0.6) and (level == 0.6 or not list(Path(os.environ["MARKS"]).iterdir())):
+            mark.touch()
+            os._exit(9)
+        return self.inner.process(block)
+
+def make(*, sample_rate=44100): return Deadly(load_separator("passthrough", sample_rate))
+"""
+
+
+def test_songs_lost_with_a_process_are_done_again_and_only_the_deadly_one_fails(tmp_path, monkeypatch):
+    """The song at 0.3 ends its process the first time, the one at 0.6 every time."""
+    (tmp_path / "deadly_model.py").write_text(_DEADLY)
+    (tmp_path / "marks").mkdir()
+    monkeypatch.setenv("MARKS", str(tmp_path / "marks"))
+    monkeypatch.syspath_prepend(tmp_path)
+    levels = (0.3, 0.1, 0.6, 0.2)
+    songs = [write(tmp_path / f"{k}.wav", np.full((9000, 2), v, np.float32)) for k, v in enumerate(levels)]
+    tracks = [Track(song, Path(), song.stem) for song in songs]
+    settings = job(tmp_path, recipe=Recipe(model="deadly_model:make"))
+    done = dict(separate_all(tracks, settings, lambda *_: None, jobs=2))
+    assert [bool(done[index].failure) for index in range(4)] == [False, False, True, False]
+    assert "2.wav was not separated: its process ended, twice" in done[2].failure
+    for index, level in enumerate(levels):
+        for file in done[index].files:
+            expected = level if file.stem == "other" else 0.0
+            np.testing.assert_allclose(read(file), expected, atol=1e-4)
 
 
 def test_a_model_that_no_process_can_load_fails_the_run(tmp_path, monkeypatch):

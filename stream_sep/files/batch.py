@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 0.1  # seconds between looks at the workers' reports
 
+_LOST = "its process ended, twice, perhaps for lack of memory; try a smaller --segment"
+
 _own: dict[str, Any] = {}
 """What a worker process has of its own: the loaded model and the way to report."""
 
@@ -63,31 +65,55 @@ def attempt(separator: SongSeparator, track: Track, report: Callable[[float], No
 def _in_processes(
     tracks: Sequence[Track], job: Job, report: Callable[[int, float], None], workers: int
 ) -> Iterator[tuple[int, Outcome]]:
+    """Do all songs at once; those that are lost with a process are done again, one at a time.
+
+    Whatever ended it, lack of memory more often than not, then ends no other song with it.
+    """
+    left, at_once = list(range(len(tracks))), workers
+    while left:
+        lost = []
+        for index, outcome in _in_pool(tracks, left, job, report, at_once):
+            if outcome is None:
+                lost.append(index)
+            else:
+                yield index, outcome
+        left = sorted(lost)
+        if left and at_once == 1:  # nobody else was there to end it
+            yield left[0], Outcome(tracks[left[0]], failure=f"{tracks[left[0]].path} was not separated: {_LOST}")
+            left = left[1:]
+        at_once = 1
+
+
+def _in_pool(
+    tracks: Sequence[Track], indices: Sequence[int], job: Job, report: Callable[[int, float], None], workers: int
+) -> Iterator[tuple[int, Outcome | None]]:
+    """Give what became of some of the songs; None for those that were lost with a process."""
     threads = job.recipe.threads or max(1, (os.cpu_count() or 1) // workers)
     shared = replace(job, recipe=replace(job.recipe, threads=threads))
     context = multiprocessing.get_context("spawn")
     reports = context.Queue()
     with ProcessPoolExecutor(workers, context, _start_worker, (shared, reports)) as pool:
-        running: dict[Future[Outcome], int] = {
-            pool.submit(_separate_here, index, track): index for index, track in enumerate(tracks)
-        }
+        running: dict[Future[Outcome], int] = {}
         try:
+            for index in indices:
+                try:
+                    running[pool.submit(_separate_here, index, tracks[index])] = index
+                except BrokenExecutor:  # already, while the songs are still being handed out
+                    yield index, None
             while running:
                 done, _ = wait(running, _PATIENCE, FIRST_COMPLETED)
                 _pass_on(reports, report)
                 for future in done:
-                    index = running.pop(future)
-                    yield index, _result(future, tracks[index])
+                    yield running.pop(future), _result(future)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _result(future: Future[Outcome], track: Track) -> Outcome:
+def _result(future: Future[Outcome]) -> Outcome | None:
     try:
         return future.result()
     except BrokenExecutor:
-        why = "a worker process ended, perhaps for lack of memory; try fewer --jobs, finished songs are kept"
-        return Outcome(track, failure=f"{track.path} was not separated: {why}")
+        return None
 
 
 def _pass_on(reports: Any, report: Callable[[int, float], None]) -> None:  # noqa: ANN401 - a queue of a context
