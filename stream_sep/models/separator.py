@@ -12,6 +12,7 @@ from stream_sep.models.points import plan_points
 from stream_sep.models.runtimes import open_runtime
 from stream_sep.models.windows import analysis_and_synthesis
 from stream_sep.protocols import STEMS, Block, Stems
+from stream_sep.separators.mid_side import MidSideFrames
 from stream_sep.separators.resampled import ResampledSeparator
 
 if TYPE_CHECKING:
@@ -25,15 +26,13 @@ LIMITS_MS = {"instant": 6.0, "live": 23.0, "near": 105.0}
 """Name of a model -> the algorithmic latency it promises at most."""
 
 _MASKED = len(STEMS) - 1
-_LOUDEST = 1e6
 _HIGHEST_RATE = 192000
 
 
 class CausalSeparator:
     """Splits stereo with a causal network, whose masks fade in and out with a short window; a `Separator`.
 
-    ``other`` is what the rest leaves of the delayed mix. Frames that are not finite are taken as silence, as the
-    network would remember them for ever.
+    ``other`` is what the rest leaves of the delayed mix.
 
     Args:
         runtime: computes the network.
@@ -50,53 +49,28 @@ class CausalSeparator:
         self.hop = size.hop
         self.latency = size.latency
         self._runtime = runtime
-        self._lookahead = size.lookahead
-        self._analysis, self._synthesis = analysis_and_synthesis(size.window, size.hop, size.fade)
+        windows = analysis_and_synthesis(size.window, size.hop, size.fade)
+        self._frames = MidSideFrames(size.hop, size.latency, *windows)
         self._point_of_bin = plan_points(size).point_of_bin
-        self._past = np.zeros((2, size.window), np.float32)  # mid and side
-        self._mix = np.zeros((2, size.latency + size.hop), np.float32)
         self._given = np.zeros((1, 1, 4, size.bins), np.float32)
         self._spectra = np.zeros((size.lookahead + 1, 2, size.bins), np.complex64)  # of the last hops, oldest first
         self._masks = np.zeros((_MASKED, 2, plan_points(size).points), np.complex64)
-        self._tail = np.zeros((_MASKED, 2, size.hop + size.fade), np.float32)  # mid and side, still being added up
-        self._out = np.zeros((len(STEMS), 2, size.hop), np.float32)
         self.reset()
 
     def process(self, block: Block) -> Stems:
         """Separate the next hop; shapes as in `Separator.process`."""
-        hop = self.hop
-        self._take(block)
+        self._spectra[:-1] = self._spectra[1:]
+        newest = self._spectra[-1] = self._frames.take(block)
+        self._given[0, 0, 0::2], self._given[0, 0, 1::2] = newest.real, newest.imag
         masks, self._state = self._runtime.step(self._given, self._state)
         self._masks.real, self._masks.imag = masks[0, 0, :, :, 0], masks[0, 0, :, :, 1]
-        parts = np.take(self._masks, self._point_of_bin, axis=2) * self._spectra[0]
-        self._tail[..., :-hop] = self._tail[..., hop:]
-        self._tail[..., -hop:] = 0.0
-        self._tail += np.fft.irfft(parts)[..., -self._tail.shape[2] :] * self._synthesis
-        mid, side = self._tail[:, 0, :hop], self._tail[:, 1, :hop]
-        np.add(mid, side, out=self._out[:-1, 0])
-        np.subtract(mid, side, out=self._out[:-1, 1])
-        np.subtract(self._mix[:, :hop], self._out[:-1].sum(axis=0), out=self._out[-1])
-        return self._out
+        return self._frames.give(np.take(self._masks, self._point_of_bin, axis=2) * self._spectra[0])
 
     def reset(self) -> None:
         """Forget the past and what the network remembers of it."""
         self._state = self._runtime.fresh_state()
-        for held in (self._past, self._mix, self._spectra, self._tail):
-            held[:] = 0.0
-
-    def _take(self, block: Block) -> None:
-        if not np.isfinite(block).all():
-            block = np.where(np.isfinite(block), block, np.float32(0.0))
-        hop = self.hop
-        for held in (self._past, self._mix):
-            held[:, :-hop] = held[:, hop:]
-        self._mix[:, -hop:] = block
-        half = np.clip(block, -_LOUDEST, _LOUDEST) * np.float32(0.5)  # powers of louder sound would not be finite
-        np.add(half[0], half[1], out=self._past[0, -hop:])
-        np.subtract(half[0], half[1], out=self._past[1, -hop:])
-        self._spectra[:-1] = self._spectra[1:]
-        self._spectra[-1] = np.fft.rfft(self._past * self._analysis)
-        self._given[0, 0, 0::2], self._given[0, 0, 1::2] = self._spectra[-1].real, self._spectra[-1].imag
+        self._frames.reset()
+        self._spectra[:] = 0.0
 
 
 def load_instant(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:

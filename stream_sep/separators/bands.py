@@ -9,6 +9,7 @@ from stream_sep.protocols import STEMS, Block, Stems
 from stream_sep.separators.bands_cues import CUES, measure_cues
 from stream_sep.separators.bands_masks import apply_masks, find_masks, spread_weights
 from stream_sep.separators.bands_memory import new_layout, new_memory
+from stream_sep.separators.mid_side import MidSideFrames
 
 LONGEST_SYNTHESIS = 0.025
 """Seconds of the synthesis window at most: what is heard as delay."""
@@ -28,8 +29,7 @@ class BandsSeparator:
     A long spectrum of the past is measured with the cues of `bands_cues`, `bands_masks` turns them into soft masks
     for mid and side, and a short window fades the masked sound out. The two windows differ (Mauler and Martin 2007;
     Wang et al. 2021): the long one tells neighbouring notes apart, and only the short one is heard as latency.
-    ``other`` is what the rest leaves of the delayed mix. Frames that are not finite are taken as silence, as they
-    would stay in the averages for ever.
+    ``other`` is what the rest leaves of the delayed mix.
 
     Args:
         sample_rate: frames per second, 8000 to 192000. Windows keep their length in seconds, within a factor of 2.
@@ -55,52 +55,26 @@ class BandsSeparator:
         self.channels = 2
         self.hop = synthesis // 4
         self.latency = synthesis - self.hop
-        self._analysis, self._synthesis = asymmetric_windows(window, synthesis)
+        self._frames = MidSideFrames(self.hop, self.latency, *asymmetric_windows(window, synthesis))
         self._layout = new_layout(sample_rate, window, self.hop)
         self._weights = spread_weights(sample_rate, window)
-        self._past = np.zeros((2, window), np.float32)  # mid and side
-        self._mix = np.zeros((2, synthesis), np.float32)
-        self._spectra = np.zeros((2, window // 2 + 1), np.complex64)
         self._parts = np.zeros((len(STEMS) - 1, 2, window // 2 + 1), np.complex64)
-        self._tail = np.zeros((len(STEMS) - 1, 2, synthesis), np.float32)  # mid and side, still being added up
         self._cues = np.zeros((len(CUES), window // 2 + 1), np.float32)
         self._masks = np.zeros((2, len(STEMS) - 1, window // 2 + 1), np.float32)
-        self._out = np.zeros((len(STEMS), 2, self.hop), np.float32)
         self.reset()
 
     def process(self, block: Block) -> Stems:
         """Separate the next hop; shapes as in `Separator.process`."""
-        hop = self.hop
-        self._take(block)
-        self._spectra[:] = np.fft.rfft(self._past * self._analysis)
-        measure_cues(self._spectra[0], self._spectra[1], self._layout, self._memory, self._cues)
+        spectra = self._frames.take(block)
+        measure_cues(spectra[0], spectra[1], self._layout, self._memory, self._cues)
         find_masks(self._cues, self._weights, self._masks)
-        apply_masks(self._masks, self._memory.powers, self._spectra, self._parts)
-        self._tail[..., :-hop] = self._tail[..., hop:]
-        self._tail[..., -hop:] = 0.0
-        self._tail += np.fft.irfft(self._parts)[..., -self._tail.shape[2] :] * self._synthesis
-        mid, side = self._tail[:, 0, :hop], self._tail[:, 1, :hop]
-        np.add(mid, side, out=self._out[:-1, 0])
-        np.subtract(mid, side, out=self._out[:-1, 1])
-        np.subtract(self._mix[:, :hop], self._out[:-1].sum(axis=0), out=self._out[-1])
-        return self._out
+        apply_masks(self._masks, self._memory.powers, spectra, self._parts)
+        return self._frames.give(self._parts)
 
     def reset(self) -> None:
         """Forget the past spectra, their averages and the fading tails."""
         self._memory = new_memory(self._cues.shape[1], MEDIAN_HOPS)
-        for held in (self._past, self._mix, self._tail):
-            held[:] = 0.0
-
-    def _take(self, block: Block) -> None:
-        if not np.isfinite(block).all():
-            block = np.where(np.isfinite(block), block, np.float32(0.0))
-        hop = self.hop
-        for held in (self._past, self._mix):
-            held[:, :-hop] = held[:, hop:]
-        self._mix[:, -hop:] = block
-        half = block * np.float32(0.5)  # before adding: the sum of two large frames could overflow
-        np.add(half[0], half[1], out=self._past[0, -hop:])
-        np.subtract(half[0], half[1], out=self._past[1, -hop:])
+        self._frames.reset()
 
 
 def asymmetric_windows(length: int, synthesis: int) -> tuple[Block, Block]:
