@@ -13,7 +13,7 @@ import numpy as np
 from stream_sep.errors import ConfigError
 from stream_sep.files.in_order import in_order
 from stream_sep.files.network_windows import is_transformer, padded_length, plan_runs
-from stream_sep.files.window_runner import WindowRunner
+from stream_sep.files.window_runner import WindowRunner, share_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -120,8 +120,9 @@ class NetworkPass:
         mix, stems = _Mix(blocks), np.zeros((len(self.stems), 2, 0), np.float32)
         longest = max(run.grid.segment for run in self._runs)
         given = 0
-        work = self._in_turn(mix, level)
-        for (window, following), parts in in_order(work, self._runner.at_once, self._runner.share_threads()):
+        at_once = self._runner.at_once(longest / self._parts[0].network.samplerate)
+        work = in_order(self._in_turn(mix, level), at_once, share_threads(at_once))
+        for (window, following), parts in work:
             at, sound = self._weigh(window, parts)
             stems = _add(stems, at - given, sound)
             ready = min(following, mix.end) - given

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block, Stems
 
 AT_ONCE = 2
-"""Windows at once on a CPU; each holds a few hundred megabytes while it is computed."""
+"""Windows at once on a CPU."""
+
+LONGEST = 8.0
+"""Seconds of the longest windows that are computed at once; those of older networks have 40 s, and memory to match."""
 
 
 class WindowRunner:
@@ -50,18 +53,14 @@ class WindowRunner:
             chosen = way.choose(mix) if isinstance(way, TriedNetwork) else way
         return partial(_compute, chosen, mix)
 
-    @property
-    def at_once(self) -> int:
-        """How many windows to compute at once: one a thread is faster than all threads on one, but takes memory."""
+    def at_once(self, seconds: float) -> int:
+        """Return how many windows of a length to compute at once.
+
+        One a thread is faster than all threads on one, but each takes memory as long as it is computed.
+        """
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
-        return min(AT_ONCE, torch.get_num_threads()) if self._device == "cpu" else 1
-
-    def share_threads(self) -> Callable[[], None]:
-        """Return what each thread of those that compute at once calls first, to take its share of the cores."""
-        import torch  # noqa: PLC0415 - heavy, and only here when a model is
-
-        return partial(torch.set_num_threads, max(1, torch.get_num_threads() // self.at_once))
+        return min(AT_ONCE, torch.get_num_threads()) if self._device == "cpu" and seconds <= LONGEST else 1
 
     def _way(self, network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
         own = self._device == "cpu" and is_transformer(network)
@@ -76,6 +75,13 @@ class WindowRunner:
 
         cast: Callable[..., Any] = torch.autocast(self._device.partition(":")[0], torch.bfloat16)(network)
         return cast
+
+
+def share_threads(count: int) -> Callable[[], None]:
+    """Return what each of so many threads that compute at once calls first, to take its share of the cores."""
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+    return partial(torch.set_num_threads, max(1, torch.get_num_threads() // count))
 
 
 def _compute(way: Callable[..., Any], mix: Any) -> Stems:  # noqa: ANN401 - tensors
