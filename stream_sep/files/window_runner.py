@@ -18,7 +18,7 @@ AT_ONCE = 2
 """Windows at once on a CPU."""
 
 LONGEST = 8.0
-"""Seconds of the longest windows that are computed at once; those of older networks have 40 s, and memory to match."""
+"""Seconds of the longest windows that are computed at once; older networks have 40 s, and memory to match."""
 
 
 class WindowRunner:
