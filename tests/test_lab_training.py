@@ -28,7 +28,8 @@ from stream_sep.lab.hs_tasnet import HsTasnet
 from stream_sep.lab.layouts import find_stem_songs
 from stream_sep.lab.losses import StemLoss
 from stream_sep.lab.mixing import MixConfig, Mixer
-from stream_sep.lab.store import StemStore, _cut_on_cpu, _cut_on_gpu, cut, load_library
+from stream_sep.lab.store import StemStore, _cut_at_once, _cut_one_by_one, cut, load_library
+from stream_sep.lab.team import Team
 from stream_sep.lab.train_config import read_config
 from stream_sep.lab.trainee import CausalTrainee, make_trainee
 from stream_sep.lab.training import Trainer
@@ -155,7 +156,7 @@ def test_compiled_crops_are_those_of_the_plain_way():
     store = StemStore(sound, torch.tensor([1.0, 0.5]), *ends, torch.ones(2), torch.zeros(0, 2, dtype=torch.int64))
     songs, starts = torch.tensor([0, 1, 1, 0, 1]), torch.tensor([-300, 100, 15000, 11999, -9000])
     rates = torch.tensor([1.0, 0.81, 1.19, 1.07, 1.0])
-    one, other = (way(store, songs, starts, rates, 8000) for way in (_cut_on_cpu, _cut_on_gpu))
+    one, other = (way(store, songs, starts, rates, 8000) for way in (_cut_one_by_one, _cut_at_once))
     assert (one - other).abs().max() < 1e-5 * other.abs().max()
     assert not one[4].any()
 
@@ -381,3 +382,57 @@ def test_configs_that_ship_can_be_built(path):
     assert training.name == path.stem
     if path.stem in LIMITS_MS:
         assert 1000 * trainee.network.size.algorithmic / RATE <= LIMITS_MS[path.stem]
+
+
+def together(*arguments):
+    """Run a script in two processes that can talk to each other."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_two_processes_train_one_network(home, tmp_path):
+    """As `torchrun` starts them: both end with the same weights, of twice as many mixes, and one of them writes."""
+    script = tmp_path / "both.py"
+    script.write_text(
+        "import os, sys, torch\n"
+        "from pathlib import Path\n"
+        "from stream_sep.lab.train_config import read_config\n"
+        "from stream_sep.lab.training import Trainer\n"
+        "torch.set_num_threads(1)\n"
+        "trainer = Trainer(read_config(Path(sys.argv[1])), Path(sys.argv[2]), device='cpu')\n"
+        "drawn = trainer._mixer.draw(1, 100).clone()\n"
+        "trainer.run(lambda text: print(text))\n"
+        "torch.save([drawn, dict(trainer.trainee.state_dict())], sys.argv[2] + os.environ['RANK'])\n"
+    )
+    config(home, "team", steps=3)
+    out = tmp_path / "team"
+    done = together(script, home / "team.toml", out)
+    assert done.stdout.count("step 3:") == 1
+    (drawn, one), (other_drawn, other) = (torch.load(f"{out}{rank}") for rank in range(2))
+    assert not torch.equal(drawn, other_drawn)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert Trainer(config(home, "team", steps=3), out, device="cpu").step == 3
+
+
+def test_the_mean_gradient_is_that_of_the_whole_batch(tmp_path):
+    script = tmp_path / "mean.py"
+    script.write_text(
+        "import torch\n"
+        "from stream_sep.lab.team import Team\n"
+        "team = Team.join()\n"
+        "a, b = (torch.zeros(shape, requires_grad=True) for shape in ((2, 3), (4,)))\n"
+        "(a.sum() * (team.rank + 1) + b.sum() * 10 * team.rank).backward()\n"
+        "team.average([a, b])\n"
+        "assert torch.equal(a.grad, torch.full((2, 3), 1.5)) and torch.equal(b.grad, torch.full((4,), 5.0))\n"
+        "assert team.first(float(team.rank + 7), a.device) == 7\n"
+        "assert team.any(value=team.rank == 1, device=a.device) and not team.any(value=False, device=a.device)\n"
+        "team.leave()\n"
+    )
+    together(script)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    with pytest.raises(ConfigError, match="a batch of 7 cannot be shared by 2"):
+        Team(0, 2).share_of(7)

@@ -49,8 +49,17 @@ def windowed_sinc(rate: float) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=1)
+def can_compile() -> bool:
+    """Tell whether the compiler is here: a machine that only trains need not have it."""
+    try:
+        import stream_sep.compiled  # noqa: F401, PLC0415 - to see whether it can be
+    except ImportError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=1)
 def _kernel() -> Callable[..., None]:
-    """Compile when first needed: a machine that trains on a GPU need not have the compiler."""
     from stream_sep.compiled import compiled, reordered  # noqa: PLC0415 - as above
 
     weigh = reordered(_weigh)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stream_sep.errors import ConfigError
 from stream_sep.lab.cache import RATE, is_validation, map_song, read_index
-from stream_sep.lab.cutting import TAPS, cut_crop
+from stream_sep.lab.cutting import TAPS, can_compile, cut_crop
 from stream_sep.protocols import STEMS
 
 if TYPE_CHECKING:
@@ -109,11 +109,11 @@ def cut(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: 
         rates: float32 ``(batch,)``: 1.1 plays a song faster, and higher, by a tenth.
         frames: length of a crop.
     """
-    crops = _cut_on_gpu if store.sound.is_cuda else _cut_on_cpu
+    crops = _cut_one_by_one if not store.sound.is_cuda and can_compile() else _cut_at_once
     return crops(store, songs, starts, rates, frames) * store.gain[songs][:, None, None]
 
 
-def _cut_on_cpu(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
+def _cut_one_by_one(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
     rows = zip(songs.tolist(), starts.tolist(), rates.tolist(), strict=True)
     return torch.stack([cut_crop(_song(store, song), start, rate, frames) for song, start, rate in rows])
 
@@ -123,7 +123,7 @@ def _song(store: StemStore, number: int) -> Tensor:
     return store.sound[first : first + int(store.length[number])]
 
 
-def _cut_on_gpu(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
+def _cut_at_once(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
     """Return all crops at once, a tap at a time: what a GPU does well."""
     place = torch.arange(frames, device=store.sound.device) * rates.double()[:, None]
     whole = place.floor()

@@ -21,6 +21,7 @@ from stream_sep.lab.keeping import keep_weights
 from stream_sep.lab.losses import StemLoss
 from stream_sep.lab.mixing import Mixer
 from stream_sep.lab.store import load_library
+from stream_sep.lab.team import Team
 from stream_sep.lab.trainee import make_trainee
 from stream_sep.lab.validating import separate_whole, validate, whole_song
 
@@ -50,12 +51,14 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, folder: Path, *, device: str = "auto", fresh: bool = False) -> None:
         self.config, self.folder = config, folder
-        self._device = _choose_device(device)
+        self._team = Team.join()
+        self._device = self._team.device(device)
+        self._batch = self._team.share_of(config.training.batch)
         _prepare(config.training.threads, config.training.precision)
         if self._device.type == "cpu":
             keep_freed_memory()
         torch.manual_seed(config.training.seed)
-        self._random = torch.Generator(self._device).manual_seed(config.training.seed)
+        self._random = torch.Generator(self._device).manual_seed(config.training.seed + self._team.rank)
         network = dict(config.network)
         self.trainee = make_trainee(str(network.pop("kind")), network).to(self._device)
         self._average = {name: value.detach().clone() for name, value in self.trainee.state_dict().items()}
@@ -73,6 +76,7 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         if not fresh:
             self._resume()
+        self._team.share_first(self.trainee.state_dict().values())
 
     @property
     def progress(self) -> float:
@@ -89,43 +93,48 @@ class Trainer:
             report: told how it goes, in sentences.
             should_stop: asked after every step.
         """
-        curves = Curves(self.folder, self.step)
+        curves = Curves(self.folder, self.step) if self._team.leads else None
+        report = report if curves is not None else lambda _: None
         clock = _Clock(self.seconds)
         losses: list[Tensor] = []
         saved = told = time.monotonic()
-        while self.progress < 1 and not should_stop():
+        while self.progress < 1 and not self._team.any(value=should_stop(), device=self._device):
             losses.append(self._advance())
             self.step += 1
             due = self.step % self.config.training.validate_every == 0
             if due or time.monotonic() - told > _REPORT_SECONDS:
                 report(self._sentence(float(torch.stack(losses).mean()), clock))
                 told = time.monotonic()
-            self.seconds = clock.now()
+            self.seconds = self._team.first(clock.now(), self._device)
             if due or self.progress >= 1:
-                self._examine(curves, float(torch.stack(losses).mean()), report)
+                if curves is not None:
+                    self._examine(curves, float(torch.stack(losses).mean()), report)
                 losses.clear()
             if due or time.monotonic() - saved > self.config.training.checkpoint_seconds:
                 self._save()
                 saved = time.monotonic()
         self._save()
-        curves.close()
+        if curves is not None:
+            curves.close()
+        self._team.leave()
 
     def _advance(self) -> Tensor:
         """Take one step; return its loss, still on the device, so that nothing waits for it."""
         training = self.config.training
         trainee = self.trainee.train()
         hops = int(training.seconds * RATE) // trainee.hop
-        stems = self._mixer.draw(training.batch, trainee.past + hops * trainee.hop)
+        stems = self._mixer.draw(self._batch, trainee.past + hops * trainee.hop)
         stems = self._augmenter.change(stems)
         for group in self._optimizer.param_groups:
             group["lr"] = training.learning_rate * self._rise_and_fall()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
-            estimates, memory = trainee.separate(stems.sum(dim=1), self._state(training.batch))
+            estimates, memory = trainee.separate(stems.sum(dim=1), self._state(self._batch))
         settled = int(training.settle_seconds * RATE)
         target = stems[..., trainee.start : trainee.start + estimates.shape[-1]]
         loss = self._loss(estimates[..., settled:].float(), target[..., settled:])
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self._team.average(trainee.parameters())
         norm = nn.utils.clip_grad_norm_(trainee.parameters(), training.clip)
         if bool(torch.isfinite(norm)):  # a step that is no number would never be forgotten
             self._optimizer.step()
@@ -194,6 +203,8 @@ class Trainer:
         return f"step {self.step}, {100 * done:.1f} %, loss {loss:.3f}, {guess}"
 
     def _save(self) -> None:
+        if not self._team.leads:
+            return
         state = {
             "config": json.dumps(_plain(self.config)),
             "weights": self.trainee.state_dict(),
@@ -217,8 +228,11 @@ class Trainer:
         self._average = state["average"]
         self._optimizer.load_state_dict(state["optimizer"])
         memory = tuple(state["memory"])
-        self._memory = memory if memory and len(memory[0]) == self.config.training.batch else None
-        self._random.set_state(state["random"].cpu())
+        self._memory = memory if memory and len(memory[0]) == self._batch else None
+        if self._team.leads:
+            self._random.set_state(state["random"].cpu())
+        else:  # or it would draw anew what it drew at first
+            self._random.manual_seed(self.config.training.seed + self._team.rank + self._team.size * state["step"])
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
 
 
@@ -235,14 +249,6 @@ class _Clock:
 def _plain(config: TrainConfig) -> dict[str, Any]:
     tables = ("data", "mix", "augment", "training")
     return {"network": config.network, **{name: dataclasses.asdict(getattr(config, name)) for name in tables}}
-
-
-def _choose_device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(f"torch finds no device {name!r} here; say --device cpu")
-    return torch.device(name)
 
 
 def _prepare(threads: int, precision: str) -> None:

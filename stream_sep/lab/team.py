@@ -1,0 +1,111 @@
+"""Processes that train one network together, each on a device of its own: ``torchrun`` or ``accelerate launch``.
+
+Every process draws its share of a batch; gradients are averaged before each step, so that all keep the same weights.
+The first process alone keeps time, validates and writes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from stream_sep.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Team:
+    """What one process knows of the others; alone, unless a launcher says otherwise.
+
+    Args:
+        rank: this process's number, from 0.
+        size: how many there are.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size = rank, size
+
+    @classmethod
+    def join(cls) -> Team:
+        """Join the processes that a launcher has started with this one, as its environment tells."""
+        size = int(os.environ.get("WORLD_SIZE", "1"))
+        if size == 1:
+            return cls()
+        if not dist.is_initialized():
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        return cls(int(os.environ["RANK"]), size)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process keeps time, validates and writes."""
+        return self.rank == 0
+
+    def device(self, name: str) -> torch.device:
+        """Return the device for this process, of those that ``name`` stands for: ``cpu``, ``cuda`` or ``auto``.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "cpu"
+        if name.startswith("cuda") and not torch.cuda.is_available():
+            raise ConfigError(f"torch finds no device {name!r} here; say --device cpu")
+        device = torch.device(name)
+        if self.size > 1 and device.type == "cuda":
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(device)
+        return device
+
+    def share_of(self, batch: int) -> int:
+        """Return how many mixes of a batch are this process's.
+
+        Raises:
+            ConfigError: they cannot be shared out evenly.
+        """
+        if batch % self.size:
+            raise ConfigError(f"a batch of {batch} cannot be shared by {self.size} processes; make it a multiple")
+        return batch // self.size
+
+    def average(self, parameters: Iterable[Tensor]) -> None:
+        """Replace each gradient by the mean of all processes' ones."""
+        if self.size == 1:
+            return
+        gradients = [each.grad for each in parameters if each.grad is not None]
+        together = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        dist.all_reduce(together)
+        at = 0
+        for gradient in gradients:
+            gradient.copy_(together[at : at + gradient.numel()].view_as(gradient) / self.size)
+            at += gradient.numel()
+
+    def share_first(self, tensors: Iterable[Tensor]) -> None:
+        """Replace tensors by those of the first process."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
+
+    def first(self, value: float, device: torch.device) -> float:
+        """Return the first process's value."""
+        if self.size == 1:
+            return value
+        told = torch.tensor([value], dtype=torch.float64, device=device)
+        dist.broadcast(told, 0)
+        return float(told)
+
+    def any(self, *, value: bool, device: torch.device) -> bool:
+        """Return whether any process says yes."""
+        if self.size == 1:
+            return value
+        told = torch.tensor([float(value)], device=device)
+        dist.all_reduce(told, dist.ReduceOp.MAX)
+        return bool(told)
+
+    def leave(self) -> None:
+        """Part from the others."""
+        if self.size > 1 and dist.is_initialized():
+            dist.destroy_process_group()
