@@ -24,7 +24,13 @@ _BYPASS = "bypass"
 
 
 class EffectWorker(Protocol):
-    """Whatever runs the chains."""
+    """Whatever runs the chains.
+
+    Attributes:
+        unchained: why there are none and can be none, where that is so.
+    """
+
+    unchained: str
 
     @property
     def chains(self) -> ChainSpec:

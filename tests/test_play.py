@@ -19,6 +19,7 @@ from stream_sep.play.play_engine import PlayEngine
 from stream_sep.play.playlist import Playlist
 from stream_sep.play.running_stems import SHORT_WARM_UP, RunningStems
 from stream_sep.play.song_sound import SongSound, SongWriter
+from stream_sep.preset_value import Preset
 from stream_sep.presets import preset_of
 
 RATE = 44100
@@ -447,3 +448,12 @@ def test_a_sound_card_plays_songs_without_an_input(write):
     with PlayEngine(backend, [write(noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
         wait_until(lambda: engine.transport.position > 0.2)
         assert max(engine.peaks()["mix"]) > 0.1
+
+
+def test_a_preset_with_effects_says_that_songs_have_none(write):
+    told = []
+    _, engine = offline(write(noise(RATE)), report=told.append)
+    engine.take(Preset("mine", {"stem/other/gain_db": -6.0}, chains={"other": ({"plugin": "Gain"},)}))
+    assert engine.controls["stem/other/gain_db"] == -6
+    assert "songs are played without effects" in told[0]
+    engine.stop()

@@ -12,7 +12,6 @@ from stream_sep.play.feeder import HOP, LEAD_SECONDS, Feeder
 from stream_sep.play.orders import Orders
 from stream_sep.rings import RingLayout, Rings
 from stream_sep.worker import SeparatorInfo, warm_up
-from stream_sep.worker_chains import UNCHAINED
 from stream_sep.worker_process import ProcessWorker
 
 if TYPE_CHECKING:
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
     from stream_sep.chains import Chains
     from stream_sep.protocols import Separator
     from stream_sep.rings import SharedRings
+
+
+UNCHAINED = "songs are played without effects on their stems; live and render have them"
+"""Why chains cannot be set."""
 
 
 class Player(Protocol):
@@ -73,6 +76,7 @@ class InlinePlayer:
 
     chain_latency = 0
     chains = ChainSpec()
+    unchained = UNCHAINED
     restarts = 0
 
     def __init__(self, load: Callable[[], Separator], report: Callable[[str], None], *, block: int) -> None:
@@ -117,12 +121,12 @@ class InlinePlayer:
     def set_chains(self, chains: Chains) -> None:
         """Refuse: there are no effects on songs."""
         del chains
-        raise ConfigError(UNCHAINED)
+        raise ConfigError(self.unchained)
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
         """Refuse: there are no effects on songs."""
         del stem, index, parameter, value
-        raise ConfigError(UNCHAINED)
+        raise ConfigError(self.unchained)
 
     def set_bypass(self, stem: str, *, bypassed: bool) -> None:
         """Do nothing: there are no effects to pass by."""
@@ -143,6 +147,7 @@ class ProcessPlayer(ProcessWorker):
     """
 
     child = "stream_sep.play.player_child"
+    unchained = UNCHAINED
 
     def __init__(
         self,
