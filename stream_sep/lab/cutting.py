@@ -21,17 +21,17 @@ _PHASES = 512
 _NOTHING = 1e-12  # what rounding leaves of a sinc at whole frames
 
 
-def cut_crop(song: Tensor, start: int, rate: float, frames: int) -> Tensor:
+def cut_crop(song: NDArray[np.int16], start: int, rate: float, frames: int) -> Tensor:
     """Return a crop, float32 ``(2, frames)``; silence where it leaves its song.
 
     Args:
-        song: int16 ``(frames, 2)``, on the CPU.
+        song: ``(frames, 2)``.
         start: where the crop begins, in frames of the song.
         rate: 1.1 plays it faster, and higher, by a tenth.
         frames: length of the crop.
     """
     out = np.empty((2, frames), np.float32)
-    _kernel()(song.numpy(), start, rate, windowed_sinc(rate), out)
+    _kernel()(song, start, rate, windowed_sinc(rate), out)
     return torch.from_numpy(out)
 
 

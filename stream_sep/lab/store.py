@@ -1,4 +1,4 @@
-"""All the music of some caches in the memory of one device, cut into crops there, so that no GPU waits for a disk."""
+"""All the music of some caches, cut into crops: on a GPU from its own memory, on a CPU from the mapped files."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _HEARD = 10 ** (-50 / 20)
 
 @dataclass(frozen=True)
 class StemStore:
-    """One stem of many songs, end to end.
+    """One stem of many songs.
 
     Attributes:
-        sound: int16 ``(frames, 2)``.
+        sound: int16 ``(frames, 2)``: of all songs, end to end, in a GPU's memory, so that it waits for no disk; or of
+            each song, mapped from its file, so that no more of it is in memory than the system has room for.
         gain: float32 ``(songs,)``, to bring each song's mix to the same loudness.
         first: int64 ``(songs,)``, where each song begins; ``length`` is how long it is.
         length: int64 ``(songs,)``.
@@ -37,7 +38,7 @@ class StemStore:
         heard: int64 ``(places, 2)``: song, and a frame in it near which the stem sounds.
     """
 
-    sound: Tensor
+    sound: Tensor | tuple[Frames, ...]
     gain: Tensor
     first: Tensor
     length: Tensor
@@ -74,7 +75,7 @@ def load_library(
         caches: folders, and how often a song of each is drawn, against one of weight 1.
         validation: whether to load the songs kept for validation, or all others.
         percent: how many percent of the artists are kept.
-        device: where the sound is to lie; 20 MB a minute of music in four stems.
+        device: where the crops are to be; a GPU takes 20 MB a minute of music in four stems.
 
     Raises:
         ConfigError: a cache cannot be used, or there is nothing to train on.
@@ -109,35 +110,31 @@ def cut(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: 
         rates: float32 ``(batch,)``: 1.1 plays a song faster, and higher, by a tenth.
         frames: length of a crop.
     """
-    crops = _cut_one_by_one if not store.sound.is_cuda and can_compile() else _cut_at_once
-    return crops(store, songs, starts, rates, frames) * store.gain[songs][:, None, None]
+    if isinstance(store.sound, tuple):
+        rows = zip(songs.tolist(), starts.tolist(), rates.tolist(), strict=True)
+        crops = torch.stack([cut_crop(store.sound[song], start, rate, frames) for song, start, rate in rows])
+    else:
+        crops = _cut_at_once(store, store.sound, songs, starts, rates, frames)
+    return crops * store.gain[songs][:, None, None]
 
 
-def _cut_one_by_one(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
-    rows = zip(songs.tolist(), starts.tolist(), rates.tolist(), strict=True)
-    return torch.stack([cut_crop(_song(store, song), start, rate, frames) for song, start, rate in rows])
-
-
-def _song(store: StemStore, number: int) -> Tensor:
-    first = int(store.first[number])
-    return store.sound[first : first + int(store.length[number])]
-
-
-def _cut_at_once(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
+def _cut_at_once(  # noqa: PLR0917 - a crop is all of these
+    store: StemStore, sound: Tensor, songs: Tensor, starts: Tensor, rates: Tensor, frames: int
+) -> Tensor:
     """Return all crops at once, a tap at a time: what a GPU does well."""
-    place = torch.arange(frames, device=store.sound.device) * rates.double()[:, None]
+    place = torch.arange(frames, device=sound.device) * rates.double()[:, None]
     whole = place.floor()
     part = (place - whole).float()
     where = whole.long() + starts[:, None]
-    total = torch.zeros(len(songs), frames, 2, device=store.sound.device)
+    total = torch.zeros(len(songs), frames, 2, device=sound.device)
     first, length = store.first[songs][:, None], store.length[songs][:, None]
     narrow = torch.clamp(1 / rates, max=1.0)[:, None]
     taps = [0] if bool((rates == 1).all()) else range(-TAPS // 2 + 1, TAPS // 2 + 1)
     for tap in taps:
         at = where + tap
         inside = (at >= 0) & (at < length)
-        sound = store.sound[(at.clamp(min=0).minimum(length - 1)) + first].float()
-        total += sound * (_kernel(part - tap, narrow) * inside)[..., None]
+        heard = sound[(at.clamp(min=0).minimum(length - 1)) + first].float()
+        total += heard * (_kernel(part - tap, narrow) * inside)[..., None]
     return total.transpose(1, 2)
 
 
@@ -187,16 +184,21 @@ class _StoreBuilder:
 
     def build(self, device: torch.device) -> StemStore:
         lengths = torch.tensor([len(sound) for sound in self.sounds])
-        total = torch.empty(int(lengths.sum()), 2, dtype=torch.int16, device=device)
         first = torch.cumsum(lengths, 0) - lengths
-        for sound, at in zip(self.sounds, first.tolist(), strict=True):
-            total[at : at + len(sound)] = torch.from_numpy(np.array(sound)).to(device)
-        self.sounds.clear()
+        mapped = device.type == "cpu" and can_compile()
         return StemStore(
-            total,
+            tuple(np.asarray(sound) for sound in self.sounds) if mapped else self._end_to_end(lengths, device),
             torch.tensor(self._gains, device=device),
             first.to(device),
             lengths.to(device),
             torch.tensor(self._weights, device=device),
             torch.cat(self._heard).to(device),
         )
+
+    def _end_to_end(self, lengths: Tensor, device: torch.device) -> Tensor:
+        total = torch.empty(int(lengths.sum()), 2, dtype=torch.int16, device=device)
+        at = 0
+        for sound in self.sounds:
+            total[at : at + len(sound)] = torch.from_numpy(np.array(sound)).to(device)
+            at += len(sound)
+        return total
