@@ -4,6 +4,7 @@ import os
 import queue
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import soundfile
 import soxr
 
 from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
-from stream_sep.files.cache import StemCache
+from stream_sep.files.cache import StemCache, is_whole
 from stream_sep.files.job import Job
 from stream_sep.files.model_memory import ModelMemory
 from stream_sep.files.network_windows import Grid, Run
@@ -20,6 +21,7 @@ from stream_sep.files.song import measure_level
 from stream_sep.files.song_separator import SongSeparator
 from stream_sep.files.tracks import Track
 from stream_sep.play import refiner_child
+from stream_sep.play.begun_stems import BegunStems, drop_begun
 from stream_sep.play.play_engine import PlayEngine
 from stream_sep.play.refine_plan import RefinePlan
 from stream_sep.play.refiner import Refinement, Refiner
@@ -206,7 +208,7 @@ def played(path, refinement, said, until):
 
 def test_the_stems_are_kept_where_separate_finds_them_and_play_the_next_time(write, tmp_path):
     path, said = write(noise(7 * RATE)), []
-    played(path, Refinement(TINY), said, lambda _: StemCache().entries())
+    played(path, Refinement(TINY), said, lambda _: any(is_whole(entry.folder) for entry in StemCache().entries()))
     assert said == []
     (entry,) = StemCache().entries()
     assert entry.stems == tuple(sorted(STEMS))
@@ -223,6 +225,65 @@ def test_the_stems_are_kept_where_separate_finds_them_and_play_the_next_time(wri
         stems = backend.feed(np.zeros((2, 128 * 300), np.float32))[1:]
     kept = soundfile.read(entry.folder / "vocals.wav", dtype="float32", always_2d=True)[0].T
     np.testing.assert_array_equal(stems[0], kept[:, : 128 * 300])
+
+
+def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path, monkeypatch):
+    path, computed = write(noise(9 * RATE)), []
+    step = SongRefiner.step
+    monkeypatch.setattr(SongRefiner, "step", lambda self, frame: computed.append(frame) or step(self, frame))
+    heard, maker = Heard(), load_stem_maker(TINY)
+    for sitting in range(2):
+        refinery = refiner_child.Refinery(maker, StemCache(), heard, queue.SimpleQueue())
+        task = refiner_child.Task(sitting, str(path), str(tmp_path / f"scratch{sitting}"), 0)
+        if sitting == 0:
+            for _ in range(4):
+                refinery._try_step(task)
+            (begun,) = StemCache().entries()
+            assert (begun.stems, begun.song) == ((), str(path))
+            refinery.close()
+        else:
+            refinery.work(task)
+            refinery.close()
+    once = len(computed)
+    growing = [message["refined"]["growing"] for message in heard.messages if "refined" in message]
+    assert growing[0] == growing[1]
+    (entry,) = StemCache().entries()
+    drop_begun(Path(growing[0]))
+    assert sorted(file.name for file in entry.folder.iterdir()) == sorted([*(f"{s}.wav" for s in STEMS), "song.txt"])
+    in_two = {stem: soundfile.read(entry.folder / f"{stem}.wav")[0] for stem in STEMS}
+    StemCache().clear()
+    computed.clear()
+    refine_here(path, tmp_path)
+    assert once <= len(computed) + 3  # windows at the edge of what was final, and what finds that nothing is left
+    for stem in STEMS:
+        np.testing.assert_allclose(soundfile.read(entry.folder / f"{stem}.wav")[0], in_two[stem], atol=1e-6)
+
+
+def test_two_programs_never_write_the_same_stems(tmp_path, monkeypatch):
+    monkeypatch.setenv("STREAM_SEP_CACHE", str(tmp_path / "cache"))
+    at = ("key", Path("song.wav"), ("a", "b"), 5 * RATE)
+    first = BegunStems(StemCache(), *at, tmp_path / "one")
+    second = BegunStems(StemCache(), *at, tmp_path / "two")
+    assert (first.stems.path, second.stems.path) == (tmp_path / "cache" / "key" / "begun.stems", tmp_path / "two")
+    first.stems.close()
+    first.close()
+    third = BegunStems(StemCache(), *at, tmp_path / "three")
+    assert third.stems.path == first.stems.path
+    small = BegunStems(StemCache(limit_gb=0.001), "other", *at[1:], tmp_path / "four")
+    assert small.stems.path == tmp_path / "four"
+    for each in (second, third, small):
+        each.stems.close()
+        each.close()
+
+
+def test_begun_stems_of_another_length_are_begun_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("STREAM_SEP_CACHE", str(tmp_path / "cache"))
+    for frames in (RATE, 2 * RATE):
+        begun = BegunStems(StemCache(), "key", Path("song.wav"), ("a",), frames, tmp_path / "x")
+        assert not begun.stems.ready.any()
+        begun.stems.mark(0, 3)
+        begun.stems.close()
+        begun.close()
 
 
 def test_what_separate_made_plays_from_the_first_frame(write, tmp_path):

@@ -140,7 +140,7 @@ def list_cache() -> None:
     cache = StemCache()
     entries = cache.entries()
     for entry in entries:
-        print(f"{entry.size / _GB:6.2f} GB  {','.join(entry.stems)}  {entry.song}")
+        print(f"{entry.size / _GB:6.2f} GB  {','.join(entry.stems) or 'begun'}  {entry.song}")
     print(f"{sum(entry.size for entry in entries) / _GB:6.2f} GB in {cache.folder}")
 
 

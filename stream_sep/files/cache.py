@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ ENVIRONMENT = "STREAM_SEP_CACHE"
 
 DEFAULT_GB = 10.0
 
+BEGUN, BEGUN_SONG = "begun.stems", "begun.txt"
+"""Files of an entry that a player has made a part of, and goes on with another time."""
+
 _NAME = "song.txt"
 _GB = 1e9
 
@@ -37,7 +41,7 @@ class Entry:
     Attributes:
         folder: where they are.
         song: the file they were made of.
-        stems: their names.
+        stems: their names; none where a player has only begun to make them.
         size: bytes on disk.
         used: when they were last made or read, in seconds of the system's clock.
     """
@@ -69,7 +73,7 @@ class StemCache:
 
     def entries(self) -> list[Entry]:
         """List what there is, the last used first."""
-        folders = [path for path in self.folder.glob("*") if (path / _NAME).is_file()]
+        folders = [path for path in self.folder.glob("*") if is_whole(path) or (path / BEGUN_SONG).is_file()]
         return sorted((_entry(folder) for folder in folders), key=lambda entry: -entry.used)
 
     def clear(self) -> int:
@@ -133,12 +137,17 @@ class StemCache:
                 shutil.rmtree(entry.folder, ignore_errors=True)
 
 
+def is_whole(folder: Path) -> bool:
+    """Tell whether a folder is an entry with all its stems."""
+    return (folder / _NAME).is_file()
+
+
 def sweep(folder: Path) -> None:
-    """Delete what a process that ended in the middle of `StemCache.keep` has left of an entry."""
-    if not (folder / _NAME).is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-    for part in folder.glob("*.part.*"):
+    """Delete what a process that ended in the middle of `StemCache.keep` has left of an entry, but what was begun."""
+    for part in folder.glob("*.part.*" if is_whole(folder) else "*.wav"):
         part.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def read_kept(files: Sequence[Path], blocks: Iterable[Block]) -> Iterator[tuple[Block, Stems]]:
@@ -163,8 +172,8 @@ def read_kept(files: Sequence[Path], blocks: Iterable[Block]) -> Iterator[tuple[
 
 
 def _entry(folder: Path) -> Entry:
-    files = list(folder.glob("*.wav"))
-    stems = tuple(sorted(file.stem for file in files if ".part" not in file.suffixes))
+    files = [*folder.glob("*.wav"), *folder.glob(BEGUN)]
+    stems = tuple(sorted(f.stem for f in files if f.suffix == ".wav" and ".part" not in f.suffixes))
     size = sum(file.stat().st_size for file in files)
-    name = (folder / _NAME).read_text("utf-8", "surrogateescape")
+    name = (folder / (_NAME if is_whole(folder) else BEGUN_SONG)).read_text("utf-8", "surrogateescape")
     return Entry(folder, name, stems, size, folder.stat().st_mtime)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import AudioFileError
-from stream_sep.files.cache import DEFAULT_GB, StemCache, sweep
+from stream_sep.files.cache import DEFAULT_GB, StemCache, is_whole, sweep
 from stream_sep.files.model_memory import ModelMemory
 from stream_sep.files.recipe import Recipe
+from stream_sep.play.begun_stems import drop_begun
 from stream_sep.play.song_stems import KeptStems
 from stream_sep.worker_dialog import receive, send
 
@@ -67,7 +68,7 @@ class Refiner:
         self._memory = ModelMemory(self._cache.folder)
         self._process: subprocess.Popen[str] | None = None
         self._asked: tuple[int, int] | None = None
-        self._given: set[int] = set()
+        self._given: dict[int, dict[str, Any]] = {}
         self._finished: set[int] = set()
         self._starts, self._windows, self._ratio = 0, 0, 1.0
         self._ready, self._gave_up, self._told_slow = False, False, False
@@ -87,7 +88,8 @@ class Refiner:
         try:
             if identity is None or path.stat().st_size > _LARGEST_DIGEST:
                 return
-            files = sorted((self._cache.folder / f"{song.song.digest}-{identity}").glob("*.wav"))
+            folder = self._cache.folder / f"{song.song.digest}-{identity}"
+            files = sorted(folder.glob("*.wav")) if is_whole(folder) else []
             files = [file for file in files if ".part" not in file.suffixes]
             stems = KeptStems(files, [file.stem for file in files]) if files else None
         except (OSError, AudioFileError):
@@ -123,6 +125,9 @@ class Refiner:
             process.wait()
             self._listener.join()
             self._sweep()
+        for refined in self._given.values():
+            if "growing" in refined:
+                drop_begun(Path(refined["growing"]))
 
     def _start(self) -> None:
         self._starts += 1
@@ -177,7 +182,7 @@ class Refiner:
 
     def _hand_out(self, number: int, refined: dict[str, Any]) -> None:
         if number not in self._given:
-            self._given.add(number)
+            self._given[number] = refined
             self._give(number, refined)
 
     def _judge(self, speed: float) -> None:

@@ -17,6 +17,7 @@ from stream_sep.files.network_pass import NetworkPass
 from stream_sep.files.recipe import Recipe
 from stream_sep.files.song import measure_level, open_song
 from stream_sep.files.stem_maker import load_stem_maker
+from stream_sep.play.begun_stems import BegunStems
 from stream_sep.play.song_refiner import SongRefiner
 from stream_sep.play.song_sound import SongSound, SongWriter
 from stream_sep.play.song_stems import GrowingStems, KeptStems
@@ -133,6 +134,7 @@ class Refinery:
         self._maker, self._cache, self._answers, self._tasks = maker, cache, answers, tasks
         self._done: set[int] = set()
         self._song: tuple[int, SongRefiner, str] | None = None
+        self._begun: BegunStems | None = None
 
     def run(self) -> None:
         """Refine without end."""
@@ -152,7 +154,9 @@ class Refinery:
         """Let go of the song."""
         if self._song is not None:
             self._song[1].close()
-        self._song = None
+        if self._begun is not None:
+            self._begun.close()
+        self._song = self._begun = None
 
     def _newest(self, task: Task, *, wait: bool) -> Task:
         if wait:
@@ -199,8 +203,10 @@ class Refinery:
             return False
         if 8 * len(stems) * level.frames > _LARGEST:
             raise AudioFileError(f"it is too long, {level.frames / rate / 60:.0f} minutes")
-        place = Path(f"{task.scratch}.stems")
-        growing = GrowingStems(place, stems, level.frames, create=not place.exists())
+        self._begun = BegunStems(
+            self._cache, key, Path(task.path), stems, level.frames, Path(f"{task.scratch}.stems")
+        )
+        growing = self._begun.stems
         self._song = task.number, SongRefiner(self._maker, SongSound(writer.path), level, growing), key
         self._give(task, growing)
         return True

@@ -65,7 +65,7 @@ class SongRefiner:
         self._add(at, sound * np.float32(self._level.deviation))
         for first, last in self._plan.finish(window):
             self._stems.shift(first * PIECE, last * PIECE, self._level.mean)
-            self._stems.ready[first:last] = 1
+            self._stems.mark(first, last)
         self.seconds = time.monotonic() - started
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -72,17 +73,22 @@ class GrowingStems:
     def __init__(self, path: Path, stems: Sequence[str], frames: int, *, create: bool = False) -> None:
         self.stems, self.frames, self.path = tuple(stems), frames, path
         pieces = -(-frames // PIECE)
-        self._head = -(-pieces // 64) * 64
+        self._head = _head(frames)
         try:
             if create:
                 with path.open("wb") as file:
-                    file.truncate(self._head + len(self.stems) * 2 * frames * 4)
+                    file.truncate(self.size(stems, frames))
             self._file = path.open("r+b", buffering=0)
             whole: NDArray[np.uint8] = np.memmap(self._file, np.uint8, "r+")
         except (OSError, ValueError) as error:
             raise self._refusal(error) from error
         self.ready: NDArray[np.uint8] = whole[:pieces]
         self.sound: Stems = whole[self._head :].view(np.float32).reshape(len(self.stems), 2, frames)
+
+    @staticmethod
+    def size(stems: Sequence[str], frames: int) -> int:
+        """Return the bytes of a file for stems."""
+        return _head(frames) + len(stems) * 2 * frames * 4
 
     def ready_until(self, start: int) -> int:
         """Return the frame up to which all is ready from ``start`` on; see `SongStems`."""
@@ -127,6 +133,18 @@ class GrowingStems:
             AudioFileError: the disk is full.
         """
         self._write(start, self.sound[..., start : min(end, self.frames)] + np.float32(offset))
+
+    def mark(self, first: int, last: int) -> None:
+        """Say that pieces are final, once they are on the disk: another program may find them there.
+
+        Raises:
+            AudioFileError: the disk fails.
+        """
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._refusal(error) from error
+        self.ready[first:last] = 1
 
     def close(self) -> None:
         """Let go of the file."""
@@ -204,6 +222,11 @@ class KeptStems:
 
     def _damage(self, error: Exception) -> AudioFileError:
         return AudioFileError(f"the cache in {self._paths[0].parent} is damaged ({error}); stream-sep cache clear")
+
+
+def _head(frames: int) -> int:
+    """Return the bytes before the sound: one for each piece, and a multiple of 64."""
+    return -(-frames // (64 * PIECE)) * 64
 
 
 def open_stems(description: dict[str, Any]) -> SongStems:
