@@ -168,6 +168,7 @@ def test_windows_computed_at_once_give_the_same_stems(name):
         maker = NetworkPass(parts, None, Recipe(precision="float32"), "cpu")
         assert (maker._runner.at_once(8.0), maker._runner.at_once(44.0)) == (2, 1)
         np.testing.assert_allclose(passed(parts, song, shifts=2), alone, atol=2e-6)
+        assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
 
@@ -182,6 +183,7 @@ def test_whoever_stops_reading_leaves_no_thread_behind():
         assert any(thread.name.startswith("window") for thread in threading.enumerate())
         reading.close()
         assert not any(thread.name.startswith("window") for thread in threading.enumerate())
+        assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
 

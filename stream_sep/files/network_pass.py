@@ -13,7 +13,7 @@ import numpy as np
 from stream_sep.errors import ConfigError
 from stream_sep.files.in_order import in_order
 from stream_sep.files.network_windows import is_transformer, padded_length, plan_runs
-from stream_sep.files.window_runner import WindowRunner, share_threads
+from stream_sep.files.window_runner import WindowRunner, shared_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -120,9 +120,7 @@ class NetworkPass:
         mix, stems = _Mix(blocks), np.zeros((len(self.stems), 2, 0), np.float32)
         longest = max(run.grid.segment for run in self._runs)
         given = 0
-        at_once = self._runner.at_once(longest / self._parts[0].network.samplerate)
-        work = in_order(self._in_turn(mix, level), at_once, share_threads(at_once))
-        for (window, following), parts in work:
+        for window, following, parts in self._computed(mix, level, longest):
             at, sound = self._weigh(window, parts)
             stems = _add(stems, at - given, sound)
             ready = min(following, mix.end) - given
@@ -130,6 +128,13 @@ class NetworkPass:
                 yield mix.read(given, given + ready), stems[..., :ready] * level.deviation + np.float32(level.mean)
                 stems, given = stems[..., ready:], given + ready
                 mix.forget(following - longest)
+
+    def _computed(self, mix: _Mix, level: Level, longest: int) -> Iterator[tuple[_Window, int, Stems]]:
+        """Give what the networks make of all windows, in turn; see `_in_turn`."""
+        at_once = self._runner.at_once(longest / self._parts[0].network.samplerate)
+        with shared_cores(at_once) as take_share:
+            for (window, following), parts in in_order(self._in_turn(mix, level), at_once, take_share):
+                yield window, following, parts
 
     def _in_turn(self, mix: _Mix, level: Level) -> Iterator[tuple[tuple[_Window, int], Callable[[], Stems]]]:
         """Give the windows of all runs, the one that begins first before the others, and what computes each.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from stream_sep.files.network_windows import is_transformer
 from stream_sep.files.precision import TriedNetwork, layers_in_float32
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from stream_sep.protocols import Block, Stems
 
@@ -77,11 +78,19 @@ class WindowRunner:
         return cast
 
 
-def share_threads(count: int) -> Callable[[], None]:
-    """Return what each of so many threads that compute at once calls first, to take its share of the cores."""
+@contextmanager
+def shared_cores(count: int) -> Iterator[Callable[[], None]]:
+    """Share out the cores: give what each of so many threads calls before it computes, and take them back at last.
+
+    Torch has one number of threads, whoever sets it.
+    """
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
-    return partial(torch.set_num_threads, max(1, torch.get_num_threads() // count))
+    cores = torch.get_num_threads()
+    try:
+        yield partial(torch.set_num_threads, max(1, cores // count))
+    finally:
+        torch.set_num_threads(cores)
 
 
 def _compute(way: Callable[..., Any], mix: Any) -> Stems:  # noqa: ANN401 - tensors
