@@ -2,13 +2,17 @@
 
 import socket
 from contextlib import ExitStack
+from typing import Annotated
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from bridge.osc_server import OscServer
 from bridge.reastream import read_packet
 from stream_sep import BridgeError, ConfigError, Engine, EngineConfig, OfflineBackend
+from stream_sep.cli.surface_options import with_surfaces
 from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
 
 
@@ -84,3 +88,20 @@ def test_stems_reach_reastream_sample_for_sample():
 def test_a_reastream_target_that_is_none_is_refused():
     with pytest.raises(ConfigError, match="not HOST or HOST:PORT"):
         ReaStreamTap("127.0.0.1:many", 44100)
+
+
+def test_a_command_with_surfaces_has_their_options_and_is_given_what_they_say():
+    heard = []
+
+    @with_surfaces
+    def command(name: Annotated[str, typer.Argument()], *, surfaces: SurfaceOptions) -> None:
+        """Say so."""
+        heard.append((name, surfaces))
+
+    app = typer.Typer()
+    app.command()(command)
+    done = CliRunner().invoke(app, ["x", "--midi", "a", "--midi", "b", "--osc-port", "0", "--desk-leads"])
+    assert done.exit_code == 0, done.output
+    assert heard == [("x", SurfaceOptions(osc_port=0, midi=("a", "b"), desk_leads=True))]
+    assert CliRunner().invoke(app, ["x"]).exit_code == 0
+    assert heard[1] == ("x", SurfaceOptions())

@@ -14,6 +14,7 @@ import typer
 from stream_sep.cli.bench import parse_options
 from stream_sep.cli.page import ControlPage
 from stream_sep.cli.screen import Messages, print_counters, print_latency
+from stream_sep.cli.surface_options import with_surfaces
 from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
 from stream_sep.config import SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.engine import Engine
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from stream_sep.io.backend import AudioBackend
 
 
+@with_surfaces
 def live(
     input_device: Annotated[str, typer.Option("--input", "-i", help="input device: number or part of its name")] = "",
     output_device: Annotated[str, typer.Option("--output", "-o", help="output device: number or part of it")] = "",
@@ -45,22 +47,9 @@ def live(
     stem_gain: Annotated[list[str] | None, typer.Option("--set", help="control=value, e.g. vocals=-60")] = None,
     preset: Annotated[str, typer.Option(help="set the faders from a preset: karaoke, acapella, ... or a file")] = "",
     chain_reserve: Annotated[int, typer.Option(help="frames of latency kept for effects that come later")] = -1,
-    osc_port: Annotated[int, typer.Option(help="UDP port for OSC; 0 is none [default: 9137, if free]")] = -1,
-    osc_bind: Annotated[str, typer.Option(help="address for OSC; 0.0.0.0 lets the whole network in")] = "127.0.0.1",
-    osc_out: Annotated[list[str] | None, typer.Option(help="HOST:PORT to send every change to")] = None,
-    osc_prefix: Annotated[str, typer.Option(help="what every OSC address begins with")] = "",
-    meter_rate: Annotated[float, typer.Option(help="meters a second sent over OSC")] = 20.0,
-    oscquery_port: Annotated[int, typer.Option(help="tell clients over HTTP what can be moved; usual: 9180")] = 0,
-    midi: Annotated[list[str] | None, typer.Option(help="MIDI port, part of its name; stream_sep opens one")] = None,
-    midi_map: Annotated[str, typer.Option(help="MIDI map, a name or a file; found by the port's name")] = "",
-    daw: Annotated[
-        list[str] | None, typer.Option(help="follow reaper, ardour, live, bitwig or x32, as NAME@HOST")
-    ] = None,
     reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
     *,
-    desk_leads: Annotated[
-        bool, typer.Option("--desk-leads", help="when a DAW is met its faders go where ours are; else ours to its")
-    ] = False,
+    surfaces: SurfaceOptions,
     one_clock: Annotated[bool, typer.Option(help="the two devices are halves of one card")] = False,
     drift_ms: Annotated[float, typer.Option(help="latency kept between the clocks of two devices")] = 20.0,
     connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
@@ -74,18 +63,6 @@ def live(
     config = replace(config, options=options, record=record, fallback=fallback or None)
     config = replace(config, slack=slack if slack >= 0 else None)
     faders = dict(parse_control(assignment) for assignment in stem_gain or [])
-    wanted = SurfaceOptions(
-        osc_port=osc_port if osc_port >= 0 else None,
-        bind=osc_bind,
-        osc_out=tuple(osc_out or ()),
-        osc_prefix=osc_prefix,
-        meter_rate=meter_rate,
-        oscquery_port=oscquery_port,
-        midi=tuple(midi or ()),
-        midi_map=midi_map,
-        daws=tuple(daw or ()),
-        desk_leads=desk_leads,
-    )
     messages = Messages()
     chosen = load_preset(preset) if preset else Preset("")
     reserve = chain_reserve if chain_reserve >= 0 else None
@@ -104,7 +81,7 @@ def live(
     )
     taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
     engine = Engine(driver, replace(config, taps=taps), report=messages.tell)
-    surfaces = build_surfaces(engine, wanted, messages.tell)
+    built = build_surfaces(engine, surfaces, messages.tell)
     if preset:
         engine.take(load_preset(preset, stems=engine.stems))
     engine.controls.update(faders)
@@ -114,7 +91,7 @@ def live(
         stack.enter_context(engine)
         if preset:
             stack.enter_context(follow_preset(preset, engine.take, engine.stems, messages.tell))
-        running = start_surfaces(surfaces, wanted, messages.tell, stack)
+        running = start_surfaces(built, surfaces, messages.tell, stack)
         ControlPage(engine, running, messages).run(stop_on_signals(), seconds)
     print_latency(engine.latency)
     print_counters(engine)

@@ -13,6 +13,7 @@ from stream_sep.cli.bench import parse_options
 from stream_sep.cli.live import device_of, open_driver, parse_control, parse_outputs, stop_on_signals
 from stream_sep.cli.page import ControlPage
 from stream_sep.cli.screen import Messages, print_counters
+from stream_sep.cli.surface_options import with_surfaces
 from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
 from stream_sep.config import SAMPLE_RATES, EngineConfig
 from stream_sep.errors import ConfigError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.1
 
 
+@with_surfaces
 def play(
     songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs; folders with all below them")],
     output_device: Annotated[str, typer.Option("--output", "-o", help="output device: number or part of it")] = "",
@@ -55,22 +57,9 @@ def play(
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the separator")] = None,
     stem_gain: Annotated[list[str] | None, typer.Option("--set", help="control=value, e.g. vocals=-60")] = None,
     preset: Annotated[str, typer.Option(help="set the faders from a preset: karaoke, acapella, ... or a file")] = "",
-    osc_port: Annotated[int, typer.Option(help="UDP port for OSC; 0 is none [default: 9137, if free]")] = -1,
-    osc_bind: Annotated[str, typer.Option(help="address for OSC; 0.0.0.0 lets the whole network in")] = "127.0.0.1",
-    osc_out: Annotated[list[str] | None, typer.Option(help="HOST:PORT to send every change to")] = None,
-    osc_prefix: Annotated[str, typer.Option(help="what every OSC address begins with")] = "",
-    meter_rate: Annotated[float, typer.Option(help="meters a second sent over OSC")] = 20.0,
-    oscquery_port: Annotated[int, typer.Option(help="tell clients over HTTP what can be moved; usual: 9180")] = 0,
-    midi: Annotated[list[str] | None, typer.Option(help="MIDI port, part of its name; stream_sep opens one")] = None,
-    midi_map: Annotated[str, typer.Option(help="MIDI map, a name or a file; found by the port's name")] = "",
-    daw: Annotated[
-        list[str] | None, typer.Option(help="follow reaper, ardour, live, bitwig or x32, as NAME@HOST")
-    ] = None,
     reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
     *,
-    desk_leads: Annotated[
-        bool, typer.Option("--desk-leads", help="when a DAW is met its faders go where ours are; else ours to its")
-    ] = False,
+    surfaces: SurfaceOptions,
     no_refine: Annotated[bool, typer.Option("--no-refine", help="play the separator's stems all the time")] = False,
     no_device: Annotated[bool, typer.Option("--no-device", help="play with no sound card, in real time")] = False,
     connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
@@ -86,18 +75,6 @@ def play(
     moves = _moves(start, loop, speed, pitch)
     faders = dict(parse_control(assignment) for assignment in stem_gain or [])
     chosen = load_preset(preset) if preset else Preset("")
-    wanted = SurfaceOptions(
-        osc_port=osc_port if osc_port >= 0 else None,
-        bind=osc_bind,
-        osc_out=tuple(osc_out or ()),
-        osc_prefix=osc_prefix,
-        meter_rate=meter_rate,
-        oscquery_port=oscquery_port,
-        midi=tuple(midi or ()),
-        midi_map=midi_map,
-        daws=tuple(daw or ()),
-        desk_leads=desk_leads,
-    )
     paths = [track.path for track in find_tracks(songs, Path("separated"))]
     messages = Messages()
     pairs = parse_outputs(outputs) if outputs else dict(chosen.outputs) or {"main": 1}
@@ -120,7 +97,7 @@ def play(
     recipe = Recipe(model=refined_model or DEFAULT_MODEL, repo=repo, device=device)
     refinement = Refinement(recipe, cache_gb, download=bool(refined_model))
     engine = PlayEngine(driver, paths, config, refinement=None if no_refine else refinement, report=messages.tell)
-    surfaces = build_surfaces(engine, wanted, messages.tell)
+    built = build_surfaces(engine, surfaces, messages.tell)
     if preset:
         engine.take(load_preset(preset, stems=engine.stems))
     engine.controls.update({**faders, **moves})
@@ -130,7 +107,7 @@ def play(
         stack.enter_context(engine)
         if preset:
             stack.enter_context(follow_preset(preset, engine.take, engine.stems, messages.tell))
-        running = start_surfaces(surfaces, wanted, messages.tell, stack)
+        running = start_surfaces(built, surfaces, messages.tell, stack)
         _run(engine, ControlPage(engine, running, messages, title="stream-sep play, Ctrl-C stops"), seconds)
     print_counters(engine)
 
