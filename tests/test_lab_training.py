@@ -299,7 +299,7 @@ def test_a_cut_checkpoint_falls_back_to_the_one_before(home, tmp_path):
     assert Trainer(config(home), tmp_path / "out", device="cpu", fresh=True).step == 0
 
 
-@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16", "auto"])
 def test_every_precision_trains(home, tmp_path, precision):
     training = dataclasses.replace(config(home, steps=3).training, precision=precision, carry=1.0)
     trainer = Trainer(dataclasses.replace(config(home, steps=3), training=training), tmp_path / "out", device="cpu")

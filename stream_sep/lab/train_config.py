@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Table = TypeVar("Table")
 
-PRECISIONS = ("float32", "tf32", "bfloat16")
+PRECISIONS = ("float32", "tf32", "bfloat16", "auto")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class TrainingConfig:
         ema: decay of the moving average of the weights, which is what is kept.
         loss: one of `LOSSES`.
         spectral: how much spectra count in it.
-        precision: ``float32``, ``tf32``, or ``bfloat16`` where the device has it.
+        precision: ``float32``, ``tf32``, or ``bfloat16`` where the device has it; ``auto`` is the last on CPUs
+            that are faster with it, and ``tf32`` elsewhere.
         seed: of all chance.
         validate_every: steps from validation to validation.
         checkpoint_seconds: time from checkpoint to checkpoint.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from stream_sep.allocation import keep_freed_memory
 from stream_sep.errors import ConfigError
+from stream_sep.files.precision import is_bfloat16_fast
 from stream_sep.lab.augmenting import Augmenter
 from stream_sep.lab.cache import RATE
 from stream_sep.lab.checkpoints import load_checkpoint, save_checkpoint
@@ -55,8 +56,10 @@ class Trainer:
         self._device = self._team.device(device)
         self._batch = self._team.share_of(config.training.batch)
         _prepare(config.training.threads, config.training.precision)
+        self._is_half = config.training.precision == "bfloat16"
         if self._device.type == "cpu":
             keep_freed_memory()
+            self._is_half |= config.training.precision == "auto" and is_bfloat16_fast()
         torch.manual_seed(config.training.seed)
         self._random = torch.Generator(self._device).manual_seed(config.training.seed + self._team.rank)
         network = dict(config.network)
@@ -127,7 +130,7 @@ class Trainer:
         stems = self._augmenter.change(stems)
         for group in self._optimizer.param_groups:
             group["lr"] = training.learning_rate * self._rise_and_fall()
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_half):
             estimates, memory = trainee.separate(stems.sum(dim=1), self._state(self._batch))
         settled = int(training.settle_seconds * RATE)
         target = stems[..., trainee.start : trainee.start + estimates.shape[-1]]
