@@ -60,11 +60,11 @@ def _gain_at(begun, aim, begin, end, now):
 
 @inlined
 def follow_ramps(state, start, frames):
-    """Write every gain of this block down; return 1 if those of the stems are all unity, else 0."""
+    """Write every gain of this block down; return 1 if the stems at theirs are the input, else 0."""
     rows = (1 + state.stems) * state.channels
     gains = carray(pointer_at(state.gains), (rows, state.max_block), np.float32)
     froms, aims, begins, ends = _ramps(state, rows)
-    unity = 1
+    unity = state.adds_up
     for row in range(rows):
         begun, aim, begin, end = froms[row], aims[row], begins[row], ends[row]
         if start >= end or begin >= start + frames:

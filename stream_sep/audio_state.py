@@ -34,7 +34,7 @@ _LOCAL_POSITIONS = 24
 
 _SIZES = (
     "channels", "stems", "hop", "max_block", "capacity", "slots", "prefill", "delay", "fade", "hold", "carrier",
-    "inputs", "outputs", "record_capacity", "source_frames", "snapshot_size", "ahead",
+    "inputs", "outputs", "record_capacity", "source_frames", "snapshot_size", "ahead", "adds_up",
 )  # fmt: skip
 _ADDRESSES = (
     "capture", "positions", "tags", "hops", "dry", "input", "buses", "gains", "froms", "aims", "begins", "ends",
@@ -73,6 +73,7 @@ class AudioState:
         record_frames: frames of the ring between the audio thread and the recorder; 0 records nothing.
         source: ``(channels, frames)`` to play in place of a device's input, or None.
         ahead: there is no input; whoever fills the stem ring writes the mix ahead too, with `Rings.mix_ahead`.
+        adds_up: whether the stems add up to the input, so that the mix is the input where all faders are at unity.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class AudioState:
         record_frames: int = 0,
         source: Block | None = None,
         ahead: bool = False,
+        adds_up: bool = True,
     ) -> None:
         layout = rings.layout
         channels, buses = layout.channels, (1 + layout.stems) * layout.channels
@@ -129,7 +131,7 @@ class AudioState:
             max_block=max_block, prefill=prefill, delay=delay, fade=fade, hold=hold, carrier=carrier,
             inputs=inputs, outputs=len(output_map), record_capacity=record_frames, snapshot_size=snapshot_size,
             source_frames=0 if source is None else source.shape[1],
-            ahead=int(ahead), wet=fade, last_missed=-1, recording_on=int(record_frames > 0),
+            ahead=int(ahead), adds_up=int(adds_up), wet=fade, last_missed=-1, recording_on=int(record_frames > 0),
         )  # fmt: skip
 
     def _fill(self, **values: int) -> None:

@@ -238,6 +238,7 @@ class Engine(MixingDesk):
             record_frames=round(_RECORD_SECONDS * self.backend.sample_rate) if recording else 0,
             source=source,
             ahead=self._ahead,
+            adds_up=self.config.chains is None and self.config.chain_reserve is None,
         )
 
     def _open_recorder(self) -> Recorder | None:

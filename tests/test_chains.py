@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream_sep import chain_load
+from stream_sep import Engine, EngineConfig, OfflineBackend, chain_load
 from stream_sep.chain_effects import EFFECTS, UNFIT
 from stream_sep.chains import ChainedSeparator, ChainSpec, EffectSpec, load_chained
 from stream_sep.errors import ConfigError, SeparatorError
@@ -512,3 +512,16 @@ def test_pedalboard_is_known_to_one_module():
     assert [path.name for path in package.rglob("*.py") if "import pedalboard as" in path.read_text()] == [
         "chain_board.py"
     ]
+
+
+def test_the_mix_has_the_effects_with_all_faders_at_unity():
+    song = (0.1 * np.random.default_rng(0).standard_normal((2, 8192))).astype(np.float32)
+    backend = OfflineBackend()
+    config = EngineConfig(model="passthrough", worker="inline", chains={"other": [{"plugin": "Invert"}]})
+    with Engine(backend, config) as engine:
+        mix, stems = backend.run(song)
+        np.testing.assert_array_equal(mix, -song)
+        np.testing.assert_array_equal(stems.sum(axis=0), mix)
+        engine.set_chains({})
+        mix, _ = backend.run(song)
+    np.testing.assert_allclose(mix[:, -2048:], song[:, -2048:], atol=1e-6)
