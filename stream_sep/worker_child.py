@@ -65,7 +65,7 @@ def main() -> None:
     while "rings" not in task:
         if "chains" not in task:
             return
-        _change(separator, task, answers)
+        change_chains(separator, task, answers)
         task = receive(commands)
     rings = SharedRings.attach(task["rings"])
     threading.Thread(target=_obey, args=(separator, commands, answers), daemon=True).start()
@@ -126,11 +126,12 @@ def _load(spec: Mapping[str, Any], answers: Answers) -> Separator:
 
 def _obey(separator: Separator, commands: TextIO, answers: Answers) -> None:
     while "chains" in (message := receive(commands)):
-        _change(separator, message, answers)
+        change_chains(separator, message, answers)
     os._exit(0)
 
 
-def _change(separator: Separator, message: Mapping[str, Any], answers: Answers) -> None:
+def change_chains(separator: Separator, message: Mapping[str, Any], answers: Answers) -> None:
+    """Have the effects of a message, and answer how that went."""
     try:
         chains = chained(separator)
         chains.set_chains(message["chains"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stream_sep import AudioFileError, ConfigError, EngineConfig, OfflineBackend, PacedBackend, load_separator
+from stream_sep import AudioFileError, EngineConfig, OfflineBackend, PacedBackend, load_separator
 from stream_sep.files.song import Song
 from stream_sep.play import stretch
 from stream_sep.play.bench_play import measure_play
@@ -19,7 +19,6 @@ from stream_sep.play.play_engine import PlayEngine
 from stream_sep.play.playlist import Playlist
 from stream_sep.play.running_stems import SHORT_WARM_UP, RunningStems
 from stream_sep.play.song_sound import SongSound, SongWriter
-from stream_sep.preset_value import Preset
 from stream_sep.presets import preset_of
 
 RATE = 44100
@@ -278,11 +277,6 @@ def test_what_was_decoded_is_deleted_and_the_end_is_known(write):
     assert engine.transport.position == pytest.approx(12800 / RATE)
 
 
-def test_effects_are_refused_before_anything_starts(write):
-    with pytest.raises(ConfigError, match="without effects"):
-        PlayEngine(OfflineBackend(RATE), [write(noise(1000))], EngineConfig(worker="inline", chain_reserve=0))
-
-
 def test_a_stored_preset_leaves_the_transport_alone(write):
     _, engine = offline(write(noise(1000)))
     with engine:
@@ -448,12 +442,3 @@ def test_a_sound_card_plays_songs_without_an_input(write):
     with PlayEngine(backend, [write(noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
         wait_until(lambda: engine.transport.position > 0.2)
         assert max(engine.peaks()["mix"]) > 0.1
-
-
-def test_a_preset_with_effects_says_that_songs_have_none(write):
-    told = []
-    _, engine = offline(write(noise(RATE)), report=told.append)
-    engine.take(Preset("mine", {"stem/other/gain_db": -6.0}, chains={"other": ({"plugin": "Gain"},)}))
-    assert engine.controls["stem/other/gain_db"] == -6
-    assert "songs are played without effects" in told[0]
-    engine.stop()

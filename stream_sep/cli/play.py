@@ -57,6 +57,7 @@ def play(
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the separator")] = None,
     stem_gain: Annotated[list[str] | None, typer.Option("--set", help="control=value, e.g. vocals=-60")] = None,
     preset: Annotated[str, typer.Option(help="set the faders from a preset: karaoke, acapella, ... or a file")] = "",
+    chain_reserve: Annotated[int, typer.Option(help="frames of latency kept for effects that come later")] = -1,
     reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
     *,
     surfaces: SurfaceOptions,
@@ -93,7 +94,14 @@ def play(
             playback_only=True,
         )
     taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
-    config = EngineConfig(model=model, options=parse_options(option or []), record=record, taps=taps)
+    config = EngineConfig(
+        model=model,
+        options=parse_options(option or []),
+        record=record,
+        taps=taps,
+        chains=chosen.chains or None,
+        chain_reserve=chain_reserve if chain_reserve >= 0 else None,
+    )
     recipe = Recipe(model=refined_model or DEFAULT_MODEL, repo=repo, device=device)
     refinement = Refinement(recipe, cache_gb, download=bool(refined_model))
     engine = PlayEngine(driver, paths, config, refinement=None if no_refine else refinement, report=messages.tell)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stream_sep.play.board import Board
+    from stream_sep.play.effects import Effects
     from stream_sep.play.orders import Orders
     from stream_sep.protocols import Separator, Stems
     from stream_sep.rings import Rings
@@ -45,13 +46,21 @@ class Feeder:
         board: is told what lies where.
         report: is told what cannot be read.
         block: the most frames the audio thread takes at once.
+        effects: what the stems go through, if there can be effects.
     """
 
     def __init__(
-        self, separator: Separator, rings: Rings, board: Board, report: Callable[[str], None], *, block: int
+        self,
+        separator: Separator,
+        rings: Rings,
+        board: Board,
+        report: Callable[[str], None],
+        *,
+        block: int,
+        effects: Effects | None = None,
     ) -> None:
         rate = separator.sample_rate
-        self._rings, self._board, self._report = rings, board, report
+        self._rings, self._board, self._report, self._effects = rings, board, report, effects
         self._fade = round(FADE_SECONDS * rate)
         self._margin = block + round(_MARGIN_SECONDS * rate)
         self._lead = min(round(LEAD_SECONDS * rate), (rings.layout.slots - 8) * HOP)
@@ -63,6 +72,7 @@ class Feeder:
         self._waits = False  # whether the last hop was silent because the song is still being decoded
         self._waiting: Orders | None = None
         self._supplied: Orders | None = None
+        self._are_effects_new = self._fades_effects = False
         self._lock, self.woken = threading.Lock(), threading.Event()
 
     def join(self, orders: Orders) -> None:
@@ -80,6 +90,14 @@ class Feeder:
             before = self._waiting
             jump = before.frame if before is not None and orders.frame is None else orders.frame
             self._waiting = replace(orders, frame=jump)
+        self.woken.set()
+
+    def refresh(self) -> None:
+        """Render what lies ready anew, as the effects are others now."""
+        with self._lock:
+            if self._waiting is None:
+                self._waiting = replace(self._programme.orders, frame=None)
+            self._are_effects_new = True
         self.woken.set()
 
     def supply(self, orders: Orders) -> None:
@@ -114,13 +132,16 @@ class Feeder:
                 self.woken.clear()
 
     def close(self) -> None:
-        """Let go of all songs."""
+        """Let go of all songs and effects."""
         self._programme.close()
+        if self._effects is not None:
+            self._effects.close()
 
     def _take_orders(self) -> tuple[Orders | None, Orders | None]:
         with self._lock:
             taken = self._waiting, self._supplied
             self._waiting = self._supplied = None
+            self._fades_effects, self._are_effects_new = self._are_effects_new, False
         return taken
 
     def _follow(self, orders: Orders) -> None:
@@ -128,6 +149,7 @@ class Feeder:
         begun = self._rings.captured()
         hop = self._hop_after(self._prepared)
         self._programme.follow(orders, *self._place(hop, orders))
+        self._rewind_effects(self._hop_after(0) if orders.frame is not None else hop)
         soonest = self._hop_after(0)
         self._prepared = self._rings.captured() - begun
         self._is_settled = False
@@ -143,6 +165,7 @@ class Feeder:
         orders = replace(self._programme.orders, frame=None)
         self._programme.follow(orders, *place, warm_up=LONG_WARM_UP, give_up=self._is_urgent)
         if not self._is_urgent():
+            self._rewind_effects(hop)
             self._turn_to(self._catch_up(hop))
         elif last := self._board.at(self._next * HOP - 1):
             self._programme.follow(orders, last[0], last[1] + 1)  # go on as before
@@ -168,7 +191,10 @@ class Feeder:
         """Replace what lies ready, from a hop on, by what is rendered from now on."""
         self._turned = hop
         if hop:
-            self._programme.fade_from(self._published(hop))
+            fading = self._published(hop)
+            self._programme.fade_from(fading if self._effects is None else self._given(hop))
+            if self._effects is not None:  # which hear the jump fade; only where they are others, they must fade too
+                self._effects.turn(hop, fading if self._fades_effects else None)
         self._rings.mixed(hop * HOP)
         for number in range(hop, self._next):
             self._rings.skip(number)
@@ -192,6 +218,16 @@ class Feeder:
         hops = [self._rings.read_ahead(number) for number in range(hop, hop - (-self._fade // HOP))]
         return np.concatenate(hops, axis=2)[..., : self._fade]
 
+    def _given(self, hop: int) -> Stems:
+        """Return the same as it was before its effects."""
+        assert self._effects is not None
+        hops = [self._effects.dry(number) for number in range(hop, hop - (-self._fade // HOP))]
+        return np.concatenate(hops, axis=2)[..., : self._fade]
+
+    def _rewind_effects(self, hop: int) -> None:
+        if self._effects is not None:
+            self._effects.rewind(hop)
+
     def _render_next(self) -> bool:
         captured = self._rings.captured()
         waits = not self._programme.can_render(HOP)
@@ -206,6 +242,8 @@ class Feeder:
             self._programme.fade_from(np.zeros_like(self._published(self._next)))
         self._waits = waits
         sound = self._programme.rest(HOP) if waits else self._programme.render(HOP)
+        if self._effects is not None:
+            sound = self._effects.render(self._next, sound)
         self._board.write(self._next, song, frame, 0.0 if waits else speed)
         self._rings.mix_ahead(self._next * HOP, sound[0])
         self._rings.publish(self._next, sound[1:])

@@ -53,7 +53,7 @@ class PlayEngine(Engine):
         AudioFileError: no song can be read.
         SeparatorError: the separator cannot be loaded.
         DeviceError: the device cannot do what is asked.
-        ConfigError: settings that do not fit each other, or effects, which songs do not have.
+        ConfigError: settings that do not fit each other.
     """
 
     _ahead = True
@@ -68,8 +68,8 @@ class PlayEngine(Engine):
         report: Callable[[str], None] = _log.warning,
     ) -> None:
         config = config or EngineConfig()
-        if config.worker == "thread" or config.chains or config.chain_reserve is not None:
-            raise ConfigError("songs are played by a worker in a process or in line, and without effects on stems")
+        if config.worker == "thread":
+            raise ConfigError("songs are played by a worker in a process or in line, not in a thread")
         self._refiner = Refiner(refinement, backend.sample_rate, self._take_refined, report) if refinement else None
         find = self._refiner.find if self._refiner is not None else lambda _: None
         self.playlist = Playlist(songs, backend.sample_rate, report, find)
@@ -125,13 +125,14 @@ class PlayEngine(Engine):
         rate, block = self.backend.sample_rate, self.backend.block_size
         self._player: Player
         if isinstance(model, str) and self.config.worker == "process":
-            player = ProcessPlayer(model, rate, options, self._report, block=block)
+            player = ProcessPlayer(model, rate, options, self._report, block=block, **self._effect_settings())
             self._player = player
             return player
         inline = InlinePlayer(
             lambda: load_separator(model, rate, **options) if isinstance(model, str) else model,
             self._report,
             block=block,
+            **self._effect_settings(),
         )
         self._player = inline
         return inline

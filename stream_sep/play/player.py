@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 from stream_sep.chain_spec import ChainSpec
 from stream_sep.errors import ConfigError
 from stream_sep.play.board import Board, SharedBoard
+from stream_sep.play.effects import Effects
 from stream_sep.play.feeder import HOP, LEAD_SECONDS, Feeder
 from stream_sep.play.orders import Orders
 from stream_sep.rings import RingLayout, Rings
 from stream_sep.worker import SeparatorInfo, warm_up
+from stream_sep.worker_chains import UNCHAINED
 from stream_sep.worker_process import ProcessWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stream_sep.chains import Chains
+    from stream_sep.chains import ChainedSeparator, Chains
     from stream_sep.protocols import Separator
     from stream_sep.rings import SharedRings
-
-
-UNCHAINED = "songs are played without effects on their stems; live and render have them"
-"""Why chains cannot be set."""
 
 
 class Player(Protocol):
@@ -65,26 +63,62 @@ def rehearse(separator: Separator) -> None:
     rings.read_ahead(1)
 
 
+def load_effects(
+    info: SeparatorInfo,
+    chains: Chains | None,
+    reserve: int | None,
+    report: Callable[[str], None],
+    *,
+    again: bool = False,
+) -> Effects | None:
+    """Return what the stems go through, or None where neither chains nor a reserve are wanted; see `Effects`."""
+    if chains is None and reserve is None:
+        return None
+    wanted, ahead = ChainSpec.parse(chains), slots_for(info.sample_rate)
+    return Effects(
+        info.stems, info.sample_rate, HOP, chains=wanted, reserve=reserve, ahead=ahead, report=report, again=again
+    )
+
+
 class InlinePlayer:
     """Renders on the caller's thread when it is told to.
 
     Args:
         load: builds the live separator.
-        report: is told what cannot be read.
+        report: is told what cannot be read, and when a chain of effects fails.
         block: the most frames the audio thread takes at once.
+        chains: the effects to begin with.
+        chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
     """
 
-    chain_latency = 0
-    chains = ChainSpec()
     unchained = UNCHAINED
     restarts = 0
 
-    def __init__(self, load: Callable[[], Separator], report: Callable[[str], None], *, block: int) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Separator],
+        report: Callable[[str], None],
+        *,
+        block: int,
+        chains: Chains | None = None,
+        chain_reserve: int | None = None,
+    ) -> None:
         self._separator, self._report, self._block = load(), report, block
         self.info = info_of(self._separator)
+        self._effects = load_effects(self.info, chains, chain_reserve, report)
         self.board = Board(slots_for(self.info.sample_rate), HOP)
         self._feeder: Feeder | None = None
         self._orders: Orders | None = None
+
+    @property
+    def chain_latency(self) -> int:
+        """Frames by which the effects make all later."""
+        return 0 if self._effects is None else self._effects.latency
+
+    @property
+    def chains(self) -> ChainSpec:
+        """The effects that are wanted."""
+        return ChainSpec() if self._effects is None else self._effects.chained.chains
 
     def order(self, orders: Orders) -> None:
         """Have ``orders`` followed now."""
@@ -101,7 +135,9 @@ class InlinePlayer:
 
     def start(self, rings: Rings) -> None:
         """Take the rings to fill, and fill them."""
-        self._feeder = Feeder(self._separator, rings, self.board, self._report, block=self._block)
+        self._feeder = Feeder(
+            self._separator, rings, self.board, self._report, block=self._block, effects=self._effects
+        )
         if self._orders is not None:
             self._feeder.order(self._orders)
         self.catch_up()
@@ -113,23 +149,30 @@ class InlinePlayer:
             pass
 
     def stop(self) -> None:
-        """Let go of the rings and of the songs."""
+        """Let go of the rings, of the songs and of effects in processes of their own."""
         if self._feeder is not None:
             self._feeder.close()
         self._feeder = None
 
     def set_chains(self, chains: Chains) -> None:
-        """Refuse: there are no effects on songs."""
-        del chains
-        raise ConfigError(self.unchained)
+        """Have other effects; as `ChainedSeparator.set_chains`."""
+        self._change(lambda chained: chained.set_chains(chains))
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
-        """Refuse: there are no effects on songs."""
-        del stem, index, parameter, value
-        raise ConfigError(self.unchained)
+        """Set a parameter of an effect; as `ChainedSeparator.set_effect`."""
+        self._change(lambda chained: chained.set_effect(stem, index, parameter, value))
 
     def set_bypass(self, stem: str, *, bypassed: bool) -> None:
-        """Do nothing: there are no effects to pass by."""
+        """Send a stem past its chain; as `ChainedSeparator.set_bypass`."""
+        self._change(lambda chained: chained.set_bypass(stem, bypassed=bypassed))
+
+    def _change(self, change: Callable[[ChainedSeparator], None]) -> None:
+        if self._effects is None:
+            raise ConfigError(UNCHAINED)
+        change(self._effects.chained)
+        if self._feeder is not None:
+            self._feeder.refresh()
+            self.catch_up()
 
 
 class ProcessPlayer(ProcessWorker):
@@ -141,13 +184,15 @@ class ProcessPlayer(ProcessWorker):
         options: the separator's options; plain values only.
         report: is told when the process dies, when it is back, and what cannot be read.
         block: the most frames the audio thread takes at once.
+        chains: the effects to begin with.
+        chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
 
     Raises:
-        SeparatorError: the separator cannot be loaded.
+        SeparatorError: the separator, or an effect, cannot be loaded.
+        ConfigError: chains that make no sense, or are later than the reserve.
     """
 
     child = "stream_sep.play.player_child"
-    unchained = UNCHAINED
 
     def __init__(
         self,
@@ -157,13 +202,15 @@ class ProcessPlayer(ProcessWorker):
         report: Callable[[str], None],
         *,
         block: int,
+        chains: Chains | None = None,
+        chain_reserve: int | None = None,
     ) -> None:
         self.board = SharedBoard.create(slots_for(sample_rate), HOP)
         self._block = block
         self._orders = Orders(playing=False)
         self._is_begun = False
         try:
-            super().__init__(name, sample_rate, options, report)
+            super().__init__(name, sample_rate, options, report, chains=chains, chain_reserve=chain_reserve)
         except BaseException:
             self.board.close()
             raise
@@ -181,9 +228,6 @@ class ProcessPlayer(ProcessWorker):
         self._orders = orders
         if self._is_begun:
             self._dialog.tell({"supply": orders.plain()})
-
-    def set_bypass(self, stem: str, *, bypassed: bool) -> None:
-        """Do nothing: there are no effects to pass by."""
 
     def start(self, rings: SharedRings) -> None:
         """Let the process fill ``rings`` and watch over it."""

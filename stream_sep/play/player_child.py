@@ -5,41 +5,55 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from stream_sep.play.board import SharedBoard
 from stream_sep.play.feeder import Feeder
 from stream_sep.play.orders import Orders
-from stream_sep.play.player import info_of
+from stream_sep.play.player import info_of, load_effects
 from stream_sep.rings import SharedRings
-from stream_sep.worker_child import go_first, load_or_refuse, start_answers
+from stream_sep.worker_child import change_chains, go_first, load_or_refuse, start_answers
 from stream_sep.worker_dialog import receive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stream_sep.play.effects import Effects
     from stream_sep.protocols import Separator
+    from stream_sep.worker import SeparatorInfo
     from stream_sep.worker_child import Answers
 
 
 def main() -> None:
     """Be the process: load, say so, render until standard input ends."""
     commands, answers = sys.stdin, start_answers()
-    separator = load_or_refuse(receive(commands), answers, info_of)
+    spec, effects = receive(commands), None
+
+    def measure(separator: Separator) -> SeparatorInfo:
+        nonlocal effects
+        info = info_of(separator)
+        effects = load_effects(info, spec["chains"], spec["reserve"], answers.report, again=spec["again"])
+        return replace(info, chain_latency=0 if effects is None else effects.latency)
+
+    separator = load_or_refuse({**spec, "chains": None}, answers, measure)
     if separator is None:
         return
     task = receive(commands)
-    if "rings" not in task:
-        return
-    feeder = _begin(separator, task, answers)
-    threading.Thread(target=_obey, args=(feeder, commands), daemon=True).start()
+    while "rings" not in task:
+        if "chains" not in task or effects is None:
+            return
+        change_chains(effects.chained, task, answers)
+        task = receive(commands)
+    feeder = _begin(separator, effects, task, answers)
+    threading.Thread(target=_obey, args=(feeder, effects, commands, answers), daemon=True).start()
     go_first()
     feeder.run(threading.Event())
 
 
-def _begin(separator: Separator, task: Mapping[str, Any], answers: Answers) -> Feeder:
+def _begin(separator: Separator, effects: Effects | None, task: Mapping[str, Any], answers: Answers) -> Feeder:
     rings, board = SharedRings.attach(task["rings"]), SharedBoard.attach(task["board"])
-    feeder = Feeder(separator, rings, board, answers.report, block=task["block"])
+    feeder = Feeder(separator, rings, board, answers.report, block=task["block"], effects=effects)
     orders = Orders.parse(task["orders"])
     if task["join"]:
         feeder.join(orders)
@@ -54,9 +68,12 @@ def _begin(separator: Separator, task: Mapping[str, Any], answers: Answers) -> F
 _FIRST_STEPS = 16  # the first of them follows the orders: so much sound lies ready before the device is opened
 
 
-def _obey(feeder: Feeder, commands: TextIO) -> None:
+def _obey(feeder: Feeder, effects: Effects | None, commands: TextIO, answers: Answers) -> None:
     while "gone" not in (message := receive(commands)):
-        if "orders" in message:
+        if "chains" in message and effects is not None:
+            change_chains(effects.chained, message, answers)
+            feeder.refresh()
+        elif "orders" in message:
             feeder.order(Orders.parse(message["orders"]))
         elif "supply" in message:
             feeder.supply(Orders.parse(message["supply"]))
