@@ -51,6 +51,15 @@ def test_render_gives_the_samples_of_the_library_call(tmp_path):
     assert np.array_equal(read(tmp_path / "song-stems/mix.wav"), song.T)
 
 
+def test_render_takes_a_preset(tmp_path):
+    song = np.random.default_rng(0).uniform(-0.5, 0.5, (20000, 2))
+    soundfile.write(tmp_path / "song.wav", song, 44100, subtype="FLOAT")
+    (tmp_path / "soft.toml").write_text("schema = 1\n[stem.other]\ngain_db = -20.0\n")
+    done = run("render", "song.wav", "--model", "passthrough", "--preset", "soft.toml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(read(tmp_path / "song-stems/mix.wav"), 0.1 * song.T, atol=1e-6)
+
+
 def test_a_render_that_fails_leaves_its_folder_as_it_was(tmp_path):
     song = np.random.default_rng(0).standard_normal((200000, 2)) * 0.1
     soundfile.write(tmp_path / "song.flac", song, 44100)

@@ -16,6 +16,7 @@ from stream_sep.config import EngineConfig
 from stream_sep.engine import Engine
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.io.offline import OfflineBackend
+from stream_sep.presets import load_preset
 from stream_sep.separators import DEFAULT
 
 if TYPE_CHECKING:
@@ -31,14 +32,15 @@ def render(
     out: Annotated[Path | None, typer.Option(help="folder for the stems; named after the song unless given")] = None,
     model: Annotated[str, typer.Option(help="separator")] = DEFAULT,
     block_size: Annotated[int, typer.Option(help="frames a block")] = 128,
+    preset: Annotated[str, typer.Option(help="faders and effects: karaoke, acapella, ... or a file")] = "",
 ) -> None:
     """Write the stems of FILE, sample for sample what the live engine plays."""
     folder = out or Path(f"{file.stem}-stems")
-    frames = render_file(file, folder, model, block_size)
+    frames = render_file(file, folder, model, block_size, preset)
     Console(soft_wrap=True).print(f"{frames} frames of each stem written to {folder}", highlight=False)
 
 
-def render_file(file: Path, folder: Path, model: str = DEFAULT, block_size: int = 128) -> int:
+def render_file(file: Path, folder: Path, model: str = DEFAULT, block_size: int = 128, preset: str = "") -> int:
     """Drive ``file`` through the engine into ``folder``; return the frames written.
 
     Memory is bounded by a thousand blocks, whatever the file's length.
@@ -46,6 +48,7 @@ def render_file(file: Path, folder: Path, model: str = DEFAULT, block_size: int 
     Raises:
         AudioFileError: the file cannot be read or the folder not written.
         ConfigError: more than two channels.
+        PresetError: the preset cannot be read.
     """
     with ExitStack() as stack:
         try:
@@ -53,29 +56,29 @@ def render_file(file: Path, folder: Path, model: str = DEFAULT, block_size: int 
         except soundfile.SoundFileError as error:
             raise AudioFileError(f"cannot read {file}: {error}; is it an audio file?") from error
         try:
-            return _render_whole(song, folder, model, block_size)
+            return _render_whole(song, folder, model, block_size, preset)
         except (OSError, soundfile.SoundFileError) as error:
             raise AudioFileError(
                 f"cannot turn {file} into {folder}: {error}; nothing was written, try another folder with --out"
             ) from error
 
 
-def _render_whole(song: soundfile.SoundFile, folder: Path, model: str, block_size: int) -> int:
+def _render_whole(song: soundfile.SoundFile, folder: Path, model: str, block_size: int, preset: str) -> int:
     """Write beside the folder's files and move there at the end: a run that fails leaves what was there before."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".rendering-", dir=folder) as scratch:
-        frames = _render(song, Path(scratch), model, block_size)
+        frames = _render(song, Path(scratch), model, block_size, preset)
         for file in Path(scratch).iterdir():
             file.replace(folder / file.name)
     return frames
 
 
-def _render(song: soundfile.SoundFile, folder: Path, model: str, block_size: int) -> int:
+def _render(song: soundfile.SoundFile, folder: Path, model: str, block_size: int, preset: str) -> int:
     if song.channels > 2:
         raise ConfigError(f"{song.name} has {song.channels} channels; mix it down to two first")
     backend = OfflineBackend(song.samplerate, block_size)
     with ExitStack() as stack:
-        engine = stack.enter_context(Engine(backend, EngineConfig(model=model, worker="inline")))
+        engine = stack.enter_context(_engine(backend, model, preset))
         files = [stack.enter_context(_open(folder, name, song.samplerate)) for name in ("mix", *engine.stems)]
         skip, left = engine.latency.engine, int(song.frames)
         for block in _blocks(song, block_size, skip):
@@ -85,6 +88,19 @@ def _render(song: soundfile.SoundFile, folder: Path, model: str, block_size: int
             for file, bus in zip(files, buses, strict=True):
                 file.write(bus.T)
     return int(song.frames)
+
+
+def _engine(backend: OfflineBackend, model: str, preset: str) -> Engine:
+    """Return an engine whose faders are where a preset has them before the first frame."""
+    chains = load_preset(preset).chains if preset else None
+    engine = Engine(backend, EngineConfig(model=model, worker="inline", chains=chains or None))
+    try:
+        if preset:
+            engine.take(load_preset(preset, stems=engine.stems))
+    except BaseException:
+        engine.stop()
+        raise
+    return engine
 
 
 def _blocks(song: soundfile.SoundFile, block_size: int, latency: int) -> Iterator[Block]:
