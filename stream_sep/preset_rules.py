@@ -211,6 +211,8 @@ class _Rules:
         settable = tuple(name for name, parameter in parameters.items() if not parameter.readonly)
         if path in parameters and path not in settable:
             return f"{path!r} tells how the engine is and cannot be set"
+        if path == f"stem/{stem}/chain":
+            return f"there is no {path!r}; effects stand in tables of their own, [[chains.{stem}]]"
         if path not in parameters:
             near = difflib.get_close_matches(path, (*_SINGLE, *_TABLES, *settable), n=1)
             return f"there is no {path!r}; " + (

@@ -122,6 +122,7 @@ def test_tables_and_paths_say_the_same(write):
         ("schema = 1\noutputs = 3", r"toml:2: 'outputs' is 3, .*main = 1"),
         ("schema = 1\n[outputs]\nmain = 0", r"toml:3: 'main' goes to 0"),
         ("schema = 1\n[outputs]\nmain = 1\nvocals = 2", r"toml:4: 'vocals' and 'main' share a channel"),
+        ("schema = 1\n[[stem.vocals.chain]]\nplugin = 'Gain'", r"toml:2: .*effects stand in .*\[\[chains.vocals\]\]"),
         ("schema = 1\n[outputs]\nmian = 1", r"toml:3: there is no bus 'mian'; did you mean 'main'"),
         ("schema = 1\n[chains]\nvocals = 3", r"toml:3: .*\[\[chains.vocals\]\]"),
         ("schema = 1\n[[chains.vocals]]\nbypass = true", r"toml:2: an effect needs plugin"),
