@@ -1,4 +1,4 @@
-"""``stream-sep models``: files of weights, looked at and made ready to play."""
+"""``stream-sep models``: weights, looked at and made ready to play."""
 
 from __future__ import annotations
 
@@ -42,3 +42,11 @@ def show(weights: Annotated[Path, typer.Argument(help="a .safetensors or .onnx f
     if weights.suffix == ".safetensors":
         notes = read_notes(weights)[0]
         typer.echo(json.dumps({key: notes[key] for key in sorted(notes) if key != "size"}, indent=2))
+
+
+@app.command()
+def card(name: Annotated[str, typer.Argument(help="a model whose weights ship")] = "live") -> None:
+    """Print what the weights that ship were trained on, how good they are, and what they do badly."""
+    from stream_sep.models.shipped import model_card
+
+    typer.echo(model_card(name))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.errors import ConfigError
 from stream_sep.models.points import plan_points
 from stream_sep.models.runtimes import open_runtime
+from stream_sep.models.shipped import shipped_weights
 from stream_sep.models.windows import analysis_and_synthesis
 from stream_sep.protocols import STEMS, Block, Stems
 from stream_sep.separators.mid_side import MidSideFrames
@@ -96,22 +97,18 @@ def load_causal(
     Args:
         name: one of `LIMITS_MS`.
         sample_rate: frames per second of the stream, to 192000; those not in `RATES` are reached by resampling.
-        weights: an ``.onnx`` file for playing, or ``.safetensors`` of a training.
+        weights: an ``.onnx`` file for playing, or ``.safetensors`` of a training; those that ship unless given.
         threads: CPU threads for the network.
 
     Raises:
         SeparatorError: there are no weights, they cannot be used, or a package is missing.
         ConfigError: the weights are of a network that is later than the name promises, or a value makes no sense.
     """
-    if weights is None:
-        raise SeparatorError(
-            f"no weights ship with {name!r} yet; train some with 'stream-sep train configs/{name}.toml' and name the "
-            f"file with --option weights=FILE, or use 'bands', which needs none"
-        )
     if not 1 <= sample_rate <= _HIGHEST_RATE:
         raise ConfigError(f"{name}: a sample rate of {sample_rate} Hz is not from 1 to {_HIGHEST_RATE}; try 44100")
     inner_rate = next((rate for rate in RATES if sample_rate % rate == 0), RATES[0])
-    runtime = open_runtime(Path(weights), threads)
+    weights = shipped_weights(name) if weights is None else Path(weights)
+    runtime = open_runtime(weights, threads)
     late = 1000 * runtime.size.algorithmic / RATES[0]
     if late > LIMITS_MS[name]:
         raise ConfigError(

@@ -123,6 +123,7 @@ def write_whole(path: Path, data: bytes) -> None:
             part.write(data)
             part.flush()
             os.fsync(part.fileno())
+            Path(part.name).chmod(0o644)  # temporary files are for their owner alone
             Path(part.name).replace(path)
         except BaseException:
             Path(part.name).unlink(missing_ok=True)

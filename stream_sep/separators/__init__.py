@@ -19,16 +19,16 @@ DEFAULT = "bands"
 FACTORIES = {
     "bands": "stream_sep.separators.bands:BandsSeparator",
     "demucs": "stream_sep.separators.demucs:load_demucs",
+    "live": "stream_sep.models.separator:load_live",
     "passthrough": "stream_sep.separators.passthrough:PassthroughSeparator",
 }
 """Name of a separator -> where its class (or factory) lives."""
 
 TRAINED = {
     "instant": "stream_sep.models.separator:load_instant",
-    "live": "stream_sep.models.separator:load_live",
     "near": "stream_sep.models.separator:load_near",
 }
-"""Separators of our own that need a file of weights; they join `FACTORIES` when weights ship."""
+"""Separators of our own that need a file of weights, as none ship."""
 
 
 def load_separator(name: str = DEFAULT, sample_rate: int = 44100, **options: Any) -> Separator:  # noqa: ANN401 - each separator checks its own options

@@ -32,6 +32,7 @@ SEPARATORS = [
     pytest.param(("bands", {}), id="bands"),
     pytest.param((CHAINED, {"separator": "passthrough", "hop": 64, "latency": 100, "reserve": 300}), id="reserve"),
     pytest.param((CHAINED, {"chains": UNHEARD, "reserve": 300}), id="chains", marks=needs_pedalboard),
+    pytest.param(("live", {}), id="live", marks=needs_onnx),
     pytest.param(("instant", NETWORK), id="instant", marks=needs_onnx),
     pytest.param(("near", AHEAD), id="near", marks=needs_onnx),
     pytest.param(("demucs", TINY), id="demucs", marks=needs_demucs),

@@ -1,0 +1,113 @@
+"""Make weights ready to ship: export them into the package, score them there, and write their model card.
+
+``python tools/model_card.py out/live/best.safetensors live --validation PREVIEWS --songs FREE_SONGS``: scores of the
+songs that the training kept apart, at the percentage that it says, and of whole songs.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from stream_sep.models.export import export_onnx
+from stream_sep.models.weights import load_weights, read_notes
+
+FOLDER = Path(__file__).parent.parent / "stream_sep" / "assets" / "weights"
+CARD = """# {name}
+
+A causal network that splits stereo into vocals, drums, bass and other, {late:.1f} ms after they are heard: hop {hop},
+fade {fade}, window {window} frames, {parameters:.2f} million weights. `stream_sep/models/network.py` has its design.
+File: `{name}.onnx`, {megabytes:.1f} MB, SHA-256 `{digest}`.
+
+## Trained on
+
+{data}
+
+{step} steps, {hours:.1f} hours on {machine}. {config}
+
+## How good it is
+
+uSDR in dB, streamed hop by hop. Songs whose artists the training kept apart, {percent} % of the previews:
+
+{validation}
+{songs}
+`mix` is the score of doing nothing. Scores of clips of 7 s are not comparable with published ones of whole albums.
+
+## What it does badly
+
+{badly}
+
+## Better ones
+
+Ten hours of songs make a better network than one of them: with the whole of MUSDB18-HQ and a GPU, build a cache of it
+(`stream-sep data build`), name it in `configs/{name}.toml`, and train; `docs/training.md` says how.
+
+## Licence
+
+The weights are ours, under the project's MIT licence. The previews of MUSDB18 are for education and non-commercial
+use; the authors of MUSDB18 publish weights trained on all of it under MIT, and these are published likewise. No
+sound of it is in them. If your use needs weights that never met such data, train on songs of your own.
+"""
+SONGS = """
+Whole songs, five, under CC0, which the training has heard:
+
+{table}
+"""
+
+
+def tables(*arguments: str) -> str:
+    """Return what ``stream-sep evaluate`` prints, up to its first table's end."""
+    command = [sys.executable, "-m", "stream_sep", "evaluate", *arguments]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return said.split("\n\n")[0].strip() + "\n"
+
+
+def main() -> None:
+    """Write ``NAME.onnx`` and ``NAME.md`` into the package."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("weights", type=Path, help="best.safetensors of a training")
+    parser.add_argument("name", help="what the model is called")
+    parser.add_argument("--validation", required=True, help="folder of the previews of MUSDB18")
+    parser.add_argument("--songs", help="folder of whole songs")
+    parser.add_argument("--data", type=Path, required=True, help="file that says what it was trained on")
+    parser.add_argument("--badly", type=Path, required=True, help="file that says what it does badly")
+    parser.add_argument("--machine", default="two cores of an EPYC")
+    parser.add_argument("--config", default="The config is in `configs/`.", help="a sentence on the config")
+    arguments = parser.parse_args()
+    name, notes = arguments.name, read_notes(arguments.weights)[0]
+    network, config = load_weights(arguments.weights), json.loads(notes["config"])
+    FOLDER.mkdir(exist_ok=True)
+    file = FOLDER / f"{name}.onnx"
+    export_onnx(arguments.weights, file)
+    models = ("--model", name, "--model", "bands")
+    percent = str(config["data"]["validation_percent"])
+    validation = tables(arguments.validation, "--validation", percent, *models)
+    songs = SONGS.format(table=tables(arguments.songs, *models)) if arguments.songs else ""
+    (FOLDER / f"{name}.md").write_text(
+        CARD.format(
+            name=name,
+            late=1000 * network.size.algorithmic / 44100,
+            hop=network.size.hop,
+            fade=network.size.fade,
+            window=network.size.window,
+            parameters=sum(each.numel() for each in network.parameters()) / 1e6,
+            megabytes=file.stat().st_size / 2**20,
+            digest=hashlib.sha256(file.read_bytes()).hexdigest(),
+            data=arguments.data.read_text(encoding="utf-8").strip(),
+            step=notes["step"],
+            hours=float(notes["seconds"]) / 3600,
+            machine=arguments.machine,
+            config=arguments.config,
+            percent=percent,
+            validation=validation,
+            songs=songs,
+            badly=arguments.badly.read_text(encoding="utf-8").strip(),
+        ),
+        encoding="utf-8",
+    )
+
+
+if __name__ == "__main__":
+    main()
