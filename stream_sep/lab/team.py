@@ -37,7 +37,7 @@ class Team:
         if size == 1:
             return cls()
         if not dist.is_initialized():
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            dist.init_process_group()  # gloo for the CPU and nccl for GPUs, whichever the training is on
         return cls(int(os.environ["RANK"]), size)
 
     @property
