@@ -159,8 +159,8 @@ def test_auto_keeps_its_promise_over_a_song(network):
 
 def test_other_networks_are_cast_by_torch():
     plain = torch.nn.Conv1d(2, 8, 3, padding=1)
-    made = WindowRunner("cpu", "bfloat16")(plain, window())
-    exact = WindowRunner("cpu", "auto")(plain, window())
+    made = WindowRunner("cpu", "bfloat16").prepare(plain, window())()
+    exact = WindowRunner("cpu", "auto").prepare(plain, window())()
     np.testing.assert_array_equal(exact, run(plain, window()))
     assert -70 < null_of(made, exact) < -40
 

@@ -158,7 +158,7 @@ class NetworkPass:
         reach = padded_length(network, length, self._recipe)
         before = (reach - length) // 2
         sound = mix.normalised(start - before, start - before + reach, level)
-        return _Window(run, number, before, length), self._runner.prepare(network, sound)
+        return _Window(run, number, start, before, length), self._runner.prepare(network, sound)
 
     def _weigh(self, window: _Window, parts: Stems) -> tuple[int, Stems]:
         """Return the first frame of a window, not before the song's, and what it adds to the stems from there."""
@@ -173,16 +173,13 @@ class NetworkPass:
 
 @dataclass(frozen=True)
 class _Window:
-    """One window of a run: which, how far it lies within what the network is given, and how long it is."""
+    """One window of a run: which, where, how far it lies within what the network is given, and how long it is."""
 
     run: Run
     number: int
+    start: int
     before: int
     length: int
-
-    @property
-    def start(self) -> int:
-        return self.run.start + self.number * self.run.grid.stride
 
 
 class Mix(Protocol):

@@ -35,14 +35,11 @@ class WindowRunner:
         self._precision = precision
         self._ways: dict[Any, Callable[..., Any]] = {}
 
-    def __call__(self, network: Any, window: Block) -> Stems:  # noqa: ANN401 - torch modules are untyped here
-        """Return all sources, ``(sources, channels, frames)``, of a window, ``(channels, frames)``."""
-        return self.prepare(network, window)()
+    def prepare(self, network: Any, window: Block) -> Callable[[], Stems]:  # noqa: ANN401 - torch modules are untyped here
+        """Decide how a window, ``(channels, frames)``, is to be computed; return what does it, in any thread.
 
-    def prepare(self, network: Any, window: Block) -> Callable[[], Stems]:  # noqa: ANN401 - as above
-        """Decide how a window is to be computed; return what does it, in any thread.
-
-        How may depend on the windows before: they have to be prepared in order.
+        It gives all sources, ``(sources, channels, frames)``. How may depend on the windows before: they have to be
+        prepared in order.
         """
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
