@@ -73,6 +73,11 @@ class EngineConfig:
         if not (0 < self.fade_ms <= 1000 and 0 <= self.hold_ms <= 60000):
             raise ConfigError(f"fade {self.fade_ms} ms must be in 0..1000 and hold {self.hold_ms} ms in 0..60000")
 
+    @property
+    def chained(self) -> bool:
+        """Whether there can be effects."""
+        return self.chains is not None or self.chain_reserve is not None
+
 
 def for_latency_class(name: str) -> EngineConfig:
     """Return the settings of the latency class called ``name``.

@@ -24,13 +24,7 @@ _BYPASS = "bypass"
 
 
 class EffectWorker(Protocol):
-    """Whatever runs the chains.
-
-    Attributes:
-        unchained: why there are none and can be none, where that is so.
-    """
-
-    unchained: str
+    """Whatever runs the chains."""
 
     @property
     def chains(self) -> ChainSpec:

@@ -107,7 +107,7 @@ class Engine(MixingDesk):
             info.sample_rate,
             self._audio_state(source, info.stems),
             self._worker,
-            chained=self.config.chains is not None or self.config.chain_reserve is not None,
+            chained=self.config.chained,
             tick=self._tell,
             report=self._report,
             more=self._more_parameters(),
@@ -238,7 +238,7 @@ class Engine(MixingDesk):
             record_frames=round(_RECORD_SECONDS * self.backend.sample_rate) if recording else 0,
             source=source,
             ahead=self._ahead,
-            adds_up=self.config.chains is None and self.config.chain_reserve is None,
+            adds_up=not self.config.chained,
         )
 
     def _open_recorder(self) -> Recorder | None:

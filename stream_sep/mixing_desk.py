@@ -14,6 +14,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.mix import compile_mix
 from stream_sep.presets import list_presets, load_preset, store_preset
 from stream_sep.transport_parameters import TRANSPORT
+from stream_sep.worker_chains import UNCHAINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,9 +150,7 @@ class MixingDesk:
         if self._chained and (preset.chains or preset.reset):
             self.set_chains(preset.chains)
         elif preset.chains:
-            self._report(
-                f"preset {preset.name!r} has effects and {self._effects.unchained}; its values are set all the same"
-            )
+            self._report(f"preset {preset.name!r} has effects and {UNCHAINED}; its values are set all the same")
         values = {
             path: value
             for path, value in preset.values_for(self.stems).items()

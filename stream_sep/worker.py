@@ -17,7 +17,7 @@ import numpy as np
 from stream_sep.chain_spec import ChainSpec
 from stream_sep.chains import ChainedSeparator
 from stream_sep.rings import RingLayout, Rings, write_frames
-from stream_sep.worker_chains import UNCHAINED, chained, with_chains
+from stream_sep.worker_chains import chained, with_chains
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,8 +171,6 @@ class InlineWorker:
         SeparatorError: the separator, or an effect, cannot be loaded.
         ConfigError: chains that make no sense, or are later than the reserve.
     """
-
-    unchained = UNCHAINED
 
     def __init__(
         self,

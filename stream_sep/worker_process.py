@@ -48,7 +48,6 @@ class ProcessWorker:
 
     child = "stream_sep.worker_child"
     """The module that the process runs."""
-    unchained = UNCHAINED
 
     def __init__(
         self,
@@ -126,7 +125,7 @@ class ProcessWorker:
 
     def _change(self, chains: ChainSpec, bypassed: frozenset[str]) -> None:
         if self._chains is None:
-            raise ConfigError(self.unchained)
+            raise ConfigError(UNCHAINED)
         answer = self._dialog.ask({"chains": chains.plain(), "bypassed": sorted(bypassed)})
         if "gone" not in answer:  # else the process that comes back is told
             raise_refusal(answer)

@@ -64,7 +64,7 @@ class Effects:
             self.chained = restore_chains(given, chains, reserve or 0, report)
         else:
             self.chained = ChainedSeparator(given, chains, reserve=reserve, report=report)
-        self._hop, self._memory = hop, -(-round(MEMORY_SECONDS * sample_rate) // hop)
+        self._memory = -(-round(MEMORY_SECONDS * sample_rate) // hop)
         slots = self._memory + ahead + 1
         self._dry = np.zeros((slots, 1 + len(stems), 2, hop), np.float32)
         self._numbers = np.full(slots, _NO_HOP, np.int64)

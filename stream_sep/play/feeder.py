@@ -132,10 +132,8 @@ class Feeder:
                 self.woken.clear()
 
     def close(self) -> None:
-        """Let go of all songs and effects."""
+        """Let go of all songs."""
         self._programme.close()
-        if self._effects is not None:
-            self._effects.close()
 
     def _take_orders(self) -> tuple[Orders | None, Orders | None]:
         with self._lock:
@@ -191,8 +189,8 @@ class Feeder:
         """Replace what lies ready, from a hop on, by what is rendered from now on."""
         self._turned = hop
         if hop:
-            fading = self._published(hop)
-            self._programme.fade_from(fading if self._effects is None else self._given(hop))
+            fading = self._from(hop, self._rings.read_ahead)
+            self._programme.fade_from(fading if self._effects is None else self._from(hop, self._effects.dry))
             if self._effects is not None:  # which hear the jump fade; only where they are others, they must fade too
                 self._effects.turn(hop, fading if self._fades_effects else None)
         self._rings.mixed(hop * HOP)
@@ -213,15 +211,9 @@ class Feeder:
         song, frame = (self._board.at(hop * HOP) if hop < self._next else None) or self._programme.place[:2]
         return (song, frame) if song != NO_SONG else (orders.song.number, 0.0)
 
-    def _published(self, hop: int) -> Stems:
+    def _from(self, hop: int, read: Callable[[int], Stems]) -> Stems:
         """Return what lies ready from a hop on, as long as a fade; silence where nothing does."""
-        hops = [self._rings.read_ahead(number) for number in range(hop, hop - (-self._fade // HOP))]
-        return np.concatenate(hops, axis=2)[..., : self._fade]
-
-    def _given(self, hop: int) -> Stems:
-        """Return the same as it was before its effects."""
-        assert self._effects is not None
-        hops = [self._effects.dry(number) for number in range(hop, hop - (-self._fade // HOP))]
+        hops = [read(number) for number in range(hop, hop - (-self._fade // HOP))]
         return np.concatenate(hops, axis=2)[..., : self._fade]
 
     def _rewind_effects(self, hop: int) -> None:
@@ -239,7 +231,7 @@ class Feeder:
         started = time.perf_counter_ns()
         song, frame, speed = self._programme.place
         if self._waits and not waits:
-            self._programme.fade_from(np.zeros_like(self._published(self._next)))
+            self._programme.fade_from(np.zeros_like(self._from(self._next, self._rings.read_ahead)))
         self._waits = waits
         sound = self._programme.rest(HOP) if waits else self._programme.render(HOP)
         if self._effects is not None:

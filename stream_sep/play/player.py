@@ -91,7 +91,6 @@ class InlinePlayer:
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
     """
 
-    unchained = UNCHAINED
     restarts = 0
 
     def __init__(
@@ -153,6 +152,8 @@ class InlinePlayer:
         if self._feeder is not None:
             self._feeder.close()
         self._feeder = None
+        if self._effects is not None:
+            self._effects.close()
 
     def set_chains(self, chains: Chains) -> None:
         """Have other effects; as `ChainedSeparator.set_chains`."""
