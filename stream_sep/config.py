@@ -18,6 +18,7 @@ SAMPLE_RATES = (44100, 48000, 88200, 96000)
 """Sample rates a live engine runs at."""
 
 LATENCY_CLASSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "instant": ("bands", {"latency_ms": 6.0}),
     "live": ("bands", {}),
     "quality": ("demucs", {"model": "htdemucs"}),
 }
@@ -89,6 +90,6 @@ def for_latency_class(name: str) -> EngineConfig:
     'bands'
     """
     if name not in LATENCY_CLASSES:
-        raise ConfigError(f"there is no latency class {name!r} yet; one of: {', '.join(LATENCY_CLASSES)}")
+        raise ConfigError(f"there is no latency class {name!r}; one of: {', '.join(LATENCY_CLASSES)}")
     model, options = LATENCY_CLASSES[name]
     return EngineConfig(model=model, options=options)

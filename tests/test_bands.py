@@ -7,7 +7,7 @@ import pytest
 
 from stream_sep.errors import ConfigError
 from stream_sep.evaluation import ACCOMPANIMENT, BASELINES, evaluate, separate
-from stream_sep.separators.bands import BandsSeparator
+from stream_sep.separators.bands import BandsSeparator, asymmetric_windows
 
 RATE = 44100
 CLIPS = Path(__file__).parents[2] / "shared/audio/train/musdb18_7s"
@@ -61,10 +61,11 @@ def wide_pad(rate):
     return np.stack([pad(rate), pad(rate, 3.0)])
 
 
-def gain_of(sound, mix, stem, rate):
+def gain_of(sound, mix, stem, rate, **options):
     """How much of a sound in a mix a stem holds: 1 is all of it, 0 nothing."""
     start = rate // 2
-    estimate = separate(BandsSeparator(sample_rate=rate), mix.astype(np.float32))[stem][:, start:]
+    bands = BandsSeparator(sample_rate=rate, **options)
+    estimate = separate(bands, mix.astype(np.float32))[stem][:, start:]
     return float((estimate * sound[:, start:]).sum() / np.square(sound[:, start:]).sum())
 
 
@@ -73,6 +74,26 @@ def test_latency_is_within_25_ms_at_every_rate(rate):
     bands = BandsSeparator(sample_rate=rate)
     assert (bands.latency + bands.hop) / rate <= 0.025
     assert bands.hop / rate <= 0.00625
+
+
+@pytest.mark.parametrize("latency_ms", [3, 6, 12, 50])
+@pytest.mark.parametrize("rate", [8000, 44100, 48000, 96000, 192000])
+def test_latency_is_within_what_was_asked_for_and_over_half_of_it(rate, latency_ms):
+    bands = BandsSeparator(sample_rate=rate, latency_ms=latency_ms)
+    assert 0.5 < (bands.latency + bands.hop) / rate * 1000 / latency_ms <= 1
+
+
+@pytest.mark.parametrize("latency_ms", [0, 2.9, 51, float("nan"), "6"])
+def test_other_latencies_are_refused(latency_ms):
+    with pytest.raises(ConfigError, match="latency_ms"):
+        BandsSeparator(latency_ms=latency_ms)
+
+
+@pytest.mark.parametrize("overlap", [2, 4, 8])
+def test_windows_add_up_to_one(overlap):
+    analysis, synthesis = asymmetric_windows(256, 64, overlap)
+    total = (analysis[-64:] * synthesis).reshape(overlap, -1).sum(axis=0)
+    assert np.abs(total - 1).max() < 1e-6
 
 
 @pytest.mark.parametrize("rate", [0, 7999, 200_000])
@@ -93,6 +114,13 @@ def test_a_voice_on_one_side_is_other():
     mix = sound + wide_pad(RATE)[::-1]
     assert gain_of(sound, mix, "other", RATE) > 0.5
     assert gain_of(sound, mix, "vocals", RATE) < 0.4
+
+
+def test_a_voice_is_told_apart_within_6_ms_as_well():
+    sound = centred(voice(RATE))
+    mix = sound + wide_pad(RATE)
+    assert gain_of(sound, mix, "vocals", RATE, latency_ms=6) > 0.6
+    assert gain_of(sound, mix, "other", RATE, latency_ms=6) < 0.3
 
 
 def test_bursts_are_drums(rate):

@@ -30,6 +30,7 @@ AHEAD = {"threads": 1, "weights": "tiny-ahead.safetensors"}
 SEPARATORS = [
     pytest.param(("passthrough", {"hop": 64, "latency": 100}), id="passthrough"),
     pytest.param(("bands", {}), id="bands"),
+    pytest.param(("bands", {"latency_ms": 6}), id="bands-6-ms"),
     pytest.param((CHAINED, {"separator": "passthrough", "hop": 64, "latency": 100, "reserve": 300}), id="reserve"),
     pytest.param((CHAINED, {"chains": UNHEARD, "reserve": 300}), id="chains", marks=needs_pedalboard),
     pytest.param(("live", {}), id="live", marks=needs_onnx),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stream_sep.errors import AudioFileError
 from stream_sep.protocols import Block
-from stream_sep.separators.bands import CONTEXT, MEDIAN_HOPS, BandsSeparator, asymmetric_windows
+from stream_sep.separators.bands import BandsSeparator, asymmetric_windows, median_hops
 from stream_sep.separators.bands_cues import CUES, measure_cues
 from stream_sep.separators.bands_memory import new_layout, new_memory
 
@@ -30,7 +30,7 @@ _RANGES = ((0, 600, 1), (600, 3000, 5), (3000, 16000, 20))
 _SEPARATOR = BandsSeparator(sample_rate=RATE)
 _HOP = _SEPARATOR.hop
 _SYNTHESIS = _SEPARATOR.latency + _HOP
-_WINDOW = CONTEXT * _SYNTHESIS
+_WINDOW = 4 * _SYNTHESIS
 
 
 class Measurements(NamedTuple):
@@ -78,7 +78,7 @@ def _listen(sounds: Block) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
     """Return the cues of the first sound, the mix, and spectra of all, ``(sounds, planes, spectra, bins)``."""
     bins, _ = kept_bins()
     analysis, _ = asymmetric_windows(_WINDOW, _SYNTHESIS)
-    layout, memory = new_layout(RATE, _WINDOW, _HOP), new_memory(_WINDOW // 2 + 1, MEDIAN_HOPS)
+    layout, memory = new_layout(RATE, _WINDOW, _HOP), new_memory(_WINDOW // 2 + 1, median_hops(_WINDOW, _HOP))
     heard = np.zeros((len(CUES), _WINDOW // 2 + 1), np.float32)
     past = _planes(sounds)
     cues, spectra = [], []
