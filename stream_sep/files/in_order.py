@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -15,17 +16,22 @@ Result = TypeVar("Result")
 
 
 def in_order(
-    work: Iterable[tuple[Tag, Callable[[], Result]]], threads: int, prepare: Callable[[], None] | None = None
+    work: Iterable[tuple[Tag, Callable[[], Result]]],
+    threads: int,
+    prepare: Callable[[], None] | None = None,
+    alone: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Tag, Result]]:
     """Give the result of every call, in the order of the calls.
 
-    Calls are taken from ``work`` by whoever reads, at most ``threads`` before the one whose result is given; where
-    one fails, its error comes in its turn.
+    Calls are taken from ``work`` by whoever reads, at most ``threads`` and one before the one whose result is given;
+    where one fails, its error comes in its turn.
 
     Args:
         work: calls, and what to call them by.
         threads: calls at once; 1 makes them where the results are read, with no thread.
         prepare: called in every thread before its first call.
+        alone: called, in its thread, before a last call that is left over when calls of the same length are shared
+            out to all threads, and so has the machine to itself.
 
     >>> list(in_order([("a", lambda: 1), ("b", lambda: 2)], threads=2))
     [('a', 1), ('b', 2)]
@@ -37,8 +43,9 @@ def in_order(
     pool = ThreadPoolExecutor(threads, "window", prepare or (lambda: None))
     running: deque[tuple[Tag, Future[Result]]] = deque()
     try:
-        for tag, call in work:
-            running.append((tag, pool.submit(call)))
+        for number, (tag, call, is_last) in enumerate(_with_ends(work)):
+            left_over = alone if is_last and number % threads == 0 else None
+            running.append((tag, pool.submit(call if left_over is None else partial(_both, left_over, call))))
             if len(running) == threads:
                 first, future = running.popleft()
                 yield first, future.result()
@@ -47,3 +54,18 @@ def in_order(
             yield first, future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _both(first: Callable[[], None], call: Callable[[], Result]) -> Result:
+    first()
+    return call()
+
+
+def _with_ends(work: Iterable[tuple[Tag, Callable[[], Result]]]) -> Iterator[tuple[Tag, Callable[[], Result], bool]]:
+    """Give every call, and whether it is the last."""
+    calls = iter(work)
+    held = next(calls, None)
+    while held is not None:
+        following = next(calls, None)
+        yield *held, following is None
+        held = following

@@ -132,8 +132,8 @@ class NetworkPass:
     def _computed(self, mix: _Mix, level: Level, longest: int) -> Iterator[tuple[_Window, int, Stems]]:
         """Give what the networks make of all windows, in turn; see `_in_turn`."""
         at_once = self._runner.at_once(longest / self._parts[0].network.samplerate)
-        with shared_cores(at_once) as take_share:
-            for (window, following), parts in in_order(self._in_turn(mix, level), at_once, take_share):
+        with shared_cores(at_once) as (take_share, take_all):
+            for (window, following), parts in in_order(self._in_turn(mix, level), at_once, take_share, take_all):
                 yield window, following, parts
 
     def _in_turn(self, mix: _Mix, level: Level) -> Iterator[tuple[tuple[_Window, int], Callable[[], Stems]]]:

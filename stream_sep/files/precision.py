@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.files.half_network import any_length, halved
+from stream_sep.files.quick_network import any_length, quickened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +41,11 @@ class TriedNetwork:
 
     def __init__(self, network: Any) -> None:  # noqa: ANN401 - torch modules are untyped here
         self._network = network
-        self._slower = [partial(halved, network, full) for full in layers_in_float32(network)]
-        self._chosen = self._slower.pop(0)() if is_bfloat16_fast() else network
+        self._slower = [partial(quickened, network, full) for full in layers_in_float32(network)]
         self._windows = 0
+        if not is_bfloat16_fast():
+            del self._slower[:-1]
+        self._chosen = self._slower.pop(0)()
 
     def __call__(self, mix: Any) -> Any:  # noqa: ANN401 - tensors
         """Return the stems, ``(1, sources, channels, frames)``, of a normalised window."""
@@ -50,26 +53,27 @@ class TriedNetwork:
 
     def choose(self, mix: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - as above
         """Return what is to compute a window, after a trial where one is due; windows must be asked for in order."""
-        if self._chosen is self._network or float(mix.abs().max()) < _QUIET:
+        if float(mix.abs().max()) < _QUIET:
             return self._network  # type: ignore[no-any-return]
-        if self._windows % EVERY == 0:
+        if self._slower and self._windows % EVERY == 0:
             self._try(_loudest(mix, int(_TRIAL_SECONDS * self._network.samplerate)))
         self._windows += 1
         return self._chosen  # type: ignore[no-any-return]
 
     def _try(self, mix: Any) -> None:  # noqa: ANN401 - as above
-        exact = any_length(self._network)(mix)[0].numpy()
-        while self._chosen is not self._network:
-            if worst_null_db(any_length(self._chosen)(mix)[0].float().numpy(), exact) < NULL_DB:
-                return
-            self._chosen = self._slower.pop(0)() if self._slower else self._network
+        with ThreadPoolExecutor(1) as beside:  # as the first call of the other loads compiled code meanwhile
+            exact = beside.submit(_stems, self._network, mix)
+            while self._slower:
+                if worst_null_db(_stems(self._chosen, mix), exact.result()) < NULL_DB:
+                    return
+                self._chosen = self._slower.pop(0)()
 
 
 def layers_in_float32(network: Any) -> list[tuple[str, ...]]:  # noqa: ANN401 - as above
-    """Return which layers stay in float32, the fastest choice first: the outermost, or all but the transformer."""
+    """Return which layers stay in float32, the fastest choice first: the outermost, many, or all."""
     outer = [f"{branch}.0." for branch in ("encoder", "tencoder")]
     outer += [f"{branch}.{len(getattr(network, branch)) - 1}." for branch in ("decoder", "tdecoder")]
-    return [tuple(outer), ("encoder", "tencoder", "decoder", "tdecoder")]
+    return [tuple(outer), ("encoder", "tencoder", "decoder", "tdecoder"), ("",)]
 
 
 def worst_null_db(got: Stems, exact: Stems) -> float:
@@ -95,6 +99,14 @@ def is_bfloat16_fast() -> bool:
             matrix = torch.ones(768, 768, dtype=kind)
             seconds[kind] = min(least, _seconds(partial(torch.mm, matrix, matrix)))
     return seconds[torch.float32] > _GAIN * seconds[torch.bfloat16]
+
+
+def _stems(network: Any, mix: Any) -> Stems:  # noqa: ANN401 - as above
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+    with torch.inference_mode():
+        stems: Stems = any_length(network)(mix)[0].float().numpy()
+    return stems
 
 
 def _loudest(mix: Any, frames: int) -> Any:  # noqa: ANN401 - as above

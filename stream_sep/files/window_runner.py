@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.files.half_network import halved
 from stream_sep.files.network_windows import is_transformer
 from stream_sep.files.precision import TriedNetwork, layers_in_float32
+from stream_sep.files.quick_network import quickened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +65,7 @@ class WindowRunner:
         if self._precision == "auto" and own:
             return TriedNetwork(network)
         if self._precision == "bfloat16":
-            return halved(network, layers_in_float32(network)[0]) if own else self._cast(network)
+            return quickened(network, layers_in_float32(network)[0]) if own else self._cast(network)
         return network  # type: ignore[no-any-return]
 
     def _cast(self, network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
@@ -76,16 +76,17 @@ class WindowRunner:
 
 
 @contextmanager
-def shared_cores(count: int) -> Iterator[Callable[[], None]]:
-    """Share out the cores: give what each of so many threads calls before it computes, and take them back at last.
+def shared_cores(count: int) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+    """Share out the cores among so many threads, and take them back at last.
 
-    Torch has one number of threads, whoever sets it.
+    Gives what a thread calls for its share, and what it calls for all of them. Torch has one number of threads,
+    whoever sets it.
     """
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
     cores = torch.get_num_threads()
     try:
-        yield partial(torch.set_num_threads, max(1, cores // count))
+        yield partial(torch.set_num_threads, max(1, cores // count)), partial(torch.set_num_threads, cores)
     finally:
         torch.set_num_threads(cores)
 
