@@ -13,9 +13,15 @@ except ImportError:
         raise
     pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
 
-from stream_sep.files.quick_layers import ROWS, STRETCH, WIDEST, quick_forward
+from stream_sep.files.quick_layers import FEW_THREADS, ROWS, STRETCH, WIDEST, quick_forward
 
-torch.set_num_threads(1)
+
+@pytest.fixture(autouse=True, params=[1, FEW_THREADS + 1], ids=["one-thread", "many"])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
 
 
 def null_db(got, expected):

@@ -21,7 +21,11 @@ import soundfile
 
 from stream_sep.demo_song import load_demo_song
 
+SONG = "180"
+"""Seconds of the song that is separated: as long as songs are."""
+
 README = Path(__file__).parent.parent / "README.md"
+INSTANT = ("--option", "latency_ms=6")
 DEMUCS = ("--model", "demucs", "--option", "model=random-htdemucs")
 SERVER = "stream_sep_figures"
 
@@ -52,6 +56,7 @@ def smallest_run(seconds: str, *options: str) -> str:
 def speed(seconds: str) -> Iterator[tuple[str, str]]:
     """Give a sentence and what was measured of each separator, one after the other."""
     yield "The default separator:", output_of("bench", "--seconds", seconds)
+    yield "The same, for `--latency-class instant`:", output_of("bench", "--seconds", seconds, *INSTANT)
     if importlib.util.find_spec("demucs"):
         for precision in ("float32", "bfloat16"):
             options = ("--option", f"precision={precision}")
@@ -81,7 +86,7 @@ def jack(seconds: str) -> Iterator[tuple[str, str]]:
         server.terminate()
 
 
-def files(seconds: str) -> Iterator[tuple[str, str]]:
+def files(_seconds: str) -> Iterator[tuple[str, str]]:
     """Give the same of songs that are played and separated."""
     with tempfile.TemporaryDirectory() as folder:
         demo = load_demo_song()
@@ -91,8 +96,17 @@ def files(seconds: str) -> Iterator[tuple[str, str]]:
     if importlib.util.find_spec("demucs"):
         yield (
             "`separate` beside the `demucs` command, with HTDemucs at its full size:",
-            output_of("bench", "--separate", "--seconds", seconds),
+            output_of("bench", "--separate", "--seconds", SONG),
         )
+
+
+def scores(name: str, folder: str) -> list[str]:
+    """Return how well the default separator does on a folder of songs, at both of its latencies."""
+    kinds = {"": (), ", within 6 ms (`--latency-class instant`)": INSTANT}
+    return [
+        f"SDR in dB of `bands`, streamed, {name}{kind}:\n\n{output_of('evaluate', folder, *options)}"
+        for kind, options in kinds.items()
+    ]
 
 
 PARTS = {"speed": speed, "jack": jack, "files": files}
@@ -118,10 +132,7 @@ def main() -> None:
         put(part, [f"{text}\n\n```\n{figure}\n```" for text, figure in PARTS[part](arguments.seconds)])
     if arguments.folders:
         pairs = [pair.partition("=") for pair in arguments.folders]
-        put(
-            "scores",
-            [f"SDR in dB of `bands`, streamed, {name}:\n\n{output_of('evaluate', at)}" for name, _, at in pairs],
-        )
+        put("scores", [part for name, _, at in pairs for part in scores(name, at)])
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ ROWS = 4
 WIDEST = 96
 """Channels of the widest residual branches that compiled code is faster at than torch."""
 
+FEW_THREADS = 2
+"""Threads with which torch is slower than our code, which has one."""
+
 
 def quick_forward(module: Any, *, half: bool) -> Callable[..., Any] | None:  # noqa: ANN401 - torch modules are untyped here
     """Return what computes a layer, and all layers within it, faster; None if it is to be computed as it is.
@@ -133,16 +136,25 @@ def _attend(queries: Any, keys: Any, values: Any) -> Any:  # noqa: ANN401 - tens
 
     from stream_sep.files.quick_kernels import soften  # noqa: PLC0415 - compiled code, only where it is used
 
-    found, shares = torch.empty_like(queries), torch.empty(STRETCH, 1)
+    found, shares, ours = torch.empty_like(queries), torch.ones(STRETCH, 1), _has_few_threads()
     for song in range(queries.shape[0]):
         for head in range(queries.shape[2]):
             asked = queries[song, :, head].contiguous()
             held, given = keys[song, :, head].contiguous().T, values[song, :, head].contiguous()
             for at in range(0, len(asked), STRETCH):
                 scores = torch.mm(asked[at : at + STRETCH], held)
-                soften(scores.view(torch.int16).numpy().view(np.uint16), shares.numpy()[:, 0])
+                if ours:
+                    soften(scores.view(torch.int16).numpy().view(np.uint16), shares.numpy()[:, 0])
+                else:
+                    scores = torch.softmax(scores, -1)
                 found[song, at : at + STRETCH, head] = torch.mm(scores, given) * shares[: len(scores)]
     return found
+
+
+def _has_few_threads() -> bool:
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+    return bool(torch.get_num_threads() <= FEW_THREADS)
 
 
 def _norm(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
@@ -199,7 +211,7 @@ def _branches(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
     longest = 2 * max(branch.dilation for branch in branches)
 
     def forward(sound: Any) -> Any:  # noqa: ANN401 - tensors
-        if sound.shape[-1] <= longest:
+        if sound.shape[-1] <= longest or not _has_few_threads():
             return type(module).forward(module, sound.float())
         held = sound.float().contiguous()
         for branch in branches:
@@ -227,6 +239,8 @@ def _transposed(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
     weight = weight.transpose(1, 2).reshape(-1, given)
 
     def forward(sound: Any) -> Any:  # noqa: ANN401 - tensors
+        if not _has_few_threads():
+            return type(module).forward(module, sound.float())
         batch, _, rows, frames = sound.shape
         out = sound.new_empty((batch, made, rows + 1, step, frames), dtype=torch.float32)
         for heard, song in zip(sound.float(), out, strict=True):
