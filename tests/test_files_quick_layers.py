@@ -13,10 +13,13 @@ except ImportError:
         raise
     pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
 
-from stream_sep.files.quick_layers import FEW_THREADS, ROWS, STRETCH, WIDEST, quick_forward
+from stream_sep.files.few_threads import FEW
+from stream_sep.files.quick_attention import STRETCH
+from stream_sep.files.quick_branches import WIDEST
+from stream_sep.files.quick_layers import ROWS, quick_forward
 
 
-@pytest.fixture(autouse=True, params=[1, FEW_THREADS + 1], ids=["one-thread", "many"])
+@pytest.fixture(autouse=True, params=[1, FEW + 1], ids=["one-thread", "many"])
 def threads(request):
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)

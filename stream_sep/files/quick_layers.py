@@ -9,22 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from stream_sep.files.few_threads import has_few_threads
+from stream_sep.files.quick_attention import half_attention
+from stream_sep.files.quick_branches import quick_branches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STRETCH = 336
-"""Queries of attention at once: their scores, against 2688 keys, take 1.8 MB."""
-
 ROWS = 4
 """Rows of a spectrum that a transposed convolution makes at once."""
-
-WIDEST = 96
-"""Channels of the widest residual branches that compiled code is faster at than torch."""
-
-FEW_THREADS = 2
-"""Threads with which torch is slower than our code, which has one."""
 
 
 def quick_forward(module: Any, *, half: bool) -> Callable[..., Any] | None:  # noqa: ANN401 - torch modules are untyped here
@@ -40,7 +33,7 @@ def quick_forward(module: Any, *, half: bool) -> Callable[..., Any] | None:  # n
     if kind.__name__ == "MyGroupNorm":
         return _norm(module) if module.num_groups == 1 else None
     if kind.__name__ == "DConv":
-        return _branches(module) if _is_narrow(module) else None
+        return quick_branches(module)
     if kind in _products():
         return _half(module) if half else _full(module)
     return None
@@ -105,56 +98,7 @@ def _attention(module: Any, *, half: bool) -> Callable[..., Any] | None:  # noqa
 
     if type(module) is not torch.nn.MultiheadAttention:  # Demucs' own, which is sparse
         return module.forward  # type: ignore[no-any-return]
-    return _half_attention(module) if half else None
-
-
-def _half_attention(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
-    from torch.nn import functional  # noqa: PLC0415 - heavy, and only here when a model is
-
-    heads, width = module.num_heads, module.embed_dim
-    weight, bias = module.in_proj_weight.detach().clone(), module.in_proj_bias.detach().clone()
-    for part in (weight, bias):
-        part[:width] *= (width // heads) ** -0.5
-    weight, bias = weight.bfloat16(), bias.bfloat16()
-    out_weight, out_bias = module.out_proj.weight.detach().bfloat16(), module.out_proj.bias.detach().bfloat16()
-
-    def forward(query: Any, key: Any, value: Any, **_unused: Any) -> tuple[Any, None]:  # noqa: ANN401 - tensors
-        assert key is value, "networks of Demucs ask for keys and values of the same sound"
-        queries = functional.linear(query.bfloat16(), weight[:width], bias[:width])
-        both = functional.linear(key.bfloat16(), weight[width:], bias[width:])
-        queries = queries.view(*queries.shape[:2], heads, -1)
-        both = both.view(*both.shape[:2], 2, heads, -1)
-        found = _attend(queries, both[:, :, 0], both[:, :, 1])
-        return functional.linear(found.flatten(-2), out_weight, out_bias), None
-
-    return forward
-
-
-def _attend(queries: Any, keys: Any, values: Any) -> Any:  # noqa: ANN401 - tensors
-    """Return softmax attention of ``(batch, frames, heads, width)``, whose queries are scaled already."""
-    import torch  # noqa: PLC0415 - heavy, and only here when a model is
-
-    from stream_sep.files.quick_kernels import soften  # noqa: PLC0415 - compiled code, only where it is used
-
-    found, shares, ours = torch.empty_like(queries), torch.ones(STRETCH, 1), _has_few_threads()
-    for song in range(queries.shape[0]):
-        for head in range(queries.shape[2]):
-            asked = queries[song, :, head].contiguous()
-            held, given = keys[song, :, head].contiguous().T, values[song, :, head].contiguous()
-            for at in range(0, len(asked), STRETCH):
-                scores = torch.mm(asked[at : at + STRETCH], held)
-                if ours:
-                    soften(scores.view(torch.int16).numpy().view(np.uint16), shares.numpy()[:, 0])
-                else:
-                    scores = torch.softmax(scores, -1)
-                found[song, at : at + STRETCH, head] = torch.mm(scores, given) * shares[: len(scores)]
-    return found
-
-
-def _has_few_threads() -> bool:
-    import torch  # noqa: PLC0415 - heavy, and only here when a model is
-
-    return bool(torch.get_num_threads() <= FEW_THREADS)
+    return half_attention(module) if half else None
 
 
 def _norm(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
@@ -165,58 +109,6 @@ def _norm(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
     def forward(sound: Any) -> Any:  # noqa: ANN401 - tensors
         normal = functional.layer_norm(sound.contiguous(), sound.shape[1:], eps=module.eps)
         return torch.addcmul(module.bias, normal, module.weight)
-
-    return forward
-
-
-def _is_narrow(module: Any) -> bool:  # noqa: ANN401 - as above
-    """Tell whether residual branches are such as `add_branch` computes."""
-    from stream_sep.files.quick_kernels import AT_ONCE  # noqa: PLC0415 - compiled code, only where it is used
-
-    names = ["Conv1d", "GroupNorm", "GELU", "Conv1d", "GroupNorm", "GLU", "LayerScale"]
-    plain = all([type(part).__name__ for part in layer] == names for layer in module.layers)
-    return plain and module.channels % AT_ONCE == 0 and module.channels <= WIDEST and _has_three_taps(module)
-
-
-def _has_three_taps(module: Any) -> bool:  # noqa: ANN401 - as above
-    return all(layer[0].kernel_size == (3,) and layer[0].padding == layer[0].dilation for layer in module.layers)
-
-
-def _branches(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
-    """Return residual branches, one after the other, that change the sound they are given where it lies.
-
-    Demucs gives them what it has just computed, and needs no more.
-    """
-    from stream_sep.files.quick_kernels import Branch, add_branch  # noqa: PLC0415 - as above
-
-    def plain(weights: Any) -> Any:  # noqa: ANN401 - a tensor to an array
-        return np.ascontiguousarray(weights.detach().float().numpy())
-
-    branches = [
-        Branch(
-            taps=plain(taps.weight),
-            bias=plain(taps.bias),
-            gain=plain(norm.weight),
-            offset=plain(norm.bias),
-            spread=plain(spread.weight[:, :, 0]),
-            spread_bias=plain(spread.bias),
-            spread_gain=plain(level.weight),
-            spread_offset=plain(level.bias),
-            scale=plain(last.scale),
-            dilation=taps.dilation[0],
-            epsilon=float(norm.eps),
-        )
-        for taps, norm, _, spread, level, _, last in module.layers
-    ]
-    longest = 2 * max(branch.dilation for branch in branches)
-
-    def forward(sound: Any) -> Any:  # noqa: ANN401 - tensors
-        if sound.shape[-1] <= longest or not _has_few_threads():
-            return type(module).forward(module, sound.float())
-        held = sound.float().contiguous()
-        for branch in branches:
-            add_branch(held.numpy(), branch)
-        return held
 
     return forward
 
@@ -239,7 +131,7 @@ def _transposed(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
     weight = weight.transpose(1, 2).reshape(-1, given)
 
     def forward(sound: Any) -> Any:  # noqa: ANN401 - tensors
-        if not _has_few_threads():
+        if not has_few_threads():
             return type(module).forward(module, sound.float())
         batch, _, rows, frames = sound.shape
         out = sound.new_empty((batch, made, rows + 1, step, frames), dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""Inner loops of Demucs' layers, compiled: row after row in the cache, where torch goes through memory for each step.
+"""A residual branch of Demucs (`demucs.demucs.DConv`), compiled: sound after sound in the processor's cache.
 
 Exponentials and error functions are series of our own, right to a millionth, as loops that call a library for them
 are not vectorised.
@@ -30,7 +30,7 @@ _HALF, _ONE, _ROOT_HALF = np.float32(0.5), np.float32(1.0), np.float32(0.7071067
 
 
 class Branch(NamedTuple):
-    """The weights of a residual branch of Demucs (`demucs.demucs.DConv`), in float32.
+    """The weights of a residual branch, in float32.
 
     Shape:
         taps: ``(hidden, channels, 3)`` of the convolution; its ``bias``, and ``gain`` and ``offset`` of the norm
@@ -75,20 +75,6 @@ def add_branch(sounds: NDArray[np.float32], branch: Branch) -> None:
             _add_rows(value, hidden, spread[channel])
             _add_rows(gate, hidden, spread[channels + channel])
             _add_gated(sound[channel], value, gate, branch.scale[channel])
-
-
-@compiled
-def soften(scores: NDArray[np.uint16], shares: Row) -> None:
-    """Turn rows of scores into exponentials of at most 1: a softmax that is still to be multiplied with ``shares``.
-
-    Args:
-        scores: ``(rows, columns)`` in bfloat16, which is the upper half of a float32.
-        shares: gets, for every row, 1 over the sum of its exponentials.
-    """
-    row, folded = np.empty(scores.shape[1], np.float32), np.empty(scores.shape[1], np.float32)
-    for number in range(len(scores)):
-        _widen(scores[number], row)
-        shares[number] = _ONE / _exponentials(row, _greatest(row, folded), scores[number])
 
 
 @vectorised
@@ -245,49 +231,3 @@ def _dot(row: Row, other: Row) -> float:
 def _scale(row: Row, gain: np.float32, offset: np.float32) -> None:
     for t in range(len(row)):
         row[t] = row[t] * gain + offset
-
-
-@vectorised
-def _widen(halves: NDArray[np.uint16], row: Row) -> None:
-    for t in range(len(row)):
-        row[t] = np.uint32(np.uint32(halves[t]) << np.uint32(16)).view(np.float32)
-
-
-@vectorised
-def _greatest(row: Row, folded: Row) -> np.float32:
-    """Return the greatest number of a row, folding it again and again: a search from end to end is not vectorised."""
-    left = len(row)
-    for t in range(left):
-        folded[t] = row[t]
-    while left > 1:
-        half = (left + 1) // 2
-        low, high = folded[: left - half], folded[half:left]
-        for t in range(len(low)):
-            low[t] = max(low[t], high[t])
-        left = half
-    return np.float32(folded[0])
-
-
-@vectorised
-def _exponentials(row: Row, greatest: np.float32, halves: NDArray[np.uint16]) -> np.float32:
-    """Write exponentials in bfloat16; return their sum."""
-    total = np.float32(0.0)
-    for t in range(len(row)):
-        power = _rough_exp(row[t] - greatest)
-        total += power
-        halves[t] = np.uint16((np.float32(power).view(np.uint32) + np.uint32(0x8000)) >> np.uint32(16))
-    return total
-
-
-@vectorised
-def _rough_exp(x: np.float32) -> np.float32:
-    """Return e to a power of at most 0, right to a ten thousandth: finer than bfloat16 is."""
-    power = max(x * _LOG2_E, -_LIMIT)
-    whole = np.floor(power)
-    rest = power - whole
-    series = np.float32(0.07706757)
-    series = series * rest + np.float32(0.22764442)
-    series = series * rest + np.float32(0.69511692)
-    series = series * rest + _ONE
-    scale = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return np.float32(series * scale)

@@ -1,0 +1,13 @@
+"""Whether torch has so few threads that our code, which has one, is faster than its own."""
+
+from __future__ import annotations
+
+FEW = 2
+"""Threads of torch that one of ours is faster than, at layers that wait for memory."""
+
+
+def has_few_threads() -> bool:
+    """Tell whether torch computes with no more threads than that, in the thread that asks."""
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+    return bool(torch.get_num_threads() <= FEW)
