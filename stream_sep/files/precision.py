@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stream_sep.bfloat16 import is_bfloat16_fast
 from stream_sep.files.quick_network import any_length, quickened
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ EVERY = 16
 
 _TRIAL_SECONDS = 1
 _QUIET = 1e-3  # of a normalised window: what is quieter says nothing about rounding
-_GAIN = 1.3  # bfloat16 has to be so much faster at one product of matrices to be tried
 
 
 class TriedNetwork:
@@ -89,18 +88,6 @@ def worst_null_db(got: Stems, exact: Stems) -> float:
     return float(10 * np.log10(max(worst, 1e-30))) if np.isfinite(worst) else float("inf")
 
 
-def is_bfloat16_fast() -> bool:
-    """Tell whether this machine multiplies matrices of bfloat16 much faster than of float32; takes about 50 ms."""
-    import torch  # noqa: PLC0415 - heavy, and only here when a model is
-
-    seconds = {torch.float32: np.inf, torch.bfloat16: np.inf}
-    for _ in range(6):  # in turn, as other programs come and go
-        for kind, least in seconds.items():
-            matrix = torch.ones(768, 768, dtype=kind)
-            seconds[kind] = min(least, _seconds(partial(torch.mm, matrix, matrix)))
-    return seconds[torch.float32] > _GAIN * seconds[torch.bfloat16]
-
-
 def _stems(network: Any, mix: Any) -> Stems:  # noqa: ANN401 - as above
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
@@ -112,9 +99,3 @@ def _stems(network: Any, mix: Any) -> Stems:  # noqa: ANN401 - as above
 def _loudest(mix: Any, frames: int) -> Any:  # noqa: ANN401 - as above
     starts = range(0, max(1, mix.shape[-1] - frames + 1), max(1, frames // 2))
     return max((mix[..., at : at + frames] for at in starts), key=lambda part: float(part.square().sum()))
-
-
-def _seconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start

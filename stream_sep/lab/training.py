@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from stream_sep.allocation import keep_freed_memory
+from stream_sep.bfloat16 import is_bfloat16_fast
 from stream_sep.errors import ConfigError
-from stream_sep.files.precision import is_bfloat16_fast
 from stream_sep.lab.augmenting import Augmenter
 from stream_sep.lab.cache import RATE
 from stream_sep.lab.checkpoints import load_checkpoint, save_checkpoint
