@@ -624,7 +624,7 @@ def test_jobs_share_the_cores(tmp_path, monkeypatch, asked, given):
 
     monkeypatch.setattr(batch, "ProcessPoolExecutor", start)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    tracks = [Track(Path(name), Path(), name) for name in "ab"]
+    tracks = [Track(write(tmp_path / name, music(0.1)), Path(), name) for name in ("a.wav", "b.wav")]
     with pytest.raises(ZeroDivisionError, match=f"^{given}$"):
         list(separate_all(tracks, job(tmp_path, recipe=Recipe(threads=asked)), print, jobs=2))
 
@@ -951,3 +951,11 @@ def test_recipes_that_make_no_sense_are_refused(settings):
 def test_formats_that_do_not_exist_are_refused(name, bits, kbps, clip):
     with pytest.raises(ConfigError):
         AudioFormat(name, bits, kbps, clip)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_song_that_is_not_there_is_said_so_before_a_model_is_loaded(tmp_path, monkeypatch, jobs):
+    monkeypatch.setattr(batch, "SongSeparator", lambda _: pytest.fail("a model was loaded"))
+    tracks = find_tracks([tmp_path / "a.wav", tmp_path / "b.wav"], tmp_path / "out")
+    outcomes = [outcome for _, outcome in separate_all(tracks, job(tmp_path), lambda *_: None, jobs=jobs)]
+    assert [outcome.failure for outcome in outcomes] == [f"there is no file {track.path}" for track in tracks]

@@ -44,7 +44,10 @@ def separate_all(
     """
     if jobs < 1:
         raise ConfigError(f"{jobs} jobs at once do nothing; 1 or more")
-    if min(jobs, len(tracks)) <= 1:
+    if not any(track.path.exists() for track in tracks):  # or a model would be loaded, perhaps from afar, for nothing
+        for index, track in enumerate(tracks):
+            yield index, Outcome(track, failure=f"there is no file {track.path}")
+    elif min(jobs, len(tracks)) <= 1:
         separator = SongSeparator(job)
         for index, track in enumerate(tracks):
             yield index, attempt(separator, track, partial(report, index))
