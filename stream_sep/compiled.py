@@ -25,25 +25,26 @@ _CLOCK_MONOTONIC = 6 if sys.platform == "darwin" else 1
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` without the interpreter and cache it on disk; it runs without the GIL."""
-    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return _jit(function, cache=True)
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` for use inside other compiled code only: it has no entry of its own."""
-    return cast("Callable[P, R]", numba.njit(nogil=True, error_model="numpy")(function))
+    return _jit(function)
 
 
 def reordered(function: Callable[P, R]) -> Callable[P, R]:
     """Like `inlined`, for sums whose order does not matter: they are added up several at a time."""
-    return cast(
-        "Callable[P, R]", numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})(function)
-    )
+    return _jit(function, fastmath={"reassoc", "contract"})
 
 
 def vectorised(function: Callable[P, R]) -> Callable[P, R]:
     """Like `reordered`, for loops over many numbers, of which none is NaN, and zero has no sign."""
-    flags = {"reassoc", "contract", "arcp", "nsz", "nnan"}
-    return cast("Callable[P, R]", numba.njit(nogil=True, error_model="numpy", fastmath=flags)(function))
+    return _jit(function, fastmath={"reassoc", "contract", "arcp", "nsz", "nnan"})
+
+
+def _jit(function: Callable[P, R], **options: Any) -> Callable[P, R]:  # noqa: ANN401 - Numba's own
+    return cast("Callable[P, R]", numba.njit(nogil=True, error_model="numpy", **options)(function))
 
 
 def _instruction(emit: Callable[..., Any]) -> Callable[..., Any]:
