@@ -19,13 +19,14 @@ from pathlib import Path
 
 import soundfile
 
+from stream_sep.config import for_latency_class
 from stream_sep.demo_song import load_demo_song
 
 SONG = "180"
 """Seconds of the song that is separated: as long as songs are."""
 
 README = Path(__file__).parent.parent / "README.md"
-INSTANT = ("--option", "latency_ms=6")
+INSTANT = [f"--option={name}={value}" for name, value in for_latency_class("instant").options.items()]
 DEMUCS = ("--model", "demucs", "--option", "model=random-htdemucs")
 SERVER = "stream_sep_figures"
 

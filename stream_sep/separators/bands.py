@@ -56,7 +56,7 @@ class BandsSeparator:
                 f"bands: latency_ms={latency_ms!r} is not from {_SHORTEST_MS:g} to {_LONGEST_MS:g}; try 6 or 25"
             )
         synthesis = _power_of_two(latency_ms / 1000 * sample_rate)
-        window = max(_power_of_two(LONGEST_ANALYSIS * sample_rate), synthesis)
+        window = analysis_frames(sample_rate)
         self.stems = STEMS
         self.sample_rate = sample_rate
         self.channels = 2
@@ -84,6 +84,15 @@ class BandsSeparator:
         """Forget the past spectra, their averages and the fading tails."""
         self._memory = new_memory(self._cues.shape[1], self._median_hops)
         self._frames.reset()
+
+
+def analysis_frames(sample_rate: int) -> int:
+    """Return the length of the analysis window, whatever the latency: at least twice that of the synthesis window.
+
+    >>> analysis_frames(44100)
+    4096
+    """
+    return _power_of_two(LONGEST_ANALYSIS * sample_rate)
 
 
 def median_hops(window: int, hop: int) -> int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stream_sep.errors import AudioFileError
 from stream_sep.protocols import Block
-from stream_sep.separators.bands import BandsSeparator, asymmetric_windows, median_hops
+from stream_sep.separators.bands import BandsSeparator, analysis_frames, asymmetric_windows, median_hops
 from stream_sep.separators.bands_cues import CUES, measure_cues
 from stream_sep.separators.bands_memory import new_layout, new_memory
 
@@ -30,7 +30,7 @@ _RANGES = ((0, 600, 1), (600, 3000, 5), (3000, 16000, 20))
 _SEPARATOR = BandsSeparator(sample_rate=RATE)
 _HOP = _SEPARATOR.hop
 _SYNTHESIS = _SEPARATOR.latency + _HOP
-_WINDOW = 4 * _SYNTHESIS
+_WINDOW = analysis_frames(RATE)
 
 
 class Measurements(NamedTuple):
