@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, StreamSepError
+from stream_sep.files.song import no_file
 from stream_sep.files.song_separator import Outcome, SongSeparator
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def separate_all(
         raise ConfigError(f"{jobs} jobs at once do nothing; 1 or more")
     if not any(track.path.exists() for track in tracks):  # or a model would be loaded, perhaps from afar, for nothing
         for index, track in enumerate(tracks):
-            yield index, Outcome(track, failure=f"there is no file {track.path}")
+            yield index, Outcome(track, failure=str(no_file(track.path)))
     elif min(jobs, len(tracks)) <= 1:
         separator = SongSeparator(job)
         for index, track in enumerate(tracks):

@@ -107,6 +107,11 @@ class Level:
     peak: float
 
 
+def no_file(path: Path) -> AudioFileError:
+    """Return the error for a song that is not there."""
+    return AudioFileError(f"there is no file {path}")
+
+
 def open_song(path: Path) -> Song:
     """Look at a file without reading its sound.
 
@@ -114,7 +119,7 @@ def open_song(path: Path) -> Song:
         AudioFileError: it is missing, is no audio file, or has a number of channels that no layout has.
     """
     if not path.is_file():
-        raise AudioFileError(f"there is no file {path}")
+        raise no_file(path)
     song = _through_libsndfile(path) or _through_ffmpeg(path)
     if song.channels > 2 and song.channels not in _DOWNMIX:
         raise AudioFileError(f"{path} has {song.channels} channels, which is no known layout; mix it down to two")
