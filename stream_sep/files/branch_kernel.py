@@ -1,7 +1,7 @@
 """A residual branch of Demucs (`demucs.demucs.DConv`), compiled: sound after sound in the processor's cache.
 
-Exponentials and error functions are series of our own, right to a millionth, as loops that call a library for them
-are not vectorised.
+Error functions are a series of our own, right to a millionth, as loops that call a library for them are not
+vectorised.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stream_sep.compiled import compiled, vectorised
+from stream_sep.exponential import exponential
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -25,7 +26,6 @@ AT_ONCE = 4
 """Channels that are added up at once; a branch has a multiple of so many."""
 
 _STRETCH = 4096  # numbers whose sum float32 holds well enough
-_LOG2_E, _LIMIT = np.float32(1.442695), np.float32(126.0)
 _HALF, _ONE, _ROOT_HALF = np.float32(0.5), np.float32(1.0), np.float32(0.70710678)
 
 
@@ -78,22 +78,6 @@ def add_branch(sounds: NDArray[np.float32], branch: Branch) -> None:
 
 
 @vectorised
-def _exp(x: np.float32) -> np.float32:
-    power = min(max(x * _LOG2_E, -_LIMIT), _LIMIT)
-    whole = np.floor(power + _HALF)
-    rest = power - whole
-    series = np.float32(1.5403530e-4)
-    series = series * rest + np.float32(1.3333558e-3)
-    series = series * rest + np.float32(9.6181291e-3)
-    series = series * rest + np.float32(5.5504109e-2)
-    series = series * rest + np.float32(2.4022651e-1)
-    series = series * rest + np.float32(6.9314718e-1)
-    series = series * rest + _ONE
-    scale = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return np.float32(series * scale)
-
-
-@vectorised
 def _gelu(row: Row) -> None:
     # The error function after Abramowitz and Stegun, 7.1.26.
     for t in range(len(row)):
@@ -104,7 +88,7 @@ def _gelu(row: Row) -> None:
         series = series * u + np.float32(1.421413741)
         series = series * u - np.float32(0.284496736)
         series = series * u + np.float32(0.254829592)
-        row[t] = _HALF * (row[t] + size * (_ONE - series * u * _exp(-a * a)))
+        row[t] = _HALF * (row[t] + size * (_ONE - series * u * exponential(-a * a)))
 
 
 @vectorised
@@ -201,7 +185,7 @@ def _add_rows(out: Row, rows: Rows, weights: Row) -> None:
 @vectorised
 def _add_gated(sound: Row, value: Row, gate: Row, scale: np.float32) -> None:
     for t in range(len(sound)):
-        sound[t] += scale * value[t] / (_ONE + _exp(-gate[t]))
+        sound[t] += scale * value[t] / (_ONE + exponential(-gate[t]))
 
 
 @vectorised

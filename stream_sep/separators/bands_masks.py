@@ -7,16 +7,18 @@ and side have weights of their own, so that what stands in the centre can be tak
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.compiled import compiled
+from stream_sep.compiled import compiled, vectorised
+from stream_sep.exponential import exponential
 from stream_sep.separators.bands_table import BREAK_POINTS, TABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_MOST, _ONE = np.float32(30.0), np.float32(1.0)
 
 
 def spread_weights(sample_rate: int, window: int) -> NDArray[np.float32]:
@@ -34,20 +36,29 @@ def spread_weights(sample_rate: int, window: int) -> NDArray[np.float32]:
 @compiled
 def find_masks(cues: NDArray[np.float32], weights: NDArray[np.float32], masks: NDArray[np.float32]) -> None:
     """Turn the cues into ``masks``, ``(2, 3, bins)``: mid and side, then stems without ``other``."""
-    bins = cues.shape[1]
     for plane in range(2):
         masks[plane] = 0.0
         for cue in range(len(cues)):
             for stem in range(3):
-                for k in range(bins):
-                    masks[plane, stem, k] += weights[plane, cue, stem, k] * cues[cue, k]
-        for k in range(bins):
-            total = np.float32(1.0)  # what `other` scores
-            for stem in range(3):
-                masks[plane, stem, k] = math.exp(min(masks[plane, stem, k], np.float32(30.0)))
-                total += masks[plane, stem, k]
-            for stem in range(3):
-                masks[plane, stem, k] /= total
+                _weigh(weights[plane, cue, stem], cues[cue], masks[plane, stem])
+        _soften(masks[plane, 0], masks[plane, 1], masks[plane, 2])
+
+
+@vectorised
+def _weigh(weights: NDArray[np.float32], cue: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+    for k in range(len(scores)):
+        scores[k] += weights[k] * cue[k]
+
+
+@vectorised
+def _soften(vocals: NDArray[np.float32], drums: NDArray[np.float32], bass: NDArray[np.float32]) -> None:
+    """Turn scores into shares; ``other`` scores 0."""
+    for k in range(len(vocals)):
+        a = exponential(min(vocals[k], _MOST))
+        b = exponential(min(drums[k], _MOST))
+        c = exponential(min(bass[k], _MOST))
+        share = _ONE / (_ONE + a + b + c)
+        vocals[k], drums[k], bass[k] = a * share, b * share, c * share
 
 
 @compiled
