@@ -22,7 +22,7 @@ if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
     pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
 
 TOOL = Path(__file__).parent.parent / "tools/lab.py"
-ENGINE_ONLY = ("numba", "sounddevice", "mido", "pythonosc", "tomlkit", "platformdirs", "pedalboard", "pyworld")
+ENGINE_ONLY = ("sounddevice", "mido", "pythonosc", "tomlkit", "platformdirs", "pedalboard", "pyworld")
 BARE = f"""
 import runpy, sys
 for name in {ENGINE_ONLY!r}:

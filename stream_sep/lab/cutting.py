@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from stream_sep.compiled import compiled, reordered
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TAPS = 16
@@ -31,7 +30,7 @@ def cut_crop(song: NDArray[np.int16], start: int, rate: float, frames: int) -> T
         frames: length of the crop.
     """
     out = np.empty((2, frames), np.float32)
-    _kernel()(song, start, rate, windowed_sinc(rate), out)
+    _cut(song, start, rate, windowed_sinc(rate), out)
     return torch.from_numpy(out)
 
 
@@ -48,39 +47,23 @@ def windowed_sinc(rate: float) -> NDArray[np.float32]:
     return weights.astype(np.float32)
 
 
-@lru_cache(maxsize=1)
-def can_compile() -> bool:
-    """Tell whether the compiler is here: a machine that only trains need not have it."""
-    try:
-        import stream_sep.compiled  # noqa: F401, PLC0415 - to see whether it can be
-    except ImportError:
-        return False
-    return True
+@compiled
+def _cut(
+    song: NDArray[np.int16], start: int, rate: float, sinc: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    taps, phases = sinc.shape[1], sinc.shape[0] - 1
+    for frame in range(out.shape[1]):
+        place = frame * rate
+        whole = int(np.floor(place))
+        phase = (place - whole) * phases
+        row = int(phase)
+        at = start + whole - taps // 2 + 1
+        first = max(0, -at)
+        last = max(first, min(taps, len(song) - at))
+        _weigh(song[at + first : at + last], sinc[row : row + 2, first:last], phase - row, out[:, frame])
 
 
-@lru_cache(maxsize=1)
-def _kernel() -> Callable[..., None]:
-    from stream_sep.compiled import compiled, reordered  # noqa: PLC0415 - as above
-
-    weigh = reordered(_weigh)
-
-    def cut(
-        song: NDArray[np.int16], start: int, rate: float, sinc: NDArray[np.float32], out: NDArray[np.float32]
-    ) -> None:
-        taps, phases = sinc.shape[1], sinc.shape[0] - 1
-        for frame in range(out.shape[1]):
-            place = frame * rate
-            whole = int(np.floor(place))
-            phase = (place - whole) * phases
-            row = int(phase)
-            at = start + whole - taps // 2 + 1
-            first = max(0, -at)
-            last = max(first, min(taps, len(song) - at))
-            weigh(song[at + first : at + last], sinc[row : row + 2, first:last], phase - row, out[:, frame])
-
-    return compiled(cut)
-
-
+@reordered
 def _weigh(song: NDArray[np.int16], sinc: NDArray[np.float32], share: float, out: NDArray[np.float32]) -> None:
     """Sum up frames, weighted by a sinc between two of those that the table holds."""
     part = np.float32(share)

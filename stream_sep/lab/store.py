@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stream_sep.errors import ConfigError
 from stream_sep.lab.cache import RATE, is_validation, map_song, read_index
-from stream_sep.lab.cutting import TAPS, can_compile, cut_crop
+from stream_sep.lab.cutting import TAPS, cut_crop
 from stream_sep.protocols import STEMS
 
 if TYPE_CHECKING:
@@ -185,9 +185,8 @@ class _StoreBuilder:
     def build(self, device: torch.device) -> StemStore:
         lengths = torch.tensor([len(sound) for sound in self.sounds])
         first = torch.cumsum(lengths, 0) - lengths
-        mapped = device.type == "cpu" and can_compile()
         return StemStore(
-            tuple(np.asarray(sound) for sound in self.sounds) if mapped else self._end_to_end(lengths, device),
+            tuple(map(np.asarray, self.sounds)) if device.type == "cpu" else self._end_to_end(lengths, device),
             torch.tensor(self._gains, device=device),
             first.to(device),
             lengths.to(device),
