@@ -111,14 +111,26 @@ def test_costs_are_a_models_own():
     cost = measure_cost("p", "passthrough", {"hop": 441, "latency": 441})
     assert (cost.latency_ms, cost.hop_ms) == (20, 10)
     assert 0 < cost.p50_ms <= cost.p99_ms
+    assert (cost.weights, cost.megabytes) == (0, 0)
+
+
+def test_costs_tell_how_much_a_network_has_learnt(tiny_weights):
+    folder = tiny_weights()
+    costs = [
+        measure_cost("t", "instant", {"weights": folder / name}, sample_rate=44100)
+        for name in ("tiny.onnx", "tiny.safetensors")
+    ]
+    assert costs[0].weights == costs[1].weights > 1000
+    for cost, name in zip(costs, ("tiny.onnx", "tiny.safetensors"), strict=True):
+        assert cost.megabytes == (folder / name).stat().st_size / 2**20
 
 
 def test_tables_show_every_measure_and_the_cost():
     rows = [Score("a", "x", "vocals", "uSDR", 1.0), Score("a", "x", "vocals", "SDR v4", 2.0)]
-    text = tables(rows, [Entrant("x", {}, 21.8, 11.6, 0.9, 1.1, 0.08)])
+    text = tables(rows, [Entrant("x", {}, 21.8, 11.6, 0.9, 1.1, 0.08, 650_000, 2.6)])
     assert "| uSDR, dB |" in text
     assert "| SDR v4, dB |" in text
-    assert "| x | 21.8 | 11.6 | 0.90 | 1.10 | 0.080 |" in text
+    assert "| x | 21.8 | 11.6 | 0.90 | 1.10 | 0.080 | 0.65 | 2.6 |" in text
 
 
 def test_options_go_to_their_model():

@@ -9,13 +9,19 @@ import pytest
 
 from stream_sep.demo_song import load_demo_song
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.models.hints import GUESSES, HEARD, HINTS, HintMeter
+from stream_sep.models.masks import CORRECTIONS
 from stream_sep.models.points import plan_points
 from stream_sep.models.runtimes import OnnxRuntime, TorchRuntime, digest_note, open_runtime
 from stream_sep.models.separator import LIMITS_MS, CausalSeparator, load_causal
 from stream_sep.models.shipped import model_card, shipped, shipped_weights
 from stream_sep.models.size import SIZES, NetworkSize, size_from
 from stream_sep.models.windows import analysis_and_synthesis
-from stream_sep.separators import FACTORIES, load_separator
+from stream_sep.separators import FACTORIES, TRAINED, load_separator
+from stream_sep.separators.bands import median_hops
+from stream_sep.separators.bands_cues import CUES, measure_cues
+from stream_sep.separators.bands_masks import find_masks, spread_weights
+from stream_sep.separators.bands_memory import new_layout, new_memory
 
 
 @pytest.fixture
@@ -30,6 +36,10 @@ def noise(frames, seed=0):
 def stream(separator, mix):
     hops = range(0, mix.shape[1], separator.hop)
     return np.concatenate([separator.process(mix[:, at : at + separator.hop]).copy() for at in hops], axis=2)
+
+
+def no_hints(runtime):
+    return np.zeros((1, 1, HINTS, plan_points(runtime.size).points), np.float32)
 
 
 @pytest.mark.parametrize("name", LIMITS_MS)
@@ -87,10 +97,10 @@ def test_a_step_changes_no_state_it_was_given(weights):
     for name in ("tiny.onnx", "tiny.safetensors"):
         runtime = open_runtime(weights / name)
         spectra = np.ones((1, 1, 4, runtime.size.bins), np.float32)
-        state = runtime.step(spectra, runtime.fresh_state())[1]
+        state = runtime.step(spectra, no_hints(runtime), runtime.fresh_state())[1]
         kept = copy.deepcopy(state)
-        first = runtime.step(spectra, state)[0].copy()
-        assert np.array_equal(first, runtime.step(spectra, state)[0])
+        first = runtime.step(spectra, no_hints(runtime), state)[0].copy()
+        assert np.array_equal(first, runtime.step(spectra, no_hints(runtime), state)[0])
         assert all(np.array_equal(one, other) for one, other in zip(kept, state, strict=True))
 
 
@@ -99,14 +109,67 @@ def test_a_song_at_once_is_the_same_as_hop_by_hop(weights):
 
     network = TorchRuntime(weights / "tiny.safetensors")._network
     hops = 600  # more than are computed at once
-    spectra = torch.randn(2, hops, 4, network.size.bins, generator=torch.Generator().manual_seed(0))
-    whole, after = network(spectra, network.fresh_state(2))
+    random = torch.Generator().manual_seed(0)
+    spectra = torch.randn(2, hops, 4, network.size.bins, generator=random)
+    hints = torch.randn(2, hops, HINTS, network.plan.points, generator=random)
+    whole, after = network(spectra, hints, network.fresh_state(2))
     state, parts = network.fresh_state(2), []
     for hop in range(hops):
-        masks, state = network(spectra[:, hop : hop + 1], state)
+        masks, state = network(spectra[:, hop : hop + 1], hints[:, hop : hop + 1], state)
         parts.append(masks)
     assert (torch.cat(parts, dim=1) - whole).abs().max() < 1e-5
     assert max((a - b).abs().max() / b.abs().max() for a, b in zip(state, after, strict=True)) < 1e-5
+
+
+def test_hints_are_the_masks_of_bands_and_its_cues():
+    """Where a point is one bin: a softmax of the guesses is `bands` itself."""
+    size = SIZES["instant"]
+    meter = HintMeter(size)
+    spectra = np.fft.rfft(noise(4096 * 40).reshape(2, 40, 4096)).astype(np.complex64).transpose(1, 0, 2)
+    spectra = spectra[..., : size.bins].copy()
+    memory, heard = meter.fresh_memory(), new_memory(size.bins, median_hops(size.window, size.hop))
+    hints = np.zeros((40, HINTS, meter.points), np.float32)
+    meter.measure(spectra, memory, hints, meter.scratch())
+    layout, weights = new_layout(44100, size.window, size.hop), spread_weights(44100, size.window)
+    cues, masks = meter.scratch()
+    for mid, side in spectra:
+        measure_cues(mid, side, layout, heard, cues)
+    find_masks(cues, weights, masks)
+    likely = np.exp(hints[-1, :GUESSES].reshape(2, 3, -1)[..., :120])
+    assert np.abs(likely[0] / (1 + likely[0].sum(axis=0)) - masks[0, :, :120]).max() < 1e-4
+    place = 2 * heard.powers[2] / (heard.powers[0] + heard.powers[1])
+    side = masks[1] + place**2 * (masks[0] - masks[1])
+    assert np.abs(likely[1] / (1 + likely[1].sum(axis=0)) - side[:, :120]).max() < 1e-4
+    wide = plan_points(size).point_of_bin == 200
+    assert wide.sum() == 2
+    assert (
+        np.abs(hints[-1, GUESSES:, 200] - cues[[CUES.index(name) for name in HEARD]][:, wide].mean(axis=1)).max()
+        < 1e-6
+    )
+    share = np.exp(hints[-1, :3, 200])
+    expected = (masks[0, :, wide].T * heard.powers[0, wide]).sum(axis=1) / heard.powers[0, wide].sum()
+    assert np.abs(share / (1 + share.sum()) - expected).max() < 1e-4
+
+
+def test_hints_hop_by_hop_are_those_of_many_hops_at_once():
+    meter = HintMeter(SIZES["tiny"])
+    spectra = np.fft.rfft(noise(256 * 30).reshape(2, 30, 256)).astype(np.complex64).transpose(1, 0, 2).copy()
+    whole, parts = (np.zeros((30, HINTS, meter.points), np.float32) for _ in range(2))
+    meter.measure(spectra, meter.fresh_memory(), whole, meter.scratch())
+    memory = meter.fresh_memory()
+    for hop in range(30):
+        meter.measure(spectra[hop : hop + 1], memory, parts[hop : hop + 1], meter.scratch())
+    assert np.array_equal(whole, parts)
+
+
+def test_a_network_that_says_nothing_plays_bands():
+    """As close as points are to bins, and windows of 22 milliseconds to those of 23."""
+    mix = load_demo_song().mix[:, : 512 * 300]
+    silent, bands = CausalSeparator(Asked(NetworkSize())), load_separator("bands")
+    end = mix.shape[1] - 1024
+    played, heard = (stream(each, mix)[..., each.latency :][:3, :, :end] for each in (silent, bands))
+    for made, own in zip(played, heard, strict=True):
+        assert 10 * np.log10(np.square(own).sum() / np.square(made - own).sum()) > 12
 
 
 @pytest.mark.parametrize("gain", [1e-3, 30.0])
@@ -143,36 +206,82 @@ def test_the_memory_stays_bounded_over_a_long_stream(weights):
     rng, state = np.random.default_rng(0), runtime.fresh_state()
     for _ in range(3000):
         spectra = rng.standard_normal((1, 1, 4, runtime.size.bins)).astype(np.float32) * 10 ** rng.uniform(-3, 3)
-        state = runtime.step(spectra, state)[1]
+        state = runtime.step(spectra, no_hints(runtime), state)[1]
     assert np.abs(state[2]).max() <= 1
 
 
-def test_48_khz_needs_no_resampling_and_96_khz_gets_it(weights):
+def test_48_khz_needs_no_filter_and_96_khz_gets_one(weights):
     assert load_separator("instant", 48000, weights=weights / "tiny.onnx").latency == SIZES["tiny"].fade
     resampled = load_separator("instant", 96000, weights=weights / "tiny.onnx")
     assert (resampled.sample_rate, resampled.hop) == (96000, 2 * SIZES["tiny"].hop)
 
 
 def test_a_model_without_weights_says_how_to_train():
-    for name in set(LIMITS_MS) - set(shipped()):
+    for name in TRAINED:
         with pytest.raises(SeparatorError, match=f"stream-sep train configs/{name}.toml"):
             load_separator(name)
 
 
-def test_weights_that_are_later_than_the_name_promises_are_refused(weights):
-    with pytest.raises(ConfigError, match="load it as 'live'"):
-        load_causal("instant", weights=_late(weights))
+def test_weights_that_look_ahead_for_longer_than_the_name_promises_are_refused(weights):
+    late = save_random(NetworkSize(blocks=1, width=4, mixer=4, lookahead=2), weights.parent / "late.safetensors")
+    with pytest.raises(ConfigError, match="load it as 'near'"):
+        load_causal("instant", weights=late)
 
 
-def _late(folder):
+def save_random(size, file):
     import torch  # noqa: PLC0415 - heavy
 
     from stream_sep.models.network import CausalNetwork  # noqa: PLC0415 - heavy
     from stream_sep.models.weights import save_weights  # noqa: PLC0415 - heavy
 
     with torch.random.fork_rng(devices=[]):
-        save_weights(CausalNetwork(NetworkSize(blocks=1, width=4, mixer=4)), folder.parent / "late.safetensors")
-    return folder.parent / "late.safetensors"
+        save_weights(CausalNetwork(size), file)
+    return file
+
+
+class Asked:
+    """A runtime that counts how often it is asked, and then guesses or lets one stem have everything."""
+
+    def __init__(self, size, *, certain=False):
+        self.size, self.times, self.certain = size, 0, certain
+
+    def fresh_state(self):
+        return ()
+
+    def step(self, spectra, hints, state):  # noqa: ARG002 - it is deaf
+        self.times += 1
+        said = np.zeros((1, 1, 2, CORRECTIONS, plan_points(self.size).points), np.float32)
+        said[:, :, :, 0] = 100.0 * self.certain
+        return said, state
+
+
+def test_a_network_of_long_hops_is_heard_sooner_in_short_ones(weights):
+    late = save_random(NetworkSize(blocks=1, width=4, mixer=4), weights.parent / "live.safetensors")
+    instant = load_causal("instant", weights=late)
+    assert (instant.hop, instant.latency) == (128, 128)
+    assert load_causal("live", weights=late).hop == 512
+    mix = noise(128 * 100)
+    assert np.abs(stream(instant, mix).sum(axis=0)[:, 128:] - mix[:, :-128]).max() < 1e-6
+
+
+def test_in_short_hops_a_network_is_asked_as_often_as_it_was_trained_to_be():
+    runtime = Asked(NetworkSize())
+    separator = CausalSeparator(runtime, hop=128)
+    for _ in range(2):
+        runtime.times = 0
+        stream(separator, noise(128 * 9))
+        assert runtime.times == 3
+        separator.reset()
+
+
+def test_what_a_network_says_holds_while_guesses_go_on():
+    """A network that says nothing leaves the guesses of every short hop alone; what it is sure of outlasts them."""
+    mix = noise(128 * 200)
+    silent, bands = CausalSeparator(Asked(NetworkSize()), hop=128), load_separator("bands", latency_ms=6)
+    made, own = stream(silent, mix)[:3], stream(bands, mix)[:3]
+    assert 10 * np.log10(np.square(own).sum() / np.square(made - own).sum()) > 10
+    sure = stream(CausalSeparator(Asked(NetworkSize(), certain=True), hop=128), mix)
+    assert np.abs(sure[1:3]).max() < 1e-6
 
 
 @pytest.mark.parametrize("name", ["tiny.onnx", "tiny.safetensors"])

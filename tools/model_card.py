@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from stream_sep.models.export import export_onnx
-from stream_sep.models.weights import load_weights, read_notes
+from stream_sep.models.weights import count_weights, load_weights, read_notes
 
 FOLDER = Path(__file__).parent.parent / "stream_sep" / "assets" / "weights"
 CARD = """# {name}
@@ -92,7 +92,7 @@ def main() -> None:
             hop=network.size.hop,
             fade=network.size.fade,
             window=network.size.window,
-            parameters=sum(each.numel() for each in network.parameters()) / 1e6,
+            parameters=count_weights(network) / 1e6,
             megabytes=file.stat().st_size / 2**20,
             digest=hashlib.sha256(file.read_bytes()).hexdigest(),
             data=arguments.data.read_text(encoding="utf-8").strip(),

@@ -10,6 +10,8 @@ import numpy as np
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.lab.hs_tasnet import HsTasnet
 from stream_sep.lab.keeping import load_tasnet
+from stream_sep.models.runtimes import Weights
+from stream_sep.models.weights import count_weights
 from stream_sep.protocols import STEMS, Block, Stems
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ class HsTasnetSeparator:
         self.stems, self.sample_rate, self.channels = STEMS, 44100, 2
         self.hop = self.latency = _HOP
         self._past = np.zeros((2, 2 * _HOP), np.float32)
+        count = count_weights(network)
+        self.weights = Weights(count, count * np.dtype(np.float32).itemsize)
         self.reset()
 
     def process(self, block: Block) -> Stems:

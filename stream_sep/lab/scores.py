@@ -64,6 +64,8 @@ class Entrant:
         p50_ms: how long a hop takes to compute, in the middle.
         p99_ms: how long in slow moments.
         real_time_factor: share of a core.
+        weights: how many it has learnt.
+        megabytes: size of their file.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Entrant:
     p50_ms: float
     p99_ms: float
     real_time_factor: float
+    weights: int = 0
+    megabytes: float = 0.0
 
 
 def score_folder(
@@ -140,6 +144,7 @@ def measure_cost(name: str, model: str, options: Mapping[str, Any], sample_rate:
     separator: Separator = load_separator(model, sample_rate, **options)
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, 10 * sample_rate)).astype(np.float32)
     times = time_hops(separator, noise)
+    count, size = getattr(separator, "weights", (0, 0))
     return Entrant(
         name,
         dict(options),
@@ -148,6 +153,8 @@ def measure_cost(name: str, model: str, options: Mapping[str, Any], sample_rate:
         times["p50_ms"],
         times["p99_ms"],
         times["real_time_factor"],
+        count,
+        size / 2**20,
     )
 
 
@@ -161,10 +168,13 @@ def tables(scores: Sequence[Score], entrants: Sequence[Entrant]) -> str:
     """
     parts = [_table(scores, measure) for measure in MEASURES if any(row.measure == measure for row in scores)]
     if entrants:
-        lines = ["| model | latency, ms | hop, ms | p50, ms | p99, ms | share of a core |", "| --- |" + " ---: |" * 5]
+        lines = [
+            "| model | latency, ms | hop, ms | p50, ms | p99, ms | share of a core | million weights | MB |",
+            "| --- |" + " ---: |" * 7,
+        ]
         lines += [
             f"| {one.name} | {one.latency_ms:.1f} | {one.hop_ms:.1f} | {one.p50_ms:.2f} | {one.p99_ms:.2f} "
-            f"| {one.real_time_factor:.3f} |"
+            f"| {one.real_time_factor:.3f} | {one.weights / 1e6:.2f} | {one.megabytes:.1f} |"
             for one in entrants
         ]
         parts.append("\n".join(lines))

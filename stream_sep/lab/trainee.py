@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
 from stream_sep.lab.hs_tasnet import HsTasnet
-from stream_sep.models.network import MASKED, CausalNetwork
+from stream_sep.models.hints import GUESSES, HINTS, HintMeter
+from stream_sep.models.masks import MASKED, SHARE
+from stream_sep.models.network import CausalNetwork
 from stream_sep.models.size import size_from
 from stream_sep.models.windows import analysis_and_synthesis
 
@@ -57,14 +62,16 @@ class CausalTrainee(nn.Module):
         self.past = size.window - size.hop + size.lookahead * size.hop
         self.start = size.window - size.fade
         self._lookahead, self._window, self._fade = size.lookahead, size.window, size.fade
+        self._meter = HintMeter(size)
         analysis, synthesis = analysis_and_synthesis(size.window, size.hop, size.fade)
         self.register_buffer("analysis", torch.from_numpy(analysis), persistent=False)
         self.register_buffer("synthesis", torch.from_numpy(synthesis), persistent=False)
         self.register_buffer("point_of_bin", torch.from_numpy(self.network.plan.point_of_bin), persistent=False)
 
     def fresh_state(self, batch: int) -> Memory:
-        """Return the state before the first frame."""
-        return self.network.fresh_state(batch)
+        """Return the state before the first frame: the network's, and what the meter of hints remembers."""
+        heard = torch.from_numpy(self._meter.fresh_memory()).expand(batch, -1)
+        return *self.network.fresh_state(batch), heard.to(self.analysis.device)
 
     def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
         """Return stems and the state to go on with; see `Trainee.separate`."""
@@ -72,12 +79,29 @@ class CausalTrainee(nn.Module):
         frames = middle.unfold(-1, self._window, self.hop) * self.analysis
         spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins)
         given = torch.view_as_real(spectra).transpose(-1, -2).flatten(2, 3)
-        masks, after = self.network(given, (state[0], state[1], state[2]))
-        masks = masks.float()  # a half-precision training computes all but the sound in it
-        hops = spectra.shape[1] - self._lookahead
-        complex_masks = torch.complex(masks[..., 0, :], masks[..., 1, :])[:, self._lookahead :]
-        parts = complex_masks[..., self.point_of_bin] * spectra[:, :hops, None]
-        return self._residual(self._overlap(torch.fft.irfft(parts)), mix), after
+        hints, heard = self._hints(spectra, state[3])
+        corrections, after = self.network(given, hints, (state[0], state[1], state[2]))
+        masks = _masks(corrections.float(), hints)  # a half-precision training computes all but the sound in it
+        kept = spectra[:, : spectra.shape[1] - self._lookahead, None]
+        parts = masks[:, self._lookahead :, ..., self.point_of_bin] * kept
+        return self._residual(self._overlap(torch.fft.irfft(parts)), mix), (*after, heard)
+
+    @torch.no_grad()
+    def _hints(self, spectra: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """Return hints for the masks of all hops, and the memory to go on with, measured by the CPU."""
+        batch, hops = spectra.shape[:2]
+        given, memory = spectra.cpu().contiguous().numpy(), heard.cpu().numpy().copy()
+        hints = np.zeros((batch, self._lookahead + hops, HINTS, self._meter.points), np.float32)
+        threads = torch.get_num_threads() if spectra.device.type == "cpu" else os.cpu_count()
+        with ThreadPoolExecutor(threads) as pool:
+            measured = [
+                pool.submit(self._meter.measure, *row, self._meter.scratch())
+                for row in zip(given, memory, hints[:, self._lookahead :], strict=True)
+            ]
+            for row in measured:
+                row.result()
+        device = spectra.device
+        return torch.from_numpy(hints[:, :hops]).to(device), torch.from_numpy(memory).to(device)
 
     def _overlap(self, frames: Tensor) -> Tensor:
         """Return left and right, ``(batch, 3, 2, (hops - 1) * hop)``, of windows of mid and side."""
@@ -91,6 +115,15 @@ class CausalTrainee(nn.Module):
     def _residual(self, stems: Tensor, mix: Tensor) -> Tensor:
         rest = mix[..., self.start : self.start + stems.shape[-1]] - stems.sum(dim=1)
         return torch.cat([stems, rest[:, None]], dim=1)
+
+
+def _masks(corrections: Tensor, hints: Tensor) -> Tensor:
+    """Return complex masks, ``(batch, hops, 3, 2, points)``: `apply_corrections` of many hops, for gradients."""
+    logits, imaginary = corrections[:, :, :, : MASKED + 1], corrections[:, :, :, MASKED + 1 :]
+    guess = hints[:, :, :GUESSES].reshape(*hints.shape[:2], 2, MASKED, -1)
+    likely = torch.softmax(logits + nn.functional.pad(guess, (0, 0, 0, 1)), dim=3)
+    real = likely[:, :, :, :MASKED] + SHARE * logits[:, :, :, :MASKED]
+    return torch.complex(real, SHARE * imaginary).transpose(2, 3)
 
 
 def make_trainee(kind: str, values: dict[str, Any]) -> CausalTrainee | HsTasnet:

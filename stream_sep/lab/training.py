@@ -141,7 +141,7 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(trainee.parameters(), training.clip)
         if bool(torch.isfinite(norm)):  # a step that is no number would never be forgotten
             self._optimizer.step()
-        self._memory = tuple(part.detach().float() for part in memory)
+        self._memory = tuple(_widened(part.detach()) for part in memory)
         self._follow()
         return torch.as_tensor(loss.detach())
 
@@ -237,6 +237,10 @@ class Trainer:
         else:  # or it would draw anew what it drew at first
             self._random.manual_seed(self.config.training.seed + self._team.rank + self._team.size * state["step"])
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+
+
+def _widened(part: Tensor) -> Tensor:
+    return part.float() if part.dtype == torch.bfloat16 else part
 
 
 class _Clock:

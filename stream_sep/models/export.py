@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from stream_sep.errors import SeparatorError
+from stream_sep.models.hints import HINTS
+from stream_sep.models.points import plan_points
 from stream_sep.models.runtimes import INPUTS, OUTPUTS, OnnxRuntime, TorchRuntime, digest_note
-from stream_sep.models.weights import INSTALL, KIND, load_weights, read_notes, write_whole
+from stream_sep.models.weights import INSTALL, KIND, count_weights, load_weights, read_notes, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,14 +24,14 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block
 
 TOLERANCE = 1e-4
-"""How far the masks of an exported network may be from those of torch, over some hops of noise."""
+"""How far the corrections of an exported network may be from those of torch, over some hops of noise."""
 
 _OPSET = 18
 _HOPS_COMPARED = 20
 
 
 def export_onnx(weights: Path, target: Path) -> float:
-    """Write the network of a ``.safetensors`` file as an ``.onnx`` file; return the greatest error of its masks.
+    """Write the network of a ``.safetensors`` file as an ``.onnx`` file; return the greatest error of what it says.
 
     Raises:
         SeparatorError: the weights cannot be used, a package is missing, or the two networks differ; nothing is
@@ -38,6 +40,7 @@ def export_onnx(weights: Path, target: Path) -> float:
     network = load_weights(weights)
     notes = {**read_notes(weights)[0], "kind": KIND, "size": json.dumps(asdict(network.size))}
     notes.pop("sha256")
+    notes["weights"] = str(count_weights(network))
     body = _graph(network, notes)
     part = target.with_name(f".{target.stem}.part.onnx")
     write_whole(part, body + digest_note(body))
@@ -54,16 +57,17 @@ def export_onnx(weights: Path, target: Path) -> float:
 
 
 def compare(one: StepRuntime, other: StepRuntime) -> float:
-    """Return the greatest difference of two runtimes' masks over some hops of noise."""
+    """Return the greatest difference of what two runtimes say over some hops of noise."""
     rng = np.random.default_rng(0)
     states, worst = [one.fresh_state(), other.fresh_state()], 0.0
     for _ in range(_HOPS_COMPARED):
         spectra = rng.standard_normal((1, 1, 4, one.size.bins)).astype(np.float32)
-        masks: list[Block] = []
+        hints = rng.standard_normal((1, 1, HINTS, plan_points(one.size).points)).astype(np.float32)
+        said: list[Block] = []
         for number, runtime in enumerate((one, other)):
-            found, states[number] = runtime.step(spectra, states[number])
-            masks.append(found)
-        worst = max(worst, float(np.abs(masks[0] - masks[1]).max()))
+            found, states[number] = runtime.step(spectra, hints, states[number])
+            said.append(found)
+        worst = max(worst, float(np.abs(said[0] - said[1]).max()))
     return worst
 
 
@@ -74,7 +78,8 @@ def _graph(network: CausalNetwork, notes: dict[str, str]) -> bytes:
         import onnx  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise SeparatorError(f"exporting needs onnx ({error}); {INSTALL}") from error
-    given = (torch.zeros(1, 1, 4, network.size.bins), network.fresh_state())
+    hints = torch.zeros(1, 1, HINTS, network.plan.points)
+    given = (torch.zeros(1, 1, 4, network.size.bins), hints, network.fresh_state())
     buffer = io.BytesIO()
     with warnings.catch_warnings():  # the exporter's other mode takes the GRU apart, which runs slower
         warnings.simplefilter("ignore")

@@ -1,15 +1,14 @@
-"""The causal network: spectra in, masks out, one hop at a time or a whole song at once, by the same code.
+"""The causal network: spectra in, corrections of masks out, one hop at a time or a whole song at once.
 
 What it sees of a bin is only what a mask can depend on: how loud it is against the last second, in the middle and at
 the sides, on which side and with which phase between the channels, and how its phase moves in time and from bin to
 bin. None of it changes with the level or the absolute phase of the mix, which so need not be learnt. Bins are
 grouped into points, points into bands. Bands share the weights of everything that has a memory: a GRU, whose state
 stays within -1 and 1 however long the music plays (an LSTM's grows: Li et al. 2026), and bands tell each other what
-they see once a layer.
+they see once a layer. Beside the spectrum stands what `bands` makes of it (`hints`).
 
-Masks are for vocals, drums and bass, in the middle and at the sides; what they leave over is the fourth stem. The
-real part is ``softmax(z) + z / 8`` over four stems, so that stems compete for each point but none is bounded by the
-mix, where phases cancel (after StemgenRT).
+What comes out are corrections, in the middle and at the sides, of the masks that `bands` guesses for vocals, drums
+and bass; `masks` says how. What the three leave over is the fourth stem.
 """
 
 from __future__ import annotations
@@ -21,6 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stream_sep.models.hints import GUESSES, HINTS
+from stream_sep.models.masks import CORRECTIONS
 from stream_sep.models.points import plan_points
 
 if TYPE_CHECKING:
@@ -29,12 +30,9 @@ if TYPE_CHECKING:
 State: TypeAlias = tuple[Tensor, Tensor, Tensor]
 """``level (batch, 2)``, ``spectrum (batch, 2, bins)``, ``memory (blocks, batch * bands, width)``."""
 
-MASKED = 3
-"""Stems that have masks; the fourth is the rest."""
-
-_FEATURES = 8
-_OUTPUTS = 2 * (MASKED + 1 + MASKED)  # mid and side: a logit for every stem, an imaginary part for every mask
-_SHARE = 0.125
+_SEEN = 8
+_FEATURES = _SEEN + HINTS
+_GUESS_SCALE = 0.25  # guesses are in nepers, all other features about 1
 _MEMORY_SECONDS, _RATE = 1.0, 44100
 _STRETCH = 512  # hops whose mean power is computed at once: a matrix of all of a song's would be large
 _TINY = 1e-20
@@ -42,7 +40,7 @@ _FLOOR = 1e-8  # of the power, against the last second's mean: what is below is 
 
 
 class CausalNetwork(nn.Module):
-    """Maps spectra of mid and side to masks, with all its memory in a state that is passed in and out.
+    """Maps spectra of mid and side to corrections, with all its memory in a state that is passed in and out.
 
     Args:
         size: how large it is.
@@ -61,7 +59,7 @@ class CausalNetwork(nn.Module):
         self.blocks = nn.ModuleList(_Block(size, bands) for _ in range(size.blocks))
         self.norm = nn.LayerNorm(width)
         self.hidden = nn.Linear(width, width // 2)  # half, as the decoder's weights are the most, and memory is slow
-        self.decoder = nn.Parameter(_random(bands, width // 2, size.points * _OUTPUTS) / 4)
+        self.decoder = nn.Parameter(_random(bands, width // 2, size.points * 2 * CORRECTIONS) / 4)
         self.register_buffer("turn", _phase_of_a_hop(size), persistent=False)
         self.register_buffer(
             "decay",
@@ -78,16 +76,19 @@ class CausalNetwork(nn.Module):
             torch.zeros(self.size.blocks, batch * self.plan.bands, self.size.width, device=device, dtype=kind),
         )
 
-    def forward(self, spectra: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return masks for some hops, and the state to go on with.
+    def forward(self, spectra: Tensor, hints: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return corrections of the masks of some hops, and the state to go on with.
 
         Shape:
             spectra: ``(batch, hops, 4, bins)``: real and imaginary part of mid, then of side
-            masks: ``(batch, hops, 3 stems, 2 parts, 2, points)``: of mid and of side, real and imaginary part
+            hints: ``(batch, hops, HINTS, points)``: of `HintMeter`, for the hops whose masks are corrected
+            corrections: ``(batch, hops, 2, CORRECTIONS, points)``: of mid and of side
         """
         level, before, memory = state
-        features, level = self._features(spectra, level, before)
+        seen, level = self._look(spectra, level, before)
         batch, hops = spectra.shape[0], spectra.shape[1]
+        features = torch.cat([seen, _GUESS_SCALE * hints[:, :, :GUESSES], hints[:, :, GUESSES:]], dim=2)
+        features = self._by_band(features)
         x = _per_band(features, self.encoder) + self.place
         after = []
         for number, block in enumerate(self.blocks):
@@ -95,12 +96,12 @@ class CausalNetwork(nn.Module):
             after.append(kept)
         x = nn.functional.gelu(self.hidden(self.norm(x)))
         z = _per_band(x, self.decoder)
-        z = z.reshape(batch, hops, self.plan.bands, _OUTPUTS, self.size.points)
-        z = z.transpose(2, 3).reshape(batch, hops, 2, MASKED + 1 + MASKED, self.plan.points)
-        return _masks(z), (level, spectra[:, -1, :2], torch.cat(after))
+        z = z.reshape(batch, hops, self.plan.bands, 2 * CORRECTIONS, self.size.points)
+        corrections = z.transpose(2, 3).reshape(batch, hops, 2, CORRECTIONS, self.plan.points)
+        return corrections, (level, spectra[:, -1, :2], torch.cat(after))
 
-    def _features(self, spectra: Tensor, level: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what is seen of every band, ``(batch, hops, bands, points * 8)``, and the level to go on with."""
+    def _look(self, spectra: Tensor, level: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is seen of every point, ``(batch, hops, 8, points)``, and the level to go on with."""
         mid, side = spectra[:, :, 0:2], spectra[:, :, 2:4]
         last = torch.cat([before.unsqueeze(1), mid[:, :-1]], dim=1)
         below = torch.cat([torch.zeros_like(mid[..., :1]), mid[..., :-1]], dim=-1)
@@ -121,9 +122,13 @@ class CausalNetwork(nn.Module):
             ],
             dim=2,
         )
-        batch, hops = spectra.shape[0], spectra.shape[1]
-        seen = seen.reshape(batch, hops, _FEATURES, self.plan.bands, self.size.points).transpose(2, 3)
-        return seen.reshape(batch, hops, self.plan.bands, _FEATURES * self.size.points), level
+        return seen, level
+
+    def _by_band(self, points: Tensor) -> Tensor:
+        """Return ``(batch, hops, bands, features * points a band)`` of ``(batch, hops, features, points)``."""
+        batch, hops = points.shape[0], points.shape[1]
+        parted = points.reshape(batch, hops, _FEATURES, self.plan.bands, self.size.points).transpose(2, 3)
+        return parted.reshape(batch, hops, self.plan.bands, _FEATURES * self.size.points)
 
     def _pool(self, bins: Tensor) -> Tensor:
         """Return means over the bins of each point, ``(..., bins)`` to ``(..., points)``."""
@@ -205,12 +210,6 @@ def _per_band(x: Tensor, weights: Tensor) -> Tensor:
     batch, hops, bands, inputs = x.shape
     y = torch.bmm(x.reshape(batch * hops, bands, inputs).transpose(0, 1), weights)
     return y.transpose(0, 1).reshape(batch, hops, bands, weights.shape[-1])
-
-
-def _masks(z: Tensor) -> Tensor:
-    logits, imaginary = z[..., : MASKED + 1, :], z[..., MASKED + 1 :, :]
-    real = torch.softmax(logits, dim=-2)[..., :MASKED, :] + _SHARE * logits[..., :MASKED, :]
-    return torch.stack([real, _SHARE * imaginary], dim=-2).transpose(2, 3)
 
 
 def _product(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:

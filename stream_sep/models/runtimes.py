@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.models.weights import load_weights, read_bytes, size_of
+from stream_sep.models.weights import count_weights, load_weights, read_bytes, size_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,14 +19,26 @@ if TYPE_CHECKING:
 StepState: TypeAlias = tuple[Any, ...]
 """What a network remembers; never changed, each step gives a new one."""
 
-INPUTS = ("spectra", "level", "before", "memory")
-OUTPUTS = ("masks", "level_after", "before_after", "memory_after")
+INPUTS = ("spectra", "hints", "level", "before", "memory")
+OUTPUTS = ("corrections", "level_after", "before_after", "memory_after")
 
 _DIGEST = 64
 
 
+class Weights(NamedTuple):
+    """How much a network has learnt."""
+
+    number: int
+    file_bytes: int
+
+
 class StepRuntime(Protocol):
     """Computes a network hop by hop; without memory of its own."""
+
+    @property
+    def weights(self) -> Weights:
+        """How many weights it has, and how large they are."""
+        ...
 
     @property
     def size(self) -> NetworkSize:
@@ -37,8 +49,8 @@ class StepRuntime(Protocol):
         """Return the state before the first hop."""
         ...
 
-    def step(self, spectra: Block, state: StepState) -> tuple[Block, StepState]:
-        """Return masks and the next state for spectra, ``(1, 1, 4, bins)``; shapes as `CausalNetwork.forward`."""
+    def step(self, spectra: Block, hints: Block, state: StepState) -> tuple[Block, StepState]:
+        """Return corrections and the next state, of one hop; shapes as in `CausalNetwork.forward`."""
         ...
 
 
@@ -55,9 +67,9 @@ class OnnxRuntime:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         try:
-            import onnxruntime  # noqa: PLC0415 - an extra, and only here when a model is
+            import onnxruntime  # noqa: PLC0415 - heavy, and only here when a model is
         except ImportError as error:
-            raise SeparatorError(f"{path} needs ONNX Runtime ({error}); pip install 'stream-sep[live]'") from error
+            raise SeparatorError(f"{path} needs ONNX Runtime ({error}); pip install onnxruntime") from error
         data = check_digest(read_bytes(path), path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -67,17 +79,19 @@ class OnnxRuntime:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common class
             raise SeparatorError(f"{path} is no ONNX model that this ONNX Runtime can run: {error}") from error
-        self.size = size_of(self._session.get_modelmeta().custom_metadata_map, path)
-        self._shapes = [tuple(given.shape) for given in self._session.get_inputs()[1:]]
+        notes = self._session.get_modelmeta().custom_metadata_map
+        self.size = size_of(notes, path)
+        self.weights = Weights(int(notes.get("weights", 0)), len(data))
+        self._shapes = [tuple(given.shape) for given in self._session.get_inputs()[2:]]
 
     def fresh_state(self) -> StepState:
         """Return the state before the first hop."""
         return tuple(np.zeros(shape, np.float32) for shape in self._shapes)
 
-    def step(self, spectra: Block, state: StepState) -> tuple[Block, StepState]:
+    def step(self, spectra: Block, hints: Block, state: StepState) -> tuple[Block, StepState]:
         """Compute one hop; see `StepRuntime.step`."""
-        masks, *after = self._session.run(OUTPUTS, dict(zip(INPUTS, (spectra, *state), strict=True)))
-        return masks, tuple(after)
+        corrections, *after = self._session.run(OUTPUTS, dict(zip(INPUTS, (spectra, hints, *state), strict=True)))
+        return corrections, tuple(after)
 
 
 class TorchRuntime:
@@ -93,6 +107,7 @@ class TorchRuntime:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self._network = load_weights(path)
+        self.weights = Weights(count_weights(self._network), path.stat().st_size)
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
         torch.set_num_threads(threads)
@@ -104,13 +119,12 @@ class TorchRuntime:
         """Return the state before the first hop."""
         return self._network.fresh_state()
 
-    def step(self, spectra: Block, state: StepState) -> tuple[Block, StepState]:
+    def step(self, spectra: Block, hints: Block, state: StepState) -> tuple[Block, StepState]:
         """Compute one hop; see `StepRuntime.step`."""
         with self._torch.inference_mode():
-            masks, after = self._network(
-                self._torch.tensor(spectra), state
-            )  # a copy, as the state keeps a part of it
-        return masks.numpy(), after
+            given = self._torch.tensor(spectra)  # a copy, as the state keeps a part of it
+            corrections, after = self._network(given, self._torch.from_numpy(hints), state)
+        return corrections.numpy(), after
 
 
 def open_runtime(path: Path, threads: int = 1) -> StepRuntime:

@@ -8,74 +8,98 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.errors import ConfigError
+from stream_sep.models.hints import HINTS, HintMeter
+from stream_sep.models.masks import MASKED, apply_corrections
 from stream_sep.models.points import plan_points
 from stream_sep.models.runtimes import open_runtime
 from stream_sep.models.shipped import shipped_weights
 from stream_sep.models.windows import analysis_and_synthesis
 from stream_sep.protocols import STEMS, Block, Stems
+from stream_sep.separators.decimated import DecimatedSeparator
 from stream_sep.separators.mid_side import MidSideFrames
 from stream_sep.separators.resampled import ResampledSeparator
 
 if TYPE_CHECKING:
-    from stream_sep.models.runtimes import StepRuntime, StepState
+    from stream_sep.models.runtimes import StepRuntime, StepState, Weights
+    from stream_sep.models.size import NetworkSize
     from stream_sep.protocols import Separator
 
 RATES = (44100, 48000)
-"""Sample rates that the networks are trained for; other streams are resampled to one of them."""
+"""Sample rates that the networks are trained for; other streams are brought to one of them."""
 
 LIMITS_MS = {"instant": 6.0, "live": 23.0, "near": 105.0}
 """Name of a model -> the algorithmic latency it promises at most."""
 
-_MASKED = len(STEMS) - 1
+_SHIPPED = {"instant": "live"}
+"""Models that play the weights of another one."""
+
 _HIGHEST_RATE = 192000
 
 
 class CausalSeparator:
     """Splits stereo with a causal network, whose masks fade in and out with a short window; a `Separator`.
 
-    ``other`` is what the rest leaves of the delayed mix.
+    ``other`` is what the rest leaves of the delayed mix. Hops may be shorter than those the network was trained for:
+    it is still asked as often as it was trained to be, and what it says holds until it is asked again, while the
+    guess that it corrects is a new one in every hop.
 
     Args:
         runtime: computes the network.
         sample_rate: frames per second; the same frames are heard as other pitches at another rate, nothing else.
+        hop: frames per step; the network's own unless given, else that over a whole number.
     """
 
     _state: StepState
 
-    def __init__(self, runtime: StepRuntime, *, sample_rate: int = 44100) -> None:
-        size = runtime.size
+    def __init__(self, runtime: StepRuntime, *, sample_rate: int = 44100, hop: int | None = None) -> None:
+        size = runtime.size if hop is None else runtime.size.played_at(hop)
         self.stems = STEMS
         self.sample_rate = sample_rate
         self.channels = 2
         self.hop = size.hop
         self.latency = size.latency
-        self._runtime = runtime
+        self._runtime, self._hops_an_answer = runtime, runtime.size.hop // size.hop
         windows = analysis_and_synthesis(size.window, size.hop, size.fade)
         self._frames = MidSideFrames(size.hop, size.latency, *windows)
         self._point_of_bin = plan_points(size).point_of_bin
         self._given = np.zeros((1, 1, 4, size.bins), np.float32)
+        self._meter = HintMeter(size, sample_rate)
+        self._scratch = self._meter.scratch()
+        self._hints = np.zeros((size.lookahead + 1, HINTS, self._meter.points), np.float32)  # as the spectra
         self._spectra = np.zeros((size.lookahead + 1, 2, size.bins), np.complex64)  # of the last hops, oldest first
-        self._masks = np.zeros((_MASKED, 2, plan_points(size).points), np.complex64)
+        self._parts = np.zeros((MASKED, 2, size.bins), np.complex64)
         self.reset()
+
+    @property
+    def weights(self) -> Weights:
+        """How many weights the network has, and how large they are."""
+        return self._runtime.weights
 
     def process(self, block: Block) -> Stems:
         """Separate the next hop; shapes as in `Separator.process`."""
-        self._spectra[:-1] = self._spectra[1:]
+        for held in (self._spectra, self._hints):
+            held[:-1] = held[1:]
         newest = self._spectra[-1] = self._frames.take(block)
-        self._given[0, 0, 0::2], self._given[0, 0, 1::2] = newest.real, newest.imag
-        masks, self._state = self._runtime.step(self._given, self._state)
-        self._masks.real, self._masks.imag = masks[0, 0, :, :, 0], masks[0, 0, :, :, 1]
-        return self._frames.give(np.take(self._masks, self._point_of_bin, axis=2) * self._spectra[0])
+        self._meter.measure(self._spectra[-1:], self._heard, self._hints[-1:], self._scratch)
+        if self._at % self._hops_an_answer == 0:
+            self._given[0, 0, 0::2], self._given[0, 0, 1::2] = newest.real, newest.imag
+            said, self._state = self._runtime.step(self._given, self._hints[None, :1], self._state)
+            self._corrections = said[0, 0]
+        self._at += 1
+        apply_corrections(self._corrections, self._hints[0], self._point_of_bin, self._spectra[0], self._parts)
+        return self._frames.give(self._parts)
 
     def reset(self) -> None:
         """Forget the past and what the network remembers of it."""
+        self._at = 0
         self._state = self._runtime.fresh_state()
+        self._heard = self._meter.fresh_memory()
         self._frames.reset()
-        self._spectra[:] = 0.0
+        self._spectra[:], self._hints[:] = 0.0, 0.0
 
 
 def load_instant(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:
-    """Load a network that is heard within 6 ms; see `load_causal`."""
+    """Load a network that is heard within 6 ms, the one of `live` in shorter hops; see `load_causal`."""
     return load_causal("instant", sample_rate=sample_rate, weights=weights, threads=threads)
 
 
@@ -96,27 +120,46 @@ def load_causal(
 
     Args:
         name: one of `LIMITS_MS`.
-        sample_rate: frames per second of the stream, to 192000; those not in `RATES` are reached by resampling.
-        weights: an ``.onnx`` file for playing, or ``.safetensors`` of a training; those that ship unless given.
+        sample_rate: frames per second of the stream, to 192000; twice and four times `RATES` cost a
+            millisecond more, others are resampled and cost 40.
+        weights: an ``.onnx`` file for playing, or ``.safetensors`` of a training; those that ship unless given. Where
+            they are of a later network, it is played in shorter hops.
         threads: CPU threads for the network.
 
     Raises:
         SeparatorError: there are no weights, they cannot be used, or a package is missing.
-        ConfigError: the weights are of a network that is later than the name promises, or a value makes no sense.
+        ConfigError: the weights are of a network that looks ahead for longer than the name promises, or a value
+            makes no sense.
     """
     if not 1 <= sample_rate <= _HIGHEST_RATE:
         raise ConfigError(f"{name}: a sample rate of {sample_rate} Hz is not from 1 to {_HIGHEST_RATE}; try 44100")
     inner_rate = next((rate for rate in RATES if sample_rate % rate == 0), RATES[0])
-    weights = shipped_weights(name) if weights is None else Path(weights)
+    weights = shipped_weights(_SHIPPED.get(name, name)) if weights is None else Path(weights)
     runtime = open_runtime(weights, threads)
-    late = 1000 * runtime.size.algorithmic / RATES[0]
-    if late > LIMITS_MS[name]:
+    hop = _hop_within(runtime.size, LIMITS_MS[name])
+    if hop is None:
+        late = 1000 * runtime.size.algorithmic / RATES[0]
         raise ConfigError(
             f"{weights} is a network of {late:.1f} ms, but {name!r} promises at most {LIMITS_MS[name]:g} ms; "
             f"load it as {_fitting(late)}"
         )
-    separator = CausalSeparator(runtime, sample_rate=inner_rate)
-    return separator if sample_rate == inner_rate else ResampledSeparator(separator, sample_rate)
+    separator = CausalSeparator(runtime, sample_rate=inner_rate, hop=hop)
+    if sample_rate == inner_rate:
+        return separator
+    if sample_rate % inner_rate == 0:
+        return DecimatedSeparator(separator, sample_rate // inner_rate)
+    return ResampledSeparator(separator, sample_rate)
+
+
+def _hop_within(size: NetworkSize, limit_ms: float) -> int | None:
+    """Return the longest hop with which a network is heard in time: its own, or that halved up to three times."""
+    hops = (size.hop >> halvings for halvings in range(4) if size.hop >> halvings << halvings == size.hop)
+    for hop in hops:
+        if 1000 * size.played_at(hop).algorithmic / RATES[0] <= limit_ms:
+            return hop
+        if size.lookahead:
+            break
+    return None
 
 
 def _fitting(late: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError
@@ -68,6 +68,14 @@ class NetworkSize:
     def algorithmic(self) -> int:
         """Frames from a sound to its stems on an infinitely fast machine: the latency, and a hop that has to fill."""
         return self.latency + self.hop
+
+    def played_at(self, hop: int) -> NetworkSize:
+        """Return the size of what is heard where the same network is played in shorter hops.
+
+        >>> SIZES["live"].played_at(128).algorithmic
+        256
+        """
+        return replace(self, hop=hop, fade=min(self.fade, hop))
 
     @property
     def bins(self) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stream_sep.models.network import CausalNetwork
 
-KIND = "stream_sep causal network 1"
+KIND = "stream_sep causal network 2"
 """Written into every file of weights; another number is another design."""
 
 INSTALL = "pip install 'stream-sep[train]'"
@@ -68,6 +68,11 @@ def load_weights(path: Path) -> CausalNetwork:
     except (SafetensorError, RuntimeError) as error:
         raise SeparatorError(f"{path} does not hold the weights its size needs; export or copy it again") from error
     return network.eval()
+
+
+def count_weights(network: Any) -> int:  # noqa: ANN401 - torch is heavy, and only here when a model is
+    """Return how many numbers a network, a torch module, has learnt."""
+    return sum(each.numel() for each in network.parameters())
 
 
 def read_notes(path: Path) -> tuple[dict[str, str], bytes]:

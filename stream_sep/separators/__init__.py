@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
     from stream_sep.protocols import Separator
 
-DEFAULT = "bands"
-"""The separator used when none is named: no weights, no download."""
+DEFAULT = "live"
+"""The separator used when none is named: its weights come with the package."""
 
 FACTORIES = {
     "bands": "stream_sep.separators.bands:BandsSeparator",
     "demucs": "stream_sep.separators.demucs:load_demucs",
+    "instant": "stream_sep.models.separator:load_instant",
     "live": "stream_sep.models.separator:load_live",
     "passthrough": "stream_sep.separators.passthrough:PassthroughSeparator",
 }
 """Name of a separator -> where its class (or factory) lives."""
 
 TRAINED = {
-    "instant": "stream_sep.models.separator:load_instant",
     "near": "stream_sep.models.separator:load_near",
 }
 """Separators of our own that need a file of weights, as none ship."""

@@ -1,0 +1,153 @@
+"""What `bands` makes of a hop, at the points of a causal network: what its constants know need not be learnt anew.
+
+Few songs teach a network little about what lies minutes back or beside a partial, which the cues of `bands` say in a
+number; and its masks, of 600 constants, are a guess that the network has only to correct.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from stream_sep.compiled import compiled, inlined, vectorised
+from stream_sep.models.points import plan_points
+from stream_sep.protocols import STEMS
+from stream_sep.separators.bands import median_hops
+from stream_sep.separators.bands_cues import CUES, measure_cues
+from stream_sep.separators.bands_masks import find_masks, spread_weights
+from stream_sep.separators.bands_memory import Memory, new_layout, new_memory
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stream_sep.models.size import NetworkSize
+    from stream_sep.protocols import Block
+    from stream_sep.separators.bands_memory import Layout
+
+HEARD = ("percussive", "onset", "tonal", "sustained", "struck", "noisy")
+"""The cues that a network is given: those that it cannot read off the newest spectrum, point by point."""
+
+GUESSES = 2 * (len(STEMS) - 1)
+"""Guesses a point: how likely each stem but ``other`` is against that, in the middle, then at the sides."""
+
+HINTS = GUESSES + len(HEARD)
+"""Hints a point: the guesses, in nepers, and the cues."""
+
+_HEARD = tuple(CUES.index(name) for name in HEARD)
+_SUREST = 8.0
+_TINY = 1e-5
+
+
+class Plan(NamedTuple):
+    """What stays the same over a stream: how cues are measured, what they say, and where each point begins."""
+
+    layout: Layout
+    weights: NDArray[np.float32]
+    starts: NDArray[np.int64]
+
+
+class Scratch(NamedTuple):
+    """Room for one thread to work in."""
+
+    cues: NDArray[np.float32]
+    masks: NDArray[np.float32]
+
+
+class HintMeter:
+    """Measures hints; what it remembers of a stream is passed in, as one flat array.
+
+    Args:
+        size: of the network that is given them.
+        sample_rate: frames per second.
+    """
+
+    def __init__(self, size: NetworkSize, sample_rate: int = 44100) -> None:
+        plan = plan_points(size)
+        self.points = plan.points
+        self._plan = Plan(
+            new_layout(sample_rate, size.window, size.hop),
+            spread_weights(sample_rate, size.window),
+            np.searchsorted(plan.point_of_bin, np.arange(plan.points + 1)),
+        )
+        self._silence = new_memory(size.bins, median_hops(size.window, size.hop))
+        sizes = [array.size for array in self._silence]
+        self._parts = [slice(end - size, end) for end, size in zip(np.cumsum(sizes), sizes, strict=True)]
+
+    def fresh_memory(self) -> NDArray[np.float64]:
+        """Return what is remembered before the first hop, of eight bytes a number."""
+        return np.concatenate([array.ravel().view(np.float64) for array in self._silence])
+
+    def scratch(self) -> Scratch:
+        """Return room for `measure` to work in."""
+        bins = self._plan.weights.shape[-1]
+        return Scratch(np.zeros((len(CUES), bins), np.float32), np.zeros((2, len(STEMS) - 1, bins), np.float32))
+
+    def measure(
+        self, spectra: NDArray[np.complex64], memory: NDArray[np.float64], hints: Block, scratch: Scratch
+    ) -> None:
+        """Write the hints of the next hops, and go on with ``memory``, which is changed.
+
+        Shape:
+            spectra: complex64 ``(hops, 2, bins)``, mid and side
+            hints: ``(hops, HINTS, points)``
+        """
+        views = [
+            memory[part].view(like.dtype).reshape(like.shape)
+            for part, like in zip(self._parts, self._silence, strict=True)
+        ]
+        _measure(spectra, self._plan, Memory(*views), scratch, hints)
+
+
+@compiled
+def _measure(spectra: NDArray[np.complex64], plan: Plan, memory: Memory, scratch: Scratch, hints: Block) -> None:
+    for hop in range(len(spectra)):
+        measure_cues(spectra[hop, 0], spectra[hop, 1], plan.layout, memory, scratch.cues)
+        find_masks(scratch.cues, plan.weights, scratch.masks)
+        _move_sides(scratch.masks, memory.powers)
+        for point in range(len(plan.starts) - 1):
+            start, end = plan.starts[point], plan.starts[point + 1]
+            if end > start:
+                _guess(scratch.masks, memory.powers, start, end, hints[hop, :, point])
+                _hear(scratch.cues, start, end, hints[hop, :, point])
+            else:
+                hints[hop, :, point] = 0.0
+
+
+@vectorised
+def _move_sides(masks: NDArray[np.float32], powers: NDArray[np.float64]) -> None:
+    """Have the side follow the mid the closer a bin is to one channel, as `bands` does in the end."""
+    for k in range(masks.shape[2]):
+        place = np.float32(2 * powers[2, k] / (powers[0, k] + powers[1, k]))
+        for stem in range(masks.shape[1]):
+            masks[1, stem, k] += place * place * (masks[0, stem, k] - masks[1, stem, k])
+
+
+@inlined
+def _guess(masks: NDArray[np.float32], powers: NDArray[np.float64], start: int, end: int, hints: Block) -> None:
+    """Write what the masks would do to the power of a point: nepers of each stem's share against that of the rest."""
+    stems = masks.shape[1]
+    for plane in range(2):
+        shares = hints[plane * stems : (plane + 1) * stems]
+        whole, rest = 0.0, 1.0
+        for k in range(start, end):
+            whole += powers[plane, k]
+        for stem in range(stems):
+            share = 0.0
+            for k in range(start, end):
+                share += powers[plane, k] * masks[plane, stem, k]
+            shares[stem] = share / whole
+            rest -= shares[stem]
+        for stem in range(stems):
+            guess = math.log(max(shares[stem], _TINY) / max(rest, _TINY))
+            shares[stem] = min(max(guess, -_SUREST), _SUREST)
+
+
+@inlined
+def _hear(cues: NDArray[np.float32], start: int, end: int, hints: Block) -> None:
+    for row in range(len(_HEARD)):
+        total = 0.0
+        for k in range(start, end):
+            total += cues[_HEARD[row], k]
+        hints[GUESSES + row] = total / (end - start)
