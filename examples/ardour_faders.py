@@ -8,7 +8,7 @@ from stream_sep import Engine, EngineConfig, PacedBackend
 from stream_sep.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("-m", "--model", default="bands")
+parser.add_argument("-m", "--model", default="live")
 parser.add_argument("--host", default="127.0.0.1", help="where Ardour runs")
 parser.add_argument("-s", "--seconds", type=float, default=2.0, help="how long")
 arguments = parser.parse_args()

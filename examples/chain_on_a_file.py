@@ -10,7 +10,7 @@ from stream_sep.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("song", nargs="?", help="an audio file; the demo song unless given")
-parser.add_argument("-m", "--model", default="bands")
+parser.add_argument("-m", "--model", default="live")
 parser.add_argument("-s", "--stem", default="vocals")
 parser.add_argument("--vst3", help="the path of a VST3 to put behind the others")
 parser.add_argument("-o", "--out", type=Path, default=Path("wet.wav"))

@@ -7,7 +7,7 @@ from stream_sep import Engine, EngineConfig, PacedBackend
 from stream_sep.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("-m", "--model", default="bands")
+parser.add_argument("-m", "--model", default="live")
 parser.add_argument("-s", "--seconds", type=float, default=3.0, help="how long each fader position plays")
 arguments = parser.parse_args()
 

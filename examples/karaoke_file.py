@@ -10,7 +10,7 @@ from stream_sep.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("song", nargs="?", help="an audio file; the demo song unless given")
-parser.add_argument("-m", "--model", default="bands")
+parser.add_argument("-m", "--model", default="live")
 parser.add_argument("-o", "--out", type=Path, default=Path("instrumental.wav"))
 arguments = parser.parse_args()
 

@@ -16,7 +16,7 @@ parser.add_argument("-s", "--seconds", type=float, default=5.0, help="how long t
 arguments = parser.parse_args()
 
 song = load_demo_song()
-engine = Engine(PacedBackend(song.sample_rate), EngineConfig(model="bands"), source=song.mix)
+engine = Engine(PacedBackend(song.sample_rate), EngineConfig(model="live"), source=song.mix)
 surface = MidiSurface(engine, arguments.port, arguments.map, report=print)
 with engine:
     try:

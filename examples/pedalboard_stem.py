@@ -9,7 +9,7 @@ from stream_sep import StemSeparator
 from stream_sep.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("-m", "--model", default="bands")
+parser.add_argument("-m", "--model", default="live")
 parser.add_argument("-s", "--stem", default="vocals")
 parser.add_argument("-b", "--block-size", type=int, default=512)
 arguments = parser.parse_args()

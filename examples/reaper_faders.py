@@ -13,7 +13,7 @@ from stream_sep import Engine, EngineConfig, PacedBackend
 from stream_sep.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("-m", "--model", default="bands")
+parser.add_argument("-m", "--model", default="live")
 parser.add_argument("--host", help="where REAPER runs, such as 127.0.0.1")
 parser.add_argument("-s", "--seconds", type=float, default=2.0, help="how long")
 parser.add_argument("--files", help="write the pattern file for REAPER into this folder, and stop")

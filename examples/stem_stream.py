@@ -8,7 +8,7 @@ from stream_sep import StemSeparator
 from stream_sep.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("-m", "--model", default="bands")
+parser.add_argument("-m", "--model", default="live")
 parser.add_argument("-b", "--block-size", type=int, default=480)
 arguments = parser.parse_args()
 

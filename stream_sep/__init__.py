@@ -1,7 +1,7 @@
 """Live stem separation: music in, stems on faders, while it plays.
 
 >>> from stream_sep import load_separator
->>> load_separator("bands").stems
+>>> load_separator("live").stems
 ('vocals', 'drums', 'bass', 'other')
 """
 

@@ -222,7 +222,7 @@ def check_stem(stem: str, stems: tuple[str, ...]) -> None:
 def load_chained(
     *,
     sample_rate: int = 44100,
-    separator: str = "bands",
+    separator: str = "live",
     chains: Chains | None = None,
     reserve: int | None = None,
     **options: Any,  # noqa: ANN401 - each separator checks its own options

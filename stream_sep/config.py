@@ -18,8 +18,8 @@ SAMPLE_RATES = (44100, 48000, 88200, 96000)
 """Sample rates a live engine runs at."""
 
 LATENCY_CLASSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "instant": ("bands", {"latency_ms": 6.0}),
-    "live": ("bands", {}),
+    "instant": ("instant", {}),
+    "live": ("live", {}),
     "quality": ("demucs", {"model": "htdemucs"}),
 }
 """Name of a latency class -> the separator that serves it best today, and its options."""
@@ -48,7 +48,7 @@ class EngineConfig:
         ConfigError: a value that makes no sense.
     """
 
-    model: str | Separator = "bands"
+    model: str | Separator = "live"
     options: Mapping[str, Any] = field(default_factory=dict)
     worker: Literal["process", "thread", "inline"] = "process"
     fallback: str | None = None
@@ -87,7 +87,7 @@ def for_latency_class(name: str) -> EngineConfig:
         ConfigError: there is no such class.
 
     >>> for_latency_class("live").model
-    'bands'
+    'live'
     """
     if name not in LATENCY_CLASSES:
         raise ConfigError(f"there is no latency class {name!r}; one of: {', '.join(LATENCY_CLASSES)}")

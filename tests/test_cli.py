@@ -44,7 +44,7 @@ def test_render_gives_the_samples_of_the_library_call(tmp_path):
     soundfile.write(tmp_path / "song.wav", song, 48000, subtype="FLOAT")
     done = run("render", "song.wav", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    separator = StemSeparator("bands")
+    separator = StemSeparator()
     expected = separator.process(song.T, 48000)
     for name, stem in zip(separator.stems, expected, strict=True):
         assert np.array_equal(read(tmp_path / f"song-stems/{name}.wav"), stem)

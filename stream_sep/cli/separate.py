@@ -36,7 +36,7 @@ cache_app = typer.Typer(help="The stems that separate and play keep.", no_args_i
 def separate(
     songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs; folders with all below them")],
     model: Annotated[
-        str, typer.Option("--model", "-n", help="a Demucs model, hf://user/name, or bands")
+        str, typer.Option("--model", "-n", help="a Demucs model, hf://user/name, or live")
     ] = DEFAULT_MODEL,
     repo: Annotated[Path | None, typer.Option(help="folder with the model's weights")] = None,
     option: Annotated[

@@ -22,7 +22,7 @@ class Recipe:
     """How stems are made; the names and their meaning are those of the ``demucs`` command.
 
     Attributes:
-        model: a model that Demucs knows, or a separator for `load_separator`, such as ``bands``.
+        model: a model that Demucs knows, or a separator for `load_separator`, such as ``live``.
         repo: folder that holds the weights, or None.
         options: the options of a separator that is no Demucs model.
         shifts: so many times the song is separated, each time moved by up to half a second; the mean is kept.

@@ -74,7 +74,7 @@ def load_stem_maker(recipe: Recipe) -> StemMaker:
     try:
         parts = load_network("htdemucs" if recipe.model == "demucs" else recipe.model, recipe.repo)
     except SeparatorError as error:
-        raise SeparatorError(f"{error}; or take --model bands, which needs no weights") from error
+        raise SeparatorError(f"{error}; or take --model live, whose weights are here") from error
     return NetworkPass(parts, None, recipe, _prepare_torch(recipe.device, recipe.threads))
 
 

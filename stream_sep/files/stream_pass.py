@@ -1,4 +1,4 @@
-"""A separator made for live streams, such as ``bands``, over a whole song: its delay is taken away again."""
+"""A separator made for live streams, such as ``live``, over a whole song: its delay is taken away again."""
 
 from __future__ import annotations
 
