@@ -31,7 +31,8 @@ KEPT_PERCENT = "16"
 
 BLANK = "\n\n"
 README = Path(__file__).parent.parent / "README.md"
-INSTANT = ("--model", str(for_latency_class("instant").model))
+CLASS = for_latency_class("instant")
+INSTANT = ("--model", str(CLASS.model), *(f"--option={name}={value}" for name, value in CLASS.options.items()))
 DEMUCS = ("--model", "demucs", "--option", "model=random-htdemucs")
 SERVER = "stream_sep_figures"
 
