@@ -111,9 +111,7 @@ def scores(previews: str) -> Iterator[str]:
     """Give how well our separators do, on songs that no training met."""
     models = [word for name in MODELS for word in ("--model", name)]
     tables = output_of("evaluate", previews, "--validation", KEPT_PERCENT, *models).split(BLANK)
-    yield (
-        "Previews of MUSDB18, 7 s each, of the artists that the training of `live` was not given, and what each costs:"
-    )
+    yield "Previews of MUSDB18, 7 s each, whose artists the training of `live` was not given, and what each costs:"
     yield from (tables[0], tables[-1])
     with tempfile.TemporaryDirectory() as folder:
         demo = load_demo_song()
