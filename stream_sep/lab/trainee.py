@@ -17,8 +17,11 @@ from stream_sep.models.masks import MASKED, SHARE
 from stream_sep.models.network import CausalNetwork
 from stream_sep.models.size import size_from
 from stream_sep.models.windows import analysis_and_synthesis
+from stream_sep.separators.bands_memory import Memory as HintMemory
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from stream_sep.models.size import NetworkSize
 
 Memory: TypeAlias = tuple[Tensor, ...]
@@ -70,7 +73,7 @@ class CausalTrainee(nn.Module):
 
     def fresh_state(self, batch: int) -> Memory:
         """Return the state before the first frame: the network's, and what the meter of hints remembers."""
-        heard = torch.from_numpy(self._meter.fresh_memory()).expand(batch, -1)
+        heard = torch.from_numpy(_flat(self._meter.fresh_memory())).expand(batch, -1)
         return *self.network.fresh_state(batch), heard.to(self.analysis.device)
 
     def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
@@ -92,14 +95,15 @@ class CausalTrainee(nn.Module):
         batch, hops = spectra.shape[:2]
         given, memory = spectra.cpu().contiguous().numpy(), heard.cpu().numpy().copy()
         hints = np.zeros((batch, self._lookahead + hops, HINTS, self._meter.points), np.float32)
+        fresh = self._meter.fresh_memory()
         threads = torch.get_num_threads() if spectra.device.type == "cpu" else os.cpu_count()
         with ThreadPoolExecutor(threads) as pool:
             measured = [
-                pool.submit(self._meter.measure, *row, self._meter.scratch())
-                for row in zip(given, memory, hints[:, self._lookahead :], strict=True)
+                pool.submit(self._meter.measure, row, _as_memory(flat, fresh), into, self._meter.scratch())
+                for row, flat, into in zip(given, memory, hints[:, self._lookahead :], strict=True)
             ]
-            for row in measured:
-                row.result()
+            for each in measured:
+                each.result()
         device = spectra.device
         return torch.from_numpy(hints[:, :hops]).to(device), torch.from_numpy(memory).to(device)
 
@@ -115,6 +119,17 @@ class CausalTrainee(nn.Module):
     def _residual(self, stems: Tensor, mix: Tensor) -> Tensor:
         rest = mix[..., self.start : self.start + stems.shape[-1]] - stems.sum(dim=1)
         return torch.cat([stems, rest[:, None]], dim=1)
+
+
+def _flat(memory: HintMemory) -> NDArray[np.float64]:
+    """Return a memory as one array, of eight bytes a number."""
+    return np.concatenate([array.ravel().view(np.float64) for array in memory])
+
+
+def _as_memory(flat: NDArray[np.float64], like: HintMemory) -> HintMemory:
+    """Return what `_flat` made of a memory as one again; it is the same numbers, not a copy."""
+    parts = np.split(flat, np.cumsum([array.size for array in like])[:-1])
+    return HintMemory(*(part.view(to.dtype).reshape(to.shape) for part, to in zip(parts, like, strict=True)))
 
 
 def _masks(corrections: Tensor, hints: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stream_sep.compiled import compiled, inlined, vectorised
+from stream_sep.models.masks import MASKED
 from stream_sep.models.points import plan_points
-from stream_sep.protocols import STEMS
 from stream_sep.separators.bands import median_hops
 from stream_sep.separators.bands_cues import CUES, measure_cues
 from stream_sep.separators.bands_masks import find_masks, spread_weights
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 HEARD = ("percussive", "onset", "tonal", "sustained", "struck", "noisy")
 """The cues that a network is given: those that it cannot read off the newest spectrum, point by point."""
 
-GUESSES = 2 * (len(STEMS) - 1)
+GUESSES = 2 * MASKED
 """Guesses a point: how likely each stem but ``other`` is against that, in the middle, then at the sides."""
 
 HINTS = GUESSES + len(HEARD)
@@ -56,7 +56,7 @@ class Scratch(NamedTuple):
 
 
 class HintMeter:
-    """Measures hints; what it remembers of a stream is passed in, as one flat array.
+    """Measures hints; what it remembers of a stream is passed in.
 
     Args:
         size: of the network that is given them.
@@ -71,33 +71,25 @@ class HintMeter:
             spread_weights(sample_rate, size.window),
             np.searchsorted(plan.point_of_bin, np.arange(plan.points + 1)),
         )
-        self._silence = new_memory(size.bins, median_hops(size.window, size.hop))
-        sizes = [array.size for array in self._silence]
-        self._parts = [slice(end - size, end) for end, size in zip(np.cumsum(sizes), sizes, strict=True)]
+        self._remembered = size.bins, median_hops(size.window, size.hop)
 
-    def fresh_memory(self) -> NDArray[np.float64]:
-        """Return what is remembered before the first hop, of eight bytes a number."""
-        return np.concatenate([array.ravel().view(np.float64) for array in self._silence])
+    def fresh_memory(self) -> Memory:
+        """Return what is remembered before the first hop."""
+        return new_memory(*self._remembered)
 
     def scratch(self) -> Scratch:
         """Return room for `measure` to work in."""
         bins = self._plan.weights.shape[-1]
-        return Scratch(np.zeros((len(CUES), bins), np.float32), np.zeros((2, len(STEMS) - 1, bins), np.float32))
+        return Scratch(np.zeros((len(CUES), bins), np.float32), np.zeros((2, MASKED, bins), np.float32))
 
-    def measure(
-        self, spectra: NDArray[np.complex64], memory: NDArray[np.float64], hints: Block, scratch: Scratch
-    ) -> None:
+    def measure(self, spectra: NDArray[np.complex64], memory: Memory, hints: Block, scratch: Scratch) -> None:
         """Write the hints of the next hops, and go on with ``memory``, which is changed.
 
         Shape:
             spectra: complex64 ``(hops, 2, bins)``, mid and side
             hints: ``(hops, HINTS, points)``
         """
-        views = [
-            memory[part].view(like.dtype).reshape(like.shape)
-            for part, like in zip(self._parts, self._silence, strict=True)
-        ]
-        _measure(spectra, self._plan, Memory(*views), scratch, hints)
+        _measure(spectra, self._plan, memory, scratch, hints)
 
 
 @compiled
