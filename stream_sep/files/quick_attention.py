@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.compiled import compiled, vectorised
+from stream_sep.exponential import LIMIT, LOG2_E, power_of_two
 from stream_sep.files.few_threads import has_few_threads
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 STRETCH = 336
 """Queries at once: their scores, against 2688 keys, take 1.8 MB."""
 
-_LOG2_E, _LIMIT, _ONE = np.float32(1.442695), np.float32(126.0), np.float32(1.0)
+_ONE = np.float32(1.0)
 
 
 def half_attention(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - torch modules are untyped here
@@ -114,12 +115,11 @@ def _exponentials(row: Row, greatest: np.float32, halves: NDArray[np.uint16]) ->
 @vectorised
 def _exp(x: np.float32) -> np.float32:
     """Return e to a power of at most 0, right to a ten thousandth: finer than bfloat16 is."""
-    power = max(x * _LOG2_E, -_LIMIT)
+    power = max(x * LOG2_E, -LIMIT)
     whole = np.floor(power)
     rest = power - whole
     series = np.float32(0.07706757)
     series = series * rest + np.float32(0.22764442)
     series = series * rest + np.float32(0.69511692)
     series = series * rest + _ONE
-    scale = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return np.float32(series * scale)
+    return np.float32(series * power_of_two(whole))
