@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators.windowed import add_remainder
+from stream_sep.separators.delayed_mix import DelayedMix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class DecimatedSeparator:
     Unlike `ResampledSeparator`, which works between any two rates, it costs about a millisecond. What the inner
     separator cannot hear, above half its own rate, is not lost: it stays in the stem ``other``.
 
-    The filter is a sinc in a window by Kaiser (1974), of even phase.
+    The filter is a sinc in a window by Kaiser (1974), of linear phase.
 
     Args:
         inner: the separator to run.
@@ -44,8 +44,6 @@ class DecimatedSeparator:
 
     _heard: Block  # (channels, filter - 1) at the outer rate
     _made: Stems  # (stems but other, channels, phases - 1) at the inner rate
-    _mix: Block  # (channels, latency)
-    _silent: int
 
     def __init__(self, inner: Separator, factor: int) -> None:
         if factor < 1:
@@ -68,20 +66,14 @@ class DecimatedSeparator:
         made = self._inner.process(self._down(np.asarray(block, np.float32)))
         stems = np.zeros((len(self.stems), self.channels, self.hop), np.float32)
         stems[self._rows] = self._up(made[self._rows])
-        mix = np.concatenate([self._mix, block], axis=1)
-        self._mix = mix[:, self.hop :]
-        silent = min(self._silent, self.hop)  # the filters ring before an onset, so also before the first frame
-        self._silent -= silent
-        stems[..., :silent] = 0.0
-        return add_remainder(stems, mix[:, : self.hop], self.stems)
+        return self._mix.complete(stems, block)
 
     def reset(self) -> None:
         """Forget what is held here and in the inner separator."""
         self._inner.reset()
         self._heard = np.zeros((self.channels, len(self._filter) - 1), np.float32)
         self._made = np.zeros((len(self._rows), self.channels, len(self._phases) - 1), np.float32)
-        self._mix = np.zeros((self.channels, self.latency), np.float32)
-        self._silent = self.latency
+        self._mix = DelayedMix(self.stems, self.channels, self.latency)
 
     def _down(self, block: Block) -> Block:
         """Return every so many frames of the filtered sound, ``(channels, inner hop)``."""

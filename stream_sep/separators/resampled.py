@@ -11,7 +11,7 @@ import numpy as np
 import soxr
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators.windowed import add_remainder
+from stream_sep.separators.delayed_mix import DelayedMix
 
 if TYPE_CHECKING:
     from stream_sep.protocols import Block, Separator, Stems
@@ -44,7 +44,6 @@ class ResampledSeparator:
 
     _waiting: Block  # (frames, channels) at the inner rate, on their way in
     _ready: Block  # (frames, stems but other * channels) at the outer rate, on their way out
-    _mix: Block  # (channels, latency)
 
     def __init__(self, inner: Separator, sample_rate: int) -> None:
         if sample_rate < 1:
@@ -72,9 +71,7 @@ class ResampledSeparator:
             self._run_inner()
         assert len(self._ready) >= self.hop, "the prefill covers every lag"
         ready, self._ready = self._ready[: self.hop], self._ready[self.hop :]
-        mix = np.concatenate([self._mix, block], axis=1)
-        self._mix = mix[:, self.hop :]
-        return self._stems_of(ready, mix[:, : self.hop])
+        return self._mix.complete(self._stems_of(ready), block)
 
     def reset(self) -> None:
         """Forget what is held here, in the resamplers and in the inner separator."""
@@ -83,8 +80,7 @@ class ResampledSeparator:
         self._up.clear()
         self._waiting = np.zeros((self._lead, self.channels), np.float32)
         self._ready = np.zeros((self._prefill, len(self._names) * self.channels), np.float32)
-        self._mix = np.zeros((self.channels, self.latency), np.float32)
-        self._silent = self.latency
+        self._mix = DelayedMix(self.stems, self.channels, self.latency)
 
     def _run_inner(self) -> None:
         hop = self._inner.hop
@@ -95,15 +91,12 @@ class ResampledSeparator:
             frames = np.ascontiguousarray(np.concatenate(kept).T, np.float32)
             self._ready = np.concatenate([self._ready, self._up.resample_chunk(frames)])
 
-    def _stems_of(self, ready: Block, mix: Block) -> Stems:
+    def _stems_of(self, ready: Block) -> Stems:
         stems = np.zeros((len(self.stems), self.channels, self.hop), np.float32)
         parts = ready.T.reshape(len(self._names), self.channels, self.hop)
         for name, part in zip(self._names, parts, strict=True):
             stems[self.stems.index(name)] = part
-        silent = min(self._silent, self.hop)  # the resamplers ring before an onset, so also before the first frame
-        self._silent -= silent
-        stems[..., :silent] = 0.0
-        return add_remainder(stems, mix, self.stems)
+        return stems
 
     def _align(self, lag: int) -> tuple[int, int]:
         """Return the fewest zeros to feed first, at least ``lag``, and the latency, whole, that they lead to."""
