@@ -312,8 +312,8 @@ def test_a_killed_refiner_is_started_again_and_the_music_goes_on(write):
         wait_until(lambda: engine._refiner.pid not in (None, first))
         share = engine.controls["transport/refined"]
         wait_until(lambda: engine.controls["transport/refined"] > max(share, 0.2))
-        assert engine.stats().late_hops == 0
-    assert "the process that refines stems ended with code -9" in said[0]
+        assert engine.stats().restarts == 0
+    assert any("the process that refines stems ended with code -9" in sentence for sentence in said)
 
 
 def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, monkeypatch, tmp_path):
