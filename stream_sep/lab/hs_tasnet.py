@@ -39,7 +39,7 @@ class HsTasnet(nn.Module):
         self.small = small
         middle = hidden if small else 2 * hidden
         self.spectral_in = nn.Linear(4 * _BINS, hidden)
-        self.wave_in = nn.Conv1d(2, 2 * basis, _WINDOW, _HOP, bias=False)
+        self.wave_in = nn.Linear(2 * _WINDOW, 2 * basis, bias=False)
         self.wave_down = nn.Linear(basis, hidden)
         self.memories = nn.ModuleList(
             [
@@ -53,7 +53,7 @@ class HsTasnet(nn.Module):
         self.norms = nn.ModuleList(nn.RMSNorm(hidden) for _ in range(2))
         self.spectral_out = nn.Linear(hidden, 4 * _BINS * _STEMS)
         self.wave_out = nn.Linear(hidden, basis * _STEMS)
-        self.wave_up = nn.ConvTranspose1d(basis, 2, _WINDOW, _HOP, bias=False)
+        self.wave_up = nn.Linear(basis, 2 * _WINDOW, bias=False)
         self.register_buffer("window", torch.hann_window(_WINDOW).sqrt(), persistent=False)
         for layer in (self.spectral_out, self.wave_out):  # as if there were no mask, until it is learnt
             nn.init.zeros_(layer.weight)
@@ -92,16 +92,14 @@ class HsTasnet(nn.Module):
         batch, hops = frames.shape[:2]
         spectra = torch.fft.rfft(frames * self.window)
         seen = self.spectral_in(torch.view_as_real(spectra).flatten(2))
-        basis = self.wave_in(frames.flatten(0, 1)).reshape(batch, hops, -1)
-        rectified, gate = basis.chunk(2, dim=-1)
+        rectified, gate = self.wave_in(frames.flatten(2)).chunk(2, dim=-1)
         basis = torch.relu(rectified) * torch.sigmoid(gate)
         heard = self.wave_down(basis)
         spectral, wave, after = self._remember(seen, heard, state)
         masks = self.spectral_out(spectral).reshape(batch, hops, _STEMS, 2, _BINS, 2)
         parts = torch.fft.irfft(torch.view_as_complex(torch.view_as_real(spectra)[:, :, None] * masks)) * self.window
-        shares = self.wave_out(wave).reshape(batch * hops * _STEMS, -1, 1)
-        drawn = basis.reshape(batch * hops, 1, -1, 1).expand(-1, _STEMS, -1, -1).reshape(shares.shape)
-        waves = self.wave_up(shares * drawn).reshape(batch, hops, _STEMS, 2, _WINDOW)
+        shares = self.wave_out(wave).reshape(batch, hops, _STEMS, -1)
+        waves = self.wave_up(shares * basis[:, :, None]).reshape(batch, hops, _STEMS, 2, _WINDOW)
         return parts + waves * self.window.square(), after
 
     def _remember(
