@@ -9,10 +9,12 @@ import pytest
 
 from stream_sep.demo_song import load_demo_song
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.models.asking import Asking, fresh_state
 from stream_sep.models.hints import GUESSES, HEARD, HINTS, HintMeter
 from stream_sep.models.masks import CORRECTIONS
+from stream_sep.models.onnx_parts import digest_note
 from stream_sep.models.points import plan_points
-from stream_sep.models.runtimes import OnnxRuntime, TorchRuntime, digest_note, open_runtime
+from stream_sep.models.runtimes import TorchRuntime, Weights, open_runtime
 from stream_sep.models.separator import LIMITS_MS, CausalSeparator, load_causal
 from stream_sep.models.shipped import model_card, shipped, shipped_weights
 from stream_sep.models.size import SIZES, NetworkSize, size_from
@@ -93,15 +95,59 @@ def test_onnx_and_torch_compute_the_same(weights):
     assert np.abs(torch_made[0]).max() > 1e-3
 
 
-def test_a_step_changes_no_state_it_was_given(weights):
+def test_a_part_changes_nothing_it_was_given(weights):
     for name in ("tiny.onnx", "tiny.safetensors"):
         runtime = open_runtime(weights / name)
-        spectra = np.ones((1, 1, 4, runtime.size.bins), np.float32)
-        state = runtime.step(spectra, no_hints(runtime), runtime.fresh_state())[1]
-        kept = copy.deepcopy(state)
-        first = runtime.step(spectra, no_hints(runtime), state)[0].copy()
-        assert np.array_equal(first, runtime.step(spectra, no_hints(runtime), state)[0])
-        assert all(np.array_equal(one, other) for one, other in zip(kept, state, strict=True))
+        level, before, memory = fresh_state(runtime.size)
+        spectra = noise(4 * runtime.size.bins).reshape(2, 1, 1, 4, runtime.size.bins)[0]
+        first = (spectra, no_hints(runtime), level, before)
+        second = (runtime.part(0, *first)[0].copy(), memory)
+        for number, given in enumerate((first, second)):
+            kept = copy.deepcopy(given)
+            made = runtime.part(number, *given)
+            x = made[0].copy()
+            for each in made:
+                each[:] = 1.0
+            assert all(np.array_equal(one, other) for one, other in zip(kept, given, strict=True))
+            assert np.array_equal(x, runtime.part(number, *given)[0])
+
+
+@pytest.mark.parametrize("hops", [1, 2, 3, 4])
+def test_a_network_hears_the_first_of_some_hops_and_answers_in_the_last(hops):
+    runtime = Asked(dataclasses.replace(SIZES["tiny"], blocks=3), certain=None)
+    asking, said, most = Asking(runtime, hops), [], 0
+    for hop in range(5 * hops):
+        runtime.asked.clear()
+        spectra = np.full((1, 1, 4, runtime.size.bins), hop + 1, np.float32)
+        said.append(int(asking.hear(spectra, no_hints(runtime)).flat[0]))
+        most = max(most, len(runtime.asked))
+    assert said == [0] * (hops - 1) + [at // hops * hops + 1 for at in range(4 * hops + 1)]
+    assert most == -(-4 // hops)
+
+
+def test_a_network_of_fewer_parts_than_hops_rests_in_some():
+    runtime = Asked(SIZES["tiny"])
+    asking, asked = Asking(runtime, 8), []
+    for _ in range(16):
+        asking.hear(np.zeros((1, 1, 4, runtime.size.bins), np.float32), no_hints(runtime))
+        asked.append(len(runtime.asked))
+    assert np.bincount(np.diff(asked)).tolist() == [12, 3]
+
+
+def test_a_file_is_one_model_to_other_programs(weights):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    data = (weights / "tiny.onnx").read_bytes()
+    whole = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    runtime = open_runtime(weights / "tiny.onnx")
+    asking, state = Asking(runtime), fresh_state(runtime.size)
+    for _ in range(20):
+        spectra = noise(4 * runtime.size.bins).reshape(2, 1, 1, 4, runtime.size.bins)[0]
+        given = (spectra, no_hints(runtime), *state)
+        names = ("corrections", "level_after", "before_after", "memory1_after")
+        said, *state = whole.run(
+            names, dict(zip(("spectra", "hints", "level", "before", "memory1"), given, strict=True))
+        )
+        np.testing.assert_allclose(said, asking.hear(spectra, no_hints(runtime)), atol=1e-6)
 
 
 def test_a_song_at_once_is_the_same_as_hop_by_hop(weights):
@@ -202,12 +248,12 @@ def test_numbers_that_are_not_finite_are_gone_with_their_hop(weights):
 
 
 def test_the_memory_stays_bounded_over_a_long_stream(weights):
-    runtime = OnnxRuntime(weights / "tiny.onnx")
-    rng, state = np.random.default_rng(0), runtime.fresh_state()
+    runtime = open_runtime(weights / "tiny.onnx")
+    rng, asking = np.random.default_rng(0), Asking(runtime)
     for _ in range(3000):
         spectra = rng.standard_normal((1, 1, 4, runtime.size.bins)).astype(np.float32) * 10 ** rng.uniform(-3, 3)
-        state = runtime.step(spectra, no_hints(runtime), state)[1]
-    assert np.abs(state[2]).max() <= 1
+        asking.hear(spectra, no_hints(runtime))
+    assert np.abs(asking._state[2]).max() <= 1
 
 
 def test_48_khz_needs_no_filter_and_96_khz_gets_one(weights):
@@ -240,19 +286,18 @@ def save_random(size, file):
 
 
 class Asked:
-    """A runtime that counts how often it is asked, and then guesses or lets one stem have everything."""
+    """A runtime that tells which parts it was asked for, as certain of vocals as given, or as the first bin says."""
 
-    def __init__(self, size, *, certain=False):
-        self.size, self.times, self.certain = size, 0, certain
+    def __init__(self, size, *, certain=0.0):
+        self.size, self.weights, self.asked, self.certain = size, Weights(0, 0), [], certain
 
-    def fresh_state(self):
-        return ()
-
-    def step(self, spectra, hints, state):  # noqa: ARG002 - it is deaf
-        self.times += 1
+    def part(self, number, x, *memory):
+        self.asked.append(number)
+        if number < self.size.blocks:
+            return x, *memory[-2:]
         said = np.zeros((1, 1, 2, CORRECTIONS, plan_points(self.size).points), np.float32)
-        said[:, :, :, 0] = 100.0 * self.certain
-        return said, state
+        said[:, :, :, 0] = x.flat[0] if self.certain is None else self.certain
+        return said, *memory
 
 
 def test_a_network_of_long_hops_is_heard_sooner_in_short_ones(weights):
@@ -268,9 +313,9 @@ def test_in_short_hops_a_network_is_asked_as_often_as_it_was_trained_to_be():
     runtime = Asked(NetworkSize())
     separator = CausalSeparator(runtime, hop=128)
     for _ in range(2):
-        runtime.times = 0
+        runtime.asked.clear()
         stream(separator, noise(128 * 9))
-        assert runtime.times == 3
+        assert runtime.asked == [0, 1, 2, 3, 4] * 2 + [0, 1]
         separator.reset()
 
 
@@ -280,8 +325,8 @@ def test_what_a_network_says_holds_while_guesses_go_on():
     silent, bands = CausalSeparator(Asked(NetworkSize()), hop=128), load_separator("bands", latency_ms=6)
     made, own = stream(silent, mix)[:3], stream(bands, mix)[:3]
     assert 10 * np.log10(np.square(own).sum() / np.square(made - own).sum()) > 10
-    sure = stream(CausalSeparator(Asked(NetworkSize(), certain=True), hop=128), mix)
-    assert np.abs(sure[1:3]).max() < 1e-6
+    sure = stream(CausalSeparator(Asked(NetworkSize(), certain=100.0), hop=128), mix)
+    assert np.abs(sure[1:3, :, 128 * 8 :]).max() < 1e-6
 
 
 @pytest.mark.parametrize("name", ["tiny.onnx", "tiny.safetensors"])

@@ -743,6 +743,7 @@ def test_a_bundle_ahead_is_applied_for_its_moment_without_waiting_for_it(desk, s
     assert values == {"stem/vocals/pan": 0.5, "stem/drums/pan": 0.25}
     assert fade is None
     assert max(now, earliest - 0.01) < at < now + 1.91
+    assert server.errors == 0
 
 
 def test_bundles_of_different_moments_are_different_changes(desk, peer):

@@ -82,8 +82,9 @@ class CausalTrainee(nn.Module):
         frames = middle.unfold(-1, self._window, self.hop) * self.analysis
         spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins)
         given = torch.view_as_real(spectra).transpose(-1, -2).flatten(2, 3)
-        hints, heard = self._hints(spectra, state[3])
-        corrections, after = self.network(given, hints, (state[0], state[1], state[2]))
+        *before, heard = state
+        hints, heard = self._hints(spectra, heard)
+        corrections, after = self.network(given, hints, tuple(before))
         masks = _masks(corrections.float(), hints)  # a half-precision training computes all but the sound in it
         kept = spectra[:, : spectra.shape[1] - self._lookahead, None]
         parts = masks[:, self._lookahead :, ..., self.point_of_bin] * kept

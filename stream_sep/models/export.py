@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from stream_sep.errors import SeparatorError
+from stream_sep.models.asking import Asking
 from stream_sep.models.hints import HINTS
+from stream_sep.models.onnx_parts import digest_note, join_parts
 from stream_sep.models.points import plan_points
-from stream_sep.models.runtimes import INPUTS, OUTPUTS, OnnxRuntime, TorchRuntime, digest_note
+from stream_sep.models.runtimes import OnnxRuntime, TorchRuntime
 from stream_sep.models.weights import INSTALL, KIND, count_weights, load_weights, read_notes, write_whole
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
     from stream_sep.models.network import CausalNetwork
     from stream_sep.models.runtimes import StepRuntime
-    from stream_sep.protocols import Block
 
 TOLERANCE = 1e-4
 """How far the corrections of an exported network may be from those of torch, over some hops of noise."""
@@ -41,7 +42,7 @@ def export_onnx(weights: Path, target: Path) -> float:
     notes = {**read_notes(weights)[0], "kind": KIND, "size": json.dumps(asdict(network.size))}
     notes.pop("sha256")
     notes["weights"] = str(count_weights(network))
-    body = _graph(network, notes)
+    body = join_parts(_graphs(network), notes)
     part = target.with_name(f".{target.stem}.part.onnx")
     write_whole(part, body + digest_note(body))
     try:
@@ -59,39 +60,78 @@ def export_onnx(weights: Path, target: Path) -> float:
 def compare(one: StepRuntime, other: StepRuntime) -> float:
     """Return the greatest difference of what two runtimes say over some hops of noise."""
     rng = np.random.default_rng(0)
-    states, worst = [one.fresh_state(), other.fresh_state()], 0.0
+    asked, worst = (Asking(one), Asking(other)), 0.0
     for _ in range(_HOPS_COMPARED):
         spectra = rng.standard_normal((1, 1, 4, one.size.bins)).astype(np.float32)
         hints = rng.standard_normal((1, 1, HINTS, plan_points(one.size).points)).astype(np.float32)
-        said: list[Block] = []
-        for number, runtime in enumerate((one, other)):
-            found, states[number] = runtime.step(spectra, hints, states[number])
-            said.append(found)
-        worst = max(worst, float(np.abs(said[0] - said[1]).max()))
+        first, second = (each.hear(spectra, hints) for each in asked)
+        worst = max(worst, float(np.abs(first - second).max()))
     return worst
 
 
-def _graph(network: CausalNetwork, notes: dict[str, str]) -> bytes:
+def _graphs(network: CausalNetwork) -> list[Any]:
+    """Return a model of each part; the names of what goes in and out tell how they follow each other."""
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+    spectra, hints = torch.zeros(1, 1, 4, network.size.bins), torch.zeros(1, 1, HINTS, network.plan.points)
+    level, before, *memories = network.fresh_state()
+    x, *_ = network.part(0, spectra, hints, level, before)
+    models = [
+        _graph(
+            network,
+            0,
+            {"spectra": spectra, "hints": hints, "level": level, "before": before},
+            ("x0", "level_after", "before_after"),
+        )
+    ]
+    for number, memory in enumerate(memories, start=1):
+        given = {f"x{number - 1}": x, f"memory{number}": memory}
+        made = "corrections" if number == len(memories) else f"x{number}"
+        models.append(_graph(network, number, given, (made, f"memory{number}_after")))
+    return models
+
+
+def _graph(network: CausalNetwork, number: int, given: dict[str, Any], made: tuple[str, ...]) -> Any:  # noqa: ANN401 - onnx has no types
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
     try:
         import onnx  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise SeparatorError(f"exporting needs onnx ({error}); {INSTALL}") from error
-    hints = torch.zeros(1, 1, HINTS, network.plan.points)
-    given = (torch.zeros(1, 1, 4, network.size.bins), hints, network.fresh_state())
+
+    class Part(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, *given: Any) -> Any:  # noqa: ANN401 - tensors
+            return self.network.part(number, *given)
+
     buffer = io.BytesIO()
     with warnings.catch_warnings():  # the exporter's other mode takes the GRU apart, which runs slower
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            network,
-            given,
+            Part(),
+            tuple(given.values()),
             cast("Any", buffer),
-            input_names=INPUTS,
-            output_names=OUTPUTS,
+            input_names=list(given),
+            output_names=list(made),
             opset_version=_OPSET,
             dynamo=False,
         )
-    model = onnx.load_from_string(buffer.getvalue())
-    onnx.helper.set_model_props(model, notes)
-    return bytes(model.SerializeToString())
+    return _renamed(onnx.load_from_string(buffer.getvalue()), f"part{number}")
+
+
+def _renamed(model: Any, prefix: str) -> Any:  # noqa: ANN401 - onnx has no types
+    """Return a model in which all but what goes in and out is called by the part's name."""
+    kept = {"", *(end.name for end in (*model.graph.input, *model.graph.output))}
+
+    def name(old: str) -> str:
+        return old if old in kept else f"{prefix}/{old}"
+
+    for node in model.graph.node:
+        node.name = f"{prefix}/{node.name}"
+        node.input[:], node.output[:] = [name(each) for each in node.input], [name(each) for each in node.output]
+    for initializer in model.graph.initializer:
+        initializer.name = name(initializer.name)
+    return model

@@ -27,8 +27,8 @@ from stream_sep.models.points import plan_points
 if TYPE_CHECKING:
     from stream_sep.models.size import NetworkSize
 
-State: TypeAlias = tuple[Tensor, Tensor, Tensor]
-"""``level (batch, 2)``, ``spectrum (batch, 2, bins)``, ``memory (blocks, batch * bands, width)``."""
+State: TypeAlias = tuple[Tensor, ...]
+"""``level (batch, 2)``, ``spectrum (batch, 2, bins)``, and of each block ``memory (1, batch * bands, width)``."""
 
 _SEEN = 8
 _FEATURES = _SEEN + HINTS
@@ -69,12 +69,9 @@ class CausalNetwork(nn.Module):
 
     def fresh_state(self, batch: int = 1) -> State:
         """Return the state before the first frame."""
-        device, kind = self.place.device, torch.float32
-        return (
-            torch.zeros(batch, 2, device=device, dtype=kind),
-            torch.zeros(batch, 2, self.size.bins, device=device, dtype=kind),
-            torch.zeros(self.size.blocks, batch * self.plan.bands, self.size.width, device=device, dtype=kind),
-        )
+        memory = (1, batch * self.plan.bands, self.size.width)
+        shapes = [(batch, 2), (batch, 2, self.size.bins), *[memory] * self.size.blocks]
+        return tuple(torch.zeros(shape, device=self.place.device, dtype=torch.float32) for shape in shapes)
 
     def forward(self, spectra: Tensor, hints: Tensor, state: State) -> tuple[Tensor, State]:
         """Return corrections of the masks of some hops, and the state to go on with.
@@ -84,21 +81,34 @@ class CausalNetwork(nn.Module):
             hints: ``(batch, hops, HINTS, points)``: of `HintMeter`, for the hops whose masks are corrected
             corrections: ``(batch, hops, 2, CORRECTIONS, points)``: of mid and of side
         """
-        level, before, memory = state
-        seen, level = self._look(spectra, level, before)
-        batch, hops = spectra.shape[0], spectra.shape[1]
-        features = torch.cat([seen, _GUESS_SCALE * hints[:, :, :GUESSES], hints[:, :, GUESSES:]], dim=2)
-        features = self._by_band(features)
-        x = _per_band(features, self.encoder) + self.place
-        after = []
-        for number, block in enumerate(self.blocks):
-            x, kept = block(x, memory[number : number + 1])
+        x, *after = self.part(0, spectra, hints, *state[:2])
+        for number, memory in enumerate(state[2:], start=1):
+            x, kept = self.part(number, x, memory)
             after.append(kept)
-        x = nn.functional.gelu(self.hidden(self.norm(x)))
-        z = _per_band(x, self.decoder)
-        z = z.reshape(batch, hops, self.plan.bands, 2 * CORRECTIONS, self.size.points)
-        corrections = z.transpose(2, 3).reshape(batch, hops, 2, CORRECTIONS, self.plan.points)
-        return corrections, (level, spectra[:, -1, :2], torch.cat(after))
+        return x, tuple(after)
+
+    def part(self, number: int, *given: Tensor) -> tuple[Tensor, ...]:
+        """Compute one of the ``blocks + 1`` parts of a step, which follow each other, with pauses if need be.
+
+        Part 0 makes ``x``, level and spectrum of spectra, hints, level and spectrum; each of the others makes ``x``
+        and its block's memory of ``x`` and that memory. The last one's ``x`` are the corrections.
+        """
+        if number == 0:
+            return self._encode(*given)
+        x, memory = self.blocks[number - 1](*given)
+        return (self._decode(x) if number == self.size.blocks else x), memory
+
+    def _encode(self, spectra: Tensor, hints: Tensor, level: Tensor, before: Tensor) -> tuple[Tensor, ...]:
+        """Return what each band sees, ``(batch, hops, bands, width)``, and level and spectrum to go on with."""
+        seen, level = self._look(spectra, level, before)
+        features = torch.cat([seen, _GUESS_SCALE * hints[:, :, :GUESSES], hints[:, :, GUESSES:]], dim=2)
+        return _per_band(self._by_band(features), self.encoder) + self.place, level, spectra[:, -1, :2]
+
+    def _decode(self, x: Tensor) -> Tensor:
+        x = _per_band(nn.functional.gelu(self.hidden(self.norm(x))), self.decoder)
+        batch, hops = x.shape[:2]
+        x = x.reshape(batch, hops, self.plan.bands, 2 * CORRECTIONS, self.size.points)
+        return x.transpose(2, 3).reshape(batch, hops, 2, CORRECTIONS, self.plan.points)
 
     def _look(self, spectra: Tensor, level: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is seen of every point, ``(batch, hops, 8, points)``, and the level to go on with."""

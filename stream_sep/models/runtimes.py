@@ -1,13 +1,11 @@
-"""What computes a step of a causal network: ONNX Runtime for playing, torch for weights still in training."""
+"""What computes the parts of a causal network: ONNX Runtime for playing, torch for weights still in training."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.models.onnx_parts import check_digest, split_parts
 from stream_sep.models.weights import count_weights, load_weights, read_bytes, size_of
 
 if TYPE_CHECKING:
@@ -16,13 +14,8 @@ if TYPE_CHECKING:
     from stream_sep.models.size import NetworkSize
     from stream_sep.protocols import Block
 
-StepState: TypeAlias = tuple[Any, ...]
+StepState: TypeAlias = "tuple[Block, ...]"
 """What a network remembers; never changed, each step gives a new one."""
-
-INPUTS = ("spectra", "hints", "level", "before", "memory")
-OUTPUTS = ("corrections", "level_after", "before_after", "memory_after")
-
-_DIGEST = 64
 
 
 class Weights(NamedTuple):
@@ -33,7 +26,7 @@ class Weights(NamedTuple):
 
 
 class StepRuntime(Protocol):
-    """Computes a network hop by hop; without memory of its own."""
+    """Computes a network part by part; without memory of its own."""
 
     @property
     def weights(self) -> Weights:
@@ -45,12 +38,8 @@ class StepRuntime(Protocol):
         """The network's size."""
         ...
 
-    def fresh_state(self) -> StepState:
-        """Return the state before the first hop."""
-        ...
-
-    def step(self, spectra: Block, hints: Block, state: StepState) -> tuple[Block, StepState]:
-        """Return corrections and the next state, of one hop; shapes as in `CausalNetwork.forward`."""
+    def part(self, number: int, *given: Block) -> tuple[Block, ...]:
+        """Compute one part of one hop; see `CausalNetwork.part`."""
         ...
 
 
@@ -75,23 +64,20 @@ class OnnxRuntime:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.set_denormal_as_zero", "1")  # or silence would be slow to compute
-        try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no common class
-            raise SeparatorError(f"{path} is no ONNX model that this ONNX Runtime can run: {error}") from error
-        notes = self._session.get_modelmeta().custom_metadata_map
+        notes, models = split_parts(data, path)
         self.size = size_of(notes, path)
         self.weights = Weights(int(notes.get("weights", 0)), len(data))
-        self._shapes = [tuple(given.shape) for given in self._session.get_inputs()[2:]]
+        try:
+            self._sessions = [
+                onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]) for model in models
+            ]
+        except Exception as error:  # its errors have no common class
+            raise SeparatorError(f"{path} is no ONNX model that this ONNX Runtime can run: {error}") from error
+        self._names = [[given.name for given in session.get_inputs()] for session in self._sessions]
 
-    def fresh_state(self) -> StepState:
-        """Return the state before the first hop."""
-        return tuple(np.zeros(shape, np.float32) for shape in self._shapes)
-
-    def step(self, spectra: Block, hints: Block, state: StepState) -> tuple[Block, StepState]:
-        """Compute one hop; see `StepRuntime.step`."""
-        corrections, *after = self._session.run(OUTPUTS, dict(zip(INPUTS, (spectra, hints, *state), strict=True)))
-        return corrections, tuple(after)
+    def part(self, number: int, *given: Block) -> tuple[Block, ...]:
+        """Compute one part of one hop; see `CausalNetwork.part`."""
+        return tuple(self._sessions[number].run(None, dict(zip(self._names[number], given, strict=True))))
 
 
 class TorchRuntime:
@@ -115,16 +101,10 @@ class TorchRuntime:
         self._torch = torch
         self.size = self._network.size
 
-    def fresh_state(self) -> StepState:
-        """Return the state before the first hop."""
-        return self._network.fresh_state()
-
-    def step(self, spectra: Block, hints: Block, state: StepState) -> tuple[Block, StepState]:
-        """Compute one hop; see `StepRuntime.step`."""
-        with self._torch.inference_mode():
-            given = self._torch.tensor(spectra)  # a copy, as the state keeps a part of it
-            corrections, after = self._network(given, self._torch.from_numpy(hints), state)
-        return corrections.numpy(), after
+    def part(self, number: int, *given: Block) -> tuple[Block, ...]:
+        """Compute one part of one hop; see `CausalNetwork.part`."""
+        with self._torch.inference_mode():  # of copies, as what comes out may be a view of what went in
+            return tuple(part.numpy() for part in self._network.part(number, *map(self._torch.tensor, given)))
 
 
 def open_runtime(path: Path, threads: int = 1) -> StepRuntime:
@@ -141,26 +121,3 @@ def open_runtime(path: Path, threads: int = 1) -> StepRuntime:
     if path.suffix == ".safetensors":
         return TorchRuntime(path, threads)
     raise ConfigError(f"weights are .onnx or .safetensors files, not {path}; see 'stream-sep models export'")
-
-
-def check_digest(data: bytes, path: Path) -> bytes:
-    """Return an ONNX file's bytes if its last note, the SHA-256 of all before that note, is right.
-
-    Raises:
-        SeparatorError: it is wrong, or not there.
-    """
-    tail = len(digest_note(b""))
-    if len(data) < tail or data[-tail:] != digest_note(data[:-tail]):
-        raise SeparatorError(f"{path} is damaged, or not from 'stream-sep models export'; export or copy it again")
-    return data
-
-
-def digest_note(body: bytes) -> bytes:
-    """Return bytes that, put behind an ONNX file, add its own SHA-256 to its metadata.
-
-    Messages of Protocol Buffers may be joined by joining their bytes: what follows is one more entry of the field
-    ``metadata_props`` (number 14), with its key (1) and value (2).
-    """
-    key, value = b"sha256", hashlib.sha256(body).hexdigest().encode()
-    entry = b"\x0a" + bytes([len(key)]) + key + b"\x12" + bytes([len(value)]) + value
-    return b"\x72" + bytes([len(entry)]) + entry

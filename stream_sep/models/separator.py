@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.errors import ConfigError
+from stream_sep.models.asking import Asking
 from stream_sep.models.hints import HINTS, HintMeter
 from stream_sep.models.masks import MASKED, apply_corrections
 from stream_sep.models.points import plan_points
@@ -20,7 +21,7 @@ from stream_sep.separators.mid_side import MidSideFrames
 from stream_sep.separators.resampled import ResampledSeparator
 
 if TYPE_CHECKING:
-    from stream_sep.models.runtimes import StepRuntime, StepState, Weights
+    from stream_sep.models.runtimes import StepRuntime
     from stream_sep.models.size import NetworkSize
     from stream_sep.protocols import Separator
 
@@ -40,16 +41,14 @@ class CausalSeparator:
     """Splits stereo with a causal network, whose masks fade in and out with a short window; a `Separator`.
 
     ``other`` is what the rest leaves of the delayed mix. Hops may be shorter than those the network was trained for:
-    it is still asked as often as it was trained to be, and what it says holds until it is asked again, while the
-    guess that it corrects is a new one in every hop.
+    it is still asked as often as it was trained to be, over several hops, and what it says holds until it answers
+    again, while the guess that it corrects is a new one in every hop.
 
     Args:
         runtime: computes the network.
         sample_rate: frames per second; the same frames are heard as other pitches at another rate, nothing else.
         hop: frames per step; the network's own unless given, else that over a whole number.
     """
-
-    _state: StepState
 
     def __init__(self, runtime: StepRuntime, *, sample_rate: int = 44100, hop: int | None = None) -> None:
         size = runtime.size if hop is None else runtime.size.played_at(hop)
@@ -58,7 +57,8 @@ class CausalSeparator:
         self.channels = 2
         self.hop = size.hop
         self.latency = size.latency
-        self._runtime, self._hops_an_answer = runtime, runtime.size.hop // size.hop
+        self.weights = runtime.weights
+        self._asking = Asking(runtime, runtime.size.hop // size.hop)
         windows = analysis_and_synthesis(size.window, size.hop, size.fade)
         self._frames = MidSideFrames(size.hop, size.latency, *windows)
         self._point_of_bin = plan_points(size).point_of_bin
@@ -70,29 +70,20 @@ class CausalSeparator:
         self._parts = np.zeros((MASKED, 2, size.bins), np.complex64)
         self.reset()
 
-    @property
-    def weights(self) -> Weights:
-        """How many weights the network has, and how large they are."""
-        return self._runtime.weights
-
     def process(self, block: Block) -> Stems:
         """Separate the next hop; shapes as in `Separator.process`."""
         for held in (self._spectra, self._hints):
             held[:-1] = held[1:]
         newest = self._spectra[-1] = self._frames.take(block)
         self._meter.measure(self._spectra[-1:], self._heard, self._hints[-1:], self._scratch)
-        if self._at % self._hops_an_answer == 0:
-            self._given[0, 0, 0::2], self._given[0, 0, 1::2] = newest.real, newest.imag
-            said, self._state = self._runtime.step(self._given, self._hints[None, :1], self._state)
-            self._corrections = said[0, 0]
-        self._at += 1
-        apply_corrections(self._corrections, self._hints[0], self._point_of_bin, self._spectra[0], self._parts)
+        self._given[0, 0, 0::2], self._given[0, 0, 1::2] = newest.real, newest.imag
+        corrections = self._asking.hear(self._given, self._hints[None, :1])[0, 0]
+        apply_corrections(corrections, self._hints[0], self._point_of_bin, self._spectra[0], self._parts)
         return self._frames.give(self._parts)
 
     def reset(self) -> None:
         """Forget the past and what the network remembers of it."""
-        self._at = 0
-        self._state = self._runtime.fresh_state()
+        self._asking.reset()
         self._heard = self._meter.fresh_memory()
         self._frames.reset()
         self._spectra[:], self._hints[:] = 0.0, 0.0

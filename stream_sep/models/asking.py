@@ -1,0 +1,65 @@
+"""How a network is asked: all at once, or over several hops, some of its parts in each."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.models.masks import CORRECTIONS
+from stream_sep.models.points import plan_points
+
+if TYPE_CHECKING:
+    from stream_sep.models.runtimes import StepRuntime, StepState
+    from stream_sep.models.size import NetworkSize
+    from stream_sep.protocols import Block
+
+
+class Asking:
+    """Asks a network hop by hop, and remembers for it.
+
+    A network that is asked over several hops hears the first of them, and answers in the last or before; so no hop
+    takes much longer than another, and what it says is a few hops old.
+
+    Args:
+        runtime: computes the network.
+        hops: over how many hops.
+    """
+
+    _state: StepState
+    _x: Block  # what the last part that was computed made
+    _after: list[Block]
+
+    def __init__(self, runtime: StepRuntime, hops: int = 1) -> None:
+        self._runtime, self._last = runtime, runtime.size.blocks
+        begins = [math.ceil(turn * (self._last + 1) / hops) for turn in range(hops + 1)]
+        self._turns = [range(begin, end) for begin, end in itertools.pairwise(begins)]
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        size = self._runtime.size
+        self._turn, self._state = 0, fresh_state(size)
+        self._said = np.zeros((1, 1, 2, CORRECTIONS, plan_points(size).points), np.float32)
+
+    def hear(self, spectra: Block, hints: Block) -> Block:
+        """Return what the network said last, of one hop; shapes as in `CausalNetwork.forward`, batch and hops 1."""
+        for number in self._turns[self._turn]:
+            if number == 0:
+                self._x, *self._after = self._runtime.part(0, spectra, hints, *self._state[:2])
+            else:
+                self._x, memory = self._runtime.part(number, self._x, self._state[number + 1])
+                self._after.append(memory)
+            if number == self._last:
+                self._said, self._state = self._x, tuple(self._after)
+        self._turn = (self._turn + 1) % len(self._turns)
+        return self._said
+
+
+def fresh_state(size: NetworkSize) -> StepState:
+    """Return what a network remembers before the first hop; `CausalNetwork.fresh_state` of one song."""
+    bands = plan_points(size).bands
+    shapes = [(1, 2), (1, 2, size.bins), *[(1, bands, size.width)] * size.blocks]
+    return tuple(np.zeros(shape, np.float32) for shape in shapes)
