@@ -18,14 +18,11 @@ SAMPLE_RATES = (44100, 48000, 88200, 96000)
 """Sample rates a live engine runs at."""
 
 LATENCY_CLASSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "instant": ("bands", {"latency_ms": 6.0}),
+    "instant": ("instant", {}),
     "live": ("live", {}),
     "quality": ("demucs", {"model": "htdemucs"}),
 }
-"""Name of a latency class -> the separator that serves it best today, and its options.
-
-``instant`` is `bands` yet: the network of that name separates better, but takes most of a hop in every fourth.
-"""
+"""Name of a latency class -> the separator that serves it best today, and its options."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import hashlib
+import itertools
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from stream_sep.demo_song import load_demo_song
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.models.asking import Asking, fresh_state
+from stream_sep.models.features import FEATURES, FeatureMeter
 from stream_sep.models.hints import GUESSES, HEARD, HINTS, HintMeter
 from stream_sep.models.masks import CORRECTIONS
 from stream_sep.models.onnx_parts import digest_note
@@ -41,7 +43,11 @@ def stream(separator, mix):
 
 
 def no_hints(runtime):
-    return np.zeros((1, 1, HINTS, plan_points(runtime.size).points), np.float32)
+    return np.zeros((1, HINTS, plan_points(runtime.size).points), np.float32)
+
+
+def spectrum(runtime, seed=0):
+    return noise(2 * runtime.size.bins, seed)[None].view(np.complex64)
 
 
 @pytest.mark.parametrize("name", LIMITS_MS)
@@ -98,10 +104,9 @@ def test_onnx_and_torch_compute_the_same(weights):
 def test_a_part_changes_nothing_it_was_given(weights):
     for name in ("tiny.onnx", "tiny.safetensors"):
         runtime = open_runtime(weights / name)
-        level, before, memory = fresh_state(runtime.size)
-        spectra = noise(4 * runtime.size.bins).reshape(2, 1, 1, 4, runtime.size.bins)[0]
-        first = (spectra, no_hints(runtime), level, before)
-        second = (runtime.part(0, *first)[0].copy(), memory)
+        features = noise(FEATURES * plan_points(runtime.size).points).reshape(2, 1, 1, FEATURES, -1)[0]
+        first = (features, no_hints(runtime)[None])
+        second = (runtime.part(0, *first)[0].copy(), *fresh_state(runtime.size))
         for number, given in enumerate((first, second)):
             kept = copy.deepcopy(given)
             made = runtime.part(number, *given)
@@ -118,8 +123,8 @@ def test_a_network_hears_the_first_of_some_hops_and_answers_in_the_last(hops):
     asking, said, most = Asking(runtime, hops), [], 0
     for hop in range(5 * hops):
         runtime.asked.clear()
-        spectra = np.full((1, 1, 4, runtime.size.bins), hop + 1, np.float32)
-        said.append(int(asking.hear(spectra, no_hints(runtime)).flat[0]))
+        hints = no_hints(runtime) + np.float32(hop + 1)
+        said.append(int(asking.hear(spectrum(runtime), hints).flat[0]))
         most = max(most, len(runtime.asked))
     assert said == [0] * (hops - 1) + [at // hops * hops + 1 for at in range(4 * hops + 1)]
     assert most == -(-4 // hops)
@@ -129,7 +134,7 @@ def test_a_network_of_fewer_parts_than_hops_rests_in_some():
     runtime = Asked(SIZES["tiny"])
     asking, asked = Asking(runtime, 8), []
     for _ in range(16):
-        asking.hear(np.zeros((1, 1, 4, runtime.size.bins), np.float32), no_hints(runtime))
+        asking.hear(spectrum(runtime), no_hints(runtime))
         asked.append(len(runtime.asked))
     assert np.bincount(np.diff(asked)).tolist() == [12, 3]
 
@@ -139,15 +144,14 @@ def test_a_file_is_one_model_to_other_programs(weights):
     data = (weights / "tiny.onnx").read_bytes()
     whole = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     runtime = open_runtime(weights / "tiny.onnx")
-    asking, state = Asking(runtime), fresh_state(runtime.size)
-    for _ in range(20):
-        spectra = noise(4 * runtime.size.bins).reshape(2, 1, 1, 4, runtime.size.bins)[0]
-        given = (spectra, no_hints(runtime), *state)
-        names = ("corrections", "level_after", "before_after", "memory1_after")
-        said, *state = whole.run(
-            names, dict(zip(("spectra", "hints", "level", "before", "memory1"), given, strict=True))
-        )
-        np.testing.assert_allclose(said, asking.hear(spectra, no_hints(runtime)), atol=1e-6)
+    asking, meter, state = Asking(runtime), FeatureMeter(runtime.size), fresh_state(runtime.size)
+    memory, features = meter.fresh_memory(), np.zeros((1, FEATURES, meter.points), np.float32)
+    for hop in range(20):
+        spectra = spectrum(runtime, hop)
+        meter.measure(spectra, memory, features)
+        given = {"features": features[None], "hints": no_hints(runtime)[None], "memory1": state[0]}
+        said, *state = whole.run(("corrections", "memory1_after"), given)
+        np.testing.assert_allclose(said[0, 0], asking.hear(spectra, no_hints(runtime)), atol=1e-6)
 
 
 def test_a_song_at_once_is_the_same_as_hop_by_hop(weights):
@@ -156,15 +160,64 @@ def test_a_song_at_once_is_the_same_as_hop_by_hop(weights):
     network = TorchRuntime(weights / "tiny.safetensors")._network
     hops = 600  # more than are computed at once
     random = torch.Generator().manual_seed(0)
-    spectra = torch.randn(2, hops, 4, network.size.bins, generator=random)
+    features = torch.randn(2, hops, FEATURES, network.plan.points, generator=random)
     hints = torch.randn(2, hops, HINTS, network.plan.points, generator=random)
-    whole, after = network(spectra, hints, network.fresh_state(2))
+    whole, after = network(features, hints, network.fresh_state(2))
     state, parts = network.fresh_state(2), []
     for hop in range(hops):
-        masks, state = network(spectra[:, hop : hop + 1], hints[:, hop : hop + 1], state)
+        masks, state = network(features[:, hop : hop + 1], hints[:, hop : hop + 1], state)
         parts.append(masks)
     assert (torch.cat(parts, dim=1) - whole).abs().max() < 1e-5
     assert max((a - b).abs().max() / b.abs().max() for a, b in zip(state, after, strict=True)) < 1e-5
+
+
+def look_slowly(spectra, size):
+    """Features as their formulas say, from means over padded points and a sum over the whole past."""
+    plan = plan_points(size)
+    edges = np.cumsum([0, *(bins for bins, points in plan.zones for _ in range(points))])
+
+    def pool(values):
+        padded = np.pad(values, (0, plan.padded_bins - size.bins))
+        return np.array([padded[a:b].mean() for a, b in itertools.pairwise(edges)])
+
+    powers = np.square(np.abs(spectra)).sum(axis=1).mean(axis=1)
+    turn = np.exp(-2j * np.pi * np.arange(size.bins) * size.hop / size.window)
+    found, before = [], np.zeros(size.bins)
+    for hop, (mid, side) in enumerate(spectra.astype(complex)):
+        weights = np.exp(-size.hop / 44100 * np.arange(hop, -1, -1))
+        loudness = (weights * powers[: hop + 1]).sum() / weights.sum()
+        middle, sides, past = (pool(np.abs(part) ** 2) for part in (mid, side, before))
+        below = np.concatenate([[0], mid[:-1]])
+        across = 2 * pool(mid * side.conj()) / (middle + sides + 1e-20)
+        moved = 2 * pool(mid * before.conj() * turn) / (middle + past + 1e-20)
+        stepped = pool(mid * below.conj()) / (middle + 1e-20)
+        parts = [part for ratio in (across, moved, stepped) for part in (ratio.real, ratio.imag)]
+        logs = [np.log10(part / loudness + 1e-8) / 2 + 1 for part in (middle, sides)]
+        found.append([*logs, *parts[:4], *np.clip(parts[4:], -1.5, 1.5)])
+        before = mid
+    return np.array(found)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_features_are_what_their_formulas_say(size):
+    rng, hops = np.random.default_rng(0), 6
+    spectra = rng.standard_normal((hops, 2, 2 * size.bins)).astype(np.float32).view(np.complex64)
+    spectra *= np.float32(10) ** rng.uniform(-3, 1, (hops, 2, 1)).astype(np.float32)
+    meter = FeatureMeter(size)
+    found = np.zeros((hops, FEATURES, meter.points), np.float32)
+    meter.measure(spectra, meter.fresh_memory(), found)
+    np.testing.assert_allclose(found, look_slowly(spectra, size), atol=2e-5)
+
+
+def test_features_change_with_neither_level_nor_phase_and_are_finite_in_silence():
+    size = SIZES["instant"]
+    meter = FeatureMeter(size)
+    spectra = noise(2 * 2 * 20 * size.bins).reshape(-1)[: 20 * 4 * size.bins].view(np.complex64).reshape(20, 2, -1)
+    found = np.zeros((3, 20, FEATURES, meter.points), np.float32)
+    for changed, into in zip((spectra, spectra * np.complex64(3e-4j), 0 * spectra), found, strict=True):
+        meter.measure(changed, meter.fresh_memory(), into)
+    np.testing.assert_allclose(found[1], found[0], atol=1e-4)
+    assert np.isfinite(found[2]).all()
 
 
 def test_hints_are_the_masks_of_bands_and_its_cues():
@@ -251,9 +304,9 @@ def test_the_memory_stays_bounded_over_a_long_stream(weights):
     runtime = open_runtime(weights / "tiny.onnx")
     rng, asking = np.random.default_rng(0), Asking(runtime)
     for _ in range(3000):
-        spectra = rng.standard_normal((1, 1, 4, runtime.size.bins)).astype(np.float32) * 10 ** rng.uniform(-3, 3)
-        asking.hear(spectra, no_hints(runtime))
-    assert np.abs(asking._state[2]).max() <= 1
+        sound = rng.standard_normal((1, 2, 2 * runtime.size.bins)).astype(np.float32) * 10 ** rng.uniform(-3, 3)
+        asking.hear(sound.view(np.complex64), no_hints(runtime))
+    assert np.abs(asking._state[0]).max() <= 1
 
 
 def test_48_khz_needs_no_filter_and_96_khz_gets_one(weights):
@@ -286,18 +339,21 @@ def save_random(size, file):
 
 
 class Asked:
-    """A runtime that tells which parts it was asked for, as certain of vocals as given, or as the first bin says."""
+    """A runtime that tells which parts it was asked for, as certain of vocals as given, or as the first hint says."""
 
     def __init__(self, size, *, certain=0.0):
         self.size, self.weights, self.asked, self.certain = size, Weights(0, 0), [], certain
 
-    def part(self, number, x, *memory):
+    def part(self, number, *given):
         self.asked.append(number)
+        if number == 0:
+            return (given[1],)
+        x, memory = given
         if number < self.size.blocks:
-            return x, *memory[-2:]
+            return given
         said = np.zeros((1, 1, 2, CORRECTIONS, plan_points(self.size).points), np.float32)
         said[:, :, :, 0] = x.flat[0] if self.certain is None else self.certain
-        return said, *memory
+        return said, memory
 
 
 def test_a_network_of_long_hops_is_heard_sooner_in_short_ones(weights):

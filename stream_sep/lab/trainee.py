@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
 from stream_sep.lab.hs_tasnet import HsTasnet
+from stream_sep.models.features import FEATURES, FeatureMemory, FeatureMeter
 from stream_sep.models.hints import GUESSES, HINTS, HintMeter
 from stream_sep.models.masks import MASKED, SHARE
 from stream_sep.models.network import CausalNetwork
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.models.size import NetworkSize
+
+M = TypeVar("M", FeatureMemory, HintMemory)
 
 Memory: TypeAlias = tuple[Tensor, ...]
 """What a network remembers of a batch; the batch is axis 0 of the first tensor."""
@@ -65,48 +68,49 @@ class CausalTrainee(nn.Module):
         self.past = size.window - size.hop + size.lookahead * size.hop
         self.start = size.window - size.fade
         self._lookahead, self._window, self._fade = size.lookahead, size.window, size.fade
-        self._meter = HintMeter(size)
+        self._meter, self._features = HintMeter(size), FeatureMeter(size)
         analysis, synthesis = analysis_and_synthesis(size.window, size.hop, size.fade)
         self.register_buffer("analysis", torch.from_numpy(analysis), persistent=False)
         self.register_buffer("synthesis", torch.from_numpy(synthesis), persistent=False)
         self.register_buffer("point_of_bin", torch.from_numpy(self.network.plan.point_of_bin), persistent=False)
 
     def fresh_state(self, batch: int) -> Memory:
-        """Return the state before the first frame: the network's, and what the meter of hints remembers."""
-        heard = torch.from_numpy(_flat(self._meter.fresh_memory())).expand(batch, -1)
-        return *self.network.fresh_state(batch), heard.to(self.analysis.device)
+        """Return the state before the first frame: what the meters remember, and the network."""
+        memories = [self._features.fresh_memory(), self._meter.fresh_memory()]
+        flat = [torch.from_numpy(_flat(each)).expand(batch, -1).to(self.analysis.device) for each in memories]
+        return *flat, *self.network.fresh_state(batch)
 
     def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
         """Return stems and the state to go on with; see `Trainee.separate`."""
         middle = torch.stack([mix[:, 0] + mix[:, 1], mix[:, 0] - mix[:, 1]], dim=1) / 2
         frames = middle.unfold(-1, self._window, self.hop) * self.analysis
         spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins)
-        given = torch.view_as_real(spectra).transpose(-1, -2).flatten(2, 3)
-        *before, heard = state
-        hints, heard = self._hints(spectra, heard)
-        corrections, after = self.network(given, hints, tuple(before))
+        features, hints, *measured = self._measure(spectra, *state[:2])
+        corrections, after = self.network(features, hints, state[2:])
         masks = _masks(corrections.float(), hints)  # a half-precision training computes all but the sound in it
         kept = spectra[:, : spectra.shape[1] - self._lookahead, None]
         parts = masks[:, self._lookahead :, ..., self.point_of_bin] * kept
-        return self._residual(self._overlap(torch.fft.irfft(parts)), mix), (*after, heard)
+        return self._residual(self._overlap(torch.fft.irfft(parts)), mix), (*measured, *after)
 
     @torch.no_grad()
-    def _hints(self, spectra: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
-        """Return hints for the masks of all hops, and the memory to go on with, measured by the CPU."""
-        batch, hops = spectra.shape[:2]
-        given, memory = spectra.cpu().contiguous().numpy(), heard.cpu().numpy().copy()
+    def _measure(self, spectra: Tensor, seen: Tensor, heard: Tensor) -> tuple[Tensor, ...]:
+        """Return features of all hops, hints for their masks, and both memories to go on with; by the CPU."""
+        given, batch, hops = spectra.cpu().contiguous().numpy(), *spectra.shape[:2]
+        seen_after, heard_after = (each.cpu().numpy().copy() for each in (seen, heard))
+        features = np.zeros((batch, hops, FEATURES, self._meter.points), np.float32)
         hints = np.zeros((batch, self._lookahead + hops, HINTS, self._meter.points), np.float32)
-        fresh = self._meter.fresh_memory()
+        like = self._features.fresh_memory(), self._meter.fresh_memory()
+
+        def measure(row: int) -> None:
+            self._features.measure(given[row], _as_memory(seen_after[row], like[0]), features[row])
+            memory = _as_memory(heard_after[row], like[1])
+            self._meter.measure(given[row], memory, hints[row, self._lookahead :], self._meter.scratch())
+
         threads = torch.get_num_threads() if spectra.device.type == "cpu" else os.cpu_count()
         with ThreadPoolExecutor(threads) as pool:
-            measured = [
-                pool.submit(self._meter.measure, row, _as_memory(flat, fresh), into, self._meter.scratch())
-                for row, flat, into in zip(given, memory, hints[:, self._lookahead :], strict=True)
-            ]
-            for each in measured:
-                each.result()
-        device = spectra.device
-        return torch.from_numpy(hints[:, :hops]).to(device), torch.from_numpy(memory).to(device)
+            list(pool.map(measure, range(batch)))  # a list, as errors come to light only so
+        made = (features, np.ascontiguousarray(hints[:, :hops]), seen_after, heard_after)
+        return tuple(torch.from_numpy(each).to(spectra.device) for each in made)
 
     def _overlap(self, frames: Tensor) -> Tensor:
         """Return left and right, ``(batch, 3, 2, (hops - 1) * hop)``, of windows of mid and side."""
@@ -122,15 +126,16 @@ class CausalTrainee(nn.Module):
         return torch.cat([stems, rest[:, None]], dim=1)
 
 
-def _flat(memory: HintMemory) -> NDArray[np.float64]:
+def _flat(memory: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
     """Return a memory as one array, of eight bytes a number."""
     return np.concatenate([array.ravel().view(np.float64) for array in memory])
 
 
-def _as_memory(flat: NDArray[np.float64], like: HintMemory) -> HintMemory:
+def _as_memory(flat: NDArray[np.float64], like: M) -> M:
     """Return what `_flat` made of a memory as one again; it is the same numbers, not a copy."""
-    parts = np.split(flat, np.cumsum([array.size for array in like])[:-1])
-    return HintMemory(*(part.view(to.dtype).reshape(to.shape) for part, to in zip(parts, like, strict=True)))
+    arrays: tuple[NDArray[Any], ...] = like
+    parts = np.split(flat, np.cumsum([array.nbytes // flat.itemsize for array in arrays])[:-1])
+    return type(like)(*(part.view(to.dtype).reshape(to.shape) for part, to in zip(parts, arrays, strict=True)))
 
 
 def _masks(corrections: Tensor, hints: Tensor) -> Tensor:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_sep.models.features import FEATURES, FeatureMeter
 from stream_sep.models.masks import CORRECTIONS
 from stream_sep.models.points import plan_points
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from stream_sep.models.runtimes import StepRuntime, StepState
     from stream_sep.models.size import NetworkSize
     from stream_sep.protocols import Block
@@ -34,32 +37,41 @@ class Asking:
 
     def __init__(self, runtime: StepRuntime, hops: int = 1) -> None:
         self._runtime, self._last = runtime, runtime.size.blocks
+        self._meter = FeatureMeter(runtime.size)
+        self._features = np.zeros((1, 1, FEATURES, self._meter.points), np.float32)
         begins = [math.ceil(turn * (self._last + 1) / hops) for turn in range(hops + 1)]
         self._turns = [range(begin, end) for begin, end in itertools.pairwise(begins)]
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
-        size = self._runtime.size
-        self._turn, self._state = 0, fresh_state(size)
-        self._said = np.zeros((1, 1, 2, CORRECTIONS, plan_points(size).points), np.float32)
+        self._turn, self._state = 0, fresh_state(self._runtime.size)
+        self._seen = self._meter.fresh_memory()
+        self._said = np.zeros((2, CORRECTIONS, self._meter.points), np.float32)
 
-    def hear(self, spectra: Block, hints: Block) -> Block:
-        """Return what the network said last, of one hop; shapes as in `CausalNetwork.forward`, batch and hops 1."""
+    def hear(self, spectra: NDArray[np.complex64], hints: Block) -> Block:
+        """Return what the network said last.
+
+        Shape:
+            spectra: complex64 ``(1, 2, bins)``: mid and side
+            hints: ``(1, HINTS, points)``
+            corrections: ``(2, CORRECTIONS, points)``
+        """
         for number in self._turns[self._turn]:
             if number == 0:
-                self._x, *self._after = self._runtime.part(0, spectra, hints, *self._state[:2])
+                self._meter.measure(spectra, self._seen, self._features[0])
+                (self._x,) = self._runtime.part(0, self._features, hints[None])
+                self._after = []
             else:
-                self._x, memory = self._runtime.part(number, self._x, self._state[number + 1])
+                self._x, memory = self._runtime.part(number, self._x, self._state[number - 1])
                 self._after.append(memory)
-            if number == self._last:
-                self._said, self._state = self._x, tuple(self._after)
         self._turn = (self._turn + 1) % len(self._turns)
+        if len(self._after) == self._last:
+            self._said, self._state, self._after = self._x[0, 0], tuple(self._after), []
         return self._said
 
 
 def fresh_state(size: NetworkSize) -> StepState:
     """Return what a network remembers before the first hop; `CausalNetwork.fresh_state` of one song."""
-    bands = plan_points(size).bands
-    shapes = [(1, 2), (1, 2, size.bins), *[(1, bands, size.width)] * size.blocks]
-    return tuple(np.zeros(shape, np.float32) for shape in shapes)
+    shape = (1, plan_points(size).bands, size.width)
+    return tuple(np.zeros(shape, np.float32) for _ in range(size.blocks))

@@ -12,6 +12,7 @@ import numpy as np
 
 from stream_sep.errors import SeparatorError
 from stream_sep.models.asking import Asking
+from stream_sep.models.features import FEATURES
 from stream_sep.models.hints import HINTS
 from stream_sep.models.onnx_parts import digest_note, join_parts
 from stream_sep.models.points import plan_points
@@ -62,8 +63,8 @@ def compare(one: StepRuntime, other: StepRuntime) -> float:
     rng = np.random.default_rng(0)
     asked, worst = (Asking(one), Asking(other)), 0.0
     for _ in range(_HOPS_COMPARED):
-        spectra = rng.standard_normal((1, 1, 4, one.size.bins)).astype(np.float32)
-        hints = rng.standard_normal((1, 1, HINTS, plan_points(one.size).points)).astype(np.float32)
+        spectra = rng.standard_normal((1, 2, 2 * one.size.bins)).astype(np.float32).view(np.complex64)
+        hints = rng.standard_normal((1, HINTS, plan_points(one.size).points)).astype(np.float32)
         first, second = (each.hear(spectra, hints) for each in asked)
         worst = max(worst, float(np.abs(first - second).max()))
     return worst
@@ -73,20 +74,13 @@ def _graphs(network: CausalNetwork) -> list[Any]:
     """Return a model of each part; the names of what goes in and out tell how they follow each other."""
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
-    spectra, hints = torch.zeros(1, 1, 4, network.size.bins), torch.zeros(1, 1, HINTS, network.plan.points)
-    level, before, *memories = network.fresh_state()
-    x, *_ = network.part(0, spectra, hints, level, before)
-    models = [
-        _graph(
-            network,
-            0,
-            {"spectra": spectra, "hints": hints, "level": level, "before": before},
-            ("x0", "level_after", "before_after"),
-        )
-    ]
-    for number, memory in enumerate(memories, start=1):
+    shape = (1, 1, FEATURES, network.plan.points), (1, 1, HINTS, network.plan.points)
+    given = dict(zip(("features", "hints"), map(torch.zeros, shape), strict=True))
+    models = [_graph(network, 0, given, ("x0",))]
+    (x,) = network.part(0, *given.values())
+    for number, memory in enumerate(network.fresh_state(), start=1):
         given = {f"x{number - 1}": x, f"memory{number}": memory}
-        made = "corrections" if number == len(memories) else f"x{number}"
+        made = "corrections" if number == network.size.blocks else f"x{number}"
         models.append(_graph(network, number, given, (made, f"memory{number}_after")))
     return models
 

@@ -62,7 +62,6 @@ class CausalSeparator:
         windows = analysis_and_synthesis(size.window, size.hop, size.fade)
         self._frames = MidSideFrames(size.hop, size.latency, *windows)
         self._point_of_bin = plan_points(size).point_of_bin
-        self._given = np.zeros((1, 1, 4, size.bins), np.float32)
         self._meter = HintMeter(size, sample_rate)
         self._scratch = self._meter.scratch()
         self._hints = np.zeros((size.lookahead + 1, HINTS, self._meter.points), np.float32)  # as the spectra
@@ -74,10 +73,9 @@ class CausalSeparator:
         """Separate the next hop; shapes as in `Separator.process`."""
         for held in (self._spectra, self._hints):
             held[:-1] = held[1:]
-        newest = self._spectra[-1] = self._frames.take(block)
+        self._spectra[-1] = self._frames.take(block)
         self._meter.measure(self._spectra[-1:], self._heard, self._hints[-1:], self._scratch)
-        self._given[0, 0, 0::2], self._given[0, 0, 1::2] = newest.real, newest.imag
-        corrections = self._asking.hear(self._given, self._hints[None, :1])[0, 0]
+        corrections = self._asking.hear(self._spectra[-1:], self._hints[:1])
         apply_corrections(corrections, self._hints[0], self._point_of_bin, self._spectra[0], self._parts)
         return self._frames.give(self._parts)
 

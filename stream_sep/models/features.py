@@ -1,0 +1,140 @@
+"""What a causal network sees of a spectrum, point by point: only what a mask can depend on.
+
+How loud it is against the last second, in the middle and at the sides, on which side and with which phase between the
+channels, and how its phase moves in time and from bin to bin. None of it changes with the level or the absolute phase
+of the mix, which so need not be learnt.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from stream_sep.compiled import compiled, inlined
+from stream_sep.models.points import plan_points
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stream_sep.models.size import NetworkSize
+    from stream_sep.protocols import Block
+
+FEATURES = 8
+"""Features a point."""
+
+_MEMORY_SECONDS, _RATE = 1.0, 44100
+_TINY = 1e-20
+_FLOOR = 1e-8  # of the power, against the last second's mean: what is below is inaudible beside it
+_STEEPEST = 1.5
+
+
+class FeaturePlan(NamedTuple):
+    """What stays the same over a stream."""
+
+    starts: NDArray[np.int64]  # (points + 1,): the first bin of each point
+    widths: NDArray[np.int64]  # (points,): bins a point, some of which may lie above the spectrum
+    turn: NDArray[np.complex128]  # (bins,): how far the middle of each bin turns within a hop, backwards
+    decay: float  # share of the last second's power that is left after a hop
+
+
+class FeatureMemory(NamedTuple):
+    """What is remembered of a stream."""
+
+    level: NDArray[np.float64]  # (2,): a fading sum of power, and of its weights
+    before: NDArray[np.complex64]  # (bins,): the middle's last spectrum
+
+
+class FeatureMeter:
+    """Measures features; what it remembers of a stream is passed in.
+
+    Args:
+        size: of the network that is given them.
+    """
+
+    def __init__(self, size: NetworkSize) -> None:
+        plan = plan_points(size)
+        self.points, self._bins = plan.points, size.bins
+        turns = np.arange(size.bins) * size.hop % size.window / size.window
+        self._plan = FeaturePlan(
+            np.searchsorted(plan.point_of_bin, np.arange(plan.points + 1)),
+            np.concatenate([np.full(points, bins) for bins, points in plan.zones]),
+            np.exp(-2j * np.pi * turns),
+            math.exp(-size.hop / _RATE / _MEMORY_SECONDS),
+        )
+
+    def fresh_memory(self) -> FeatureMemory:
+        """Return what is remembered before the first hop."""
+        return FeatureMemory(np.zeros(2), np.zeros(self._bins, np.complex64))
+
+    def measure(self, spectra: NDArray[np.complex64], memory: FeatureMemory, features: Block) -> None:
+        """Write the features of the next hops, and go on with ``memory``, which is changed.
+
+        Shape:
+            spectra: complex64 ``(hops, 2, bins)``, mid and side
+            features: ``(hops, FEATURES, points)``
+        """
+        _measure(spectra, self._plan, memory, features)
+
+
+@compiled
+def _measure(spectra: NDArray[np.complex64], plan: FeaturePlan, memory: FeatureMemory, features: Block) -> None:
+    for hop in range(len(spectra)):
+        mid, side = spectra[hop, 0], spectra[hop, 1]
+        loudness = _loudness(mid, side, plan.decay, memory.level)
+        for point in range(len(plan.widths)):
+            _look(mid, side, memory.before, plan, point, loudness, features[hop, :, point])
+        memory.before[:] = mid
+
+
+@inlined
+def _loudness(
+    mid: NDArray[np.complex64], side: NDArray[np.complex64], decay: float, level: NDArray[np.float64]
+) -> float:
+    """Return the mean power of the last second: a fading sum and the sum of its weights, true from the first hop."""
+    power = 0.0
+    for k in range(len(mid)):
+        power += _power(mid[k]) + _power(side[k])
+    level[0] = decay * level[0] + power / len(mid)
+    level[1] = decay * level[1] + 1.0
+    return float(level[0] / level[1] + _TINY)
+
+
+@inlined
+def _look(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs time
+    mid: NDArray[np.complex64],
+    side: NDArray[np.complex64],
+    before: NDArray[np.complex64],
+    plan: FeaturePlan,
+    point: int,
+    loudness: float,
+    features: Block,
+) -> None:
+    middle = sides = past = 0.0
+    across = moved = stepped = 0j
+    for k in range(plan.starts[point], plan.starts[point + 1]):
+        here = complex(mid[k])
+        middle += _power(here)
+        sides += _power(side[k])
+        past += _power(before[k])
+        across += here * complex(side[k]).conjugate()
+        moved += here * complex(before[k]).conjugate() * plan.turn[k]
+        if k > 0:
+            stepped += here * complex(mid[k - 1]).conjugate()
+    share = 1.0 / plan.widths[point]
+    tiny = _TINY * plan.widths[point]
+    features[0] = math.log10(middle * share / loudness + _FLOOR) / 2 + 1
+    features[1] = math.log10(sides * share / loudness + _FLOOR) / 2 + 1
+    across *= 2 / (middle + sides + tiny)
+    moved *= 2 / (middle + past + tiny)
+    stepped *= 1 / (middle + tiny)
+    features[2], features[3] = across.real, across.imag
+    features[4], features[5] = moved.real, moved.imag
+    features[6] = min(max(stepped.real, -_STEEPEST), _STEEPEST)
+    features[7] = min(max(stepped.imag, -_STEEPEST), _STEEPEST)
+
+
+@inlined
+def _power(number: complex) -> float:
+    return float(number.real) ** 2 + float(number.imag) ** 2
