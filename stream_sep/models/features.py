@@ -58,8 +58,8 @@ class FeatureMeter:
         self.points, self._bins = plan.points, size.bins
         turns = np.arange(size.bins) * size.hop % size.window / size.window
         self._plan = FeaturePlan(
-            np.searchsorted(plan.point_of_bin, np.arange(plan.points + 1)),
-            np.concatenate([np.full(points, bins) for bins, points in plan.zones]),
+            plan.starts,
+            plan.widths,
             np.exp(-2j * np.pi * turns),
             math.exp(-size.hop / _RATE / _MEMORY_SECONDS),
         )

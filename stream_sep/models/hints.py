@@ -69,7 +69,7 @@ class HintMeter:
         self._plan = Plan(
             new_layout(sample_rate, size.window, size.hop),
             spread_weights(sample_rate, size.window),
-            np.searchsorted(plan.point_of_bin, np.arange(plan.points + 1)),
+            plan.starts,
         )
         self._remembered = size.bins, median_hops(size.window, size.hop)
 

@@ -39,6 +39,16 @@ class PointPlan:
         return sum(points for _, points in self.zones)
 
     @property
+    def widths(self) -> NDArray[np.int64]:
+        """Bins of each point, ``(points,)``; those of the last may lie above the spectrum."""
+        return np.concatenate([np.full(points, bins) for bins, points in self.zones])
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """The first bin of each point, and where the last one ends, ``(points + 1,)``."""
+        return np.searchsorted(self.point_of_bin, np.arange(self.points + 1))
+
+    @property
     def padded_bins(self) -> int:
         """Bins of all points, at least those of the spectrum."""
         return sum(bins * points for bins, points in self.zones)
