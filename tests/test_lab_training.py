@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stream_sep.errors import ConfigError
+from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.protocols import STEMS
 
 if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
@@ -29,8 +29,9 @@ from stream_sep.lab.layouts import find_stem_songs
 from stream_sep.lab.losses import StemLoss
 from stream_sep.lab.mixing import MixConfig, Mixer
 from stream_sep.lab.store import StemStore, cut, load_library
+from stream_sep.lab.teachers import Teachers
 from stream_sep.lab.team import Team
-from stream_sep.lab.train_config import read_config
+from stream_sep.lab.train_config import TeachConfig, read_config
 from stream_sep.lab.trainee import CausalTrainee, make_trainee
 from stream_sep.lab.training import Trainer
 from stream_sep.lab.validating import separate_whole
@@ -317,6 +318,86 @@ def test_another_network_does_not_go_on(home, tmp_path):
         Trainer(other, tmp_path / "out", device="cpu")
 
 
+def teachers(folder):
+    """Files of two networks of different widths, which say other things, and the networks."""
+    torch.manual_seed(5)
+    sizes = SIZES["tiny"], dataclasses.replace(SIZES["tiny"], width=12, blocks=2)
+    networks = [CausalTrainee(size).network for size in sizes]
+    for number, network in enumerate(networks):
+        torch.nn.init.normal_(network.decoder, std=0.5)
+        save_weights(network, folder / f"teacher{number}.safetensors")
+    return [str(folder / f"teacher{number}.safetensors") for number in range(2)], networks
+
+
+def taught(home, steps=6, share=0.5, **options):
+    plain = config(home, steps=steps, **options)
+    names, _ = teachers(home)
+    return dataclasses.replace(plain, teach=TeachConfig(tuple(names), share))
+
+
+def test_teachers_say_the_mean_of_what_each_says(tmp_path):
+    names, networks = teachers(tmp_path)
+    together, alone = Teachers.load([Path(name) for name in names]), [CausalTrainee(n.size, n) for n in networks]
+    hop, past = together.hop, together.past
+    mix = 0.1 * torch.randn(2, 2, past + 20 * hop, generator=random(3))
+    stems, memory = together.separate(mix[..., : past + 10 * hop], together.fresh_state(2))
+    more, _ = together.separate(mix[..., 10 * hop :], memory)
+    with torch.no_grad():
+        each = [one.separate(mix, one.fresh_state(2))[0] for one in alone]
+    mean = torch.stack(each).mean(dim=0)
+    assert (each[0] - each[1]).abs().max() > 1e-2
+    assert (stems - mean[..., : 9 * hop]).abs().max() < 1e-5
+    assert (more - mean[..., 10 * hop :]).abs().max() < 1e-5
+    assert not more.requires_grad
+
+
+def test_what_is_taught_is_learnt(home, tmp_path):
+    """With nothing else to learn from, a network comes to answer as its teachers do, whatever the true stems are."""
+    trainer = Trainer(taught(home, steps=60, share=1.0), tmp_path / "out", device="cpu")
+    mix = 0.1 * torch.randn(2, 2, trainer.trainee.past + 40 * trainer.trainee.hop, generator=random(3))
+
+    def off():
+        with torch.no_grad():
+            said = trainer.trainee.separate(mix, trainer.trainee.fresh_state(2))[0]
+            wanted = trainer._teachers.separate(mix, trainer._teachers.fresh_state(2))[0]
+        return float((said - wanted).square().sum() / wanted.square().sum())
+
+    before, kept = off(), {name: value.clone() for name, value in trainer._teachers.state_dict().items()}
+    trainer.run(lambda _text: None)
+    assert off() < 0.5 * before
+    assert all(torch.equal(value, kept[name]) for name, value in trainer._teachers.state_dict().items())
+
+
+def test_a_lesson_that_was_stopped_ends_as_one_that_was_not(home, tmp_path):
+    whole = Trainer(taught(home), tmp_path / "whole", device="cpu")
+    whole.run(lambda _text: None)
+    for stop_at in (3, 6):
+        halves = Trainer(taught(home), tmp_path / "halves", device="cpu")
+        halves.run(lambda _text: None, lambda halves=halves, stop_at=stop_at: halves.step >= stop_at)
+    assert all(torch.equal(value, weights(halves)[name]) for name, value in weights(whole).items())
+
+
+def test_teachers_that_hear_otherwise_are_refused(home, tmp_path):
+    names, networks = teachers(tmp_path)
+    other = CausalTrainee(dataclasses.replace(SIZES["tiny"], points=4)).network
+    with pytest.raises(ConfigError, match="hear alike"):
+        Teachers([*networks, other])
+    unlike = dataclasses.replace(
+        config(home), teach=TeachConfig(tuple(names)), network={"kind": "causal", "size": "tiny", "fade": 32}
+    )
+    with pytest.raises(ConfigError, match=r"as its \[teach\] teachers do"):
+        Trainer(unlike, tmp_path / "out", device="cpu")
+    missing = dataclasses.replace(config(home), teach=TeachConfig(("nowhere.safetensors",)))
+    with pytest.raises(SeparatorError, match="nowhere"):
+        Trainer(missing, tmp_path / "out", device="cpu")
+
+
+def test_teachers_are_found_from_the_config_wherever_the_data_lies(home, tmp_path):
+    (tmp_path / "c.toml").write_text(TINY.format(steps=1, every=1) + "[teach]\nteachers = ['a/b.safetensors']\n")
+    moved = dataclasses.replace(read_config(tmp_path / "c.toml"), folder=home)
+    assert moved.teachers == [tmp_path / "a/b.safetensors"]
+
+
 def test_the_baseline_trains_too(home, tmp_path):
     small = {"kind": "hs-tasnet", "hidden": 16, "basis": 12}
     trainer = Trainer(dataclasses.replace(config(home, steps=2), network=small), tmp_path / "out", device="cpu")
@@ -355,6 +436,7 @@ def test_the_baseline_has_the_size_of_the_released_one():
         ("[training]\nlearning_rate = -1", "must be like"),
         ("[train]\nsteps = 3", r"no table \[train\]"),
         ("[data]\ncaches = ['x']\n[training]\nsteps = 1\nprecision = 'int4'", "int4"),
+        ("[data]\ncaches = ['x']\n[training]\nsteps = 1\n[teach]\nshare = 2.0", "from 0 to 1, not 2.0"),
         ("steps =", "cannot be read"),
     ],
 )
@@ -405,7 +487,7 @@ def test_two_processes_train_one_network(home, tmp_path):
     script.write_text(
         "import os, sys, torch\n"
         "from pathlib import Path\n"
-        "from stream_sep.lab.train_config import read_config\n"
+        "from stream_sep.lab.train_config import TeachConfig, read_config\n"
         "from stream_sep.lab.training import Trainer\n"
         "torch.set_num_threads(1)\n"
         "trainer = Trainer(read_config(Path(sys.argv[1])), Path(sys.argv[2]), device='cpu')\n"

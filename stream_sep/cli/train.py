@@ -20,6 +20,7 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto for the best there is")] = "auto",
     data: Annotated[Path | None, typer.Option(help="where the caches lie [default: beside the config]")] = None,
     minutes: Annotated[float, typer.Option(help="time in all, over all sittings, instead of the config's")] = 0.0,
+    seed: Annotated[int | None, typer.Option(help="of all chance, instead of the config's", min=0)] = None,
     stop_after: Annotated[float, typer.Option(help="stop after so many minutes, to go on another time")] = 0.0,
     *,
     fresh: Annotated[bool, typer.Option("--fresh", help="begin anew, whatever the folder holds")] = False,
@@ -37,6 +38,8 @@ def train(
         training = replace(training, folder=data)
     if minutes > 0:
         training = replace(training, training=replace(training.training, minutes=minutes, steps=0))
+    if seed is not None:
+        training = replace(training, training=replace(training.training, seed=seed))
     folder = out or Path("out") / training.name
     trainer = Trainer(training, folder, device=device, fresh=fresh)
     if trainer.step:

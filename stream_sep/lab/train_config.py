@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from stream_sep.errors import ConfigError
 from stream_sep.lab.augmenting import AugmentConfig
 from stream_sep.lab.mixing import MixConfig
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Table = TypeVar("Table")
 
@@ -34,6 +32,19 @@ class DataConfig:
     weights: tuple[float, ...] = ()
     validation_caches: tuple[str, ...] = ()
     validation_percent: int = 16
+
+
+@dataclass(frozen=True)
+class TeachConfig:
+    """Trained networks to learn from, beside the true stems.
+
+    Attributes:
+        teachers: files of their weights, relative to the config file's.
+        share: how much of the loss is what is not as the mean of their stems.
+    """
+
+    teachers: tuple[str, ...] = ()
+    share: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -89,12 +100,14 @@ class TrainConfig:
 
     Attributes:
         name: the config file's, without its ending.
-        folder: where relative paths begin.
+        folder: where relative paths of caches begin.
         network: table of the network's ``kind`` and sizes.
         data: what to train on.
         mix: how mixes are put together.
         augment: what happens to them.
         training: how to train.
+        teach: what else to learn from.
+        home: where relative paths of teachers begin: the config file's folder.
     """
 
     name: str
@@ -104,6 +117,8 @@ class TrainConfig:
     mix: MixConfig = field(default_factory=MixConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    teach: TeachConfig = field(default_factory=TeachConfig)
+    home: Path = Path()
 
     def __post_init__(self) -> None:
         """Refuse nonsense in a sentence."""
@@ -120,6 +135,8 @@ class TrainConfig:
             raise ConfigError(f"{self.name}: precision {training.precision!r} is none of {', '.join(PRECISIONS)}")
         if training.batch < 1 or not 0 <= training.settle_seconds < training.seconds:
             raise ConfigError(f"{self.name}: a batch holds at least 1 mix, and a mix is longer than it settles")
+        if self.teach.share > 1:
+            raise ConfigError(f"{self.name}: [teach] share is one of the loss, from 0 to 1, not {self.teach.share}")
 
     @property
     def caches(self) -> list[tuple[Path, float]]:
@@ -132,6 +149,11 @@ class TrainConfig:
         """Folders of the caches to validate on."""
         return [(self.folder / cache, 1.0) for cache in self.data.validation_caches or self.data.caches]
 
+    @property
+    def teachers(self) -> list[Path]:
+        """Files of the weights to learn from."""
+        return [self.home / name for name in self.teach.teachers]
+
 
 def read_config(path: Path) -> TrainConfig:
     """Read a training from a file.
@@ -143,7 +165,13 @@ def read_config(path: Path) -> TrainConfig:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as a training: {error}") from error
-    kinds = {"data": DataConfig, "mix": MixConfig, "augment": AugmentConfig, "training": TrainingConfig}
+    kinds = {
+        "data": DataConfig,
+        "mix": MixConfig,
+        "augment": AugmentConfig,
+        "training": TrainingConfig,
+        "teach": TeachConfig,
+    }
     unknown = sorted(set(tables) - {*kinds, "network"})
     if unknown:
         raise ConfigError(f"{path}: there is no table [{unknown[0]}]; the tables are: network, {', '.join(kinds)}")
@@ -151,7 +179,7 @@ def read_config(path: Path) -> TrainConfig:
         key: _table(kind, tables.get(key, {}), f"{path}: [{key}]") for key, kind in kinds.items()
     }
     network = {"kind": "causal", **tables.get("network", {})}
-    return TrainConfig(name=path.stem, folder=path.parent, network=network, **parts)
+    return TrainConfig(name=path.stem, folder=path.parent, home=path.parent, network=network, **parts)
 
 
 def _table(kind: type[Table], values: dict[str, Any], where: str) -> Table:

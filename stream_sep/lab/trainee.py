@@ -55,15 +55,16 @@ class CausalTrainee(nn.Module):
 
     Args:
         size: the network's.
+        network: it; one of random weights unless given.
     """
 
     analysis: Tensor
     synthesis: Tensor
     point_of_bin: Tensor
 
-    def __init__(self, size: NetworkSize) -> None:
+    def __init__(self, size: NetworkSize, network: CausalNetwork | None = None) -> None:
         super().__init__()
-        self.network = CausalNetwork(size)
+        self.network = network or CausalNetwork(size)
         self.hop = size.hop
         self.past = size.window - size.hop + size.lookahead * size.hop
         self.start = size.window - size.fade
@@ -86,11 +87,15 @@ class CausalTrainee(nn.Module):
         frames = middle.unfold(-1, self._window, self.hop) * self.analysis
         spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins)
         features, hints, *measured = self._measure(spectra, *state[:2])
-        corrections, after = self.network(features, hints, state[2:])
-        masks = _masks(corrections.float(), hints)  # a half-precision training computes all but the sound in it
+        masks, after = self._mask(features, hints, state[2:])
         kept = spectra[:, : spectra.shape[1] - self._lookahead, None]
         parts = masks[:, self._lookahead :, ..., self.point_of_bin] * kept
         return self._residual(self._overlap(torch.fft.irfft(parts)), mix), (*measured, *after)
+
+    def _mask(self, features: Tensor, hints: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+        """Return complex masks, ``(batch, hops, 3, 2, points)``, and the state to go on with."""
+        corrections, after = self.network(features, hints, state)
+        return masks_of(corrections.float(), hints), after  # half precision computes all but the sound
 
     @torch.no_grad()
     def _measure(self, spectra: Tensor, seen: Tensor, heard: Tensor) -> tuple[Tensor, ...]:
@@ -138,7 +143,7 @@ def _as_memory(flat: NDArray[np.float64], like: M) -> M:
     return type(like)(*(part.view(to.dtype).reshape(to.shape) for part, to in zip(parts, arrays, strict=True)))
 
 
-def _masks(corrections: Tensor, hints: Tensor) -> Tensor:
+def masks_of(corrections: Tensor, hints: Tensor) -> Tensor:
     """Return complex masks, ``(batch, hops, 3, 2, points)``: `apply_corrections` of many hops, for gradients."""
     logits, imaginary = corrections[:, :, :, : MASKED + 1], corrections[:, :, :, MASKED + 1 :]
     guess = hints[:, :, :GUESSES].reshape(*hints.shape[:2], 2, MASKED, -1)
