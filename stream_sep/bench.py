@@ -157,6 +157,7 @@ def run_paced(
         "measured_frames": latency.total + delay_between(source[:, : recorded.shape[1]], recorded),
         "hops": stats.hops,
         "hop_p99_ms": stats.hop_ms[1],
+        "slack_needed": stats.slack_needed,
         "counters": stats.troubles,
         "memory_start_mb": before,
         "memory_end_mb": after,

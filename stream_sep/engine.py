@@ -113,13 +113,15 @@ class Engine(MixingDesk):
             more=self._more_parameters(),
         )
         self._recorder = self._open_recorder()
-        self._reporter = Reporter(self.stats, 1000 * info.hop / info.sample_rate, self._report)
+        self._reporter = Reporter(
+            self.stats, 1000 * info.hop / info.sample_rate, self._report, slack=self.latency.slack
+        )
         self._running = False
         self._dry_before = 0
 
     def stats(self) -> EngineStats:
         """Return the counters as they are now."""
-        return collect(self._state, self._rings, self._worker.restarts)
+        return collect(self._state, self._rings, self._worker.restarts, self.backend.block_size)
 
     def clear_times(self) -> None:
         """Forget how long callbacks took so far, as after a warm-up."""

@@ -37,6 +37,15 @@ def slack_for(block_size: int, hop: int, compute: int) -> int:
     return math.ceil(compute / block_size) * block_size + uneven
 
 
+def slack_after(block_size: int, hop: int, waited: int) -> int:
+    """Return the least slack with which stems that came ``waited`` frames after their hop's last one are in time.
+
+    >>> slack_after(128, 512, waited=256)
+    384
+    """
+    return slack_for(block_size, hop, waited + block_size)
+
+
 def jitter_for(block_size: int, sample_rate: int) -> int:
     """Return the frames to buy against late wake-ups: `JITTER_MS` in whole blocks, one at the least.
 

@@ -40,6 +40,8 @@ JUMPS = HOPS_DONE + 4
 """Index in `Rings.positions`: times the separator was so late that it skipped to the present."""
 MIXED = HOPS_DONE + 5
 """Index in `Rings.positions`: frames of the mix that lie ready, where it is not captured but written ahead."""
+WAITED = HOPS_DONE + 6
+"""Index in `Rings.positions`: most frames captured between the last frame of a hop and its stems."""
 _POSITIONS = 3 * _LINE
 
 EMPTY = -1
@@ -114,6 +116,8 @@ class Rings:
     def publish(self, number: int, stems: Stems) -> None:
         """Put the stems of hop ``number``, ``(stems, channels, hop)``, where the audio thread finds them."""
         _publish(self.tags, self.hops, number, stems)
+        waited = self.captured() - (number + 1) * self.layout.hop
+        self.positions[WAITED] = max(int(self.positions[WAITED]), waited)
 
     def refuse(self, number: int) -> None:
         """Say that hop ``number`` came but cannot be used, so that nobody waits for it or calls it late."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.audio_state import TIME_BIN_NS
-from stream_sep.rings import COMPUTE_MAX_NS, HOPS_DONE, JUMPS, NONFINITE, TIMINGS
+from stream_sep.latency import slack_after
+from stream_sep.rings import COMPUTE_MAX_NS, HOPS_DONE, JUMPS, NONFINITE, TIMINGS, WAITED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 2.0
 """Least time between two sentences about the same thing."""
+
+_MOST_ADVISED = 4096  # frames of slack; who is later than that has another trouble than jitter
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class EngineStats:
         nonfinite_hops: hops refused for NaN or infinity.
         jumps: times the separator skipped to the present.
         restarts: times its process was started again.
+        slack_needed: frames of slack with which none of the stems that came would have come late.
     """
 
     counters: Mapping[str, int]
@@ -42,6 +46,7 @@ class EngineStats:
     nonfinite_hops: int
     jumps: int
     restarts: int
+    slack_needed: int = 0
 
     @property
     def late_hops(self) -> int:
@@ -67,7 +72,7 @@ class EngineStats:
         }
 
 
-def collect(state: AudioState, rings: Rings, restarts: int) -> EngineStats:
+def collect(state: AudioState, rings: Rings, restarts: int, block_size: int) -> EngineStats:
     """Read all counters as they are now."""
     hops = int(rings.positions[HOPS_DONE])
     timings = rings.timings[: min(hops, TIMINGS)] / 1e6
@@ -81,6 +86,7 @@ def collect(state: AudioState, rings: Rings, restarts: int) -> EngineStats:
         nonfinite_hops=int(rings.positions[NONFINITE]),
         jumps=int(rings.positions[JUMPS]),
         restarts=restarts,
+        slack_needed=slack_after(block_size, rings.layout.hop, int(rings.positions[WAITED])) if hops else 0,
     )
 
 
@@ -99,11 +105,15 @@ class Reporter:
         read: gives the counters.
         hop_ms: what a hop lasts, the budget to compute it in.
         tell: takes the sentence.
+        slack: frames that are bought for computing.
     """
 
-    def __init__(self, read: Callable[[], EngineStats], hop_ms: float, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, read: Callable[[], EngineStats], hop_ms: float, tell: Callable[[str], None], slack: int = 0
+    ) -> None:
         self._read = read
         self._hop_ms = hop_ms
+        self._slack = slack
         self._tell = tell
         self._seen = read()
         self._stopped = threading.Event()
@@ -123,7 +133,7 @@ class Reporter:
         """Tell what changed for the worse since the last look."""
         now, before = self._read(), self._seen
         self._seen = now
-        for sentence in sentences(before, now, self._hop_ms):
+        for sentence in sentences(before, now, self._hop_ms, self._slack):
             self._tell(sentence)
 
     def _run(self) -> None:
@@ -131,14 +141,12 @@ class Reporter:
             self.look()
 
 
-def sentences(before: EngineStats, now: EngineStats, hop_ms: float) -> list[str]:
+def sentences(before: EngineStats, now: EngineStats, hop_ms: float, slack: int = 0) -> list[str]:
     """Return what to say about the time between two readings; nothing if all was well."""
     late, xruns = now.late_hops - before.late_hops, now.xruns - before.xruns
     found = []
     if late:
-        advice = "choose a lighter model" if now.hop_ms[0] > hop_ms else "raise --slack or --block-size"
-        if now.hops == before.hops:
-            advice = "it computed none, and is started again if it does not answer"
+        advice = _advice(before, now, hop_ms, slack)
         found.append(
             f"separator late {late} hops, dry sound in their place: {now.hop_ms[0]:.1f} ms a hop (p99 "
             f"{now.hop_ms[1]:.1f}), budget {hop_ms:.1f} ms; {advice}"
@@ -152,3 +160,13 @@ def sentences(before: EngineStats, now: EngineStats, hop_ms: float) -> list[str]
     if dropped := now.counters["record_dropped"] - before.counters["record_dropped"]:
         found.append(f"the disk is too slow: {dropped} frames are missing in the recording; record elsewhere")
     return found
+
+
+def _advice(before: EngineStats, now: EngineStats, hop_ms: float, slack: int) -> str:
+    if now.hops == before.hops:
+        return "it computed none, and is started again if it does not answer"
+    if now.hop_ms[0] > hop_ms:
+        return "choose a lighter model"
+    if slack < now.slack_needed <= _MOST_ADVISED:
+        return f"--slack {now.slack_needed} would have waited for them"
+    return "raise --slack or --block-size"

@@ -3,9 +3,10 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 
-from stream_sep import EngineConfig, OfflineBackend
+from stream_sep import Engine, EngineConfig, OfflineBackend
 from stream_sep.latency import LatencyReport, adaptation_delay, slack_for
 from stream_sep.planning import plan
 from stream_sep.separators import load_separator
@@ -88,3 +89,30 @@ def test_the_default_engine_keeps_within_35_ms_where_a_hop_takes_a_quarter_of_it
     )
     report = plan(info, config, OfflineBackend(rate))
     assert report.milliseconds(report.engine) <= 35
+
+
+def stats_of_lagging(block, hop, lag, slack):
+    """Counters of an engine whose stems come ``lag`` blocks after the last frame of their hop has."""
+    backend = OfflineBackend(block_size=block)
+    separator = load_separator("passthrough", hop=hop)
+    engine = Engine(backend, EngineConfig(model=separator, worker="inline", slack=slack))
+
+    def catch_up():
+        worker = engine._worker._worker
+        while engine._rings.captured() >= (worker._next + 1) * hop + lag * block and worker.step():
+            pass
+
+    engine._worker.catch_up = catch_up
+    with engine:
+        backend.feed(np.full((2, 40 * block * math.ceil(hop / block)), 0.1, np.float32))
+        return engine.stats()
+
+
+@pytest.mark.parametrize(("block", "hop"), [(128, 512), (128, 128), (100, 256), (256, 100)])
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_the_slack_that_is_said_to_be_needed_is_enough(block, hop, lag):
+    needed = stats_of_lagging(block, hop, lag, slack=8192).slack_needed
+    assert stats_of_lagging(block, hop, lag, slack=needed).late_hops == 0
+    if hop % block == 0:
+        assert needed == (lag + 1) * block
+        assert stats_of_lagging(block, hop, lag, slack=needed - block).late_hops > 0

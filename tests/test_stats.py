@@ -39,6 +39,9 @@ def test_the_remedy_fits_the_cause():
     slow = replace(after(late_hops=1), hop_ms=(9.0, 9.0, 9.0))
     assert "lighter model" in sentences(QUIET, slow, 5.8)[0]
     assert "--slack" in sentences(QUIET, after(late_hops=1), 5.8)[0]
+    waited = replace(after(late_hops=1), slack_needed=640)
+    assert "--slack 640 would have waited" in sentences(QUIET, waited, 5.8, slack=512)[0]
+    assert "raise --slack" in sentences(QUIET, replace(waited, slack_needed=50000), 5.8, slack=512)[0]
     assert "computed none" in sentences(QUIET, replace(after(late_hops=1), hops=QUIET.hops), 5.8)[0]
 
 

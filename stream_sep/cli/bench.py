@@ -143,6 +143,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
         "audio callback": f"p50 {callback['p50']:.1f} us, p99.9 {callback['p99.9']:.1f}, max {callback['max']:.1f}",
         "fader to sound": f"frame {figures['control_to_sound_frames']} of the next block",
         f"paced {paced['seconds']:.0f} s": f"{paced['hops']} hops; {troubles}",
+        "slack needed": f"{paced['slack_needed']} frames, of {paced['latency_frames']['slack']}",
         "start to running": f"{paced['start_seconds']:.2f} s",
         "memory, MB": f"start {paced['memory_start_mb']}, end {paced['memory_end_mb']}",
     }

@@ -100,4 +100,6 @@ def print_counters(engine: Engine) -> None:
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"counters  {troubles}")
     console.print(f"hops      {stats.hops}   {hop[0]:.2f} ms each (p99 {hop[1]:.2f}, max {hop[2]:.2f})")
+    if bought := engine.latency.slack:
+        console.print(f"slack     {stats.slack_needed} frames needed, {bought} bought")
     console.print(f"callback  p50 {callback[0]:.1f} us   p99.9 {callback[1]:.1f}   max {callback[2]:.1f}")
