@@ -359,13 +359,13 @@ def test_what_is_taught_is_learnt(home, tmp_path):
     def off():
         with torch.no_grad():
             said = trainer.trainee.separate(mix, trainer.trainee.fresh_state(2))[0]
-            wanted = trainer._teachers.separate(mix, trainer._teachers.fresh_state(2))[0]
+            wanted = trainer._lesson._teachers.separate(mix, trainer._lesson._teachers.fresh_state(2))[0]
         return float((said - wanted).square().sum() / wanted.square().sum())
 
-    before, kept = off(), {name: value.clone() for name, value in trainer._teachers.state_dict().items()}
+    before, kept = off(), {name: value.clone() for name, value in trainer._lesson._teachers.state_dict().items()}
     trainer.run(lambda _text: None)
     assert off() < 0.5 * before
-    assert all(torch.equal(value, kept[name]) for name, value in trainer._teachers.state_dict().items())
+    assert all(torch.equal(value, kept[name]) for name, value in trainer._lesson._teachers.state_dict().items())
 
 
 def test_a_lesson_that_was_stopped_ends_as_one_that_was_not(home, tmp_path):

@@ -19,20 +19,18 @@ from stream_sep.lab.cache import RATE
 from stream_sep.lab.checkpoints import load_checkpoint, save_checkpoint
 from stream_sep.lab.curves import Curves, draw_example
 from stream_sep.lab.keeping import keep_weights
-from stream_sep.lab.losses import StemLoss
+from stream_sep.lab.lesson import Lesson
 from stream_sep.lab.mixing import Mixer
 from stream_sep.lab.store import load_library
-from stream_sep.lab.teachers import Teachers
 from stream_sep.lab.team import Team
-from stream_sep.lab.trainee import CausalTrainee, make_trainee
+from stream_sep.lab.trainee import make_trainee
 from stream_sep.lab.validating import separate_whole, validate, whole_song
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from stream_sep.lab.train_config import TrainConfig
-    from stream_sep.lab.trainee import Memory, Trainee
 
 _REPORT_SECONDS = 10.0
 _WARM_STEPS = 5  # before them, no estimate is worth telling
@@ -58,10 +56,10 @@ class Trainer:
         self._device = self._team.device(device)
         self._batch = self._team.share_of(config.training.batch)
         _prepare(config.training.threads, config.training.precision)
-        self._is_half = config.training.precision == "bfloat16"
+        is_half = config.training.precision == "bfloat16"
         if self._device.type == "cpu":
             keep_freed_memory()
-            self._is_half |= config.training.precision == "auto" and is_bfloat16_fast()
+            is_half |= config.training.precision == "auto" and is_bfloat16_fast()
         torch.manual_seed(config.training.seed)
         self._random = torch.Generator(self._device).manual_seed(config.training.seed + self._team.rank)
         network = dict(config.network)
@@ -70,15 +68,12 @@ class Trainer:
         self._optimizer = torch.optim.AdamW(
             self.trainee.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=config.training.weight_decay
         )
-        self._teachers = self._fitting_teachers()
-        self._lesson: Memory | None = None
-        self._loss = StemLoss(config.training.loss, config.training.spectral).to(self._device)
+        self._lesson = Lesson(config, self.trainee, self._device, is_half=is_half)
         percent = config.data.validation_percent
         train = load_library(config.caches, validation=False, percent=percent, device=self._device)
         self._kept = load_library(config.validation_caches, validation=True, percent=percent, device=self._device)
         self._mixer = Mixer(train, config.mix, self._random)
         self._augmenter = Augmenter(config.augment, self._random)
-        self._memory: Memory | None = None
         self.step, self.seconds, self.best = 0, 0.0, -math.inf
         folder.mkdir(parents=True, exist_ok=True)
         if not fresh:
@@ -134,7 +129,8 @@ class Trainer:
         stems = self._augmenter.change(stems)
         for group in self._optimizer.param_groups:
             group["lr"] = training.learning_rate * self._rise_and_fall()
-        loss = self._err(stems)
+        goes_on = float(torch.rand((), device=self._device, generator=self._random)) < training.carry
+        loss = self._lesson.loss(stems, goes_on=goes_on)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._team.average(trainee.parameters())
@@ -143,30 +139,6 @@ class Trainer:
             self._optimizer.step()
         self._follow()
         return torch.as_tensor(loss.detach())
-
-    def _err(self, stems: Tensor) -> Any:  # noqa: ANN401 - a tensor, whose `backward` torch gives no types
-        """Return the loss of a batch of stems, and remember what comes after it."""
-        training, mix = self.config.training, stems.sum(dim=1)
-        goes_on = float(torch.rand((), device=self._device, generator=self._random)) < training.carry
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_half):
-            estimates, self._memory = _separate(self.trainee, mix, self._memory if goes_on else None)
-        settled = int(training.settle_seconds * RATE)
-        start, estimates = self.trainee.start + settled, estimates[..., settled:].float()
-        loss = self._loss(estimates, stems[..., start : start + estimates.shape[-1]])
-        if self._teachers is None:
-            return loss
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_half):
-            taught, self._lesson = _separate(self._teachers, mix, self._lesson if goes_on else None)
-        taught_loss = self._loss(estimates, taught[..., settled:].float())
-        return torch.lerp(loss, taught_loss, self.config.teach.share)
-
-    def _fitting_teachers(self) -> Teachers | None:
-        if not self.config.teachers:
-            return None
-        teachers = Teachers.load(self.config.teachers).to(self._device)
-        if not isinstance(self.trainee, CausalTrainee) or not teachers.hears_like(self.trainee.network):
-            raise ConfigError(f"{self.config.name}: its network does not hear in hops as its [teach] teachers do")
-        return teachers
 
     def _rise_and_fall(self) -> float:
         warmup = self.config.training.warmup
@@ -229,8 +201,7 @@ class Trainer:
             "weights": self.trainee.state_dict(),
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
-            "memory": list(self._memory or ()),
-            "lesson": list(self._lesson or ()),
+            **self._lesson.memory(),
             "random": self._random.get_state(),
             "step": self.step,
             "seconds": self.seconds,
@@ -247,29 +218,12 @@ class Trainer:
         self.trainee.load_state_dict(state["weights"])
         self._average = state["average"]
         self._optimizer.load_state_dict(state["optimizer"])
-        self._memory = self._if_fitting(state["memory"], self.trainee)
-        self._lesson = self._if_fitting(state.get("lesson", ()), self._teachers)
+        self._lesson.remember(state, self._batch)
         if self._team.leads:
             self._random.set_state(state["random"].cpu())
         else:  # or it would draw anew what it drew at first
             self._random.manual_seed(self.config.training.seed + self._team.rank + self._team.size * state["step"])
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
-
-    def _if_fitting(self, memory: Sequence[Tensor], trainee: Trainee | None) -> Memory | None:
-        """Return what a trainee remembered, unless it is another one's by now, or of another batch."""
-        fresh = trainee.fresh_state(self._batch) if trainee is not None else ()
-        fits = [part.shape for part in memory] == [part.shape for part in fresh]
-        return tuple(memory) if memory and fits else None
-
-
-def _separate(trainee: Trainee, mix: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
-    """Return stems of a batch, and a memory to go on with that holds on to no gradient and no half precision."""
-    estimates, after = trainee.separate(mix, memory or trainee.fresh_state(len(mix)))
-    return estimates, tuple(_widened(part.detach()) for part in after)
-
-
-def _widened(part: Tensor) -> Tensor:
-    return part.float() if part.dtype == torch.bfloat16 else part
 
 
 class _Clock:
