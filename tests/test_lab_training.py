@@ -469,6 +469,7 @@ def test_configs_that_ship_can_be_built(path):
     network = dict(training.network)
     trainee = make_trainee(network.pop("kind"), network)
     assert training.name == path.stem
+    assert all((CONFIGS / f"{teacher.parent.name}.toml").exists() for teacher in training.teachers)
     if path.stem in LIMITS_MS:
         assert 1000 * trainee.network.size.algorithmic / RATE <= LIMITS_MS[path.stem]
 
