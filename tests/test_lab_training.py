@@ -377,6 +377,30 @@ def test_a_lesson_that_was_stopped_ends_as_one_that_was_not(home, tmp_path):
     assert all(torch.equal(value, weights(halves)[name]) for name, value in weights(whole).items())
 
 
+def test_a_training_begins_with_weights_that_are_given(home, tmp_path):
+    (name, wider), (network, _) = teachers(tmp_path)
+    plain = config(home)
+    begun = dataclasses.replace(plain, training=dataclasses.replace(plain.training, begin=name))
+    trainer = Trainer(begun, tmp_path / "out", device="cpu")
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, trainer.trainee.network.state_dict()[key]), key
+        assert torch.equal(value, trainer._average[f"network.{key}"]), key
+    other = dataclasses.replace(plain, training=dataclasses.replace(plain.training, begin=wider))
+    with pytest.raises(ConfigError, match="cannot begin with it"):
+        Trainer(other, tmp_path / "other", device="cpu")
+
+
+def test_a_training_that_goes_on_does_not_begin_again(home, tmp_path):
+    (name, _), _ = teachers(tmp_path)
+    plain = config(home)
+    begun = dataclasses.replace(plain, training=dataclasses.replace(plain.training, begin=name))
+    first = Trainer(begun, tmp_path / "out", device="cpu")
+    first.run(lambda _text: None, lambda: first.step >= 2)
+    again = Trainer(begun, tmp_path / "out", device="cpu")
+    assert again.step == 2
+    assert all(torch.equal(value, weights(again)[key]) for key, value in weights(first).items())
+
+
 def test_teachers_that_hear_otherwise_are_refused(home, tmp_path):
     names, networks = teachers(tmp_path)
     other = CausalTrainee(dataclasses.replace(SIZES["tiny"], points=4)).network
@@ -469,7 +493,8 @@ def test_configs_that_ship_can_be_built(path):
     network = dict(training.network)
     trainee = make_trainee(network.pop("kind"), network)
     assert training.name == path.stem
-    assert all((CONFIGS / f"{teacher.parent.name}.toml").exists() for teacher in training.teachers)
+    others = [*training.teachers, *([Path(training.training.begin)] if training.training.begin else [])]
+    assert all((CONFIGS / f"{other.parent.name}.toml").exists() for other in others)
     if path.stem in LIMITS_MS:
         assert 1000 * trainee.network.size.algorithmic / RATE <= LIMITS_MS[path.stem]
 

@@ -72,6 +72,7 @@ class TrainingConfig:
         validate_every: steps from validation to validation.
         checkpoint_seconds: time from checkpoint to checkpoint.
         threads: CPU threads; torch's own choice if 0.
+        begin: file of weights to begin with, relative to the config file's folder; random ones unless given.
     """
 
     steps: int = 0
@@ -92,6 +93,7 @@ class TrainingConfig:
     validate_every: int = 500
     checkpoint_seconds: float = 60.0
     threads: int = 0
+    begin: str = ""
 
 
 @dataclass(frozen=True)

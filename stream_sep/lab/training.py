@@ -23,13 +23,15 @@ from stream_sep.lab.lesson import Lesson
 from stream_sep.lab.mixing import Mixer
 from stream_sep.lab.store import load_library
 from stream_sep.lab.team import Team
-from stream_sep.lab.trainee import make_trainee
+from stream_sep.lab.trainee import CausalTrainee, make_trainee
 from stream_sep.lab.validating import separate_whole, validate, whole_song
+from stream_sep.models.weights import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from stream_sep.lab.hs_tasnet import HsTasnet
     from stream_sep.lab.train_config import TrainConfig
 
 _REPORT_SECONDS = 10.0
@@ -64,6 +66,8 @@ class Trainer:
         self._random = torch.Generator(self._device).manual_seed(config.training.seed + self._team.rank)
         network = dict(config.network)
         self.trainee = make_trainee(str(network.pop("kind")), network).to(self._device)
+        if config.training.begin:
+            _begin(self.trainee, config.home / config.training.begin)
         self._average = {name: value.detach().clone() for name, value in self.trainee.state_dict().items()}
         self._optimizer = torch.optim.AdamW(
             self.trainee.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=config.training.weight_decay
@@ -234,6 +238,20 @@ class _Clock:
 
     def now(self) -> float:
         return time.monotonic() - self._begun
+
+
+def _begin(trainee: CausalTrainee | HsTasnet, path: Path) -> None:
+    """Have a network begin with the weights of a file.
+
+    Raises:
+        ConfigError: they are of a network of another size or kind.
+    """
+    learnt = load_weights(path)
+    if not isinstance(trainee, CausalTrainee) or trainee.network.size != learnt.size:
+        raise ConfigError(
+            f"{path} holds {learnt.size}; the network of the config is another, and cannot begin with it"
+        )
+    trainee.network.load_state_dict(learnt.state_dict())
 
 
 def _plain(config: TrainConfig) -> dict[str, Any]:
