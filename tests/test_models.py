@@ -451,6 +451,21 @@ def test_weights_that_ship_are_whole_small_and_have_a_card(name):
         assert words in card
 
 
+@pytest.mark.parametrize("size", [SIZES["live"], SIZES["instant"]])
+def test_points_stand_at_the_same_frequencies_at_48_khz(size):
+    here, there = plan_points(size), plan_points(size, 48000)
+    assert (here.points, here.bands) == (there.points, there.bands)
+    np.testing.assert_array_equal(
+        here.spans[:, 1] - here.spans[:, 0], np.bincount(here.point_of_bin, minlength=here.points)
+    )
+    heard = np.flatnonzero(here.spans[:, 1] > here.spans[:, 0])[:-1]
+    middles = [(plan.spans[heard].sum(axis=1) - 1) / 2 * rate for plan, rate in ((here, 44100), (there, 48000))]
+    assert np.abs(middles[0] - middles[1]).max() <= 0.5 * 48000 + 1
+    assert (there.spans[heard, 1] > there.spans[heard, 0]).all()
+    assert set(there.point_of_bin) <= set(range(there.points))
+    assert (np.diff(there.point_of_bin) >= 0).all()
+
+
 def gains_on_the_demo_song(rate):
     """Return by how many dB each stem is better than the mix; of a song that no training has heard."""
     song = load_demo_song()

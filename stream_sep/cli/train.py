@@ -48,7 +48,8 @@ def train(
     state = (
         "done" if trainer.progress >= 1 else f"stopped at {100 * trainer.progress:.1f} %; the same command goes on"
     )
-    console.print(f"{state}: {folder}/best.safetensors, {trainer.best:.2f} dB", highlight=False)
+    if trainer.leads:
+        console.print(f"{state}: {folder}/best.safetensors, {trainer.best:.2f} dB", highlight=False)
 
 
 def _stopper(minutes: float):  # type: ignore[no-untyped-def] # noqa: ANN202 - a function that gives a bool

@@ -85,6 +85,11 @@ class Trainer:
         self._team.share_first(self.trainee.state_dict().values())
 
     @property
+    def leads(self) -> bool:
+        """Whether this process is the one, of those that train together, which validates and writes."""
+        return self._team.leads
+
+    @property
     def progress(self) -> float:
         """Share of the training that is done, from 0 to 1."""
         training = self.config.training

@@ -10,7 +10,7 @@ import numpy as np
 
 from stream_sep.models.features import FEATURES, FeatureMeter
 from stream_sep.models.masks import CORRECTIONS
-from stream_sep.models.points import plan_points
+from stream_sep.models.points import RATE, plan_points
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,15 +29,16 @@ class Asking:
     Args:
         runtime: computes the network.
         hops: over how many hops.
+        sample_rate: frames per second.
     """
 
     _state: StepState
     _x: Block  # what the last part that was computed made
     _after: list[Block]
 
-    def __init__(self, runtime: StepRuntime, hops: int = 1) -> None:
+    def __init__(self, runtime: StepRuntime, hops: int = 1, sample_rate: int = RATE) -> None:
         self._runtime, self._last = runtime, runtime.size.blocks
-        self._meter = FeatureMeter(runtime.size)
+        self._meter = FeatureMeter(runtime.size, sample_rate)
         self._features = np.zeros((1, 1, FEATURES, self._meter.points), np.float32)
         begins = [math.ceil(turn * (self._last + 1) / hops) for turn in range(hops + 1)]
         self._turns = [range(begin, end) for begin, end in itertools.pairwise(begins)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stream_sep.compiled import compiled, inlined
-from stream_sep.models.points import plan_points
+from stream_sep.models.points import RATE, plan_points
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FEATURES = 8
 """Features a point."""
 
-_MEMORY_SECONDS, _RATE = 1.0, 44100
+_MEMORY_SECONDS = 1.0
 _TINY = 1e-20
 _FLOOR = 1e-8  # of the power, against the last second's mean: what is below is inaudible beside it
 _STEEPEST = 1.5
@@ -33,7 +33,7 @@ _STEEPEST = 1.5
 class FeaturePlan(NamedTuple):
     """What stays the same over a stream."""
 
-    starts: NDArray[np.int64]  # (points + 1,): the first bin of each point
+    spans: NDArray[np.int64]  # (points, 2): the first bin of each point, and the one after its last
     widths: NDArray[np.int64]  # (points,): bins a point, some of which may lie above the spectrum
     turn: NDArray[np.complex128]  # (bins,): how far the middle of each bin turns within a hop, backwards
     decay: float  # share of the last second's power that is left after a hop
@@ -51,17 +51,18 @@ class FeatureMeter:
 
     Args:
         size: of the network that is given them.
+        sample_rate: frames per second.
     """
 
-    def __init__(self, size: NetworkSize) -> None:
-        plan = plan_points(size)
+    def __init__(self, size: NetworkSize, sample_rate: int = RATE) -> None:
+        plan = plan_points(size, sample_rate)
         self.points, self._bins = plan.points, size.bins
         turns = np.arange(size.bins) * size.hop % size.window / size.window
         self._plan = FeaturePlan(
-            plan.starts,
+            plan.spans,
             plan.widths,
             np.exp(-2j * np.pi * turns),
-            math.exp(-size.hop / _RATE / _MEMORY_SECONDS),
+            math.exp(-size.hop / sample_rate / _MEMORY_SECONDS),
         )
 
     def fresh_memory(self) -> FeatureMemory:
@@ -113,7 +114,7 @@ def _look(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs ti
 ) -> None:
     middle = sides = past = 0.0
     across = moved = stepped = 0j
-    for k in range(plan.starts[point], plan.starts[point + 1]):
+    for k in range(plan.spans[point, 0], plan.spans[point, 1]):
         here = complex(mid[k])
         middle += _power(here)
         sides += _power(side[k])

@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
     layout: Layout
     weights: NDArray[np.float32]
-    starts: NDArray[np.int64]
+    spans: NDArray[np.int64]
 
 
 class Scratch(NamedTuple):
@@ -64,12 +64,12 @@ class HintMeter:
     """
 
     def __init__(self, size: NetworkSize, sample_rate: int = 44100) -> None:
-        plan = plan_points(size)
+        plan = plan_points(size, sample_rate)
         self.points = plan.points
         self._plan = Plan(
             new_layout(sample_rate, size.window, size.hop),
             spread_weights(sample_rate, size.window),
-            plan.starts,
+            plan.spans,
         )
         self._remembered = size.bins, median_hops(size.window, size.hop)
 
@@ -98,8 +98,8 @@ def _measure(spectra: NDArray[np.complex64], plan: Plan, memory: Memory, scratch
         measure_cues(spectra[hop, 0], spectra[hop, 1], plan.layout, memory, scratch.cues)
         find_masks(scratch.cues, plan.weights, scratch.masks)
         _move_sides(scratch.masks, memory.powers)
-        for point in range(len(plan.starts) - 1):
-            start, end = plan.starts[point], plan.starts[point + 1]
+        for point in range(len(plan.spans)):
+            start, end = plan.spans[point, 0], plan.spans[point, 1]
             if end > start:
                 _guess(scratch.masks, memory.powers, start, end, hints[hop, :, point])
                 _hear(scratch.cues, start, end, hints[hop, :, point])

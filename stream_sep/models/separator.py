@@ -46,7 +46,8 @@ class CausalSeparator:
 
     Args:
         runtime: computes the network.
-        sample_rate: frames per second; the same frames are heard as other pitches at another rate, nothing else.
+        sample_rate: frames per second; at another rate than that of training the network hears the same pitches, of
+            hops that last a little longer or shorter.
         hop: frames per step; the network's own unless given, else that over a whole number.
     """
 
@@ -58,10 +59,10 @@ class CausalSeparator:
         self.hop = size.hop
         self.latency = size.latency
         self.weights = runtime.weights
-        self._asking = Asking(runtime, runtime.size.hop // size.hop)
+        self._asking = Asking(runtime, runtime.size.hop // size.hop, sample_rate)
         windows = analysis_and_synthesis(size.window, size.hop, size.fade)
         self._frames = MidSideFrames(size.hop, size.latency, *windows)
-        self._point_of_bin = plan_points(size).point_of_bin
+        self._point_of_bin = plan_points(size, sample_rate).point_of_bin
         self._meter = HintMeter(size, sample_rate)
         self._scratch = self._meter.scratch()
         self._hints = np.zeros((size.lookahead + 1, HINTS, self._meter.points), np.float32)  # as the spectra
