@@ -66,11 +66,6 @@ class Teachers(CausalTrainee):
     def _each(self) -> list[CausalNetwork]:
         return cast("list[CausalNetwork]", list(self._networks))
 
-    @torch.no_grad()
-    def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
-        """Return the mean of all stems and the state to go on with; see `Trainee.separate`."""
-        return super().separate(mix, state)
-
     def _mask(self, features: Tensor, hints: Tensor, state: Memory) -> tuple[Tensor, Memory]:
         masks, after = [], []
         for network in self._each():

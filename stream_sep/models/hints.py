@@ -13,7 +13,7 @@ import numpy as np
 
 from stream_sep.compiled import compiled, inlined, vectorised
 from stream_sep.models.masks import MASKED
-from stream_sep.models.points import plan_points
+from stream_sep.models.points import RATE, plan_points
 from stream_sep.separators.bands import median_hops
 from stream_sep.separators.bands_cues import CUES, measure_cues
 from stream_sep.separators.bands_masks import find_masks, spread_weights
@@ -63,7 +63,7 @@ class HintMeter:
         sample_rate: frames per second.
     """
 
-    def __init__(self, size: NetworkSize, sample_rate: int = 44100) -> None:
+    def __init__(self, size: NetworkSize, sample_rate: int = RATE) -> None:
         plan = plan_points(size, sample_rate)
         self.points = plan.points
         self._plan = Plan(

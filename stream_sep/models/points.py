@@ -76,9 +76,8 @@ def plan_points(size: NetworkSize, sample_rate: int = RATE) -> PointPlan:
     ends = np.cumsum(widths)
     middles = (ends - widths + ends - 1) / 2
     point_of_bin = np.repeat(np.arange(len(widths)), widths)[: size.bins]
-    if sample_rate != RATE:
-        there = np.rint(np.arange(size.bins) * (sample_rate / RATE)).astype(int)
-        point_of_bin = point_of_bin[np.minimum(there, size.bins - 1)]
+    there = np.rint(np.arange(size.bins) * (sample_rate / RATE)).astype(int)
+    point_of_bin = point_of_bin[np.minimum(there, size.bins - 1)]
     spans = np.searchsorted(point_of_bin, [np.arange(len(widths)), np.arange(1, len(widths) + 1)]).T
     nearest = np.rint(middles * (RATE / sample_rate)).astype(int)
     alone = (spans[:, 0] == spans[:, 1]) & (nearest < point_of_bin.argmax())

@@ -11,7 +11,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.models.asking import Asking
 from stream_sep.models.hints import HINTS, HintMeter
 from stream_sep.models.masks import MASKED, apply_corrections
-from stream_sep.models.points import plan_points
+from stream_sep.models.points import RATE, plan_points
 from stream_sep.models.runtimes import open_runtime
 from stream_sep.models.shipped import shipped_weights
 from stream_sep.models.windows import analysis_and_synthesis
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stream_sep.models.size import NetworkSize
     from stream_sep.protocols import Separator
 
-RATES = (44100, 48000)
+RATES = (RATE, 48000)
 """Sample rates that the networks are trained for; other streams are brought to one of them."""
 
 LIMITS_MS = {"instant": 6.0, "live": 23.0, "near": 105.0}
