@@ -25,6 +25,7 @@ from stream_sep.chain_effects import Knob
 from stream_sep.chain_measure import Lateness, measure
 from stream_sep.chain_spec import EffectSpec
 from stream_sep.chain_voice import ChainError
+from stream_sep.priority import go_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +38,6 @@ _SOUND, _WORDS = b"S", b"J"
 _LOAD_SECONDS = 30.0
 _HOP_SECONDS = 0.5
 _WATCH_SECONDS = 0.05
-_NICE = -11  # as the separator, whose hops wait for it
 
 
 class HostedChain:
@@ -164,8 +164,7 @@ def main() -> None:
         kind = type(error).__name__ if isinstance(error, errors.StreamSepError) else "SeparatorError"
         _write(answers, _WORDS, json.dumps({"error": str(error), "kind": kind}).encode())
         return
-    with suppress(AttributeError, OSError):  # only now: to load is never urgent
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    go_first()  # as the separator, whose hops wait for it; and only now: to load is never urgent
     gc.collect()
     gc.freeze()
     _write(answers, _WORDS, json.dumps(answer).encode())

@@ -6,12 +6,12 @@ import gc
 import os
 import sys
 import threading
-from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from stream_sep.chain_spec import ChainSpec
 from stream_sep.errors import SeparatorError, StreamSepError
+from stream_sep.priority import go_first
 from stream_sep.rings import SharedRings
 from stream_sep.separators import load_separator
 from stream_sep.worker import HopWorker, warm_up
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from stream_sep.protocols import Separator
     from stream_sep.worker import SeparatorInfo
-
-NICE = -11
-"""Priority of a process that sound waits for: what desktop sound servers ask for."""
 
 _SWITCH_SECONDS = 0.0005  # Python lets a hop wait ten times as long for a thread that loads effects
 
@@ -58,9 +55,10 @@ class Answers:
 def main() -> None:
     """Be the separator's process: load, say so, work until standard input ends."""
     commands, answers = sys.stdin, start_answers()
-    separator = load_or_refuse(receive(commands), answers, warm_up)
-    if separator is None:
+    loaded = load_or_refuse(receive(commands), answers, warm_up)
+    if loaded is None:
         return
+    separator, info = loaded
     task = receive(commands)
     while "rings" not in task:
         if "chains" not in task:
@@ -69,18 +67,12 @@ def main() -> None:
         task = receive(commands)
     rings = SharedRings.attach(task["rings"])
     threading.Thread(target=_obey, args=(separator, commands, answers), daemon=True).start()
-    go_first()
+    go_first(busy=info.hop_seconds * info.sample_rate / info.hop)
     gc.collect()
     gc.freeze()  # a collection that walks the model's objects would cost milliseconds
     worker = HopWorker(separator, rings, join=task["join"])
     answers.give(task, {"running": True})
     worker.run(threading.Event())
-
-
-def go_first() -> None:
-    """Go before programs that can wait, where the system allows it."""
-    with suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
 def start_answers() -> Answers:
@@ -93,8 +85,8 @@ def start_answers() -> Answers:
 
 def load_or_refuse(
     spec: Mapping[str, Any], answers: Answers, measure: Callable[[Separator], SeparatorInfo]
-) -> Separator | None:
-    """Load the separator of a first message and answer what it is like, or why there is none."""
+) -> tuple[Separator, SeparatorInfo] | None:
+    """Load the separator of a first message, and answer and return what it is like; or answer why there is none."""
     if "name" not in spec:
         return None
     sys.path[:] = spec["path"]
@@ -109,7 +101,7 @@ def load_or_refuse(
         answers.give(spec, {"error": sentence})
         return None
     answers.give(spec, {"ready": asdict(info)})
-    return separator
+    return separator, info
 
 
 def _load(spec: Mapping[str, Any], answers: Answers) -> Separator:

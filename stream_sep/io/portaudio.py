@@ -12,6 +12,7 @@ from stream_sep.io.backend import MAIN, channel_map
 from stream_sep.io.clock_bridge import CAPACITY, TAPS, ClockBridge
 from stream_sep.io.devices import find_device, refusal
 from stream_sep.io.portaudio_library import abandon, is_active, is_stuck, open_stream, portaudio, rescan
+from stream_sep.priority import put_sound_first, thread_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -179,12 +180,15 @@ class PortAudioBackend:
         self._start_streams()
 
     def _start_streams(self) -> None:
+        before = thread_ids()
         try:
             for stream in self._streams:
                 stream.start()
         except portaudio().PortAudioError as error:
             self._close()
             raise DeviceError(f"{self._output.name!r} does not start: {error}; is it in use?") from error
+        if "ALSA" in self._output.host_api:  # where PortAudio's thread is one like any other
+            put_sound_first(thread_ids() - before)
 
     def _close(self) -> None:
         streams, self._streams = self._streams, ()

@@ -12,8 +12,9 @@ from stream_sep.play.board import SharedBoard
 from stream_sep.play.feeder import Feeder
 from stream_sep.play.orders import Orders
 from stream_sep.play.player import info_of, load_effects
+from stream_sep.priority import go_first
 from stream_sep.rings import SharedRings
-from stream_sep.worker_child import change_chains, go_first, load_or_refuse, start_answers
+from stream_sep.worker_child import change_chains, load_or_refuse, start_answers
 from stream_sep.worker_dialog import receive
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ def main() -> None:
         effects = load_effects(info, spec["chains"], spec["reserve"], answers.report, again=spec["again"])
         return replace(info, chain_latency=0 if effects is None else effects.latency)
 
-    separator = load_or_refuse({**spec, "chains": None}, answers, measure)
-    if separator is None:
+    loaded = load_or_refuse({**spec, "chains": None}, answers, measure)
+    if loaded is None:
         return
+    separator, _ = loaded
     task = receive(commands)
     while "rings" not in task:
         if "chains" not in task or effects is None:
@@ -47,7 +49,7 @@ def main() -> None:
         task = receive(commands)
     feeder = _begin(separator, effects, task, answers)
     threading.Thread(target=_obey, args=(feeder, effects, commands, answers), daemon=True).start()
-    go_first()
+    go_first()  # in bursts, which what it keeps ready covers: they must not stop all else
     feeder.run(threading.Event())
 
 
