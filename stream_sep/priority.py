@@ -1,7 +1,7 @@
 """Who goes first where programs want the processor at once: sound, then separators, then all that can wait.
 
 Real-time priority is for the little that must be done before the next block, as the sound servers of studios have it.
-Systems give it to users whom they trust with it (the group ``audio``, on most); for others all stays as it was.
+Systems give it to users whom they trust with it (``ulimit -r``); for others all stays as it was.
 """
 
 from __future__ import annotations
