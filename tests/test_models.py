@@ -13,6 +13,7 @@ from stream_sep.demo_song import load_demo_song
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.models.asking import Asking, fresh_state
 from stream_sep.models.features import FEATURES, FeatureMeter
+from stream_sep.models.harmonics import HARMONICS
 from stream_sep.models.hints import GUESSES, HEARD, HINTS, HintMeter
 from stream_sep.models.masks import CORRECTIONS
 from stream_sep.models.onnx_parts import digest_note
@@ -149,7 +150,7 @@ def test_a_file_is_one_model_to_other_programs(weights):
     memory, features = meter.fresh_memory(), np.zeros((1, FEATURES, meter.points), np.float32)
     for hop in range(20):
         spectra = spectrum(runtime, hop)
-        meter.measure(spectra, memory, features)
+        meter.measure(spectra, memory, features, meter.scratch())
         given = {"features": features[None], "hints": no_hints(runtime)[None], "memory1": state[0]}
         said, *state = whole.run(("corrections", "memory1_after"), given)
         np.testing.assert_allclose(said[0, 0], asking.hear(spectra, no_hints(runtime)), atol=1e-6)
@@ -206,8 +207,19 @@ def test_features_are_what_their_formulas_say(size):
     spectra *= np.float32(10) ** rng.uniform(-3, 1, (hops, 2, 1)).astype(np.float32)
     meter = FeatureMeter(size)
     found = np.zeros((hops, FEATURES, meter.points), np.float32)
-    meter.measure(spectra, meter.fresh_memory(), found)
-    np.testing.assert_allclose(found, look_slowly(spectra, size), atol=2e-5)
+    meter.measure(spectra, meter.fresh_memory(), found, meter.scratch())
+    np.testing.assert_allclose(found[:, :-HARMONICS], look_slowly(spectra, size), atol=2e-5)
+
+
+def test_a_point_is_told_the_best_that_its_bins_are():
+    size = SIZES["live"]
+    meter, plan = FeatureMeter(size), plan_points(size)
+    spectra = np.fft.rfft(noise(size.window)[None]).astype(np.complex64)
+    found, scratch = np.zeros((1, FEATURES, meter.points), np.float32), meter.scratch()
+    meter.measure(spectra, meter.fresh_memory(), found, scratch)
+    best = [scratch.told[:, first:end].max(axis=1, initial=0.0) for first, end in plan.spans]
+    np.testing.assert_allclose(found[0, -HARMONICS:], np.transpose(best), rtol=1e-6)
+    assert found[0, -HARMONICS:].max() > 0
 
 
 def test_features_change_with_neither_level_nor_phase_and_are_finite_in_silence():
@@ -216,7 +228,7 @@ def test_features_change_with_neither_level_nor_phase_and_are_finite_in_silence(
     spectra = noise(2 * 2 * 20 * size.bins).reshape(-1)[: 20 * 4 * size.bins].view(np.complex64).reshape(20, 2, -1)
     found = np.zeros((3, 20, FEATURES, meter.points), np.float32)
     for changed, into in zip((spectra, spectra * np.complex64(3e-4j), 0 * spectra), found, strict=True):
-        meter.measure(changed, meter.fresh_memory(), into)
+        meter.measure(changed, meter.fresh_memory(), into, meter.scratch())
     np.testing.assert_allclose(found[1], found[0], atol=1e-4)
     assert np.isfinite(found[2]).all()
 

@@ -107,7 +107,8 @@ class CausalTrainee(nn.Module):
         like = self._features.fresh_memory(), self._meter.fresh_memory()
 
         def measure(row: int) -> None:
-            self._features.measure(given[row], _as_memory(seen_after[row], like[0]), features[row])
+            memory_seen = _as_memory(seen_after[row], like[0])
+            self._features.measure(given[row], memory_seen, features[row], self._features.scratch())
             memory = _as_memory(heard_after[row], like[1])
             self._meter.measure(given[row], memory, hints[row, self._lookahead :], self._meter.scratch())
 

@@ -39,6 +39,7 @@ class Asking:
     def __init__(self, runtime: StepRuntime, hops: int = 1, sample_rate: int = RATE) -> None:
         self._runtime, self._last = runtime, runtime.size.blocks
         self._meter = FeatureMeter(runtime.size, sample_rate)
+        self._scratch = self._meter.scratch()
         self._features = np.zeros((1, 1, FEATURES, self._meter.points), np.float32)
         begins = [math.ceil(turn * (self._last + 1) / hops) for turn in range(hops + 1)]
         self._turns = [range(begin, end) for begin, end in itertools.pairwise(begins)]
@@ -60,7 +61,7 @@ class Asking:
         """
         for number in self._turns[self._turn]:
             if number == 0:
-                self._meter.measure(spectra, self._seen, self._features[0])
+                self._meter.measure(spectra, self._seen, self._features[0], self._scratch)
                 (self._x,) = self._runtime.part(0, self._features, hints[None])
                 self._after = []
             else:

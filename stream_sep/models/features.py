@@ -1,8 +1,8 @@
 """What a causal network sees of a spectrum, point by point: only what a mask can depend on.
 
 How loud it is against the last second, in the middle and at the sides, on which side and with which phase between the
-channels, and how its phase moves in time and from bin to bin. None of it changes with the level or the absolute phase
-of the mix, which so need not be learnt.
+channels, how its phase moves in time and from bin to bin, and how well it fits the pitches there are (`harmonics`).
+None of it changes with the level or the absolute phase of the mix, which so need not be learnt.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stream_sep.compiled import compiled, inlined
+from stream_sep.models.harmonics import HARMONICS, find_harmonics, harmonic_scratch, plan_harmonics
 from stream_sep.models.points import RATE, plan_points
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from stream_sep.models.harmonics import HarmonicPlan, HarmonicScratch
     from stream_sep.models.size import NetworkSize
     from stream_sep.protocols import Block
 
-FEATURES = 8
+_SEEN = 8
+FEATURES = _SEEN + HARMONICS
 """Features a point."""
 
 _MEMORY_SECONDS = 1.0
@@ -37,6 +40,7 @@ class FeaturePlan(NamedTuple):
     widths: NDArray[np.int64]  # (points,): bins a point, some of which may lie above the spectrum
     turn: NDArray[np.complex128]  # (bins,): how far the middle of each bin turns within a hop, backwards
     decay: float  # share of the last second's power that is left after a hop
+    harmonics: HarmonicPlan
 
 
 class FeatureMemory(NamedTuple):
@@ -63,29 +67,48 @@ class FeatureMeter:
             plan.widths,
             np.exp(-2j * np.pi * turns),
             math.exp(-size.hop / sample_rate / _MEMORY_SECONDS),
+            plan_harmonics(sample_rate, size.window),
         )
 
     def fresh_memory(self) -> FeatureMemory:
         """Return what is remembered before the first hop."""
         return FeatureMemory(np.zeros(2), np.zeros(self._bins, np.complex64))
 
-    def measure(self, spectra: NDArray[np.complex64], memory: FeatureMemory, features: Block) -> None:
+    def scratch(self) -> HarmonicScratch:
+        """Return room for `measure` to work in."""
+        return harmonic_scratch(self._plan.harmonics, self._bins)
+
+    def measure(
+        self, spectra: NDArray[np.complex64], memory: FeatureMemory, features: Block, scratch: HarmonicScratch
+    ) -> None:
         """Write the features of the next hops, and go on with ``memory``, which is changed.
 
         Shape:
             spectra: complex64 ``(hops, 2, bins)``, mid and side
             features: ``(hops, FEATURES, points)``
         """
-        _measure(spectra, self._plan, memory, features)
+        _measure(spectra, self._plan, memory, features, scratch)
 
 
 @compiled
-def _measure(spectra: NDArray[np.complex64], plan: FeaturePlan, memory: FeatureMemory, features: Block) -> None:
+def _measure(
+    spectra: NDArray[np.complex64],
+    plan: FeaturePlan,
+    memory: FeatureMemory,
+    features: Block,
+    scratch: HarmonicScratch,
+) -> None:
     for hop in range(len(spectra)):
         mid, side = spectra[hop, 0], spectra[hop, 1]
         loudness = _loudness(mid, side, plan.decay, memory.level)
+        find_harmonics(spectra[hop], loudness, plan.harmonics, scratch)
         for point in range(len(plan.widths)):
             _look(mid, side, memory.before, plan, point, loudness, features[hop, :, point])
+            for row in range(HARMONICS):
+                most = 0.0
+                for k in range(plan.spans[point, 0], plan.spans[point, 1]):
+                    most = max(most, scratch.told[row, k])
+                features[hop, _SEEN + row, point] = most
         memory.before[:] = mid
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stream_sep.models.network import CausalNetwork
 
-KIND = "stream_sep causal network 2"
+KIND = "stream_sep causal network 3"
 """Written into every file of weights; another number is another design."""
 
 INSTALL = "pip install 'stream-sep[train]'"
