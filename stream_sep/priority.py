@@ -19,14 +19,14 @@ NICE = -11
 """Priority of a process that sound waits for: what desktop sound servers ask for."""
 
 _SEPARATOR, _SOUND = 1, 2  # the lowest two: what JACK and drivers do goes before both
-_BUSIEST = 0.5
+_BUSIEST = 0.6
 
 
 def go_first(busy: float = 1.0) -> None:
     """Have this thread go before programs that can wait, where the system allows it.
 
     Args:
-        busy: the share of its time that it computes. A thread that is busy for half of it or less is given real-time
+        busy: the share of its time that it computes. A thread that is busy for 60 % of it or less is given real-time
             priority, and nothing but sound goes before it; a busier one could bring the machine to a stand.
     """
     with suppress(AttributeError, OSError):

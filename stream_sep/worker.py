@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _BACKLOG_SECONDS = 0.5
 _NAP_SECONDS = 0.0002
-_LONGEST_REST = 0.005
+_LONGEST_REST = 0.02
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class SeparatorInfo:
 def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
     """Run ``separator`` on noise so that the first real hop is as fast as any, time it, and reset it.
 
-    The calls that count come after a rest each, as hops do: meanwhile other programs empty the caches, and a network
-    takes twice as long as without.
+    The calls that count come after a rest each, as long as hops come apart: meanwhile other programs empty the
+    caches, and a network takes half as long again as without.
     """
     noise = np.random.default_rng(0).standard_normal((separator.channels, separator.hop)).astype(np.float32) * 0.1
     seconds = []
-    rest = min(separator.hop / separator.sample_rate / 2, _LONGEST_REST)
+    rest = min(separator.hop / separator.sample_rate, _LONGEST_REST)
     for call in range(calls):
         time.sleep(rest if 2 * call >= calls else 0.0)
         started = time.perf_counter()

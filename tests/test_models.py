@@ -496,7 +496,7 @@ def gains_on_the_demo_song(rate):
 
 
 def test_weights_that_ship_take_the_demo_song_apart_at_both_rates():
-    """As well at 48 kHz, but for 0.3 dB in the mean: the points of the network stand at the same frequencies there."""
+    """As well at 48 kHz, but for 0.3 dB: the points of the network stand at the same frequencies there."""
     gains = gains_on_the_demo_song(44100)
     lost = np.subtract(gains, gains_on_the_demo_song(48000))
     assert min(gains) > 3
