@@ -7,7 +7,6 @@ Systems give it to users whom they trust with it (``ulimit -r``); for others all
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NICE = -11
-"""Priority of a process that sound waits for: what desktop sound servers ask for."""
-
+_NICE = -11  # what desktop sound servers ask for
 _SEPARATOR, _SOUND = 1, 2  # the lowest two: what JACK and drivers do goes before both
 _BUSIEST = 0.6
 
@@ -30,9 +27,10 @@ def go_first(busy: float = 1.0) -> None:
             priority, and nothing but sound goes before it; a busier one could bring the machine to a stand.
     """
     with suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     if busy <= _BUSIEST:
-        _make_real_time(threading.get_native_id(), _SEPARATOR)
+        with suppress(AttributeError, OSError):
+            _make_real_time(0, _SEPARATOR)
 
 
 def put_sound_first(threads: Iterable[int]) -> None:
@@ -56,5 +54,5 @@ def thread_ids() -> frozenset[int]:
 
 
 def _make_real_time(thread: int, level: int) -> None:
-    with suppress(AttributeError, OSError):  # what it starts is as any other
-        os.sched_setscheduler(thread, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(level))
+    """Give a thread, or 0 for this one, real-time priority; what it starts is as any other."""
+    os.sched_setscheduler(thread, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(level))

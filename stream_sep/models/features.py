@@ -104,11 +104,7 @@ def _measure(
         find_harmonics(spectra[hop], loudness, plan.harmonics, scratch)
         for point in range(len(plan.widths)):
             _look(mid, side, memory.before, plan, point, loudness, features[hop, :, point])
-            for row in range(HARMONICS):
-                most = 0.0
-                for k in range(plan.spans[point, 0], plan.spans[point, 1]):
-                    most = max(most, scratch.told[row, k])
-                features[hop, _SEEN + row, point] = most
+            _fit(scratch.told, plan.spans[point, 0], plan.spans[point, 1], features[hop, _SEEN:, point])
         memory.before[:] = mid
 
 
@@ -157,6 +153,16 @@ def _look(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs ti
     features[4], features[5] = moved.real, moved.imag
     features[6] = min(max(stepped.real, -_STEEPEST), _STEEPEST)
     features[7] = min(max(stepped.imag, -_STEEPEST), _STEEPEST)
+
+
+@inlined
+def _fit(told: NDArray[np.float64], start: int, end: int, features: Block) -> None:
+    """Write the best that the bins of a point are told."""
+    for row in range(HARMONICS):
+        best = 0.0
+        for k in range(start, end):
+            best = max(best, told[row, k])
+        features[row] = best
 
 
 @inlined
