@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", FeatureMemory, HintMemory)
 
+_EIGHT = 8  # bytes of a number of a memory that is kept as one array
+
 Memory: TypeAlias = tuple[Tensor, ...]
 """What a network remembers of a batch; the batch is axis 0 of the first tensor."""
 
@@ -134,14 +136,16 @@ class CausalTrainee(nn.Module):
 
 def _flat(memory: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
     """Return a memory as one array, of eight bytes a number."""
-    return np.concatenate([array.ravel().view(np.float64) for array in memory])
+    held = [array.ravel().view(np.uint8) for array in memory]
+    return np.concatenate([np.pad(each, (0, -len(each) % _EIGHT)) for each in held]).view(np.float64)
 
 
 def _as_memory(flat: NDArray[np.float64], like: M) -> M:
     """Return what `_flat` made of a memory as one again; it is the same numbers, not a copy."""
     arrays: tuple[NDArray[Any], ...] = like
-    parts = np.split(flat, np.cumsum([array.nbytes // flat.itemsize for array in arrays])[:-1])
-    return type(like)(*(part.view(to.dtype).reshape(to.shape) for part, to in zip(parts, arrays, strict=True)))
+    parts = np.split(flat.view(np.uint8), np.cumsum([-(-array.nbytes // _EIGHT) * _EIGHT for array in arrays])[:-1])
+    whole = zip(parts, arrays, strict=True)
+    return type(like)(*(part[: to.nbytes].view(to.dtype).reshape(to.shape) for part, to in whole))
 
 
 def masks_of(corrections: Tensor, hints: Tensor) -> Tensor:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from stream_sep.compiled import compiled, inlined
+from stream_sep.compiled import compiled, inlined, vectorised
+from stream_sep.logarithm import logarithm
+from stream_sep.separators.bands_medians import median_beside, median_of_past
 from stream_sep.separators.bands_memory import TINY
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     Spectrum: TypeAlias = NDArray[np.complex64]
     Cues: TypeAlias = NDArray[np.float32]
+    Cue: TypeAlias = NDArray[np.float32]
+    Row: TypeAlias = NDArray[np.float64]
 
 CUES = (
     "constant",
@@ -66,25 +70,23 @@ def _clip(value: float, limit: float) -> float:
 
 @inlined
 def _take_powers(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory) -> float:
-    totals = memory.totals
-    mid_sum = side_sum = both_sum = energy = 0.0
-    for k in range(len(mid)):
-        a, b = complex(mid[k]), complex(side[k])
-        p = a.real * a.real + a.imag * a.imag
-        q = b.real * b.real + b.imag * b.imag
-        r = a.real * b.real + a.imag * b.imag
-        memory.powers[0, k] += layout.short * (p + TINY - memory.powers[0, k])
-        memory.powers[1, k] += layout.short * (q + TINY - memory.powers[1, k])
-        memory.powers[2, k] += layout.short * (r + TINY * 1e-6 - memory.powers[2, k])
-        memory.logs[0, k] = math.log(p + q + TINY)
-        mid_sum, side_sum, both_sum = mid_sum + k * p, side_sum + k * q, both_sum + k * r
-        energy += p + q
-    totals[0] += layout.long * (mid_sum + TINY - totals[0])
-    totals[1] += layout.long * (side_sum + TINY * 1e-6 - totals[1])
-    totals[2] += layout.long * (both_sum + TINY * 1e-6 - totals[2])
+    totals, powers = memory.totals, memory.powers
+    p, q, r = memory.rows[0], memory.rows[1], memory.rows[2]
+    _multiply(mid, mid, p)
+    _multiply(side, side, q)
+    _multiply(mid, side, r)
+    _follow(p, TINY, layout.short, powers[0])
+    _follow(q, TINY, layout.short, powers[1])
+    _follow(r, TINY * 1e-6, layout.short, powers[2])
+    totals[0] += layout.long * (_moment(p) + TINY - totals[0])
+    totals[1] += layout.long * (_moment(q) + TINY * 1e-6 - totals[1])
+    totals[2] += layout.long * (_moment(r) + TINY * 1e-6 - totals[2])
+    energy = _sum(p) + _sum(q)
     totals[3] = max(totals[3] * layout.fall, energy + TINY)
     totals[4] += layout.long * (energy + TINY - totals[4])
-    return math.log(totals[3]) - _RANGE
+    floor = math.log(totals[3]) - _RANGE
+    _measure_levels(p, q, floor, memory.logs[0])
+    return floor
 
 
 @inlined
@@ -93,83 +95,158 @@ def _place(memory: Memory, cues: Cues) -> None:
     trace = totals[0] + totals[1]
     spread = 4 * max(totals[0] * totals[1] - totals[2] * totals[2], 0.0) / (trace * trace)
     width = spread / (spread + 0.01)  # 0 where both channels carry one signal: then nothing stands anywhere
-    for k in range(cues.shape[1]):
-        ratio = math.log(powers[0, k] / powers[1, k])
-        cues[0, k] = 1.0
-        cues[1, k] = 1.0 - width
-        cues[2, k] = width * _clip(ratio, 3.0) / 3
-        cues[3, k] = width * min(max(ratio - 2.0, 0.0), 5.0) / 5
-        cues[4, k] = width * 2 * abs(powers[2, k]) / (powers[0, k] + powers[1, k])
-        cues[16, k] = max(cues[4, k] - 0.8, 0.0) * 5
+    cues[0], cues[1] = 1.0, 1.0 - width
+    _compare_sides(powers[0], powers[1], width, cues[2], cues[3])
+    _find_places(powers[0], powers[1], powers[2], width, cues[4], cues[16])
 
 
 @inlined
 def _find_onsets(layout: Layout, memory: Memory, floor: float, cues: Cues) -> None:
-    now, slow, long = memory.logs
-    sums = memory.sums
-    for k in range(len(now)):
-        now[k] = max(now[k], floor)
-        sums[k + 1] = sums[k] + _clip(now[k] - max(slow[k], floor), 4.0)
-        slow[k] = max(slow[k], floor) + layout.slow * (now[k] - max(slow[k], floor))
-        long[k] = max(long[k], floor) + layout.long * (now[k] - max(long[k], floor))
+    now, slow, long = memory.logs[0], memory.logs[1], memory.logs[2]
+    rise, band = memory.rows[0], memory.rows[1]
+    sums, struck = memory.sums, memory.struck
+    _rise(now, slow, floor, rise)
+    _follow_above(now, floor, layout.slow, slow)
+    _follow_above(now, floor, layout.long, long)
+    _add_up(rise, sums)
+    _average(sums, layout.low, layout.high, layout.share, band)
     low = sums[layout.kick] / layout.kick
     high = (sums[layout.top] - sums[layout.hiss]) / max(layout.top - layout.hiss, 1)
-    struck = memory.struck
     struck[-2] = max(struck[-2] * layout.ring, low / 2, 1e-9)
     struck[-1] = max(struck[-1] * layout.ring, high / 2, 1e-9)
-    for k in range(len(now)):
-        band = (sums[layout.high[k]] - sums[layout.low[k]]) / (layout.high[k] - layout.low[k])
-        struck[k] = max(struck[k] * layout.ring, band / 2, 1e-9)
-        cues[6, k], cues[7, k], cues[8, k] = band / 2, low / 2, high / 2
-        cues[10, k] = _clip(slow[k] - long[k], 4.0) / 2
-        cues[12, k], cues[13, k], cues[14, k] = struck[k], struck[-2], struck[-1]
+    _strike(band, layout.ring, struck, cues[6], cues[12])
+    cues[7], cues[8], cues[13], cues[14] = low / 2, high / 2, struck[-2], struck[-1]
+    _compare(slow, long, 4.0, 0.5, cues[10])
 
 
 @inlined
 def _compare_medians(memory: Memory, cues: Cues) -> None:
-    now = memory.logs[0]
-    hops = memory.ring.shape[1]
-    at = memory.at[0]
-    for k in range(len(now)):
-        _replace(memory.sorted[k], memory.ring[k, at], now[k])
-        memory.ring[k, at] = now[k]
-        cues[5, k] = -memory.sorted[k, hops // 2]
-    memory.at[0] = (at + 1) % hops
-    window = memory.window
-    size = len(window)
-    window[:] = now[0]
-    for k in range(len(now) + len(window) // 2):
-        _replace(window, now[max(k - size, 0)], now[min(k, len(now) - 1)])
-        if k >= len(window) // 2:
-            cues[5, k - len(window) // 2] = _clip(window[len(window) // 2] + cues[5, k - len(window) // 2], 4.0) / 4
-
-
-@inlined
-def _replace(ordered: NDArray[np.float64], old: float, new: float) -> None:
-    # One value leaves an ordered list and one enters: shifting what lies between costs less than sorting anew.
-    i = 0
-    while ordered[i] != old:
-        i += 1
-    while i + 1 < len(ordered) and ordered[i + 1] < new:
-        ordered[i] = ordered[i + 1]
-        i += 1
-    while i > 0 and ordered[i - 1] > new:
-        ordered[i] = ordered[i - 1]
-        i -= 1
-    ordered[i] = new
+    now, past, beside, scratch = memory.levels[0], memory.levels[1], memory.levels[2], memory.levels[3]
+    now[:] = memory.logs[0]
+    median_of_past(now, memory.at[0], memory.ring, memory.ordered, scratch, past)
+    memory.at[0] = (memory.at[0] + 1) % len(memory.ring)
+    median_beside(now, memory.padding, beside)
+    _compare(beside, past, 4.0, 0.25, cues[5])
 
 
 @inlined
 def _compare_bands(layout: Layout, memory: Memory, cues: Cues) -> None:
     now, sums = memory.logs[0], memory.sums
-    average = math.log(memory.totals[4])
+    band, uneven, average = memory.rows[0], memory.rows[1], memory.rows[2]
+    average[:] = math.log(memory.totals[4]) - 8.0
+    _add_up(now, sums)
+    _average(sums, layout.low, layout.high, layout.share, band)
+    _compare(now, band, 4.0, 0.25, cues[9])
+    _compare(band, average, 12.0, 0.25, cues[11])
+    _be_positive(cues[9], uneven)
+    _add_up(uneven, sums)
+    _average(sums, layout.low, layout.high, layout.share, band)
+    _be_noisy(band, cues[15])
+
+
+# Loops over all bins. Each sees few rows, so that a compiler can tell that they do not overlap, and take many bins at
+# a time.
+
+
+@vectorised
+def _multiply(one: Spectrum, other: Spectrum, product: Row) -> None:
+    for k in range(len(product)):
+        a, b = complex(one[k]), complex(other[k])
+        product[k] = a.real * b.real + a.imag * b.imag
+
+
+@vectorised
+def _follow(row: Row, tiny: float, share: float, average: Row) -> None:
+    for k in range(len(row)):
+        average[k] += share * (row[k] + tiny - average[k])
+
+
+@vectorised
+def _follow_above(row: Row, floor: float, share: float, average: Row) -> None:
+    for k in range(len(row)):
+        before = max(average[k], floor)
+        average[k] = before + share * (row[k] - before)
+
+
+@vectorised
+def _moment(row: Row) -> float:
+    total = 0.0
+    for k in range(len(row)):
+        total += k * row[k]
+    return total
+
+
+@vectorised
+def _sum(row: Row) -> float:
+    total = 0.0
+    for k in range(len(row)):
+        total += row[k]
+    return total
+
+
+@vectorised
+def _measure_levels(p: Row, q: Row, floor: float, levels: Row) -> None:
+    for k in range(len(levels)):
+        levels[k] = max(logarithm(p[k] + q[k] + TINY), floor)
+
+
+@vectorised
+def _compare_sides(mid: Row, side: Row, width: float, centre: Cue, clear: Cue) -> None:
+    for k in range(len(mid)):
+        ratio = logarithm(mid[k] / side[k])
+        centre[k] = width * _clip(ratio, 3.0) / 3
+        clear[k] = width * min(max(ratio - 2.0, 0.0), 5.0) / 5
+
+
+@vectorised
+def _find_places(  # noqa: PLR0917 - compiled code has no objects
+    mid: Row, side: Row, both: Row, width: float, panned: Cue, beside: Cue
+) -> None:
+    for k in range(len(mid)):
+        place = width * 2 * abs(both[k]) / (mid[k] + side[k])
+        panned[k] = place
+        beside[k] = max(place - 0.8, 0.0) * 5
+
+
+@vectorised
+def _rise(now: Row, slow: Row, floor: float, rise: Row) -> None:
     for k in range(len(now)):
-        sums[k + 1] = sums[k] + now[k]
-    for k in range(len(now)):
-        band = (sums[layout.high[k]] - sums[layout.low[k]]) / (layout.high[k] - layout.low[k])
-        cues[9, k] = _clip(now[k] - band, 4.0) / 4
-        cues[11, k] = _clip(band - average + 8.0, 12.0) / 4
-    for k in range(len(now)):
-        sums[k + 1] = sums[k] + abs(cues[9, k])
-    for k in range(len(now)):
-        cues[15, k] = 1 - 4 * (sums[layout.high[k]] - sums[layout.low[k]]) / (layout.high[k] - layout.low[k])
+        rise[k] = _clip(now[k] - max(slow[k], floor), 4.0)
+
+
+@inlined
+def _add_up(row: Row, sums: Row) -> None:
+    for k in range(len(row)):
+        sums[k + 1] = sums[k] + row[k]
+
+
+@vectorised
+def _average(sums: Row, low: NDArray[np.int64], high: NDArray[np.int64], share: Row, band: Row) -> None:
+    for k in range(len(band)):
+        band[k] = (sums[high[k]] - sums[low[k]]) * share[k]
+
+
+@vectorised
+def _strike(band: Row, ring: float, struck: Row, onset: Cue, fading: Cue) -> None:
+    for k in range(len(band)):
+        onset[k] = band[k] / 2
+        struck[k] = max(struck[k] * ring, band[k] / 2, 1e-09)
+        fading[k] = struck[k]
+
+
+@vectorised
+def _compare(one: Row, other: Row, limit: float, scale: float, cue: Cue) -> None:
+    for k in range(len(cue)):
+        cue[k] = _clip(one[k] - other[k], limit) * scale
+
+
+@vectorised
+def _be_positive(cue: Cue, row: Row) -> None:
+    for k in range(len(row)):
+        row[k] = abs(cue[k])
+
+
+@vectorised
+def _be_noisy(uneven: Row, cue: Cue) -> None:
+    for k in range(len(cue)):
+        cue[k] = 1 - 4 * uneven[k]

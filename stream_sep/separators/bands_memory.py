@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from stream_sep.separators.bands_medians import new_padding
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TINY = 1e-100
 """Power added to everything: keeps logarithms finite and averages out of denormal numbers, far below any sound."""
-
-_MEDIAN = 8
-"""Bins either side in the percussive median."""
 
 
 class Layout(NamedTuple):
@@ -22,10 +21,12 @@ class Layout(NamedTuple):
 
     Shape:
         low, high: ``(bins,)``, the band around each bin over which onsets and levels are averaged.
+        share: ``(bins,)``, of each bin in its band.
     """
 
     low: NDArray[np.int64]
     high: NDArray[np.int64]
+    share: NDArray[np.float64]
     kick: int  # bins below belong to `low_onset`
     hiss: int  # bins above belong to `high_onset`
     top: int
@@ -41,13 +42,15 @@ class Memory(NamedTuple):
 
     powers: NDArray[np.float64]  # (3, bins): mid, side and their product, averaged
     logs: NDArray[np.float64]  # (3, bins): log power now, its slow and its long average
-    ring: NDArray[np.float64]  # (bins, hops): the past of the log power
-    sorted: NDArray[np.float64]  # (bins, hops): the same, in order
+    ring: NDArray[np.float32]  # (hops, bins): the past of the log power
+    ordered: NDArray[np.float32]  # (hops, bins): the same, every bin from the least to the greatest
+    at: NDArray[np.int64]  # (1,): the oldest in the ring
     sums: NDArray[np.float64]  # (bins + 1,): scratch
     totals: NDArray[np.float64]  # (5,): long mid, side, product; loudest and average spectrum
     struck: NDArray[np.float64]  # (bins + 2,): the fading memory of onsets; the last two of low and of high ones
-    window: NDArray[np.float64]  # scratch of the percussive median
-    at: NDArray[np.int64]  # (1,): position in the ring
+    rows: NDArray[np.float64]  # (3, bins): scratch
+    levels: NDArray[np.float32]  # (4, bins): scratch of the medians
+    padding: NDArray[np.float32]  # scratch of the percussive one
 
 
 def new_layout(sample_rate: int, window: int, hop: int) -> Layout:
@@ -58,9 +61,11 @@ def new_layout(sample_rate: int, window: int, hop: int) -> Layout:
     def share(seconds: float) -> float:
         return 1 - math.exp(-hop / (seconds * sample_rate))
 
+    low, high = np.maximum(bins - 2, 0) * 8 // 9, np.minimum((bins + 3) * 9 // 8, len(bins))
     return Layout(
-        low=np.maximum(bins - 2, 0) * 8 // 9,
-        high=np.minimum((bins + 3) * 9 // 8, len(bins)),
+        low=low,
+        high=high,
+        share=1.0 / (high - low),
         kick=max(2, round(150 / width)),
         hiss=min(round(2500 / width), len(bins) - 2),
         top=min(round(12000 / width), len(bins)),
@@ -78,11 +83,13 @@ def new_memory(bins: int, hops: int) -> Memory:
     return Memory(
         powers=np.full((3, bins), TINY),
         logs=np.full((3, bins), silence),
-        ring=np.full((bins, hops), silence),
-        sorted=np.full((bins, hops), silence),
+        ring=np.full((hops, bins), silence, np.float32),
+        ordered=np.full((hops, bins), silence, np.float32),
+        at=np.zeros(1, np.int64),
         sums=np.zeros(bins + 1),
         totals=np.full(5, TINY),
         struck=np.zeros(bins + 2),
-        window=np.zeros(2 * _MEDIAN + 1),
-        at=np.zeros(1, np.int64),
+        rows=np.zeros((3, bins)),
+        levels=np.zeros((4, bins), np.float32),
+        padding=new_padding(bins),
     )
