@@ -67,6 +67,7 @@ class CausalSeparator:
         self._scratch = self._meter.scratch()
         self._hints = np.zeros((size.lookahead + 1, HINTS, self._meter.points), np.float32)  # as the spectra
         self._spectra = np.zeros((size.lookahead + 1, 2, size.bins), np.complex64)  # of the last hops, oldest first
+        self._masks = np.zeros((MASKED, self._meter.points), np.float32)
         self._parts = np.zeros((MASKED, 2, size.bins), np.complex64)
         self.reset()
 
@@ -77,7 +78,7 @@ class CausalSeparator:
         self._spectra[-1] = self._frames.take(block)
         self._meter.measure(self._spectra[-1:], self._heard, self._hints[-1:], self._scratch)
         corrections = self._asking.hear(self._spectra[-1:], self._hints[:1])
-        apply_corrections(corrections, self._hints[0], self._point_of_bin, self._spectra[0], self._parts)
+        apply_corrections(corrections, self._hints[0], self._point_of_bin, self._spectra[0], self._masks, self._parts)
         return self._frames.give(self._parts)
 
     def reset(self) -> None:
