@@ -8,11 +8,12 @@ None of it changes with the level or the absolute phase of the mix, which so nee
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from stream_sep.compiled import compiled, inlined
+from stream_sep.compiled import compiled, inlined, vectorised
+from stream_sep.logarithm import logarithm
 from stream_sep.models.harmonics import HARMONICS, find_harmonics, harmonic_scratch, plan_harmonics
 from stream_sep.models.points import RATE, plan_points
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from stream_sep.models.size import NetworkSize
     from stream_sep.protocols import Block
 
+    Row: TypeAlias = NDArray[np.float32]
+
 _SEEN = 8
 FEATURES = _SEEN + HARMONICS
 """Features a point."""
@@ -31,6 +34,8 @@ _MEMORY_SECONDS = 1.0
 _TINY = 1e-20
 _FLOOR = 1e-8  # of the power, against the last second's mean: what is below is inaudible beside it
 _STEEPEST = 1.5
+_HALF_BELS = 0.5 / math.log(10)
+_ZERO = np.float32(0.0)
 
 
 class FeaturePlan(NamedTuple):
@@ -102,9 +107,13 @@ def _measure(
         mid, side = spectra[hop, 0], spectra[hop, 1]
         loudness = _loudness(mid, side, plan.decay, memory.level)
         find_harmonics(spectra[hop], loudness, plan.harmonics, scratch)
+        seen = features[hop]
         for point in range(len(plan.widths)):
-            _look(mid, side, memory.before, plan, point, loudness, features[hop, :, point])
-            _fit(scratch.told, plan.spans[point, 0], plan.spans[point, 1], features[hop, _SEEN:, point])
+            _look(mid, side, memory.before, plan, point, seen[:_SEEN, point])
+        _measure_loudness(seen[0], loudness)
+        _measure_loudness(seen[1], loudness)
+        for row in range(HARMONICS):
+            _fit(scratch.told[row], plan.spans, seen[_SEEN + row])
         memory.before[:] = mid
 
 
@@ -128,7 +137,6 @@ def _look(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs ti
     before: NDArray[np.complex64],
     plan: FeaturePlan,
     point: int,
-    loudness: float,
     features: Block,
 ) -> None:
     middle = sides = past = 0.0
@@ -144,8 +152,7 @@ def _look(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs ti
             stepped += here * complex(mid[k - 1]).conjugate()
     share = 1.0 / plan.widths[point]
     tiny = _TINY * plan.widths[point]
-    features[0] = math.log10(middle * share / loudness + _FLOOR) / 2 + 1
-    features[1] = math.log10(sides * share / loudness + _FLOOR) / 2 + 1
+    features[0], features[1] = middle * share, sides * share
     across *= 2 / (middle + sides + tiny)
     moved *= 2 / (middle + past + tiny)
     stepped *= 1 / (middle + tiny)
@@ -155,14 +162,20 @@ def _look(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs ti
     features[7] = min(max(stepped.imag, -_STEEPEST), _STEEPEST)
 
 
+@vectorised
+def _measure_loudness(powers: Row, loudness: float) -> None:
+    for point in range(len(powers)):
+        powers[point] = logarithm(powers[point] / loudness + _FLOOR) * _HALF_BELS + 1.0
+
+
 @inlined
-def _fit(told: NDArray[np.float64], start: int, end: int, features: Block) -> None:
-    """Write the best that the bins of a point are told."""
-    for row in range(HARMONICS):
-        best = 0.0
-        for k in range(start, end):
-            best = max(best, told[row, k])
-        features[row] = best
+def _fit(told: Row, spans: NDArray[np.int64], features: Row) -> None:
+    """Write the best that the bins of each point are told."""
+    for point in range(len(spans)):
+        best = _ZERO
+        for k in range(spans[point, 0], spans[point, 1]):
+            best = max(best, told[k])
+        features[point] = best
 
 
 @inlined

@@ -45,7 +45,7 @@ class HarmonicScratch(NamedTuple):
 
     sums: NDArray[np.float64]  # of the logarithms of power, one more than bins
     salient: NDArray[np.float64]  # nepers by which a bin stands out
-    told: NDArray[np.float64]  # (HARMONICS, bins of the spectrum)
+    told: NDArray[np.float32]  # (HARMONICS, bins of the spectrum)
 
 
 def plan_harmonics(sample_rate: int, window: int) -> HarmonicPlan:
@@ -67,7 +67,7 @@ def harmonic_scratch(plan: HarmonicPlan, bins: int) -> HarmonicScratch:
     return HarmonicScratch(
         sums=np.zeros(known + _AROUND + 1),
         salient=np.zeros(known),
-        told=np.zeros((HARMONICS, bins)),
+        told=np.zeros((HARMONICS, bins), np.float32),
     )
 
 
@@ -129,7 +129,7 @@ def _between(values: NDArray[np.float64], at: float) -> float:
 
 
 @inlined
-def _tell(pitch: float, weight: float, told: NDArray[np.float64]) -> None:
+def _tell(pitch: float, weight: float, told: NDArray[np.float32]) -> None:
     if weight <= 0.0:
         return
     for partial in range(1, _TOLD + 1):

@@ -6,12 +6,12 @@ number; and its masks, of 600 constants, are a guess that the network has only t
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from stream_sep.compiled import compiled, inlined, vectorised
+from stream_sep.logarithm import logarithm
 from stream_sep.models.masks import MASKED
 from stream_sep.models.points import RATE, plan_points
 from stream_sep.separators.bands import median_hops
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stream_sep.models.size import NetworkSize
     from stream_sep.protocols import Block
     from stream_sep.separators.bands_memory import Layout
+
+    Row: TypeAlias = NDArray[np.float32]
 
 HEARD = ("percussive", "onset", "tonal", "sustained", "struck", "noisy")
 """The cues that a network is given: those that it cannot read off the newest spectrum, point by point."""
@@ -98,13 +100,11 @@ def _measure(spectra: NDArray[np.complex64], plan: Plan, memory: Memory, scratch
         measure_cues(spectra[hop, 0], spectra[hop, 1], plan.layout, memory, scratch.cues)
         find_masks(scratch.cues, plan.weights, scratch.masks)
         _move_sides(scratch.masks, memory.powers)
-        for point in range(len(plan.spans)):
-            start, end = plan.spans[point, 0], plan.spans[point, 1]
-            if end > start:
-                _guess(scratch.masks, memory.powers, start, end, hints[hop, :, point])
-                _hear(scratch.cues, start, end, hints[hop, :, point])
-            else:
-                hints[hop, :, point] = 0.0
+        for plane in range(2):
+            guesses = hints[hop, plane * MASKED : (plane + 1) * MASKED]
+            _share(scratch.masks[plane], memory.powers[plane], plan.spans, guesses)
+            _compare_with_rest(guesses[0], guesses[1], guesses[2])
+        _hear(scratch.cues, plan.spans, hints[hop, GUESSES:])
 
 
 @vectorised
@@ -117,29 +117,42 @@ def _move_sides(masks: NDArray[np.float32], powers: NDArray[np.float64]) -> None
 
 
 @inlined
-def _guess(masks: NDArray[np.float32], powers: NDArray[np.float64], start: int, end: int, hints: Block) -> None:
-    """Write what the masks would do to the power of a point: nepers of each stem's share against that of the rest."""
-    stems = masks.shape[1]
-    for plane in range(2):
-        shares = hints[plane * stems : (plane + 1) * stems]
-        whole, rest = 0.0, 1.0
-        for k in range(start, end):
-            whole += powers[plane, k]
-        for stem in range(stems):
-            share = 0.0
-            for k in range(start, end):
-                share += powers[plane, k] * masks[plane, stem, k]
-            shares[stem] = share / whole
-            rest -= shares[stem]
-        for stem in range(stems):
-            guess = math.log(max(shares[stem], _TINY) / max(rest, _TINY))
-            shares[stem] = min(max(guess, -_SUREST), _SUREST)
+def _share(masks: NDArray[np.float32], powers: NDArray[np.float64], spans: NDArray[np.int64], shares: Block) -> None:
+    """Write what the masks would leave of the power of each point; equal shares where there are no bins."""
+    for point in range(len(spans)):
+        whole = first = second = third = 0.0
+        for k in range(spans[point, 0], spans[point, 1]):
+            whole += powers[k]
+            first += powers[k] * masks[0, k]
+            second += powers[k] * masks[1, k]
+            third += powers[k] * masks[2, k]
+        if whole > 0.0:
+            shares[0, point], shares[1, point], shares[2, point] = first / whole, second / whole, third / whole
+        else:
+            shares[:, point] = 1 / (MASKED + 1)
+
+
+@vectorised
+def _compare_with_rest(first: Row, second: Row, third: Row) -> None:
+    """Make each share its nepers against what the three leave."""
+    for point in range(len(first)):
+        rest = logarithm(max(1.0 - first[point] - second[point] - third[point], _TINY))
+        first[point] = _clip(logarithm(max(first[point], _TINY)) - rest)
+        second[point] = _clip(logarithm(max(second[point], _TINY)) - rest)
+        third[point] = _clip(logarithm(max(third[point], _TINY)) - rest)
 
 
 @inlined
-def _hear(cues: NDArray[np.float32], start: int, end: int, hints: Block) -> None:
+def _clip(nepers: float) -> float:
+    return min(max(nepers, -_SUREST), _SUREST)
+
+
+@inlined
+def _hear(cues: NDArray[np.float32], spans: NDArray[np.int64], means: Block) -> None:
     for row in range(len(_HEARD)):
-        total = 0.0
-        for k in range(start, end):
-            total += cues[_HEARD[row], k]
-        hints[GUESSES + row] = total / (end - start)
+        cue = cues[_HEARD[row]]
+        for point in range(len(spans)):
+            total = 0.0
+            for k in range(spans[point, 0], spans[point, 1]):
+                total += cue[k]
+            means[row, point] = total / max(spans[point, 1] - spans[point, 0], 1)
