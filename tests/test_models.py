@@ -12,13 +12,14 @@ import soxr
 from stream_sep.demo_song import load_demo_song
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.models.asking import Asking, fresh_state
+from stream_sep.models.encoding import Encoder
 from stream_sep.models.features import FEATURES, FeatureMeter
 from stream_sep.models.harmonics import HARMONICS
 from stream_sep.models.hints import GUESSES, HEARD, HINTS, HintMeter
 from stream_sep.models.masks import CORRECTIONS
 from stream_sep.models.onnx_parts import digest_note
 from stream_sep.models.points import plan_points
-from stream_sep.models.runtimes import TorchRuntime, Weights, open_runtime
+from stream_sep.models.runtimes import OnnxRuntime, TorchRuntime, Weights, open_runtime
 from stream_sep.models.separator import LIMITS_MS, CausalSeparator, load_causal
 from stream_sep.models.shipped import model_card, shipped, shipped_weights
 from stream_sep.models.size import SIZES, NetworkSize, size_from
@@ -97,10 +98,36 @@ def test_a_size_that_makes_no_sense_is_refused(values, words):
 
 
 def test_onnx_and_torch_compute_the_same(weights):
-    torch_made = stream(load_causal("instant", weights=weights / "tiny.safetensors"), noise(64 * 200))
-    onnx_made = stream(load_causal("instant", weights=weights / "tiny.onnx"), noise(64 * 200))
+    torch_made = stream(CausalSeparator(TorchRuntime(weights / "tiny.safetensors")), noise(64 * 200))
+    onnx_made = stream(CausalSeparator(OnnxRuntime(weights / "tiny.onnx")), noise(64 * 200))
     assert np.abs(torch_made - onnx_made).max() < 1e-5
     assert np.abs(torch_made[0]).max() > 1e-3
+
+
+def test_an_encoder_is_as_far_from_the_exact_one_as_rounding_takes_it(weights):
+    for exact in (OnnxRuntime(weights / "tiny.onnx"), TorchRuntime(weights / "tiny.safetensors")):
+        encoder = Encoder(exact.size, lambda *given: exact.part(0, *given)[0])  # noqa: B023 - used at once
+        plan, rng = plan_points(exact.size), np.random.default_rng(0)
+        given = rng.standard_normal((1, 1, FEATURES + HINTS, plan.points)).astype(np.float32)
+        rounded = encoder.encode(given[:, :, :FEATURES], given[:, :, FEATURES:])
+        (seen,) = exact.part(0, given[:, :, :FEATURES], given[:, :, FEATURES:])
+        assert rounded.shape == seen.shape
+        of_bands = given[0, 0].reshape(-1, plan.bands, exact.size.points).transpose(1, 0, 2).reshape(plan.bands, -1)
+        steps = encoder._steps[:, : of_bands.shape[1]]
+        assert (np.abs(rounded - seen)[0, 0].max(axis=1) < (np.abs(of_bands) * steps).sum(axis=1) / 2 + 1e-5).all()
+        assert np.abs(rounded - seen).max() > 0
+        assert np.square(rounded - seen).sum() < 1e-4 * np.square(seen).sum()
+
+
+def test_rounding_is_inaudible_in_what_ships():
+    """Each stem of a song is 60 dB louder than what rounding does to it."""
+    mix = load_demo_song().mix[:, 44100 * 8 : 44100 * 14]
+    exact, played = (
+        stream(CausalSeparator(make(shipped_weights("live"))), mix[:, : 512 * 516])
+        for make in (OnnxRuntime, open_runtime)
+    )
+    for stem, other in zip(exact, played, strict=True):
+        assert 10 * np.log10(np.square(stem).sum() / np.square(other - stem).sum()) > 60
 
 
 def test_a_part_changes_nothing_it_was_given(weights):
@@ -145,7 +172,7 @@ def test_a_file_is_one_model_to_other_programs(weights):
     onnxruntime = pytest.importorskip("onnxruntime")
     data = (weights / "tiny.onnx").read_bytes()
     whole = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    runtime = open_runtime(weights / "tiny.onnx")
+    runtime = OnnxRuntime(weights / "tiny.onnx")
     asking, meter, state = Asking(runtime), FeatureMeter(runtime.size), fresh_state(runtime.size)
     memory, features = meter.fresh_memory(), np.zeros((1, FEATURES, meter.points), np.float32)
     for hop in range(20):

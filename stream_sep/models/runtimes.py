@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.models.encoding import Encoder
 from stream_sep.models.onnx_parts import check_digest, split_parts
 from stream_sep.models.weights import count_weights, load_weights, read_bytes, size_of
 
@@ -80,6 +81,22 @@ class OnnxRuntime:
         return tuple(self._sessions[number].run(None, dict(zip(self._names[number], given, strict=True))))
 
 
+class RoundedRuntime:
+    """Runs a network as another runtime does, but for its first part, whose weights have eight bits (`Encoder`).
+
+    Args:
+        exact: what runs the rest.
+    """
+
+    def __init__(self, exact: StepRuntime) -> None:
+        self._exact, self.size, self.weights = exact, exact.size, exact.weights
+        self._encoder = Encoder(exact.size, lambda *given: exact.part(0, *given)[0])
+
+    def part(self, number: int, *given: Block) -> tuple[Block, ...]:
+        """Compute one part of one hop; see `CausalNetwork.part`."""
+        return self._exact.part(number, *given) if number else (self._encoder.encode(*given),)
+
+
 class TorchRuntime:
     """Runs a network with torch, as it was trained: two to four times slower than ONNX Runtime.
 
@@ -117,7 +134,7 @@ def open_runtime(path: Path, threads: int = 1) -> StepRuntime:
     if threads < 1:
         raise ConfigError(f"a network needs at least 1 thread, not {threads}")
     if path.suffix == ".onnx":
-        return OnnxRuntime(path, threads)
+        return RoundedRuntime(OnnxRuntime(path, threads))
     if path.suffix == ".safetensors":
         return TorchRuntime(path, threads)
     raise ConfigError(f"weights are .onnx or .safetensors files, not {path}; see 'stream-sep models export'")
