@@ -33,6 +33,11 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return _jit(function)
 
 
+def merged(function: Callable[P, R]) -> Callable[P, R]:
+    """Like `inlined`, for what is called in one place: it is never compiled by itself, only there."""
+    return _jit(function, inline="always")
+
+
 def reordered(function: Callable[P, R]) -> Callable[P, R]:
     """Like `inlined`, for sums whose order does not matter: they are added up several at a time."""
     return _jit(function, fastmath={"reassoc", "contract"})

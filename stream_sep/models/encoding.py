@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.compiled import compiled, inlined, vectorised
+from stream_sep.compiled import compiled, merged, vectorised
 from stream_sep.models.features import FEATURES
 from stream_sep.models.hints import HINTS
 from stream_sep.models.points import plan_points
@@ -58,8 +58,8 @@ class Encoder:
 
     def encode(self, features: Block, hints: Block) -> Block:
         """Return what each band sees in one hop, ``(1, 1, bands, width)``."""
-        seen = self._of_nothing.copy()
-        _encode(features[0, 0], hints[0, 0], self._steps, self._weights, seen)
+        seen, row = self._of_nothing.copy(), np.zeros(self._steps.shape[1], np.float32)
+        _encode(features[0, 0], hints[0, 0], self._steps, self._weights, row, seen)
         return seen[None, None]
 
 
@@ -69,10 +69,11 @@ def _ask(exact: Callable[[Block, Block], Block], given: Block) -> Block:
 
 
 @compiled
-def _encode(features: Block, hints: Block, steps: Block, weights: Weights, seen: Block) -> None:
-    """Add what is given to what is ``seen`` of nothing."""
+def _encode(  # noqa: PLR0917 - compiled code has no objects
+    features: Block, hints: Block, steps: Block, weights: Weights, row: Row, seen: Block
+) -> None:
+    """Add what is given to what is ``seen`` of nothing; ``row`` is room to work in, and its end is zero."""
     points = features.shape[1] // len(weights)
-    row = np.zeros(weights.shape[1], np.float32)
     for band in range(len(weights)):
         _gather(features, band * points, row[: FEATURES * points])
         _gather(hints, band * points, row[FEATURES * points : _GIVEN * points])
@@ -83,7 +84,7 @@ def _encode(features: Block, hints: Block, steps: Block, weights: Weights, seen:
             _add(row[k], row[k + 1], row[k + 2], row[k + 3], w[k], w[k + 1], w[k + 2], w[k + 3], into)
 
 
-@inlined
+@merged
 def _gather(given: Block, start: int, row: Row) -> None:
     points = len(row) // len(given)
     for kind in range(len(given)):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from stream_sep.compiled import compiled, inlined, vectorised
+from stream_sep.compiled import compiled, merged, vectorised
 from stream_sep.logarithm import logarithm
 from stream_sep.models.harmonics import HARMONICS, find_harmonics, harmonic_scratch, plan_harmonics
 from stream_sep.models.points import RATE, plan_points
@@ -114,10 +114,11 @@ def _measure(
         _measure_loudness(seen[1], loudness)
         for row in range(HARMONICS):
             _fit(scratch.told[row], plan.spans, seen[_SEEN + row])
-        memory.before[:] = mid
+        for k in range(len(mid)):
+            memory.before[k] = mid[k]
 
 
-@inlined
+@merged
 def _loudness(
     mid: NDArray[np.complex64], side: NDArray[np.complex64], decay: float, level: NDArray[np.float64]
 ) -> float:
@@ -130,7 +131,7 @@ def _loudness(
     return float(level[0] / level[1] + _TINY)
 
 
-@inlined
+@merged
 def _look(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs time
     mid: NDArray[np.complex64],
     side: NDArray[np.complex64],
@@ -168,7 +169,7 @@ def _measure_loudness(powers: Row, loudness: float) -> None:
         powers[point] = logarithm(powers[point] / loudness + _FLOOR) * _HALF_BELS + 1.0
 
 
-@inlined
+@merged
 def _fit(told: Row, spans: NDArray[np.int64], features: Row) -> None:
     """Write the best that the bins of each point are told."""
     for point in range(len(spans)):
@@ -178,6 +179,6 @@ def _fit(told: Row, spans: NDArray[np.int64], features: Row) -> None:
         features[point] = best
 
 
-@inlined
+@merged
 def _power(number: complex) -> float:
     return float(number.real) ** 2 + float(number.imag) ** 2

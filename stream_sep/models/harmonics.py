@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stream_sep.compiled import inlined
+from stream_sep.compiled import inlined, merged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def harmonic_scratch(plan: HarmonicPlan, bins: int) -> HarmonicScratch:
     )
 
 
-@inlined
+@merged
 def find_harmonics(
     spectrum: NDArray[np.complex64],
     loudness: float,
@@ -97,7 +97,7 @@ def find_harmonics(
     _tell(plan.pitches[best], most, scratch.told[2])
 
 
-@inlined
+@merged
 def _stand_out(spectrum: NDArray[np.complex64], floor: float, scratch: HarmonicScratch) -> None:
     sums, salient = scratch.sums, scratch.salient
     for k in range(len(sums) - 1):
@@ -110,7 +110,7 @@ def _stand_out(spectrum: NDArray[np.complex64], floor: float, scratch: HarmonicS
         salient[k] = min(max(sums[k + 1] - sums[k] - around, -_MOST), _MOST)
 
 
-@inlined
+@merged
 def _weigh(pitch: float, top: int, salient: NDArray[np.float64]) -> float:
     weight, share = 0.0, _SCALE
     for partial in range(1, _PARTIALS + 1):
@@ -122,7 +122,7 @@ def _weigh(pitch: float, top: int, salient: NDArray[np.float64]) -> float:
     return weight
 
 
-@inlined
+@merged
 def _between(values: NDArray[np.float64], at: float) -> float:
     k = int(at)
     return float(values[k] + (at - k) * (values[k + 1] - values[k]))

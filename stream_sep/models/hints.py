@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from stream_sep.compiled import compiled, inlined, vectorised
+from stream_sep.compiled import compiled, merged, vectorised
 from stream_sep.logarithm import logarithm
 from stream_sep.models.masks import MASKED
 from stream_sep.models.points import RATE, plan_points
@@ -91,20 +91,27 @@ class HintMeter:
             spectra: complex64 ``(hops, 2, bins)``, mid and side
             hints: ``(hops, HINTS, points)``
         """
-        _measure(spectra, self._plan, memory, scratch, hints)
+        plan, (cues, masks) = self._plan, scratch
+        for (mid, side), told in zip(spectra, hints, strict=True):
+            measure_cues(mid, side, plan.layout, memory, cues)
+            find_masks(cues, plan.weights, masks)
+            _tell(masks, cues, memory.powers, plan.spans, told)
 
 
 @compiled
-def _measure(spectra: NDArray[np.complex64], plan: Plan, memory: Memory, scratch: Scratch, hints: Block) -> None:
-    for hop in range(len(spectra)):
-        measure_cues(spectra[hop, 0], spectra[hop, 1], plan.layout, memory, scratch.cues)
-        find_masks(scratch.cues, plan.weights, scratch.masks)
-        _move_sides(scratch.masks, memory.powers)
-        for plane in range(2):
-            guesses = hints[hop, plane * MASKED : (plane + 1) * MASKED]
-            _share(scratch.masks[plane], memory.powers[plane], plan.spans, guesses)
-            _compare_with_rest(guesses[0], guesses[1], guesses[2])
-        _hear(scratch.cues, plan.spans, hints[hop, GUESSES:])
+def _tell(
+    masks: NDArray[np.float32],
+    cues: NDArray[np.float32],
+    powers: NDArray[np.float64],
+    spans: NDArray[np.int64],
+    hints: Block,
+) -> None:
+    _move_sides(masks, powers)
+    for plane in range(2):
+        guesses = hints[plane * MASKED : (plane + 1) * MASKED]
+        _share(masks[plane], powers[plane], spans, guesses)
+        _compare_with_rest(guesses[0], guesses[1], guesses[2])
+    _hear(cues, spans, hints[GUESSES:])
 
 
 @vectorised
@@ -116,7 +123,7 @@ def _move_sides(masks: NDArray[np.float32], powers: NDArray[np.float64]) -> None
             masks[1, stem, k] += place * place * (masks[0, stem, k] - masks[1, stem, k])
 
 
-@inlined
+@merged
 def _share(masks: NDArray[np.float32], powers: NDArray[np.float64], spans: NDArray[np.int64], shares: Block) -> None:
     """Write what the masks would leave of the power of each point; equal shares where there are no bins."""
     for point in range(len(spans)):
@@ -142,12 +149,12 @@ def _compare_with_rest(first: Row, second: Row, third: Row) -> None:
         third[point] = _clip(logarithm(max(third[point], _TINY)) - rest)
 
 
-@inlined
+@merged
 def _clip(nepers: float) -> float:
     return min(max(nepers, -_SUREST), _SUREST)
 
 
-@inlined
+@merged
 def _hear(cues: NDArray[np.float32], spans: NDArray[np.int64], means: Block) -> None:
     for row in range(len(_HEARD)):
         cue = cues[_HEARD[row]]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from stream_sep.compiled import compiled, inlined, vectorised
+from stream_sep.compiled import compiled, merged, vectorised
 from stream_sep.logarithm import logarithm
 from stream_sep.separators.bands_medians import median_beside, median_of_past
 from stream_sep.separators.bands_memory import TINY
@@ -63,12 +63,12 @@ def measure_cues(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory, 
     _compare_bands(layout, memory, cues)
 
 
-@inlined
+@merged
 def _clip(value: float, limit: float) -> float:
     return min(max(value, -limit), limit)
 
 
-@inlined
+@merged
 def _take_powers(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory) -> float:
     totals, powers = memory.totals, memory.powers
     p, q, r = memory.rows[0], memory.rows[1], memory.rows[2]
@@ -89,7 +89,7 @@ def _take_powers(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory) 
     return floor
 
 
-@inlined
+@merged
 def _place(memory: Memory, cues: Cues) -> None:
     totals, powers = memory.totals, memory.powers
     trace = totals[0] + totals[1]
@@ -100,7 +100,7 @@ def _place(memory: Memory, cues: Cues) -> None:
     _find_places(powers[0], powers[1], powers[2], width, cues[4], cues[16])
 
 
-@inlined
+@merged
 def _find_onsets(layout: Layout, memory: Memory, floor: float, cues: Cues) -> None:
     now, slow, long = memory.logs[0], memory.logs[1], memory.logs[2]
     rise, band = memory.rows[0], memory.rows[1]
@@ -119,17 +119,17 @@ def _find_onsets(layout: Layout, memory: Memory, floor: float, cues: Cues) -> No
     _compare(slow, long, 4.0, 0.5, cues[10])
 
 
-@inlined
+@merged
 def _compare_medians(memory: Memory, cues: Cues) -> None:
     now, past, beside, scratch = memory.levels[0], memory.levels[1], memory.levels[2], memory.levels[3]
-    now[:] = memory.logs[0]
+    _copy(memory.logs[0], now)
     median_of_past(now, memory.at[0], memory.ring, memory.ordered, scratch, past)
     memory.at[0] = (memory.at[0] + 1) % len(memory.ring)
     median_beside(now, memory.padding, beside)
     _compare(beside, past, 4.0, 0.25, cues[5])
 
 
-@inlined
+@merged
 def _compare_bands(layout: Layout, memory: Memory, cues: Cues) -> None:
     now, sums = memory.logs[0], memory.sums
     band, uneven, average = memory.rows[0], memory.rows[1], memory.rows[2]
@@ -214,7 +214,7 @@ def _rise(now: Row, slow: Row, floor: float, rise: Row) -> None:
         rise[k] = _clip(now[k] - max(slow[k], floor), 4.0)
 
 
-@inlined
+@merged
 def _add_up(row: Row, sums: Row) -> None:
     for k in range(len(row)):
         sums[k + 1] = sums[k] + row[k]
@@ -238,6 +238,12 @@ def _strike(band: Row, ring: float, struck: Row, onset: Cue, fading: Cue) -> Non
 def _compare(one: Row, other: Row, limit: float, scale: float, cue: Cue) -> None:
     for k in range(len(cue)):
         cue[k] = _clip(one[k] - other[k], limit) * scale
+
+
+@vectorised
+def _copy(row: Row, cue: Cue) -> None:
+    for k in range(len(row)):
+        cue[k] = row[k]
 
 
 @vectorised

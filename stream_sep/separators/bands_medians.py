@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from stream_sep.compiled import inlined, vectorised
+from stream_sep.compiled import merged, vectorised
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ def new_padding(bins: int) -> Row:
     return np.zeros(bins + 2 * _BESIDE, np.float32)
 
 
-@inlined
+@merged
 def median_of_past(now: Row, at: int, ring: Rows, ordered: Rows, below: Row, medians: Row) -> None:  # noqa: PLR0917 - compiled code has no objects
     """Go on by a hop, and write the median of the last ones of each bin.
 
@@ -47,8 +47,8 @@ def median_of_past(now: Row, at: int, ring: Rows, ordered: Rows, below: Row, med
     for rank in range(len(ring) - 1):
         _exchange(ring[at], now, ordered[rank], ordered[rank + 1], below)
     _end(now, below, ordered[-1])
-    ring[at] = now
-    medians[:] = ordered[len(ring) // 2]
+    _copy(now, ring[at], 0)
+    _copy(ordered[len(ring) // 2], medians, 0)
 
 
 @vectorised
@@ -66,12 +66,18 @@ def _end(new: Row, below: Row, here: Row) -> None:
         here[k] = max(below[k], new[k])
 
 
-@inlined
+@merged
 def median_beside(now: Row, padding: Row, medians: Row) -> None:
     """Write the median of each bin and the eight on either side; beyond the ends all is as at the ends."""
     padding[:_BESIDE], padding[len(padding) - _BESIDE :] = now[0], now[-1]
-    padding[_BESIDE : len(padding) - _BESIDE] = now
+    _copy(now, padding, _BESIDE)
     _medians(padding, medians)
+
+
+@merged
+def _copy(row: Row, to: Row, at: int) -> None:
+    for k in range(len(row)):  # assigning a whole row takes two seconds more to compile
+        to[at + k] = row[k]
 
 
 @vectorised

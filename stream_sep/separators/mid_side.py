@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.compiled import compiled, inlined
+from stream_sep.compiled import compiled, inlined, merged
 from stream_sep.protocols import STEMS, Block, Stems
 
 if TYPE_CHECKING:
@@ -113,11 +113,11 @@ def _move(before: Block, by: int, after: Block) -> None:
             after[plane, k] = before[plane, by + k]
 
 
-@inlined
+@merged
 def _finite(number: np.float32) -> np.float32:
     return number if math.isfinite(number) else _ZERO
 
 
-@inlined
+@merged
 def _bounded(number: np.float32) -> np.float32:
     return min(max(number, -_LOUDEST), _LOUDEST)
