@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.compiled import compiled, fence, load_acquire, store_release
+from stream_sep.errors import SeparatorError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,7 +115,16 @@ class Rings:
         return _position(self.positions, CAPTURED)
 
     def publish(self, number: int, stems: Stems) -> None:
-        """Put the stems of hop ``number``, ``(stems, channels, hop)``, where the audio thread finds them."""
+        """Put the stems of hop ``number``, ``(stems, channels, hop)``, where the audio thread finds them.
+
+        Raises:
+            SeparatorError: they have another shape.
+        """
+        if stems.shape != self.hops.shape[1:]:
+            raise SeparatorError(
+                f"a separator gave stems of the shape {stems.shape}, not {self.hops.shape[1:]}, as many stems, "
+                "channels and frames as it says it gives in a hop"
+            )
         _publish(self.tags, self.hops, number, stems)
         waited = self.captured() - (number + 1) * self.layout.hop
         self.positions[WAITED] = max(int(self.positions[WAITED]), waited)
@@ -265,7 +275,10 @@ def _publish(tags: NDArray[np.int64], hops: NDArray[np.float32], number: int, st
     slot = number % tags.shape[0]
     store_release(tags, slot, EMPTY)
     fence()  # nobody may see new sound under the old number
-    hops[slot] = stems
+    for stem in range(stems.shape[0]):  # assigning all of it takes two seconds to compile
+        for channel in range(stems.shape[1]):
+            for frame in range(stems.shape[2]):
+                hops[slot, stem, channel, frame] = stems[stem, channel, frame]
     store_release(tags, slot, number)
 
 

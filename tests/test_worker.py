@@ -8,9 +8,10 @@ import pytest
 import soundfile
 
 from stream_sep import Engine, EngineConfig, OfflineBackend, PacedBackend
+from stream_sep.errors import SeparatorError
 from stream_sep.rings import EMPTY, NONFINITE, RingLayout, Rings, write_frames
 from stream_sep.separators.passthrough import PassthroughSeparator
-from stream_sep.worker import HopWorker, warm_up
+from stream_sep.worker import HopWorker, InlineWorker, warm_up
 from stream_sep.worker_thread import ThreadWorker
 
 RATE, HOP, LATENCY = 44100, 256, 300
@@ -249,3 +250,12 @@ def test_effects_of_a_separator_that_comes_back_on_its_thread_are_as_they_were_l
     assert worker._separator.bypassed == {"drums"}
     late = sound[:, -HOP - LATENCY : -LATENCY]
     np.testing.assert_array_equal(rings.hops[hop, 3], -late)
+
+
+def test_a_separator_whose_stems_have_another_shape_than_it_says_is_refused_before_it_plays():
+    class Short(PassthroughSeparator):
+        def process(self, block):
+            return super().process(block)[..., :-1]
+
+    with pytest.raises(SeparatorError, match=r"shape \(4, 2, 127\), not \(4, 2, 128\)"):
+        InlineWorker(lambda: Short(hop=128))
