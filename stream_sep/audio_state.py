@@ -200,5 +200,6 @@ class AudioState:
 @compiled
 def _publish(local: NDArray[np.int64], snapshots: NDArray[np.float64], snapshot: NDArray[np.float64]) -> None:
     head = local[SNAPSHOT_HEAD] + 1
-    snapshots[head % snapshots.shape[0]] = snapshot
+    for k in range(len(snapshot)):  # assigning all of it takes two seconds to compile
+        snapshots[head % snapshots.shape[0], k] = snapshot[k]
     store_release(local, SNAPSHOT_HEAD, head)

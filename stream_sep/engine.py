@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from stream_sep.audio_state import AudioState
@@ -91,12 +92,17 @@ class Engine(MixingDesk):
         self.config = config or EngineConfig()
         self.backend = backend
         self._report = report
-        self._worker = self._load_worker()
+        compiler = threading.Thread(target=backend.compile, name="compiler", daemon=True)
+        compiler.start()  # beside the separator, which takes as long
         try:
-            self._build(source)
-        except BaseException:
-            self._worker.stop()
-            raise
+            self._worker = self._load_worker()
+            try:
+                self._build(source)
+            except BaseException:
+                self._worker.stop()
+                raise
+        finally:
+            compiler.join()
 
     def _build(self, source: Block | None) -> None:
         info = self._worker.info

@@ -31,6 +31,10 @@ class AudioBackend(Protocol):
     input_map: tuple[int, int]
     wants_recording: bool
 
+    def compile(self) -> None:
+        """Compile, or load from disk, what it calls for every block: ahead, as it takes seconds the first time."""
+        ...
+
     def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
         """Return, for each output channel, the bus channel it plays, or -1; see `channel_map`."""
         ...

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError, DeviceError
 from stream_sep.io.backend import MAIN
+from stream_sep.io.callback import jack_callback
 from stream_sep.io.jack_member import JackMember, load_jack
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class JackBackend:
     def xruns(self) -> int:
         """Cycles the server lost since the start."""
         return self._lost if self._state is None else int(self._state.record["output_underflows"][0])
+
+    def compile(self) -> None:
+        """Compile, or load, the callback."""
+        jack_callback()
 
     def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
         """Return the bus channels that get ports, two for each bus wanted.

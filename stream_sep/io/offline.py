@@ -36,6 +36,10 @@ class OfflineBackend:
         self.input_map = (0, 1)
         self._state: AudioState | None = None
 
+    def compile(self) -> None:
+        """Compile, or load, the callback."""
+        portaudio_callback()
+
     def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
         """Return every bus: the main mix, then the stems."""
         return tuple(range(2 * (1 + len(stems))))

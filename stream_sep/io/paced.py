@@ -41,6 +41,10 @@ class PacedBackend:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def compile(self) -> None:
+        """Compile, or load, the callback."""
+        portaudio_callback()
+
     def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
         """Return the main mix alone."""
         del stems

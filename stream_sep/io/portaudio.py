@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, DeviceError
 from stream_sep.io.backend import MAIN, channel_map
+from stream_sep.io.callback import portaudio_callback
 from stream_sep.io.clock_bridge import CAPACITY, TAPS, ClockBridge
 from stream_sep.io.devices import find_device, refusal
 from stream_sep.io.portaudio_library import abandon, is_active, is_stuck, open_stream, portaudio, rescan
@@ -85,6 +86,10 @@ class PortAudioBackend:
         self._state: AudioState | None = None
         self._stopped = threading.Event()
         self._watcher: threading.Thread | None = None
+
+    def compile(self) -> None:
+        """Compile, or load, the callback."""
+        portaudio_callback()
 
     def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
         """Return the bus channel for each channel of the output device; see `channel_map`.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.config import EngineConfig
 from stream_sep.engine import Engine
 from stream_sep.errors import ConfigError
-from stream_sep.io.callback import portaudio_callback
 from stream_sep.latency import LatencyReport
 from stream_sep.play.feeder import HOP
 from stream_sep.play.player import InlinePlayer, ProcessPlayer, slots_for
@@ -73,8 +71,6 @@ class PlayEngine(Engine):
         self._refiner = Refiner(refinement, backend.sample_rate, self._take_refined, report) if refinement else None
         find = self._refiner.find if self._refiner is not None else lambda _: None
         self.playlist = Playlist(songs, backend.sample_rate, report, find)
-        compiler = threading.Thread(target=portaudio_callback, name="compiler", daemon=True)
-        compiler.start()  # else the first sound would wait for it; the separator takes longer to load
         try:
             super().__init__(backend, config, report=report)
             self.transport = Transport(
@@ -88,8 +84,6 @@ class PlayEngine(Engine):
         except BaseException:
             self.playlist.close()
             raise
-        finally:
-            compiler.join()
 
     @property
     def frames_heard(self) -> int:
