@@ -10,8 +10,7 @@ import numpy as np
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.lab.hs_tasnet import HsTasnet
 from stream_sep.lab.keeping import load_tasnet
-from stream_sep.models.runtimes import Weights
-from stream_sep.models.weights import count_weights
+from stream_sep.models.weights import Weights, count_weights
 from stream_sep.protocols import STEMS, Block, Stems
 
 if TYPE_CHECKING:

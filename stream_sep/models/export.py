@@ -12,6 +12,7 @@ import numpy as np
 
 from stream_sep.errors import SeparatorError
 from stream_sep.models.asking import Asking
+from stream_sep.models.compiled_runtime import CompiledRuntime
 from stream_sep.models.features import FEATURES
 from stream_sep.models.hints import HINTS
 from stream_sep.models.onnx_parts import digest_note, join_parts
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """How far the corrections of an exported network may be from those of torch, over some hops of noise."""
+
+ROUNDED_TOLERANCE = 0.1
+"""The same where it is played, with some of its weights rounded: far above what that does, far below any mistake."""
 
 _OPSET = 18
 _HOPS_COMPARED = 20
@@ -52,6 +56,8 @@ def export_onnx(weights: Path, target: Path) -> float:
             raise SeparatorError(
                 f"the exported network of {weights} differs from it by {error:.1g}; try another torch"
             )
+        if not compare(TorchRuntime(weights), CompiledRuntime(part)) < ROUNDED_TOLERANCE:
+            raise SeparatorError(f"what plays {target} would not play {weights}; try another torch")
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -34,6 +34,9 @@ HEARD = ("percussive", "onset", "tonal", "sustained", "struck", "noisy")
 GUESSES = 2 * MASKED
 """Guesses a point: how likely each stem but ``other`` is against that, in the middle, then at the sides."""
 
+GUESS_SCALE = 0.25
+"""What networks weigh guesses by, which are in nepers, where all else that they are given is about 1."""
+
 HINTS = GUESSES + len(HEARD)
 """Hints a point: the guesses, in nepers, and the cues."""
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from stream_sep.models.features import FEATURES
-from stream_sep.models.hints import GUESSES, HINTS
+from stream_sep.models.hints import GUESS_SCALE, GUESSES, HINTS
 from stream_sep.models.masks import CORRECTIONS
 from stream_sep.models.points import plan_points
 
@@ -27,7 +27,6 @@ State: TypeAlias = tuple[Tensor, ...]
 """The memory of each block, ``(1, batch * bands, width)``."""
 
 _GIVEN = FEATURES + HINTS
-_GUESS_SCALE = 0.25  # guesses are in nepers, all other features about 1
 
 
 class CausalNetwork(nn.Module):
@@ -82,7 +81,7 @@ class CausalNetwork(nn.Module):
 
     def _encode(self, features: Tensor, hints: Tensor) -> Tensor:
         """Return what each band sees, ``(batch, hops, bands, width)``."""
-        given = torch.cat([features, _GUESS_SCALE * hints[:, :, :GUESSES], hints[:, :, GUESSES:]], dim=2)
+        given = torch.cat([features, GUESS_SCALE * hints[:, :, :GUESSES], hints[:, :, GUESSES:]], dim=2)
         batch, hops, bands = *given.shape[:2], self.plan.bands
         parted = given.reshape(batch, hops, _GIVEN, bands, self.size.points).transpose(2, 3)
         return _per_band(parted.reshape(batch, hops, bands, _GIVEN * self.size.points), self.encoder) + self.place

@@ -12,14 +12,22 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from stream_sep.errors import SeparatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 _GRAPH, _NOTE = 7, 14  # fields of a model, in ONNX's own description of its files
 _KEY, _VALUE = 1, 2  # fields of a note
+_NODE, _TENSOR = 1, 5  # fields of a graph
+_GIVEN, _MADE, _OPERATION = 1, 2, 4  # fields of a node
+_SHAPE, _KIND, _NAME, _RAW = 1, 2, 8, 9  # fields of a tensor
+_FLOAT32 = 1
 _ENDS = "ends"
 _VARINT, _MESSAGE, _LENGTHS = 0, 2, {1: 8, 5: 4}
 
@@ -83,6 +91,43 @@ def split_parts(data: bytes, path: Path) -> OnnxParts:
         return OnnxParts(notes, [head + graph + own for graph, own in zip(graphs[:-1], ends, strict=True)])
     except (ValueError, KeyError, IndexError) as error:
         raise SeparatorError(f"{path} is no ONNX model of this version ({error!r}); export it again") from error
+
+
+def read_tensors(model: bytes) -> dict[str, NDArray[np.float32]]:
+    """Return the weights in a model that are of float32, by their names; those that are the same have several."""
+    tensors: dict[str, NDArray[np.float32]] = {}
+    nodes = []
+    for number, _, inside, end in _fields(model):
+        if number == _GRAPH:
+            graph = model[inside:end]
+            inside_graph = [(field, graph[a:b]) for field, _, a, b in _fields(graph)]
+            tensors.update(pair for field, data in inside_graph if field == _TENSOR and (pair := _named_tensor(data)))
+            nodes += [_names(data) for field, data in inside_graph if field == _NODE]
+    tensors.update((out, tensors[given]) for given, out, kind in nodes if kind == "Identity" and given in tensors)
+    return tensors
+
+
+def _names(node: bytes) -> tuple[str, str, str]:
+    """Return what goes into a node, what comes out, and of which kind it is; of several the last."""
+    found = dict.fromkeys((_GIVEN, _MADE, _OPERATION), "")
+    for number, _, inside, end in _fields(node):
+        if number in found:
+            found[number] = node[inside:end].decode()
+    return found[_GIVEN], found[_MADE], found[_OPERATION]
+
+
+def _named_tensor(data: bytes) -> tuple[str, NDArray[np.float32]] | None:
+    shape, name, raw, kind = [], "", b"", 0
+    for number, _, inside, end in _fields(data):
+        if number == _SHAPE:
+            shape.append(_varint(data, inside)[0])
+        elif number == _KIND:
+            kind = _varint(data, inside)[0]
+        elif number == _NAME:
+            name = data[inside:end].decode()
+        elif number == _RAW:
+            raw = data[inside:end]
+    return (name, np.frombuffer(raw, "<f4").reshape(shape).copy()) if kind == _FLOAT32 else None
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int, int, int]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.models.encoding import Encoder
+from stream_sep.models.compiled_runtime import CompiledRuntime
 from stream_sep.models.onnx_parts import check_digest, split_parts
-from stream_sep.models.weights import count_weights, load_weights, read_bytes, size_of
+from stream_sep.models.weights import INSTALL, Weights, count_weights, load_weights, read_bytes, size_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
 
 StepState: TypeAlias = "tuple[Block, ...]"
 """What a network remembers; never changed, each step gives a new one."""
-
-
-class Weights(NamedTuple):
-    """How much a network has learnt."""
-
-    number: int
-    file_bytes: int
 
 
 class StepRuntime(Protocol):
@@ -59,7 +52,7 @@ class OnnxRuntime:
         try:
             import onnxruntime  # noqa: PLC0415 - heavy, and only here when a model is
         except ImportError as error:
-            raise SeparatorError(f"{path} needs ONNX Runtime ({error}); pip install onnxruntime") from error
+            raise SeparatorError(f"{path} needs ONNX Runtime ({error}); {INSTALL}") from error
         data = check_digest(read_bytes(path), path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -79,22 +72,6 @@ class OnnxRuntime:
     def part(self, number: int, *given: Block) -> tuple[Block, ...]:
         """Compute one part of one hop; see `CausalNetwork.part`."""
         return tuple(self._sessions[number].run(None, dict(zip(self._names[number], given, strict=True))))
-
-
-class RoundedRuntime:
-    """Runs a network as another runtime does, but for its first part, whose weights have eight bits (`Encoder`).
-
-    Args:
-        exact: what runs the rest.
-    """
-
-    def __init__(self, exact: StepRuntime) -> None:
-        self._exact, self.size, self.weights = exact, exact.size, exact.weights
-        self._encoder = Encoder(exact.size, lambda *given: exact.part(0, *given)[0])
-
-    def part(self, number: int, *given: Block) -> tuple[Block, ...]:
-        """Compute one part of one hop; see `CausalNetwork.part`."""
-        return self._exact.part(number, *given) if number else (self._encoder.encode(*given),)
 
 
 class TorchRuntime:
@@ -134,7 +111,7 @@ def open_runtime(path: Path, threads: int = 1) -> StepRuntime:
     if threads < 1:
         raise ConfigError(f"a network needs at least 1 thread, not {threads}")
     if path.suffix == ".onnx":
-        return RoundedRuntime(OnnxRuntime(path, threads))
+        return CompiledRuntime(path)
     if path.suffix == ".safetensors":
         return TorchRuntime(path, threads)
     raise ConfigError(f"weights are .onnx or .safetensors files, not {path}; see 'stream-sep models export'")

@@ -8,7 +8,7 @@ import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.models.size import NetworkSize, size_from
@@ -25,6 +25,13 @@ INSTALL = "pip install 'stream-sep[train]'"
 
 _HEADER_SIZE = 8  # safetensors: the length of the header, the header, the tensors
 _LONGEST_HEADER = 1 << 20
+
+
+class Weights(NamedTuple):
+    """How much a network has learnt."""
+
+    number: int
+    file_bytes: int
 
 
 def save_weights(network: CausalNetwork, path: Path, about: Mapping[str, str] | None = None) -> None:
