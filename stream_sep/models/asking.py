@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Asking:
     """Asks a network hop by hop, and remembers for it.
 
-    A network that is asked over several hops hears the first of them, and answers in the last or before; so no hop
-    takes much longer than another, and what it says is a few hops old.
+    A network that is asked over several hops hears the first of them, and answers when half of them are over: later,
+    and what it says would be older; sooner, and the first hop would take twice as long as the others.
 
     Args:
         runtime: computes the network.
@@ -41,7 +41,8 @@ class Asking:
         self._meter = FeatureMeter(runtime.size, sample_rate)
         self._scratch = self._meter.scratch()
         self._features = np.zeros((1, 1, FEATURES, self._meter.points), np.float32)
-        begins = [math.ceil(turn * (self._last + 1) / hops) for turn in range(hops + 1)]
+        parts = self._last + 1
+        begins = [min(math.ceil(2 * turn * parts / hops), parts) for turn in range(hops + 1)]
         self._turns = [range(begin, end) for begin, end in itertools.pairwise(begins)]
         self.reset()
 
