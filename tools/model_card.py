@@ -19,7 +19,8 @@ CARD = """# {name}
 
 A causal network that splits stereo into vocals, drums, bass and other, {late:.1f} ms after they are heard: hop {hop},
 fade {fade}, window {window} frames, {parameters:.2f} million weights. `stream_sep/models/network.py` has its design.
-File: `{name}.onnx`, {megabytes:.1f} MB, SHA-256 `{digest}`.
+File: `{name}.onnx`, {megabytes:.1f} MB, SHA-256 `{digest}`. Played by
+stream_sep, four fifths of its weights are rounded to eight bits, which is 60 dB below each stem.
 
 ## Trained on
 
