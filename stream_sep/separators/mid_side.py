@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.compiled import compiled, inlined, merged
+from stream_sep.compiled import compiled, flush_denormals, inlined, merged, restore_denormals
 from stream_sep.protocols import STEMS, Block, Stems
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ class MidSideFrames:
     """Holds the past of a stream, the mix on its way and what still fades out; all of one hop at a time.
 
     The last stem is what the others leave of the mix, so that stems add up to it. Frames that are not finite are
-    taken as silence, as whoever averages spectra would remember them for ever.
+    taken as silence, as whoever averages spectra would remember them for ever. Between `take` and `give` the thread
+    takes the smallest numbers as zero, so that sound that dies away costs what other sound does.
 
     Args:
         hop: frames per step.
@@ -44,7 +45,9 @@ class MidSideFrames:
         self._mix, self._mix_before = self._mix_before, self._mix
         self._past, self._past_before = self._past_before, self._past
         block = np.ascontiguousarray(block, np.float32)
-        _take(block, self._mix_before, self._past_before, self._analysis, self._mix, self._past, self._windowed)
+        self._mode = _take(
+            block, self._mix_before, self._past_before, self._analysis, self._mix, self._past, self._windowed
+        )
         return np.fft.rfft(self._windowed).astype(np.complex64, copy=False)
 
     def give(self, parts: NDArray[np.complex64]) -> Stems:
@@ -54,7 +57,7 @@ class MidSideFrames:
         """
         self._tail, self._tail_before = self._tail_before, self._tail
         frames = np.fft.irfft(parts).astype(np.float32, copy=False)
-        _give(frames, self._synthesis, self._mix, self._tail_before, self._tail, self._out)
+        _give(frames, self._synthesis, self._mix, self._tail_before, self._tail, self._out, self._mode)
         return self._out
 
     def reset(self) -> None:
@@ -70,8 +73,9 @@ class MidSideFrames:
 @compiled
 def _take(  # noqa: PLR0917 - compiled code has no objects
     block: Block, mix_before: Block, past_before: Block, analysis: Block, mix: Block, past: Block, windowed: Block
-) -> None:
-    """Go on with the mix, and with the past of mid and side, which is windowed."""
+) -> int:
+    """Go on with the mix, and with the past of mid and side, which is windowed; return what `_give` restores."""
+    mode: int = flush_denormals()
     hop = block.shape[1]
     _move(mix_before, hop, mix)
     _move(past_before, hop, past)
@@ -84,11 +88,12 @@ def _take(  # noqa: PLR0917 - compiled code has no objects
     for plane in range(2):
         for k in range(len(analysis)):
             windowed[plane, k] = past[plane, k] * analysis[k]
+    return mode
 
 
 @compiled
 def _give(  # noqa: PLR0917 - as above
-    frames: Stems, synthesis: Block, mix: Block, tail_before: Stems, tail: Stems, out: Stems
+    frames: Stems, synthesis: Block, mix: Block, tail_before: Stems, tail: Stems, out: Stems, mode: int
 ) -> None:
     """Add the ends of new frames to what still fades out; write the hop that is done, and the rest of the mix."""
     hop, start = out.shape[2], frames.shape[2] - len(synthesis)
@@ -104,6 +109,7 @@ def _give(  # noqa: PLR0917 - as above
             out[stem, 0, k], out[stem, 1, k] = mid + side, mid - side
             out[-1, 0, k] -= mid + side
             out[-1, 1, k] -= mid - side
+    restore_denormals(mode)
 
 
 @inlined
