@@ -11,6 +11,7 @@ import soxr
 
 from stream_sep.demo_song import load_demo_song
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.models import compiled_runtime
 from stream_sep.models.asking import Asking, fresh_state
 from stream_sep.models.compiled_runtime import CompiledRuntime
 from stream_sep.models.features import FEATURES, FeatureMeter
@@ -24,7 +25,7 @@ from stream_sep.models.runtimes import OnnxRuntime, TorchRuntime, Weights, open_
 from stream_sep.models.separator import LIMITS_MS, CausalSeparator, load_causal
 from stream_sep.models.shipped import model_card, shipped, shipped_weights
 from stream_sep.models.size import SIZES, NetworkSize, size_from
-from stream_sep.models.weights import save_weights
+from stream_sep.models.weights import save_weights, size_of
 from stream_sep.models.windows import analysis_and_synthesis
 from stream_sep.separators import FACTORIES, TRAINED, load_separator
 from stream_sep.separators.bands import median_hops
@@ -145,6 +146,14 @@ def test_what_bands_see_is_as_far_from_exact_as_rounding_takes_it(runtimes):
     assert seen.shape == expected.shape
     assert (np.abs(seen - expected)[0, 0].max(axis=1) < most + 1e-5).all()
     assert 0 < np.square(seen - expected).sum() < 1e-4 * np.square(expected).sum()
+
+
+def test_weights_of_another_size_than_a_file_tells_of_are_refused(weights, monkeypatch):
+    tell = size_of
+    for change in ({"width": 12}, {"mixer": 9}, {"points": 6}, {"blocks": 2}):
+        monkeypatch.setattr(compiled_runtime, "size_of", lambda *given: dataclasses.replace(tell(*given), **change))  # noqa: B023 - used at once
+        with pytest.raises(SeparatorError, match="export it again"):
+            CompiledRuntime(weights / "tiny.onnx")
 
 
 def test_rounding_is_inaudible_in_what_ships():

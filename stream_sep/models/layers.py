@@ -61,6 +61,21 @@ class Decoder(NamedTuple):
     bands: RoundedWeights
 
 
+def layer_shapes(bands: int, width: int, mixer: int) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of a `Layer`."""
+    return (
+        *((3, bands, width), (3, bands, width)),
+        *((width, 3 * width), (3 * width,), (width, 3 * width), (3 * width,), (width, width), (width,)),
+        *((mixer, bands), (mixer,), (bands, mixer), (bands,)),
+        *((width, 2 * width), (2 * width,), (2 * width, width), (width,)),
+    )
+
+
+def decoder_shapes(bands: int, width: int) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of a `Decoder`, but of its rounded weights."""
+    return (bands, width), (bands, width), (width, width // 2), (width // 2,)
+
+
 class Scratch(NamedTuple):
     """Room for one thread to work in."""
 

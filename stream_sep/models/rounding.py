@@ -48,6 +48,12 @@ def rounded(weights: Block) -> RoundedWeights:
     return RoundedWeights(steps, np.rint(whole / steps[..., None]).astype(np.int8))
 
 
+def rounded_shapes(bands: int, inputs: int, outputs: int) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of `RoundedWeights`."""
+    padded = inputs + -inputs % _AT_A_TIME
+    return (bands, padded), (bands, padded, outputs)
+
+
 @merged
 def add_weighed(row: Row, steps: Row, numbers: Numbers, into: Row) -> None:
     """Add to ``into``, ``(outputs,)``, the inputs in ``row``, weighed by what one band has; ``row`` is changed."""
