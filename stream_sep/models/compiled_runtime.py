@@ -42,8 +42,7 @@ _PRODUCTS = ("recall", "gather", "spread", "widen", "narrow")
 class CompiledRuntime:
     """Runs an exported network; what is each band's own, most of the weights, in eight bits. For one thread.
 
-    With these weights rounded, `live` makes of a song what it makes with all their bits, but for a difference 60 dB below
-    each stem.
+    What that does to a song that `live` separates is 60 dB below each stem.
 
     Args:
         path: an ``.onnx`` file that `export_onnx` wrote.
