@@ -1,4 +1,4 @@
-"""What computes the parts of a causal network: ONNX Runtime for playing, torch for weights still in training."""
+"""What computes the parts of a causal network: compiled code for playing, torch for weights still in training."""
 
 from __future__ import annotations
 
@@ -38,25 +38,23 @@ class StepRuntime(Protocol):
 
 
 class OnnxRuntime:
-    """Runs an exported network with ONNX Runtime.
+    """Runs an exported network with ONNX Runtime, as other programs do: to compare with, once it is exported.
 
     Args:
         path: an ``.onnx`` file that `export_onnx` wrote.
-        threads: CPU threads; more than one seldom helps networks as small as these.
 
     Raises:
         SeparatorError: the file is missing, damaged or none of ours, or ONNX Runtime is not installed.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path) -> None:
         try:
             import onnxruntime  # noqa: PLC0415 - heavy, and only here when a model is
         except ImportError as error:
             raise SeparatorError(f"{path} needs ONNX Runtime ({error}); {INSTALL}") from error
         data = check_digest(read_bytes(path), path)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.add_session_config_entry("session.set_denormal_as_zero", "1")  # or silence would be slow to compute
         notes, models = split_parts(data, path)
         self.size = size_of(notes, path)
@@ -75,7 +73,7 @@ class OnnxRuntime:
 
 
 class TorchRuntime:
-    """Runs a network with torch, as it was trained: two to four times slower than ONNX Runtime.
+    """Runs a network with torch, as it was trained: several times slower than compiled code.
 
     Args:
         path: a ``.safetensors`` file.

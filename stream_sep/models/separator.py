@@ -115,7 +115,7 @@ def load_causal(
             millisecond more, others are resampled and cost 40.
         weights: an ``.onnx`` file for playing, or ``.safetensors`` of a training; those that ship unless given. Where
             they are of a later network, it is played in shorter hops.
-        threads: CPU threads for the network.
+        threads: CPU threads for weights of a training; those for playing need one.
 
     Raises:
         SeparatorError: there are no weights, they cannot be used, or a package is missing.
