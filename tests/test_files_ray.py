@@ -24,10 +24,10 @@ from stream_sep.files.tracks import Track, find_tracks
 SONGS = 3
 
 
-def write_songs(folder):
+def write_songs(folder, seconds=12):
     folder.mkdir()
     for seed in range(SONGS):
-        noise = 0.1 * np.random.default_rng(seed).standard_normal((44100 * 12, 2))
+        noise = 0.1 * np.random.default_rng(seed).standard_normal((44100 * seconds, 2))
         soundfile.write(folder / f"{seed}.wav", noise, 44100)
     (folder / "bad.wav").write_bytes(b"no")
     return folder
@@ -36,7 +36,7 @@ def write_songs(folder):
 def test_a_cluster_does_as_one_machine_does_although_a_node_is_killed(tmp_path):
     if importlib.util.find_spec("ray") is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(INSTALL)
-    songs, out = write_songs(tmp_path / "songs"), tmp_path / "out"
+    songs, out = write_songs(tmp_path / "songs", seconds=45), tmp_path / "out"  # so long that a node dies meanwhile
     program = Path(__file__).with_name("ray_cluster.py")
     done = subprocess.run(
         [sys.executable, program, songs, out], capture_output=True, text=True, check=False, timeout=300
