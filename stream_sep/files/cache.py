@@ -171,9 +171,17 @@ def read_kept(files: Sequence[Path], blocks: Iterable[Block]) -> Iterator[tuple[
             file.close()
 
 
+def _size(file: Path) -> int:
+    """Return the bytes of a file, none of one that got its final name just now."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def _entry(folder: Path) -> Entry:
     files = [*folder.glob("*.wav"), *folder.glob(BEGUN)]
     stems = tuple(sorted(f.stem for f in files if f.suffix == ".wav" and ".part" not in f.suffixes))
-    size = sum(file.stat().st_size for file in files)
+    size = sum(map(_size, files))
     name = (folder / (_NAME if is_whole(folder) else BEGUN_SONG)).read_text("utf-8", "surrogateescape")
     return Entry(folder, name, stems, size, folder.stat().st_mtime)
