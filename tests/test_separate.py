@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -20,7 +21,7 @@ from stream_sep.cli.separate import cache_app, separate
 from stream_sep.errors import ConfigError, StreamSepError
 from stream_sep.files import batch, ray_batch, song_separator
 from stream_sep.files.batch import separate_all
-from stream_sep.files.cache import ENVIRONMENT, StemCache
+from stream_sep.files.cache import BEGUN_SONG, ENVIRONMENT, StemCache
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import Job
 from stream_sep.files.output_file import OutputFile
@@ -861,6 +862,44 @@ def test_an_interrupted_song_leaves_nothing_in_the_cache(maker, tmp_path):
     maker._fail = [ValueError("broken")]
     outcomes(job(tmp_path, cache_gb=1.0), write(tmp_path / "a.wav", music(5.0)))
     assert not list((tmp_path / "cache").rglob("*.wav"))
+
+
+@pytest.fixture
+def moving(monkeypatch):
+    """Have something done to a file just before its size is asked for, once."""
+
+    def move(file, change):
+        stat, waiting = Path.stat, [change]
+
+        def moved_stat(path, **how):
+            if path == file and waiting:
+                waiting.pop()(file)
+            return stat(path, **how)
+
+        monkeypatch.setattr(Path, "stat", moved_stat)
+
+    return move
+
+
+def begun(tmp_path):
+    folder = tmp_path / "cache" / "song"
+    folder.mkdir(parents=True)
+    (folder / BEGUN_SONG).write_text("song.wav")
+    return folder, write(folder / "drums.part.wav", music())
+
+
+def test_a_stem_that_gets_its_final_name_while_the_cache_is_listed_is_listed(tmp_path, moving):
+    folder, part = begun(tmp_path)
+    size = part.stat().st_size
+    moving(part, lambda file: file.rename(folder / "drums.wav"))
+    (entry,) = StemCache(tmp_path / "cache").entries()
+    assert (entry.stems, entry.size) == (("drums",), size)
+
+
+def test_an_entry_that_goes_away_while_the_cache_is_listed_is_not_listed(tmp_path, moving):
+    folder, part = begun(tmp_path)
+    moving(part, lambda _: shutil.rmtree(folder))
+    assert StemCache(tmp_path / "cache").entries() == []
 
 
 # the command

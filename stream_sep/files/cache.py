@@ -32,6 +32,7 @@ BEGUN, BEGUN_SONG = "begun.stems", "begun.txt"
 
 _NAME = "song.txt"
 _GB = 1e9
+_LOOKS = 5  # at a folder whose files move: there are four stems, and the text beside them
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class StemCache:
 
     def entries(self) -> list[Entry]:
         """List what there is, the last used first."""
-        folders = [path for path in self.folder.glob("*") if is_whole(path) or (path / BEGUN_SONG).is_file()]
-        return sorted((_entry(folder) for folder in folders), key=lambda entry: -entry.used)
+        found = [entry for folder in self.folder.glob("*") if (entry := _entry(folder))]
+        return sorted(found, key=lambda entry: -entry.used)
 
     def clear(self) -> int:
         """Delete all; return how many songs there were."""
@@ -171,17 +172,19 @@ def read_kept(files: Sequence[Path], blocks: Iterable[Block]) -> Iterator[tuple[
             file.close()
 
 
-def _size(file: Path) -> int:
-    """Return the bytes of a file, none of one that got its final name just now."""
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return 0
+def _entry(folder: Path) -> Entry | None:
+    """Return what a folder holds; None where that is no entry, or goes away just now."""
+    for _ in range(_LOOKS):  # who makes the stems gives files their last names meanwhile
+        if not (is_whole(folder) or (folder / BEGUN_SONG).is_file()):
+            return None
+        with suppress(FileNotFoundError):
+            return _look(folder)
+    return None
 
 
-def _entry(folder: Path) -> Entry:
+def _look(folder: Path) -> Entry:
     files = [*folder.glob("*.wav"), *folder.glob(BEGUN)]
     stems = tuple(sorted(f.stem for f in files if f.suffix == ".wav" and ".part" not in f.suffixes))
-    size = sum(map(_size, files))
+    size = sum(file.stat().st_size for file in files)
     name = (folder / (_NAME if is_whole(folder) else BEGUN_SONG)).read_text("utf-8", "surrogateescape")
     return Entry(folder, name, stems, size, folder.stat().st_mtime)
