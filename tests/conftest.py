@@ -110,7 +110,7 @@ def portaudio_on_jack(jackd):
 
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory):
-    """A function that gives a folder with causal networks of random weights, with and without look-ahead."""
+    """A function that gives a folder with causal networks of random weights: plain, with look-ahead, of odd sizes."""
     folder = tmp_path_factory.mktemp("weights")
 
     def write():
@@ -133,8 +133,9 @@ def write_tiny_weights(folder):
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        for name, lookahead in (("tiny", 0), ("tiny-ahead", 3)):
-            size = dataclasses.replace(SIZES["tiny"], lookahead=lookahead)
+        odd = {"width": 10, "mixer": 5, "points": 7, "blocks": 2}
+        for name, changes in (("tiny", {}), ("tiny-ahead", {"lookahead": 3}), ("tiny-odd", odd)):
+            size = dataclasses.replace(SIZES["tiny"], **changes)
             save_weights(CausalNetwork(size), folder / f"{name}.safetensors")
             export_onnx(folder / f"{name}.safetensors", folder / f"{name}.onnx")
 

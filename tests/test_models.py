@@ -18,14 +18,13 @@ from stream_sep.models.features import FEATURES, FeatureMeter
 from stream_sep.models.harmonics import HARMONICS
 from stream_sep.models.hints import GUESSES, HEARD, HINTS, HintMeter
 from stream_sep.models.masks import CORRECTIONS
-from stream_sep.models.network import CausalNetwork
-from stream_sep.models.onnx_parts import digest_note
+from stream_sep.models.onnx_parts import digest_note, read_export
 from stream_sep.models.points import plan_points
-from stream_sep.models.runtimes import OnnxRuntime, TorchRuntime, Weights, open_runtime
+from stream_sep.models.runtimes import OnnxRuntime, TorchRuntime, open_runtime
 from stream_sep.models.separator import LIMITS_MS, CausalSeparator, load_causal
 from stream_sep.models.shipped import model_card, shipped, shipped_weights
 from stream_sep.models.size import SIZES, NetworkSize, size_from
-from stream_sep.models.weights import save_weights, size_of
+from stream_sep.models.weights import Weights
 from stream_sep.models.windows import analysis_and_synthesis
 from stream_sep.separators import FACTORIES, TRAINED, load_separator
 from stream_sep.separators.bands import median_hops
@@ -107,18 +106,11 @@ def test_onnx_and_torch_compute_the_same(weights):
     assert np.abs(torch_made[0]).max() > 1e-3
 
 
-@pytest.fixture(scope="module", params=["tiny", "odd"])
-def runtimes(request, tmp_path_factory):
+@pytest.fixture(params=["tiny", "tiny-odd"])
+def runtimes(request, weights):
     """A network as it is computed exactly, and in compiled code with rounded weights."""
-    export = pytest.importorskip("stream_sep.models.export")
-    torch = pytest.importorskip("torch")
-    odd = dataclasses.replace(SIZES["tiny"], width=10, mixer=5, points=7, blocks=2)
-    folder, size = tmp_path_factory.mktemp(request.param), odd if request.param == "odd" else SIZES["tiny"]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        save_weights(CausalNetwork(size), folder / "it.safetensors")
-    export.export_onnx(folder / "it.safetensors", folder / "it.onnx")
-    return OnnxRuntime(folder / "it.onnx"), CompiledRuntime(folder / "it.onnx")
+    path = weights / f"{request.param}.onnx"
+    return OnnxRuntime(path), CompiledRuntime(path)
 
 
 def test_compiled_blocks_compute_what_the_network_does(runtimes):
@@ -149,9 +141,10 @@ def test_what_bands_see_is_as_far_from_exact_as_rounding_takes_it(runtimes):
 
 
 def test_weights_of_another_size_than_a_file_tells_of_are_refused(weights, monkeypatch):
-    tell = size_of
+    told = read_export(weights / "tiny.onnx")
     for change in ({"width": 12}, {"mixer": 9}, {"points": 6}, {"blocks": 2}):
-        monkeypatch.setattr(compiled_runtime, "size_of", lambda *given: dataclasses.replace(tell(*given), **change))  # noqa: B023 - used at once
+        other = told._replace(size=dataclasses.replace(told.size, **change))
+        monkeypatch.setattr(compiled_runtime, "read_export", lambda _, other=other: other)
         with pytest.raises(SeparatorError, match="export it again"):
             CompiledRuntime(weights / "tiny.onnx")
 

@@ -21,10 +21,9 @@ from stream_sep.models.layers import (
     run_layer,
 )
 from stream_sep.models.masks import CORRECTIONS
-from stream_sep.models.onnx_parts import check_digest, read_tensors, split_parts
+from stream_sep.models.onnx_parts import read_export, read_tensors
 from stream_sep.models.points import plan_points
 from stream_sep.models.rounding import rounded, rounded_shapes
-from stream_sep.models.weights import Weights, read_bytes, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,10 +51,7 @@ class CompiledRuntime:
     """
 
     def __init__(self, path: Path) -> None:
-        data = check_digest(read_bytes(path), path)
-        notes, models = split_parts(data, path)
-        self.size = size_of(notes, path)
-        self.weights = Weights(int(notes.get("weights", 0)), len(data))
+        self.size, self.weights, models = read_export(path)
         plan = plan_points(self.size)
         try:
             roles = [(), *[_PRODUCTS] * (len(models) - 2), (*_PRODUCTS, "hidden")]

@@ -51,12 +51,13 @@ def export_onnx(weights: Path, target: Path) -> float:
     part = target.with_name(f".{target.stem}.part.onnx")
     write_whole(part, body + digest_note(body))
     try:
-        error = compare(TorchRuntime(weights), OnnxRuntime(part))
+        trained = TorchRuntime(weights)
+        error = compare(trained, OnnxRuntime(part))
         if not error < TOLERANCE:
             raise SeparatorError(
                 f"the exported network of {weights} differs from it by {error:.1g}; try another torch"
             )
-        if not compare(TorchRuntime(weights), CompiledRuntime(part)) < ROUNDED_TOLERANCE:
+        if not compare(trained, CompiledRuntime(part)) < ROUNDED_TOLERANCE:
             raise SeparatorError(f"what plays {target} would not play {weights}; try another torch")
         part.replace(target)
     finally:

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stream_sep.errors import SeparatorError
+from stream_sep.models.weights import Weights, read_bytes, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from stream_sep.models.size import NetworkSize
 
 _GRAPH, _NOTE = 7, 14  # fields of a model, in ONNX's own description of its files
 _KEY, _VALUE = 1, 2  # fields of a note
@@ -37,6 +40,25 @@ class OnnxParts(NamedTuple):
 
     notes: dict[str, str]
     models: list[bytes]
+
+
+class Exported(NamedTuple):
+    """A network as its file has it: its size, how much it has learnt, and each part as a model of its own."""
+
+    size: NetworkSize
+    weights: Weights
+    models: list[bytes]
+
+
+def read_export(path: Path) -> Exported:
+    """Read what `export_onnx` wrote.
+
+    Raises:
+        SeparatorError: the file is missing, damaged or none of ours.
+    """
+    data = check_digest(read_bytes(path), path)
+    notes, models = split_parts(data, path)
+    return Exported(size_of(notes, path), Weights(int(notes.get("weights", 0)), len(data)), models)
 
 
 def join_parts(models: Sequence[Any], notes: Mapping[str, str]) -> bytes:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.models.compiled_runtime import CompiledRuntime
-from stream_sep.models.onnx_parts import check_digest, split_parts
-from stream_sep.models.weights import INSTALL, Weights, count_weights, load_weights, read_bytes, size_of
+from stream_sep.models.onnx_parts import read_export
+from stream_sep.models.weights import INSTALL, Weights, count_weights, load_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,13 +52,9 @@ class OnnxRuntime:
             import onnxruntime  # noqa: PLC0415 - heavy, and only here when a model is
         except ImportError as error:
             raise SeparatorError(f"{path} needs ONNX Runtime ({error}); {INSTALL}") from error
-        data = check_digest(read_bytes(path), path)
+        self.size, self.weights, models = read_export(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")  # or silence would be slow to compute
-        notes, models = split_parts(data, path)
-        self.size = size_of(notes, path)
-        self.weights = Weights(int(notes.get("weights", 0)), len(data))
         try:
             self._sessions = [
                 onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]) for model in models
