@@ -38,7 +38,7 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def merged(function: Callable[P, R]) -> Callable[P, R]:
-    """Like `inlined`, for what is called in one place: it is never compiled by itself, only there."""
+    """Like `inlined`, for what is small or called in one place: it is never compiled by itself, only there."""
     return _jit(function, inline="always")
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Layer(NamedTuple):
-    """The weights of a block: what goes in first, then what comes out."""
+    """The weights of a block, in the order in which they are used."""
 
     gains: Block  # (3, bands, width): of the norms
     offsets: Block  # (3, bands, width)

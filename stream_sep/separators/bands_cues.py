@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from stream_sep.compiled import compiled, merged, vectorised
 from stream_sep.logarithm import logarithm
-from stream_sep.separators.bands_medians import median_beside, median_of_past
+from stream_sep.separators.bands_medians import copy_row, median_beside, median_of_past
 from stream_sep.separators.bands_memory import TINY
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _find_onsets(layout: Layout, memory: Memory, floor: float, cues: Cues) -> No
 @merged
 def _compare_medians(memory: Memory, cues: Cues) -> None:
     now, past, beside, scratch = memory.levels[0], memory.levels[1], memory.levels[2], memory.levels[3]
-    _copy(memory.logs[0], now)
+    copy_row(memory.logs[0], now)
     median_of_past(now, memory.at[0], memory.ring, memory.ordered, scratch, past)
     memory.at[0] = (memory.at[0] + 1) % len(memory.ring)
     median_beside(now, memory.padding, beside)
@@ -238,12 +238,6 @@ def _strike(band: Row, ring: float, struck: Row, onset: Cue, fading: Cue) -> Non
 def _compare(one: Row, other: Row, limit: float, scale: float, cue: Cue) -> None:
     for k in range(len(cue)):
         cue[k] = _clip(one[k] - other[k], limit) * scale
-
-
-@vectorised
-def _copy(row: Row, cue: Cue) -> None:
-    for k in range(len(row)):
-        cue[k] = row[k]
 
 
 @vectorised

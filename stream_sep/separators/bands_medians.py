@@ -5,7 +5,7 @@ Sorting has branches that a processor cannot foresee; the least and the greatest
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -47,8 +47,8 @@ def median_of_past(now: Row, at: int, ring: Rows, ordered: Rows, below: Row, med
     for rank in range(len(ring) - 1):
         _exchange(ring[at], now, ordered[rank], ordered[rank + 1], below)
     _end(now, below, ordered[-1])
-    _copy(now, ring[at], 0)
-    _copy(ordered[len(ring) // 2], medians, 0)
+    copy_row(now, ring[at])
+    copy_row(ordered[len(ring) // 2], medians)
 
 
 @vectorised
@@ -70,14 +70,15 @@ def _end(new: Row, below: Row, here: Row) -> None:
 def median_beside(now: Row, padding: Row, medians: Row) -> None:
     """Write the median of each bin and the eight on either side; beyond the ends all is as at the ends."""
     padding[:_BESIDE], padding[len(padding) - _BESIDE :] = now[0], now[-1]
-    _copy(now, padding, _BESIDE)
+    copy_row(now, padding[_BESIDE:])
     _medians(padding, medians)
 
 
 @merged
-def _copy(row: Row, to: Row, at: int) -> None:
+def copy_row(row: NDArray[np.floating[Any]], to: Row) -> None:
+    """Write a row over the beginning of another one."""
     for k in range(len(row)):  # assigning a whole row takes two seconds more to compile
-        to[at + k] = row[k]
+        to[k] = row[k]
 
 
 @vectorised

@@ -32,6 +32,8 @@ class MidSideFrames:
         synthesis: window over the end of each frame, in which masked sound fades in and out.
     """
 
+    _mode: int  # how the thread took the smallest numbers before `take`
+
     def __init__(self, hop: int, latency: int, analysis: Block, synthesis: Block) -> None:
         self._analysis, self._synthesis = analysis, synthesis
         self._past, self._past_before = (np.zeros((2, len(analysis)), np.float32) for _ in range(2))
