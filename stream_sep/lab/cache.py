@@ -99,7 +99,8 @@ def read_index(folder: Path) -> list[CachedSong]:
         lines = (folder / INDEX).read_text(encoding="utf-8").splitlines(keepends=True)
     except OSError as error:
         raise ConfigError(
-            f"{folder} is no cache ({error.strerror}); make one with 'stream-sep data build'"
+            f"{folder} is no cache ({error.strerror}); make one with 'stream-sep data build', "
+            "or say with 'train --data FOLDER' where yours lie"
         ) from error
     rows = [json.loads(line) for line in lines if line.endswith("\n")]  # the last line of a kill may be cut
     return [CachedSong(**{**row, "stems": tuple(row["stems"])}) for row in rows]
