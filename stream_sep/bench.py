@@ -19,6 +19,7 @@ from stream_sep.errors import AudioFileError
 from stream_sep.io.offline import OfflineBackend
 from stream_sep.io.paced import PacedBackend
 from stream_sep.measure import delay_between, null_db, resident_bytes
+from stream_sep.processors import stolen_seconds
 from stream_sep.separators import load_separator
 from stream_sep.worker import warm_up
 
@@ -141,10 +142,10 @@ def run_paced(
         with engine:
             start_seconds = time.perf_counter() - started
             time.sleep(min(1.0, seconds / 2))
-            before = _memory(engine)
+            before, stolen = _memory(engine), stolen_seconds()
             while not engine.source_ended:
                 time.sleep(0.05)
-            after = _memory(engine)
+            after, stolen = _memory(engine), stolen_seconds() - stolen
         recorded = soundfile.read(Path(folder) / "mix.wav", dtype="float32", always_2d=True, frames=4 * sample_rate)[
             0
         ].T
@@ -158,6 +159,7 @@ def run_paced(
         "hops": stats.hops,
         "hop_p99_ms": stats.hop_ms[1],
         "slack_needed": stats.slack_needed,
+        "stolen_ms": 1000 * stolen,
         "counters": stats.troubles,
         "memory_start_mb": before,
         "memory_end_mb": after,

@@ -6,7 +6,16 @@ import math
 from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
-from stream_sep.latency import HEADROOM, LatencyReport, adaptation_delay, jitter_for, slack_for
+from stream_sep.latency import (
+    HEADROOM,
+    JITTER_MS,
+    SHARED_JITTER_MS,
+    LatencyReport,
+    adaptation_delay,
+    jitter_for,
+    slack_for,
+)
+from stream_sep.processors import stolen_seconds
 
 if TYPE_CHECKING:
     from stream_sep.config import EngineConfig
@@ -36,4 +45,5 @@ def _slack(info: SeparatorInfo, config: EngineConfig, block: int) -> int:
     if config.worker == "inline":  # a hop is computed between two blocks, however long that takes
         return slack_for(block, info.hop, compute=0) + block
     compute = min(math.ceil(HEADROOM * info.hop_seconds * info.sample_rate), info.hop)
-    return slack_for(block, info.hop, compute) + jitter_for(block, info.sample_rate)
+    jitter_ms = SHARED_JITTER_MS if stolen_seconds() else JITTER_MS
+    return slack_for(block, info.hop, compute) + jitter_for(block, info.sample_rate, jitter_ms)

@@ -2,13 +2,14 @@
 
 import itertools
 import math
+import os
 
 import numpy as np
 import pytest
 
-from stream_sep import Engine, EngineConfig, OfflineBackend
+from stream_sep import Engine, EngineConfig, OfflineBackend, planning
 from stream_sep.latency import LatencyReport, adaptation_delay, slack_for
-from stream_sep.planning import plan
+from stream_sep.processors import stolen_seconds
 from stream_sep.separators import load_separator
 from stream_sep.worker import SeparatorInfo
 
@@ -80,15 +81,43 @@ def test_the_total_is_the_sum_of_its_terms_in_frames_and_milliseconds():
     assert total == ("total", sum(frames for _, frames in terms))
 
 
-@pytest.mark.parametrize("rate", [44100, 48000, 88200, 96000])
-def test_the_default_engine_keeps_within_35_ms_where_a_hop_takes_a_quarter_of_its_length(rate):
-    config = EngineConfig()
-    separator = load_separator(config.model, sample_rate=rate)
+def plan_of(model, rate, monkeypatch, *, share, stolen):
+    """The plan of an engine whose hops take a share of their length, where a host has stolen so many seconds."""
+    monkeypatch.setattr(planning, "stolen_seconds", lambda: stolen)
+    separator = load_separator(model, sample_rate=rate)
     info = SeparatorInfo(
-        separator.stems, rate, separator.channels, separator.hop, separator.latency, separator.hop / rate / 4
+        separator.stems, rate, separator.channels, separator.hop, separator.latency, share * separator.hop / rate
     )
-    report = plan(info, config, OfflineBackend(rate))
+    return planning.plan(info, EngineConfig(), OfflineBackend(rate))
+
+
+@pytest.mark.parametrize("stolen", [0.0, 0.01])
+@pytest.mark.parametrize("rate", [44100, 48000, 88200, 96000])
+def test_the_default_engine_keeps_within_35_ms_where_a_hop_takes_a_quarter_of_its_length(rate, stolen, monkeypatch):
+    report = plan_of(EngineConfig().model, rate, monkeypatch, share=1 / 4, stolen=stolen)
     assert report.milliseconds(report.engine) <= 35
+
+
+def test_a_machine_whose_host_steals_is_given_time_for_that(monkeypatch):
+    """At 128 frames and 44.1 kHz one block for computing, and two for jitter or, on such a machine, three."""
+    slacks = [plan_of("bands", 44100, monkeypatch, share=0.1, stolen=stolen).slack for stolen in (0.0, 0.01)]
+    assert slacks == [3 * 128, 4 * 128]
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("cpu  9 8 7 6 5 4 3 250 2 1\ncpu0 9 8 7 6 5 4 3 1 2 1\n", 250),
+        ("cpu  9 8 7 6 5 4 3 0 2 1\n", 0),
+        ("cpu  9 8 7 6\n", 0),
+        ("", 0),
+    ],
+)
+def test_what_a_host_stole_is_read_from_the_times_of_all_processors(tmp_path, told, seconds):
+    (tmp_path / "stat").write_text(told)
+    ticks = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 1
+    assert stolen_seconds(tmp_path / "stat") * ticks == pytest.approx(seconds)
+    assert stolen_seconds(tmp_path / "none") == 0
 
 
 def stats_of_lagging(block, hop, lag, slack):

@@ -144,6 +144,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
         "fader to sound": f"frame {figures['control_to_sound_frames']} of the next block",
         f"paced {paced['seconds']:.0f} s": f"{paced['hops']} hops; {troubles}",
         "slack needed": f"{paced['slack_needed']} frames, of {paced['latency_frames']['slack']}",
+        "stolen by a host": f"{paced['stolen_ms']:.0f} ms of {figures['cores']} cores",
         "start to running": f"{paced['start_seconds']:.2f} s",
         "memory, MB": f"start {paced['memory_start_mb']}, end {paced['memory_end_mb']}",
     }
