@@ -26,6 +26,7 @@ from stream_sep.lab.augmenting import AugmentConfig, Augmenter
 from stream_sep.lab.cache import RATE, build_cache
 from stream_sep.lab.hs_tasnet import HsTasnet
 from stream_sep.lab.layouts import find_stem_songs
+from stream_sep.lab.lesson import Lesson
 from stream_sep.lab.losses import StemLoss
 from stream_sep.lab.mixing import MixConfig, Mixer
 from stream_sep.lab.store import StemStore, cut, load_library
@@ -35,7 +36,8 @@ from stream_sep.lab.train_config import TeachConfig, read_config
 from stream_sep.lab.trainee import CausalTrainee, make_trainee
 from stream_sep.lab.training import Trainer
 from stream_sep.lab.validating import separate_whole
-from stream_sep.models.separator import LIMITS_MS, load_causal
+from stream_sep.models.runtimes import open_runtime
+from stream_sep.models.separator import LIMITS_MS, CausalSeparator, load_causal
 from stream_sep.models.size import SIZES
 from stream_sep.models.weights import load_weights, save_weights
 
@@ -124,6 +126,28 @@ def test_what_is_trained_is_what_plays(tmp_path, lookahead):
         trained = separate_whole(trainee, torch.from_numpy(mix)).numpy()
     for number, stem in enumerate(STEMS):
         assert np.abs(played[stem] - trained[number]).max() < 1e-5, stem
+
+
+@pytest.mark.parametrize(("blocks", "play_hop"), [(1, 32), (2, 16), (3, 16), (3, 8)])
+def test_what_is_trained_for_shorter_hops_is_what_plays_in_them(tmp_path, blocks, play_hop):
+    size = dataclasses.replace(SIZES["tiny"], blocks=blocks)
+    torch.manual_seed(0)
+    trainee = CausalTrainee(size, play_hop=play_hop)
+    save_weights(trainee.network, tmp_path / "w.safetensors")
+    mix = 0.1 * np.random.default_rng(0).standard_normal((2, 5000)).astype(np.float32)
+    played = separate(CausalSeparator(open_runtime(tmp_path / "w.safetensors"), hop=play_hop), mix)
+    with torch.no_grad():
+        trained = separate_whole(trainee, torch.from_numpy(mix)).numpy()
+    for number, stem in enumerate(STEMS):
+        assert np.abs(played[stem] - trained[number]).max() < 1e-5, stem
+
+
+@pytest.mark.parametrize(("lookahead", "play_hop"), [(0, 48), (0, 128), (3, 32)])
+def test_hops_that_a_network_cannot_be_played_in_are_refused(lookahead, play_hop):
+    with pytest.raises(ConfigError, match="cannot be played in hops"):
+        CausalTrainee(dataclasses.replace(SIZES["tiny"], lookahead=lookahead), play_hop=play_hop)
+    with pytest.raises(ConfigError, match="leave out play_hop"):
+        make_trainee("hs-tasnet", {}, play_hop)
 
 
 def test_going_on_with_the_memory_is_one_long_stretch():
@@ -368,6 +392,38 @@ def test_what_is_taught_is_learnt(home, tmp_path):
     assert all(torch.equal(value, kept[name]) for name, value in trainer._lesson._teachers.state_dict().items())
 
 
+def test_a_network_of_short_hops_is_held_to_the_same_frames_as_its_teachers_and_the_true_stems(home):
+    plain = taught(home)
+    plan = dataclasses.replace(plain, training=dataclasses.replace(plain.training, play_hop=16, settle_seconds=0.01))
+    trainee = make_trainee("causal", {"size": "tiny"}, 16)
+    lesson = Lesson(plan, trainee, torch.device("cpu"), is_half=False)
+    assert lesson._teachers.start < trainee.start
+    heard = []
+
+    def hear(estimates, wanted):
+        heard.append((estimates, wanted))
+        return torch.zeros(())
+
+    def counted(one):
+        separate = one.separate
+
+        def count(mix, state):
+            stems, after = separate(mix, state)
+            return (one.start + torch.arange(stems.shape[-1])).expand(stems.shape), after
+
+        return count
+
+    lesson._loss, trainee.separate = hear, counted(trainee)
+    lesson._teachers.separate = counted(lesson._teachers)
+    frames = trainee.past + 20 * trainee.hop
+    lesson.loss(torch.arange(frames).float().expand(2, 4, 2, frames), goes_on=False)
+    assert len(heard) == 2
+    for estimates, wanted in heard:
+        assert torch.equal(estimates, wanted)
+        assert float(estimates[0, 0, 0, 0]) == trainee.start + int(0.01 * RATE)
+        assert estimates.shape[-1] > 10 * trainee.hop
+
+
 def test_a_lesson_that_was_stopped_ends_as_one_that_was_not(home, tmp_path):
     whole = Trainer(taught(home), tmp_path / "whole", device="cpu")
     whole.run(lambda _text: None)
@@ -491,7 +547,7 @@ def test_the_command_trains_is_stopped_and_goes_on(home, tmp_path):
 def test_configs_that_ship_can_be_built(path):
     training = read_config(path)
     network = dict(training.network)
-    trainee = make_trainee(network.pop("kind"), network)
+    trainee = make_trainee(network.pop("kind"), network, training.training.play_hop or None)
     assert training.name == path.stem
     others = [*training.teachers, *([Path(training.training.begin)] if training.training.begin else [])]
     assert all((CONFIGS / f"{other.parent.name}.toml").exists() for other in others)

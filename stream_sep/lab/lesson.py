@@ -56,13 +56,13 @@ class Lesson:
         """
         mix = stems.sum(dim=1)
         estimates, self._memory = self._separate(self._trainee, mix, self._memory if goes_on else None)
-        settled = int(self._training.settle_seconds * RATE)
-        start, estimates = self._trainee.start + settled, estimates[..., settled:]
-        loss = self._loss(estimates, stems[..., start : start + estimates.shape[-1]])
+        start = self._trainee.start + int(self._training.settle_seconds * RATE)
         if self._teachers is None:
-            return loss
+            return self._loss(*_shared((estimates, self._trainee.start), (stems, 0), start=start))
         said, self._taught = self._separate(self._teachers, mix, self._taught if goes_on else None)
-        return torch.lerp(loss, self._loss(estimates, said[..., settled:]), self._share)
+        heard = (estimates, self._trainee.start), (stems, 0), (said, self._teachers.start)
+        estimates, stems, said = _shared(*heard, start=start)
+        return torch.lerp(self._loss(estimates, stems), self._loss(estimates, said), self._share)
 
     def memory(self) -> dict[str, list[Tensor]]:
         """Return what is remembered, for a checkpoint."""
@@ -78,6 +78,12 @@ class Lesson:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_half):
             estimates, after = trainee.separate(mix, memory or trainee.fresh_state(len(mix)))
         return estimates.float(), tuple(_widened(part.detach()) for part in after)
+
+
+def _shared(*sounds: tuple[Tensor, int], start: int) -> list[Tensor]:
+    """Return what sounds have in common from frame ``start`` on, each of which begins at a frame of its own."""
+    end = min(begin + sound.shape[-1] for sound, begin in sounds)
+    return [sound[..., start - begin : end - begin] for sound, begin in sounds]
 
 
 def _if_fitting(memory: Sequence[Tensor], trainee: Trainee | None, batch: int) -> Memory | None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
-from stream_sep.lab.trainee import CausalTrainee, masks_of
+from stream_sep.lab.trainee import CausalTrainee
 from stream_sep.models.weights import load_weights
 
 if TYPE_CHECKING:
@@ -67,11 +67,12 @@ class Teachers(CausalTrainee):
         return cast("list[CausalNetwork]", list(self._networks))
 
     def _mask(self, features: Tensor, hints: Tensor, state: Memory) -> tuple[Tensor, Memory]:
-        masks, after = [], []
+        masks: list[Tensor] = []
+        after: list[Tensor] = []
         for network in self._each():
             own, state = state[: network.size.blocks], state[network.size.blocks :]
-            corrections, kept = network(features, hints, own)
-            masks.append(masks_of(corrections.float(), hints))
+            made, kept = self._masks_by(network, features, hints, own)
+            masks.append(made)
             after.extend(kept)
         return torch.stack(masks).mean(dim=0), tuple(after)
 

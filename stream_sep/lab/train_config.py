@@ -72,6 +72,8 @@ class TrainingConfig:
         validate_every: steps from validation to validation.
         checkpoint_seconds: time from checkpoint to checkpoint.
         threads: CPU threads; torch's own choice if 0.
+        play_hop: frames of the hops in which it will be played, where they are shorter than the network's: it is then
+            trained with answers as late, and with windows as short, as they are on stage; 0 for its own.
         begin: file of weights to begin with, relative to the config file's folder; random ones unless given.
     """
 
@@ -93,6 +95,7 @@ class TrainingConfig:
     validate_every: int = 500
     checkpoint_seconds: float = 60.0
     threads: int = 0
+    play_hop: int = 0
     begin: str = ""
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
 from stream_sep.lab.hs_tasnet import HsTasnet
+from stream_sep.models.asking import hops_late
 from stream_sep.models.features import FEATURES, FeatureMemory, FeatureMeter
 from stream_sep.models.hints import GUESSES, HINTS, HintMeter
 from stream_sep.models.masks import MASKED, SHARE
@@ -36,7 +37,8 @@ Memory: TypeAlias = tuple[Tensor, ...]
 class Trainee(Protocol):
     """A network in training, whatever its kind.
 
-    It is given ``past + hops * hop`` frames and separates ``(hops - 1) * hop`` of them, those from ``start`` on.
+    It is given ``past + hops * hop`` frames and separates all but the last of the hops, which may be shorter where it
+    plays in shorter ones, from frame ``start`` on.
     """
 
     hop: int
@@ -48,7 +50,7 @@ class Trainee(Protocol):
         ...
 
     def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
-        """Return stems ``(batch, 4, 2, (hops - 1) * hop)`` of a mix ``(batch, 2, past + hops * hop)``."""
+        """Return stems ``(batch, 4, 2, frames)`` of a mix ``(batch, 2, past + hops * hop)``."""
         ...
 
 
@@ -58,21 +60,29 @@ class CausalTrainee(nn.Module):
     Args:
         size: the network's.
         network: it; one of random weights unless given.
+        play_hop: frames of the hops in which it is played, as of `CausalSeparator`; its own unless given. What it
+            answered last is not in its state: shorter hops begin without an answer.
+
+    Raises:
+        ConfigError: it cannot be played in such hops.
     """
 
     analysis: Tensor
     synthesis: Tensor
     point_of_bin: Tensor
 
-    def __init__(self, size: NetworkSize, network: CausalNetwork | None = None) -> None:
+    def __init__(self, size: NetworkSize, network: CausalNetwork | None = None, play_hop: int | None = None) -> None:
         super().__init__()
         self.network = network or CausalNetwork(size)
+        played = _played(size, play_hop or size.hop)
         self.hop = size.hop
-        self.past = size.window - size.hop + size.lookahead * size.hop
-        self.start = size.window - size.fade
-        self._lookahead, self._window, self._fade = size.lookahead, size.window, size.fade
-        self._meter, self._features = HintMeter(size), FeatureMeter(size)
-        analysis, synthesis = analysis_and_synthesis(size.window, size.hop, size.fade)
+        self.past = size.window - played.hop + size.lookahead * size.hop
+        self.start = size.window - played.fade
+        self._turns = size.hop // played.hop
+        self._late = hops_late(size, self._turns)
+        self._lookahead, self._window, self._hop, self._fade = size.lookahead, size.window, played.hop, played.fade
+        self._meter, self._features = HintMeter(played), FeatureMeter(size)
+        analysis, synthesis = analysis_and_synthesis(size.window, played.hop, played.fade)
         self.register_buffer("analysis", torch.from_numpy(analysis), persistent=False)
         self.register_buffer("synthesis", torch.from_numpy(synthesis), persistent=False)
         self.register_buffer("point_of_bin", torch.from_numpy(self.network.plan.point_of_bin), persistent=False)
@@ -86,8 +96,8 @@ class CausalTrainee(nn.Module):
     def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
         """Return stems and the state to go on with; see `Trainee.separate`."""
         middle = torch.stack([mix[:, 0] + mix[:, 1], mix[:, 0] - mix[:, 1]], dim=1) / 2
-        frames = middle.unfold(-1, self._window, self.hop) * self.analysis
-        spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins)
+        frames = middle.unfold(-1, self._window, self._hop) * self.analysis
+        spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins), of the hops that are played
         features, hints, *measured = self._measure(spectra, *state[:2])
         masks, after = self._mask(features, hints, state[2:])
         kept = spectra[:, : spectra.shape[1] - self._lookahead, None]
@@ -96,21 +106,30 @@ class CausalTrainee(nn.Module):
 
     def _mask(self, features: Tensor, hints: Tensor, state: Memory) -> tuple[Tensor, Memory]:
         """Return complex masks, ``(batch, hops, 3, 2, points)``, and the state to go on with."""
-        corrections, after = self.network(features, hints, state)
-        return masks_of(corrections.float(), hints), after  # half precision computes all but the sound
+        return self._masks_by(self.network, features, hints, state)
+
+    def _masks_by(
+        self, network: CausalNetwork, features: Tensor, hints: Tensor, state: Memory
+    ) -> tuple[Tensor, Memory]:
+        """Return what a network makes of the guesses, each corrected by its last answer, and its state."""
+        corrections, after = network(features, hints[:, :: self._turns], state)
+        held = corrections.float().repeat_interleave(self._turns, dim=1)  # half precision computes all but the sound
+        said = nn.functional.pad(held, (0, 0, 0, 0, 0, 0, self._late, 0))[:, : hints.shape[1]]
+        return masks_of(said, hints), after
 
     @torch.no_grad()
     def _measure(self, spectra: Tensor, seen: Tensor, heard: Tensor) -> tuple[Tensor, ...]:
         """Return features of all hops, hints for their masks, and both memories to go on with; by the CPU."""
         given, batch, hops = spectra.cpu().contiguous().numpy(), *spectra.shape[:2]
         seen_after, heard_after = (each.cpu().numpy().copy() for each in (seen, heard))
-        features = np.zeros((batch, hops, FEATURES, self._meter.points), np.float32)
+        asked = given[:, :: self._turns]
+        features = np.zeros((*asked.shape[:2], FEATURES, self._meter.points), np.float32)
         hints = np.zeros((batch, self._lookahead + hops, HINTS, self._meter.points), np.float32)
         like = self._features.fresh_memory(), self._meter.fresh_memory()
 
         def measure(row: int) -> None:
             memory_seen = _as_memory(seen_after[row], like[0])
-            self._features.measure(given[row], memory_seen, features[row], self._features.scratch())
+            self._features.measure(asked[row], memory_seen, features[row], self._features.scratch())
             memory = _as_memory(heard_after[row], like[1])
             self._meter.measure(given[row], memory, hints[row, self._lookahead :], self._meter.scratch())
 
@@ -121,10 +140,10 @@ class CausalTrainee(nn.Module):
         return tuple(torch.from_numpy(each).to(spectra.device) for each in made)
 
     def _overlap(self, frames: Tensor) -> Tensor:
-        """Return left and right, ``(batch, 3, 2, (hops - 1) * hop)``, of windows of mid and side."""
+        """Return left and right, ``(batch, 3, 2, frames)``, of windows of mid and side: all hops but one."""
         faded = frames[..., -len(self.synthesis) :] * self.synthesis
-        first = faded[:, 1:, ..., : self.hop]
-        tail = nn.functional.pad(faded[:, :-1, ..., self.hop :], (0, self.hop - self._fade))
+        first = faded[:, 1:, ..., : self._hop]
+        tail = nn.functional.pad(faded[:, :-1, ..., self._hop :], (0, self._hop - self._fade))
         sound = (first + tail).permute(0, 2, 3, 1, 4).flatten(-2)
         mid, side = sound[:, :, 0], sound[:, :, 1]
         return torch.stack([mid + side, mid - side], dim=2)
@@ -132,6 +151,15 @@ class CausalTrainee(nn.Module):
     def _residual(self, stems: Tensor, mix: Tensor) -> Tensor:
         rest = mix[..., self.start : self.start + stems.shape[-1]] - stems.sum(dim=1)
         return torch.cat([stems, rest[:, None]], dim=1)
+
+
+def _played(size: NetworkSize, hop: int) -> NetworkSize:
+    if size.hop % hop or (size.lookahead and hop != size.hop):
+        raise ConfigError(
+            f"a network of hops of {size.hop} frames that looks {size.lookahead} of them ahead cannot be played in "
+            f"hops of {hop}; they must fit into its own, and it must not look ahead"
+        )
+    return size.played_at(hop)
 
 
 def _flat(memory: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
@@ -157,16 +185,23 @@ def masks_of(corrections: Tensor, hints: Tensor) -> Tensor:
     return torch.complex(real, SHARE * imaginary).transpose(2, 3)
 
 
-def make_trainee(kind: str, values: dict[str, Any]) -> CausalTrainee | HsTasnet:
-    """Build a network of random weights from the table ``[network]`` of a config.
+def make_trainee(kind: str, values: dict[str, Any], play_hop: int | None = None) -> CausalTrainee | HsTasnet:
+    """Build a network of random weights.
+
+    Args:
+        kind: ``causal`` or ``hs-tasnet``.
+        values: the rest of the table ``[network]`` of a config.
+        play_hop: frames of the hops in which a causal one will be played; its own unless given.
 
     Raises:
         ConfigError: there is no such kind, or a value that makes no sense.
     """
     if kind == "causal":
-        return CausalTrainee(size_from(values))
-    if kind == "hs-tasnet":
+        return CausalTrainee(size_from(values), play_hop=play_hop)
+    if kind == "hs-tasnet" and play_hop is None:
         return HsTasnet.from_table(values)
+    if kind == "hs-tasnet":
+        raise ConfigError(f"an HS-TasNet cannot be trained for hops of {play_hop} frames; leave out play_hop")
     raise ConfigError(f"there is no network of the kind {kind!r}; one of: causal, hs-tasnet")
 
 

@@ -38,12 +38,10 @@ class Asking:
 
     def __init__(self, runtime: StepRuntime, hops: int = 1, sample_rate: int = RATE) -> None:
         self._runtime, self._last = runtime, runtime.size.blocks
+        self._turns = plan_turns(runtime.size, hops)
         self._meter = FeatureMeter(runtime.size, sample_rate)
         self._scratch = self._meter.scratch()
         self._features = np.zeros((1, 1, FEATURES, self._meter.points), np.float32)
-        parts = self._last + 1
-        begins = [min(math.ceil(2 * turn * parts / hops), parts) for turn in range(hops + 1)]
-        self._turns = [range(begin, end) for begin, end in itertools.pairwise(begins)]
         self.reset()
 
     def reset(self) -> None:
@@ -72,6 +70,26 @@ class Asking:
         if len(self._after) == self._last:
             self._said, self._state, self._after = self._x[0, 0], tuple(self._after), []
         return self._said
+
+
+def plan_turns(size: NetworkSize, hops: int) -> list[range]:
+    """Return which parts of a network are computed in each of the hops over which it is asked.
+
+    >>> plan_turns(NetworkSize(blocks=3), 4)
+    [range(0, 2), range(2, 4), range(4, 4), range(4, 4)]
+    """
+    parts = size.blocks + 1
+    begins = [min(math.ceil(2 * turn * parts / hops), parts) for turn in range(hops + 1)]
+    return [range(begin, end) for begin, end in itertools.pairwise(begins)]
+
+
+def hops_late(size: NetworkSize, hops: int) -> int:
+    """Return how many of the hops over which a network is asked go by before its answer is used.
+
+    >>> hops_late(NetworkSize(blocks=3), 4), hops_late(NetworkSize(), 1)
+    (1, 0)
+    """
+    return next(turn for turn, parts in enumerate(plan_turns(size, hops)) if size.blocks in parts)
 
 
 def fresh_state(size: NetworkSize) -> StepState:
