@@ -12,13 +12,15 @@ import sys
 from pathlib import Path
 
 from stream_sep.models.export import export_onnx
+from stream_sep.models.separator import load_causal
 from stream_sep.models.weights import count_weights, load_weights, read_notes
 
 FOLDER = Path(__file__).parent.parent / "stream_sep" / "assets" / "weights"
 CARD = """# {name}
 
 A causal network that splits stereo into vocals, drums, bass and other, {late:.1f} ms after they are heard: hop {hop},
-fade {fade}, window {window} frames, {parameters:.2f} million weights. `stream_sep/models/network.py` has its design.
+fade {fade}, window {window} frames; asked every {asked} frames, {parameters:.2f} million weights.
+`stream_sep/models/network.py` has its design.
 File: `{name}.onnx`, {megabytes:.1f} MB, SHA-256 `{digest}`. Played by
 stream_sep, four fifths of its weights are rounded to eight bits, which is 60 dB below each stem.
 
@@ -82,6 +84,8 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{name}.onnx"
     export_onnx(arguments.weights, file)
+    separator = load_causal(name, weights=file)
+    size = network.size.played_at(separator.hop)
     models = ("--model", name, "--model", "bands")
     percent = str(config["data"]["validation_percent"])
     validation = tables(arguments.validation, "--validation", percent, *models)
@@ -89,10 +93,11 @@ def main() -> None:
     (FOLDER / f"{name}.md").write_text(
         CARD.format(
             name=name,
-            late=1000 * network.size.algorithmic / 44100,
-            hop=network.size.hop,
-            fade=network.size.fade,
-            window=network.size.window,
+            late=1000 * size.algorithmic / 44100,
+            hop=size.hop,
+            fade=size.fade,
+            window=size.window,
+            asked=network.size.hop,
             parameters=count_weights(network) / 1e6,
             megabytes=file.stat().st_size / 2**20,
             digest=hashlib.sha256(file.read_bytes()).hexdigest(),

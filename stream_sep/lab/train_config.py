@@ -73,7 +73,7 @@ class TrainingConfig:
         checkpoint_seconds: time from checkpoint to checkpoint.
         threads: CPU threads; torch's own choice if 0.
         play_hop: frames of the hops in which it will be played, where they are shorter than the network's: it is then
-            trained with answers as late, and with windows as short, as they are on stage; 0 for its own.
+            trained with windows as short, and with answers as late, as they are on stage; 0 for its own.
         begin: file of weights to begin with, relative to the config file's folder; random ones unless given.
     """
 

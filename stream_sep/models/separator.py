@@ -31,9 +31,6 @@ RATES = (RATE, 48000)
 LIMITS_MS = {"instant": 6.0, "live": 23.0, "near": 105.0}
 """Name of a model -> the algorithmic latency it promises at most."""
 
-_SHIPPED = {"instant": "live"}
-"""Models that play the weights of another one."""
-
 _HIGHEST_RATE = 192000
 
 
@@ -90,7 +87,7 @@ class CausalSeparator:
 
 
 def load_instant(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:
-    """Load a network that is heard within 6 ms, the one of `live` in shorter hops; see `load_causal`."""
+    """Load a network that is heard within 6 ms, one as that of `live` in shorter hops; see `load_causal`."""
     return load_causal("instant", sample_rate=sample_rate, weights=weights, threads=threads)
 
 
@@ -125,7 +122,7 @@ def load_causal(
     if not 1 <= sample_rate <= _HIGHEST_RATE:
         raise ConfigError(f"{name}: a sample rate of {sample_rate} Hz is not from 1 to {_HIGHEST_RATE}; try 44100")
     inner_rate = next((rate for rate in RATES if sample_rate % rate == 0), RATES[0])
-    weights = shipped_weights(_SHIPPED.get(name, name)) if weights is None else Path(weights)
+    weights = shipped_weights(name) if weights is None else Path(weights)
     runtime = open_runtime(weights, threads)
     hop = _hop_within(runtime.size, LIMITS_MS[name])
     if hop is None:
