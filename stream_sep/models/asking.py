@@ -75,7 +75,8 @@ class Asking:
 def plan_turns(size: NetworkSize, hops: int) -> list[range]:
     """Return which parts of a network are computed in each of the hops over which it is asked.
 
-    >>> plan_turns(NetworkSize(blocks=3), 4)
+    >>> from stream_sep.models.size import SIZES
+    >>> plan_turns(SIZES["instant"], 4)
     [range(0, 2), range(2, 4), range(4, 4), range(4, 4)]
     """
     parts = size.blocks + 1
@@ -86,7 +87,8 @@ def plan_turns(size: NetworkSize, hops: int) -> list[range]:
 def hops_late(size: NetworkSize, hops: int) -> int:
     """Return how many of the hops over which a network is asked go by before its answer is used.
 
-    >>> hops_late(NetworkSize(blocks=3), 4), hops_late(NetworkSize(), 1)
+    >>> from stream_sep.models.size import SIZES
+    >>> hops_late(SIZES["instant"], 4), hops_late(SIZES["live"], 1)
     (1, 0)
     """
     return next(turn for turn, parts in enumerate(plan_turns(size, hops)) if size.blocks in parts)
