@@ -10,7 +10,8 @@ JITTER_MS = 5.0
 
 SHARED_JITTER_MS = 8.0
 """The same on a virtual machine whose host gives its processors to others too: with `JITTER_MS`, one hop was late in
-each of three runs of ten minutes of `live`, and one more block of 2.9 ms would have waited for each. Longer thefts go by."""
+each of three runs of ten minutes of `live`, and one more block of 2.9 ms would have waited for each. Some thefts take
+longer."""
 
 HEADROOM = 1.4
 """A hop can take so much longer than the slowest of the warm-up: HTDemucs on two shared cores took 1.35 medians."""
