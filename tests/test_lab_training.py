@@ -547,7 +547,7 @@ def test_the_command_trains_is_stopped_and_goes_on(home, tmp_path):
 def test_configs_that_ship_can_be_built(path):
     training = read_config(path)
     network = dict(training.network)
-    trainee = make_trainee(network.pop("kind"), network, training.training.play_hop or None)
+    trainee = make_trainee(network.pop("kind"), network, training.training.play_hop)
     assert training.name == path.stem
     others = [*training.teachers, *([Path(training.training.begin)] if training.training.begin else [])]
     assert all((CONFIGS / f"{other.parent.name}.toml").exists() for other in others)

@@ -57,12 +57,13 @@ class Lesson:
         mix = stems.sum(dim=1)
         estimates, self._memory = self._separate(self._trainee, mix, self._memory if goes_on else None)
         start = self._trainee.start + int(self._training.settle_seconds * RATE)
-        if self._teachers is None:
-            return self._loss(*_shared((estimates, self._trainee.start), (stems, 0), start=start))
-        said, self._taught = self._separate(self._teachers, mix, self._taught if goes_on else None)
-        heard = (estimates, self._trainee.start), (stems, 0), (said, self._teachers.start)
-        estimates, stems, said = _shared(*heard, start=start)
-        return torch.lerp(self._loss(estimates, stems), self._loss(estimates, said), self._share)
+        heard = [(estimates, self._trainee.start), (stems, 0)]
+        if self._teachers is not None:
+            said, self._taught = self._separate(self._teachers, mix, self._taught if goes_on else None)
+            heard.append((said, self._teachers.start))
+        estimates, stems, *taught = _shared(heard, start)
+        loss = self._loss(estimates, stems)
+        return torch.lerp(loss, self._loss(estimates, taught[0]), self._share) if taught else loss
 
     def memory(self) -> dict[str, list[Tensor]]:
         """Return what is remembered, for a checkpoint."""
@@ -80,7 +81,7 @@ class Lesson:
         return estimates.float(), tuple(_widened(part.detach()) for part in after)
 
 
-def _shared(*sounds: tuple[Tensor, int], start: int) -> list[Tensor]:
+def _shared(sounds: Sequence[tuple[Tensor, int]], start: int) -> list[Tensor]:
     """Return what sounds have in common from frame ``start`` on, each of which begins at a frame of its own."""
     end = min(begin + sound.shape[-1] for sound, begin in sounds)
     return [sound[..., start - begin : end - begin] for sound, begin in sounds]

@@ -60,8 +60,8 @@ class CausalTrainee(nn.Module):
     Args:
         size: the network's.
         network: it; one of random weights unless given.
-        play_hop: frames of the hops in which it is played, as of `CausalSeparator`; its own unless given. What it
-            answered last is not in its state: shorter hops begin without an answer.
+        play_hop: frames of the hops in which it is played, as of `CausalSeparator`; 0 for its own. What it answered
+            last is not in its state: shorter hops begin without an answer.
 
     Raises:
         ConfigError: it cannot be played in such hops.
@@ -71,7 +71,7 @@ class CausalTrainee(nn.Module):
     synthesis: Tensor
     point_of_bin: Tensor
 
-    def __init__(self, size: NetworkSize, network: CausalNetwork | None = None, play_hop: int | None = None) -> None:
+    def __init__(self, size: NetworkSize, network: CausalNetwork | None = None, play_hop: int = 0) -> None:
         super().__init__()
         self.network = network or CausalNetwork(size)
         played = _played(size, play_hop or size.hop)
@@ -185,23 +185,23 @@ def masks_of(corrections: Tensor, hints: Tensor) -> Tensor:
     return torch.complex(real, SHARE * imaginary).transpose(2, 3)
 
 
-def make_trainee(kind: str, values: dict[str, Any], play_hop: int | None = None) -> CausalTrainee | HsTasnet:
+def make_trainee(kind: str, values: dict[str, Any], play_hop: int = 0) -> CausalTrainee | HsTasnet:
     """Build a network of random weights.
 
     Args:
         kind: ``causal`` or ``hs-tasnet``.
         values: the rest of the table ``[network]`` of a config.
-        play_hop: frames of the hops in which a causal one will be played; its own unless given.
+        play_hop: frames of the hops in which a causal one will be played; 0 for its own.
 
     Raises:
         ConfigError: there is no such kind, or a value that makes no sense.
     """
     if kind == "causal":
         return CausalTrainee(size_from(values), play_hop=play_hop)
-    if kind == "hs-tasnet" and play_hop is None:
-        return HsTasnet.from_table(values)
     if kind == "hs-tasnet":
-        raise ConfigError(f"an HS-TasNet cannot be trained for hops of {play_hop} frames; leave out play_hop")
+        if play_hop:
+            raise ConfigError(f"an HS-TasNet cannot be trained for hops of {play_hop} frames; leave out play_hop")
+        return HsTasnet.from_table(values)
     raise ConfigError(f"there is no network of the kind {kind!r}; one of: causal, hs-tasnet")
 
 

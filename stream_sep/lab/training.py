@@ -65,8 +65,8 @@ class Trainer:
         torch.manual_seed(config.training.seed)
         self._random = torch.Generator(self._device).manual_seed(config.training.seed + self._team.rank)
         network = dict(config.network)
-        kind, play_hop = str(network.pop("kind")), config.training.play_hop or None
-        self.trainee = make_trainee(kind, network, play_hop).to(self._device)
+        kind = str(network.pop("kind"))
+        self.trainee = make_trainee(kind, network, config.training.play_hop).to(self._device)
         if config.training.begin:
             _begin(self.trainee, config.home / config.training.begin)
         self._average = {name: value.detach().clone() for name, value in self.trainee.state_dict().items()}
