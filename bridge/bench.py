@@ -12,13 +12,13 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.control_delay import SoundWatch, measure_delay
 from bridge.daws.surface import DawSurface
-from bridge.midi_jack import CLIENT, JackMidiLink
-from bridge.midi_line import VIRTUAL_PORT
-from bridge.midi_map import parse_map
-from bridge.midi_surface import MidiSurface
-from bridge.midi_systems import system_ports
-from bridge.osc_server import OscServer
-from bridge.oscquery import OscQueryServer
+from bridge.midi.jack import CLIENT, JackMidiLink
+from bridge.midi.line import VIRTUAL_PORT
+from bridge.midi.map import parse_map
+from bridge.midi.surface import MidiSurface
+from bridge.midi.systems import system_ports
+from bridge.osc.server import OscServer
+from bridge.oscquery.server import OscQueryServer
 from stream_sep.config import EngineConfig
 from stream_sep.engine import Engine
 from stream_sep.io.jack_client import JackBackend

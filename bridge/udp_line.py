@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.osc_clients import Address
+    from bridge.osc.clients import Address
 
 _log = logging.getLogger(__name__)
 

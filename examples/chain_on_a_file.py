@@ -32,7 +32,9 @@ if arguments.vst3:
     chain.append({"plugin": arguments.vst3})
 
 # the other stems wait for the limiter's look-ahead, and StemSeparator takes all of the delay out again
-separator = StemSeparator("stream_sep.chains:load_chained", separator=arguments.model, chains={arguments.stem: chain})
+separator = StemSeparator(
+    "stream_sep.chains.separator:load_chained", separator=arguments.model, chains={arguments.stem: chain}
+)
 mix = separator.process(audio, sample_rate).sum(axis=0)
 soundfile.write(arguments.out, mix.T, sample_rate)
 print(f"{mix.shape[1] / sample_rate:.1f} s with {len(chain)} effects on the {arguments.stem} in {arguments.out}")

@@ -3,8 +3,8 @@
 import argparse
 import time
 
-from bridge.midi_surface import MidiSurface
-from bridge.midi_systems import list_midi_ports
+from bridge.midi.surface import MidiSurface
+from bridge.midi.systems import list_midi_ports
 from stream_sep import Engine, EngineConfig, PacedBackend
 from stream_sep.demo_song import load_demo_song
 from stream_sep.errors import BridgeError

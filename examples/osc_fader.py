@@ -6,7 +6,7 @@ import time
 
 from pythonosc.udp_client import SimpleUDPClient
 
-from bridge.osc_server import OscServer
+from bridge.osc.server import OscServer
 from stream_sep import Engine, EngineConfig, PacedBackend
 from stream_sep.demo_song import load_demo_song
 

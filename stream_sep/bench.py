@@ -21,7 +21,7 @@ from stream_sep.io.paced import PacedBackend
 from stream_sep.measure import delay_between, null_db, resident_bytes
 from stream_sep.processors import stolen_seconds
 from stream_sep.separators import load_separator
-from stream_sep.worker import warm_up
+from stream_sep.worker.hops import warm_up
 
 if TYPE_CHECKING:
     from stream_sep.protocols import Block, Separator, Stems

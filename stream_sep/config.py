@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from stream_sep.chains import Chains
+    from stream_sep.chains.separator import Chains
     from stream_sep.protocols import Block, Separator
 
 SAMPLE_RATES = (44100, 48000, 88200, 96000)

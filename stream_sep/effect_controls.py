@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from stream_sep.chain_effects import EFFECTS, is_file
+from stream_sep.chains.effects import EFFECTS, is_file
 from stream_sep.control import Parameter
 from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_sep.chain_effects import Knob, Setting
-    from stream_sep.chain_spec import ChainSpec
-    from stream_sep.chains import Chains
+    from stream_sep.chains.effects import Knob, Setting
+    from stream_sep.chains.separator import Chains
+    from stream_sep.chains.spec import ChainSpec
     from stream_sep.control import ControlState, Value
 
 UNBOUNDED = 1e9
@@ -49,7 +49,7 @@ def effect_parameters(chains: ChainSpec) -> tuple[Parameter, ...]:
 
     The path is ``stem/STEM/chain/NUMBER/PARAMETER``, effects counted from 1.
 
-    >>> from stream_sep.chain_spec import ChainSpec
+    >>> from stream_sep.chains.spec import ChainSpec
     >>> chains = ChainSpec.parse({"vocals": [{"plugin": "Reverb", "parameters": {"room_size": 0.7}}]})
     >>> [(parameter.path, parameter.default) for parameter in effect_parameters(chains)]
     [('stem/vocals/chain/1/bypass', False), ('stem/vocals/chain/1/room_size', 0.7)]

@@ -17,9 +17,9 @@ from stream_sep.recorder import Recorder
 from stream_sep.rings import RingLayout, SharedRings
 from stream_sep.separators import load_separator
 from stream_sep.stats import EngineStats, Reporter, collect
-from stream_sep.worker import InlineWorker, SeparatorInfo
-from stream_sep.worker_process import ProcessWorker
-from stream_sep.worker_thread import ThreadWorker
+from stream_sep.worker.hops import InlineWorker, SeparatorInfo
+from stream_sep.worker.process import ProcessWorker
+from stream_sep.worker.thread import ThreadWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

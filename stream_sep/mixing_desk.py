@@ -6,15 +6,15 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from stream_sep.chain_spec import ChainSpec
+from stream_sep.chains.spec import ChainSpec
 from stream_sep.conductor import FARTHEST_SECONDS, Conductor
 from stream_sep.control import ControlState, Value, parameters_for
 from stream_sep.effect_controls import EffectControls, EffectWorker, effect_parameters
 from stream_sep.errors import ConfigError
 from stream_sep.mix import compile_mix
-from stream_sep.presets import list_presets, load_preset, store_preset
+from stream_sep.presets.library import list_presets, load_preset, store_preset
 from stream_sep.transport_parameters import TRANSPORT
-from stream_sep.worker_chains import UNCHAINED
+from stream_sep.worker.chains import UNCHAINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.audio_state import AudioState
-    from stream_sep.chains import Chains
+    from stream_sep.chains.separator import Chains
     from stream_sep.control import Parameter
-    from stream_sep.preset_value import Preset
+    from stream_sep.presets.value import Preset
 
 _LONGEST_FADE_MS = 60000
 

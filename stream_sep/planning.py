@@ -20,7 +20,7 @@ from stream_sep.processors import stolen_seconds
 if TYPE_CHECKING:
     from stream_sep.config import EngineConfig
     from stream_sep.io.backend import AudioBackend
-    from stream_sep.worker import SeparatorInfo
+    from stream_sep.worker.hops import SeparatorInfo
 
 
 def plan(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> LatencyReport:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream_sep.chains import ChainSpec
+from stream_sep.chains.separator import ChainSpec
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.rings import RingLayout, SharedRings, write_frames
 from stream_sep.separators import load_separator
-from stream_sep.worker import InlineWorker
-from stream_sep.worker_process import ProcessWorker
-from stream_sep.worker_thread import ThreadWorker
+from stream_sep.worker.hops import InlineWorker
+from stream_sep.worker.process import ProcessWorker
+from stream_sep.worker.thread import ThreadWorker
 
 if os.environ.get("CI") != "true":
     pytest.importorskip("pedalboard", reason="needs Pedalboard: pip install 'stream-sep[effects]'")
@@ -209,7 +209,7 @@ def test_a_vst3_comes_back_with_its_process_and_leaves_none_behind():
 def children(pid):
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     found = {int(child) for task in tasks for child in task.read_text().split()}
-    return {child for child in found if b"chain_host" in Path(f"/proc/{child}/cmdline").read_bytes()}
+    return {child for child in found if b"chains.host" in Path(f"/proc/{child}/cmdline").read_bytes()}
 
 
 def running(pid):

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream_sep import Engine, EngineConfig, OfflineBackend, chain_load
-from stream_sep.chain_effects import EFFECTS, UNFIT
-from stream_sep.chains import ChainedSeparator, ChainSpec, EffectSpec, load_chained
+import stream_sep
+from stream_sep import Engine, EngineConfig, OfflineBackend
+from stream_sep.chains import loading
+from stream_sep.chains.effects import EFFECTS, UNFIT
+from stream_sep.chains.separator import ChainedSeparator, ChainSpec, EffectSpec, load_chained
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.separators.passthrough import PassthroughSeparator
 
@@ -376,18 +378,18 @@ def test_bypassing_a_chain_and_back_is_a_crossfade_and_keeps_its_echoes(chain):
 
 
 def test_hops_go_on_while_effects_load(chain, monkeypatch):
-    separator, loading, go_on = chain(reserve=0), threading.Event(), threading.Event()
-    load = chain_load.load_chain
+    separator, begun, go_on = chain(reserve=0), threading.Event(), threading.Event()
+    load = loading.load_chain
 
     def slowly(*arguments):
-        loading.set()
+        begun.set()
         assert go_on.wait(30)
         return load(*arguments)
 
-    monkeypatch.setattr(chain_load, "load_chain", slowly)
+    monkeypatch.setattr(loading, "load_chain", slowly)
     thread = threading.Thread(target=separator.set_chains, args=({"vocals": [{"plugin": "Invert"}]},))
     thread.start()
-    assert loading.wait(30)
+    assert begun.wait(30)
     mix = noise(20 * HOP)
     np.testing.assert_array_equal(stream(separator, mix)[0], mix)
     go_on.set()
@@ -413,7 +415,7 @@ def break_chain(separator, stem, answer):
 
 
 def raising(_):
-    raise chain_load.ChainError("failed: RuntimeError: no")
+    raise loading.ChainError("failed: RuntimeError: no")
 
 
 @pytest.mark.parametrize(
@@ -490,7 +492,7 @@ def test_a_file_that_is_no_effect_is_refused_and_nothing_changes(chain, path):
 def test_without_pedalboard_the_remedy_is_named_and_stems_pass():
     code = (
         "import sys; sys.modules['pedalboard'] = None\n"
-        "from stream_sep.chains import load_chained\n"
+        "from stream_sep.chains.separator import load_chained\n"
         "from stream_sep.errors import SeparatorError\n"
         "separator = load_chained(separator='passthrough', reserve=10)\n"
         "for plugin in ('Reverb', '/x.vst3'):\n"
@@ -502,16 +504,15 @@ def test_without_pedalboard_the_remedy_is_named_and_stems_pass():
 
 
 def test_importing_the_package_does_not_import_pedalboard():
-    code = "import sys, stream_sep, stream_sep.chains; print([m for m in sys.modules if m.startswith('pedalboard')])"
+    code = "import sys, stream_sep.chains.separator; print([m for m in sys.modules if m.startswith('pedalboard')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_pedalboard_is_known_to_one_module():
-    package = Path(inspect.getfile(chain_load)).parent
-    assert [path.name for path in package.rglob("*.py") if "import pedalboard as" in path.read_text()] == [
-        "chain_board.py"
-    ]
+    package = Path(inspect.getfile(stream_sep)).parent
+    knowing = [path for path in package.rglob("*.py") if "import pedalboard as" in path.read_text()]
+    assert [str(path.relative_to(package)) for path in knowing] == [str(Path("chains", "board.py"))]
 
 
 def test_the_mix_has_the_effects_with_all_faders_at_unity():

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.daws.files import DAW_FILES, read_daw_file, write_daw_files
 from bridge.daws.reaper import Reaper
-from bridge.midi_map import parse_map
+from bridge.midi.map import parse_map
 from stream_sep.errors import BridgeError
 
 

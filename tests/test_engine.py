@@ -22,7 +22,7 @@ from stream_sep import (
 )
 from stream_sep.levels import db_to_gain
 from stream_sep.mix import compile_mix
-from stream_sep.presets import load_preset
+from stream_sep.presets.library import load_preset
 
 RATE = 44100
 BLOCKS = [1, 16, 40, 128, 160, 1024, 1025]

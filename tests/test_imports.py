@@ -21,7 +21,7 @@ HEAVY = (
     "zeroconf",
     "onnxruntime",
 )
-CORE = ("audio", "audio_gains", "audio_state", "compiled", "control", "latency", "levels", "mix", "rings", "worker")
+CORE = ("audio", "audio_gains", "audio_state", "compiled", "control", "latency", "levels", "mix", "rings")
 
 
 def imports_of(path):
@@ -38,7 +38,7 @@ def test_the_engine_never_imports_the_bridge():
     assert [path for path in modules if "bridge" in imports_of(path)] == []
 
 
-@pytest.mark.parametrize("name", CORE)
+@pytest.mark.parametrize("name", [*CORE, "worker/hops"])
 def test_the_core_knows_neither_models_nor_devices(name):
     found = set(imports_of(PACKAGE / f"{name}.py"))
     assert not found & {"torch", "demucs", "sounddevice", "jack", "typer", "rich"}

@@ -11,7 +11,7 @@ from stream_sep import Engine, EngineConfig, OfflineBackend, planning
 from stream_sep.latency import LatencyReport, adaptation_delay, slack_for
 from stream_sep.processors import stolen_seconds
 from stream_sep.separators import load_separator
-from stream_sep.worker import SeparatorInfo
+from stream_sep.worker.hops import SeparatorInfo
 
 SIZES = range(1, 25)
 TENTHS = range(1, 11)

@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from bridge.layouts import LAYOUTS, layout
-from bridge.osc_namespace import nodes_of
+from bridge.layouts.layout import LAYOUTS, layout
+from bridge.osc.namespace import nodes_of
 from stream_sep.control import ControlState, parameters_for
 from stream_sep.errors import ConfigError
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridge.midi_map_files import load_map
-from bridge.midi_session import MidiSession
+from bridge.midi.map_files import load_map
+from bridge.midi.session import MidiSession
 from stream_sep.control import ControlState, parameters_for
 
 HEAD = "f0 00 00 66 14"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bridge.midi_map import Control, MidiMap, parse_map
-from bridge.midi_map_files import FOLDER_VARIABLE, load_map, match_map, midi_maps
-from bridge.midi_map_writer import entry, save_control
-from bridge.midi_messages import RELATIVE, Address, encode
-from bridge.midi_session import MidiSession
-from bridge.midi_targets import find_target, target_kind
+from bridge.midi.map import Control, MidiMap, parse_map
+from bridge.midi.map_files import FOLDER_VARIABLE, load_map, match_map, midi_maps
+from bridge.midi.map_writer import entry, save_control
+from bridge.midi.messages import RELATIVE, Address, encode
+from bridge.midi.session import MidiSession
+from bridge.midi.targets import find_target, target_kind
 from stream_sep.control import ControlState, parameters_for
 from stream_sep.errors import ConfigError
 from stream_sep.transport_parameters import transport_parameters
@@ -107,7 +107,7 @@ def test_every_control_of_every_map_reaches_its_path_and_its_light(name, control
 
 
 def test_presets_of_the_shipped_maps_ship():
-    from stream_sep.presets import shipped_presets  # noqa: PLC0415
+    from stream_sep.presets.library import shipped_presets  # noqa: PLC0415
 
     named = {control.to[7:] for name in SHIPPED for control in shipped(name) if control.to.startswith("preset/")}
     assert named <= set(shipped_presets())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.midi_messages import (
+from bridge.midi.messages import (
     KINDS,
     RELATIVE,
     Address,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.midi_pickup import Pickup
+from bridge.midi.pickup import Pickup
 
 STEP = 1 / 127
 POSITIONS = st.integers(0, 127).map(lambda value: value / 127)

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from bridge.midi_hosted import HostedPorts
-from bridge.midi_learn import learn
-from bridge.midi_monitor import monitor
-from bridge.midi_rtmidi import RtMidiPorts
-from bridge.midi_surface import MidiSurface
-from bridge.midi_systems import list_midi_ports, system_ports
+from bridge.midi.hosted import HostedPorts
+from bridge.midi.learn import learn
+from bridge.midi.monitor import monitor
+from bridge.midi.rtmidi import RtMidiPorts
+from bridge.midi.surface import MidiSurface
+from bridge.midi.systems import list_midi_ports, system_ports
 from stream_sep import Engine, EngineConfig
 from stream_sep.errors import BridgeError
 from stream_sep.io.jack_client import JackBackend

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.midi_map import parse_map
-from bridge.midi_map_files import load_map
-from bridge.midi_session import MidiSession
+from bridge.midi.map import parse_map
+from bridge.midi.map_files import load_map
+from bridge.midi.session import MidiSession
 from stream_sep.control import Parameter
 from stream_sep.levels import db_to_position
 

@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from bridge.midi_learn import Learner, learn
-from bridge.midi_map import Control
-from bridge.midi_messages import Address, encode
-from bridge.midi_monitor import monitor
-from bridge.midi_ports import PortNames, find_port
-from bridge.midi_surface import MidiSurface
+from bridge.midi.learn import Learner, learn
+from bridge.midi.map import Control
+from bridge.midi.messages import Address, encode
+from bridge.midi.monitor import monitor
+from bridge.midi.ports import PortNames, find_port
+from bridge.midi.surface import MidiSurface
 from stream_sep.errors import BridgeError, ConfigError
 from stream_sep.levels import db_to_position
 

@@ -11,7 +11,7 @@ from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.udp_client import SimpleUDPClient
 
-from bridge.osc_server import OscServer
+from bridge.osc.server import OscServer
 
 PATIENCE = 20.0
 PATCH = r"""#N canvas 0 0 450 300 10;

@@ -13,8 +13,8 @@ from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
 from zeroconf import ServiceBrowser, Zeroconf
 
-from bridge.osc_server import OscServer
-from bridge.oscquery import OscQueryServer
+from bridge.osc.server import OscServer
+from bridge.oscquery.server import OscQueryServer
 from stream_sep.control import Parameter
 from stream_sep.errors import BridgeError
 from stream_sep.protocols import STEMS

@@ -19,7 +19,7 @@ from stream_sep.play.play_engine import PlayEngine
 from stream_sep.play.playlist import Playlist
 from stream_sep.play.running_stems import SHORT_WARM_UP, RunningStems
 from stream_sep.play.song_sound import SongSound, SongWriter
-from stream_sep.presets import preset_of
+from stream_sep.presets.library import preset_of
 
 RATE = 44100
 FADE = round(FADE_SECONDS * RATE)

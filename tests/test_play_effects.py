@@ -12,7 +12,7 @@ import soundfile
 from stream_sep import ConfigError, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.play.feeder import FADE_SECONDS
 from stream_sep.play.play_engine import PlayEngine
-from stream_sep.preset_value import Preset
+from stream_sep.presets.value import Preset
 
 if importlib.util.find_spec("pedalboard") is None and os.environ.get("CI") != "true":
     pytest.skip("needs Pedalboard: pip install 'stream-sep[effects]'", allow_module_level=True)

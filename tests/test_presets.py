@@ -10,9 +10,7 @@ import pytest
 from stream_sep import STEMS, ControlState, StreamSepError
 from stream_sep.control import parameters_for
 from stream_sep.errors import PresetError
-from stream_sep.preset_lines import lines_of
-from stream_sep.preset_watcher import PresetWatcher
-from stream_sep.presets import (
+from stream_sep.presets.library import (
     Preset,
     apply_preset,
     check_preset,
@@ -24,6 +22,8 @@ from stream_sep.presets import (
     store_preset,
     user_folder,
 )
+from stream_sep.presets.lines import lines_of
+from stream_sep.presets.watcher import PresetWatcher
 
 FULL = Preset(
     "full",

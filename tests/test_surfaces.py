@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from bridge.osc_server import OscServer
+from bridge.osc.server import OscServer
 from bridge.reastream import read_packet
 from stream_sep import BridgeError, ConfigError, Engine, EngineConfig, OfflineBackend
 from stream_sep.cli.surface_options import with_surfaces

@@ -11,8 +11,8 @@ from stream_sep import Engine, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.errors import SeparatorError
 from stream_sep.rings import EMPTY, NONFINITE, RingLayout, Rings, write_frames
 from stream_sep.separators.passthrough import PassthroughSeparator
-from stream_sep.worker import HopWorker, InlineWorker, warm_up
-from stream_sep.worker_thread import ThreadWorker
+from stream_sep.worker.hops import HopWorker, InlineWorker, warm_up
+from stream_sep.worker.thread import ThreadWorker
 
 RATE, HOP, LATENCY = 44100, 256, 300
 HOPS = 100

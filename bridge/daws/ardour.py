@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bridge.daws.profile import Event, Outgoing
-    from bridge.osc_packets import Message
+    from bridge.osc.packets import Message
 
 _ALL_STRIPS = 0
 _TRACKS_BUSSES_VCAS = 159

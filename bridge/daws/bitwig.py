@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from bridge.daws.profile import MOST_TRACKS, SWITCH, Gone, Named, Profile, Row, Unit, text
-from bridge.osc_namespace import number
+from bridge.osc.namespace import number
 from stream_sep.errors import ConfigError
 from stream_sep.levels import gain_to_db
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bridge.daws.profile import Event, Outgoing
-    from bridge.osc_packets import Message
+    from bridge.osc.packets import Message
 
 _ABOUT = re.compile(r"/track/(\d{1,4})/(name|exists)")
 RESOLUTIONS = (128, 1024, 16384)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from bridge.daws.memory import Memory, as_stored
 from bridge.daws.x32 import FIRMWARE, NAME_LENGTH, X32, colour_of, meters_packet
-from bridge.osc_desk import Reception
-from bridge.osc_packets import read_packet, write_message
+from bridge.osc.desk import Reception
+from bridge.osc.packets import read_packet, write_message
 from stream_sep.errors import BridgeError, ParameterError, StreamSepError
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from bridge.daws.memory import Setting
     from bridge.daws.profile import Outgoing
     from bridge.desk import Desk
-    from bridge.osc_clients import Address
-    from bridge.osc_packets import Message
+    from bridge.osc.clients import Address
+    from bridge.osc.packets import Message
 
 LEASE_SECONDS = 10.0
 """How long ``/xremote`` and ``/meters`` hold."""

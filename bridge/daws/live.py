@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bridge.daws.profile import Event, Outgoing
-    from bridge.osc_packets import Message
+    from bridge.osc.packets import Message
 
 # below -18 dB the law of Live's volume is known from measurements only
 _MEASURED = (

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from bridge.osc_namespace import number
+from bridge.osc.namespace import number
 from stream_sep.errors import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from bridge.osc_packets import Arguments, Message
+    from bridge.osc.packets import Arguments, Message
 
     Outgoing: TypeAlias = tuple[str, Arguments]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bridge.daws.profile import Event, Outgoing
-    from bridge.osc_packets import Message
+    from bridge.osc.packets import Message
 
 _NAME = re.compile(r"/track/(\d{1,4})/name")
 _REFRESH_ALL_SURFACES = 41743

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from bridge.daws.memory import Memory, as_stored
 from bridge.daws.profile import MASTER, Arrived, Gone, Listed, Moved, Named
 from bridge.daws.tracks import Tracks
-from bridge.osc_desk import Reception
-from bridge.osc_packets import read_packet, write_message
+from bridge.osc.desk import Reception
+from bridge.osc.packets import read_packet, write_message
 from stream_sep.errors import BridgeError, StreamSepError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from bridge.daws.memory import Setting
     from bridge.daws.profile import Outgoing, Profile
     from bridge.desk import Desk
-    from bridge.osc_clients import Address
-    from bridge.osc_packets import Message
+    from bridge.osc.clients import Address
+    from bridge.osc.packets import Message
 
 SETTLE_SECONDS = 0.1
 """Tracks are matched with stems when no name has been told for so long: names come one by one."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bridge.daws.profile import Profile
     from bridge.desk import Desk
-    from bridge.osc_clients import Address
+    from bridge.osc.clients import Address
 
 DAWS: dict[str, Callable[[], Profile]] = {
     "reaper": Reaper,

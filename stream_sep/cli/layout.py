@@ -18,7 +18,7 @@ def layout(
 ) -> None:
     """Write a page of faders for TouchOSC or Open Stage Control, or what REAPER or Cubase need."""
     from bridge.daws.files import DAW_FILES, write_daw_files
-    from bridge.layouts import LAYOUTS
+    from bridge.layouts.layout import LAYOUTS
 
     if kind in LAYOUTS:
         written = [_page(kind, folder, tuple(stem.strip() for stem in stems.split(",") if stem.strip()))]
@@ -31,8 +31,8 @@ def layout(
 
 
 def _page(kind: str, folder: Path, stems: tuple[str, ...]) -> Path:
-    from bridge.layouts import LAYOUTS
-    from bridge.layouts import layout as page
+    from bridge.layouts.layout import LAYOUTS
+    from bridge.layouts.layout import layout as page
 
     content, path = page(kind, stems), folder / LAYOUTS[kind][0]
     try:

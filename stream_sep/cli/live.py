@@ -19,9 +19,9 @@ from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces
 from stream_sep.config import SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.engine import Engine
 from stream_sep.errors import ConfigError
-from stream_sep.preset_value import Preset
-from stream_sep.preset_watcher import follow_preset
-from stream_sep.presets import load_preset
+from stream_sep.presets.library import load_preset
+from stream_sep.presets.value import Preset
+from stream_sep.presets.watcher import follow_preset
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ _API = Annotated[str, typer.Option(help="MIDI system: alsa, jack, core or winmm;
 @app.command()
 def ports(api: _API = "") -> None:
     """List the MIDI ports, each with the map that knows it."""
-    from bridge.midi_map_files import match_map
-    from bridge.midi_systems import list_midi_ports
+    from bridge.midi.map_files import match_map
+    from bridge.midi.systems import list_midi_ports
 
     found = list_midi_ports(api or None)
     for name in found.inputs:
@@ -30,7 +30,7 @@ def ports(api: _API = "") -> None:
 @app.command()
 def maps() -> None:
     """List the maps: those that ship, and yours, which win."""
-    from bridge.midi_map_files import load_map, midi_maps, user_maps_folder
+    from bridge.midi.map_files import load_map, midi_maps, user_maps_folder
 
     for name in midi_maps():
         print(f"{name:<18}{load_map(name).name}")
@@ -43,7 +43,7 @@ def monitor(
     seconds: Annotated[float, typer.Option(help="stop after so long; 0 goes on until Ctrl-C")] = 0.0,
 ) -> None:
     """Show what a device sends: the bytes, and what a map may call them."""
-    from bridge.midi_monitor import monitor as lines
+    from bridge.midi.monitor import monitor as lines
 
     for line in lines(port, seconds=seconds or None):
         print(line, flush=True)
@@ -57,8 +57,8 @@ def learn(
     seconds: Annotated[float, typer.Option(help="how long to wait for a move")] = 30.0,
 ) -> None:
     """Wait for a control to be moved, and put it into a map."""
-    from bridge.midi_learn import learn as wait_for_move
-    from bridge.midi_map_writer import save_control
+    from bridge.midi.learn import learn as wait_for_move
+    from bridge.midi.map_writer import save_control
 
     learnt = wait_for_move(to, port, timeout_s=seconds)
     print(f"{learnt.control.source} moves {to}, in {save_control(learnt.control, learnt.port, file)}")

@@ -21,9 +21,9 @@ from stream_sep.files.cache import DEFAULT_GB
 from stream_sep.files.recipe import DEFAULT_MODEL, Recipe
 from stream_sep.files.tracks import find_tracks
 from stream_sep.play.stretch import check_stretch
-from stream_sep.preset_value import Preset
-from stream_sep.preset_watcher import follow_preset
-from stream_sep.presets import load_preset
+from stream_sep.presets.library import load_preset
+from stream_sep.presets.value import Preset
+from stream_sep.presets.watcher import follow_preset
 from stream_sep.separators import DEFAULT
 from stream_sep.transport_parameters import FASTEST, OCTAVE, SLOWEST
 

@@ -12,9 +12,8 @@ from rich.table import Table
 from stream_sep.cli.live import parse_outputs
 from stream_sep.control import ControlState, parameters_for
 from stream_sep.errors import ConfigError, ParameterError, PresetError
-from stream_sep.preset_file import preset_text
-from stream_sep.preset_rules import KNOWN_STEMS, check_value, nearest, parse_preset
-from stream_sep.presets import (
+from stream_sep.presets.file import preset_text
+from stream_sep.presets.library import (
     Preset,
     check_preset,
     find_preset,
@@ -24,6 +23,7 @@ from stream_sep.presets import (
     shipped_presets,
     user_folder,
 )
+from stream_sep.presets.rules import KNOWN_STEMS, check_value, nearest, parse_preset
 
 if TYPE_CHECKING:
     from stream_sep.control import Value

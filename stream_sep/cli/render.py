@@ -16,7 +16,7 @@ from stream_sep.config import EngineConfig
 from stream_sep.engine import Engine
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.io.offline import OfflineBackend
-from stream_sep.presets import load_preset
+from stream_sep.presets.library import load_preset
 from stream_sep.separators import DEFAULT
 
 if TYPE_CHECKING:

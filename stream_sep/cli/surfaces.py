@@ -57,7 +57,7 @@ def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], 
     if options.osc_port != 0:
         surfaces.append(_osc(desk, options))
     if options.oscquery_port:
-        from bridge.oscquery import OscQueryServer
+        from bridge.oscquery.server import OscQueryServer
 
         surfaces.append(
             OscQueryServer(
@@ -70,7 +70,7 @@ def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], 
             )
         )
     for port in options.midi:
-        from bridge.midi_surface import MidiSurface
+        from bridge.midi.surface import MidiSurface
 
         surfaces.append(MidiSurface(desk, port, options.midi_map or None, report=report))
     for daw in options.daws:
@@ -147,7 +147,7 @@ def start_surfaces(
 
 
 def _osc(desk: Desk, options: SurfaceOptions) -> Surface:
-    from bridge.osc_server import OscServer
+    from bridge.osc.server import OscServer
 
     if not 0 <= options.meter_rate <= 100:
         raise ConfigError(f"--meter-rate {options.meter_rate} a second must be in 0..100")

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.chain_voice import FrameQueue
-from stream_sep.chains import ChainedSeparator
+from stream_sep.chains.separator import ChainedSeparator
+from stream_sep.chains.voice import FrameQueue
 from stream_sep.play.outgoing import Outgoing
-from stream_sep.worker_chains import restore_chains
+from stream_sep.worker.chains import restore_chains
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_sep.chain_spec import ChainSpec
+    from stream_sep.chains.spec import ChainSpec
     from stream_sep.protocols import Block, Stems
 
 MEMORY_SECONDS = 1.0

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stream_sep.play.player import Player
     from stream_sep.play.refiner import Refinement
     from stream_sep.protocols import Separator
-    from stream_sep.worker import SeparatorInfo
+    from stream_sep.worker.hops import SeparatorInfo
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 2.0

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stream_sep.chain_spec import ChainSpec
+from stream_sep.chains.spec import ChainSpec
 from stream_sep.errors import ConfigError
 from stream_sep.play.board import Board, SharedBoard
 from stream_sep.play.effects import Effects
 from stream_sep.play.feeder import HOP, LEAD_SECONDS, Feeder
 from stream_sep.play.orders import Orders
 from stream_sep.rings import RingLayout, Rings
-from stream_sep.worker import SeparatorInfo, warm_up
-from stream_sep.worker_chains import UNCHAINED
-from stream_sep.worker_process import ProcessWorker
+from stream_sep.worker.chains import UNCHAINED
+from stream_sep.worker.hops import SeparatorInfo, warm_up
+from stream_sep.worker.process import ProcessWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stream_sep.chains import ChainedSeparator, Chains
+    from stream_sep.chains.separator import ChainedSeparator, Chains
     from stream_sep.protocols import Separator
     from stream_sep.rings import SharedRings
 

@@ -14,16 +14,16 @@ from stream_sep.play.orders import Orders
 from stream_sep.play.player import info_of, load_effects
 from stream_sep.priority import go_first
 from stream_sep.rings import SharedRings
-from stream_sep.worker_child import change_chains, load_or_refuse, start_answers
-from stream_sep.worker_dialog import receive
+from stream_sep.worker.child import change_chains, load_or_refuse, start_answers
+from stream_sep.worker.dialog import receive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream_sep.play.effects import Effects
     from stream_sep.protocols import Separator
-    from stream_sep.worker import SeparatorInfo
-    from stream_sep.worker_child import Answers
+    from stream_sep.worker.child import Answers
+    from stream_sep.worker.hops import SeparatorInfo
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from stream_sep.files.model_memory import ModelMemory
 from stream_sep.files.recipe import Recipe
 from stream_sep.play.begun_stems import drop_begun
 from stream_sep.play.song_stems import KeptStems
-from stream_sep.worker_dialog import receive, send
+from stream_sep.worker.dialog import receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

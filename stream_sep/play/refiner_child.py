@@ -21,8 +21,8 @@ from stream_sep.play.begun_stems import BegunStems
 from stream_sep.play.song_refiner import SongRefiner
 from stream_sep.play.song_sound import SongSound, SongWriter
 from stream_sep.play.song_stems import GrowingStems, KeptStems
-from stream_sep.worker_child import Answers
-from stream_sep.worker_dialog import receive
+from stream_sep.worker.child import Answers
+from stream_sep.worker.dialog import receive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,11 +28,11 @@ from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
 
 from bridge.daws.surface import DawSurface
-from bridge.midi_map import parse_map
-from bridge.midi_ports import PortNames
-from bridge.midi_surface import MidiSurface
-from bridge.osc_server import OscServer
-from bridge.oscquery import OscQueryServer
+from bridge.midi.map import parse_map
+from bridge.midi.ports import PortNames
+from bridge.midi.surface import MidiSurface
+from bridge.osc.server import OscServer
+from bridge.oscquery.server import OscQueryServer
 from stream_sep.errors import BridgeError
 from stream_sep.levels import db_to_position, position_to_db
 

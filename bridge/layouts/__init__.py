@@ -1,0 +1,1 @@
+"""Pages of faders that tablets and browsers load."""

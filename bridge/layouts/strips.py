@@ -1,0 +1,53 @@
+"""What every layout shows, whatever program draws it: one strip a stem, and the master."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bridge.osc.namespace import safe_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+IN_PORT, OUT_PORT = 9137, 9138
+"""UDP ports: where stems are moved, and where their faders are told."""
+
+UNITY = 0.75
+"""Where a fader stands at 0 dB."""
+
+METER_BOTTOM, METER_TOP = -60.0, 0.0
+"""The ends of a meter, in dBFS."""
+
+_COLOURS = ("e5484d", "f5a524", "3b82f6", "30a46c", "8e4ec6", "12a594", "d6409f", "8d8d8d")
+_MASTER_COLOUR = "d0d0d0"
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One column of a layout.
+
+    Attributes:
+        title: for people.
+        address: what its addresses begin with.
+        colour: six hexadecimal digits.
+        buttons: the last part of the address and the label of each button, from the top.
+    """
+
+    title: str
+    address: str
+    colour: str
+    buttons: tuple[tuple[str, str], ...]
+
+
+def strips_of(stems: Sequence[str]) -> tuple[Strip, ...]:
+    """Return the columns of a layout.
+
+    >>> [strip.address for strip in strips_of(["lead vocals", "other"])]
+    ['/stem/lead_vocals', '/stem/other', '/master']
+    """
+    columns = [
+        Strip(stem, f"/stem/{safe_name(stem)}", _COLOURS[index % len(_COLOURS)], (("mute", "M"), ("solo", "S")))
+        for index, stem in enumerate(stems)
+    ]
+    return (*columns, Strip("master", "/master", _MASTER_COLOUR, (("mute", "M"),)))

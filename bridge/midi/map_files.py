@@ -1,0 +1,87 @@
+"""Where maps lie: the ones that ship, and the user's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from bridge.midi.map import parse_map
+from stream_sep.errors import ConfigError
+from stream_sep.presets.shipped import shipped_folder
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from bridge.midi.map import MidiMap
+
+GENERIC = "generic"
+"""The map for a device that no other map knows."""
+
+FOLDER_VARIABLE = "STREAM_SEP_MIDI_MAPS"
+"""The environment variable that names another folder for the user's maps."""
+
+
+def user_maps_folder() -> Path:
+    """Return the folder of the user's maps, which may not be there yet."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    return Path(chosen) if chosen else platformdirs.user_config_path("stream_sep", appauthor=False) / "midi"
+
+
+def midi_maps() -> dict[str, Traversable]:
+    """Return the files of all maps, by name: those that ship, and the user's own, which win.
+
+    >>> sorted(midi_maps())[:2]
+    ['generic', 'launch-control-xl']
+    """
+    return {**_files(shipped_folder() / "midi"), **_files(user_maps_folder())}
+
+
+def _files(folder: Traversable) -> dict[str, Traversable]:
+    files = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
+    return {file.name.removesuffix(".toml"): file for file in files if file.name.endswith(".toml")}
+
+
+def load_map(name: str | Path) -> MidiMap:
+    """Return the map of a name, or of a file.
+
+    Raises:
+        ConfigError: there is none, or it is not what this program reads.
+
+    >>> load_map("nanokontrol2").controls[0].to
+    'stem/1/fader'
+    """
+    known = midi_maps()
+    file = known.get(str(name)) or Path(name)
+    if not file.is_file():
+        raise ConfigError(f"there is no MIDI map {str(name)!r}; a file, or one of: {', '.join(sorted(known))}")
+    try:
+        content = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read MIDI map {file}: {error}") from error
+    return parse_map(content, str(file))
+
+
+def match_map(port: str) -> str:
+    """Return the name of the map for a port: the one that knows the longest part of its name, the user's own first.
+
+    A file that cannot be read knows none.
+
+    >>> match_map("X-TOUCH MINI MIDI 1"), match_map("Some Piano")
+    ('x-touch-mini', 'generic')
+    """
+    best, length = GENERIC, 0
+    for name, file in midi_maps().items():  # the user's come last
+        for part in _matches(file):
+            if part.casefold() in port.casefold() and len(part) >= length:
+                best, length = name, len(part)
+    return best
+
+
+def _matches(file: Traversable) -> tuple[str, ...]:
+    try:
+        return parse_map(file.read_text(encoding="utf-8"), str(file)).match
+    except (ConfigError, OSError, UnicodeDecodeError):
+        return ()

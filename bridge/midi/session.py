@@ -1,0 +1,111 @@
+"""A device while it is connected: bytes in, bytes out, and nothing of ports or threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.midi.controls import MidiControls
+from bridge.midi.feedback import Feedback
+from bridge.midi.mackie import Mackie
+from bridge.midi.messages import Decoder, parse_message
+from bridge.midi.moves import Moves
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from bridge.desk import Desk
+    from bridge.midi.map import MidiMap
+
+
+class MidiSession:
+    """Move a desk by a device's messages, and the device by the desk's changes.
+
+    Args:
+        desk: what is moved.
+        midi_map: what the device's controls move.
+        send: what takes one message to the device.
+        colours: whether the device is an X-Touch, with colours behind its texts.
+
+    Attributes:
+        last: what was received last and what it did, for people to see.
+        errors: how many messages made no sense.
+    """
+
+    def __init__(
+        self, desk: Desk, midi_map: MidiMap, send: Callable[[bytes], None], *, colours: bool = False
+    ) -> None:
+        self.last, self.errors = "", 0
+        self._name = midi_map.name
+        self._decoder = Decoder()
+        self._moves = Moves(desk, self._refused)
+        self._feedback = Feedback(send)
+        self._controls = MidiControls(midi_map, self._moves, self._feedback)
+        mackie = midi_map.profile == "mackie-control"
+        self._mackie = Mackie(desk, self._feedback, colours=colours) if mackie else None
+
+    def greet(self) -> None:
+        """Bring a device that has just come to where the desk is."""
+        if self._mackie is not None:
+            self._mackie.greet()
+        self.refresh()
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take in one message; what it moves is stored at the next `commit`.
+
+        Args:
+            data: the message as bytes.
+            now: `time.monotonic`.
+        """
+        try:
+            message = parse_message(data)
+        except ValueError as error:
+            self._refused(str(error))
+            return
+        if message.type == "sysex":
+            self._exclusive(bytes(message.data))
+            return
+        for event in self._decoder.decode(message):
+            done = self._controls.receive(event, now)
+            if done:
+                self.last = f"{event.address} {event.value}: {done}"
+                return
+        self.last = f"{message}: not in the map {self._name!r}"
+
+    def _exclusive(self, data: bytes) -> None:
+        self.last = f"sysex {data[:8].hex(' ')}"
+        if self._mackie is not None and self._mackie.receive(data):
+            self._feedback.forget_all()
+            self.refresh()
+
+    def _refused(self, why: str) -> None:
+        self.errors += 1
+        self.last = why
+
+    def commit(self) -> None:
+        """Store what has been moved, as one change of the desk."""
+        self._moves.commit()
+        self._controls.correct()
+        if self._mackie is not None:
+            self._mackie.refresh(self._controls.offset)
+
+    def regrow(self) -> None:
+        """Take in that controls of the desk have come or gone."""
+        self._controls.rebind()
+
+    def refresh(self, paths: Collection[str] | None = None) -> None:
+        """Bring the device to where the desk is; with ``paths`` only what hangs on these."""
+        self._controls.refresh(paths)
+        if self._mackie is not None:
+            self._mackie.refresh(self._controls.offset)
+
+    def tick(self, now: float) -> None:
+        """Do what is due: meters, and motor faders that have come to rest."""
+        self._controls.tick(now)
+        if self._mackie is not None:
+            self._mackie.tick(now, self._controls.offset)
+
+    def farewell(self) -> None:
+        """Leave the device dark."""
+        self._controls.dark()
+        if self._mackie is not None:
+            self._mackie.dark()

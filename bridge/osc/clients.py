@@ -1,0 +1,234 @@
+"""Who is told of changes, what each one knows already, and so what there is to tell."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from bridge.osc.namespace import Group
+from stream_sep.errors import BridgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from bridge.osc.namespace import Node
+    from bridge.osc.packets import Arguments
+
+Address: TypeAlias = tuple[Any, ...]
+"""Host and port of a client, as its socket writes them."""
+
+LEASE_SECONDS = 10.0
+"""How long a subscription lasts unless it is renewed."""
+
+BY_NUMBER = 64
+"""Added to a mask: stems are told by their numbers instead of by their names."""
+
+_MOST_CLIENTS = 64
+_MOST_SENDERS = 1024
+_TOLERANCE = 1e-6
+
+
+@dataclass(eq=False)
+class Client:
+    """One who is told of changes.
+
+    Attributes:
+        address: where it listens.
+        mask: the groups it asked for, and `BY_NUMBER`.
+        listens: addresses it asked for one by one; None if it goes by groups.
+        expires: when it is forgotten unless it subscribes again.
+        known: what it was told last, or told us, by address.
+        pending: nodes that may have changed since.
+        touched: until when each fader is held, by base address; nothing is told of it before.
+    """
+
+    address: Address
+    mask: int = Group.EVERYTHING
+    listens: set[str] | None = None
+    expires: float = math.inf
+    known: dict[str, Arguments] = field(default_factory=dict)
+    pending: dict[str, Node] = field(default_factory=dict)
+    touched: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def by_number(self) -> bool:
+        """Whether stems are told by their numbers."""
+        return bool(self.mask & BY_NUMBER)
+
+    def wants(self, node: Node) -> bool:
+        """Say whether it asked for this address."""
+        return node.address in self.listens if self.listens is not None else bool(node.group & self.mask)
+
+    def mark(self, nodes: Iterable[Node]) -> None:
+        """Look at these again with the next flush."""
+        self.pending.update((node.address, node) for node in nodes if self.wants(node))
+
+    def knows(self, node: Node, arguments: Arguments) -> bool:
+        """Say whether it need not be told."""
+        known = self.known.get(node.address)
+        return known is not None and len(known) == len(arguments) and all(map(_same, known, arguments))
+
+    def holds(self, node: Node, now: float) -> bool:
+        """Say whether a hand is on that fader."""
+        base, _, name = node.address.rpartition("/")
+        return name in ("fader", "gain") and self.touched.get(base, -math.inf) > now
+
+
+def _same(left: float | str, right: float | str) -> bool:
+    if isinstance(left, str) or isinstance(right, str):
+        return left == right
+    return math.isclose(left, right, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+
+
+class Clients:
+    """All clients; for use by one thread.
+
+    Args:
+        nodes: every address there is.
+        targets: where everything is told, always.
+        clock: seconds that leases are measured in.
+    """
+
+    def __init__(
+        self, nodes: tuple[Node, ...], targets: Iterable[Address] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._nodes, self._clock = nodes, clock
+        self._clients = {address: Client(address) for address in targets}
+        self._senders: dict[Address, Address] = {}
+        for client in self:
+            client.mark(nodes)
+
+    def __iter__(self) -> Iterator[Client]:
+        return iter(tuple(self._clients.values()))
+
+    def of(self, sender: Address) -> Client | None:
+        """Return the client that a sender is, if it is one."""
+        return self._clients.get(self._senders.get(sender, sender))
+
+    def subscribe(self, sender: Address, address: Address, mask: int = Group.EVERYTHING) -> Client:
+        """Tell ``address`` of changes for `LEASE_SECONDS` more; a new one is told everything first.
+
+        Raises:
+            BridgeError: there are too many already.
+        """
+        self.forget_expired()
+        client = self._clients.get(address) or self._welcome(address)
+        if len(self._senders) >= _MOST_SENDERS:  # tools that send from a new port every time
+            self._senders.clear()
+        self._senders[sender] = address
+        if client.mask != mask:
+            client.mask, client.listens = mask, None
+            client.mark(self._nodes)
+        if client.expires < math.inf:
+            client.expires = self._clock() + LEASE_SECONDS
+        return client
+
+    def join(self, address: Address) -> Client:
+        """Take in a client that asks for addresses one by one, until it is dropped.
+
+        Raises:
+            BridgeError: there are too many already.
+        """
+        client = self._welcome(address)
+        client.listens, client.expires = set(), math.inf
+        return client
+
+    def listen(self, address: Address, nodes: Iterable[Node], *, listening: bool) -> None:
+        """Tell a client of these, beginning with how they are, or no more of them."""
+        client = self._clients[address]
+        chosen = {node.address: node for node in nodes}
+        wanted = {node.address for node in self._nodes if client.wants(node)}
+        client.listens = wanted | chosen.keys() if listening else wanted - chosen.keys()
+        client.known = {at: known for at, known in client.known.items() if at not in chosen}
+        client.pending = {at: node for at, node in client.pending.items() if at in client.listens}
+        client.mark(chosen.values())
+
+    def learn(self, nodes: tuple[Node, ...], added: Iterable[Node], removed: Iterable[Node]) -> None:
+        """Go on with other addresses: tell those that came, and forget what is known of those that went."""
+        self._nodes = nodes
+        gone = {node.address for node in removed}
+        for client in self:
+            for of_client in (client.known, client.pending):
+                for address in gone & of_client.keys():
+                    del of_client[address]
+            if client.listens is not None:
+                client.listens -= gone
+            client.mark(added)
+
+    def drop(self, client: Client) -> None:
+        """Tell a client nothing more, whatever it asked for."""
+        self._clients.pop(client.address, None)
+        self._senders = {sender: at for sender, at in self._senders.items() if at != client.address}
+
+    def _welcome(self, address: Address) -> Client:
+        if len(self._clients) >= _MOST_CLIENTS:
+            raise BridgeError(f"{_MOST_CLIENTS} clients are subscribed, no more are told of changes")
+        client = self._clients[address] = Client(address, mask=0, expires=self._clock())
+        return client
+
+    def unsubscribe(self, sender: Address) -> None:
+        """Tell a client nothing more; a fixed target goes on being told."""
+        client = self.of(sender)
+        if client is not None and client.expires < math.inf:
+            self.drop(client)
+
+    def refresh(self, client: Client) -> None:
+        """Tell a client everything again."""
+        client.known.clear()
+        client.mark(self._nodes)
+
+    def forget_expired(self) -> None:
+        """Drop the clients that did not renew their lease."""
+        now = self._clock()
+        for client in self:
+            if client.expires <= now:
+                self.unsubscribe(client.address)
+
+    def wrote(self, sender: Address, node: Node, believes: Arguments) -> None:
+        """Note that a sender moved something itself: it is told only if that comes out otherwise."""
+        client = self.of(sender)
+        if client is not None:
+            client.known[node.address] = believes
+
+    def touch(self, sender: Address, base: str, *, held: bool) -> None:
+        """Note that a hand is on a fader, for a lease at most, or off it."""
+        client = self.of(sender)
+        if client is not None:
+            client.touched[base] = self._clock() + LEASE_SECONDS if held else -math.inf
+            client.mark(node for node in self._nodes if node.address.startswith(f"{base}/"))
+
+    def mark(self, nodes: Iterable[Node]) -> None:
+        """Look at these again for every client."""
+        changed = tuple(nodes)
+        for client in self:
+            client.mark(changed)
+
+    def wanting(self, nodes: Iterable[Node]) -> bool:
+        """Say whether anyone is told of one of these."""
+        return any(client.wants(node) for node in nodes for client in self)
+
+    @property
+    def release(self) -> float | None:
+        """Seconds until a hand that keeps something from being told counts as gone."""
+        now = self._clock()
+        ends = (end for client in self if client.pending for end in client.touched.values() if end > now)
+        return min((end - now for end in ends), default=None)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something that a client may have to be told now."""
+        now = self._clock()
+        return any(not client.holds(node, now) for client in self for node in client.pending.values())
+
+    def news(self, client: Client, read: Callable[[Node], Arguments]) -> list[tuple[Node, Arguments]]:
+        """Take what a client has to be told."""
+        now = self._clock()
+        told = []
+        for node in [node for node in client.pending.values() if not client.holds(node, now)]:
+            del client.pending[node.address]
+            arguments = read(node)
+            if not client.knows(node, arguments):
+                told.append((node, arguments))
+        return told

@@ -1,0 +1,139 @@
+"""Tells clients what changed: gathered, at most thirty times a second, and meters at a rate of their own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, TypeAlias
+
+from bridge.osc.namespace import Group
+from bridge.osc.packets import write_message, write_packets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.desk import Desk
+    from bridge.osc.clients import Address, Client, Clients
+    from bridge.osc.namespace import Node
+    from bridge.osc.packets import Arguments
+
+    Send: TypeAlias = Callable[[Address, bytes], bool]
+
+FLUSH_SECONDS = 1 / 30
+"""The least time between two rounds of news."""
+
+FASTEST_METERS = 100.0
+"""Most rounds of meters a second."""
+
+
+class Feedback:
+    """What is told without being asked; all but `changed` is for one thread.
+
+    Args:
+        desk: read when something is told.
+        nodes: every address there is.
+        clients: who is told.
+        send: gives a packet to the network; False if it should be tried again.
+        name: what an address is called in a client's messages.
+        meter_rate: rounds of meters a second; 0 is none.
+        wake: called, from any thread, when `work` has something new to do.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        nodes: tuple[Node, ...],
+        clients: Clients,
+        send: Send,
+        *,
+        name: Callable[[Client, str], str],
+        meter_rate: float,
+        wake: Callable[[], None],
+    ) -> None:
+        self._desk, self._clients, self._send, self._name, self._wake = desk, clients, send, name, wake
+        self.learn(nodes)
+        self._lock = threading.Lock()
+        self._paths: set[str] = set()
+        self._next_flush = self._next_meters = 0.0
+        self.meter_rate = meter_rate
+
+    def learn(self, nodes: tuple[Node, ...]) -> None:
+        """Go on with these addresses."""
+        self._by_source: dict[str, list[Node]] = {}
+        self._meters: tuple[Node, ...] = tuple(node for node in nodes if node.group & Group.METERS)
+        for node in nodes:
+            for source in node.sources:
+                self._by_source.setdefault(source, []).append(node)
+
+    @property
+    def meter_rate(self) -> float:
+        """Rounds of meters a second; 0 is none."""
+        return self._meter_rate
+
+    @meter_rate.setter
+    def meter_rate(self, rate: float) -> None:
+        self._meter_rate = min(max(rate, 0.0), FASTEST_METERS)
+        self._next_meters = 0.0
+
+    def changed(self, path: str) -> None:
+        """Note that a control may tell something else now; from any thread."""
+        with self._lock:
+            first = not self._paths
+            self._paths.add(path)
+        if first:
+            self._wake()
+
+    @property
+    def due(self) -> float | None:
+        """Seconds until `work` has something to do; None if nothing is in sight."""
+        now = time.monotonic()
+        moments = []
+        if self._paths or self._clients.waiting:
+            moments.append(max(0.0, self._next_flush - now))
+        if self._metering:
+            moments.append(max(0.0, self._next_meters - now))
+        if self._clients.release is not None:
+            moments.append(self._clients.release)
+        return min(moments, default=None)
+
+    @property
+    def _metering(self) -> bool:
+        return self._meter_rate > 0 and self._clients.wanting(self._meters)
+
+    def work(self) -> None:
+        """Tell what is due."""
+        now = time.monotonic()
+        self._mark_changes()
+        metering = self._metering and now >= self._next_meters
+        if metering:
+            self._next_meters = max(self._next_meters + 1 / self._meter_rate, now)
+            self._clients.mark(self._meters)
+        if metering or (self._clients.waiting and now >= self._next_flush):
+            self._next_flush = now + FLUSH_SECONDS
+            self._flush()
+
+    def _mark_changes(self) -> None:
+        with self._lock:
+            paths, self._paths = self._paths, set()
+        for path in paths:
+            self._clients.mark(self._by_source.get(path, ()))
+
+    def _flush(self) -> None:
+        self._clients.forget_expired()
+        told: dict[str, Arguments] = {}
+
+        def read(node: Node) -> Arguments:
+            if node.address not in told:
+                told[node.address] = node.read(self._desk)
+            return told[node.address]
+
+        for client in self._clients:
+            news = self._clients.news(client, read)
+            if self._tell(client, news):
+                client.known.update((node.address, arguments) for node, arguments in news)
+            else:
+                client.mark(node for node, _ in news)
+
+    def _tell(self, client: Client, news: list[tuple[Node, Arguments]]) -> bool:
+        messages = [write_message(self._name(client, node.address), arguments) for node, arguments in news]
+        return all(self._send(client.address, packet) for packet in write_packets(messages))

@@ -1,0 +1,253 @@
+"""The OSC addresses of a desk: which control each one moves, in which unit, and what it tells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import TYPE_CHECKING, TypeAlias
+
+from stream_sep.errors import ParameterError
+from stream_sep.levels import LOUDEST_DB, SILENCE_DB, db_to_position, gain_to_db, position_to_db
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.desk import Desk
+    from bridge.osc.packets import Arguments
+    from stream_sep.control import Parameter, Value
+
+Read: TypeAlias = Callable[["Desk"], "Arguments"]
+
+_LARGEST_INTEGER = 2**31 - 1
+_RESERVED = str.maketrans(dict.fromkeys(" #*,/?[]{}", "_"))
+_COLOURS = ("#e5484d", "#f5a524", "#3b82f6", "#30a46c", "#8e4ec6", "#12a594", "#d6409f", "#8d8d8d")
+_LATENCY = ("engine/latency_ms", "engine/latency_frames")
+_METERS = {"mix": "/master", "input": "/input"}
+
+
+class Group(IntFlag):
+    """What a client asks to be told of, added up."""
+
+    FADERS = 1
+    BUTTONS = 2
+    METERS = 4
+    ENGINE = 8
+    NAMES = 16
+    PRESET = 32
+    EVERYTHING = 63
+
+
+@dataclass(frozen=True)
+class Node:
+    """One address.
+
+    Attributes:
+        address: such as ``/stem/vocals/fader``.
+        types: OSC types of what it tells, such as ``f``.
+        group: what it belongs to.
+        read: asks a desk what it tells.
+        sources: the controls it tells of.
+        path: the control that it moves; none if it only tells.
+        decode: turns what came, a number or a text, into that control's unit.
+        low: least value, if it has one.
+        high: greatest value, if it has one.
+        unit: such as ``dB``.
+        description: for people.
+    """
+
+    address: str
+    types: str
+    group: Group
+    read: Read
+    sources: tuple[str, ...] = ()
+    path: str = ""
+    decode: Callable[[object], object] = str
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    description: str = ""
+
+    def received(self, argument: object) -> tuple[object, Arguments]:
+        """Return what to store for ``argument``, and what its sender now believes that this address tells.
+
+        Raises:
+            ParameterError: it can only be read, or takes no such thing.
+        """
+        if not self.path:
+            raise ParameterError(f"{self.address} only tells and cannot be set")
+        if self.types == "s":
+            if not isinstance(argument, str):
+                raise ParameterError(f"{self.address} takes a text, not {argument!r:.40}")
+            return argument, (argument,)
+        value = number(self.address, argument)
+        return self.decode(value), (int(value > 0) if self.types == "i" else value,)
+
+
+def number(address: str, argument: object) -> float:
+    """Return what came as a number: any of OSC's numbers, true, false, or a text that is one.
+
+    Raises:
+        ParameterError: it is none, or not a number at all.
+
+    >>> number("/stem/vocals/mute", True), number("/stem/vocals/gain", "-6")
+    (1.0, -6.0)
+    """
+    if isinstance(argument, bool | int | float | str):
+        try:
+            value = float(argument)
+        except ValueError:
+            value = math.nan
+        if not math.isnan(value):
+            return value
+    raise ParameterError(f"{address} takes a number, not {argument!r:.40}")
+
+
+def safe_name(stem: str) -> str:
+    """Return a stem's name as an address can hold it.
+
+    >>> safe_name("lead vocals [wet]")
+    'lead_vocals__wet_'
+    """
+    return stem.translate(_RESERVED)
+
+
+def nodes_of(desk: Desk) -> tuple[Node, ...]:
+    """Return all addresses of a desk, stems first."""
+    parameters = desk.controls.parameters.values()
+    return (
+        *(node for parameter in parameters for node in _of_parameter(parameter, desk.stems)),
+        *(node for index, stem in enumerate(desk.stems) for node in _of_stem(index, stem)),
+        *(_meter(name, address) for name, address in _METERS.items()),
+        Node("/engine/latency", "fi", Group.ENGINE, _latency, _LATENCY, unit="ms", description="in ms and in frames"),
+        Node("/preset/list", "s", Group.PRESET, lambda desk: desk.presets(), description="the presets there are"),
+    )
+
+
+def _latency(desk: Desk) -> Arguments:
+    milliseconds, frames = (desk.controls[path] for path in _LATENCY)
+    return float(milliseconds), _integer(frames)
+
+
+def _of_parameter(parameter: Parameter, stems: tuple[str, ...]) -> Iterator[Node]:
+    address = _address(parameter.path, stems)
+    group = _group(parameter)
+    if parameter.path in _LATENCY:
+        return
+    if parameter.path == "preset":
+        yield _node(parameter, "/preset/current", "s", Group.PRESET, str)
+    elif parameter.path.endswith("/gain_db"):
+        yield from _level(parameter, address.removesuffix("gain_db"))
+    elif isinstance(parameter.default, str):
+        yield _node(parameter, address, "s", group, str)
+    elif isinstance(parameter.default, bool):
+        yield _node(parameter, address, "i", group, _integer, decode=_switch)
+    elif parameter.path in ("engine/late_hops", "engine/xruns"):
+        yield _node(parameter, address, "i", group, _integer)
+    else:
+        yield _node(parameter, address, "f", group, float)
+
+
+def _level(parameter: Parameter, base: str) -> Iterator[Node]:
+    path = parameter.path
+    yield Node(
+        f"{base}fader",
+        "f",
+        Group.FADERS,
+        lambda desk: (db_to_position(float(desk.controls[path])),),
+        (path,),
+        path,
+        lambda position: position_to_db(float(str(position))),
+        0.0,
+        1.0,
+        description="fader travel, 0.75 is 0 dB",
+    )
+    yield _node(parameter, f"{base}gain", "f", Group.FADERS, float)
+
+
+def _node(
+    parameter: Parameter,
+    address: str,
+    types: str,
+    group: Group,
+    encode: Callable[[Value], float | int | str],
+    *,
+    decode: Callable[[object], object] = lambda value: value,
+) -> Node:
+    path, numeric = parameter.path, types != "s"
+    return Node(
+        address,
+        types,
+        group,
+        lambda desk: (encode(desk.controls[path]),),
+        (path,),
+        "" if parameter.readonly else path,
+        decode,
+        parameter.low if numeric else None,
+        parameter.high if numeric and math.isfinite(parameter.high) else None,
+        parameter.unit,
+        _DESCRIPTIONS.get(path.rpartition("/")[2], ""),
+    )
+
+
+_DESCRIPTIONS = {
+    "gain_db": "level, -90 is silent",
+    "mute": "1 is silent",
+    "solo": "1 silences all stems that are not soloed",
+    "pan": "-1 left, 0 centre, 1 right",
+    "bypass": "1 plays the sound as it came, as late as the rest",
+    "karaoke": "how much of the vocals is taken out",
+    "limiter": "1 keeps the mix below full scale",
+    "seek": "second of the song to go to; it is -1 again at once",
+    "position": "second of the song that is heard",
+    "refined": "how much of the song has stems of the best model",
+    "load": "how much of its time the separator needs, 1 is all",
+}
+
+
+def _of_stem(index: int, stem: str) -> Iterator[Node]:
+    base, colour = f"/stem/{safe_name(stem)}", _COLOURS[index % len(_COLOURS)]
+    yield Node(f"{base}/name", "s", Group.NAMES, lambda _: (stem,), description="what the stem is called")
+    yield Node(f"{base}/color", "s", Group.NAMES, lambda _: (colour,), description="what to paint it with")
+    yield _meter(stem, base)
+
+
+def _meter(name: str, base: str) -> Node:
+    return Node(
+        f"{base}/meter",
+        "ff",
+        Group.METERS,
+        lambda desk: _decibels(desk.peaks()[name]),
+        low=SILENCE_DB,
+        high=LOUDEST_DB,
+        unit="dB",
+        description="falling peak in dBFS, left and right",
+    )
+
+
+def _decibels(sides: tuple[float, float]) -> Arguments:
+    return tuple(round(gain_to_db(side), 2) for side in sides)
+
+
+def _address(path: str, stems: tuple[str, ...]) -> str:
+    for stem in stems:
+        if path.startswith(f"stem/{stem}/"):
+            return f"/stem/{safe_name(stem)}/{path.removeprefix(f'stem/{stem}/')}"
+    return f"/{path}"
+
+
+def _group(parameter: Parameter) -> Group:
+    if parameter.path.startswith("engine/") or (parameter.readonly and parameter.path.startswith("transport/")):
+        return Group.ENGINE
+    if parameter.path == "karaoke":  # a fader that most surfaces have as a button
+        return Group.FADERS | Group.BUTTONS
+    return Group.BUTTONS if isinstance(parameter.default, bool) else Group.FADERS
+
+
+def _integer(value: Value) -> int:
+    return int(min(float(value), _LARGEST_INTEGER))
+
+
+def _switch(value: object) -> bool:
+    return float(str(value)) > 0

@@ -1,0 +1,139 @@
+"""Finds what an OSC address means: by name, by number, or by a pattern that stands for many."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from bridge.osc.namespace import safe_name
+from stream_sep.errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bridge.osc.namespace import Node
+
+Verb: TypeAlias = Literal["value", "toggle", "touch"]
+
+_WILD = frozenset("*?[{")
+_LONGEST_PATTERN = 200
+_MOST_STARS = 8  # each one more multiplies the time that a pattern made to be slow takes
+_TOKEN = re.compile(r"\*+|\?|\[(!?)([^\[\]/]+)\]|\{([^{}/]*)\}|.", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a message to an address does.
+
+    Attributes:
+        verb: ``value`` sets or asks; ``toggle`` turns a switch over; ``touch`` says that a hand is on a fader.
+        node: whose value it is; for ``touch``, the fader.
+    """
+
+    verb: Verb
+    node: Node
+
+
+def routes_of(nodes: Iterable[Node]) -> dict[str, Route]:
+    """Return what each address does, ``.../toggle`` of switches and ``.../touch`` of faders with them."""
+    routes: dict[str, Route] = {}
+    for node in nodes:
+        routes[node.address] = Route("value", node)
+        if node.path and (node.types == "i" or node.path == "karaoke"):
+            routes[f"{node.address}/toggle"] = Route("toggle", node)
+        if node.address.endswith("/fader"):
+            routes[f"{node.address.removesuffix('fader')}touch"] = Route("touch", node)
+    return routes
+
+
+class Router:
+    """Addresses of a desk to what they do.
+
+    Args:
+        routes: by address.
+        stems: names of the stems, in the order in which they are numbered from 1.
+    """
+
+    def __init__(self, routes: Mapping[str, Route], stems: tuple[str, ...]) -> None:
+        names = [safe_name(stem) for stem in stems]
+        self._named = dict(routes)
+        self._numbers = {f"/stem/{name}/": f"/stem/{number}/" for number, name in enumerate(names, 1)}
+        self._numbered = {self.numbered(address): route for address, route in routes.items()}
+        self._matching = functools.lru_cache(256)(self._match)
+
+    def numbered(self, address: str) -> str:
+        """Return the address with the stem's number in place of its name."""
+        for name, number in self._numbers.items():
+            if address.startswith(name):
+                return number + address.removeprefix(name)
+        return address
+
+    def find(self, address: str) -> tuple[Route, ...]:
+        """Return what an address or a pattern means.
+
+        Raises:
+            ParameterError: nothing, or the pattern is broken.
+        """
+        route = self._named.get(address) or self._numbered.get(address)
+        if route is not None:
+            return (route,)
+        found = self._matching(address) if is_pattern(address) else ()
+        if not found:
+            raise ParameterError(f"there is no address {address[:60]}{self._hint(address)}")
+        return found
+
+    def _match(self, pattern: str) -> tuple[Route, ...]:
+        wanted = compile_pattern(pattern)
+        # by number only where no name fits: [!v]* leaves out vocals, whatever its number is
+        for table in (self._named, self._numbered):
+            found = tuple(route for address, route in table.items() if wanted.fullmatch(address))
+            if found:
+                return found
+        return ()
+
+    def _hint(self, address: str) -> str:
+        near = difflib.get_close_matches(address, self._named, n=1) if len(address) < 60 else []
+        return f"; did you mean {near[0]}?" if near else "; /list names all there are"
+
+
+def is_pattern(address: str) -> bool:
+    """Say whether an address stands for many."""
+    return not _WILD.isdisjoint(address)
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Turn an OSC address pattern into a regular expression; nothing in it goes past a ``/``.
+
+    Raises:
+        ParameterError: brackets that do not close, or a pattern too long to be one.
+
+    >>> bool(compile_pattern("/stem/{vocals,drums}/*").fullmatch("/stem/drums/gain"))
+    True
+    >>> bool(compile_pattern("/stem/*").fullmatch("/stem/drums/gain"))
+    False
+    """
+    if len(pattern) > _LONGEST_PATTERN or pattern.count("*") > _MOST_STARS:
+        raise ParameterError(f"an address pattern has up to {_LONGEST_PATTERN} characters and {_MOST_STARS} stars")
+    try:
+        return re.compile("".join(_expression(token, pattern) for token in _TOKEN.finditer(pattern)))
+    except re.error as error:
+        raise ParameterError(f"the address pattern {pattern} is broken: {error}") from error
+
+
+def _expression(token: re.Match[str], pattern: str) -> str:
+    text, negated, members, choices = token.group(0), *token.groups()
+    if text[0] == "*":
+        return "[^/]*"
+    if text == "?":
+        return "[^/]"
+    if members is not None:
+        within = re.sub(r"-+", "-", re.sub(r"[^\w-]", r"\\\g<0>", members))
+        return f"(?!/)[^{within}]" if negated else f"(?!/)[{within}]"
+    if choices is not None:
+        return f"(?:{'|'.join(re.escape(choice) for choice in sorted(set(choices.split(','))))})"
+    if text in "[]{}":
+        raise ParameterError(f"the address pattern {pattern} has a {text} without its other half")
+    return re.escape(text)

@@ -1,0 +1,1 @@
+"""Where separators run: on the engine's thread, on one of its own, or in a process that may die and come back."""
