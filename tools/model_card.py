@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from stream_sep.models.export import export_onnx
-from stream_sep.models.separator import load_causal
+from stream_sep.models.separator import LIMITS_MS, hop_within
 from stream_sep.models.weights import count_weights, load_weights, read_notes
 
 FOLDER = Path(__file__).parent.parent / "stream_sep" / "assets" / "weights"
@@ -71,7 +71,7 @@ def main() -> None:
     """Write ``NAME.onnx`` and ``NAME.md`` into the package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("weights", type=Path, help="best.safetensors of a training")
-    parser.add_argument("name", help="what the model is called")
+    parser.add_argument("name", choices=[*LIMITS_MS], help="what the model is called")
     parser.add_argument("--validation", required=True, help="folder of the previews of MUSDB18")
     parser.add_argument("--songs", help="folder of whole songs")
     parser.add_argument("--data", type=Path, required=True, help="file that says what it was trained on")
@@ -81,11 +81,13 @@ def main() -> None:
     arguments = parser.parse_args()
     name, notes = arguments.name, read_notes(arguments.weights)[0]
     network, config = load_weights(arguments.weights), json.loads(notes["config"])
+    hop = hop_within(network.size, LIMITS_MS[name])
+    if hop is None:
+        parser.error(f"{arguments.weights} is heard later than the {LIMITS_MS[name]:g} ms that {name!r} promises")
+    size = network.size.played_at(hop)
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{name}.onnx"
     export_onnx(arguments.weights, file)
-    separator = load_causal(name, weights=file)
-    size = network.size.played_at(separator.hop)
     models = ("--model", name, "--model", "bands")
     percent = str(config["data"]["validation_percent"])
     validation = tables(arguments.validation, "--validation", percent, *models)

@@ -124,7 +124,7 @@ def load_causal(
     inner_rate = next((rate for rate in RATES if sample_rate % rate == 0), RATES[0])
     weights = shipped_weights(name) if weights is None else Path(weights)
     runtime = open_runtime(weights, threads)
-    hop = _hop_within(runtime.size, LIMITS_MS[name])
+    hop = hop_within(runtime.size, LIMITS_MS[name])
     if hop is None:
         late = 1000 * runtime.size.algorithmic / RATES[0]
         raise ConfigError(
@@ -139,8 +139,13 @@ def load_causal(
     return ResampledSeparator(separator, sample_rate)
 
 
-def _hop_within(size: NetworkSize, limit_ms: float) -> int | None:
-    """Return the longest hop with which a network is heard in time: its own, or that halved up to three times."""
+def hop_within(size: NetworkSize, limit_ms: float) -> int | None:
+    """Return the longest hop with which a network is heard in time: its own, or that halved up to three times.
+
+    >>> from stream_sep.models.size import SIZES
+    >>> hop_within(SIZES["live"], LIMITS_MS["live"]), hop_within(SIZES["live"], LIMITS_MS["instant"])
+    (512, 128)
+    """
     hops = (size.hop >> halvings for halvings in range(4) if size.hop >> halvings << halvings == size.hop)
     for hop in hops:
         if 1000 * size.played_at(hop).algorithmic / RATES[0] <= limit_ms:
