@@ -16,6 +16,7 @@ import numpy as np
 
 from stream_sep.chains.separator import ChainedSeparator
 from stream_sep.chains.spec import ChainSpec
+from stream_sep.errors import SeparatorError
 from stream_sep.rings import RingLayout, Rings, write_frames
 from stream_sep.worker.chains import chained, with_chains
 
@@ -52,6 +53,15 @@ class SeparatorInfo:
     latency: int
     hop_seconds: float
     chain_latency: int = 0
+
+    def check_return(self, back: SeparatorInfo) -> None:
+        """Refuse a separator that was started again and does not fit the rings of the one before.
+
+        Raises:
+            SeparatorError: it has other stems, another hop or another latency.
+        """
+        if (back.stems, back.hop, back.latency) != (self.stems, self.hop, self.latency):
+            raise SeparatorError("the separator came back with another shape")
 
 
 def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:

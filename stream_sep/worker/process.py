@@ -179,8 +179,7 @@ class ProcessWorker:
         try:
             sent = self._chains
             self._process, self._dialog, info = self._spawn(sent, again=True)
-            if (info.stems, info.hop, info.latency) != (self.info.stems, self.info.hop, self.info.latency):
-                raise SeparatorError("the separator came back with another shape")
+            self.info.check_return(info)
             self._begin(join=True)
             self._catch_up_changes(sent)
             self.restarts += 1

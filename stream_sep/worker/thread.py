@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from stream_sep.chains.separator import ChainedSeparator
-from stream_sep.errors import SeparatorError
 from stream_sep.worker.chains import restore_chains
 from stream_sep.worker.hops import HopWorker, InlineWorker, warm_up
 
@@ -72,9 +71,7 @@ class ThreadWorker(InlineWorker):
     def _reload(self) -> None:
         with self._changing:
             fresh = self._with_the_same_chains(self._load())
-            info = warm_up(fresh)
-            if (info.stems, info.hop, info.latency) != (self.info.stems, self.info.hop, self.info.latency):
-                raise SeparatorError("the separator came back with another shape")
+            self.info.check_return(warm_up(fresh))
             self._separator = fresh
 
     def _with_the_same_chains(self, separator: Separator) -> Separator:
