@@ -48,6 +48,27 @@ def test_these_maps_ship():
     assert tuple(sorted(midi_maps())) == SHIPPED
 
 
+def test_what_a_mac_leaves_beside_a_map_is_no_map(own_folder):
+    own_folder.mkdir()
+    for name in ("mine.toml", "._mine.toml"):
+        (own_folder / name).write_text("schema = 1\n")
+    assert set(midi_maps()) - set(SHIPPED) == {"mine"}
+
+
+def test_a_folder_of_maps_that_cannot_be_read_is_told(own_folder, monkeypatch):
+    own_folder.mkdir()
+    read = Path.iterdir
+
+    def refuse(self):
+        if self == own_folder:
+            raise PermissionError(13, "Permission denied", str(self))
+        return read(self)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(ConfigError, match="cannot read the MIDI maps in"):
+        midi_maps()
+
+
 @pytest.mark.parametrize(("port", "name"), PORTS.items())
 def test_a_map_is_found_by_the_name_of_the_port(port, name):
     assert match_map(port) == name

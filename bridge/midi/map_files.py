@@ -10,7 +10,7 @@ import platformdirs
 
 from bridge.midi.map import parse_map
 from stream_sep.errors import ConfigError
-from stream_sep.presets.shipped import shipped_folder
+from stream_sep.presets.shipped import named_files, shipped_folder
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -33,15 +33,17 @@ def user_maps_folder() -> Path:
 def midi_maps() -> dict[str, Traversable]:
     """Return the files of all maps, by name: those that ship, and the user's own, which win.
 
+    Raises:
+        ConfigError: the folder of the user's maps cannot be read.
+
     >>> sorted(midi_maps())[:2]
     ['generic', 'launch-control-xl']
     """
-    return {**_files(shipped_folder() / "midi"), **_files(user_maps_folder())}
-
-
-def _files(folder: Traversable) -> dict[str, Traversable]:
-    files = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
-    return {file.name.removesuffix(".toml"): file for file in files if file.name.endswith(".toml")}
+    own = user_maps_folder()
+    try:
+        return {**named_files(shipped_folder() / "midi"), **named_files(own)}
+    except OSError as error:
+        raise ConfigError(f"cannot read the MIDI maps in {own}: {error}") from error
 
 
 def load_map(name: str | Path) -> MidiMap:

@@ -18,7 +18,7 @@ import platformdirs
 from stream_sep.errors import PresetError
 from stream_sep.presets.file import write_preset
 from stream_sep.presets.rules import KNOWN_STEMS, SCHEMA, nearest, parse_preset
-from stream_sep.presets.shipped import shipped_folder
+from stream_sep.presets.shipped import SUFFIX, named_files, shipped_folder
 from stream_sep.presets.value import Preset
 from stream_sep.transport_parameters import TRANSPORT
 
@@ -47,7 +47,6 @@ __all__ = [
 FOLDER_VARIABLE = "STREAM_SEP_PRESETS"
 """The environment variable that names another folder for the user's presets."""
 
-_SUFFIX = ".toml"
 _NAME = re.compile(r"\w[\w .-]{0,60}(?<![ .])")  # a name may come from the network: nothing that leaves the folder
 _DIGITS = 4
 
@@ -64,7 +63,7 @@ def shipped_presets() -> dict[str, Traversable]:
     >>> "karaoke" in shipped_presets()
     True
     """
-    return _files(shipped_folder())
+    return named_files(shipped_folder())
 
 
 def list_presets(folder: Path | None = None) -> dict[str, Traversable]:
@@ -75,7 +74,7 @@ def list_presets(folder: Path | None = None) -> dict[str, Traversable]:
     """
     own = folder or user_folder()
     try:
-        found = {**shipped_presets(), **(_files(own) if own.is_dir() else {})}
+        found = {**shipped_presets(), **named_files(own)}
     except OSError as error:
         raise PresetError(f"cannot read the presets in {own}: {error}") from error
     return dict(sorted(found.items()))
@@ -154,7 +153,7 @@ def save_preset(preset: Preset, folder: Path | None = None) -> Path:
     """
     if not _NAME.fullmatch(preset.name):
         raise PresetError(f"{preset.name!r} is no name for a preset: letters, digits, '-', '_' and spaces, up to 61")
-    path = (folder or user_folder()) / f"{preset.name}{_SUFFIX}"
+    path = (folder or user_folder()) / f"{preset.name}{SUFFIX}"
     write_preset(path, preset)
     return path
 
@@ -184,14 +183,6 @@ def store_preset(name: str, controls: ControlState, folder: Path | None = None) 
     return save_preset(new, folder)
 
 
-def _files(folder: Traversable) -> dict[str, Traversable]:
-    return {
-        entry.name.removesuffix(_SUFFIX): entry
-        for entry in folder.iterdir()
-        if entry.name.endswith(_SUFFIX) and not entry.name.startswith(".")
-    }
-
-
 def _read(
     name: str, folder: Path | None, stems: tuple[str, ...] | None, *, files: bool = True
 ) -> tuple[Preset, tuple[str, ...]]:
@@ -202,4 +193,4 @@ def _read(
         text = entry.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PresetError(f"cannot read preset {name}: {error}") from error
-    return parse_preset(text, entry.name.removesuffix(_SUFFIX), str(entry), stems)
+    return parse_preset(text, entry.name.removesuffix(SUFFIX), str(entry), stems)
