@@ -457,16 +457,36 @@ def test_a_training_that_goes_on_does_not_begin_again(home, tmp_path):
     assert all(torch.equal(value, weights(again)[key]) for key, value in weights(first).items())
 
 
-def test_teachers_that_hear_otherwise_are_refused(home, tmp_path):
+def test_teachers_may_hear_otherwise_than_each_other_and_the_network(home, tmp_path):
+    """One that looks back further and ahead: the mean of all three, aligned, and long enough crops for a lesson."""
     names, networks = teachers(tmp_path)
-    other = CausalTrainee(dataclasses.replace(SIZES["tiny"], points=4)).network
-    with pytest.raises(ConfigError, match="hear alike"):
-        Teachers([*networks, other])
-    unlike = dataclasses.replace(
-        config(home), teach=TeachConfig(tuple(names)), network={"kind": "causal", "size": "tiny", "fade": 32}
-    )
-    with pytest.raises(ConfigError, match=r"as its \[teach\] teachers do"):
-        Trainer(unlike, tmp_path / "out", device="cpu")
+    torch.manual_seed(6)
+    far = CausalTrainee(dataclasses.replace(SIZES["tiny"], window=512, points=4, lookahead=2)).network
+    torch.nn.init.normal_(far.decoder, std=0.5)
+    save_weights(far, tmp_path / "far.safetensors")
+    together, alone = Teachers([*networks, far]), [CausalTrainee(n.size, n) for n in (*networks, far)]
+    assert (together.hop, together.past, together.start) == (alone[2].hop, alone[2].past, alone[2].start)
+    mix = 0.1 * torch.randn(2, 2, together.past + 20 * together.hop, generator=random(3))
+    with torch.no_grad():
+        stems, memory = together.separate(mix, together.fresh_state(2))
+        each = [one.separate(mix, one.fresh_state(2))[0][..., together.start - one.start :] for one in alone]
+    mean = torch.stack([one[..., : stems.shape[-1]] for one in each]).mean(dim=0)
+    assert (stems - mean).abs().max() < 1e-5
+    assert (each[2] - each[0][..., : each[2].shape[-1]]).abs().max() > 1e-2
+    assert stems.shape[-1] == 19 * together.hop
+    assert len(memory) == len(together.fresh_state(2))
+    plan = dataclasses.replace(taught(home), teach=TeachConfig((*names, str(tmp_path / "far.safetensors"))))
+    trainer = Trainer(plan, tmp_path / "out", device="cpu")
+    assert trainer._lesson.past == together.past
+    trainer.run(lambda _text: None)
+    assert all(torch.isfinite(value).all() for value in weights(trainer).values())
+
+
+def test_teachers_that_cannot_teach_are_refused(home, tmp_path):
+    _, networks = teachers(tmp_path)
+    slower = CausalTrainee(dataclasses.replace(SIZES["tiny"], hop=32, fade=32)).network
+    with pytest.raises(ConfigError, match=r"hops of one length, not of \[32, 64\] frames"):
+        Teachers([*networks, slower])
     missing = dataclasses.replace(config(home), teach=TeachConfig(("nowhere.safetensors",)))
     with pytest.raises(SeparatorError, match="nowhere"):
         Trainer(missing, tmp_path / "out", device="cpu")

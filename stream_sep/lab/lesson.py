@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from stream_sep.errors import ConfigError
 from stream_sep.lab.cache import RATE
 from stream_sep.lab.losses import StemLoss
 from stream_sep.lab.teachers import Teachers
-from stream_sep.lab.trainee import CausalTrainee
+from stream_sep.lab.trainee import shared_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,21 +28,26 @@ class Lesson:
         device: where it is.
         is_half: whether to compute in bfloat16.
 
+    Attributes:
+        past: frames that the network and its teachers must have heard before the first hop, beside those of the hops.
+
     Raises:
-        ConfigError: the teachers do not fit the network.
+        ConfigError: the teachers do not fit each other.
         SeparatorError: a file of theirs cannot be used.
     """
 
     def __init__(self, config: TrainConfig, trainee: Any, device: torch.device, *, is_half: bool) -> None:  # noqa: ANN401 - any of the two networks
-        self._training, self._share = config.training, config.teach.share
+        self._share = config.teach.share
         self._trainee: Trainee = trainee
         self._device, self._is_half = device, is_half
         self._loss = StemLoss(config.training.loss, config.training.spectral).to(device)
         self._teachers: Teachers | None = None
         if config.teachers:
             self._teachers = Teachers.load(config.teachers).to(device)
-            if not isinstance(trainee, CausalTrainee) or not self._teachers.hears_like(trainee.network):
-                raise ConfigError(f"{config.name}: its network does not hear in hops as its [teach] teachers do")
+        every = (trainee, self._teachers) if self._teachers is not None else (trainee,)
+        self.past = max(each.past for each in every)
+        settled = trainee.start + int(config.training.settle_seconds * RATE)
+        self._start = max(settled, *(each.start for each in every))
         self._memory: Memory | None = None
         self._taught: Memory | None = None
 
@@ -56,12 +60,11 @@ class Lesson:
         """
         mix = stems.sum(dim=1)
         estimates, self._memory = self._separate(self._trainee, mix, self._memory if goes_on else None)
-        start = self._trainee.start + int(self._training.settle_seconds * RATE)
         heard = [(estimates, self._trainee.start), (stems, 0)]
         if self._teachers is not None:
             said, self._taught = self._separate(self._teachers, mix, self._taught if goes_on else None)
             heard.append((said, self._teachers.start))
-        estimates, stems, *taught = _shared(heard, start)
+        estimates, stems, *taught = shared_part(heard, self._start)
         loss = self._loss(estimates, stems)
         return torch.lerp(loss, self._loss(estimates, taught[0]), self._share) if taught else loss
 
@@ -79,12 +82,6 @@ class Lesson:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_half):
             estimates, after = trainee.separate(mix, memory or trainee.fresh_state(len(mix)))
         return estimates.float(), tuple(_widened(part.detach()) for part in after)
-
-
-def _shared(sounds: Sequence[tuple[Tensor, int]], start: int) -> list[Tensor]:
-    """Return what sounds have in common from frame ``start`` on, each of which begins at a frame of its own."""
-    end = min(begin + sound.shape[-1] for sound, begin in sounds)
-    return [sound[..., start - begin : end - begin] for sound, begin in sounds]
 
 
 def _if_fitting(memory: Sequence[Tensor], trainee: Trainee | None, batch: int) -> Memory | None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
-from stream_sep.lab.trainee import CausalTrainee
+from stream_sep.lab.trainee import CausalTrainee, shared_part
 from stream_sep.models.weights import load_weights
 
 if TYPE_CHECKING:
@@ -25,22 +25,28 @@ if TYPE_CHECKING:
     from stream_sep.models.size import NetworkSize
 
 
-class Teachers(CausalTrainee):
-    """Networks of which each has its own memory, and whose masks are averaged.
+class Teachers(nn.Module):
+    """Networks of which each has its own memory, and whose stems are averaged; a trainee that is not trained.
 
     Args:
-        networks: at least one; they may differ in what does not show in their masks: width, blocks and mixer.
+        networks: at least one; all answer in hops of one length. Those that hear alike are measured once for all.
 
     Raises:
-        ConfigError: they hear other hops, windows or points than the first one does.
+        ConfigError: there is none, or their hops differ.
     """
 
     def __init__(self, networks: Sequence[CausalNetwork]) -> None:
-        super().__init__(networks[0].size, networks[0])
-        for network in networks[1:]:
-            if not self.hears_like(network):
-                raise ConfigError(f"teachers must hear alike; {network.size} is not like {networks[0].size}")
-        self._networks = nn.ModuleList(networks)
+        super().__init__()
+        alike: dict[NetworkSize, list[CausalNetwork]] = {}
+        for network in networks:
+            alike.setdefault(_heard(network.size), []).append(network)
+        hops = {size.hop for size in alike}
+        if len(hops) != 1:
+            raise ConfigError(f"teachers answer in hops of one length, not of {sorted(hops)} frames")
+        self._classes = nn.ModuleList(_Class(each) for each in alike.values())
+        self.hop = hops.pop()
+        self.past = max(each.past for each in self._each())
+        self.start = max(each.start for each in self._each())
         self.requires_grad_(requires_grad=False)
         self.eval()
 
@@ -49,14 +55,42 @@ class Teachers(CausalTrainee):
         """Read teachers from ``.safetensors`` files.
 
         Raises:
-            ConfigError: they do not hear alike.
+            ConfigError: their hops differ.
             SeparatorError: a file is missing, damaged, or no network of ours.
         """
         return cls([load_weights(path) for path in paths])
 
-    def hears_like(self, network: CausalNetwork) -> bool:
-        """Return whether a network answers the same hops, at the same points."""
-        return _heard(network.size) == _heard(self.network.size)
+    def fresh_state(self, batch: int) -> Memory:
+        """Return the state before the first frame: that of each class in turn."""
+        return tuple(part for each in self._each() for part in each.fresh_state(batch))
+
+    def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+        """Return the mean of all networks' stems, and the state to go on with; see `Trainee.separate`."""
+        said: list[tuple[Tensor, int]] = []
+        after: list[Tensor] = []
+        for each in self._each():
+            own, state = state[: each.parts], state[each.parts :]
+            stems, kept = each.separate(mix, own)
+            said.append((stems * (each.members / self._members), each.start))
+            after.extend(kept)
+        return torch.stack(shared_part(said, self.start)).sum(dim=0), tuple(after)
+
+    @property
+    def _members(self) -> int:
+        return sum(each.members for each in self._each())
+
+    def _each(self) -> list[_Class]:
+        return cast("list[_Class]", list(self._classes))
+
+
+class _Class(CausalTrainee):
+    """Networks that hear alike, in the same hops, windows and points, so that the mean of their masks will do."""
+
+    def __init__(self, networks: Sequence[CausalNetwork]) -> None:
+        super().__init__(networks[0].size, networks[0])
+        self._networks = nn.ModuleList(networks)
+        self.members = len(networks)
+        self.parts = len(self.fresh_state(1))
 
     def fresh_state(self, batch: int) -> Memory:
         """Return the state before the first frame: what the meters remember, and each network."""

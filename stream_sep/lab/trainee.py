@@ -22,6 +22,8 @@ from stream_sep.models.windows import analysis_and_synthesis
 from stream_sep.separators.bands_memory import Memory as HintMemory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from stream_sep.models.size import NetworkSize
@@ -52,6 +54,12 @@ class Trainee(Protocol):
     def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
         """Return stems ``(batch, 4, 2, frames)`` of a mix ``(batch, 2, past + hops * hop)``."""
         ...
+
+
+def shared_part(sounds: Sequence[tuple[Tensor, int]], start: int) -> list[Tensor]:
+    """Return what sounds have in common from frame ``start`` on, each of which begins at a frame of its own."""
+    end = min(begin + sound.shape[-1] for sound, begin in sounds)
+    return [sound[..., start - begin : end - begin] for sound, begin in sounds]
 
 
 class CausalTrainee(nn.Module):

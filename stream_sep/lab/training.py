@@ -135,7 +135,7 @@ class Trainer:
         training = self.config.training
         trainee = self.trainee.train()
         hops = int(training.seconds * RATE) // trainee.hop
-        stems = self._mixer.draw(self._batch, trainee.past + hops * trainee.hop)
+        stems = self._mixer.draw(self._batch, self._lesson.past + hops * trainee.hop)
         stems = self._augmenter.change(stems)
         for group in self._optimizer.param_groups:
             group["lr"] = training.learning_rate * self._rise_and_fall()
