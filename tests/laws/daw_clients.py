@@ -9,10 +9,10 @@ import socket
 import time
 from typing import ClassVar
 
-from laws.surface_group import SurfaceGroup
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
+from surface_group import SurfaceGroup
 
 from bridge.daws import bitwig, live
 from bridge.daws.surface import DawSurface

@@ -22,10 +22,10 @@ from typing import ClassVar
 
 import pytest
 import websockets.sync.client
-from laws.daw_clients import DAWS, GAIN, MUTE
-from laws.surface_group import SurfaceGroup
+from daw_clients import DAWS, GAIN, MUTE
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
+from surface_group import SurfaceGroup
 
 from bridge.daws.surface import DawSurface
 from bridge.midi.map import parse_map

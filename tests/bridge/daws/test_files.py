@@ -72,6 +72,6 @@ def test_a_file_or_a_daw_that_there_is_not_is_named(tmp_path):
 
 
 def test_every_file_that_lies_there_is_known():
-    folder = Path(__file__).parent.parent / "bridge" / "daws" / "files"
+    folder = Path(__file__).parents[3] / "bridge" / "daws" / "files"
     lying = {path.name for path in folder.iterdir() if path.suffix not in {".py", ""}}
     assert lying == {name for names in DAW_FILES.values() for name in names}

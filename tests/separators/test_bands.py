@@ -11,7 +11,7 @@ from stream_sep.evaluation import ACCOMPANIMENT, BASELINES, evaluate, separate
 from stream_sep.separators.bands import BandsSeparator, asymmetric_windows
 
 RATE = 44100
-CLIPS = Path(__file__).parents[2] / "shared/audio/train/musdb18_7s"
+CLIPS = Path(__file__).parents[3] / "shared/audio/train/musdb18_7s"
 
 
 @pytest.fixture(scope="module", params=[44100, 48000, 96000])

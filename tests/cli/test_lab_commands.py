@@ -21,7 +21,7 @@ from stream_sep.separators import load_separator
 if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
     pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
 
-TOOL = Path(__file__).parent.parent / "tools/lab.py"
+TOOL = Path(__file__).parents[2] / "tools/lab.py"
 ENGINE_ONLY = ("sounddevice", "mido", "pythonosc", "tomlkit", "platformdirs", "pedalboard", "pyworld")
 BARE = f"""
 import runpy, sys

@@ -40,7 +40,7 @@ def every_control():
 
 
 def shipped(name):
-    folder = Path(__file__).parent.parent / "presets" / "midi"
+    folder = Path(__file__).parents[3] / "presets" / "midi"
     return parse_map((folder / f"{name}.toml").read_text()).controls
 
 

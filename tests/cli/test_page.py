@@ -315,7 +315,7 @@ def read_until(terminal, wanted):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are POSIX's")
 def test_on_a_real_terminal_keys_arrive_and_the_terminal_is_given_back():
-    code = REAL.format(conftest=str(Path(__file__).with_name("conftest.py")))
+    code = REAL.format(conftest=str(Path(__file__).parents[1] / "conftest.py"))
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
     with subprocess.Popen(

@@ -42,7 +42,7 @@ from stream_sep.models.size import SIZES
 from stream_sep.models.weights import load_weights, save_weights
 
 CPU = torch.device("cpu")
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 KINDS = {"vocals": 880.0, "drums": None, "bass": 80.0, "other": 3000.0}
 TINY = """
 [network]
