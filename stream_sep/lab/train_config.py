@@ -74,6 +74,8 @@ class TrainingConfig:
         threads: CPU threads; torch's own choice if 0.
         play_hop: frames of the hops in which it will be played, where they are shorter than the network's: it is then
             trained with windows as short, and with answers as late, as they are on stage; 0 for its own.
+        dropout: share of the numbers within a causal network that are left out at random, hop by hop.
+        blank: share of what each of its bands is shown that is left out for a whole mix.
         begin: file of weights to begin with, relative to the config file's folder; random ones unless given.
     """
 
@@ -96,6 +98,8 @@ class TrainingConfig:
     checkpoint_seconds: float = 60.0
     threads: int = 0
     play_hop: int = 0
+    dropout: float = 0.0
+    blank: float = 0.0
     begin: str = ""
 
 
@@ -140,6 +144,10 @@ class TrainConfig:
             raise ConfigError(f"{self.name}: precision {training.precision!r} is none of {', '.join(PRECISIONS)}")
         if training.batch < 1 or not 0 <= training.settle_seconds < training.seconds:
             raise ConfigError(f"{self.name}: a batch holds at least 1 mix, and a mix is longer than it settles")
+        if max(training.dropout, training.blank) >= 1:
+            raise ConfigError(
+                f"{self.name}: dropout and blank are shares of a whole, below 1: they leave nothing over"
+            )
         if self.teach.share > 1:
             raise ConfigError(f"{self.name}: [teach] share is one of the loss, from 0 to 1, not {self.teach.share}")
 

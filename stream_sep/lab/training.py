@@ -18,6 +18,7 @@ from stream_sep.lab.augmenting import Augmenter
 from stream_sep.lab.cache import RATE
 from stream_sep.lab.checkpoints import load_checkpoint, save_checkpoint
 from stream_sep.lab.curves import Curves, draw_example
+from stream_sep.lab.dropping import Dropping
 from stream_sep.lab.keeping import keep_weights
 from stream_sep.lab.lesson import Lesson
 from stream_sep.lab.mixing import Mixer
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stream_sep.lab.hs_tasnet import HsTasnet
-    from stream_sep.lab.train_config import TrainConfig
+    from stream_sep.lab.train_config import TrainConfig, TrainingConfig
 
 _REPORT_SECONDS = 10.0
 _WARM_STEPS = 5  # before them, no estimate is worth telling
@@ -69,6 +70,7 @@ class Trainer:
         self.trainee = make_trainee(kind, network, config.training.play_hop).to(self._device)
         if config.training.begin:
             _begin(self.trainee, config.home / config.training.begin)
+        _drop(self.trainee, config.training, self._random)
         self._average = {name: value.detach().clone() for name, value in self.trainee.state_dict().items()}
         self._optimizer = torch.optim.AdamW(
             self.trainee.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=config.training.weight_decay
@@ -244,6 +246,19 @@ class _Clock:
 
     def now(self) -> float:
         return time.monotonic() - self._begun
+
+
+def _drop(trainee: CausalTrainee | HsTasnet, training: TrainingConfig, random: torch.Generator) -> None:
+    """Have a network do without some of what it sees and works with.
+
+    Raises:
+        ConfigError: it is of a kind that has no dropout.
+    """
+    if not training.dropout and not training.blank:
+        return
+    if not isinstance(trainee, CausalTrainee):
+        raise ConfigError("only causal networks have dropout and blank; leave them out for an HS-TasNet")
+    Dropping(trainee.network, training.dropout, training.blank, random)
 
 
 def _begin(trainee: CausalTrainee | HsTasnet, path: Path) -> None:

@@ -24,6 +24,7 @@ import torch
 from stream_sep.evaluation import separate
 from stream_sep.lab.augmenting import AugmentConfig, Augmenter
 from stream_sep.lab.cache import RATE, build_cache
+from stream_sep.lab.dropping import Dropping
 from stream_sep.lab.hs_tasnet import HsTasnet
 from stream_sep.lab.layouts import find_stem_songs
 from stream_sep.lab.lesson import Lesson
@@ -36,6 +37,8 @@ from stream_sep.lab.train_config import TeachConfig, read_config
 from stream_sep.lab.trainee import CausalTrainee, make_trainee
 from stream_sep.lab.training import Trainer
 from stream_sep.lab.validating import separate_whole
+from stream_sep.models.features import FEATURES
+from stream_sep.models.hints import HINTS
 from stream_sep.models.runtimes import open_runtime
 from stream_sep.models.separator import LIMITS_MS, CausalSeparator, load_causal
 from stream_sep.models.size import SIZES
@@ -339,6 +342,83 @@ def test_another_network_does_not_go_on(home, tmp_path):
     train(home, tmp_path / "out", stop_at=1)
     other = dataclasses.replace(config(home), network={"kind": "causal", "size": "tiny", "width": 16})
     with pytest.raises(ConfigError, match="another network"):
+        Trainer(other, tmp_path / "out", device="cpu")
+
+
+def dropping(dropout=0.0, blank=0.0):
+    """A network that does without some of what it is given, and 3 x 40 hops to give it."""
+    torch.manual_seed(0)
+    network = CausalTrainee(dataclasses.replace(SIZES["tiny"], blocks=2)).network
+    Dropping(network, dropout, blank, random(7))
+    shape = (3, 40, FEATURES + HINTS, network.plan.points)
+    given = torch.randn(shape, generator=random(1)).split([FEATURES, HINTS], dim=2)
+    return network, (*given, network.fresh_state(3))
+
+
+@pytest.mark.parametrize("shares", [{"dropout": 0.3}, {"blank": 0.3}])
+def test_a_network_does_without_some_in_training_and_has_all_on_stage(shares):
+    network, given = dropping(**shares)
+    whole, _ = dropping()
+    with torch.no_grad():
+        told = whole(*given)[0]
+        assert torch.equal(network.eval()(*given)[0], told)
+        first, second = network.train()(*given)[0], network(*given)[0]
+        again, _ = dropping(**shares)
+        assert torch.equal(again.train()(*given)[0], first)
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, told)
+    assert list(network.state_dict()) == list(whole.state_dict())
+
+
+def test_what_is_left_out_of_a_band_is_so_for_a_whole_mix_and_the_rest_makes_up_for_it():
+    network, given = dropping(blank=0.25)
+    seen = []
+    network.register_forward_pre_hook(lambda _, x: seen.append(x))
+    network.train()(*given)
+    ratio = torch.cat(seen[0][:2], dim=2) / torch.cat(given[:2], dim=2)
+    rows = ratio.reshape(3, 40, FEATURES + HINTS, network.plan.bands, -1).transpose(1, 3).flatten(3)
+    assert torch.allclose(rows, rows[..., :1].expand_as(rows))
+    shares = rows[..., 0]
+    assert set(shares.unique().mul(3).round().tolist()) == {0.0, 4.0}
+    assert 0.15 < float((shares == 0).float().mean()) < 0.35
+
+
+def test_dropout_leaves_out_its_share_and_keeps_the_mean():
+    network, given = dropping(dropout=0.25)
+    seen = []
+    for block in network.blocks:
+        block.narrow.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
+    network.train()(*given)
+    for worked in seen:
+        assert abs(float((worked == 0).float().mean()) - 0.25) < 0.02
+    network, given = dropping(dropout=0.25)
+    ones = torch.ones(200, 100)
+    kept = [hook(network.train(), (ones,))[0] for hook in network.blocks[0]._forward_pre_hooks.values()]
+    assert len(kept) == 1
+    assert abs(float(kept[0].mean()) - 1) < 0.02
+
+
+def test_dropout_is_drawn_on_after_a_stop_as_without_one(home, tmp_path):
+    plain = config(home, steps=6)
+    plan = dataclasses.replace(plain, training=dataclasses.replace(plain.training, dropout=0.2, blank=0.2))
+    ended = []
+    for name, stops in (("whole", [6]), ("halves", [3, 6])):
+        for stop_at in stops:
+            trainer = Trainer(plan, tmp_path / name, device="cpu")
+            trainer.run(lambda _text: None, lambda trainer=trainer, stop_at=stop_at: trainer.step >= stop_at)
+        ended.append(weights(trainer))
+    assert all(torch.equal(value, ended[1][name]) for name, value in ended[0].items())
+    without, _ = train(home, tmp_path / "without")
+    assert not all(torch.equal(value, ended[0][name]) for name, value in weights(without).items())
+
+
+def test_dropout_that_leaves_nothing_or_has_no_place_is_refused(home, tmp_path):
+    plain = config(home)
+    with pytest.raises(ConfigError, match="below 1"):
+        dataclasses.replace(plain, training=dataclasses.replace(plain.training, blank=1.0))
+    training = dataclasses.replace(plain.training, dropout=0.1)
+    other = dataclasses.replace(plain, training=training, network={"kind": "hs-tasnet", "hidden": 16, "basis": 12})
+    with pytest.raises(ConfigError, match="only causal networks"):
         Trainer(other, tmp_path / "out", device="cpu")
 
 
