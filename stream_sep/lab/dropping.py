@@ -1,7 +1,7 @@
 """Dropout for a causal network in training, from outside: what runs on stage knows nothing of it.
 
 What a network finds in a few numbers only, it learns by heart; with some of them missing at random it has to find it
-in others too (Srivastava et al. 2014). Songs being few, that is worth as much as more of them would be.
+in others too (Srivastava et al. 2014).
 """
 
 from __future__ import annotations
