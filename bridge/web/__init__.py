@@ -1,0 +1,1 @@
+"""Browsers: the live page that moves a running engine, and the service that separates uploaded songs."""
