@@ -6,7 +6,7 @@ from pathlib import Path
 import soundfile
 
 from stream_sep import StemSeparator
-from stream_sep.demo_song import load_demo_song
+from stream_sep.files.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("song", nargs="?", help="an audio file; the demo song unless given")
@@ -32,9 +32,7 @@ if arguments.vst3:
     chain.append({"plugin": arguments.vst3})
 
 # the other stems wait for the limiter's look-ahead, and StemSeparator takes all of the delay out again
-separator = StemSeparator(
-    "stream_sep.chains.separator:load_chained", separator=arguments.model, chains={arguments.stem: chain}
-)
+separator = StemSeparator("chained", separator=arguments.model, chains={arguments.stem: chain})
 mix = separator.process(audio, sample_rate).sum(axis=0)
 soundfile.write(arguments.out, mix.T, sample_rate)
 print(f"{mix.shape[1] / sample_rate:.1f} s with {len(chain)} effects on the {arguments.stem} in {arguments.out}")

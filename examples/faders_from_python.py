@@ -4,7 +4,7 @@ import argparse
 import time
 
 from stream_sep import Engine, EngineConfig, PacedBackend
-from stream_sep.demo_song import load_demo_song
+from stream_sep.files.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("-m", "--model", default="live")

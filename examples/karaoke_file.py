@@ -6,7 +6,7 @@ from pathlib import Path
 import soundfile
 
 from stream_sep import StemSeparator
-from stream_sep.demo_song import load_demo_song
+from stream_sep.files.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("song", nargs="?", help="an audio file; the demo song unless given")

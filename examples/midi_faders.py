@@ -3,11 +3,11 @@
 import argparse
 import time
 
+from bridge.midi.apis import list_midi_ports
 from bridge.midi.surface import MidiSurface
-from bridge.midi.systems import list_midi_ports
 from stream_sep import Engine, EngineConfig, PacedBackend
-from stream_sep.demo_song import load_demo_song
 from stream_sep.errors import BridgeError
+from stream_sep.files.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("-p", "--port", default="stream_sep", help="part of a port's name; stream_sep makes one")

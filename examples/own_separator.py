@@ -3,7 +3,7 @@
 import numpy as np
 
 from stream_sep import Engine, EngineConfig, OfflineBackend
-from stream_sep.demo_song import load_demo_song
+from stream_sep.files.demo_song import load_demo_song
 
 
 class MidSide:

@@ -6,7 +6,7 @@ import numpy as np
 from pedalboard import Chorus, Compressor, Pedalboard, Reverb
 
 from stream_sep import StemSeparator
-from stream_sep.demo_song import load_demo_song
+from stream_sep.files.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("-m", "--model", default="live")

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 import soundfile
 
 from stream_sep import PacedBackend
-from stream_sep.demo_song import load_demo_song
-from stream_sep.play.play_engine import PlayEngine
+from stream_sep.files.demo_song import load_demo_song
+from stream_sep.player.engine import PlayEngine
 
 song = load_demo_song()
 with TemporaryDirectory() as folder:

@@ -7,10 +7,10 @@ import time
 
 from pythonosc.osc_message_builder import build_msg
 
-from bridge.daws.files import write_daw_files
+from bridge.daws.assets import write_daw_files
 from bridge.daws.surface import DawSurface
 from stream_sep import Engine, EngineConfig, PacedBackend
-from stream_sep.demo_song import load_demo_song
+from stream_sep.files.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("-m", "--model", default="live")

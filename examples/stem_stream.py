@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 
 from stream_sep import StemSeparator
-from stream_sep.demo_song import load_demo_song
+from stream_sep.files.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("-m", "--model", default="live")

@@ -5,9 +5,14 @@
 ('vocals', 'drums', 'bass', 'other')
 """
 
-from stream_sep.config import EngineConfig
-from stream_sep.control import ControlState, Parameter
-from stream_sep.engine import Engine
+from stream_sep.audio.latency import LatencyReport
+from stream_sep.backends.jack import JackBackend
+from stream_sep.backends.offline import OfflineBackend
+from stream_sep.backends.paced import PacedBackend
+from stream_sep.backends.portaudio import PortAudioBackend
+from stream_sep.control.state import ControlState, Parameter
+from stream_sep.engine.config import EngineConfig
+from stream_sep.engine.engine import Engine
 from stream_sep.errors import (
     AudioFileError,
     BridgeError,
@@ -18,14 +23,9 @@ from stream_sep.errors import (
     SeparatorError,
     StreamSepError,
 )
-from stream_sep.io.jack_client import JackBackend
-from stream_sep.io.offline import OfflineBackend
-from stream_sep.io.paced import PacedBackend
-from stream_sep.io.portaudio import PortAudioBackend
-from stream_sep.latency import LatencyReport
 from stream_sep.protocols import STEMS, Separator
 from stream_sep.separators import load_separator
-from stream_sep.stem_separator import StemSeparator
+from stream_sep.separators.stem_separator import StemSeparator
 
 __all__ = [
     "STEMS",

@@ -17,6 +17,9 @@ Stems: TypeAlias = NDArray[np.float32]
 STEMS = ("vocals", "drums", "bass", "other")
 """The stems of every four-stem separator, in the order of its output."""
 
+MAIN = "main"
+"""The bus of the main mix, in channel maps."""
+
 
 @runtime_checkable
 class Separator(Protocol):

@@ -11,7 +11,7 @@ import uuid
 
 import pytest
 
-from stream_sep.control import ControlState, parameters_for
+from stream_sep.control.state import ControlState, parameters_for
 from stream_sep.errors import PresetError
 from stream_sep.protocols import STEMS
 
@@ -96,8 +96,8 @@ def jackd(request, start_jackd):
 @pytest.fixture(scope="module")
 def portaudio_on_jack(jackd):
     """PortAudio, started while the JACK server runs, so that it has one device."""
+    from stream_sep.backends.portaudio_library import portaudio, rescan  # noqa: PLC0415
     from stream_sep.errors import DeviceError  # noqa: PLC0415 - the laws need no package for the helpers above
-    from stream_sep.io.portaudio_library import portaudio, rescan  # noqa: PLC0415
 
     try:
         rescan()
@@ -126,10 +126,10 @@ def tiny_weights(tmp_path_factory):
 def write_tiny_weights(folder):
     import torch  # noqa: PLC0415 - heavy, and few tests need it
 
-    from stream_sep.models.export import export_onnx  # noqa: PLC0415 - as torch
-    from stream_sep.models.network import CausalNetwork  # noqa: PLC0415 - as torch
-    from stream_sep.models.size import SIZES  # noqa: PLC0415 - as torch
-    from stream_sep.models.weights import save_weights  # noqa: PLC0415 - as torch
+    from stream_sep.separators.causal.config import SIZES  # noqa: PLC0415 - as torch
+    from stream_sep.separators.causal.export import export_onnx  # noqa: PLC0415 - as torch
+    from stream_sep.separators.causal.network import CausalNetwork  # noqa: PLC0415 - as torch
+    from stream_sep.separators.causal.weights import save_weights  # noqa: PLC0415 - as torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Which part may know of which: read from the source, so that a wrong import fails before it hurts."""
+"""Which package may import which, read from the source, so that a wrong import fails before it hurts."""
 
 import ast
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "stream_sep"
+ROOT = Path(__file__).parent.parent
 HEAVY = (
     "torch",
     "demucs",
@@ -21,26 +21,83 @@ HEAVY = (
     "zeroconf",
     "onnxruntime",
 )
-CORE = ("audio", "audio_gains", "audio_state", "compiled", "control", "latency", "levels", "mix", "rings")
+ROOT_MODULES = {"errors", "protocols"}
+KNOWS = {
+    "lowlevel": set(),
+    "audio": {"lowlevel"},
+    "control": set(),
+    "separators": {"lowlevel", "audio"},
+    "backends": {"lowlevel", "audio"},
+    "effects": {"lowlevel", "control", "separators"},
+    "engine": {"lowlevel", "audio", "control", "backends", "effects", "separators"},
+    "files": {"lowlevel", "separators"},
+    "player": {"lowlevel", "audio", "control", "backends", "effects", "separators", "engine", "files"},
+    "evaluation": {
+        "lowlevel",
+        "audio",
+        "control",
+        "backends",
+        "effects",
+        "separators",
+        "engine",
+        "files",
+        "player",
+    },
+    "training": {"lowlevel", "separators", "evaluation"},
+}
+"""Package of `stream_sep` -> the packages it may import; `cli` composes them all and is not listed."""
+
+LIGHT = (
+    "lowlevel/numba_intrinsics.py",
+    "lowlevel/thread_priority.py",
+    "audio",
+    "control",
+    "engine/worker/hop_worker.py",
+)
+"""Parts that run with neither a model nor a device; `lowlevel.bf16` asks torch."""
 
 
-def imports_of(path):
+def modules_of(path):
+    """Every module that a file imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield node.module.split(".")[0]
+            yield node.module
 
 
-def test_the_engine_never_imports_the_bridge():
-    modules = [path for path in PACKAGE.rglob("*.py") if "cli" not in path.parts]
+def packages_of(path):
+    """The packages of `stream_sep` that a file imports."""
+    parts = [name.split(".") for name in modules_of(path)]
+    return {name[1] for name in parts if name[0] == "stream_sep" and len(name) > 1}
+
+
+def files_of(part):
+    whole = ROOT / "stream_sep" / part
+    return [whole] if whole.suffix else sorted(whole.rglob("*.py"))
+
+
+def test_every_package_is_in_the_table():
+    packages = {path.parent.name for path in (ROOT / "stream_sep").glob("*/__init__.py")}
+    assert packages == {*KNOWS, "cli"}
+
+
+@pytest.mark.parametrize("package", KNOWS)
+def test_package_imports_only_what_its_row_allows(package):
+    allowed = KNOWS[package] | ROOT_MODULES | {package}
+    wrong = {str(path.relative_to(ROOT)): packages_of(path) - allowed for path in files_of(package)}
+    assert {path: extra for path, extra in wrong.items() if extra} == {}
+
+
+def test_only_the_command_line_imports_the_bridge():
+    modules = [path for path in (ROOT / "stream_sep").rglob("*.py") if "cli" not in path.parts]
     assert len(modules) > 20
-    assert [path for path in modules if "bridge" in imports_of(path)] == []
+    assert [path for path in modules if any(name.split(".")[0] == "bridge" for name in modules_of(path))] == []
 
 
-@pytest.mark.parametrize("name", [*CORE, "worker/hops"])
-def test_the_core_knows_neither_models_nor_devices(name):
-    found = set(imports_of(PACKAGE / f"{name}.py"))
+@pytest.mark.parametrize("part", LIGHT)
+def test_light_part_imports_neither_models_nor_devices(part):
+    found = {name.split(".")[0] for path in files_of(part) for name in modules_of(path)}
     assert not found & {"torch", "demucs", "sounddevice", "jack", "typer", "rich"}
 
 

@@ -1,6 +1,6 @@
 """The verbs of the lab alone, for a machine that has torch, soundfile and soxr, but not all that the engine needs.
 
-``python tools/lab.py train configs/live.toml``, and likewise ``data`` and ``models``: the same code as that of
+``python tools/lab.py train presets/training/live.toml``, and likewise ``data`` and ``models``: the code of
 ``stream-sep``, whose packages are entered here without what they import for everybody else.
 """
 

@@ -11,16 +11,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stream_sep.models.export import export_onnx
-from stream_sep.models.separator import LIMITS_MS, hop_within
-from stream_sep.models.weights import count_weights, load_weights, read_notes
+from stream_sep.separators.causal.export import export_onnx
+from stream_sep.separators.causal.separator import LIMITS_MS, hop_within
+from stream_sep.separators.causal.weights import count_weights, load_weights, read_notes
 
 FOLDER = Path(__file__).parent.parent / "stream_sep" / "assets" / "weights"
 CARD = """# {name}
 
 A causal network that splits stereo into vocals, drums, bass and other, {late:.1f} ms after they are heard: hop {hop},
 fade {fade}, window {window} frames; asked every {asked} frames, {parameters:.2f} million weights.
-`stream_sep/models/network.py` has its design.
+`stream_sep/separators/causal/network.py` has its design.
 File: `{name}.onnx`, {megabytes:.1f} MB, SHA-256 `{digest}`. Played by
 stream_sep, four fifths of its weights are rounded to eight bits, which is 60 dB below each stem.
 
@@ -45,7 +45,7 @@ uSDR in dB, streamed hop by hop. Songs whose artists the training kept apart, {p
 ## Better ones
 
 Ten hours of songs make a better network than one of them: with the whole of MUSDB18-HQ and a GPU, build a cache of it
-(`stream-sep data build`), name it in `configs/{name}.toml`, and train; `docs/training.md` says how.
+(`stream-sep data build`), name it in `presets/training/{name}.toml`, and train; `docs/training.md` says how.
 
 ## Licence
 
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="file that says what it was trained on")
     parser.add_argument("--badly", type=Path, required=True, help="file that says what it does badly")
     parser.add_argument("--machine", default="two cores of an EPYC")
-    parser.add_argument("--config", default="The config is in `configs/`.", help="a sentence on the config")
+    parser.add_argument("--config", default="The config is in `presets/training/`.", help="a sentence on the config")
     arguments = parser.parse_args()
     name, notes = arguments.name, read_notes(arguments.weights)[0]
     network, config = load_weights(arguments.weights), json.loads(notes["config"])

@@ -19,15 +19,15 @@ from pathlib import Path
 
 import soundfile
 
-from stream_sep.config import for_latency_class
-from stream_sep.demo_song import load_demo_song
+from stream_sep.engine.config import for_latency_class
+from stream_sep.files.demo_song import load_demo_song
 
 SONG = "180"
 """Seconds of the song that is separated: as long as songs are."""
 
 MODELS = ("live", "instant", "bands")
 KEPT_PERCENT = "16"
-"""Share of the artists that configs/live.toml keeps for validation."""
+"""Share of the artists that presets/training/live.toml keeps for validation."""
 
 BLANK = "\n\n"
 README = Path(__file__).parent.parent / "README.md"

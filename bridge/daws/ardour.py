@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from bridge.daws.profile import DECIBELS, PAN, SWITCH, Gone, Named, Profile, Row, Unit, text
-from stream_sep.levels import SILENCE_DB
+from stream_sep.control.levels import SILENCE_DB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bridge.daws.profile import Event, Outgoing
-    from bridge.osc.packets import Message
+    from bridge.osc.codec import Message
 
 _ALL_STRIPS = 0
 _TRACKS_BUSSES_VCAS = 159

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bridge.daws.profile import MOST_TRACKS, SWITCH, Gone, Named, Profile, Row, Unit, text
 from bridge.osc.namespace import number
+from stream_sep.control.levels import gain_to_db
 from stream_sep.errors import ConfigError
-from stream_sep.levels import gain_to_db
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bridge.daws.profile import Event, Outgoing
-    from bridge.osc.packets import Message
+    from bridge.osc.codec import Message
 
 _ABOUT = re.compile(r"/track/(\d{1,4})/(name|exists)")
 RESOLUTIONS = (128, 1024, 16384)

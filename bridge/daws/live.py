@@ -6,14 +6,14 @@ import bisect
 from typing import TYPE_CHECKING, ClassVar
 
 from bridge.daws.profile import SIGNED_PAN, SWITCH, Arrived, Listed, Named, Profile, Row, Unit, text
+from stream_sep.control.levels import SILENCE_DB
 from stream_sep.errors import ParameterError
-from stream_sep.levels import SILENCE_DB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bridge.daws.profile import Event, Outgoing
-    from bridge.osc.packets import Message
+    from bridge.osc.codec import Message
 
 # below -18 dB the law of Live's volume is known from measurements only
 _MEASURED = (

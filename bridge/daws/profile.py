@@ -12,7 +12,7 @@ from stream_sep.errors import ParameterError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from bridge.osc.packets import Arguments, Message
+    from bridge.osc.codec import Arguments, Message
 
     Outgoing: TypeAlias = tuple[str, Arguments]
 

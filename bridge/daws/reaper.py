@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from bridge.daws.profile import DECIBELS, MOST_TRACKS, PAN, SWITCH, Named, Profile, Row, Unit, text
-from stream_sep.levels import SILENCE_DB
+from stream_sep.control.levels import SILENCE_DB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bridge.daws.profile import Event, Outgoing
-    from bridge.osc.packets import Message
+    from bridge.osc.codec import Message
 
 _NAME = re.compile(r"/track/(\d{1,4})/name")
 _REFRESH_ALL_SURFACES = 41743

@@ -6,21 +6,21 @@ import math
 import threading
 from typing import TYPE_CHECKING
 
-from bridge.daws.memory import Memory, as_stored
+from bridge.daws.echo_filter import Memory, as_stored
 from bridge.daws.profile import MASTER, Arrived, Gone, Listed, Moved, Named
 from bridge.daws.tracks import Tracks
-from bridge.osc.desk import Reception
-from bridge.osc.packets import read_packet, write_message
+from bridge.osc.codec import read_packet, write_message
+from bridge.osc.session import Reception
 from stream_sep.errors import BridgeError, StreamSepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bridge.daws.memory import Setting
+    from bridge.daws.echo_filter import Setting
     from bridge.daws.profile import Outgoing, Profile
-    from bridge.desk import Desk
     from bridge.osc.clients import Address
-    from bridge.osc.packets import Message
+    from bridge.osc.codec import Message
+    from bridge.protocols import Desk
 
 SETTLE_SECONDS = 0.1
 """Tracks are matched with stems when no name has been told for so long: names come one by one."""

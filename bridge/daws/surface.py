@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 from bridge.daws.ardour import Ardour
 from bridge.daws.bitwig import Bitwig
-from bridge.daws.console import Console
 from bridge.daws.live import Live
 from bridge.daws.reaper import Reaper
 from bridge.daws.session import DawSession
 from bridge.daws.x32 import X32
-from bridge.udp_line import UdpLine, open_udp
+from bridge.daws.x32_server import Console
+from bridge.udp_loop import UdpLine, open_udp
 from stream_sep.errors import BridgeError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.daws.profile import Profile
-    from bridge.desk import Desk
     from bridge.osc.clients import Address
+    from bridge.protocols import Desk
 
 DAWS: dict[str, Callable[[], Profile]] = {
     "reaper": Reaper,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.daws.profile import INVERTED, PAN, SWITCH, Profile, Row, Unit
-from stream_sep.levels import db_to_position, position_to_db
+from stream_sep.control.levels import db_to_position, position_to_db
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

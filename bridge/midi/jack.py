@@ -23,8 +23,8 @@ from bridge.midi.jack_callback import (
     take_until,
 )
 from bridge.midi.ports import PortNames
+from stream_sep.backends.jack_session import load_jack, open_client
 from stream_sep.errors import BridgeError, DeviceError
-from stream_sep.io.jack_member import load_jack, open_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numba import carray, types
 
-from stream_sep.compiled import (
+from stream_sep.lowlevel.numba_intrinsics import (
     call_c,
     call_with_frames,
     compiled,

@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from bridge.midi.targets import find_target
-from stream_sep.levels import SILENCE_DB, gain_to_db
+from stream_sep.control.levels import SILENCE_DB, gain_to_db
 
 if TYPE_CHECKING:
-    from bridge.desk import Desk
     from bridge.midi.feedback import Feedback
+    from bridge.protocols import Desk
 
 STRIPS = 8
 CELL = 7

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from bridge.midi.map import parse_map
+from stream_sep.control.presets.paths import named_files, shipped_folder
 from stream_sep.errors import ConfigError
-from stream_sep.presets.shipped import named_files, shipped_folder
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

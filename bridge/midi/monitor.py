@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from bridge.midi.line import MidiLine
+from bridge.midi.apis import system_ports
+from bridge.midi.connection import MidiLine
 from bridge.midi.messages import Decoder, parse_message
-from bridge.midi.systems import system_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

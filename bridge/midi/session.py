@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.midi.controls import MidiControls
+from bridge.midi.bindings import MidiControls
 from bridge.midi.feedback import Feedback
 from bridge.midi.mackie import Mackie
 from bridge.midi.messages import Decoder, parse_message
-from bridge.midi.moves import Moves
+from bridge.midi.pending_changes import Moves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from bridge.desk import Desk
     from bridge.midi.map import MidiMap
+    from bridge.protocols import Desk
 
 
 class MidiSession:

@@ -9,19 +9,19 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from bridge.midi.line import VIRTUAL_PORT, MidiLine
+from bridge.midi.apis import system_ports
+from bridge.midi.connection import VIRTUAL_PORT, MidiLine
 from bridge.midi.map import MidiMap
 from bridge.midi.map_files import load_map, match_map
 from bridge.midi.session import MidiSession
-from bridge.midi.systems import system_ports
 from stream_sep.errors import BridgeError, StreamSepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bridge.desk import Desk
     from bridge.midi.ports import MidiPorts
+    from bridge.protocols import Desk
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _PATIENCE_S = 20.0  # more than the ports take where code is compiled for the fi
 
 
 class MidiSurface:
-    """Move a desk with a MIDI device, and its LEDs and motors with the desk. A `bridge.desk.Surface`.
+    """Move a desk with a MIDI device, and its LEDs and motors with the desk. A `bridge.protocols.Surface`.
 
     Args:
         desk: what is moved.

@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from stream_sep.control.levels import LOUDEST_DB, SILENCE_DB, db_to_position, position_to_db
+from stream_sep.control.transport import FASTEST, OCTAVE, SLOWEST
 from stream_sep.errors import ConfigError
-from stream_sep.levels import LOUDEST_DB, SILENCE_DB, db_to_position, position_to_db
-from stream_sep.transport_parameters import FASTEST, OCTAVE, SLOWEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream_sep.control import Value
+    from stream_sep.control.state import Value
 
 Kind: TypeAlias = Literal["value", "switch", "press"]
 

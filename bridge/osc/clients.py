@@ -13,8 +13,8 @@ from stream_sep.errors import BridgeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from bridge.osc.codec import Arguments
     from bridge.osc.namespace import Node
-    from bridge.osc.packets import Arguments
 
 Address: TypeAlias = tuple[Any, ...]
 """Host and port of a client, as its socket writes them."""

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 from bridge.osc.clients import BY_NUMBER, Address
+from bridge.osc.codec import Arguments
 from bridge.osc.namespace import Group, number
-from bridge.osc.packets import Arguments
 from stream_sep.errors import ParameterError, PresetError
 
 if TYPE_CHECKING:
-    from bridge.desk import Desk
     from bridge.osc.clients import Clients
     from bridge.osc.feedback import Feedback
     from bridge.osc.namespace import Node
+    from bridge.protocols import Desk
 
 Answers: TypeAlias = Iterable[tuple[str, Arguments]]
 Command: TypeAlias = Callable[[tuple[object, ...], Address], Answers]

@@ -6,16 +6,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, TypeAlias
 
+from bridge.osc.codec import write_message, write_packets
 from bridge.osc.namespace import Group
-from bridge.osc.packets import write_message, write_packets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.desk import Desk
     from bridge.osc.clients import Address, Client, Clients
+    from bridge.osc.codec import Arguments
     from bridge.osc.namespace import Node
-    from bridge.osc.packets import Arguments
+    from bridge.protocols import Desk
 
     Send: TypeAlias = Callable[[Address, bytes], bool]
 

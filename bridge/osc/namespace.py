@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from enum import IntFlag
 from typing import TYPE_CHECKING, TypeAlias
 
+from stream_sep.control.levels import LOUDEST_DB, SILENCE_DB, db_to_position, gain_to_db, position_to_db
 from stream_sep.errors import ParameterError
-from stream_sep.levels import LOUDEST_DB, SILENCE_DB, db_to_position, gain_to_db, position_to_db
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bridge.desk import Desk
-    from bridge.osc.packets import Arguments
-    from stream_sep.control import Parameter, Value
+    from bridge.osc.codec import Arguments
+    from bridge.protocols import Desk
+    from stream_sep.control.state import Parameter, Value
 
 Read: TypeAlias = Callable[["Desk"], "Arguments"]
 

@@ -7,15 +7,15 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from bridge.osc.desk import OscDesk, Reception
-from bridge.udp_line import UdpLine, open_udp
+from bridge.osc.session import OscDesk, Reception
+from bridge.udp_loop import UdpLine, open_udp
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bridge.desk import Desk
     from bridge.osc.clients import Address
+    from bridge.protocols import Desk
 
 DEFAULT_PORT = 9137
 

@@ -11,17 +11,17 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from bridge.osc.desk import OscDesk, Reception
-from bridge.osc.packets import write_message
+from bridge.osc.codec import write_message
 from bridge.osc.server import checked_prefix
-from bridge.oscquery.announcement import Announcement, everywhere, needed
+from bridge.osc.session import OscDesk, Reception
+from bridge.oscquery.mdns import Announcement, everywhere, needed
 from bridge.oscquery.tree import KNOWN, SUPPORTED, Json, Tree
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
-    from bridge.desk import Desk
     from bridge.osc.clients import Address
     from bridge.osc.namespace import Node
+    from bridge.protocols import Desk
 
 _log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bridge.desk import Desk
     from bridge.osc.namespace import Node
+    from bridge.protocols import Desk
 
 Json: TypeAlias = dict[str, Any]
 

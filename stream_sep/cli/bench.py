@@ -37,7 +37,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Measure compute, latency, null, callback, control delay, late hops and memory."""
-    from stream_sep.bench import measure
+    from stream_sep.evaluation.bench_engine import measure
 
     if seconds < 1:
         raise ConfigError(f"--seconds {seconds} is too short to measure; at least 1")
@@ -71,9 +71,9 @@ def _rounded(figure: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
 def _play(
     song: Path, model: str, options: dict[str, Any], block_size: int, seeks: int, seconds: float, refined_model: str
 ) -> dict[str, Any]:
-    from stream_sep.files.recipe import Recipe
-    from stream_sep.play.bench_play import measure_play
-    from stream_sep.play.refiner import Refinement
+    from stream_sep.evaluation.bench_player import measure_play
+    from stream_sep.files.settings import Recipe
+    from stream_sep.player.refiner import Refinement
 
     if seeks < 1:
         raise ConfigError(f"--seeks {seeks} is none; at least 1")
@@ -84,7 +84,7 @@ def _play(
 
 
 def _soak(model: str, options: dict[str, Any], seconds: float) -> dict[str, Any]:
-    from stream_sep.soak import soak_jack
+    from stream_sep.evaluation.bench_jack import soak_jack
 
     soak = soak_jack(model, options, seconds)
     return {
@@ -97,7 +97,7 @@ def _soak(model: str, options: dict[str, Any], seconds: float) -> dict[str, Any]
 
 
 def _separate(model: str, seconds: float, hours: float) -> dict[str, Any]:
-    from stream_sep.files.bench import compare_with_demucs, measure_memory
+    from stream_sep.evaluation.bench_files import compare_with_demucs, measure_memory
 
     if hours:
         return measure_memory(3600 * hours, model)
@@ -105,7 +105,7 @@ def _separate(model: str, seconds: float, hours: float) -> dict[str, Any]:
 
 
 def _control(model: str, options: dict[str, Any], moves: int, seconds: float) -> dict[str, Any]:
-    from bridge.bench import measure_control
+    from bridge.benchmarks.control import measure_control
 
     return measure_control(model, options, moves, seconds)
 

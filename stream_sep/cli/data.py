@@ -20,8 +20,8 @@ def build(
     jobs: Annotated[int, typer.Option(help="songs at a time")] = 1,
 ) -> None:
     """Decode songs into a cache; those that it has are left alone, so a build that was stopped goes on."""
-    from stream_sep.lab.cache import build_cache
-    from stream_sep.lab.layouts import find_stem_songs
+    from stream_sep.training.data.cache import build_cache
+    from stream_sep.training.data.layouts import find_stem_songs
 
     found = find_stem_songs(songs, layout)[: limit or None]
     with _bar() as bar:
@@ -39,7 +39,8 @@ def check(
     ] = False,
 ) -> None:
     """Read every song of a cache and say which are damaged; leave with 1 if any is."""
-    from stream_sep.lab.cache import RATE, check_cache, drop_songs, is_validation, read_index
+    from stream_sep.evaluation.validation_split import is_validation
+    from stream_sep.training.data.cache import RATE, check_cache, drop_songs, read_index
 
     rows = read_index(cache)
     minutes = sum(song.frames for song in rows) / RATE / 60
@@ -64,7 +65,7 @@ def synth(
     jobs: Annotated[int, typer.Option(help="songs at a time")] = 1,
 ) -> None:
     """Make songs of a band that exists only as samples; those that are there already are left alone."""
-    from stream_sep.lab.band.making import make_songs
+    from stream_sep.training.synth.generate import make_songs
 
     with _bar() as bar:
         task = bar.add_task("songs", total=songs)
@@ -88,8 +89,8 @@ def pack(
     quality: Annotated[float, typer.Option(help="of Ogg Vorbis, 0 to 1")] = 0.3,
 ) -> None:
     """Write caches as small archives, to carry to a machine that is not connected."""
-    from stream_sep.lab.cache import read_index
-    from stream_sep.lab.packs import pack_caches
+    from stream_sep.training.data.archives import pack_caches
+    from stream_sep.training.data.cache import read_index
 
     with _bar() as bar:
         task = bar.add_task("songs", total=sum(len(read_index(cache)) for cache in caches))
@@ -105,10 +106,10 @@ def unpack(
     jobs: Annotated[int, typer.Option(help="songs at a time")] = 1,
 ) -> None:
     """Turn archives into caches again; what is there already is left alone."""
-    from stream_sep.lab import packs
+    from stream_sep.training.data.archives import unpack as unpack_archive
 
     for archive in archives:
-        added = packs.unpack(archive, folder, lambda _name: None, jobs)
+        added = unpack_archive(archive, folder, lambda _name: None, jobs)
         typer.echo(f"{archive}: {added} songs added")
 
 

@@ -10,17 +10,17 @@ import soundfile
 import typer
 from rich.console import Console
 
-from stream_sep.cli.screen import Messages, print_counters, print_latency, show
-from stream_sep.config import EngineConfig
-from stream_sep.demo_song import load_demo_song
-from stream_sep.engine import Engine
+from stream_sep.backends.paced import PacedBackend
+from stream_sep.cli.tui.plain_screen import Messages, print_counters, print_latency, show
+from stream_sep.engine.config import EngineConfig
+from stream_sep.engine.engine import Engine
 from stream_sep.errors import ConfigError, DeviceError
-from stream_sep.io.paced import PacedBackend
-from stream_sep.measure import delay_between
+from stream_sep.evaluation.signals import delay_between
+from stream_sep.files.demo_song import load_demo_song
 from stream_sep.separators import DEFAULT
 
 if TYPE_CHECKING:
-    from stream_sep.io.backend import AudioBackend
+    from stream_sep.backends.base import AudioBackend
     from stream_sep.protocols import Block
 
 _OUT_AT, _BACK_AT = 5.0, 10.0
@@ -56,7 +56,7 @@ def demo(
 
 
 def _sound_card(sample_rate: int, block_size: int, messages: Messages) -> AudioBackend | None:
-    from stream_sep.io.portaudio import PortAudioBackend
+    from stream_sep.backends.portaudio import PortAudioBackend
 
     try:
         return PortAudioBackend(

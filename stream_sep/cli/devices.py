@@ -10,7 +10,7 @@ from stream_sep.errors import DeviceError
 
 def devices() -> None:
     """List audio devices and JACK ports."""
-    from stream_sep.io.devices import list_devices, list_jack_ports
+    from stream_sep.backends.devices import list_devices, list_jack_ports
 
     console = Console(soft_wrap=True)
     table = Table("number", "name", "driver", "in", "out", "rate", "default", box=None)

@@ -13,7 +13,7 @@ from stream_sep.cli.bench import parse_options
 from stream_sep.errors import ConfigError
 from stream_sep.separators import DEFAULT
 
-_SHORT = {"hs-tasnet": "stream_sep.lab.hs_tasnet_separator:load_hs_tasnet"}
+_SHORT = {"hs-tasnet": "stream_sep.training.baselines.hs_tasnet_separator:load_hs_tasnet"}
 
 
 def evaluate(
@@ -33,13 +33,13 @@ def evaluate(
     museval: Annotated[bool, typer.Option("--museval", help="as --full, and museval's SDR, which is slow")] = False,
 ) -> None:
     """Print the SDR of each stem beside that of doing nothing and of plain mid/side, as Markdown."""
-    from stream_sep import evaluation
+    from stream_sep.evaluation import sdr
 
     models = assign_options(model or [DEFAULT], option or [])
     if not (full or museval or as_json or plot or validation or len(models) > 1):
         ((name, (_, options)),) = models.items()
-        rows = list(evaluation.evaluate(folder, _SHORT.get(name, name), limit=limit or None, **options))
-        typer.echo(evaluation.format_table(rows))
+        rows = list(sdr.evaluate(folder, _SHORT.get(name, name), limit=limit or None, **options))
+        typer.echo(sdr.format_table(rows))
         return
     _at_length(folder, models, limit=limit, validation=validation, museval=museval, as_json=as_json, plot=plot)
 
@@ -54,10 +54,10 @@ def _at_length(
     as_json: Path | None,
     plot: Path | None,
 ) -> None:
-    from stream_sep.lab import scores
+    from stream_sep.evaluation import report
 
     found = list(
-        scores.score_folder(
+        report.score_folder(
             folder,
             models,
             limit=limit or None,
@@ -66,13 +66,13 @@ def _at_length(
             report=lambda name: typer.echo(name, err=True),
         )
     )
-    costs = [scores.measure_cost(name, model, options) for name, (model, options) in models.items()]
-    typer.echo(scores.tables(found, costs))
+    costs = [report.measure_cost(name, model, options) for name, (model, options) in models.items()]
+    typer.echo(report.tables(found, costs))
     if as_json is not None:
         rows = {"scores": [asdict(row) for row in found], "models": [asdict(cost) for cost in costs]}
         as_json.write_text(json.dumps(rows, indent=1, default=str), encoding="utf-8")
     if plot is not None:
-        scores.draw_costs(plot, found, costs)
+        report.draw_costs(plot, found, costs)
 
 
 def assign_options(models: list[str], pairs: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:

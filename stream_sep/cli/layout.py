@@ -17,7 +17,7 @@ def layout(
     stems: Annotated[str, typer.Option(help="names of the stems, in order")] = ",".join(STEMS),
 ) -> None:
     """Write a page of faders for TouchOSC or Open Stage Control, or what REAPER or Cubase need."""
-    from bridge.daws.files import DAW_FILES, write_daw_files
+    from bridge.daws.assets import DAW_FILES, write_daw_files
     from bridge.layouts.layout import LAYOUTS
 
     if kind in LAYOUTS:

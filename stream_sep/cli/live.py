@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_sep.cli.bench import parse_options
-from stream_sep.cli.page import ControlPage
-from stream_sep.cli.screen import Messages, print_counters, print_latency
 from stream_sep.cli.surface_options import with_surfaces
 from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
-from stream_sep.config import SAMPLE_RATES, EngineConfig, for_latency_class
-from stream_sep.engine import Engine
+from stream_sep.cli.tui.control_page import ControlPage
+from stream_sep.cli.tui.plain_screen import Messages, print_counters, print_latency
+from stream_sep.control.presets.library import load_preset
+from stream_sep.control.presets.preset import Preset
+from stream_sep.control.presets.watcher import follow_preset
+from stream_sep.engine.config import SAMPLE_RATES, EngineConfig, for_latency_class
+from stream_sep.engine.engine import Engine
 from stream_sep.errors import ConfigError
-from stream_sep.presets.library import load_preset
-from stream_sep.presets.value import Preset
-from stream_sep.presets.watcher import follow_preset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_sep.io.backend import AudioBackend
+    from stream_sep.backends.base import AudioBackend
 
 
 @with_surfaces
@@ -112,12 +112,12 @@ def open_driver(
         DeviceError: the device cannot do what is asked.
     """
     if name == "jack":
-        from stream_sep.io.jack_client import JackBackend
+        from stream_sep.backends.jack import JackBackend
 
         return JackBackend(connect=connect, report=report)
     if name != "portaudio":
         raise ConfigError(f"there is no backend {name!r}; say {choices}")
-    from stream_sep.io.portaudio import PortAudioBackend
+    from stream_sep.backends.portaudio import PortAudioBackend
 
     return PortAudioBackend(report=report, **device)
 

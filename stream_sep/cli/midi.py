@@ -15,8 +15,8 @@ _API = Annotated[str, typer.Option(help="MIDI system: alsa, jack, core or winmm;
 @app.command()
 def ports(api: _API = "") -> None:
     """List the MIDI ports, each with the map that knows it."""
+    from bridge.midi.apis import list_midi_ports
     from bridge.midi.map_files import match_map
-    from bridge.midi.systems import list_midi_ports
 
     found = list_midi_ports(api or None)
     for name in found.inputs:

@@ -19,7 +19,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="the .onnx file [default: beside the weights]")] = None,
 ) -> None:
     """Write weights as an ONNX file, and check that it computes the same."""
-    from stream_sep.models.export import export_onnx
+    from stream_sep.separators.causal.export import export_onnx
 
     target = out or weights.with_suffix(".onnx")
     if target.suffix != ".onnx":
@@ -31,8 +31,8 @@ def export(
 @app.command()
 def show(weights: Annotated[Path, typer.Argument(help="a .safetensors or .onnx file")]) -> None:
     """Print how large a network is, how late it sounds, and how it was trained."""
-    from stream_sep.models.runtimes import open_runtime
-    from stream_sep.models.weights import read_notes
+    from stream_sep.separators.causal.runtimes import open_runtime
+    from stream_sep.separators.causal.weights import read_notes
 
     size = open_runtime(weights).size
     typer.echo(
@@ -47,6 +47,6 @@ def show(weights: Annotated[Path, typer.Argument(help="a .safetensors or .onnx f
 @app.command()
 def card(name: Annotated[str, typer.Argument(help="a model whose weights ship")] = "live") -> None:
     """Print what the weights that ship were trained on, how good they are, and what they do badly."""
-    from stream_sep.models.shipped import model_card
+    from stream_sep.separators.causal.bundled import model_card
 
     typer.echo(model_card(name))

@@ -11,25 +11,25 @@ import typer
 
 from stream_sep.cli.bench import parse_options
 from stream_sep.cli.live import device_of, open_driver, parse_control, parse_outputs, stop_on_signals
-from stream_sep.cli.page import ControlPage
-from stream_sep.cli.screen import Messages, print_counters
 from stream_sep.cli.surface_options import with_surfaces
 from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
-from stream_sep.config import SAMPLE_RATES, EngineConfig
+from stream_sep.cli.tui.control_page import ControlPage
+from stream_sep.cli.tui.plain_screen import Messages, print_counters
+from stream_sep.control.presets.library import load_preset
+from stream_sep.control.presets.preset import Preset
+from stream_sep.control.presets.watcher import follow_preset
+from stream_sep.control.transport import FASTEST, OCTAVE, SLOWEST
+from stream_sep.engine.config import SAMPLE_RATES, EngineConfig
 from stream_sep.errors import ConfigError
-from stream_sep.files.cache import DEFAULT_GB
-from stream_sep.files.recipe import DEFAULT_MODEL, Recipe
+from stream_sep.files.settings import DEFAULT_MODEL, Recipe
+from stream_sep.files.stem_cache import DEFAULT_GB
 from stream_sep.files.tracks import find_tracks
-from stream_sep.play.stretch import check_stretch
-from stream_sep.presets.library import load_preset
-from stream_sep.presets.value import Preset
-from stream_sep.presets.watcher import follow_preset
+from stream_sep.player.time_stretch import check_stretch
 from stream_sep.separators import DEFAULT
-from stream_sep.transport_parameters import FASTEST, OCTAVE, SLOWEST
 
 if TYPE_CHECKING:
-    from stream_sep.io.backend import AudioBackend
-    from stream_sep.play.play_engine import PlayEngine
+    from stream_sep.backends.base import AudioBackend
+    from stream_sep.player.engine import PlayEngine
 
 _LOOK_SECONDS = 0.1
 
@@ -67,9 +67,9 @@ def play(
     seconds: Annotated[float, typer.Option(help="stop after so long; 0 plays to the end")] = 0.0,
 ) -> None:
     """Play songs with every stem on a fader; the faders work from the first moment on."""
-    from stream_sep.io.paced import PacedBackend
-    from stream_sep.play.play_engine import PlayEngine
-    from stream_sep.play.refiner import Refinement
+    from stream_sep.backends.paced import PacedBackend
+    from stream_sep.player.engine import PlayEngine
+    from stream_sep.player.refiner import Refinement
 
     if sample_rate not in SAMPLE_RATES:
         raise ConfigError(f"sample rate {sample_rate} Hz is none of {', '.join(map(str, SAMPLE_RATES))}")

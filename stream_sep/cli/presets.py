@@ -10,10 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stream_sep.cli.live import parse_outputs
-from stream_sep.control import ControlState, parameters_for
-from stream_sep.errors import ConfigError, ParameterError, PresetError
-from stream_sep.presets.file import preset_text
-from stream_sep.presets.library import (
+from stream_sep.control.presets.library import (
     Preset,
     check_preset,
     find_preset,
@@ -23,10 +20,13 @@ from stream_sep.presets.library import (
     shipped_presets,
     user_folder,
 )
-from stream_sep.presets.rules import KNOWN_STEMS, check_value, nearest, parse_preset
+from stream_sep.control.presets.schema import KNOWN_STEMS, check_value, nearest, parse_preset
+from stream_sep.control.presets.writer import preset_text
+from stream_sep.control.state import ControlState, parameters_for
+from stream_sep.errors import ConfigError, ParameterError, PresetError
 
 if TYPE_CHECKING:
-    from stream_sep.control import Value
+    from stream_sep.control.state import Value
 
 app = typer.Typer(help="List, show, save and check presets.", no_args_is_help=True)
 

@@ -12,11 +12,11 @@ import soundfile
 import typer
 from rich.console import Console
 
-from stream_sep.config import EngineConfig
-from stream_sep.engine import Engine
+from stream_sep.backends.offline import OfflineBackend
+from stream_sep.control.presets.library import load_preset
+from stream_sep.engine.config import EngineConfig
+from stream_sep.engine.engine import Engine
 from stream_sep.errors import AudioFileError, ConfigError
-from stream_sep.io.offline import OfflineBackend
-from stream_sep.presets.library import load_preset
 from stream_sep.separators import DEFAULT
 
 if TYPE_CHECKING:

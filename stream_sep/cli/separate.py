@@ -13,10 +13,10 @@ from stream_sep.cli.bench import parse_options
 from stream_sep.cli.separate_progress import BatchProgress
 from stream_sep.errors import ConfigError
 from stream_sep.files.batch import separate_all
-from stream_sep.files.cache import DEFAULT_GB, StemCache
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import Job
-from stream_sep.files.recipe import DEFAULT_MODEL, Recipe
+from stream_sep.files.settings import DEFAULT_MODEL, Recipe
+from stream_sep.files.stem_cache import DEFAULT_GB, StemCache
 from stream_sep.files.tracks import find_tracks
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from stream_sep.errors import BridgeError, ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.desk import Desk, Surface
+    from bridge.protocols import Desk, Surface
     from stream_sep.protocols import Block
 
 OSC_PORT = 9137

@@ -15,7 +15,7 @@ from stream_sep.errors import ConfigError
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="a training, such as configs/live.toml")],
+    config: Annotated[Path, typer.Argument(help="a training, such as presets/training/live.toml")],
     out: Annotated[Path | None, typer.Option(help="folder for weights and curves [default: out/NAME]")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto for the best there is")] = "auto",
     data: Annotated[Path | None, typer.Option(help="where the caches lie [default: beside the config]")] = None,
@@ -29,8 +29,8 @@ def train(
     from dataclasses import replace
 
     _need("torch", "safetensors")
-    from stream_sep.lab.train_config import read_config
-    from stream_sep.lab.training import Trainer
+    from stream_sep.training.config import read_config
+    from stream_sep.training.trainer import Trainer
 
     console = Console(soft_wrap=True)
     training = read_config(config)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
-from stream_sep.files import stem_file
+from stream_sep.files import stem_mp4
 from stream_sep.files.formats import AudioFormat
-from stream_sep.files.recipe import Recipe
+from stream_sep.files.settings import Recipe
 from stream_sep.files.stem_mixes import SONG, StemMix, needed_stems, parse_mix, single, two_stems
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _mixes(job: Job, sources: Sequence[str]) -> tuple[StemMix, ...]:
             raise ConfigError(
                 "a stem file always holds the song and four stems; leave --stems, --mix and the like out"
             )
-        return (single(SONG), *(single(name) for name in stem_file.STEMS))
+        return (single(SONG), *(single(name) for name in stem_mp4.STEMS))
     parsed = [parse_mix(text) for text in job.mixes]
     if job.two_stems:
         if job.stems:

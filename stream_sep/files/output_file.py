@@ -9,7 +9,7 @@ import soundfile
 
 from stream_sep.errors import AudioFileError
 from stream_sep.files.formats import FLOATS
-from stream_sep.files.growing_wav import GrowingWav
+from stream_sep.files.streaming_wav import GrowingWav
 
 if TYPE_CHECKING:
     from pathlib import Path

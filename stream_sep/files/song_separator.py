@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.errors import AudioFileError, SeparatorError
-from stream_sep.files.cache import StemCache, read_kept
 from stream_sep.files.formats import FLOATS
 from stream_sep.files.job import make_plan
-from stream_sep.files.model_memory import ModelMemory
+from stream_sep.files.model_identities import ModelMemory
 from stream_sep.files.output_file import OutputFile
 from stream_sep.files.song import measure_level, open_song
-from stream_sep.files.stem_file import write_stem_file
-from stream_sep.files.stem_maker import load_stem_maker
+from stream_sep.files.song_models import load_stem_maker
+from stream_sep.files.stem_cache import StemCache, read_kept
+from stream_sep.files.stem_mp4 import write_stem_file
 from stream_sep.files.tags import find_tags, keep_tags
 from stream_sep.separators.windowed import add_remainder
 

@@ -13,7 +13,7 @@ from stream_sep.separators import load_separator
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from stream_sep.files.recipe import Recipe
+    from stream_sep.files.settings import Recipe
     from stream_sep.files.song import Level
     from stream_sep.protocols import Block, Stems
 

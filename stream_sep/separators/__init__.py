@@ -17,16 +17,17 @@ DEFAULT = "live"
 """The separator used when none is named: its weights come with the package."""
 
 FACTORIES = {
-    "bands": "stream_sep.separators.bands:BandsSeparator",
-    "demucs": "stream_sep.separators.demucs:load_demucs",
-    "instant": "stream_sep.models.separator:load_instant",
-    "live": "stream_sep.models.separator:load_live",
+    "bands": "stream_sep.separators.bands.separator:BandsSeparator",
+    "chained": "stream_sep.effects.chained_separator:load_chained",
+    "demucs": "stream_sep.separators.demucs.separator:load_demucs",
+    "instant": "stream_sep.separators.causal.separator:load_instant",
+    "live": "stream_sep.separators.causal.separator:load_live",
     "passthrough": "stream_sep.separators.passthrough:PassthroughSeparator",
 }
 """Name of a separator -> where its class (or factory) lives."""
 
 TRAINED = {
-    "near": "stream_sep.models.separator:load_near",
+    "near": "stream_sep.separators.causal.separator:load_near",
 }
 """Separators of our own that need a file of weights, as none ship."""
 

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from stream_sep import StemSeparator
-from stream_sep.demo_song import load_demo_song
+from stream_sep.files.demo_song import load_demo_song
 
 
 def run(*arguments, cwd, env=None):

@@ -17,7 +17,7 @@ from stream_sep.cli.separate_progress import BatchProgress
 from stream_sep.errors import ConfigError
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import Job
-from stream_sep.files.recipe import Recipe
+from stream_sep.files.settings import Recipe
 from stream_sep.files.song_separator import Outcome
 from stream_sep.files.tracks import Track
 

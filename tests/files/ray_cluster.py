@@ -12,7 +12,7 @@ from pathlib import Path
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import Job
 from stream_sep.files.ray_batch import separate_on_ray
-from stream_sep.files.recipe import Recipe
+from stream_sep.files.settings import Recipe
 from stream_sep.files.tracks import find_tracks
 
 SMALL = 80_000_000  # bytes of the store that each node sets aside

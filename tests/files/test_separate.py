@@ -21,14 +21,14 @@ from stream_sep.cli.separate import cache_app, separate
 from stream_sep.errors import ConfigError, StreamSepError
 from stream_sep.files import batch, ray_batch, song_separator
 from stream_sep.files.batch import separate_all
-from stream_sep.files.cache import BEGUN_SONG, ENVIRONMENT, StemCache
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import Job
 from stream_sep.files.output_file import OutputFile
-from stream_sep.files.recipe import DEFAULT_MODEL, Recipe
+from stream_sep.files.settings import DEFAULT_MODEL, Recipe
 from stream_sep.files.song_separator import Outcome, SongSeparator
-from stream_sep.files.stem_file import STEMS as STEM_FILE_ORDER
-from stream_sep.files.stem_file import read_stem_box
+from stream_sep.files.stem_cache import BEGUN_SONG, ENVIRONMENT, StemCache
+from stream_sep.files.stem_mp4 import STEMS as STEM_FILE_ORDER
+from stream_sep.files.stem_mp4 import read_stem_box
 from stream_sep.files.tracks import Track, find_tracks
 
 RATE = 44100

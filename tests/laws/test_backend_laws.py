@@ -8,10 +8,10 @@ import pytest
 import soundfile
 
 from stream_sep import Engine, EngineConfig
-from stream_sep.io.jack_client import JackBackend
-from stream_sep.io.offline import OfflineBackend
-from stream_sep.io.paced import PacedBackend
-from stream_sep.io.portaudio import PortAudioBackend
+from stream_sep.backends.jack import JackBackend
+from stream_sep.backends.offline import OfflineBackend
+from stream_sep.backends.paced import PacedBackend
+from stream_sep.backends.portaudio import PortAudioBackend
 
 FRAMES = 22050
 BACKENDS = {

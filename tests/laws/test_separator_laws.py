@@ -21,7 +21,7 @@ needs_onnx = pytest.mark.skipif(
     and os.environ.get("CI") != "true",
     reason="training or its runtime is not installed: pip install 'stream-sep[train]'",
 )
-CHAINED = "stream_sep.chains.separator:load_chained"
+CHAINED = "chained"
 UNHEARD = {"vocals": [{"plugin": "Invert"}, {"plugin": "Invert"}], "bass": [{"plugin": "BrickwallLimiter"}]}
 TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}
 NETWORK = {"threads": 1, "weights": "tiny.onnx"}

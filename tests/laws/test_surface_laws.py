@@ -33,8 +33,8 @@ from bridge.midi.ports import PortNames
 from bridge.midi.surface import MidiSurface
 from bridge.osc.server import OscServer
 from bridge.oscquery.server import OscQueryServer
+from stream_sep.control.levels import db_to_position, position_to_db
 from stream_sep.errors import BridgeError
-from stream_sep.levels import db_to_position, position_to_db
 
 PATIENCE = 5.0
 QUIET = 0.15  # several rounds of feedback

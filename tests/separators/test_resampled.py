@@ -4,8 +4,8 @@ import soxr
 from scipy.signal import resample_poly
 
 from stream_sep.errors import ConfigError
-from stream_sep.models.separator import load_causal
 from stream_sep.protocols import STEMS
+from stream_sep.separators.causal.separator import load_causal
 from stream_sep.separators.decimated import DecimatedSeparator
 from stream_sep.separators.passthrough import PassthroughSeparator
 from stream_sep.separators.resampled import ResampledSeparator, longest_lag, matching_hop

@@ -1,6 +1,6 @@
-"""Fit the constants of the separator `bands`: from clips whose stems are known to ``bands_table.py``.
+"""Fit the constants of the separator `bands`: from clips whose stems are known to ``table.py``.
 
-Run it as ``python tools/fit_bands CLIPS_FOLDER``; it rewrites ``stream_sep/separators/bands_table.py`` unless told
+Run it as ``python tools/fit_bands CLIPS_FOLDER``; it rewrites ``stream_sep/separators/bands/table.py`` unless told
 otherwise with ``--out``. The shipped table came from the train part of MUSDB18's seven-second previews (Rafii,
 Liutkus, Stoeter, Mimilakis and Bittner 2017), 94 files ``*.stem.mp4``; they may be used for education, not for sale.
 Every second one by name is fitted to; the others stay unheard, to score the table with.
@@ -18,7 +18,7 @@ import measurements
 import numpy as np
 
 from stream_sep.errors import StreamSepError
-from stream_sep.separators import bands_table
+from stream_sep.separators.bands import table as bands_table
 
 try:
     import descent

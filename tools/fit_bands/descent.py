@@ -1,8 +1,8 @@
 """The fit itself: the masks of `bands` once more, differentiable, and steps that raise the mean score of the stems.
 
-The score is uSDR (see `stream_sep.evaluation.usdr`), on the kept spectra instead of the sound. The masks are those of
-`bands_masks`, but for one thing: how closely the side follows the mid is taken from the cue ``panned``, which also
-says whether the clip is stereo at all.
+The score is uSDR (see `stream_sep.evaluation.sdr.usdr`), on the kept spectra instead of the sound. The masks are
+those of `bands.masks`, but for one thing: how closely the side follows the mid is taken from the cue
+``panned``, which also says whether the clip is stereo at all.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stream_sep.protocols import STEMS
-from stream_sep.separators.bands_cues import CUES
-from stream_sep.separators.bands_table import BREAK_POINTS
+from stream_sep.separators.bands.cues import CUES
+from stream_sep.separators.bands.table import BREAK_POINTS
 
 _STEPS, _STEP_SIZE = 100, 0.1
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from stream_sep.errors import AudioFileError
 from stream_sep.protocols import Block
-from stream_sep.separators.bands import BandsSeparator, analysis_frames, asymmetric_windows, median_hops
-from stream_sep.separators.bands_cues import CUES, measure_cues
-from stream_sep.separators.bands_memory import new_layout, new_memory
+from stream_sep.separators.bands.cues import CUES, measure_cues
+from stream_sep.separators.bands.separator import BandsSeparator, analysis_frames, asymmetric_windows, median_hops
+from stream_sep.separators.bands.state import new_layout, new_memory
 
 _EVERY = 12
 """Hops from one kept spectrum to the next."""

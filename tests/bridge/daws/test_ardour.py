@@ -6,7 +6,7 @@ import pytest
 
 from bridge.daws.ardour import Ardour
 from bridge.daws.session import DawSession
-from bridge.osc.packets import write_message
+from bridge.osc.codec import write_message
 
 
 class Talk:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from bridge.daws.surface import DawSurface
-from bridge.osc.packets import read_packet, write_message
+from bridge.osc.codec import read_packet, write_message
 
 PATIENCE = 15.0
 PORT, RATE = 3819, 44100

@@ -4,7 +4,7 @@ import pytest
 
 from bridge.daws.bitwig import RESOLUTIONS, Bitwig, db_to_volume, volume_to_db
 from bridge.daws.session import DawSession
-from bridge.osc.packets import write_message, write_packets
+from bridge.osc.codec import write_message, write_packets
 from stream_sep.errors import ConfigError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.daws.files import DAW_FILES, read_daw_file, write_daw_files
+from bridge.daws.assets import DAW_FILES, read_daw_file, write_daw_files
 from bridge.daws.reaper import Reaper
 from bridge.midi.map import parse_map
 from stream_sep.errors import BridgeError
@@ -72,6 +72,6 @@ def test_a_file_or_a_daw_that_there_is_not_is_named(tmp_path):
 
 
 def test_every_file_that_lies_there_is_known():
-    folder = Path(__file__).parents[3] / "bridge" / "daws" / "files"
+    folder = Path(__file__).parents[3] / "bridge" / "daws" / "assets"
     lying = {path.name for path in folder.iterdir() if path.suffix not in {".py", ""}}
     assert lying == {name for names in DAW_FILES.values() for name in names}

@@ -4,7 +4,7 @@ import pytest
 
 from bridge.daws.live import Live, db_to_volume, volume_to_db
 from bridge.daws.session import DawSession
-from bridge.osc.packets import write_message
+from bridge.osc.codec import write_message
 
 
 class Talk:

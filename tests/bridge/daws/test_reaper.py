@@ -7,7 +7,7 @@ import pytest
 
 from bridge.daws.reaper import Reaper
 from bridge.daws.session import DawSession
-from bridge.osc.packets import write_message
+from bridge.osc.codec import write_message
 
 ZERO, MINUS_SIX, MINUS_12_5 = b"\0\0\0\0", b"\xc0\xc0\0\0", b"\xc1\x48\0\0"
 

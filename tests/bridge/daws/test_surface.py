@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bridge.daws.surface import DAWS, DawSurface
-from bridge.osc.packets import read_packet, write_message
+from bridge.osc.codec import read_packet, write_message
 from stream_sep.errors import BridgeError, ConfigError
 
 PATIENCE = 5.0

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from bridge.daws.console import Console
-from bridge.osc.packets import read_packet, write_message
+from bridge.daws.x32_server import Console
+from bridge.osc.codec import read_packet, write_message
 
 PHONE, TABLET = ("127.0.0.1", 50001), ("127.0.0.1", 50002)
 XREMOTE = b"/xremote\0\0\0\0,\0\0\0"

@@ -11,9 +11,9 @@ from bridge.midi.map_writer import entry, save_control
 from bridge.midi.messages import RELATIVE, Address, encode
 from bridge.midi.session import MidiSession
 from bridge.midi.targets import find_target, target_kind
-from stream_sep.control import ControlState, parameters_for
+from stream_sep.control.state import ControlState, parameters_for
+from stream_sep.control.transport import transport_parameters
 from stream_sep.errors import ConfigError
-from stream_sep.transport_parameters import transport_parameters
 
 SHIPPED = ("generic", "launch-control-xl", "mackie-control", "midimix", "nanokontrol2", "x-touch-mini")
 PORTS = {
@@ -128,7 +128,7 @@ def test_every_control_of_every_map_reaches_its_path_and_its_light(name, control
 
 
 def test_presets_of_the_shipped_maps_ship():
-    from stream_sep.presets.library import shipped_presets  # noqa: PLC0415
+    from stream_sep.control.presets.library import shipped_presets  # noqa: PLC0415
 
     named = {control.to[7:] for name in SHIPPED for control in shipped(name) if control.to.startswith("preset/")}
     assert named <= set(shipped_presets())

@@ -8,15 +8,15 @@ import time
 
 import pytest
 
-from bridge.midi.hosted import HostedPorts
+from bridge.midi.apis import list_midi_ports, system_ports
+from bridge.midi.jack_client import HostedPorts
 from bridge.midi.learn import learn
 from bridge.midi.monitor import monitor
 from bridge.midi.rtmidi import RtMidiPorts
 from bridge.midi.surface import MidiSurface
-from bridge.midi.systems import list_midi_ports, system_ports
 from stream_sep import Engine, EngineConfig
+from stream_sep.backends.jack import JackBackend
 from stream_sep.errors import BridgeError
-from stream_sep.io.jack_client import JackBackend
 
 pytestmark = pytest.mark.usefixtures("jackd")
 JACK_PERIOD = 1024  # clients written in Python are seldom late then, and what a late one sends is lost

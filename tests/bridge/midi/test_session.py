@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from bridge.midi.map import parse_map
 from bridge.midi.map_files import load_map
 from bridge.midi.session import MidiSession
-from stream_sep.control import Parameter
-from stream_sep.levels import db_to_position
+from stream_sep.control.levels import db_to_position
+from stream_sep.control.state import Parameter
 
 
 class Device:

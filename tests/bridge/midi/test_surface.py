@@ -10,8 +10,8 @@ from bridge.midi.messages import Address, encode
 from bridge.midi.monitor import monitor
 from bridge.midi.ports import PortNames, find_port
 from bridge.midi.surface import MidiSurface
+from stream_sep.control.levels import db_to_position
 from stream_sep.errors import BridgeError, ConfigError
-from stream_sep.levels import db_to_position
 
 
 def until(condition):

@@ -16,7 +16,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder, build_msg
 from pythonosc.osc_packet import OscPacket
 
 from bridge.osc.server import OscServer
-from stream_sep.control import Parameter
+from stream_sep.control.state import Parameter
 from stream_sep.errors import BridgeError
 from stream_sep.protocols import STEMS
 

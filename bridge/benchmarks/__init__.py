@@ -1,0 +1,1 @@
+"""How long a fader takes over OSC and MIDI."""

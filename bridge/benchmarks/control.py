@@ -1,0 +1,158 @@
+"""The figures of control: how soon a message is heard, what a storm of messages does, what idle bridges cost."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from bridge.benchmarks.control_delay import SoundWatch, measure_delay
+from bridge.daws.surface import DawSurface
+from bridge.midi.apis import system_ports
+from bridge.midi.connection import VIRTUAL_PORT
+from bridge.midi.jack import CLIENT, JackMidiLink
+from bridge.midi.map import parse_map
+from bridge.midi.surface import MidiSurface
+from bridge.osc.server import OscServer
+from bridge.oscquery.server import OscQueryServer
+from stream_sep.backends.jack import JackBackend
+from stream_sep.backends.offline import OfflineBackend
+from stream_sep.engine.config import EngineConfig
+from stream_sep.engine.engine import Engine
+from stream_sep.evaluation.signals import cpu_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bridge.protocols import Desk
+
+_STORM_RATE = 1000
+_SOUND = 0.25
+_UNITY, _HALF = bytes((0xB0, 7, 95)), bytes((0xB0, 7, 64))
+_MAP = """
+schema = 1
+name = "one fader"
+pickup = false
+[[control]]
+in = "cc:1:7"
+to = "master/fader"
+"""
+
+
+def measure_control(model: str, options: dict[str, Any], moves: int, seconds: float) -> dict[str, Any]:
+    """Return the figures of control on a running JACK server, as plain values for JSON.
+
+    Args:
+        model: the separator.
+        options: its options.
+        moves: fader moves to time, over OSC and over MIDI each.
+        seconds: length of the storm of messages, and of the rest after it.
+
+    Raises:
+        DeviceError: no JACK server.
+        BridgeError: MIDI or OSCQuery is not installed.
+    """
+    backend = JackBackend()
+    frames = round((moves * 0.12 + 2 * seconds + 30) * backend.sample_rate)
+    steady = np.broadcast_to(np.float32(_SOUND), (2, frames))
+    with (
+        Engine(backend, EngineConfig(model=model, options=options), source=steady) as engine,
+        _osc(engine) as send,
+        contextlib.closing(SoundWatch(f"{backend.client_name}:mix_L")) as watch,
+    ):
+        time.sleep(1)
+        osc = measure_delay(watch, lambda move: send("/master/gain", -6.0 if move % 2 == 0 else 0.0), moves)
+        with _box(engine) as box:
+            midi = measure_delay(watch, lambda move: box.send(_HALF if move % 2 == 0 else _UNITY), moves)
+        storm = _storm(engine, send, seconds)
+    return {
+        "block_ms": 1000 * backend.block_size / backend.sample_rate,
+        "osc_to_sound_ms": osc.plain(),
+        "midi_to_sound_ms": midi.plain(),
+        "storm": storm,
+        "idle_percent_of_a_core": idle_cost(seconds),
+    }
+
+
+@contextlib.contextmanager
+def _osc(engine: Engine) -> Iterator[Callable[[str, float], None]]:
+    """Give a function that sends one message to a server of ``engine``."""
+    server = OscServer(engine, port=0)
+    server.start()
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            yield lambda address, value: _send(sender, server.port, address, value)
+    finally:
+        server.stop()
+
+
+def _send(sender: socket.socket, port: int, address: str, value: float) -> None:
+    message = OscMessageBuilder(address)
+    message.add_arg(value, "f")
+    sender.sendto(message.build().dgram, ("127.0.0.1", port))
+
+
+@contextlib.contextmanager
+def _box(engine: Engine) -> Iterator[JackMidiLink]:
+    """Give a box with one fader, the master's, at a MIDI port of ``engine``."""
+    with _started(_midi(engine)):
+        # to the engine only: JACK would break a circle of two clients with a block of delay
+        box = JackMidiLink(("", f"{CLIENT}:in"), lambda _: None)
+        with contextlib.closing(box):
+            box.connect()
+            yield box
+
+
+def _midi(desk: Desk) -> MidiSurface:
+    return MidiSurface(desk, VIRTUAL_PORT, parse_map(_MAP), ports=lambda: system_ports("jack"))
+
+
+@contextlib.contextmanager
+def _started(*surfaces: OscServer | OscQueryServer | MidiSurface | DawSurface) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for surface in surfaces:
+            surface.start()
+            stack.callback(surface.stop)
+        yield
+
+
+def _storm(engine: Engine, send: Callable[[str, float], None], seconds: float) -> dict[str, Any]:
+    """Send a thousand fader moves a second; return what that did."""
+    late, began, value = engine.stats().late_hops, time.perf_counter(), 0.0
+    messages = int(seconds * _STORM_RATE)
+    for number in range(messages):
+        value = -(number % 400) / 10
+        send("/stem/vocals/gain", value)
+        ahead = began + number / _STORM_RATE - time.perf_counter()
+        if ahead > 0:
+            time.sleep(ahead)
+    time.sleep(0.3)
+    return {
+        "messages": messages,
+        "late_hops": engine.stats().late_hops - late,
+        "newest_value_right": abs(float(engine.controls["stem/vocals/gain_db"]) - value) < 1e-4,
+    }
+
+
+def idle_cost(seconds: float) -> float:
+    """Return what all bridges, and the processes they start, take of a core while nobody moves anything, in percent.
+
+    OSC, OSCQuery with its announcement, MIDI on a running JACK server and a DAW, on an engine that stands still.
+    """
+    with (
+        Engine(OfflineBackend(), EngineConfig(model="passthrough", worker="inline")) as engine,
+        _started(
+            OscServer(engine, port=0),
+            OscQueryServer(engine, port=0),
+            _midi(engine),
+            DawSurface(engine, "reaper", listen=0),
+        ),
+    ):
+        time.sleep(2)  # what they do once, at the start, such as to announce themselves
+        cpu, began = cpu_seconds(), time.perf_counter()
+        time.sleep(seconds)
+        return 100 * (cpu_seconds() - cpu) / (time.perf_counter() - began)

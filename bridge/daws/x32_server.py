@@ -1,0 +1,219 @@
+"""An X32 for its clients: answers what they ask, does what they send, and tells those who renew their lease."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING
+
+from bridge.daws.echo_filter import Memory, as_stored
+from bridge.daws.x32 import FIRMWARE, NAME_LENGTH, X32, colour_of, meters_packet
+from bridge.osc.codec import read_packet, write_message
+from bridge.osc.session import Reception
+from stream_sep.errors import BridgeError, ParameterError, StreamSepError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bridge.daws.echo_filter import Setting
+    from bridge.daws.profile import Outgoing
+    from bridge.osc.clients import Address
+    from bridge.osc.codec import Message
+    from bridge.protocols import Desk
+
+LEASE_SECONDS = 10.0
+"""How long ``/xremote`` and ``/meters`` hold."""
+
+MOST_CLIENTS = 4
+"""As many as the mixer has."""
+
+_FLUSH_SECONDS = 1 / 30
+_METER_SECONDS = 1 / 20
+_CONFIG = re.compile(r"/ch/(\d{2})/config/(name|color|icon)")
+_ICON = 1
+
+
+class Remote:
+    """A client that is told of changes."""
+
+    def __init__(self) -> None:
+        self.expires = 0.0
+        self.memory = Memory(echo_seconds=-1.0)  # what these programs send is meant
+        self.pending: set[str] = set()
+
+
+class Console:
+    """Puts a desk behind the addresses of an X32.
+
+    Args:
+        desk: what is moved.
+        send: takes a packet to a client; False if it should be tried again.
+        host: the address of this machine that clients are told.
+
+    Attributes:
+        last: what was received last, for people to see.
+        errors: how many messages made no sense.
+    """
+
+    def __init__(self, desk: Desk, send: Callable[[bytes, Address], bool], host: str) -> None:
+        self.last, self.errors = "", 0
+        self._desk, self._send, self._profile = desk, send, X32()
+        self._host, self._name = host, "stream_sep"
+        self._paths = {**_stem_paths(desk.stems), (0, "gain_db"): "master/gain_db", (0, "mute"): "master/mute"}
+        self._places = {path: place for place, path in self._paths.items()}
+        self._remotes: dict[Address, Remote] = {}
+        self._metered: dict[Address, float] = {}
+        self._changed: set[str] = set()
+        self._lock = threading.Lock()
+        self._batch: dict[str, Setting] = {}
+        self._next_flush = self._next_meters = 0.0
+
+    def greet(self, now: float) -> None:
+        """Wait for clients: they come by themselves."""
+
+    def farewell(self) -> None:
+        """Leave; clients notice that by themselves."""
+
+    def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
+        """Do what packets say; of many values for one control only the newest is applied."""
+        for packet, sender in packets:
+            try:
+                for message in read_packet(packet):
+                    self.last = str(Reception(message))
+                    self._act(message, sender, now)
+            except BridgeError as error:
+                self._refused(str(error))
+        self._apply()
+
+    def _act(self, message: Message, sender: Address, now: float) -> None:
+        try:
+            if message.address == "/xremote":
+                self._renew(sender, now)
+            elif message.address == "/unsubscribe":
+                self._remotes.pop(sender, None)
+                self._metered.pop(sender, None)
+            elif message.address == "/meters":
+                self._metered[sender] = now + LEASE_SECONDS
+            elif message.arguments:
+                self._move(message, sender, now)
+            else:
+                self._apply()
+                self._answer(message.address, sender, now)
+        except StreamSepError as error:
+            self._refused(str(error))
+
+    def _refused(self, why: str) -> None:
+        self.errors += 1
+        self.last = why
+
+    def _renew(self, sender: Address, now: float) -> None:
+        self._forget_expired(now)
+        if sender not in self._remotes and len(self._remotes) >= MOST_CLIENTS:
+            raise BridgeError(f"{sender[0]} is one more than the {MOST_CLIENTS} clients that an X32 tells of changes")
+        self._remotes.setdefault(sender, Remote()).expires = now + LEASE_SECONDS
+
+    def _forget_expired(self, now: float) -> None:
+        self._remotes = {address: remote for address, remote in self._remotes.items() if remote.expires > now}
+        self._metered = {address: expires for address, expires in self._metered.items() if expires > now}
+
+    def _move(self, message: Message, sender: Address, now: float) -> None:
+        self._path(message.address)
+        moved = self._profile.moved(message)
+        if moved is not None:
+            path = self._paths[moved.track, moved.control]
+            value = self._batch[path] = as_stored(path, moved.value)
+            self.last += f": {path} {value:g}"
+            if sender in self._remotes:
+                self._remotes[sender].memory.heard(path, value, now)
+
+    def _apply(self) -> None:
+        batch, self._batch = self._batch, {}
+        if batch:
+            self._desk.apply(batch)
+            self.changed(*batch)  # the desk may have made something else of it
+
+    def _answer(self, address: str, sender: Address, now: float) -> None:
+        about = self._about(address)
+        if about is not None:
+            self._send(write_message(*about), sender)
+            return
+        path = self._path(address)
+        if self._tell(path, sender) and sender in self._remotes:
+            self._remotes[sender].memory.told(path, self._value(path), self._value(path), now)
+
+    def _about(self, address: str) -> Outgoing | None:
+        config = _CONFIG.fullmatch(address)
+        if config and 0 < int(config[1]) <= len(self._desk.stems):
+            return address, (self._strip(int(config[1]), config[2]),)
+        return {
+            "/info": ("/info", ("V2.07", self._name, "X32", FIRMWARE)),
+            "/xinfo": ("/xinfo", (self._host, self._name, "X32", FIRMWARE)),
+            "/status": ("/status", ("active", self._host, self._name)),
+        }.get(address)
+
+    def _strip(self, channel: int, what: str) -> str | int:
+        if what == "name":
+            return self._desk.stems[channel - 1][:NAME_LENGTH]
+        return colour_of(channel) if what == "color" else _ICON
+
+    def _path(self, address: str) -> str:
+        place = self._profile.place_of(address)
+        if place is None or place not in self._paths:
+            raise ParameterError(
+                f"there is no {address:.60} here: the stems are channels 1 to {len(self._desk.stems)}"
+            )
+        return self._paths[place]
+
+    def _value(self, path: str) -> Setting:
+        value = self._desk.controls[path]
+        assert not isinstance(value, str)
+        return value
+
+    def _tell(self, path: str, client: Address) -> bool:
+        messages = self._profile.write(*self._places[path], self._value(path))
+        return all(self._send(write_message(*message), client) for message in messages)
+
+    def changed(self, *paths: str) -> None:
+        """Note that controls of the desk have changed; for any thread."""
+        with self._lock:
+            self._changed.update(paths)
+
+    def due(self, now: float) -> float | None:
+        """Return seconds until `work` has something to do; None if nothing is in sight."""
+        moments = [self._next_meters] if self._metered else []
+        if self._changed or any(remote.pending for remote in self._remotes.values()):
+            moments.append(self._next_flush)
+        return max(0.0, min(moments) - now) if moments else None
+
+    def work(self, now: float) -> None:
+        """Tell what is due: changes, and meters."""
+        if now >= self._next_flush:
+            self._next_flush = now + _FLUSH_SECONDS
+            self._forget_expired(now)
+            self._flush(now)
+        if self._metered and now >= self._next_meters:
+            self._next_meters = now + _METER_SECONDS
+            packet = meters_packet(self._desk.stems, self._desk.peaks())
+            for client in self._metered:
+                self._send(packet, client)
+
+    def _flush(self, now: float) -> None:
+        with self._lock:
+            changed, self._changed = self._changed, set()
+        for address, remote in self._remotes.items():
+            pending, remote.pending = (remote.pending | changed) & self._places.keys(), set()
+            for path in sorted(pending):
+                value = self._value(path)
+                if not remote.memory.shows(path, value):
+                    if self._tell(path, address):
+                        remote.memory.told(path, value, value, now)
+                    else:
+                        remote.pending.add(path)
+
+
+def _stem_paths(stems: tuple[str, ...]) -> dict[tuple[int, str], str]:
+    return {
+        (channel, control): f"stem/{stem}/{control}"
+        for channel, stem in enumerate(stems, 1)
+        for control in ("gain_db", "mute", "solo", "pan")
+    }

@@ -1,0 +1,250 @@
+"""A map at work: events of a device move the desk, changes of the desk move the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bridge.midi.messages import RELATIVE, Address, encode, from_position, to_position
+from bridge.midi.pickup import Pickup
+from bridge.midi.targets import Target, find_target, is_effect
+from stream_sep.effects.controls import UNBOUNDED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from bridge.midi.feedback import Feedback
+    from bridge.midi.map import Control, MidiMap
+    from bridge.midi.messages import Event
+    from bridge.midi.pending_changes import Moves
+
+SETTLE_S = 0.2
+"""How long a motor fader that does not tell touch rests before it is told where it stands, in seconds."""
+
+_SNAP_DB = {7: 0.25, 14: 0.04}  # 7 bits do not meet 0 dB; a motor fader sends 14 and measures ten
+_MOTOR_SNAP_DB = 0.1  # an endless knob that is put back further would never get past
+_RING_CENTRE = 0x40
+_RING_MODES = {"linear": 0, "fader": 2, "decibels": 2, "switch": 2}
+
+
+def ring(target: Target, position: float) -> int:
+    """Return what Mackie Control's ring around a knob shows at a travel of 0 to 1.
+
+    One of eleven lights for a pan, as many as needed for a level; the light below the knob for the middle of a pan.
+
+    >>> ring(Target("stem/vocals/pan", "linear", -1, 1), 0.5)
+    70
+    """
+    lights = 1 + round(position * 10)
+    middle = _RING_CENTRE if target.centred and abs(position - 0.5) < 0.01 else 0
+    return middle | _RING_MODES[target.law] << 4 | lights
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A control of the map and the control of the desk that it moves now, if there is one."""
+
+    control: Control
+    target: Target | None
+
+
+class MidiControls:
+    """The controls of one device.
+
+    Args:
+        midi_map: what they move.
+        moves: takes the values.
+        feedback: takes what goes back.
+    """
+
+    def __init__(self, midi_map: MidiMap, moves: Moves, feedback: Feedback) -> None:
+        self._map, self._moves, self._feedback = midi_map, moves, feedback
+        self._stems = moves.desk.stems
+        self._pickups: dict[Address, Pickup] = {}
+        self._touched: set[Address] = set()
+        self._settling: dict[Address, float] = {}
+        self._moved: set[Bound] = set()
+        self.offset = 0
+        self._bind()
+
+    def _bind(self) -> None:
+        self._bound = [Bound(control, self._target(control)) for control in self._map.controls]
+        self._by_source: dict[Address, list[Bound]] = {}
+        for one in self._bound:
+            self._by_source.setdefault(one.control.source, []).append(one)
+        self._by_touch = {one.control.touch: one for one in self._bound if one.control.touch is not None}
+
+    def _target(self, control: Control) -> Target | None:
+        target = find_target(control.to, self._stems, low=control.low, high=control.high, offset=self.offset)
+        if target is None or not self._has(target.path):
+            return None
+        return self._ranged(target, control) if is_effect(control.to) and target.law == "linear" else target
+
+    def _ranged(self, target: Target, control: Control) -> Target:
+        """Return a target that goes as far as the effect lets it, where the map does not say how far."""
+        parameter = self._moves.desk.controls.parameters[target.path]
+        if parameter.high >= UNBOUNDED:
+            return target
+        low = parameter.low if control.low is None else control.low
+        return replace(target, low=low, high=parameter.high if control.high is None else control.high)
+
+    def _has(self, path: str) -> bool:
+        return path in self._moves.desk.controls.parameters
+
+    def rebind(self) -> None:
+        """Find what the map's controls move anew, as controls of the desk have come or gone."""
+        self._bind()
+        self.refresh()
+
+    def receive(self, event: Event, now: float) -> str:
+        """Act on an event; return what it did, for people to see, or nothing where the map does not know it.
+
+        Args:
+            event: what came.
+            now: `time.monotonic`.
+        """
+        done = [self._move(bound, event, now) for bound in self._by_source.get(event.address, [])]
+        if event.address in self._by_touch:
+            done.append(self._touch(self._by_touch[event.address], down=event.pressed))
+        return ", ".join(done)
+
+    def _touch(self, bound: Bound, *, down: bool) -> str:
+        source = bound.control.source
+        if down:
+            self._touched.add(source)
+            return f"{bound.control.to} touched"
+        self._touched.discard(source)
+        self._settling.pop(source, None)
+        self._feedback.forget(source)  # its motor holds on only when it is told where it stands
+        self._moves.commit()
+        self._show(bound)
+        return f"{bound.control.to} let go"
+
+    def _move(self, bound: Bound, event: Event, now: float) -> str:
+        control, target = bound.control, bound.target
+        if control.mode == "press":
+            return self._act(control.to) if event.pressed else control.to
+        if target is None:
+            return f"{control.to} is not there"
+        if control.mode == "absolute":
+            self._moved.add(bound)
+            return self._travel(control, target, event, now)
+        value = self._moves[target.path]
+        if control.mode in RELATIVE:
+            position = target.position(value) + control.step * RELATIVE[control.mode](event.value)
+            self._moves[target.path] = target.value(min(max(position, 0.0), 1.0))
+        elif control.mode in {"hold", "latch"}:
+            self._moves[target.path] = target.value(float(event.pressed))
+        elif event.pressed:
+            toggled = target.value(float(target.position(value) < 0.5))
+            self._moves[target.path] = toggled if control.mode == "toggle" else self._moves.default(target.path)
+        return self._said(target)
+
+    def _said(self, target: Target) -> str:
+        value = self._moves[target.path]
+        return f"{target.path} {value:.2f}" if isinstance(value, float) else f"{target.path} {value}"
+
+    def _travel(self, control: Control, target: Target, event: Event, now: float) -> str:
+        source, bits = control.source, event.bits
+        if control.motor:
+            self._feedback.shows(source, encode(source, event.value << (source.bits - bits)))
+            if control.touch is not None and source not in self._touched:
+                self._settling[source] = now + SETTLE_S
+        there = target.position(self._moves[target.path])
+        position = to_position(event.value, bits, centred=target.centred)
+        if not control.motor and self._map.pickup:
+            pickup = self._pickups.get(source, Pickup())
+            self._pickups[source] = pickup.moved(position, target=there, step=1 / ((1 << bits) - 1))
+            if not self._pickups[source].caught:
+                way = "up" if position < there else "down"
+                return f"{target.path} waits at {there:.2f}: move {way} from {position:.2f}"
+        # a value that the control already stands at, as finely as it can say it, is no move
+        if from_position(there, bits, centred=target.centred) != event.value:
+            snap = min(_SNAP_DB[bits], _MOTOR_SNAP_DB) if control.motor else _SNAP_DB[bits]
+            self._moves[target.path] = target.value(position, snap)
+        return self._said(target)
+
+    def _act(self, to: str) -> str:
+        what, _, name = to.partition("/")
+        if what == "preset":
+            self._moves.recall(name)
+        elif to == "solo/clear":
+            for path in self._solos():
+                self._moves[path] = False
+        elif what in {"bank", "channel"}:
+            self._shift(to)
+        elif self._has(to):
+            self._moves[to] = True
+        return to
+
+    def _shift(self, to: str) -> None:
+        width = self._map.bank if to.startswith("bank/") else 1
+        wanted = self.offset + (width if to.endswith("right") else -width)
+        self.offset = min(max(wanted, 0), max(len(self._stems) - self._map.bank, 0))
+        self._moves.commit()
+        self._bind()
+        self.refresh()
+
+    def _solos(self) -> list[str]:
+        return [path for path in (f"stem/{stem}/solo" for stem in self._stems) if self._has(path)]
+
+    def refresh(self, paths: Collection[str] | None = None) -> None:
+        """Bring the device to where the desk is; with ``paths`` only what hangs on these."""
+        for bound in self._bound:
+            if paths is None or bound.target is None or bound.target.path in paths:
+                self._show(bound)
+
+    def correct(self) -> None:
+        """Put motors right that went where the desk did not follow; to be called when moves are stored."""
+        moved, self._moved = self._moved, set()
+        for bound in moved:
+            if bound.control.motor:
+                self._show(bound)
+
+    def tick(self, now: float) -> None:
+        """Tell motor faders at rest where they stand."""
+        due = [source for source, when in self._settling.items() if when <= now]
+        for source in due:
+            del self._settling[source]
+            self._feedback.forget(source)
+            for bound in self._by_source[source]:
+                self._show(bound)
+
+    def dark(self) -> None:
+        """Switch all LEDs and rings off, as for a program that ends; motors stay."""
+        for control in self._map.controls:
+            if control.led is not None:
+                self._feedback.show(control.led, encode(control.led, control.led_off))
+
+    def _show(self, bound: Bound) -> None:
+        control, target = bound.control, bound.target
+        position = 0.0 if target is None else target.position(self._moves[target.path])
+        if control.motor and control.source not in self._touched and control.source not in self._settling:
+            self._put(control.source, target, position)
+        if control.led is None:
+            return
+        if control.led_style == "ring":
+            lights = 0 if target is None else ring(target, position)
+            self._feedback.show(control.led, encode(control.led, lights))
+        elif control.mode == "absolute" or control.mode in RELATIVE:
+            self._put(control.led, target, position)
+        else:
+            lit = self._lit(control.to) if target is None else position >= 0.5
+            self._feedback.show(control.led, encode(control.led, control.led_on if lit else control.led_off))
+
+    def _put(self, address: Address, target: Target | None, position: float) -> None:
+        value = from_position(position, address.bits, centred=target is not None and target.centred)
+        self._feedback.show(address, encode(address, value))
+
+    def _lit(self, to: str) -> bool:
+        what, _, name = to.partition("/")
+        lit: Mapping[str, bool] = {
+            "preset": bool(name) and self._has("preset") and self._moves["preset"] == name,
+            "solo": any(self._moves[path] for path in self._solos()),
+            "bank": self._can_shift(right=name == "right"),
+            "channel": self._can_shift(right=name == "right"),
+        }
+        return lit.get(what, False)
+
+    def _can_shift(self, *, right: bool) -> bool:
+        return self.offset < len(self._stems) - self._map.bank if right else self.offset > 0

@@ -1,0 +1,99 @@
+"""How loud everything is in a block: snapshots of the mix taken up, ramps followed, the limiter.
+
+Compiled into the audio thread, like `stream_sep.audio.process_block`.
+"""
+
+# ruff: noqa: ANN001, ANN201, ANN202 - Numba infers these types, and an annotation would claim a Python object
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray
+
+from stream_sep.audio.state import SNAPSHOT_HEAD, SNAPSHOTS
+from stream_sep.lowlevel.numba_intrinsics import inlined, load_acquire, pointer_at
+
+_LIMITER_RECOVERY = 1 / 16384
+"""Gain a limiter gives back in a frame: from silence to unity in about a third of a second."""
+
+
+@inlined
+def take_snapshot(state, start):
+    """Aim the gains at the newest mix; those that change take the ramp that came with it, the others go on.
+
+    A ramp begins with this block or, for a gain at rest, at the later frame that the snapshot names.
+    """
+    local = carray(pointer_at(state.local), (SNAPSHOT_HEAD + 1,), np.int64)
+    head = load_acquire(local, SNAPSHOT_HEAD)
+    if head == state.snapshot_seen:
+        return
+    state.snapshot_seen = head
+    rows = (1 + state.stems) * state.channels
+    snapshot = carray(pointer_at(state.snapshots), (SNAPSHOTS, state.snapshot_size), np.float64)[head % SNAPSHOTS]
+    froms, aims, begins, ends = _ramps(state, rows)
+    state.bypass, state.limiter_on = np.int64(snapshot[rows]), np.int64(snapshot[rows + 1])
+    for row in range(rows):
+        aim = np.float32(snapshot[row])
+        if aim != aims[row]:
+            froms[row] = _gain_at(froms[row], aims[row], begins[row], ends[row], start)
+            begins[row] = max(np.int64(snapshot[rows + 3]), start) if ends[row] <= start else start
+            ends[row] = begins[row] + max(np.int64(snapshot[rows + 2]), 1)
+            aims[row] = aim
+
+
+@inlined
+def _ramps(state, rows):
+    return (
+        carray(pointer_at(state.froms), (rows,), np.float32),
+        carray(pointer_at(state.aims), (rows,), np.float32),
+        carray(pointer_at(state.begins), (rows,), np.int64),
+        carray(pointer_at(state.ends), (rows,), np.int64),
+    )
+
+
+@inlined
+def _gain_at(begun, aim, begin, end, now):
+    if now >= end:
+        return aim
+    return begun + (aim - begun) * np.float32(max(now - begin, 0)) / np.float32(end - begin)
+
+
+@inlined
+def follow_ramps(state, start, frames):
+    """Write every gain of this block down; return 1 if the stems at theirs are the input, else 0."""
+    rows = (1 + state.stems) * state.channels
+    gains = carray(pointer_at(state.gains), (rows, state.max_block), np.float32)
+    froms, aims, begins, ends = _ramps(state, rows)
+    unity = state.adds_up
+    for row in range(rows):
+        begun, aim, begin, end = froms[row], aims[row], begins[row], ends[row]
+        if start >= end or begin >= start + frames:
+            still = aim if start >= end else begun
+            unity = 0 if row >= state.channels and still != 1.0 else unity
+            for frame in range(frames):
+                gains[row, frame] = still
+        else:
+            unity = 0 if row >= state.channels else unity
+            for frame in range(frames):
+                gains[row, frame] = _gain_at(begun, aim, begin, end, start + frame + 1)
+    return unity
+
+
+@inlined
+def limit(state, frames):
+    """Turn the main mix down at once where it would pass full scale, and slowly up again."""
+    limiter = carray(pointer_at(state.limiter), (1,), np.float32)
+    if state.limiter_on == 0 and limiter[0] == 1.0:
+        return
+    buses = carray(pointer_at(state.buses), (state.channels, state.max_block), np.float32)
+    gain, recovery = limiter[0], np.float32(_LIMITER_RECOVERY)
+    for frame in range(frames):
+        peak = np.float32(0.0)
+        for channel in range(state.channels):
+            peak = max(peak, abs(buses[channel, frame]))
+        gain = min(gain + recovery, np.float32(1.0))
+        if state.limiter_on != 0 and peak * gain > 1.0:
+            gain = np.float32(1.0) / peak
+        for channel in range(state.channels):
+            buses[channel, frame] *= gain
+    limiter[0] = gain

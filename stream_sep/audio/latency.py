@@ -1,0 +1,105 @@
+"""The arithmetic of delay, all of it in frames: what is owed to buffers, to computing and to the separator."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+JITTER_MS = 5.0
+"""Time bought against an operating system that wakes the worker late."""
+
+SHARED_JITTER_MS = 8.0
+"""The same on a virtual machine whose host gives its processors to others too: with `JITTER_MS`, one hop was late in
+each of three runs of ten minutes of `live`, and one more block of 2.9 ms would have waited for each. Some thefts take
+longer."""
+
+HEADROOM = 1.4
+"""A hop can take so much longer than the slowest of the warm-up: HTDemucs on two shared cores took 1.35 medians."""
+
+
+def adaptation_delay(block_size: int, hop: int) -> int:
+    """Return the frames to wait so that blocks can always be served from hops, with computing free of cost.
+
+    Equal to a brute-force search for every pair of sizes (tests/audio/test_latency.py); after Letz, "Callback
+    adaptation techniques", 2001.
+
+    >>> adaptation_delay(128, 256), adaptation_delay(256, 128), adaptation_delay(100, 128)
+    (128, 0, 200)
+    """
+    return math.ceil((hop - math.gcd(block_size, hop)) / block_size) * block_size
+
+
+def slack_for(block_size: int, hop: int, compute: int) -> int:
+    """Return the frames to buy so that a hop that takes ``compute`` frames of time is never late.
+
+    Where a hop does not hold whole blocks, hops bunch up, and one block more is needed: found and confirmed by
+    simulating every pair of sizes (tests/audio/test_latency.py). It needs ``compute <= hop``.
+
+    >>> slack_for(128, 256, compute=40)
+    128
+    """
+    uneven = 0 if hop % block_size == 0 else block_size
+    return math.ceil(compute / block_size) * block_size + uneven
+
+
+def slack_after(block_size: int, hop: int, waited: int) -> int:
+    """Return the least slack with which stems that came ``waited`` frames after their hop's last one are in time.
+
+    >>> slack_after(128, 512, waited=256)
+    384
+    """
+    return slack_for(block_size, hop, waited + block_size)
+
+
+def jitter_for(block_size: int, sample_rate: int, jitter_ms: float = JITTER_MS) -> int:
+    """Return the frames to buy against late wake-ups: ``jitter_ms`` in whole blocks, one at the least.
+
+    >>> jitter_for(128, 44100), jitter_for(128, 44100, SHARED_JITTER_MS), jitter_for(1024, 44100)
+    (256, 384, 1024)
+    """
+    return math.ceil(jitter_ms * sample_rate / 1000 / block_size) * block_size
+
+
+@dataclass(frozen=True)
+class LatencyReport:
+    """Where the delay between input and output comes from; every term in frames.
+
+    Attributes:
+        sample_rate: frames per second.
+        device: what the sound card reports for its input and output together.
+        adaptation: waiting for a whole hop when blocks and hops differ.
+        slack: bought for the time it takes to compute a hop, and for jitter.
+        separator: the separator's own look-ahead.
+        drift: kept ready between two devices whose clocks differ.
+    """
+
+    sample_rate: int
+    adaptation: int
+    slack: int
+    separator: int
+    device: int = 0
+    drift: int = 0
+
+    @property
+    def prefill(self) -> int:
+        """Frames of stems that lie ready ahead of the callback."""
+        return self.adaptation + self.slack
+
+    @property
+    def engine(self) -> int:
+        """Frames between the callback's input and its output: everything but the device."""
+        return self.prefill + self.separator
+
+    @property
+    def total(self) -> int:
+        """Frames between the sound going in and the sound coming out."""
+        return self.engine + self.device + self.drift
+
+    def milliseconds(self, frames: int) -> float:
+        """Return ``frames`` in milliseconds."""
+        return 1000 * frames / self.sample_rate
+
+    def terms(self) -> list[tuple[str, int]]:
+        """Return the name and the frames of each term, the total last."""
+        named = [(name, getattr(self, name)) for name in ("device", "drift", "adaptation", "slack", "separator")]
+        return [*named, ("total", self.total)]

@@ -1,0 +1,245 @@
+"""What the audio thread does with a block: capture it, find its stems, mix them, meter, record.
+
+One compiled path serves the sound card, JACK, the paced and the offline backend. It takes no lock, allocates
+nothing and calls nothing but itself and the clock.
+"""
+
+# ruff: noqa: ANN001, ANN201, ANN202 - Numba infers these types, and an annotation would claim a Python object
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray
+
+from stream_sep.audio.gain_ramps import follow_ramps, limit, take_snapshot
+from stream_sep.audio.rings import CAPTURED, EMPTY, MIXED, write_frames
+from stream_sep.audio.state import (
+    RECORD_HEAD,
+    RECORD_TAIL,
+    TIME_BIN_NS,
+    TIME_BINS,
+)
+from stream_sep.lowlevel.numba_intrinsics import inlined, load_acquire, monotonic_ns, pointer_at, store_release
+
+_METER_FALL = 0.9997
+"""Factor a meter falls by in a frame: about 115 dB a second at 44.1 kHz."""
+
+
+@inlined
+def process_block(state, frames):
+    """Turn the frames that lie in ``state.input`` into the buses, ``frames`` at most ``state.max_block``."""
+    positions = carray(pointer_at(state.positions), (MIXED + 1,), np.int64)
+    start = positions[CAPTURED]
+    if state.ahead == 0:
+        _capture(state, positions, frames)
+        _fetch_dry(state, start - state.delay, start + frames, frames)
+    else:
+        _fetch_dry(state, start, load_acquire(positions, MIXED), frames)
+        store_release(positions, CAPTURED, start + frames)
+    take_snapshot(state, start)
+    unity = follow_ramps(state, start, frames)
+    _judge_unity(state, frames)
+    _locate(state, start - state.prefill, frames)
+    _mix(state, frames, unity)
+    limit(state, frames)
+    _meter(state, frames)
+    if state.recording_on:
+        _record(state, frames)
+    state.blocks += 1
+    state.frames += frames
+
+
+@inlined
+def start_clock(state, started):
+    """Tell which frame the callback that began at clock ``started`` begins with."""
+    state.clock_frame = carray(pointer_at(state.positions), (CAPTURED + 1,), np.int64)[CAPTURED]
+    state.clock_ns = started
+
+
+@inlined
+def time_block(state, started):
+    """Count how long the callback took that began at clock ``started``."""
+    took = monotonic_ns() - started
+    histogram = carray(pointer_at(state.histogram), (TIME_BINS,), np.int64)
+    histogram[min(took // TIME_BIN_NS, TIME_BINS - 1)] += 1
+    state.max_ns = max(state.max_ns, took)
+
+
+@inlined
+def _capture(state, positions, frames):
+    block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
+    if state.source != 0:
+        _play_source(state, block, positions[CAPTURED], frames)
+    for channel in range(state.channels):
+        for frame in range(frames):
+            if not np.isfinite(block[channel, frame]):
+                block[channel, frame] = 0.0  # a broken driver must not break the separator
+                state.bad_input += 1
+    write_frames(_captured(state), positions, block, frames)
+
+
+@inlined
+def _play_source(state, block, start, frames):
+    source = carray(pointer_at(state.source), (state.channels, state.source_frames), np.float32)
+    for channel in range(state.channels):
+        for frame in range(frames):
+            at = start + frame
+            block[channel, frame] = source[channel, at] if at < state.source_frames else 0.0
+    state.source_end = 1 if start + frames >= state.source_frames + state.delay else 0
+
+
+@inlined
+def _captured(state):
+    return carray(pointer_at(state.capture), (state.channels, state.capacity), np.float32)
+
+
+@inlined
+def _fetch_dry(state, first, end, frames):
+    capture = _captured(state)
+    dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
+    for channel in range(state.channels):
+        for frame in range(frames):
+            at = first + frame
+            dry[channel, frame] = capture[channel, at % state.capacity] if 0 <= at < end else 0.0
+
+
+@inlined
+def _locate(state, first, frames):
+    """Find where each frame's stems lie, and how much of them to hear: all, none, or a crossfade's share.
+
+    Where stems are missing the last ones are read backwards under the fade, so that there is something to fade from.
+    """
+    tags = carray(pointer_at(state.tags), (state.slots,), np.int64)
+    weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
+    offsets = carray(pointer_at(state.offsets), (state.max_block,), np.int64)
+    checked, ready = np.int64(-1), True
+    for frame in range(frames):
+        at = first + frame
+        number = at // state.hop
+        if at >= 0 and number != checked:
+            checked, ready = number, _is_ready(state, tags, number)
+        there = ready and (state.searching == 0 or state.wet == 0)  # a fade that has begun goes on to its end
+        if there:
+            state.searching = 0
+            state.hold_left = max(state.hold_left - 1, 0)
+        else:
+            if state.searching == 0:
+                state.searching, state.edge = 1, at
+            state.hold_left = state.hold
+        heard = there and state.hold_left == 0 and state.bypass == 0
+        state.wet = min(state.wet + 1, state.fade) if heard else max(state.wet - 1, 0)
+        state.dry_frames += 0 if heard else 1
+        if state.wet == 0:
+            state.unity_from = min(state.unity_from, frame)
+        weights[frame] = np.float32(state.wet) / np.float32(state.fade)
+        offsets[frame] = _offset(state, at if there else 2 * state.edge - 1 - at)
+
+
+@inlined
+def _is_ready(state, tags, number):
+    tag = load_acquire(tags, number % state.slots)
+    if tag != number and number > state.last_missed:
+        state.last_missed = number
+        state.late_hops += 0 if tag == EMPTY - 1 - number else 1
+    return tag == number
+
+
+@inlined
+def _offset(state, at):
+    if at < 0:
+        return np.int64(-1)
+    number = at // state.hop
+    return (number % state.slots) * (state.stems * state.channels * state.hop) + at - number * state.hop
+
+
+@inlined
+def _judge_unity(state, frames):
+    """Find the frame from which a change to or from unity counts: at once, but for a gap that still fades to dry.
+
+    Stems that are read backwards do not add up to the dry sound, so that there one cannot stand for the other.
+    """
+    state.unity_from = 0 if state.searching == 0 or state.wet == 0 else frames
+
+
+@inlined
+def _mix(state, frames, unity):
+    rows = (1 + state.stems) * state.channels
+    buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
+    gains = carray(pointer_at(state.gains), (rows, state.max_block), np.float32)
+    dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
+    weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
+    for channel in range(state.channels):
+        for frame in range(frames):
+            buses[channel, frame] = 0.0
+    for stem in range(state.stems):
+        for channel in range(state.channels):
+            _mix_stem(state, buses, stem, channel, frames)
+    for channel in range(state.channels):
+        for frame in range(frames):
+            wet, main = weights[frame], dry[channel, frame]
+            plain = unity if frame >= state.unity_from else state.unity
+            if plain == 0 and wet > 0.0:  # else the delayed input itself, bit for bit
+                main = buses[channel, frame] + (np.float32(1.0) - wet) * main
+            buses[channel, frame] = main * gains[channel, frame]
+    if state.unity_from < frames:
+        state.unity = unity
+
+
+@inlined
+def _mix_stem(state, buses, stem, channel, frames):
+    """Put one channel of one stem on its bus and add it to the main mix; missing stems leave dry on the carrier."""
+    weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
+    offsets = carray(pointer_at(state.offsets), (state.max_block,), np.int64)
+    dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
+    sound = carray(pointer_at(state.hops), (state.slots * state.stems * state.channels * state.hop,), np.float32)
+    shift = (stem * state.channels + channel) * state.hop
+    row = state.channels * (1 + stem) + channel
+    gains = carray(pointer_at(state.gains), (row + 1, state.max_block), np.float32)
+    dry_share = np.float32(1.0 if stem == state.carrier else 0.0)
+    for frame in range(frames):
+        at = offsets[frame]
+        wet = weights[frame]
+        value = sound[at + shift] if at >= 0 and wet > 0.0 else np.float32(0.0)
+        value *= wet * gains[row, frame]
+        buses[channel, frame] += value
+        buses[row, frame] = value + dry_share * (np.float32(1.0) - wet) * dry[channel, frame]
+
+
+@inlined
+def _meter(state, frames):
+    rows = (1 + state.stems) * state.channels
+    buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
+    block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
+    meters = carray(pointer_at(state.meters), (rows + state.channels,), np.float32)
+    fall = np.float32(_METER_FALL) ** np.float32(frames)
+    for row in range(rows):
+        meters[row] = max(_peak(buses[row], frames), meters[row] * fall)
+    for channel in range(state.channels):
+        meters[rows + channel] = max(_peak(block[channel], frames), meters[rows + channel] * fall)
+        if meters[channel] > 1.0 and _peak(buses[channel], frames) > 1.0:
+            state.clipped += 1
+
+
+@inlined
+def _peak(samples, frames):
+    peak = np.float32(0.0)
+    for frame in range(frames):
+        peak = max(peak, abs(samples[frame]))
+    return peak
+
+
+@inlined
+def _record(state, frames):
+    rows = (1 + state.stems) * state.channels
+    local = carray(pointer_at(state.local), (RECORD_TAIL + 1,), np.int64)
+    head = local[RECORD_HEAD]
+    if head + frames - load_acquire(local, RECORD_TAIL) > state.record_capacity:
+        state.record_dropped += frames
+        return
+    buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
+    recording = carray(pointer_at(state.recording), (state.record_capacity, rows), np.float32)
+    for frame in range(frames):
+        at = (head + frame) % state.record_capacity
+        for row in range(rows):
+            recording[at, row] = buses[row, frame]
+    store_release(local, RECORD_HEAD, head + frames)

@@ -1,0 +1,287 @@
+"""The memory between the audio thread and the separator: one ring of captured sound, one ring of finished stems.
+
+The audio thread alone writes the capture ring, the separator alone the stem ring. Positions are ever-growing frame
+or hop counts, published after the data they speak of. A stem hop carries its number: whoever reads hop 7 finds
+hop 7 or nothing, so late stems can be dropped but never played in the wrong place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import asdict, dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream_sep.errors import SeparatorError
+from stream_sep.lowlevel.numba_intrinsics import compiled, fence, load_acquire, store_release
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stream_sep.protocols import Block, Stems
+
+_LINE = 8  # int64s in a cache line: positions written by different threads never share one
+CAPTURED = 0 * _LINE
+"""Index in `Rings.positions`: frames captured so far, written by the audio thread."""
+HEARTBEAT = 1 * _LINE
+"""Index in `Rings.positions`: clock of the separator's last sign of life, in nanoseconds."""
+HOPS_DONE = 2 * _LINE
+"""Index in `Rings.positions`: hops the separator has computed, over all its lives."""
+COMPUTE_NS = HOPS_DONE + 1
+"""Index in `Rings.positions`: nanoseconds it took for them in all."""
+COMPUTE_MAX_NS = HOPS_DONE + 2
+"""Index in `Rings.positions`: nanoseconds of the slowest."""
+NONFINITE = HOPS_DONE + 3
+"""Index in `Rings.positions`: hops refused because the separator gave NaN or infinity."""
+JUMPS = HOPS_DONE + 4
+"""Index in `Rings.positions`: times the separator was so late that it skipped to the present."""
+MIXED = HOPS_DONE + 5
+"""Index in `Rings.positions`: frames of the mix that lie ready, where it is not captured but written ahead."""
+WAITED = HOPS_DONE + 6
+"""Index in `Rings.positions`: most frames captured between the last frame of a hop and its stems."""
+_POSITIONS = 3 * _LINE
+
+EMPTY = -1
+"""Tag of a slot that holds no hop; `EMPTY - 1 - n` says that hop n came but could not be used."""
+TIMINGS = 8192
+"""Computing times kept, newest over oldest."""
+
+
+@dataclass(frozen=True)
+class RingLayout:
+    """The sizes of the rings, all a second process needs to find its way.
+
+    Attributes:
+        channels: channels of the mix.
+        stems: number of stems.
+        hop: frames of a hop.
+        capacity: frames of the capture ring.
+        slots: hops of the stem ring.
+    """
+
+    channels: int
+    stems: int
+    hop: int
+    capacity: int
+    slots: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole."""
+        floats = self.channels * self.capacity + self.slots * self.stems * self.channels * self.hop
+        return 8 * (_POSITIONS + self.slots + TIMINGS) + 4 * floats
+
+
+class Rings:
+    """Both rings and their positions, as arrays over one piece of memory.
+
+    Args:
+        layout: the sizes.
+        memory: `RingLayout.size` bytes, zeroed when new; the process's own unless given.
+
+    Attributes:
+        positions: int64, indices as named in this module.
+        tags: int64 ``(slots,)``, the number of the hop in each slot, or `EMPTY`.
+        timings: int64 ``(TIMINGS,)``, nanoseconds that hops took.
+        capture: float32 ``(channels, capacity)``.
+        hops: float32 ``(slots, stems, channels, hop)``.
+    """
+
+    def __init__(self, layout: RingLayout, memory: memoryview | None = None) -> None:
+        buffer = memoryview(bytearray(layout.size)) if memory is None else memory
+        numbers = np.frombuffer(buffer, np.int64, _POSITIONS + layout.slots + TIMINGS)
+        floats = np.frombuffer(buffer, np.float32, offset=numbers.nbytes, count=(layout.size - numbers.nbytes) // 4)
+        captured = layout.channels * layout.capacity
+        self.layout = layout
+        self.positions, self.tags, self.timings = np.split(numbers, [_POSITIONS, _POSITIONS + layout.slots])
+        self.capture = floats[:captured].reshape(layout.channels, layout.capacity)
+        self.hops = floats[captured:].reshape(layout.slots, layout.stems, layout.channels, layout.hop)
+        if memory is None:
+            self.clear()
+
+    def clear(self) -> None:
+        """Make the rings as new; only while nobody uses them."""
+        self.positions[:] = 0
+        self.tags[:] = EMPTY
+        self.timings[:] = 0
+        self.capture[:] = 0
+
+    def captured(self) -> int:
+        """Return the frames captured so far."""
+        return _position(self.positions, CAPTURED)
+
+    def publish(self, number: int, stems: Stems) -> None:
+        """Put the stems of hop ``number``, ``(stems, channels, hop)``, where the audio thread finds them.
+
+        Raises:
+            SeparatorError: they have another shape.
+        """
+        if stems.shape != self.hops.shape[1:]:
+            raise SeparatorError(
+                f"a separator gave stems of the shape {stems.shape}, not {self.hops.shape[1:]}, as many stems, "
+                "channels and frames as it says it gives in a hop"
+            )
+        _publish(self.tags, self.hops, number, stems)
+        waited = self.captured() - (number + 1) * self.layout.hop
+        self.positions[WAITED] = max(int(self.positions[WAITED]), waited)
+
+    def refuse(self, number: int) -> None:
+        """Say that hop ``number`` came but cannot be used, so that nobody waits for it or calls it late."""
+        self.positions[NONFINITE] += 1
+        self.skip(number)
+
+    def skip(self, number: int) -> None:
+        """Say that there will be no hop ``number``."""
+        _publish_tag(self.tags, number)
+
+    def count_jump(self) -> None:
+        """Note that the separator was too late to go on and skips to the present."""
+        self.positions[JUMPS] += 1
+
+    def read_hop(self, number: int, out: Block) -> bool:
+        """Copy the mix of hop ``number`` to ``out``, ``(channels, hop)``; False where it is already overwritten."""
+        start = number * self.layout.hop
+        _read(self.capture, start, out)
+        return self.captured() - start < self.layout.capacity * 3 // 4
+
+    def mix_ahead(self, first: int, mix: Block) -> None:
+        """Put the mix, ``(channels, frames)``, where frame ``first`` and those after it will be heard."""
+        at = np.arange(first, first + mix.shape[1]) % self.layout.capacity
+        self.capture[:, at] = mix
+        _publish_position(self.positions, MIXED, first + mix.shape[1])
+
+    def read_ahead(self, number: int) -> Stems:
+        """Return mix and stems of hop ``number``, ``(1 + stems, channels, hop)``; zeros where none lie ready."""
+        hop, slot = self.layout.hop, number % self.layout.slots
+        sound = np.zeros((1 + self.layout.stems, self.layout.channels, hop), np.float32)
+        if int(self.tags[slot]) == number:
+            _read(self.capture, number * hop, sound[0])
+            sound[1:] = self.hops[slot]
+        return sound
+
+    def mixed(self, end: int) -> None:
+        """Say that the mix lies ready up to frame ``end`` and no further."""
+        _publish_position(self.positions, MIXED, end)
+
+    def beat(self, now_ns: int) -> None:
+        """Give a sign of life."""
+        self.positions[HEARTBEAT] = now_ns
+
+    def count_hop(self, nanoseconds: int) -> None:
+        """Note how long a hop took."""
+        done = int(self.positions[HOPS_DONE])
+        self.timings[done % TIMINGS] = nanoseconds
+        self.positions[COMPUTE_NS] += nanoseconds
+        self.positions[COMPUTE_MAX_NS] = max(int(self.positions[COMPUTE_MAX_NS]), nanoseconds)
+        self.positions[HOPS_DONE] = done + 1
+
+
+class Memory(SharedMemory):
+    """Shared memory that may go while arrays over it live on: they keep their pages, and nobody is told off."""
+
+    def __del__(self) -> None:
+        with contextlib.suppress(BufferError, OSError):
+            self.close()
+
+
+class SharedRings(Rings):
+    """Rings that two processes see.
+
+    Use `create` in the process that owns them and `attach` in the other; close both, unlink by the owner alone.
+    """
+
+    def __init__(self, layout: RingLayout, shared: SharedMemory, *, owner: bool) -> None:
+        assert shared.buf is not None
+        super().__init__(layout, shared.buf[: layout.size])
+        self._shared = shared
+        self._owner = owner
+        if owner:
+            self.clear()
+
+    @classmethod
+    def create(cls, layout: RingLayout) -> SharedRings:
+        """Allocate new rings."""
+        return cls(layout, Memory(create=True, size=layout.size), owner=True)
+
+    @classmethod
+    def attach(cls, description: dict[str, Any]) -> SharedRings:
+        """Open the rings that another process described."""
+        fields = dict(description)
+        shared = open_untracked(fields.pop("name"))
+        return cls(RingLayout(**fields), shared, owner=False)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `attach` needs, in plain JSON values."""
+        return {"name": self._shared.name, **asdict(self.layout)}
+
+    def close(self) -> None:
+        """Let go of the memory; the owner also gives it back to the system."""
+        del self.positions, self.tags, self.timings, self.capture, self.hops
+        with contextlib.suppress(BufferError):  # an array handed out earlier lives on: it goes with the process
+            self._shared.close()
+        if self._owner:
+            self._shared.unlink()
+
+
+def open_untracked(name: str) -> SharedMemory:
+    """Open shared memory without the promise, made by Python before 3.13, to delete it when this process ends."""
+    if sys.version_info >= (3, 13):
+        return Memory(name=name, track=False)
+    shared = Memory(name=name)
+    if sys.platform != "win32":
+        resource_tracker.unregister(shared._name, "shared_memory")  # type: ignore[attr-defined] # noqa: SLF001 - no public way
+    return shared
+
+
+@compiled
+def write_frames(capture: NDArray[np.float32], positions: NDArray[np.int64], block: Block, frames: int) -> None:
+    """Append ``frames`` of ``block`` to the capture ring and publish them; for its one writer, the audio thread."""
+    start = positions[CAPTURED]
+    capacity = capture.shape[1]
+    at = start % capacity
+    for channel in range(capture.shape[0]):
+        for frame in range(frames):
+            index = at + frame
+            capture[channel, index - capacity if index >= capacity else index] = block[channel, frame]
+    store_release(positions, CAPTURED, start + frames)
+
+
+@compiled
+def _position(positions: NDArray[np.int64], index: int) -> int:
+    position: int = load_acquire(positions, index)
+    return position
+
+
+@compiled
+def _publish_position(positions: NDArray[np.int64], index: int, position: int) -> None:
+    store_release(positions, index, position)
+
+
+@compiled
+def _read(capture: NDArray[np.float32], start: int, out: Block) -> None:
+    capacity = capture.shape[1]
+    at = start % capacity
+    for channel in range(out.shape[0]):
+        for frame in range(out.shape[1]):
+            out[channel, frame] = capture[channel, (at + frame) % capacity]
+
+
+@compiled
+def _publish(tags: NDArray[np.int64], hops: NDArray[np.float32], number: int, stems: Stems) -> None:
+    slot = number % tags.shape[0]
+    store_release(tags, slot, EMPTY)
+    fence()  # nobody may see new sound under the old number
+    for stem in range(stems.shape[0]):  # assigning all of it takes two seconds to compile
+        for channel in range(stems.shape[1]):
+            for frame in range(stems.shape[2]):
+                hops[slot, stem, channel, frame] = stems[stem, channel, frame]
+    store_release(tags, slot, number)
+
+
+@compiled
+def _publish_tag(tags: NDArray[np.int64], number: int) -> None:
+    store_release(tags, number % tags.shape[0], EMPTY - 1 - number)

@@ -1,0 +1,42 @@
+"""One sound device, as PortAudio describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["input", "output"]
+
+
+@dataclass(frozen=True)
+class AudioDevice:
+    """One device as PortAudio sees it.
+
+    Attributes:
+        index: its number, as ``--input`` and ``--output`` take it.
+        name: its name.
+        host_api: the system it is reached through, such as ALSA, JACK or Core Audio.
+        inputs: channels it records, 0 for none.
+        outputs: channels it plays, 0 for none.
+        default_sample_rate: frames per second it would like.
+        is_default_input: whether it is recorded from unless another is asked for.
+        is_default_output: whether it is played on unless another is asked for.
+    """
+
+    index: int
+    name: str
+    host_api: str
+    inputs: int
+    outputs: int
+    default_sample_rate: int
+    is_default_input: bool
+    is_default_output: bool
+
+    @property
+    def full_name(self) -> str:
+        """Its name and host API, as `find_device` takes it."""
+        return f"{self.name}, {self.host_api}"
+
+    def channels(self, kind: Kind) -> int:
+        """Return its number of input or output channels."""
+        return self.inputs if kind == "input" else self.outputs

@@ -1,0 +1,199 @@
+"""The functions an audio system calls for every block, as C function pointers: they never take the GIL."""
+
+# ruff: noqa: ANN001, ANN202 - Numba infers these types, and an annotation would claim a Python object
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import carray, types
+
+from stream_sep.audio.process_block import process_block, start_clock, time_block
+from stream_sep.audio.state import RECORD
+from stream_sep.backends.adaptive_resampler import BRIDGE, give_block, take_aim, take_block
+from stream_sep.lowlevel.numba_intrinsics import call_with_frames, inlined, monotonic_ns, pointer_at
+
+_INPUT_UNDERFLOW, _INPUT_OVERFLOW, _OUTPUT_UNDERFLOW, _OUTPUT_OVERFLOW = 1, 2, 4, 8  # PortAudio's status bits
+
+_PORTAUDIO = types.int32(
+    types.voidptr, types.voidptr, types.uintp, types.voidptr, types.uintp, types.voidptr
+)  # PaStreamCallback; unsigned long is 32 bits wide on Windows, where it travels in a 64-bit register all the same
+_JACK = types.int32(types.uint32, types.voidptr)
+
+
+_SOURCES = (
+    "audio/gain_ramps.py",
+    "audio/process_block.py",
+    "audio/rings.py",
+    "audio/state.py",
+    "backends/adaptive_resampler.py",
+    "backends/callback.py",
+    "lowlevel/numba_intrinsics.py",
+)
+
+
+@cache
+def portaudio_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
+    """Compile, or load from disk, the `PaStreamCallback`; its user data is `AudioState.address`."""
+    source = _source_digest()
+
+    def callback(indata, outdata, frames, time, flags, userdata):  # noqa: PLR0917 - as PortAudio calls it
+        return _on_portaudio_compiled(indata, outdata, frames, time, flags, userdata) if source else np.int32(1)
+
+    return numba.cfunc(_PORTAUDIO, nopython=True, cache=True, error_model="numpy")(callback)
+
+
+@cache
+def giving_callback() -> Any:  # noqa: ANN401 - as above
+    """Compile, or load from disk, the callback of an input alone; its user data is `ClockBridge.address`."""
+    source = _source_digest()
+
+    def callback(indata, outdata, frames, time, flags, userdata):  # noqa: PLR0917 - as PortAudio calls it
+        return _on_given_compiled(indata, outdata, frames, time, flags, userdata) if source else np.int32(1)
+
+    return numba.cfunc(_PORTAUDIO, nopython=True, cache=True, error_model="numpy")(callback)
+
+
+@cache
+def jack_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
+    """Compile, or load from disk, the `JackProcessCallback`; its argument is `AudioState.address`."""
+    source = _source_digest()
+
+    def callback(frames, userdata):
+        return _on_jack_compiled(frames, userdata) if source else np.int32(1)
+
+    return numba.cfunc(_JACK, nopython=True, cache=True, error_model="numpy")(callback)
+
+
+def _source_digest() -> int:
+    """Return a number that changes with the source of anything the callbacks call.
+
+    Numba's cache looks at the date of one file and at the values a function encloses: without this number among them,
+    a change to another file would leave old machine code running over a new layout of memory.
+    """
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256(b"".join((package / name).read_bytes() for name in _SOURCES)).digest()
+    return int.from_bytes(digest[:7], "little") + 1
+
+
+def _on_portaudio(indata, outdata, frames, _time, flags, userdata):
+    started = monotonic_ns()
+    state = carray(userdata, (1,), RECORD)[0]
+    start_clock(state, started)
+    total = np.int64(frames) & 0xFFFFFFFF
+    _count_flags(state, np.int64(flags))
+    if state.bridge != 0:
+        take_aim(_bridge(state), total, started)
+    done = np.int64(0)
+    while done < total:
+        part = min(total - done, state.max_block)
+        if state.bridge != 0:
+            _cross_bridge(state, part)
+        elif state.source == 0 and state.ahead == 0:
+            _deinterleave(state, carray(indata, (total, state.inputs), np.float32), done, part)
+        process_block(state, part)
+        _interleave(state, carray(outdata, (total, state.outputs), np.float32), done, part)
+        done += part
+    time_block(state, started)
+    return np.int32(0)
+
+
+def _on_jack(frames, userdata):
+    started = monotonic_ns()
+    state = carray(userdata, (1,), RECORD)[0]
+    start_clock(state, started)
+    total = np.int64(frames)
+    done = np.int64(0)
+    while done < total:
+        part = min(total - done, state.max_block)
+        if state.source == 0 and state.ahead == 0:
+            _from_ports(state, total, done, part)
+        process_block(state, part)
+        _to_ports(state, total, done, part)
+        done += part
+    time_block(state, started)
+    return np.int32(0)
+
+
+def _on_given(indata, _outdata, frames, _time, flags, userdata):
+    bridge = carray(userdata, (1,), BRIDGE)[0]
+    total = np.int64(frames) & 0xFFFFFFFF
+    bridge.overflows += 1 if np.int64(flags) & _INPUT_OVERFLOW else 0
+    give_block(bridge, carray(indata, (total, bridge.inputs), np.float32), total, monotonic_ns())
+    return np.int32(0)
+
+
+_on_portaudio_compiled = inlined(_on_portaudio)
+_on_given_compiled = inlined(_on_given)
+_on_jack_compiled = inlined(_on_jack)
+
+
+@inlined
+def _count_flags(state, flags):
+    state.input_underflows += 1 if flags & _INPUT_UNDERFLOW else 0
+    state.input_overflows += 1 if flags & _INPUT_OVERFLOW else 0
+    state.output_underflows += 1 if flags & _OUTPUT_UNDERFLOW else 0
+    state.output_overflows += 1 if flags & _OUTPUT_OVERFLOW else 0
+
+
+@inlined
+def _bridge(state):
+    return carray(pointer_at(state.bridge), (1,), BRIDGE)[0]
+
+
+@inlined
+def _cross_bridge(state, part):
+    bridge = _bridge(state)
+    take_block(bridge, carray(pointer_at(state.input), (state.channels, state.max_block), np.float32), part)
+    state.input_underflows, state.input_overflows = bridge.starved, bridge.overflows
+
+
+@inlined
+def _deinterleave(state, indata, done, part):
+    block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
+    wires = carray(pointer_at(state.input_map), (state.channels,), np.int64)
+    for channel in range(state.channels):
+        for frame in range(part):
+            block[channel, frame] = indata[done + frame, wires[channel]]
+
+
+@inlined
+def _interleave(state, outdata, done, part):
+    buses = carray(pointer_at(state.buses), ((1 + state.stems) * state.channels, state.max_block), np.float32)
+    wires = carray(pointer_at(state.output_map), (state.outputs,), np.int64)
+    for frame in range(part):
+        for channel in range(state.outputs):
+            row = wires[channel]
+            outdata[done + frame, channel] = buses[row, frame] if row >= 0 else np.float32(0.0)
+
+
+@inlined
+def _port(state, ports, index, total):
+    handle = carray(pointer_at(ports), (index + 1,), np.int64)[index]
+    return carray(pointer_at(call_with_frames(state.port_buffer, handle, total)), (total,), np.float32)
+
+
+@inlined
+def _from_ports(state, total, done, part):
+    block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
+    wires = carray(pointer_at(state.input_map), (state.channels,), np.int64)
+    for channel in range(state.channels):
+        sound = _port(state, state.input_ports, wires[channel], total)
+        for frame in range(part):
+            block[channel, frame] = sound[done + frame]
+
+
+@inlined
+def _to_ports(state, total, done, part):
+    buses = carray(pointer_at(state.buses), ((1 + state.stems) * state.channels, state.max_block), np.float32)
+    wires = carray(pointer_at(state.output_map), (state.outputs,), np.int64)
+    for index in range(state.outputs):
+        sound = _port(state, state.output_ports, index, total)
+        row = wires[index]
+        for frame in range(part):
+            sound[done + frame] = buses[row, frame] if row >= 0 else np.float32(0.0)

@@ -1,0 +1,183 @@
+"""JACK: every stem on ports of its own, patched by name to whatever else runs on the server."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stream_sep.backends.callback import jack_callback
+from stream_sep.backends.jack_session import JackMember, load_jack
+from stream_sep.errors import ConfigError, DeviceError
+from stream_sep.protocols import MAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from stream_sep.audio.latency import LatencyReport
+    from stream_sep.audio.state import AudioState
+    from stream_sep.backends.jack_session import Wire
+
+_log = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.5
+
+
+class JackBackend:
+    """Runs as a client of a JACK server, or of PipeWire's JACK; rate and block size are the server's.
+
+    Its ports are ``in_L``, ``in_R``, ``mix_L``, ``mix_R``, and a pair for each stem, such as ``vocals_L``. When the
+    server goes away and comes back, so do the ports, and their connections as soon as the other ends are there.
+
+    Args:
+        name: of the client; the server adds a number where the name is taken.
+        outputs: buses to give ports, ``"main"`` and names of stems; all of them unless given.
+        connect: connect the sound card's inputs to ``in``, and ``mix`` to its outputs.
+        report: is told when the server goes away and comes back.
+
+    Attributes:
+        client_name: the name the server gave.
+
+    Raises:
+        DeviceError: no JACK client library, or no server.
+    """
+
+    wants_recording = False
+    inputs = 2
+    input_map = (0, 1)
+
+    def __init__(
+        self,
+        *,
+        name: str = "stream_sep",
+        outputs: Iterable[str] | None = None,
+        connect: bool = False,
+        report: Callable[[str], None] = _log.warning,
+    ) -> None:
+        self._member: JackMember | None = JackMember(name)
+        self.client_name: str = self._member.name
+        self.sample_rate: int = self._member.sample_rate
+        self.block_size: int = self._member.block_size
+        self._wanted = None if outputs is None else tuple(outputs)
+        self._connect = connect
+        self._report = report
+        self._buses: tuple[str, ...] = ()
+        self._state: AudioState | None = None
+        self._lost = 0
+        self._wires: set[Wire] = set()
+        self._gone, self._stopped = threading.Event(), threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    @property
+    def xruns(self) -> int:
+        """Cycles the server lost since the start."""
+        return self._lost if self._state is None else int(self._state.record["output_underflows"][0])
+
+    def compile(self) -> None:
+        """Compile, or load, the callback."""
+        jack_callback()
+
+    def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the bus channels that get ports, two for each bus wanted.
+
+        Raises:
+            ConfigError: a bus that the separator does not have.
+        """
+        buses = (MAIN, *stems)
+        self._buses = buses if self._wanted is None else self._wanted
+        for bus in self._buses:
+            if bus not in buses:
+                raise ConfigError(f"there is no stem {bus!r} to give ports; one of: {', '.join(buses)}")
+        return tuple(2 * buses.index(bus) + side for bus in self._buses for side in (0, 1))
+
+    def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
+        """Register the ports and join the server's graph."""
+        del between_blocks  # no Python runs between the blocks of a server
+        assert self._member is not None
+        self._state = state
+        try:
+            self._member.join(state, self._buses, self._on_shutdown)
+            if self._connect:
+                self._connect_to_card(self._member)
+        except load_jack().JackError as error:
+            self.stop()
+            raise DeviceError(f"JACK refused {self.client_name!r}: {error}; try another name") from error
+        self._watcher = threading.Thread(target=self._watch, name="jack watcher", daemon=True)
+        self._watcher.start()
+
+    def complete(self, latency: LatencyReport) -> LatencyReport:
+        """Return ``latency`` with what the server reports for the ports that ours are connected to."""
+        return replace(latency, device=0 if self._member is None else self._member.device_latency())
+
+    def stop(self) -> None:
+        """Leave the server; harmless when already gone."""
+        self._stopped.set()
+        self._gone.set()  # wakes the watcher
+        if self._watcher is not None:
+            self._watcher.join()
+        self._leave()
+        self._lost, self._state = self.xruns, None
+
+    def _connect_to_card(self, member: JackMember) -> None:
+        for port, other in sorted(member.connect(member.card_wires(self._buses))):
+            self._report(f"JACK does not connect {member.name}:{port} and {other}: connect them by hand")
+
+    def _leave(self) -> None:
+        member, self._member = self._member, None
+        if member is not None:
+            member.leave()
+
+    def _watch(self) -> None:
+        """Remember what is connected for as long as the server lives, and join it anew when it comes back."""
+        missing: set[Wire] = set()  # connections of old whose other ends are not back yet
+        while not self._stopped.is_set():
+            if self._gone.wait(_LOOK_SECONDS):
+                missing |= self._wires
+                self._leave()
+                self._wait_for_return()
+                missing = self._reconnect(missing)
+            elif missing:
+                missing = self._reconnect(missing)
+            self._wires = self._current_wires()
+
+    def _wait_for_return(self) -> None:
+        refused = ""
+        while not self._stopped.wait(_LOOK_SECONDS):
+            try:
+                self._rejoin()
+            except DeviceError as error:
+                if str(error) != refused and "no JACK server" not in str(error):
+                    self._report(refused := str(error))
+            else:
+                self._report("the JACK server is back")
+                return
+
+    def _rejoin(self) -> None:
+        assert self._state is not None
+        member = JackMember(self.client_name)
+        if member.sample_rate != self.sample_rate or member.block_size > self.block_size:
+            member.leave()
+            raise DeviceError(
+                f"the JACK server is back with {member.sample_rate} Hz and blocks of {member.block_size} frames, not"
+                f" {self.sample_rate} Hz and {self.block_size}: start stream_sep anew, or the server as it was"
+            )
+        self._gone.clear()
+        try:
+            member.join(self._state, self._buses, self._on_shutdown)
+        except load_jack().JackError as error:
+            member.leave()
+            raise DeviceError(f"JACK refused {self.client_name!r}: {error}") from error
+        self._member = member
+
+    def _current_wires(self) -> set[Wire]:
+        # a server that just died answers with nothing, which is not what was connected
+        found = set() if self._member is None else self._member.wires()
+        return self._wires if self._gone.is_set() else found
+
+    def _reconnect(self, missing: set[Wire]) -> set[Wire]:
+        return missing if self._member is None else self._member.connect(missing)
+
+    def _on_shutdown(self, _status: object, reason: str) -> None:
+        if not self._stopped.is_set():
+            self._report(f"the JACK server is gone ({reason}); waiting for it to come back")
+            self._gone.set()

@@ -1,0 +1,167 @@
+"""One membership of a JACK server: ports, callbacks and connections, from joining until the server goes or we do."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream_sep.audio.state import RECORD
+from stream_sep.backends.callback import jack_callback
+from stream_sep.backends.jack_callbacks import xrun_callback
+from stream_sep.backends.jack_latency import CAPTURE, PLAYBACK, PortLatencies
+from stream_sep.errors import DeviceError
+from stream_sep.protocols import MAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_sep.audio.state import AudioState
+
+_log = logging.getLogger(__name__)
+_SIDES = ("L", "R")
+
+Wire = tuple[str, str]
+"""The short name of a port of ours, and the full name of the port it is connected to."""
+
+
+class JackMember:
+    """A client of a JACK server; after the server is gone all that is left to do with it is to `leave`.
+
+    Args:
+        name: of the client; the server adds a number where the name is taken.
+
+    Attributes:
+        client: the `jack.Client`.
+        name: the name the server gave.
+        sample_rate: frames per second, the server's.
+        block_size: frames of a cycle, the server's.
+
+    Raises:
+        DeviceError: no JACK client library, or no server.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.client = open_client(name)
+        self.name: str = self.client.name
+        self.sample_rate: int = self.client.samplerate
+        self.block_size: int = self.client.blocksize
+
+    def join(
+        self,
+        state: AudioState,
+        buses: tuple[str, ...],
+        on_shutdown: Callable[[object, str], None],
+    ) -> None:
+        """Register ``in`` and a pair of ports for each bus, and run the compiled callback once for every cycle."""
+        self._register_ports(state, buses)
+        self._set_callbacks(state, on_shutdown)
+        self.client.activate()
+
+    def card_wires(self, buses: tuple[str, ...]) -> set[Wire]:
+        """Return what joins the sound card's inputs to ``in``, and ``mix`` to its outputs."""
+        capture = self.client.get_ports(is_audio=True, is_physical=True, is_output=True)
+        playback = self.client.get_ports(is_audio=True, is_physical=True, is_input=True)
+        ins = [port.shortname for port in self.client.inports] if capture else []
+        wires = {(port, capture[min(side, len(capture) - 1)].name) for side, port in enumerate(ins)}
+        if MAIN in buses:
+            mix = self.client.outports[2 * buses.index(MAIN) :][:2]
+            wires |= {(port.shortname, target.name) for port, target in zip(mix, playback, strict=False)}
+        return wires
+
+    def wires(self) -> set[Wire]:
+        """Return what our ports are connected to."""
+        ports = (*self.client.inports, *self.client.outports)
+        return {(port.shortname, other.name) for port in ports for other in self.client.get_all_connections(port)}
+
+    def connect(self, wires: set[Wire]) -> set[Wire]:
+        """Connect what is not; return the wires whose other end is not there, or that the server refuses."""
+        ins = {port.shortname for port in self.client.inports}
+        refused = set()
+        for port, other in wires - self.wires():
+            ours = f"{self.name}:{port}"
+            try:
+                self.client.connect(*((other, ours) if port in ins else (ours, other)))
+            except load_jack().JackError as error:
+                _log.debug("not connected: %s", error)
+                refused.add((port, other))
+        return refused
+
+    def device_latency(self) -> int:
+        """Return the frames of delay that the server reports for the ports that ours are connected to."""
+        ports = PortLatencies(load_jack(), self.client)
+        ports.settle()
+        return ports.longest(self.client.inports, CAPTURE) + ports.longest(self.client.outports, PLAYBACK)
+
+    def leave(self) -> None:
+        """Leave the server, or what is left of it."""
+        self.client.deactivate()
+        self.client.close()
+
+    def _register_ports(self, state: AudioState, buses: tuple[str, ...]) -> None:
+        names = ["mix" if bus == MAIN else bus for bus in buses]
+        sides = [f"{name}_{side}" for name in names for side in _SIDES]
+        for array, ports in (
+            ("input_ports", [self.client.inports.register(f"in_{side}") for side in _SIDES]),
+            ("output_ports", [self.client.outports.register(name) for name in sides]),
+        ):
+            state.array(array)[: len(ports)] = np.array([_address(port._ptr) for port in ports], np.int64)  # noqa: SLF001 - the C pointer has no public name
+
+    def _set_callbacks(self, state: AudioState, on_shutdown: Callable[[object, str], None]) -> None:
+        # JACK-Client takes Python callables only, which would need the GIL in the audio thread
+        library, ffi, pointer = load_jack()._lib, load_jack()._ffi, self.client._ptr  # noqa: SLF001
+        state.set_pointer("port_buffer", _address(library.jack_port_get_buffer))
+        process = ffi.cast("JackProcessCallback", jack_callback().address)
+        lost = ffi.cast("JackXRunCallback", xrun_callback().address)
+        memory = ffi.cast("void*", state.address)
+        counter = ffi.cast("void*", xrun_counter(state))
+        if library.jack_set_process_callback(pointer, process, memory):
+            raise DeviceError("JACK refused the process callback: restart the server")
+        library.jack_set_xrun_callback(pointer, lost, counter)
+        self._declared = PortLatencies(load_jack(), self.client).declare(int(state.record["delay"][0]))
+        self.client.set_shutdown_callback(on_shutdown)  # Python: it is called when there is no server left to wait
+
+
+def xrun_counter(state: AudioState) -> int:
+    """Return the address of the counter of lost cycles; the cycle leaves it alone, as JACK gives it no flags."""
+    fields = RECORD.fields
+    assert fields is not None
+    return state.address + int(fields["output_underflows"][1])
+
+
+def open_client(name: str) -> Any:  # noqa: ANN401 - JACK-Client has no types
+    """Return a `jack.Client`, without starting a server and with nothing printed by the library.
+
+    Raises:
+        DeviceError: no JACK client library, or no server.
+    """
+    jack = load_jack()
+    jack.set_error_function(_log.debug)
+    try:
+        return jack.Client(name, no_start_server=True)
+    except jack.JackOpenError as error:
+        raise DeviceError(
+            f"no JACK server for the client {name!r}: start `jackd`, or run this under `pw-jack` where PipeWire runs"
+        ) from error
+    finally:
+        jack.set_error_function(None)
+
+
+def load_jack() -> Any:  # noqa: ANN401 - JACK-Client has no types
+    """Return the module ``jack``.
+
+    Raises:
+        DeviceError: it is not installed, or the library under it is not.
+    """
+    try:
+        import jack  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise DeviceError("JACK needs its Python client: pip install 'stream-sep[jack]'") from error
+    except OSError as error:
+        raise DeviceError(f"{error}: install it with `apt install libjack-jackd2-0`, or the like") from error
+    return jack
+
+
+def _address(pointer: object) -> int:
+    return int(load_jack()._ffi.cast("uintptr_t", pointer))  # noqa: SLF001 - the library's own foreign functions

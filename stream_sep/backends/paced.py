@@ -1,0 +1,80 @@
+"""Drives the engine in real time with no device: a clock in place of a sound card."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.backends.callback import portaudio_callback
+from stream_sep.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_sep.audio.latency import LatencyReport
+    from stream_sep.audio.state import AudioState
+
+
+class PacedBackend:
+    """Runs a block whenever a sound card would, on a thread of its own; what comes out is dropped unless recorded.
+
+    A thread that woke late makes up for it at twice the speed, no faster: the separator must not be blamed for
+    blocks that came all at once because this thread overslept.
+
+    Args:
+        sample_rate: frames per second.
+        block_size: frames of a block.
+    """
+
+    wants_recording = False
+
+    def __init__(self, sample_rate: int = 44100, block_size: int = 128) -> None:
+        if block_size < 1:
+            raise ConfigError(f"block size {block_size} is not at least 1 frame")
+        self.sample_rate = sample_rate
+        self.block_size = block_size
+        self.inputs = 2
+        self.input_map = (0, 1)
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def compile(self) -> None:
+        """Compile, or load, the callback."""
+        portaudio_callback()
+
+    def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the main mix alone."""
+        del stems
+        return (0, 1)
+
+    def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
+        """Begin to run blocks."""
+        self._thread = threading.Thread(target=self._run, args=(state, between_blocks), name="paced", daemon=True)
+        self._thread.start()
+
+    def complete(self, latency: LatencyReport) -> LatencyReport:
+        """Return ``latency``: there is no device to add to it."""
+        return latency
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
+        given = np.zeros((self.block_size, 2), np.float32)
+        taken = np.zeros((self.block_size, 2), np.float32)
+        call, address = portaudio_callback().ctypes, state.address
+        arguments = (given.ctypes.data, taken.ctypes.data, self.block_size, 0, 0, address)
+        period = self.block_size / self.sample_rate
+        started, blocks = time.monotonic(), 0
+        while not self._stopped.is_set():
+            call(*arguments)
+            between_blocks()
+            blocks += 1
+            due = started + blocks * period - time.monotonic()
+            time.sleep(max(due, period / 2))

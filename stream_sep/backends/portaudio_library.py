@@ -1,0 +1,101 @@
+"""PortAudio's Python library: what it keeps under private names, and its errors as ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.backends.callback import giving_callback, portaudio_callback
+from stream_sep.errors import DeviceError
+
+if TYPE_CHECKING:
+    from stream_sep.backends.audio_device import AudioDevice
+
+
+def portaudio() -> Any:  # noqa: ANN401 - a module without types
+    """Return the sounddevice module, which finds and starts PortAudio when first imported.
+
+    Raises:
+        DeviceError: PortAudio is not installed, or does not start.
+    """
+    try:
+        import sounddevice  # noqa: PLC0415 - importing it starts PortAudio, which offline users may not have
+    except OSError as error:
+        raise DeviceError(f"{error}: install it with `apt install libportaudio2`, or the like") from error
+    except Exception as error:
+        if type(error).__name__ != "PortAudioError":
+            raise
+        raise DeviceError(f"PortAudio does not start: {error}; check the sound system") from error
+    return sounddevice
+
+
+def rescan() -> None:
+    """Look for devices anew; every open stream of this process is lost.
+
+    Raises:
+        DeviceError: PortAudio does not start.
+    """
+    module = portaudio()
+    try:
+        # PortAudio finds devices only while it starts, and sounddevice has no public name for that
+        if module._initialized:  # noqa: SLF001
+            module._terminate()  # noqa: SLF001
+        module._initialize()  # noqa: SLF001
+    except module.PortAudioError as error:
+        raise DeviceError(f"PortAudio does not start: {error}; check the sound system") from error
+
+
+def abandon() -> None:
+    """Leave PortAudio alone from here on, also at exit, where ending it would hang."""
+    portaudio()._initialized = 0  # noqa: SLF001 - sounddevice ends PortAudio that many times at exit
+
+
+def open_stream(
+    module: Any,  # noqa: ANN401 - sounddevice has no types
+    devices: tuple[int | None, int | None],
+    channels: tuple[int, int],
+    address: int,
+    **settings: int,
+) -> Any:  # noqa: ANN401 - sounddevice has no types
+    """Open a stream that calls a compiled callback and never takes the GIL.
+
+    Args:
+        module: sounddevice.
+        devices: numbers of the input and of the output; None leaves one out.
+        channels: of the input and of the output.
+        address: of the `AudioState`; of the `ClockBridge`, where there is no output.
+        settings: more of sounddevice's own, such as ``samplerate``.
+
+    Raises:
+        DeviceError: the device does not open.
+    """
+    kind = "duplex" if None not in devices else "output" if devices[0] is None else "input"
+    side = 1 if kind == "output" else 0
+    callback = giving_callback() if kind == "input" else portaudio_callback()
+    ffi = module._ffi  # noqa: SLF001 - only the base class takes C callbacks
+    try:
+        return module._StreamBase(  # noqa: SLF001
+            kind,
+            device=devices if kind == "duplex" else devices[side],
+            channels=channels if kind == "duplex" else channels[side],
+            dtype="float32",
+            latency="low",
+            callback=ffi.cast("PaStreamCallback*", callback.address),
+            userdata=ffi.cast("void*", address),
+            dither_off=True,
+            **settings,
+        )
+    except module.PortAudioError as error:
+        raise DeviceError(f"the device does not open: {error}; is another program using it?") from error
+
+
+def is_active(stream: Any) -> bool:  # noqa: ANN401 - sounddevice has no types
+    """Return whether ``stream`` runs, as far as PortAudio knows."""
+    try:
+        return bool(stream.active)
+    except portaudio().PortAudioError:
+        return False
+
+
+def is_stuck(stream: Any, device: AudioDevice) -> bool:  # noqa: ANN401 - sounddevice has no types
+    """Return whether PortAudio would wait ten minutes for a dead JACK server before it closes ``stream``."""
+    return "JACK" in device.host_api and not stream.stopped and not is_active(stream)

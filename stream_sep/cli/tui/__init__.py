@@ -1,0 +1,1 @@
+"""The terminal mixer, and the plain screen where textual is missing."""

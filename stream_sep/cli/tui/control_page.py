@@ -1,0 +1,72 @@
+"""The terminal page: faders on keys and under the mouse, where textual is; the plain screen where it is not."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+from typing import TYPE_CHECKING, cast
+
+from stream_sep.cli.tui.plain_screen import Messages, show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_sep.cli.tui.app import PageApp
+    from stream_sep.cli.tui.protocols import PageEngine, PageSurface
+    from stream_sep.engine.engine import Engine
+
+_REDRAW_SECONDS = 0.05
+
+
+class ControlPage:
+    """Shows an engine in the terminal, and moves it by keys and mouse.
+
+    Args:
+        engine: what to show.
+        surfaces: control surfaces; the page tells what each received last.
+        messages: what the engine says.
+        title: stands above the plain screen.
+    """
+
+    def __init__(
+        self,
+        engine: PageEngine,
+        surfaces: Sequence[PageSurface] = (),
+        messages: Messages | None = None,
+        *,
+        title: str = "stream-sep live, Ctrl-C stops",
+    ) -> None:
+        self._engine = engine
+        self._surfaces = tuple(surfaces)
+        self._messages = messages or Messages()
+        self._title = title
+
+    def run(self, stopped: threading.Event | None = None, seconds: float = 0.0) -> None:
+        """Stay on the screen until the listener quits, ``stopped`` is set, or ``seconds`` have passed, if not 0."""
+        stopped = stopped or threading.Event()
+        if has_keys():
+            self.app(stopped, seconds).run()
+        else:
+            self._run_screen(stopped, seconds)
+
+    def app(self, stopped: threading.Event | None = None, seconds: float = 0.0) -> PageApp:
+        """Return the page as textual runs it."""
+        from stream_sep.cli.tui.app import PageApp
+
+        return PageApp(
+            self._engine, self._surfaces, self._messages, stopped=stopped or threading.Event(), seconds=seconds
+        )
+
+    def _run_screen(self, stopped: threading.Event, seconds: float) -> None:
+        waited = 0.0
+        with show(cast("Engine", self._engine), self._messages, self._title) as redraw:
+            while not stopped.wait(_REDRAW_SECONDS) and (seconds == 0 or waited < seconds):
+                redraw()
+                waited += _REDRAW_SECONDS
+
+
+def has_keys() -> bool:
+    """Tell whether the page can be moved here: a terminal to write to and to read from, and textual."""
+    terminal = sys.stdout.isatty() and sys.stdin.isatty()
+    return terminal and importlib.util.find_spec("textual") is not None

@@ -1,0 +1,60 @@
+"""From controls to gains: what every stem's fader, mute, solo and pan come to as numbers for the audio thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.control.levels import db_to_gain
+from stream_sep.control.state import KARAOKE_STEM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from stream_sep.control.state import Value
+
+
+def balance(pan: float) -> tuple[float, float]:
+    """Return the left and right gain of a stereo balance: the far side fades, the centre is exactly unity.
+
+    >>> balance(0.0), balance(1.0), balance(-0.5)
+    ((1.0, 1.0), (0.0, 1.0), (1.0, 0.5))
+    """
+    return min(1.0, 1.0 - pan), min(1.0, 1.0 + pan)
+
+
+def stem_gain(values: Mapping[str, Value], stem: str, *, any_solo: bool) -> float:
+    """Return the linear gain of a stem's fader: 0 when muted, or when another is soloed and it is not."""
+    silent = values[f"stem/{stem}/mute"] or (any_solo and not values[f"stem/{stem}/solo"])
+    return 0.0 if silent else db_to_gain(float(values[f"stem/{stem}/gain_db"]))
+
+
+def compile_mix(
+    values: Mapping[str, Value],
+    stems: tuple[str, ...],
+    sample_rate: int,
+    *,
+    fade_ms: float | None = None,
+    begin: int = 0,
+) -> NDArray[np.float64]:
+    """Return the snapshot that `AudioState.publish` takes, for two channels.
+
+    Args:
+        values: `ControlState.snapshot`.
+        stems: names of the stems, in the separator's order.
+        sample_rate: frames per second, for the length of the ramp.
+        fade_ms: length of the ramp; ``ramp_ms`` among the values unless given.
+        begin: frame of the stream at which to begin; with the next block where that is past.
+    """
+    any_solo = any(values[f"stem/{stem}/solo"] for stem in stems)
+    master = 0.0 if values["master/mute"] else db_to_gain(float(values["master/gain_db"]))
+    gains = [master, master]
+    for stem in stems:
+        gain = stem_gain(values, stem, any_solo=any_solo)
+        gain *= 1.0 - float(values["karaoke"]) if stem == KARAOKE_STEM else 1.0
+        gains += [gain * side for side in balance(float(values[f"stem/{stem}/pan"]))]
+    ramp = round((float(values["ramp_ms"]) if fade_ms is None else fade_ms) * sample_rate / 1000)
+    return np.array([*gains, float(values["bypass"]), float(values["master/limiter"]), ramp, begin], np.float64)

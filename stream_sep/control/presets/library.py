@@ -1,0 +1,196 @@
+"""Presets by name: those that ship with the package, and the user's own, which win.
+
+A preset is a TOML file: ``schema = 1``, then values by control path as tables, ``[stem.vocals]`` and
+``gain_db = -90.0``, or in one line, ``"stem/vocals/gain_db" = -90.0``. It may have a ``description``, ``fade_ms``,
+``reset = true`` (what it does not name goes back to the start), ``[outputs]`` and ``[[chains.STEM]]``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from stream_sep.control.presets.paths import SUFFIX, named_files, shipped_folder
+from stream_sep.control.presets.preset import Preset
+from stream_sep.control.presets.schema import KNOWN_STEMS, SCHEMA, nearest, parse_preset
+from stream_sep.control.presets.writer import write_preset
+from stream_sep.control.transport import TRANSPORT
+from stream_sep.errors import PresetError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from stream_sep.control.state import ControlState
+
+__all__ = [
+    "FOLDER_VARIABLE",
+    "KNOWN_STEMS",
+    "SCHEMA",
+    "Preset",
+    "apply_preset",
+    "check_preset",
+    "find_preset",
+    "list_presets",
+    "load_preset",
+    "preset_of",
+    "save_preset",
+    "shipped_presets",
+    "store_preset",
+    "user_folder",
+]
+
+FOLDER_VARIABLE = "STREAM_SEP_PRESETS"
+"""The environment variable that names another folder for the user's presets."""
+
+_NAME = re.compile(r"\w[\w .-]{0,60}(?<![ .])")  # a name may come from the network: nothing that leaves the folder
+_DIGITS = 4
+
+
+def user_folder() -> Path:
+    """Return the folder of the user's presets, which may not be there yet."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    return Path(chosen) if chosen else platformdirs.user_config_path("stream_sep", appauthor=False) / "presets"
+
+
+def shipped_presets() -> dict[str, Traversable]:
+    """Return the presets that ship, by name; found in a wheel as well as in a checkout.
+
+    >>> "karaoke" in shipped_presets()
+    True
+    """
+    return named_files(shipped_folder() / "mixes")
+
+
+def list_presets(folder: Path | None = None) -> dict[str, Traversable]:
+    """Return all presets' files by name, sorted; of two of the same name the user's.
+
+    Args:
+        folder: the user's presets; `user_folder` unless given.
+    """
+    own = folder or user_folder()
+    try:
+        found = {**shipped_presets(), **named_files(own)}
+    except OSError as error:
+        raise PresetError(f"cannot read the presets in {own}: {error}") from error
+    return dict(sorted(found.items()))
+
+
+def find_preset(name: str, folder: Path | None = None) -> Traversable:
+    """Return the file of the preset of that name, and of no other file: what a control surface may ask for.
+
+    Raises:
+        PresetError: there is none.
+    """
+    found = list_presets(folder)
+    if name not in found:
+        raise PresetError(f"there is no preset {name!r}; {nearest(name, tuple(found))}")
+    return found[name]
+
+
+def load_preset(
+    name: str, folder: Path | None = None, *, stems: tuple[str, ...] | None = None, files: bool = True
+) -> Preset:
+    """Return a preset.
+
+    Args:
+        name: a preset's name, or a file.
+        folder: the user's presets; `user_folder` unless given.
+        stems: the separator's stems; a preset that names another is refused. None takes any.
+        files: whether ``name`` may be a file that is in neither folder.
+
+    Raises:
+        PresetError: there is none, it cannot be read, or something in it is wrong.
+
+    >>> dict(load_preset("karaoke").values)
+    {'stem/vocals/gain_db': -90.0}
+    """
+    preset, problems = _read(name, folder, stems, files=files)
+    if problems:
+        more = f" (and {len(problems) - 1} more: see stream-sep presets check)" if len(problems) > 1 else ""
+        raise PresetError(problems[0] + more)
+    return preset
+
+
+def check_preset(name: str, folder: Path | None = None, *, stems: tuple[str, ...] = KNOWN_STEMS) -> tuple[str, ...]:
+    """Return everything that is wrong in a preset, a sentence each with file, line and key; nothing if all is well.
+
+    Raises:
+        PresetError: there is none, or it is no TOML.
+
+    >>> check_preset("karaoke")
+    ()
+    """
+    return _read(name, folder, stems)[1]
+
+
+def apply_preset(name: str, controls: ControlState, folder: Path | None = None) -> Preset:
+    """Set all of a preset's values, or none of them if one is refused; return the preset.
+
+    Raises:
+        PresetError: as `load_preset`.
+    """
+    stems = stems_of(controls)
+    preset = load_preset(name, folder, stems=stems)
+    controls.update(preset.values_for(stems))
+    return preset
+
+
+def stems_of(controls: ControlState) -> tuple[str, ...]:
+    """Return the names of the stems that have controls."""
+    return tuple(path.split("/")[1] for path in controls if path.startswith("stem/") and path.endswith("/gain_db"))
+
+
+def save_preset(preset: Preset, folder: Path | None = None) -> Path:
+    """Write a preset to the user's folder, whole or not at all; comments of a file that is there are kept.
+
+    Raises:
+        PresetError: a name that will not do, or the file cannot be written.
+    """
+    if not _NAME.fullmatch(preset.name):
+        raise PresetError(f"{preset.name!r} is no name for a preset: letters, digits, '-', '_' and spaces, up to 61")
+    path = (folder or user_folder()) / f"{preset.name}{SUFFIX}"
+    write_preset(path, preset)
+    return path
+
+
+def preset_of(name: str, controls: ControlState) -> Preset:
+    """Return the controls as they are as a preset that brings all of them back."""
+    settable = [
+        path
+        for path, parameter in controls.parameters.items()
+        if not parameter.readonly and not path.startswith(TRANSPORT)  # where a song is, is no setting
+    ]
+    now = controls.snapshot()
+    rounded = {path: round(value, _DIGITS) if isinstance(value := now[path], float) else value for path in settable}
+    return Preset(name, rounded)
+
+
+def store_preset(name: str, controls: ControlState, folder: Path | None = None) -> Path:
+    """Save the controls as they are; a preset of that name keeps its chains, outputs, fade and description.
+
+    Raises:
+        PresetError: as `save_preset`, or the preset of that name is broken.
+    """
+    new = preset_of(name, controls)
+    if name in list_presets(folder):
+        old = load_preset(name, folder, files=False)
+        new = replace(old, values=new.values)
+    return save_preset(new, folder)
+
+
+def _read(
+    name: str, folder: Path | None, stems: tuple[str, ...] | None, *, files: bool = True
+) -> tuple[Preset, tuple[str, ...]]:
+    try:
+        path = Path(name)
+        known = not files or name in list_presets(folder) or not path.is_file()
+        entry = find_preset(name, folder) if known else path
+        text = entry.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PresetError(f"cannot read preset {name}: {error}") from error
+    return parse_preset(text, entry.name.removesuffix(SUFFIX), str(entry), stems)

@@ -1,0 +1,63 @@
+"""What a preset says, once it is read: values for controls, effect chains, device channels and a fade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.control.state import KARAOKE_STEM, parameters_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream_sep.control.state import Value
+
+_RESET = ("gain_db", "mute", "solo", "pan")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named set of control values and what goes with them.
+
+    Attributes:
+        name: what it is called.
+        values: by control path, as ``{"stem/vocals/gain_db": -90.0}``.
+        chains: stem -> its effects in order, each a table of ``plugin``, ``parameters`` and ``bypass``.
+        outputs: bus (``main`` or a stem) -> the first of its two device channels, counted from 1.
+        fade_ms: how long the gains take to get there, in ms; None leaves that to ``ramp_ms``.
+        description: a sentence for people.
+        reset: whether stems it does not name go back to unity, centre, unmuted, and karaoke and bypass off.
+
+    >>> Preset("quiet", {"master/gain_db": -20.0}).values["master/gain_db"]
+    -20.0
+    """
+
+    name: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    chains: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    outputs: Mapping[str, int] = field(default_factory=dict)
+    fade_ms: float | None = None
+    description: str = ""
+    reset: bool = False
+
+    def __post_init__(self) -> None:
+        """Keep copies that cannot be written to."""
+        for name in ("values", "chains", "outputs"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def values_for(self, stems: tuple[str, ...]) -> dict[str, Value]:
+        """Return what to apply to a desk with ``stems``: the values, over the defaults where it resets.
+
+        >>> only = Preset("only", {"stem/bass/solo": True}, reset=True).values_for(("bass",))
+        >>> only["stem/bass/gain_db"], only["stem/bass/solo"]
+        (0.0, True)
+        """
+        return {**(defaults(stems) if self.reset else {}), **self.values}
+
+
+def defaults(stems: tuple[str, ...]) -> dict[str, Value]:
+    """Return what a preset that resets begins with; master, limiter and ramp stay as the listener has them."""
+    wanted = {f"stem/{stem}/{name}" for stem in stems for name in _RESET} | {"bypass"}
+    wanted |= {"karaoke"} if KARAOKE_STEM in stems else set()
+    return {parameter.path: parameter.default for parameter in parameters_for(stems) if parameter.path in wanted}

@@ -1,0 +1,127 @@
+"""Writing a preset: whole or not at all, and with the comments that people wrote in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from stream_sep.control.presets.schema import SCHEMA, leaves, parse_preset
+from stream_sep.errors import PresetError
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from pathlib import Path
+
+    from stream_sep.control.presets.preset import Preset
+    from stream_sep.control.presets.toml_lines import Keys
+
+
+def write_preset(path: Path, preset: Preset) -> None:
+    """Write ``preset`` to ``path``; whoever reads meanwhile sees the old file or the new one, never half of one.
+
+    Comments and order of a file that is there already are kept.
+
+    Raises:
+        PresetError: the file there is no preset, or it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise PresetError(f"cannot write preset {path}: {error}") from error
+    _replace(path, _render(preset, old, str(path)))
+
+
+def preset_text(preset: Preset) -> str:
+    """Return the file of a preset.
+
+    >>> from stream_sep.control.presets.preset import Preset
+    >>> print(preset_text(Preset("x", {"stem/bass/gain_db": -90.0, "bypass": False}, fade_ms=250.0)).rstrip())
+    schema = 1
+    fade_ms = 250.0
+    bypass = false
+    <BLANKLINE>
+    [stem.bass]
+    gain_db = -90.0
+    """
+    return tomlkit.dumps(_tables(preset))
+
+
+def _render(preset: Preset, old: str, where: str) -> str:
+    if not old.strip():
+        return preset_text(preset)
+    parse_preset(old, preset.name, where)  # a file that is no preset is nobody's to overwrite
+    # The editor of TOML has corners where tables out of order get lost; comments are worth less than values.
+    with contextlib.suppress(TOMLKitError, PresetError, ValueError, KeyError):
+        text = _merged(preset, old)
+        if parse_preset(text, preset.name, where) == (preset, ()):
+            return text
+    return preset_text(preset)
+
+
+def _merged(preset: Preset, old: str) -> str:
+    document = tomlkit.parse(old)
+    new = {_joined(keys): (keys, value) for keys, value in leaves(_tables(preset))}
+    for keys, value in list(leaves(document.unwrap())):
+        table: Any = document
+        for key in keys[:-1]:
+            table = table[key]
+        if (wanted := new.pop(_joined(keys), None)) is None:
+            del table[keys[-1]]
+        elif wanted[1] != value or isinstance(wanted[1], bool) != isinstance(value, bool):
+            table[keys[-1]] = wanted[1]
+    for keys, value in new.values():
+        _put(document, keys, value)
+    return tomlkit.dumps(document)
+
+
+def _joined(keys: Keys) -> str:
+    return "/".join(map(str, keys))
+
+
+def _put(table: MutableMapping[Any, Any], keys: Keys, value: object) -> None:
+    for key in keys[:-1]:
+        if key not in table:
+            table[key] = tomlkit.table()
+        table = table[key]
+    table[keys[-1]] = value
+
+
+def _tables(preset: Preset) -> dict[str, Any]:
+    """Return a preset as TOML's tables: what stands alone first, tables after it."""
+    single: dict[str, Any] = {"schema": SCHEMA}
+    single |= {"description": preset.description} if preset.description else {}
+    single |= {"fade_ms": preset.fade_ms} if preset.fade_ms is not None else {}
+    single |= {"reset": True} if preset.reset else {}
+    tables: dict[str, Any] = {}
+    for path, value in preset.values.items():
+        keys = tuple(path.split("/"))
+        _nest(tables if len(keys) > 1 else single, keys, value)
+    tables |= {"outputs": dict(preset.outputs)} if preset.outputs else {}
+    chains = {stem: [dict(effect) for effect in effects] for stem, effects in preset.chains.items()}
+    return {**single, **tables, **({"chains": chains} if chains else {})}
+
+
+def _nest(table: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
+    for key in keys[:-1]:
+        table = table.setdefault(key, {})
+    table[keys[-1]] = value
+
+
+def _replace(path: Path, text: str) -> None:
+    target = path.resolve()  # of a link, the file it leads to
+    scratch = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with scratch.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(target)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise PresetError(f"cannot write preset {path}: {error}") from error

@@ -1,0 +1,251 @@
+"""Effect chains on stems: any separator, with a pedalboard on each of its stems, all of them still in time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from stream_sep.effects.aligned_chain import ChainError, Voice
+from stream_sep.effects.catalog import nearest
+from stream_sep.effects.chain_slot import Lane
+from stream_sep.effects.loader import Shape, close_chains, load_chains
+from stream_sep.effects.parameter_diff import moves_between
+from stream_sep.effects.pedalboard_chain import pedalboard
+from stream_sep.effects.spec import ChainSpec, EffectSpec
+from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.separators import load_separator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from stream_sep.effects.aligned_chain import Chain
+    from stream_sep.effects.parameter_diff import Move
+    from stream_sep.protocols import Block, Separator, Stems
+
+__all__ = ["ChainSpec", "ChainedSeparator", "EffectSpec", "load_chained"]
+
+Chains: TypeAlias = "ChainSpec | Mapping[str, Iterable[Mapping[str, Any] | EffectSpec]]"
+"""Chains as values, or as the tables that `ChainSpec.parse` reads."""
+
+_log = logging.getLogger(__name__)
+
+
+class ChainedSeparator:
+    """Puts a chain of effects behind every stem of a separator; a `Separator`.
+
+    All stems come out equally late, however late the chain of each is: `chain_latency` frames after the separator
+    would give them. A chain that fails is left out, and said so; the rest plays on.
+
+    Changes may come from any thread but the one that calls `process`, or from that one between two calls. They are
+    made ready on the thread that asks, and heard by a crossfade.
+
+    Args:
+        separator: what splits the mix.
+        chains: the effects to begin with, as a `ChainSpec` or as what `ChainSpec.parse` reads.
+        reserve: frames of latency kept for effects that may come later; what the first ones need unless given.
+        report: is told, in a sentence, when a chain fails; logged unless given.
+
+    Raises:
+        ConfigError: a chain that makes no sense, or is later than ``reserve``.
+        SeparatorError: an effect that cannot be loaded, or Pedalboard is not installed.
+
+    >>> separator = load_separator("passthrough", hop=64)
+    >>> chained = ChainedSeparator(separator, {"other": [{"plugin": "Invert"}]}, reserve=10)
+    >>> chained.process(np.ones((2, 64), np.float32))[3, 0, 8:12].tolist()
+    [0.0, 0.0, -1.0, -1.0]
+    """
+
+    def __init__(
+        self,
+        separator: Separator,
+        chains: Chains | None = None,
+        *,
+        reserve: int | None = None,
+        report: Callable[[str], None] = _log.warning,
+    ) -> None:
+        if reserve is not None and reserve < 0:
+            raise ConfigError(f"a chain reserve of {reserve} frames is negative; leave it out, or say 0")
+        self._separator = separator
+        self.stems, self.channels, self.hop = tuple(separator.stems), separator.channels, separator.hop
+        self.sample_rate = separator.sample_rate
+        self._shape = Shape(self.sample_rate, self.channels, self.hop)
+        self._changing = threading.Lock()
+        with suppress(SeparatorError):  # imported now: later it would make hops late; missed when it is needed
+            pedalboard()
+        self.chains = ChainSpec.parse(chains)
+        self.chains.check(self.stems)
+        loaded = load_chains(self.chains, self.stems, self._shape)
+        longest = max((chain.lateness.latency for chain in loaded.values()), default=0)
+        self.chain_latency = longest if reserve is None else reserve
+        self._check_reserve(loaded)
+        self.latency = separator.latency + self.chain_latency
+        self._out = np.zeros((len(self.stems), self.channels, self.hop), np.float32)
+        self._lanes = {stem: Lane(stem, self._shape, self.chain_latency, report) for stem in self.stems}
+        self._voices: dict[str, Voice | None] = dict.fromkeys(self.stems)
+        self._finalizer = weakref.finalize(self, _close, list(self._lanes.values()))
+        for stem, chain in loaded.items():
+            self._hand_over(stem, self._voiced(chain))
+            self._lanes[stem].reset()
+
+    def process(self, block: Block) -> Stems:
+        """Take the next hop of the mix; return the stems through their chains; shapes as in `Separator.process`."""
+        stems = self._separator.process(block)
+        if not np.isfinite(stems).all():
+            return stems  # the separator's failure, for which no chain is to blame; a reset follows
+        for lane, stem in zip(self._lanes.values(), stems, strict=True):
+            lane.begin(stem)
+        for lane, out in zip(self._lanes.values(), self._out, strict=True):
+            lane.finish(out)
+        return self._out
+
+    def reset(self) -> None:
+        """Forget the past, of the separator and of the effects; what they are set to stays."""
+        self._separator.reset()
+        for lane in self._lanes.values():
+            lane.reset()
+
+    def set_chains(self, chains: Chains) -> None:
+        """Have other effects on the stems: loaded now, then heard by a crossfade.
+
+        Args:
+            chains: all of them; a stem that is not there has none.
+
+        Raises:
+            ConfigError: a chain that makes no sense, or is later than what is reserved; nothing changes.
+            SeparatorError: an effect that cannot be loaded; nothing changes.
+        """
+        spec = ChainSpec.parse(chains)
+        spec.check(self.stems)
+        with self._changing:
+            self._change(spec)
+
+    def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
+        """Set one parameter, or ``bypass``, of one effect.
+
+        Args:
+            stem: whose chain.
+            index: the effect's place in it, from 0, bypassed ones counted.
+            parameter: its name, or ``bypass``.
+            value: what to set it to.
+
+        Raises:
+            ConfigError: no such stem, effect or parameter, or a value out of its range; nothing changes.
+            SeparatorError: an effect that has to be loaded again cannot be.
+        """
+        check_stem(stem, self.stems)
+        with self._changing:
+            self._change(self.chains.with_effect(stem, index, parameter, value))
+
+    def set_bypass(self, stem: str, *, bypassed: bool) -> None:
+        """Send a stem past its whole chain, or back through it, by a crossfade; the chain plays on unheard.
+
+        Raises:
+            ConfigError: no such stem.
+        """
+        check_stem(stem, self.stems)
+        self._lanes[stem].bypassed = bypassed
+
+    @property
+    def bypassed(self) -> frozenset[str]:
+        """The stems that go past their chains."""
+        return frozenset(stem for stem, lane in self._lanes.items() if lane.bypassed)
+
+    def close(self) -> None:
+        """End the processes of effects, if there are any."""
+        self._finalizer()
+
+    def _change(self, spec: ChainSpec) -> None:
+        moves = {stem: self._moves(stem, spec) for stem in self.stems}
+        changed = [stem for stem in self.stems if moves[stem] is None]
+        voices = self._ready(spec, changed)
+        self.chains = spec
+        for stem in changed:
+            self._hand_over(stem, voices.get(stem))
+        for stem, found in moves.items():
+            for move in found or ():
+                voice = self._voices[stem]
+                assert voice is not None
+                self._lanes[stem].move(voice, *move)
+
+    def _moves(self, stem: str, spec: ChainSpec) -> list[Move] | None:
+        voice = self._voices[stem]
+        if voice is not None and self._lanes[stem].failed is voice:
+            return None
+        return moves_between(self.chains.of(stem), spec.of(stem), () if voice is None else voice.chain.knobs)
+
+    def _ready(self, spec: ChainSpec, stems: list[str]) -> dict[str, Voice]:
+        """Return the voices of ``stems`` that have effects, with the last second's sound behind them."""
+        loaded = load_chains(spec, stems, self._shape)
+        self._check_reserve(loaded)
+        voices = {stem: self._voiced(chain) for stem, chain in loaded.items()}
+        try:
+            for stem, voice in voices.items():
+                self._lanes[stem].rehearse(voice)
+        except ChainError as error:
+            close_chains(loaded)
+            raise SeparatorError(f"the chain of {stem!r} {error}") from error
+        return voices
+
+    def _voiced(self, chain: Chain) -> Voice:
+        return Voice(chain, self.channels, self.hop, self.chain_latency)
+
+    def _hand_over(self, stem: str, voice: Voice | None) -> None:
+        self._voices[stem] = voice
+        self._lanes[stem].play(voice)
+
+    def _check_reserve(self, loaded: Mapping[str, Chain]) -> None:
+        late = {chain.lateness.latency: stem for stem, chain in loaded.items()}
+        longest = max(late, default=0)
+        if longest > self.chain_latency:
+            close_chains(loaded)
+            raise ConfigError(
+                f"the chain of {late[longest]!r} is {longest} frames late and {self.chain_latency} are reserved: "
+                f"start with chain_reserve={longest}"
+            )
+
+
+def check_stem(stem: str, stems: tuple[str, ...]) -> None:
+    """Refuse a stem there is not.
+
+    Raises:
+        ConfigError: ``stem`` is none of ``stems``.
+    """
+    if stem not in stems:
+        raise ConfigError(f"there is no stem {stem!r}; {nearest(stem, stems)}")
+
+
+def load_chained(
+    *,
+    sample_rate: int = 44100,
+    separator: str = "live",
+    chains: Chains | None = None,
+    reserve: int | None = None,
+    **options: Any,  # noqa: ANN401 - each separator checks its own options
+) -> ChainedSeparator:
+    """Build a separator with effect chains, for `load_separator("chained", ...)`.
+
+    Args:
+        sample_rate: frames per second of the stream.
+        separator: the one to put chains behind, as for `load_separator`.
+        chains: as for `ChainedSeparator`.
+        reserve: as for `ChainedSeparator`.
+        options: the separator's own.
+
+    Raises:
+        SeparatorError: as for `load_separator` and `ChainedSeparator`.
+        ConfigError: the same.
+
+    >>> load_chained(separator="passthrough", reserve=100).latency
+    100
+    """
+    return ChainedSeparator(load_separator(separator, sample_rate, **options), chains, reserve=reserve)
+
+
+def _close(lanes: list[Lane]) -> None:
+    for lane in lanes:
+        lane.close()

@@ -1,0 +1,123 @@
+"""Effects among the controls: what a chain says of its effects becomes a path each, moved like any fader."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from stream_sep.control.state import Parameter
+from stream_sep.effects.catalog import EFFECTS, is_file
+from stream_sep.errors import StreamSepError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_sep.control.state import ControlState, Value
+    from stream_sep.effects.catalog import Knob, Setting
+    from stream_sep.effects.chained_separator import Chains
+    from stream_sep.effects.spec import ChainSpec
+
+UNBOUNDED = 1e9
+"""The range, either way, of a parameter whose plug-in has not said what it takes."""
+
+_BYPASS = "bypass"
+
+
+class EffectWorker(Protocol):
+    """Whatever runs the chains."""
+
+    @property
+    def chains(self) -> ChainSpec:
+        """The effects that are wanted."""
+        ...
+
+    def set_chains(self, chains: Chains) -> None:
+        """Have other effects."""
+        ...
+
+    def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
+        """Set a parameter of an effect."""
+        ...
+
+    def set_bypass(self, stem: str, *, bypassed: bool) -> None:
+        """Send a stem past its chain."""
+        ...
+
+
+def effect_parameters(chains: ChainSpec) -> tuple[Parameter, ...]:
+    """Return a control for each parameter that a chain names, and one that bypasses each effect.
+
+    The path is ``stem/STEM/chain/NUMBER/PARAMETER``, effects counted from 1.
+
+    >>> from stream_sep.effects.spec import ChainSpec
+    >>> chains = ChainSpec.parse({"vocals": [{"plugin": "Reverb", "parameters": {"room_size": 0.7}}]})
+    >>> [(parameter.path, parameter.default) for parameter in effect_parameters(chains)]
+    [('stem/vocals/chain/1/bypass', False), ('stem/vocals/chain/1/room_size', 0.7)]
+    """
+    found = []
+    for stem, effects in chains.effects.items():
+        for number, effect in enumerate(effects, start=1):
+            place = f"stem/{stem}/chain/{number}/"
+            known = {} if is_file(effect.plugin) else EFFECTS[effect.plugin]
+            found.append(Parameter(place + _BYPASS, default=effect.bypass))
+            found += [_parameter(place + name, value, known.get(name)) for name, value in effect.parameters.items()]
+    return tuple(found)
+
+
+def _parameter(path: str, value: Setting, knob: Knob | None) -> Parameter:
+    if knob is None:  # of a plugin from a file, which says what it takes when it is told
+        return Parameter(path, value, -UNBOUNDED, UNBOUNDED)
+    return Parameter(path, value, knob.low, knob.high)
+
+
+class EffectControls:
+    """Takes what changes among the controls to the effects, and effects that come and go to the controls.
+
+    Args:
+        controls: where effects have a path each.
+        worker: runs the chains.
+        chained: whether there can be any.
+        report: told in a sentence what could not be done.
+    """
+
+    def __init__(
+        self, controls: ControlState, worker: EffectWorker, *, chained: bool, report: Callable[[str], None]
+    ) -> None:
+        self._controls, self._worker = controls, worker
+        self._following = threading.Lock()
+        self._chained = chained
+        self._report = report
+
+    def follow(self) -> None:
+        """Give every effect that there is now its controls, and take away those of effects that are gone."""
+        with self._following:
+            retired = {path for path in self._controls if _is_of_effect(path.split("/"))}
+            self._controls.replace(retired, effect_parameters(self._worker.chains))
+
+    def hear(self, path: str, value: Value) -> bool:
+        """Do what a control at ``path`` says of effects; return whether it is about effects at all."""
+        parts = path.split("/")
+        if parts[0] != "stem" or parts[2] != "chain":
+            return False
+        if self._chained:
+            try:
+                self._do(parts[1], parts[3:], value)
+            except StreamSepError as error:
+                self._report(f"{path} was not heard: {error}")
+        return True
+
+    def _do(self, stem: str, place: list[str], value: Value) -> None:
+        if place == [_BYPASS]:
+            self._worker.set_bypass(stem, bypassed=bool(value))
+        elif self._setting(stem, int(place[0]) - 1, place[1]) != value:
+            self._worker.set_effect(stem, int(place[0]) - 1, place[1], value)
+
+    def _setting(self, stem: str, index: int, name: str) -> Setting | None:
+        effects = self._worker.chains.of(stem)
+        if index >= len(effects):
+            return None
+        return effects[index].bypass if name == _BYPASS else effects[index].parameters.get(name)
+
+
+def _is_of_effect(parts: list[str]) -> bool:
+    return parts[0] == "stem" and parts[2] == "chain" and parts[3:] != [_BYPASS]

@@ -1,0 +1,113 @@
+"""Makes the effects of a stem ready to play: Pedalboard's own here, effects from files in a process of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stream_sep.effects.aligned_chain import ChainError
+from stream_sep.effects.catalog import is_file
+from stream_sep.effects.latency_probe import measure
+from stream_sep.effects.pedalboard_chain import Board, pedalboard
+from stream_sep.effects.plugin_process import HostedChain
+from stream_sep.errors import StreamSepError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stream_sep.effects.aligned_chain import Chain
+    from stream_sep.effects.catalog import Knob, Setting
+    from stream_sep.effects.spec import ChainSpec, EffectSpec
+    from stream_sep.protocols import Block
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sound that a chain is made for.
+
+    Attributes:
+        sample_rate: frames per second.
+        channels: channels of a stem.
+        hop: frames of a block.
+    """
+
+    sample_rate: int
+    channels: int
+    hop: int
+
+
+def load_chain(effects: Sequence[EffectSpec], shape: Shape) -> Chain:
+    """Return ``effects``, of which none is bypassed, ready to play.
+
+    Raises:
+        SeparatorError: Pedalboard is not installed, or an effect cannot be loaded.
+        ConfigError: a parameter that is not there, or a value it does not take.
+    """
+    if any(is_file(effect.plugin) for effect in effects):
+        pedalboard()  # refuses here, with the remedy, rather than over there
+        return HostedChain(effects, shape.sample_rate, shape.channels, shape.hop)
+    return LocalChain(effects, shape)
+
+
+def load_chains(spec: ChainSpec, stems: Sequence[str], shape: Shape) -> dict[str, Chain]:
+    """Return the chains of ``stems`` that have effects, ready to play, by stem.
+
+    Raises:
+        SeparatorError: as for `load_chain`, with the stem.
+        ConfigError: as for `load_chain`, with the stem.
+    """
+    loaded: dict[str, Chain] = {}
+    for stem in stems:
+        effects = [effect for effect in spec.of(stem) if not effect.bypass]
+        try:
+            if effects:
+                loaded[stem] = load_chain(effects, shape)
+        except StreamSepError as error:
+            close_chains(loaded)
+            raise type(error)(f"the chain of {stem!r}: {error}") from error
+    return loaded
+
+
+def close_chains(chains: Mapping[str, Chain]) -> None:
+    """Let go of all of them."""
+    for chain in chains.values():
+        chain.close()
+
+
+class LocalChain:
+    """Effects that are made in no time and do not crash: they run where the separator runs.
+
+    Args:
+        effects: Pedalboard's own.
+        shape: the sound they are for.
+    """
+
+    def __init__(self, effects: Sequence[EffectSpec], shape: Shape) -> None:
+        sizes = (shape.sample_rate, shape.channels, shape.hop)
+        self.lateness = measure(Board(effects, *sizes), *sizes)
+        self.knobs: tuple[Mapping[str, Knob], ...] = ({},) * len(effects)
+        self._board = Board(effects, *sizes)
+        self._given: Block | None = None
+
+    def submit(self, block: Block) -> None:
+        """Keep the next hop for `collect`; as in `Chain`."""
+        self._given = block
+
+    def collect(self) -> Block:
+        """Run the effects; as in `Chain`."""
+        assert self._given is not None
+        try:
+            return self._board.process(self._given)
+        except Exception as error:
+            raise ChainError(f"failed: {type(error).__name__}: {error}") from error
+
+    def move(self, effect: int, name: str, value: Setting) -> None:
+        """Set a parameter; as in `Chain`."""
+        self._board.effects[effect].move(name, value)
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._board.reset()
+
+    def close(self) -> None:
+        """Do nothing: it goes when nobody holds it."""

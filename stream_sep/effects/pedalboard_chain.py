@@ -1,0 +1,181 @@
+"""The effects of one chain, made and run with Pedalboard; the only module that knows it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream_sep.effects.catalog import LATE_ON_PURPOSE, Knob, is_file, knob
+from stream_sep.errors import ConfigError, SeparatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stream_sep.effects.catalog import Setting
+    from stream_sep.effects.spec import EffectSpec
+    from stream_sep.protocols import Block
+
+_SHORTEST_BLOCK = 16
+
+
+def pedalboard() -> Any:  # noqa: ANN401 - a module that ships no types
+    """Return the module `pedalboard`.
+
+    Raises:
+        SeparatorError: it is not installed.
+    """
+    try:
+        import pedalboard as module  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise SeparatorError(f"effects need Pedalboard ({error}): pip install 'stream-sep[effects]'") from error
+    return module
+
+
+class Effect:
+    """One effect at work: takes and gives ``(channels, frames)``, at first fewer frames than it takes.
+
+    An effect from a file that only does mono is made once for each channel.
+
+    Args:
+        spec: which, and how it is set.
+        sample_rate: frames per second.
+        channels: channels of the stem.
+        hop: frames of a block.
+
+    Raises:
+        SeparatorError: it cannot be loaded or does not do these channels.
+        ConfigError: a parameter it does not have, or a value it does not take.
+    """
+
+    def __init__(self, spec: EffectSpec, sample_rate: int, channels: int, hop: int) -> None:
+        self.name = spec.plugin
+        self.late_on_purpose = spec.plugin in LATE_ON_PURPOSE
+        self._sample_rate = sample_rate
+        self._longest = max(hop, _SHORTEST_BLOCK)
+        self._spec = spec
+        self._plugins = [self._make()]
+        if not self._wake(channels):
+            self._plugins += [self._make() for _ in range(channels - 1)]
+            if not self._wake(1):
+                raise SeparatorError(f"effect {self.name!r} does not take a stem of {channels} channels")
+        self.reset()
+
+    @property
+    def knobs(self) -> Mapping[str, Knob]:
+        """The parameters of an effect from a file; empty for the others, which are known without it."""
+        if not is_file(self.name):
+            return {}
+        return {name: _knob(parameter) for name, parameter in self._plugins[0].parameters.items()}
+
+    def process(self, frames: Block) -> Block:
+        """Return what comes out for ``frames``, ``(channels, frames)``; any number of frames, also none."""
+        if frames.shape[1] == 0:
+            return frames
+        if len(self._plugins) == 1:
+            return self._run(self._plugins[0], frames)
+        sides = [self._run(plugin, frames[side : side + 1]) for side, plugin in enumerate(self._plugins)]
+        return np.concatenate(sides)
+
+    def move(self, name: str, value: Setting) -> None:
+        """Set a parameter while it plays."""
+        for plugin in self._plugins:
+            setattr(plugin, name, value)
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        for plugin in self._plugins:
+            plugin.reset()
+
+    def _run(self, plugin: Any, frames: Block) -> Block:  # noqa: ANN401 - Pedalboard ships no types
+        done: Block = plugin.process(frames, self._sample_rate, buffer_size=self._longest, reset=False)
+        return done
+
+    def _wake(self, channels: int) -> bool:
+        """Run silence through it, as it learns its channels, and tells its latency, only by running."""
+        silence = np.zeros((channels, self._longest), np.float32)
+        try:
+            for plugin in self._plugins:
+                self._run(plugin, silence)
+        except ValueError:
+            return False
+        return True
+
+    def _make(self) -> Any:  # noqa: ANN401 - as above
+        if is_file(self.name):
+            return self._load()
+        maker, settings = getattr(pedalboard(), self.name), dict(self._spec.parameters)
+        if "mode" in settings:
+            settings["mode"] = getattr(maker.Mode, str(settings["mode"]))
+        try:
+            return maker(**settings)
+        except Exception as error:
+            raise SeparatorError(f"effect {self.name!r} cannot be made: {_line(error)}") from error
+
+    def _load(self) -> Any:  # noqa: ANN401 - as above
+        try:
+            plugin = pedalboard().load_plugin(self.name)
+        except SeparatorError:
+            raise
+        except Exception as error:
+            raise SeparatorError(f"effect {self.name!r} cannot be loaded: {_line(error)}") from error
+        if not plugin.is_effect:
+            raise SeparatorError(f"{self.name!r} is an instrument, not an effect")
+        for name, value in self._spec.parameters.items():
+            _turn(plugin, self.name, name, value)
+        return plugin
+
+
+class Board:
+    """The effects of a chain in a row.
+
+    Args:
+        effects: those that are not bypassed; at least one.
+        sample_rate: frames per second.
+        channels: channels of the stem.
+        hop: frames of a block.
+
+    Raises:
+        SeparatorError: one of them cannot be loaded.
+        ConfigError: a parameter that is not there.
+    """
+
+    def __init__(self, effects: Sequence[EffectSpec], sample_rate: int, channels: int, hop: int) -> None:
+        self.effects = [Effect(spec, sample_rate, channels, hop) for spec in effects]
+
+    def process(self, block: Block) -> Block:
+        """Return what comes out for ``block``, at first fewer frames than went in."""
+        for effect in self.effects:
+            block = effect.process(block)
+        return block
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        for effect in self.effects:
+            effect.reset()
+
+
+def _turn(plugin: Any, plugin_name: str, name: str, value: Setting) -> None:  # noqa: ANN401 - as above
+    try:
+        knob(plugin_name, name, dict.fromkeys(plugin.parameters, Knob()))
+        setattr(plugin, name, value)
+    except (ConfigError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(f"effect {plugin_name!r} {_line(error)}") from None
+
+
+def _knob(parameter: Any) -> Knob:  # noqa: ANN401 - as above
+    low, high, _ = parameter.range
+    if parameter.type is bool:
+        return Knob(switch=True)
+    if parameter.type is float and low is not None and high is not None:
+        return Knob(float(low), float(high), moves=True)
+    words: tuple[str, ...] = ()
+    with suppress(AttributeError, TypeError):
+        words = tuple(str(word) for word in parameter.valid_values)
+    return Knob(words=words)
+
+
+def _line(error: Exception) -> str:
+    """Return what an exception says, on one line."""
+    return " ".join(str(error).split())

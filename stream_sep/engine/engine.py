@@ -1,0 +1,287 @@
+"""The engine: wires a backend, a separator and the controls into stems on faders, while the music plays."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from stream_sep.audio.rings import RingLayout, SharedRings
+from stream_sep.audio.state import AudioState
+from stream_sep.effects.controls import EffectWorker
+from stream_sep.engine.config import EngineConfig
+from stream_sep.engine.latency_plan import plan
+from stream_sep.engine.mixer import MixingDesk
+from stream_sep.engine.recorder import Recorder
+from stream_sep.engine.stats import EngineStats, Reporter, collect
+from stream_sep.engine.worker.hop_worker import InlineWorker, SeparatorInfo
+from stream_sep.engine.worker.process_worker import ProcessWorker
+from stream_sep.engine.worker.thread_worker import ThreadWorker
+from stream_sep.errors import SeparatorError
+from stream_sep.separators import load_separator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_sep.audio.latency import LatencyReport
+    from stream_sep.backends.base import AudioBackend
+    from stream_sep.control.state import Parameter
+    from stream_sep.protocols import Block, Separator
+
+_log = logging.getLogger(__name__)
+_RECORD_SECONDS = 2.0
+_BACKLOG_SECONDS = 2.0
+
+
+class Worker(EffectWorker, Protocol):
+    """Whatever runs the separator: `InlineWorker`, `ThreadWorker` or `ProcessWorker`."""
+
+    info: SeparatorInfo
+    restarts: int
+
+    def start(self, rings: SharedRings) -> None:
+        """Begin to separate what is captured in ``rings``."""
+        ...
+
+    def catch_up(self) -> None:
+        """Separate all that is captured, where nobody else does."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
+
+
+class Engine(MixingDesk):
+    """Takes sound from a backend, splits it, and gives it back with every stem on a fader.
+
+    Args:
+        backend: where sound comes from and goes to, such as `PacedBackend` or `PortAudioBackend`.
+        config: how to run; the defaults are good.
+        source: ``(2, frames)`` to play in place of the backend's input.
+        report: is told, in sentences, what goes wrong and what to try; logged unless given.
+
+    Raises:
+        SeparatorError: the separator cannot be loaded.
+        DeviceError: the device cannot do what is asked.
+        ConfigError: settings that do not fit each other.
+
+    >>> import numpy as np
+    >>> from stream_sep import Engine, EngineConfig, OfflineBackend
+    >>> song = np.random.default_rng(0).standard_normal((2, 4096)).astype(np.float32)
+    >>> backend = OfflineBackend()
+    >>> with Engine(backend, EngineConfig(model="passthrough", worker="inline")) as engine:
+    ...     engine.set("stem/vocals/gain_db", -60)
+    ...     mix, stems = backend.run(song)
+    -60.0
+    >>> bool(np.array_equal(mix, song))
+    True
+    """
+
+    _ahead = False  # whether the worker knows the sound before it is heard
+
+    def __init__(
+        self,
+        backend: AudioBackend,
+        config: EngineConfig | None = None,
+        *,
+        source: Block | None = None,
+        report: Callable[[str], None] = _log.warning,
+    ) -> None:
+        self.config = config or EngineConfig()
+        self.backend = backend
+        self._report = report
+        compiler = threading.Thread(target=backend.compile, name="compiler", daemon=True)
+        compiler.start()  # beside the separator, which takes as long
+        try:
+            self._worker = self._load_worker()
+            try:
+                self._build(source)
+            except BaseException:
+                self._worker.stop()
+                raise
+        finally:
+            compiler.join()
+
+    def _build(self, source: Block | None) -> None:
+        info = self._worker.info
+        self.latency = self._plan(info)
+        self._rings = SharedRings.create(self._layout(info))
+        super().__init__(
+            info.stems,
+            info.sample_rate,
+            self._audio_state(source, info.stems),
+            self._worker,
+            chained=self.config.chained,
+            tick=self._tell,
+            report=self._report,
+            more=self._more_parameters(),
+        )
+        self._recorder = self._open_recorder()
+        self._reporter = Reporter(
+            self.stats, 1000 * info.hop / info.sample_rate, self._report, slack=self.latency.slack
+        )
+        self._running = False
+        self._dry_before = 0
+
+    def stats(self) -> EngineStats:
+        """Return the counters as they are now."""
+        return collect(self._state, self._rings, self._worker.restarts, self.backend.block_size)
+
+    def clear_times(self) -> None:
+        """Forget how long callbacks took so far, as after a warm-up."""
+        self._state.clear_durations()
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process id of the separator, where it has a process."""
+        return getattr(self._worker, "pid", None)
+
+    @property
+    def source_ended(self) -> bool:
+        """Whether the last frame of ``source`` has left the engine."""
+        return bool(self._state.counters()["source_end"])
+
+    def start(self) -> None:
+        """Let the sound run."""
+        self._running = True
+        self._snap_gains()
+        self._worker.start(self._rings)
+        self._reporter.start()
+        if self._recorder is not None and self.config.worker != "inline":
+            self._recorder.start()
+        self.backend.start(self._state, self._between_blocks)
+        self.latency = self.backend.complete(self.latency)
+        self._conductor.start()
+
+    def stop(self) -> None:
+        """Stop the sound, write what is left to write, end the separator; once stopped, an engine is spent."""
+        if self._running:
+            self._conductor.stop()
+            self.backend.stop()
+            self._reporter.stop()
+        self._worker.stop()
+        if self._recorder is not None:
+            self._recorder.stop()
+        self._final_stats = self.stats()
+        self.stats = lambda: self._final_stats  # type: ignore[method-assign]
+        self._rings.close()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, whatever happened."""
+        self.stop()
+
+    def _load_worker(self) -> Worker:
+        config = self.config
+        try:
+            return self._make_worker(config.model, dict(config.options))
+        except SeparatorError as error:
+            if config.fallback is None:
+                raise
+            self._report(f"{error}; going on with {config.fallback!r}")
+            return self._make_worker(config.fallback, {})
+
+    def _make_worker(self, model: str | Separator, options: dict[str, object]) -> Worker:
+        rate = self.backend.sample_rate
+        if isinstance(model, str) and self.config.worker == "process":
+            return ProcessWorker(model, rate, options, self._report, **self._effect_settings())
+        kind = ThreadWorker if self.config.worker == "thread" else InlineWorker
+        return kind(
+            lambda: load_separator(model, rate, **options) if isinstance(model, str) else model,
+            self._report,
+            **self._effect_settings(),
+        )
+
+    def _effect_settings(self) -> dict[str, Any]:
+        return {"chains": self.config.chains, "chain_reserve": self.config.chain_reserve}
+
+    def _plan(self, info: SeparatorInfo) -> LatencyReport:
+        return plan(info, self.config, self.backend)
+
+    def _more_parameters(self) -> tuple[Parameter, ...]:
+        return ()
+
+    def _layout(self, info: SeparatorInfo) -> RingLayout:
+        # A fade reads backwards while time goes on, so the oldest frame it needs is two fades old.
+        plan, spare = self.latency, self._max_block + 2 * self._frames(self.config.fade_ms) + 4 * info.hop
+        capacity = plan.engine + spare + math.ceil(_BACKLOG_SECONDS * info.sample_rate)
+        return RingLayout(
+            channels=info.channels,
+            stems=len(info.stems),
+            hop=info.hop,
+            capacity=1 << capacity.bit_length(),
+            slots=math.ceil((plan.prefill + spare) / info.hop) + 4,
+        )
+
+    @property
+    def _max_block(self) -> int:
+        return max(self.backend.block_size, 1024)
+
+    def _frames(self, milliseconds: float) -> int:
+        return max(1, round(milliseconds * self.backend.sample_rate / 1000))
+
+    def _audio_state(self, source: Block | None, stems: tuple[str, ...]) -> AudioState:
+        recording = self.config.record is not None or bool(self.config.taps) or self.backend.wants_recording
+        return AudioState(
+            self._rings,
+            prefill=self.latency.prefill,
+            delay=self.latency.engine,
+            carrier=len(stems) - 1,
+            max_block=self._max_block,
+            inputs=self.backend.inputs,
+            input_map=self.backend.input_map,
+            output_map=self.backend.output_map(stems),
+            fade=self._frames(self.config.fade_ms),
+            hold=self._frames(self.config.hold_ms) if self.config.hold_ms else 0,
+            record_frames=round(_RECORD_SECONDS * self.backend.sample_rate) if recording else 0,
+            source=source,
+            ahead=self._ahead,
+            adds_up=not self.config.chained,
+        )
+
+    def _open_recorder(self) -> Recorder | None:
+        if self.config.record is None and not self.config.taps:
+            return None
+        return Recorder(
+            self._state,
+            self.config.record,
+            self.stems,
+            self.sample_rate,
+            skip=self.latency.engine,
+            report=self._report,
+            taps=self.config.taps,
+        )
+
+    def _between_blocks(self) -> None:
+        self._worker.catch_up()
+        if self._recorder is not None and self.config.worker == "inline":
+            self._recorder.drain()
+
+    def _tell(self) -> None:
+        """Bring the controls that tell how the engine is up to date."""
+        stats, latency = self.stats(), self.latency
+        dry = stats.counters["dry_frames"]
+        hop_ms = 1000 * self._worker.info.hop / self.sample_rate
+        self.controls.publish(
+            {
+                "engine/model": self.config.model if isinstance(self.config.model, str) else "own",
+                "engine/device": type(self.backend).__name__.removesuffix("Backend").lower(),
+                "engine/state": "dry" if dry > self._dry_before else "running",
+                "engine/latency_frames": latency.total,
+                "engine/latency_ms": latency.milliseconds(latency.total),
+                "engine/load": round(stats.hop_ms[0] / hop_ms, 5),
+                "engine/late_hops": stats.late_hops,
+                "engine/xruns": stats.xruns,
+            }
+        )
+        self._dry_before = dry

@@ -1,0 +1,147 @@
+"""Takes what the engine plays, the mix and every stem after their faders, to files and to whoever taps it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+
+from stream_sep.audio.state import RECORD_HEAD, RECORD_TAIL
+from stream_sep.errors import AudioFileError
+from stream_sep.lowlevel.numba_intrinsics import compiled, load_acquire, store_release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from stream_sep.audio.state import AudioState
+    from stream_sep.protocols import Block
+
+_PERIOD = 0.05
+_TAP_PERIOD = 0.003  # a tap is heard somewhere, and waits for it
+
+
+class Recorder:
+    """Drains the audio thread's recording ring into ``mix.wav`` and one 32-bit float WAV for each stem.
+
+    What is written is a valid file at all times: the header is renewed with every drain, and a full disk ends the
+    recording with one sentence and leaves the files as they are.
+
+    Args:
+        state: where the sound is.
+        folder: where the files go; made if missing; None writes none.
+        stems: names of the stems.
+        sample_rate: frames per second.
+        skip: frames to leave out at the start, such as the latency.
+        report: is told why a recording ended early.
+        taps: each is given all that is played, float32 ``(2 * (1 + stems), frames)``, the mix first, on the thread of
+            the recorder; one that raises is told and not called again.
+
+    Raises:
+        AudioFileError: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        state: AudioState,
+        folder: Path | None,
+        stems: tuple[str, ...],
+        sample_rate: int,
+        *,
+        skip: int = 0,
+        report: Callable[[str], None] = lambda _: None,
+        taps: tuple[Callable[[Block], object], ...] = (),
+    ) -> None:
+        self.folder = folder
+        self._taps = list(taps)
+        self.failed: str | None = None
+        self._state = state
+        self._skip = skip
+        self._report = report
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._files: list[soundfile.SoundFile] = []
+        if folder is not None:
+            self._open(folder, ("mix", *stems), sample_rate)
+
+    def _open(self, folder: Path, names: tuple[str, ...], sample_rate: int) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                path = folder / f"{name}.wav"
+                self._files.append(soundfile.SoundFile(path, "w", sample_rate, 2, subtype="FLOAT"))
+        except (OSError, soundfile.SoundFileError) as error:
+            self._close()
+            raise AudioFileError(f"cannot record to {folder}: {error}; choose another folder") from error
+
+    def start(self) -> None:
+        """Drain on a thread, until `stop`."""
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def drain(self) -> None:
+        """Write what has been recorded since the last time."""
+        frames = _take(self._state.array("local"), self._state.array("recording"))
+        if self._taps and len(frames):
+            self._feed(np.ascontiguousarray(frames.T))
+        skipped = min(self._skip, frames.shape[0])
+        self._skip -= skipped
+        if self.failed is None and frames.shape[0] > skipped:
+            self._write(frames[skipped:])
+
+    def stop(self) -> None:
+        """Write the rest and close the files."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.drain()
+        self._close()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(_TAP_PERIOD if self._taps else _PERIOD):
+            self.drain()
+
+    def _feed(self, block: Block) -> None:
+        for tap in tuple(self._taps):
+            try:
+                tap(block)
+            except Exception as error:  # noqa: BLE001 - whatever a tap does, the recording goes on
+                self._taps.remove(tap)
+                self._report(f"a tap on the sound failed and is left out: {type(error).__name__}: {error}")
+
+    def _write(self, frames: NDArray[np.float32]) -> None:
+        try:
+            for index, file in enumerate(self._files):
+                file.write(frames[:, 2 * index : 2 * index + 2])
+                file.flush()
+        except (OSError, soundfile.SoundFileError) as error:
+            self.failed = f"recording to {self.folder} ended: {error}; what was written so far is intact"
+            self._report(self.failed)
+
+    def _close(self) -> None:
+        for file in self._files:
+            try:
+                file.close()
+            except (OSError, soundfile.SoundFileError) as error:
+                self.failed = self.failed or f"closing the recording in {self.folder} failed: {error}"
+
+
+def _take(local: NDArray[np.generic], recording: NDArray[np.generic]) -> NDArray[np.float32]:
+    head, tail = _bounds(local)
+    frames: NDArray[np.float32] = recording[np.arange(tail, head) % recording.shape[0]].astype(np.float32)
+    _release(local, head)
+    return frames
+
+
+@compiled
+def _bounds(local: NDArray[np.generic]) -> tuple[int, int]:
+    return load_acquire(local, RECORD_HEAD), load_acquire(local, RECORD_TAIL)
+
+
+@compiled
+def _release(local: NDArray[np.generic], tail: int) -> None:
+    store_release(local, RECORD_TAIL, tail)

@@ -1,0 +1,172 @@
+"""What happened so far, in numbers; and the sentences that tell a user about it, at most one every two seconds."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.audio.latency import slack_after
+from stream_sep.audio.rings import COMPUTE_MAX_NS, HOPS_DONE, JUMPS, NONFINITE, TIMINGS, WAITED
+from stream_sep.audio.state import TIME_BIN_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from stream_sep.audio.rings import Rings
+    from stream_sep.audio.state import AudioState
+
+REPORT_SECONDS = 2.0
+"""Least time between two sentences about the same thing."""
+
+_MOST_ADVISED = 4096  # frames of slack; who is later than that has another trouble than jitter
+
+
+@dataclass(frozen=True)
+class EngineStats:
+    """Counters and times of an engine.
+
+    Attributes:
+        counters: the audio thread's own, by the names in `audio_state.COUNTERS`.
+        hops: hops separated.
+        hop_ms: time a hop took: p50, p99, max.
+        callback_us: time a callback took: p50, p99.9, max.
+        nonfinite_hops: hops refused for NaN or infinity.
+        jumps: times the separator skipped to the present.
+        restarts: times its process was started again.
+        slack_needed: frames of slack with which none of the stems that came would have come late.
+    """
+
+    counters: Mapping[str, int]
+    hops: int
+    hop_ms: tuple[float, float, float]
+    callback_us: tuple[float, float, float]
+    nonfinite_hops: int
+    jumps: int
+    restarts: int
+    slack_needed: int = 0
+
+    @property
+    def late_hops(self) -> int:
+        """Hops that were not there when they had to sound."""
+        return self.counters["late_hops"]
+
+    @property
+    def xruns(self) -> int:
+        """Blocks the device lost or starved, as it says itself."""
+        names = ("input_overflows", "input_underflows", "output_overflows", "output_underflows")
+        return sum(self.counters[name] for name in names)
+
+    @property
+    def troubles(self) -> dict[str, int]:
+        """Every counter that should be zero, by name."""
+        names = ("late_hops", "dry_frames", "bad_input", "record_dropped")
+        return {
+            "xruns": self.xruns,
+            **{name: self.counters[name] for name in names},
+            "nonfinite_hops": self.nonfinite_hops,
+            "jumps": self.jumps,
+            "restarts": self.restarts,
+        }
+
+
+def collect(state: AudioState, rings: Rings, restarts: int, block_size: int) -> EngineStats:
+    """Read all counters as they are now."""
+    hops = int(rings.positions[HOPS_DONE])
+    timings = rings.timings[: min(hops, TIMINGS)] / 1e6
+    p50, p99 = np.percentile(timings, [50, 99]) if len(timings) else (0.0, 0.0)
+    counters = state.counters()
+    return EngineStats(
+        counters=counters,
+        hops=hops,
+        hop_ms=(float(p50), float(p99), float(rings.positions[COMPUTE_MAX_NS]) / 1e6),
+        callback_us=(*_callback_percentiles(state), counters["max_ns"] / 1000),
+        nonfinite_hops=int(rings.positions[NONFINITE]),
+        jumps=int(rings.positions[JUMPS]),
+        restarts=restarts,
+        slack_needed=slack_after(block_size, rings.layout.hop, int(rings.positions[WAITED])) if hops else 0,
+    )
+
+
+def _callback_percentiles(state: AudioState) -> tuple[float, float]:
+    counts = np.cumsum(state.durations())
+    if counts[-1] == 0:
+        return 0.0, 0.0
+    p50, p999 = np.searchsorted(counts, counts[-1] * np.array([0.5, 0.999]))
+    return float(p50 + 1) * TIME_BIN_NS / 1000, float(p999 + 1) * TIME_BIN_NS / 1000
+
+
+class Reporter:
+    """Looks at the counters now and then, and says in a sentence what went wrong and what to try.
+
+    Args:
+        read: gives the counters.
+        hop_ms: what a hop lasts, the budget to compute it in.
+        tell: takes the sentence.
+        slack: frames that are bought for computing.
+    """
+
+    def __init__(
+        self, read: Callable[[], EngineStats], hop_ms: float, tell: Callable[[str], None], slack: int = 0
+    ) -> None:
+        self._read = read
+        self._hop_ms = hop_ms
+        self._slack = slack
+        self._tell = tell
+        self._seen = read()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say what is left to say, and end."""
+        self._stopped.set()
+        self._thread.join()
+        self.look()
+
+    def look(self) -> None:
+        """Tell what changed for the worse since the last look."""
+        now, before = self._read(), self._seen
+        self._seen = now
+        for sentence in sentences(before, now, self._hop_ms, self._slack):
+            self._tell(sentence)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(REPORT_SECONDS):
+            self.look()
+
+
+def sentences(before: EngineStats, now: EngineStats, hop_ms: float, slack: int = 0) -> list[str]:
+    """Return what to say about the time between two readings; nothing if all was well."""
+    late, xruns = now.late_hops - before.late_hops, now.xruns - before.xruns
+    found = []
+    if late:
+        advice = _advice(before, now, hop_ms, slack)
+        found.append(
+            f"separator late {late} hops, dry sound in their place: {now.hop_ms[0]:.1f} ms a hop (p99 "
+            f"{now.hop_ms[1]:.1f}), budget {hop_ms:.1f} ms; {advice}"
+        )
+    if xruns:
+        found.append(f"the device lost {xruns} blocks: raise --block-size, or close what loads the machine")
+    if bad := now.nonfinite_hops - before.nonfinite_hops:
+        found.append(f"the model gave NaN or infinity in {bad} hops: dry sound in their place; try another model")
+    if bad := now.counters["bad_input"] - before.counters["bad_input"]:
+        found.append(f"the input held {bad} samples of NaN or infinity, taken as silence: check the sending program")
+    if dropped := now.counters["record_dropped"] - before.counters["record_dropped"]:
+        found.append(f"the disk is too slow: {dropped} frames are missing in the recording; record elsewhere")
+    return found
+
+
+def _advice(before: EngineStats, now: EngineStats, hop_ms: float, slack: int) -> str:
+    if now.hops == before.hops:
+        return "it computed none, and is started again if it does not answer"
+    if now.hop_ms[0] > hop_ms:
+        return "choose a lighter model"
+    if slack < now.slack_needed <= _MOST_ADVISED:
+        return f"--slack {now.slack_needed} would have waited for them"
+    return "raise --slack or --block-size"

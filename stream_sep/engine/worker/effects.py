@@ -1,0 +1,61 @@
+"""Effect chains as a worker has them: perhaps none, perhaps those of a process that died."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stream_sep.effects.chained_separator import ChainedSeparator, check_stem
+from stream_sep.errors import ConfigError, StreamSepError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_sep.effects.chained_separator import Chains
+    from stream_sep.effects.spec import ChainSpec
+    from stream_sep.protocols import Separator
+
+UNCHAINED = "this engine was started without effect chains: start it with chain_reserve=0, or more"
+"""Why chains cannot be set."""
+
+
+def with_chains(
+    separator: Separator, chains: Chains | None, reserve: int | None, report: Callable[[str], None]
+) -> Separator:
+    """Return ``separator`` with effect chains behind it, or as it is where neither they nor a reserve are wanted."""
+    if chains is None and reserve is None:
+        return separator
+    return ChainedSeparator(separator, chains, reserve=reserve, report=report)
+
+
+def restore_chains(
+    separator: Separator, chains: ChainSpec, reserve: int, report: Callable[[str], None]
+) -> ChainedSeparator:
+    """Return ``separator`` with chains that once were there; one that cannot be loaded any more is reported."""
+    restored = ChainedSeparator(separator, reserve=reserve, report=report)
+    for stem, effects in chains.effects.items():
+        try:
+            restored.set_chains({**restored.chains.effects, stem: effects})
+        except StreamSepError as error:
+            report(f"{error}; the stem plays without it")
+    return restored
+
+
+def chained(separator: Separator) -> ChainedSeparator:
+    """Return ``separator`` as the one with chains that it is.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if isinstance(separator, ChainedSeparator):
+        return separator
+    raise ConfigError(UNCHAINED)
+
+
+def bypassing(bypassed: frozenset[str], stem: str, stems: tuple[str, ...], *, on: bool) -> frozenset[str]:
+    """Return ``bypassed`` with ``stem`` in it, or not.
+
+    Raises:
+        ConfigError: ``stem`` is none of ``stems``.
+    """
+    check_stem(stem, stems)
+    return bypassed | {stem} if on else bypassed - {stem}

@@ -1,0 +1,238 @@
+"""The separator's side of the rings: takes hops as they are captured, gives stems, never waits for the audio.
+
+The same code runs in its own process when it matters, in a thread or in line when it must be simple.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.audio.rings import RingLayout, Rings, write_frames
+from stream_sep.effects.chained_separator import ChainedSeparator
+from stream_sep.effects.spec import ChainSpec
+from stream_sep.engine.worker.effects import chained, with_chains
+from stream_sep.errors import SeparatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_sep.effects.chained_separator import Chains
+    from stream_sep.protocols import Block, Separator
+
+_log = logging.getLogger(__name__)
+_BACKLOG_SECONDS = 0.5
+_NAP_SECONDS = 0.0002
+_LONGEST_REST = 0.02
+
+
+@dataclass(frozen=True)
+class SeparatorInfo:
+    """What the engine must know of a separator that lives elsewhere.
+
+    Attributes:
+        stems: names of the stems.
+        sample_rate: frames per second.
+        channels: channels of the mix.
+        hop: frames per call.
+        latency: frames of look-ahead, those of effect chains included.
+        hop_seconds: time a call takes here, the slowest of a few.
+        chain_latency: how many frames of ``latency`` are for effect chains.
+    """
+
+    stems: tuple[str, ...]
+    sample_rate: int
+    channels: int
+    hop: int
+    latency: int
+    hop_seconds: float
+    chain_latency: int = 0
+
+    def check_return(self, back: SeparatorInfo) -> None:
+        """Refuse a separator that was started again and does not fit the rings of the one before.
+
+        Raises:
+            SeparatorError: it has other stems, another hop or another latency.
+        """
+        if (back.stems, back.hop, back.latency) != (self.stems, self.hop, self.latency):
+            raise SeparatorError("the separator came back with another shape")
+
+
+def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
+    """Run ``separator`` on noise so that the first real hop is as fast as any, time it, and reset it.
+
+    The calls that count come after a rest each, as long as hops come apart: meanwhile other programs empty the
+    caches, and a network takes half as long again as without.
+    """
+    noise = np.random.default_rng(0).standard_normal((separator.channels, separator.hop)).astype(np.float32) * 0.1
+    seconds = []
+    rest = min(separator.hop / separator.sample_rate, _LONGEST_REST)
+    for call in range(calls):
+        time.sleep(rest if 2 * call >= calls else 0.0)
+        started = time.perf_counter()
+        separator.process(noise)
+        seconds.append(time.perf_counter() - started)
+        if sum(seconds) > 3 and len(seconds) > 2:
+            break
+    _rehearse(separator, noise)
+    separator.reset()
+    timed = sorted(seconds[len(seconds) // 2 :])
+    names = ("stems", "sample_rate", "channels", "hop", "latency")
+    return SeparatorInfo(
+        **{name: getattr(separator, name) for name in names},
+        hop_seconds=timed[-1],
+        chain_latency=separator.chain_latency if isinstance(separator, ChainedSeparator) else 0,
+    )
+
+
+def _rehearse(separator: Separator, noise: Block) -> None:
+    """Pass one hop through rings of its own, so that the first real one need not wait for compiled code to load."""
+    layout = RingLayout(separator.channels, len(separator.stems), separator.hop, 4 * separator.hop, slots=4)
+    rings = Rings(layout)
+    write_frames(rings.capture, rings.positions, noise, separator.hop)
+    rings.skip(1)
+    HopWorker(separator, rings).step()
+
+
+class HopWorker:
+    """Feeds a separator from the capture ring and fills the stem ring, one hop a step.
+
+    Args:
+        separator: what splits the mix.
+        rings: the memory shared with the audio thread.
+        join: begin with the sound of now rather than with the first frame, as after a restart.
+    """
+
+    def __init__(self, separator: Separator, rings: Rings, *, join: bool = False) -> None:
+        self._separator = separator
+        self._rings = rings
+        self._block = np.zeros((separator.channels, separator.hop), np.float32)
+        self._next = 0
+        self._quiet = 0
+        longest = rings.layout.capacity // 2
+        self._backlog = min(longest, 4 * separator.hop + math.ceil(_BACKLOG_SECONDS * separator.sample_rate))
+        if join:
+            self._jump()
+
+    def step(self) -> bool:
+        """Separate the next hop if it is there; return whether it was."""
+        hop = self._separator.hop
+        captured = self._rings.captured()
+        if captured < (self._next + 1) * hop:
+            return False
+        too_late = captured - self._next * hop > self._backlog
+        if too_late or not self._rings.read_hop(self._next, self._block):
+            self._rings.count_jump()
+            self._jump()
+            return True
+        self._separate()
+        return True
+
+    def missing(self) -> float:
+        """Return the seconds of sound that the next hop still lacks."""
+        frames = (self._next + 1) * self._separator.hop - self._rings.captured()
+        return max(frames, 0) / self._separator.sample_rate
+
+    def run(self, stopped: threading.Event) -> None:
+        """Step until ``stopped``, with a sign of life at least every few milliseconds."""
+        while not stopped.is_set():
+            self._rings.beat(time.monotonic_ns())
+            if not self.step():
+                time.sleep(min(max(self.missing() / 2, _NAP_SECONDS), 0.005))
+
+    def _jump(self) -> None:
+        """Skip to the sound of now; what the separator gives before it has heard enough is not played."""
+        self._separator.reset()
+        self._next = self._rings.captured() // self._separator.hop
+        self._quiet = math.ceil(self._separator.latency / self._separator.hop)
+
+    def _separate(self) -> None:
+        started = time.perf_counter_ns()
+        stems = self._separator.process(self._block)
+        self._rings.count_hop(time.perf_counter_ns() - started)
+        if not np.isfinite(stems).all():
+            self._rings.refuse(self._next)
+            self._separator.reset()
+            self._quiet = math.ceil(self._separator.latency / self._separator.hop)
+        elif self._quiet > 0:
+            self._quiet -= 1
+            self._rings.skip(self._next)
+        else:
+            self._rings.publish(self._next, stems)
+        self._next += 1
+
+
+class InlineWorker:
+    """Separates when it is told to, on the caller's thread: for offline work and tests.
+
+    Args:
+        load: builds the separator.
+        report: is told, in a sentence, when an effect chain fails; logged unless given.
+        chains: the effects to begin with.
+        chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
+
+    Raises:
+        SeparatorError: the separator, or an effect, cannot be loaded.
+        ConfigError: chains that make no sense, or are later than the reserve.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Separator],
+        report: Callable[[str], None] = _log.warning,
+        *,
+        chains: Chains | None = None,
+        chain_reserve: int | None = None,
+    ) -> None:
+        self._load, self._report, self._changing = load, report, threading.Lock()
+        self._separator = with_chains(load(), chains, chain_reserve, report)
+        self.info = warm_up(self._separator)
+        self.restarts = 0
+        self._worker: HopWorker | None = None
+
+    @property
+    def chain_latency(self) -> int:
+        """Frames by which the chains make all stems later."""
+        return self.info.chain_latency
+
+    @property
+    def chains(self) -> ChainSpec:
+        """The effects that are wanted."""
+        return self._separator.chains if isinstance(self._separator, ChainedSeparator) else ChainSpec()
+
+    def set_chains(self, chains: Chains) -> None:
+        """Have other effects; as `ChainedSeparator.set_chains`."""
+        with self._changing:
+            chained(self._separator).set_chains(chains)
+
+    def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
+        """Set a parameter of an effect; as `ChainedSeparator.set_effect`."""
+        with self._changing:
+            chained(self._separator).set_effect(stem, index, parameter, value)
+
+    def set_bypass(self, stem: str, *, bypassed: bool) -> None:
+        """Send a stem past its chain; as `ChainedSeparator.set_bypass`."""
+        with self._changing:
+            chained(self._separator).set_bypass(stem, bypassed=bypassed)
+
+    def start(self, rings: Rings) -> None:
+        """Take the rings to work on."""
+        self._worker = HopWorker(self._separator, rings)
+
+    def catch_up(self) -> None:
+        """Separate every hop that is there."""
+        assert self._worker is not None
+        while self._worker.step():
+            pass
+
+    def stop(self) -> None:
+        """Let go of the rings, and of effects in processes of their own."""
+        self._worker = None
+        if isinstance(self._separator, ChainedSeparator):
+            self._separator.close()

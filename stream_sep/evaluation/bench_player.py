@@ -1,0 +1,130 @@
+"""What decides whether songs can be played by hand: how soon there is sound, and how soon stems after a jump."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream_sep.backends.paced import PacedBackend
+from stream_sep.engine.config import EngineConfig
+from stream_sep.player.engine import PlayEngine
+from stream_sep.player.song_stems import open_stems, refined_share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from stream_sep.player.refiner import Refinement
+
+_POLL_SECONDS = 0.0005
+_PATIENCE = 10.0
+_FARTHEST = 0.3  # seconds behind a target that still count as the target
+
+
+def measure_play(
+    song: Path,
+    model: str,
+    options: dict[str, Any],
+    *,
+    block_size: int = 128,
+    seeks: int = 200,
+    seconds: float = 20.0,
+    refinement: Refinement | None = None,
+) -> dict[str, Any]:
+    """Return how soon a song is heard and where it jumps, as plain values for JSON.
+
+    It plays in real time with no device, and the separator in its own process.
+
+    Args:
+        song: the file.
+        model: the live separator.
+        options: its options.
+        block_size: frames a block.
+        seeks: how many random jumps to time.
+        seconds: how long to watch the edge of refined stems, where there is a ``refinement``.
+        refinement: how stems are refined meanwhile.
+    """
+    begun = time.monotonic()
+    config = EngineConfig(model=model, options=options)
+    engine = PlayEngine(PacedBackend(block_size=block_size), [song], config, refinement=refinement)
+    ready = time.monotonic()
+    with engine:
+        _wait(lambda: engine.frames_heard > 0)
+        first = time.monotonic()
+        edge = [] if refinement is None else _watch_edge(engine, seconds)
+        jumps = _time_jumps(engine, seeks)
+    return {
+        "model": model,
+        "block_size": block_size,
+        "start_seconds": ready - begun,
+        "first_sound_ms": 1000 * (first - ready),
+        "seeks": seeks,
+        "seek_to_stems_ms": {
+            "p50": float(np.percentile(jumps, 50)),
+            "p95": float(np.percentile(jumps, 95)),
+            "max": max(jumps),
+        },
+        "refined_edge": edge,
+        "counters": engine.stats().troubles,
+    }
+
+
+def _time_jumps(engine: PlayEngine, seeks: int) -> list[float]:
+    """Return, in milliseconds, how long it took until stems of the target were heard."""
+    draw = random.Random(0)  # noqa: S311 - a fair choice of targets, nothing secret
+    longest = float(engine.controls["transport/length"]) - 2 * _FARTHEST
+    jumps = []
+    for _ in range(seeks):
+        time.sleep(draw.uniform(0.05, 0.15))
+        target = draw.uniform(0.0, max(longest, 0.0))
+        if abs(target - engine.transport.position) < 2 * _FARTHEST:
+            target = (target + longest / 2) % longest
+        asked = time.monotonic()
+        engine.set("transport/seek", target)
+        _wait(lambda: _is_at(engine, target))  # noqa: B023 - called at once
+        jumps.append(1000 * (time.monotonic() - asked))
+    return jumps
+
+
+def _is_at(engine: PlayEngine, target: float) -> bool:
+    position = engine.transport.exact_position
+    return position is not None and 0 <= position - target < _FARTHEST
+
+
+def _watch_edge(engine: PlayEngine, seconds: float) -> list[dict[str, float]]:
+    """Return, once a second, the position, the edge of refined stems ahead of it, and their share of the song."""
+    found = []
+    begun = time.monotonic()
+    while (now := time.monotonic() - begun) < seconds and not engine.source_ended:
+        refined, position = engine.playlist.current.refined, engine.transport.position
+        found.append(
+            {
+                "seconds": now,
+                "position": position,
+                "edge": _edge(refined, position, engine),
+                "share": refined_share(refined),
+            }
+        )
+        time.sleep(1.0)
+    return found
+
+
+def _edge(refined: dict[str, Any] | None, position: float, engine: PlayEngine) -> float:
+    """Return the second up to which all is refined from a position on."""
+    if refined is None:
+        return position
+    stems, rate = open_stems(refined), engine.sample_rate
+    frame = round(position * rate)
+    while (until := stems.ready_until(frame)) > frame and until / rate < float(engine.controls["transport/length"]):
+        frame = until
+    stems.close()
+    return min(until / rate, float(engine.controls["transport/length"]))
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,268 @@
+"""How well separators separate, measured in more ways than one: what `stream-sep evaluate` says at length.
+
+Every song is streamed, hop by hop, as it would be on a stage. Beside the SDR of whole songs there is what it hides:
+errors of level (SI-SDR leaves them out), the low end, what leaks into stems that are absent, and whether the last
+minute of a long song is as good as its first.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soxr
+
+from stream_sep.errors import ConfigError
+from stream_sep.evaluation.bench_engine import time_hops
+from stream_sep.evaluation.sdr import ACCOMPANIMENT, estimate_mix, find_songs, load_song, separate, usdr
+from stream_sep.evaluation.validation_split import is_validation
+from stream_sep.protocols import STEMS
+from stream_sep.separators import load_separator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from stream_sep.evaluation.sdr import Parts, Song
+    from stream_sep.protocols import Block, Separator
+
+MEASURES = ("uSDR", "SI-SDR", "low", "leak", "first minute", "last minute", "SDR v4")
+"""What is measured, all in dB.
+
+``low`` is the uSDR below 250 Hz; ``leak`` the level of the estimate of an absent stem, against the mix, so the lower
+the better; ``SDR v4`` is museval's: the median over seconds, which is slow to compute and only made when asked for.
+"""
+
+_LOW_RATE = 500
+_ABSENT = 1e-9
+_LONG_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number: of a song's stem, by a model, in one measure."""
+
+    song: str
+    model: str
+    stem: str
+    measure: str
+    decibels: float
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A separator that is scored, and what it costs.
+
+    Attributes:
+        name: as it is called in tables.
+        options: what it was loaded with.
+        latency_ms: algorithmic: its own latency, and a hop that has to fill.
+        hop_ms: how long a hop is.
+        p50_ms: how long a hop takes to compute, in the middle.
+        p99_ms: how long in slow moments.
+        real_time_factor: share of a core.
+        weights: how many it has learnt.
+        megabytes: size of their file.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    latency_ms: float
+    hop_ms: float
+    p50_ms: float
+    p99_ms: float
+    real_time_factor: float
+    weights: int = 0
+    megabytes: float = 0.0
+
+
+def score_folder(
+    folder: Path,
+    models: Mapping[str, tuple[str, Mapping[str, Any]]],
+    *,
+    limit: int | None = None,
+    validation_percent: int | None = None,
+    museval: bool = False,
+    report: Callable[[str], None] = lambda _name: None,
+) -> Iterator[Score]:
+    """Score separators on every song of a folder, and the mix itself as the estimate that costs nothing.
+
+    Args:
+        folder: what `find_songs` finds songs in.
+        models: name in tables -> separator and its options.
+        limit: so many songs at most.
+        validation_percent: only songs that a training with this percentage keeps apart.
+        museval: measure ``SDR v4`` too.
+        report: told the name of each song.
+
+    Raises:
+        AudioFileError: there is no song, or one cannot be read.
+        ConfigError: no song is left, or museval is not installed.
+    """
+    paths = [path for path in find_songs(folder) if _wanted(path, validation_percent)][:limit]
+    if not paths:
+        raise ConfigError(
+            f"no song of {folder} is kept for validation at {validation_percent} percent; score them all"
+        )
+    build = functools.lru_cache(maxsize=None)(
+        lambda name, rate: load_separator(models[name][0], rate, **models[name][1])
+    )
+    for path in paths:
+        report(path.name)
+        song = load_song(path)
+        yield from score_song(song, "mix", estimate_mix(song.mix))
+        for name in models:
+            separator = build(name, song.sample_rate)
+            separator.reset()
+            estimates = separate(separator, song.mix)
+            yield from score_song(song, name, estimates)
+            if museval:
+                yield from _museval(song, name, estimates)
+
+
+def score_song(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
+    """Measure estimates of a song's stems in all ways but ``SDR v4``."""
+    mix, rate = song.mix, song.sample_rate
+    references = {stem: song.stems[stem] for stem in STEMS if stem in song.stems}
+    whole = set(STEMS) <= set(references)
+    if not whole:  # the sound of a missing stem is in this one, which so is no fair reference
+        references.pop("other", None)
+    if "vocals" in references and "vocals" in estimates:
+        references[ACCOMPANIMENT] = mix - references["vocals"]
+        estimates = {ACCOMPANIMENT: mix - estimates["vocals"], **estimates}
+    for stem, reference in references.items():
+        if stem in estimates:
+            for measure, decibels in _measures(reference, estimates[stem], mix, rate):
+                yield Score(song.name, model, stem, measure, decibels)
+
+
+def measure_cost(name: str, model: str, options: Mapping[str, Any], sample_rate: int = 44100) -> Entrant:
+    """Load a separator and time it on noise, on this machine as it is now."""
+    separator: Separator = load_separator(model, sample_rate, **options)
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 10 * sample_rate)).astype(np.float32)
+    times = time_hops(separator, noise)
+    count, size = getattr(separator, "weights", (0, 0))
+    return Entrant(
+        name,
+        dict(options),
+        1000 * (separator.latency + separator.hop) / sample_rate,
+        times["hop_ms"],
+        times["p50_ms"],
+        times["p99_ms"],
+        times["real_time_factor"],
+        count,
+        size / 2**20,
+    )
+
+
+def tables(scores: Sequence[Score], entrants: Sequence[Entrant]) -> str:
+    """Return Markdown: a table for each measure, of means (of medians for ``SDR v4``), and one of what it costs.
+
+    >>> print(tables([Score("a", "x", "vocals", "uSDR", 3.0), Score("b", "x", "vocals", "uSDR", 5.0)], []))
+    | uSDR, dB | vocals | songs |
+    | --- | ---: | ---: |
+    | x | 4.00 | 2 |
+    """
+    parts = [_table(scores, measure) for measure in MEASURES if any(row.measure == measure for row in scores)]
+    if entrants:
+        lines = [
+            "| model | latency, ms | hop, ms | p50, ms | p99, ms | share of a core | million weights | MB |",
+            "| --- |" + " ---: |" * 7,
+        ]
+        lines += [
+            f"| {one.name} | {one.latency_ms:.1f} | {one.hop_ms:.1f} | {one.p50_ms:.2f} | {one.p99_ms:.2f} "
+            f"| {one.real_time_factor:.3f} | {one.weights / 1e6:.2f} | {one.megabytes:.1f} |"
+            for one in entrants
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def draw_costs(path: Path, scores: Sequence[Score], entrants: Sequence[Entrant]) -> None:
+    """Draw the mean uSDR of the stems against latency and against cost, a point for each model.
+
+    Raises:
+        ConfigError: Matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigError(f"a plot needs Matplotlib ({error}); pip install 'stream-sep[train]'") from error
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for one in entrants:
+        values = [
+            row.decibels for row in scores if (row.model, row.measure) == (one.name, "uSDR") and row.stem in STEMS
+        ]
+        for axis, place in zip(axes, (one.latency_ms, one.real_time_factor), strict=True):
+            axis.semilogx([place], [np.mean(values)], "o")
+            axis.annotate(one.name, (place, float(np.mean(values))))
+    axes[0].set(xlabel="algorithmic latency, ms", ylabel="mean uSDR of the stems, dB")
+    axes[1].set(xlabel="share of a core")
+    FigureCanvasAgg(figure).print_png(str(path))  # type: ignore[no-untyped-call] # so it is
+
+
+def si_sdr(reference: Block, estimate: Block) -> float:
+    """Return the scale-invariant SDR in dB (Le Roux et al. 2019), over both channels.
+
+    >>> noise = np.random.default_rng(0).standard_normal((2, 1000)).astype(np.float32)
+    >>> si_sdr(noise, 3 * noise) > 60
+    True
+    """
+    truth, given = reference.astype(np.float64).ravel(), estimate.astype(np.float64).ravel()
+    scaled = truth * (truth @ given / (truth @ truth + 1e-12))
+    error = given - scaled
+    return 10 * math.log10((scaled @ scaled + 1e-12) / (error @ error + 1e-12))
+
+
+def _measures(reference: Block, estimate: Block, mix: Block, rate: int) -> Iterator[tuple[str, float]]:
+    if float(np.square(reference, dtype=np.float64).mean()) < _ABSENT:
+        loud, mixed = (float(np.square(sound, dtype=np.float64).sum()) for sound in (estimate, mix))
+        yield "leak", 10 * math.log10((loud + 1e-12) / (mixed + 1e-12))
+        return
+    yield "uSDR", usdr(reference, estimate)
+    yield "SI-SDR", si_sdr(reference, estimate)
+    low = [soxr.resample(sound.T, rate, _LOW_RATE).T for sound in (reference, estimate)]
+    if float(np.square(low[0]).mean()) > _ABSENT:
+        yield "low", usdr(*low)
+    if reference.shape[1] >= _LONG_SECONDS * rate:
+        minute = 60 * rate
+        yield "first minute", usdr(reference[:, :minute], estimate[:, :minute])
+        yield "last minute", usdr(reference[:, -minute:], estimate[:, -minute:])
+
+
+def _museval(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
+    try:
+        import museval  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigError(f"SDR v4 needs museval ({error}); pip install 'stream-sep[train]'") from error
+    loud = [stem for stem in STEMS if stem in song.stems and stem in estimates and song.stems[stem].any()]
+    references = np.stack([song.stems[stem].T for stem in loud])
+    given = np.stack([estimates[stem].T for stem in loud])
+    found = museval.evaluate(references, given, win=song.sample_rate, hop=song.sample_rate)[0]
+    for stem, seconds in zip(loud, found, strict=True):
+        if np.isfinite(seconds).any():
+            yield Score(song.name, model, stem, "SDR v4", float(np.nanmedian(seconds)))
+
+
+def _table(scores: Sequence[Score], measure: str) -> str:
+    rows = [row for row in scores if row.measure == measure]
+    stems = [stem for stem in (*STEMS, ACCOMPANIMENT) if any(row.stem == stem for row in rows)]
+    lines = [f"| {measure}, dB | {' | '.join(stems)} | songs |", f"| --- |{' ---: |' * (len(stems) + 1)}"]
+    average = np.median if measure == "SDR v4" else np.mean
+    for model in dict.fromkeys(row.model for row in rows):
+        of_model = [row for row in rows if row.model == model]
+        cells = []
+        for stem in stems:
+            values = [row.decibels for row in of_model if row.stem == stem]
+            cells.append(f"{average(values):.2f}" if values else "")
+        lines.append(f"| {model} | {' | '.join(cells)} | {len({row.song for row in of_model})} |")
+    return "\n".join(lines)
+
+
+def _wanted(path: Path, percent: int | None) -> bool:
+    return percent is None or is_validation(path.name.removesuffix(".stem.mp4"), percent)

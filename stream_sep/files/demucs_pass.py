@@ -1,0 +1,247 @@
+"""Demucs networks over a whole song, window by window, with no more of it in memory than the windows reach."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from stream_sep.errors import ConfigError
+from stream_sep.files.ordered_pool import in_order
+from stream_sep.files.segments import padded_length, plan_runs
+from stream_sep.separators.demucs.networks import is_transformer
+from stream_sep.separators.demucs.window_runner import WindowRunner, shared_cores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from stream_sep.files.segments import Run
+    from stream_sep.files.settings import Recipe
+    from stream_sep.files.song import Level
+    from stream_sep.protocols import Block, Stems
+    from stream_sep.separators.demucs.networks import Part
+
+
+SHORTEST = 1.5
+"""Seconds of the shortest windows that are tried when memory runs out."""
+
+
+class NetworkPass:
+    """Makes the stems of a song as `demucs.apply.apply_model` does, but in one go through the song.
+
+    Every network, at every shift, is a run; all runs go through the song together, the one that is furthest behind
+    first, and a frame is given out when the last window over it has been added. So memory does not grow with the
+    song, and the first seconds are there first. Networks that no wanted stem needs are not run.
+
+    Args:
+        parts: the networks.
+        stems: the stems to make, in the order of the output; all unless given.
+        recipe: shifts, overlap, segment and the rest.
+        device: where torch computes.
+
+    Raises:
+        ConfigError: a stem that the networks do not have.
+    """
+
+    def __init__(self, parts: Sequence[Part], stems: Sequence[str] | None, recipe: Recipe, device: str) -> None:
+        first = parts[0].network
+        self.sources = tuple(first.sources)
+        self.stems = tuple(self.sources if stems is None else stems)
+        unknown = [name for name in self.stems if name not in self.sources]
+        if unknown:
+            raise ConfigError(f"this model has no stem {unknown[0]!r}; it has: {', '.join(self.sources)}")
+        self._parts, self._recipe, self._device = parts, recipe, device
+        self._wanted = [self.sources.index(name) for name in self.stems]
+        self._runs = plan_runs(parts, self._wanted, recipe)
+        self._runner = WindowRunner(device, recipe.precision)
+        for part in parts:
+            if is_transformer(part.network):
+                part.network.use_train_segment = not recipe.short_windows
+
+    @property
+    def networks(self) -> int:
+        """How many networks run for each window of the song."""
+        return len({run.network for run in self._runs})
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every network over the song, at every shift: all that has to be computed."""
+        return self._runs
+
+    def window(self, run: Run, index: int, mix: Mix, level: Level) -> tuple[int, Stems]:
+        """Compute one window, of which there are as many as begin within the song; in any order.
+
+        Returns:
+            The first frame of the song that it covers, and what it adds to the stems from there, ``(stems, 2,
+            frames)``: normalised, and less their share of the song's mean.
+        """
+        window, compute = self._prepare(run, index, mix, level)
+        return self._weigh(window, compute())
+
+    @cached_property
+    def identity(self) -> str:
+        """The hash of all weights, and the recipe."""
+        sum_of_weights = hashlib.blake2b(self._recipe.fingerprint().encode(), digest_size=16)
+        for part in self._parts:
+            sum_of_weights.update(repr(part.weights).encode())
+            for weights in part.network.state_dict().values():
+                sum_of_weights.update(weights.cpu().contiguous().numpy())
+        return sum_of_weights.hexdigest()
+
+    def rate_for(self, _song_rate: int) -> int:
+        """Return the networks' own rate."""
+        return int(self._parts[0].network.samplerate)
+
+    def only(self, stems: Sequence[str]) -> NetworkPass:
+        """Return a pass for some of the stems, with the same networks."""
+        return NetworkPass(self._parts, stems, self._recipe, self._device)
+
+    def smaller(self) -> tuple[NetworkPass, str] | None:
+        """Return a pass with windows half as long, or, where they are short already, one on the CPU."""
+        segment = min(run.grid.segment for run in self._runs) / self._parts[0].network.samplerate / 2
+        if segment >= SHORTEST:
+            recipe = replace(self._recipe, segment=segment, short_windows=True)
+            return NetworkPass(self._parts, self.stems, recipe, self._device), f"with windows of {segment:.2g} s"
+        if self._device == "cpu":
+            return None
+        recipe = replace(self._recipe, segment=None, short_windows=False, device="cpu")
+        return NetworkPass(self._parts, self.stems, recipe, "cpu"), "on the CPU"
+
+    def separate(self, blocks: Iterable[Block], _rate: int, level: Level) -> Iterator[tuple[Block, Stems]]:
+        """Give the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``, from the first frame to the last.
+
+        Args:
+            blocks: the song, at the rate of the networks.
+            level: of the same song; Demucs normalises the whole song by it.
+        """
+        mix, stems = _Mix(blocks), np.zeros((len(self.stems), 2, 0), np.float32)
+        longest = max(run.grid.segment for run in self._runs)
+        given = 0
+        for window, following, parts in self._computed(mix, level, longest):
+            at, sound = self._weigh(window, parts)
+            stems = _add(stems, at - given, sound)
+            ready = min(following, mix.end) - given
+            if ready > 0:
+                yield mix.read(given, given + ready), stems[..., :ready] * level.deviation + np.float32(level.mean)
+                stems, given = stems[..., ready:], given + ready
+                mix.forget(following - longest)
+
+    def _computed(self, mix: _Mix, level: Level, longest: int) -> Iterator[tuple[_Window, int, Stems]]:
+        """Give what the networks make of all windows, in turn; see `_in_turn`."""
+        at_once = self._runner.at_once(longest / self._parts[0].network.samplerate)
+        with shared_cores(at_once) as (take_share, take_all):
+            for (window, following), parts in in_order(self._in_turn(mix, level), at_once, take_share, take_all):
+                yield window, following, parts
+
+    def _in_turn(self, mix: _Mix, level: Level) -> Iterator[tuple[tuple[_Window, int], Callable[[], Stems]]]:
+        """Give the windows of all runs, the one that begins first before the others, and what computes each.
+
+        Beside each stands the frame where the next one begins, before which nothing will be added any more.
+        """
+        due = [(run.start, index, 0) for index, run in enumerate(self._runs)]
+        heapq.heapify(due)
+        while due:
+            start, index, number = heapq.heappop(due)
+            run = self._runs[index]
+            if mix.fill(start + 2 * run.grid.segment) <= start:
+                continue
+            heapq.heappush(due, (start + run.grid.stride, index, number + 1))
+            window, compute = self._prepare(run, number, mix, level)
+            yield (window, due[0][0]), compute
+
+    def _prepare(self, run: Run, number: int, mix: Mix, level: Level) -> tuple[_Window, Callable[[], Stems]]:
+        network, start = self._parts[run.network].network, run.start + number * run.grid.stride
+        length = min(run.grid.segment, mix.end - start)
+        reach = padded_length(network, length, self._recipe)
+        before = (reach - length) // 2
+        sound = mix.normalised(start - before, start - before + reach, level)
+        return _Window(run, number, start, before, length), self._runner.prepare(network, sound)
+
+    def _weigh(self, window: _Window, parts: Stems) -> tuple[int, Stems]:
+        """Return the first frame of a window, not before the song's, and what it adds to the stems from there."""
+        part = self._parts[window.run.network]
+        counts = [part.weights[source] / max(1, self._recipe.shifts) for source in self._wanted]
+        shares = np.array(counts, np.float32)[:, None, None]
+        heard = parts[self._wanted][..., window.before : window.before + window.length]
+        skipped = max(0, -window.start)
+        gain = window.run.grid.gain(window.number)[: window.length]
+        return window.start + skipped, (shares * heard * gain)[..., skipped:]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """One window of a run: which, where, how far it lies within what the network is given, and how long it is."""
+
+    run: Run
+    number: int
+    start: int
+    before: int
+    length: int
+
+
+class Mix(Protocol):
+    """A song, of which windows can be read."""
+
+    @property
+    def end(self) -> int:
+        """The frame after the last one."""
+        ...
+
+    def normalised(self, start: int, end: int, level: Level) -> Block:
+        """Return frames less their mean and divided by their deviation; zeros where the song is not."""
+        ...
+
+
+class _Mix:
+    """The part of the song that windows still reach."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self._blocks = iter(blocks)
+        self._sound = np.zeros((2, 0), np.float32)
+        self._first = 0  # frame of the song at which `_sound` begins
+
+    @property
+    def end(self) -> int:
+        """The frame after the last one read."""
+        return self._first + self._sound.shape[1]
+
+    def fill(self, end: int) -> int:
+        """Read on to frame ``end``, or to the end of the song; return how far it came."""
+        read = []
+        missing = end - self.end
+        while missing > 0 and (block := next(self._blocks, None)) is not None:
+            read.append(block)
+            missing -= block.shape[1]
+        if read:
+            self._sound = np.concatenate([self._sound, *read], axis=1)
+        return self.end
+
+    def read(self, start: int, end: int) -> Block:
+        """Return frames that have been read and not forgotten."""
+        return self._sound[:, start - self._first : end - self._first]
+
+    def normalised(self, start: int, end: int, level: Level) -> Block:
+        """Return frames less their mean and divided by their deviation; zeros where the song is not."""
+        inside = self.read(max(start, 0, self._first), max(min(end, self.end), 0))
+        sound = np.zeros((2, end - start), np.float32)
+        at = max(start, 0, self._first) - start
+        sound[:, at : at + inside.shape[1]] = (inside - np.float32(level.mean)) / np.float32(level.deviation)
+        return sound
+
+    def forget(self, before: int) -> None:
+        """Drop the frames before one."""
+        dropped = max(0, min(before, self.end) - self._first)
+        self._sound = self._sound[:, dropped:].copy() if dropped else self._sound
+        self._first += dropped
+
+
+def _add(stems: Stems, at: int, sound: Stems) -> Stems:
+    lacking = at + sound.shape[2] - stems.shape[2]
+    if lacking > 0:
+        stems = np.concatenate([stems, np.zeros((*stems.shape[:2], lacking), np.float32)], axis=2)
+    stems[..., at : at + sound.shape[2]] += sound
+    return stems

@@ -1,0 +1,61 @@
+"""Which weights a model had when it was last loaded, so that its kept stems are found without loading it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream_sep.files.settings import Recipe
+
+_NAME = "models.json"
+_MOST = 64
+
+
+class ModelMemory:
+    """Identities of models, by what they are loaded from.
+
+    Args:
+        folder: the folder of the cache of stems.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _NAME
+
+    def recall(self, recipe: Recipe) -> str | None:
+        """Return the identity of the model of a recipe, if nothing has changed since it was loaded."""
+        return self._read().get(_print_of(recipe))
+
+    def note(self, recipe: Recipe, identity: str) -> None:
+        """Remember an identity; where that cannot be written, the model is loaded the next time."""
+        known, name = self._read(), _print_of(recipe)
+        if known.get(name) == identity:
+            return
+        newest = dict([*known.items(), (name, identity)][-_MOST:])
+        beside = self._path.with_suffix(f".{os.getpid()}.part")
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps(newest), "utf-8")
+            beside.replace(self._path)
+
+    def _read(self) -> dict[str, str]:
+        try:
+            found = json.loads(self._path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def _print_of(recipe: Recipe) -> str:
+    files = []
+    if recipe.repo is not None:
+        with suppress(OSError):
+            facts = [(path.name, path.stat()) for path in sorted(recipe.repo.iterdir())]
+            files = [(name, fact.st_size, fact.st_mtime_ns) for name, fact in facts]
+    text = json.dumps([recipe.fingerprint(), str(recipe.repo), files])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

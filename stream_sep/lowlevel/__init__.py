@@ -1,0 +1,1 @@
+"""Compiled-code primitives and operating-system calls; nothing here depends on audio."""

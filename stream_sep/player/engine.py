@@ -1,0 +1,164 @@
+"""An engine that plays songs: their stems are separated ahead of the playhead, so that no latency is heard."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.audio.latency import LatencyReport
+from stream_sep.audio.rings import RingLayout
+from stream_sep.control.transport import transport_parameters
+from stream_sep.engine.config import EngineConfig
+from stream_sep.engine.engine import Engine
+from stream_sep.errors import ConfigError
+from stream_sep.player.playlist import Playlist
+from stream_sep.player.refiner import Refiner
+from stream_sep.player.render_ahead import HOP
+from stream_sep.player.render_worker import InlinePlayer, ProcessPlayer, slots_for
+from stream_sep.player.song_stems import refined_share
+from stream_sep.player.transport import Transport
+from stream_sep.separators import load_separator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from stream_sep.backends.base import AudioBackend
+    from stream_sep.control.state import Parameter
+    from stream_sep.engine.engine import Worker
+    from stream_sep.engine.worker.hop_worker import SeparatorInfo
+    from stream_sep.player.refiner import Refinement
+    from stream_sep.player.render_worker import Player
+    from stream_sep.protocols import Separator
+
+_log = logging.getLogger(__name__)
+_PATIENCE = 2.0
+_NAP_SECONDS = 0.001
+
+
+class PlayEngine(Engine):
+    """Plays songs with every stem on a fader, and a transport among its controls.
+
+    Args:
+        backend: where the sound goes.
+        songs: the files, played in order.
+        config: how to run; ``model`` is the separator that serves wherever no refined stems are ready.
+        refinement: how stems are refined while the songs play; not at all unless given.
+        report: is told, in sentences, what goes wrong and what to try; logged unless given.
+
+    Raises:
+        AudioFileError: no song can be read.
+        SeparatorError: the separator cannot be loaded.
+        DeviceError: the device cannot do what is asked.
+        ConfigError: settings that do not fit each other.
+    """
+
+    _ahead = True
+
+    def __init__(
+        self,
+        backend: AudioBackend,
+        songs: Sequence[Path],
+        config: EngineConfig | None = None,
+        *,
+        refinement: Refinement | None = None,
+        report: Callable[[str], None] = _log.warning,
+    ) -> None:
+        config = config or EngineConfig()
+        if config.worker == "thread":
+            raise ConfigError("songs are played by a worker in a process or in line, not in a thread")
+        self._refiner = Refiner(refinement, backend.sample_rate, self._take_refined, report) if refinement else None
+        find = self._refiner.find if self._refiner is not None else lambda _: None
+        self.playlist = Playlist(songs, backend.sample_rate, report, find)
+        try:
+            super().__init__(backend, config, report=report)
+            self.transport = Transport(
+                self.controls,
+                self._player,
+                self.playlist,
+                self.sample_rate,
+                heard=self._rings.captured,
+                report=report,
+            )
+        except BaseException:
+            self.playlist.close()
+            raise
+
+    @property
+    def frames_heard(self) -> int:
+        """How many frames have been played, pauses and all."""
+        return self._rings.captured()
+
+    @property
+    def source_ended(self) -> bool:
+        """Whether the last song has ended."""
+        return self.transport.is_over
+
+    def start(self) -> None:
+        """Let the sound run."""
+        self._await_sound()
+        self.transport.tick()
+        super().start()
+
+    def stop(self) -> None:
+        """Stop the sound, and delete what was decoded."""
+        self.transport.stop()
+        super().stop()
+        if self._refiner is not None:
+            self._refiner.stop()
+        self.playlist.close()
+
+    def _await_sound(self) -> None:
+        """Let the decoder get a little ahead before the device asks for sound."""
+        deadline = time.monotonic() + _PATIENCE
+        while not self.playlist.current.sound.has(self.sample_rate) and time.monotonic() < deadline:
+            time.sleep(_NAP_SECONDS)
+
+    def _make_worker(self, model: str | Separator, options: dict[str, object]) -> Worker:
+        rate, block = self.backend.sample_rate, self.backend.block_size
+        self._player: Player
+        if isinstance(model, str) and self.config.worker == "process":
+            player = ProcessPlayer(model, rate, options, self._report, block=block, **self._effect_settings())
+            self._player = player
+            return player
+        inline = InlinePlayer(
+            lambda: load_separator(model, rate, **options) if isinstance(model, str) else model,
+            self._report,
+            block=block,
+            **self._effect_settings(),
+        )
+        self._player = inline
+        return inline
+
+    def _plan(self, info: SeparatorInfo) -> LatencyReport:
+        if info.channels != 2:
+            raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
+        return LatencyReport(sample_rate=info.sample_rate, adaptation=0, slack=0, separator=0)
+
+    def _more_parameters(self) -> tuple[Parameter, ...]:
+        return transport_parameters()
+
+    def _layout(self, info: SeparatorInfo) -> RingLayout:
+        slots = slots_for(info.sample_rate)
+        capacity = slots * HOP + 4 * self._max_block
+        return RingLayout(info.channels, len(info.stems), HOP, 1 << capacity.bit_length(), slots)
+
+    def _tell(self) -> None:
+        super()._tell()
+        self.transport.tick()
+        self._refine()
+
+    def _refine(self) -> None:
+        """Ask for refined stems: for what is heard, then for what comes after it."""
+        refiner, current, following = self._refiner, self.playlist.current, self.playlist.following
+        if refiner is None:
+            return
+        if not refiner.has_finished(current.number):
+            refiner.want(current, round(self.transport.position * self.sample_rate))
+        elif following is not None:
+            refiner.want(following, 0)
+        self.controls.publish({"transport/refined": refined_share(current.refined)})
+
+    def _take_refined(self, number: int, refined: dict[str, Any]) -> None:
+        self.transport.refine(number, refined)

@@ -1,0 +1,208 @@
+"""Refined stems for the songs that play: found in the cache, or computed by a process that yields to all others."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.engine.worker.rpc import receive, send
+from stream_sep.errors import AudioFileError
+from stream_sep.files.model_identities import ModelMemory
+from stream_sep.files.settings import Recipe
+from stream_sep.files.stem_cache import DEFAULT_GB, StemCache, is_whole, sweep
+from stream_sep.player.partial_stems import drop_begun
+from stream_sep.player.song_stems import KeptStems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from stream_sep.player.playlist import LoadedSong
+
+_log = logging.getLogger(__name__)
+
+_MOST_STARTS = 3
+_SLOW_WINDOWS = 2  # the first window of a model takes longer than those after it
+_LARGEST_DIGEST = 300_000_000  # bytes of a file that is looked through before it plays
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """How stems are refined while they play.
+
+    Attributes:
+        recipe: the model, as `stream_sep.files` makes stems with it.
+        cache_gb: gigabytes that the cache of stems may take.
+        download: whether weights that are not here may be downloaded.
+    """
+
+    recipe: Recipe = field(default_factory=Recipe)
+    cache_gb: float = DEFAULT_GB
+    download: bool = False
+
+
+class Refiner:
+    """Finds or makes refined stems.
+
+    Args:
+        refinement: how.
+        rate: frames per second of what plays.
+        give: is given a song's number and its refined stems, as `open_stems` takes them.
+        report: is told, in sentences, what goes wrong.
+    """
+
+    def __init__(
+        self,
+        refinement: Refinement,
+        rate: int,
+        give: Callable[[int, dict[str, Any]], None],
+        report: Callable[[str], None] = _log.warning,
+    ) -> None:
+        self._refinement, self._rate, self._give, self._report = refinement, rate, give, report
+        self._cache = StemCache(limit_gb=refinement.cache_gb)
+        self._memory = ModelMemory(self._cache.folder)
+        self._process: subprocess.Popen[str] | None = None
+        self._asked: tuple[int, int] | None = None
+        self._given: dict[int, dict[str, Any]] = {}
+        self._finished: set[int] = set()
+        self._starts, self._windows, self._ratio = 0, 0, 1.0
+        self._ready, self._gave_up, self._told_slow = False, False, False
+        self._keeping: Path | None = None
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """The process that computes, if there is one."""
+        return None if self._process is None else self._process.pid
+
+    def find(self, song: LoadedSong) -> None:
+        """Let a song have its stems if they are in the cache."""
+        identity = self._memory.recall(self._refinement.recipe)
+        path = song.song.path
+        try:
+            if identity is None or path.stat().st_size > _LARGEST_DIGEST:
+                return
+            folder = self._cache.folder / f"{song.song.digest}-{identity}"
+            files = sorted(folder.glob("*.wav")) if is_whole(folder) else []
+            files = [file for file in files if ".part" not in file.suffixes]
+            stems = KeptStems(files, [file.stem for file in files]) if files else None
+        except (OSError, AudioFileError):
+            return
+        if stems is not None:
+            stems.close()
+            self._finished.add(song.number)
+            song.refined = stems.describe()
+
+    def want(self, song: LoadedSong, frame: int) -> None:
+        """Ask for the stems of a song, of which ``frame`` is heard."""
+        if self._gave_up or song.number in self._finished:
+            return
+        with self._lock:
+            if self._process is None:
+                self._start()
+            if self._ready and self._asked != (song.number, frame) and self._process is not None:
+                self._asked = (song.number, frame)
+                message = {"number": song.number, "path": str(song.song.path), "scratch": str(song.sound.path)}
+                send(self._process.stdin, {**message, "frame": round(frame * self._ratio)})
+
+    def has_finished(self, number: int) -> bool:
+        """Tell whether all of a song is refined, or never will be."""
+        return self._gave_up or number in self._finished
+
+    def stop(self) -> None:
+        """End the process."""
+        self._stopped.set()
+        with self._lock:
+            process = self._process
+        if process is not None:
+            process.kill()
+            process.wait()
+            self._listener.join()
+            self._sweep()
+        for refined in self._given.values():
+            if "growing" in refined:
+                drop_begun(Path(refined["growing"]))
+
+    def _start(self) -> None:
+        self._starts += 1
+        self._ready, self._asked = False, None
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from stream_sep.player.refiner_process import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # what libraries print there would be all over the terminal's page
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+        )
+        refinement, recipe = self._refinement, asdict(self._refinement.recipe)
+        recipe["repo"] = None if refinement.recipe.repo is None else str(refinement.recipe.repo)
+        recipe["options"] = dict(refinement.recipe.options)
+        spec = {"recipe": recipe, "cache_gb": refinement.cache_gb, "download": refinement.download, "path": sys.path}
+        send(self._process.stdin, spec)
+        self._listener = threading.Thread(target=self._listen, args=(self._process,), name="refiner", daemon=True)
+        self._listener.start()
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        while "gone" not in (message := receive(process.stdout)):
+            self._take(message)
+        code = process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        if not self._stopped.is_set() and not self._gave_up:
+            self._on_death(code)
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        if "report" in message:
+            self._report(message["report"])
+        elif "failed" in message:
+            self._give_up(message["failed"])
+        elif "identity" in message:
+            self._memory.note(self._refinement.recipe, message["identity"])
+            self._ratio, self._ready = message["rate"] / self._rate, True
+        elif "refined" in message:
+            self._hand_out(message["number"], message["refined"])
+        elif "keeping" in message:
+            self._keeping = Path(message["keeping"])
+        elif "finished" in message:
+            self._finished.add(message["number"])
+            self._keeping = None
+        elif "speed" in message:
+            self._judge(message["speed"])
+
+    def _give_up(self, why: str) -> None:
+        self._gave_up = True
+        self._report(f"no refined stems: {why}; the live separator plays")
+
+    def _hand_out(self, number: int, refined: dict[str, Any]) -> None:
+        if number not in self._given:
+            self._given[number] = refined
+            self._give(number, refined)
+
+    def _judge(self, speed: float) -> None:
+        self._windows += 1
+        if speed < 1 and self._windows >= _SLOW_WINDOWS and not self._told_slow:
+            self._told_slow = True
+            self._report(
+                f"this machine refines {speed:.1f} s of music a second: the live separator plays where it is behind"
+            )
+
+    def _sweep(self) -> None:
+        """Delete what a process that ended was about to keep."""
+        if self._keeping is not None:
+            sweep(self._keeping)
+        self._keeping = None
+
+    def _on_death(self, code: int) -> None:
+        self._sweep()
+        with self._lock:
+            self._process = None
+            self._gave_up = self._starts >= _MOST_STARTS
+        end = "no more are made" if self._gave_up else "it is started again"
+        self._report(f"the process that refines stems ended with code {code}: {end}, and the music goes on")

@@ -1,0 +1,256 @@
+"""Stems of a song that are at hand at any frame: those that are being computed, and those that were kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import soundfile
+
+from stream_sep.errors import AudioFileError
+from stream_sep.player.decoded_song import write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from stream_sep.protocols import Stems
+
+PIECE = 1024
+"""Frames that become ready together."""
+
+_LOOK = 64  # pieces looked ahead at most
+_BLOCK = 1 << 18
+_FAR = 1 << 62  # a frame behind any song
+
+
+class SongStems(Protocol):
+    """Stems that can be read from any frame on where they are ready.
+
+    Attributes:
+        stems: their names.
+    """
+
+    stems: tuple[str, ...]
+
+    def ready_until(self, start: int) -> int:
+        """Return the frame up to which all is ready from ``start`` on, or a frame far behind; ``start`` for none."""
+        ...
+
+    def read(self, start: int, frames: int) -> Stems:
+        """Return ``(stems, 2, frames)``; zeros behind the end of the song.
+
+        Raises:
+            AudioFileError: what was ready cannot be read any more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files."""
+        ...
+
+
+class GrowingStems:
+    """Stems in one file that a process fills in any order while others read it.
+
+    Args:
+        path: the file.
+        stems: names of the stems.
+        frames: frames of the song.
+        create: make the file anew.
+
+    Attributes:
+        ready: uint8 ``(pieces,)``, 1 where a piece of `PIECE` frames is final.
+        sound: float32 ``(stems, 2, frames)``.
+
+    Raises:
+        AudioFileError: the file cannot be made or opened.
+    """
+
+    def __init__(self, path: Path, stems: Sequence[str], frames: int, *, create: bool = False) -> None:
+        self.stems, self.frames, self.path = tuple(stems), frames, path
+        pieces = -(-frames // PIECE)
+        self._head = _head(frames)
+        try:
+            if create:
+                with path.open("wb") as file:
+                    file.truncate(self.size(stems, frames))
+            self._file = path.open("r+b", buffering=0)
+            whole: NDArray[np.uint8] = np.memmap(self._file, np.uint8, "r+")
+        except (OSError, ValueError) as error:
+            raise self._refusal(error) from error
+        self.ready: NDArray[np.uint8] = whole[:pieces]
+        self.sound: Stems = whole[self._head :].view(np.float32).reshape(len(self.stems), 2, frames)
+
+    @staticmethod
+    def size(stems: Sequence[str], frames: int) -> int:
+        """Return the bytes of a file for stems."""
+        return _head(frames) + len(stems) * 2 * frames * 4
+
+    def ready_until(self, start: int) -> int:
+        """Return the frame up to which all is ready from ``start`` on; see `SongStems`."""
+        first = max(start, 0) // PIECE
+        seen = self.ready[first : first + _LOOK]
+        missing = np.flatnonzero(seen == 0)
+        there = int(missing[0]) if len(missing) else len(seen)
+        end = (first + there) * PIECE
+        return _FAR if first + there >= len(self.ready) else max(end, start)
+
+    def read(self, start: int, frames: int) -> Stems:
+        """Return ``(stems, 2, frames)``; see `SongStems`."""
+        out = np.zeros((len(self.stems), 2, frames), np.float32)
+        there = self.sound[..., max(start, 0) : max(start + frames, 0)]
+        at = max(0, -start)
+        out[..., at : at + there.shape[2]] = there
+        return out
+
+    def add(self, start: int, sound: Stems) -> None:
+        """Add ``(stems, 2, frames)`` to what is there from frame ``start`` on, all of it within the song.
+
+        Raises:
+            AudioFileError: the disk is full.
+        """
+        self._write(start, self.sound[..., start : start + sound.shape[2]] + sound)
+
+    def erase(self, start: int, end: int) -> None:
+        """Make frames silent, as if nothing had been added.
+
+        Raises:
+            AudioFileError: the disk is full.
+        """
+        for at in range(start, min(end, self.frames), _BLOCK):
+            there = self.sound[..., at : min(at + _BLOCK, end, self.frames)]
+            if there.any():
+                self._write(at, np.zeros_like(there))
+
+    def shift(self, start: int, end: int, offset: float) -> None:
+        """Add a constant to frames.
+
+        Raises:
+            AudioFileError: the disk is full.
+        """
+        self._write(start, self.sound[..., start : min(end, self.frames)] + np.float32(offset))
+
+    def mark(self, first: int, last: int) -> None:
+        """Say that pieces are final, once they are on the disk: another program may find them there.
+
+        Raises:
+            AudioFileError: the disk fails.
+        """
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._refusal(error) from error
+        self.ready[first:last] = 1
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+        del self.ready, self.sound
+
+    def _write(self, start: int, sound: Stems) -> None:
+        try:  # a full disk is an error here, and a crash through the map
+            for row, channel in enumerate(sound.reshape(-1, sound.shape[2])):
+                self._file.seek(self._head + (row * self.frames + start) * 4)
+                write_all(self._file, np.ascontiguousarray(channel).tobytes())
+        except OSError as error:
+            raise self._refusal(error) from error
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `open_stems` needs in another process, in plain JSON values."""
+        return {"growing": str(self.path), "stems": list(self.stems), "frames": self.frames}
+
+    def _refusal(self, error: Exception) -> AudioFileError:
+        return AudioFileError(
+            f"cannot keep refined stems in {self.path.parent}: {error}; free some space, or play with --no-refine"
+        )
+
+
+class KeptStems:
+    """Whole stems, a file each, as `StemCache` keeps them.
+
+    Args:
+        files: one for each stem.
+        stems: names of the stems.
+
+    Raises:
+        AudioFileError: a file cannot be opened.
+    """
+
+    rate = 0
+    """Frames per second."""
+
+    def __init__(self, files: Sequence[Path], stems: Sequence[str]) -> None:
+        self.stems, self._paths = tuple(stems), tuple(files)
+        self._files: list[soundfile.SoundFile] = []
+        try:
+            for file in files:
+                self._files.append(soundfile.SoundFile(file))
+                self.rate = int(self._files[-1].samplerate)
+        except (OSError, soundfile.SoundFileError) as error:
+            self.close()
+            raise self._damage(error) from error
+
+    def ready_until(self, _start: int) -> int:
+        """Return a frame behind any song: all is there."""
+        return _FAR
+
+    def read(self, start: int, frames: int) -> Stems:
+        """Return ``(stems, 2, frames)``; see `SongStems`."""
+        out = np.zeros((len(self.stems), 2, frames), np.float32)
+        at = min(max(0, -start), frames)
+        try:
+            for row, file in zip(out, self._files, strict=True):
+                file.seek(min(max(start, 0), file.frames))
+                there = file.read(frames - at, dtype="float32", always_2d=True)
+                row[:, at : at + len(there)] = there.T
+        except (OSError, soundfile.SoundFileError) as error:
+            raise self._damage(error) from error
+        return out
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for file in self._files:
+            file.close()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `open_stems` needs in another process, in plain JSON values."""
+        return {"kept": [str(path) for path in self._paths], "stems": list(self.stems), "rate": self.rate}
+
+    def _damage(self, error: Exception) -> AudioFileError:
+        return AudioFileError(f"the cache in {self._paths[0].parent} is damaged ({error}); stream-sep cache clear")
+
+
+def _head(frames: int) -> int:
+    """Return the bytes before the sound: one for each piece, and a multiple of 64."""
+    return -(-frames // (64 * PIECE)) * 64
+
+
+def open_stems(description: dict[str, Any]) -> SongStems:
+    """Open the stems that another process described.
+
+    Raises:
+        AudioFileError: they are gone.
+    """
+    if "kept" in description:
+        return KeptStems([Path(path) for path in description["kept"]], description["stems"])
+    return GrowingStems(Path(description["growing"]), description["stems"], description["frames"])
+
+
+def refined_share(description: dict[str, Any] | None) -> float:
+    """Return how much of a song's described stems is ready, 0 to 1.
+
+    >>> refined_share(None), refined_share({"kept": [], "stems": []})
+    (0.0, 1.0)
+    """
+    if description is None or "kept" in description:
+        return 0.0 if description is None else 1.0
+    pieces = -(-int(description["frames"]) // PIECE)
+    try:
+        with Path(description["growing"]).open("rb") as file:
+            return file.read(pieces).count(1) / pieces
+    except OSError:
+        return 0.0

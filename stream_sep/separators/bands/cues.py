@@ -1,0 +1,252 @@
+"""What `bands` hears: a few cues for every frequency bin of the newest spectrum, none of which knows the level.
+
+The cues follow Fitzgerald (2010, harmonic and percussive medians; here the harmonic one sees the past only), Avendano
+(2003, similarity of the channels as a sign of where a sound stands) and Driedger et al. (2014, what is neither).
+Powers are float64: a mix at 1e-30 must be heard like one at 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from stream_sep.lowlevel.numba_intrinsics import compiled, merged, vectorised
+from stream_sep.lowlevel.vector_log import logarithm
+from stream_sep.separators.bands.medians import copy_row, median_beside, median_of_past
+from stream_sep.separators.bands.state import TINY
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from stream_sep.separators.bands.state import Layout, Memory
+
+    Spectrum: TypeAlias = NDArray[np.complex64]
+    Cues: TypeAlias = NDArray[np.float32]
+    Cue: TypeAlias = NDArray[np.float32]
+    Row: TypeAlias = NDArray[np.float64]
+
+CUES = (
+    "constant",
+    "mono",  # 1 where both channels carry one signal all the time: nothing stands anywhere
+    "centre",  # log of mid over side
+    "clear_centre",  # what of it is beyond the range of `centre`
+    "panned",  # how far from the middle the bin stands
+    "percussive",  # median over frequency against median over the past
+    "onset",  # of the band: against its slow average
+    "low_onset",  # of everything up to kick drums
+    "high_onset",  # of everything from the snares' noise on
+    "tonal",  # the bin against its band
+    "sustained",  # slow average against long average
+    "loud",  # the band against the whole, over seconds
+    "struck",  # fading memory of `onset`
+    "low_struck",
+    "high_struck",
+    "noisy",  # how even the band is
+    "beside",  # what of `panned` is close to one channel alone
+)
+"""Names of the cues, in their order. Each is about -1 to 1, and 0 where nothing is known."""
+
+_RANGE = 25.0
+"""Nepers of power below the loudest recent spectrum at which a bin counts as silent: about 108 dB."""
+
+
+@compiled
+def measure_cues(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory, cues: Cues) -> None:
+    """Measure the cues, ``(cues, bins)`` float32, of the spectra ``mid`` and ``side``, ``(bins,)`` complex."""
+    floor = _take_powers(mid, side, layout, memory)
+    _place(memory, cues)
+    _find_onsets(layout, memory, floor, cues)
+    _compare_medians(memory, cues)
+    _compare_bands(layout, memory, cues)
+
+
+@merged
+def _clip(value: float, limit: float) -> float:
+    return min(max(value, -limit), limit)
+
+
+@merged
+def _take_powers(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory) -> float:
+    totals, powers = memory.totals, memory.powers
+    p, q, r = memory.rows[0], memory.rows[1], memory.rows[2]
+    _multiply(mid, mid, p)
+    _multiply(side, side, q)
+    _multiply(mid, side, r)
+    _follow(p, TINY, layout.short, powers[0])
+    _follow(q, TINY, layout.short, powers[1])
+    _follow(r, TINY * 1e-6, layout.short, powers[2])
+    totals[0] += layout.long * (_moment(p) + TINY - totals[0])
+    totals[1] += layout.long * (_moment(q) + TINY * 1e-6 - totals[1])
+    totals[2] += layout.long * (_moment(r) + TINY * 1e-6 - totals[2])
+    energy = _sum(p) + _sum(q)
+    totals[3] = max(totals[3] * layout.fall, energy + TINY)
+    totals[4] += layout.long * (energy + TINY - totals[4])
+    floor = math.log(totals[3]) - _RANGE
+    _measure_levels(p, q, floor, memory.logs[0])
+    return floor
+
+
+@merged
+def _place(memory: Memory, cues: Cues) -> None:
+    totals, powers = memory.totals, memory.powers
+    trace = totals[0] + totals[1]
+    spread = 4 * max(totals[0] * totals[1] - totals[2] * totals[2], 0.0) / (trace * trace)
+    width = spread / (spread + 0.01)  # 0 where both channels carry one signal: then nothing stands anywhere
+    cues[0], cues[1] = 1.0, 1.0 - width
+    _compare_sides(powers[0], powers[1], width, cues[2], cues[3])
+    _find_places(powers[0], powers[1], powers[2], width, cues[4], cues[16])
+
+
+@merged
+def _find_onsets(layout: Layout, memory: Memory, floor: float, cues: Cues) -> None:
+    now, slow, long = memory.logs[0], memory.logs[1], memory.logs[2]
+    rise, band = memory.rows[0], memory.rows[1]
+    sums, struck = memory.sums, memory.struck
+    _rise(now, slow, floor, rise)
+    _follow_above(now, floor, layout.slow, slow)
+    _follow_above(now, floor, layout.long, long)
+    _add_up(rise, sums)
+    _average(sums, layout.low, layout.high, layout.share, band)
+    low = sums[layout.kick] / layout.kick
+    high = (sums[layout.top] - sums[layout.hiss]) / max(layout.top - layout.hiss, 1)
+    struck[-2] = max(struck[-2] * layout.ring, low / 2, 1e-9)
+    struck[-1] = max(struck[-1] * layout.ring, high / 2, 1e-9)
+    _strike(band, layout.ring, struck, cues[6], cues[12])
+    cues[7], cues[8], cues[13], cues[14] = low / 2, high / 2, struck[-2], struck[-1]
+    _compare(slow, long, 4.0, 0.5, cues[10])
+
+
+@merged
+def _compare_medians(memory: Memory, cues: Cues) -> None:
+    now, past, beside, scratch = memory.levels[0], memory.levels[1], memory.levels[2], memory.levels[3]
+    copy_row(memory.logs[0], now)
+    median_of_past(now, memory.at[0], memory.ring, memory.ordered, scratch, past)
+    memory.at[0] = (memory.at[0] + 1) % len(memory.ring)
+    median_beside(now, memory.padding, beside)
+    _compare(beside, past, 4.0, 0.25, cues[5])
+
+
+@merged
+def _compare_bands(layout: Layout, memory: Memory, cues: Cues) -> None:
+    now, sums = memory.logs[0], memory.sums
+    band, uneven, average = memory.rows[0], memory.rows[1], memory.rows[2]
+    average[:] = math.log(memory.totals[4]) - 8.0
+    _add_up(now, sums)
+    _average(sums, layout.low, layout.high, layout.share, band)
+    _compare(now, band, 4.0, 0.25, cues[9])
+    _compare(band, average, 12.0, 0.25, cues[11])
+    _be_positive(cues[9], uneven)
+    _add_up(uneven, sums)
+    _average(sums, layout.low, layout.high, layout.share, band)
+    _be_noisy(band, cues[15])
+
+
+# Loops over all bins. Each sees few rows, so that a compiler can tell that they do not overlap, and take many bins at
+# a time.
+
+
+@vectorised
+def _multiply(one: Spectrum, other: Spectrum, product: Row) -> None:
+    for k in range(len(product)):
+        a, b = complex(one[k]), complex(other[k])
+        product[k] = a.real * b.real + a.imag * b.imag
+
+
+@vectorised
+def _follow(row: Row, tiny: float, share: float, average: Row) -> None:
+    for k in range(len(row)):
+        average[k] += share * (row[k] + tiny - average[k])
+
+
+@vectorised
+def _follow_above(row: Row, floor: float, share: float, average: Row) -> None:
+    for k in range(len(row)):
+        before = max(average[k], floor)
+        average[k] = before + share * (row[k] - before)
+
+
+@vectorised
+def _moment(row: Row) -> float:
+    total = 0.0
+    for k in range(len(row)):
+        total += k * row[k]
+    return total
+
+
+@vectorised
+def _sum(row: Row) -> float:
+    total = 0.0
+    for k in range(len(row)):
+        total += row[k]
+    return total
+
+
+@vectorised
+def _measure_levels(p: Row, q: Row, floor: float, levels: Row) -> None:
+    for k in range(len(levels)):
+        levels[k] = max(logarithm(p[k] + q[k] + TINY), floor)
+
+
+@vectorised
+def _compare_sides(mid: Row, side: Row, width: float, centre: Cue, clear: Cue) -> None:
+    for k in range(len(mid)):
+        ratio = logarithm(mid[k] / side[k])
+        centre[k] = width * _clip(ratio, 3.0) / 3
+        clear[k] = width * min(max(ratio - 2.0, 0.0), 5.0) / 5
+
+
+@vectorised
+def _find_places(  # noqa: PLR0917 - compiled code has no objects
+    mid: Row, side: Row, both: Row, width: float, panned: Cue, beside: Cue
+) -> None:
+    for k in range(len(mid)):
+        place = width * 2 * abs(both[k]) / (mid[k] + side[k])
+        panned[k] = place
+        beside[k] = max(place - 0.8, 0.0) * 5
+
+
+@vectorised
+def _rise(now: Row, slow: Row, floor: float, rise: Row) -> None:
+    for k in range(len(now)):
+        rise[k] = _clip(now[k] - max(slow[k], floor), 4.0)
+
+
+@merged
+def _add_up(row: Row, sums: Row) -> None:
+    for k in range(len(row)):
+        sums[k + 1] = sums[k] + row[k]
+
+
+@vectorised
+def _average(sums: Row, low: NDArray[np.int64], high: NDArray[np.int64], share: Row, band: Row) -> None:
+    for k in range(len(band)):
+        band[k] = (sums[high[k]] - sums[low[k]]) * share[k]
+
+
+@vectorised
+def _strike(band: Row, ring: float, struck: Row, onset: Cue, fading: Cue) -> None:
+    for k in range(len(band)):
+        onset[k] = band[k] / 2
+        struck[k] = max(struck[k] * ring, band[k] / 2, 1e-09)
+        fading[k] = struck[k]
+
+
+@vectorised
+def _compare(one: Row, other: Row, limit: float, scale: float, cue: Cue) -> None:
+    for k in range(len(cue)):
+        cue[k] = _clip(one[k] - other[k], limit) * scale
+
+
+@vectorised
+def _be_positive(cue: Cue, row: Row) -> None:
+    for k in range(len(row)):
+        row[k] = abs(cue[k])
+
+
+@vectorised
+def _be_noisy(uneven: Row, cue: Cue) -> None:
+    for k in range(len(cue)):
+        cue[k] = 1 - 4 * uneven[k]

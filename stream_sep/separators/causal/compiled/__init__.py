@@ -1,0 +1,1 @@
+"""The causal network compiled by Numba: kernels, layers and int8 weights."""

@@ -1,0 +1,143 @@
+"""What layers of networks are made of, for one hop: a few dozen rows of numbers, in compiled code.
+
+Libraries for networks are made for large ones. Here their calls cost as much as what they compute, and after a rest,
+as between two hops, several times as much: they have a hundred times the code to bring back from memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.lowlevel.numba_intrinsics import inlined, vectorised
+from stream_sep.lowlevel.vector_exp import exponential
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from stream_sep.protocols import Block
+
+    Row: TypeAlias = NDArray[np.float32]
+
+_ZERO, _HALF, _ONE, _TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
+_TINY = np.float32(1e-5)  # added to variances, as torch does
+_AT_A_TIME = 8  # inputs that are weighed in one go
+_ROOT_HALF = np.float32(np.sqrt(0.5))
+
+
+@inlined
+def add_product(rows: Block, weights: Block, into: Block) -> None:
+    """Add ``rows @ weights``, ``(rows, inputs)`` and ``(inputs, outputs)``, to ``into``."""
+    inputs = len(weights)
+    whole = inputs - inputs % _AT_A_TIME
+    for i in range(len(into)):
+        a, y = rows[i], into[i]
+        for k in range(0, whole, _AT_A_TIME):
+            _add_eight(
+                a[k], a[k + 1], a[k + 2], a[k + 3], a[k + 4], a[k + 5], a[k + 6], a[k + 7],
+                weights[k], weights[k + 1], weights[k + 2], weights[k + 3],
+                weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7], y,
+            )  # fmt: skip
+        for k in range(whole, inputs):
+            _add_one(a[k], weights[k], y)
+
+
+@vectorised
+def _add_eight(  # noqa: PLR0917 - lists of rows would not be taken many numbers at a time
+    a: np.float32, b: np.float32, c: np.float32, d: np.float32,
+    e: np.float32, f: np.float32, g: np.float32, h: np.float32,
+    of_a: Row, of_b: Row, of_c: Row, of_d: Row, of_e: Row, of_f: Row, of_g: Row, of_h: Row, into: Row,
+) -> None:  # fmt: skip
+    for k in range(len(into)):
+        first = a * of_a[k] + b * of_b[k] + c * of_c[k] + d * of_d[k]
+        into[k] += first + (e * of_e[k] + f * of_f[k] + g * of_g[k] + h * of_h[k])
+
+
+@vectorised
+def _add_one(a: np.float32, of_a: Row, into: Row) -> None:
+    for k in range(len(into)):
+        into[k] += a * of_a[k]
+
+
+@vectorised
+def set_rows(values: Row, rows: Block) -> None:
+    """Have every row begin as ``values``."""
+    for i in range(len(rows)):
+        for k in range(len(values)):
+            rows[i, k] = values[k]
+
+
+@vectorised
+def add_to_rows(values: Row, rows: Block) -> None:
+    """Add ``values`` to every row."""
+    for i in range(len(rows)):
+        for k in range(len(values)):
+            rows[i, k] += values[k]
+
+
+@vectorised
+def set_columns(values: Row, rows: Block) -> None:
+    """Have every column begin as ``values``."""
+    for i in range(len(rows)):
+        for k in range(rows.shape[1]):
+            rows[i, k] = values[i]
+
+
+@vectorised
+def add_to_columns(values: Row, rows: Block) -> None:
+    """Add ``values`` to every column."""
+    for i in range(len(rows)):
+        for k in range(rows.shape[1]):
+            rows[i, k] += values[i]
+
+
+@vectorised
+def normalise(rows: Block, gains: Block, offsets: Block, into: Block) -> None:
+    """Write a layer norm of each row, with gains and offsets of its own."""
+    share = _ONE / np.float32(rows.shape[1])
+    for i in range(len(rows)):
+        mean = square = _ZERO
+        for k in range(rows.shape[1]):
+            mean += rows[i, k]
+        mean *= share
+        for k in range(rows.shape[1]):
+            square += (rows[i, k] - mean) * (rows[i, k] - mean)
+        scale = _ONE / np.sqrt(square * share + _TINY)
+        for k in range(rows.shape[1]):
+            into[i, k] = (rows[i, k] - mean) * scale * gains[i, k] + offsets[i, k]
+
+
+@vectorised
+def remember(given: Row, recalled: Row, memory: Row, after: Row) -> None:
+    """Write the state of a GRU after a step.
+
+    Args:
+        given: ``(3 * width,)``: what the input says to the gates that keep and that reset, and to what is new.
+        recalled: the same of the memory.
+        memory: ``(width,)``, before.
+        after: ``(width,)``, which is written.
+    """
+    width = len(memory)
+    for k in range(width):
+        keep = _ONE / (_ONE + exponential(-(given[k] + recalled[k])))
+        reset = _ONE / (_ONE + exponential(-(given[width + k] + recalled[width + k])))
+        new = given[2 * width + k] + reset * recalled[2 * width + k]
+        new = _ONE - _TWO / (_ONE + exponential(_TWO * new))
+        after[k] = new + keep * (memory[k] - new)
+
+
+@vectorised
+def gelu(row: Row) -> None:
+    """Apply x times the normal distribution below x, right to a millionth (Abramowitz and Stegun 1964, 7.1.26)."""
+    for k in range(len(row)):
+        x = abs(row[k]) * _ROOT_HALF
+        t = _ONE / (_ONE + np.float32(0.3275911) * x)
+        series = np.float32(1.061405429) * t - np.float32(1.453152027)
+        series = series * t + np.float32(1.421413741)
+        series = series * t - np.float32(0.284496736)
+        series = series * t + np.float32(0.254829592)
+        beyond = series * t * exponential(-x * x)
+        row[k] = _HALF * (row[k] + abs(row[k]) * (_ONE - beyond))

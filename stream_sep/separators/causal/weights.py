@@ -1,0 +1,149 @@
+"""Files of weights: safetensors for training on, ONNX for playing; no code in them, and each knows its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.separators.causal.config import NetworkSize, size_from
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream_sep.separators.causal.network import CausalNetwork
+
+KIND = "stream_sep causal network 3"
+"""Written into every file of weights; another number is another design."""
+
+INSTALL = "pip install 'stream-sep[train]'"
+
+_HEADER_SIZE = 8  # safetensors: the length of the header, the header, the tensors
+_LONGEST_HEADER = 1 << 20
+
+
+class Weights(NamedTuple):
+    """How much a network has learnt."""
+
+    number: int
+    file_bytes: int
+
+
+def save_weights(network: CausalNetwork, path: Path, about: Mapping[str, str] | None = None) -> None:
+    """Write a network's weights, whole or not at all.
+
+    Args:
+        network: the network.
+        path: a ``.safetensors`` file.
+        about: what else to keep with it, such as how it was trained.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    notes = {**(about or {}), "kind": KIND, "size": json.dumps(asdict(network.size))}
+    write_whole(path, with_digest(tensors, notes))
+
+
+def with_digest(tensors: dict[str, Any], notes: Mapping[str, str]) -> bytes:
+    """Return a safetensors file whose notes hold the SHA-256 of its tensors."""
+    from safetensors.torch import save  # noqa: PLC0415 - heavy, and only here when a model is
+
+    digest = hashlib.sha256(_split(save(tensors, dict(notes)))[1]).hexdigest()
+    return bytes(save(tensors, {**notes, "sha256": digest}))
+
+
+def load_weights(path: Path) -> CausalNetwork:
+    """Read a network from a ``.safetensors`` file.
+
+    Raises:
+        SeparatorError: the file is missing, damaged, or no network of ours; or torch is not installed.
+    """
+    notes, data = read_notes(path)
+    try:
+        from safetensors import SafetensorError  # noqa: PLC0415 - heavy, and only here when a model is
+        from safetensors.torch import load  # noqa: PLC0415 - as above
+
+        from stream_sep.separators.causal.network import CausalNetwork  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise SeparatorError(f"{path} needs torch and safetensors to be read ({error}); {INSTALL}") from error
+    network = CausalNetwork(size_of(notes, path))
+    try:
+        network.load_state_dict(load(data))
+    except (SafetensorError, RuntimeError) as error:
+        raise SeparatorError(f"{path} does not hold the weights its size needs; export or copy it again") from error
+    return network.eval()
+
+
+def count_weights(network: Any) -> int:  # noqa: ANN401 - torch is heavy, and only here when a model is
+    """Return how many numbers a network, a torch module, has learnt."""
+    return sum(each.numel() for each in network.parameters())
+
+
+def read_notes(path: Path) -> tuple[dict[str, str], bytes]:
+    """Return what is written about the weights in a ``.safetensors`` file, and the whole file, once it is checked.
+
+    Raises:
+        SeparatorError: the file is missing, damaged, or no network of ours.
+    """
+    data = read_bytes(path)
+    try:
+        header, tensors = _split(data)
+        notes = dict(json.loads(header)["__metadata__"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SeparatorError(f"{path} is no safetensors file with notes; copy or train it again") from error
+    if notes.get("sha256") != hashlib.sha256(tensors).hexdigest():
+        raise SeparatorError(f"{path} is damaged: its checksum is wrong; copy it again")
+    return notes, data
+
+
+def size_of(notes: Mapping[str, Any], path: Path) -> NetworkSize:
+    """Return the size of the network that a file's notes tell of.
+
+    Raises:
+        SeparatorError: it is no network of ours.
+    """
+    if notes.get("kind") != KIND:
+        raise SeparatorError(
+            f"{path} holds no {KIND!r} but {notes.get('kind')!r}; train or export it with this version"
+        )
+    try:
+        return size_from(json.loads(notes["size"]))
+    except (KeyError, ValueError, ConfigError) as error:
+        raise SeparatorError(f"{path} tells of no network that can be built: {error}") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a whole file.
+
+    Raises:
+        SeparatorError: it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise SeparatorError(f"the weights {path} cannot be read ({error.strerror}); is the path right?") from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that its name never stands for a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
+        try:
+            part.write(data)
+            part.flush()
+            os.fsync(part.fileno())
+            Path(part.name).chmod(0o644)  # temporary files are for their owner alone
+            Path(part.name).replace(path)
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    length = int.from_bytes(data[:_HEADER_SIZE], "little")
+    if length > min(_LONGEST_HEADER, len(data)):
+        raise ValueError(length)
+    return data[_HEADER_SIZE : _HEADER_SIZE + length], data[_HEADER_SIZE + length :]

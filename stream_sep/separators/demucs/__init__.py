@@ -1,0 +1,1 @@
+"""Demucs networks, live in sliding windows and for whole songs."""

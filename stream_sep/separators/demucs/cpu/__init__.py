@@ -1,0 +1,1 @@
+"""Faster forward passes of Demucs networks on CPUs: bfloat16 by layer, compiled branches."""

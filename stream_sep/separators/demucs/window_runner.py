@@ -1,0 +1,99 @@
+"""Runs windows through networks, on the device and in the precision that were asked for."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.separators.demucs.cpu.network import quickened
+from stream_sep.separators.demucs.cpu.precision import TriedNetwork, layers_in_float32
+from stream_sep.separators.demucs.networks import is_transformer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from stream_sep.protocols import Block, Stems
+
+AT_ONCE = 2
+"""Windows at once on a CPU."""
+
+LONGEST = 8.0
+"""Seconds of the longest windows that are computed at once; older networks have 40 s, and memory to match."""
+
+
+class WindowRunner:
+    """Calls networks, and remembers how each is best called.
+
+    Args:
+        device: where torch computes.
+        precision: as in `Recipe`; ``auto`` is float32 everywhere but on CPUs, see `TriedNetwork`.
+    """
+
+    def __init__(self, device: str, precision: str) -> None:
+        self._device = device
+        self._precision = precision
+        self._ways: dict[Any, Callable[..., Any]] = {}
+
+    def prepare(self, network: Any, window: Block) -> Callable[[], Stems]:  # noqa: ANN401 - torch modules are untyped here
+        """Decide how a window, ``(channels, frames)``, is to be computed; return what does it, in any thread.
+
+        It gives all sources, ``(sources, channels, frames)``. How may depend on the windows before: they have to be
+        prepared in order.
+        """
+        import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+        if network not in self._ways:
+            self._ways[network] = self._way(network.to(self._device))
+        way = self._ways[network]
+        with torch.inference_mode():
+            mix = torch.from_numpy(window)[None].to(self._device)
+            chosen = way.choose(mix) if isinstance(way, TriedNetwork) else way
+        return partial(_compute, chosen, mix)
+
+    def at_once(self, seconds: float) -> int:
+        """Return how many windows of a length to compute at once.
+
+        One a thread is faster than all threads on one, but each takes memory as long as it is computed.
+        """
+        import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+        return min(AT_ONCE, torch.get_num_threads()) if self._device == "cpu" and seconds <= LONGEST else 1
+
+    def _way(self, network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
+        own = self._device == "cpu" and is_transformer(network)
+        if self._precision == "auto" and own:
+            return TriedNetwork(network)
+        if self._precision == "bfloat16":
+            return quickened(network, layers_in_float32(network)[0]) if own else self._cast(network)
+        return network  # type: ignore[no-any-return]
+
+    def _cast(self, network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
+        import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+        cast: Callable[..., Any] = torch.autocast(self._device.partition(":")[0], torch.bfloat16)(network)
+        return cast
+
+
+@contextmanager
+def shared_cores(count: int) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+    """Share out the cores among so many threads, and take them back at last.
+
+    Gives what a thread calls for its share, and what it calls for all of them. Torch has one number of threads,
+    whoever sets it.
+    """
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+    cores = torch.get_num_threads()
+    try:
+        yield partial(torch.set_num_threads, max(1, cores // count)), partial(torch.set_num_threads, cores)
+    finally:
+        torch.set_num_threads(cores)
+
+
+def _compute(way: Callable[..., Any], mix: Any) -> Stems:  # noqa: ANN401 - tensors
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+    with torch.inference_mode():
+        stems: Stems = way(mix)[0].float().cpu().numpy()
+    return stems

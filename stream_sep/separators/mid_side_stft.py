@@ -1,0 +1,131 @@
+"""Mid and side of a stream as spectra, and masked spectra as stems: what mask-based separators have in common."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.lowlevel.numba_intrinsics import compiled, flush_denormals, inlined, merged, restore_denormals
+from stream_sep.protocols import STEMS, Block, Stems
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LOUDEST = np.float32(1e9)  # powers of louder sound would not be finite
+_HALF, _ZERO = np.float32(0.5), np.float32(0.0)
+_MASKED = len(STEMS) - 1
+
+
+class MidSideFrames:
+    """Holds the past of a stream, the mix on its way and what still fades out; all of one hop at a time.
+
+    The last stem is what the others leave of the mix, so that stems add up to it. Frames that are not finite are
+    taken as silence, as whoever averages spectra would remember them for ever. Between `take` and `give` the thread
+    takes the smallest numbers as zero, so that sound that dies away costs what other sound does.
+
+    Args:
+        hop: frames per step.
+        latency: frames by which stems come after the mix.
+        analysis: window over the past; its length is that of the spectra.
+        synthesis: window over the end of each frame, in which masked sound fades in and out.
+    """
+
+    _mode: int  # how the thread took the smallest numbers before `take`
+
+    def __init__(self, hop: int, latency: int, analysis: Block, synthesis: Block) -> None:
+        self._analysis, self._synthesis = analysis, synthesis
+        self._past, self._past_before = (np.zeros((2, len(analysis)), np.float32) for _ in range(2))
+        self._windowed = np.zeros((2, len(analysis)), np.float32)
+        self._mix, self._mix_before = (np.zeros((2, latency + hop), np.float32) for _ in range(2))
+        self._tail, self._tail_before = (np.zeros((_MASKED, 2, len(synthesis)), np.float32) for _ in range(2))
+        self._out = np.zeros((len(STEMS), 2, hop), np.float32)
+
+    def take(self, block: Block) -> NDArray[np.complex64]:
+        """Take ``(2, hop)`` of the mix; return the spectra of mid and side, complex64 ``(2, bins)``."""
+        self._mix, self._mix_before = self._mix_before, self._mix
+        self._past, self._past_before = self._past_before, self._past
+        block = np.ascontiguousarray(block, np.float32)
+        self._mode = _take(
+            block, self._mix_before, self._past_before, self._analysis, self._mix, self._past, self._windowed
+        )
+        return np.fft.rfft(self._windowed).astype(np.complex64, copy=False)
+
+    def give(self, parts: NDArray[np.complex64]) -> Stems:
+        """Return ``(stems, 2, hop)`` for the masked spectra of all stems but the last, ``(stems - 1, 2, bins)``.
+
+        The array is used again by the next call.
+        """
+        self._tail, self._tail_before = self._tail_before, self._tail
+        frames = np.fft.irfft(parts).astype(np.float32, copy=False)
+        _give(frames, self._synthesis, self._mix, self._tail_before, self._tail, self._out, self._mode)
+        return self._out
+
+    def reset(self) -> None:
+        """Forget everything."""
+        for held in (self._past, self._mix, self._tail):
+            held[:] = 0.0
+
+
+# What moves on by a hop is written into other memory than it is read from: only so do compilers move many numbers at
+# a time.
+
+
+@compiled
+def _take(  # noqa: PLR0917 - compiled code has no objects
+    block: Block, mix_before: Block, past_before: Block, analysis: Block, mix: Block, past: Block, windowed: Block
+) -> int:
+    """Go on with the mix, and with the past of mid and side, which is windowed; return what `_give` restores."""
+    mode: int = flush_denormals()
+    hop = block.shape[1]
+    _move(mix_before, hop, mix)
+    _move(past_before, hop, past)
+    delayed, window = mix.shape[1] - hop, past.shape[1] - hop
+    for k in range(hop):
+        left, right = _finite(block[0, k]), _finite(block[1, k])
+        mix[0, delayed + k], mix[1, delayed + k] = left, right
+        left, right = _HALF * _bounded(left), _HALF * _bounded(right)
+        past[0, window + k], past[1, window + k] = left + right, left - right
+    for plane in range(2):
+        for k in range(len(analysis)):
+            windowed[plane, k] = past[plane, k] * analysis[k]
+    return mode
+
+
+@compiled
+def _give(  # noqa: PLR0917 - as above
+    frames: Stems, synthesis: Block, mix: Block, tail_before: Stems, tail: Stems, out: Stems, mode: int
+) -> None:
+    """Add the ends of new frames to what still fades out; write the hop that is done, and the rest of the mix."""
+    hop, start = out.shape[2], frames.shape[2] - len(synthesis)
+    _move(mix, 0, out[-1])
+    for stem in range(len(tail)):
+        _move(tail_before[stem], hop, tail[stem])
+        tail[stem, :, tail.shape[2] - hop :] = _ZERO
+        for plane in range(2):
+            for k in range(len(synthesis)):
+                tail[stem, plane, k] += frames[stem, plane, start + k] * synthesis[k]
+        for k in range(hop):
+            mid, side = tail[stem, 0, k], tail[stem, 1, k]
+            out[stem, 0, k], out[stem, 1, k] = mid + side, mid - side
+            out[-1, 0, k] -= mid + side
+            out[-1, 1, k] -= mid - side
+    restore_denormals(mode)
+
+
+@inlined
+def _move(before: Block, by: int, after: Block) -> None:
+    for plane in range(len(after)):
+        for k in range(min(before.shape[1] - by, after.shape[1])):
+            after[plane, k] = before[plane, by + k]
+
+
+@merged
+def _finite(number: np.float32) -> np.float32:
+    return number if math.isfinite(number) else _ZERO
+
+
+@merged
+def _bounded(number: np.float32) -> np.float32:
+    return min(max(number, -_LOUDEST), _LOUDEST)

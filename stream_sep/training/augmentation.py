@@ -1,0 +1,188 @@
+"""What may happen to stems on their way into a mix, a whole batch at once, on the device that trains.
+
+Effects on one stem may be anything, as its target goes through them too. Effects on the mix must leave the sum of
+the stems the mix: one gain over time for all, one filter for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stream_sep.training.data.cache import RATE
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Chances, from 0 to 1, of each effect on a stem or a mix, and how far they go.
+
+    Attributes:
+        gain_db: most by which a stem is made louder or softer.
+        tone: a smooth random equalizer on a stem; ``tone_db`` is how far it goes.
+        tone_db: see ``tone``.
+        swap: left for right.
+        flip: polarity.
+        width: a stem made wider or narrower; in one case of four, mono.
+        pan: a stem moved to a side.
+        drive: an overdriven amplifier.
+        room: a short reverberation.
+        compress: a compressor on a stem.
+        bus: a compressor on the mix.
+        dull: the mix, as lossy codecs and old recordings leave it: without its highest octave.
+        mono: the mix is mono.
+        side: the mix is on one side only.
+    """
+
+    gain_db: float = 7.0
+    tone: float = 0.5
+    tone_db: float = 6.0
+    swap: float = 0.5
+    flip: float = 0.5
+    width: float = 0.25
+    pan: float = 0.15
+    drive: float = 0.1
+    room: float = 0.15
+    compress: float = 0.15
+    bus: float = 0.3
+    dull: float = 0.1
+    mono: float = 0.05
+    side: float = 0.02
+
+
+class Augmenter:
+    """Changes batches of stems by chance.
+
+    Args:
+        config: what may happen, how often.
+        random: where all chance comes from, on the device of the batches.
+    """
+
+    def __init__(self, config: AugmentConfig, random: torch.Generator) -> None:
+        self._config, self._random = config, random
+
+    def change(self, stems: Tensor) -> Tensor:
+        """Return stems ``(batch, stems, 2, frames)`` as they will be in the mix, which is their sum."""
+        batch, count, channels, frames = stems.shape
+        changed = self.change_stems(stems.reshape(batch * count, channels, frames))
+        return self.change_mixes(changed.reshape(stems.shape))
+
+    def change_stems(self, sound: Tensor) -> Tensor:
+        """Return each of ``(batch, 2, frames)`` as its own chances want it."""
+        config = self._config
+        sound = self._some(config.drive, sound, self._overdriven)
+        sound = self._some(config.tone, sound, self._toned)
+        sound = self._some(config.compress, sound, lambda part: part * self._compression(part))
+        sound = self._some(config.room, sound, self._in_a_room)
+        sound = self._some(config.width, sound, self._widened)
+        sound = self._some(config.pan, sound, self._panned)
+        sound = self._some(config.swap, sound, lambda part: part.flip(1))
+        sound = self._some(config.flip, sound, lambda part: -part)
+        gains: Tensor = 10 ** (config.gain_db / 20 * self._signed(len(sound), 1, 1))
+        return sound * gains
+
+    def change_mixes(self, stems: Tensor) -> Tensor:
+        """Return ``(batch, stems, 2, frames)`` after what happens to whole mixes."""
+        config = self._config
+        stems = self._some(config.bus, stems, lambda part: part * self._compression(part.sum(dim=1))[:, None])
+        stems = self._some(config.dull, stems, self._dulled)
+        stems = self._some(config.mono, stems, lambda part: part.mean(dim=2, keepdim=True).expand_as(part))
+        return self._some(config.side, stems, self._one_sided)
+
+    def _some(self, chance: float, sound: Tensor, effect) -> Tensor:  # type: ignore[no-untyped-def] # noqa: ANN001 - Tensor to Tensor
+        """Run an effect on those of a batch that chance picks."""
+        chosen = (self._uniform(len(sound)) < chance).nonzero()[:, 0]
+        if not len(chosen):
+            return sound
+        changed: Tensor = sound.index_copy(0, chosen, effect(sound[chosen]))
+        return changed
+
+    def _toned(self, sound: Tensor) -> Tensor:
+        """Three bumps or dips, each an octave or more wide, anywhere from 40 Hz up."""
+        octaves = torch.log2(_frequencies(sound).clamp(min=20.0) / 40.0)
+        curve = torch.zeros(len(sound), len(octaves), device=sound.device)
+        for _ in range(3):
+            centre, width = 9 * self._uniform(len(sound), 1), 0.7 + 2 * self._uniform(len(sound), 1)
+            height = self._config.tone_db * self._signed(len(sound), 1)
+            curve = curve + height * torch.exp(-(((octaves - centre) / width) ** 2))
+        return _filtered(sound, 10 ** (curve / 20)[:, None])
+
+    def _dulled(self, stems: Tensor) -> Tensor:
+        corner = 4000.0 * 4 ** self._uniform(len(stems), 1)
+        curve = 1 / (1 + (_frequencies(stems) / corner) ** 24).sqrt()
+        return _filtered(stems, curve[:, None, None])
+
+    def _overdriven(self, sound: Tensor) -> Tensor:
+        level = _level(sound)
+        push = 10 ** (1.5 * self._uniform(len(sound), 1, 1)) / (level + 1e-6) / 3
+        driven = torch.tanh(sound * push)
+        return driven * (level / (_level(driven) + 1e-6))
+
+    def _in_a_room(self, sound: Tensor) -> Tensor:
+        """Noise that dies away within 0.1 to 0.6 s, unlike on both sides, 8 to 22 dB under the sound."""
+        frames = RATE // 2
+        time = torch.arange(frames, device=sound.device) / RATE
+        decay = 0.1 + 0.5 * self._uniform(len(sound), 1, 1)
+        noise = torch.randn(len(sound), 2, frames, device=sound.device, generator=self._random)
+        tail = noise * torch.exp(-6.9 * time / decay)
+        size = 1 << (sound.shape[-1] + frames - 1).bit_length()
+        wet = torch.fft.irfft(torch.fft.rfft(sound, size) * torch.fft.rfft(tail, size), size)[..., : sound.shape[-1]]
+        amount = 10 ** (-(8 + 14 * self._uniform(len(sound), 1, 1)) / 20)
+        gain: Tensor = amount * _level(sound) / (_level(wet) + 1e-6)
+        roomy: Tensor = sound + wet * gain
+        return roomy
+
+    def _compression(self, sound: Tensor) -> Tensor:
+        """Return a gain over time, ``(batch, 1, frames)``: 2:1 to 8:1 above a threshold near the mean level."""
+        span = 441
+        energy = sound.square().mean(dim=1, keepdim=True)
+        energy = torch.nn.functional.avg_pool1d(energy, span, span, ceil_mode=True)
+        smooth = torch.nn.functional.max_pool1d(energy, 9, 1, 4)
+        smooth = torch.nn.functional.avg_pool1d(smooth, 9, 1, 4, count_include_pad=False)
+        threshold = _level(sound).square() * 10 ** (self._signed(len(sound), 1, 1) * 0.6)
+        slope = 0.5 + 0.375 * self._uniform(len(sound), 1, 1)
+        over = torch.log2((smooth + 1e-12) / (threshold + 1e-12)).clamp(min=0)
+        gain = torch.exp2(-over * slope / 2)
+        smooth_gain: Tensor = torch.nn.functional.interpolate(gain, sound.shape[-1], mode="linear")
+        return smooth_gain
+
+    def _widened(self, sound: Tensor) -> Tensor:
+        mid, side = sound.mean(dim=1, keepdim=True), (sound[:, :1] - sound[:, 1:]) / 2
+        amount = self._uniform(len(sound), 1, 1)
+        side = side * torch.where(amount < 0.25, torch.zeros_like(amount), 0.3 + 1.2 * amount)
+        return torch.cat([mid + side, mid - side], dim=1)
+
+    def _panned(self, sound: Tensor) -> Tensor:
+        """Turn the stereo picture by up to a quarter of a circle's eighth, at equal power."""
+        angle = torch.pi / 4 * self._signed(len(sound), 1)
+        cosine, sine = torch.cos(angle), torch.sin(angle)
+        left, right = sound[:, 0], sound[:, 1]
+        return torch.stack([cosine * left - sine * right, sine * left + cosine * right], dim=1)
+
+    def _one_sided(self, stems: Tensor) -> Tensor:
+        left = (self._uniform(len(stems), 1, 1) < 0.5).float()
+        return stems * torch.stack([left, 1 - left], dim=2)
+
+    def _uniform(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, device=self._random.device, generator=self._random)
+
+    def _signed(self, *shape: int) -> Tensor:
+        return 2 * self._uniform(*shape) - 1
+
+
+def _level(sound: Tensor) -> Tensor:
+    """Return the root mean square, ``(batch, 1, 1)``."""
+    level: Tensor = sound.square().mean(dim=(1, 2), keepdim=True).sqrt()
+    return level
+
+
+def _frequencies(sound: Tensor) -> Tensor:
+    frequencies: Tensor = torch.fft.rfftfreq(sound.shape[-1], 1 / RATE, device=sound.device)
+    return frequencies
+
+
+def _filtered(sound: Tensor, curve: Tensor) -> Tensor:
+    """Return sound with its spectrum, of the whole crop, multiplied by ``curve``: a filter that delays nothing."""
+    filtered: Tensor = torch.fft.irfft(torch.fft.rfft(sound) * curve, sound.shape[-1])
+    return filtered

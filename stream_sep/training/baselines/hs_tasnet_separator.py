@@ -1,0 +1,88 @@
+"""The baseline as a separator of the engine, so that it is scored and timed as ours is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.protocols import STEMS, Block, Stems
+from stream_sep.separators.causal.weights import Weights, count_weights
+from stream_sep.training.baselines.hs_tasnet import HsTasnet
+from stream_sep.training.weights import load_tasnet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_HOP = 512
+
+
+class HsTasnetSeparator:
+    """Runs an HS-TasNet hop by hop in torch; a `Separator`, 44.1 kHz, 512 frames late.
+
+    What its stems lack of the mix goes to ``other``.
+
+    Args:
+        network: the network.
+        threads: CPU threads, of the whole process.
+    """
+
+    _state: tuple[Tensor, ...]
+    _tail: Stems  # (stems, channels, hop): the second half of the last window
+
+    def __init__(self, network: HsTasnet, threads: int = 1) -> None:
+        import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(True)
+        self._torch, self._network = torch, network.eval()
+        self.stems, self.sample_rate, self.channels = STEMS, 44100, 2
+        self.hop = self.latency = _HOP
+        self._past = np.zeros((2, 2 * _HOP), np.float32)
+        count = count_weights(network)
+        self.weights = Weights(count, count * np.dtype(np.float32).itemsize)
+        self.reset()
+
+    def process(self, block: Block) -> Stems:
+        """Separate the next hop; shapes as in `Separator.process`."""
+        self._past[:, :_HOP] = self._past[:, _HOP:]
+        self._past[:, _HOP:] = block
+        with self._torch.inference_mode():
+            frames, self._state = self._network.windows(self._torch.tensor(self._past)[None, None], self._state)
+        window = frames[0, 0].numpy()
+        stems: Stems = self._tail + window[..., :_HOP]
+        self._tail = window[..., _HOP:].copy()
+        stems[-1] = self._past[:, :_HOP] - stems[:-1].sum(axis=0)
+        return stems
+
+    def reset(self) -> None:
+        """Forget the past and what the network remembers of it."""
+        self._past[:] = 0.0
+        self._tail = np.zeros((len(STEMS), 2, _HOP), np.float32)
+        self._state = self._network.fresh_state(1)
+
+
+def load_hs_tasnet(
+    *, sample_rate: int = 44100, weights: str | Path = "random", small: bool = True, threads: int = 1
+) -> HsTasnetSeparator:
+    """Load the baseline.
+
+    Args:
+        sample_rate: 44100.
+        weights: a ``.safetensors`` file of a training, or ``random``, which takes as long.
+        small: with random weights: HS-TasNet-Small.
+        threads: CPU threads, of the whole process.
+
+    Raises:
+        SeparatorError: the weights cannot be used.
+        ConfigError: another sample rate.
+    """
+    if sample_rate != 44100:
+        raise ConfigError(f"hs-tasnet works at 44100 Hz, not {sample_rate}; resample the songs")
+    try:
+        network = HsTasnet(small=small) if weights == "random" else load_tasnet(Path(weights))
+    except RuntimeError as error:
+        raise SeparatorError(f"{weights} does not hold an hs-tasnet: {error}") from error
+    return HsTasnetSeparator(network, threads)

@@ -1,0 +1,1 @@
+"""Training data: song layouts, the memory-mapped cache, crops and remixes."""

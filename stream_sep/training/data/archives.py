@@ -1,0 +1,123 @@
+"""Caches as few small files, to carry to a machine that trains but is not connected: Ogg Vorbis in zip archives."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+
+from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.training.data.cache import RATE, build_cache, map_song, read_index
+from stream_sep.training.data.layouts import Source, StemSong
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stream_sep.training.data.cache import CachedSong
+
+_NOTE = "song.json"
+
+
+def pack_caches(
+    caches: Sequence[Path], target: Path, *, part_mb: float, quality: float, report: Callable[[str], None]
+) -> list[Path]:
+    """Write caches as archives ``TARGET-1.zip`` and on; return them.
+
+    Songs are shared out by turns, so that any one of the archives is a fair choice of them.
+
+    Args:
+        caches: folders; their names are kept.
+        target: what the archives' names begin with.
+        part_mb: most megabytes (of 2**20 bytes) of an archive; as many are written as it takes.
+        quality: of Vorbis, 0 to 1; 0.3 is about 100 kbit/s a stereo stem.
+        report: told the name of every song once it is done.
+
+    Raises:
+        ConfigError: a song is larger than an archive may be, or a value makes no sense.
+    """
+    if not (0 <= quality <= 1 and part_mb > 0):
+        raise ConfigError(f"a quality of {quality} or archives of {part_mb} MB make no sense; try 0.3 and 48")
+    parts: list[_Part] = []
+    most = int(part_mb * 2**20)
+    for cache in caches:
+        for song in read_index(cache):
+            data = _encode(cache, song, quality)
+            room = [part for part in parts if part.size + len(data) <= most]
+            if not room:
+                parts.append(_Part(target.with_name(f"{target.name}-{len(parts) + 1}.zip")))
+                room = parts[-1:]
+            if len(data) > most:
+                raise ConfigError(f"{song.name!r} takes {len(data) / 2**20:.0f} MB, more than --part-mb {part_mb:g}")
+            min(room, key=lambda part: part.size).add(f"{cache.name}/{song.name}.zip", data)
+            report(song.name)
+    return [part.close() for part in parts]
+
+
+def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int = 1) -> int:
+    """Add the songs of an archive to caches in ``folder``, named as they were; return how many were added.
+
+    Args:
+        archive: one of `pack_caches`.
+        folder: where the caches are, or will be.
+        report: told the name of every song once it is done.
+        jobs: songs decoded at a time.
+
+    Raises:
+        AudioFileError: it is no archive of `pack_caches`, or damaged.
+    """
+    try:
+        with zipfile.ZipFile(archive) as whole, tempfile.TemporaryDirectory() as scratch:
+            caches: dict[str, list[StemSong]] = {}
+            for number, name in enumerate(sorted(whole.namelist())):
+                song = _extract(whole, name, Path(scratch) / str(number))
+                caches.setdefault(Path(name).parts[0], []).append(song)
+            return sum(build_cache(songs, folder / cache, report, jobs) for cache, songs in caches.items())
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise AudioFileError(f"{archive} cannot be unpacked ({error}); copy it again") from error
+
+
+class _Part:
+    """One archive, and how large it is so far."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._hidden = path, path.with_name(f".{path.name}.part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._zip = zipfile.ZipFile(self._hidden, "w", zipfile.ZIP_STORED)
+        self.size = 0
+
+    def add(self, name: str, data: bytes) -> None:
+        self._zip.writestr(name, data)
+        self.size += len(data) + 2 * len(name) + 128
+
+    def close(self) -> Path:
+        self._zip.close()
+        return self._hidden.replace(self._path)
+
+
+def _encode(cache: Path, song: CachedSong, quality: float) -> bytes:
+    """Return a song as an archive of its own, its loudest frame at 0 dBFS; a stem that is mono is kept so."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as inner:
+        inner.writestr(_NOTE, json.dumps({"name": song.name, "stems": song.stems}))
+        for stem, frames in zip(song.stems, map_song(cache, song), strict=True):
+            mono = bool(np.array_equal(frames[:, 0], frames[:, 1]))
+            sound = io.BytesIO()
+            options = {"format": "OGG", "subtype": "VORBIS", "compression_level": 1 - quality}
+            soundfile.write(sound, frames[:, 0] if mono else frames, RATE, **options)
+            inner.writestr(f"{stem}.ogg", sound.getvalue())
+    return buffer.getvalue()
+
+
+def _extract(whole: zipfile.ZipFile, name: str, scratch: Path) -> StemSong:
+    scratch.mkdir()
+    with zipfile.ZipFile(io.BytesIO(whole.read(name))) as inner:
+        note = json.loads(inner.read(_NOTE))
+        for stem in note["stems"]:
+            (scratch / f"{stem}.ogg").write_bytes(inner.read(f"{stem}.ogg"))
+    return StemSong(note["name"], {stem: (Source(scratch / f"{stem}.ogg"),) for stem in note["stems"]})

@@ -1,0 +1,209 @@
+"""A data set as the training reads it: every song decoded once, on disk as 16-bit frames that are mapped, not loaded.
+
+A cache is a folder with ``index.jsonl``, a line for each finished song, and a file of frames for each. A song whose
+line is there is whole: its file was renamed into place first. So a build that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.protocols import STEMS
+from stream_sep.training.data.decode import add_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from stream_sep.training.data.layouts import StemSong
+
+INDEX = "index.jsonl"
+RATE = 44100
+"""Frames per second of every cache."""
+
+Frames: TypeAlias = NDArray[np.int16]
+"""``(stems, frames, 2)``, as many stems as the song has."""
+
+
+@dataclass(frozen=True)
+class CachedSong:
+    """A song in a cache.
+
+    Attributes:
+        name: its own within the cache.
+        file: name of its file.
+        stems: its stems, in the order of the file.
+        frames: how long it is.
+        gain: what a frame's number is to be multiplied by.
+        sha256: of the file.
+    """
+
+    name: str
+    file: str
+    stems: tuple[str, ...]
+    frames: int
+    gain: float
+    sha256: str
+
+
+def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str], None], jobs: int = 1) -> int:
+    """Add songs to a cache, but those that it has; return how many songs were added.
+
+    Memory is bounded by a block of each sound, however long the songs are.
+
+    Args:
+        songs: what to add.
+        folder: the cache; made if it is not there.
+        report: told the name of every song once it is done.
+        jobs: songs decoded at a time, each in a process of its own.
+
+    Raises:
+        AudioFileError: a song cannot be read, or two have one name. What was done before it stays.
+        ConfigError: no job at all.
+    """
+    if jobs < 1:
+        raise ConfigError(f"a cache needs at least 1 job, not {jobs}")
+    folder.mkdir(parents=True, exist_ok=True)
+    known = {song.name for song in read_index(folder)} if (folder / INDEX).exists() else set()
+    wanted: dict[str, StemSong] = {}
+    for song in songs:
+        if song.name in wanted:
+            raise AudioFileError(f"two songs are called {song.name!r}; rename one")
+        if song.name in known:
+            report(song.name)
+        else:
+            wanted[song.name] = song
+    for cached in _decoded(wanted.values(), folder, jobs):
+        _append(folder / INDEX, cached)
+        report(cached.name)
+    return len(wanted)
+
+
+def read_index(folder: Path) -> list[CachedSong]:
+    """Return the songs of a cache.
+
+    Raises:
+        ConfigError: it is no cache.
+    """
+    try:
+        lines = (folder / INDEX).read_text(encoding="utf-8").splitlines(keepends=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} is no cache ({error.strerror}); make one with 'stream-sep data build', "
+            "or say with 'train --data FOLDER' where yours lie"
+        ) from error
+    rows = [json.loads(line) for line in lines if line.endswith("\n")]  # the last line of a kill may be cut
+    return [CachedSong(**{**row, "stems": tuple(row["stems"])}) for row in rows]
+
+
+def map_song(folder: Path, song: CachedSong) -> Frames:
+    """Return a song's frames, mapped from the disk.
+
+    Raises:
+        ConfigError: the file is missing or of another length.
+    """
+    shape = (len(song.stems), song.frames, 2)
+    try:
+        if (folder / song.file).stat().st_size != 2 * int(np.prod(shape)):
+            raise ConfigError(f"{folder / song.file} was changed; run 'stream-sep data check {folder}'")
+        return np.memmap(folder / song.file, np.int16, "r", shape=shape)
+    except OSError as error:
+        raise ConfigError(f"{folder / song.file} is missing; run 'stream-sep data check {folder}'") from error
+
+
+def check_cache(folder: Path) -> list[str]:
+    """Return the names of songs whose files are missing or damaged."""
+    return [song.name for song in read_index(folder) if _digest(folder / song.file) != song.sha256]
+
+
+def drop_songs(folder: Path, names: Iterable[str]) -> None:
+    """Take songs out of a cache, so that the next build makes them anew."""
+    gone = set(names)
+    songs = read_index(folder)
+    part = folder / f".{INDEX}.part"
+    part.write_text("".join(_line(song) for song in songs if song.name not in gone), encoding="utf-8")
+    part.replace(folder / INDEX)
+    for song in songs:
+        if song.name in gone:
+            (folder / song.file).unlink(missing_ok=True)
+
+
+def _decoded(songs: Iterable[StemSong], folder: Path, jobs: int) -> Iterator[CachedSong]:
+    """Decode songs, and give each as soon as it is done."""
+    if jobs == 1:
+        yield from (_add(song, folder) for song in songs)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        waiting = [pool.submit(_add, song, folder) for song in songs]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _add(song: StemSong, folder: Path) -> CachedSong:
+    stems = tuple(stem for stem in STEMS if stem in song.sources)
+    file = f"{hashlib.sha256(song.name.encode()).hexdigest()[:16]}.i16"
+    part = folder / f".{file}.part"
+    try:
+        loud = [_spool(song, stem, part.with_suffix(f".{stem}")) for stem in stems]
+        frames = max(length for length, _ in loud)
+        gain = max(1e-4, *(peak for _, peak in loud)) / 32767
+        with part.open("wb") as out:
+            for stem, (length, _) in zip(stems, loud, strict=True):
+                _quantise(part.with_suffix(f".{stem}"), out, gain, frames - length)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(folder / file)
+    finally:
+        for rest in (part, *(part.with_suffix(f".{stem}") for stem in stems)):
+            rest.unlink(missing_ok=True)
+    return CachedSong(song.name, file, stems, frames, gain, _digest(folder / file))
+
+
+def _spool(song: StemSong, stem: str, path: Path) -> tuple[int, float]:
+    """Write a stem as floats, as its peak is known only at its end; return its frames and the peak."""
+    frames, peak = 0, 0.0
+    with path.open("wb") as out:
+        for block in add_blocks(song.sources[stem], RATE):
+            out.write(np.ascontiguousarray(block.T).tobytes())
+            frames += block.shape[1]
+            peak = max(peak, float(np.abs(block).max(initial=0)))
+    return frames, peak
+
+
+def _quantise(spooled: Path, out, gain: float, missing: int) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - any binary file
+    with spooled.open("rb") as floats:
+        while data := floats.read(1 << 22):
+            out.write(np.rint(np.frombuffer(data, np.float32) / np.float32(gain)).astype(np.int16).tobytes())
+    out.write(bytes(4 * missing))
+
+
+def _append(index: Path, song: CachedSong) -> None:
+    text = index.read_text(encoding="utf-8") if index.exists() else ""
+    whole = "".join(line for line in text.splitlines(keepends=True) if line.endswith("\n"))
+    part = index.with_name(f".{index.name}.part")
+    part.write_text(whole + _line(song), encoding="utf-8")
+    part.replace(index)
+
+
+def _line(song: CachedSong) -> str:
+    return json.dumps(asdict(song)) + "\n"
+
+
+def _digest(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

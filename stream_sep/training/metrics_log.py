@@ -1,0 +1,83 @@
+"""What a training leaves to look at: a table that grows, TensorBoard's curves, a picture of an example."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream_sep.protocols import STEMS
+from stream_sep.separators.causal.weights import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from stream_sep.protocols import Stems
+
+COLUMNS = ("step", "seconds", "loss", "learning_rate", *(f"usdr_{stem}" for stem in STEMS), "usdr_mean")
+
+
+class Curves:
+    """Writes a row for each validation; rows after the step that a training goes on from are taken back.
+
+    Args:
+        folder: where to write ``curves.csv`` and TensorBoard's files.
+        step: the step to go on from.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._path = folder / "curves.csv"
+        self._rows = [row for row in _read(self._path) if int(row["step"]) <= step]
+        self._board: Any = None
+        if importlib.util.find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra
+
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Add a row; its keys are `COLUMNS`."""
+        self._rows.append({key: f"{value:.6g}" if key != "step" else str(int(value)) for key, value in row.items()})
+        lines = [",".join(COLUMNS), *(",".join(line.get(key, "") for key in COLUMNS) for line in self._rows)]
+        write_whole(self._path, ("\n".join(lines) + "\n").encode())
+        if self._board is not None:
+            for key, value in row.items():
+                self._board.add_scalar(key, value, int(row["step"]))
+            self._board.flush()
+
+    def close(self) -> None:
+        """Close TensorBoard's file."""
+        if self._board is not None:
+            self._board.close()
+
+
+def draw_example(path: Path, estimates: Stems, stems: Stems) -> None:
+    """Draw the spectra of true and estimated stems, ``(stems, channels, frames)``; nothing without Matplotlib."""
+    if not importlib.util.find_spec("matplotlib"):
+        return
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+
+    figure = Figure(figsize=(12, 8), layout="constrained")
+    axes = figure.subplots(2, len(stems), sharex=True, sharey=True)
+    for column, name in enumerate(STEMS):
+        for row, (sound, title) in enumerate(((stems[column], name), (estimates[column], f"{name}, estimated"))):
+            axes[row, column].imshow(_decibels(sound), origin="lower", aspect="auto", vmin=-80, vmax=0)
+            axes[row, column].set_title(title)
+    FigureCanvasAgg(figure).print_png(str(path))  # type: ignore[no-untyped-call] # so it is
+
+
+def _decibels(sound: Any) -> Any:  # noqa: ANN401 - arrays of one kind
+    size = 2048
+    frames = np.lib.stride_tricks.sliding_window_view(sound.mean(axis=0), size)[:: size // 2]
+    spectra = np.abs(np.fft.rfft(frames * np.hanning(size))).T[: size // 4] / size * 4
+    return 20 * np.log10(spectra + 1e-6)
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

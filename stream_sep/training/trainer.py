@@ -1,0 +1,287 @@
+"""The training: batches, steps, moving average, validation and checkpoints, from a config to a file of weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from stream_sep.errors import ConfigError
+from stream_sep.lowlevel.bf16 import is_bfloat16_fast
+from stream_sep.lowlevel.malloc import keep_freed_memory
+from stream_sep.separators.causal.weights import load_weights
+from stream_sep.training.augmentation import Augmenter
+from stream_sep.training.checkpoints import load_checkpoint, save_checkpoint
+from stream_sep.training.data.cache import RATE
+from stream_sep.training.data.remix import Mixer
+from stream_sep.training.data.store import load_library
+from stream_sep.training.distributed import Team
+from stream_sep.training.dropout import Dropping
+from stream_sep.training.metrics_log import Curves, draw_example
+from stream_sep.training.models import CausalTrainee, make_trainee
+from stream_sep.training.objective import Lesson
+from stream_sep.training.validation import separate_whole, validate, whole_song
+from stream_sep.training.weights import keep_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from stream_sep.training.baselines.hs_tasnet import HsTasnet
+    from stream_sep.training.config import TrainConfig, TrainingConfig
+
+_REPORT_SECONDS = 10.0
+_WARM_STEPS = 5  # before them, no estimate is worth telling
+_MOST_EXAMPLE = 10 * RATE
+
+
+class Trainer:
+    """Trains one network.
+
+    Args:
+        config: the training.
+        folder: where checkpoints, curves and weights go; a training that was begun there goes on.
+        device: ``cpu``, ``cuda``, or ``auto`` for the best there is.
+        fresh: begin anew, whatever is in the folder.
+
+    Raises:
+        ConfigError: data or a value cannot be used, or the folder holds another training.
+    """
+
+    def __init__(self, config: TrainConfig, folder: Path, *, device: str = "auto", fresh: bool = False) -> None:
+        self.config, self.folder = config, folder
+        self._team = Team.join()
+        self._device = self._team.device(device)
+        self._batch = self._team.share_of(config.training.batch)
+        _prepare(config.training.threads, config.training.precision)
+        is_half = config.training.precision == "bfloat16"
+        if self._device.type == "cpu":
+            keep_freed_memory()
+            is_half |= config.training.precision == "auto" and is_bfloat16_fast()
+        torch.manual_seed(config.training.seed)
+        self._random = torch.Generator(self._device).manual_seed(config.training.seed + self._team.rank)
+        network = dict(config.network)
+        kind = str(network.pop("kind"))
+        self.trainee = make_trainee(kind, network, config.training.play_hop).to(self._device)
+        if config.training.begin:
+            _begin(self.trainee, config.home / config.training.begin)
+        _drop(self.trainee, config.training, self._random)
+        self._average = {name: value.detach().clone() for name, value in self.trainee.state_dict().items()}
+        self._optimizer = torch.optim.AdamW(
+            self.trainee.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=config.training.weight_decay
+        )
+        self._lesson = Lesson(config, self.trainee, self._device, is_half=is_half)
+        percent = config.data.validation_percent
+        train = load_library(config.caches, validation=False, percent=percent, device=self._device)
+        self._kept = load_library(config.validation_caches, validation=True, percent=percent, device=self._device)
+        self._mixer = Mixer(train, config.mix, self._random)
+        self._augmenter = Augmenter(config.augment, self._random)
+        self.step, self.seconds, self.best = 0, 0.0, -math.inf
+        folder.mkdir(parents=True, exist_ok=True)
+        if not fresh:
+            self._resume()
+        self._team.share_first(self.trainee.state_dict().values())
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one, of those that train together, which validates and writes."""
+        return self._team.leads
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done, from 0 to 1."""
+        training = self.config.training
+        by_steps = self.step / training.steps if training.steps else 0.0
+        by_time = self.seconds / 60 / training.minutes if training.minutes else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    def run(self, report: Callable[[str], None], should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Train to the end, or until asked to stop; either way a checkpoint is written.
+
+        Args:
+            report: told how it goes, in sentences.
+            should_stop: asked after every step.
+        """
+        curves = Curves(self.folder, self.step) if self._team.leads else None
+        report = report if curves is not None else lambda _: None
+        clock = _Clock(self.seconds)
+        losses: list[Tensor] = []
+        saved = told = time.monotonic()
+        while self.progress < 1 and not self._team.any(value=should_stop(), device=self._device):
+            losses.append(self._advance())
+            self.step += 1
+            due = self.step % self.config.training.validate_every == 0
+            if due or time.monotonic() - told > _REPORT_SECONDS:
+                report(self._sentence(float(torch.stack(losses).mean()), clock))
+                told = time.monotonic()
+            self.seconds = self._team.first(clock.now(), self._device)
+            if due or self.progress >= 1:
+                if curves is not None:
+                    self._examine(curves, float(torch.stack(losses).mean()), report)
+                losses.clear()
+            if due or time.monotonic() - saved > self.config.training.checkpoint_seconds:
+                self._save()
+                saved = time.monotonic()
+        self._save()
+        if curves is not None:
+            curves.close()
+        self._team.leave()
+
+    def _advance(self) -> Tensor:
+        """Take one step; return its loss, still on the device, so that nothing waits for it."""
+        training = self.config.training
+        trainee = self.trainee.train()
+        hops = int(training.seconds * RATE) // trainee.hop
+        stems = self._mixer.draw(self._batch, self._lesson.past + hops * trainee.hop)
+        stems = self._augmenter.change(stems)
+        for group in self._optimizer.param_groups:
+            group["lr"] = training.learning_rate * self._rise_and_fall()
+        goes_on = float(torch.rand((), device=self._device, generator=self._random)) < training.carry
+        loss = self._lesson.loss(stems, goes_on=goes_on)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._team.average(trainee.parameters())
+        norm = nn.utils.clip_grad_norm_(trainee.parameters(), training.clip)
+        if bool(torch.isfinite(norm)):  # a step that is no number would never be forgotten
+            self._optimizer.step()
+        self._follow()
+        return torch.as_tensor(loss.detach())
+
+    def _rise_and_fall(self) -> float:
+        warmup = self.config.training.warmup
+        if self.progress < warmup:
+            return (self.progress + 1e-3) / warmup
+        return 0.5 + 0.5 * math.cos(math.pi * (self.progress - warmup) / (1 - warmup))
+
+    def _follow(self) -> None:
+        """Move the average towards the weights; faster at first, or it would remember the beginning."""
+        decay = min(self.config.training.ema, (1 + self.step) / (10 + self.step))
+        now = self.trainee.state_dict()
+        floats = [name for name, value in now.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self._average[name] for name in floats], [now[name] for name in floats], 1 - decay)
+
+    def _examine(self, curves: Curves, loss: float, report: Callable[[str], None]) -> None:
+        """Score the average on songs kept apart; keep its weights if they are the best."""
+        now = {name: value.clone() for name, value in self.trainee.state_dict().items()}
+        self.trainee.load_state_dict(self._average)
+        self.trainee.eval()
+        scores = validate(self.trainee, self._kept)
+        row = {"step": self.step, "seconds": self.seconds, "loss": loss}
+        row["learning_rate"] = self.config.training.learning_rate * self._rise_and_fall()
+        curves.add({**row, **{f"usdr_{stem}": score for stem, score in scores.items()}})
+        report(f"step {self.step}: " + ", ".join(f"{stem} {score:.2f}" for stem, score in scores.items()) + " dB")
+        self._keep("last", scores)
+        if not scores["mean"] <= self.best:
+            self.best = scores["mean"]
+            self._keep("best", scores)
+            self._draw()
+        self.trainee.load_state_dict(now)
+
+    def _keep(self, name: str, scores: dict[str, float]) -> None:
+        about = {
+            "step": str(self.step),
+            "seconds": f"{self.seconds:.0f}",
+            "scores": json.dumps({stem: round(score, 3) for stem, score in scores.items()}),
+            "config": json.dumps(_plain(self.config)),
+        }
+        keep_weights(self.trainee, self.folder / f"{name}.safetensors", about)
+
+    def _draw(self) -> None:
+        if not len(self._kept.whole):
+            return
+        stems = whole_song(self._kept, 0)[..., :_MOST_EXAMPLE]
+        with torch.no_grad():
+            estimates = separate_whole(self.trainee, stems.sum(dim=0))
+        draw_example(self.folder / "example.png", estimates.cpu().numpy(), stems.cpu().numpy())
+
+    def _sentence(self, loss: float, clock: _Clock) -> str:
+        done = max(self.progress, 1e-6)
+        left = clock.now() * (1 - done) / done / 60
+        guess = f"about {left:.0f} min left" if self.step > _WARM_STEPS else "warming up"
+        return f"step {self.step}, {100 * done:.1f} %, loss {loss:.3f}, {guess}"
+
+    def _save(self) -> None:
+        if not self._team.leads:
+            return
+        state = {
+            "config": json.dumps(_plain(self.config)),
+            "weights": self.trainee.state_dict(),
+            "average": self._average,
+            "optimizer": self._optimizer.state_dict(),
+            **self._lesson.memory(),
+            "random": self._random.get_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": self.best,
+        }
+        save_checkpoint(self.folder, state)
+
+    def _resume(self) -> None:
+        state = load_checkpoint(self.folder, self._device)
+        if state is None:
+            return
+        if json.loads(state["config"])["network"] != _plain(self.config)["network"]:
+            raise ConfigError(f"{self.folder} holds the training of another network; name another folder, or --fresh")
+        self.trainee.load_state_dict(state["weights"])
+        self._average = state["average"]
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._lesson.remember(state, self._batch)
+        if self._team.leads:
+            self._random.set_state(state["random"].cpu())
+        else:  # or it would draw anew what it drew at first
+            self._random.manual_seed(self.config.training.seed + self._team.rank + self._team.size * state["step"])
+        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+
+
+class _Clock:
+    """Seconds of training, over all sittings."""
+
+    def __init__(self, before: float) -> None:
+        self._begun = time.monotonic() - before
+
+    def now(self) -> float:
+        return time.monotonic() - self._begun
+
+
+def _drop(trainee: CausalTrainee | HsTasnet, training: TrainingConfig, random: torch.Generator) -> None:
+    """Have a network do without some of what it sees and works with.
+
+    Raises:
+        ConfigError: it is of a kind that has no dropout.
+    """
+    if not training.dropout and not training.blank:
+        return
+    if not isinstance(trainee, CausalTrainee):
+        raise ConfigError("only causal networks have dropout and blank; leave them out for an HS-TasNet")
+    Dropping(trainee.network, training.dropout, training.blank, random)
+
+
+def _begin(trainee: CausalTrainee | HsTasnet, path: Path) -> None:
+    """Have a network begin with the weights of a file.
+
+    Raises:
+        ConfigError: they are of a network of another size or kind.
+    """
+    learnt = load_weights(path)
+    if not isinstance(trainee, CausalTrainee) or trainee.network.size != learnt.size:
+        raise ConfigError(
+            f"{path} holds {learnt.size}; the network of the config is another, and cannot begin with it"
+        )
+    trainee.network.load_state_dict(learnt.state_dict())
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    tables = ("data", "mix", "augment", "training", "teach")
+    return {"network": config.network, **{name: dataclasses.asdict(getattr(config, name)) for name in tables}}
+
+
+def _prepare(threads: int, precision: str) -> None:
+    if threads:
+        torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
+    torch.backends.cudnn.allow_tf32 = precision != "float32"

@@ -1,0 +1,148 @@
+"""The arithmetic of delay against oracles that know no formula: a search, and a worker simulated hop by hop."""
+
+import itertools
+import math
+import os
+
+import numpy as np
+import pytest
+
+from stream_sep import Engine, EngineConfig, OfflineBackend
+from stream_sep.audio.latency import LatencyReport, adaptation_delay, slack_for
+from stream_sep.engine import latency_plan
+from stream_sep.engine.worker.hop_worker import SeparatorInfo
+from stream_sep.lowlevel.cpu_steal import stolen_seconds
+from stream_sep.separators import load_separator
+
+SIZES = range(1, 25)
+TENTHS = range(1, 11)
+
+
+def runs_dry(block, hop, prefill):
+    """Whether a queue of ``prefill`` frames ever lacks frames for a block, with hops computed in no time."""
+    ready, waiting = prefill, 0
+    for _ in range(math.lcm(block, hop) // block):
+        waiting += block
+        ready += waiting // hop * hop - block
+        waiting %= hop
+        if ready < 0:
+            return True
+    return False
+
+
+def starves(block, hop, prefill, tenths):
+    """Whether a hop is ever unfinished when its first frame must sound; it takes ``tenths`` of its own length.
+
+    Blocks come at multiples of ``block``; one worker computes hop after hop. Clocks are tenths of frames.
+    """
+    free = 0
+    for number in range(3 * block + 3):
+        whole = 10 * block * (math.ceil((number + 1) * hop / block) - 1)
+        sounds = 10 * block * ((number * hop + prefill) // block)
+        free = max(free, whole) + tenths * hop
+        if free > sounds:
+            return True
+    return False
+
+
+def starving(slack):
+    return [
+        (block, hop, tenths)
+        for block, hop, tenths in itertools.product(SIZES, SIZES, TENTHS)
+        if starves(block, hop, adaptation_delay(block, hop) + slack(block, hop, math.ceil(tenths * hop / 10)), tenths)
+    ]
+
+
+@pytest.mark.parametrize("block", range(1, 49))
+def test_adaptation_is_the_fewest_whole_blocks_that_a_search_finds(block):
+    for hop in range(1, 49):
+        found = next(prefill for prefill in itertools.count(0, block) if not runs_dry(block, hop, prefill))
+        assert adaptation_delay(block, hop) == found, hop
+
+
+def test_slack_never_lets_a_block_starve():
+    assert starving(slack_for) == []
+
+
+def test_without_slack_some_blocks_starve():
+    assert starving(lambda *_: 0)
+
+
+def test_without_the_block_for_uneven_sizes_some_blocks_starve():
+    found = starving(lambda block, _, compute: math.ceil(compute / block) * block)
+    assert found
+    assert all(hop % block for block, hop, _ in found)
+
+
+def test_the_total_is_the_sum_of_its_terms_in_frames_and_milliseconds():
+    report = LatencyReport(sample_rate=48000, adaptation=128, slack=256, separator=512, device=1000, drift=24)
+    assert (report.prefill, report.engine, report.total) == (384, 896, 1920)
+    assert report.milliseconds(report.total) == 40
+    *terms, total = report.terms()
+    assert total == ("total", sum(frames for _, frames in terms))
+
+
+def plan_of(model, rate, monkeypatch, *, share, stolen):
+    """The plan of an engine whose hops take a share of their length, where a host has stolen so many seconds."""
+    monkeypatch.setattr(latency_plan, "stolen_seconds", lambda: stolen)
+    separator = load_separator(model, sample_rate=rate)
+    info = SeparatorInfo(
+        separator.stems, rate, separator.channels, separator.hop, separator.latency, share * separator.hop / rate
+    )
+    return latency_plan.plan(info, EngineConfig(), OfflineBackend(rate))
+
+
+@pytest.mark.parametrize("stolen", [0.0, 0.01])
+@pytest.mark.parametrize("rate", [44100, 48000, 88200, 96000])
+def test_the_default_engine_keeps_within_35_ms_where_a_hop_takes_a_quarter_of_its_length(rate, stolen, monkeypatch):
+    report = plan_of(EngineConfig().model, rate, monkeypatch, share=1 / 4, stolen=stolen)
+    assert report.milliseconds(report.engine) <= 35
+
+
+def test_a_machine_whose_host_steals_is_given_time_for_that(monkeypatch):
+    """At 128 frames and 44.1 kHz one block for computing, and two for jitter or, on such a machine, three."""
+    slacks = [plan_of("bands", 44100, monkeypatch, share=0.1, stolen=stolen).slack for stolen in (0.0, 0.01)]
+    assert slacks == [3 * 128, 4 * 128]
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("cpu  9 8 7 6 5 4 3 250 2 1\ncpu0 9 8 7 6 5 4 3 1 2 1\n", 250),
+        ("cpu  9 8 7 6 5 4 3 0 2 1\n", 0),
+        ("cpu  9 8 7 6\n", 0),
+        ("", 0),
+    ],
+)
+def test_what_a_host_stole_is_read_from_the_times_of_all_processors(tmp_path, told, seconds):
+    (tmp_path / "stat").write_text(told)
+    ticks = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 1
+    assert stolen_seconds(tmp_path / "stat") * ticks == pytest.approx(seconds)
+    assert stolen_seconds(tmp_path / "none") == 0
+
+
+def stats_of_lagging(block, hop, lag, slack):
+    """Counters of an engine whose stems come ``lag`` blocks after the last frame of their hop has."""
+    backend = OfflineBackend(block_size=block)
+    separator = load_separator("passthrough", hop=hop)
+    engine = Engine(backend, EngineConfig(model=separator, worker="inline", slack=slack))
+
+    def catch_up():
+        worker = engine._worker._worker
+        while engine._rings.captured() >= (worker._next + 1) * hop + lag * block and worker.step():
+            pass
+
+    engine._worker.catch_up = catch_up
+    with engine:
+        backend.feed(np.full((2, 40 * block * math.ceil(hop / block)), 0.1, np.float32))
+        return engine.stats()
+
+
+@pytest.mark.parametrize(("block", "hop"), [(128, 512), (128, 128), (100, 256), (256, 100)])
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_the_slack_that_is_said_to_be_needed_is_enough(block, hop, lag):
+    needed = stats_of_lagging(block, hop, lag, slack=8192).slack_needed
+    assert stats_of_lagging(block, hop, lag, slack=needed).late_hops == 0
+    if hop % block == 0:
+        assert needed == (lag + 1) * block
+        assert stats_of_lagging(block, hop, lag, slack=needed - block).late_hops > 0

@@ -1,0 +1,31 @@
+"""The bench of control on a real JACK server: every figure is there, and both ways of moving a fader are heard."""
+
+import json
+
+import pytest
+
+from bridge.benchmarks.control import measure_control
+
+MOVES = 6
+
+
+@pytest.fixture(scope="module")
+def figures(jackd):  # noqa: ARG001 - it has to run
+    measured = measure_control("passthrough", {}, MOVES, seconds=1)
+    return json.loads(json.dumps(measured))
+
+
+@pytest.mark.parametrize("way", ["osc", "midi"])
+def test_moves_are_heard_over_osc_and_over_midi(figures, way):
+    delay = figures[f"{way}_to_sound_ms"]
+    assert 0 <= delay["p50"] <= delay["p99"] <= delay["max"]
+    assert 0 <= delay["lost"] < MOVES  # how many depends on what else the machine does
+
+
+def test_a_storm_ends_on_its_newest_value(figures):
+    assert figures["storm"]["messages"] == 1000
+    assert figures["storm"]["newest_value_right"]
+
+
+def test_what_idle_bridges_cost_is_told(figures):
+    assert 0 < figures["idle_percent_of_a_core"] < 100

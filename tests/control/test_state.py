@@ -1,0 +1,196 @@
+"""The one truth of all faders: checked, whole, and told once."""
+
+import dataclasses
+import math
+import threading
+
+import pytest
+
+from stream_sep import STEMS, ControlState, ParameterError
+from stream_sep.control.state import Parameter, parameters_for
+
+FADER = "stem/vocals/gain_db"
+
+
+@pytest.fixture
+def controls():
+    return ControlState(parameters_for(STEMS))
+
+
+@pytest.fixture
+def told(controls):
+    heard = []
+    controls.subscribe(heard.append)
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "stored"),
+    [
+        (FADER, -200, -90.0),
+        (FADER, 99, 10.0),
+        (FADER, -math.inf, -90.0),
+        (FADER, -6, -6.0),
+        ("stem/bass/pan", -3, -1.0),
+        ("ramp_ms", 0, 1.0),
+        ("stem/drums/mute", 1, True),
+        ("bypass", 0.0, False),
+    ],
+)
+def test_a_value_is_brought_into_range_and_given_back(controls, path, given, stored):
+    assert controls.set(path, given) == stored
+    assert controls[path] == stored
+    assert type(controls[path]) is type(stored)
+
+
+@pytest.mark.parametrize("value", [math.nan, "loud", None, [1.0], 1j])
+@pytest.mark.parametrize("path", [FADER, "bypass"])
+def test_what_is_no_number_is_refused_by_name_and_changes_nothing(controls, told, path, value):
+    before = controls.snapshot()
+    with pytest.raises(ParameterError, match=path):
+        controls.set(path, value)
+    assert controls.snapshot() == before
+    assert told == []
+
+
+def test_an_unknown_path_names_the_nearest(controls):
+    for use in (controls.__getitem__, lambda path: controls.set(path, 0)):
+        with pytest.raises(ParameterError, match=f"did you mean '{FADER}'"):
+            use("stem/vocal/gain_db")
+
+
+def test_a_path_like_no_other_lists_them_all(controls):
+    with pytest.raises(ParameterError, match=r"master/gain_db.*ramp_ms"):
+        controls.set("0", 0)
+
+
+def test_an_update_is_taken_whole_or_not_at_all(controls, told):
+    before = controls.snapshot()
+    for wrong in ({"stem/nobody/pan": 0}, {"stem/bass/pan": "left"}):
+        with pytest.raises(ParameterError):
+            controls.update({FADER: -10, **wrong})
+    assert controls.snapshot() == before
+    assert told == []
+    controls.update({FADER: -10, "stem/bass/pan": 0.5})
+    assert told == [FADER, "stem/bass/pan"]
+
+
+def test_a_listener_is_told_once_for_a_change_and_not_at_all_for_none(controls, told):
+    controls.set(FADER, -6)
+    controls.set(FADER, -6.0)
+    controls.set("bypass", value=False)
+    assert told == [FADER]
+    controls.set(FADER, -100)
+    controls.set(FADER, -90)
+    assert told == [FADER, FADER]
+
+
+def test_a_listener_sees_the_value_it_is_told_of(controls):
+    seen = []
+    controls.subscribe(lambda path: seen.append(controls[path]))
+    controls.set(FADER, -6)
+    controls.set(FADER, -7)
+    assert seen == [-6, -7]
+
+
+def test_who_has_left_is_told_no_more(controls, told):
+    stop = controls.subscribe(told.append)
+    stop()
+    controls.set(FADER, -6)
+    assert told == [FADER]
+
+
+def test_a_listener_that_fails_stops_neither_the_change_nor_the_others(controls, caplog):
+    def broken(path):
+        raise RuntimeError(f"broken surface for {path}")
+
+    stop = controls.subscribe(broken)
+    told = []
+    controls.subscribe(told.append)
+    assert controls.set(FADER, -6) == -6
+    assert told == [FADER]
+    assert "broken surface" in caplog.text
+    stop()
+    stop()
+    controls.set(FADER, -7)
+    assert len(caplog.records) == 1
+
+
+def test_a_snapshot_does_not_change_afterwards(controls):
+    before = controls.snapshot()
+    controls.set(FADER, -6)
+    assert before[FADER] == 0
+
+
+def test_many_threads_lose_no_update_and_end_on_the_newest_values(controls):
+    told = []
+    controls.subscribe(told.append)
+    paths = [f"stem/{stem}/{control}" for stem in STEMS for control in ("gain_db", "pan")]
+    ready = threading.Barrier(len(paths))
+
+    def hammer(path):
+        ready.wait()
+        for step in range(1, 501):
+            controls.set(path, -step / 1000)
+
+    threads = [threading.Thread(target=hammer, args=(path,)) for path in paths]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {path: controls[path] for path in paths} == dict.fromkeys(paths, -0.5)
+    assert {path: told.count(path) for path in paths} == dict.fromkeys(paths, 500)
+
+
+ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5)
+
+
+@pytest.fixture
+def growing():
+    """Controls, the paths that listeners are told and how often watchers are."""
+    state, told, grown = ControlState(parameters_for(("vocals", "other"))), [], []
+    state.subscribe(told.append)
+    state.watch(lambda: grown.append(set(state.parameters)))
+    return state, told, grown
+
+
+def test_controls_come_and_go_and_who_watches_is_told_when_it_has_happened(growing):
+    state, told, grown = growing
+    state.set("stem/vocals/gain_db", -6)
+    state.replace((), (ROOM,))
+    assert state[ROOM.path] == 0.5
+    assert ROOM.path in grown[0]
+    state.replace((ROOM.path,), ())
+    assert ROOM.path not in grown[1]
+    with pytest.raises(ParameterError, match="there is no control 'stem/vocals/chain/1/room_size'"):
+        state.set(ROOM.path, 0.1)
+    assert state["stem/vocals/gain_db"] == -6
+    assert ROOM.path not in state.snapshot()
+    assert told == ["stem/vocals/gain_db"]
+
+
+def test_a_control_that_stays_tells_its_new_value_and_no_growth(growing):
+    state, told, grown = growing
+    state.replace((), (ROOM,))
+    state.replace((ROOM.path,), (dataclasses.replace(ROOM, default=0.25),))
+    assert state[ROOM.path] == 0.25
+    assert told == [ROOM.path]
+    assert len(grown) == 1
+
+
+def test_another_range_counts_as_another_control(growing):
+    state, _, grown = growing
+    state.replace((), (ROOM,))
+    state.replace((ROOM.path,), (dataclasses.replace(ROOM, high=2.0),))
+    assert len(grown) == 2
+    assert state.set(ROOM.path, 5) == 2.0
+
+
+def test_a_watcher_that_fails_or_has_left_stops_nothing(growing):
+    state, _, grown = growing
+    leave = state.watch(lambda: 1 / 0)
+    state.replace((), (ROOM,))
+    leave()
+    leave()
+    state.replace((ROOM.path,), ())
+    assert len(grown) == 2

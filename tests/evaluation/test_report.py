@@ -1,0 +1,174 @@
+"""Scores at length: each measure on sounds whose score is known, and the command's tables and files."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from stream_sep.cli.evaluate import assign_options
+from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.evaluation.report import Entrant, Score, measure_cost, score_folder, score_song, tables
+from stream_sep.evaluation.sdr import ACCOMPANIMENT, Song, separate
+from stream_sep.evaluation.validation_split import is_validation
+from stream_sep.protocols import STEMS
+
+RATE = 44100
+needs_torch = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true",
+    reason="needs torch: pip install 'stream-sep[train]'",
+)
+
+
+def noise(seed, seconds=1.0):
+    return 0.1 * np.random.default_rng(seed).standard_normal((2, int(seconds * RATE))).astype(np.float32)
+
+
+def song(seconds=1.0, **silent):
+    stems = {stem: noise(number, seconds) * np.float32(silent.get(stem, 1)) for number, stem in enumerate(STEMS)}
+    return Song("s", RATE, stems)
+
+
+def measured(given, estimates):
+    return {(row.stem, row.measure): row.decibels for row in score_song(given, "model", estimates)}
+
+
+def test_level_errors_count_in_one_measure_and_not_in_the_other():
+    given = song()
+    found = measured(given, {"drums": given.stems["drums"] * np.float32(0.9)})
+    assert found["drums", "uSDR"] == pytest.approx(20, abs=0.01)
+    assert found["drums", "SI-SDR"] > 60
+
+
+def test_the_low_end_hears_only_what_is_low():
+    given = song()
+    high = 0.1 * np.sin(2 * np.pi * 5000 * np.arange(RATE) / RATE).astype(np.float32)
+    found = measured(given, {"drums": given.stems["drums"] + high})
+    assert found["drums", "uSDR"] < 5
+    assert found["drums", "low"] > 25
+
+
+def test_an_absent_stem_is_scored_by_what_leaks():
+    given = song(bass=0)
+    found = measured(given, {"bass": given.mix * np.float32(0.01), "drums": given.stems["drums"]})
+    assert found["bass", "leak"] == pytest.approx(-40, abs=0.01)
+    assert ("bass", "uSDR") not in found
+
+
+def test_long_songs_show_whether_the_end_is_as_good_as_the_beginning():
+    rate = 2000  # so that three minutes are short
+    stems = {stem: part[:, : 180 * rate] for stem, part in song(180 * rate / RATE).stems.items()}
+    given = Song("s", rate, stems)
+    worse = stems["drums"] * np.linspace(1, 0, stems["drums"].shape[1], dtype=np.float32)
+    found = measured(given, {"drums": worse})
+    assert found["drums", "first minute"] > found["drums", "last minute"] + 10
+    assert ("drums", "first minute") not in measured(song(5), {"drums": noise(0, 5)})
+
+
+def test_the_accompaniment_is_what_the_vocals_leave():
+    given = song()
+    assert measured(given, {"vocals": given.stems["vocals"]})[ACCOMPANIMENT, "uSDR"] > 60
+
+
+def test_other_is_no_reference_where_a_stem_is_missing():
+    given = Song("s", RATE, {stem: noise(1) for stem in ("vocals", "drums", "other")})
+    assert not any(stem == "other" for stem, _ in measured(given, {"other": noise(2)}))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    names = [f"Artist {number} - Song" for number in range(4)]
+    for name in names:
+        (tmp_path / "songs" / name).mkdir(parents=True)
+        for seed, stem in enumerate(STEMS):
+            soundfile.write(tmp_path / "songs" / name / f"{stem}.wav", noise(seed).T, RATE, subtype="FLOAT")
+    return tmp_path / "songs"
+
+
+def test_only_songs_kept_for_validation_are_scored_when_asked(folder):
+    models = {"passthrough": ("passthrough", {})}
+    kept = {path.name for path in folder.iterdir() if is_validation(path.name, 50)}
+    assert 0 < len(kept) < 4
+    assert {row.song for row in score_folder(folder, models, validation_percent=50)} == kept
+    with pytest.raises(ConfigError, match="kept for validation"):
+        list(score_folder(folder, models, validation_percent=-1))
+
+
+def test_museval_scores_what_is_there(folder):
+    pytest.importorskip("museval") if os.environ.get("CI") != "true" else __import__("museval")
+    for path in folder.glob("*/[bo]*.wav"):  # two stems are scored in a quarter of the time
+        path.unlink()
+    rows = list(score_folder(folder, {"bands": ("bands", {})}, limit=1, museval=True))
+    assert {row.stem for row in rows if row.measure == "SDR v4"} == {"vocals", "drums"}
+    assert all(np.isfinite(row.decibels) for row in rows)
+
+
+def test_costs_are_a_models_own():
+    cost = measure_cost("p", "passthrough", {"hop": 441, "latency": 441})
+    assert (cost.latency_ms, cost.hop_ms) == (20, 10)
+    assert 0 < cost.p50_ms <= cost.p99_ms
+    assert (cost.weights, cost.megabytes) == (0, 0)
+
+
+def test_costs_tell_how_much_a_network_has_learnt(tiny_weights):
+    folder = tiny_weights()
+    costs = [
+        measure_cost("t", "instant", {"weights": folder / name}, sample_rate=44100)
+        for name in ("tiny.onnx", "tiny.safetensors")
+    ]
+    assert costs[0].weights == costs[1].weights > 1000
+    for cost, name in zip(costs, ("tiny.onnx", "tiny.safetensors"), strict=True):
+        assert cost.megabytes == (folder / name).stat().st_size / 2**20
+
+
+def test_tables_show_every_measure_and_the_cost():
+    rows = [Score("a", "x", "vocals", "uSDR", 1.0), Score("a", "x", "vocals", "SDR v4", 2.0)]
+    text = tables(rows, [Entrant("x", {}, 21.8, 11.6, 0.9, 1.1, 0.08, 650_000, 2.6)])
+    assert "| uSDR, dB |" in text
+    assert "| SDR v4, dB |" in text
+    assert "| x | 21.8 | 11.6 | 0.90 | 1.10 | 0.080 | 0.65 | 2.6 |" in text
+
+
+def test_options_go_to_their_model():
+    assert assign_options(["a", "b"], ["a.x=1", "y=2"]) == {"a": ("a", {"x": 1, "y": 2}), "b": ("b", {"y": 2})}
+    with pytest.raises(ConfigError, match="--model c"):
+        assign_options(["a"], ["c.x=1"])
+
+
+def test_the_command_writes_what_it_prints(folder, tmp_path):
+    command = [sys.executable, "-m", "stream_sep", "evaluate", str(folder), "--limit", "1", "--full"]
+    command += ["--model", "passthrough", "--json", str(tmp_path / "s.json"), "--plot", str(tmp_path / "s.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "| passthrough |" in done.stdout
+    written = json.loads((tmp_path / "s.json").read_text())
+    assert {row["measure"] for row in written["scores"]} == {"uSDR", "SI-SDR", "low"}
+    assert written["models"][0]["name"] == "passthrough"
+    assert (tmp_path / "s.png").stat().st_size > 1000
+
+
+@needs_torch
+def test_the_baseline_plays_as_it_was_trained_and_from_its_file(tmp_path):
+    import torch  # noqa: PLC0415 - heavy
+
+    from stream_sep.training.baselines.hs_tasnet import HsTasnet  # noqa: PLC0415 - heavy
+    from stream_sep.training.baselines.hs_tasnet_separator import load_hs_tasnet  # noqa: PLC0415 - heavy
+    from stream_sep.training.validation import separate_whole  # noqa: PLC0415 - heavy
+    from stream_sep.training.weights import keep_weights  # noqa: PLC0415 - heavy
+
+    torch.manual_seed(0)
+    network = HsTasnet(hidden=16, basis=12)
+    torch.nn.init.normal_(network.spectral_out.weight, std=0.1)
+    keep_weights(network, tmp_path / "t.safetensors", {})
+    played = separate(load_hs_tasnet(weights=tmp_path / "t.safetensors"), noise(0, 0.3))
+    with torch.no_grad():
+        trained = separate_whole(network, torch.from_numpy(noise(0, 0.3))).numpy()
+    for number, stem in enumerate(STEMS[:-1]):
+        assert np.abs(played[stem] - trained[number]).max() < 1e-5
+    (tmp_path / "t.safetensors").write_bytes(b"\0" * 100)
+    with pytest.raises(SeparatorError, match="copy"):
+        load_hs_tasnet(weights=tmp_path / "t.safetensors")

@@ -1,0 +1,98 @@
+"""What compiled layers are made of, beside the same in NumPy."""
+
+import math
+
+import numpy as np
+import pytest
+
+from stream_sep.lowlevel.numba_intrinsics import compiled
+from stream_sep.separators.causal.compiled import kernels
+from stream_sep.separators.causal.compiled.int8 import add_weighed, rounded
+
+
+@compiled
+def product(rows, weights, into):
+    kernels.add_product(rows, weights, into)
+
+
+@compiled
+def norm(rows, gains, offsets, into):
+    kernels.normalise(rows, gains, offsets, into)
+
+
+@compiled
+def step(given, recalled, memory, after):
+    kernels.remember(given, recalled, memory, after)
+
+
+@compiled
+def weigh(row, steps, numbers, into):
+    add_weighed(row, steps, numbers, into)
+
+
+@compiled
+def bend(row):
+    kernels.gelu(row)
+
+
+def numbers(*shape, seed=0):
+    return 3 * np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("inputs", [1, 7, 8, 39, 64])
+@pytest.mark.parametrize("outputs", [1, 10, 192])
+def test_a_product_is_added(inputs, outputs):
+    rows, weights, into = numbers(5, inputs), numbers(inputs, outputs, seed=1), numbers(5, outputs, seed=2)
+    expected = into.astype(float) + rows.astype(float) @ weights.astype(float)
+    product(rows, weights, into)
+    np.testing.assert_allclose(into, expected, atol=1e-3)
+
+
+def test_rows_are_normalised_each_by_itself():
+    rows, gains, offsets = numbers(5, 24) + 7, numbers(5, 24, seed=1), numbers(5, 24, seed=2)
+    into = np.zeros_like(rows)
+    norm(rows, gains, offsets, into)
+    exact = rows.astype(float)
+    away = exact - exact.mean(axis=1, keepdims=True)
+    expected = away / np.sqrt(exact.var(axis=1, keepdims=True) + 1e-5) * gains + offsets
+    np.testing.assert_allclose(into, expected, atol=1e-4)
+
+
+def test_a_gru_goes_on_by_its_formulas():
+    given, recalled, memory = numbers(3 * 16), numbers(3 * 16, seed=1), np.tanh(numbers(16, seed=2))
+    after = np.zeros_like(memory)
+    step(given, recalled, memory, after)
+    (z, r, n), (of_z, of_r, of_n) = (each.astype(float).reshape(3, 16) for each in (given, recalled))
+    keep, reset = 1 / (1 + np.exp(-z - of_z)), 1 / (1 + np.exp(-r - of_r))
+    np.testing.assert_allclose(after, (1 - keep) * np.tanh(n + reset * of_n) + keep * memory, atol=1e-6)
+
+
+def test_a_gru_stays_within_one_whatever_it_is_given():
+    memory = np.tanh(numbers(16))
+    for hop in range(100):
+        after = np.zeros_like(memory)
+        step(1e4 * numbers(48, seed=hop), 1e4 * numbers(48, seed=hop + 1), memory, after)
+        memory = after
+    assert np.abs(memory).max() <= 1
+
+
+def test_gelu_is_right_to_a_millionth():
+    row = np.linspace(-9, 9, 4001).astype(np.float32)
+    expected = [x * (1 + math.erf(x / math.sqrt(2))) / 2 for x in row.astype(float)]
+    bend(row)
+    np.testing.assert_allclose(row, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("inputs", [4, 5, 276])
+def test_weights_are_rounded_to_a_254th_of_the_greatest_of_their_input(inputs):
+    weights = numbers(3, inputs, 12) * np.linspace(0.01, 100, inputs, dtype=np.float32)[:, None]
+    weights[1, 2] = 0.0
+    made = rounded(weights)
+    back = made.numbers * made.steps[..., None]
+    assert (np.abs(back[:, :inputs] - weights) <= np.abs(weights).max(axis=2, keepdims=True) / 254 + 1e-6).all()
+    assert not made.numbers[:, inputs:].any()
+    row, into = np.zeros(made.steps.shape[1], np.float32), np.ones(12, np.float32)
+    row[:inputs] = numbers(inputs, seed=3)
+    expected = 1 + row.astype(float) @ back[0]
+    weigh(row, made.steps[0], made.numbers[0], into)
+    np.testing.assert_allclose(into, expected, rtol=1e-4, atol=1e-2)
