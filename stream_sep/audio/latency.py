@@ -60,6 +60,28 @@ def jitter_for(block_size: int, sample_rate: int, jitter_ms: float = JITTER_MS) 
     return math.ceil(jitter_ms * sample_rate / 1000 / block_size) * block_size
 
 
+def fixed_prefill(block_size: int, hop: int, sample_rate: int) -> int:
+    """Return the frames of stems to have ready where a hop takes half its length to compute, and begins late.
+
+    Late is `JITTER_MS`. A function of sizes alone, so that the same settings have the same latency on every machine
+    and on every day. It is enough for every pair of sizes in a simulation of the worker (tests/audio/test_latency.py).
+
+    Args:
+        block_size: frames of a block; where blocks vary, of the longest.
+        hop: frames of a hop of the separator.
+        sample_rate: frames per second.
+
+    Returns:
+        Frames between a frame's capture and the block that plays its stems, without the separator's own latency.
+
+    >>> [fixed_prefill(block, 512, 44100) for block in (64, 128, 256, 512, 1024)]
+    [960, 896, 768, 512, 1024]
+    """
+    compute = math.ceil(block_size / hop) * math.ceil(hop / 2)  # of all hops that end in one block
+    blocks = math.ceil((compute + math.ceil(JITTER_MS * sample_rate / 1000)) / block_size)
+    return blocks * block_size + hop - math.gcd(block_size, hop)
+
+
 @dataclass(frozen=True)
 class LatencyReport:
     """Where the delay between input and output comes from; every term in frames.

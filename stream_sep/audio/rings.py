@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _LINE = 8  # int64s in a cache line: positions written by different threads never share one
 CAPTURED = 0 * _LINE
 """Index in `Rings.positions`: frames captured so far, written by the audio thread."""
+STREAM_BEGIN = CAPTURED + 1
+"""Index in `Rings.positions`: the frame, a whole number of hops, with which the present stream begins."""
+OFFLINE = CAPTURED + 2
+"""Index in `Rings.positions`: not 0 where nobody listens in real time, so that the separator need not rest."""
 HEARTBEAT = 1 * _LINE
 """Index in `Rings.positions`: clock of the separator's last sign of life, in nanoseconds."""
 HOPS_DONE = 2 * _LINE
@@ -44,6 +48,12 @@ MIXED = HOPS_DONE + 5
 WAITED = HOPS_DONE + 6
 """Index in `Rings.positions`: most frames captured between the last frame of a hop and its stems."""
 _POSITIONS = 3 * _LINE
+
+MAGIC = int.from_bytes(b"SSEPRNG1", "little")
+"""First word of the memory, by which a program in another language knows what it has mapped."""
+VERSION = 1
+"""Second word of the memory: raised whenever what follows is laid out in another way."""
+_HEADER = 1 * _LINE  # magic, version, the five sizes of the layout, and the bytes of the whole
 
 EMPTY = -1
 """Tag of a slot that holds no hop; `EMPTY - 1 - n` says that hop n came but could not be used."""
@@ -73,7 +83,12 @@ class RingLayout:
     def size(self) -> int:
         """Bytes of the whole."""
         floats = self.channels * self.capacity + self.slots * self.stems * self.channels * self.hop
-        return 8 * (_POSITIONS + self.slots + TIMINGS) + 4 * floats
+        return 8 * (_HEADER + _POSITIONS + self.slots + TIMINGS) + 4 * floats
+
+    @property
+    def header(self) -> tuple[int, ...]:
+        """The words that the memory begins with."""
+        return (MAGIC, VERSION, self.channels, self.stems, self.hop, self.capacity, self.slots, self.size)
 
 
 class Rings:
@@ -84,6 +99,7 @@ class Rings:
         memory: `RingLayout.size` bytes, zeroed when new; the process's own unless given.
 
     Attributes:
+        header: int64 ``(8,)``, `RingLayout.header`.
         positions: int64, indices as named in this module.
         tags: int64 ``(slots,)``, the number of the hop in each slot, or `EMPTY`.
         timings: int64 ``(TIMINGS,)``, nanoseconds that hops took.
@@ -93,11 +109,12 @@ class Rings:
 
     def __init__(self, layout: RingLayout, memory: memoryview | None = None) -> None:
         buffer = memoryview(bytearray(layout.size)) if memory is None else memory
-        numbers = np.frombuffer(buffer, np.int64, _POSITIONS + layout.slots + TIMINGS)
+        numbers = np.frombuffer(buffer, np.int64, _HEADER + _POSITIONS + layout.slots + TIMINGS)
         floats = np.frombuffer(buffer, np.float32, offset=numbers.nbytes, count=(layout.size - numbers.nbytes) // 4)
         captured = layout.channels * layout.capacity
         self.layout = layout
-        self.positions, self.tags, self.timings = np.split(numbers, [_POSITIONS, _POSITIONS + layout.slots])
+        ends = np.cumsum([_HEADER, _POSITIONS, layout.slots])
+        self.header, self.positions, self.tags, self.timings = np.split(numbers, ends)
         self.capture = floats[:captured].reshape(layout.channels, layout.capacity)
         self.hops = floats[captured:].reshape(layout.slots, layout.stems, layout.channels, layout.hop)
         if memory is None:
@@ -105,6 +122,7 @@ class Rings:
 
     def clear(self) -> None:
         """Make the rings as new; only while nobody uses them."""
+        self.header[:] = self.layout.header
         self.positions[:] = 0
         self.tags[:] = EMPTY
         self.timings[:] = 0
@@ -113,6 +131,21 @@ class Rings:
     def captured(self) -> int:
         """Return the frames captured so far."""
         return _position(self.positions, CAPTURED)
+
+    def stream_begin(self) -> int:
+        """Return the frame with which the present stream begins; to be read after `captured`."""
+        return _position(self.positions, STREAM_BEGIN)
+
+    def begin_stream(self) -> int:
+        """Begin a stream with the next whole hop, for the one writer of the capture ring; return its first frame.
+
+        The separator forgets what came before. Published before the position that belongs to it, so that whoever
+        reads them the other way round has the beginning of all that is captured.
+        """
+        first = -(-self.captured() // self.layout.hop) * self.layout.hop
+        _publish_position(self.positions, STREAM_BEGIN, first)
+        _publish_position(self.positions, CAPTURED, first)
+        return first
 
     def publish(self, number: int, stems: Stems) -> None:
         """Put the stems of hop ``number``, ``(stems, channels, hop)``, where the audio thread finds them.
@@ -201,6 +234,11 @@ class SharedRings(Rings):
         self._owner = owner
         if owner:
             self.clear()
+        elif tuple(self.header) != layout.header:
+            raise SeparatorError(
+                f"the shared memory {shared.name!r} begins with {self.header.tolist()}, not {list(layout.header)}: "
+                "it is of another version of stream_sep; restart what made it"
+            )
 
     @classmethod
     def create(cls, layout: RingLayout) -> SharedRings:
@@ -220,7 +258,7 @@ class SharedRings(Rings):
 
     def close(self) -> None:
         """Let go of the memory; the owner also gives it back to the system."""
-        del self.positions, self.tags, self.timings, self.capture, self.hops
+        del self.header, self.positions, self.tags, self.timings, self.capture, self.hops
         with contextlib.suppress(BufferError):  # an array handed out earlier lives on: it goes with the process
             self._shared.close()
         if self._owner:

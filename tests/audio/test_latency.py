@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stream_sep import Engine, EngineConfig, OfflineBackend
-from stream_sep.audio.latency import LatencyReport, adaptation_delay, slack_for
+from stream_sep.audio.latency import JITTER_MS, LatencyReport, adaptation_delay, fixed_prefill, slack_for
 from stream_sep.engine import latency_plan
 from stream_sep.engine.worker.hop_worker import SeparatorInfo
 from stream_sep.lowlevel.cpu_steal import stolen_seconds
@@ -146,3 +146,20 @@ def test_the_slack_that_is_said_to_be_needed_is_enough(block, hop, lag):
     if hop % block == 0:
         assert needed == (lag + 1) * block
         assert stats_of_lagging(block, hop, lag, slack=needed - block).late_hops > 0
+
+
+@pytest.mark.parametrize("block", range(1, 49))
+def test_fixed_prefill_is_enough_for_a_worker_that_begins_late_and_takes_half_a_hop(block):
+    rate = round(7000 / JITTER_MS)
+    for hop in range(1, 49):
+        prefill, free = fixed_prefill(block, hop, rate), 0
+        for number in range(3 * block + 3):
+            captured = block * (math.ceil((number + 1) * hop / block) - 1)
+            free = max(free, captured + 7) + math.ceil(hop / 2)
+            played = block * ((number * hop + prefill) // block)
+            assert free <= played, (hop, number)
+
+
+@pytest.mark.parametrize("block", [1, 32, 333, 512, 8192])
+def test_fixed_prefill_holds_a_whole_hop_however_a_host_cuts_its_blocks(block):
+    assert all(fixed_prefill(block, hop, 44100) >= hop for hop in (128, 371, 512, 2048))

@@ -22,6 +22,7 @@ from stream_sep.audio.rings import (
     _position,
     write_frames,
 )
+from stream_sep.errors import SeparatorError
 
 LAYOUT = RingLayout(channels=2, stems=3, hop=48, capacity=512, slots=5)
 
@@ -193,3 +194,23 @@ while True:
                     seen += 1
         number += 1
     assert seen >= 5000
+
+
+def test_header_of_new_rings_tells_magic_version_and_sizes(shared):
+    assert bytes(shared.header[:1]) == b"SSEPRNG1"
+    assert shared.header[1:].tolist() == [1, 2, 3, 48, 512, 5, LAYOUT.size]
+
+
+def test_attach_to_memory_of_another_version_is_refused(shared):
+    shared.header[1] = 99
+    with pytest.raises(SeparatorError, match="another version"):
+        SharedRings.attach(shared.describe())
+
+
+@pytest.mark.parametrize(("captured", "begin"), [(0, 0), (1, 48), (48, 48), (49, 96)])
+def test_stream_begins_with_the_next_whole_hop(captured, begin):
+    rings = Rings(LAYOUT)
+    if captured:
+        write(rings, counted(0, captured))
+    assert rings.begin_stream() == begin
+    assert (rings.stream_begin(), rings.captured()) == (begin, begin)

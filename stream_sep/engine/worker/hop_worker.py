@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.audio.rings import RingLayout, Rings, write_frames
+from stream_sep.audio.rings import OFFLINE, RingLayout, Rings, write_frames
 from stream_sep.effects.chained_separator import ChainedSeparator
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import chained, with_chains
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _BACKLOG_SECONDS = 0.5
 _NAP_SECONDS = 0.0002
+_OFFLINE_NAP_SECONDS = 0.00005
 _LONGEST_REST = 0.02
 
 
@@ -115,6 +116,7 @@ class HopWorker:
         self._block = np.zeros((separator.channels, separator.hop), np.float32)
         self._next = 0
         self._quiet = 0
+        self._stream_begin = rings.stream_begin() if join else 0
         longest = rings.layout.capacity // 2
         self._backlog = min(longest, 4 * separator.hop + math.ceil(_BACKLOG_SECONDS * separator.sample_rate))
         if join:
@@ -124,6 +126,7 @@ class HopWorker:
         """Separate the next hop if it is there; return whether it was."""
         hop = self._separator.hop
         captured = self._rings.captured()
+        self._follow_stream()
         if captured < (self._next + 1) * hop:
             return False
         too_late = captured - self._next * hop > self._backlog
@@ -144,7 +147,19 @@ class HopWorker:
         while not stopped.is_set():
             self._rings.beat(time.monotonic_ns())
             if not self.step():
-                time.sleep(min(max(self.missing() / 2, _NAP_SECONDS), 0.005))
+                time.sleep(self._rest())
+
+    def _rest(self) -> float:
+        if self._rings.positions[OFFLINE]:
+            return _OFFLINE_NAP_SECONDS
+        return min(max(self.missing() / 2, _NAP_SECONDS), 0.005)
+
+    def _follow_stream(self) -> None:
+        """Begin anew where the stream does: what is played twice is then separated the same way twice."""
+        begin = self._rings.stream_begin()
+        if begin != self._stream_begin:
+            self._separator.reset()
+            self._stream_begin, self._next, self._quiet = begin, begin // self._separator.hop, 0
 
     def _jump(self) -> None:
         """Skip to the sound of now; what the separator gives before it has heard enough is not played."""

@@ -1,0 +1,56 @@
+"""The worker follows the stream: it begins where the stream does, and does not rest while nobody listens."""
+
+import numpy as np
+
+from stream_sep.audio.rings import OFFLINE, RingLayout, Rings, write_frames
+from stream_sep.engine.worker.hop_worker import HopWorker
+from stream_sep.separators.passthrough import PassthroughSeparator
+
+HOP, LATENCY = 64, 100
+NOISE = np.random.default_rng(0).standard_normal((2, 8 * HOP)).astype(np.float32)
+
+
+def rings_and_worker():
+    rings = Rings(RingLayout(channels=2, stems=4, hop=HOP, capacity=4096, slots=32))
+    return rings, HopWorker(PassthroughSeparator(hop=HOP, latency=LATENCY), rings)
+
+
+def play(rings, worker, sound):
+    first = rings.captured() // HOP
+    write_frames(rings.capture, rings.positions, sound, sound.shape[1])
+    while worker.step():
+        pass
+    return np.concatenate([rings.read_ahead(number)[-1] for number in range(first, rings.captured() // HOP)], axis=1)
+
+
+def test_worker_begins_anew_with_a_stream_and_gives_the_same_stems_twice():
+    rings, worker = rings_and_worker()
+    begun = play(rings, worker, NOISE)
+    write_frames(rings.capture, rings.positions, NOISE, 10)  # a stream that ends within a hop
+    rings.begin_stream()
+    assert np.array_equal(play(rings, worker, NOISE), begun)
+
+
+def test_worker_without_a_new_stream_goes_on_with_what_it_holds():
+    rings, worker = rings_and_worker()
+    begun = play(rings, worker, NOISE)
+    assert not np.array_equal(play(rings, worker, NOISE), begun)
+
+
+def test_worker_that_joins_a_stream_does_not_begin_it_again():
+    rings, _ = rings_and_worker()
+    write_frames(rings.capture, rings.positions, NOISE, 3 * HOP)
+    rings.begin_stream()
+    write_frames(rings.capture, rings.positions, NOISE, 2 * HOP)
+    worker = HopWorker(PassthroughSeparator(hop=HOP, latency=LATENCY), rings, join=True)
+    assert not worker.step()
+    write_frames(rings.capture, rings.positions, NOISE, HOP)
+    assert worker.step()
+    assert rings.tags[5] == -2 - 5  # muted, as the separator has not had enough sound yet
+
+
+def test_rest_of_a_worker_is_short_where_nobody_listens_in_real_time():
+    rings, worker = rings_and_worker()
+    listening = worker._rest()
+    rings.positions[OFFLINE] = 1
+    assert worker._rest() < listening
