@@ -21,7 +21,7 @@ HEAVY = (
     "zeroconf",
     "onnxruntime",
 )
-ROOT_MODULES = {"errors", "protocols"}
+ROOT_MODULES = {"errors", "folders", "protocols"}
 KNOWS = {
     "lowlevel": set(),
     "audio": {"lowlevel"},

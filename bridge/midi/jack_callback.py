@@ -10,11 +10,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from numba import carray, types
 
 from stream_sep.lowlevel.numba_intrinsics import (
+    c_function,
     call_c,
     call_with_frames,
     compiled,
@@ -47,7 +47,7 @@ _HALF = 0xFFFFFFFF  # what a C function that returns 32 bits leaves above them i
 @cache
 def midi_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
     """Compile, or load from disk, the `JackProcessCallback`; its argument is the address of a `RECORD`."""
-    return numba.cfunc(_JACK, nopython=True, cache=True, error_model="numpy")(_on_cycle)
+    return c_function(_JACK, _on_cycle)
 
 
 def _on_cycle(frames, userdata):

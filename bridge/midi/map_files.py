@@ -6,11 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from bridge.midi.map import parse_map
 from stream_sep.control.presets.paths import named_files, shipped_folder
 from stream_sep.errors import ConfigError
+from stream_sep.folders import config_folder
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -27,7 +26,7 @@ FOLDER_VARIABLE = "STREAM_SEP_MIDI_MAPS"
 def user_maps_folder() -> Path:
     """Return the folder of the user's maps, which may not be there yet."""
     chosen = os.environ.get(FOLDER_VARIABLE)
-    return Path(chosen) if chosen else platformdirs.user_config_path("stream_sep", appauthor=False) / "midi"
+    return Path(chosen) if chosen else config_folder() / "midi"
 
 
 def midi_maps() -> dict[str, Traversable]:

@@ -9,14 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 from numba import carray, types
 
 from stream_sep.audio.process_block import process_block, start_clock, time_block
 from stream_sep.audio.state import RECORD
 from stream_sep.backends.adaptive_resampler import BRIDGE, give_block, take_aim, take_block
-from stream_sep.lowlevel.numba_intrinsics import call_with_frames, inlined, monotonic_ns, pointer_at
+from stream_sep.lowlevel.numba_intrinsics import c_function, call_with_frames, inlined, monotonic_ns, pointer_at
 
 _INPUT_UNDERFLOW, _INPUT_OVERFLOW, _OUTPUT_UNDERFLOW, _OUTPUT_OVERFLOW = 1, 2, 4, 8  # PortAudio's status bits
 
@@ -45,7 +44,7 @@ def portaudio_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
     def callback(indata, outdata, frames, time, flags, userdata):  # noqa: PLR0917 - as PortAudio calls it
         return _on_portaudio_compiled(indata, outdata, frames, time, flags, userdata) if source else np.int32(1)
 
-    return numba.cfunc(_PORTAUDIO, nopython=True, cache=True, error_model="numpy")(callback)
+    return c_function(_PORTAUDIO, callback)
 
 
 @cache
@@ -56,7 +55,7 @@ def giving_callback() -> Any:  # noqa: ANN401 - as above
     def callback(indata, outdata, frames, time, flags, userdata):  # noqa: PLR0917 - as PortAudio calls it
         return _on_given_compiled(indata, outdata, frames, time, flags, userdata) if source else np.int32(1)
 
-    return numba.cfunc(_PORTAUDIO, nopython=True, cache=True, error_model="numpy")(callback)
+    return c_function(_PORTAUDIO, callback)
 
 
 @cache
@@ -67,7 +66,7 @@ def jack_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
     def callback(frames, userdata):
         return _on_jack_compiled(frames, userdata) if source else np.int32(1)
 
-    return numba.cfunc(_JACK, nopython=True, cache=True, error_model="numpy")(callback)
+    return c_function(_JACK, callback)
 
 
 def _source_digest() -> int:

@@ -7,11 +7,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from numba import carray, types
 
-from stream_sep.lowlevel.numba_intrinsics import call_c, pointer_at
+from stream_sep.lowlevel.numba_intrinsics import c_function, call_c, pointer_at
 
 CAPTURE, PLAYBACK = 0, 1  # jack_latency_callback_mode_t
 LATENCIES = np.dtype(
@@ -26,13 +25,13 @@ _LATENCY = types.void(types.int32, types.voidptr)
 @cache
 def xrun_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
     """Compile, or load from disk, the `JackXRunCallback`; its argument is the address of an int64 that counts."""
-    return numba.cfunc(_XRUN, nopython=True, cache=True)(_on_xrun)
+    return c_function(_XRUN, _on_xrun)
 
 
 @cache
 def latency_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
     """Compile, or load from disk, the `JackLatencyCallback`; its argument is the address of a `LATENCIES`."""
-    return numba.cfunc(_LATENCY, nopython=True, cache=True)(_on_latency)
+    return c_function(_LATENCY, _on_latency)
 
 
 def _on_xrun(userdata):

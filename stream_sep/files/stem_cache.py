@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import platformdirs
 import soundfile
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.files.formats import FLOATS
 from stream_sep.files.output_file import OutputFile
+from stream_sep.folders import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -69,7 +69,7 @@ class StemCache:
         if limit_gb < 0:
             raise ConfigError(f"a cache cannot hold {limit_gb:g} GB; 0 for none")
         named = os.environ.get(ENVIRONMENT)
-        self.folder = folder or (Path(named) if named else platformdirs.user_cache_path("stream-sep") / "stems")
+        self.folder = folder or (Path(named) if named else cache_folder() / "stems")
         self.limit = int(limit_gb * _GB)
 
     def entries(self) -> list[Entry]:

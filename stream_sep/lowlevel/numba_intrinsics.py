@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numba
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, sigutils, types
+from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
+
+from stream_sep.lowlevel.code_cache import keep_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +32,7 @@ _FLUSHES = {"x86_64": 0x8040, "aarch64": 1 << 24}
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` without the interpreter and cache it on disk; it runs without the GIL."""
-    return _jit(function, cache=True)
+    return cast("Callable[P, R]", keep_code(_jit(function)))
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
@@ -54,6 +57,14 @@ def vectorised(function: Callable[P, R]) -> Callable[P, R]:
 
 def _jit(function: Callable[P, R], **options: Any) -> Callable[P, R]:  # noqa: ANN401 - Numba's own
     return cast("Callable[P, R]", numba.njit(nogil=True, error_model="numpy", **options)(function))
+
+
+def c_function(signature: Any, function: Callable[..., Any]) -> Any:  # noqa: ANN401 - Numba's own types
+    """Compile ``function`` as a C function that takes no GIL, or load its machine code from disk."""
+    options = {"nopython": True, "error_model": "numpy"}
+    callback = CFunc(function, sigutils.normalize_signature(signature), locals={}, options=options)
+    keep_code(callback).compile()  # numba.cfunc compiles before it could be told where to look
+    return callback
 
 
 def _instruction(emit: Callable[..., Any]) -> Callable[..., Any]:

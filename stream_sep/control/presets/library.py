@@ -13,14 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from stream_sep.control.presets.paths import SUFFIX, named_files, shipped_folder
 from stream_sep.control.presets.preset import Preset
 from stream_sep.control.presets.schema import KNOWN_STEMS, SCHEMA, nearest, parse_preset
 from stream_sep.control.presets.writer import write_preset
 from stream_sep.control.transport import TRANSPORT
 from stream_sep.errors import PresetError
+from stream_sep.folders import config_folder
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -54,7 +53,7 @@ _DIGITS = 4
 def user_folder() -> Path:
     """Return the folder of the user's presets, which may not be there yet."""
     chosen = os.environ.get(FOLDER_VARIABLE)
-    return Path(chosen) if chosen else platformdirs.user_config_path("stream_sep", appauthor=False) / "presets"
+    return Path(chosen) if chosen else config_folder() / "presets"
 
 
 def shipped_presets() -> dict[str, Traversable]:

@@ -206,7 +206,7 @@ def test_the_users_preset_wins_over_the_one_that_ships(folder):
 def test_without_the_variable_presets_lie_where_the_system_keeps_settings(monkeypatch, tmp_path):
     monkeypatch.delenv("STREAM_SEP_PRESETS")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert "stream_sep" in str(user_folder())
+    assert "stream-sep" in str(user_folder())
     assert user_folder().name == "presets"
 
 

@@ -1,0 +1,50 @@
+"""The user's folders: one for settings, one for what can be made again; both are called ``stream-sep``."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME, _OLD_NAME = "stream-sep", "stream_sep"
+
+
+def config_folder() -> Path:
+    """Return the folder of the user's settings, presets and MIDI maps, which may not be there yet.
+
+    A folder of the older name ``stream_sep`` is moved there first.
+
+    >>> config_folder().name
+    'stream-sep'
+    """
+    import platformdirs  # noqa: PLC0415 - a machine that only trains may lack it
+
+    folder = platformdirs.user_config_path(_NAME, appauthor=False)
+    _adopt(platformdirs.user_config_path(_OLD_NAME, appauthor=False), folder)
+    return folder
+
+
+def cache_folder() -> Path:
+    r"""Return the folder of kept stems and compiled code, which may not be there yet.
+
+    On Windows, a folder of the older name ``stream-sep\stream-sep`` is moved there first.
+    """
+    import platformdirs  # noqa: PLC0415 - a machine that only trains may lack it
+
+    folder = platformdirs.user_cache_path(_NAME, appauthor=False)
+    _adopt(platformdirs.user_cache_path(_NAME), folder)
+    return folder
+
+
+def _adopt(old: Path, new: Path) -> None:
+    """Move what ``old`` holds into ``new``, but over nothing; where files cannot be moved, they stay."""
+    with suppress(OSError):
+        if old == new or not old.is_dir() or old.is_symlink():
+            return
+        new.mkdir(parents=True, exist_ok=True)
+        for entry in old.iterdir():
+            if not (new / entry.name).exists():
+                entry.rename(new / entry.name)
+        old.rmdir()  # refused, and rightly, where something was left

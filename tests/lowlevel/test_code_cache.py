@@ -1,0 +1,72 @@
+"""Compiled code is kept where the user can write, and where nobody can the program runs all the same."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import logging, sys
+logging.basicConfig(format="%(message)s")
+from stream_sep.lowlevel import code_cache
+from stream_sep.lowlevel.numba_intrinsics import compiled
+compiling = []
+code_cache.on_first_compile(lambda: compiling.append(True))
+sys.path.insert(0, sys.argv[1])
+import kernel
+double = compiled(kernel.double)
+print(double(21), len(compiling), double._cache.cache_path)
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a program that compiles one function, with folders of its own; returns result, compiled or not, folder."""
+    (tmp_path / "kernel.py").write_text("def double(x):\n    return 2 * x\n")
+
+    def program(**environment):
+        clean = {
+            name: value for name, value in os.environ.items() if name not in {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(tmp_path)],
+            env={**clean, "TMPDIR": str(tmp_path), "HOME": str(tmp_path / "home"), **environment},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        result, compiles, folder = done.stdout.split()
+        assert result == "42"
+        return int(compiles), folder, done.stderr
+
+    return program
+
+
+def test_second_run_loads_what_the_first_compiled(run, tmp_path):
+    assert run()[0] == 1
+    compiles, folder, _ = run()
+    assert compiles == 0
+    assert Path(folder).is_relative_to(tmp_path / "home" / ".cache" / "stream-sep" / "compiled")
+
+
+def test_without_a_home_the_temporary_folder_serves(run, tmp_path):
+    (tmp_path / "home").write_text("no folder")
+    assert run()[0] == 1
+    compiles, folder, _ = run()
+    assert compiles == 0
+    assert Path(folder).is_relative_to(tmp_path / f"stream-sep-{os.getuid()}")
+
+
+def test_temporary_folder_that_others_may_write_is_not_used(run, tmp_path):
+    (tmp_path / "home").write_text("no folder")
+    (tmp_path / f"stream-sep-{os.getuid()}").mkdir(mode=0o777)
+    (tmp_path / f"stream-sep-{os.getuid()}").chmod(0o777)
+    compiles, folder, said = run()
+    assert (compiles, folder) == (1, "None")
+    assert "NUMBA_CACHE_DIR" in said
+
+
+def test_numba_cache_dir_is_obeyed(run, tmp_path):
+    _, folder, _ = run(NUMBA_CACHE_DIR=str(tmp_path / "chosen"))
+    assert Path(folder).is_relative_to(tmp_path / "chosen")
