@@ -514,7 +514,7 @@ def test_importing_the_package_does_not_import_pedalboard():
 def test_pedalboard_is_known_to_one_module():
     package = Path(inspect.getfile(stream_sep)).parent
     knowing = [path for path in package.rglob("*.py") if "import pedalboard as" in path.read_text()]
-    assert [str(path.relative_to(package)) for path in knowing] == [str(Path("chains", "board.py"))]
+    assert [str(path.relative_to(package)) for path in knowing] == [str(Path("effects", "pedalboard_chain.py"))]
 
 
 def test_the_mix_has_the_effects_with_all_faders_at_unity():

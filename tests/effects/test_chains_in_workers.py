@@ -209,7 +209,7 @@ def test_a_vst3_comes_back_with_its_process_and_leaves_none_behind():
 def children(pid):
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     found = {int(child) for task in tasks for child in task.read_text().split()}
-    return {child for child in found if b"chains.host" in Path(f"/proc/{child}/cmdline").read_bytes()}
+    return {child for child in found if b"effects.plugin_process" in Path(f"/proc/{child}/cmdline").read_bytes()}
 
 
 def running(pid):
