@@ -64,7 +64,8 @@ def fixed_prefill(block_size: int, hop: int, sample_rate: int) -> int:
     """Return the frames of stems to have ready where a hop takes half its length to compute, and begins late.
 
     Late is `JITTER_MS`. A function of sizes alone, so that the same settings have the same latency on every machine
-    and on every day. It is enough for every pair of sizes in a simulation of the worker (tests/audio/test_latency.py).
+    and on every day. It is enough for every pair of sizes in a simulation of the worker
+    (tests/audio/test_latency.py).
 
     Args:
         block_size: frames of a block; where blocks vary, of the longest.

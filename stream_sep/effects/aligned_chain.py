@@ -1,4 +1,4 @@
-"""A chain as the hop path plays it: as many frames out as in, all of them late by one agreed number of frames."""
+"""A chain with a fixed delay: as many frames out as in, all of them late by one agreed number of frames."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stream_sep.effects.catalog import Knob, Setting
-    from stream_sep.effects.latency_probe import Lateness
+    from stream_sep.effects.catalog import ParameterSpec, Setting
+    from stream_sep.effects.latency_probe import ChainLatency
     from stream_sep.protocols import Block
 
 
 class ChainError(Exception):
-    """A chain that failed while it played; says how, as the end of a sentence."""
+    """A chain failed while it was processing; its message completes a sentence."""
 
 
 class Chain(Protocol):
     """The effects of one stem, wherever they run."""
 
-    lateness: Lateness
-    knobs: tuple[Mapping[str, Knob], ...]
-    """Of each effect that is not bypassed, the parameters that only its file knows."""
+    timing: ChainLatency
+    parameter_specs: tuple[Mapping[str, ParameterSpec], ...]
+    """For each effect that is not bypassed, the parameters that its plug-in file declares."""
 
     def submit(self, block: Block) -> None:
-        """Give the next hop, ``(channels, hop)``; never waits for it."""
+        """Push the next hop, ``(channels, hop)``; never blocks."""
         ...
 
     def collect(self) -> Block:
-        """Return what comes out for the hop that was given, ``(channels, frames)``: as many frames as there are.
+        """Return the output of the pushed hop, ``(channels, frames)``, which may be shorter or longer than the hop.
 
         Raises:
-            ChainError: it failed; it is of no use any more.
+            ChainError: the chain failed and cannot be used any more.
         """
         ...
 
-    def move(self, effect: int, name: str, value: Setting) -> None:
+    def set_parameter(self, effect: int, name: str, value: Setting) -> None:
         """Set a parameter of the effect at place ``effect`` among those not bypassed, before the next hop."""
         ...
 
     def reset(self) -> None:
-        """Forget what was heard."""
+        """Clear the state of every effect."""
         ...
 
     def close(self) -> None:
-        """Let go of it, without waiting."""
+        """Release it without blocking."""
         ...
 
 
 class FrameQueue:
-    """Frames in any portions, whole hops out, in memory taken once.
+    """A FIFO of frames: writes of any size, reads of whole hops, in a buffer allocated once.
 
     Args:
         channels: channels of the sound.
@@ -69,24 +69,24 @@ class FrameQueue:
         self.reset()
 
     def reset(self) -> None:
-        """Hold silence only, as at the start."""
+        """Clear to the initial silence."""
         self._frames[:] = 0
         self._first, self._count = 0, self._at_start
 
     def write(self, frames: Block) -> bool:
-        """Append ``(channels, frames)``; return whether there was room."""
-        size, given = self._frames.shape[1], frames.shape[1]
-        if self._count + given > size:
+        """Append ``(channels, frames)``; return whether they fit."""
+        size, incoming = self._frames.shape[1], frames.shape[1]
+        if self._count + incoming > size:
             return False
         at = (self._first + self._count) % size
-        head = min(given, size - at)
+        head = min(incoming, size - at)
         self._frames[:, at : at + head] = frames[:, :head]
-        self._frames[:, : given - head] = frames[:, head:]
-        self._count += given
+        self._frames[:, : incoming - head] = frames[:, head:]
+        self._count += incoming
         return True
 
     def read(self, out: Block) -> bool:
-        """Fill ``(channels, frames)`` with the oldest frames; return whether there were so many."""
+        """Fill ``out``, ``(channels, frames)``, with the oldest frames; return whether enough were queued."""
         size, wanted = self._frames.shape[1], out.shape[1]
         if wanted > self._count:
             return False
@@ -98,8 +98,8 @@ class FrameQueue:
         return True
 
 
-class Voice:
-    """A chain and the frames that keep it in time.
+class AlignedChain:
+    """A chain with the queue that pads it to a fixed delay.
 
     Args:
         chain: the effects.
@@ -108,36 +108,36 @@ class Voice:
         delay: frames by which everything comes out late; at least the chain's latency.
 
     Attributes:
-        out: what `collect` gave last, ``(channels, hop)``.
-        heard: how many hops of the stream it knows, those before it began counted.
+        out: the last result of `collect`, ``(channels, hop)``.
+        next_hop: index in the stream of the hop that it processes next.
     """
 
     def __init__(self, chain: Chain, channels: int, hop: int, delay: int) -> None:
-        assert chain.lateness.latency <= delay
-        self.chain, self.heard = chain, 0
+        assert chain.timing.latency <= delay
+        self.chain, self.next_hop = chain, 0
         self.out = np.zeros((channels, hop), np.float32)
-        self._queue = FrameQueue(channels, delay - chain.lateness.delay, hop)
+        self._queue = FrameQueue(channels, delay - chain.timing.delay, hop)
 
     def submit(self, block: Block) -> None:
-        """Give the next hop."""
+        """Push the next hop."""
         self.chain.submit(block)
 
     def collect(self) -> None:
         """Fill `out`, ``(channels, hop)``.
 
         Raises:
-            ChainError: the chain failed, gave what is no number, or other than the frames it is known to give.
+            ChainError: the chain failed, returned NaN or infinity, or fell behind its measured latency.
         """
         frames = self.chain.collect()
         if not np.isfinite(frames).all():
-            raise ChainError("gave what is no number")
+            raise ChainError("produced NaN or infinity")
         if not (self._queue.write(frames) and self._queue.read(self.out)):
-            raise ChainError("came later than when it was measured")
-        self.heard += 1
+            raise ChainError("exceeded its measured latency")
+        self.next_hop += 1
 
-    def reset(self, heard: int) -> None:
-        """Forget what was heard, and go on with hop ``heard``."""
+    def reset(self, next_hop: int) -> None:
+        """Clear the state and continue with hop ``next_hop``."""
         self.chain.reset()
         self._queue.reset()
         self.out[:] = 0
-        self.heard = heard
+        self.next_hop = next_hop

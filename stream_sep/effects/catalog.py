@@ -1,4 +1,4 @@
-"""The effects that need no file: what Pedalboard calls them, what can be turned on each, and how far."""
+"""Pedalboard's own effects: their names, parameters and ranges."""
 
 from __future__ import annotations
 
@@ -13,113 +13,115 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Setting: TypeAlias = float | bool | str
-"""What a parameter of an effect holds."""
+"""The value of an effect's parameter."""
 
 PLUGIN_FILES = (".vst3", ".component")
-"""How the files and folders end that hold effects of other makers."""
+"""Suffixes of plug-in files and bundles."""
 
 
 @dataclass(frozen=True)
-class Knob:
+class ParameterSpec:
     """A parameter of an effect.
 
     Attributes:
         low: least value.
         high: greatest value.
-        moves: whether it glides by itself; one that does not is changed by a crossfade between two effects.
-        words: the values it takes instead of numbers.
-        switch: whether it is on or off.
-        file: whether it is the path of a file.
+        automatable: whether the effect smooths it; others are changed by a crossfade between two instances.
+        choices: the allowed values of an enumeration, in place of a range.
+        is_toggle: whether it is on or off.
+        is_file_path: whether it is the path of a file.
     """
 
     low: float = 0.0
     high: float = 1.0
-    moves: bool = False
-    words: tuple[str, ...] = ()
-    switch: bool = False
-    file: bool = False
+    automatable: bool = False
+    choices: tuple[str, ...] = ()
+    is_toggle: bool = False
+    is_file_path: bool = False
 
     def coerce(self, value: object) -> Setting:
         """Return ``value`` as Pedalboard takes it.
 
         Raises:
-            ConfigError: the end of a sentence that says what is taken.
+            ConfigError: with the allowed values, as the end of a sentence.
 
-        >>> Knob(0, 10).coerce(3)
+        >>> ParameterSpec(0, 10).coerce(3)
         3.0
         """
-        if self.words or self.file:
-            if isinstance(value, str) and (self.file or value in self.words):
+        if self.choices or self.is_file_path:
+            if isinstance(value, str) and (self.is_file_path or value in self.choices):
                 return value
-            raise ConfigError(f"is none of {', '.join(self.words)}" if self.words else "is not the path of a file")
-        if isinstance(value, bool) == self.switch and isinstance(value, bool | int | float):
-            if self.switch:
+            raise ConfigError(
+                f"is none of {', '.join(self.choices)}" if self.choices else "is not the path of a file"
+            )
+        if isinstance(value, bool) == self.is_toggle and isinstance(value, bool | int | float):
+            if self.is_toggle:
                 return bool(value)
             if self.low <= value <= self.high:
                 return float(value)
-        raise ConfigError("is not true or false" if self.switch else f"is not in {self.low:g}..{self.high:g}")
+        raise ConfigError("is not true or false" if self.is_toggle else f"is not in {self.low:g}..{self.high:g}")
 
 
-_CUTOFF, _Q = Knob(10, 20000), Knob(0.05, 100)
-_DB, _LEVEL = Knob(-60, 60), Knob(-100, 0)
-_ATTACK, _RELEASE = Knob(0.01, 5000), Knob(0.01, 5000, moves=True)
-_PART, _GLIDES = Knob(), Knob(moves=True)
+_CUTOFF, _Q = ParameterSpec(10, 20000), ParameterSpec(0.05, 100)
+_DB, _LEVEL = ParameterSpec(-60, 60), ParameterSpec(-100, 0)
+_ATTACK, _RELEASE = ParameterSpec(0.01, 5000), ParameterSpec(0.01, 5000, automatable=True)
+_PART, _GLIDES = ParameterSpec(), ParameterSpec(automatable=True)
 _FILTER = {"cutoff_frequency_hz": _CUTOFF, "gain_db": _DB, "q": _Q}
 
-EFFECTS: Mapping[str, Mapping[str, Knob]] = {
-    "Bitcrush": {"bit_depth": Knob(0, 32)},
+EFFECTS: Mapping[str, Mapping[str, ParameterSpec]] = {
+    "Bitcrush": {"bit_depth": ParameterSpec(0, 32)},
     "BrickwallLimiter": {
-        "ceiling_db": Knob(-60, 0),
+        "ceiling_db": ParameterSpec(-60, 0),
         "release_ms": _RELEASE,
-        "lookahead_ms": Knob(0.1, 100),
-        "true_peak": Knob(switch=True),
+        "lookahead_ms": ParameterSpec(0.1, 100),
+        "true_peak": ParameterSpec(is_toggle=True),
     },
     "Chorus": {
-        "rate_hz": Knob(0, 100, moves=True),
+        "rate_hz": ParameterSpec(0, 100, automatable=True),
         "depth": _GLIDES,
-        "centre_delay_ms": Knob(1, 100),
-        "feedback": Knob(0, 0.95),
+        "centre_delay_ms": ParameterSpec(1, 100),
+        "feedback": ParameterSpec(0, 0.95),
         "mix": _GLIDES,
     },
     "Clipping": {"threshold_db": _LEVEL},
     "Compressor": {
         "threshold_db": _LEVEL,
-        "ratio": Knob(1, 100),
+        "ratio": ParameterSpec(1, 100),
         "attack_ms": _ATTACK,
         "release_ms": _RELEASE,
     },
-    "Convolution": {"impulse_response_filename": Knob(file=True), "mix": _PART},
-    "Delay": {"delay_seconds": Knob(0, 30), "feedback": _PART, "mix": _PART},
+    "Convolution": {"impulse_response_filename": ParameterSpec(is_file_path=True), "mix": _PART},
+    "Delay": {"delay_seconds": ParameterSpec(0, 30), "feedback": _PART, "mix": _PART},
     "Distortion": {"drive_db": _DB},
     "Gain": {"gain_db": _DB},
     "HighShelfFilter": _FILTER,
     "HighpassFilter": {"cutoff_frequency_hz": _CUTOFF},
     "Invert": {},
     "LadderFilter": {
-        "mode": Knob(words=("LPF12", "HPF12", "BPF12", "LPF24", "HPF24", "BPF24")),
-        "cutoff_hz": Knob(10, 20000, moves=True),
+        "mode": ParameterSpec(choices=("LPF12", "HPF12", "BPF12", "LPF24", "HPF24", "BPF24")),
+        "cutoff_hz": ParameterSpec(10, 20000, automatable=True),
         "resonance": _GLIDES,
-        "drive": Knob(1, 100),
+        "drive": ParameterSpec(1, 100),
     },
     "Limiter": {"threshold_db": _LEVEL, "release_ms": _RELEASE},
     "LowShelfFilter": _FILTER,
     "LowpassFilter": {"cutoff_frequency_hz": _CUTOFF},
-    "MP3Compressor": {"vbr_quality": Knob(0.1, 9.9)},
+    "MP3Compressor": {"vbr_quality": ParameterSpec(0.1, 9.9)},
     "NoiseGate": {
         "threshold_db": _LEVEL,
-        "ratio": Knob(1, 100),
+        "ratio": ParameterSpec(1, 100),
         "attack_ms": _ATTACK,
         "release_ms": _RELEASE,
     },
     "PeakFilter": _FILTER,
     "Phaser": {
-        "rate_hz": Knob(0, 100, moves=True),
+        "rate_hz": ParameterSpec(0, 100, automatable=True),
         "depth": _GLIDES,
-        "centre_frequency_hz": Knob(10, 20000),
-        "feedback": Knob(0, 0.95),
+        "centre_frequency_hz": ParameterSpec(10, 20000),
+        "feedback": ParameterSpec(0, 0.95),
         "mix": _GLIDES,
     },
-    "Resample": {"target_sample_rate": Knob(1000, 192000)},
+    "Resample": {"target_sample_rate": ParameterSpec(1000, 192000)},
     "Reverb": {
         "room_size": _GLIDES,
         "damping": _GLIDES,
@@ -129,12 +131,12 @@ EFFECTS: Mapping[str, Mapping[str, Knob]] = {
         "freeze_mode": _PART,
     },
 }
-"""Name of an effect -> its parameters; which of them glide was measured, and is again by the tests."""
+"""Name of an effect -> its parameters; which of them are smoothed is measured by the tests."""
 
-LATE_ON_PURPOSE = frozenset({"Chorus", "Convolution", "Delay", "Phaser", "Reverb"})
-"""Effects whose delay is what one hears of them: nothing to make up for."""
+DELAY_EFFECTS = frozenset({"Chorus", "Convolution", "Delay", "Phaser", "Reverb"})
+"""Effects whose delay is the effect itself: nothing to compensate."""
 
-UNFIT: Mapping[str, str] = {
+UNSUPPORTED: Mapping[str, str] = {
     name: f"Pedalboard's {name} gives silence when it streams" for name in ("GSMFullRateCompressor", "PitchShift")
 }
 """Effects that cannot play live, and why."""
@@ -149,34 +151,36 @@ def is_file(plugin: str) -> bool:
     return PurePath(plugin).suffix.lower() in PLUGIN_FILES or "/" in plugin or "\\" in plugin
 
 
-def knob(plugin: str, parameter: str, knobs: Mapping[str, Knob] | None = None) -> Knob:
-    """Return what is known of a parameter.
+def parameter_spec(
+    plugin: str, parameter: str, parameter_specs: Mapping[str, ParameterSpec] | None = None
+) -> ParameterSpec:
+    """Return the range and type of a parameter.
 
     Args:
         plugin: the effect's name, or its file.
         parameter: the parameter's name.
-        knobs: the effect's parameters, where it came from a file.
+        parameter_specs: the effect's parameters, where it came from a file.
 
     Raises:
         ConfigError: no such parameter.
 
-    >>> knob("Reverb", "room_size").high
+    >>> parameter_spec("Reverb", "room_size").high
     1.0
     """
-    known = EFFECTS[plugin] if knobs is None else knobs
-    if parameter not in known:
-        raise ConfigError(f"has no parameter {parameter!r}; {nearest(parameter, known)}")
-    return known[parameter]
+    specs = EFFECTS[plugin] if parameter_specs is None else parameter_specs
+    if parameter not in specs:
+        raise ConfigError(f"has no parameter {parameter!r}; {nearest(parameter, specs)}")
+    return specs[parameter]
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the hint for a name that is not ``known``.
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return a hint for a name that is not among ``names``.
 
     >>> nearest("reverb", ["Reverb", "Delay"])
     "did you mean 'Reverb'?"
     """
-    names = {other.lower(): other for other in known}
-    close = difflib.get_close_matches(name.lower(), names, n=1)
+    by_lower = {other.lower(): other for other in names}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
     if close:
-        return f"did you mean {names[close[0]]!r}?"
-    return f"one of: {', '.join(sorted(names.values()))}" if names else "it has none at all"
+        return f"did you mean {by_lower[close[0]]!r}?"
+    return f"choose one of {', '.join(sorted(by_lower.values()))}" if by_lower else "it has none"

@@ -1,4 +1,4 @@
-"""The way of one stem through its effects: in time whatever it has, and never with a step when that changes."""
+"""One stem's chain with a fixed delay, replaced while it plays by a crossfade."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.effects.aligned_chain import ChainError, FrameQueue, Voice
+from stream_sep.effects.aligned_chain import AlignedChain, ChainError, FrameQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,195 +17,199 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block
 
 _FADE_SECONDS = 0.01
-_MEMORY_SECONDS = 1.0
+_HISTORY_SECONDS = 1.0
 
 
-_NOTHING = object()
-"""What is coming when nothing is; None would be no effect at all."""
+_NO_SWAP = object()
+"""No swap is pending; None would be a swap to no effects."""
 
 
-class Lane:
-    """Takes hops of a stem and gives them back through its chain, ``delay`` frames late in any case.
+class ChainSlot:
+    """Processes one stem through its chain, always ``delay`` frames late.
 
-    One thread plays (`begin`, `finish`, `reset`); others hand over what changes with `play` and `move`, and never
-    make it wait.
+    One thread processes (`push`, `pull`, `reset`); others queue changes with `swap` and `set_parameter` and never
+    block it.
 
     Args:
         stem: its name, for reports.
         shape: the sound.
         delay: frames by which everything comes out late.
-        report: is told, in a sentence, when a chain fails.
+        report: called with a sentence when a chain fails.
     """
 
     bypassed = False
-    """Whether the sound goes past the chain, which plays on unheard; to be written by any thread."""
+    """Whether the dry stem is output while the chain keeps processing; any thread may set it."""
 
     def __init__(self, stem: str, shape: Shape, delay: int, report: Callable[[str], None]) -> None:
         self._stem, self._hop, self._report = stem, shape.hop, report
         self._fade = max(1, round(_FADE_SECONDS * shape.sample_rate))
         self._dry = FrameQueue(shape.channels, delay, shape.hop)
         self._dry_out = np.zeros((shape.channels, shape.hop), np.float32)
-        self._known = -(-max(delay, round(_MEMORY_SECONDS * shape.sample_rate)) // shape.hop) + 1
-        self._memory = np.zeros((self._known + self._known // 4 + 2, shape.channels, shape.hop), np.float32)
-        self._played = 0
-        self._handed: deque[Voice | None] = deque()
-        self._moves: deque[tuple[Voice, int, str, Setting]] = deque()
-        self.failed: Voice | None = None
-        self._voice: Voice | None = None
-        self._coming: Voice | object | None = _NOTHING
-        self._settle()
+        self._history_hops = -(-max(delay, round(_HISTORY_SECONDS * shape.sample_rate)) // shape.hop) + 1
+        self._history = np.zeros(
+            (self._history_hops + self._history_hops // 4 + 2, shape.channels, shape.hop), np.float32
+        )
+        self._hops = 0
+        self._pending: deque[AlignedChain | None] = deque()
+        self._changes: deque[tuple[AlignedChain, int, str, Setting]] = deque()
+        self.failed: AlignedChain | None = None
+        self._current: AlignedChain | None = None
+        self._next: AlignedChain | object | None = _NO_SWAP
+        self._reset_fade()
 
-    def play(self, voice: Voice | None) -> None:
-        """Have ``voice`` heard, or no effect at all, by a crossfade as soon as it can; the last one told wins."""
-        self._handed.append(voice)
+    def swap(self, aligned: AlignedChain | None) -> None:
+        """Crossfade to ``aligned``, or to no effects, as soon as it has caught up; the last call wins."""
+        self._pending.append(aligned)
 
-    def move(self, voice: Voice, effect: int, name: str, value: Setting) -> None:
-        """Set a parameter of ``voice`` before the next hop."""
-        self._moves.append((voice, effect, name, value))
+    def set_parameter(self, aligned: AlignedChain, effect: int, name: str, value: Setting) -> None:
+        """Set a parameter of ``aligned`` before the next hop."""
+        self._changes.append((aligned, effect, name, value))
 
-    def rehearse(self, voice: Voice) -> None:
-        """Play ``voice`` the sound of about the last second, so that its echoes are there when it is heard.
+    def preroll(self, aligned: AlignedChain) -> None:
+        """Process about the last second of the stem, so that echoes have their tails when the chain fades in.
 
-        What is played meanwhile it catches up with, here or, the last hops, on the thread that plays.
+        Hops that arrive meanwhile are processed here or, the last ones, on the processing thread.
 
         Raises:
             ChainError: it failed.
         """
-        voice.heard = first = max(0, self._played - self._known)
+        aligned.next_hop = first = max(0, self._hops - self._history_hops)
         fade_in = np.linspace(0, 1, self._hop, dtype=np.float32) if first else np.float32(1)
-        for _ in range(2 * self._known):  # a chain that is slower than the sound never gets there
-            if voice.heard >= self._played:
+        for _ in range(2 * self._history_hops):  # a chain that is slower than real time never catches up
+            if aligned.next_hop >= self._hops:
                 break
-            voice.submit(self._remembered(voice.heard) * (fade_in if voice.heard == first else np.float32(1)))
-            voice.collect()
+            aligned.submit(
+                self._recent_hop(aligned.next_hop) * (fade_in if aligned.next_hop == first else np.float32(1))
+            )
+            aligned.collect()
 
-    def begin(self, block: Block) -> None:
-        """Take the next hop, ``(channels, hop)``."""
-        self._adopt()
-        self._remembered(self._played)[:] = block
-        self._played += 1
+    def push(self, block: Block) -> None:
+        """Push the next hop, ``(channels, hop)``."""
+        self._take_pending()
+        self._recent_hop(self._hops)[:] = block
+        self._hops += 1
         self._dry.write(block)
-        for voice in self._playing():
-            voice.submit(self._remembered(voice.heard))
+        for aligned in self._playing():
+            aligned.submit(self._recent_hop(aligned.next_hop))
 
-    def finish(self, out: Block) -> None:
-        """Give the hop that is due, ``(channels, hop)``."""
+    def pull(self, out: Block) -> None:
+        """Write the hop that is due into ``out``, ``(channels, hop)``."""
         self._dry.read(self._dry_out)
-        for voice in self._playing():
-            self._collect(voice)
-        self._choose()
-        out[:] = self._sound(self._heard)
-        if self._target is not self._heard:
+        for aligned in self._playing():
+            self._collect(aligned)
+        self._choose_target()
+        out[:] = self._output_of(self._active)
+        if self._target is not self._active:
             self._crossfade(out)
-        if self._patch_left:
-            self._patch(out)
+        if self._declick_left:
+            self._declick(out)
         self._last[:] = out[:, -1]
 
     def reset(self) -> None:
-        """Forget what was heard, and be at once where a change was leading to."""
-        self._adopt()
-        self._arrive()
-        if self._voice is not None:
-            self._voice.reset(self._played)
+        """Clear the state and finish a pending swap at once."""
+        self._take_pending()
+        self._commit_swap()
+        if self._current is not None:
+            self._current.reset(self._hops)
         self._dry.reset()
-        self._memory[:] = 0
-        self._settle()
+        self._history[:] = 0
+        self._reset_fade()
 
     def close(self) -> None:
-        """Let go of the chains; the stem passes."""
-        for voice in (*self._playing(), *self._handed):
-            self._drop(voice)
-        self._handed.clear()
-        self._voice, self._coming = None, _NOTHING
-        self._settle()
+        """Close the chains; the stem passes through dry."""
+        for aligned in (*self._playing(), *self._pending):
+            self._close(aligned)
+        self._pending.clear()
+        self._current, self._next = None, _NO_SWAP
+        self._reset_fade()
 
-    def _playing(self) -> list[Voice]:
-        return [voice for voice in (self._voice, self._coming) if isinstance(voice, Voice)]
+    def _playing(self) -> list[AlignedChain]:
+        return [aligned for aligned in (self._current, self._next) if isinstance(aligned, AlignedChain)]
 
-    def _remembered(self, hop: int) -> Block:
-        block: Block = self._memory[hop % len(self._memory)]
+    def _recent_hop(self, hop: int) -> Block:
+        block: Block = self._history[hop % len(self._history)]
         return block
 
-    def _settle(self) -> None:
-        self._heard = self._target = None if self.bypassed else self._voice
+    def _reset_fade(self) -> None:
+        self._active = self._target = None if self.bypassed else self._current
         self._faded = 0
         self._last = np.zeros(len(self._dry_out), np.float32)
         self._step = np.zeros_like(self._last)
-        self._patch_left = 0
+        self._declick_left = 0
 
-    def _sound(self, voice: Voice | None) -> Block:
-        return self._dry_out if voice is None else voice.out
+    def _output_of(self, aligned: AlignedChain | None) -> Block:
+        return self._dry_out if aligned is None else aligned.out
 
-    def _adopt(self) -> None:
-        while self._coming is _NOTHING and self._handed:
-            voice = self._handed.popleft()
-            if self._handed:  # a newer one waits behind it
-                self._drop(voice)
+    def _take_pending(self) -> None:
+        while self._next is _NO_SWAP and self._pending:
+            aligned = self._pending.popleft()
+            if self._pending:  # a newer one waits behind it
+                self._close(aligned)
             else:
-                self._coming = voice
-        while self._moves:
-            voice, effect, name, value = self._moves.popleft()
-            voice.chain.move(effect, name, value)
+                self._next = aligned
+        while self._changes:
+            aligned, effect, name, value = self._changes.popleft()
+            aligned.chain.set_parameter(effect, name, value)
 
-    def _drop(self, voice: Voice | None) -> None:
-        if voice is not None:
-            voice.chain.close()
+    def _close(self, aligned: AlignedChain | None) -> None:
+        if aligned is not None:
+            aligned.chain.close()
 
-    def _choose(self) -> None:
-        """Decide what is to be heard from this hop on, while no crossfade is under way."""
-        if self._target is not self._heard:
+    def _choose_target(self) -> None:
+        """Choose the crossfade's target from this hop on, unless a crossfade is under way."""
+        if self._target is not self._active:
             return
-        coming = self._coming
-        ready = coming is None or (isinstance(coming, Voice) and coming.heard == self._played)
-        wanted = coming if ready else self._voice
-        self._target = wanted if isinstance(wanted, Voice) and not self.bypassed else None
+        coming = self._next
+        ready = coming is None or (isinstance(coming, AlignedChain) and coming.next_hop == self._hops)
+        wanted = coming if ready else self._current
+        self._target = wanted if isinstance(wanted, AlignedChain) and not self.bypassed else None
         self._faded = 0
-        if ready and self._target is self._heard:
-            self._arrive()
+        if ready and self._target is self._active:
+            self._commit_swap()
 
     def _crossfade(self, out: Block) -> None:
         weight = np.arange(self._faded + 1, self._faded + self._hop + 1, dtype=np.float32) / self._fade
-        out += (self._sound(self._target) - out) * np.minimum(weight, 1.0)
+        out += (self._output_of(self._target) - out) * np.minimum(weight, 1.0)
         self._faded += self._hop
         if self._faded < self._fade:
             return
-        self._heard = self._target
-        if self._coming is self._heard:
-            self._arrive()
+        self._active = self._target
+        if self._next is self._active:
+            self._commit_swap()
 
-    def _arrive(self) -> None:
-        if self._coming is _NOTHING:
+    def _commit_swap(self) -> None:
+        if self._next is _NO_SWAP:
             return
-        self._drop(self._voice)
-        self._voice = self._coming if isinstance(self._coming, Voice) else None
-        self._coming = _NOTHING
+        self._close(self._current)
+        self._current = self._next if isinstance(self._next, AlignedChain) else None
+        self._next = _NO_SWAP
 
-    def _collect(self, voice: Voice) -> None:
+    def _collect(self, aligned: AlignedChain) -> None:
         try:
-            voice.collect()
-            if voice.heard < self._played:  # two hops at a time, until it has caught up
-                voice.submit(self._remembered(voice.heard))
-                voice.collect()
+            aligned.collect()
+            if aligned.next_hop < self._hops:  # two hops at a time, until it has caught up
+                aligned.submit(self._recent_hop(aligned.next_hop))
+                aligned.collect()
         except ChainError as error:
-            self._fail(voice, error)
+            self._fall_back_to_dry(aligned, error)
 
-    def _fail(self, voice: Voice, error: ChainError) -> None:
-        """Go on with the dry sound, from the level of the last frame."""
-        self.failed = voice
-        self._drop(voice)
-        if voice is not self._voice:
-            self._drop(self._voice)
-            self._coming = _NOTHING
-        lost, self._voice = (voice, self._voice), None
-        if self._heard in lost or self._target in lost:
-            if self._heard is not None:
+    def _fall_back_to_dry(self, aligned: AlignedChain, error: ChainError) -> None:
+        """Continue with the dry stem, starting at the level of the last output frame."""
+        self.failed = aligned
+        self._close(aligned)
+        if aligned is not self._current:
+            self._close(self._current)
+            self._next = _NO_SWAP
+        lost, self._current = (aligned, self._current), None
+        if self._active in lost or self._target in lost:
+            if self._active is not None:
                 self._step[:] = self._last - self._dry_out[:, 0]
-                self._patch_left = self._fade
-            self._heard = self._target = None
-        self._report(f"the chain of {self._stem!r} {error}: the stem plays without it until its chain is set again")
+                self._declick_left = self._fade
+            self._active = self._target = None
+        self._report(f"the effect chain on {self._stem} {error}; it is bypassed until the chain is set again")
 
-    def _patch(self, out: Block) -> None:
-        frames = min(self._patch_left, self._hop)
-        weight = np.arange(self._patch_left, self._patch_left - frames, -1, dtype=np.float32) / self._fade
+    def _declick(self, out: Block) -> None:
+        frames = min(self._declick_left, self._hop)
+        weight = np.arange(self._declick_left, self._declick_left - frames, -1, dtype=np.float32) / self._fade
         out[:, :frames] += self._step[:, np.newaxis] * weight
-        self._patch_left -= frames
+        self._declick_left -= frames

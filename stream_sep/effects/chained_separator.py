@@ -1,4 +1,4 @@
-"""Effect chains on stems: any separator, with a pedalboard on each of its stems, all of them still in time."""
+"""Any separator with an effect chain on each stem, all stems still aligned."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from stream_sep.effects.aligned_chain import ChainError, Voice
+from stream_sep.effects.aligned_chain import AlignedChain, ChainError
 from stream_sep.effects.catalog import nearest
-from stream_sep.effects.chain_slot import Lane
+from stream_sep.effects.chain_slot import ChainSlot
 from stream_sep.effects.loader import Shape, close_chains, load_chains
-from stream_sep.effects.parameter_diff import moves_between
+from stream_sep.effects.parameter_diff import parameter_changes
 from stream_sep.effects.pedalboard_chain import pedalboard
 from stream_sep.effects.spec import ChainSpec, EffectSpec
 from stream_sep.errors import ConfigError, SeparatorError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from stream_sep.effects.aligned_chain import Chain
-    from stream_sep.effects.parameter_diff import Move
+    from stream_sep.effects.parameter_diff import ParameterChange
     from stream_sep.protocols import Block, Separator, Stems
 
 __all__ = ["ChainSpec", "ChainedSeparator", "EffectSpec", "load_chained"]
@@ -38,17 +38,16 @@ _log = logging.getLogger(__name__)
 class ChainedSeparator:
     """Puts a chain of effects behind every stem of a separator; a `Separator`.
 
-    All stems come out equally late, however late the chain of each is: `chain_latency` frames after the separator
-    would give them. A chain that fails is left out, and said so; the rest plays on.
+    All stems are delayed equally, `chain_latency` frames beyond the separator's own latency, whatever each chain
+    adds. A chain that fails is bypassed and reported; the others continue.
 
-    Changes may come from any thread but the one that calls `process`, or from that one between two calls. They are
-    made ready on the thread that asks, and heard by a crossfade.
+    Changes may come from any thread. Plug-ins load on the calling thread, and the new chain fades in.
 
     Args:
         separator: what splits the mix.
         chains: the effects to begin with, as a `ChainSpec` or as what `ChainSpec.parse` reads.
         reserve: frames of latency kept for effects that may come later; what the first ones need unless given.
-        report: is told, in a sentence, when a chain fails; logged unless given.
+        report: called with a sentence when a chain fails; logged unless given.
 
     Raises:
         ConfigError: a chain that makes no sense, or is later than ``reserve``.
@@ -75,42 +74,42 @@ class ChainedSeparator:
         self.sample_rate = separator.sample_rate
         self._shape = Shape(self.sample_rate, self.channels, self.hop)
         self._changing = threading.Lock()
-        with suppress(SeparatorError):  # imported now: later it would make hops late; missed when it is needed
+        with suppress(SeparatorError):  # a later import would delay hops; reported when needed
             pedalboard()
         self.chains = ChainSpec.parse(chains)
         self.chains.check(self.stems)
         loaded = load_chains(self.chains, self.stems, self._shape)
-        longest = max((chain.lateness.latency for chain in loaded.values()), default=0)
+        longest = max((chain.timing.latency for chain in loaded.values()), default=0)
         self.chain_latency = longest if reserve is None else reserve
         self._check_reserve(loaded)
         self.latency = separator.latency + self.chain_latency
         self._out = np.zeros((len(self.stems), self.channels, self.hop), np.float32)
-        self._lanes = {stem: Lane(stem, self._shape, self.chain_latency, report) for stem in self.stems}
-        self._voices: dict[str, Voice | None] = dict.fromkeys(self.stems)
-        self._finalizer = weakref.finalize(self, _close, list(self._lanes.values()))
+        self._slots = {stem: ChainSlot(stem, self._shape, self.chain_latency, report) for stem in self.stems}
+        self._aligned: dict[str, AlignedChain | None] = dict.fromkeys(self.stems)
+        self._finalizer = weakref.finalize(self, _close, list(self._slots.values()))
         for stem, chain in loaded.items():
-            self._hand_over(stem, self._voiced(chain))
-            self._lanes[stem].reset()
+            self._assign(stem, self._align(chain))
+            self._slots[stem].reset()
 
     def process(self, block: Block) -> Stems:
         """Take the next hop of the mix; return the stems through their chains; shapes as in `Separator.process`."""
         stems = self._separator.process(block)
         if not np.isfinite(stems).all():
-            return stems  # the separator's failure, for which no chain is to blame; a reset follows
-        for lane, stem in zip(self._lanes.values(), stems, strict=True):
-            lane.begin(stem)
-        for lane, out in zip(self._lanes.values(), self._out, strict=True):
-            lane.finish(out)
+            return stems  # the separator failed, not a chain; the worker resets it
+        for slot, stem in zip(self._slots.values(), stems, strict=True):
+            slot.push(stem)
+        for slot, out in zip(self._slots.values(), self._out, strict=True):
+            slot.pull(out)
         return self._out
 
     def reset(self) -> None:
-        """Forget the past, of the separator and of the effects; what they are set to stays."""
+        """Clear the state of the separator and the effects; parameters keep their values."""
         self._separator.reset()
-        for lane in self._lanes.values():
-            lane.reset()
+        for slot in self._slots.values():
+            slot.reset()
 
     def set_chains(self, chains: Chains) -> None:
-        """Have other effects on the stems: loaded now, then heard by a crossfade.
+        """Replace the effects on the stems: load them now, then crossfade.
 
         Args:
             chains: all of them; a stem that is not there has none.
@@ -142,64 +141,66 @@ class ChainedSeparator:
             self._change(self.chains.with_effect(stem, index, parameter, value))
 
     def set_bypass(self, stem: str, *, bypassed: bool) -> None:
-        """Send a stem past its whole chain, or back through it, by a crossfade; the chain plays on unheard.
+        """Bypass a stem's whole chain, or end the bypass, by a crossfade; the chain keeps processing.
 
         Raises:
             ConfigError: no such stem.
         """
         check_stem(stem, self.stems)
-        self._lanes[stem].bypassed = bypassed
+        self._slots[stem].bypassed = bypassed
 
     @property
     def bypassed(self) -> frozenset[str]:
         """The stems that go past their chains."""
-        return frozenset(stem for stem, lane in self._lanes.items() if lane.bypassed)
+        return frozenset(stem for stem, slot in self._slots.items() if slot.bypassed)
 
     def close(self) -> None:
         """End the processes of effects, if there are any."""
         self._finalizer()
 
     def _change(self, spec: ChainSpec) -> None:
-        moves = {stem: self._moves(stem, spec) for stem in self.stems}
-        changed = [stem for stem in self.stems if moves[stem] is None]
-        voices = self._ready(spec, changed)
+        changes = {stem: self._changes(stem, spec) for stem in self.stems}
+        changed = [stem for stem in self.stems if changes[stem] is None]
+        aligned_chains = self._ready(spec, changed)
         self.chains = spec
         for stem in changed:
-            self._hand_over(stem, voices.get(stem))
-        for stem, found in moves.items():
-            for move in found or ():
-                voice = self._voices[stem]
-                assert voice is not None
-                self._lanes[stem].move(voice, *move)
+            self._assign(stem, aligned_chains.get(stem))
+        for stem, found in changes.items():
+            for set_parameter in found or ():
+                aligned = self._aligned[stem]
+                assert aligned is not None
+                self._slots[stem].set_parameter(aligned, *set_parameter)
 
-    def _moves(self, stem: str, spec: ChainSpec) -> list[Move] | None:
-        voice = self._voices[stem]
-        if voice is not None and self._lanes[stem].failed is voice:
+    def _changes(self, stem: str, spec: ChainSpec) -> list[ParameterChange] | None:
+        aligned = self._aligned[stem]
+        if aligned is not None and self._slots[stem].failed is aligned:
             return None
-        return moves_between(self.chains.of(stem), spec.of(stem), () if voice is None else voice.chain.knobs)
+        return parameter_changes(
+            self.chains.of(stem), spec.of(stem), () if aligned is None else aligned.chain.parameter_specs
+        )
 
-    def _ready(self, spec: ChainSpec, stems: list[str]) -> dict[str, Voice]:
+    def _ready(self, spec: ChainSpec, stems: list[str]) -> dict[str, AlignedChain]:
         """Return the voices of ``stems`` that have effects, with the last second's sound behind them."""
         loaded = load_chains(spec, stems, self._shape)
         self._check_reserve(loaded)
-        voices = {stem: self._voiced(chain) for stem, chain in loaded.items()}
+        aligned_chains = {stem: self._align(chain) for stem, chain in loaded.items()}
         try:
-            for stem, voice in voices.items():
-                self._lanes[stem].rehearse(voice)
+            for stem, aligned in aligned_chains.items():
+                self._slots[stem].preroll(aligned)
         except ChainError as error:
             close_chains(loaded)
-            raise SeparatorError(f"the chain of {stem!r} {error}") from error
-        return voices
+            raise SeparatorError(f"the effect chain on {stem} {error}") from error
+        return aligned_chains
 
-    def _voiced(self, chain: Chain) -> Voice:
-        return Voice(chain, self.channels, self.hop, self.chain_latency)
+    def _align(self, chain: Chain) -> AlignedChain:
+        return AlignedChain(chain, self.channels, self.hop, self.chain_latency)
 
-    def _hand_over(self, stem: str, voice: Voice | None) -> None:
-        self._voices[stem] = voice
-        self._lanes[stem].play(voice)
+    def _assign(self, stem: str, aligned: AlignedChain | None) -> None:
+        self._aligned[stem] = aligned
+        self._slots[stem].swap(aligned)
 
     def _check_reserve(self, loaded: Mapping[str, Chain]) -> None:
-        late = {chain.lateness.latency: stem for stem, chain in loaded.items()}
+        late = {chain.timing.latency: stem for stem, chain in loaded.items()}
         longest = max(late, default=0)
         if longest > self.chain_latency:
             close_chains(loaded)
@@ -246,6 +247,6 @@ def load_chained(
     return ChainedSeparator(load_separator(separator, sample_rate, **options), chains, reserve=reserve)
 
 
-def _close(lanes: list[Lane]) -> None:
-    for lane in lanes:
-        lane.close()
+def _close(slots: list[ChainSlot]) -> None:
+    for slot in slots:
+        slot.close()

@@ -1,4 +1,4 @@
-"""Effects among the controls: what a chain says of its effects becomes a path each, moved like any fader."""
+"""Effect parameters in the control tree: one path each, moved like any fader."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stream_sep.control.state import ControlState, Value
-    from stream_sep.effects.catalog import Knob, Setting
+    from stream_sep.effects.catalog import ParameterSpec, Setting
     from stream_sep.effects.chained_separator import Chains
     from stream_sep.effects.spec import ChainSpec
 
 UNBOUNDED = 1e9
-"""The range, either way, of a parameter whose plug-in has not said what it takes."""
+"""The range, either way, of a plug-in parameter whose range is not known before it is set."""
 
 _BYPASS = "bypass"
 
@@ -64,49 +64,49 @@ def effect_parameters(chains: ChainSpec) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
-def _parameter(path: str, value: Setting, knob: Knob | None) -> Parameter:
-    if knob is None:  # of a plugin from a file, which says what it takes when it is told
+def _parameter(path: str, value: Setting, parameter_spec: ParameterSpec | None) -> Parameter:
+    if parameter_spec is None:  # of a plug-in file, which refuses a value only when it is set
         return Parameter(path, value, -UNBOUNDED, UNBOUNDED)
-    return Parameter(path, value, knob.low, knob.high)
+    return Parameter(path, value, parameter_spec.low, parameter_spec.high)
 
 
 class EffectControls:
-    """Takes what changes among the controls to the effects, and effects that come and go to the controls.
+    """Applies changes of the control tree to the effects, and adds and removes their parameters in the tree.
 
     Args:
         controls: where effects have a path each.
         worker: runs the chains.
         chained: whether there can be any.
-        report: told in a sentence what could not be done.
+        report: called with a sentence about a change that failed.
     """
 
     def __init__(
         self, controls: ControlState, worker: EffectWorker, *, chained: bool, report: Callable[[str], None]
     ) -> None:
         self._controls, self._worker = controls, worker
-        self._following = threading.Lock()
+        self._syncing = threading.Lock()
         self._chained = chained
         self._report = report
 
-    def follow(self) -> None:
-        """Give every effect that there is now its controls, and take away those of effects that are gone."""
-        with self._following:
+    def sync(self) -> None:
+        """Register the parameters of all current effects and remove those of effects that are gone."""
+        with self._syncing:
             retired = {path for path in self._controls if _is_of_effect(path.split("/"))}
             self._controls.replace(retired, effect_parameters(self._worker.chains))
 
-    def hear(self, path: str, value: Value) -> bool:
-        """Do what a control at ``path`` says of effects; return whether it is about effects at all."""
+    def handle_change(self, path: str, value: Value) -> bool:
+        """Apply a change at ``path``; return whether the path belongs to an effect."""
         parts = path.split("/")
         if parts[0] != "stem" or parts[2] != "chain":
             return False
         if self._chained:
             try:
-                self._do(parts[1], parts[3:], value)
+                self._apply(parts[1], parts[3:], value)
             except StreamSepError as error:
-                self._report(f"{path} was not heard: {error}")
+                self._report(f"could not apply {path}: {error}")
         return True
 
-    def _do(self, stem: str, place: list[str], value: Value) -> None:
+    def _apply(self, stem: str, place: list[str], value: Value) -> None:
         if place == [_BYPASS]:
             self._worker.set_bypass(stem, bypassed=bool(value))
         elif self._setting(stem, int(place[0]) - 1, place[1]) != value:

@@ -1,4 +1,4 @@
-"""How late a chain is: found by sending it sound, since plugins tell it too late, or wrongly, or not at all."""
+"""Measures a chain's latency with test signals, since plug-ins report it late, wrongly or not at all."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from stream_sep.effects.pedalboard_chain import Board, Effect
+    from stream_sep.effects.pedalboard_chain import Effect, PedalboardChain
     from stream_sep.protocols import Block
 
 _SECONDS = 1.0
-_FARTHEST = 4096  # beyond, it is an echo that somebody wants
-_AT_ONCE = 8
+_MAX_DELAY = 4096  # beyond, it is an intended echo
+_MAX_ONSET = 8
 _SPREAD = 16
 
 
 @dataclass(frozen=True)
-class Lateness:
-    """How late a chain is.
+class ChainLatency:
+    """A chain's latency, by cause.
 
     Attributes:
-        shortfall: most frames that it has taken and not given back.
-        delay: frames by which what it gives back is late.
+        shortfall: most frames that it holds back.
+        delay: frames by which its output is delayed.
     """
 
     shortfall: int
@@ -31,15 +31,15 @@ class Lateness:
 
     @property
     def latency(self) -> int:
-        """Frames by which sound comes late when as many frames are read as were given."""
+        """Frames of delay when as many frames are read as were written."""
         return self.shortfall + self.delay
 
 
-def measure(board: Board, sample_rate: int, channels: int, hop: int) -> Lateness:
-    """Return how late ``board`` is; it has heard things afterwards, so give a copy.
+def measure_latency(chain: PedalboardChain, sample_rate: int, channels: int, hop: int) -> ChainLatency:
+    """Measure the latency of ``chain``, whose state is changed by it.
 
     Args:
-        board: the chain.
+        chain: the chain.
         sample_rate: frames per second.
         channels: channels of the stem.
         hop: frames of a block, as it will be fed.
@@ -49,30 +49,30 @@ def measure(board: Board, sample_rate: int, channels: int, hop: int) -> Lateness
     impulse = quiet[0].copy()
     impulse[:, 0] = 0.5
     delay = 0
-    for effect in board.effects:
-        if not effect.late_on_purpose:
-            answer = np.concatenate([effect.process(part) for part in (impulse, *quiet[1:] * (hops - 1))], axis=1)
-            delay += _delay_of(np.abs(answer).max(axis=0))
+    for effect in chain.effects:
+        if not effect.is_delay:
+            response = np.concatenate([effect.process(part) for part in (impulse, *quiet[1:] * (hops - 1))], axis=1)
+            delay += _delay_of(np.abs(response).max(axis=0))
         effect.reset()
-    return Lateness(_shortfall(board, channels, hop, hops), delay)
+    return ChainLatency(_shortfall(chain, channels, hop, hops), delay)
 
 
-def _shortfall(board: Board | Effect, channels: int, hop: int, hops: int) -> int:
+def _shortfall(chain: PedalboardChain | Effect, channels: int, hop: int, hops: int) -> int:
     rng, waiting, worst = np.random.default_rng(0), 0, 0
     for _ in range(hops):
         noise = (0.1 * rng.standard_normal((channels, hop))).astype(np.float32)
-        waiting += hop - board.process(noise).shape[1]
+        waiting += hop - chain.process(noise).shape[1]
         worst = max(worst, waiting)
     return worst
 
 
-def _delay_of(answer: Block) -> int:
-    """Return where the answer to an impulse lies, if it is late as a whole; an effect that only rings is not."""
-    answer = answer[:_FARTHEST]
-    loudest = answer.max(initial=0.0)
-    if loudest < 1e-9 or int((answer > 1e-3 * loudest).argmax()) <= _AT_ONCE:
+def _delay_of(response: Block) -> int:
+    """Return the delay of an impulse response that is late as a whole, 0 for one that only rings."""
+    response = response[:_MAX_DELAY]
+    loudest = response.max(initial=0.0)
+    if loudest < 1e-9 or int((response > 1e-3 * loudest).argmax()) <= _MAX_ONSET:
         return 0
-    at = int(answer.argmax())
-    energy = np.square(answer, dtype=np.float64)
+    at = int(response.argmax())
+    energy = np.square(response, dtype=np.float64)
     near = energy[max(0, at - _SPREAD) : at + _SPREAD + 1].sum()
     return at if near > 0.5 * energy.sum() else 0

@@ -1,4 +1,4 @@
-"""Makes the effects of a stem ready to play: Pedalboard's own here, effects from files in a process of their own."""
+"""Loads chains: Pedalboard's own effects in this process, plug-in files in one of their own."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 from stream_sep.effects.aligned_chain import ChainError
 from stream_sep.effects.catalog import is_file
-from stream_sep.effects.latency_probe import measure
-from stream_sep.effects.pedalboard_chain import Board, pedalboard
-from stream_sep.effects.plugin_process import HostedChain
+from stream_sep.effects.latency_probe import measure_latency
+from stream_sep.effects.pedalboard_chain import PedalboardChain, pedalboard
+from stream_sep.effects.plugin_process import PluginProcess
 from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stream_sep.effects.aligned_chain import Chain
-    from stream_sep.effects.catalog import Knob, Setting
+    from stream_sep.effects.catalog import ParameterSpec, Setting
     from stream_sep.effects.spec import ChainSpec, EffectSpec
     from stream_sep.protocols import Block
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The sound that a chain is made for.
+    """The format of the audio a chain processes.
 
     Attributes:
         sample_rate: frames per second.
@@ -44,8 +44,8 @@ def load_chain(effects: Sequence[EffectSpec], shape: Shape) -> Chain:
         ConfigError: a parameter that is not there, or a value it does not take.
     """
     if any(is_file(effect.plugin) for effect in effects):
-        pedalboard()  # refuses here, with the remedy, rather than over there
-        return HostedChain(effects, shape.sample_rate, shape.channels, shape.hop)
+        pedalboard()  # raises here, with the remedy, rather than in the child
+        return PluginProcess(effects, shape.sample_rate, shape.channels, shape.hop)
     return LocalChain(effects, shape)
 
 
@@ -64,18 +64,18 @@ def load_chains(spec: ChainSpec, stems: Sequence[str], shape: Shape) -> dict[str
                 loaded[stem] = load_chain(effects, shape)
         except StreamSepError as error:
             close_chains(loaded)
-            raise type(error)(f"the chain of {stem!r}: {error}") from error
+            raise type(error)(f"effect chain on {stem}: {error}") from error
     return loaded
 
 
 def close_chains(chains: Mapping[str, Chain]) -> None:
-    """Let go of all of them."""
+    """Close all of them."""
     for chain in chains.values():
         chain.close()
 
 
 class LocalChain:
-    """Effects that are made in no time and do not crash: they run where the separator runs.
+    """Pedalboard's own effects, which load at once and do not crash: they run in the separator's process.
 
     Args:
         effects: Pedalboard's own.
@@ -84,9 +84,9 @@ class LocalChain:
 
     def __init__(self, effects: Sequence[EffectSpec], shape: Shape) -> None:
         sizes = (shape.sample_rate, shape.channels, shape.hop)
-        self.lateness = measure(Board(effects, *sizes), *sizes)
-        self.knobs: tuple[Mapping[str, Knob], ...] = ({},) * len(effects)
-        self._board = Board(effects, *sizes)
+        self.timing = measure_latency(PedalboardChain(effects, *sizes), *sizes)
+        self.parameter_specs: tuple[Mapping[str, ParameterSpec], ...] = ({},) * len(effects)
+        self._effects = PedalboardChain(effects, *sizes)
         self._given: Block | None = None
 
     def submit(self, block: Block) -> None:
@@ -97,17 +97,17 @@ class LocalChain:
         """Run the effects; as in `Chain`."""
         assert self._given is not None
         try:
-            return self._board.process(self._given)
+            return self._effects.process(self._given)
         except Exception as error:
             raise ChainError(f"failed: {type(error).__name__}: {error}") from error
 
-    def move(self, effect: int, name: str, value: Setting) -> None:
+    def set_parameter(self, effect: int, name: str, value: Setting) -> None:
         """Set a parameter; as in `Chain`."""
-        self._board.effects[effect].move(name, value)
+        self._effects.effects[effect].set_parameter(name, value)
 
     def reset(self) -> None:
-        """Forget what was heard."""
-        self._board.reset()
+        """Clear the state of every effect."""
+        self._effects.reset()
 
     def close(self) -> None:
         """Do nothing: it goes when nobody holds it."""

@@ -1,52 +1,52 @@
-"""Which changes of a chain are a turn of a knob, and which take other effects."""
+"""Which changes of a chain are parameter changes, and which need new instances."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from stream_sep.effects.catalog import is_file, knob
+from stream_sep.effects.catalog import is_file, parameter_spec
 from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stream_sep.effects.catalog import Knob, Setting
+    from stream_sep.effects.catalog import ParameterSpec, Setting
     from stream_sep.effects.spec import EffectSpec
 
-Move: TypeAlias = "tuple[int, str, Setting]"
-"""A turn of a knob: the effect's place among those that are not bypassed, the parameter, the value."""
+ParameterChange: TypeAlias = "tuple[int, str, Setting]"
+"""One parameter change: the effect's index among those not bypassed, the parameter, the value."""
 
 
-def moves_between(
-    old: Sequence[EffectSpec], new: Sequence[EffectSpec], knobs: Sequence[Mapping[str, Knob]]
-) -> list[Move] | None:
-    """Return the moves that lead from ``old`` to ``new``, or None where that takes other effects.
+def parameter_changes(
+    old: Sequence[EffectSpec], new: Sequence[EffectSpec], parameter_specs: Sequence[Mapping[str, ParameterSpec]]
+) -> list[ParameterChange] | None:
+    """Return the parameter changes from ``old`` to ``new``, or None where new instances are needed.
 
     Args:
         old: the effects that play.
         new: the effects that are wanted.
-        knobs: of each effect of ``old`` that is not bypassed, the parameters that only its file knows.
+        parameter_specs: for each effect of ``old`` that is not bypassed, the parameters its plug-in file declares.
 
     Raises:
         ConfigError: a parameter that an effect from a file does not have, or a value out of its range.
 
     >>> from stream_sep.effects.spec import EffectSpec
     >>> small, large = (EffectSpec("Reverb", {"room_size": size}) for size in (0.1, 0.9))
-    >>> moves_between([small], [large], [{}])
+    >>> parameter_changes([small], [large], [{}])
     [(0, 'room_size', 0.9)]
-    >>> moves_between([EffectSpec("Gain", {"gain_db": 0})], [EffectSpec("Gain", {"gain_db": 3})], [{}]) is None
+    >>> parameter_changes([EffectSpec("Gain", {"gain_db": 0})], [EffectSpec("Gain", {"gain_db": 3})], [{}]) is None
     True
     """
     if [(effect.plugin, effect.bypass) for effect in old] != [(effect.plugin, effect.bypass) for effect in new]:
         return None
     played = [(before, after) for before, after in zip(old, new, strict=True) if not after.bypass]
-    moves: list[Move] = []
+    changes: list[ParameterChange] = []
     for place, (before, after) in enumerate(played):
         for name in _differences(before, after):
-            if name not in after.parameters or not _moves(after, name, knobs[place]):
+            if name not in after.parameters or not _is_automatable(after, name, parameter_specs[place]):
                 return None
-            moves.append((place, name, after.parameters[name]))
-    return moves
+            changes.append((place, name, after.parameters[name]))
+    return changes
 
 
 def _differences(before: EffectSpec, after: EffectSpec) -> list[str]:
@@ -54,16 +54,16 @@ def _differences(before: EffectSpec, after: EffectSpec) -> list[str]:
     return [name for name in names if before.parameters.get(name) != after.parameters.get(name)]
 
 
-def _moves(effect: EffectSpec, name: str, knobs: Mapping[str, Knob]) -> bool:
+def _is_automatable(effect: EffectSpec, name: str, parameter_specs: Mapping[str, ParameterSpec]) -> bool:
     if not is_file(effect.plugin):
-        return knob(effect.plugin, name).moves
+        return parameter_spec(effect.plugin, name).automatable
     try:
-        known = knob(effect.plugin, name, knobs)
+        spec = parameter_spec(effect.plugin, name, parameter_specs)
     except ConfigError as error:
         raise ConfigError(f"effect {effect.plugin!r} {error}") from None
     try:
-        if known.moves:
-            known.coerce(effect.parameters[name])
+        if spec.automatable:
+            spec.coerce(effect.parameters[name])
     except ConfigError as error:
         raise ConfigError(f"effect {effect.plugin!r}: {name} {effect.parameters[name]!r} {error}") from None
-    return known.moves
+    return spec.automatable

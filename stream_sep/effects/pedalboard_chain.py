@@ -1,4 +1,4 @@
-"""The effects of one chain, made and run with Pedalboard; the only module that knows it."""
+"""The effects of one chain, run by Pedalboard; the only module that imports it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.effects.catalog import LATE_ON_PURPOSE, Knob, is_file, knob
+from stream_sep.effects.catalog import DELAY_EFFECTS, ParameterSpec, is_file, parameter_spec
 from stream_sep.errors import ConfigError, SeparatorError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stream_sep.effects.spec import EffectSpec
     from stream_sep.protocols import Block
 
-_SHORTEST_BLOCK = 16
+_MIN_BLOCK = 16
 
 
 def pedalboard() -> Any:  # noqa: ANN401 - a module that ships no types
@@ -34,9 +34,9 @@ def pedalboard() -> Any:  # noqa: ANN401 - a module that ships no types
 
 
 class Effect:
-    """One effect at work: takes and gives ``(channels, frames)``, at first fewer frames than it takes.
+    """One effect instance on ``(channels, frames)``, whose first outputs may be shorter than its inputs.
 
-    An effect from a file that only does mono is made once for each channel.
+    A mono plug-in is instantiated once per channel.
 
     Args:
         spec: which, and how it is set.
@@ -51,23 +51,23 @@ class Effect:
 
     def __init__(self, spec: EffectSpec, sample_rate: int, channels: int, hop: int) -> None:
         self.name = spec.plugin
-        self.late_on_purpose = spec.plugin in LATE_ON_PURPOSE
+        self.is_delay = spec.plugin in DELAY_EFFECTS
         self._sample_rate = sample_rate
-        self._longest = max(hop, _SHORTEST_BLOCK)
+        self._max_block = max(hop, _MIN_BLOCK)
         self._spec = spec
-        self._plugins = [self._make()]
-        if not self._wake(channels):
-            self._plugins += [self._make() for _ in range(channels - 1)]
-            if not self._wake(1):
+        self._plugins = [self._create()]
+        if not self._probe_channels(channels):
+            self._plugins += [self._create() for _ in range(channels - 1)]
+            if not self._probe_channels(1):
                 raise SeparatorError(f"effect {self.name!r} does not take a stem of {channels} channels")
         self.reset()
 
     @property
-    def knobs(self) -> Mapping[str, Knob]:
-        """The parameters of an effect from a file; empty for the others, which are known without it."""
+    def parameter_specs(self) -> Mapping[str, ParameterSpec]:
+        """The parameters a plug-in file declares; empty for Pedalboard's own, which `EFFECTS` lists."""
         if not is_file(self.name):
             return {}
-        return {name: _knob(parameter) for name, parameter in self._plugins[0].parameters.items()}
+        return {name: _parameter_spec(parameter) for name, parameter in self._plugins[0].parameters.items()}
 
     def process(self, frames: Block) -> Block:
         """Return what comes out for ``frames``, ``(channels, frames)``; any number of frames, also none."""
@@ -78,23 +78,23 @@ class Effect:
         sides = [self._run(plugin, frames[side : side + 1]) for side, plugin in enumerate(self._plugins)]
         return np.concatenate(sides)
 
-    def move(self, name: str, value: Setting) -> None:
+    def set_parameter(self, name: str, value: Setting) -> None:
         """Set a parameter while it plays."""
         for plugin in self._plugins:
             setattr(plugin, name, value)
 
     def reset(self) -> None:
-        """Forget what was heard."""
+        """Clear the effect's state."""
         for plugin in self._plugins:
             plugin.reset()
 
     def _run(self, plugin: Any, frames: Block) -> Block:  # noqa: ANN401 - Pedalboard ships no types
-        done: Block = plugin.process(frames, self._sample_rate, buffer_size=self._longest, reset=False)
+        done: Block = plugin.process(frames, self._sample_rate, buffer_size=self._max_block, reset=False)
         return done
 
-    def _wake(self, channels: int) -> bool:
-        """Run silence through it, as it learns its channels, and tells its latency, only by running."""
-        silence = np.zeros((channels, self._longest), np.float32)
+    def _probe_channels(self, channels: int) -> bool:
+        """Process silence, as a plug-in settles its channels and latency only when it runs; False if it refuses."""
+        silence = np.zeros((channels, self._max_block), np.float32)
         try:
             for plugin in self._plugins:
                 self._run(plugin, silence)
@@ -102,7 +102,7 @@ class Effect:
             return False
         return True
 
-    def _make(self) -> Any:  # noqa: ANN401 - as above
+    def _create(self) -> Any:  # noqa: ANN401 - as above
         if is_file(self.name):
             return self._load()
         maker, settings = getattr(pedalboard(), self.name), dict(self._spec.parameters)
@@ -111,7 +111,7 @@ class Effect:
         try:
             return maker(**settings)
         except Exception as error:
-            raise SeparatorError(f"effect {self.name!r} cannot be made: {_line(error)}") from error
+            raise SeparatorError(f"effect {self.name!r} cannot be created: {_line(error)}") from error
 
     def _load(self) -> Any:  # noqa: ANN401 - as above
         try:
@@ -123,12 +123,12 @@ class Effect:
         if not plugin.is_effect:
             raise SeparatorError(f"{self.name!r} is an instrument, not an effect")
         for name, value in self._spec.parameters.items():
-            _turn(plugin, self.name, name, value)
+            _set_parameter(plugin, self.name, name, value)
         return plugin
 
 
-class Board:
-    """The effects of a chain in a row.
+class PedalboardChain:
+    """The effects of a chain in series.
 
     Args:
         effects: those that are not bypassed; at least one.
@@ -151,31 +151,31 @@ class Board:
         return block
 
     def reset(self) -> None:
-        """Forget what was heard."""
+        """Clear the effect's state."""
         for effect in self.effects:
             effect.reset()
 
 
-def _turn(plugin: Any, plugin_name: str, name: str, value: Setting) -> None:  # noqa: ANN401 - as above
+def _set_parameter(plugin: Any, plugin_name: str, name: str, value: Setting) -> None:  # noqa: ANN401 - as above
     try:
-        knob(plugin_name, name, dict.fromkeys(plugin.parameters, Knob()))
+        parameter_spec(plugin_name, name, dict.fromkeys(plugin.parameters, ParameterSpec()))
         setattr(plugin, name, value)
     except (ConfigError, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(f"effect {plugin_name!r} {_line(error)}") from None
 
 
-def _knob(parameter: Any) -> Knob:  # noqa: ANN401 - as above
+def _parameter_spec(parameter: Any) -> ParameterSpec:  # noqa: ANN401 - as above
     low, high, _ = parameter.range
     if parameter.type is bool:
-        return Knob(switch=True)
+        return ParameterSpec(is_toggle=True)
     if parameter.type is float and low is not None and high is not None:
-        return Knob(float(low), float(high), moves=True)
-    words: tuple[str, ...] = ()
+        return ParameterSpec(float(low), float(high), automatable=True)
+    choices: tuple[str, ...] = ()
     with suppress(AttributeError, TypeError):
-        words = tuple(str(word) for word in parameter.valid_values)
-    return Knob(words=words)
+        choices = tuple(str(word) for word in parameter.valid_values)
+    return ParameterSpec(choices=choices)
 
 
 def _line(error: Exception) -> str:
-    """Return what an exception says, on one line."""
+    """Return an exception's message on one line."""
     return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""What effects a stem goes through, as values: read from tables, checked, compared, changed by making new ones."""
+"""Effect chains as immutable values: parsed from tables, checked, compared and copied with changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.effects.catalog import EFFECTS, UNFIT, Setting, is_file, knob, nearest
+from stream_sep.effects.catalog import EFFECTS, UNSUPPORTED, Setting, is_file, nearest, parameter_spec
 from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class EffectSpec:
     bypass: bool = False
 
     def __post_init__(self) -> None:
-        """Check, and keep a copy that cannot be written to."""
+        """Check the values and freeze the mapping."""
         if not isinstance(self.bypass, bool):
             raise ConfigError(f"effect {self.plugin!r}: bypass {self.bypass!r} is not true or false")
         if not is_file(self.plugin):
@@ -61,13 +61,15 @@ class EffectSpec:
         if isinstance(table, EffectSpec):
             return table
         if not isinstance(table, Mapping) or not isinstance(table.get("plugin"), str):
-            raise ConfigError(f"{table!r} is no effect; write one as {{'plugin': 'Reverb', 'parameters': {{...}}}}")
+            raise ConfigError(
+                f"{table!r} is not an effect; write one as {{'plugin': 'Reverb', 'parameters': {{...}}}}"
+            )
         for key in table:
             if key not in _KEYS:
                 raise ConfigError(f"effect {table['plugin']!r} has no {key!r}; {nearest(str(key), _KEYS)}")
         parameters = table.get("parameters", {})
         if not isinstance(parameters, Mapping):
-            raise ConfigError(f"the parameters of effect {table['plugin']!r} are no table: {parameters!r}")
+            raise ConfigError(f"the parameters of effect {table['plugin']!r} are not a table: {parameters!r}")
         return cls(table["plugin"], parameters, table.get("bypass", False))
 
     def with_parameter(self, name: str, value: Any) -> EffectSpec:  # noqa: ANN401 - checked as any other
@@ -76,13 +78,13 @@ class EffectSpec:
             return dataclasses.replace(self, bypass=value)
         return dataclasses.replace(self, parameters={**self.parameters, name: value})
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the table that `parse` reads."""
         return {"plugin": self.plugin, "parameters": dict(self.parameters), "bypass": self.bypass}
 
     def _check_name(self) -> None:
-        if self.plugin in UNFIT:
-            raise ConfigError(f"{UNFIT[self.plugin]}; use a VST3 instead")
+        if self.plugin in UNSUPPORTED:
+            raise ConfigError(f"{UNSUPPORTED[self.plugin]}; use a VST3 instead")
         if self.plugin not in EFFECTS:
             raise ConfigError(f"no effect is called {self.plugin!r}; {nearest(self.plugin, EFFECTS)}")
 
@@ -90,20 +92,20 @@ class EffectSpec:
         if is_file(self.plugin):
             if isinstance(value, bool | int | float | str):
                 return value
-            raise ConfigError(f"effect {self.plugin!r}: {name} {value!r} is no number, text or switch")
+            raise ConfigError(f"effect {self.plugin!r}: {name} {value!r} is not a number, text or boolean")
         try:
-            known = knob(self.plugin, name)
+            spec = parameter_spec(self.plugin, name)
         except ConfigError as error:
             raise ConfigError(f"effect {self.plugin!r} {error}") from None
         try:
-            return known.coerce(value)
+            return spec.coerce(value)
         except ConfigError as error:
             raise ConfigError(f"effect {self.plugin!r}: {name} {value!r} {error}") from None
 
 
 @dataclass(frozen=True)
 class ChainSpec:
-    """The effects of every stem, in the order that sound meets them.
+    """The effects of every stem, in signal order.
 
     Attributes:
         effects: by stem; a stem that is not there has none.
@@ -116,7 +118,7 @@ class ChainSpec:
     effects: Mapping[str, tuple[EffectSpec, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Keep a copy that cannot be written to, without the stems that have no effect."""
+        """Drop stems without effects and freeze the mapping."""
         kept = {stem: tuple(effects) for stem, effects in self.effects.items() if effects}
         object.__setattr__(self, "effects", MappingProxyType(kept))
 
@@ -130,7 +132,7 @@ class ChainSpec:
         if table is None or isinstance(table, ChainSpec):
             return table or cls()
         if not isinstance(table, Mapping):
-            raise ConfigError(f"{table!r} is no table of stems and their effects")
+            raise ConfigError(f"{table!r} is not a table of stems and their effects")
         return cls({stem: _parse_chain(stem, effects) for stem, effects in table.items()})
 
     def of(self, stem: str) -> tuple[EffectSpec, ...]:
@@ -159,9 +161,9 @@ class ChainSpec:
         effects[index] = effects[index].with_parameter(parameter, value)
         return ChainSpec({**self.effects, stem: tuple(effects)})
 
-    def plain(self) -> dict[str, list[dict[str, Any]]]:
+    def to_dict(self) -> dict[str, list[dict[str, Any]]]:
         """Return the table that `parse` reads; plain enough for JSON and TOML."""
-        return {stem: [effect.plain() for effect in effects] for stem, effects in self.effects.items()}
+        return {stem: [effect.to_dict() for effect in effects] for stem, effects in self.effects.items()}
 
 
 def _parse_chain(stem: str, effects: Iterable[Mapping[str, Any] | EffectSpec]) -> tuple[EffectSpec, ...]:

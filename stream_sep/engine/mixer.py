@@ -122,7 +122,7 @@ class MixingDesk:
         """
         if ChainSpec.parse(chains) != self._effects.chains:
             self._effects.set_chains(chains)
-            self._effect_controls.follow()
+            self._effect_controls.sync()
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
         """Set one parameter, or ``bypass``, of the effect at ``index``, from 0, of a stem's chain.
@@ -131,7 +131,7 @@ class MixingDesk:
             ConfigError: no such stem, effect or parameter, or a value out of its range; nothing changes.
         """
         self._effects.set_effect(stem, index, parameter, value)
-        self._effect_controls.follow()
+        self._effect_controls.sync()
 
     def presets(self) -> tuple[str, ...]:
         """Return the names of the presets there are, shipped and the user's own."""
@@ -187,7 +187,7 @@ class MixingDesk:
         if (
             self.controls.parameters[path].readonly
             or path.startswith(TRANSPORT)
-            or self._effect_controls.hear(path, self.controls[path])
+            or self._effect_controls.handle_change(path, self.controls[path])
         ):
             return
         with self._publishing:  # read and hand over as one, or a thread that read early could have the last word

@@ -175,7 +175,7 @@ def test_a_chain_that_cannot_come_back_is_left_out_and_said_so(tmp_path):
         wait_until(lambda: worker.restarts == 1)
         player.jump()
         assert player.settled() == 0.25
-        assert any("'Convolution' cannot be made" in report and "plays without it" in report for report in reports)
+        assert any("'Convolution' cannot be created" in report and "plays without it" in report for report in reports)
     finally:
         worker.stop()
 

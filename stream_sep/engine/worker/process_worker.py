@@ -126,7 +126,7 @@ class ProcessWorker:
     def _change(self, chains: ChainSpec, bypassed: frozenset[str]) -> None:
         if self._chains is None:
             raise ConfigError(UNCHAINED)
-        answer = self._dialog.ask({"chains": chains.plain(), "bypassed": sorted(bypassed)})
+        answer = self._dialog.ask({"chains": chains.to_dict(), "bypassed": sorted(bypassed)})
         if "gone" not in answer:  # else the process that comes back is told
             raise_refusal(answer)
         self._chains, self._bypassed = chains, bypassed
@@ -142,7 +142,7 @@ class ProcessWorker:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
         )
         dialog = Dialog(process, self._report)
-        plain = None if chains is None else chains.plain()
+        plain = None if chains is None else chains.to_dict()
         answer = dialog.ask({**self._spec, "chains": plain, "reserve": self._chain_reserve, "again": again})
         if "error" in answer:
             _finish(process, dialog)
