@@ -15,6 +15,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tools/vendor.py
 
 bench: $(VENV)/.base
 	$(BIN)/stream-sep bench

@@ -20,6 +20,12 @@ HEAVY = (
     "websockets",
     "zeroconf",
     "onnxruntime",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "sqlalchemy",
+    "alembic",
+    "argon2",
 )
 ROOT_MODULES = {"errors", "folders", "protocols"}
 KNOWS = {

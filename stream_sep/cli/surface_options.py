@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream_sep.cli.surfaces import SurfaceOptions
+from stream_sep.cli.surfaces import WEB_PORT, SurfaceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,14 @@ def surface_options(
     osc_prefix: Annotated[str, typer.Option(help="what every OSC address begins with")] = "",
     meter_rate: Annotated[float, typer.Option(help="meters a second sent over OSC")] = 20.0,
     oscquery_port: Annotated[int, typer.Option(help="tell clients over HTTP what can be moved; usual: 9180")] = 0,
+    web: Annotated[
+        bool, typer.Option("--web", help="serve faders to browsers, on port 9190 of this machine")
+    ] = False,
+    web_port: Annotated[int, typer.Option(help="TCP port of that page; 0 is none [default: 9190 with --web]")] = -1,
+    web_bind: Annotated[str, typer.Option(help="address of that page; 0.0.0.0 lets phones in by QR code")] = "",
+    web_read_only: Annotated[
+        bool, typer.Option("--web-read-only", help="let browsers look and change nothing")
+    ] = False,
     midi: Annotated[list[str] | None, typer.Option(help="MIDI port, part of its name; stream_sep opens one")] = None,
     midi_map: Annotated[str, typer.Option(help="MIDI map, a name or a file; found by the port's name")] = "",
     daw: Annotated[
@@ -40,11 +48,18 @@ def surface_options(
         osc_prefix=osc_prefix,
         meter_rate=meter_rate,
         oscquery_port=oscquery_port,
+        web_port=_web_port(web_port, wanted=web or bool(web_bind) or web_read_only),
+        web_bind=web_bind or "127.0.0.1",
+        web_read_only=web_read_only,
         midi=tuple(midi or ()),
         midi_map=midi_map,
         daws=tuple(daw or ()),
         desk_leads=desk_leads,
     )
+
+
+def _web_port(port: int, *, wanted: bool) -> int:
+    return port if port >= 0 else WEB_PORT if wanted else 0
 
 
 def with_surfaces(command: Callable[..., None]) -> Callable[..., None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from stream_sep.errors import BridgeError, ConfigError
 
@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.protocols import Desk, Surface
+    from bridge.web.live.surface import LivePage
     from stream_sep.protocols import Block
 
 OSC_PORT = 9137
+WEB_PORT = 9190
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class SurfaceOptions:
         osc_prefix: what every address begins with.
         meter_rate: meters a second.
         oscquery_port: where clients can ask over HTTP what there is; 0 nowhere.
+        web_port: where browsers get faders; 0 nowhere.
+        web_bind: address of this machine for browsers; on any but 127.0.0.1 they pair with a key first.
+        web_read_only: whether browsers may only look.
         midi: part of the name of each MIDI port, ``stream_sep`` for one of our own.
         midi_map: name or file of the map for all of them; found by the ports' names unless given.
         daws: DAWs to follow, each ``NAME`` or ``NAME@HOST``.
@@ -40,6 +45,9 @@ class SurfaceOptions:
     osc_prefix: str = ""
     meter_rate: float = 20.0
     oscquery_port: int = 0
+    web_port: int = 0
+    web_bind: str = "127.0.0.1"
+    web_read_only: bool = False
     midi: tuple[str, ...] = ()
     midi_map: str = ""
     daws: tuple[str, ...] = ()
@@ -69,6 +77,13 @@ def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], 
                 meter_rate=options.meter_rate,
             )
         )
+    if options.web_port:
+        from bridge.web.live.surface import LivePage
+
+        page = LivePage(
+            desk, options.web_bind, options.web_port, read_only=options.web_read_only, meter_rate=options.meter_rate
+        )
+        surfaces.append(page)
     for port in options.midi:
         from bridge.midi.surface import MidiSurface
 
@@ -143,7 +158,20 @@ def start_surfaces(
             continue
         stack.callback(surface.stop)
         running.append(surface)
+        if type(surface).__name__ == "LivePage":
+            _tell_address(cast("LivePage", surface), report)
     return running
+
+
+def _tell_address(page: LivePage, report: Callable[[str], None]) -> None:
+    from bridge.web.live.qr import qr_code
+
+    link = page.link()
+    if link == page.address:
+        report(f"faders in a browser: {link}")
+        return
+    print(qr_code(link))
+    report(f"faders in a browser: {link} for 10 minutes; in the terminal page, w shows a new code")
 
 
 def _osc(desk: Desk, options: SurfaceOptions) -> Surface:

@@ -26,9 +26,12 @@ def test_osc_is_there_unless_told_otherwise_and_nothing_else(desk):
 
 
 def test_each_option_makes_its_surface(desk):
-    options = SurfaceOptions(osc_port=0, oscquery_port=9180, midi=("stream_sep",), daws=("reaper", "ardour@studio"))
+    options = SurfaceOptions(
+        osc_port=0, oscquery_port=9180, web_port=9190, midi=("stream_sep",), daws=("reaper", "ardour@studio")
+    )
     assert names(build_surfaces(desk, options, print)) == [
         "OscQueryServer",
+        "LivePage",
         "MidiSurface",
         "DawSurface",
         "DawSurface",
@@ -105,3 +108,41 @@ def test_a_command_with_surfaces_has_their_options_and_is_given_what_they_say():
     assert heard == [("x", SurfaceOptions(osc_port=0, midi=("a", "b"), desk_leads=True))]
     assert CliRunner().invoke(app, ["x"]).exit_code == 0
     assert heard[1] == ("x", SurfaceOptions())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "page"),
+    [
+        ([], (0, "127.0.0.1", False)),
+        (["--web"], (9190, "127.0.0.1", False)),
+        (["--web-port", "9200"], (9200, "127.0.0.1", False)),
+        (["--web-bind", "0.0.0.0"], (9190, "0.0.0.0", False)),
+        (["--web-read-only"], (9190, "127.0.0.1", True)),
+        (["--web", "--web-port", "0"], (0, "127.0.0.1", False)),
+    ],
+)
+def test_each_web_option_alone_brings_the_page(arguments, page):
+    given = []
+    app = typer.Typer()
+
+    @app.command()
+    @with_surfaces
+    def play(*, surfaces: SurfaceOptions) -> None:
+        given.append((surfaces.web_port, surfaces.web_bind, surfaces.web_read_only))
+
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert given == [page]
+
+
+def test_the_page_says_where_it_is_and_shows_a_code_where_phones_pair(desk, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path)
+    for bind, code in (("127.0.0.1", False), ("0.0.0.0", True)):
+        said = []
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        options = SurfaceOptions(osc_port=0, web_port=port, web_bind=bind)
+        with ExitStack() as stack:
+            start_surfaces(build_surfaces(desk, options, said.append), options, said.append, stack)
+        assert f":{port}/" in said[0]
+        assert ("#k=" in said[0]) is code
+        assert ("█" in capsys.readouterr().out) is code

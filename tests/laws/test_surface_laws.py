@@ -33,6 +33,7 @@ from bridge.midi.ports import PortNames
 from bridge.midi.surface import MidiSurface
 from bridge.osc.server import OscServer
 from bridge.oscquery.server import OscQueryServer
+from bridge.web.live.surface import LivePage
 from stream_sep.control.levels import db_to_position, position_to_db
 from stream_sep.errors import BridgeError
 
@@ -140,6 +141,43 @@ class OscQuery:
     @staticmethod
     def surface(desk, port=0):
         return OscQueryServer(desk, port=port, announce=False)
+
+
+class LivePageClient(OscAddresses):
+    """A browser at the live page."""
+
+    def __init__(self, surface):
+        super().__init__()
+        self._open = contextlib.ExitStack()
+        url = f"ws://127.0.0.1:{surface.port}/ws"
+        connect = websockets.sync.client.connect(url, subprotocols=["osc"], proxy=None, close_timeout=1)
+        self._socket = self._open.enter_context(connect)
+        assert json.loads(self._socket.recv())["hello"] == 1
+
+    def write(self, path, *values):
+        self.write_raw(self.message(path, *values))
+
+    def write_raw(self, message):
+        self._socket.send(message)
+
+    def listen(self):
+        with contextlib.suppress(TimeoutError):
+            while True:
+                message = self._socket.recv(timeout=0)
+                if isinstance(message, bytes):
+                    self.take(message)
+
+    def close(self):
+        self._open.close()
+
+
+class Live:
+    garbage = (*OscAddresses.garbage, "{", "[]", '{"meters": 1}', '{"tree": []}')
+    connect = LivePageClient
+
+    @staticmethod
+    def surface(desk, port=0):
+        return LivePage(desk, port=port)
 
 
 MIDI_MAP = """
@@ -285,7 +323,7 @@ class X32:
         return DawSurface(desk, "x32", listen=port)
 
 
-SURFACES = {"osc": Osc, "oscquery": OscQuery, "midi": Midi, "x32": X32, **DAWS}
+SURFACES = {"osc": Osc, "oscquery": OscQuery, "live-page": Live, "midi": Midi, "x32": X32, **DAWS}
 
 
 @pytest.fixture(params=SURFACES)

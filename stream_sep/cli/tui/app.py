@@ -12,6 +12,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Footer, Static
 
+from stream_sep.cli.tui.pairing import PairingScreen, pairing_surface
 from stream_sep.cli.tui.strip import Face, Strip
 from stream_sep.cli.tui.transport import act, has_transport, transport_line
 from stream_sep.errors import StreamSepError
@@ -74,6 +75,7 @@ class PageApp(App[None]):
         Binding("plus", "transport('speed', 1)", show=False),
         Binding("d", "transport('pitch', -1)", show=False),
         Binding("u", "transport('pitch', 1)", show=False),
+        Binding("w", "pair", "phone"),
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
@@ -161,9 +163,17 @@ class PageApp(App[None]):
             act(self._engine.controls, action, amount)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the keys of the transport where no song is played."""
+        """Hide keys that do nothing: of the transport without a song, of pairing without a live page."""
         del parameters
+        if action == "pair":
+            return pairing_surface(self._surfaces) is not None
         return action != "transport" or has_transport(self._engine.controls.parameters)
+
+    def action_pair(self) -> None:
+        """Show the code that pairs a phone."""
+        surface = pairing_surface(self._surfaces)
+        if surface is not None:
+            self.push_screen(PairingScreen(surface.link()))
 
     def on_strip_moved(self, event: Strip.Moved) -> None:
         """Follow the mouse."""

@@ -1,0 +1,208 @@
+"""Which browsers may move the faders: short-lived keys, and devices that showed one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import platformdirs
+
+from stream_sep.errors import BridgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Role: TypeAlias = Literal["control", "view"]
+"""What a browser may do: move everything, or only look."""
+
+KEY_SECONDS = 600.0
+"""How long a key can be used."""
+
+DEVICE_SECONDS = 90 * 86400.0
+"""How long a paired device is let in."""
+
+_MAX_DEVICES = 256
+_MAX_NAME = 40
+
+
+def devices_file() -> Path:
+    """Return where paired devices are kept."""
+    return platformdirs.user_config_path("stream_sep", appauthor=False) / "web_devices.json"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A browser that has shown a key.
+
+    Attributes:
+        id: short, for people to name it by.
+        digest: SHA-256 of its token; the token itself is kept nowhere.
+        role: what it may do.
+        name: what kind of browser it is.
+        paired_at: Unix time.
+    """
+
+    id: str
+    digest: str
+    role: Role
+    name: str
+    paired_at: float
+
+
+class Devices:
+    """The paired devices, in one file that only its owner can read.
+
+    Args:
+        path: the file; `devices_file` unless given.
+        clock: Unix time.
+    """
+
+    def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._path, self._clock = path or devices_file(), clock
+
+    def all(self) -> tuple[Device, ...]:
+        """Return the devices that are let in, the newest last.
+
+        Raises:
+            BridgeError: the file is open to others, or cannot be read.
+        """
+        try:
+            mode = self._path.stat().st_mode
+            text = self._path.read_text("utf-8")
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise BridgeError(f"cannot read {self._path}: {error.strerror}") from error
+        if os.name == "posix" and mode & 0o077:
+            raise BridgeError(f"{self._path} can be read by others; run: chmod 600 {self._path}")
+        try:
+            known = [Device(**entry) for entry in json.loads(text)]
+        except (ValueError, TypeError) as error:
+            raise BridgeError(f"{self._path} is damaged; delete it and pair the devices again") from error
+        oldest = self._clock() - DEVICE_SECONDS
+        return tuple(device for device in known if device.paired_at > oldest)
+
+    def add(self, role: Role, name: str) -> str:
+        """Let a device in and return its token, which is told once.
+
+        Raises:
+            BridgeError: the file cannot be written.
+        """
+        token = secrets.token_urlsafe(32)
+        device = Device(secrets.token_hex(3), _digest(token), role, name[:_MAX_NAME], self._clock())
+        self._write((*self.all(), device)[-_MAX_DEVICES:])
+        return token
+
+    def find(self, token: str) -> Device | None:
+        """Return the device with that token, if it is let in."""
+        digest = _digest(token)
+        return next((one for one in self.all() if secrets.compare_digest(one.digest, digest)), None)
+
+    def revoke(self, device_id: str) -> Device:
+        """Let a device in no more.
+
+        Raises:
+            BridgeError: there is none with that id.
+        """
+        known = self.all()
+        gone = next((device for device in known if device.id == device_id), None)
+        if gone is None:
+            there = ", ".join(device.id for device in known) or "none is paired"
+            raise BridgeError(f"no device {device_id!r}; there are: {there}")
+        self._write(tuple(device for device in known if device is not gone))
+        return gone
+
+    def _write(self, devices: tuple[Device, ...]) -> None:
+        part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump([asdict(device) for device in devices], file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise BridgeError(f"cannot write {self._path}: {error.strerror}") from error
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key to pair with.
+
+    Attributes:
+        text: 22 characters, 128 random bits.
+        role: what its holder may do.
+        expires: by the clock of its `Pairing`.
+    """
+
+    text: str
+    role: Role
+    expires: float
+
+
+class Pairing:
+    """Keys that are valid now; each pairs any number of devices until it expires.
+
+    Args:
+        devices: where paired devices are kept.
+        read_only: give nobody more than the role ``view``.
+        clock: seconds that keys live by.
+    """
+
+    def __init__(
+        self, devices: Devices, *, read_only: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._devices, self._read_only, self._clock = devices, read_only, clock
+        self._keys: tuple[Key, ...] = ()
+
+    def new_key(self, role: Role = "control") -> Key:
+        """Return a fresh key; those before it go on until they expire."""
+        key = Key(secrets.token_urlsafe(16), "view" if self._read_only else role, self._clock() + KEY_SECONDS)
+        self._keys = (*self._valid(), key)
+        return key
+
+    def pair(self, text: str, name: str) -> tuple[str, Role] | None:
+        """Return the token and the role of a device that shows a key, or None if the key is wrong or too old.
+
+        Raises:
+            BridgeError: the device cannot be kept.
+        """
+        key = next((key for key in self._valid() if secrets.compare_digest(key.text.encode(), text.encode())), None)
+        return None if key is None else (self._devices.add(key.role, name), key.role)
+
+    def device(self, token: str) -> Device | None:
+        """Return the device with that token, with the role it has here."""
+        device = self._devices.find(token)
+        return replace(device, role="view") if device and self._read_only else device
+
+    def _valid(self) -> tuple[Key, ...]:
+        now = self._clock()
+        return tuple(key for key in self._keys if key.expires > now)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def browser_name(user_agent: str) -> str:
+    """Return what kind of browser a ``User-Agent`` header names, for people to tell devices apart.
+
+    >>> browser_name("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Safari/604.1")
+    'Safari on iPhone'
+    """
+    systems = ("iPhone", "iPad", "Android", "CrOS", "Windows", "Macintosh", "Linux")
+    browsers = ("Edg", "Firefox", "Chrome", "Safari")
+    names = {"Macintosh": "Mac", "CrOS": "Chromebook", "Edg": "Edge"}
+    system = next((name for name in systems if name in user_agent), "")
+    browser = next((name for name in browsers if name in user_agent), "Browser")
+    return names.get(browser, browser) + (f" on {names.get(system, system)}" if system else "")

@@ -1,0 +1,72 @@
+"""A headless Chromium for the tests of the pages."""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+
+import pytest
+
+NEEDS_BROWSER = "needs a browser: apt install chromium, pip install playwright axe-playwright-python"
+
+
+def require_browser():
+    """Skip without a browser, saying what to install; fail where one is demanded."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    packages = all(importlib.util.find_spec(name) for name in ("playwright", "axe_playwright_python"))
+    if found and packages:
+        return found
+    if os.environ.get("STREAM_SEP_NEEDS_BROWSER"):
+        pytest.fail(NEEDS_BROWSER)
+    pytest.skip(NEEDS_BROWSER)
+    return None
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A running browser."""
+    path = require_browser()
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - optional
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Opens pages in windows of their own; a page that broke its own policy or a script fails the test."""
+    with contextlib.ExitStack() as stack:
+        problems = []
+
+        def opened(url, *, width=360, height=640, theme="dark", touch=True, **options):
+            context = chromium.new_context(
+                viewport={"width": width, "height": height}, color_scheme=theme, has_touch=touch, **options
+            )
+            stack.callback(context.close)
+            page = context.new_page()
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.on("console", lambda message: problems.append(message.text) if _is_violation(message) else None)
+            page.goto(url)
+            return page
+
+        yield opened
+    assert problems == []
+
+
+def _is_violation(message):
+    return message.type == "error" and ("Content Security Policy" in message.text or "Trusted" in message.text)
+
+
+@pytest.fixture
+def axe():
+    """Returns what axe finds on a page: rule and element of each violation."""
+    require_browser()
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - optional
+
+    def violations(page):
+        found = Axe().run(page).response["violations"]
+        return [(one["id"], node["target"][0]) for one in found for node in one["nodes"]]
+
+    return violations

@@ -1,0 +1,214 @@
+"""The live page over HTTP and WebSocket: who is let in, what is refused, how much is taken."""
+
+import contextlib
+import http.client
+import json
+import re
+import time
+
+import pytest
+import websockets.sync.client
+from pythonosc.osc_message_builder import build_msg
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from bridge.web.live.connection import MAX_MESSAGE_BYTES, MAX_MESSAGES_PER_SECOND
+from bridge.web.live.session import MAX_CONNECTIONS, NOT_PAIRED
+from bridge.web.live.surface import LivePage
+
+
+def started(desk, **options):
+    page = LivePage(desk, port=0, **options)
+    page.start()
+    return page
+
+
+@pytest.fixture
+def local(desk):
+    page = started(desk)
+    yield page
+    page.stop()
+
+
+@pytest.fixture
+def paired(desk, tmp_path):
+    """A page that phones have to pair with."""
+    page = started(desk, host="0.0.0.0", devices=tmp_path / "devices.json")
+    yield page
+    page.stop()
+
+
+def request(page, method, path, body=None, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=5)
+    connection.request(method, path, body, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer, content
+
+
+def connect(page, origin=None, cookie=None):
+    headers = {"Cookie": cookie} if cookie else {}
+    url = f"ws://127.0.0.1:{page.port}/ws"
+    return websockets.sync.client.connect(
+        url, subprotocols=["osc"], origin=origin, additional_headers=headers, proxy=None, close_timeout=1
+    )
+
+
+def cookie_of(page, role="control"):
+    key = re.search("k=(.+)", page.link(role))[1]
+    body = json.dumps({"key": key})
+    answer, _ = request(page, "POST", "/pair", body, Origin=f"http://127.0.0.1:{page.port}")
+    assert answer.status == 200
+    flags = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in flags
+    assert "samesite=strict" in flags.lower()
+    return flags.partition(";")[0]
+
+
+def test_page_and_its_files_come_with_the_headers(local):
+    answer, page = request(local, "GET", "/")
+    assert answer.status == 200
+    assert b"<script>" not in page
+    assert b"style=" not in page
+    for path in re.findall(r'(?:src|href)="(/a/[^"]+)"', page.decode()):
+        answer, _ = request(local, "GET", path)
+        assert answer.status == 200, path
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert answer.headers["Server"] is None
+
+
+def test_websocket_of_another_origin_is_refused(local):
+    with pytest.raises(InvalidStatus):
+        connect(local, origin="https://evil.example")
+    with connect(local, origin=f"http://127.0.0.1:{local.port}") as socket:
+        assert json.loads(socket.recv())["role"] == "control"
+
+
+def test_foreign_host_is_refused(local):
+    assert request(local, "GET", "/", Host="evil.example")[0].status == 400
+
+
+def test_device_without_a_key_is_sent_away(paired, desk):
+    with connect(paired) as socket:
+        with contextlib.suppress(ConnectionClosed):
+            socket.send(build_msg("/bypass", [1]).dgram)
+        assert _closed(socket) == NOT_PAIRED
+    assert desk.controls["bypass"] is False
+
+
+def test_device_with_a_key_moves_faders(paired, desk):
+    with connect(paired, cookie=cookie_of(paired)) as socket:
+        assert json.loads(socket.recv())["role"] == "control"
+        socket.send(build_msg("/bypass", [1]).dgram)
+        deadline = time.monotonic() + 5
+        while not desk.controls["bypass"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_viewer_is_told_everything_and_moves_nothing(paired, desk):
+    with connect(paired, cookie=cookie_of(paired, "view")) as socket:
+        assert json.loads(socket.recv())["role"] == "view"
+        for message in (build_msg("/bypass", [1]), build_msg("/bypass/toggle"), build_msg("/preset/store", ["x"])):
+            socket.send(message.dgram)
+        refused = 0
+        while refused < 3:
+            message = socket.recv(timeout=5)
+            refused += isinstance(message, bytes) and b"may look but not change" in message
+    assert desk.controls["bypass"] is False
+    assert desk.stored == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [('{"key": "wrong"}', 403), ("{", 400), ("[]", 400), ("[" * 2000, 413), ('{"key": 1}', 403)]
+)
+def test_pairing_with_nonsense_is_answered_in_a_sentence(paired, body, status):
+    answer, content = request(paired, "POST", "/pair", body, Origin=f"http://127.0.0.1:{paired.port}")
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert json.loads(content)["detail"].endswith(".")
+    assert answer.headers["Set-Cookie"] is None
+
+
+def test_pairing_from_another_site_is_refused(paired):
+    key = re.search("k=(.+)", paired.link())[1]
+    answer, _ = request(paired, "POST", "/pair", json.dumps({"key": key}), Origin="https://evil.example")
+    assert answer.status == 403
+
+
+def test_key_is_in_the_fragment_alone(paired):
+    assert re.fullmatch(r"http://[^/]+:\d+/#k=[\w-]{22}", paired.link())
+
+
+def _closed(socket):
+    for _ in told(socket, timeout=5):
+        pass
+    return socket.close_code
+
+
+def told(socket, timeout):
+    """What a browser is told until nothing comes for so long, or the connection ends."""
+    with contextlib.suppress(ConnectionClosed, TimeoutError):
+        while True:
+            yield socket.recv(timeout=timeout)
+
+
+def test_flood_of_messages_ends_the_connection(local):
+    with connect(local) as socket:
+        for _ in range(MAX_MESSAGES_PER_SECOND * 2):
+            try:
+                socket.send(build_msg("/ping").dgram)
+            except ConnectionClosed:
+                break
+        assert _closed(socket) == 1008
+
+
+def test_message_that_is_too_long_ends_the_connection(local):
+    with connect(local) as socket:
+        socket.send(bytes(MAX_MESSAGE_BYTES + 1))
+        assert _closed(socket) == 1009
+
+
+def test_one_browser_too_many_is_asked_to_come_later(local):
+    with contextlib.ExitStack() as stack:
+        for _ in range(MAX_CONNECTIONS):
+            stack.enter_context(connect(local)).recv()
+        assert _closed(stack.enter_context(connect(local))) == 1013
+
+
+def test_browsers_are_told_of_each_other(local):
+    with connect(local) as first, connect(local):
+        peers = []
+        while len(peers) < 2:
+            message = first.recv(timeout=5)
+            peers = json.loads(message).get("peers", peers) if isinstance(message, str) else peers
+    assert [peer["role"] for peer in peers] == ["control", "control"]
+
+
+def test_hidden_page_is_told_no_meters(local, desk):
+    with connect(local) as socket:
+        socket.send('{"meters": false}')
+        socket.send(build_msg("/ping").dgram)
+        assert any(b"/pong" in message for message in told(socket, timeout=0.5) if isinstance(message, bytes))
+        desk.metered = dict.fromkeys(desk.metered, (0.5, 0.5))
+        assert not any(b"/meter" in message for message in told(socket, timeout=0.3) if isinstance(message, bytes))
+
+
+def test_revoked_device_is_sent_away_while_it_listens(paired, tmp_path, monkeypatch):
+    monkeypatch.setattr("bridge.web.live.session._CHECK_SECONDS", 0.05)
+    paired.stop()
+    paired.start()
+    from bridge.web.live.pairing import Devices  # noqa: PLC0415 - only here
+
+    with connect(paired, cookie=cookie_of(paired)) as socket:
+        devices = Devices(tmp_path / "devices.json")
+        devices.revoke(devices.all()[0].id)
+        assert _closed(socket) == NOT_PAIRED
+
+
+def test_stop_ends_with_browsers_connected(desk):
+    page = started(desk)
+    with connect(page) as socket:
+        socket.recv()
+        page.stop()
+        assert _closed(socket) == 1001
