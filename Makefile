@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check fast bench clean
+.PHONY: demo test check fast docs linkcheck bench clean
 
 demo: $(VENV)/.base
 	$(BIN)/stream-sep demo --out out/demo
@@ -16,6 +16,15 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/vendor.py
+
+fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+
+linkcheck: $(VENV)/.dev
+	$(BIN)/python -m sphinx -q -b linkcheck docs docs/_build/links
 
 bench: $(VENV)/.base
 	$(BIN)/stream-sep bench

@@ -23,6 +23,7 @@ from stream_sep.errors import (
     SeparatorError,
     StreamSepError,
 )
+from stream_sep.files.demo_song import load_demo_song
 from stream_sep.protocols import STEMS, Separator
 from stream_sep.separators import load_separator
 from stream_sep.separators.stem_separator import StemSeparator
@@ -48,5 +49,6 @@ __all__ = [
     "SeparatorError",
     "StemSeparator",
     "StreamSepError",
+    "load_demo_song",
     "load_separator",
 ]

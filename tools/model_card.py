@@ -45,7 +45,7 @@ uSDR in dB, streamed hop by hop. Songs whose artists the training kept apart, {p
 ## Better ones
 
 Ten hours of songs make a better network than one of them: with the whole of MUSDB18-HQ and a GPU, build a cache of it
-(`stream-sep data build`), name it in `presets/training/{name}.toml`, and train; `docs/training.md` says how.
+(`stream-sep data build`), name it in `presets/training/{name}.toml`, and train; `docs/how-to/train.md` says how.
 
 ## Licence
 

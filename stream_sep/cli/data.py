@@ -57,7 +57,7 @@ def check(
 
 @app.command()
 def synth(
-    samples: Annotated[Path, typer.Argument(help="folder of MIDI songs and samples; see docs/training.md")],
+    samples: Annotated[Path, typer.Argument(help="folder of MIDI songs and samples; see docs/how-to/train.md")],
     out: Annotated[Path, typer.Argument(help="folder for the songs, a folder of stems each")],
     songs: Annotated[int, typer.Option(help="how many there shall be in the end")] = 100,
     seed: Annotated[int, typer.Option(help="other songs for another number")] = 1,

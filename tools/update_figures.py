@@ -1,4 +1,4 @@
-"""Measure the README's figures on this machine and write them into it: no figure there is typed by hand.
+"""Measure the figures of the docs on this machine and write them into their page: none is typed by hand.
 
 Needs nothing for the bench; give the folder of MUSDB18's previews (see ``stream-sep evaluate``) for scores. Where
 Demucs and JACK's server are installed, both are measured too.
@@ -30,7 +30,7 @@ KEPT_PERCENT = "16"
 """Share of the artists that presets/training/live.toml keeps for validation."""
 
 BLANK = "\n\n"
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "figures.md"
 CLASS = for_latency_class("instant")
 INSTANT = ("--model", str(CLASS.model), *(f"--option={name}={value}" for name, value in CLASS.options.items()))
 DEMUCS = ("--model", "demucs", "--option", "model=random-htdemucs")
@@ -125,10 +125,10 @@ PARTS = {"speed": speed, "jack": jack, "files": files}
 
 
 def put(name: str, parts: list[str]) -> None:
-    """Write ``parts`` between the README's marks of that name."""
+    """Write ``parts`` between the page's marks of that name."""
     marks = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
     section = "\n\n".join(parts) + "\n"
-    README.write_text(marks.sub(lambda found: found[1] + section + found[2], README.read_text()))
+    PAGE.write_text(marks.sub(lambda found: found[1] + section + found[2], PAGE.read_text()))
 
 
 def main() -> None:

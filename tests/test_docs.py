@@ -1,0 +1,77 @@
+"""The docs build without a warning, their snippets run, and their links lead somewhere."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES += sorted(path for path in (ROOT / "docs").rglob("*.md") if not {"generated", "_build"} & set(path.parts))
+
+
+SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def snippets_of(page):
+    return SNIPPET.findall(page.read_text(encoding="utf-8"))
+
+
+SNIPPETS = [(page, number) for page in PAGES for number in range(len(snippets_of(page)))]
+
+
+@pytest.mark.parametrize(("page", "number"), SNIPPETS, ids=[f"{page.relative_to(ROOT)}-{n}" for page, n in SNIPPETS])
+def test_python_snippet_runs_after_those_above_it(page, number, tmp_path):
+    text = "\n".join(snippets_of(page)[: number + 1])
+    if "set_chains" in text and not importlib.util.find_spec("pedalboard"):
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("needs Pedalboard")
+    done = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_to_files(page):
+    found = re.findall(r"\]\(([^)#:\s]+\.(?:md|svg|png))(?:#[\w-]+)?\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in found if "generated" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_readme_fits_a_visit():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_docs_build_with_warnings_as_errors(tmp_path):
+    if not importlib.util.find_spec("sphinx"):
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("needs Sphinx: the extra 'docs'")
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-W",
+        "--keep-going",
+        "-b",
+        "html",
+        "docs",
+        str(tmp_path / "site"),
+    ]
+    done = subprocess.run(
+        [*command, "-d", str(tmp_path / "trees")], capture_output=True, text=True, cwd=ROOT, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for page in ("index", "reference/generated/cli-live", "reference/generated/osc-addresses", "reference/api"):
+        assert (tmp_path / "site" / f"{page}.html").is_file()
+
+
+def test_generated_reference_names_every_command_and_address(tmp_path):
+    subprocess.run([sys.executable, str(ROOT / "tools" / "reference"), str(tmp_path)], check=True, cwd=ROOT)
+    names = {page.stem for page in tmp_path.glob("*.md")}
+    assert {"cli-live", "cli-separate", "cli-play"} <= names
+    assert "`/stem/STEM/fader`" in (tmp_path / "osc-addresses.md").read_text(encoding="utf-8")
+    assert "`stem/STEM/gain_db`" in (tmp_path / "control-tree.md").read_text(encoding="utf-8")

@@ -1,0 +1,105 @@
+"""The files and variables that a user writes: presets, MIDI maps, training configs, environment; and the errors."""
+
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+
+from markdown import attributes_of, code, constants_of, prose, table
+
+import bridge
+import stream_sep
+from bridge.midi.map import Control, MidiMap
+from stream_sep import errors
+from stream_sep.control.presets import schema
+from stream_sep.training.augmentation import AugmentConfig
+from stream_sep.training.config import DataConfig, TeachConfig, TrainingConfig
+from stream_sep.training.data.remix import MixConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def preset_page() -> str:
+    """Return the page of what a preset may hold."""
+    rows = [
+        ("`schema`", "integer", f"always {schema.SCHEMA}"),
+        ("`description`", "text", "one line, shown by `presets list`"),
+        ("`fade_ms`", "number", "length of the fade when the preset is recalled"),
+        ("`reset`", "true, false", "whether everything the preset leaves out returns to its default"),
+        ("`[stem.NAME]`, `[master]`, ...", "table", "values by control path; dots and slashes are the same"),
+        ("`[outputs]`", "table", "bus -> first output channel, from 1; applied when the engine starts"),
+        ("`[[chains.NAME]]`", "tables", "effects of a stem in order: `plugin`, `parameters`, `bypass`"),
+    ]
+    examples = "\n\n".join(
+        f"### {file.stem}\n\n```toml\n{file.read_text(encoding='utf-8').rstrip()}\n```"
+        for file in sorted((ROOT / "presets" / "mixes").glob("*.toml"))
+    )
+    return (
+        "# Presets\n\nA preset is a TOML file. `stream-sep presets check FILE` names every mistake with its line.\n\n"
+        f"{table(('key', 'type', 'meaning'), rows)}\n\n"
+        f"The paths are those of the [control tree](control-tree).\n\n## Bundled presets\n\n{examples}\n"
+    )
+
+
+def _fields(kind: type, names: dict[str, str] | None = None) -> str:
+    texts = attributes_of(kind)
+    rows = []
+    for item in dataclasses.fields(kind):
+        name = (names or {}).get(item.name, item.name)
+        default = "" if item.default is dataclasses.MISSING else code(repr(item.default).replace("'", '"'))
+        rows.append((code(name), default, texts.get(item.name, "")))
+    return table(("key", "default", "meaning"), rows)
+
+
+def midi_map_page() -> str:
+    """Return the page of what a MIDI map may hold."""
+    file = ROOT / "presets" / "midi" / "nanokontrol2.toml"
+    return (
+        "# MIDI maps\n\nA map is a TOML file with `schema = 1`, the keys of the device, and one `[[control]]` table per\n"
+        "fader, knob or button. `count` repeats a control with the next number and the next stem, `stride` numbers apart.\n\n"
+        f"## Device\n\n{_fields(MidiMap)}\n\n## `[[control]]`\n\n{_fields(Control, {'source': 'in'})}\n\n"
+        f"## Example\n\n```toml\n{file.read_text(encoding='utf-8').rstrip()}\n```\n"
+    )
+
+
+def training_page() -> str:
+    """Return the page of the keys of a training config."""
+    tables = {
+        "data": DataConfig,
+        "mix": MixConfig,
+        "augment": AugmentConfig,
+        "training": TrainingConfig,
+        "teach": TeachConfig,
+    }
+    sections = "\n\n".join(f"## `[{name}]`\n\n{_fields(kind)}" for name, kind in tables.items())
+    return f"# Training configs\n\n`presets/training/` holds examples. A key that is not listed here is refused.\n\n{sections}\n"
+
+
+def environment_page() -> str:
+    """Return the page of environment variables that the code reads."""
+    rows = []
+    for package in (stream_sep, bridge):
+        for file in sorted(Path(str(package.__file__)).parent.rglob("*.py")):
+            for value, text in constants_of(file.read_text(encoding="utf-8")).values():
+                if re.fullmatch(r"STREAM_SEP_[A-Z_]+", str(value)):
+                    rows.append((code(value), text))
+    rows += [
+        ("`NUMBA_CACHE_DIR`", "Folder for compiled code, in place of the cache folder."),
+        ("`NO_COLOR`", "Any value turns colours off."),
+        ("`RAY_ADDRESS`", "The Ray cluster that `separate --executor ray` joins."),
+    ]
+    return f"# Environment variables\n\n{table(('variable', 'meaning'), sorted(rows))}\n"
+
+
+def errors_page() -> str:
+    """Return the page of the error classes."""
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
+    rows = [
+        (code(kind.__name__), code(kind.__base__.__name__), prose(inspect.getdoc(kind) or ""))  # type: ignore[union-attr]
+        for kind in kinds
+    ]
+    return (
+        "# Errors\n\nEvery error that a user meets is a `StreamSepError`, importable from `stream_sep`. The message says what\n"
+        "happened, with which value, and what to try. The command line prints it and exits with 1.\n\n"
+        f"{table(('class', 'base', 'meaning'), rows)}\n"
+    )

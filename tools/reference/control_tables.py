@@ -1,0 +1,112 @@
+"""The control tree and its OSC addresses, from the parameters that the engine registers."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown import code, constants_of, table
+
+import bridge.osc
+from bridge.osc.namespace import Group, nodes_of
+from stream_sep.control.state import ControlState, Parameter, parameters_for
+from stream_sep.control.transport import transport_parameters
+from stream_sep.protocols import STEMS
+
+EXAMPLE = STEMS[0]
+"""The stem whose controls stand for those of every stem."""
+
+
+@dataclass
+class _Mixer:
+    stems: tuple[str, ...]
+    controls: ControlState
+
+    def peaks(self) -> dict[str, tuple[float, float]]:
+        """Return no peaks."""
+        return {}
+
+    def presets(self) -> tuple[str, ...]:
+        """Return no presets."""
+        return ()
+
+
+def _parameters() -> tuple[Parameter, ...]:
+    return (*parameters_for(STEMS), *transport_parameters())
+
+
+def _range(parameter: Parameter) -> str:
+    if isinstance(parameter.default, str):
+        return "text"
+    if isinstance(parameter.default, bool):
+        return "on, off"
+    high = "" if math.isinf(parameter.high) else f"{parameter.high:g}"
+    return f"{parameter.low:g} to {high} {parameter.unit}".replace("to  ", "and up ").strip()
+
+
+def _is_shown(path: str) -> bool:
+    return not path.startswith("stem/") or path.startswith(f"stem/{EXAMPLE}/")
+
+
+def control_page() -> str:
+    """Return the page of control paths, as presets, scripts and MIDI maps name them."""
+    rows = [
+        (
+            code(parameter.path.replace(f"/{EXAMPLE}/", "/STEM/")),
+            _range(parameter),
+            code(parameter.default),
+            _access(parameter),
+        )
+        for parameter in _parameters()
+        if _is_shown(parameter.path)
+    ]
+    return (
+        "# Control tree\n\n"
+        "Every control has one path. Presets, MIDI maps, `--set` and `Engine.set` use it as it stands; OSC addresses are\n"
+        "listed in [](osc-addresses). `STEM` is the name of a stem, such as `vocals`. Effects add\n"
+        "`stem/STEM/chain/NUMBER/PARAMETER`, counted from 1.\n\n"
+        f"{table(('path', 'values', 'default', 'access'), rows)}\n"
+    )
+
+
+def _access(parameter: Parameter) -> str:
+    return "read-only" if parameter.readonly else ""
+
+
+def osc_page() -> str:
+    """Return the page of OSC addresses."""
+    nodes = nodes_of(_Mixer(STEMS, ControlState(_parameters())))  # type: ignore[arg-type]
+    rows = [
+        (
+            code(node.address.replace(f"/{EXAMPLE}/", "/STEM/")),
+            code(node.types),
+            ""
+            if node.low is None
+            else f"{node.low:g} to {'' if node.high is None else f'{node.high:g}'} {node.unit}".strip(),
+            "" if node.path else "read-only",
+            _group(node.group),
+            node.description,
+        )
+        for node in nodes
+        if f"/{EXAMPLE}/" in node.address or not node.address.startswith("/stem/")
+    ]
+    return (
+        "# OSC addresses\n\n"
+        "UDP port 9137 unless `--osc-port` names another. An address without a value is a query. `STEM` is a stem's name or\n"
+        "its number from 1, or an OSC pattern such as `*`. The last column but one is the group that `/subscribe` names.\n\n"
+        f"{table(('address', 'types', 'range', 'access', 'group', 'meaning'), rows)}\n\n{_limits()}"
+    )
+
+
+def _group(group: Group) -> str:
+    return f"{group.name.lower()} ({group.value})" if group.name else str(group.value)
+
+
+def _limits() -> str:
+    folder = Path(str(bridge.osc.__file__)).parent
+    rows = [
+        (code(value), text)
+        for file in sorted(folder.glob("*.py"))
+        for name, (value, text) in constants_of(file.read_text(encoding="utf-8")).items()
+        if isinstance(value, int | float) and not name.startswith("_")
+    ]
+    return f"## Limits\n\n{table(('value', 'meaning'), rows)}\n" if rows else ""
