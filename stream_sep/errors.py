@@ -31,3 +31,15 @@ class PresetError(StreamSepError):
 
 class BridgeError(StreamSepError):
     """A control surface cannot be reached: a network or MIDI port that is taken or not there."""
+
+
+class FileInUseError(AudioFileError):
+    """A file that another process is writing."""
+
+
+class DamagedCacheError(AudioFileError):
+    """Stems in the cache that are not what was put there."""
+
+
+class Cancelled(StreamSepError):  # noqa: N818 - nothing went wrong: somebody asked for it
+    """Work that was stopped because somebody asked for it, which is no failure."""

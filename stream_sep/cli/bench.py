@@ -72,12 +72,14 @@ def _play(
     song: Path, model: str, options: dict[str, Any], block_size: int, seeks: int, seconds: float, refined_model: str
 ) -> dict[str, Any]:
     from stream_sep.evaluation.bench_player import measure_play
-    from stream_sep.files.settings import Recipe
+    from stream_sep.files.settings import SeparationSettings
     from stream_sep.player.refiner import Refinement
 
     if seeks < 1:
         raise ConfigError(f"--seeks {seeks} is none; at least 1")
-    refinement = Refinement(Recipe(model=refined_model), cache_gb=0.0, download=True) if refined_model else None
+    refinement = (
+        Refinement(SeparationSettings(model=refined_model), cache_gb=0.0, download=True) if refined_model else None
+    )
     return measure_play(
         song, model, options, block_size=block_size, seeks=seeks, seconds=seconds, refinement=refinement
     )

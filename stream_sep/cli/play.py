@@ -21,7 +21,7 @@ from stream_sep.control.presets.watcher import follow_preset
 from stream_sep.control.transport import FASTEST, OCTAVE, SLOWEST
 from stream_sep.engine.config import SAMPLE_RATES, EngineConfig
 from stream_sep.errors import ConfigError
-from stream_sep.files.settings import DEFAULT_MODEL, Recipe
+from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
 from stream_sep.files.stem_cache import DEFAULT_GB
 from stream_sep.files.tracks import find_tracks
 from stream_sep.player.time_stretch import check_stretch
@@ -102,8 +102,8 @@ def play(
         chains=chosen.chains or None,
         chain_reserve=chain_reserve if chain_reserve >= 0 else None,
     )
-    recipe = Recipe(model=refined_model or DEFAULT_MODEL, repo=repo, device=device)
-    refinement = Refinement(recipe, cache_gb, download=bool(refined_model))
+    settings = SeparationSettings(model=refined_model or DEFAULT_MODEL, repo=repo, device=device)
+    refinement = Refinement(settings, cache_gb, download=bool(refined_model))
     engine = PlayEngine(driver, paths, config, refinement=None if no_refine else refinement, report=messages.tell)
     built = build_surfaces(engine, surfaces, messages.tell)
     if preset:

@@ -14,19 +14,21 @@ from stream_sep.cli.separate_progress import BatchProgress
 from stream_sep.errors import ConfigError
 from stream_sep.files.batch import separate_all
 from stream_sep.files.formats import AudioFormat
-from stream_sep.files.job import Job
-from stream_sep.files.settings import DEFAULT_MODEL, Recipe
+from stream_sep.files.job import SeparationJob
+from stream_sep.files.output_file import sweep_outputs
+from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
 from stream_sep.files.stem_cache import DEFAULT_GB, StemCache
-from stream_sep.files.tracks import find_tracks
+from stream_sep.files.tracks import find_tracks, spooled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from stream_sep.files.progress import Progress
     from stream_sep.files.song_separator import Outcome
     from stream_sep.files.tracks import Track
 
-    Executor = Callable[[Callable[[int, float], None]], Iterator[tuple[int, Outcome]]]
-    """Does a job for all songs; is given what to tell how far each is."""
+    Executor = Callable[[Sequence[Track], Callable[[int, Progress], None]], Iterator[tuple[int, Outcome]]]
+    """Does a job for songs; is given what to tell how far each is."""
 
 _GB = 1e9
 
@@ -82,7 +84,7 @@ def separate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="separate again what is there")] = False,
 ) -> None:
     """Write the stems of songs to files, as the demucs command does; what is there already is not done again."""
-    recipe = Recipe(
+    settings = SeparationSettings(
         model=model,
         repo=repo,
         options=parse_options(option or []),
@@ -94,8 +96,8 @@ def separate(
         precision=precision,
         threads=threads or None,
     )
-    job = Job(
-        recipe=recipe,
+    job = SeparationJob(
+        settings=settings,
         stems=_names(stems),
         two_stems=two_stems,
         other_method=other_method,
@@ -109,26 +111,28 @@ def separate(
         overwrite=overwrite,
         cache_gb=cache_gb,
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that half-written files go
-    tracks = find_tracks(songs, out)
-    failed = run_job(
-        tracks, _executor(executor, tracks, job, jobs, address), Console(soft_wrap=True, highlight=False)
-    )
+    for name in ("SIGTERM", "SIGHUP"):  # so that half-written files go
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    consoles = [Console(soft_wrap=True, highlight=False, stderr=is_error) for is_error in (False, True)]
+    sweep_outputs(job.folder)
+    with spooled(find_tracks(songs, out)) as tracks:
+        failed = run_job(tracks, _executor(executor, job, jobs, address), *consoles)
     if failed:
         raise typer.Exit(1)
 
 
-def run_job(tracks: Sequence[Track], outcomes_of: Executor, console: Console) -> int:
+def run_job(tracks: Sequence[Track], outcomes_of: Executor, console: Console, errors: Console | None = None) -> int:
     """Do a job with a bar for every song and one for all; return how many songs failed."""
     outcomes: list[Outcome] = []
-    with BatchProgress(tracks, console) as progress:
-        for index, outcome in outcomes_of(progress.advance):
+    with BatchProgress(tracks, console, errors) as progress:
+        for index, outcome in outcomes_of(tracks, progress.advance):
             progress.end(index, outcome)
             outcomes.append(outcome)
-    failed = sum(bool(outcome.failure) for outcome in outcomes)
-    found = sum(outcome.found for outcome in outcomes)
-    parts = [f"{len(outcomes) - failed - found} separated"]
-    parts += [f"{found} there already"] if found else []
+    failed = sum(bool(outcome.error) for outcome in outcomes)
+    skipped = sum(outcome.skipped for outcome in outcomes)
+    parts = [f"{len(outcomes) - failed - skipped} separated"]
+    parts += [f"{skipped} there already"] if skipped else []
     parts += [f"{failed} failed"] if failed else []
     console.print(", ".join(parts), markup=False)
     return failed
@@ -141,6 +145,9 @@ def list_cache() -> None:
     entries = cache.entries()
     for entry in entries:
         print(f"{entry.size / _GB:6.2f} GB  {','.join(entry.stems) or 'begun'}  {entry.song}")
+    left = [file.stat().st_size for folder in cache.leftovers() for file in folder.iterdir()]
+    if left:
+        print(f"{sum(left) / _GB:6.2f} GB  left by a program that was killed; stream-sep cache clear deletes it")
     print(f"{sum(entry.size for entry in entries) / _GB:6.2f} GB in {cache.folder}")
 
 
@@ -151,16 +158,16 @@ def clear_cache() -> None:
     print(f"the stems of {cache.clear()} songs deleted from {cache.folder}")
 
 
-def _executor(name: str, tracks: Sequence[Track], job: Job, jobs: int | None, address: str | None) -> Executor:
+def _executor(name: str, job: SeparationJob, jobs: int | None, address: str | None) -> Executor:
     if name == "ray":
         from stream_sep.files.ray_batch import separate_on_ray
 
-        return lambda report: separate_on_ray(tracks, job, report, address=address, jobs=jobs)
+        return lambda tracks, report: separate_on_ray(tracks, job, report, address=address, jobs=jobs)
     if name != "local":
         raise ConfigError(f"--executor {name!r} is neither local nor ray")
     if address is not None:
         raise ConfigError(f"--address {address} is that of a Ray cluster; add --executor ray")
-    return lambda report: separate_all(tracks, job, report, jobs=1 if jobs is None else jobs)
+    return lambda tracks, report: separate_all(tracks, job, report, jobs=1 if jobs is None else jobs)
 
 
 def _names(text: str) -> tuple[str, ...] | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from stream_sep.files.progress import Progress as SongProgress
     from stream_sep.files.song_separator import Outcome
     from stream_sep.files.tracks import Track
 
@@ -29,11 +30,12 @@ class BatchProgress:
     Args:
         tracks: the songs.
         console: where to show it; without a terminal only sentences are printed.
+        errors: where to tell of songs that failed; the same place unless given.
     """
 
-    def __init__(self, tracks: Sequence[Track], console: Console) -> None:
+    def __init__(self, tracks: Sequence[Track], console: Console, errors: Console | None = None) -> None:
         self._tracks = tracks
-        self._console = console
+        self._console, self._errors = console, errors or console
         self._seconds = [_seconds(track) for track in tracks]
         self._done = [0.0] * len(tracks)
         columns = (
@@ -70,33 +72,36 @@ class BatchProgress:
         """Seconds of music that are done."""
         return sum(self._done)
 
-    def advance(self, index: int, share: float) -> None:
-        """Take notice that a song is done to a share from 0 to 1."""
+    def advance(self, index: int, progress: SongProgress) -> None:
+        """Show how far a song is."""
         if index not in self._songs:
             name = escape(self._tracks[index].path.name)
             self._songs[index] = self._bars.add_task(name, total=self._seconds[index])
-        self._done[index] = share * self._seconds[index]
+        self._done[index] = progress.share * self._seconds[index]
         self._bars.update(self._songs[index], completed=self._done[index])
         self._bars.update(self._all, completed=self.seconds_done)
 
     def end(self, index: int, outcome: Outcome) -> None:
         """Say what became of a song. One that was there, or failed, no longer counts for the time left."""
-        if outcome.found or outcome.failure:
+        if outcome.skipped or outcome.error:
             self._seconds[index] = self._done[index] = 0.0
             self._bars.update(self._all, total=sum(self._seconds), completed=self.seconds_done)
         if index in self._songs:
             self._bars.remove_task(self._songs.pop(index))
-        self._console.print(_sentence(outcome), markup=False)
-        for remark in outcome.remarks:
-            self._console.print(f"  {remark}", markup=False)
+        console = self._errors if outcome.error else self._console
+        console.print(_sentence(outcome), markup=False)
+        for note in outcome.notes:
+            console.print(f"  {note}", markup=False)
 
 
 def _sentence(outcome: Outcome) -> str:
-    if outcome.failure:
-        return f"failed: {outcome.failure}"
+    if outcome.cancelled:
+        return f"cancelled: {outcome.track.path}"
+    if outcome.error:
+        return f"failed: {outcome.error}"
     folders = sorted({str(file.parent) for file in outcome.files})
     names = ", ".join(file.name for file in outcome.files)
-    there = "there already: " if outcome.found else ""
+    there = "there already: " if outcome.skipped else ""
     return f"{there}{outcome.track.path} -> {' and '.join(folders)}: {names}"
 
 

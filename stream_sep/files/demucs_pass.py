@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from stream_sep.files.segments import Run
-    from stream_sep.files.settings import Recipe
-    from stream_sep.files.song import Level
+    from stream_sep.files.settings import SeparationSettings
+    from stream_sep.files.song import SongStatistics
     from stream_sep.protocols import Block, Stems
     from stream_sep.separators.demucs.networks import Part
 
@@ -30,7 +30,7 @@ SHORTEST = 1.5
 """Seconds of the shortest windows that are tried when memory runs out."""
 
 
-class NetworkPass:
+class DemucsSongModel:
     """Makes the stems of a song as `demucs.apply.apply_model` does, but in one go through the song.
 
     Every network, at every shift, is a run; all runs go through the song together, the one that is furthest behind
@@ -40,27 +40,29 @@ class NetworkPass:
     Args:
         parts: the networks.
         stems: the stems to make, in the order of the output; all unless given.
-        recipe: shifts, overlap, segment and the rest.
+        settings: shifts, overlap, segment and the rest.
         device: where torch computes.
 
     Raises:
         ConfigError: a stem that the networks do not have.
     """
 
-    def __init__(self, parts: Sequence[Part], stems: Sequence[str] | None, recipe: Recipe, device: str) -> None:
+    def __init__(
+        self, parts: Sequence[Part], stems: Sequence[str] | None, settings: SeparationSettings, device: str
+    ) -> None:
         first = parts[0].network
         self.sources = tuple(first.sources)
         self.stems = tuple(self.sources if stems is None else stems)
         unknown = [name for name in self.stems if name not in self.sources]
         if unknown:
             raise ConfigError(f"this model has no stem {unknown[0]!r}; it has: {', '.join(self.sources)}")
-        self._parts, self._recipe, self._device = parts, recipe, device
+        self._parts, self._settings, self._device = parts, settings, device
         self._wanted = [self.sources.index(name) for name in self.stems]
-        self._runs = plan_runs(parts, self._wanted, recipe)
-        self._runner = WindowRunner(device, recipe.precision)
+        self._runs = plan_runs(parts, self._wanted, settings)
+        self._runner = WindowRunner(device, settings.precision)
         for part in parts:
             if is_transformer(part.network):
-                part.network.use_train_segment = not recipe.short_windows
+                part.network.use_train_segment = not settings.short_windows
 
     @property
     def networks(self) -> int:
@@ -72,7 +74,7 @@ class NetworkPass:
         """Every network over the song, at every shift: all that has to be computed."""
         return self._runs
 
-    def window(self, run: Run, index: int, mix: Mix, level: Level) -> tuple[int, Stems]:
+    def window(self, run: Run, index: int, mix: Mix, level: SongStatistics) -> tuple[int, Stems]:
         """Compute one window, of which there are as many as begin within the song; in any order.
 
         Returns:
@@ -83,9 +85,9 @@ class NetworkPass:
         return self._weigh(window, compute())
 
     @cached_property
-    def identity(self) -> str:
-        """The hash of all weights, and the recipe."""
-        sum_of_weights = hashlib.blake2b(self._recipe.fingerprint().encode(), digest_size=16)
+    def cache_key(self) -> str:
+        """The hash of all weights, and the settings."""
+        sum_of_weights = hashlib.blake2b(self._settings.fingerprint().encode(), digest_size=16)
         for part in self._parts:
             sum_of_weights.update(repr(part.weights).encode())
             for weights in part.network.state_dict().values():
@@ -96,22 +98,24 @@ class NetworkPass:
         """Return the networks' own rate."""
         return int(self._parts[0].network.samplerate)
 
-    def only(self, stems: Sequence[str]) -> NetworkPass:
+    def with_stems(self, stems: Sequence[str]) -> DemucsSongModel:
         """Return a pass for some of the stems, with the same networks."""
-        return NetworkPass(self._parts, stems, self._recipe, self._device)
+        return DemucsSongModel(self._parts, stems, self._settings, self._device)
 
-    def smaller(self) -> tuple[NetworkPass, str] | None:
+    def with_less_memory(self) -> tuple[DemucsSongModel, str] | None:
         """Return a pass with windows half as long, or, where they are short already, one on the CPU."""
         segment = min(run.grid.segment for run in self._runs) / self._parts[0].network.samplerate / 2
         if segment >= SHORTEST:
-            recipe = replace(self._recipe, segment=segment, short_windows=True)
-            return NetworkPass(self._parts, self.stems, recipe, self._device), f"with windows of {segment:.2g} s"
+            settings = replace(self._settings, segment=segment, short_windows=True)
+            return DemucsSongModel(
+                self._parts, self.stems, settings, self._device
+            ), f"with windows of {segment:.2g} s"
         if self._device == "cpu":
             return None
-        recipe = replace(self._recipe, segment=None, short_windows=False, device="cpu")
-        return NetworkPass(self._parts, self.stems, recipe, "cpu"), "on the CPU"
+        settings = replace(self._settings, segment=None, short_windows=False, device="cpu")
+        return DemucsSongModel(self._parts, self.stems, settings, "cpu"), "on the CPU"
 
-    def separate(self, blocks: Iterable[Block], _rate: int, level: Level) -> Iterator[tuple[Block, Stems]]:
+    def separate(self, blocks: Iterable[Block], _rate: int, level: SongStatistics) -> Iterator[tuple[Block, Stems]]:
         """Give the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``, from the first frame to the last.
 
         Args:
@@ -130,14 +134,14 @@ class NetworkPass:
                 stems, given = stems[..., ready:], given + ready
                 mix.forget(following - longest)
 
-    def _computed(self, mix: _Mix, level: Level, longest: int) -> Iterator[tuple[_Window, int, Stems]]:
+    def _computed(self, mix: _Mix, level: SongStatistics, longest: int) -> Iterator[tuple[_Window, int, Stems]]:
         """Give what the networks make of all windows, in turn; see `_in_turn`."""
         at_once = self._runner.at_once(longest / self._parts[0].network.samplerate)
         with shared_cores(at_once) as (take_share, take_all):
             for (window, following), parts in in_order(self._in_turn(mix, level), at_once, take_share, take_all):
                 yield window, following, parts
 
-    def _in_turn(self, mix: _Mix, level: Level) -> Iterator[tuple[tuple[_Window, int], Callable[[], Stems]]]:
+    def _in_turn(self, mix: _Mix, level: SongStatistics) -> Iterator[tuple[tuple[_Window, int], Callable[[], Stems]]]:
         """Give the windows of all runs, the one that begins first before the others, and what computes each.
 
         Beside each stands the frame where the next one begins, before which nothing will be added any more.
@@ -153,10 +157,10 @@ class NetworkPass:
             window, compute = self._prepare(run, number, mix, level)
             yield (window, due[0][0]), compute
 
-    def _prepare(self, run: Run, number: int, mix: Mix, level: Level) -> tuple[_Window, Callable[[], Stems]]:
+    def _prepare(self, run: Run, number: int, mix: Mix, level: SongStatistics) -> tuple[_Window, Callable[[], Stems]]:
         network, start = self._parts[run.network].network, run.start + number * run.grid.stride
         length = min(run.grid.segment, mix.end - start)
-        reach = padded_length(network, length, self._recipe)
+        reach = padded_length(network, length, self._settings)
         before = (reach - length) // 2
         sound = mix.normalised(start - before, start - before + reach, level)
         return _Window(run, number, start, before, length), self._runner.prepare(network, sound)
@@ -164,7 +168,7 @@ class NetworkPass:
     def _weigh(self, window: _Window, parts: Stems) -> tuple[int, Stems]:
         """Return the first frame of a window, not before the song's, and what it adds to the stems from there."""
         part = self._parts[window.run.network]
-        counts = [part.weights[source] / max(1, self._recipe.shifts) for source in self._wanted]
+        counts = [part.weights[source] / max(1, self._settings.shifts) for source in self._wanted]
         shares = np.array(counts, np.float32)[:, None, None]
         heard = parts[self._wanted][..., window.before : window.before + window.length]
         skipped = max(0, -window.start)
@@ -191,7 +195,7 @@ class Mix(Protocol):
         """The frame after the last one."""
         ...
 
-    def normalised(self, start: int, end: int, level: Level) -> Block:
+    def normalised(self, start: int, end: int, level: SongStatistics) -> Block:
         """Return frames less their mean and divided by their deviation; zeros where the song is not."""
         ...
 
@@ -224,7 +228,7 @@ class _Mix:
         """Return frames that have been read and not forgotten."""
         return self._sound[:, start - self._first : end - self._first]
 
-    def normalised(self, start: int, end: int, level: Level) -> Block:
+    def normalised(self, start: int, end: int, level: SongStatistics) -> Block:
         """Return frames less their mean and divided by their deviation; zeros where the song is not."""
         inside = self.read(max(start, 0, self._first), max(min(end, self.end), 0))
         sound = np.zeros((2, end - start), np.float32)

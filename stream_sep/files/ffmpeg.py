@@ -1,28 +1,54 @@
-"""The program ffmpeg, where it is installed: formats that libsndfile cannot read, tags, covers, stem files."""
+"""The program ffmpeg, where it is installed: formats that libsndfile cannot read, tags, covers, stem files.
+
+Files come from anywhere, so every input is held to one file and to containers that cannot name another: what calls
+itself a song may be a playlist of files that are nobody's business.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from stream_sep.errors import AudioFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from stream_sep.protocols import Block
+    from numpy.typing import NDArray
 
 INSTALL = "install ffmpeg (https://ffmpeg.org, or apt install ffmpeg, brew install ffmpeg)"
+
+_CONTAINERS = (
+    *("aac", "ac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf", "dts", "eac3", "flac", "flv"),
+    *("matroska", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "ogg", "tak", "tta", "voc", "w64", "wav", "wv"),
+)
+"""Demuxers whose files hold their own sound: no playlists (hls, concat, dash, sdp), devices or image sequences."""
+
+_RESYNCING = {"aac", "mp3", "ogg"}
+"""Demuxers of streams that may begin anew, where players skip what is damaged and go on at the next frame."""
+
+_NOISE = (b"non monotonically", b"Last message repeated")  # of times, which raw sound has none of
+
+_MAX_DAMAGED_SHARE = 0.01
+_DAMAGED_FRAME_SECONDS = 0.026
+_MIN_DAMAGED = 20
 
 
 def has_ffmpeg() -> bool:
     """Tell whether both programs, ffmpeg and ffprobe, are there."""
     return shutil.which("ffmpeg") is not None and shutil.which("ffprobe") is not None
+
+
+def input_arguments(path: Path, *, ignore_length: bool = False) -> list[str]:
+    """Return the arguments of ffmpeg that open a file, and no other that the file may name."""
+    safe = ["-protocol_whitelist", "file", "-format_whitelist", ",".join(_CONTAINERS)]
+    return [*safe, *(["-ignore_length", "1"] if ignore_length else []), "-i", f"file:{path}"]
 
 
 def run_ffmpeg(arguments: Sequence[str]) -> None:
@@ -31,46 +57,117 @@ def run_ffmpeg(arguments: Sequence[str]) -> None:
     Raises:
         AudioFileError: ffmpeg is missing, or it failed; says why.
     """
-    result = subprocess.run(  # noqa: S603 - no shell, and every path is one argument
-        [_program("ffmpeg"), "-nostdin", "-v", "error", "-y", *arguments], capture_output=True, check=False
-    )
+    command = [_program("ffmpeg"), "-nostdin", "-v", "error", "-y", *arguments]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - no shell, and every path is one argument
     if result.returncode:
         raise AudioFileError(f"ffmpeg cannot write {arguments[-1]}: {_last_line(result.stderr)}")
 
 
 def probe_streams(path: Path) -> dict[str, Any]:
-    """Return what ffprobe knows of a file: ``streams``, a list, and ``format``, with its ``tags``.
+    """Return what ffprobe finds in a file: ``streams``, a list, and ``format``, with its ``tags``.
+
+    ``format`` also has ``duration_is_estimated``: whether the file does not count its sound.
 
     Raises:
         AudioFileError: ffprobe is missing, or it cannot read the file.
     """
-    asked = ["-v", "error", "-of", "json", "-show_streams", "-show_format"]
-    result = subprocess.run([_program("ffprobe"), *asked, f"file:{path}"], capture_output=True, check=False)  # noqa: S603 - as above
+    wanted = ["-v", "warning", "-of", "json", "-show_streams", "-show_format"]
+    command = [_program("ffprobe"), *wanted, *input_arguments(path)]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - as above
     if result.returncode:
         raise AudioFileError(f"cannot read {path}: {_last_line(result.stderr)}; is it an audio file?")
     answer: dict[str, Any] = json.loads(result.stdout)
+    answer.setdefault("format", {})["duration_is_estimated"] = b"Estimating duration" in result.stderr
     return answer
 
 
-def decode_blocks(path: Path, channels: int, frames: int) -> Iterator[Block]:
-    """Give the first audio stream of a file as float32 ``(frames, channels)``, ``frames`` at a time.
+def extract_stream(path: Path, number: int) -> bytes:
+    """Return the bytes of one stream of a file, such as a cover, as they are in it.
 
     Raises:
-        AudioFileError: ffmpeg is missing, or the file breaks off.
+        AudioFileError: ffmpeg is missing, or it failed.
     """
-    wanted = ["-map", "0:a:0", "-f", "f32le", "-acodec", "pcm_f32le", "-"]
-    command = [_program("ffmpeg"), "-nostdin", "-v", "error", "-xerror", "-i", f"file:{path}", *wanted]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:  # noqa: S603 - as above
-        assert program.stdout is not None
-        assert program.stderr is not None
+    wanted = ["-map", f"0:{number}", "-c", "copy", "-frames:v", "1", "-f", "rawvideo", "-"]
+    command = [_program("ffmpeg"), "-nostdin", "-v", "error", *input_arguments(path), *wanted]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - as above
+    if result.returncode:
+        raise AudioFileError(f"cannot read the picture in {path}: {_last_line(result.stderr)}")
+    return result.stdout
+
+
+def decode_blocks(
+    path: Path,
+    *,
+    channels: int,
+    rate: int,
+    frames: int,
+    stream: int = 0,
+    container: str = "",
+    ignore_length: bool = False,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Iterator[NDArray[np.float32]]:
+    """Give an audio stream of a file, a block at a time, to its true end.
+
+    Where the sound changes its rate or its channels on the way, as in recordings of radio, it is converted.
+
+    Args:
+        path: the file.
+        channels: of the output.
+        rate: frames per second of the output.
+        frames: of a block.
+        stream: which of its audio streams.
+        container: what ffprobe calls the kind of file; bare streams are read as players do, past damaged frames.
+        ignore_length: of a WAV file, whether to read on behind what its header counts.
+        warn: told of damage that was skipped, once all is read.
+
+    Returns:
+        float32 ``(frames, channels)``, the last one shorter.
+
+    Raises:
+        AudioFileError: ffmpeg is missing, or the file is damaged by more than a player skips.
+    """
+    strict = [] if container in _RESYNCING or ignore_length else ["-xerror"]
+    wanted = ["-map", f"0:a:{stream}", "-vn", "-af", "asetpts=N/SR/TB", "-ar", str(rate), "-ac", str(channels)]
+    command = [_program("ffmpeg"), "-nostdin", "-v", "error", *strict]
+    command += [*input_arguments(path, ignore_length=ignore_length), *wanted, "-f", "f32le", "-"]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    size, decoded = 4 * channels, 0
+    with subprocess.Popen(command, **pipes) as program:  # type: ignore[call-overload] # noqa: S603 - as above
+        complaints = _Complaints(program.stderr)
         try:
-            while data := program.stdout.read(4 * channels * frames):
-                whole = len(data) // (4 * channels) * (4 * channels)
-                yield np.frombuffer(data[:whole], np.float32).reshape(-1, channels)
-            if program.wait():
-                raise AudioFileError(f"cannot read {path} to its end: {_last_line(program.stderr.read())}")
+            while data := program.stdout.read(size * frames):
+                whole = len(data) // size
+                decoded += whole
+                yield np.frombuffer(data, np.float32, whole * channels).reshape(-1, channels)
+            code = program.wait()
         finally:
             program.kill()
+            complaints.join()
+    if code or complaints.count > _allowed(decoded / rate):
+        raise AudioFileError(f"cannot read {path} to its end: {complaints.last}; the file is damaged")
+    if complaints.count:
+        places = "1 place" if complaints.count == 1 else f"{complaints.count} places"
+        warn(f"{path} is damaged, or joined of several files, at {places}; that was skipped ({complaints.last})")
+
+
+class _Complaints(threading.Thread):
+    """Reads what ffmpeg has to say, which would otherwise stop it once the pipe is full."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self.count, self.last, self._stream = 0, "it gives no reason", stream
+        self.start()
+
+    def run(self) -> None:
+        for line in self._stream:
+            if b"Error while decoding" in line or b"Error submitting packet" in line:
+                self.count += 1
+            elif not any(text in line for text in _NOISE):
+                self.last = line.decode(errors="replace").strip() or self.last
+
+
+def _allowed(seconds: float) -> float:
+    return max(_MIN_DAMAGED, _MAX_DAMAGED_SHARE * seconds / _DAMAGED_FRAME_SECONDS)
 
 
 def _program(name: str) -> str:
@@ -82,4 +179,4 @@ def _program(name: str) -> str:
 
 def _last_line(told: bytes) -> str:
     lines = told.decode(errors="replace").strip().splitlines()
-    return lines[-1].strip() if lines else "it says nothing"
+    return lines[-1].strip() if lines else "it gives no reason"

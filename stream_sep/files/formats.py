@@ -13,6 +13,8 @@ CLIP_MODES = ("rescale", "clamp", "tanh", "none")
 _WAV = {16: "PCM_16", 24: "PCM_24", 32: "FLOAT"}
 _FLAC = {16: "PCM_16", 24: "PCM_24"}
 _KBPS = (32, 320)
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_FULL_BAND = 44100
 _LARGEST_WAV = 4_000_000_000
 
 
@@ -60,6 +62,17 @@ class AudioFormat:
     def floats(self) -> bool:
         """Whether full scale is no limit."""
         return self.name == "wav" and self.bits == 32
+
+    def rate_for(self, rate: int) -> int:
+        """Return the frames per second that a file can hold which are nearest to ``rate``, or above.
+
+        >>> AudioFormat("mp3").rate_for(96000), AudioFormat("mp3").rate_for(88200), AudioFormat("wav").rate_for(96000)
+        (48000, 44100, 96000)
+        """
+        if self.name != "mp3" or rate in _MP3_RATES:
+            return rate
+        fractions = [held for held in _MP3_RATES if rate % held == 0 and held >= _FULL_BAND]
+        return max(fractions, default=next((held for held in _MP3_RATES if held > rate), _MP3_RATES[-1]))
 
     def container(self, frames: int) -> dict[str, object]:
         """Return what `soundfile.SoundFile` has to be told for a stereo file of so many frames.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 from stream_sep.errors import ConfigError
 from stream_sep.files import stem_mp4
 from stream_sep.files.formats import AudioFormat
-from stream_sep.files.settings import Recipe
+from stream_sep.files.output_file import part_path
+from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.stem_mixes import SONG, StemMix, needed_stems, parse_mix, single, two_stems
 
 if TYPE_CHECKING:
@@ -24,11 +26,11 @@ _FIELDS = ("track", "trackext", "stem", "ext")
 
 
 @dataclass(frozen=True)
-class Job:
+class SeparationJob:
     """What to do with every song; it never changes, so that any process can do a song of it.
 
     Attributes:
-        recipe: how the stems are made.
+        settings: how the stems are made.
         stems: the stems to write, all unless given or unless ``mixes`` are.
         two_stems: write this stem and the rest of the song, instead.
         other_method: how that rest is made; see `stem_mixes.two_stems`.
@@ -46,7 +48,7 @@ class Job:
         ConfigError: a value that makes no sense, alone or beside the others.
     """
 
-    recipe: Recipe = field(default_factory=Recipe)
+    settings: SeparationSettings = field(default_factory=SeparationSettings)
     stems: tuple[str, ...] | None = None
     two_stems: str = ""
     other_method: str = "add"
@@ -80,15 +82,36 @@ class Job:
         """The template of file names."""
         return self.filename or (STEM_FILENAME if self.format.name == "stem.mp4" else FILENAME)
 
+    @property
+    def folder(self) -> Path:
+        """The folder for all that its model makes."""
+        return self.out / self.settings.model.removeprefix("hf://").replace("/", "_").replace(":", "_")
+
     def target(self, track: Track, stem: str) -> Path:
         """Return the file for a stem of a track."""
-        model = self.recipe.model.removeprefix("hf://").replace("/", "_").replace(":", "_")
         names = {"track": track.name, "trackext": track.path.suffix[1:], "stem": stem, "ext": self.format.name}
-        return self.out / model / track.folder / self.template.format(**names)
+        return self.folder / track.folder / self.template.format(**names)
+
+    def part(self, track: Track, stem: str) -> Path:
+        """Return where a stem of a track can be read while it is made, with ``stream``; see `StreamingWavWriter`."""
+        return part_path(self.target(track, stem), self.format)
+
+    def describe(self, mix: StemMix, model_key: str) -> str:
+        """Return a text that differs where the file of a mix would hold anything else.
+
+        Args:
+            mix: the mix.
+            model_key: what tells the weights of the model from others.
+        """
+        form = self.format
+        held = {"wav": form.bits, "flac": form.bits, "mp3": form.kbps, "stem.mp4": form.kbps}.get(form.name)
+        clip = "clamp" if self.stream and form.clip_mode == "rescale" else form.clip_mode
+        facts = [self.settings.fingerprint(), model_key, mix.gains, self.residual, form.name, held, clip, self.tags]
+        return json.dumps(facts)
 
 
 @dataclass(frozen=True)
-class Plan:
+class OutputPlan:
     """What a job comes to with a model whose stems are known.
 
     Attributes:
@@ -102,13 +125,13 @@ class Plan:
     made: tuple[str, ...]
 
 
-def make_plan(job: Job, sources: Sequence[str]) -> Plan:
+def plan_outputs(job: SeparationJob, sources: Sequence[str]) -> OutputPlan:
     """Find out which stems a job needs.
 
     Raises:
         ConfigError: a stem that the model does not have, or settings that contradict each other.
 
-    >>> make_plan(Job(mixes=("karaoke=song-vocals",)), ("drums", "bass", "other", "vocals")).made
+    >>> plan_outputs(SeparationJob(mixes=("karaoke=song-vocals",)), ("drums", "bass", "other", "vocals")).made
     ('vocals',)
     """
     mixes = _mixes(job, sources)
@@ -116,7 +139,7 @@ def make_plan(job: Job, sources: Sequence[str]) -> Plan:
     if len(mixes) > 1 and "{stem}" not in job.template and job.format.name != "stem.mp4":
         raise ConfigError(f"--filename {job.filename!r} gives all stems of a song one name; put {{stem}} into it")
     if not job.residual:
-        return Plan(mixes, stems, stems)
+        return OutputPlan(mixes, stems, stems)
     if "other" in sources and "other" not in stems:
         raise ConfigError(
             "--residual needs the stem 'other', which takes what is left of the song; add it to --stems"
@@ -124,10 +147,10 @@ def make_plan(job: Job, sources: Sequence[str]) -> Plan:
     made = tuple(name for name in stems if name != "other") or stems
     if "other" not in stems and set(stems) != set(sources):
         raise ConfigError("--residual spreads what is left over all stems, so it needs all; leave --stems out")
-    return Plan(mixes, stems, made)
+    return OutputPlan(mixes, stems, made)
 
 
-def _mixes(job: Job, sources: Sequence[str]) -> tuple[StemMix, ...]:
+def _mixes(job: SeparationJob, sources: Sequence[str]) -> tuple[StemMix, ...]:
     if job.format.name == "stem.mp4":
         if job.stems or job.two_stems or job.mixes or job.stream:
             raise ConfigError(

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream_sep.files.settings import Recipe
+    from stream_sep.files.settings import SeparationSettings
 
 _NAME = "models.json"
 _MOST = 64
 
 
-class ModelMemory:
+class ModelIdentityCache:
     """Identities of models, by what they are loaded from.
 
     Args:
@@ -27,13 +27,13 @@ class ModelMemory:
     def __init__(self, folder: Path) -> None:
         self._path = folder / _NAME
 
-    def recall(self, recipe: Recipe) -> str | None:
-        """Return the identity of the model of a recipe, if nothing has changed since it was loaded."""
-        return self._read().get(_print_of(recipe))
+    def get(self, settings: SeparationSettings) -> str | None:
+        """Return the identity of the model of settings, if nothing has changed since it was loaded."""
+        return self._read().get(_print_of(settings))
 
-    def note(self, recipe: Recipe, identity: str) -> None:
+    def put(self, settings: SeparationSettings, identity: str) -> None:
         """Remember an identity; where that cannot be written, the model is loaded the next time."""
-        known, name = self._read(), _print_of(recipe)
+        known, name = self._read(), _print_of(settings)
         if known.get(name) == identity:
             return
         newest = dict([*known.items(), (name, identity)][-_MOST:])
@@ -51,11 +51,11 @@ class ModelMemory:
         return found if isinstance(found, dict) else {}
 
 
-def _print_of(recipe: Recipe) -> str:
+def _print_of(settings: SeparationSettings) -> str:
     files = []
-    if recipe.repo is not None:
+    if settings.repo is not None:
         with suppress(OSError):
-            facts = [(path.name, path.stat()) for path in sorted(recipe.repo.iterdir())]
+            facts = [(path.name, path.stat()) for path in sorted(settings.repo.iterdir())]
             files = [(name, fact.st_size, fact.st_mtime_ns) for name, fact in facts]
-    text = json.dumps([recipe.fingerprint(), str(recipe.repo), files])
+    text = json.dumps([settings.fingerprint(), str(settings.repo), files])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

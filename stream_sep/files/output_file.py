@@ -1,29 +1,42 @@
-"""One file that stems are written to: it has its name only when it is whole."""
+"""One file that stems are written to: it has its name only when it is whole, and one writer."""
 
 from __future__ import annotations
 
+import errno
+import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 
-from stream_sep.errors import AudioFileError
-from stream_sep.files.formats import FLOATS
-from stream_sep.files.streaming_wav import GrowingWav
+from stream_sep.errors import AudioFileError, FileInUseError
+from stream_sep.files.formats import FLOATS, FORMATS
+from stream_sep.files.output_record import recorded_names
+from stream_sep.files.sound_file import sound_path
+from stream_sep.files.streaming_wav import StreamingWavWriter
+from stream_sep.lowlevel.atomic_file import FileClaim, remove_stale
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stream_sep.files.formats import AudioFormat
     from stream_sep.protocols import Block
 
 _BLOCK = 1 << 16
+"""Frames written at once: libsndfile 1.2.2 ends the process where 2**21 go to Ogg Vorbis."""
+
 _HEADROOM = 1.01
 _CLAMP = 0.99
+_RAW = "raw.part.wav"
+_ENDINGS = (_RAW, "tagged.part", *(f"part.{name}" for name in (*FORMATS, "mp4")))
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_FULL_BYTES = 1 << 20
 
 
 class OutputFile:
-    """Sound on its way to a file. Until `finish` it is beside it, under a name that ends in ``.part`` and the suffix.
+    """Sound on its way to a file. Until `commit` it is beside it, under a name that ends in ``.part`` and the suffix.
 
     Args:
         target: the file, which is replaced; its folder is made.
@@ -40,17 +53,24 @@ class OutputFile:
         self._format, self._frames, self._rate, self._stream = format, frames, sample_rate, stream
         self._clip = "clamp" if stream and format.clip_mode == "rescale" else format.clip_mode
         self._raw = self._clip == "rescale"  # how far to turn it down is known only at its end
-        self.part = _beside(target, "raw.part.wav") if self._raw else _beside(target, f"part.{format.name}")
-        self._file: soundfile.SoundFile | GrowingWav | None = None
+        self.part = beside(target, _RAW) if self._raw else part_path(target, format)
+        self._file: soundfile.SoundFile | StreamingWavWriter | None = None
+        self._claim: FileClaim | None = None
+        self._made_folders: list[Path] = []
+        self._written = 0
 
     def open(self) -> None:
-        """Make it. Before that there is nothing to `discard`: who is interrupted in between leaves nothing behind.
+        """Make it. Before that there is nothing to `abort`: who is interrupted in between leaves nothing behind.
 
         Raises:
+            FileInUseError: another process is writing the same file.
             AudioFileError: it cannot be written.
         """
+        self._made_folders = _missing_folders(self.target.parent)
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
+            self._claim = _claim(self.part, self.target)
+            remove_stale(beside(self.target, ending) for ending in _ENDINGS)
             self._file = self._create_part()
         except (OSError, soundfile.SoundFileError) as error:
             raise self._refusal(error) from error
@@ -63,73 +83,179 @@ class OutputFile:
         """
         assert self._file is not None, "open it first"
         self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
+        sound = _limited(block, self._clip).T
         try:
-            self._file.write(_limited(block, self._clip).T)
+            for at in range(0, len(sound), _BLOCK):
+                self._file.write(sound[at : at + _BLOCK])
             if self._stream:
                 self._file.flush()
-        except (OSError, soundfile.SoundFileError) as error:
+        except (OSError, AssertionError, soundfile.SoundFileError) as error:  # an assertion is a short write
             raise self._refusal(error) from error
+        self._written += len(sound)
 
     @property
     def gain(self) -> float:
         """What the sound has to be multiplied by so that it is not cut; 1 in most cases, and in most modes."""
         return 1 / max(_HEADROOM * self.peak, 1.0) if self._raw else 1.0
 
+    @property
+    def cut_db(self) -> float:
+        """How far over full scale what is cut off was, in dB; 0 where nothing is."""
+        is_cut = self._clip in {"clamp", "none"} and not self._format.floats and self.peak > 1.0
+        return 20 * float(np.log10(self.peak)) if is_cut else 0.0
+
     def finish(self, gain: float) -> None:
         """Turn the sound down by ``gain`` and write it as it has to be, still beside the target: see `part`.
 
         Raises:
-            AudioFileError: it cannot be written.
+            AudioFileError: it cannot be written, or is not what was written.
         """
         assert self._file is not None, "open it first"
+        assert self._claim is not None, "as above"
         try:
             self._file.close()
             if self._raw:
-                raw, self.part = self.part, _beside(self.target, f"part.{self._format.name}")
-                self._convert(raw, gain)
-                raw.unlink()
-        except (OSError, soundfile.SoundFileError) as error:
+                part = part_path(self.target, self._format)
+                claim = _claim(part, self.target)
+                raw, self.part, raw_claim, self._claim = self.part, part, self._claim, claim
+                try:
+                    self._convert(raw, gain)
+                finally:
+                    raw_claim.remove()
+            self._check()
+        except (OSError, AssertionError, soundfile.SoundFileError) as error:
             raise self._refusal(error) from error
 
-    def publish(self) -> None:
+    def rewrite(self, copy: Callable[[Path, Path], None]) -> None:
+        """Replace the finished sound by what ``copy(source, target)`` makes of it.
+
+        Raises:
+            AudioFileError: it cannot be written.
+        """
+        assert self._claim is not None, "open it first"
+        try:
+            with _claim(beside(self.target, "tagged.part"), self.target) as tagged:
+                copy(self.part, tagged.path)
+                self._claim.replace(tagged)
+        except OSError as error:
+            raise self._refusal(error) from error
+
+    def commit(self) -> None:
         """Give the finished file its name.
 
         Raises:
             AudioFileError: it cannot have it, as where another program has the file open on Windows.
         """
+        assert self._claim is not None, "open it first"
         try:
-            self.part.replace(self.target)
+            self._claim.rename(self.target)
         except OSError as error:
             raise self._refusal(error) from error
 
-    def discard(self) -> None:
-        """Leave nothing behind; does nothing after `publish`."""
+    def abort(self) -> None:
+        """Leave nothing behind, no folder either; does nothing after `commit`."""
         if self._file is not None:
-            self._file.close()
-        for part in (self.part, _beside(self.target, "raw.part.wav")):
-            part.unlink(missing_ok=True)
+            with suppress(OSError, soundfile.SoundFileError):
+                self._file.close()
+        if self._claim is not None:
+            self._claim.remove()
+        for folder in self._made_folders:
+            with suppress(OSError):  # something else is in it by now
+                folder.rmdir()
 
-    def _create_part(self) -> soundfile.SoundFile | GrowingWav:
+    def _create_part(self) -> soundfile.SoundFile | StreamingWavWriter:
         if self._stream and self._format.name == "wav":
             large = self._format.container(self._frames)["format"] == "RF64"
-            return GrowingWav(self.part, self._rate, self._format.bits, large=large)
+            return StreamingWavWriter(self.part, self._rate, self._format.bits, large=large)
         return _create(self.part, self._rate, self._frames, FLOATS if self._raw else self._format)
 
     def _convert(self, raw: Path, gain: float) -> None:
-        with soundfile.SoundFile(raw) as sound, _create(self.part, self._rate, self._frames, self._format) as file:
-            for block in sound.blocks(_BLOCK, dtype="float32", always_2d=True):
+        with (
+            soundfile.SoundFile(sound_path(raw)) as sound,
+            _create(self.part, self._rate, self._frames, self._format) as file,
+        ):
+            while len(block := sound.read(_BLOCK, dtype="float32", always_2d=True)):
                 file.write(block * np.float32(gain))
 
-    def _refusal(self, error: Exception) -> AudioFileError:
-        return AudioFileError(f"cannot write {self.target}: {error}; try another folder with --out")
+    def _check(self) -> None:
+        """Look whether the file holds what was written to it: a full disk is not always an error before."""
+        if self._format.name == "mp3":  # whose frames are padded
+            whole = self.part.stat().st_size > 0
+        else:
+            whole = soundfile.info(sound_path(self.part)).frames == self._written
+        if not whole:
+            raise OSError(errno.EIO, "the file does not hold what was written to it")
+
+    def _refusal(self, error: BaseException) -> AudioFileError:
+        return cannot_write(self.target, error)
 
 
-def _beside(target: Path, ending: str) -> Path:
+def part_path(target: Path, format: AudioFormat) -> Path:  # noqa: A002 - what libsndfile calls it
+    """Return where the sound of a file is until the file is whole; with ``stream``, it can be read there.
+
+    >>> from pathlib import Path
+    >>> from stream_sep.files.formats import AudioFormat
+    >>> part_path(Path("song/vocals.wav"), AudioFormat("wav")).name
+    'vocals.part.wav'
+    """
+    return beside(target, f"part.{format.name}")
+
+
+def beside(target: Path, ending: str) -> Path:
+    """Return a path with the target's name but its suffix replaced."""
     return target.with_name(f"{target.name.removesuffix(target.suffix)}.{ending}")
 
 
+def cannot_write(target: Path, error: BaseException) -> AudioFileError:
+    """Return the error for a file that cannot be written, in words for its most usual reasons."""
+    if isinstance(error, BlockingIOError):
+        return FileInUseError(f"another stream-sep is writing {target}; wait for it, or take another --out")
+    folder = next((each for each in target.parents if each.exists()), target.parent)
+    free = None
+    with suppress(OSError):
+        free = shutil.disk_usage(folder).free
+    if getattr(error, "errno", None) in _FULL or (free is not None and free < _FULL_BYTES):
+        return AudioFileError(f"cannot write {target}: its disk is full; free some space, or take another --out")
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        blocked = next((each for each in target.parents if each.is_file()), target.parent)
+        return AudioFileError(f"cannot write {target}: {blocked} is a file; take a folder for --out")
+    if isinstance(error, FileNotFoundError):
+        return AudioFileError(f"cannot write {target}: it was taken away while it was being written")
+    return AudioFileError(f"cannot write {target}: {error}; try another folder with --out")
+
+
+def sweep_outputs(folder: Path) -> list[Path]:
+    """Delete what processes that were killed left of files they were writing, in a folder and all below it.
+
+    What a living process writes stays, as does every finished file.
+
+    Returns:
+        The files that were deleted.
+    """
+    parts = [path for path in folder.rglob("*.part*") if path.name.endswith(tuple(f".{e}" for e in _ENDINGS))]
+    finished = {each: recorded_names(each) for each in {path.parent for path in parts}}  # a song may be called so
+    return remove_stale(sorted(path for path in parts if path.name not in finished[path.parent]))
+
+
+def _claim(path: Path, target: Path) -> FileClaim:
+    try:
+        return FileClaim(path)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """Return the folders that have to be made, the innermost first."""
+    missing = []
+    for each in (folder, *folder.parents):
+        if each.exists():
+            break
+        missing.append(each)
+    return missing
+
+
 def _create(path: Path, rate: int, frames: int, format: AudioFormat) -> soundfile.SoundFile:  # noqa: A002 - as above
-    return soundfile.SoundFile(path, "w", rate, 2, **format.container(frames))
+    return soundfile.SoundFile(sound_path(path), "w", rate, 2, **format.container(frames))
 
 
 def _limited(block: Block, clip: str) -> Block:

@@ -11,16 +11,18 @@ from collections import Counter, deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.errors import ConfigError, SeparatorError, StreamSepError
+from stream_sep.errors import Cancelled, ConfigError, SeparatorError, StreamSepError
 from stream_sep.files.batch import attempt
+from stream_sep.files.progress import Progress
 from stream_sep.files.ray_cluster import connect, import_ray, room_for
 from stream_sep.files.song_separator import Outcome, SongSeparator
+from stream_sep.files.tracks import refuse_shared_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import ModuleType
 
-    from stream_sep.files.job import Job
+    from stream_sep.files.job import SeparationJob
     from stream_sep.files.tracks import Track
 
 TRIES = 3
@@ -34,8 +36,8 @@ _PATIENCE = 300.0  # seconds without any worker until that is an error
 
 def separate_on_ray(
     tracks: Sequence[Track],
-    job: Job,
-    report: Callable[[int, float], None],
+    job: SeparationJob,
+    report: Callable[[int, Progress], None],
     *,
     address: str | None = None,
     jobs: int | None = None,
@@ -45,7 +47,7 @@ def separate_on_ray(
     Args:
         tracks: the songs.
         job: what to do with each.
-        report: told the index of a song and which share of it is done.
+        report: told the index of a song and how far it is.
         address: of the cluster; unless given it is what ``RAY_ADDRESS`` names, or one on this machine, for so long.
         jobs: songs at once; one for every GPU, or for every four cores where there is none, unless given.
 
@@ -54,7 +56,8 @@ def separate_on_ray(
         ConfigError: the job asks for what the model does not have, or ``jobs`` is less than 1.
     """
     if jobs is not None and jobs < 1:
-        raise ConfigError(f"{jobs} jobs at once do nothing; 1 or more")
+        raise ConfigError(f"--jobs must be at least 1, not {jobs}")
+    refuse_shared_targets(tracks, job)
     ray = import_ray()
     ours = not ray.is_initialized()
     if ours:
@@ -69,10 +72,10 @@ def separate_on_ray(
 class _Worker:
     """What runs on the cluster: a loaded model. One thread separates, another says how far it is."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: SeparationJob) -> None:
         self._separator: SongSeparator | None = None
         self._refusal: StreamSepError | None = None
-        self._share, self._stopped = 0.0, False
+        self._progress, self._stopped = Progress(), False
         try:
             self._separator = SongSeparator(job)
         except StreamSepError as error:
@@ -86,28 +89,33 @@ class _Worker:
         if not track.path.is_file():
             where = f"there is no file {track.path} on the machine {platform.node()}"
             return Outcome(
-                track, failure=f"{where}; the machines of a Ray cluster share the folders of songs and stems"
+                track, error=f"{where}; the machines of a Ray cluster share the folders of songs and stems"
             )
-        self._tell(0.0)
+        self._tell(Progress())
         return attempt(self._separator, track, self._tell)
 
-    def share(self) -> float:
-        return self._share
+    def progress(self) -> Progress:
+        return self._progress
 
     def stop(self) -> None:
         self._stopped = True
 
-    def _tell(self, share: float) -> None:
+    def _tell(self, progress: Progress) -> None:
         if self._stopped:
-            raise SeparatorError("it was stopped")
-        self._share = share
+            raise Cancelled("it was stopped")
+        self._progress = progress
 
 
 class _Crew:
     """The workers, and the songs that wait for one. A song is given out when a worker is free, no sooner."""
 
     def __init__(
-        self, ray: ModuleType, tracks: Sequence[Track], job: Job, report: Callable[[int, float], None], most: int
+        self,
+        ray: ModuleType,
+        tracks: Sequence[Track],
+        job: SeparationJob,
+        report: Callable[[int, Progress], None],
+        most: int,
     ) -> None:
         self._ray, self._tracks, self._job, self._report, self._most = ray, tracks, job, report, most
         self._waiting = deque(range(len(tracks)))
@@ -183,15 +191,15 @@ class _Crew:
             self._lost[index] += 1
             if self._lost[index] < TRIES:
                 self._waiting.appendleft(index)
-                self._report(index, 0.0)
+                self._report(index, Progress())
                 return
             why = f"{TRIES} workers ended while at it ({type(error).__name__}), perhaps for lack of memory"
-            yield index, Outcome(track, failure=f"{track.path} was not separated: {why}; finished songs are kept")
+            yield index, Outcome(track, error=f"{track.path} was not separated: {why}; finished songs are kept")
             return
         self._idle.append(worker)
-        yield index, replace(outcome, track=track, remarks=(*outcome.remarks, *self._remarks(index, outcome)))
+        yield index, replace(outcome, track=track, notes=(*outcome.notes, *self._notes(index, outcome)))
 
-    def _remarks(self, index: int, outcome: Outcome) -> Iterator[str]:
+    def _notes(self, index: int, outcome: Outcome) -> Iterator[str]:
         if self._lost[index]:
             yield f"it was begun {self._lost[index] + 1} times, as a worker was lost"
         if not all(file.is_file() for file in outcome.files):
@@ -203,14 +211,14 @@ class _Crew:
         for answer in self._ready([*self._asked], 0.0):
             index = self._asked.pop(answer)
             try:
-                share = self._ray.get(answer)
+                progress = self._ray.get(answer)
             except self._ray.exceptions.RayError:
                 continue
             if index in running:
-                self._report(index, share)
+                self._report(index, progress)
         for worker, index in self._running.values():
             if index not in self._asked.values():
-                self._asked[worker.share.remote()] = index
+                self._asked[worker.progress.remote()] = index
 
     def _stop(self) -> None:
         """Let all workers go; those whose songs nobody waits for any more first take half-written files away."""
@@ -222,10 +230,10 @@ class _Crew:
             self._ray.kill(worker)  # at once, as the next run may wait for its place
 
 
-def _shared(job: Job) -> Job:
+def _shared(job: SeparationJob) -> SeparationJob:
     """Return a job that means the same on every machine."""
-    repo = job.recipe.repo and job.recipe.repo.absolute()
-    return replace(job, out=job.out.absolute(), recipe=replace(job.recipe, repo=repo))
+    repo = job.settings.repo and job.settings.repo.absolute()
+    return replace(job, out=job.out.absolute(), settings=replace(job.settings, repo=repo))
 
 
 def _reachable(track: Track) -> Track:

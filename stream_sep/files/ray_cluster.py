@@ -12,7 +12,7 @@ from stream_sep.errors import SeparatorError
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from stream_sep.files.job import Job
+    from stream_sep.files.job import SeparationJob
 
 INSTALL = "pip install 'stream-sep[ray]'"
 
@@ -48,13 +48,13 @@ def connect(ray: ModuleType, address: str | None) -> None:
         ) from error
 
 
-def room_for(ray: ModuleType, job: Job) -> tuple[int, dict[str, float], Job]:
+def room_for(ray: ModuleType, job: SeparationJob) -> tuple[int, dict[str, float], SeparationJob]:
     """Return how many workers the cluster has room for, what each needs, and the job as each does it."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = int(sum(node.get("GPU", 0) for node in nodes))
-    if gpus and job.recipe.device.partition(":")[0] in {"auto", "cuda"}:
+    if gpus and job.settings.device.partition(":")[0] in {"auto", "cuda"}:
         return gpus, {"num_cpus": 1, "num_gpus": 1}, job
     counts = [int(node.get("CPU", 0)) for node in nodes]
-    cores = job.recipe.threads or max(1, min(_CORES, max(counts, default=1)))
-    recipe = replace(job.recipe, threads=cores)
-    return sum(count // cores for count in counts), {"num_cpus": cores}, replace(job, recipe=recipe)
+    cores = job.settings.threads or max(1, min(_CORES, max(counts, default=1)))
+    settings = replace(job.settings, threads=cores)
+    return sum(count // cores for count in counts), {"num_cpus": cores}, replace(job, settings=settings)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stream_sep.files.settings import Recipe
+    from stream_sep.files.settings import SeparationSettings
     from stream_sep.separators.demucs.networks import Part
 
 
@@ -80,41 +80,41 @@ class Run:
     grid: Grid
 
 
-def plan_runs(parts: Sequence[Part], wanted: Sequence[int], recipe: Recipe) -> list[Run]:
+def plan_runs(parts: Sequence[Part], wanted: Sequence[int], settings: SeparationSettings) -> list[Run]:
     """Return every run that the ``wanted`` sources, given by index, need.
 
     Shifts are drawn for the other networks too: leaving a stem out does not change the rest.
     """
-    draw = random.Random(recipe.seed)  # noqa: S311 - as Demucs draws; nothing secret
+    draw = random.Random(settings.seed)  # noqa: S311 - as Demucs draws; nothing secret
     runs = []
     for index, part in enumerate(parts):
         most = int(0.5 * part.network.samplerate)
-        starts = [draw.randint(0, most) - most for _ in range(recipe.shifts)] or [0]
+        starts = [draw.randint(0, most) - most for _ in range(settings.shifts)] or [0]
         if any(part.weights[source] for source in wanted):
-            runs += [Run(index, start, grid_of(part.network, recipe)) for start in starts]
+            runs += [Run(index, start, grid_of(part.network, settings)) for start in starts]
     return runs
 
 
-def grid_of(network: Any, recipe: Recipe) -> Grid:  # noqa: ANN401 - torch modules are untyped here
+def grid_of(network: Any, settings: SeparationSettings) -> Grid:  # noqa: ANN401 - torch modules are untyped here
     """Return where the windows of a network lie.
 
     Raises:
         ConfigError: the segment is longer than a transformer was trained for, or the overlap leaves no step.
     """
     longest = getattr(network, "segment", None) if is_transformer(network) else None
-    if recipe.segment is not None and longest is not None and recipe.segment > longest:
+    if settings.segment is not None and longest is not None and settings.segment > longest:
         raise ConfigError(
-            f"a segment of {recipe.segment:g} s is longer than this model takes; at most {float(longest):g} s"
+            f"a segment of {settings.segment:g} s is longer than this model takes; at most {float(longest):g} s"
         )
-    segment = int(network.samplerate * (recipe.segment or network.segment))
-    stride = int((1 - recipe.overlap) * segment)
+    segment = int(network.samplerate * (settings.segment or network.segment))
+    stride = int((1 - settings.overlap) * segment)
     if stride < 1 or segment < 2:
-        raise ConfigError(f"a segment of {segment} frames with an overlap of {recipe.overlap:g} leaves no step")
+        raise ConfigError(f"a segment of {segment} frames with an overlap of {settings.overlap:g} leaves no step")
     return Grid(segment, stride)
 
 
-def padded_length(network: Any, length: int, recipe: Recipe) -> int:  # noqa: ANN401 - as above
+def padded_length(network: Any, length: int, settings: SeparationSettings) -> int:  # noqa: ANN401 - as above
     """Return how many frames a network is given for a stretch of ``length``; the stretch lies in their middle."""
     if is_transformer(network):
-        return grid_of(network, recipe).segment
+        return grid_of(network, settings).segment
     return int(network.valid_length(length)) if hasattr(network, "valid_length") else length

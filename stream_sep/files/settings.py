@@ -18,7 +18,7 @@ PRECISIONS = ("float32", "bfloat16", "auto")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SeparationSettings:
     """How stems are made; the names and their meaning are those of the ``demucs`` command.
 
     Attributes:
@@ -65,9 +65,9 @@ class Recipe:
     def fingerprint(self) -> str:
         """Return a text that differs where the stems of the same song would differ by more than rounding.
 
-        >>> Recipe(seed=1).fingerprint() == Recipe(seed=2).fingerprint()
+        >>> SeparationSettings(seed=1).fingerprint() == SeparationSettings(seed=2).fingerprint()
         False
-        >>> Recipe(device="cpu").fingerprint() == Recipe(device="cuda").fingerprint()
+        >>> SeparationSettings(device="cpu").fingerprint() == SeparationSettings(device="cuda").fingerprint()
         True
         """
         parts = {

@@ -9,14 +9,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 import soxr
 
 from stream_sep.errors import AudioFileError
 from stream_sep.files.ffmpeg import INSTALL, decode_blocks, has_ffmpeg, probe_streams
+from stream_sep.files.sound_file import (
+    MIN_MISSING_SECONDS,
+    LongerThanItsHeaderError,
+    ends_early,
+    is_exact,
+    may_be_exact,
+    open_sound,
+    read_frames,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -45,8 +53,11 @@ class Song:
         path: the file.
         sample_rate: frames per second in the file.
         channels: channels in the file.
-        seconds: how long it says it is.
-        through_ffmpeg: whether libsndfile cannot read it and ffmpeg can.
+        seconds: how long its header says it is, or an estimate; the sound may end sooner or later.
+        through_ffmpeg: whether ffmpeg reads it, as libsndfile cannot, or not to its true end.
+        container: what ffprobe calls the kind of file, where ffmpeg reads it.
+        is_estimate: whether ``seconds`` is no more than an estimate.
+        stream: which of the file's audio streams.
     """
 
     path: Path
@@ -54,6 +65,9 @@ class Song:
     channels: int
     seconds: float
     through_ffmpeg: bool
+    container: str = ""
+    is_estimate: bool = False
+    stream: int = 0
 
     @cached_property
     def digest(self) -> str:
@@ -62,36 +76,77 @@ class Song:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
     @property
-    def remark(self) -> str:
+    def note(self) -> str:
         """A sentence on what is done to its channels, or nothing."""
         if self.channels <= 2:
             return ""
         return f"{self.path} has {self.channels} channels, which are mixed down to two"
 
-    def blocks(self, rate: int) -> Iterator[Block]:
-        """Give the song, ``(2, frames)`` at ``rate`` frames per second, a block at a time.
+    def blocks(self, rate: int, warn: Callable[[str], None] = lambda _: None) -> Iterator[Block]:
+        """Give the song, ``(2, frames)`` at ``rate`` frames per second, a block at a time, to its true end.
 
         Mono is heard on both sides. Numbers that are not finite are taken as silence.
+
+        Args:
+            rate: frames per second.
+            warn: told, once all is read, in a sentence each, of damage that was skipped and of sound that the header
+                counts and that is not there.
 
         Raises:
             AudioFileError: the file breaks off, or cannot be read.
         """
-        stereo = (_stereo(block) for block in self._raw())
+        stereo = (_stereo(block) for block in self._counted(warn))
         yield from stereo if rate == self.sample_rate else _resampled(stereo, self.sample_rate, rate)
 
-    def _raw(self) -> Iterator[NDArray[np.float32]]:
+    def _counted(self, warn: Callable[[str], None]) -> Iterator[NDArray[np.float32]]:
+        frames = 0
+        for block in self._raw(warn):
+            frames += len(block)
+            yield block
+        seconds = frames / self.sample_rate
+        missing = self.seconds - seconds
+        if self.through_ffmpeg and not self.is_estimate and missing > max(MIN_MISSING_SECONDS, 0.01 * seconds):
+            warn(ends_early(self.path, seconds, missing))
+
+    def _raw(self, warn: Callable[[str], None]) -> Iterator[NDArray[np.float32]]:
         if self.through_ffmpeg:
-            yield from decode_blocks(self.path, self.channels, BLOCK)
+            yield from self._decoded(warn)
             return
+        given = 0
         try:
-            with soundfile.SoundFile(self.path) as file:
-                yield from file.blocks(BLOCK, dtype="float32", always_2d=True)
-        except (OSError, soundfile.SoundFileError) as error:
-            raise AudioFileError(f"cannot read {self.path} to its end: {error}; the file is damaged") from error
+            for block in read_frames(self.path, BLOCK, warn):
+                given += len(block)
+                yield block
+        except LongerThanItsHeaderError as error:
+            if not has_ffmpeg():
+                raise AudioFileError(f"{error}; to read all of it {INSTALL}") from error
+            warn(f"{error}; the rest was read as players do")
+            for block in self._decoded(warn, ignore_length=self._is_wav):
+                skipped = min(given, len(block))
+                given -= skipped
+                if len(block) > skipped:
+                    yield block[skipped:]
+
+    @property
+    def _is_wav(self) -> bool:
+        with self.path.open("rb") as file:
+            return file.read(4) == b"RIFF"
+
+    def _decoded(self, warn: Callable[[str], None], *, ignore_length: bool = False) -> Iterator[NDArray[np.float32]]:
+        return decode_blocks(
+            self.path,
+            channels=self.channels,
+            rate=self.sample_rate,
+            frames=BLOCK,
+            stream=self.stream,
+            container=self.container,
+            ignore_length=ignore_length,
+            warn=warn,
+        )
 
 
 @dataclass(frozen=True)
-class Level:
+class SongStatistics:
     """The level of a whole song, by which Demucs normalises it.
 
     Attributes:
@@ -112,24 +167,30 @@ def no_file(path: Path) -> AudioFileError:
     return AudioFileError(f"there is no file {path}")
 
 
-def open_song(path: Path) -> Song:
+def open_song(path: Path, stream: int = 0) -> Song:
     """Look at a file without reading its sound.
+
+    Args:
+        path: the file.
+        stream: which of its audio streams.
 
     Raises:
         AudioFileError: it is missing, is no audio file, or has a number of channels that no layout has.
     """
     if not path.is_file():
         raise no_file(path)
-    song = _through_libsndfile(path) or _through_ffmpeg(path)
+    song = _open(path, stream)
     if song.channels > 2 and song.channels not in _DOWNMIX:
         raise AudioFileError(f"{path} has {song.channels} channels, which is no known layout; mix it down to two")
+    if not (song.channels and song.sample_rate):
+        raise AudioFileError(f"{path} holds no sound")
     return song
 
 
-def measure_level(blocks: Iterable[Block]) -> Level:
+def measure_song(blocks: Iterable[Block]) -> SongStatistics:
     """Read a song once for its level.
 
-    >>> level = measure_level([np.array([[1, 3], [1, 3]], np.float32)])
+    >>> level = measure_song([np.array([[1, 3], [1, 3]], np.float32)])
     >>> level.frames, level.mean, round(level.deviation, 6), level.peak
     (2, 2.0, 1.414214, 3.0)
     """
@@ -142,28 +203,41 @@ def measure_level(blocks: Iterable[Block]) -> Level:
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
     mean = total / max(frames, 1)
     variance = max(0.0, squares - frames * mean * mean) / max(frames - 1, 1)
-    return Level(frames, mean, math.sqrt(variance) + 1e-8, peak)
+    return SongStatistics(frames, mean, math.sqrt(variance) + 1e-8, peak)
 
 
-def _through_libsndfile(path: Path) -> Song | None:
-    try:
-        with soundfile.SoundFile(path) as file:
-            return Song(path, file.samplerate, file.channels, file.frames / file.samplerate, through_ffmpeg=False)
-    except (OSError, soundfile.SoundFileError) as error:
-        if not has_ffmpeg():
-            raise AudioFileError(
-                f"cannot read {path}: {error}; is it an audio file? To read more formats {INSTALL}"
-            ) from error
-        return None
+def _open(path: Path, stream: int) -> Song:
+    if stream == 0 and (may_be_exact(path) or not has_ffmpeg()):
+        try:
+            with open_sound(path) as file:
+                seconds = file.frames / file.samplerate
+                if is_exact(file) or not has_ffmpeg():
+                    return Song(path, file.samplerate, file.channels, seconds, through_ffmpeg=False)
+        except (OSError, RuntimeError) as error:  # soundfile's own are RuntimeErrors
+            if not has_ffmpeg():
+                raise AudioFileError(
+                    f"cannot read {path}: {error}; is it an audio file? To read more formats {INSTALL}"
+                ) from error
+    return _through_ffmpeg(path, stream)
 
 
-def _through_ffmpeg(path: Path) -> Song:
+def _through_ffmpeg(path: Path, stream: int) -> Song:
     facts = probe_streams(path)
-    sounds = [stream for stream in facts.get("streams", ()) if stream.get("codec_type") == "audio"]
-    if not sounds:
-        raise AudioFileError(f"{path} holds no sound")
-    seconds = sounds[0].get("duration") or facts.get("format", {}).get("duration") or 0.0
-    return Song(path, int(sounds[0]["sample_rate"]), int(sounds[0]["channels"]), float(seconds), through_ffmpeg=True)
+    sounds = [each for each in facts.get("streams", ()) if each.get("codec_type") == "audio"]
+    if len(sounds) <= stream:
+        raise AudioFileError(f"{path} holds no sound" if not sounds else f"{path} has no audio stream {stream}")
+    sound, file = sounds[stream], facts["format"]
+    seconds = float(sound.get("duration") or file.get("duration") or 0.0)
+    return Song(
+        path,
+        int(sound.get("sample_rate", 0)),
+        int(sound.get("channels", 0)),
+        seconds,
+        through_ffmpeg=True,
+        container=str(file.get("format_name", "")),
+        is_estimate=bool(file["duration_is_estimated"]),
+        stream=stream,
+    )
 
 
 def _stereo(block: NDArray[np.float32]) -> Block:

@@ -6,20 +6,20 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from stream_sep.errors import SeparatorError
-from stream_sep.files.demucs_pass import NetworkPass
-from stream_sep.files.stream_pass import StreamPass
+from stream_sep.files.demucs_pass import DemucsSongModel
+from stream_sep.files.stream_pass import StreamingSongModel
 from stream_sep.lowlevel.malloc import keep_freed_memory
 from stream_sep.separators import FACTORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from stream_sep.files.settings import Recipe
-    from stream_sep.files.song import Level
+    from stream_sep.files.settings import SeparationSettings
+    from stream_sep.files.song import SongStatistics
     from stream_sep.protocols import Block, Stems
 
 
-class StemMaker(Protocol):
+class SongModel(Protocol):
     """Makes stems of a song, read in blocks, with bounded memory."""
 
     @property
@@ -33,7 +33,7 @@ class StemMaker(Protocol):
         ...
 
     @property
-    def identity(self) -> str:
+    def cache_key(self) -> str:
         """What tells its weights from others; empty where its stems are not worth keeping in a cache."""
         ...
 
@@ -41,11 +41,11 @@ class StemMaker(Protocol):
         """Return the frames per second it works at, for a song of ``song_rate``."""
         ...
 
-    def separate(self, blocks: Iterable[Block], rate: int, level: Level) -> Iterator[tuple[Block, Stems]]:
+    def separate(self, blocks: Iterable[Block], rate: int, level: SongStatistics) -> Iterator[tuple[Block, Stems]]:
         """Give the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``, from the first frame to the last."""
         ...
 
-    def only(self, stems: Sequence[str]) -> StemMaker:
+    def with_stems(self, stems: Sequence[str]) -> SongModel:
         """Return one that makes some of the stems, from the same weights.
 
         Raises:
@@ -53,29 +53,57 @@ class StemMaker(Protocol):
         """
         ...
 
-    def smaller(self) -> tuple[StemMaker, str] | None:
+    def with_less_memory(self) -> tuple[SongModel, str] | None:
         """Return what to try when memory ran out, and a sentence on it; None where there is nothing left."""
         ...
 
 
-def load_stem_maker(recipe: Recipe) -> StemMaker:
-    """Load the model of a recipe, to make all its stems.
+def load_song_model(settings: SeparationSettings) -> SongModel:
+    """Load the model of settings, to make all its stems.
 
     Raises:
         SeparatorError: the model is unknown, its weights are not here, or Demucs is not installed.
         ConfigError: a setting that it refuses.
     """
-    if (recipe.model in FACTORIES and recipe.model != "demucs") or _is_own(recipe.model):
-        return StreamPass(None, recipe)
+    if (settings.model in FACTORIES and settings.model != "demucs") or _is_own(settings.model):
+        return StreamingSongModel(None, settings)
     _prepare_process()
     from stream_sep.separators.demucs.networks import load_network  # noqa: PLC0415 - as above
     from stream_sep.separators.demucs.separator import _prepare_torch  # noqa: PLC0415 - only here when a model is
 
     try:
-        parts = load_network("htdemucs" if recipe.model == "demucs" else recipe.model, recipe.repo)
+        parts = load_network("htdemucs" if settings.model == "demucs" else settings.model, settings.repo)
     except SeparatorError as error:
         raise SeparatorError(f"{error}; or take --model live, whose weights are here") from error
-    return NetworkPass(parts, None, recipe, _prepare_torch(recipe.device, recipe.threads))
+    return DemucsSongModel(parts, None, settings, _prepare_torch(settings.device, settings.threads))
+
+
+class ModelShelf:
+    """Loaded models, by their settings: formats and choices of stems need no second load.
+
+    Args:
+        capacity: how many are held; the least recently used goes when another is loaded.
+    """
+
+    def __init__(self, capacity: int = 2) -> None:
+        self._capacity = capacity
+        self._models: dict[str, SongModel] = {}
+
+    def get(self, settings: SeparationSettings) -> SongModel:
+        """Return the model of settings, with all its stems; see `load_song_model`.
+
+        Raises:
+            SeparatorError: it cannot be loaded.
+            ConfigError: a setting that it refuses.
+        """
+        key = repr(settings)
+        model = self._models.pop(key, None)
+        if model is None:
+            while len(self._models) >= self._capacity:
+                del self._models[next(iter(self._models))]
+            model = load_song_model(settings)
+        self._models[key] = model
+        return model
 
 
 def _prepare_process() -> None:

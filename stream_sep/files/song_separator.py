@@ -4,30 +4,40 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.errors import AudioFileError, SeparatorError
+from stream_sep.errors import AudioFileError, ConfigError, DamagedCacheError, SeparatorError
+from stream_sep.files.disk_space import check_room
+from stream_sep.files.finished_files import finish_files, parts_beside, room_for_files
 from stream_sep.files.formats import FLOATS
-from stream_sep.files.job import make_plan
-from stream_sep.files.model_identities import ModelMemory
-from stream_sep.files.output_file import OutputFile
-from stream_sep.files.song import measure_level, open_song
-from stream_sep.files.song_models import load_stem_maker
-from stream_sep.files.stem_cache import StemCache, read_kept
-from stream_sep.files.stem_mp4 import write_stem_file
-from stream_sep.files.tags import find_tags, keep_tags
+from stream_sep.files.job import plan_outputs
+from stream_sep.files.model_identities import ModelIdentityCache
+from stream_sep.files.output_file import OutputFile, part_path
+from stream_sep.files.output_record import is_same_song, origin_of, path_of, record_outputs, recorded
+from stream_sep.files.progress import ProgressMeter
+from stream_sep.files.song import measure_song, open_song
+from stream_sep.files.song_models import load_song_model
+from stream_sep.files.stem_cache import StemCache, read_cached
+from stream_sep.files.stem_mixes import single
 from stream_sep.separators.windowed import add_remainder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from typing import TypeAlias
 
-    from stream_sep.files.job import Job
-    from stream_sep.files.song import Level, Song
+    from stream_sep.files.job import SeparationJob
+    from stream_sep.files.output_record import Origin
+    from stream_sep.files.progress import Report
+    from stream_sep.files.song import Song, SongStatistics
+    from stream_sep.files.song_models import SongModel
     from stream_sep.files.tracks import Track
     from stream_sep.protocols import Block, Stems
+
+    Tap: TypeAlias = Callable[[int, Block, Stems], None]
+    """Is given the first frame of a block, the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +47,18 @@ class Outcome:
     Attributes:
         track: the song.
         files: the files made of it, or found; none where it failed.
-        failure: the sentence that says why it failed, or nothing.
-        remarks: sentences on what was done otherwise than asked.
-        found: whether the files were there before.
+        error: the sentence that says why it failed, or nothing.
+        notes: sentences on what was done otherwise than asked.
+        skipped: whether the files were there before.
+        cancelled: whether it was stopped because somebody asked for it.
     """
 
     track: Track
     files: tuple[Path, ...] = ()
-    failure: str = ""
-    remarks: tuple[str, ...] = ()
-    found: bool = False
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    skipped: bool = False
+    cancelled: bool = False
 
 
 class SongSeparator:
@@ -54,20 +66,26 @@ class SongSeparator:
 
     Args:
         job: what to do.
+        model: a model of the job's settings that is loaded already, such as one of a `ModelShelf`.
 
     Raises:
         SeparatorError: the model cannot be loaded.
         ConfigError: the job asks for stems that the model does not have.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: SeparationJob, model: SongModel | None = None) -> None:
         self.job = job
-        self._maker = load_stem_maker(job.recipe)
-        self._plan = make_plan(job, self._maker.sources)
-        self._maker = self._maker.only(self._plan.made)
-        self._cache = StemCache(limit_gb=job.cache_gb) if job.cache_gb and self._maker.identity else None
+        model = load_song_model(job.settings) if model is None else model
+        self._plan = plan_outputs(job, model.sources)
+        self._model = model.with_stems(self._plan.made)
+        self._cache = StemCache(limit_gb=job.cache_gb) if job.cache_gb and self._model.cache_key else None
         if self._cache is not None:
-            ModelMemory(self._cache.folder).note(job.recipe, self._maker.identity)  # so that play finds its stems
+            ModelIdentityCache(self._cache.folder).put(job.settings, self._model.cache_key)  # so that play finds them
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """The stems that are needed, in the order in which a tap is given them."""
+        return self._plan.stems
 
     def targets(self, track: Track) -> tuple[Path, ...]:
         """Return the files that a track will become."""
@@ -75,36 +93,87 @@ class SongSeparator:
             return (self.job.target(track, "stems"),)
         return tuple(self.job.target(track, mix.name) for mix in self._plan.mixes)
 
-    def separate(self, track: Track, report: Callable[[float], None]) -> Outcome:
+    def parts(self, track: Track) -> tuple[Path, ...]:
+        """Return where each of `targets` is while it is made; with ``stream`` it can be read there."""
+        return tuple(part_path(target, self.job.format) for target in self.targets(track))
+
+    def rate_for(self, song: Song) -> int:
+        """Return the frames per second at which a song is separated and written.
+
+        Raises:
+            ConfigError: the format cannot hold the model's only rate.
+        """
+        rate = self._model.rate_for(self.job.format.rate_for(song.sample_rate))
+        if self.job.format.rate_for(rate) != rate:
+            raise ConfigError(f"{self.job.format.name} cannot hold the {rate} Hz of this model; take --format wav")
+        return rate
+
+    def separate(self, track: Track, report: Report, on_block: Tap | None = None) -> Outcome:
         """Make the files of a track; none of them appears before all are whole.
 
         Args:
             track: the song.
-            report: told, again and again, which share of the song is done, from 0 to 1.
+            report: told, again and again, how far the song is.
+            on_block: given every block of mix and stems, after it was written.
 
         Raises:
             AudioFileError: the song cannot be read or the files not written.
             SeparatorError: memory does not suffice even for the shortest windows.
+            Cancelled: ``report`` or ``on_block`` raised it.
         """
-        targets = self.targets(track)
-        if not self.job.overwrite and _are_newer(targets, track.path):
-            return Outcome(track, targets, found=True)
-        song = open_song(track.path)
-        remarks = [song.remark] if song.remark else []
-        while (why := self._attempt(song, targets, report, remarks)) is not None:
-            smaller = self._maker.smaller()
-            if smaller is None:
+        song, targets = open_song(track.path), self.targets(track)
+        notes = [song.note] if song.note else []
+        if not self.job.overwrite and self._are_done(song, targets, notes):
+            return Outcome(track, targets, notes=tuple(notes), skipped=True)
+        settings = self._settings()
+        while (why := self._attempt(song, targets, report, on_block, notes)) is not None:
+            less = self._model.with_less_memory()
+            if less is None:
                 raise SeparatorError(f"not enough memory for {track.path}, whatever was tried ({why}); free some")
-            self._maker, how = smaller
-            remarks.append(f"memory ran out ({why}), so that the model goes on {how}")
-        return Outcome(track, targets, remarks=tuple(remarks))
+            self._model, how = less
+            notes.append(f"memory ran out ({why}), so that the model goes on {how}")
+        self._record(song, dict(zip(targets, settings, strict=True)), notes)
+        return Outcome(track, targets, notes=tuple(dict.fromkeys(notes)))
+
+    def _are_done(self, song: Song, targets: tuple[Path, ...], notes: list[str]) -> bool:
+        """Tell whether all files are there, made of the same sound in the same way.
+
+        Raises:
+            AudioFileError: they are those of another song, which is still there.
+        """
+        origins = recorded(targets)
+        _refuse_others(song, targets, origins)
+        for target, origin, settings in zip(targets, origins, self._settings(), strict=True):
+            if origin is None or origin.settings != settings or not is_same_song(origin, song):
+                return False
+            if origin.size != target.stat().st_size:
+                notes.append(f"{target} was changed since it was written, and stays; --overwrite makes it again")
+        return True
+
+    def _settings(self) -> list[str]:
+        """Return, for each target, a text of all that decides what it holds."""
+        mixes = (_WHOLE,) if self.job.format.name == "stem.mp4" else self._plan.mixes
+        return [self.job.describe(mix, self._model.cache_key) for mix in mixes]
+
+    def _record(self, song: Song, settings: dict[Path, str], notes: list[str]) -> None:
+        try:
+            record_outputs({target: origin_of(song, text) for target, text in settings.items()})
+        except OSError as error:
+            folder = next(iter(settings)).parent
+            notes.append(f"what the stems were made of cannot be noted in {folder} ({error}); they are made again")
 
     def _attempt(
-        self, song: Song, targets: tuple[Path, ...], report: Callable[[float], None], remarks: list[str]
+        self, song: Song, targets: tuple[Path, ...], report: Report, on_block: Tap | None, notes: list[str]
     ) -> str | None:
         """Return None, or, where memory ran out, what was said about it."""
         try:
-            self._write(song, targets, report, remarks)
+            try:
+                self._write(song, targets, report, on_block, notes)
+            except DamagedCacheError as error:
+                notes.append(f"{str(error).partition(';')[0]}; the stems were made again")
+                assert self._cache is not None, "it gave them"
+                self._cache.remove(self._key(song))
+                self._write(song, targets, report, on_block, notes)
         except (RuntimeError, MemoryError) as error:
             if not isinstance(error, MemoryError) and not any(text in str(error) for text in _NO_MEMORY):
                 raise
@@ -112,38 +181,53 @@ class SongSeparator:
         return None
 
     def _write(
-        self, song: Song, targets: tuple[Path, ...], report: Callable[[float], None], remarks: list[str]
+        self, song: Song, targets: tuple[Path, ...], report: Report, on_block: Tap | None, notes: list[str]
     ) -> None:
-        rate = self._maker.rate_for(song.sample_rate)
-        level = measure_level(song.blocks(rate))
-        if not level.frames:
-            raise AudioFileError(f"{song.path} holds no sound")
+        rate, meter = self.rate_for(song), ProgressMeter(report)
+        statistics = self._measure(song, rate, meter, notes)
+        meter.begin(statistics.frames)
+        check_room(targets[0].parent, room_for_files(self.job.format, len(self._plan.mixes), statistics.frames))
         with ExitStack() as stack:
             files = []
-            for target in self._beside(targets):
+            for target in parts_beside(targets, self.job.format, self._plan.mixes):
                 kind = FLOATS if self.job.format.name == "stem.mp4" else self.job.format
-                file = OutputFile(target, rate, level.frames, kind, stream=self.job.stream)
-                stack.callback(file.discard)
+                file = OutputFile(target, rate, statistics.frames, kind, stream=self.job.stream)
+                stack.callback(file.abort)
                 files.append(file)
             for file in files:
                 file.open()
             done = 0
-            for mix, stems in self._parts(song, rate, level):
+            for mix, stems in self._parts(song, rate, statistics, notes):
                 for plan, file in zip(self._plan.mixes, files, strict=True):
                     file.write(plan.render(mix, stems, self._plan.stems))
+                if on_block is not None:
+                    on_block(done, mix, stems)
                 done += mix.shape[1]
-                report(done / level.frames)
-            self._finish(song, targets, files, remarks)
+                meter.separate(done)
+            if done != statistics.frames:
+                raise AudioFileError(f"{song.path} was changed while it was read; separate it again")
+            meter.write()
+            finish_files(self.job, song, targets, files, report=meter.write, notes=notes)
 
-    def _beside(self, targets: tuple[Path, ...]) -> tuple[Path, ...]:
-        if self.job.format.name != "stem.mp4":
-            return targets
-        return tuple(targets[0].with_name(f"{targets[0].name}.{mix.name}.wav") for mix in self._plan.mixes)
+    def _measure(self, song: Song, rate: int, meter: ProgressMeter, notes: list[str]) -> SongStatistics:
+        def blocks() -> Iterator[Block]:
+            for block in song.blocks(rate, lambda note: None if note in notes else notes.append(note)):
+                meter.read()
+                yield block
 
-    def _parts(self, song: Song, rate: int, level: Level) -> Iterator[tuple[Block, Stems]]:
+        statistics = measure_song(blocks())
+        if not statistics.frames:
+            raise AudioFileError(f"{song.path} holds no sound")
+        if rate != self._model.rate_for(song.sample_rate):
+            notes.append(f"the stems are at {rate} Hz: {self.job.format.name} cannot hold {song.sample_rate} Hz")
+        return statistics
+
+    def _parts(
+        self, song: Song, rate: int, statistics: SongStatistics, notes: list[str]
+    ) -> Iterator[tuple[Block, Stems]]:
         """Give the mix and all stems that are needed, from the cache, silence, or the model."""
         names = self._plan.made
-        for mix, made in self._made(song, rate, level):
+        for mix, made in self._made(song, rate, statistics, notes):
             if names == self._plan.stems and not self.job.residual:
                 yield mix, made
                 continue
@@ -151,51 +235,36 @@ class SongSeparator:
             stems[[self._plan.stems.index(name) for name in names]] = made
             yield mix, add_remainder(stems, mix, self._plan.stems)
 
-    def _made(self, song: Song, rate: int, level: Level) -> Iterator[tuple[Block, Stems]]:
+    def _made(
+        self, song: Song, rate: int, statistics: SongStatistics, notes: list[str]
+    ) -> Iterator[tuple[Block, Stems]]:
         names, blocks = self._plan.made, song.blocks(rate)
-        if level.peak == 0.0 or not names:  # of silence, networks make a faint noise
+        if statistics.peak == 0.0 or not names:  # of silence, networks make a faint noise
             return ((mix, np.zeros((len(names), *mix.shape), np.float32)) for mix in blocks)
-        parts = self._maker.separate(blocks, rate, level)
         if self._cache is None:
-            return parts
-        key = f"{song.digest}-{self._maker.identity}"
-        kept = self._cache.find(key, names, rate, level.frames)
-        if kept is not None:
-            return read_kept(kept, blocks)
-        return self._cache.keep(parts, key, song.path, stems=names, rate=rate, frames=level.frames)
+            return self._model.separate(blocks, rate, statistics)
+        key, frames = self._key(song), statistics.frames
+        cached = self._cache.find(key, names, rate, frames, notes.append)
+        if cached is not None:
+            return read_cached(cached, blocks)
+        parts = self._model.separate(blocks, rate, statistics)
+        return self._cache.tee(parts, key, song.path, stems=names, rate=rate, frames=frames, warn=notes.append)
 
-    def _finish(self, song: Song, targets: tuple[Path, ...], files: list[OutputFile], remarks: list[str]) -> None:
-        together = self.job.residual or self.job.format.name == "stem.mp4"
-        lowest = min(file.gain for file in files)
-        if together and lowest < 1.0:
-            remarks.append(f"all stems of {song.path} are {-20 * np.log10(lowest):.1f} dB down, so that none is cut")
-        for file in files:
-            file.finish(lowest if together else file.gain)
-        tagged, remark = find_tags(song) if self.job.tags else (False, "")
-        remarks += [remark] if remark else []
-        if self.job.format.name == "stem.mp4":
-            self._join(song, targets[0], files)
-            return
-        for file in files:
-            if tagged:
-                keep_tags(song.path, file.part, self.job.format)
-        for file in files:
-            file.publish()
-
-    def _join(self, song: Song, target: Path, files: list[OutputFile]) -> None:
-        part = target.with_name(f"{target.name}.part.mp4")
-        try:
-            write_stem_file([file.part for file in files], song.path, part, self.job.format.kbps)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+    def _key(self, song: Song) -> str:
+        return f"{song.digest}-{self._model.cache_key}"
 
 
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
+_WHOLE = single("stems")
+"""Stands for all that is in a stem file."""
 
-def _are_newer(targets: tuple[Path, ...], song: Path) -> bool:
-    if not song.is_file():
-        return False
-    made = song.stat().st_mtime
-    return all(target.is_file() and target.stat().st_mtime >= made for target in targets)
+
+def _refuse_others(song: Song, targets: tuple[Path, ...], origins: list[Origin | None]) -> None:
+    for target, origin in zip(targets, origins, strict=True):
+        if origin is None or is_same_song(origin, song) or origin.song == path_of(song):
+            continue
+        other = Path(origin.song)
+        if other.is_file():
+            where = f"{target} was made of another song of that name, {other}"
+            raise AudioFileError(f"{where}; take another --out, or --overwrite to replace it")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.errors import AudioFileError, ConfigError, DamagedCacheError, FileInUseError
+from stream_sep.files.disk_space import check_room
 from stream_sep.files.formats import FLOATS
 from stream_sep.files.output_file import OutputFile
+from stream_sep.files.sound_file import open_sound, sound_path
 from stream_sep.folders import cache_folder
+from stream_sep.lowlevel.atomic_file import atomic_write, is_claimed, remove_stale
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from stream_sep.protocols import Block, Stems
 
@@ -27,12 +33,14 @@ ENVIRONMENT = "STREAM_SEP_CACHE"
 
 DEFAULT_GB = 10.0
 
-BEGUN, BEGUN_SONG = "begun.stems", "begun.txt"
+PARTIAL, PARTIAL_SONG = "begun.stems", "begun.txt"
 """Files of an entry that a player has made a part of, and goes on with another time."""
 
 _NAME = "song.txt"
+_CHECKSUMS = "checksums.json"
 _GB = 1e9
-_LOOKS = 5  # at a folder whose files move: there are four stems, and the text beside them
+_LEFTOVER_SECONDS = 60.0
+_TRIES = 5  # to look at a folder whose files move: there are four stems, and the text beside them
 
 
 @dataclass(frozen=True)
@@ -74,29 +82,57 @@ class StemCache:
 
     def entries(self) -> list[Entry]:
         """List what there is, the last used first."""
-        found = [entry for folder in self.folder.glob("*") if (entry := _entry(folder))]
+        found = [entry for folder in self._folders() if (entry := _entry(folder))]
         return sorted(found, key=lambda entry: -entry.used)
 
+    def leftovers(self, min_age: float = 0.0) -> list[Path]:
+        """List the folders of songs that a process that was killed had begun to keep, ``min_age`` seconds ago."""
+        return [folder for folder in self._folders() if _is_left_over(folder, min_age)]
+
+    def stems_of(self, key: str) -> list[Path]:
+        """Return the files of all stems of a song that are kept, undamaged; none where they are not."""
+        folder = self.folder / key
+        files = sorted(folder.glob("*.wav")) if is_complete(folder) else []
+        files = [file for file in files if ".part" not in file.suffixes]
+        return files if files and _are_undamaged(files) else []
+
     def clear(self) -> int:
-        """Delete all; return how many songs there were."""
+        """Delete all, leftovers too; return how many songs there were."""
         entries = self.entries()
-        for entry in entries:
-            shutil.rmtree(entry.folder, ignore_errors=True)
+        for folder in (*(entry.folder for entry in entries), *self.leftovers()):
+            shutil.rmtree(folder, ignore_errors=True)
         return len(entries)
 
-    def find(self, key: str, stems: Sequence[str], rate: int, frames: int) -> list[Path] | None:
-        """Return the files of stems that are all there, ``frames`` long, or None; they count as used now."""
+    def find(
+        self, key: str, stems: Sequence[str], rate: int, frames: int, warn: Callable[[str], None] = lambda _: None
+    ) -> list[Path] | None:
+        """Return the files of stems that are all there, ``frames`` long and undamaged, or None.
+
+        They count as used now. Damaged ones are deleted.
+
+        Args:
+            key: of the song and the model.
+            stems: which of its stems.
+            rate: frames per second they have.
+            frames: frames they have.
+            warn: told of damage.
+        """
         files = [self.folder / key / f"{stem}.wav" for stem in stems]
         try:
-            facts = [soundfile.info(file) for file in files]
+            facts = [soundfile.info(sound_path(file)) for file in files]
         except (OSError, soundfile.SoundFileError):
             return None
         if any(fact.samplerate != rate or fact.frames != frames for fact in facts):
             return None
-        os.utime(self.folder / key)
+        if not _are_undamaged(files):
+            warn(f"the stems kept in {self.folder / key} are damaged; they are made again")
+            self.remove(key)
+            return None
+        with suppress(OSError):  # a cache that can only be read is no worse for it
+            os.utime(self.folder / key)
         return files
 
-    def keep(
+    def tee(
         self,
         parts: Iterator[tuple[Block, Stems]],
         key: str,
@@ -105,77 +141,202 @@ class StemCache:
         stems: Sequence[str],
         rate: int,
         frames: int,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> Iterator[tuple[Block, Stems]]:
         """Pass on mix and stems, and keep the stems once the last has passed.
 
-        A song that would fill more than half the cache is not kept, nor is any where the disk is full.
+        A song that would fill more than half the cache is not kept. Nor is one where the cache cannot be written or
+        another process keeps the same song: whatever happens to the cache, all parts are passed on.
+
+        Args:
+            parts: mix and stems.
+            key: of the song and the model.
+            song: the song's file.
+            stems: names of the stems.
+            rate: frames per second.
+            frames: frames of the song.
+            warn: told why a song was not kept.
         """
         if 2 * len(stems) * frames * 8 > self.limit:
             yield from parts
             return
-        files = [OutputFile(self.folder / key / f"{s}.wav", rate, frames, FLOATS, stream=False) for s in stems]
+        entry = _NewEntry(self.folder / key, stems, rate, frames, warn)
         try:
-            for file in files:
-                file.open()
             for mix, sounds in parts:
-                for file, sound in zip(files, sounds, strict=True):
-                    file.write(sound)
+                entry.write(sounds)
                 yield mix, sounds
-            for file in files:
-                file.finish(1.0)
-                file.publish()
-            (self.folder / key / _NAME).write_text(str(song), "utf-8", "surrogateescape")
+            entry.commit(song)
         finally:
-            for file in files:
-                file.discard()
-        self._shrink()
+            entry.abort()
+        self._evict()
 
-    def _shrink(self) -> None:
+    def remove(self, key: str) -> None:
+        """Delete the stems of a song."""
+        shutil.rmtree(self.folder / key, ignore_errors=True)
+
+    def _evict(self) -> None:
+        for folder in self.leftovers(_LEFTOVER_SECONDS):
+            shutil.rmtree(folder, ignore_errors=True)
         total = 0
         for entry in self.entries():
             total += entry.size
             if total > self.limit:
                 shutil.rmtree(entry.folder, ignore_errors=True)
 
+    def _folders(self) -> list[Path]:
+        with suppress(OSError):
+            return [folder for folder in self.folder.glob("*") if folder.is_dir()]
+        return []
 
-def is_whole(folder: Path) -> bool:
+
+class _NewEntry:
+    """The stems of a song on their way into the cache; what fails there fails silently but for a warning."""
+
+    def __init__(
+        self, folder: Path, stems: Sequence[str], rate: int, frames: int, warn: Callable[[str], None]
+    ) -> None:
+        self._folder, self._warn = folder, warn
+        self._files = [OutputFile(folder / f"{stem}.wav", rate, frames, FLOATS, stream=False) for stem in stems]
+        self._size = 8 * frames * len(stems)
+        self._does_keep = True
+        self._guard(self._open)
+
+    def write(self, sounds: Stems) -> None:
+        self._guard(lambda: self._write(sounds))
+
+    def commit(self, song: Path) -> None:
+        self._guard(lambda: self._commit(song))
+
+    def abort(self) -> None:
+        for file in reversed(self._files):
+            file.abort()
+
+    def _open(self) -> None:
+        check_room(self._folder, 2 * self._size)  # half of it is for the files that are asked for
+        for file in self._files:
+            file.open()
+
+    def _write(self, sounds: Stems) -> None:
+        for file, sound in zip(self._files, sounds, strict=True):
+            file.write(sound)
+
+    def _commit(self, song: Path) -> None:
+        for file in self._files:
+            file.finish(1.0)
+        sums = {file.target.name: _checksum(file.part) for file in self._files}
+        for file in self._files:
+            file.commit()
+        atomic_write(self._folder / _CHECKSUMS, json.dumps(_checksums(self._folder) | sums).encode())
+        atomic_write(self._folder / _NAME, str(song).encode("utf-8", "surrogateescape"))
+
+    def _guard(self, step: Callable[[], object]) -> None:
+        if not self._does_keep:
+            return
+        try:
+            step()
+        except FileInUseError:  # whoever writes it keeps the same stems
+            self._give_up()
+        except (AudioFileError, OSError) as error:
+            self._give_up()
+            why = str(error).partition(";")[0]
+            self._warn(f"the stems are not kept for another time ({why}); --cache-gb 0 does not try to")
+
+    def _give_up(self) -> None:
+        self._does_keep = False
+        self.abort()
+
+
+def is_complete(folder: Path) -> bool:
     """Tell whether a folder is an entry with all its stems."""
     return (folder / _NAME).is_file()
 
 
-def sweep(folder: Path) -> None:
-    """Delete what a process that ended in the middle of `StemCache.keep` has left of an entry, but what was begun."""
-    for part in folder.glob("*.part.*" if is_whole(folder) else "*.wav"):
-        part.unlink(missing_ok=True)
+def remove_partial(folder: Path) -> None:
+    """Delete what a process that ended in the middle of `StemCache.tee` has left of an entry, but what was begun."""
+    remove_stale(folder.glob("*.part.*" if is_complete(folder) else "*.wav"))
     with suppress(OSError):
         folder.rmdir()
 
 
-def read_kept(files: Sequence[Path], blocks: Iterable[Block]) -> Iterator[tuple[Block, Stems]]:
+def read_cached(files: Sequence[Path], blocks: Iterable[Block]) -> Iterator[tuple[Block, Stems]]:
     """Give the mix and its stems from files that `StemCache.find` found, as whoever made them gave them.
 
     Raises:
-        AudioFileError: a file is gone or damaged.
+        DamagedCacheError: a file is gone or damaged.
     """
     opened: list[soundfile.SoundFile] = []
     try:
-        opened = [soundfile.SoundFile(file) for file in files]
+        opened = [open_sound(file) for file in files]
+    except (OSError, soundfile.SoundFileError) as error:
+        _close(opened)
+        raise _damage(files, error) from error
+    try:
         for mix in blocks:
-            frames = mix.shape[1]
-            yield mix, np.stack([file.read(frames, dtype="float32", always_2d=True).T for file in opened])
-    except (OSError, ValueError, soundfile.SoundFileError) as error:
-        raise AudioFileError(
-            f"the cache in {files[0].parent} is damaged ({error}); stream-sep cache clear"
-        ) from error
+            yield mix, _read_stems(opened, mix.shape[1], files)
     finally:
-        for file in opened:
-            file.close()
+        _close(opened)
+
+
+def _read_stems(opened: Sequence[soundfile.SoundFile], frames: int, files: Sequence[Path]) -> Stems:
+    try:
+        return np.stack([file.read(frames, dtype="float32", always_2d=True).T for file in opened])
+    except (OSError, ValueError, soundfile.SoundFileError) as error:
+        raise _damage(files, error) from error
+
+
+def _close(opened: Iterable[soundfile.SoundFile]) -> None:
+    for file in opened:
+        file.close()
+
+
+def _damage(files: Sequence[Path], error: Exception) -> DamagedCacheError:
+    return DamagedCacheError(f"the cache in {files[0].parent} is damaged ({error}); stream-sep cache clear")
+
+
+def _are_undamaged(files: Sequence[Path]) -> bool:
+    """Tell whether files are what was kept; those of a version without checksums get theirs now."""
+    known = _checksums(files[0].parent)
+    try:
+        found = {file.name: _checksum(file) for file in files}
+    except OSError:
+        return False
+    if any(name in known and known[name] != checksum for name, checksum in found.items()):
+        return False
+    if not found.keys() <= known.keys():
+        with suppress(OSError):
+            atomic_write(files[0].parent / _CHECKSUMS, json.dumps(known | found).encode())
+    return True
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    with suppress(OSError, ValueError, TypeError):
+        return dict(json.loads((folder / _CHECKSUMS).read_text("utf-8")))
+    return {}
+
+
+def _checksum(file: Path) -> str:
+    """Return a CRC-32, which is as fast as the disk, and all that is asked for: nobody forges stems."""
+    total = 0
+    with file.open("rb") as data:
+        while block := data.read(1 << 20):
+            total = zlib.crc32(block, total)
+    return f"{total:08x}"
+
+
+def _is_left_over(folder: Path, min_age: float) -> bool:
+    with suppress(OSError):
+        if time.time() - folder.stat().st_mtime < min_age:  # perhaps just being finished
+            return False
+    if is_complete(folder) or (folder / PARTIAL_SONG).is_file():
+        return False
+    files = [*folder.glob("*.wav"), *folder.glob(_CHECKSUMS)]
+    return bool(files) and not any(is_claimed(file) for file in files)
 
 
 def _entry(folder: Path) -> Entry | None:
     """Return what a folder holds; None where that is no entry, or goes away just now."""
-    for _ in range(_LOOKS):  # who makes the stems gives files their last names meanwhile
-        if not (is_whole(folder) or (folder / BEGUN_SONG).is_file()):
+    for _ in range(_TRIES):  # who makes the stems gives files their last names meanwhile
+        if not (is_complete(folder) or (folder / PARTIAL_SONG).is_file()):
             return None
         with suppress(FileNotFoundError):
             return _look(folder)
@@ -183,8 +344,8 @@ def _entry(folder: Path) -> Entry | None:
 
 
 def _look(folder: Path) -> Entry:
-    files = [*folder.glob("*.wav"), *folder.glob(BEGUN)]
+    files = [*folder.glob("*.wav"), *folder.glob(PARTIAL)]
     stems = tuple(sorted(f.stem for f in files if f.suffix == ".wav" and ".part" not in f.suffixes))
     size = sum(file.stat().st_size for file in files)
-    name = (folder / (_NAME if is_whole(folder) else BEGUN_SONG)).read_text("utf-8", "surrogateescape")
+    name = (folder / (_NAME if is_complete(folder) else PARTIAL_SONG)).read_text("utf-8", "surrogateescape")
     return Entry(folder, name, stems, size, folder.stat().st_mtime)

@@ -12,7 +12,8 @@ import struct
 from typing import TYPE_CHECKING, BinaryIO
 
 from stream_sep.errors import AudioFileError
-from stream_sep.files.ffmpeg import run_ffmpeg
+from stream_sep.files.ffmpeg import input_arguments, probe_streams, run_ffmpeg
+from stream_sep.files.tags import cover_stream, metadata_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,20 +37,34 @@ _COMPRESSOR = {
 _LIMITER = {"enabled": False, "release": 0.05, "threshold": 0, "ceiling": -0.35}
 
 
-def write_stem_file(parts: Sequence[Path], song: Path, target: Path, kbps: int) -> None:
-    """Write the song and its stems, float WAV files in the order of `STEMS`, as one file with the song's tags.
+def write_stem_file(parts: Sequence[Path], song: Path | None, target: Path, kbps: int) -> None:
+    """Write the song and its stems as one file.
+
+    Args:
+        parts: the sound of the song, then the stems in the order of `STEMS`: audio files of any kind, of one length.
+        song: the file whose tags and cover it gets, if any.
+        target: the file to write.
+        kbps: kilobits per second of each of its streams.
 
     Raises:
         AudioFileError: ffmpeg is missing or fails.
     """
-    sources = [argument for part in parts for argument in ("-i", f"file:{part}")]
+    sources = [argument for part in parts for argument in input_arguments(part)]
     streams = [argument for index in range(len(parts)) for argument in ("-map", f"{index}:a")]
-    last = str(len(parts))
-    tags = ["-map", f"{last}:v?", "-c:v", "copy", "-disposition:v", "attached_pic", "-map_metadata", last]
-    first = ["-disposition:a", "0", "-disposition:a:0", "default"]
+    tags = [] if song is None else _tags_of(song, len(parts))
+    tagged = [] if song is None else input_arguments(song)
+    first = ["-disposition:a", "0", "-disposition:a:0", "default", "-map_chapters", "-1"]
     sound = ["-c:a", "aac", "-b:a", f"{min(kbps, 256)}k", "-f", "mp4"]
-    run_ffmpeg([*sources, "-i", f"file:{song}", *streams, *tags, *first, *sound, f"file:{target}"])
+    run_ffmpeg([*sources, *tagged, *streams, *tags, *first, *sound, f"file:{target}"])
     add_stem_box(target)
+
+
+def _tags_of(song: Path, source: int) -> list[str]:
+    facts = probe_streams(song)
+    number = cover_stream(facts)
+    picture = [] if number is None else ["-map", f"{source}:{number}", "-c:v", "copy"]
+    disposition = [] if number is None else ["-disposition:v:0", "attached_pic"]
+    return [*picture, *disposition, *metadata_arguments(facts, song, source, "stem.mp4")]
 
 
 def add_stem_box(path: Path) -> None:

@@ -13,52 +13,52 @@ from stream_sep.separators import load_separator
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from stream_sep.files.settings import Recipe
-    from stream_sep.files.song import Level
+    from stream_sep.files.settings import SeparationSettings
+    from stream_sep.files.song import SongStatistics
     from stream_sep.protocols import Block, Stems
 
 _RATES = (8000, 192000)
 _USUAL_RATE = 44100
 
 
-class StreamPass:
-    """Makes the stems of a song hop by hop; in the manner of `NetworkPass`.
+class StreamingSongModel:
+    """Makes the stems of a song hop by hop; in the manner of `DemucsSongModel`.
 
     Args:
         stems: the stems to make, in the order of the output; all unless given.
-        recipe: which separator, with its options.
+        settings: which separator, with its options.
 
     Raises:
         ConfigError: a stem that the separator does not have, or an option it refuses.
         SeparatorError: no separator has that name.
     """
 
-    identity = ""
+    cache_key = ""
     """Empty: these are as fast as reading a file, so that keeping their stems saves nothing."""
 
-    def __init__(self, stems: Sequence[str] | None, recipe: Recipe) -> None:
-        self._recipe = recipe
-        self.sources = load_separator(recipe.model, _USUAL_RATE, **recipe.options).stems
+    def __init__(self, stems: Sequence[str] | None, settings: SeparationSettings) -> None:
+        self._settings = settings
+        self.sources = load_separator(settings.model, _USUAL_RATE, **settings.options).stems
         self.stems = tuple(self.sources if stems is None else stems)
         unknown = [name for name in self.stems if name not in self.sources]
         if unknown:
-            raise ConfigError(f"{recipe.model} has no stem {unknown[0]!r}; it has: {', '.join(self.sources)}")
+            raise ConfigError(f"{settings.model} has no stem {unknown[0]!r}; it has: {', '.join(self.sources)}")
 
     def rate_for(self, song_rate: int) -> int:
         """Return the rate to work at: the song's own within reason."""
         return song_rate if _RATES[0] <= song_rate <= _RATES[1] else _USUAL_RATE
 
-    def only(self, stems: Sequence[str]) -> StreamPass:
+    def with_stems(self, stems: Sequence[str]) -> StreamingSongModel:
         """Return a pass for some of the stems."""
-        return StreamPass(stems, self._recipe)
+        return StreamingSongModel(stems, self._settings)
 
-    def smaller(self) -> tuple[StreamPass, str] | None:
+    def with_less_memory(self) -> tuple[StreamingSongModel, str] | None:
         """Return None: these need hardly any memory."""
         return None
 
-    def separate(self, blocks: Iterable[Block], rate: int, _level: Level) -> Iterator[tuple[Block, Stems]]:
-        """Give the mix and its stems, as `NetworkPass.separate` does."""
-        separator = load_separator(self._recipe.model, rate, **self._recipe.options)
+    def separate(self, blocks: Iterable[Block], rate: int, _level: SongStatistics) -> Iterator[tuple[Block, Stems]]:
+        """Give the mix and its stems, as `DemucsSongModel.separate` does."""
+        separator = load_separator(self._settings.model, rate, **self._settings.options)
         rows = [separator.stems.index(name) for name in self.stems]
         hop, skip = separator.hop, separator.latency
         after = np.zeros((2, separator.latency + hop - 1), np.float32)

@@ -19,7 +19,7 @@ _UNKNOWN = 0xFFFFFFFF
 _SIZES = struct.Struct("<QQQ")
 
 
-class GrowingWav:
+class StreamingWavWriter:
     """Writes a stereo WAV file; beyond 4 GB, where its counts would not suffice, RF64 (EBU Tech 3306).
 
     libsndfile cannot do that: it writes the counts when it closes the file, and zeros before. Here every count is

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import glob
+import tempfile
+import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream_sep.errors import AudioFileError
+from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.files.disk_space import check_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from stream_sep.files.job import SeparationJob
+
+_MAX_DEPTH = 32
+"""Folders that are put into a name at most: more than paths have."""
+
+_SPOOL_BYTES = 1 << 20
+
 _SUFFIXES = frozenset(
     f".{ending}"
     for ending in (
-        *("aac", "aif", "aifc", "aiff", "alac", "ape", "au", "caf", "flac", "m4a", "m4b", "mka", "mp2", "mp3", "mp4"),
-        *("oga", "ogg", "opus", "rf64", "w64", "wav", "webm", "wma", "wv"),
+        *("aac", "aif", "aifc", "aiff", "alac", "ape", "au", "caf", "flac", "m4a", "m4b", "m4v"),
+        *("mka", "mkv", "mov", "mp2", "mp3", "mp4", "oga", "ogg", "opus", "rf64", "w64", "wav", "webm", "wma", "wv"),
     )
 )
 
@@ -41,7 +52,7 @@ def find_tracks(arguments: Sequence[Path], out: Path) -> list[Track]:
     """Return the songs that files, folders (with all below them) and patterns name, each once.
 
     What lies in ``out`` is left out, or stems would be separated again. A file that is named is taken whatever it is
-    called, and need not be there: it then fails by itself.
+    called, and need not be there: it then fails by itself. Songs that share a name get more of their paths into it.
 
     Raises:
         AudioFileError: a folder or pattern without a song.
@@ -50,12 +61,93 @@ def find_tracks(arguments: Sequence[Path], out: Path) -> list[Track]:
     for argument in arguments:
         for path, folder in _expand(argument, out):
             found.setdefault(path.resolve(), Track(path, folder, _stem(path)))
-    tracks = list(found.values())
-    shared = Counter((track.folder, track.name) for track in tracks)
-    return [
-        Track(track.path, track.folder, track.path.name) if shared[track.folder, track.name] > 1 else track
-        for track in tracks
-    ]
+    return _told_apart(list(found.values()))
+
+
+def _told_apart(tracks: Sequence[Track]) -> list[Track]:
+    """Return tracks of which no two would write to one place."""
+    named = [replace(track, name=track.path.name) if is_shared else track for track, is_shared in _shared(tracks)]
+    depth = 1
+    while any(is_shared for _, is_shared in _shared(named)) and depth < _MAX_DEPTH:
+        named = [
+            _with_parents(track, original, depth) if is_shared else track
+            for (track, is_shared), original in zip(_shared(named), tracks, strict=True)
+        ]
+        depth += 1
+    return _numbered(named, tracks)
+
+
+def _numbered(named: Sequence[Track], originals: Sequence[Track]) -> list[Track]:
+    """Give a number to songs that only the case of letters in one folder tells apart."""
+    seen: Counter[str] = Counter()
+    result = []
+    for (track, is_shared), original in zip(_shared(named), originals, strict=True):
+        each = replace(original, name=original.path.name) if is_shared else track
+        seen[_place(each)] += 1
+        number = seen[_place(each)]
+        result.append(replace(each, name=f"{each.name} ({number})") if number > 1 else each)
+    return result
+
+
+def _shared(tracks: Sequence[Track]) -> list[tuple[Track, bool]]:
+    """Return each track, and whether another has its place, also where letters are the same in either case."""
+    places = [_place(track) for track in tracks]
+    counts = Counter(places)
+    return [(track, counts[place] > 1) for track, place in zip(tracks, places, strict=True)]
+
+
+def _place(track: Track) -> str:
+    return unicodedata.normalize("NFC", str(track.folder / track.name)).casefold()
+
+
+def _with_parents(track: Track, original: Track, depth: int) -> Track:
+    """Put the names of as many folders as it takes into the folder of a track."""
+    folders = track.path.absolute().parent.parts[1:]
+    deepest = min(depth + len(original.folder.parts) - 1, len(folders)) if original.folder.parts else depth
+    folder = Path(*folders[-max(deepest, 1) :]) if folders else Path()
+    return replace(track, folder=folder, name=original.name)
+
+
+def refuse_shared_targets(tracks: Sequence[Track], job: SeparationJob) -> None:
+    """Refuse a template that gives two songs the same file.
+
+    Raises:
+        ConfigError: it does.
+    """
+    first: dict[Path, Track] = {}
+    for track in tracks:
+        other = first.setdefault(job.target(track, "stem"), track)
+        if other is not track:
+            raise ConfigError(
+                f"--filename {job.template!r} gives {other.path} and {track.path} one name; put {{track}} into it"
+            )
+
+
+@contextmanager
+def spooled(tracks: Sequence[Track]) -> Iterator[list[Track]]:
+    """Copy what comes through pipes, such as /dev/stdin, to files for as long as they are needed.
+
+    Args:
+        tracks: songs; those that are files stay as they are.
+
+    Raises:
+        AudioFileError: there is no room for a copy.
+    """
+    with tempfile.TemporaryDirectory(prefix="stream-sep-") as folder:
+        yield [_spool(track, Path(folder) / str(number)) for number, track in enumerate(tracks)]
+
+
+def _spool(track: Track, copy: Path) -> Track:
+    if track.path.is_file() or track.path.is_dir() or not track.path.exists():
+        return track
+    try:
+        with track.path.open("rb") as pipe, copy.open("wb") as file:
+            while data := pipe.read(_SPOOL_BYTES):
+                check_room(copy.parent, 2 * len(data))
+                file.write(data)
+    except OSError as error:
+        raise AudioFileError(f"cannot read {track.path}: {error}; name a file") from error
+    return replace(track, path=copy)
 
 
 def _expand(argument: Path, out: Path) -> Iterator[tuple[Path, Path]]:
@@ -75,10 +167,9 @@ def _expand(argument: Path, out: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _is_song(path: Path, out: Path) -> bool:
-    hidden = path.name.startswith(".") or ".part" in path.suffixes
     return (
         path.suffix.lower() in _SUFFIXES
-        and not hidden
+        and not path.name.startswith(".")
         and path.is_file()
         and not path.resolve().is_relative_to(out.resolve())
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from stream_sep.files.stem_cache import BEGUN, BEGUN_SONG, is_whole
+from stream_sep.files.stem_cache import PARTIAL, PARTIAL_SONG, is_complete
 from stream_sep.player.song_stems import GrowingStems
 
 if TYPE_CHECKING:
@@ -58,19 +58,19 @@ class BegunStems:
         from filelock import FileLock, Timeout  # noqa: PLC0415 - comes with torch, without which nothing is refined
 
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{BEGUN}.lock", timeout=0)
+        lock = FileLock(folder / f"{PARTIAL}.lock", timeout=0)
         try:
             lock.acquire()
         except Timeout:
             return None
         self._lock = lock
-        (folder / BEGUN_SONG).write_text(str(song), "utf-8", "surrogateescape")
-        return folder / BEGUN
+        (folder / PARTIAL_SONG).write_text(str(song), "utf-8", "surrogateescape")
+        return folder / PARTIAL
 
 
 def drop_begun(growing: Path) -> None:
     """Delete growing stems once the same stems are in the cache as a whole."""
-    if growing.name == BEGUN and is_whole(growing.parent):
-        for name in (BEGUN, BEGUN_SONG, f"{BEGUN}.lock"):
+    if growing.name == PARTIAL and is_complete(growing.parent):
+        for name in (PARTIAL, PARTIAL_SONG, f"{PARTIAL}.lock"):
             with suppress(OSError):  # another program may hold it, and deletes it at its own end
                 (growing.parent / name).unlink(missing_ok=True)

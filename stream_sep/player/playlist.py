@@ -156,8 +156,8 @@ class Playlist:
 
     def _open(self, track: int) -> LoadedSong:
         song = open_song(self.paths[track])
-        if song.remark:
-            self._report(song.remark)
+        if song.note:
+            self._report(song.note)
         writer = SongWriter(self.folder / f"{self._numbers}.sound")
         decoder = threading.Thread(target=self._decode, args=(song, writer), name="decoder", daemon=True)
         loaded = LoadedSong(self._numbers, track, song, SongSound(writer.path), decoder)

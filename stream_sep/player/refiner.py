@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.engine.worker.rpc import receive, send
 from stream_sep.errors import AudioFileError
-from stream_sep.files.model_identities import ModelMemory
-from stream_sep.files.settings import Recipe
-from stream_sep.files.stem_cache import DEFAULT_GB, StemCache, is_whole, sweep
+from stream_sep.files.model_identities import ModelIdentityCache
+from stream_sep.files.settings import SeparationSettings
+from stream_sep.files.stem_cache import DEFAULT_GB, StemCache, remove_partial
 from stream_sep.player.partial_stems import drop_begun
 from stream_sep.player.song_stems import KeptStems
 
@@ -36,12 +36,12 @@ class Refinement:
     """How stems are refined while they play.
 
     Attributes:
-        recipe: the model, as `stream_sep.files` makes stems with it.
+        settings: the model, as `stream_sep.files` makes stems with it.
         cache_gb: gigabytes that the cache of stems may take.
         download: whether weights that are not here may be downloaded.
     """
 
-    recipe: Recipe = field(default_factory=Recipe)
+    settings: SeparationSettings = field(default_factory=SeparationSettings)
     cache_gb: float = DEFAULT_GB
     download: bool = False
 
@@ -65,7 +65,7 @@ class Refiner:
     ) -> None:
         self._refinement, self._rate, self._give, self._report = refinement, rate, give, report
         self._cache = StemCache(limit_gb=refinement.cache_gb)
-        self._memory = ModelMemory(self._cache.folder)
+        self._identities = ModelIdentityCache(self._cache.folder)
         self._process: subprocess.Popen[str] | None = None
         self._asked: tuple[int, int] | None = None
         self._given: dict[int, dict[str, Any]] = {}
@@ -83,14 +83,12 @@ class Refiner:
 
     def find(self, song: LoadedSong) -> None:
         """Let a song have its stems if they are in the cache."""
-        identity = self._memory.recall(self._refinement.recipe)
+        identity = self._identities.get(self._refinement.settings)
         path = song.song.path
         try:
             if identity is None or path.stat().st_size > _LARGEST_DIGEST:
                 return
-            folder = self._cache.folder / f"{song.song.digest}-{identity}"
-            files = sorted(folder.glob("*.wav")) if is_whole(folder) else []
-            files = [file for file in files if ".part" not in file.suffixes]
+            files = self._cache.stems_of(f"{song.song.digest}-{identity}")
             stems = KeptStems(files, [file.stem for file in files]) if files else None
         except (OSError, AudioFileError):
             return
@@ -140,10 +138,15 @@ class Refiner:
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
         )
-        refinement, recipe = self._refinement, asdict(self._refinement.recipe)
-        recipe["repo"] = None if refinement.recipe.repo is None else str(refinement.recipe.repo)
-        recipe["options"] = dict(refinement.recipe.options)
-        spec = {"recipe": recipe, "cache_gb": refinement.cache_gb, "download": refinement.download, "path": sys.path}
+        refinement, settings = self._refinement, asdict(self._refinement.settings)
+        settings["repo"] = None if refinement.settings.repo is None else str(refinement.settings.repo)
+        settings["options"] = dict(refinement.settings.options)
+        spec = {
+            "settings": settings,
+            "cache_gb": refinement.cache_gb,
+            "download": refinement.download,
+            "path": sys.path,
+        }
         send(self._process.stdin, spec)
         self._listener = threading.Thread(target=self._listen, args=(self._process,), name="refiner", daemon=True)
         self._listener.start()
@@ -164,7 +167,7 @@ class Refiner:
         elif "failed" in message:
             self._give_up(message["failed"])
         elif "identity" in message:
-            self._memory.note(self._refinement.recipe, message["identity"])
+            self._identities.put(self._refinement.settings, message["identity"])
             self._ratio, self._ready = message["rate"] / self._rate, True
         elif "refined" in message:
             self._hand_out(message["number"], message["refined"])
@@ -196,7 +199,7 @@ class Refiner:
     def _sweep(self) -> None:
         """Delete what a process that ended was about to keep."""
         if self._keeping is not None:
-            sweep(self._keeping)
+            remove_partial(self._keeping)
         self._keeping = None
 
     def _on_death(self, code: int) -> None:

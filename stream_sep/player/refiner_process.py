@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from stream_sep.engine.worker.process_main import Answers
 from stream_sep.engine.worker.rpc import receive
 from stream_sep.errors import AudioFileError, SeparatorError, StreamSepError
-from stream_sep.files.demucs_pass import NetworkPass
-from stream_sep.files.settings import Recipe
-from stream_sep.files.song import measure_level, open_song
-from stream_sep.files.song_models import load_stem_maker
+from stream_sep.files.demucs_pass import DemucsSongModel
+from stream_sep.files.settings import SeparationSettings
+from stream_sep.files.song import measure_song, open_song
+from stream_sep.files.song_models import load_song_model
 from stream_sep.files.stem_cache import StemCache
 from stream_sep.player.decoded_song import SongSound, SongWriter
 from stream_sep.player.partial_stems import BegunStems
@@ -55,7 +55,7 @@ def main() -> None:
     commands, answers = sys.stdin, Answers(os.fdopen(os.dup(1), "w"))
     os.dup2(2, 1)
     spec = receive(commands)
-    if "recipe" not in spec:
+    if "settings" not in spec:
         return
     sys.path[:] = spec["path"]
     with suppress(AttributeError, OSError):
@@ -66,15 +66,15 @@ def main() -> None:
         answers.say({"failed": str(error)})
         return
     except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
-        answers.say({"failed": f"the model {spec['recipe']['model']!r} failed: {type(error).__name__}: {error}"})
+        answers.say({"failed": f"the model {spec['settings']['model']!r} failed: {type(error).__name__}: {error}"})
         return
-    answers.say({"identity": maker.identity, "rate": maker.rate_for(0), "stems": list(maker.stems)})
+    answers.say({"identity": maker.cache_key, "rate": maker.rate_for(0), "stems": list(maker.stems)})
     tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(commands, tasks), daemon=True).start()
     Refinery(maker, StemCache(limit_gb=spec["cache_gb"]), answers, tasks).run()
 
 
-def load_maker(spec: Mapping[str, Any]) -> NetworkPass:
+def load_maker(spec: Mapping[str, Any]) -> DemucsSongModel:
     """Load the networks that a first message asks for.
 
     Raises:
@@ -82,20 +82,20 @@ def load_maker(spec: Mapping[str, Any]) -> NetworkPass:
     """
     if not spec["download"]:
         _forbid_downloads()
-    fields = spec["recipe"]
-    recipe = Recipe(**{**fields, "repo": Path(fields["repo"]) if fields["repo"] else None})
+    fields = spec["settings"]
+    settings = SeparationSettings(**{**fields, "repo": Path(fields["repo"]) if fields["repo"] else None})
     try:
-        maker = load_stem_maker(recipe)
+        maker = load_song_model(settings)
     except SeparatorError as error:
         if _FORBIDDEN not in str(error):
             raise
         sentence = (
-            f"the weights of {recipe.model!r} are not on this machine; --refined-model {recipe.model} gets them"
+            f"the weights of {settings.model!r} are not on this machine; --refined-model {settings.model} gets them"
         )
         raise SeparatorError(sentence) from error
-    if not isinstance(maker, NetworkPass):
+    if not isinstance(maker, DemucsSongModel):
         raise SeparatorError(
-            f"{recipe.model!r} is no model to refine with; say --refined-model htdemucs, or --no-refine"
+            f"{settings.model!r} is no model to refine with; say --refined-model htdemucs, or --no-refine"
         )
     return maker
 
@@ -129,7 +129,7 @@ class Refinery:
     """
 
     def __init__(
-        self, maker: NetworkPass, cache: StemCache, answers: Answers, tasks: queue.SimpleQueue[Task]
+        self, maker: DemucsSongModel, cache: StemCache, answers: Answers, tasks: queue.SimpleQueue[Task]
     ) -> None:
         self._maker, self._cache, self._answers, self._tasks = maker, cache, answers, tasks
         self._done: set[int] = set()
@@ -192,9 +192,9 @@ class Refinery:
         """Find the stems of a song, or begin to make them; return whether there is anything to make."""
         self.close()
         song, rate, stems = open_song(Path(task.path)), self._maker.rate_for(0), self._maker.stems
-        key = f"{song.digest}-{self._maker.identity}"
+        key = f"{song.digest}-{self._maker.cache_key}"
         writer = SongWriter(Path(f"{task.scratch}.model"))
-        level = measure_level(writer.passing(song.blocks(rate)))
+        level = measure_song(writer.passing(song.blocks(rate)))
         if not level.frames or level.peak == 0.0:  # of silence, networks make a faint noise
             return False
         kept = self._cache.find(key, stems, rate, level.frames)
@@ -216,13 +216,14 @@ class Refinery:
         self._answers.say({"number": task.number, "refined": described})
 
     def _keep(self, refiner: SongRefiner, key: str, path: str) -> None:
-        kept = self._cache.keep(
+        kept = self._cache.tee(
             refiner.parts(),
             key,
             Path(path),
             stems=self._maker.stems,
             rate=self._maker.rate_for(0),
             frames=refiner.frames,
+            warn=lambda why: self._answers.report(f"of {path} {why}"),
         )
         for _ in kept:
             pass

@@ -13,8 +13,8 @@ from stream_sep.player.song_stems import PIECE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stream_sep.files.demucs_pass import NetworkPass
-    from stream_sep.files.song import Level
+    from stream_sep.files.demucs_pass import DemucsSongModel
+    from stream_sep.files.song import SongStatistics
     from stream_sep.player.decoded_song import SongSound
     from stream_sep.player.song_stems import GrowingStems
     from stream_sep.protocols import Block, Stems
@@ -32,7 +32,7 @@ class SongRefiner:
         stems: what to fill.
     """
 
-    def __init__(self, maker: NetworkPass, sound: SongSound, level: Level, stems: GrowingStems) -> None:
+    def __init__(self, maker: DemucsSongModel, sound: SongSound, level: SongStatistics, stems: GrowingStems) -> None:
         self._maker, self._sound, self._level, self._stems = maker, sound, level, stems
         self._mix = _WholeMix(sound, stems.frames)
         for first, last in stretches(stems.ready == 0):
@@ -91,7 +91,7 @@ class _WholeMix:
         self._sound = sound
         self.end = frames
 
-    def normalised(self, start: int, end: int, level: Level) -> Block:
+    def normalised(self, start: int, end: int, level: SongStatistics) -> Block:
         """Return frames less their mean and divided by their deviation; zeros where the song is not."""
         sound = self._sound.read(start, end - start)
         inside = slice(max(0, -start), max(0, min(end, self.end) - start))

@@ -16,12 +16,13 @@ from stream_sep.cli import separate as command
 from stream_sep.cli.separate_progress import BatchProgress
 from stream_sep.errors import ConfigError
 from stream_sep.files.formats import AudioFormat
-from stream_sep.files.job import Job
-from stream_sep.files.settings import Recipe
+from stream_sep.files.job import SeparationJob
+from stream_sep.files.progress import Progress
+from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song_separator import Outcome
 from stream_sep.files.tracks import Track
 
-USUAL = Job(cache_gb=10.0)
+USUAL = SeparationJob(cache_gb=10.0)
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def write_song(path, seconds):
     return path
 
 
-def recipe(**settings):
-    return replace(USUAL, recipe=Recipe(**settings))
+def settings(**settings):
+    return replace(USUAL, settings=SeparationSettings(**settings))
 
 
 def form(*settings):
@@ -64,17 +65,17 @@ def form(*settings):
     ("options", "job"),
     [
         ("", USUAL),
-        ("-n htdemucs_6s", recipe(model="htdemucs_6s")),
-        ("--model hf://someone/something", recipe(model="hf://someone/something")),
-        ("--repo weights", recipe(repo=Path("weights"))),
-        ("--option hop=512 --option a=b", recipe(options={"hop": 512, "a": "b"})),
-        ("--shifts 3", recipe(shifts=3)),
-        ("--overlap 0.5", recipe(overlap=0.5)),
-        ("--segment 4.5", recipe(segment=4.5)),
-        ("--seed 7", recipe(seed=7)),
-        ("-d cuda:1", recipe(device="cuda:1")),
-        ("--precision float32", recipe(precision="float32")),
-        ("--threads 2", recipe(threads=2)),
+        ("-n htdemucs_6s", settings(model="htdemucs_6s")),
+        ("--model hf://someone/something", settings(model="hf://someone/something")),
+        ("--repo weights", settings(repo=Path("weights"))),
+        ("--option hop=512 --option a=b", settings(options={"hop": 512, "a": "b"})),
+        ("--shifts 3", settings(shifts=3)),
+        ("--overlap 0.5", settings(overlap=0.5)),
+        ("--segment 4.5", settings(segment=4.5)),
+        ("--seed 7", settings(seed=7)),
+        ("-d cuda:1", settings(device="cuda:1")),
+        ("--precision float32", settings(precision="float32")),
+        ("--threads 2", settings(threads=2)),
         ("--stems vocals,drums", replace(USUAL, stems=("vocals", "drums"))),
         ("--two-stems vocals", replace(USUAL, two_stems="vocals")),
         ("--other-method minus", replace(USUAL, other_method="minus")),
@@ -125,7 +126,7 @@ def work(progress, clock, index, seconds, *, speed):
     """Let a song of so many seconds be done, second by second, ``speed`` seconds of music a second."""
     for done in range(1, seconds + 1):
         clock.now += 1 / speed
-        progress.advance(index, done / seconds)
+        progress.advance(index, Progress("separate", done / seconds))
 
 
 def left(progress):
@@ -135,7 +136,7 @@ def left(progress):
 
 def test_the_time_left_is_right_for_songs_of_any_length(shown):
     tracks, progress, clock, _ = shown
-    progress.advance(0, 0.0)
+    progress.advance(0, Progress())
     work(progress, clock, 0, 10, speed=0.5)
     progress.end(0, Outcome(tracks[0]))
     assert left(progress) == pytest.approx(90 / 0.5, rel=0.02)
@@ -146,14 +147,14 @@ def test_the_time_left_is_right_for_songs_of_any_length(shown):
 
 def test_songs_that_were_there_or_failed_take_no_time(shown):
     tracks, progress, clock, _ = shown
-    progress.end(3, Outcome(tracks[3], found=True))
+    progress.end(3, Outcome(tracks[3], skipped=True))
     work(progress, clock, 0, 10, speed=2.0)
     progress.end(0, Outcome(tracks[0]))
     work(progress, clock, 2, 3, speed=2.0)
-    progress.end(2, Outcome(tracks[2], failure="broken"))
+    progress.end(2, Outcome(tracks[2], error="broken"))
     for done in (0.1, 0.25, 0.5):
         clock.now = 100 + 20 * done / 2
-        progress.advance(1, done)
+        progress.advance(1, Progress("separate", done))
     assert left(progress) == pytest.approx(10 / 2.0, rel=0.05)
 
 
@@ -162,7 +163,7 @@ def test_a_song_has_a_bar_while_it_is_separated_and_a_sentence_after(shown):
     work(progress, clock, 1, 20, speed=1.0)
     assert [task.description for task in progress._bars.tasks] == ["all songs", "20.wav"]
     assert progress._bars.tasks[1].percentage == pytest.approx(100)
-    progress.end(1, Outcome(tracks[1], (Path("out/vocals.wav"),), remarks=("it was loud",)))
+    progress.end(1, Outcome(tracks[1], (Path("out/vocals.wav"),), notes=("it was loud",)))
     assert [task.description for task in progress._bars.tasks] == ["all songs"]
     assert "20.wav -> out: vocals.wav" in screen.getvalue()
     assert "it was loud" in screen.getvalue()
@@ -171,5 +172,5 @@ def test_a_song_has_a_bar_while_it_is_separated_and_a_sentence_after(shown):
 def test_a_single_song_has_no_bar_for_all(tmp_path):
     track = Track(write_song(tmp_path / "a.wav", 1), Path(), "a")
     with BatchProgress([track], Console(file=io.StringIO(), force_terminal=True)) as progress:
-        progress.advance(0, 0.5)
+        progress.advance(0, Progress("separate", 0.5))
         assert [task.description for task in progress._bars.tasks if task.visible] == ["a.wav"]

@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 from stream_sep.files import demucs_pass
 from stream_sep.files.formats import AudioFormat
-from stream_sep.files.job import Job
-from stream_sep.files.settings import Recipe
+from stream_sep.files.job import SeparationJob
+from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song_separator import SongSeparator
 from stream_sep.files.tracks import Track
 
 demucs_pass.WindowRunner.prepare = lambda _s, _n, window: lambda: np.zeros((4, *window.shape), np.float32)
 song, out = Path(sys.argv[1]), Path(sys.argv[2])
-job = Job(Recipe("tiny", device="cpu"), stems=("vocals",), out=out, format=AudioFormat(bits=16, clip="none"))
+form = AudioFormat(bits=16, clip="none")
+job = SeparationJob(SeparationSettings("tiny", device="cpu"), stems=("vocals",), out=out, format=form)
 SongSeparator(job).separate(Track(song, Path(), song.stem), lambda share: None)
 print(*[line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")])
 """

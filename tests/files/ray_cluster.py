@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from stream_sep.files.formats import AudioFormat
-from stream_sep.files.job import Job
+from stream_sep.files.job import SeparationJob
 from stream_sep.files.ray_batch import separate_on_ray
-from stream_sep.files.settings import Recipe
+from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.tracks import find_tracks
 
 SMALL = 80_000_000  # bytes of the store that each node sets aside
@@ -22,7 +22,7 @@ def main(songs, out):
     import ray  # noqa: PLC0415 - an extra
     from ray.cluster_utils import Cluster  # noqa: PLC0415 - as above
 
-    job = Job(Recipe("bands", threads=1), out=out, format=AudioFormat(bits=32))
+    job = SeparationJob(SeparationSettings("bands", threads=1), out=out, format=AudioFormat(bits=32))
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": SMALL})
     second = cluster.add_node(num_cpus=1, object_store_memory=SMALL)
     ray.init(address=cluster.address)
@@ -41,13 +41,13 @@ def separate_with_a_loss(tracks, job, cluster, second):
         shares[index] = share
         begun = set(shares) - finished
         told["at_once"] = max(told["at_once"], len(begun))
-        if not told["killed"] and sum(0 < shares[k] < 1 for k in begun) == 2:
+        if not told["killed"] and sum(0 < shares[k].share < 1 for k in begun) == 2:
             cluster.remove_node(second, allow_graceful=False)
             told["killed"] = True
 
     for index, outcome in separate_on_ray(tracks, job, report):
         finished.add(index)
-        outcomes[outcome.track.path.name] = [outcome.failure, outcome.remarks, list(map(str, outcome.files))]
+        outcomes[outcome.track.path.name] = [outcome.error, outcome.notes, list(map(str, outcome.files))]
     return told
 
 

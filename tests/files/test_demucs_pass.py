@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from stream_sep.errors import ConfigError
-from stream_sep.files.demucs_pass import NetworkPass
+from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.segments import Grid
-from stream_sep.files.settings import Recipe
-from stream_sep.files.song import measure_level
+from stream_sep.files.settings import SeparationSettings
+from stream_sep.files.song import measure_song
 
 try:
     import demucs.apply
@@ -69,9 +69,9 @@ def applied(bag, song, monkeypatch, seed=0, **settings):
 
 
 def passed(parts, song, stems=None, block=10_000, **settings):
-    maker = NetworkPass(parts, stems, Recipe(precision="float32", **settings), "cpu")
+    maker = DemucsSongModel(parts, stems, SeparationSettings(precision="float32", **settings), "cpu")
     blocks = [song[:, at : at + block] for at in range(0, song.shape[1], block)]
-    mixes, made = zip(*maker.separate(iter(blocks), RATE, measure_level(blocks)), strict=True)
+    mixes, made = zip(*maker.separate(iter(blocks), RATE, measure_song(blocks)), strict=True)
     np.testing.assert_array_equal(np.concatenate(mixes, axis=1), song)
     return np.concatenate(made, axis=2)
 
@@ -151,8 +151,8 @@ def test_the_first_seconds_come_before_the_song_has_been_read():
             read.append(RATE // 2)
             yield music(RATE // 2)
 
-    level = measure_level([music(RATE)])
-    maker = NetworkPass(parts, None, Recipe(precision="float32"), "cpu")
+    level = measure_song([music(RATE)])
+    maker = DemucsSongModel(parts, None, SeparationSettings(precision="float32"), "cpu")
     mix, _ = next(maker.separate(blocks(), RATE, level))
     assert mix.shape[1] > 0
     assert sum(read) < 5 * RATE
@@ -165,7 +165,7 @@ def test_windows_computed_at_once_give_the_same_stems(name):
     alone = passed(parts, song, shifts=2)
     torch.set_num_threads(2)
     try:
-        maker = NetworkPass(parts, None, Recipe(precision="float32"), "cpu")
+        maker = DemucsSongModel(parts, None, SeparationSettings(precision="float32"), "cpu")
         assert (maker._runner.at_once(8.0), maker._runner.at_once(44.0)) == (2, 1)
         np.testing.assert_allclose(passed(parts, song, shifts=2), alone, atol=2e-6)
         assert torch.get_num_threads() == 2
@@ -177,8 +177,8 @@ def test_whoever_stops_reading_leaves_no_thread_behind():
     _, parts = build("transformer")
     torch.set_num_threads(2)
     try:
-        maker = NetworkPass(parts, None, Recipe(precision="float32"), "cpu")
-        reading = maker.separate(iter([music(6 * RATE)]), RATE, measure_level([music(RATE)]))
+        maker = DemucsSongModel(parts, None, SeparationSettings(precision="float32"), "cpu")
+        reading = maker.separate(iter([music(6 * RATE)]), RATE, measure_song([music(RATE)]))
         next(reading)
         assert any(thread.name.startswith("window") for thread in threading.enumerate())
         reading.close()
@@ -191,7 +191,7 @@ def test_whoever_stops_reading_leaves_no_thread_behind():
 def test_memory_does_not_grow_with_the_song(monkeypatch):
     """What is held of a song, measured as it goes on: no more than a few windows."""
     _, parts = build("transformer")
-    maker = NetworkPass(parts, None, Recipe(precision="float32", shifts=2), "cpu")
+    maker = DemucsSongModel(parts, None, SeparationSettings(precision="float32", shifts=2), "cpu")
     monkeypatch.setattr(maker._runner, "prepare", lambda _, window: lambda: np.zeros((4, *window.shape), np.float32))
     held = []
 
@@ -199,7 +199,7 @@ def test_memory_does_not_grow_with_the_song(monkeypatch):
         for _ in range(300):
             yield music(RATE // 2)
 
-    for mix, _ in maker.separate(blocks(), RATE, measure_level([music(RATE)])):
+    for mix, _ in maker.separate(blocks(), RATE, measure_song([music(RATE)])):
         held.append(mix.base.shape[1] if mix.base is not None else mix.shape[1])
     assert len(held) > 50
     assert max(held) < 10 * RATE
@@ -215,13 +215,13 @@ def test_a_seed_moves_the_windows():
 def test_a_longer_segment_than_a_transformer_was_trained_for_is_refused():
     _, parts = build("transformer")
     with pytest.raises(ConfigError, match="at most 1 s"):
-        NetworkPass(parts, None, Recipe(segment=3.0), "cpu")
+        DemucsSongModel(parts, None, SeparationSettings(segment=3.0), "cpu")
 
 
 def test_an_unknown_stem_is_refused():
     _, parts = build("transformer")
     with pytest.raises(ConfigError, match="no stem 'piano'"):
-        NetworkPass(parts, ("piano",), Recipe(), "cpu")
+        DemucsSongModel(parts, ("piano",), SeparationSettings(), "cpu")
 
 
 @pytest.mark.parametrize(("segment", "stride"), [(10, 10), (10, 7), (10, 5), (11, 3), (7, 1)])
@@ -237,7 +237,7 @@ def test_identity_tells_weights_and_settings_apart():
     other = [Part(tiny(), (1.0,) * 4)]
 
     def identity(parts, **settings):
-        return NetworkPass(parts, None, Recipe(**settings), "cpu").identity
+        return DemucsSongModel(parts, None, SeparationSettings(**settings), "cpu").cache_key
 
     assert identity(parts) == identity(parts)
     assert len({identity(parts), identity(other), identity(parts, overlap=0.5), identity(parts, seed=1)}) == 4
@@ -246,8 +246,8 @@ def test_identity_tells_weights_and_settings_apart():
 def test_out_of_memory_windows_are_halved_then_the_cpu_is_tried_then_it_is_over():
     torch.manual_seed(3)
     parts = [Part(HTDemucs(SOURCES, **{**RANDOM["tiny"], "segment": Fraction(6)}).eval(), (1.0,) * 4)]
-    maker, told = NetworkPass(parts, ("vocals",), Recipe(), "cuda"), []
-    while (smaller := maker.smaller()) is not None:
+    maker, told = DemucsSongModel(parts, ("vocals",), SeparationSettings(), "cuda"), []
+    while (smaller := maker.with_less_memory()) is not None:
         maker, how = smaller
         told.append(how)
         assert maker.stems == ("vocals",)
@@ -260,9 +260,9 @@ def test_smaller_windows_are_not_padded_and_give_stems_all_the_same(name, monkey
     _, parts = build(name)
     lengths, song = [], music(RATE)
     monkeypatch.setattr("stream_sep.files.demucs_pass.SHORTEST", 0.5)
-    maker, _ = NetworkPass(parts, None, Recipe(shifts=0), "cpu").smaller()
+    maker, _ = DemucsSongModel(parts, None, SeparationSettings(shifts=0), "cpu").with_less_memory()
     parts[0].network.register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[-1]))
-    made = np.concatenate([stems for _, stems in maker.separate(iter([song]), RATE, measure_level([song]))], axis=2)
+    made = np.concatenate([stems for _, stems in maker.separate(iter([song]), RATE, measure_song([song]))], axis=2)
     assert made.shape == (4, *song.shape)
     assert max(lengths) < 0.8 * RATE
     assert np.isfinite(made).all()

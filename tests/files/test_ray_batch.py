@@ -14,10 +14,11 @@ from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.files import ray_batch
 from stream_sep.files.batch import separate_all
 from stream_sep.files.formats import AudioFormat
-from stream_sep.files.job import Job
+from stream_sep.files.job import SeparationJob
+from stream_sep.files.progress import Progress
 from stream_sep.files.ray_batch import TRIES, separate_on_ray
 from stream_sep.files.ray_cluster import INSTALL
-from stream_sep.files.settings import Recipe
+from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song_separator import Outcome
 from stream_sep.files.tracks import Track, find_tracks
 
@@ -49,7 +50,7 @@ def test_a_cluster_does_as_one_machine_does_although_a_node_is_killed(tmp_path):
     assert len(told["outcomes"]) == SONGS + 1
     assert "bad.wav" in told["outcomes"]["bad.wav"][0]
     assert sum("a worker was lost" in str(remarks) for _, remarks, _ in told["outcomes"].values()) == 1
-    local = Job(Recipe("bands", threads=1), out=tmp_path / "local", format=AudioFormat(bits=32))
+    local = SeparationJob(SeparationSettings("bands", threads=1), out=tmp_path / "local", format=AudioFormat(bits=32))
     for _, outcome in separate_all(find_tracks([songs], local.out), local, lambda *_: None):
         assert len(told["outcomes"][outcome.track.path.name][2]) == len(outcome.files)
         for there, here in zip(told["outcomes"][outcome.track.path.name][2], outcome.files, strict=True):
@@ -87,7 +88,7 @@ class FakeRay:
     def _hire(self, kind, job):
         self.hired += 1
         worker = kind(job)
-        methods = ("refusal", "separate", "share", "stop")
+        methods = ("refusal", "separate", "progress", "stop")
         calls = {name: lambda *given, name=name: lambda: getattr(worker, name)(*given) for name in methods}
         return types.SimpleNamespace(
             **{name: types.SimpleNamespace(remote=call) for name, call in calls.items()}, worker=worker
@@ -100,8 +101,8 @@ class Separator:
     def __init__(self, job):
         self.job = job
 
-    def separate(self, track, report):
-        report(0.5)
+    def separate(self, track, report, _on_block):
+        report(Progress("separate", 0.5))
         if "kill" in track.name:
             raise KeyboardInterrupt
         (self.job.out / track.name).parent.mkdir(exist_ok=True)
@@ -130,14 +131,14 @@ def tracks(monkeypatch, tmp_path):
 
 def run(monkeypatch, tracks, ray, job=None, **settings):
     monkeypatch.setitem(sys.modules, "ray", ray)
-    return dict(separate_on_ray(tracks, job or Job(), lambda *_: None, **settings))
+    return dict(separate_on_ray(tracks, job or SeparationJob(), lambda *_: None, **settings))
 
 
 def test_a_song_that_ends_every_worker_fails_after_some_tries_and_the_rest_is_done(monkeypatch, tracks, tmp_path):
     ray = FakeRay({"CPU": 2})
     done = run(monkeypatch, tracks, ray)
-    assert {index: bool(outcome.failure) for index, outcome in done.items()} == {0: 0, 1: 0, 2: 1, 3: 0}
-    assert f"{TRIES} workers ended" in done[2].failure
+    assert {index: bool(outcome.error) for index, outcome in done.items()} == {0: 0, 1: 0, 2: 1, 3: 0}
+    assert f"{TRIES} workers ended" in done[2].error
     assert done[0].track == tracks[0]
     assert done[0].files[0] == tmp_path / "separated" / "a"
     assert ray.hired <= 1 + TRIES
@@ -146,9 +147,9 @@ def test_a_song_that_ends_every_worker_fails_after_some_tries_and_the_rest_is_do
 
 def test_folders_that_machines_do_not_share_are_told(monkeypatch, tracks):
     done = run(monkeypatch, [Track(Path("gone.wav"), Path(), "gone"), tracks[3], tracks[0]], FakeRay({"CPU": 2}))
-    assert "gone.wav on the machine" in done[0].failure
-    assert "share --out" in done[1].remarks[0]
-    assert done[2].remarks == ()
+    assert "gone.wav on the machine" in done[0].error
+    assert "share --out" in done[1].notes[0]
+    assert done[2].notes == ()
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_folders_that_machines_do_not_share_are_told(monkeypatch, tracks):
 def test_there_is_a_worker_for_each_gpu_or_group_of_cores(monkeypatch, tracks, nodes, asked, expected):
     settings, jobs = asked
     ray = FakeRay(*nodes)
-    run(monkeypatch, [tracks[k] for k in (0, 1, 3)], ray, Job(Recipe(**settings)), jobs=jobs)
+    run(monkeypatch, [tracks[k] for k in (0, 1, 3)], ray, SeparationJob(SeparationSettings(**settings)), jobs=jobs)
     assert (ray.hired, {k: v for k, v in ray.needs.items() if k.startswith("num")}) == expected
 
 

@@ -21,12 +21,14 @@ from stream_sep.cli.separate import cache_app, separate
 from stream_sep.errors import ConfigError, StreamSepError
 from stream_sep.files import batch, ray_batch, song_separator
 from stream_sep.files.batch import separate_all
+from stream_sep.files.crew import Crew
 from stream_sep.files.formats import AudioFormat
-from stream_sep.files.job import Job
+from stream_sep.files.job import SeparationJob
 from stream_sep.files.output_file import OutputFile
-from stream_sep.files.settings import DEFAULT_MODEL, Recipe
+from stream_sep.files.output_record import RECORD
+from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
 from stream_sep.files.song_separator import Outcome, SongSeparator
-from stream_sep.files.stem_cache import BEGUN_SONG, ENVIRONMENT, StemCache
+from stream_sep.files.stem_cache import ENVIRONMENT, PARTIAL_SONG, StemCache
 from stream_sep.files.stem_mp4 import STEMS as STEM_FILE_ORDER
 from stream_sep.files.stem_mp4 import read_stem_box
 from stream_sep.files.tracks import Track, find_tracks
@@ -40,7 +42,7 @@ class Shares:
     """A maker of stems that are shares of the song: known output, no weights, and it counts what it is asked for."""
 
     sources = SOURCES
-    identity = "shares"
+    cache_key = "shares"
 
     def __init__(self, stems=SOURCES, log=None, fail=()):
         self.stems, self.log, self._fail = tuple(stems), [] if log is None else log, list(fail)
@@ -48,10 +50,10 @@ class Shares:
     def rate_for(self, _rate):
         return RATE
 
-    def only(self, stems):
+    def with_stems(self, stems):
         return Shares(stems, self.log, self._fail)
 
-    def smaller(self):
+    def with_less_memory(self):
         return (Shares(self.stems, self.log, self._fail[1:]), "in smaller steps") if self._fail else None
 
     def separate(self, blocks, _rate, _level):
@@ -65,9 +67,11 @@ class Shares:
 
 @pytest.fixture(autouse=True)
 def maker(monkeypatch, tmp_path):
-    made, load = Shares(), song_separator.load_stem_maker
+    made, load = Shares(), song_separator.load_song_model
     monkeypatch.setattr(
-        song_separator, "load_stem_maker", lambda recipe: made if recipe.model == DEFAULT_MODEL else load(recipe)
+        song_separator,
+        "load_song_model",
+        lambda settings: made if settings.model == DEFAULT_MODEL else load(settings),
     )
     monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
@@ -117,7 +121,7 @@ def read(path):
 
 
 def job(tmp_path, **settings):
-    return Job(**{"out": tmp_path / "out", "format": AudioFormat(bits=32), "cache_gb": 0.0, **settings})
+    return SeparationJob(**{"out": tmp_path / "out", "format": AudioFormat(bits=32), "cache_gb": 0.0, **settings})
 
 
 def outcomes(job, *paths, report=lambda *_: None):
@@ -134,7 +138,7 @@ def parts_left(folder):
 @pytest.mark.parametrize("model", ["bands", "passthrough"])
 def test_a_separator_made_for_streams_gives_stems_in_time_with_the_song(tmp_path, model):
     song = music(1.0)
-    (outcome,) = outcomes(job(tmp_path, recipe=Recipe(model=model)), write(tmp_path / "a.wav", song))
+    (outcome,) = outcomes(job(tmp_path, settings=SeparationSettings(model=model)), write(tmp_path / "a.wav", song))
     assert {file.stem for file in outcome.files} == set(SOURCES)
     np.testing.assert_allclose(sum(read(file) for file in outcome.files), song, atol=1e-6)
 
@@ -144,7 +148,7 @@ def test_the_stems_of_the_streamed_engine_and_of_the_file_are_the_same(tmp_path)
 
     song = music(1.0)
     path = write(tmp_path / "a.wav", song)
-    (outcome,) = outcomes(job(tmp_path, recipe=Recipe(model="bands"), stems=("vocals",)), path)
+    (outcome,) = outcomes(job(tmp_path, settings=SeparationSettings(model="bands"), stems=("vocals",)), path)
     separator = StemSeparator("bands")
     expected = separator.process(song.T, RATE)[separator.stems.index("vocals")].T
     np.testing.assert_allclose(read(outcome.files[0]), expected, atol=1e-6)
@@ -158,8 +162,8 @@ def test_demucs_writes_what_its_network_makes(tmp_path):
     torch.set_num_threads(1)
     song = write(tmp_path / "a.wav", music(2.5))
     done = []
-    first = job(tmp_path, recipe=Recipe(model="tiny", threads=1, device="cpu"))
-    (outcome,) = outcomes(first, song, report=lambda _, share: done.append(share))
+    first = job(tmp_path, settings=SeparationSettings(model="tiny", threads=1, device="cpu"))
+    (outcome,) = outcomes(first, song, report=lambda _, progress: done.append(progress.share))
     assert [file.name for file in outcome.files] == [f"{stem}.wav" for stem in SOURCES]
     assert all(read(file).shape == (len(read(song)), 2) for file in outcome.files)
     assert done == sorted(done)
@@ -238,7 +242,7 @@ def test_with_residual_loud_stems_are_turned_down_together(tmp_path):
     np.testing.assert_allclose(total, factor * song, atol=6 / 32768)
     drums, bass = (read(file) for file in outcome.files[:2])
     np.testing.assert_allclose(drums, 2 * bass, atol=6 / 32768)
-    assert any("dB down" in remark for remark in outcome.remarks)
+    assert any("dB down" in remark for remark in outcome.notes)
 
 
 @pytest.mark.parametrize(
@@ -345,7 +349,7 @@ def test_a_cover_is_kept(ffmpeg, tmp_path, name):
     ffmpeg("-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", "1", cover)
     ffmpeg("-i", plain, "-i", cover, "-map", "0", "-map", "1", "-disposition:v", "attached_pic", song)
     (outcome,) = outcomes(job(tmp_path, format=AudioFormat(name)), song)
-    assert not outcome.failure
+    assert not outcome.error
     assert "video" in {stream["codec_type"] for stream in probe_streams(outcome.files[0])["streams"]}
 
 
@@ -357,7 +361,7 @@ def test_without_ffmpeg_lost_tags_are_told_and_files_are_written(monkeypatch, tm
     monkeypatch.setenv("PATH", "")
     (outcome,) = outcomes(job(tmp_path, stems=("drums",)), path)
     assert outcome.files[0].is_file()
-    assert "install ffmpeg" in outcome.remarks[0]
+    assert "install ffmpeg" in outcome.notes[0]
 
 
 def test_a_stem_file_holds_song_and_stems_and_says_so(ffmpeg, tmp_path):
@@ -402,8 +406,8 @@ def test_songs_of_any_rate(tmp_path, rate):
 @pytest.mark.parametrize("rate", [4000, 8000, 11025, 192000])
 def test_bands_takes_songs_of_any_rate(tmp_path, rate):
     path = write(tmp_path / "a.wav", music(0.5, rate=rate), rate)
-    (outcome,) = outcomes(job(tmp_path, recipe=Recipe(model="bands")), path)
-    assert outcome.failure == ""
+    (outcome,) = outcomes(job(tmp_path, settings=SeparationSettings(model="bands")), path)
+    assert outcome.error == ""
 
 
 def test_mono_is_heard_on_both_sides(tmp_path):
@@ -419,18 +423,18 @@ def test_five_channels_are_mixed_down_and_it_is_told(tmp_path):
     left, right = read(outcome.files[0])[500]
     assert left == pytest.approx(right / 0.7071, rel=1e-3)
     assert left > 0
-    assert "5 channels" in outcome.remarks[0]
+    assert "5 channels" in outcome.notes[0]
 
 
 def test_seven_channels_are_refused_in_a_sentence(tmp_path):
     (outcome,) = outcomes(job(tmp_path), write(tmp_path / "a.wav", music(channels=7)))
-    assert "7 channels" in outcome.failure
+    assert "7 channels" in outcome.error
 
 
 @pytest.mark.parametrize("model", ["bands", DEFAULT_MODEL])
 def test_silence_gives_silence(maker, tmp_path, model):
     path = write(tmp_path / "a.wav", np.zeros((5000, 2), np.float32))
-    (outcome,) = outcomes(job(tmp_path, recipe=Recipe(model=model)), path)
+    (outcome,) = outcomes(job(tmp_path, settings=SeparationSettings(model=model)), path)
     assert all(not read(file).any() and len(read(file)) == 5000 for file in outcome.files)
     assert maker.log == []  # of silence, networks make a faint noise
 
@@ -439,7 +443,7 @@ def test_silence_gives_silence(maker, tmp_path, model):
 @pytest.mark.parametrize("rate", [44100, 48000])
 def test_a_song_of_one_frame(tmp_path, model, rate):
     path = write(tmp_path / "a.wav", np.full((1, 2), 0.5), rate)
-    (outcome,) = outcomes(job(tmp_path, recipe=Recipe(model=model)), path)
+    (outcome,) = outcomes(job(tmp_path, settings=SeparationSettings(model=model)), path)
     assert [len(read(file)) for file in outcome.files] == [1] * 4
 
 
@@ -467,7 +471,9 @@ def test_names_in_any_script(tmp_path, name):
     [("htdemucs", "htdemucs"), ("hf://someone/something", "someone_something"), ("mine:make", "mine_make")],
 )
 def test_the_folder_of_a_model_has_a_name_that_every_system_takes(tmp_path, model, folder):
-    target = Job(recipe=Recipe(model=model), out=tmp_path).target(Track(Path("a.wav"), Path("x"), "a"), "vocals")
+    target = SeparationJob(settings=SeparationSettings(model=model), out=tmp_path).target(
+        Track(Path("a.wav"), Path("x"), "a"), "vocals"
+    )
     assert target == tmp_path / folder / "x" / "a" / "vocals.wav"
 
 
@@ -480,7 +486,7 @@ def test_a_format_that_only_ffmpeg_reads(ffmpeg, tmp_path):
     song = tmp_path / "a.m4a"
     ffmpeg("-i", write(tmp_path / "plain.wav", music(1.0)), "-c:a", "aac", song)
     (outcome,) = outcomes(job(tmp_path, stems=("drums",)), song)
-    assert not outcome.failure
+    assert not outcome.error
     assert len(read(outcome.files[0])) == pytest.approx(RATE, abs=2100)
 
 
@@ -498,8 +504,8 @@ def test_broken_songs_fail_with_a_sentence_each_and_the_rest_goes_on(tmp_path):
     broken = broken_songs(tmp_path / "songs")
     write(tmp_path / "songs" / "good.wav", music())
     by_name = {o.track.path.name: o for o in outcomes(job(tmp_path), tmp_path / "songs", tmp_path / "missing.wav")}
-    assert {name for name, outcome in by_name.items() if outcome.failure} == broken | {"missing.wav"}
-    assert all("please report" not in outcome.failure for outcome in by_name.values())
+    assert {name for name, outcome in by_name.items() if outcome.error} == broken | {"missing.wav"}
+    assert all("please report" not in outcome.error for outcome in by_name.values())
     assert by_name["good.wav"].files[0].is_file()
     assert not parts_left(tmp_path / "out")
     assert {path.parent.name for path in (tmp_path / "out").rglob("*.wav")} == {"good"}
@@ -510,10 +516,13 @@ def test_broken_songs_fail_with_a_sentence_each_and_the_rest_goes_on(tmp_path):
 
 def test_finished_work_is_not_done_again_unless_the_song_changed(maker, tmp_path):
     path = write(tmp_path / "a.wav", music())
-    assert [outcomes(job(tmp_path), path)[0].found for _ in range(2)] == [False, True]
+    assert [outcomes(job(tmp_path), path)[0].skipped for _ in range(2)] == [False, True]
     later = time.time() + 10
     os.utime(path, (later, later))
-    assert not outcomes(job(tmp_path), path)[0].found
+    assert outcomes(job(tmp_path), path)[0].skipped
+    write(path, 0.5 * music())
+    os.utime(path, (1e9, 1e9))  # older than its stems, as a file that was copied from elsewhere
+    assert not outcomes(job(tmp_path), path)[0].skipped
     assert len(maker.log) == 2
 
 
@@ -521,7 +530,7 @@ def test_a_song_with_one_stem_missing_is_done_again(tmp_path):
     path = write(tmp_path / "a.wav", music())
     outcomes(job(tmp_path), path)[0].files[2].unlink()
     (outcome,) = outcomes(job(tmp_path), path)
-    assert not outcome.found
+    assert not outcome.skipped
     assert all(file.is_file() for file in outcome.files)
 
 
@@ -541,7 +550,7 @@ def test_half_written_files_never_stay(maker, tmp_path, error):
     path = write(tmp_path / "a.wav", music(5.0))
     maker._fail = [error]
     if isinstance(error, ValueError):
-        assert "ValueError: broken" in outcomes(job(tmp_path), path)[0].failure
+        assert "ValueError: broken" in outcomes(job(tmp_path), path)[0].error
     else:
         with pytest.raises(KeyboardInterrupt):
             outcomes(job(tmp_path), path)
@@ -553,7 +562,7 @@ def test_a_run_that_fails_leaves_the_files_that_were_there(maker, tmp_path):
     (before,) = outcomes(job(tmp_path), path)
     kept = before.files[0].read_bytes()
     maker._fail = [ValueError("broken")]
-    assert outcomes(job(tmp_path, overwrite=True), path)[0].failure
+    assert outcomes(job(tmp_path, overwrite=True), path)[0].error
     assert before.files[0].read_bytes() == kept
 
 
@@ -562,16 +571,14 @@ def test_when_memory_runs_out_it_goes_on_smaller_and_says_so(maker, tmp_path):
     maker._fail = [RuntimeError("CUDA out of memory. Tried to allocate 20 GiB"), MemoryError()]
     (outcome,) = outcomes(job(tmp_path, stems=("drums",)), write(tmp_path / "a.wav", song))
     np.testing.assert_allclose(read(outcome.files[0]), 0.5 * song, atol=1e-6)
-    assert [("memory ran out" in remark, "smaller steps" in remark) for remark in outcome.remarks] == [
-        (True, True)
-    ] * 2
+    assert [("memory ran out" in remark, "smaller steps" in remark) for remark in outcome.notes] == [(True, True)] * 2
 
 
 def test_when_nothing_smaller_is_left_it_is_a_sentence(maker, tmp_path, monkeypatch):
     maker._fail = [MemoryError()]
-    monkeypatch.setattr(Shares, "smaller", lambda _: None)
+    monkeypatch.setattr(Shares, "with_less_memory", lambda _: None)
     (outcome,) = outcomes(job(tmp_path), write(tmp_path / "a.wav", music(5.0)))
-    assert "not enough memory" in outcome.failure
+    assert "not enough memory" in outcome.error
 
 
 def test_folders_keep_their_shape_and_songs_of_one_name_stay_apart(tmp_path):
@@ -607,12 +614,12 @@ def test_several_jobs_at_once_give_the_same_files(tmp_path):
     songs = [write(tmp_path / "songs" / f"{k}.wav", (k + 1) * music(0.2)) for k in range(3)]
     (tmp_path / "songs" / "bad.wav").write_bytes(b"no")
     shares = {}
-    settings = job(tmp_path, recipe=Recipe(model="bands"))
+    settings = job(tmp_path, settings=SeparationSettings(model="bands"))
     tracks = find_tracks([tmp_path / "songs"], settings.out)
     done = dict(separate_all(tracks, settings, shares.__setitem__, jobs=2))
     assert sorted(done) == [0, 1, 2, 3]
-    assert [bool(done[index].failure) for index in sorted(done)] == [False, False, False, True]
-    again = job(tmp_path, recipe=Recipe(model="bands"), out=tmp_path / "alone")
+    assert [bool(done[index].error) for index in sorted(done)] == [False, False, False, True]
+    again = job(tmp_path, settings=SeparationSettings(model="bands"), out=tmp_path / "alone")
     for outcome, expected in zip((done[k] for k in range(3)), outcomes(again, *songs), strict=True):
         for file, alone in zip(outcome.files, expected.files, strict=True):
             np.testing.assert_array_equal(read(file), read(alone))
@@ -620,14 +627,12 @@ def test_several_jobs_at_once_give_the_same_files(tmp_path):
 
 @pytest.mark.parametrize(("asked", "given"), [(None, 4), (3, 3)])
 def test_jobs_share_the_cores(tmp_path, monkeypatch, asked, given):
-    def start(_workers, _context, _begin, arguments):
-        raise ZeroDivisionError(arguments[0].recipe.threads)
-
-    monkeypatch.setattr(batch, "ProcessPoolExecutor", start)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    tracks = [Track(write(tmp_path / name, music(0.1)), Path(), name) for name in ("a.wav", "b.wav")]
-    with pytest.raises(ZeroDivisionError, match=f"^{given}$"):
-        list(separate_all(tracks, job(tmp_path, recipe=Recipe(threads=asked)), print, jobs=2))
+    monkeypatch.setattr(Crew, "_serve", lambda _: None)
+    crew = Crew(2)
+    handle = crew.submit(Track(Path("a.wav"), Path(), "a"), job(tmp_path, settings=SeparationSettings(threads=asked)))
+    assert handle.job.settings.threads == given
+    crew.close()
 
 
 _DEADLY = """
@@ -659,27 +664,27 @@ def test_songs_lost_with_a_process_are_done_again_and_only_the_deadly_one_fails(
     levels = (0.3, 0.1, 0.6, 0.2)
     songs = [write(tmp_path / f"{k}.wav", np.full((9000, 2), v, np.float32)) for k, v in enumerate(levels)]
     tracks = [Track(song, Path(), song.stem) for song in songs]
-    settings = job(tmp_path, recipe=Recipe(model="deadly_model:make"))
+    settings = job(tmp_path, settings=SeparationSettings(model="deadly_model:make"))
     done = dict(separate_all(tracks, settings, lambda *_: None, jobs=2))
-    assert [bool(done[index].failure) for index in range(4)] == [False, False, True, False]
-    assert "2.wav was not separated: its process ended, twice" in done[2].failure
+    assert [bool(done[index].error) for index in range(4)] == [False, False, True, False]
+    assert "2.wav was not separated: its process ended, twice" in done[2].error
     for index, level in enumerate(levels):
         for file in done[index].files:
             expected = level if file.stem == "other" else 0.0
             np.testing.assert_allclose(read(file), expected, atol=1e-4)
 
 
-def test_a_model_that_no_process_can_load_fails_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch, "_own", {})
-    batch._start_worker(job(tmp_path, recipe=Recipe(model="nonsense:factory")), None)
+def test_a_model_that_no_process_can_load_fails_the_run(tmp_path):
+    tracks = find_tracks([write(tmp_path / name, music(0.1)) for name in ("a.wav", "b.wav")], tmp_path / "out")
+    settings = job(tmp_path, settings=SeparationSettings(model="nonsense:factory"))
     with pytest.raises(StreamSepError, match="nonsense"):
-        batch._separate_here(0, Track(Path("a.wav"), Path(), "a"))
+        list(separate_all(tracks, settings, lambda *_: None, jobs=2))
 
 
 def test_a_model_that_cannot_be_loaded_fails_before_any_song(tmp_path):
     path = write(tmp_path / "a.wav", music(0.1))
     with pytest.raises(StreamSepError, match="nonsense"):
-        outcomes(job(tmp_path, recipe=Recipe(model="nonsense:factory")), path)
+        outcomes(job(tmp_path, settings=SeparationSettings(model="nonsense:factory")), path)
 
 
 # while it runs
@@ -692,9 +697,9 @@ def test_streamed_stems_can_be_read_while_they_are_made(tmp_path, name, bits):
     settings = job(tmp_path, stream=True, stems=("drums",), format=AudioFormat(name, bits), tags=False)
     seen = []
 
-    def look(share):
-        part = tmp_path / "out" / "htdemucs" / "a" / f"drums.part.{name}"
-        if share < 1:
+    def look(progress):
+        part, share = tmp_path / "out" / "htdemucs" / "a" / f"drums.part.{name}", progress.share
+        if progress.stage == "separate" and 0 < share < 1:
             sound = read(part)
             seen.append(len(sound) / len(song))
             assert seen[-1] == pytest.approx(share, abs=0.0 if name == "wav" else 0.2)
@@ -729,7 +734,7 @@ def test_the_header_of_a_streamed_file_counts_what_is_there_at_all_times(tmp_pat
             told = [struct.unpack_from("<I", header, at)[0] for at in (4, begin - 4, header.index(b"fact") + 8)]
             assert told == [len(header) - 8, size, written]
     file.finish(1.0)
-    file.publish()
+    file.commit()
     assert read(tmp_path / "a.wav").shape == (100, 2)
 
 
@@ -829,7 +834,7 @@ def test_a_damaged_cache_is_not_used(maker, tmp_path):
     for file in (tmp_path / "cache").rglob("drums.wav"):
         file.write_bytes(b"nothing")
     (outcome,) = outcomes(job(tmp_path, cache_gb=1.0, overwrite=True), path)
-    assert not outcome.failure
+    assert not outcome.error
     assert len(maker.log) == 2
 
 
@@ -854,7 +859,7 @@ def test_what_is_taken_from_the_cache_counts_as_used(tmp_path):
 def test_a_song_that_would_fill_more_than_half_the_cache_is_not_kept(tmp_path):
     for seconds, songs in ((0.3, 1), (1.0, 1)):  # 0.4 MB and 1.4 MB of stems
         (outcome,) = outcomes(job(tmp_path, cache_gb=0.0015), write(tmp_path / f"{seconds}.wav", music(seconds)))
-        assert not outcome.failure
+        assert not outcome.error
         assert [Path(entry.song).name for entry in StemCache().entries()] == ["0.3.wav"] * songs
 
 
@@ -884,7 +889,7 @@ def moving(monkeypatch):
 def begun(tmp_path):
     folder = tmp_path / "cache" / "song"
     folder.mkdir(parents=True)
-    (folder / BEGUN_SONG).write_text("song.wav")
+    (folder / PARTIAL_SONG).write_text("song.wav")
     return folder, write(folder / "drums.part.wav", music())
 
 
@@ -910,7 +915,8 @@ def test_the_command_writes_and_tells_where(command, tmp_path):
     told = command("separate", song, "-o", tmp_path / "out", "--stems", "vocals,drums", "-f", "flac", "--bits", "24")
     assert told.exit_code == 0, told.output
     assert "1 separated" in told.output
-    assert sorted(p.name for p in (tmp_path / "out" / "htdemucs" / "a").iterdir()) == ["drums.flac", "vocals.flac"]
+    made = {path.name for path in (tmp_path / "out" / "htdemucs" / "a").iterdir()}
+    assert made == {"drums.flac", "vocals.flac", RECORD}
 
 
 def test_the_exit_code_tells_that_a_song_failed(command, tmp_path):
@@ -935,7 +941,7 @@ def test_a_ray_cluster_is_used_at_its_address(command, tmp_path, monkeypatch):
 
     def on_ray(tracks, _job, _report, **settings):
         asked.update(settings)
-        return iter([(0, Outcome(tracks[0], failure="it rained"))])
+        return iter([(0, Outcome(tracks[0], error="it rained"))])
 
     monkeypatch.setattr(ray_batch, "separate_on_ray", on_ray)
     where = ("--executor", "ray", "--address", "10.0.0.9:6379", "-j", "3")
@@ -983,7 +989,7 @@ def test_jobs_that_make_no_sense_are_refused_in_a_sentence(tmp_path, settings, c
 )
 def test_recipes_that_make_no_sense_are_refused(settings):
     with pytest.raises(ConfigError):
-        Recipe(**settings)
+        SeparationSettings(**settings)
 
 
 @pytest.mark.parametrize(("name", "bits", "kbps", "clip"), [("wma", 16, 320, "auto"), ("flac", 32, 320, "auto")])
@@ -997,4 +1003,4 @@ def test_a_song_that_is_not_there_is_said_so_before_a_model_is_loaded(tmp_path, 
     monkeypatch.setattr(batch, "SongSeparator", lambda _: pytest.fail("a model was loaded"))
     tracks = find_tracks([tmp_path / "a.wav", tmp_path / "b.wav"], tmp_path / "out")
     outcomes = [outcome for _, outcome in separate_all(tracks, job(tmp_path), lambda *_: None, jobs=jobs)]
-    assert [outcome.failure for outcome in outcomes] == [f"there is no file {track.path}" for track in tracks]
+    assert [outcome.error for outcome in outcomes] == [f"there is no file {track.path}" for track in tracks]

@@ -12,13 +12,13 @@ import soundfile
 import soxr
 
 from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
-from stream_sep.files.job import Job
-from stream_sep.files.model_identities import ModelMemory
+from stream_sep.files.job import SeparationJob
+from stream_sep.files.model_identities import ModelIdentityCache
 from stream_sep.files.segments import Grid, Run
-from stream_sep.files.settings import Recipe
-from stream_sep.files.song import measure_level
+from stream_sep.files.settings import SeparationSettings
+from stream_sep.files.song import measure_song
 from stream_sep.files.song_separator import SongSeparator
-from stream_sep.files.stem_cache import StemCache, is_whole
+from stream_sep.files.stem_cache import StemCache, is_complete
 from stream_sep.files.tracks import Track
 from stream_sep.player import refiner_process
 from stream_sep.player.decoded_song import SongSound, SongWriter
@@ -35,7 +35,7 @@ try:
     import demucs.apply
     import torch
 
-    from stream_sep.files.song_models import load_stem_maker
+    from stream_sep.files.song_models import load_song_model
 except ImportError:
     if os.environ.get("CI") == "true":
         raise
@@ -45,7 +45,7 @@ assert demucs.apply
 torch.set_num_threads(1)
 RATE = 44100
 STEMS = ("vocals", "drums", "bass", "other")
-TINY = Recipe(model="tiny", precision="float32", threads=1)
+TINY = SeparationSettings(model="tiny", precision="float32", threads=1)
 
 
 def noise(frames, seed=0):
@@ -78,14 +78,14 @@ def decoded(path, song):
 
 def refiner_of(song, tmp_path, maker):
     stems = GrowingStems(tmp_path / "stems", maker.stems, song.shape[1], create=not (tmp_path / "stems").exists())
-    return SongRefiner(maker, decoded(tmp_path / "sound", song), measure_level([song]), stems), stems
+    return SongRefiner(maker, decoded(tmp_path / "sound", song), measure_song([song]), stems), stems
 
 
 @pytest.mark.parametrize("shifts", [0, 2])
 def test_windows_in_any_order_come_to_what_separate_makes(tmp_path, shifts):
     song = noise(9 * RATE + 77) + np.float32(0.02)
-    maker = load_stem_maker(Recipe(model="tiny", precision="float32", shifts=shifts))
-    parts = maker.separate(iter([song]), RATE, measure_level([song]))
+    maker = load_song_model(SeparationSettings(model="tiny", precision="float32", shifts=shifts))
+    parts = maker.separate(iter([song]), RATE, measure_song([song]))
     expected = np.concatenate([stems for _, stems in parts], axis=2)
     refiner, stems = refiner_of(song, tmp_path, maker)
     order = np.random.default_rng(1)
@@ -208,12 +208,12 @@ def played(path, refinement, said, until):
 
 def test_the_stems_are_kept_where_separate_finds_them_and_play_the_next_time(write, tmp_path):
     path, said = write(noise(7 * RATE)), []
-    played(path, Refinement(TINY), said, lambda _: any(is_whole(entry.folder) for entry in StemCache().entries()))
+    played(path, Refinement(TINY), said, lambda _: any(is_complete(entry.folder) for entry in StemCache().entries()))
     assert said == []
     (entry,) = StemCache().entries()
     assert entry.stems == tuple(sorted(STEMS))
     before = {file: file.stat().st_mtime_ns for file in entry.folder.glob("*.wav")}
-    job = Job(recipe=TINY, out=tmp_path / "out", cache_gb=1)
+    job = SeparationJob(settings=TINY, out=tmp_path / "out", cache_gb=1)
     SongSeparator(job).separate(Track(path, tmp_path.relative_to(tmp_path), "song"), lambda _: None)
     assert {file: file.stat().st_mtime_ns for file in entry.folder.glob("*.wav")} == before
     assert len(StemCache().entries()) == 1
@@ -231,7 +231,7 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
     path, computed = write(noise(9 * RATE)), []
     step = SongRefiner.step
     monkeypatch.setattr(SongRefiner, "step", lambda self, frame: computed.append(frame) or step(self, frame))
-    heard, maker = Heard(), load_stem_maker(TINY)
+    heard, maker = Heard(), load_song_model(TINY)
     for sitting in range(2):
         refinery = refiner_process.Refinery(maker, StemCache(), heard, queue.SimpleQueue())
         task = refiner_process.Task(sitting, str(path), str(tmp_path / f"scratch{sitting}"), 0)
@@ -249,7 +249,9 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
     assert growing[0] == growing[1]
     (entry,) = StemCache().entries()
     drop_begun(Path(growing[0]))
-    assert sorted(file.name for file in entry.folder.iterdir()) == sorted([*(f"{s}.wav" for s in STEMS), "song.txt"])
+    assert sorted(file.name for file in entry.folder.iterdir()) == sorted(
+        [*(f"{s}.wav" for s in STEMS), "checksums.json", "song.txt"]
+    )
     in_two = {stem: soundfile.read(entry.folder / f"{stem}.wav")[0] for stem in STEMS}
     StemCache().clear()
     computed.clear()
@@ -288,7 +290,7 @@ def test_begun_stems_of_another_length_are_begun_anew(tmp_path, monkeypatch):
 
 def test_what_separate_made_plays_from_the_first_frame(write, tmp_path):
     path = write(noise(5 * RATE))
-    separator = SongSeparator(Job(recipe=TINY, out=tmp_path / "out", cache_gb=1))
+    separator = SongSeparator(SeparationJob(settings=TINY, out=tmp_path / "out", cache_gb=1))
     separator.separate(Track(path, tmp_path.relative_to(tmp_path), "song"), lambda _: None)
     backend = OfflineBackend(RATE, 128)
     config = EngineConfig(model="passthrough", worker="inline")
@@ -320,7 +322,7 @@ def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     said = []
-    position = played(write(noise(60 * RATE)), Refinement(Recipe(model="htdemucs")), said, lambda _: said)
+    position = played(write(noise(60 * RATE)), Refinement(SeparationSettings(model="htdemucs")), said, lambda _: said)
     assert position > 0
     assert "the weights of 'htdemucs' are not on this machine" in said[0]
     assert "--refined-model" in said[0]
@@ -331,7 +333,7 @@ def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, 
     ("model", "words"), [("bands", "no model to refine with"), ("nonsense", "no model 'nonsense'")]
 )
 def test_a_model_that_cannot_refine_is_refused_in_a_sentence(model, words):
-    spec = {"download": True, "recipe": {"model": model, "repo": None}}
+    spec = {"download": True, "settings": {"model": model, "repo": None}}
     with pytest.raises(SeparatorError, match=words):
         refiner_process.load_maker(spec)
 
@@ -346,7 +348,7 @@ class Heard:
 
 def refine_here(path, tmp_path):
     heard, tasks = Heard(), queue.SimpleQueue()
-    refinery = refiner_process.Refinery(load_stem_maker(TINY), StemCache(), heard, tasks)
+    refinery = refiner_process.Refinery(load_song_model(TINY), StemCache(), heard, tasks)
     refinery.work(refiner_process.Task(7, str(path), str(tmp_path / "scratch"), 0))
     refinery.close()
     return heard
@@ -355,7 +357,7 @@ def refine_here(path, tmp_path):
 def test_a_cache_that_cannot_be_written_is_told_and_the_stems_play_all_the_same(write, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     heard = refine_here(write(noise(3 * RATE)), tmp_path)
-    assert "no more refined stems" in heard.sentences[0]
+    assert "the stems are not kept for another time" in heard.sentences[0]
     assert "cache" in heard.sentences[0]
     growing = next(message["refined"] for message in heard.messages if "refined" in message)
     stems = open_stems(growing)
@@ -399,15 +401,15 @@ def test_a_slow_machine_says_so_once():
 
 
 def test_the_memory_of_models_knows_when_weights_change(tmp_path):
-    memory = ModelMemory(tmp_path / "cache")
+    memory = ModelIdentityCache(tmp_path / "cache")
     (tmp_path / "weights").mkdir()
-    recipe = Recipe(model="mine", repo=tmp_path / "weights")
-    assert memory.recall(recipe) is None
-    memory.note(recipe, "one")
-    assert memory.recall(recipe) == "one"
-    assert memory.recall(Recipe(model="mine", shifts=3, repo=tmp_path / "weights")) is None
+    settings = SeparationSettings(model="mine", repo=tmp_path / "weights")
+    assert memory.get(settings) is None
+    memory.put(settings, "one")
+    assert memory.get(settings) == "one"
+    assert memory.get(SeparationSettings(model="mine", shifts=3, repo=tmp_path / "weights")) is None
     (tmp_path / "weights" / "mine.th").write_bytes(b"new")
-    assert memory.recall(recipe) is None
+    assert memory.get(settings) is None
 
 
 def test_stems_in_the_making_are_read_where_they_are_ready(tmp_path):

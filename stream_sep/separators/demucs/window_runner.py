@@ -27,7 +27,7 @@ class WindowRunner:
 
     Args:
         device: where torch computes.
-        precision: as in `Recipe`; ``auto`` is float32 everywhere but on CPUs, see `TriedNetwork`.
+        precision: as in `SeparationSettings`; ``auto`` is float32 everywhere but on CPUs, see `TriedNetwork`.
     """
 
     def __init__(self, device: str, precision: str) -> None:

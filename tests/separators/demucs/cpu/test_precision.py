@@ -17,10 +17,10 @@ except ImportError:
         raise
     pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
 
-from stream_sep.files.demucs_pass import NetworkPass
-from stream_sep.files.settings import Recipe
-from stream_sep.files.song import measure_level
-from stream_sep.files.song_models import load_stem_maker
+from stream_sep.files.demucs_pass import DemucsSongModel
+from stream_sep.files.settings import SeparationSettings
+from stream_sep.files.song import measure_song
+from stream_sep.files.song_models import load_song_model
 from stream_sep.separators.demucs.cpu.network import any_length, quickened
 from stream_sep.separators.demucs.cpu.precision import EVERY, TriedNetwork, layers_in_float32, worst_null_db
 from stream_sep.separators.demucs.networks import RANDOM, SOURCES, Part
@@ -142,9 +142,9 @@ def test_what_was_found_is_remembered_from_song_to_song(network, monkeypatch):
     tries = []
     monkeypatch.setattr(precision, "worst_null_db", lambda *made: tries.append(made) or -60.0)
     song = [window(frames=2 * RATE, level=0.1)]
-    maker = NetworkPass([Part(network, (1.0,) * 4)], None, Recipe(shifts=0), "cpu")
+    maker = DemucsSongModel([Part(network, (1.0,) * 4)], None, SeparationSettings(shifts=0), "cpu")
     for _ in range(3):
-        list(maker.separate(iter(song), RATE, measure_level(song)))
+        list(maker.separate(iter(song), RATE, measure_song(song)))
     assert len(tries) == 1
 
 
@@ -152,8 +152,10 @@ def test_auto_keeps_its_promise_over_a_song(network):
     song = [window(frames=int(2.5 * RATE), level=0.1)]
 
     def made(kind):
-        maker = NetworkPass([Part(network, (1.0,) * 4)], None, Recipe(shifts=0, precision=kind), "cpu")
-        return np.concatenate([stems for _, stems in maker.separate(iter(song), RATE, measure_level(song))], axis=2)
+        maker = DemucsSongModel(
+            [Part(network, (1.0,) * 4)], None, SeparationSettings(shifts=0, precision=kind), "cpu"
+        )
+        return np.concatenate([stems for _, stems in maker.separate(iter(song), RATE, measure_song(song))], axis=2)
 
     exact, auto, rough = made("float32"), made("auto"), made("bfloat16")
     assert null_of(auto, exact) < -50
@@ -180,9 +182,9 @@ def test_the_null_is_that_of_the_worst_stem_but_counts_no_stem_as_silent():
 
 def test_the_device_and_threads_that_are_asked_for_are_taken():
     with pytest.raises(ConfigError, match="no device 'quantum'"):
-        load_stem_maker(Recipe(model="tiny", device="quantum"))
+        load_song_model(SeparationSettings(model="tiny", device="quantum"))
     with pytest.raises(ConfigError, match="at least 1 thread"):
-        load_stem_maker(Recipe(model="tiny", threads=-1))
+        load_song_model(SeparationSettings(model="tiny", threads=-1))
 
 
 def test_memory_that_a_window_frees_is_there_for_the_next():

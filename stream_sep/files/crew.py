@@ -1,0 +1,351 @@
+"""Processes that separate songs as they come, each with its own loaded models; any song can be cancelled."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from stream_sep.errors import Cancelled, ConfigError, StreamSepError
+from stream_sep.files.output_file import sweep_outputs
+from stream_sep.files.progress import Progress
+from stream_sep.files.song_models import ModelShelf
+from stream_sep.files.song_separator import Outcome, SongSeparator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+
+    from stream_sep.files.job import SeparationJob
+    from stream_sep.files.tracks import Track
+
+_TRIES = 2
+"""How often a song is begun whose process is lost, the last time with no other song beside it."""
+
+_POLL_SECONDS = 0.1
+_CANCEL_SECONDS = 10.0
+"""After these, a process that does not see that its song was cancelled is killed."""
+
+_SHUTDOWN_SECONDS = 2.0
+_REPORT_SECONDS = 0.1
+
+_LOST = "its process ended, twice, perhaps for lack of memory; try a smaller --segment"
+
+
+@dataclass(eq=False)
+class Handle:
+    """A song that was given to a crew.
+
+    Attributes:
+        track: the song.
+        job: what to do with it.
+        progress: how far it is.
+        outcome: what became of it; None until then.
+        refusal: why its model could not be loaded, where that was so; the outcome tells the same.
+    """
+
+    track: Track
+    job: SeparationJob
+    progress: Progress = field(default_factory=Progress)
+    outcome: Outcome | None = None
+    refusal: StreamSepError | None = None
+    _tries: int = 0
+    _cancelled: bool = False
+
+
+class Crew:
+    """Separates songs in processes of their own, as they are handed in.
+
+    Use it in a ``with`` statement, or `close` it: what is not done by then is cancelled.
+
+    Args:
+        size: songs at once.
+        start_method: of `multiprocessing`.
+
+    Raises:
+        ConfigError: less than one.
+    """
+
+    def __init__(self, size: int = 1, start_method: str = "spawn") -> None:
+        if size < 1:
+            raise ConfigError(f"--jobs must be at least 1, not {size}")
+        self._size, self._context = size, multiprocessing.get_context(start_method)
+        self._waiting: deque[Handle] = deque()
+        self._alone: deque[Handle] = deque()
+        self._running: set[Handle] = set()
+        self._done: deque[Handle] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(size)]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> Self:
+        """Return the crew."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def submit(self, track: Track, job: SeparationJob) -> Handle:
+        """Hand in a song; it is begun when its turn comes.
+
+        Args:
+            track: the song.
+            job: what to do with it; its threads of torch are shared out among the songs at once unless it says.
+        """
+        threads = job.settings.threads or max(1, (os.cpu_count() or 1) // self._size)
+        handle = Handle(track, replace(job, settings=replace(job.settings, threads=threads)))
+        with self._changed:
+            self._waiting.append(handle)
+            self._changed.notify_all()
+        return handle
+
+    def cancel(self, handle: Handle) -> None:
+        """Stop a song; its outcome is then cancelled, and nothing of its files stays. Does nothing to one done."""
+        with self._changed:
+            handle._cancelled = True  # noqa: SLF001 - of the same module
+            for line in (self._waiting, self._alone):
+                if handle in line:
+                    line.remove(handle)
+                    self._finish(handle, Outcome(handle.track, cancelled=True))
+
+    def progress(self, handle: Handle) -> Progress:
+        """Return how far a song is."""
+        return handle.progress
+
+    def wait(self, seconds: float | None = None) -> Handle | None:
+        """Return the next song that is done; None where there is none within ``seconds``, or none is left."""
+        until = None if seconds is None else time.monotonic() + seconds
+        with self._changed:
+            while not self._done and (self._waiting or self._alone or self._running):
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    break
+                self._changed.wait(left)
+            return self._done.popleft() if self._done else None
+
+    def close(self) -> None:
+        """Cancel what is not done and end all processes, within a few seconds; leaves no half-written file."""
+        with self._changed:
+            self._closed = True
+            for handle in (*self._waiting, *self._alone):
+                self._finish(handle, Outcome(handle.track, cancelled=True))
+            self._waiting.clear()
+            self._alone.clear()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    # what a thread for each process does
+
+    def _serve(self) -> None:
+        process: _Process | None = None
+        while (handle := self._next()) is not None:
+            try:
+                process = process if process is not None and process.is_alive else _Process(self._context)
+                outcome = self._separate(process, handle)
+            except OSError as error:  # no process could be started
+                outcome = Outcome(handle.track, error=f"{handle.track.path} was not separated: {error}")
+            if outcome is None:
+                process = None
+            self._settle(handle, outcome)
+        if process is not None:
+            process.end(_SHUTDOWN_SECONDS)
+
+    def _next(self) -> Handle | None:
+        """Wait for a song; those that were lost come when nothing else runs or waits."""
+        with self._changed:
+            while not self._closed:
+                if self._waiting:
+                    return self._begin(self._waiting)
+                if self._alone and not self._running:
+                    return self._begin(self._alone)
+                self._changed.wait()
+        return None
+
+    def _begin(self, line: deque[Handle]) -> Handle:
+        handle = line.popleft()
+        handle._tries += 1  # noqa: SLF001 - of the same module
+        self._running.add(handle)
+        return handle
+
+    def _separate(self, process: _Process, handle: Handle) -> Outcome | None:
+        """Have a song separated; None where the process was lost."""
+        process.send(handle.track, handle.job)
+        stopped_at = 0.0
+        while True:
+            message = process.receive(_POLL_SECONDS)
+            if isinstance(message, Progress):
+                handle.progress = message
+            elif isinstance(message, StreamSepError):
+                handle.refusal = message
+            elif isinstance(message, Outcome):
+                return message
+            elif message is _LOST_PROCESS:
+                return self._lost(process, handle)
+            if not (handle._cancelled or self._closed):  # noqa: SLF001 - of the same module
+                continue
+            stopped_at = stopped_at or time.monotonic()
+            process.cancel()
+            if time.monotonic() - stopped_at > (_SHUTDOWN_SECONDS if self._closed else _CANCEL_SECONDS):
+                process.kill()
+                return self._lost(process, handle)
+
+    def _lost(self, process: _Process, handle: Handle) -> Outcome | None:
+        process.kill()
+        target = handle.job.target(handle.track, "stem").parent
+        if target.is_dir():
+            sweep_outputs(target)
+            with suppress(OSError):
+                target.rmdir()
+        return None
+
+    def _settle(self, handle: Handle, outcome: Outcome | None) -> None:
+        with self._changed:
+            self._running.discard(handle)
+            if handle._cancelled or self._closed:  # noqa: SLF001 - of the same module
+                self._finish(handle, outcome or Outcome(handle.track, cancelled=True))
+            elif outcome is not None:
+                self._finish(handle, outcome)
+            elif handle._tries < _TRIES:  # noqa: SLF001 - as above
+                self._alone.append(handle)
+            else:
+                why = f"{handle.track.path} was not separated: {_LOST}"
+                self._finish(handle, Outcome(handle.track, error=why))
+            self._changed.notify_all()
+
+    def _finish(self, handle: Handle, outcome: Outcome) -> None:
+        handle.outcome = outcome
+        self._done.append(handle)
+        self._changed.notify_all()
+
+
+_LOST_PROCESS = object()
+
+
+class _Process:
+    """A process that separates one song after the other."""
+
+    def __init__(self, context: Any) -> None:  # noqa: ANN401 - of multiprocessing, which has no common type
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._cancelled = False
+
+    @property
+    def is_alive(self) -> bool:
+        return bool(self._process.is_alive())
+
+    def send(self, track: Track, job: SeparationJob) -> None:
+        self._cancelled = False
+        with suppress(OSError):
+            self._pipe.send((track, job))
+
+    def receive(self, seconds: float) -> object:
+        try:
+            return self._pipe.recv() if self._pipe.poll(seconds) else None
+        except (EOFError, OSError):
+            return _LOST_PROCESS
+
+    def cancel(self) -> None:
+        if not self._cancelled:
+            self._cancelled = True
+            with suppress(OSError):
+                self._pipe.send(_CANCEL)
+
+    def end(self, seconds: float) -> None:
+        self._pipe.close()
+        self._process.join(seconds)
+        self.kill()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+
+_CANCEL = "cancel"
+
+
+def _work(pipe: Connection) -> None:
+    """Separate songs in this process until nobody listens any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; whoever began this ends it
+    shelf, stop, songs = ModelShelf(), threading.Event(), _Inbox(pipe)
+    threading.Thread(target=songs.run, args=(stop,), daemon=True).start()
+    while (song := songs.take()) is not None:
+        stop.clear()
+        outcome = _separate_here(*song, shelf, _reporter(pipe, stop), pipe)
+        try:
+            pipe.send(outcome)
+        except OSError:
+            return
+
+
+class _Inbox:
+    """Songs and cancellations as they come through a pipe; the end of the pipe cancels, and is the last song."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._songs: deque[tuple[Track, SeparationJob] | None] = deque()
+        self._came = threading.Condition()
+
+    def run(self, stop: threading.Event) -> None:
+        message: Any = ()
+        while message is not None:
+            try:
+                message = self._pipe.recv()
+            except (EOFError, OSError):
+                message = None
+            if message is None or message == _CANCEL:
+                stop.set()
+            if message != _CANCEL:
+                with self._came:
+                    self._songs.append(message)
+                    self._came.notify()
+
+    def take(self) -> tuple[Track, SeparationJob] | None:
+        with self._came:
+            while not self._songs:
+                self._came.wait()
+            return self._songs.popleft()
+
+
+def _reporter(pipe: Connection, stop: threading.Event) -> Callable[[Progress], None]:
+    """Return a function that passes on progress, not too often, and raises where the song was cancelled."""
+    last, stage = 0.0, ""
+
+    def report(progress: Progress) -> None:
+        nonlocal last, stage
+        if stop.is_set():
+            raise Cancelled("the song was cancelled")
+        now = time.monotonic()
+        if progress.stage != stage or now > last + _REPORT_SECONDS or progress.share == 1.0:
+            last, stage = now, progress.stage
+            with suppress(OSError):
+                pipe.send(progress)
+
+    return report
+
+
+def _separate_here(
+    track: Track, job: SeparationJob, shelf: ModelShelf, report: Callable[[Progress], None], pipe: Connection
+) -> Outcome:
+    from stream_sep.files.batch import attempt  # noqa: PLC0415 - batch uses crews
+
+    try:
+        separator = SongSeparator(job, shelf.get(job.settings))
+    except StreamSepError as error:
+        with suppress(OSError):
+            pipe.send(error)
+        return Outcome(track, error=str(error))
+    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the other songs go on
+        return Outcome(track, error=f"the model {job.settings.model!r} failed: {type(error).__name__}: {error}")
+    return attempt(separator, track, report)

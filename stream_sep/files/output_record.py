@@ -1,0 +1,132 @@
+"""What the files in a folder were made of, and how: kept beside them, so that nothing else passes for done."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.lowlevel.atomic_file import FileClaim, atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from stream_sep.files.song import Song
+
+RECORD = ".stream-sep.json"
+"""The file, in every folder of stems."""
+
+_VERSION = 1
+_LOCK_SECONDS = 5.0
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a file was made of, and how.
+
+    Attributes:
+        digest: of the song's bytes.
+        song: the song's file.
+        stamp: its size and times, by which it is known to be the same without being read.
+        settings: text of all that decides what the file holds.
+        size: bytes of the file that was made.
+    """
+
+    digest: str
+    song: str
+    stamp: tuple[int, ...]
+    settings: str
+    size: int = 0
+
+
+def origin_of(song: Song, settings: str) -> Origin:
+    """Return what is kept of a file that is made of a song; its size is added by `record_outputs`."""
+    return Origin(song.digest, path_of(song), stamp_of(song.path), settings)
+
+
+def path_of(song: Song) -> str:
+    """Return the path of a song as it is kept."""
+    return os.path.abspath(song.path)  # noqa: PTH100 - which would follow links
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """Return the numbers that change when a file is written or replaced."""
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def record_outputs(origins: Mapping[Path, Origin]) -> None:
+    """Keep what files were made of.
+
+    Raises:
+        OSError: that cannot be written; the files are then made again the next time.
+    """
+    for folder in {file.parent for file in origins}:
+        with _locked(folder):
+            files = _read(folder)
+            for file, origin in origins.items():
+                if file.parent == folder:
+                    files[file.name] = {**asdict(origin), "size": file.stat().st_size}
+            present = {name: values for name, values in files.items() if (folder / name).is_file()}
+            text = json.dumps({"version": _VERSION, "files": present}, indent=1)
+            atomic_write(folder / RECORD, text.encode("utf-8", "surrogateescape"))
+
+
+def recorded(files: Sequence[Path]) -> list[Origin | None]:
+    """Return what is kept of each of the files that are there; None for those that are not, or of unknown origin."""
+    folders = {folder: _read(folder) for folder in {file.parent for file in files}}
+    found: list[Origin | None] = []
+    for file in files:
+        values = folders[file.parent].get(file.name)
+        origin = None
+        if values is not None and file.is_file():
+            with suppress(TypeError, ValueError):
+                origin = Origin(**{**values, "stamp": tuple(values["stamp"])})
+        found.append(origin)
+    return found
+
+
+def recorded_names(folder: Path) -> set[str]:
+    """Return the names of the finished files in a folder."""
+    return set(_read(folder))
+
+
+def is_same_song(origin: Origin, song: Song) -> bool:
+    """Tell whether a file was made of what a song holds now."""
+    return (origin.song == path_of(song) and origin.stamp == stamp_of(song.path)) or origin.digest == song.digest
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / RECORD).read_text("utf-8", "surrogateescape"))
+        files = dict(found["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return files if found.get("version") == _VERSION else {}
+
+
+class _locked:  # noqa: N801 - used as a function
+    """Keeps other processes from changing the same record."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / f"{RECORD}.part"
+        self._claim: FileClaim | None = None
+
+    def __enter__(self) -> None:
+        until = time.monotonic() + _LOCK_SECONDS
+        while self._claim is None:
+            try:
+                self._claim = FileClaim(self._path)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_POLL_SECONDS)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._claim is not None, "it was entered"
+        self._claim.remove()

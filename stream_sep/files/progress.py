@@ -1,0 +1,70 @@
+"""How far a song is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Stage: TypeAlias = Literal["read", "separate", "write"]
+
+_MIN_SECONDS = 2.0
+"""Of work, before it tells how long the rest will take."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a song is.
+
+    Attributes:
+        stage: what is being done: the song is read once for its level, separated, and its files are finished.
+        share: of the song, how much is separated, 0 to 1.
+        frames_ready: frames of the stems that are in the files so far.
+        frames: frames of the song; 0 until it was read.
+        seconds_left: of the work, an estimate; None as long as there is none.
+    """
+
+    stage: Stage = "read"
+    share: float = 0.0
+    frames_ready: int = 0
+    frames: int = 0
+    seconds_left: float | None = None
+
+
+Report: TypeAlias = "Callable[[Progress], None]"
+"""Is told of progress, and stops the work by raising `Cancelled`."""
+
+
+class ProgressMeter:
+    """Makes `Progress` of frames, and of the time they take.
+
+    Args:
+        report: is told.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._frames, self._begun = 0, 0.0
+
+    def read(self) -> None:
+        """Tell that some more of the song was read."""
+        self._report(Progress())
+
+    def begin(self, frames: int) -> None:
+        """Tell that the song was read, and is now separated."""
+        self._frames, self._begun = frames, time.monotonic()
+        self._report(Progress("separate", 0.0, 0, frames))
+
+    def separate(self, ready: int) -> None:
+        """Tell how many frames of the stems are there."""
+        share = ready / self._frames
+        seconds = time.monotonic() - self._begun
+        left = seconds * (1 - share) / share if share and seconds > _MIN_SECONDS else None
+        self._report(Progress("separate", share, ready, self._frames, left))
+
+    def write(self) -> None:
+        """Tell that all is separated, and the files are being finished."""
+        self._report(Progress("write", 1.0, self._frames, self._frames, None))

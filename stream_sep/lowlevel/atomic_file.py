@@ -1,0 +1,213 @@
+"""Files that have their name only when they are whole, and locks on files that are still being written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+if os.name == "nt":  # pragma: no cover - the other system's way
+    import msvcrt
+
+    _LOCK_OFFSET = 1 << 62  # a locked byte so far behind the end keeps nobody from reading
+
+    def _try_lock(handle: int) -> None:
+        os.lseek(handle, _LOCK_OFFSET, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError as error:
+            raise BlockingIOError(error.errno, "another process writes it") from error
+        finally:
+            os.lseek(handle, 0, os.SEEK_SET)
+else:
+    import errno
+    import fcntl
+
+    _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
+    def _try_lock(handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(error.errno, "another process writes it") from error
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:  # some network drives have none: then there is nobody to ask
+                raise
+
+
+def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file so that its name never stands for a part of it, not even after a power cut.
+
+    Args:
+        path: the file, which is replaced; its folder is made.
+        data: all of its bytes.
+        mode: its permissions.
+
+    Raises:
+        OSError: it cannot be written; what was there before stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as part:
+        try:
+            part.write(data)
+            part.flush()
+            os.fsync(part.fileno())
+            part.close()  # an open file cannot be renamed on Windows
+            Path(part.name).chmod(mode)  # temporary files are for their owner alone
+            Path(part.name).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(part.name).unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+
+
+class FileClaim:
+    """A file under construction, locked: no other process can claim it or sweep it away.
+
+    The lock is the operating system's and goes with the process, however that ends; the file then stays, unlocked,
+    and `remove_stale` finds it. A file that was left so is claimed like a new one, and emptied.
+
+    Args:
+        path: the file; its folder has to exist.
+
+    Raises:
+        BlockingIOError: another process, or another part of this one, has claimed it.
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle = -1
+        while self._handle < 0:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            try:
+                _try_lock(handle)
+                if _is_at(handle, path):  # or it was swept away between the two lines above
+                    os.ftruncate(handle, 0)
+                    self._handle = handle
+            finally:
+                if self._handle < 0:
+                    os.close(handle)
+
+    def __enter__(self) -> Self:
+        """Return the claim; leaving the block removes the file unless it was renamed."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove the file unless it was renamed."""
+        self.remove()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the file at its path is still the one that was claimed."""
+        return self._handle >= 0 and _is_at(self._handle, self.path)
+
+    def rename(self, target: Path) -> None:
+        """Give the file its final name, whatever has it now, and give up the claim.
+
+        Raises:
+            FileNotFoundError: the file was taken away or replaced by somebody who did not claim it.
+            OSError: the name cannot be had, as where another program has the file open on Windows.
+        """
+        if not self.is_ours:
+            raise FileNotFoundError(2, "it was taken away while it was being written", str(self.path))
+        if os.name == "nt":  # pragma: no cover - an open file cannot be renamed there
+            self._release()
+        self.path.replace(target)
+        self._release()
+
+    def replace(self, other: FileClaim) -> None:
+        """Put another claimed file in the place of this one.
+
+        Raises:
+            OSError: that cannot be done.
+        """
+        if os.name == "nt":  # pragma: no cover - as above
+            self._release()
+            other._release()
+        other.path.replace(self.path)
+        self._release()
+        self._handle, other._handle = other._handle, -1
+
+    def remove(self) -> None:
+        """Delete the file and give up the claim; does nothing after `rename`, or a second time."""
+        if self._handle < 0:
+            return
+        ours = self.is_ours
+        if os.name == "nt":  # pragma: no cover - as above
+            self._release()
+        if ours:
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
+        self._release()
+
+    def _release(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle = -1
+
+
+def is_claimed(path: Path) -> bool:
+    """Tell whether a process that lives is writing a file."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        _try_lock(handle)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def remove_stale(paths: Iterable[Path]) -> list[Path]:
+    """Delete files that nobody has claimed any more; return those that were there."""
+    removed = []
+    for path in paths:
+        try:
+            handle = os.open(path, os.O_RDWR)
+        except OSError:
+            continue
+        with suppress(OSError):
+            try:
+                _try_lock(handle)
+                if os.name == "nt":  # pragma: no cover - as above
+                    os.close(handle)
+                    handle = -1
+                path.unlink(missing_ok=True)
+                removed.append(path)
+            finally:
+                if handle >= 0:
+                    os.close(handle)
+    return removed
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        there = path.stat()
+    except OSError:
+        return False
+    return os.path.samestat(os.fstat(handle), there)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the folder's entry on the disk as well; where folders cannot be synced there is nothing to do."""
+    if os.name == "nt":  # pragma: no cover - folders cannot be opened there
+        return
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
