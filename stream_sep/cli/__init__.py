@@ -13,11 +13,13 @@ from stream_sep.cli import (
     demo,
     devices,
     evaluate,
+    host,
     layout,
     live,
     midi,
     models,
     play,
+    plugin,
     presets,
     render,
     separate,
@@ -41,6 +43,7 @@ for verb in (
     evaluate.evaluate,
     layout.layout,
     separate.separate,
+    host.host,
     train.train,
 ):
     app.command()(verb)
@@ -49,6 +52,7 @@ app.add_typer(midi.app, name="midi")
 app.add_typer(separate.cache_app, name="cache")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
+app.add_typer(plugin.app, name="plugin")
 
 
 def main() -> None:

@@ -1,0 +1,79 @@
+"""The program beside the plug-in: a separator for every instance in every DAW, and the control surfaces."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from bridge.plugin.listener import PipeLine, SocketLine, listen
+from bridge.plugin.locations import socket_address
+from bridge.plugin.mixer import PluginMixer
+from bridge.plugin.session import PluginSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_STATUS_SECONDS = 0.5
+
+
+class PluginHost:
+    """Serves instances of the plug-in until it is stopped, or nobody has needed it for a while.
+
+    Args:
+        report: is told in sentences what happens.
+        address: where to listen; the usual place unless given.
+        linger: seconds to go on without an instance; 0 for ever.
+
+    Raises:
+        BridgeError: another host runs.
+    """
+
+    def __init__(self, report: Callable[[str], None], *, address: str | None = None, linger: float = 60.0) -> None:
+        self.mixer = PluginMixer()
+        self._report, self._linger = report, linger
+        self._threads: dict[PluginSession, threading.Thread] = {}
+        self._listener = listen(address or socket_address())
+
+    def serve(self, stopped: threading.Event) -> None:
+        """Serve until ``stopped``, or until the last instance has been gone for so long."""
+        idle_since = time.monotonic()
+        told = 0.0
+        while not stopped.is_set():
+            line = self._listener.accept()
+            if line is not None:
+                self._welcome(line)
+            now = time.monotonic()
+            if self._running():
+                idle_since = now
+            elif self._linger and now - idle_since > self._linger:
+                return
+            if now - told > _STATUS_SECONDS:
+                self.mixer.publish_status()
+                told = now
+
+    def close(self) -> None:
+        """End all sessions and their separators."""
+        self._listener.close()
+        for session, thread in list(self._threads.items()):
+            session.close()
+            thread.join()
+
+    def _running(self) -> bool:
+        self._threads = {session: thread for session, thread in self._threads.items() if thread.is_alive()}
+        return bool(self._threads)
+
+    def _welcome(self, line: SocketLine | PipeLine) -> None:
+        session = PluginSession(line, on_controls=self._follow, on_ready=self.mixer.add, report=self._report)
+        thread = threading.Thread(target=self._serve, args=(session,), name="plug-in session", daemon=True)
+        self._threads[session] = thread
+        thread.start()
+
+    def _serve(self, session: PluginSession) -> None:
+        try:
+            session.serve()
+        finally:
+            self.mixer.remove(session)
+
+    def _follow(self, session: PluginSession, values: Mapping[str, float]) -> None:
+        self.mixer.follow(session, values)

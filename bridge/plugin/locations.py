@@ -1,0 +1,38 @@
+"""Where the plug-in and its host meet; native/platform_*.cpp look in the same places."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from pathlib import Path
+
+from stream_sep.folders import config_folder
+
+SOCKET_VARIABLE = "STREAM_SEP_PLUGIN_SOCKET"
+"""The environment variable that names another socket, or on Windows another pipe."""
+COMMAND_VARIABLE = "STREAM_SEP_PLUGIN_COMMAND"
+"""The environment variable that names another file with the command that starts the host."""
+
+
+def socket_address() -> str:
+    """Return the path of the host's socket; on Windows the name of its pipe."""
+    given = os.environ.get(SOCKET_VARIABLE)
+    if given:
+        return given
+    if sys.platform == "win32":
+        return rf"\\.\pipe\stream-sep-{getpass.getuser()}"
+    return str(_runtime_folder() / "plugin.sock")
+
+
+def command_file() -> Path:
+    """Return the file from which the plug-in takes the command that starts the host, one argument a line."""
+    given = os.environ.get(COMMAND_VARIABLE)
+    return Path(given) if given else config_folder() / "plugin-host"
+
+
+def _runtime_folder() -> Path:
+    if sys.platform == "darwin":
+        return config_folder()
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    return (Path(given) if given else Path.home() / ".cache") / "stream-sep"

@@ -1,0 +1,184 @@
+#include "link.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "message.h"
+
+namespace stream_sep {
+
+namespace {
+
+constexpr int PROTOCOL = 1;
+constexpr int64_t MILLISECOND = 1000000;
+constexpr int64_t EXCHANGE_NS = 20 * MILLISECOND;
+constexpr int64_t HOST_START_NS = 20000 * MILLISECOND;  // how long a host that was started may take to answer
+constexpr int64_t RETRY_MS = 500;
+
+std::vector<std::string> host_command() {
+    std::vector<std::string> command;
+    std::FILE* file = std::fopen(command_file().c_str(), "r");
+    if (!file) return command;
+    for (char argument[4096]; std::fgets(argument, sizeof argument, file);) {
+        argument[std::strcspn(argument, "\r\n")] = '\0';
+        if (*argument) command.emplace_back(argument);
+    }
+    std::fclose(file);
+    return command;
+}
+
+}  // namespace
+
+Link::~Link() {
+    stopped_ = true;
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void Link::request(const SessionSpec& spec) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    spec_ = spec;
+    ++request_;
+    withdraw();
+    state_ = State::STARTING;
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    changed_.notify_all();
+}
+
+Session* Link::take() {
+    return offered_.load(std::memory_order_relaxed) ? offered_.exchange(nullptr, std::memory_order_acq_rel) : nullptr;
+}
+
+bool Link::give_back(Session* session) {
+    Session* free = nullptr;
+    return returned_.compare_exchange_strong(free, session, std::memory_order_acq_rel);
+}
+
+void Link::run() {
+    while (!stopped_) {
+        SessionSpec spec;
+        uint64_t request;
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            spec = spec_;
+            request = request_;
+        }
+        serve(spec, request);
+        retire();
+        if (current(request)) {
+            state_ = State::ABSENT;
+            rest(RETRY_MS, request);
+        }
+    }
+}
+
+void Link::serve(const SessionSpec& spec, uint64_t request) {
+    if (!connect(request)) return;
+    state_ = State::STARTING;
+    auto session = negotiate(spec, request);
+    if (session && offer(std::move(session))) {
+        state_ = State::RUNNING;
+        exchange(request);
+    }
+    connection_.close();
+}
+
+bool Link::connect(uint64_t request) {
+    if (connection_.open()) return true;
+    if (!start_host()) return false;
+    state_ = State::STARTING;
+    const int64_t deadline = monotonic_ns() + HOST_START_NS;
+    while (current(request) && monotonic_ns() < deadline) {
+        rest(50, request);
+        if (connection_.open()) return true;
+    }
+    return false;
+}
+
+bool Link::start_host() {
+    if (monotonic_ns() < next_start_ns_) return false;
+    next_start_ns_ = monotonic_ns() + HOST_START_NS;
+    return start_detached(host_command());
+}
+
+std::unique_ptr<Session> Link::negotiate(const SessionSpec& spec, uint64_t request) {
+    const std::string hello = "{\"hello\":" + std::to_string(PROTOCOL) + ",\"model\":" + quoted(spec.model) +
+                              ",\"rate\":" + number_text(spec.rate) + ",\"block\":" + std::to_string(spec.block) +
+                              ",\"latency\":" + std::to_string(spec.latency) + ",\"controls\":{" +
+                              client_.changed_controls(true) + "}}";
+    connection_.send(hello);
+    for (std::string answer; current(request) && connection_.is_open();)
+        if (connection_.receive(answer, EXCHANGE_NS)) return map(answer, request);
+    return nullptr;
+}
+
+std::unique_ptr<Session> Link::map(const std::string& answer, uint64_t request) {
+    Message message;
+    if (!parse(answer, message)) return nullptr;
+    const auto number = [&](const char* key) { return static_cast<int64_t>(message.number(key)); };
+    const RingSizes sizes = {number("channels"), number("stems"), number("hop"), number("capacity"), number("slots")};
+    auto session = std::make_unique<Session>();
+    if (message.text("name").empty() || !sizes.sane() || sizes.stems != 4) return nullptr;
+    if (!session->memory.open(message.text("name"), Rings::bytes(sizes))) return nullptr;
+    if (!Rings::matches(session->memory.data(), sizes)) return nullptr;
+    session->rings = std::make_unique<Rings>(session->memory.data(), sizes);
+    session->separator_latency = number("separator");
+    session->request = request;
+    return session;
+}
+
+void Link::exchange(uint64_t request) {
+    std::string last_status;
+    while (current(request) && connection_.is_open()) {
+        const std::string controls = client_.changed_controls(false), status = client_.status();
+        if (!controls.empty()) connection_.send("{\"set\":{" + controls + "}}");
+        if (status != last_status) connection_.send("{\"status\":{" + status + "}}");
+        last_status = status;
+        std::string line;
+        if (connection_.receive(line, EXCHANGE_NS)) receive_controls(line);
+        collect();
+    }
+}
+
+void Link::receive_controls(const std::string& line) {
+    Message message;
+    if (!parse(line, message)) return;
+    const std::string prefix = "set\n";
+    for (const auto& [key, value] : message.numbers)
+        if (key.compare(0, prefix.size(), prefix) == 0) client_.control_received(key.substr(prefix.size()), value);
+}
+
+bool Link::offer(std::unique_ptr<Session> session) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!current(session->request)) return false;
+    sessions_.push_back(std::move(session));
+    offered_.store(sessions_.back().get(), std::memory_order_release);
+    return true;
+}
+
+void Link::withdraw() {
+    if (Session* unused = offered_.exchange(nullptr, std::memory_order_acq_rel)) unused->withdrawn = true;
+}
+
+// No more hops will come: withdraw what was not taken, tell whoever has the rest.
+void Link::retire() {
+    withdraw();
+    for (const auto& session : sessions_) session->gone = true;
+    collect();
+}
+
+void Link::collect() {
+    const Session* done = returned_.exchange(nullptr, std::memory_order_acq_rel);
+    sessions_.remove_if([done](const auto& session) { return session.get() == done || session->withdrawn; });
+}
+
+void Link::rest(int64_t milliseconds, uint64_t request) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait_for(lock, std::chrono::milliseconds(milliseconds), [&] { return !current(request); });
+    lock.unlock();
+    collect();
+}
+
+}  // namespace stream_sep

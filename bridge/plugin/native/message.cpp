@@ -1,0 +1,151 @@
+#include "message.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+namespace stream_sep {
+
+namespace {
+
+constexpr int DEEPEST = 8;
+
+class Reader {
+   public:
+    Reader(const std::string& text, Message& message) : text_(text), message_(message) {}
+
+    bool read() {
+        skip_space();
+        return object("", 0) && (skip_space(), at_ == text_.size());
+    }
+
+   private:
+    char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+    void skip_space() {
+        while (peek() == ' ' || peek() == '\t' || peek() == '\r') ++at_;
+    }
+    bool take(char wanted) {
+        skip_space();
+        if (peek() != wanted) return false;
+        ++at_;
+        return true;
+    }
+    bool word(const char* wanted) {
+        const std::string expected = wanted;
+        if (text_.compare(at_, expected.size(), expected) != 0) return false;
+        at_ += expected.size();
+        return true;
+    }
+
+    bool object(const std::string& prefix, int depth) {
+        if (!take('{') || depth > DEEPEST) return false;
+        if (take('}')) return true;
+        do {
+            std::string key;
+            skip_space();
+            if (!text(key) || !take(':') || !value(prefix + key, depth)) return false;
+        } while (take(','));
+        return take('}');
+    }
+
+    bool list(const std::string& key, int depth) {
+        if (!take('[') || depth > DEEPEST) return false;
+        if (take(']')) return true;
+        do {
+            if (!value(key + "\n[]", depth)) return false;
+        } while (take(','));
+        return take(']');
+    }
+
+    bool value(const std::string& key, int depth) {
+        skip_space();
+        if (peek() == '{') return object(key + "\n", depth + 1);
+        if (peek() == '[') return list(key, depth + 1);
+        if (peek() == '"') return text(message_.texts[key]);
+        if (word("null")) return true;
+        if (word("true")) return message_.numbers[key] = 1, true;
+        if (word("false")) return message_.numbers[key] = 0, true;
+        return number(message_.numbers[key]);
+    }
+
+    bool text(std::string& out) {
+        out.clear();
+        if (!take('"')) return false;
+        while (at_ < text_.size()) {
+            const char next = text_[at_++];
+            if (next == '"') return true;
+            if (next == '\\' && !escape(out)) return false;
+            if (next != '\\') out += next;
+        }
+        return false;
+    }
+
+    bool escape(std::string& out) {
+        const char next = peek();
+        ++at_;
+        if (next == 'u') {  // nothing that matters is written so; keep the place of a character
+            out += '?';
+            at_ += 4;
+            return at_ <= text_.size();
+        }
+        out += next == 'n' ? '\n' : next == 't' ? '\t' : next;
+        return next != '\0';
+    }
+
+    // By hand: strtod would take a comma where the host has set such a locale.
+    bool number(double& out) {
+        const double sign = peek() == '-' ? (++at_, -1.0) : 1.0;
+        if (peek() < '0' || peek() > '9') return false;
+        double whole = 0, digits = 0;
+        while (peek() >= '0' && peek() <= '9') whole = 10 * whole + (text_[at_++] - '0');
+        if (peek() == '.')
+            for (++at_; peek() >= '0' && peek() <= '9'; --digits) whole = 10 * whole + (text_[at_++] - '0');
+        if (peek() == 'e' || peek() == 'E') {
+            ++at_;
+            const double direction = peek() == '-' ? -1 : 1;
+            if (peek() == '-' || peek() == '+') ++at_;
+            double exponent = 0;
+            while (peek() >= '0' && peek() <= '9') exponent = 10 * exponent + (text_[at_++] - '0');
+            digits += direction * exponent;
+        }
+        out = sign * (digits < 0 ? whole / std::pow(10.0, -digits) : whole * std::pow(10.0, digits));
+        return std::isfinite(out);
+    }
+
+    const std::string& text_;
+    Message& message_;
+    size_t at_ = 0;
+};
+
+}  // namespace
+
+double Message::number(const std::string& key, double otherwise) const {
+    const auto found = numbers.find(key);
+    return found == numbers.end() ? otherwise : found->second;
+}
+
+std::string Message::text(const std::string& key) const {
+    const auto found = texts.find(key);
+    return found == texts.end() ? "" : found->second;
+}
+
+bool parse(const std::string& line, Message& message) { return Reader(line, message).read(); }
+
+std::string quoted(const std::string& text) {
+    std::string out = "\"";
+    for (const char next : text) {
+        if (next == '"' || next == '\\') out += '\\';
+        out += static_cast<unsigned char>(next) < 0x20 ? ' ' : next;
+    }
+    return out + "\"";
+}
+
+std::string number_text(double value) {
+    const long long millionths = std::llround(value * 1e6);
+    char text[64];
+    std::snprintf(text, sizeof text, "%s%lld.%06lld", millionths < 0 ? "-" : "", std::llabs(millionths) / 1000000,
+                  std::llabs(millionths) % 1000000);
+    return text;
+}
+
+}  // namespace stream_sep

@@ -1,0 +1,27 @@
+// The lines exchanged with the engine's host: JSON objects of texts and numbers, one level deep or two.
+#pragma once
+
+#include <map>
+#include <string>
+
+namespace stream_sep {
+
+// A message that was read: keys, those of an object inside joined by a line break, to texts and to numbers.
+struct Message {
+    std::map<std::string, std::string> texts;
+    std::map<std::string, double> numbers;
+
+    bool has_number(const std::string& key) const { return numbers.count(key) > 0; }
+    double number(const std::string& key, double otherwise = 0) const;
+    std::string text(const std::string& key) const;
+};
+
+// Read a line; false where it is no such object. Lists are skipped.
+bool parse(const std::string& line, Message& message);
+
+std::string quoted(const std::string& text);
+
+// A number as JSON has it, whatever the locale of the host.
+std::string number_text(double value);
+
+}  // namespace stream_sep

@@ -1,0 +1,66 @@
+// What the operating system gives: a clock, sleep, shared memory, a local connection, and a process of its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace stream_sep {
+
+int64_t monotonic_ns();
+void sleep_ns(int64_t nanoseconds);
+
+// Shared memory that another process made; mapped while this object lives.
+class SharedMemory {
+   public:
+    SharedMemory() = default;
+    SharedMemory(const SharedMemory&) = delete;
+    SharedMemory& operator=(const SharedMemory&) = delete;
+    ~SharedMemory() { close(); }
+
+    // Map `bytes` of the memory called `name` and touch every page, so that the audio thread never waits for one.
+    bool open(const std::string& name, size_t bytes);
+    void close();
+    void* data() const { return data_; }
+
+   private:
+    void* data_ = nullptr;
+    size_t bytes_ = 0;
+    void* handle_ = nullptr;
+};
+
+// A connection to the engine's host: lines of text, both ways, never blocking.
+class Connection {
+   public:
+    Connection() = default;
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    ~Connection() { close(); }
+
+    bool open();
+    void close();
+    bool is_open() const { return open_; }
+    bool send(const std::string& line);
+
+    // The next whole line, if there is one by then; a connection that ended is closed.
+    bool receive(std::string& line, int64_t wait_ns);
+
+   private:
+    bool take_line(std::string& line);
+    bool wait_readable(int64_t wait_ns);
+    bool read_some();
+
+    bool open_ = false;
+    int socket_ = -1;
+    void* pipe_ = nullptr;
+    std::string buffer_;
+};
+
+// Where `stream-sep plugin install` wrote the command that starts the host, one argument a line.
+std::string command_file();
+
+// Start a program that outlives this one, with a small environment of its own.
+bool start_detached(const std::vector<std::string>& command);
+
+}  // namespace stream_sep

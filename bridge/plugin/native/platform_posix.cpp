@@ -1,0 +1,193 @@
+#ifndef _WIN32
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "platform.h"
+
+namespace stream_sep {
+
+namespace {
+
+constexpr size_t LONGEST_LINE = 1 << 16;
+constexpr size_t PAGE = 4096;
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+#ifdef __APPLE__
+std::string support_folder() { return environment("HOME") + "/Library/Application Support/stream-sep"; }
+std::string runtime_folder() { return support_folder(); }
+std::string config_folder() { return support_folder(); }
+#else
+std::string runtime_folder() {
+    const std::string folder = environment("XDG_RUNTIME_DIR");
+    return (folder.empty() ? environment("HOME") + "/.cache" : folder) + "/stream-sep";
+}
+std::string config_folder() {
+    const std::string folder = environment("XDG_CONFIG_HOME");
+    return (folder.empty() ? environment("HOME") + "/.config" : folder) + "/stream-sep";
+}
+#endif
+
+std::string socket_path() {
+    const std::string given = environment("STREAM_SEP_PLUGIN_SOCKET");
+    return given.empty() ? runtime_folder() + "/plugin.sock" : given;
+}
+
+// What a Python of its own needs: not the host's library path, PYTHONHOME and the like.
+std::vector<std::string> small_environment() {
+    std::vector<std::string> kept;
+    for (const char* name : {"HOME", "USER", "LOGNAME", "PATH", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR",
+                             "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "STREAM_SEP_PLUGIN_SOCKET"})
+        if (const char* value = std::getenv(name)) kept.push_back(std::string(name) + "=" + value);
+    return kept;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+    std::vector<char*> made;
+    for (const std::string& text : texts) made.push_back(const_cast<char*>(text.c_str()));
+    made.push_back(nullptr);
+    return made;
+}
+
+[[noreturn]] void become(char* const* command, char* const* variables) {
+    setsid();
+    const int null = ::open("/dev/null", O_RDWR);
+    for (int descriptor = 0; descriptor < 3; ++descriptor) dup2(null, descriptor);
+    for (int descriptor = 3; descriptor < 1024; ++descriptor) ::close(descriptor);
+    if (chdir("/") == 0) execve(command[0], command, variables);
+    _exit(127);
+}
+
+}  // namespace
+
+int64_t monotonic_ns() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
+}
+
+void sleep_ns(int64_t nanoseconds) {
+    const timespec pause = {static_cast<time_t>(nanoseconds / 1000000000), static_cast<long>(nanoseconds % 1000000000)};
+    nanosleep(&pause, nullptr);
+}
+
+bool SharedMemory::open(const std::string& name, size_t bytes) {
+    close();
+    const int file = shm_open(("/" + name).c_str(), O_RDWR, 0);
+    if (file < 0) return false;
+    struct stat status;
+    const bool whole = fstat(file, &status) == 0 && static_cast<size_t>(status.st_size) >= bytes;
+    void* mapped = whole ? mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
+    ::close(file);
+    if (mapped == MAP_FAILED) return false;
+    data_ = mapped;
+    bytes_ = bytes;
+    mlock(data_, bytes_);  // best effort: where the limit is too low the pages are touched all the same
+    volatile const char* pages = static_cast<const char*>(data_);
+    for (size_t at = 0; at < bytes_; at += PAGE) (void)pages[at];
+    return true;
+}
+
+void SharedMemory::close() {
+    if (data_) munmap(data_, bytes_);
+    data_ = nullptr;
+}
+
+bool Connection::open() {
+    close();
+    const std::string path = socket_path();
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return false;
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    socket_ = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (socket_ < 0) return false;
+    fcntl(socket_, F_SETFD, FD_CLOEXEC);
+    open_ = connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    if (!open_) close();
+    return open_;
+}
+
+void Connection::close() {
+    if (socket_ >= 0) ::close(socket_);
+    socket_ = -1;
+    open_ = false;
+    buffer_.clear();
+}
+
+bool Connection::send(const std::string& line) {
+#ifdef MSG_NOSIGNAL
+    constexpr int FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT;
+#else
+    constexpr int FLAGS = MSG_DONTWAIT;
+    const int on = 1;
+    setsockopt(socket_, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#endif
+    const std::string text = line + "\n";
+    size_t sent = 0;
+    while (open_ && sent < text.size()) {
+        const ssize_t step = ::send(socket_, text.data() + sent, text.size() - sent, FLAGS);
+        if (step > 0) sent += static_cast<size_t>(step);
+        else if (step < 0 && errno == EINTR) continue;
+        else close();  // a host that reads nothing for so long is no host
+    }
+    return open_;
+}
+
+bool Connection::wait_readable(int64_t wait_ns) {
+    pollfd watched = {socket_, POLLIN, 0};
+    return poll(&watched, 1, static_cast<int>(wait_ns / 1000000)) > 0;
+}
+
+bool Connection::read_some() {
+    char bytes[4096];
+    const ssize_t got = recv(socket_, bytes, sizeof bytes, 0);
+    if (got < 0 && errno == EINTR) return true;
+    if (got <= 0 || buffer_.size() > LONGEST_LINE) {
+        close();
+        return false;
+    }
+    buffer_.append(bytes, static_cast<size_t>(got));
+    return true;
+}
+
+std::string command_file() {
+    const std::string given = environment("STREAM_SEP_PLUGIN_COMMAND");
+    return given.empty() ? config_folder() + "/plugin-host" : given;
+}
+
+bool start_detached(const std::vector<std::string>& command) {
+    if (command.empty()) return false;
+    const std::vector<std::string> variables = small_environment();
+    const std::vector<char*> arguments = pointers(command), settings = pointers(variables);
+    const pid_t child = fork();
+    if (child < 0) return false;
+    if (child == 0) {  // twice, so that the host is nobody's child and leaves no zombie
+        if (fork() == 0) become(arguments.data(), settings.data());
+        _exit(0);
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return true;
+}
+
+}  // namespace stream_sep
+
+#endif

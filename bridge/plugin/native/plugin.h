@@ -1,0 +1,87 @@
+// One instance of the plug-in, whatever the format: parameters, mixer, and the link to the engine.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "link.h"
+#include "parameters.h"
+#include "stem_mixer.h"
+
+namespace stream_sep {
+
+extern const char* const PLUGIN_NAME;
+extern const char* const PLUGIN_VENDOR;
+extern const char* const PLUGIN_URL;
+extern const char* const PLUGIN_VERSION;
+extern const char* const BUS_NAMES[1 + STEMS];
+
+class Plugin : private LinkClient {
+   public:
+    Plugin();
+    ~Plugin() override = default;
+
+    // What the latency is reckoned for, before `activate` is told the same.
+    void set_format(double rate, int64_t block);
+
+    // Get ready to play: `block` is the nominal or the longest. Not on the audio thread.
+    void activate(double rate, int64_t block);
+
+    // Begin a new stream where sound is to come out as if nothing had been played before.
+    void reset();
+
+    // Of the parameters as they are; what plays now has that of the last activation.
+    int64_t latency() const { return latency_with(block_); }
+    int64_t active_latency() const { return latency_; }
+    bool latency_changed() const { return active_ && latency() != latency_; }
+
+    double value(int index) const { return values_[static_cast<size_t>(index)].load(std::memory_order_relaxed); }
+
+    // A change by the host, from any thread; within a block, between two calls of `process`.
+    void set(int index, double value);
+
+    // A change that did not come from the host and is for it to show; -1 where there is none.
+    int take_change();
+
+    // Play `frames`: two inputs, ten outputs, null where the host has none.
+    void process(const float* const* input, float* const* output, int64_t frames);
+
+    // Once a block before `process`: what the host says of time, and how many frames it asks for.
+    void begin_block(int64_t frames, bool offline);
+
+    std::string state() const;
+    bool restore(const std::string& text);
+
+   private:
+    std::string changed_controls(bool all) override;
+    std::string status() override;
+    void control_received(const std::string& path, double value) override;
+
+    SessionSpec spec() const;
+    int64_t latency_with(int64_t block) const;
+    void adopt(bool offline);
+    void drop_session();
+    void await_session();
+    std::array<double, STEMS> gains() const;
+    int64_t patience_ns(int64_t frames, bool offline);
+    void publish(int index, double value);
+
+    std::array<std::atomic<double>, PARAMETERS> values_;
+    std::array<std::atomic<bool>, PARAMETERS> for_engine_{}, for_host_{};
+    std::atomic<bool> moved_{true};
+    std::array<std::atomic<float>, OUTPUTS> peaks_{};
+
+    StemMixer mixer_;
+    Patience patience_;
+    Session* session_ = nullptr;
+    SessionSpec session_spec_;
+    double rate_ = 44100;
+    int64_t block_ = 512, latency_ = 0;
+    bool active_ = false, waited_ = false;
+    int64_t virtual_ns_ = 0, stream_ns_ = 0;
+    Link link_;  // last: its thread ends before what it reads
+};
+
+}  // namespace stream_sep

@@ -1,0 +1,223 @@
+"""One instance of the plug-in as the host sees it: a separator of its own, rings, and the controls it was sent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.audio.rings import RingLayout, SharedRings
+from stream_sep.engine.worker.process_worker import ProcessWorker
+from stream_sep.errors import ConfigError, StreamSepError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bridge.plugin.listener import PipeLine, SocketLine
+    from stream_sep.engine.worker.hop_worker import SeparatorInfo
+
+PROTOCOL = 1
+"""Version of what is said on the connection."""
+MODELS = ("live", "instant", "bands", "passthrough")
+"""What the plug-in's parameter `model` offers, in its order; for ever, as projects keep the number."""
+STEM_COUNT = 4
+
+_HELLO_SECONDS = 10.0
+_FADE_SECONDS = 0.006
+_BACKLOG_SECONDS = 2.0
+_MAX_LATENCY_SECONDS = 30.0
+_MAX_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Hello:
+    """What an instance asks for.
+
+    Attributes:
+        model: the separator.
+        rate: frames per second.
+        block: frames of the longest block.
+        latency: frames between its input and its output.
+        controls: values by control path.
+    """
+
+    model: str
+    rate: int
+    block: int
+    latency: int
+    controls: Mapping[str, float]
+
+    @classmethod
+    def from_line(cls, line: str) -> Hello:
+        """Read the first line of a connection.
+
+        Raises:
+            ConfigError: it makes no sense, or is of another version.
+
+        >>> Hello.from_line('{"hello":1,"model":"live","rate":44100,"block":512,"latency":960,"controls":{}}').block
+        512
+        """
+        message = read_message(line)
+        if message.get("hello") != PROTOCOL:
+            raise ConfigError(
+                f"the plug-in uses version {message.get('hello')!r} of the protocol, the host {PROTOCOL}; run "
+                "'stream-sep plugin install' once more and restart the DAW"
+            )
+        if message.get("model") not in MODELS:
+            raise ConfigError(
+                f"there is no model {message.get('model')!r} for the plug-in; one of {', '.join(MODELS)}"
+            )
+        rate = _whole(message, "rate", 1000, 400000)
+        return cls(
+            model=message["model"],
+            rate=rate,
+            block=_whole(message, "block", 1, _MAX_BLOCK),
+            latency=_whole(message, "latency", 1, int(_MAX_LATENCY_SECONDS * rate) + _MAX_BLOCK),
+            controls=numbers_of(message.get("controls")),
+        )
+
+
+class PluginSession:
+    """Serves one connection until it ends.
+
+    Args:
+        line: the connection.
+        on_controls: is told the values that the DAW moved, by path.
+        on_ready: is told when stems can be had.
+        report: is told in sentences what goes wrong.
+    """
+
+    def __init__(
+        self,
+        line: SocketLine | PipeLine,
+        *,
+        on_controls: Callable[[PluginSession, Mapping[str, float]], None],
+        on_ready: Callable[[PluginSession], None],
+        report: Callable[[str], None],
+    ) -> None:
+        self._line, self._report = line, report
+        self._on_controls, self._on_ready = on_controls, on_ready
+        self.controls: dict[str, float] = {}
+        self.late_hops = 0
+        self.peaks: tuple[float, ...] = ()
+        self.hello: Hello | None = None
+        self.latency_ms = 0.0
+
+    def serve(self) -> None:
+        """Load a separator, say where its rings are, and follow the connection to its end."""
+        first = next(self._line.lines(_HELLO_SECONDS), None)
+        if first is None:
+            return
+        try:
+            self.hello = Hello.from_line(first)
+            self.controls.update(self.hello.controls)
+            with contextlib.ExitStack() as stack:
+                worker = ProcessWorker(self.hello.model, self.hello.rate, {}, self._report)
+                stack.callback(worker.stop)
+                if self._line.is_open():  # else the DAW went while the separator was loaded
+                    self._play(worker, stack)
+        except StreamSepError as error:
+            self._report(str(error))
+            self._line.send(json.dumps({"error": str(error)}))
+        finally:
+            self._line.close()
+
+    def send_controls(self, values: Mapping[str, float]) -> None:
+        """Move controls of the plug-in."""
+        self.controls.update(values)
+        self._line.send(json.dumps({"set": dict(values)}))
+
+    def close(self) -> None:
+        """End the connection."""
+        self._line.close()
+
+    def _play(self, worker: ProcessWorker, stack: contextlib.ExitStack) -> None:
+        assert self.hello is not None
+        layout = ring_layout(worker.info, self.hello)
+        rings = SharedRings.create(layout)
+        stack.callback(rings.close)
+        stack.callback(worker.stop)  # before the rings go; once more does no harm
+        worker.start(rings)
+        self.latency_ms = 1000 * self.hello.latency / self.hello.rate
+        self._line.send(json.dumps({**rings.describe(), "separator": worker.info.latency}))
+        self._on_ready(self)
+        for line in self._line.lines():
+            self._receive(line)
+
+    def _receive(self, line: str) -> None:
+        try:
+            message = read_message(line)
+        except ConfigError:
+            return
+        status = message.get("status")
+        if isinstance(status, dict):
+            self.late_hops = int(numbers_of(status).get("late_hops", self.late_hops))
+            peaks = status.get("peaks")
+            self.peaks = tuple(peak for peak in peaks if _is_number(peak)) if isinstance(peaks, list) else ()
+        moved = numbers_of(message.get("set"))
+        if moved:
+            self.controls.update(moved)
+            self._on_controls(self, moved)
+
+
+def ring_layout(info: SeparatorInfo, hello: Hello) -> RingLayout:
+    """Return rings that hold what an instance with such blocks and such a latency is behind.
+
+    Raises:
+        ConfigError: the separator has other stems than the plug-in has outputs, or needs more latency than it has.
+    """
+    if info.channels != 2 or len(info.stems) != STEM_COUNT:
+        raise ConfigError(f"{hello.model} gives {len(info.stems)} stems of {info.channels} channels, not 4 of 2")
+    prefill = hello.latency - info.latency
+    if prefill < info.hop:
+        raise ConfigError(
+            f"{hello.model} needs at least {info.latency + info.hop} frames of latency, the plug-in has "
+            f"{hello.latency}; run 'stream-sep plugin install' once more, they are of different versions"
+        )
+    spare = hello.block + 2 * math.ceil(_FADE_SECONDS * hello.rate) + 4 * info.hop
+    capacity = hello.latency + spare + math.ceil(_BACKLOG_SECONDS * hello.rate)
+    return RingLayout(
+        channels=2,
+        stems=STEM_COUNT,
+        hop=info.hop,
+        capacity=1 << capacity.bit_length(),
+        slots=math.ceil((prefill + spare) / info.hop) + 4,
+    )
+
+
+def read_message(line: str) -> dict[str, Any]:
+    """Return the object of a line.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        message = json.loads(line)
+    except ValueError as error:
+        raise ConfigError(f"the plug-in sent {line[:80]!r}, which is not JSON") from error
+    if not isinstance(message, dict):
+        raise ConfigError(f"the plug-in sent {line[:80]!r}, which is not a JSON object")
+    return message
+
+
+def numbers_of(found: object) -> dict[str, float]:
+    """Return what in ``found`` is a finite number, by its key.
+
+    >>> numbers_of({"a": 1, "b": "x", "c": True})
+    {'a': 1.0, 'c': 1.0}
+    """
+    entries = found.items() if isinstance(found, dict) else ()
+    return {str(key): float(value) for key, value in entries if _is_number(value)}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, bool | int | float) and math.isfinite(value)
+
+
+def _whole(message: Mapping[str, Any], key: str, low: int, high: int) -> int:
+    value = message.get(key)
+    if not isinstance(value, int | float) or not low <= value <= high or value != int(value):
+        raise ConfigError(f"the plug-in asks for {key} {value!r}, which is not a whole number in {low}..{high}")
+    return int(value)

@@ -1,0 +1,32 @@
+"""``stream-sep host``: the separators and control surfaces behind the plug-in."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from stream_sep.cli.live import stop_on_signals
+from stream_sep.cli.surface_options import with_surfaces
+from stream_sep.cli.surfaces import SurfaceOptions, build_surfaces, start_surfaces
+from stream_sep.errors import ConfigError
+
+
+@with_surfaces
+def host(
+    *,
+    surfaces: SurfaceOptions,
+    linger: Annotated[float, typer.Option(help="seconds to go on without a plug-in; 0 until Ctrl-C")] = 60.0,
+) -> None:
+    """Separate for the plug-in in your DAW; the plug-in starts this by itself where it is not running."""
+    from bridge.plugin.host import PluginHost
+
+    if linger < 0:
+        raise ConfigError(f"--linger {linger} s must be 0 or more")
+    running = PluginHost(lambda sentence: print(sentence, flush=True), linger=linger)
+    with ExitStack() as stack:
+        stack.callback(running.close)
+        built = build_surfaces(running.mixer, surfaces, print)
+        start_surfaces(built, surfaces, print, stack)
+        running.serve(stop_on_signals())

@@ -1,0 +1,61 @@
+"""``stream-sep plugin``: the plug-in for DAWs, installed, listed and removed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The plug-in for DAWs: VST3, CLAP and LV2.", no_args_is_help=True)
+
+_FORMAT_HELP = "vst3, clap or lv2, several with commas; all unless given"
+_MENUS = """\
+In your DAW:
+  Ardour      right-click in a track's processor box > New Plugin > search "stream_sep" (scan first: Window > Plugin
+              Manager); bypass the track's panner, or it mixes the stems
+  REAPER      Options > Preferences > Plug-ins > VST or CLAP > Re-scan, then FX > Add > search "stream_sep"
+  Bitwig      Browser > Plug-ins > stream_sep
+  other DAWs  rescan plug-ins; the manufacturer and the plug-in are called stream_sep
+The separator starts by itself when the plug-in is loaded. docs/how-to/plugin.md has the first track step by step."""
+
+
+@app.command()
+def install(
+    form: Annotated[str, typer.Option("--format", help=_FORMAT_HELP)] = "",
+    *,
+    warm: Annotated[bool, typer.Option(help="compile the separators' code now, not when a DAW waits")] = True,
+) -> None:
+    """Install the plug-in for this user, compiling it where no binary for this system ships."""
+    from bridge.plugin.install import install_plugins
+
+    for plugin in install_plugins(_formats(form)):
+        print(f"installed {plugin.format}: {plugin.path}")
+    if warm:
+        from stream_sep.engine.worker.hop_worker import warm_up
+        from stream_sep.separators import load_separator
+
+        for model in ("live", "instant"):
+            warm_up(load_separator(model))
+    print(_MENUS)
+
+
+@app.command(name="list")
+def list_formats() -> None:
+    """List the formats and where they are installed."""
+    from bridge.plugin.install import list_plugins
+
+    for plugin in list_plugins():
+        print(f"{plugin.format:5} {plugin.path if plugin.present else 'not installed'}")
+
+
+@app.command()
+def remove(form: Annotated[str, typer.Option("--format", help=_FORMAT_HELP)] = "") -> None:
+    """Remove the plug-in of this user."""
+    from bridge.plugin.install import remove_plugins
+
+    removed = remove_plugins(_formats(form))
+    print("\n".join(f"removed {plugin.format}: {plugin.path}" for plugin in removed) or "nothing was installed")
+
+
+def _formats(text: str) -> list[str]:
+    return [name.strip().lower() for name in text.split(",") if name.strip()]

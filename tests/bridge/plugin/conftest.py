@@ -1,0 +1,126 @@
+"""The plug-in, compiled once; a host of its own for every test that needs one."""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bridge.plugin.build import compile_plugin
+from bridge.plugin.install import write_bundle
+
+ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent
+
+
+def require(condition, remedy):
+    """As in conftest.py, which tests cannot import."""
+    if not condition and os.environ.get("CI") == "true":
+        pytest.fail(remedy)
+    if not condition:
+        pytest.skip(remedy)
+
+
+def require_compiler():
+    require(shutil.which("c++"), "needs a C++ compiler: apt install g++")
+
+
+@pytest.fixture(scope="session")
+def harness(tmp_path_factory):
+    """The native parts behind C functions, see mixer_harness.cpp."""
+    require_compiler()
+    out = tmp_path_factory.mktemp("harness") / "harness.so"
+    compile_plugin(out, more=[str(HERE / "mixer_harness.cpp")])
+    library = ctypes.CDLL(str(out))
+    number, pointer, decimal = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
+    library.mixer_new.restype, library.mixer_new.argtypes = pointer, [decimal, number]
+    library.mixer_attach.restype = ctypes.c_bool
+    library.mixer_attach.argtypes = [pointer, pointer, pointer, number]
+    library.mixer_process.restype = number
+    library.mixer_process.argtypes = [pointer, pointer, pointer, number, number, number, number]
+    library.mixer_gains.argtypes = [pointer, pointer]
+    library.mixer_bypass.argtypes = [pointer, ctypes.c_bool]
+    library.mixer_released.restype = ctypes.c_bool
+    for name in ("free", "detach", "released", "release", "reset", "late_hops", "dry_frames"):
+        getattr(library, f"mixer_{name}").argtypes = [pointer]
+    library.mixer_late_hops.restype = library.mixer_dry_frames.restype = number
+    library.harness_latency.restype = number
+    library.harness_latency.argtypes = [ctypes.c_int, decimal, number, number]
+    library.harness_parse.restype, library.harness_parse.argtypes = decimal, [ctypes.c_char_p, ctypes.c_char_p]
+    library.harness_number.argtypes = [decimal, ctypes.c_char_p, ctypes.c_int]
+    return library
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory):
+    """A folder with the plug-in in all formats, by format."""
+    require_compiler()
+    folder = tmp_path_factory.mktemp("plugins")
+    compile_plugin(folder / "binary")
+    names = {"vst3": "StreamSep.vst3", "clap": "StreamSep.clap", "lv2": "stream_sep.lv2"}
+    for form, name in names.items():
+        write_bundle(folder / name, form, folder / "binary")
+    return {form: folder / name for form, name in names.items()}
+
+
+class Meeting:
+    """Where plug-ins of this test meet their host, which is started by them or by the test."""
+
+    def __init__(self, folder):
+        self.socket, self.command = folder / "s", folder / "command"
+        self.log = folder / "host.log"
+        self._started = []
+
+    def arguments(self, *more):
+        run = [sys.executable, "-m", "stream_sep", "host", "--osc-port", "0", *more]
+        return ["/usr/bin/env", f"PYTHONPATH={ROOT}", f"STREAM_SEP_PLUGIN_SOCKET={self.socket}", *run]
+
+    def let_plugin_start_host(self, linger=5):
+        self.command.write_text("\n".join(self.arguments("--linger", str(linger))) + "\n")
+
+    def start_host(self, *more):
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(self.arguments("--linger", "0", *more), stdout=log, stderr=log)
+        self._started.append(process)
+        until(self.answers)
+        return process
+
+    def answers(self):
+        return self.socket.exists()
+
+    def kill_host(self, process):
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self.socket.unlink(missing_ok=True)
+
+    def close(self):
+        for process in self._started:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def meeting(monkeypatch, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("m")
+    made = Meeting(folder)
+    monkeypatch.setenv("STREAM_SEP_PLUGIN_SOCKET", str(made.socket))
+    monkeypatch.setenv("STREAM_SEP_PLUGIN_COMMAND", str(made.command))
+    yield made
+    made.close()
+
+
+def until(condition, patience=60.0):
+    """Wait until ``condition()`` is true."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.02)

@@ -1,0 +1,34 @@
+"""The latency that is compiled into the plug-in is that of the separators and of the engine's formula."""
+
+from importlib.resources import files
+
+import pytest
+
+from bridge.plugin.models import RATES, models_table
+from bridge.plugin.session import MODELS
+from stream_sep.audio.latency import fixed_prefill
+from stream_sep.separators import load_separator
+
+BLOCKS = (1, 32, 64, 100, 128, 256, 333, 441, 512, 1024, 2048, 8192)
+
+
+def test_table_of_models_is_that_of_the_separators():
+    assert (files("bridge.plugin") / "native" / "models.def").read_text() == models_table()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_native_latency_is_that_of_the_formula(harness, model):
+    for rate in RATES:
+        separator = load_separator(model, rate)
+        for block in BLOCKS:
+            owed = fixed_prefill(block, separator.hop, rate) + separator.latency
+            assert harness.harness_latency(MODELS.index(model), rate, block, 0) == owed
+            assert harness.harness_latency(MODELS.index(model), rate, block, 77) == owed + 77
+
+
+@pytest.mark.parametrize("model", ["live", "instant", "bands"])
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 37800, 44000, 47952, 64000, 128000])
+def test_native_latency_at_an_odd_rate_is_enough(harness, model, rate):
+    separator = load_separator(model, rate)
+    needed = fixed_prefill(512, separator.hop, rate) + separator.latency
+    assert harness.harness_latency(MODELS.index(model), rate, 512, 0) >= needed
