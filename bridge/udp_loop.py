@@ -9,45 +9,50 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
+from bridge.unexpected import UnexpectedErrors
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.osc.clients import Address
+    from bridge.network import Address
 
 _log = logging.getLogger(__name__)
 
 _RECEIVE_BUFFER = 4 * 2**20
-_LARGEST_DATAGRAM = 65535
-_MOST_DATAGRAMS = 20_000
-_MOST_BYTES = 2**24
+_MAX_DATAGRAM = 65535
+_MAX_DATAGRAMS = 20_000
+_MAX_BYTES = 2**24
+_MAX_WAIT_SECONDS = 3600.0  # the system's own limit is a few weeks, and it refuses more
+_PAUSE_SECONDS = 0.01
 
 
-class UdpLine:
-    """Takes datagrams and sends them; `send` is for the line's own thread, `wake` for any.
+class UdpEventLoop:
+    """Takes datagrams and sends them; `send` is for the loop's own thread, `wake` for any.
 
     Args:
-        listening: a bound socket, as `open_udp` gives it; the line's from now on.
+        listening: a bound socket, as `open_udp` gives it; the loop closes it.
         name: of the thread.
-        turn: called with what has come, perhaps nothing, whenever something came, is due, or `wake` was called.
-        due: returns seconds until the next turn is due; None for when something comes.
-        failed: called after a turn that raised, which is logged.
-        gather_seconds: how long to wait for the rest when something comes.
+        on_wakeup: called with what has come, perhaps nothing, whenever something came, is due, or `wake` was called.
+        next_deadline: returns seconds until something is due; None for when something comes.
+        failed: called after either of them raised, which is logged.
+        batch_seconds: how long to wait for the rest when something comes.
     """
 
     def __init__(
         self,
         listening: socket.socket,
         name: str,
-        turn: Callable[[list[tuple[bytes, Address]]], None],
-        due: Callable[[], float | None],
+        on_wakeup: Callable[[list[tuple[bytes, Address]]], None],
+        next_deadline: Callable[[], float | None],
         failed: Callable[[], None],
         *,
-        gather_seconds: float = 0.0,
+        batch_seconds: float = 0.0,
     ) -> None:
-        self._socket, self._turn, self._due, self._failed = listening, turn, due, failed
-        self._name, self._gather_seconds = name, gather_seconds
-        self._doorbell, self._door = socket.socketpair()
-        self._doorbell.settimeout(0)
+        self._socket, self._on_wakeup, self._next_deadline = listening, on_wakeup, next_deadline
+        self._failed, self._unexpected = failed, UnexpectedErrors(_log, name)
+        self._name, self._batch_seconds = name, batch_seconds
+        self._wake_send, self._wake_recv = socket.socketpair()
+        self._wake_send.settimeout(0)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -68,13 +73,13 @@ class UdpLine:
 
     def close(self) -> None:
         """Let go of the port."""
-        for opened in (self._socket, self._doorbell, self._door):
+        for opened in (self._socket, self._wake_send, self._wake_recv):
             opened.close()
 
     def wake(self) -> None:
         """Have a turn soon; from any thread."""
         with contextlib.suppress(OSError):  # one waiting ring is enough, and none is needed at the end
-            self._doorbell.send(b"\0")
+            self._wake_send.send(b"\0")
 
     def send(self, packet: bytes, address: Address) -> bool:
         """Send one datagram; return False if it should be tried again."""
@@ -89,27 +94,33 @@ class UdpLine:
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
-            selector.register(self._door, selectors.EVENT_READ)
+            selector.register(self._wake_recv, selectors.EVENT_READ)
             while not self._stopping.is_set():
-                ready = [key.fileobj for key, _ in selector.select(self._due())]
-                if self._door in ready:
-                    self._door.recv(4096)
                 try:
-                    self._turn(self._drain() if self._socket in ready else [])
-                except Exception:  # noqa: BLE001 - no message may end the thread that all others need
+                    self._run_once(selector)
+                except Exception as error:  # noqa: BLE001 - no message may end the thread that all others need
                     self._failed()
-                    _log.exception("%s goes on after an error of its own", self._name)
+                    self._unexpected.note(error)
+                    self._stopping.wait(_PAUSE_SECONDS)  # an error that repeats may not take a whole core
+
+    def _run_once(self, selector: selectors.BaseSelector) -> None:
+        seconds = self._next_deadline()
+        wait = None if seconds is None else min(max(seconds, 0.0), _MAX_WAIT_SECONDS)
+        ready = [key.fileobj for key, _ in selector.select(wait)]
+        if self._wake_recv in ready:
+            self._wake_recv.recv(4096)
+        self._on_wakeup(self._drain() if self._socket in ready else [])
 
     def _drain(self) -> list[tuple[bytes, Address]]:
         """Take all that waits before any of it is looked at: a full buffer loses what is newest."""
-        if self._gather_seconds:
-            self._stopping.wait(self._gather_seconds)
+        if self._batch_seconds:
+            self._stopping.wait(self._batch_seconds)
         packets: list[tuple[bytes, Address]] = []
         size = 0
         with contextlib.suppress(BlockingIOError):
-            while len(packets) < _MOST_DATAGRAMS and size < _MOST_BYTES:
+            while len(packets) < _MAX_DATAGRAMS and size < _MAX_BYTES:
                 with contextlib.suppress(ConnectionError):  # Windows: a client that is gone
-                    packets.append(self._socket.recvfrom(_LARGEST_DATAGRAM))
+                    packets.append(self._socket.recvfrom(_MAX_DATAGRAM))
                     size += len(packets[-1][0])
         return packets
 

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 from bridge.daws.echo_filter import Memory, as_stored
 from bridge.daws.profile import MASTER, Arrived, Gone, Listed, Moved, Named
 from bridge.daws.tracks import Tracks
-from bridge.osc.codec import read_packet, write_message
-from bridge.osc.session import Reception
-from stream_sep.errors import BridgeError, StreamSepError
+from bridge.osc.codec import describe, read_packet, write_message
+from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from bridge.daws.echo_filter import Setting
     from bridge.daws.profile import Outgoing, Profile
-    from bridge.osc.clients import Address
+    from bridge.network import Address
     from bridge.osc.codec import Message
     from bridge.protocols import Desk
 
@@ -89,20 +88,18 @@ class DawSession:
         """Do what packets say: names first, and of many values for one control only the newest."""
         moves: list[tuple[Message, Moved]] = []
         for packet, _ in packets:
-            try:
-                messages = read_packet(self._profile.mended(packet))
-            except BridgeError as error:
-                self._refused(str(error))
-                continue
-            self._unanswered = 0
-            for message in messages:
+            decoded = read_packet(self._profile.mended(packet))
+            for problem in decoded.problems:
+                self._refused(problem)
+            self._unanswered = 0 if decoded.messages else self._unanswered
+            for message in decoded.messages:
                 moves += self._take(message, now)
         for message, moved in moves:
             self._moved(message, moved, now)
         self._apply()
 
     def _take(self, message: Message, now: float) -> list[tuple[Message, Moved]]:
-        self.last, moves = str(Reception(message)), []
+        self.last, moves = describe(message), []
         try:
             for event in self._profile.read(message):
                 if isinstance(event, Moved):
@@ -135,7 +132,7 @@ class DawSession:
             self._held.add(place)
         elif self._follow(place, now):
             path = self._paths[place]
-            self.last = f"{Reception(message)}: {path} {self._batch[path]:g}"
+            self.last = f"{describe(message)}: {path} {self._batch[path]:g}"
 
     def _follow(self, place: tuple[int, str], now: float) -> bool:
         """Take over where the DAW has a control; say whether that is a move."""

@@ -13,14 +13,14 @@ from bridge.daws.reaper import Reaper
 from bridge.daws.session import DawSession
 from bridge.daws.x32 import X32
 from bridge.daws.x32_server import Console
-from bridge.udp_loop import UdpLine, open_udp
+from bridge.udp_loop import UdpEventLoop, open_udp
 from stream_sep.errors import BridgeError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.daws.profile import Profile
-    from bridge.osc.clients import Address
+    from bridge.network import Address
     from bridge.protocols import Desk
 
 DAWS: dict[str, Callable[[], Profile]] = {
@@ -68,7 +68,7 @@ class DawSurface:
         self._listen = self._profile.listen if listen is None else listen
         self._peer_port = self._profile.send if send is None else send
         self._session: DawSession | Console | None = None
-        self._line: UdpLine | None = None
+        self._line: UdpEventLoop | None = None
         self._last, self._errors = "", 0
 
     @property
@@ -101,13 +101,13 @@ class DawSurface:
             return
         self._peer = _resolved(self._host, self._peer_port)
         ours = self._host if self._serves else _facing(self._peer)
-        line = UdpLine(
+        line = UdpEventLoop(
             _bound(ours, self._listen, self._name),
             f"daw {self._name}",
             self._turn,
             lambda: self._talk.due(time.monotonic()),
             self._fail,
-            gather_seconds=self._profile.gather_seconds,
+            batch_seconds=self._profile.gather_seconds,
         )
         self._talk = self._session = self._begin(line, ours)
         self._unsubscribe = self._desk.controls.subscribe(self._changed)
@@ -119,7 +119,7 @@ class DawSurface:
     def _serves(self) -> bool:
         return isinstance(self._profile, X32)
 
-    def _begin(self, line: UdpLine, ours: str) -> DawSession | Console:
+    def _begin(self, line: UdpEventLoop, ours: str) -> DawSession | Console:
         if self._serves:
             return Console(self._desk, line.send, ours)
         return DawSession(

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.daws.echo_filter import Memory, as_stored
 from bridge.daws.x32 import FIRMWARE, NAME_LENGTH, X32, colour_of, meters_packet
-from bridge.osc.codec import read_packet, write_message
-from bridge.osc.session import Reception
+from bridge.osc.codec import describe, read_packet, write_message
 from stream_sep.errors import BridgeError, ParameterError, StreamSepError
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from bridge.daws.echo_filter import Setting
     from bridge.daws.profile import Outgoing
-    from bridge.osc.clients import Address
+    from bridge.network import Address
     from bridge.osc.codec import Message
     from bridge.protocols import Desk
 
@@ -77,12 +76,12 @@ class Console:
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
         """Do what packets say; of many values for one control only the newest is applied."""
         for packet, sender in packets:
-            try:
-                for message in read_packet(packet):
-                    self.last = str(Reception(message))
-                    self._act(message, sender, now)
-            except BridgeError as error:
-                self._refused(str(error))
+            decoded = read_packet(packet)
+            for problem in decoded.problems:
+                self._refused(problem)
+            for message in decoded.messages:
+                self.last = describe(message)
+                self._act(message, sender, now)
         self._apply()
 
     def _act(self, message: Message, sender: Address, now: float) -> None:

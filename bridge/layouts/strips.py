@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.osc.namespace import safe_name
+from stream_sep.protocols import stem_color
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ UNITY = 0.75
 METER_BOTTOM, METER_TOP = -60.0, 0.0
 """The ends of a meter, in dBFS."""
 
-_COLOURS = ("e5484d", "f5a524", "3b82f6", "30a46c", "8e4ec6", "12a594", "d6409f", "8d8d8d")
 _MASTER_COLOUR = "d0d0d0"
 
 
@@ -47,7 +47,12 @@ def strips_of(stems: Sequence[str]) -> tuple[Strip, ...]:
     ['/stem/lead_vocals', '/stem/other', '/master']
     """
     columns = [
-        Strip(stem, f"/stem/{safe_name(stem)}", _COLOURS[index % len(_COLOURS)], (("mute", "M"), ("solo", "S")))
+        Strip(
+            stem,
+            f"/stem/{safe_name(stem)}",
+            stem_color(stem, index).removeprefix("#"),
+            (("mute", "M"), ("solo", "S")),
+        )
         for index, stem in enumerate(stems)
     ]
     return (*columns, Strip("master", "/master", _MASTER_COLOUR, (("mute", "M"),)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from bridge.osc.namespace import Group
 from stream_sep.errors import BridgeError
@@ -13,11 +13,9 @@ from stream_sep.errors import BridgeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from bridge.network import Address
     from bridge.osc.codec import Arguments
     from bridge.osc.namespace import Node
-
-Address: TypeAlias = tuple[Any, ...]
-"""Host and port of a client, as its socket writes them."""
 
 LEASE_SECONDS = 10.0
 """How long a subscription lasts unless it is renewed."""
@@ -25,8 +23,14 @@ LEASE_SECONDS = 10.0
 BY_NUMBER = 64
 """Added to a mask: stems are told by their numbers instead of by their names."""
 
-_MOST_CLIENTS = 64
-_MOST_SENDERS = 1024
+MAX_CLIENTS = 64
+"""How many are told of changes."""
+
+MAX_PER_HOST = 16
+"""How many of them may be at one host, where others can reach us."""
+
+_MAX_SENDERS = 1024
+_MAX_TOUCHED = 64
 _TOLERANCE = 1e-6
 
 
@@ -57,20 +61,20 @@ class Client:
         """Whether stems are told by their numbers."""
         return bool(self.mask & BY_NUMBER)
 
-    def wants(self, node: Node) -> bool:
+    def subscribes_to(self, node: Node) -> bool:
         """Say whether it asked for this address."""
         return node.address in self.listens if self.listens is not None else bool(node.group & self.mask)
 
     def mark(self, nodes: Iterable[Node]) -> None:
         """Look at these again with the next flush."""
-        self.pending.update((node.address, node) for node in nodes if self.wants(node))
+        self.pending.update((node.address, node) for node in nodes if self.subscribes_to(node))
 
-    def knows(self, node: Node, arguments: Arguments) -> bool:
+    def is_current(self, node: Node, arguments: Arguments) -> bool:
         """Say whether it need not be told."""
         known = self.known.get(node.address)
         return known is not None and len(known) == len(arguments) and all(map(_same, known, arguments))
 
-    def holds(self, node: Node, now: float) -> bool:
+    def is_touched(self, node: Node, now: float) -> bool:
         """Say whether a hand is on that fader."""
         base, _, name = node.address.rpartition("/")
         return name in ("fader", "gain") and self.touched.get(base, -math.inf) > now
@@ -89,12 +93,18 @@ class Clients:
         nodes: every address there is.
         targets: where everything is told, always.
         clock: seconds that leases are measured in.
+        max_per_host: how many clients one host may have, targets among them.
     """
 
     def __init__(
-        self, nodes: tuple[Node, ...], targets: Iterable[Address] = (), clock: Callable[[], float] = time.monotonic
+        self,
+        nodes: tuple[Node, ...],
+        targets: Iterable[Address] = (),
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        max_per_host: int = MAX_CLIENTS,
     ) -> None:
-        self._nodes, self._clock = nodes, clock
+        self._nodes, self._clock, self._max_per_host = nodes, clock, max_per_host
         self._clients = {address: Client(address) for address in targets}
         self._senders: dict[Address, Address] = {}
         for client in self:
@@ -115,7 +125,7 @@ class Clients:
         """
         self.forget_expired()
         client = self._clients.get(address) or self._welcome(address)
-        if len(self._senders) >= _MOST_SENDERS:  # tools that send from a new port every time
+        if len(self._senders) >= _MAX_SENDERS:  # tools that send from a new port every time
             self._senders.clear()
         self._senders[sender] = address
         if client.mask != mask:
@@ -139,13 +149,13 @@ class Clients:
         """Tell a client of these, beginning with how they are, or no more of them."""
         client = self._clients[address]
         chosen = {node.address: node for node in nodes}
-        wanted = {node.address for node in self._nodes if client.wants(node)}
+        wanted = {node.address for node in self._nodes if client.subscribes_to(node)}
         client.listens = wanted | chosen.keys() if listening else wanted - chosen.keys()
         client.known = {at: known for at, known in client.known.items() if at not in chosen}
         client.pending = {at: node for at, node in client.pending.items() if at in client.listens}
         client.mark(chosen.values())
 
-    def learn(self, nodes: tuple[Node, ...], added: Iterable[Node], removed: Iterable[Node]) -> None:
+    def set_nodes(self, nodes: tuple[Node, ...], added: Iterable[Node], removed: Iterable[Node]) -> None:
         """Go on with other addresses: tell those that came, and forget what is known of those that went."""
         self._nodes = nodes
         gone = {node.address for node in removed}
@@ -163,8 +173,12 @@ class Clients:
         self._senders = {sender: at for sender, at in self._senders.items() if at != client.address}
 
     def _welcome(self, address: Address) -> Client:
-        if len(self._clients) >= _MOST_CLIENTS:
-            raise BridgeError(f"{_MOST_CLIENTS} clients are subscribed, no more are told of changes")
+        if len(self._clients) >= MAX_CLIENTS:
+            raise BridgeError(f"{MAX_CLIENTS} clients are subscribed already, and no more can be")
+        if sum(at[0] == address[0] for at in self._clients) >= self._max_per_host:
+            raise BridgeError(
+                f"{self._max_per_host} clients at {address[0]} are subscribed already, and no more can be"
+            )
         client = self._clients[address] = Client(address, mask=0, expires=self._clock())
         return client
 
@@ -186,11 +200,11 @@ class Clients:
             if client.expires <= now:
                 self.unsubscribe(client.address)
 
-    def wrote(self, sender: Address, node: Node, believes: Arguments) -> None:
+    def record_write(self, sender: Address, node: Node, assumed: Arguments) -> None:
         """Note that a sender moved something itself: it is told only if that comes out otherwise."""
         client = self.of(sender)
         if client is not None:
-            client.known[node.address] = believes
+            client.known[node.address] = assumed
 
     def touch(self, sender: Address, base: str, *, held: bool) -> None:
         """Note that a hand is on a fader, for a lease at most, or off it."""
@@ -205,30 +219,32 @@ class Clients:
         for client in self:
             client.mark(changed)
 
-    def wanting(self, nodes: Iterable[Node]) -> bool:
+    def has_subscriber(self, nodes: Iterable[Node]) -> bool:
         """Say whether anyone is told of one of these."""
-        return any(client.wants(node) for node in nodes for client in self)
+        return any(client.subscribes_to(node) for node in nodes for client in self)
 
     @property
-    def release(self) -> float | None:
+    def next_touch_expiry(self) -> float | None:
         """Seconds until a hand that keeps something from being told counts as gone."""
         now = self._clock()
         ends = (end for client in self if client.pending for end in client.touched.values() if end > now)
         return min((end - now for end in ends), default=None)
 
     @property
-    def waiting(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether there is something that a client may have to be told now."""
         now = self._clock()
-        return any(not client.holds(node, now) for client in self for node in client.pending.values())
+        return any(not client.is_touched(node, now) for client in self for node in client.pending.values())
 
-    def news(self, client: Client, read: Callable[[Node], Arguments]) -> list[tuple[Node, Arguments]]:
+    def pending_updates(
+        self, client: Client, read: Callable[[Node], Arguments | None]
+    ) -> list[tuple[Node, Arguments]]:
         """Take what a client has to be told."""
         now = self._clock()
         told = []
-        for node in [node for node in client.pending.values() if not client.holds(node, now)]:
+        for node in [node for node in client.pending.values() if not client.is_touched(node, now)]:
             del client.pending[node.address]
             arguments = read(node)
-            if not client.knows(node, arguments):
+            if arguments is not None and not client.is_current(node, arguments):
                 told.append((node, arguments))
         return told

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
-from pythonosc.osc_packet import OscPacket
 
 from stream_sep.errors import BridgeError
 
@@ -24,10 +24,16 @@ LARGEST_PACKET = 1400
 FARTHEST_SECONDS = 2.0
 """How far ahead a time tag may be."""
 
+MAX_DEPTH = 8
+"""How deep bundles, and arrays, may be nested."""
+
 _BUNDLE = b"#bundle\0"
-_IMMEDIATELY = struct.pack(">Q", 1)
-_DEEPEST = 8
-_LEAST_BYTES = {"i": 4, "f": 4, "r": 4, "m": 4, "h": 8, "d": 8, "t": 8, "s": 4, "b": 4} | dict.fromkeys("TFN[]", 0)
+_IMMEDIATELY = 1
+_BUNDLE_HEAD = 16
+_NTP_EPOCH = 2_208_988_800  # seconds from 1900, where time tags count from, to 1970
+_MIN_BYTES = dict.fromkeys("ifrmcsSb", 4) | dict.fromkeys("hdt", 8) | dict.fromkeys("TFNI[]", 0)
+_PLAIN_TYPES = str.maketrans({"S": "s", "c": "m", "I": "T", "r": "m"})
+_MAX_PROBLEMS = 4
 _TAGS = {float: "f", int: "i", str: "s"}
 
 
@@ -40,86 +46,182 @@ class Message:
         arguments: what it carries, of any OSC type.
         at: `time.monotonic` of the moment that its bundle names; None is now.
         far: its bundle names a moment too far ahead to wait for.
+        size: its bytes.
     """
 
     address: str
     arguments: tuple[object, ...] = ()
     at: float | None = None
     far: bool = False
+    size: int = 0
 
 
-def read_packet(packet: bytes) -> tuple[Message, ...]:
-    """Take a packet apart, in the order of its time tags; messages of one bundle share one ``at``.
+@dataclass(frozen=True)
+class Packet:
+    """What a packet holds: all that can be read, and a sentence for each part that cannot.
 
-    Raises:
-        BridgeError: the bytes are no OSC.
-
-    >>> read_packet(write_message("/stem/vocals/fader", (0.5,)))
-    (Message(address='/stem/vocals/fader', arguments=(0.5,), at=None, far=False),)
+    Attributes:
+        messages: in the order of their time tags.
+        problems: what is wrong with the rest.
     """
-    _check(packet, 0)
+
+    messages: tuple[Message, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def read_packet(packet: bytes) -> Packet:
+    """Take a packet apart; messages of one bundle share one ``at``, and a bad message costs only itself.
+
+    Args:
+        packet: the bytes of a datagram.
+
+    Returns:
+        Its messages, and what is wrong with it.
+
+    >>> read_packet(write_message("/stem/vocals/fader", (0.5,))).messages
+    (Message(address='/stem/vocals/fader', arguments=(0.5,), at=None, far=False, size=28),)
+    >>> read_packet(b"stem").problems
+    ("an OSC packet begins with / or #bundle, not with b'stem'",)
+    """
+    reader = _Reader()
+    reader.read(packet, _IMMEDIATELY, 0)
+    reader.found.sort(key=lambda timed: timed[0])
+    return Packet(tuple(message for _, message in reader.found), tuple(reader.problems))
+
+
+class _Reader:
+    """Walks through a packet, however it is nested."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[float, Message]] = []
+        self.problems: list[str] = []
+        self._wall, self._monotonic = time.time(), time.monotonic()
+
+    def read(self, element: bytes, tag: int, depth: int) -> None:
+        try:
+            if element.startswith(_BUNDLE):
+                self._bundle(element, depth)
+            else:
+                self._message(element, tag)
+        except BridgeError as error:
+            if len(self.problems) < _MAX_PROBLEMS:
+                self.problems.append(str(error))
+
+    def _bundle(self, bundle: bytes, depth: int) -> None:
+        if depth >= MAX_DEPTH:
+            raise BridgeError(f"bundles are nested more than {MAX_DEPTH} deep")
+        if len(bundle) < _BUNDLE_HEAD:
+            raise BridgeError(f"a bundle of {len(bundle)} bytes is cut short")
+        (tag,) = struct.unpack_from(">Q", bundle, len(_BUNDLE))
+        index = _BUNDLE_HEAD
+        while index < len(bundle):
+            size = struct.unpack_from(">i", bundle, index)[0] if index + 4 <= len(bundle) else -1
+            if not 0 < size <= len(bundle) - index - 4:
+                raise BridgeError(f"a bundle of {len(bundle)} bytes has an element of {size} bytes")
+            self.read(bundle[index + 4 : index + 4 + size], tag, depth + 1)
+            index += 4 + size
+
+    def _message(self, data: bytes, tag: int) -> None:
+        ahead = 0.0 if tag == _IMMEDIATELY else tag / 2**32 - _NTP_EPOCH - self._wall
+        at = self._monotonic + ahead if 0 < ahead <= FARTHEST_SECONDS else None
+        address, arguments = _read_message(data)
+        message = Message(address, arguments, at, ahead > FARTHEST_SECONDS, len(data))
+        self.found.append((max(ahead, 0.0), message))
+
+
+def _read_message(data: bytes) -> tuple[str, tuple[object, ...]]:
+    if not data.startswith(b"/"):
+        raise BridgeError(f"an OSC packet begins with / or #bundle, not with {data[:8]!r}")
+    if len(data) % 4:
+        raise BridgeError(f"a message of {len(data)} bytes is cut short: its length is not a multiple of four")
+    plain = _plain_types(data)
     try:
-        timed = OscPacket(packet).messages
+        message = OscMessage(plain)
+        arguments = tuple(_restored(data, message.params))
     except Exception as error:  # whatever the parser trips over, it is not OSC
-        raise BridgeError(f"a packet of {len(packet)} bytes is no OSC: {error}") from error
-    wall, monotonic = time.time(), time.monotonic()
-    return tuple(
-        Message(message.address, tuple(message.params), *_moment(moment, wall, monotonic))
-        for moment, message in timed
-    )
+        raise BridgeError(f"a message of {len(data)} bytes is not OSC: {error}") from error
+    return message.address, arguments
 
 
-def _moment(moment: float, wall: float, monotonic: float) -> tuple[float | None, bool]:
-    ahead = moment - wall
-    if 0 < ahead <= FARTHEST_SECONDS:
-        return monotonic + ahead, False
-    return None, ahead > 0
+def _types_of(data: bytes) -> tuple[int, int]:
+    """Return where a message's types begin, after the comma, and where they end."""
+    start = (data.find(b"\0") // 4 + 1) * 4
+    return start + 1, data.find(b"\0", start)
 
 
-def _check(packet: bytes, depth: int) -> None:
-    """Refuse what the parser would read past the end of, turn round in, or take for zeros."""
-    if len(packet) % 4:
-        raise BridgeError(f"a packet of {len(packet)} bytes is no OSC: its length is no multiple of four")
-    if packet.startswith(_BUNDLE):
-        for element in _elements(packet, depth):
-            _check(element, depth + 1)
-    elif packet.startswith(b"/"):
-        _check_message(packet)
-    else:
-        raise BridgeError(f"a packet of {len(packet)} bytes is no OSC: it begins with {packet[:8]!r}")
+def _plain_types(data: bytes) -> bytes:
+    """Return a message with types that the parser reads, after a check that it does not read past the end.
+
+    A symbol is read as the text it is, a character as four bytes, an impulse as true; a colour as four bytes, because
+    it is no number.
+    """
+    if b"\0" not in data:
+        raise BridgeError(f"a message of {len(data)} bytes is cut short: its address does not end")
+    start, end = _types_of(data)
+    if start > len(data):
+        return data
+    address = data[: data.find(b"\0")].decode(errors="replace")
+    if data[start - 1 : start] != b"," or end < 0:
+        raise BridgeError(f"{address:.60} has values without type tags")
+    tags = data[start:end].decode("latin-1")
+    if unknown := sorted(set(tags) - set(_MIN_BYTES)):
+        raise BridgeError(f"{address:.60} has values of unknown types: {' '.join(unknown)}")
+    if sum(_MIN_BYTES[tag] for tag in tags) > len(data) - (end // 4 + 1) * 4:
+        raise BridgeError(f"{address:.60} is cut short: its types are {tags[:16]!r}")
+    _check_arrays(address, tags)
+    return data[:start] + tags.translate(_PLAIN_TYPES).encode("latin-1") + data[end:]
 
 
-def _elements(bundle: bytes, depth: int) -> Iterator[bytes]:
-    if depth > _DEEPEST or len(bundle) < 16:
-        raise BridgeError(f"a bundle of {len(bundle)} bytes is cut short or nested more than {_DEEPEST} deep")
-    index = 16
-    while index < len(bundle):
-        (size,) = struct.unpack_from(">i", bundle, index)
-        if not 0 < size <= len(bundle) - index - 4:
-            raise BridgeError(f"a bundle of {len(bundle)} bytes has an element of {size}")
-        yield bundle[index + 4 : index + 4 + size]
-        index += 4 + size
+def _check_arrays(address: str, tags: str) -> None:
+    depth = 0
+    for tag in tags:
+        depth += (tag == "[") - (tag == "]")
+        if depth > MAX_DEPTH:
+            raise BridgeError(f"{address:.60} has arrays nested more than {MAX_DEPTH} deep")
 
 
-def _check_message(message: bytes) -> None:
-    start = (message.find(b"\0") // 4 + 1) * 4
-    end = message.find(b"\0", start)
-    if start >= len(message):
+def _restored(data: bytes, values: list[object]) -> Iterator[object]:
+    """Give values as they were meant: a character is a text."""
+    start, end = _types_of(data)
+    tags = data[start:end].decode("latin-1")
+    if "c" not in tags or "[" in tags:
+        yield from values
         return
-    tags = message[start + 1 : end].decode("latin-1")
-    unknown = set(tags) - set(_LEAST_BYTES)
-    if message[start : start + 1] != b"," or end < 0 or unknown:
-        raise BridgeError(f"a message of {len(message)} bytes has no readable types: {sorted(unknown)}")
-    if sum(_LEAST_BYTES[tag] for tag in tags) > len(message) - (end // 4 + 1) * 4:
-        raise BridgeError(f"a message of {len(message)} bytes is cut short: its types are {tags[:16]!r}")
+    for tag, value in zip(tags, values, strict=True):
+        yield chr(value[3]) if tag == "c" and isinstance(value, tuple) else value
+
+
+def describe(message: Message) -> str:
+    """Return a message as people read it, cut where it is long.
+
+    Args:
+        message: as it came.
+
+    Returns:
+        Its address and its arguments, such as ``/stem/vocals/fader 0.75``.
+
+    >>> describe(Message("/stem/vocals/fader", (0.75,)))
+    '/stem/vocals/fader 0.75'
+    """
+    return " ".join([message.address[:200], *map(_short, message.arguments[:8])])
+
+
+def _short(argument: object) -> str:
+    return f"{argument:g}" if isinstance(argument, float) else f"{argument!s:.60}"
 
 
 def write_message(address: str, arguments: Arguments = ()) -> bytes:
     """Put a message together; floats go as ``f``, integers as ``i``, texts as ``s``."""
     builder = OscMessageBuilder(address)
     for argument in arguments:
-        builder.add_arg(argument, _TAGS[type(argument)])
+        value = _clean(argument) if isinstance(argument, str) else argument
+        builder.add_arg(value, _TAGS[type(value)])
     return builder.build().dgram
+
+
+def _clean(text: str) -> str:
+    """Return a text as OSC can carry it: names of files may hold what is no character."""
+    return text.encode(errors="replace").decode().replace("\0", "")
 
 
 def write_packets(messages: Iterable[bytes], largest: int = LARGEST_PACKET) -> list[bytes]:
@@ -140,4 +242,10 @@ def write_packets(messages: Iterable[bytes], largest: int = LARGEST_PACKET) -> l
 
 
 def _bundle(messages: list[bytes]) -> bytes:
-    return b"".join((_BUNDLE, _IMMEDIATELY, *(struct.pack(">i", len(message)) + message for message in messages)))
+    return b"".join(
+        (
+            _BUNDLE,
+            struct.pack(">Q", _IMMEDIATELY),
+            *(struct.pack(">i", len(message)) + message for message in messages),
+        )
+    )

@@ -5,57 +5,152 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
-from bridge.osc.clients import BY_NUMBER, Address
+from bridge.network import MAX_PORT, Address
+from bridge.osc.clients import BY_NUMBER
 from bridge.osc.codec import Arguments
-from bridge.osc.namespace import Group, number
-from stream_sep.errors import ParameterError, PresetError
+from bridge.osc.namespace import PRESET_LIST, Group, number
+from bridge.osc.reply_gate import ECHO
+from stream_sep.errors import ParameterError
 
 if TYPE_CHECKING:
+    from bridge.mixer_jobs import MixerJobs
+    from bridge.osc.address_proof import AddressProofs
     from bridge.osc.clients import Clients
     from bridge.osc.feedback import Feedback
     from bridge.osc.namespace import Node
+    from bridge.osc.reply_gate import ReplyGate
     from bridge.protocols import Desk
+    from stream_sep.errors import StreamSepError
 
 Answers: TypeAlias = Iterable[tuple[str, Arguments]]
 Command: TypeAlias = Callable[[tuple[object, ...], Address], Answers]
 
-_HIGHEST_PORT = 65535
+_MAX_WAITING = 64
 
 
 class Commands:
     """What commands do; each takes what its message carries and the sender, and returns what to answer.
 
     Args:
-        desk: whose presets are recalled and stored.
+        desk: read for `refresh`.
         clients: who subscribes and leaves.
         feedback: what tells them.
+        jobs: recalls and stores presets.
+        proofs: which addresses receive what is sent to them.
+        gate: sends challenges, and answers that come later.
         nodes: every address there is, for lists.
+        refuse: told the sender and what failed after its command had returned.
+        ask: returns what an address tells.
     """
 
-    def __init__(self, desk: Desk, clients: Clients, feedback: Feedback, nodes: tuple[Node, ...]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        clients: Clients,
+        feedback: Feedback,
+        *,
+        jobs: MixerJobs,
+        proofs: AddressProofs,
+        gate: ReplyGate,
+        nodes: tuple[Node, ...],
+        refuse: Callable[[Address, StreamSepError], None],
+        ask: Callable[[str], Answers],
+    ) -> None:
         self._desk, self._clients, self._feedback, self._nodes = desk, clients, feedback, nodes
-        self.by_address: dict[str, Command] = {
+        self._jobs, self._proofs, self._gate, self._refuse, self._ask = jobs, proofs, gate, refuse, ask
+        self._unproved: dict[Address, tuple[Address, int]] = {}
+        self._queries: dict[str, Command] = {"/list": self.list, "/ping": self.ping, "/refresh": self.refresh}
+        self._by_address: dict[str, Command] = {
+            **self._queries,
             "/subscribe": self.subscribe,
             "/unsubscribe": self.unsubscribe,
-            "/refresh": self.refresh,
-            "/list": self.list,
-            "/ping": self.ping,
+            ECHO: self.echo,
+            "/query": self.query,
             "/meters/rate": self.meter_rate,
             "/preset/recall": self.recall,
             "/preset/store": self.store,
         }
 
+    def set_nodes(self, nodes: tuple[Node, ...]) -> None:
+        """Go on with other addresses.
+
+        Args:
+            nodes: every address there is.
+        """
+        self._nodes = nodes
+
+    def find(self, address: str, arguments: tuple[object, ...]) -> Command | None:
+        """Return the command of an address.
+
+        Args:
+            address: without the prefix.
+            arguments: what its message carries.
+
+        Returns:
+            What to call; None for an address that holds a value.
+        """
+        if address == PRESET_LIST and not arguments:
+            return self.preset_list
+        return self._by_address.get(address)
+
+    def reply_address(self, address: str, arguments: tuple[object, ...], sender: Address) -> Address | None:
+        """Return where a command says that its answer goes.
+
+        Args:
+            address: of the command, without the prefix.
+            arguments: what its message carries.
+            sender: where it came from.
+
+        Returns:
+            A port of the sender's host; None if the command does not name one that exists.
+        """
+        place = {"/subscribe": 0, "/query": 1}.get(address)
+        if place is None:
+            return None
+        try:
+            port = _integer("port", arguments[place : place + 1], 0, MAX_PORT)
+        except ParameterError:
+            return None
+        return (sender[0], port, *sender[2:]) if port else None
+
     def subscribe(self, arguments: tuple[object, ...], sender: Address) -> Answers:
         """Tell the sender of changes: ``[port] [mask]``, port 0 being the one it sends from."""
-        port = _integer("/subscribe's port", arguments[:1], 0, _HIGHEST_PORT)
+        _integer("/subscribe's port", arguments[:1], 0, MAX_PORT)
+        address = self.reply_address("/subscribe", arguments, sender) or sender
         mask = _integer("/subscribe's mask", arguments[1:2], Group.EVERYTHING, Group.EVERYTHING + BY_NUMBER)
-        self._clients.subscribe(sender, (sender[0], port, *sender[2:]) if port else sender, mask)
+        if self._proofs.is_ageing(address):
+            self._gate.challenge(address)
+        if self._proofs.is_proved(address):
+            self._clients.subscribe(sender, address, mask)
+        else:
+            if len(self._unproved) >= _MAX_WAITING:
+                self._unproved.clear()
+            self._unproved[address] = sender, mask
+        return ()
+
+    def echo(self, arguments: tuple[object, ...], sender: Address) -> Answers:
+        """Take the number of a challenge back, and let the subscription begin that waits for it."""
+        address = self._proofs.confirm(str(sender[0]), arguments[0] if arguments else None)
+        if address is None:
+            raise ParameterError(f"{ECHO} takes the number that was sent with {ECHO} a moment ago")
+        waiting = self._unproved.pop(address, None)
+        if waiting is not None:
+            subscriber, mask = waiting
+            self._clients.subscribe(subscriber, address, mask)
         return ()
 
     def unsubscribe(self, _: tuple[object, ...], sender: Address) -> Answers:
         """Tell the sender of no more changes."""
         self._clients.unsubscribe(sender)
         return ()
+
+    def query(self, arguments: tuple[object, ...], sender: Address) -> Answers:
+        """Answer another address to another port, ``ADDRESS PORT``: for programs that cannot wait for an answer."""
+        if not 1 <= len(arguments) <= 2 or not isinstance(arguments[0], str):
+            raise ParameterError("/query takes an address, as text, and the port to answer to")
+        _integer("/query's port", arguments[1:], 0, MAX_PORT)
+        address = arguments[0]
+        return self._queries[address]((), sender) if address in self._queries else self._ask(address)
 
     def refresh(self, _: tuple[object, ...], sender: Address) -> Answers:
         """Tell the sender everything again, or once if it is no client."""
@@ -71,7 +166,7 @@ class Commands:
         return [*entries, ("/list/end", (len(entries),))]
 
     def ping(self, _: tuple[object, ...], __: Address) -> Answers:
-        """Say that someone is there."""
+        """Tell that someone is there."""
         return [("/pong", ())]
 
     def meter_rate(self, arguments: tuple[object, ...], _: Address) -> Answers:
@@ -81,34 +176,37 @@ class Commands:
         self._feedback.meter_rate = number("/meters/rate", arguments[0])
         return ()
 
-    def recall(self, arguments: tuple[object, ...], _: Address) -> Answers:
+    def recall(self, arguments: tuple[object, ...], sender: Address) -> Answers:
         """Apply a preset: its name or its number in the list from 1, then how many ms it takes."""
         if not 1 <= len(arguments) <= 2:
             raise ParameterError("/preset/recall takes a preset's name or number, and how many ms it takes")
         fade_ms = number("/preset/recall", arguments[1]) if len(arguments) == 2 else None
-        self._desk.recall(self._preset(arguments[0]), fade_ms=fade_ms)
+        preset = arguments[0] if isinstance(arguments[0], str) else number("/preset/recall", arguments[0])
+        self._jobs.recall(preset, fade_ms, lambda error: self._refuse(sender, error))
         return ()
 
-    def store(self, arguments: tuple[object, ...], _: Address) -> Answers:
+    def store(self, arguments: tuple[object, ...], sender: Address) -> Answers:
         """Keep the controls as they are, under a name."""
         if len(arguments) != 1 or not isinstance(arguments[0], str):
             raise ParameterError("/preset/store takes the name to keep the controls under, a text")
-        self._desk.store(arguments[0])
-        self._clients.mark(node for node in self._nodes if node.address == "/preset/list")
+        self._jobs.store(arguments[0], lambda error: self._refuse(sender, error))
         return ()
 
-    def _preset(self, given: object) -> str:
-        presets = self._desk.presets()
-        if isinstance(given, str) and (given in presets or not given.isdecimal()):
-            return given
-        index = number("/preset/recall", given)
-        if index not in range(1, len(presets) + 1):
-            raise PresetError(f"there is no preset number {index:g}, only 1 to {len(presets)}")
-        return presets[int(index) - 1]
+    def preset_list(self, _: tuple[object, ...], sender: Address) -> Answers:
+        """Tell the names of all presets, when their folder has been read."""
+        if self._jobs.is_fresh:
+            return [(PRESET_LIST, self._jobs.names)]
+        client = self._clients.of(sender)
+        to = client.address if client is not None else sender
+        self._jobs.refresh(lambda: self._tell_presets(to))
+        return ()
+
+    def _tell_presets(self, to: Address) -> None:
+        self._gate.reply(to, [(PRESET_LIST, self._jobs.names)])
 
 
 def entry(node: Node, name: str) -> Arguments:
-    """Return what a list says of an address: its name, its types, and ``r`` if it is read, ``rw`` if set as well."""
+    """Return what a list tells of an address: its name, its types, and ``r`` if it is read, ``rw`` if set as well."""
     return name, node.types, "rw" if node.path else "r"
 
 

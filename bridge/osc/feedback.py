@@ -12,7 +12,8 @@ from bridge.osc.namespace import Group
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.osc.clients import Address, Client, Clients
+    from bridge.network import Address
+    from bridge.osc.clients import Client, Clients
     from bridge.osc.codec import Arguments
     from bridge.osc.namespace import Node
     from bridge.protocols import Desk
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 1 / 30
 """The least time between two rounds of news."""
 
-FASTEST_METERS = 100.0
-"""Most rounds of meters a second."""
+MIN_METER_RATE, MAX_METER_RATE = 0.1, 100.0
+"""Rounds of meters a second; 0 is none."""
 
 
 class Feedback:
@@ -36,7 +37,8 @@ class Feedback:
         send: gives a packet to the network; False if it should be tried again.
         name: what an address is called in a client's messages.
         meter_rate: rounds of meters a second; 0 is none.
-        wake: called, from any thread, when `work` has something new to do.
+        wake: called, from any thread, when `run_due` has something new to do.
+        failed: told of an unexpected error of a reading, which then is not told.
     """
 
     def __init__(
@@ -49,16 +51,22 @@ class Feedback:
         name: Callable[[Client, str], str],
         meter_rate: float,
         wake: Callable[[], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         self._desk, self._clients, self._send, self._name, self._wake = desk, clients, send, name, wake
-        self.learn(nodes)
+        self._failed = failed
+        self.set_nodes(nodes)
         self._lock = threading.Lock()
         self._paths: set[str] = set()
         self._next_flush = self._next_meters = 0.0
         self.meter_rate = meter_rate
 
-    def learn(self, nodes: tuple[Node, ...]) -> None:
-        """Go on with these addresses."""
+    def set_nodes(self, nodes: tuple[Node, ...]) -> None:
+        """Go on with other addresses.
+
+        Args:
+            nodes: every address there is.
+        """
         self._by_source: dict[str, list[Node]] = {}
         self._meters: tuple[Node, ...] = tuple(node for node in nodes if node.group & Group.METERS)
         for node in nodes:
@@ -72,7 +80,7 @@ class Feedback:
 
     @meter_rate.setter
     def meter_rate(self, rate: float) -> None:
-        self._meter_rate = min(max(rate, 0.0), FASTEST_METERS)
+        self._meter_rate = min(max(rate, MIN_METER_RATE), MAX_METER_RATE) if rate > 0 else 0.0
         self._next_meters = 0.0
 
     def changed(self, path: str) -> None:
@@ -84,23 +92,23 @@ class Feedback:
             self._wake()
 
     @property
-    def due(self) -> float | None:
-        """Seconds until `work` has something to do; None if nothing is in sight."""
+    def next_deadline(self) -> float | None:
+        """Seconds until `run_due` has something to do; None if nothing is in sight."""
         now = time.monotonic()
         moments = []
-        if self._paths or self._clients.waiting:
+        if self._paths or self._clients.has_pending:
             moments.append(max(0.0, self._next_flush - now))
         if self._metering:
             moments.append(max(0.0, self._next_meters - now))
-        if self._clients.release is not None:
-            moments.append(self._clients.release)
+        if self._clients.next_touch_expiry is not None:
+            moments.append(self._clients.next_touch_expiry)
         return min(moments, default=None)
 
     @property
     def _metering(self) -> bool:
-        return self._meter_rate > 0 and self._clients.wanting(self._meters)
+        return self._meter_rate > 0 and self._clients.has_subscriber(self._meters)
 
-    def work(self) -> None:
+    def run_due(self) -> None:
         """Tell what is due."""
         now = time.monotonic()
         self._mark_changes()
@@ -108,7 +116,7 @@ class Feedback:
         if metering:
             self._next_meters = max(self._next_meters + 1 / self._meter_rate, now)
             self._clients.mark(self._meters)
-        if metering or (self._clients.waiting and now >= self._next_flush):
+        if metering or (self._clients.has_pending and now >= self._next_flush):
             self._next_flush = now + FLUSH_SECONDS
             self._flush()
 
@@ -122,13 +130,17 @@ class Feedback:
         self._clients.forget_expired()
         told: dict[str, Arguments] = {}
 
-        def read(node: Node) -> Arguments:
+        def read(node: Node) -> Arguments | None:
             if node.address not in told:
-                told[node.address] = node.read(self._desk)
+                try:
+                    told[node.address] = node.read(self._desk)
+                except Exception as error:  # noqa: BLE001 - one broken reading may not end all feedback
+                    self._failed(error)
+                    return None
             return told[node.address]
 
         for client in self._clients:
-            news = self._clients.news(client, read)
+            news = self._clients.pending_updates(client, read)
             if self._tell(client, news):
                 client.known.update((node.address, arguments) for node, arguments in news)
             else:

@@ -9,7 +9,9 @@ from enum import IntFlag
 from typing import TYPE_CHECKING, TypeAlias
 
 from stream_sep.control.levels import LOUDEST_DB, SILENCE_DB, db_to_position, gain_to_db, position_to_db
+from stream_sep.control.state import UNLIMITED
 from stream_sep.errors import ParameterError
+from stream_sep.protocols import stem_color
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,10 @@ Read: TypeAlias = Callable[["Desk"], "Arguments"]
 
 _LARGEST_INTEGER = 2**31 - 1
 _RESERVED = str.maketrans(dict.fromkeys(" #*,/?[]{}", "_"))
-_COLOURS = ("#e5484d", "#f5a524", "#3b82f6", "#30a46c", "#8e4ec6", "#12a594", "#d6409f", "#8d8d8d")
+PRESET_LIST = "/preset/list"
+"""The address of the names of all presets."""
+
+_COUNTERS = {f"engine/{name}" for name in ("late_hops", "xruns", "dry_frames", "restarts")}
 _LATENCY = ("engine/latency_ms", "engine/latency_frames")
 _METERS = {"mix": "/master", "input": "/input"}
 
@@ -50,7 +55,7 @@ class Node:
         read: asks a desk what it tells.
         sources: the controls it tells of.
         path: the control that it moves; none if it only tells.
-        decode: turns what came, a number or a text, into that control's unit.
+        to_stored: turns what came, a number or a text, into that control's unit.
         low: least value, if it has one.
         high: greatest value, if it has one.
         unit: such as ``dB``.
@@ -63,26 +68,32 @@ class Node:
     read: Read
     sources: tuple[str, ...] = ()
     path: str = ""
-    decode: Callable[[object], object] = str
+    to_stored: Callable[[object], object] = str
     low: float | None = None
     high: float | None = None
     unit: str = ""
     description: str = ""
 
-    def received(self, argument: object) -> tuple[object, Arguments]:
-        """Return what to store for ``argument``, and what its sender now believes that this address tells.
+    def decode(self, argument: object) -> tuple[object, Arguments]:
+        """Return what to store for ``argument``, and what its sender now assumes that this address tells.
+
+        Args:
+            argument: as it came.
+
+        Returns:
+            The value, in the control's unit, and the arguments of a message that would tell it.
 
         Raises:
             ParameterError: it can only be read, or takes no such thing.
         """
         if not self.path:
-            raise ParameterError(f"{self.address} only tells and cannot be set")
+            raise ParameterError(f"{self.address} is read-only")
         if self.types == "s":
             if not isinstance(argument, str):
                 raise ParameterError(f"{self.address} takes a text, not {argument!r:.40}")
             return argument, (argument,)
         value = number(self.address, argument)
-        return self.decode(value), (int(value > 0) if self.types == "i" else value,)
+        return self.to_stored(value), (int(value > 0) if self.types == "i" else value,)
 
 
 def number(address: str, argument: object) -> float:
@@ -97,7 +108,7 @@ def number(address: str, argument: object) -> float:
     if isinstance(argument, bool | int | float | str):
         try:
             value = float(argument)
-        except ValueError:
+        except (ValueError, OverflowError):
             value = math.nan
         if not math.isnan(value):
             return value
@@ -113,15 +124,29 @@ def safe_name(stem: str) -> str:
     return stem.translate(_RESERVED)
 
 
-def nodes_of(desk: Desk) -> tuple[Node, ...]:
-    """Return all addresses of a desk, stems first."""
+def nodes_of(desk: Desk, presets: Callable[[], tuple[str, ...]] | None = None) -> tuple[Node, ...]:
+    """Return all addresses of a desk, stems first.
+
+    Args:
+        desk: what is moved.
+        presets: gives the names of the presets without a wait; the desk reads them from a folder.
+
+    Returns:
+        A node for each address.
+    """
     parameters = desk.controls.parameters.values()
     return (
         *(node for parameter in parameters for node in _of_parameter(parameter, desk.stems)),
         *(node for index, stem in enumerate(desk.stems) for node in _of_stem(index, stem)),
         *(_meter(name, address) for name, address in _METERS.items()),
         Node("/engine/latency", "fi", Group.ENGINE, _latency, _LATENCY, unit="ms", description="in ms and in frames"),
-        Node("/preset/list", "s", Group.PRESET, lambda desk: desk.presets(), description="the presets there are"),
+        Node(
+            PRESET_LIST,
+            "s",
+            Group.PRESET,
+            lambda desk: (presets or desk.presets)(),
+            description="the presets there are",
+        ),
     )
 
 
@@ -142,8 +167,8 @@ def _of_parameter(parameter: Parameter, stems: tuple[str, ...]) -> Iterator[Node
     elif isinstance(parameter.default, str):
         yield _node(parameter, address, "s", group, str)
     elif isinstance(parameter.default, bool):
-        yield _node(parameter, address, "i", group, _integer, decode=_switch)
-    elif parameter.path in ("engine/late_hops", "engine/xruns"):
+        yield _node(parameter, address, "i", group, _integer, to_stored=_switch)
+    elif parameter.path in _COUNTERS:
         yield _node(parameter, address, "i", group, _integer)
     else:
         yield _node(parameter, address, "f", group, float)
@@ -173,7 +198,7 @@ def _node(
     group: Group,
     encode: Callable[[Value], float | int | str],
     *,
-    decode: Callable[[object], object] = lambda value: value,
+    to_stored: Callable[[object], object] = lambda value: value,
 ) -> Node:
     path, numeric = parameter.path, types != "s"
     return Node(
@@ -183,9 +208,9 @@ def _node(
         lambda desk: (encode(desk.controls[path]),),
         (path,),
         "" if parameter.readonly else path,
-        decode,
+        to_stored,
         parameter.low if numeric else None,
-        parameter.high if numeric and math.isfinite(parameter.high) else None,
+        parameter.high if numeric and parameter.high < UNLIMITED else None,
         parameter.unit,
         _DESCRIPTIONS.get(path.rpartition("/")[2], ""),
     )
@@ -202,12 +227,14 @@ _DESCRIPTIONS = {
     "seek": "second of the song to go to; it is -1 again at once",
     "position": "second of the song that is heard",
     "refined": "how much of the song has stems of the best model",
+    "dry_frames": "frames played without separation, because the stems were late or the separator failed",
+    "restarts": "times the separator was started again",
     "load": "how much of its time the separator needs, 1 is all",
 }
 
 
 def _of_stem(index: int, stem: str) -> Iterator[Node]:
-    base, colour = f"/stem/{safe_name(stem)}", _COLOURS[index % len(_COLOURS)]
+    base, colour = f"/stem/{safe_name(stem)}", stem_color(stem, index)
     yield Node(f"{base}/name", "s", Group.NAMES, lambda _: (stem,), description="what the stem is called")
     yield Node(f"{base}/color", "s", Group.NAMES, lambda _: (colour,), description="what to paint it with")
     yield _meter(stem, base)
@@ -227,7 +254,7 @@ def _meter(name: str, base: str) -> Node:
 
 
 def _decibels(sides: tuple[float, float]) -> Arguments:
-    return tuple(round(gain_to_db(side), 2) for side in sides)
+    return tuple(round(min(gain_to_db(side), LOUDEST_DB), 2) for side in sides)
 
 
 def _address(path: str, stems: tuple[str, ...]) -> str:

@@ -24,6 +24,18 @@ _MOST_STARS = 8  # each one more multiplies the time that a pattern made to be s
 _TOKEN = re.compile(r"\*+|\?|\[(!?)([^\[\]/]+)\]|\{([^{}/]*)\}|.", re.DOTALL)
 
 
+class UnknownAddressError(ParameterError):
+    """There is no such address.
+
+    Attributes:
+        unknown_address: what was asked for.
+    """
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"there is no address {address[:60]}")
+        self.unknown_address = address
+
+
 @dataclass(frozen=True)
 class Route:
     """What a message to an address does.
@@ -71,18 +83,36 @@ class Router:
                 return number + address.removeprefix(name)
         return address
 
+    def exact(self, address: str) -> Route | None:
+        """Return what an address means that is no pattern.
+
+        Args:
+            address: by name or by number.
+
+        Returns:
+            Its route; None if there is no such address.
+        """
+        return self._named.get(address) or self._numbered.get(address)
+
     def find(self, address: str) -> tuple[Route, ...]:
         """Return what an address or a pattern means.
 
+        Args:
+            address: of a message, without the prefix.
+
+        Returns:
+            At least one route.
+
         Raises:
-            ParameterError: nothing, or the pattern is broken.
+            UnknownAddressError: it means nothing.
+            ParameterError: the pattern is broken.
         """
-        route = self._named.get(address) or self._numbered.get(address)
+        route = self.exact(address)
         if route is not None:
             return (route,)
         found = self._matching(address) if is_pattern(address) else ()
         if not found:
-            raise ParameterError(f"there is no address {address[:60]}{self._hint(address)}")
+            raise UnknownAddressError(address)
         return found
 
     def _match(self, pattern: str) -> tuple[Route, ...]:
@@ -94,7 +124,15 @@ class Router:
                 return found
         return ()
 
-    def _hint(self, address: str) -> str:
+    def hint(self, address: str) -> str:
+        """Return the end of a sentence about an unknown address; it costs a comparison with every address.
+
+        Args:
+            address: that there is not.
+
+        Returns:
+            The address that was meant, or how to find out.
+        """
         near = difflib.get_close_matches(address, self._named, n=1) if len(address) < 60 else []
         return f"; did you mean {near[0]}?" if near else "; /list names all there are"
 

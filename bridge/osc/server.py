@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from typing import TYPE_CHECKING
 
-from bridge.osc.session import OscDesk, Reception
-from bridge.udp_loop import UdpLine, open_udp
+from bridge.network import is_loopback, network_filter, parse_target, resolve_udp
+from bridge.osc.clients import MAX_CLIENTS, MAX_PER_HOST
+from bridge.osc.network_surface import NetworkSurface
+from bridge.osc.session import OscSession
+from bridge.udp_loop import UdpEventLoop, open_udp
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
 
-    from bridge.osc.clients import Address
+    from bridge.network import Address
     from bridge.protocols import Desk
 
 DEFAULT_PORT = 9137
 
 
-class OscServer:
-    """Puts a desk on the network.
+class OscServer(NetworkSurface):
+    """Puts a mixer on the network.
+
+    Where more than this machine can reach it, an address is sent no more than came from it, until it has answered a
+    ``/echo`` (see `bridge.osc.address_proof`): a sender's address is easily forged. Addresses in ``trust`` and
+    ``targets`` need not.
 
     Args:
         desk: what is moved.
@@ -30,10 +37,11 @@ class OscServer:
         targets: ``host:port`` of clients that are told everything without asking.
         meter_rate: rounds of meters a second; 0 is none.
         prefix: what every address begins with, such as ``/stem_sep``, where many programs share a network.
+        trust: addresses and networks, ``192.168.1.0/24``, that are told what they ask for without a proof.
         clock: seconds that subscriptions are measured in.
 
     Raises:
-        BridgeError: a target or a prefix that makes no sense.
+        BridgeError: a port, a target, a network or a prefix that makes no sense.
     """
 
     def __init__(
@@ -45,28 +53,19 @@ class OscServer:
         *,
         meter_rate: float = 20.0,
         prefix: str = "",
+        trust: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._desk, self._host, self._port, self._meter_rate, self._clock = desk, host, port, meter_rate, clock
-        self._targets = [_host_and_port(target) for target in targets]
-        self._prefix = checked_prefix(prefix)
-        self._reception = Reception()
-        self._line: UdpLine | None = None
+        super().__init__(desk, host, port, port_option="--osc-port", meter_rate=meter_rate, prefix=prefix)
+        self._targets = [parse_target(target) for target in targets]
+        self._is_trusted_host = network_filter(trust)
+        self._clock = clock
+        self._loop: UdpEventLoop | None = None
 
     @property
     def port(self) -> int:
         """The UDP port, once started the one that 0 became."""
-        return self._port if self._line is None else self._line.port
-
-    @property
-    def last(self) -> str:
-        """What was received last, such as ``/stem/vocals/fader 0.75``."""
-        return str(self._reception)
-
-    @property
-    def errors(self) -> int:
-        """How many messages made no sense."""
-        return self._reception.errors
+        return self._port if self._loop is None else self._loop.port
 
     def start(self) -> None:
         """Listen and give feedback, on a thread; harmless when started.
@@ -74,7 +73,7 @@ class OscServer:
         Raises:
             BridgeError: the port is taken, or the host is not one of this machine's.
         """
-        if self._line is not None:
+        if self._loop is not None:
             return
         listening = _bound(self._host, self._port)
         try:
@@ -82,81 +81,62 @@ class OscServer:
         except BridgeError:
             listening.close()
             raise
-        line = UdpLine(listening, "osc", self._turn, lambda: self._osc.feedback.due, self._fail)
-        self._osc = self._osc_desk(line, targets)
-        self._joined = contextlib.ExitStack()
-        self._joined.callback(self._desk.controls.subscribe(self._osc.feedback.changed))
-        self._joined.callback(self._desk.controls.watch(self._osc.grown))
-        self._line = line
-        line.start()
+        loop = UdpEventLoop(listening, "osc", self._on_wakeup, lambda: self._session.next_deadline, self._fail)
+        self._session = self._new_session(loop, targets, is_private=is_loopback(listening.getsockname()[0]))
+        self._subscriptions = contextlib.ExitStack()
+        self._subscriptions.callback(self._desk.controls.subscribe(self._session.feedback.changed))
+        self._subscriptions.callback(self._desk.controls.watch(self._session.tree_changed))
+        self._loop = loop
+        loop.start()
 
-    def _osc_desk(self, line: UdpLine, targets: list[Address]) -> OscDesk:
-        return OscDesk(
+    def _new_session(self, loop: UdpEventLoop, targets: list[Address], *, is_private: bool) -> OscSession:
+        return OscSession(
             self._desk,
-            lambda address, packet: line.send(packet, address),
-            line.wake,
-            self._reception,
+            lambda address, packet: loop.send(packet, address),
+            loop.wake,
+            self._received,
             targets=targets,
             meter_rate=self._meter_rate,
             prefix=self._prefix,
             clock=self._clock,
+            trusted=lambda address: is_private or self._is_trusted_host(str(address[0])),
+            max_per_host=MAX_CLIENTS if is_private else MAX_PER_HOST,
         )
 
     def stop(self) -> None:
-        """Let go of the port and the thread; harmless when stopped."""
-        if self._line is None:
+        """Release the port and end the thread; harmless when stopped."""
+        if self._loop is None:
             return
-        self._joined.close()
-        self._line.stop()
-        self._line.close()
-        self._line = None
+        self._subscriptions.close()
+        self._loop.stop()
+        self._loop.close()
+        self._loop = None
 
-    def _turn(self, packets: list[tuple[bytes, Address]]) -> None:
+    def _on_wakeup(self, packets: list[tuple[bytes, Address]]) -> None:
         if packets:
-            self._osc.receive(packets)
-        self._osc.work()
+            self._session.receive(packets)
+        self._session.run_due()
 
     def _fail(self) -> None:
-        self._reception.errors += 1
+        self._received.errors += 1
 
 
 def _bound(host: str, port: int) -> socket.socket:
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-    except (OSError, OverflowError) as error:
+        family, address = resolve_udp(host, port)
+    except OSError as error:
         raise BridgeError(f"cannot listen for OSC at {host}, port {port}: {error}; try another --osc-bind") from error
     try:
         return open_udp(address, family)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise BridgeError(
-            f"UDP port {port} at {host} cannot be had for OSC: {error}; try another --osc-port, or end what has it"
+            f"cannot bind UDP port {port} at {host} for OSC: {error}; "
+            "choose another --osc-port or stop the program using it"
         ) from error
 
 
 def _resolved(family: int, host: str, port: int) -> Address:
     try:
-        return tuple(socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM)[0][4])
+        return resolve_udp(host, port, family)[1]
     except OSError as error:
-        raise BridgeError(f"the OSC target {host}:{port} is not to be found: {error}") from error
-
-
-def _host_and_port(target: str | tuple[str, int]) -> tuple[str, int]:
-    host, port = target if isinstance(target, tuple) else target.rpartition(":")[::2]
-    if not host or not str(port).isdecimal() or not 0 < int(port) < 65536:
-        raise BridgeError(f"the OSC target {target!r} is no host:port, such as 192.168.1.20:9138")
-    return host.strip("[]"), int(port)
-
-
-def checked_prefix(prefix: str) -> str:
-    """Return a prefix as addresses begin with it.
-
-    Raises:
-        BridgeError: it is no address.
-
-    >>> checked_prefix("/stem_sep/")
-    '/stem_sep'
-    """
-    stripped = prefix.rstrip("/")
-    if stripped and (not stripped.startswith("/") or set(stripped) & set(" #*,?[]{}")):
-        raise BridgeError(f"the OSC prefix {prefix!r} is no address, such as /stem_sep")
-    return stripped
+        raise BridgeError(f"cannot resolve OSC target {host}:{port}: {error}") from error

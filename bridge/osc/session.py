@@ -1,27 +1,34 @@
-"""A desk that speaks OSC: what every message does to it, and what is answered."""
+"""A mixer that speaks OSC: what every message does to it, and what is answered."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import math
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from bridge.osc.clients import Clients
-from bridge.osc.codec import read_packet, write_message, write_packets
+from bridge.mixer_jobs import MixerJobs
+from bridge.osc.address_proof import AddressProofs
+from bridge.osc.clients import MAX_CLIENTS, Clients
+from bridge.osc.codec import describe, read_packet, write_message, write_packets
 from bridge.osc.commands import Commands, entry
+from bridge.osc.error_replies import ErrorReplies
 from bridge.osc.feedback import Feedback
-from bridge.osc.namespace import nodes_of, number
-from bridge.osc.router import Router, is_pattern, routes_of
+from bridge.osc.mirrors import REPLIES, Mirrors
+from bridge.osc.namespace import PRESET_LIST, nodes_of, number
+from bridge.osc.reply_gate import ReplyGate
+from bridge.osc.router import Router, UnknownAddressError, is_pattern, routes_of
+from bridge.osc.write_batch import WriteBatch
+from bridge.unexpected import UnexpectedErrors
 from stream_sep.errors import BridgeError, ParameterError, StreamSepError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from bridge.osc.clients import Address, Client
+    from bridge.network import Address
+    from bridge.osc.clients import Client
     from bridge.osc.codec import Arguments, Message
     from bridge.osc.feedback import Send
     from bridge.osc.namespace import Node
@@ -30,42 +37,39 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_NEVER_ANSWERED = ("/error", "/pong")  # two desks that tell each other must not do so for ever
-_LONGEST_SENTENCE = 400
-_REPEAT_SECONDS = 1.0
-_MOST_REMEMBERED = 256
+_FAR = "a bundle's time was more than 2 s ahead, so it was applied at once: set the clock?"
+_BUSY = "too many queries from this host; some were not answered"
 
 
 @dataclass
-class Reception:
+class ReceiveLog:
     """What came in: the message received last, and how many made no sense."""
 
     last: Message | None = None
     errors: int = 0
 
     def __str__(self) -> str:
-        if self.last is None:
-            return ""
-        return " ".join([self.last.address, *map(_short, self.last.arguments)])
+        return "" if self.last is None else describe(self.last)
 
 
-def _short(argument: object) -> str:
-    return f"{argument:g}" if isinstance(argument, float) else f"{argument!s:.60}"
+class OscSession:
+    """Takes packets, moves the mixer, answers and tells clients.
 
-
-class OscDesk:
-    """Takes packets, moves the desk, answers and tells clients; for one thread, but ``feedback.changed`` and `grown`.
+    For one thread, except `feedback.changed` and `tree_changed`.
 
     Args:
         desk: what is moved.
         send: gives a packet to the network; False if it should be tried again.
-        wake: called, from any thread, when `work` has something new to do.
-        reception: keeps what came in last and counts what made no sense.
+        wake: called, from any thread, when `run_due` has something new to do.
+        received: keeps what came in last and counts what made no sense.
         targets: where everything is told, always.
         meter_rate: rounds of meters a second; 0 is none.
         prefix: what every address begins with; messages without it are for someone else.
         clock: seconds that leases are measured in.
         tell_tree: told which addresses came and which went; unless given, clients are told over OSC.
+        trusted: tells of the addresses that receive what is sent to them without a proof; all unless given, as over
+            connections that cannot be forged.
+        max_per_host: how many clients one host may have.
 
     Attributes:
         nodes: every address that holds a value.
@@ -78,60 +82,96 @@ class OscDesk:
         desk: Desk,
         send: Send,
         wake: Callable[[], None],
-        reception: Reception,
+        received: ReceiveLog,
         *,
         targets: Iterable[Address] = (),
         meter_rate: float = 20.0,
         prefix: str = "",
         clock: Callable[[], float] = time.monotonic,
         tell_tree: Callable[[tuple[Node, ...], tuple[Node, ...]], None] | None = None,
+        trusted: Callable[[Address], bool] = lambda _: True,
+        max_per_host: int = MAX_CLIENTS,
     ) -> None:
-        self.nodes = nodes_of(desk)
+        targets = tuple(targets)
+        self._desk, self._send, self._prefix, self._received = desk, send, prefix, received
+        self._jobs = MixerJobs(desk, wake, self._presets_changed)
+        self.nodes = self._read_tree()
         self._wake, self._tell_tree = wake, tell_tree or self._tell_clients
-        self._grown = threading.Event()
-        self.clients = Clients(self.nodes, targets, clock)
+        self._tree_changed = threading.Event()
+        self.clients = Clients(self.nodes, targets, clock, max_per_host=max_per_host)
         self.feedback = Feedback(
-            desk, self.nodes, self.clients, send, name=self._name, meter_rate=meter_rate, wake=wake
+            desk,
+            self.nodes,
+            self.clients,
+            send,
+            name=self._name,
+            meter_rate=meter_rate,
+            wake=wake,
+            failed=self._note_unexpected,
         )
-        self._desk, self._send, self._prefix, self._reception = desk, send, prefix, reception
-        self._learn()
-        self._writes: dict[str, object] = {}
-        self._writers: set[Address] = set()
-        self._at: float | None = None
-        self._refused: dict[tuple[Address, str], float] = {}
+        self._proofs = AddressProofs(lambda address: address in targets or trusted(address), clock)
+        self._gate = ReplyGate(send, self._proofs, prefix)
+        self._errors = ErrorReplies(self._gate)
+        self._mirrors = Mirrors(targets)
+        self._writes = WriteBatch(desk, self._jobs, self.feedback.changed, self._refuse_sender)
+        self._unexpected = UnexpectedErrors(_log, "OSC")
+        self._commands = Commands(
+            desk,
+            self.clients,
+            self.feedback,
+            jobs=self._jobs,
+            proofs=self._proofs,
+            gate=self._gate,
+            nodes=self.nodes,
+            refuse=self._refuse_sender,
+            ask=self._read,
+        )
+        self._route()
+
+    # what is due
+
+    def tree_changed(self) -> None:
+        """Note that controls of the mixer have come or gone; from any thread."""
+        self._tree_changed.set()
+        self._wake()
+
+    @property
+    def next_deadline(self) -> float | None:
+        """Seconds until `run_due` has something to do; None if nothing is in sight."""
+        return self.feedback.next_deadline
+
+    def run_due(self) -> None:
+        """Take in controls that have come or gone and presets that are done, and tell clients what is due."""
+        if self._tree_changed.is_set():
+            self._tree_changed.clear()
+            self._rebuild()
+        self._jobs.finish()
+        self.feedback.run_due()
+
+    def _rebuild(self) -> None:
+        before = {_shape(node): node for node in self.nodes}
+        self.nodes = self._read_tree()
+        after = {_shape(node): node for node in self.nodes}
+        added = tuple(node for shape, node in after.items() if shape not in before)
+        removed = tuple(node for shape, node in before.items() if shape not in after)
+        self.feedback.set_nodes(self.nodes)
+        self.clients.set_nodes(self.nodes, added, removed)
+        self._route()
+        self._tell_tree(added, removed)
+
+    def _read_tree(self) -> tuple[Node, ...]:
+        return nodes_of(self._desk, lambda: self._jobs.names)
+
+    def _route(self) -> None:
+        self._router = Router(routes_of(self.nodes), self._desk.stems)
+        self._commands.set_nodes(self.nodes)
 
     def _name(self, client: Client, address: str) -> str:
         return self._prefix + (self._router.numbered(address) if client.by_number else address)
 
-    def _learn(self) -> None:
-        self._router = Router(routes_of(self.nodes), self._desk.stems)
-        self._commands = Commands(self._desk, self.clients, self.feedback, self.nodes).by_address
-
-    def grown(self) -> None:
-        """Note that controls of the desk have come or gone; from any thread."""
-        self._grown.set()
-        self._wake()
-
-    def work(self) -> None:
-        """Take in controls that have come or gone, and tell clients what is due."""
-        if self._grown.is_set():
-            self._grown.clear()
-            self._regrow()
-        self.feedback.work()
-
-    def _regrow(self) -> None:
-        before, self.nodes = {_shape(node): node for node in self.nodes}, nodes_of(self._desk)
-        after = {_shape(node): node for node in self.nodes}
-        added = tuple(node for shape, node in after.items() if shape not in before)
-        removed = tuple(node for shape, node in before.items() if shape not in after)
-        self.feedback.learn(self.nodes)
-        self.clients.learn(self.nodes, added, removed)
-        self._learn()
-        self._tell_tree(added, removed)
-
     def _tell_clients(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
         for client in self.clients:
-            gone, come = ([node for node in nodes if client.wants(node)] for nodes in (removed, added))
+            gone, come = ([node for node in nodes if client.subscribes_to(node)] for nodes in (removed, added))
             news: list[tuple[str, Arguments]] = [
                 ("/list/removed", (self._name(client, node.address),)) for node in gone
             ]
@@ -139,53 +179,89 @@ class OscDesk:
             for packet in write_packets([write_message(self._prefix + at, told) for at, told in news]):
                 self._send(client.address, packet)
 
+    def _presets_changed(self) -> None:
+        self.clients.mark(node for node in self.nodes if node.address == PRESET_LIST)
+
+    # what comes in
+
     def receive(self, packets: Iterable[tuple[bytes, Address]]) -> None:
-        """Do what packets say; of many values for one control in a row only the newest is applied."""
-        for packet, sender in packets:
-            try:
-                messages = read_packet(packet)
-            except BridgeError as error:
-                self._reception.errors += 1
-                _log.debug("from %s: %s", sender, error)
-                continue
-            self._receive_messages(messages, sender)
-        self._apply()
+        """Do what packets say; of many values for one control in a row only the newest is applied.
 
-    def _receive_messages(self, messages: tuple[Message, ...], sender: Address) -> None:
-        for message in messages:
-            if message.address.startswith(f"{self._prefix}/"):
-                self._reception.last = message
-                try:
-                    self._act(message, message.address.removeprefix(self._prefix), sender)
-                except StreamSepError as error:
-                    self._refuse(sender, str(error))
-        if any(message.far for message in messages):
-            sentence = "a bundle's time was more than 2 s ahead, so it was applied at once: set the clock?"
-            self._refuse(sender, sentence, silent_for=math.inf)
+        Args:
+            packets: what came, each with where from; one that makes no sense costs only itself.
+        """
+        for data, sender in packets:
+            packet = read_packet(data)
+            if packet.problems:
+                self._gate.received(self._reply_address(sender), len(data))
+            for problem in packet.problems:
+                self._refuse(self._reply_address(sender), problem)
+            messages = [message for message in packet.messages if message.address.startswith(f"{self._prefix}/")]
+            self._mirrors.note(sender, messages, self._node)
+            for message in messages:
+                self._received.last = message
+                self._guard(partial(self._take, message, sender), self._destination(message, sender))
+            if any(message.far for message in messages):
+                self._refuse(self._reply_address(sender), _FAR, once=True)
+        self._guard(self._writes.apply, None)
 
-    def _act(self, message: Message, address: str, sender: Address) -> None:
-        if address in _NEVER_ANSWERED:
+    def _guard(self, call: Callable[[], None], to: Address | None) -> None:
+        """Do something of which no error may cost anything else; tell ``to`` of one."""
+        try:
+            call()
+        except StreamSepError as error:
+            if to is not None:
+                self._refuse_error(to, error)
+        except Exception as error:  # noqa: BLE001 - whatever a message trips over, the next one is not to blame
+            self._note_unexpected(error)
+            if to is not None:
+                self._errors.send(to, f"unexpected {type(error).__name__}; the log has more")
+
+    def _note_unexpected(self, error: Exception) -> None:
+        self._unexpected.note(error)
+        self._received.errors += 1
+
+    def _take(self, message: Message, sender: Address) -> None:
+        address, arguments = message.address.removeprefix(self._prefix), message.arguments
+        if address in REPLIES or (address == "/list" and arguments):
             return
-        if address in self._commands:
-            self._apply()
-            self._answer(sender, self._commands[address](message.arguments, sender))
+        if self._mirrors.is_feedback(sender, self._node(message.address), arguments):
             return
-        routes = self._router.find(address)
-        if message.arguments or routes[0].verb != "value":
-            self._move(routes, message, sender)
-        else:
-            self._apply()
-            self._answer(sender, [self._told(route.node, address) for route in routes if route.verb == "value"])
+        to = self._destination(message, sender)
+        self._gate.received(to, message.size)
+        command = self._commands.find(address, arguments)
+        routes = self._router.find(address) if command is None else ()
+        if routes and (arguments or routes[0].verb != "value"):
+            self._write(routes, message, sender)
+            return
+        self._writes.apply()
+        if self._gate.is_exhausted(to):
+            raise BridgeError(_BUSY)
+        answers = list(self._read(address) if command is None else command(arguments, sender))
+        if answers:
+            self._gate.reply(to, answers)
 
-    def _told(self, node: Node, address: str) -> tuple[str, Arguments]:
-        return (node.address if is_pattern(address) else address), node.read(self._desk)
+    def _destination(self, message: Message, sender: Address) -> Address:
+        address = message.address.removeprefix(self._prefix)
+        return self._commands.reply_address(address, message.arguments, sender) or self._reply_address(sender)
 
-    def _move(self, routes: tuple[Route, ...], message: Message, sender: Address) -> None:
+    def _reply_address(self, sender: Address) -> Address:
+        client = self.clients.of(sender)
+        return client.address if client is not None else sender
+
+    def _read(self, address: str) -> Sequence[tuple[str, Arguments]]:
+        """Return what an address, or every address of a pattern, tells."""
+        nodes = [route.node for route in self._router.find(address) if route.verb == "value"]
+        return [((node.address if is_pattern(address) else address), node.read(self._desk)) for node in nodes]
+
+    def _node(self, address: str) -> Node | None:
+        route = self._router.exact(address.removeprefix(self._prefix))
+        return route.node if route is not None and route.verb == "value" else None
+
+    def _write(self, routes: tuple[Route, ...], message: Message, sender: Address) -> None:
         if len(message.arguments) > 1:
             raise ParameterError(f"{message.address:.60} takes one value, not {len(message.arguments)}")
-        if message.at != self._at:
-            self._apply()
-            self._at = message.at
+        self._writes.begin(message.at)
         argument = message.arguments[0] if message.arguments else 1
         moves = []
         for route in routes:
@@ -195,52 +271,29 @@ class OscDesk:
             elif route.verb == "toggle":
                 self._toggle(route.node, argument, sender)
             else:
-                moves.append((route.node, *route.node.received(argument)))
+                moves.append((route.node, *route.node.decode(argument)))
         self._desk.controls.check({node.path: value for node, value, _ in moves})
-        for node, value, believes in moves:
-            self._write(node, value, sender)
-            self.clients.wrote(sender, node, believes)
+        for node, value, assumed in moves:
+            self._writes.put(node.path, value, sender)
+            self.clients.record_write(sender, node, assumed)
 
     def _toggle(self, node: Node, argument: object, sender: Address) -> None:
-        if number(node.address, argument) <= 0:  # a button let go
-            return
-        current = self._writes.get(node.path, self._desk.controls[node.path])
-        self._write(node, float(not current) if node.types == "f" else not current, sender)
+        if number(node.address, argument) > 0:  # else a button let go
+            current = self._writes.value(node.path)
+            self._writes.put(node.path, float(not current) if node.types == "f" else not current, sender)
 
-    def _write(self, node: Node, value: object, sender: Address) -> None:
-        self._writes[node.path] = value
-        self._writers.add(sender)
-        if self._at is None:  # one that asked for too much is told so even if nothing changed
-            self.feedback.changed(node.path)
+    # what is refused
 
-    def _apply(self) -> None:
-        values, writers, at = self._writes, self._writers, self._at
-        self._writes, self._writers, self._at = {}, set(), None
-        if not values:
-            return
-        try:
-            self._desk.apply(values, at=at)
-        except StreamSepError as error:
-            for writer in writers:
-                self._refuse(writer, str(error))
+    def _refuse_sender(self, sender: Address, error: StreamSepError) -> None:
+        self._refuse_error(self._reply_address(sender), error)
 
-    def _answer(self, sender: Address, answers: Iterable[tuple[str, Arguments]]) -> None:
-        client = self.clients.of(sender)
-        messages = [write_message(self._prefix + address, arguments) for address, arguments in answers]
-        for packet in write_packets(messages):
-            self._send(client.address if client else sender, packet)
+    def _refuse_error(self, to: Address, error: StreamSepError) -> None:
+        unknown = error.unknown_address if isinstance(error, UnknownAddressError) else None
+        self._refuse(to, str(error), str if unknown is None else lambda: self._router.hint(unknown))
 
-    def _refuse(self, sender: Address, sentence: str, silent_for: float = _REPEAT_SECONDS) -> None:
-        self._reception.errors += 1
-        now = time.monotonic()
-        if self._refused.get((sender, sentence), now) > now:
-            return
-        if len(self._refused) >= _MOST_REMEMBERED:
-            self._refused.clear()
-        self._refused[sender, sentence] = now + silent_for
-        _log.info("to %s: %s", sender, sentence)
-        with contextlib.suppress(ValueError):  # a text that OSC cannot carry
-            self._answer(sender, [("/error", (sentence[:_LONGEST_SENTENCE].replace("\0", ""),))])
+    def _refuse(self, to: Address, sentence: str, hint: Callable[[], str] = str, *, once: bool = False) -> None:
+        self._received.errors += 1
+        self._errors.send(to, sentence, hint, once=once)
 
 
 def _shape(node: Node) -> tuple[object, ...]:

@@ -9,31 +9,36 @@ import json
 import logging
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
+from bridge.network import is_loopback
+from bridge.osc.clients import MAX_CLIENTS, MAX_PER_HOST
 from bridge.osc.codec import write_message
-from bridge.osc.server import checked_prefix
-from bridge.osc.session import OscDesk, Reception
-from bridge.oscquery.mdns import Announcement, everywhere, needed
-from bridge.oscquery.tree import KNOWN, SUPPORTED, Json, Tree
+from bridge.osc.network_surface import NetworkSurface
+from bridge.osc.session import OscSession
+from bridge.oscquery.access import Access
+from bridge.oscquery.http import QueryHandler
+from bridge.oscquery.mdns import Announcement, needed
+from bridge.oscquery.tree import Tree
+from bridge.unexpected import UnexpectedErrors
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
-    from bridge.osc.clients import Address
+    from collections.abc import Sequence
+
+    from bridge.network import Address
     from bridge.osc.namespace import Node
     from bridge.protocols import Desk
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 9180
-_MOST_UNSENT = 2**18
-_LARGEST_MESSAGE = 2**16
-_COMMANDS = ("LISTEN", "IGNORE", "PATH_ADDED", "PATH_REMOVED")
-_EXTENSIONS = (*(name for name in SUPPORTED if name not in ("FULL_PATH", "CONTENTS", "TYPE")), *_COMMANDS)
+_MAX_UNSENT = 2**18
+_MAX_MESSAGE = 2**16
+_HANDSHAKE_SECONDS = 5
 
 
-class OscQueryServer:
-    """Tells OSCQuery clients what a desk has, and lets them move it.
+class OscQueryServer(NetworkSurface):
+    """Tells OSCQuery clients what a mixer has, and lets them move it.
 
     Args:
         desk: what is moved.
@@ -43,10 +48,11 @@ class OscQueryServer:
         name: what clients list it as.
         prefix: what every address begins with, as that `OscServer` has it.
         meter_rate: rounds of meters a second.
-        announce: say on the local network that it is there.
+        announce: whether to announce it on the local network.
+        origins: web pages that may ask and move, such as ``http://localhost:3000``; no others may.
 
     Raises:
-        BridgeError: a package is missing.
+        BridgeError: a package is missing, or a port or prefix that makes no sense.
     """
 
     def __init__(
@@ -60,30 +66,22 @@ class OscQueryServer:
         prefix: str = "",
         meter_rate: float = 20.0,
         announce: bool = True,
+        origins: Sequence[str] = (),
     ) -> None:
+        super().__init__(desk, host, port, port_option="--oscquery-port", meter_rate=meter_rate, prefix=prefix)
         self._websockets = needed("websockets.asyncio.server")
         if announce:
             needed("zeroconf")
-        self._desk, self._host, self._port, self._osc_port, self._name = desk, host, port, osc_port, name
-        self._prefix, self._meter_rate, self._announce = checked_prefix(prefix), meter_rate, announce
-        self._reception = Reception()
+        self._osc_port, self._name, self._announce = osc_port, name, announce
+        self._access = Access(host, origins)
         self._connections: dict[Address, Any] = {}
+        self._unexpected = UnexpectedErrors(_log, "OSCQuery")
         self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
         """The TCP port, once started the one that 0 became."""
         return self._port if self._thread is None else self._bound_port
-
-    @property
-    def last(self) -> str:
-        """What was received last, such as ``/stem/vocals/fader 0.75``."""
-        return str(self._reception)
-
-    @property
-    def errors(self) -> int:
-        """How many messages made no sense."""
-        return self._reception.errors
 
     def start(self) -> None:
         """Listen and give feedback, on a thread; harmless when started.
@@ -98,16 +96,16 @@ class OscQueryServer:
         thread.start()
         try:
             started.result()
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             thread.join()
             raise BridgeError(
-                f"TCP port {self._port} at {self._host} cannot be had for OSCQuery: {error}; "
-                "try another --oscquery-port, or end what has it"
+                f"cannot bind TCP port {self._port} at {self._host} for OSCQuery: {error}; "
+                "choose another --oscquery-port or stop the program using it"
             ) from error
         self._thread = thread
 
     def stop(self) -> None:
-        """Let go of the port and the thread; harmless when stopped."""
+        """Release the port and end the thread; harmless when stopped."""
         if self._thread is None:
             return
         self._loop.call_soon_threadsafe(self._stopping.set)
@@ -119,27 +117,28 @@ class OscQueryServer:
             asyncio.run(self._run(started))
         except Exception as error:  # noqa: BLE001 - told to whoever waits for the start, or logged
             if started.done():
-                _log.exception("OSCQuery ended")
+                self._unexpected.note(error)
             else:
                 started.set_exception(error)
 
     async def _run(self, started: concurrent.futures.Future[None]) -> None:
         self._loop, self._stopping, self._woken = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-        self._osc = OscDesk(
+        self._session = OscSession(
             self._desk,
             self._send,
             self._wake,
-            self._reception,
+            self._received,
             prefix=self._prefix,
             meter_rate=self._meter_rate,
             tell_tree=self._tell_tree,
+            max_per_host=MAX_CLIENTS if is_loopback(self._host) else MAX_PER_HOST,
         )
-        self._tree = Tree(self._desk, self._osc.nodes, self._prefix)
         async with contextlib.AsyncExitStack() as stack:
             server = await stack.enter_async_context(self._server())
             self._bound_port = int(next(iter(server.sockets)).getsockname()[1])
-            stack.callback(self._desk.controls.subscribe(self._osc.feedback.changed))
-            stack.callback(self._desk.controls.watch(self._osc.grown))
+            self._show_tree()
+            stack.callback(self._desk.controls.subscribe(self._session.feedback.changed))
+            stack.callback(self._desk.controls.watch(self._session.tree_changed))
             stack.callback(asyncio.create_task(self._tell_changes()).cancel)
             if self._announce:
                 announcement = Announcement(self._name, self._host, self._bound_port, self._osc_port)
@@ -148,30 +147,44 @@ class OscQueryServer:
             started.set_result(None)
             await self._stopping.wait()
 
+    def _show_tree(self) -> None:
+        self._tree = Tree(self._desk, self._session.nodes, self._prefix)
+        self._queries = QueryHandler(
+            self._tree,
+            self._access,
+            name=self._name,
+            host=self._host,
+            port=self._bound_port,
+            osc_port=self._osc_port,
+        )
+
     def _server(self) -> Any:  # noqa: ANN401 - websockets is imported when needed
         return self._websockets.serve(
             self._converse,
             self._host,
             self._port,
             process_request=self._respond,
-            max_size=_LARGEST_MESSAGE,
+            max_size=_MAX_MESSAGE,
             compression=None,
+            open_timeout=_HANDSHAKE_SECONDS,
             close_timeout=1,
+            logger=_connection_log(),
         )
 
     async def _tell_changes(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._osc.feedback.due)
-            self._woken.clear()
             try:
-                self._osc.work()
-            except Exception:  # noqa: BLE001 - one broken reading may not end all feedback
-                self._reception.errors += 1
-                _log.exception("OSCQuery goes on after an error of its own")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._session.next_deadline)
+                self._woken.clear()
+                self._session.run_due()
+            except Exception as error:  # noqa: BLE001 - one broken reading may not end all feedback
+                self._received.errors += 1
+                self._unexpected.note(error)
+                await asyncio.sleep(0.01)
 
     def _tell_tree(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
-        self._tree = Tree(self._desk, self._osc.nodes, self._prefix)
+        self._show_tree()
         for command, nodes in (("PATH_REMOVED", removed), ("PATH_ADDED", added)):
             for node in nodes:
                 told = json.dumps({"COMMAND": command, "DATA": self._prefix + node.address})
@@ -181,46 +194,28 @@ class OscQueryServer:
         with contextlib.suppress(RuntimeError):  # at the end
             self._loop.call_soon_threadsafe(self._woken.set)
 
-    # HTTP
-
     def _respond(self, connection: Any, request: Any) -> Any:  # noqa: ANN401 - as above
-        if request.headers.get("Upgrade", "").lower() == "websocket":
+        try:
+            reply = self._queries.reply(request.path, request.headers.raw_items())
+        except Exception as error:  # noqa: BLE001 - whatever a request trips over, the others are served
+            self._unexpected.note(error)
+            self._received.errors += 1
+            return connection.respond(500, "")
+        if reply is None:
             return None
-        parts = urlsplit(request.path)
-        status, body = self._answer(unquote(parts.path), parts.query)
-        response = connection.respond(status, json.dumps(body) if status == 200 else "")
+        self._received.errors += reply.is_error
+        response = connection.respond(reply.status, reply.body)
         del response.headers["Content-Type"]
-        response.headers["Content-Type"] = "application/json"
-        response.headers["Access-Control-Allow-Origin"] = "*"
+        for name, value in reply.headers.items():
+            response.headers[name] = value
         return response
 
-    def _answer(self, path: str, query: str) -> tuple[int, Json]:
-        attribute = query.partition("&")[0].partition("=")[0]
-        if attribute == "HOST_INFO":
-            return 200, self._host_info()
-        node = self._tree.describe(path)
-        if node is None:
-            return 404, {}
-        if not attribute:
-            return 200, node
-        if attribute not in KNOWN:
-            return 400, {}
-        return (200, {attribute: node[attribute]}) if attribute in node else (204, {})
-
-    def _host_info(self) -> Json:
-        info: Json = {"NAME": self._name, "EXTENSIONS": dict.fromkeys(_EXTENSIONS, True)}
-        if self._osc_port:
-            info |= {"OSC_PORT": self._osc_port, "OSC_TRANSPORT": "UDP"}
-        if not everywhere(self._host):  # else a client goes on with the address it reached us at
-            info |= {"OSC_IP": self._host, "WS_IP": self._host}
-        return info | {"WS_PORT": self._bound_port}
-
-    # WebSocket
-
     async def _converse(self, connection: Any) -> None:  # noqa: ANN401 - as above
+        if connection.remote_address is None:  # it was closed meanwhile
+            return
         address: Address = tuple(connection.remote_address)
         try:
-            client = self._osc.clients.join(address)
+            client = self._session.clients.join(address)
         except BridgeError as error:
             await connection.close(1013, str(error))
             return
@@ -231,11 +226,11 @@ class OscQueryServer:
                 self._woken.set()
         finally:
             del self._connections[address]
-            self._osc.clients.drop(client)
+            self._session.clients.drop(client)
 
     def _receive(self, message: str | bytes, address: Address) -> None:
         if isinstance(message, bytes):
-            self._osc.receive([(message, address)])
+            self._session.receive([(message, address)])
             return
         try:
             command = json.loads(message)
@@ -244,17 +239,39 @@ class OscQueryServer:
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             nodes = []
         if not nodes:
-            self._reception.errors += 1
+            self._received.errors += 1
             sentence = f'{message[:80]!r} is no {{"COMMAND": "LISTEN", "DATA": "/an/address"}} nor IGNORE'
-            self._send(address, write_message(f"{self._prefix}/error", (sentence,)))
+            self._send(
+                address, write_message(f"{self._prefix}/error", (sentence.encode("ascii", "replace").decode(),))
+            )
             return
-        self._osc.clients.listen(address, nodes, listening=listening)
+        self._session.clients.listen(address, nodes, listening=listening)
 
     def _send(self, address: Address, packet: bytes) -> bool:
         connection = self._connections.get(address)
         if connection is None:
             return True
-        if connection.transport.get_write_buffer_size() > _MOST_UNSENT:
+        if connection.transport.get_write_buffer_size() > _MAX_UNSENT:
             return False
         self._websockets.broadcast([connection], packet)
         return True
+
+
+def _connection_log() -> logging.Logger:
+    """Return a logger for connections: what a client gets wrong, or that it vanishes, is no error of ours."""
+    log = logging.getLogger(f"{__name__}.connections")
+    if not any(isinstance(each, _Quiet) for each in log.filters):
+        log.addFilter(_Quiet())
+    return log
+
+
+class _Quiet(logging.Filter):
+    """Makes one line of debugging out of whatever is logged."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether to log a record, which is changed."""
+        if record.exc_info is not None:
+            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]!r}", ()
+            record.exc_info = None
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return _log.isEnabledFor(logging.DEBUG)

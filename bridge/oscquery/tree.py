@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Tree:
         return {"FULL_PATH": at or "/", "ACCESS": 0, "CONTENTS": contents}
 
     def _leaf(self, address: str, node: Node) -> Json:
-        values = [_finite(value) for value in node.read(self._desk)]
+        values = list(node.read(self._desk))
         described = {
             "FULL_PATH": address,
             "TYPE": node.types if len(node.types) == len(values) else node.types * len(values),
@@ -89,7 +88,3 @@ def _range(node: Node) -> Json:
     if node.types == _SWITCH_TYPES and node.path:
         return {"VALS": [0, 1]}
     return {name: value for name, value in (("MIN", node.low), ("MAX", node.high)) if value is not None}
-
-
-def _finite(value: float | str) -> float | str | None:
-    return value if isinstance(value, str) or math.isfinite(value) else None

@@ -22,7 +22,13 @@ def surface_options(
     osc_out: Annotated[list[str] | None, typer.Option(help="HOST:PORT to send every change to")] = None,
     osc_prefix: Annotated[str, typer.Option(help="what every OSC address begins with")] = "",
     meter_rate: Annotated[float, typer.Option(help="meters a second sent over OSC")] = 20.0,
+    osc_trust: Annotated[
+        list[str] | None, typer.Option(help="address or network, 192.168.1.0/24, that OSC answers without a proof")
+    ] = None,
     oscquery_port: Annotated[int, typer.Option(help="tell clients over HTTP what can be moved; usual: 9180")] = 0,
+    oscquery_origin: Annotated[
+        list[str] | None, typer.Option(help="web page that may use OSCQuery, such as http://localhost:3000")
+    ] = None,
     web: Annotated[
         bool, typer.Option("--web", help="serve faders to browsers, on port 9190 of this machine")
     ] = False,
@@ -47,7 +53,9 @@ def surface_options(
         osc_out=tuple(osc_out or ()),
         osc_prefix=osc_prefix,
         meter_rate=meter_rate,
+        osc_trust=tuple(osc_trust or ()),
         oscquery_port=oscquery_port,
+        oscquery_origins=tuple(oscquery_origin or ()),
         web_port=_web_port(web_port, wanted=web or bool(web_bind) or web_read_only),
         web_bind=web_bind or "127.0.0.1",
         web_read_only=web_read_only,

@@ -29,7 +29,9 @@ class SurfaceOptions:
         osc_out: ``host:port`` of each program that is sent every change.
         osc_prefix: what every address begins with.
         meter_rate: meters a second.
+        osc_trust: addresses and networks that OSC answers without a proof that they receive.
         oscquery_port: where clients can ask over HTTP what there is; 0 nowhere.
+        oscquery_origins: web pages that may ask and move there.
         web_port: where browsers get faders; 0 nowhere.
         web_bind: address of this machine for browsers; on any but 127.0.0.1 they pair with a key first.
         web_read_only: whether browsers may only look.
@@ -44,7 +46,9 @@ class SurfaceOptions:
     osc_out: tuple[str, ...] = ()
     osc_prefix: str = ""
     meter_rate: float = 20.0
+    osc_trust: tuple[str, ...] = ()
     oscquery_port: int = 0
+    oscquery_origins: tuple[str, ...] = ()
     web_port: int = 0
     web_bind: str = "127.0.0.1"
     web_read_only: bool = False
@@ -75,6 +79,7 @@ def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], 
                 osc_port=_osc_port(options),
                 prefix=options.osc_prefix,
                 meter_rate=options.meter_rate,
+                origins=options.oscquery_origins,
             )
         )
     if options.web_port:
@@ -177,8 +182,6 @@ def _tell_address(page: LivePage, report: Callable[[str], None]) -> None:
 def _osc(desk: Desk, options: SurfaceOptions) -> Surface:
     from bridge.osc.server import OscServer
 
-    if not 0 <= options.meter_rate <= 100:
-        raise ConfigError(f"--meter-rate {options.meter_rate} a second must be in 0..100")
     return OscServer(
         desk,
         options.bind,
@@ -186,6 +189,7 @@ def _osc(desk: Desk, options: SurfaceOptions) -> Surface:
         options.osc_out,
         meter_rate=options.meter_rate,
         prefix=options.osc_prefix,
+        trust=options.osc_trust,
     )
 
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from stream_sep.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+MAX_SCHEDULED = 4096
+"""How many changes may be due at moments to come."""
 
 LEAD_SECONDS = 0.03
 """A change is handed over so long before it is due: the audio thread waits for the very frame."""
@@ -56,8 +64,18 @@ class Conductor:
             self._thread.join()
 
     def schedule(self, at: float, change: Callable[[], Any]) -> None:
-        """Have ``change`` called `LEAD_SECONDS` before ``at``, a moment of `time.monotonic`."""
+        """Have ``change`` called `LEAD_SECONDS` before ``at``.
+
+        Args:
+            at: a moment of `time.monotonic`.
+            change: called on the thread of this object.
+
+        Raises:
+            ConfigError: too many changes wait already.
+        """
         with self._changed:
+            if len(self._due) >= MAX_SCHEDULED:
+                raise ConfigError(f"{MAX_SCHEDULED} changes are scheduled already")
             heapq.heappush(self._due, (at - LEAD_SECONDS, next(self._order), change))
             self._changed.notify()
 
@@ -75,7 +93,14 @@ class Conductor:
                 while self._due and self._due[0][0] <= now:
                     ready.append(heapq.heappop(self._due)[2])
             for change in ready:
-                change()
+                _call(change)
             if look <= now:
                 look = now + TICK_SECONDS
-                self._tick()
+                _call(self._tick)
+
+
+def _call(change: Callable[[], Any]) -> None:
+    try:
+        change()
+    except Exception:  # noqa: BLE001 - one change that fails may not cost those to come
+        _log.exception("a scheduled change failed")

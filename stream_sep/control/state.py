@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 KARAOKE_STEM = "vocals"
 """The stem that the control ``karaoke`` takes out."""
 
+UNLIMITED = 2.0**53
+"""The bound of a number that has no bound of its own: every whole number up to here is exact."""
+
 Value: TypeAlias = float | bool | str
 """What a control holds: a number, on and off, or a text."""
 
@@ -49,23 +52,38 @@ class Parameter:
     unit: str = ""
     readonly: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse bounds, and a default, that could let infinity or NaN in."""
+        for number in (self.low, self.high, self.default):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise ParameterError(f"{self.path} cannot begin at, or be bounded by, {number}")
+
     def coerce(self, value: object) -> Value:
-        """Return ``value`` as this parameter stores it: clamped to its range, or on and off for a switch.
+        """Return ``value`` as this parameter stores it: within its range, or on and off for a switch.
+
+        Args:
+            value: a number, a switch or a text; of levels in dB, and of what is read-only, infinity is an end of the
+                range.
+
+        Returns:
+            What is stored: a text, a bool or a finite float.
 
         Raises:
-            ParameterError: not a number, or NaN; for a text, not a text.
+            ParameterError: not a number, NaN, or infinity where that is not a level; for a text, not a text.
 
         >>> Parameter("x", 0.0, -90, 10).coerce(99)
         10.0
         """
         if isinstance(self.default, str):
             if not isinstance(value, str):
-                raise ParameterError(f"{self.path} takes a text, not {value!r}")
+                raise ParameterError(f"{self.path} takes a text, not {value!r:.60}")
             return value
-        if not isinstance(value, bool | int | float) or math.isnan(value):
-            raise ParameterError(f"{self.path} takes a number, not {value!r}")
+        if not isinstance(value, bool | int | float) or value != value:  # noqa: PLR0124 - NaN alone is not itself
+            raise ParameterError(f"{self.path} takes a number, not {value!r:.60}")
         if isinstance(self.default, bool):
             return bool(value)
+        if abs(value) == math.inf and self.unit != "dB" and not self.readonly:
+            raise ParameterError(f"{self.path} takes a finite number, not {value}")
         return float(min(max(value, self.low), self.high))
 
 
@@ -94,11 +112,13 @@ def parameters_for(stems: tuple[str, ...]) -> tuple[Parameter, ...]:
         Parameter("engine/model", "", readonly=True),
         Parameter("engine/device", "", readonly=True),
         Parameter("engine/state", "stopped", readonly=True),
-        Parameter("engine/latency_frames", 0.0, 0.0, math.inf, "frames", readonly=True),
-        Parameter("engine/latency_ms", 0.0, 0.0, math.inf, "ms", readonly=True),
-        Parameter("engine/load", 0.0, 0.0, math.inf, readonly=True),
-        Parameter("engine/late_hops", 0.0, 0.0, math.inf, readonly=True),
-        Parameter("engine/xruns", 0.0, 0.0, math.inf, readonly=True),
+        Parameter("engine/latency_frames", 0.0, 0.0, UNLIMITED, "frames", readonly=True),
+        Parameter("engine/latency_ms", 0.0, 0.0, UNLIMITED, "ms", readonly=True),
+        Parameter("engine/load", 0.0, 0.0, UNLIMITED, readonly=True),
+        Parameter("engine/late_hops", 0.0, 0.0, UNLIMITED, readonly=True),
+        Parameter("engine/xruns", 0.0, 0.0, UNLIMITED, readonly=True),
+        Parameter("engine/dry_frames", 0.0, 0.0, UNLIMITED, "frames", readonly=True),
+        Parameter("engine/restarts", 0.0, 0.0, UNLIMITED, readonly=True),
     )
 
 
@@ -159,7 +179,7 @@ class ControlState:
         for path, value in values.items():
             parameter = self._find(path)
             if parameter.readonly:
-                raise ParameterError(f"{path} tells how the engine is and cannot be set")
+                raise ParameterError(f"{path} is read-only")
             parameter.coerce(value)
 
     def publish(self, values: Mapping[str, object]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
-from stream_sep.control.state import Parameter
+from stream_sep.control.state import UNLIMITED, Parameter
 
 TRANSPORT = "transport/"
 """What the paths of these controls begin with."""
 
 NOWHERE = -1.0
 """Value of ``transport/seek`` when nobody wants to go anywhere; it is back there at once."""
+
+MAX_SECONDS = 1e6
+"""The end of the longest song: 11 days, which a count of frames at any rate can hold."""
 
 SLOWEST, FASTEST = 0.5, 2.0
 OCTAVE = 12.0
@@ -20,18 +21,18 @@ def transport_parameters() -> tuple[Parameter, ...]:
     """Return the controls of the transport; ``seek``, ``next`` and ``previous`` act, and are then as before."""
     return (
         Parameter("transport/play", default=True),
-        Parameter("transport/seek", NOWHERE, NOWHERE, math.inf, "s"),
+        Parameter("transport/seek", NOWHERE, NOWHERE, MAX_SECONDS, "s"),
         Parameter("transport/next", default=False),
         Parameter("transport/previous", default=False),
-        Parameter("transport/track", 1.0, 1.0, math.inf),
+        Parameter("transport/track", 1.0, 1.0, UNLIMITED),
         Parameter("transport/loop/on", default=False),
-        Parameter("transport/loop/start", 0.0, 0.0, math.inf, "s"),
-        Parameter("transport/loop/end", 0.0, 0.0, math.inf, "s"),
+        Parameter("transport/loop/start", 0.0, 0.0, MAX_SECONDS, "s"),
+        Parameter("transport/loop/end", 0.0, 0.0, MAX_SECONDS, "s"),
         Parameter("transport/speed", 1.0, SLOWEST, FASTEST),
         Parameter("transport/pitch", 0.0, -OCTAVE, OCTAVE, "semitones"),
-        Parameter("transport/position", 0.0, 0.0, math.inf, "s", readonly=True),
-        Parameter("transport/length", 0.0, 0.0, math.inf, "s", readonly=True),
+        Parameter("transport/position", 0.0, 0.0, MAX_SECONDS, "s", readonly=True),
+        Parameter("transport/length", 0.0, 0.0, MAX_SECONDS, "s", readonly=True),
         Parameter("transport/title", "", readonly=True),
-        Parameter("transport/tracks", 0.0, 0.0, math.inf, readonly=True),
+        Parameter("transport/tracks", 0.0, 0.0, UNLIMITED, readonly=True),
         Parameter("transport/refined", 0.0, 0.0, 1.0, readonly=True),
     )

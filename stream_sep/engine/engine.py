@@ -282,6 +282,8 @@ class Engine(MixingDesk):
                 "engine/load": round(stats.hop_ms[0] / hop_ms, 5),
                 "engine/late_hops": stats.late_hops,
                 "engine/xruns": stats.xruns,
+                "engine/dry_frames": dry,
+                "engine/restarts": stats.restarts,
             }
         )
         self._dry_before = dry

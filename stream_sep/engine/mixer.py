@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -91,6 +92,8 @@ class MixingDesk:
         """
         if fade_ms is not None and not 0 <= fade_ms <= _LONGEST_FADE_MS:
             raise ConfigError(f"a fade of {fade_ms} ms must be in 0..{_LONGEST_FADE_MS}")
+        if at is not None and not math.isfinite(at):
+            raise ConfigError(f"a change cannot begin at {at}")
         if at is None or at <= time.monotonic():
             self._apply(values, fade_ms, 0)
             return

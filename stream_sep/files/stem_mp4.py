@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from stream_sep.errors import AudioFileError
 from stream_sep.files.ffmpeg import input_arguments, probe_streams, run_ffmpeg
 from stream_sep.files.tags import cover_stream, metadata_arguments
+from stream_sep.protocols import stem_color
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 STEMS = ("drums", "bass", "other", "vocals")
 """The order of the stems in the file, behind the song."""
 
-_COLORS = ("#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 _COMPRESSOR = {
     "enabled": False,
     "ratio": 3,
@@ -106,7 +106,7 @@ def read_stem_box(path: Path) -> dict[str, object]:
 
 
 def _description() -> dict[str, object]:
-    stems = [{"name": name.capitalize(), "color": color} for name, color in zip(STEMS, _COLORS, strict=True)]
+    stems = [{"name": name.capitalize(), "color": stem_color(name)} for name in STEMS]
     return {"mastering_dsp": {"compressor": _COMPRESSOR, "limiter": _LIMITER}, "version": 1, "stems": stems}
 
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.websockets import WebSocketDisconnect
 
 from bridge.osc.codec import read_packet
-from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.websockets import WebSocket
 
-    from bridge.osc.clients import Address
+    from bridge.network import Address
     from bridge.web.live.pairing import Role
 
 MAX_MESSAGE_BYTES = 4096
@@ -124,10 +123,7 @@ def refusal(packet: bytes, role: Role) -> str:
     >>> refusal(write_message("/bypass", (1,)), "view"), refusal(write_message("/bypass", (1,)), "control")
     ('this page may look but not change anything', '')
     """
-    try:
-        addresses = {message.address for message in read_packet(packet)}
-    except BridgeError:
-        return ""  # the session counts it
+    addresses = {message.address for message in read_packet(packet).messages}  # of the rest the session tells
     if addresses & _FOR_NOBODY:
         return f"{min(addresses & _FOR_NOBODY)} is not for browsers: they are told of everything"
     if role == "view" and not addresses <= _FOR_VIEWERS:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bridge.osc.codec import write_message
 from bridge.osc.namespace import Group
-from bridge.osc.session import OscDesk
+from bridge.osc.session import OscSession
 from bridge.web.live.connection import Connection, Peer, refusal
 from stream_sep.errors import BridgeError
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
-    from bridge.osc.clients import Address
+    from bridge.network import Address
     from bridge.osc.namespace import Node
-    from bridge.osc.session import Reception
+    from bridge.osc.session import ReceiveLog
     from bridge.protocols import Desk
 
 _log = logging.getLogger(__name__)
@@ -48,14 +48,14 @@ class LiveSession:
     """
 
     def __init__(
-        self, mixer: Desk, reception: Reception, is_let_in: Callable[[Peer], bool], *, meter_rate: float = 20.0
+        self, mixer: Desk, reception: ReceiveLog, is_let_in: Callable[[Peer], bool], *, meter_rate: float = 20.0
     ) -> None:
         self._mixer, self._reception, self._is_let_in = mixer, reception, is_let_in
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
         self._connections: dict[Address, Connection] = {}
         self._numbers = itertools.count(1)
         self._meter_rate = meter_rate
-        self._osc = OscDesk(
+        self._osc = OscSession(
             mixer, self._send, self._wake, reception, meter_rate=meter_rate, tell_tree=self._tell_tree
         )
 
@@ -63,13 +63,13 @@ class LiveSession:
         """Tell browsers what is due, until cancelled."""
         with contextlib.ExitStack() as stack:
             stack.callback(self._mixer.controls.subscribe(self._osc.feedback.changed))
-            stack.callback(self._mixer.controls.watch(self._osc.grown))
+            stack.callback(self._mixer.controls.watch(self._osc.tree_changed))
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._osc.feedback.due)
+                    await asyncio.wait_for(self._woken.wait(), self._osc.next_deadline)
                 self._woken.clear()
                 try:
-                    self._osc.work()
+                    self._osc.run_due()
                 except Exception:  # noqa: BLE001 - one broken reading may not end all feedback
                     self._reception.errors += 1
                     _log.exception("the live page goes on after an error of its own")

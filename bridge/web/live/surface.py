@@ -11,7 +11,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from bridge.osc.session import Reception
+from bridge.osc.session import ReceiveLog
 from bridge.web.live.pairing import Devices, Pairing, Role
 from bridge.web.security import is_loopback, own_addresses, own_hosts
 from stream_sep.errors import BridgeError
@@ -65,7 +65,7 @@ class LivePage:
         self._mixer, self._host, self._port = mixer, host, port
         self._read_only, self._meter_rate = read_only, meter_rate
         self._pairing = None if is_loopback(host) else Pairing(Devices(devices), read_only=read_only)
-        self._reception = Reception()
+        self._reception = ReceiveLog()
         self._thread: threading.Thread | None = None
 
     @property

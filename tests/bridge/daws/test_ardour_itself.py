@@ -143,7 +143,7 @@ class Controller:
             except BlockingIOError:
                 return self.shown.get((address, strip))
             if packet.startswith(b"/"):
-                for message in read_packet(packet):
+                for message in read_packet(packet).messages:
                     self.shown[message.address, message.arguments[0]] = message.arguments[-1]
 
     def close(self):

@@ -39,7 +39,7 @@ def surface(desk, daw):
 
 
 def heard(daw):
-    return read_packet(daw.recv(65535))[0]
+    return read_packet(daw.recv(65535)).messages[0]
 
 
 def test_it_greets_follows_and_is_followed(surface, desk, daw):
@@ -51,7 +51,7 @@ def test_it_greets_follows_and_is_followed(surface, desk, daw):
     until(lambda: desk.controls["stem/vocals/gain_db"] == -7.5)
     assert surface.last == "/track/3/volume/db -7.5: stem/vocals/gain_db -7.5"
     desk.apply({"stem/vocals/gain_db": -20.0})
-    assert heard(daw) == read_packet(write_message("/track/3/volume/db", (-20.0,)))[0]
+    assert heard(daw) == read_packet(write_message("/track/3/volume/db", (-20.0,))).messages[0]
 
 
 def test_another_host_is_not_heard(desk, daw):
@@ -146,6 +146,6 @@ def test_an_x32_answers_whoever_asks(desk, daw):
         daw.sendto(b"/ch/01/config/name\0\0,\0\0\0", us)
         assert heard(daw).arguments == ("vocals",)
         desk.apply({"stem/other/mute": True})
-        assert heard(daw) == read_packet(write_message("/ch/04/mix/on", (0,)))[0]
+        assert heard(daw) == read_packet(write_message("/ch/04/mix/on", (0,))).messages[0]
     finally:
         surface.stop()

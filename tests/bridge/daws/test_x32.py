@@ -66,7 +66,7 @@ def test_an_address_without_a_value_is_a_question(talk, desk):
     assert talk.says(b"/ch/02/mix/on\0\0\0") == [(PHONE, b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\0")]
     assert talk.says(write_message("/ch/03/config/name")) == [(PHONE, write_message("/ch/03/config/name", ("bass",)))]
     (told,) = talk.says(write_message("/ch/03/config/color"))
-    assert read_packet(told[1])[0].arguments[0] in range(16)
+    assert read_packet(told[1]).messages[0].arguments[0] in range(16)
 
 
 def test_a_question_after_a_move_is_answered_with_the_move(talk):

@@ -15,7 +15,7 @@ from zeroconf import ServiceBrowser, Zeroconf
 
 from bridge.osc.server import OscServer
 from bridge.oscquery.server import OscQueryServer
-from stream_sep.control.state import Parameter
+from stream_sep.control.state import UNLIMITED, Parameter
 from stream_sep.errors import BridgeError
 from stream_sep.protocols import STEMS
 
@@ -117,7 +117,7 @@ def test_the_whole_tree_is_what_osc_has(server):
     assert set(tree["CONTENTS"]) >= {"stem", "master", "engine", "preset", "bypass", "karaoke"}
     assert set(tree["CONTENTS"]["stem"]["CONTENTS"]) == set(STEMS)
     described = {leaf["FULL_PATH"]: leaf for leaf in leaves(tree)}
-    osc = {node.address for node in server._osc.nodes}
+    osc = {node.address for node in server._session.nodes}
     assert osc == described.keys() - {"/preset/recall", "/preset/store"}
     assert all(len(leaf["TYPE"]) == len(leaf["VALUE"]) for path, leaf in described.items() if path in osc)
 
@@ -247,8 +247,8 @@ def test_nonsense_is_answered_and_counted(server, join):
 def test_a_client_that_goes_is_forgotten(server):
     with contextlib.ExitStack() as stack:
         Listener(server, stack).sync()
-        assert len(list(server._osc.clients)) == 1
-    until(lambda: not list(server._osc.clients))
+        assert len(list(server._session.clients)) == 1
+    until(lambda: not list(server._session.clients))
 
 
 def test_all_addresses_have_the_prefix(serve, join):
@@ -261,9 +261,9 @@ def test_all_addresses_have_the_prefix(serve, join):
     assert client.hear() == [("/stem_sep/stem/vocals/pan", 0.0)]
 
 
-def test_a_number_that_json_has_none_for_is_left_out(desk, server):
+def test_what_is_infinite_is_told_as_a_number_that_json_has(desk, server):
     desk.controls.publish({"engine/load": float("inf")})
-    assert get(server, "/engine/load?VALUE") == (200, {"VALUE": [None]})
+    assert get(server, "/engine/load?VALUE") == (200, {"VALUE": [UNLIMITED]})
 
 
 def test_it_goes_on_after_an_error_of_its_own(desk, server, join, caplog):
@@ -283,7 +283,7 @@ def test_a_desk_moved_by_one_surface_is_heard_on_the_other(desk, server, join):
         client = join(server)
         client.command("LISTEN", "/stem/vocals/pan")
         client.hear()
-        osc._line._socket.sendto(build_msg("/stem/vocals/pan", -1.0).dgram, ("127.0.0.1", osc.port))
+        osc._loop._socket.sendto(build_msg("/stem/vocals/pan", -1.0).dgram, ("127.0.0.1", osc.port))
         assert client.hear() == [("/stem/vocals/pan", -1.0)]
     finally:
         osc.stop()

@@ -1,0 +1,67 @@
+"""What a client is told when it sends what makes no sense: a sentence, now and then."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from typing import TYPE_CHECKING
+
+from bridge.rate_limit import KeyedBuckets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.network import Address
+    from bridge.osc.reply_gate import ReplyGate
+
+_log = logging.getLogger(__name__)
+
+ERROR = "/error"
+"""The address of a sentence about an error."""
+
+MAX_SENTENCE = 400
+"""How long a sentence may be."""
+
+_REPEAT_SECONDS = 1.0
+_MAX_REMEMBERED = 256
+_BURST, _PER_SECOND = 30.0, 10.0
+
+
+class ErrorReplies:
+    """Answers errors: each sentence at most once a second, and few sentences a second to a host.
+
+    Args:
+        gate: sends them.
+        clock: seconds.
+    """
+
+    def __init__(self, gate: ReplyGate, clock: Callable[[], float] = time.monotonic) -> None:
+        self._gate, self._clock = gate, clock
+        self._silent_until: dict[tuple[Address, str], float] = {}
+        self._buckets: KeyedBuckets[object] = KeyedBuckets(_BURST, _PER_SECOND, clock)
+
+    def send(self, address: Address, sentence: str, hint: Callable[[], str] = str, *, once: bool = False) -> None:
+        """Tell a client what was wrong, if that is not told too often.
+
+        Args:
+            address: host and port.
+            sentence: what was wrong.
+            hint: makes the end of the sentence, where that costs something.
+            once: tell it this client never again.
+        """
+        now = self._clock()
+        if self._silent_until.get((address, sentence), 0.0) > now or not self._buckets[address[0]].take():
+            return
+        if len(self._silent_until) >= _MAX_REMEMBERED:
+            self._silent_until = {key: until for key, until in self._silent_until.items() if until == math.inf}
+        if len(self._silent_until) >= _MAX_REMEMBERED:
+            self._silent_until.clear()
+        self._silent_until[address, sentence] = math.inf if once else now + _REPEAT_SECONDS
+        whole = (sentence + hint())[:MAX_SENTENCE].replace("\0", "")
+        text = whole.encode(errors="replace").decode()
+        _log.info("to %s: %s", address, text)
+        if fitted := self._gate.fitted(address, ERROR, text):
+            self._gate.reply(address, [(ERROR, (fitted,))])
+        else:
+            self._gate.challenge(address)

@@ -1,0 +1,90 @@
+"""Values on their way to the mixer: of many for one control in a row only the newest is applied."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from stream_sep.errors import StreamSepError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.mixer_jobs import MixerJobs
+    from bridge.network import Address
+    from bridge.protocols import Desk
+
+
+class WriteBatch:
+    """Gathers values that are due at one moment.
+
+    Args:
+        desk: takes them.
+        jobs: sets those of effects, and is told of the others, where a preset is on its way.
+        changed: called for a control that was asked to change, whether it does or not.
+        refused: told the sender and why not.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        jobs: MixerJobs,
+        changed: Callable[[str], None],
+        refused: Callable[[Address, StreamSepError], None],
+    ) -> None:
+        self._desk, self._jobs, self._changed, self._refused = desk, jobs, changed, refused
+        self._values: dict[str, object] = {}
+        self._senders: set[Address] = set()
+        self._at: float | None = None
+
+    def begin(self, at: float | None) -> None:
+        """Apply what is there if it is due at another moment than what comes now.
+
+        Args:
+            at: `time.monotonic` of the moment; None for now.
+        """
+        if at != self._at:
+            self.apply()
+            self._at = at
+
+    def value(self, path: str) -> object:
+        """Return what a control will be.
+
+        Args:
+            path: of the control.
+
+        Returns:
+            The value that waits, or else the one that it has.
+        """
+        return self._values.get(path, self._desk.controls[path])
+
+    def put(self, path: str, value: object, sender: Address) -> None:
+        """Have a value applied with the others.
+
+        Args:
+            path: of the control.
+            value: checked already.
+            sender: told if the mixer refuses it after all.
+        """
+        self._values[path] = value
+        self._senders.add(sender)
+        if self._at is None:  # one that asked for too much is told so even if nothing changed
+            self._changed(path)
+
+    def apply(self) -> None:
+        """Apply what is there as one change."""
+        values, senders, at = self._values, self._senders, self._at
+        self._values, self._senders, self._at = {}, set(), None
+        effects = {path: values.pop(path) for path in list(values) if "/chain/" in path}
+        try:
+            if values:
+                self._desk.apply(values, at=at)
+                self._jobs.moved(values)
+            if effects:
+                self._jobs.set_effects(effects, partial(self._refuse, senders))
+        except StreamSepError as error:
+            self._refuse(senders, error)
+
+    def _refuse(self, senders: set[Address], error: StreamSepError) -> None:
+        for sender in senders:
+            self._refused(sender, error)

@@ -1,0 +1,69 @@
+"""Packets of bytes that are OSC, nearly OSC, and not."""
+
+import struct
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from osc_peer import FADER
+from pythonosc.osc_message_builder import build_msg
+
+RUBBISH = {
+    "empty": b"",
+    "random": bytes(range(1, 200)),
+    "no types": b"/stem/vocals/fader\0\0",
+    "cut address": b"/stem/vocals/fad",
+    "cut value": build_msg(FADER, 0.5).dgram[:-4],
+    "cut within a value": build_msg(FADER, 0.5).dgram[:-2],
+    "unknown type": build_msg(FADER, 0.5).dgram.replace(b",f", b",Z"),
+    "endless bundle": b"#bundle\0" + bytes(7) + b"\1" + struct.pack(">i", -4) + bytes(12),
+    "empty elements": b"#bundle\0" + bytes(7) + b"\1" + bytes(40),
+    "long element": b"#bundle\0" + bytes(7) + b"\1" + struct.pack(">i", 4000) + bytes(8),
+    "bundle cut short": b"#bundle\0\0\0\0\0",
+    "bad UTF-8": b"/\xff\xfe\0",
+    "bracket": b"/a\0\0,]\0\0",
+}
+
+
+@pytest.mark.parametrize("packet", RUBBISH.values(), ids=RUBBISH)
+def test_rubbish_is_counted_and_changes_nothing(desk, server, peer, packet):
+    before = desk.controls.snapshot()
+    peer.send_raw(packet)
+    assert [message[0] for message in peer.sync()] == [FADER if packet == RUBBISH["no types"] else "/error"]
+    assert desk.controls.snapshot() == before
+    assert server.errors == (0 if packet == RUBBISH["no types"] else 1)
+
+
+def test_a_bundle_nested_without_end_is_rubbish(server, peer):
+    packet = build_msg(FADER, 0.5).dgram
+    for _ in range(2000):
+        packet = b"#bundle\0" + bytes(7) + b"\1" + struct.pack(">i", len(packet)) + packet
+    peer.send_raw(packet)
+    peer.sync()
+    assert server.errors == 1
+
+
+def test_a_huge_blob_does_no_harm(desk, server, peer):
+    peer.send(FADER, bytes(60_000))
+    assert len(peer.hear()[0][1]) < 500
+    peer.send("/" + "x" * 60_000, 1)
+    assert len(peer.hear()[0][1]) < 500
+    peer.send("/stem/" + "*" * 5000, 1)
+    assert peer.hear()[0][0] == "/error"
+    assert (server.errors, desk.applied) == (3, [])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.binary(max_size=100).map(lambda tail: b"#bundle\0" + tail),
+        st.binary(max_size=100).map(lambda tail: b"/stem/vocals/mute\0\0\0" + tail),
+        st.text(alphabet="/*?[]{}!,-^abcstemvl\\&~|", max_size=40).map(lambda text: build_msg("/" + text, 2.0).dgram),
+    )
+)
+def test_no_bytes_whatever_stop_it(server, peer, packet):
+    peer.send_raw(packet)
+    peer.sync()
+    assert server._loop._thread.is_alive()
+    assert peer.ask("/engine/state") == ("/engine/state", "stopped")

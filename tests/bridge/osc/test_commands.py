@@ -1,0 +1,75 @@
+"""Addresses that do something: presets and lists."""
+
+import pytest
+from osc_peer import FADER, bundle, listing
+from pythonosc.osc_bundle_builder import IMMEDIATELY
+
+
+@pytest.mark.parametrize(
+    ("arguments", "recalled"),
+    [
+        (["karaoke"], ("karaoke", None)),
+        ([2], ("karaoke", None)),
+        ([1.0, 500], ("acapella", 500.0)),
+        (["2", 0.5], ("karaoke", 0.5)),
+    ],
+)
+def test_a_preset_is_recalled_by_name_or_number(desk, peer, arguments, recalled):
+    peer.send("/preset/recall", *arguments)
+    peer.sync()
+    assert desk.recalled == [recalled]
+    assert peer.ask("/preset/current")[1] == recalled[0]
+
+
+@pytest.mark.parametrize("arguments", [[], ["nobody"], [0], [3], [1.5], [-1], ["karaoke", "soon"], ["karaoke", 1, 2]])
+def test_a_preset_that_is_not_there_is_an_error(desk, server, peer, arguments):
+    assert peer.ask("/preset/recall", *arguments)[0] == "/error"
+    assert (desk.recalled, server.errors) == ([], 1)
+
+
+def test_a_preset_is_stored_and_the_list_told_when_it_grew(desk, server, join):
+    peer = join(server, 0, 32)
+    desk.presets = lambda: ("acapella", "karaoke", *desk.stored)
+    peer.send("/preset/store", "mine")
+    assert peer.hear() == [("/preset/list", "acapella", "karaoke", "mine")]
+    assert desk.stored == ["mine"]
+
+
+def test_a_recall_comes_after_what_was_sent_before_it(desk, peer):
+    order = []
+    desk.apply = lambda values, **_: order.append(dict(values))
+    desk.recall = lambda name, **_: order.append(name)
+    peer.send_raw(bundle(IMMEDIATELY, ("/karaoke", 1), ("/preset/recall", "acapella"), ("/karaoke", 0)))
+    peer.sync()
+    assert order == [{"karaoke": 1.0}, "acapella", {"karaoke": 0.0}]
+
+
+def test_the_list_names_types_and_what_can_be_set(peer):
+    entries = {address: rest for _, address, *rest in listing(peer)}
+    assert entries[FADER] == ["f", "rw"]
+    assert entries["/engine/latency"] == ["fi", "r"]
+    assert entries["/stem/vocals/mute"] == ["i", "rw"]
+
+
+@pytest.mark.parametrize(
+    "asked", ["/stem/vocals/pan", "/stem/1/pan", "/engine/state", "/ping", "/list", "/preset/list"]
+)
+def test_a_question_may_name_the_port_that_its_answer_goes_to(server, join, asked):
+    asking, listening = join(server), join(server)
+    asking.send("/query", asked, listening.own_port)
+    answers = listening.hear()
+    assert {message[0] for message in answers} <= {asked, "/pong", "/list", "/list/end"}
+    assert asking.quiet() == []
+
+
+@pytest.mark.parametrize("arguments", [[], [1], ["/ping", "here"], ["/ping", 70000], ["/ping", 0, 9], ["/nothing"]])
+def test_a_question_that_makes_no_sense_is_an_error(server, peer, arguments):
+    assert peer.ask("/query", *arguments)[0] == "/error"
+    assert server.errors == 1
+
+
+def test_an_error_goes_to_the_port_that_the_answer_would_go_to(server, join):
+    asking, listening = join(server), join(server)
+    asking.send("/query", "/stem/vocal/pan", listening.own_port)
+    ((address, sentence),) = listening.hear()
+    assert (address, "did you mean /stem/vocals/pan" in sentence) == ("/error", True)

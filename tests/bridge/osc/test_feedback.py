@@ -1,0 +1,78 @@
+"""How changes and meters are told: gathered, in small packets, and only while someone asks."""
+
+import time
+
+import pytest
+from osc_peer import FADER
+from waiting import until
+
+from stream_sep.control.state import Parameter
+from stream_sep.protocols import STEMS
+
+ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5)
+
+
+def test_a_decibel_reading_follows_the_fader_that_its_own_client_moves(server, join):
+    peer = join(server, 0, 1)
+    peer.send(FADER, 0.5)
+    assert peer.hear() == [("/stem/vocals/gain", -10.0)]
+    assert peer.quiet() == []
+
+
+def test_many_changes_are_gathered_into_few_packets(desk, server, join):
+    peer = join(server, 0, 1)
+    peer.sizes.clear()
+    started = time.monotonic()
+    for step in range(500):
+        desk.apply({f"stem/{stem}/pan": step / 500 for stem in STEMS})
+    heard = []
+    until(lambda: heard.extend(peer.listen()) or ("/stem/vocals/pan", pytest.approx(0.998)) in heard)
+    assert len(peer.sizes) <= 3 + 30 * (time.monotonic() - started)
+
+
+def test_no_packet_is_larger_than_a_network_passes(server, join):
+    peer = join(server)
+    peer.send("/subscribe")
+    peer.hear(56)
+    assert len(peer.sizes) > 1
+    assert max(peer.sizes) <= 1400
+
+
+def test_meters_come_at_the_rate_that_was_asked_for(desk, serve, join):
+    server = serve(meter_rate=50.0)
+    peer = join(server, 0, 4)
+    for step in range(1, 20):
+        desk.metered = {**desk.metered, "mix": (step / 20, 0.0)}
+        assert peer.hear()[0][0] == "/master/meter"
+    assert peer.ask("/meters/rate") == ("/meters/rate", 50.0)
+    peer.send("/meters/rate", 0)
+    peer.sync()
+    desk.metered = {**desk.metered, "mix": (1.0, 1.0)}
+    assert peer.quiet() == []
+
+
+def test_meters_are_read_only_while_someone_watches(desk, server, join):
+    reads = []
+    metered = desk.metered
+    desk.peaks = lambda: reads.append(1) or metered
+    peer = join(server, 0, 1 + 2)
+    assert (peer.quiet(), reads) == ([], [])
+    peer.send("/subscribe", 0, 4)
+    until(lambda: reads)
+
+
+def test_it_sleeps_while_nothing_happens(server, join):
+    join(server, 0, 63 - 4)
+    turns = []
+    real = server._session.feedback.run_due
+    server._session.feedback.run_due = lambda: turns.append(1) or real()
+    time.sleep(0.5)
+    assert turns == []
+
+
+def test_who_did_not_ask_for_faders_is_not_told_of_new_ones(desk, server, peer):  # noqa: ARG001 - the peer's other end
+    peer.send("/subscribe", 0, 16)
+    peer.sync()
+    peer.quiet()
+    desk.controls.replace((), (ROOM,))
+    assert peer.quiet() == []

@@ -1,0 +1,17 @@
+"""Waiting for what another thread or process does."""
+
+import time
+
+PATIENCE = 5.0
+"""Seconds that anything may take, on a machine that does much else."""
+
+QUIET = 0.15
+"""Seconds in which something that should not come would have come."""
+
+
+def until(condition, patience=PATIENCE):
+    """Wait until ``condition()`` is true, or fail."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
