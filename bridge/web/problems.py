@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
+
+from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,3 +35,40 @@ def problem(
     """
     body = {"status": status, "code": code, "detail": detail, **({"hint": hint} if hint else {})}
     return JSONResponse(body, status, headers, MEDIA_TYPE)
+
+
+class Problem(StreamSepError):  # noqa: N818 - what RFC 9457 calls it
+    """A request that is refused; the application answers with `response`.
+
+    Args:
+        status: HTTP status.
+        code: for programs; never changes once it is published.
+        detail: what happened, one sentence.
+        hint: what to try; may be empty.
+        headers: further headers, such as ``Retry-After``.
+    """
+
+    def __init__(
+        self, status: int, code: str, detail: str, hint: str = "", *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(f"{detail} {hint}".strip())
+        self.status, self.code, self.detail, self.hint, self.headers = status, code, detail, hint, headers
+
+    def response(self) -> JSONResponse:
+        """Return the answer."""
+        return problem(self.status, self.code, self.detail, self.hint, self.headers)
+
+
+def not_found(what: str = "page") -> Problem:
+    """Return the problem of a thing that is missing or somebody else's: the two must look the same."""
+    return Problem(404, "not-found", f"There is no such {what}.")
+
+
+def too_many(detail: str, seconds: float) -> Problem:
+    """Return the problem of a client that has to wait; the seconds are in the sentence and in ``Retry-After``.
+
+    >>> too_many("Too many tries.", 31.2).detail
+    'Too many tries. Try again in 32 s.'
+    """
+    whole = max(1, math.ceil(seconds))
+    return Problem(429, "slow-down", f"{detail} Try again in {whole} s.", headers={"Retry-After": str(whole)})

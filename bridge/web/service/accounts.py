@@ -1,0 +1,203 @@
+"""Accounts: who may come in with what, and how a forgotten password is replaced without mail."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, select
+
+from bridge.web.problems import Problem, too_many
+from bridge.web.service.audit import record
+from bridge.web.service.passwords import check_password, hash_secret, new_recovery_code
+from bridge.web.service.sessions import end_sessions
+from bridge.web.service.tables import CLOSED, Invitation, RecoveryCode, Song, Token, User
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from bridge.web.service.context import Service
+
+RECOVERY_CODES = 8
+_FREE_FAILURES = 5
+_MAX_WAIT = 60.0
+_NAME = re.compile(r"[^\s\x00-\x1f\x7f/\\<>\"'&][^\x00-\x1f\x7f/\\<>\"&]{0,30}[^\s\x00-\x1f\x7f/\\<>\"'&]")
+
+
+def check_name(name: str) -> str:
+    """Return a name that an account may have.
+
+    Raises:
+        Problem: it is not 2 to 32 characters, or has some that would confuse.
+
+    >>> check_name("  Ada Lovelace ")
+    'Ada Lovelace'
+    """
+    name = unicodedata.normalize("NFKC", name).strip()
+    if not _NAME.fullmatch(name) or any(unicodedata.category(letter)[0] == "C" for letter in name):
+        raise Problem(422, "bad-name", "A name has 2 to 32 letters, digits or signs, without / \\ < > & and quotes.")
+    return name
+
+
+def name_key(name: str) -> str:
+    """Return the form in which two names must differ."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def find_user(session: Session, name: str) -> User | None:
+    """Return the account of a name, if there is one."""
+    return session.scalar(select(User).where(User.name_key == name_key(name)))
+
+
+def has_users(session: Session) -> bool:
+    """Tell whether the server was set up."""
+    return session.scalar(select(User.id).where(User.admin).limit(1)) is not None
+
+
+def create_user(service: Service, session: Session, name: str, password: str, *, admin: bool = False) -> User:
+    """Make an account.
+
+    Raises:
+        Problem: the name or the password will not do, or the name is taken.
+    """
+    name = check_name(name)
+    password = check_password(password, name)
+    if find_user(session, name) is not None:
+        raise Problem(409, "name-taken", "That name is taken.", "Choose another.")
+    user = User(
+        name=name,
+        name_key=name_key(name),
+        password_hash=service.passwords.hash(password),
+        admin=admin,
+        created=service.clock(),
+    )
+    session.add(user)
+    session.flush()
+    return user
+
+
+def new_recovery_codes(session: Session, user: User) -> list[str]:
+    """Replace an account's recovery codes; return the new ones, which are shown this once."""
+    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
+    codes = [new_recovery_code() for _ in range(RECOVERY_CODES)]
+    session.add_all(RecoveryCode(user_id=user.id, secret_hash=hash_secret(code)) for code in codes)
+    return codes
+
+
+def log_in(service: Service, name: str, password: str, address: str) -> User:
+    """Return the account that a name and a password belong to.
+
+    After five failures every further one makes the account wait, 1 s, 2 s, 4 s, at most 60: slowed, never locked.
+
+    Raises:
+        Problem: they do not fit, or it is too soon.
+    """
+    service.throttle.check("login", address, 20, 60)
+    with service.database.read() as session:
+        user = find_user(session, name)
+    now = service.clock()
+    if user is not None and (wait := _wait(user) - (now - user.failed)) > 0:
+        raise too_many("Too many tries.", wait)
+    right = service.passwords.verify(user.password_hash if user else None, password)
+    with service.database.write() as session:
+        user = find_user(session, name)
+        if user is not None and right and not user.disabled:
+            user.failures, user.last_login = 0, now
+            if service.passwords.is_outdated(user.password_hash):
+                user.password_hash = service.passwords.hash(password)
+            record(service, session, user.name, "login", address=address)
+            return user
+        if user is not None:
+            user.failures, user.failed = user.failures + 1, now
+            record(service, session, user.name, "login-failed", address=address)
+    raise Problem(401, "bad-credentials", "Name or password is wrong.")
+
+
+def confirm_password(service: Service, user: User, password: str) -> None:
+    """Make sure that it is the owner who asks for something that cannot be undone.
+
+    Raises:
+        Problem: the password is wrong.
+    """
+    service.throttle.check("confirm", user.id, 10, 60)
+    if not service.passwords.verify(user.password_hash, password):
+        raise Problem(403, "wrong-password", "The password is wrong.")
+
+
+def change_password(service: Service, session: Session, user: User, password: str) -> None:
+    """Give an account a new password; whoever was logged in is logged out.
+
+    Raises:
+        Problem: the password will not do.
+    """
+    user = session.merge(user)
+    user.password_hash = service.passwords.hash(check_password(password, user.name))
+    user.failures = 0
+    end_sessions(session, user.id)
+
+
+def recover(service: Service, name: str, code: str, password: str, address: str) -> User:
+    """Replace a forgotten password by a recovery code, which is then used up.
+
+    Raises:
+        Problem: name and code do not fit, or the password will not do.
+    """
+    service.throttle.check("recover", address, 10, 600)
+    with service.database.write() as session:
+        user = find_user(session, name)
+        spent = session.scalar(
+            delete(RecoveryCode)
+            .where(
+                RecoveryCode.secret_hash == hash_secret(code.strip().lower()),
+                RecoveryCode.user_id == (user.id if user else ""),
+            )
+            .returning(RecoveryCode.id)
+        )
+        if user is None or spent is None or user.disabled:
+            raise Problem(401, "bad-credentials", "Name or recovery code is wrong.", "Each code works once.")
+        change_password(service, session, user, password)
+        record(service, session, user.name, "recover", address=address)
+        return user
+
+
+def spend_invitation(session: Session, kind: str, secret: str, now: float) -> Invitation:
+    """Use up a link.
+
+    Raises:
+        Problem: there is none, it was used, or it has ended.
+    """
+    found = session.scalar(
+        select(Invitation).where(Invitation.kind == kind, Invitation.secret_hash == hash_secret(secret))
+    )
+    spent = found and session.scalar(delete(Invitation).where(Invitation.id == found.id).returning(Invitation.id))
+    if found is None or spent is None or found.expires <= now:
+        raise Problem(403, "link-ended", "This link was used or has ended.", "Ask the server's owner for another.")
+    return found
+
+
+def delete_user(session: Session, user: User) -> list[str]:
+    """Mark an account's songs for deletion and close the account; return the ids of the songs.
+
+    The row itself goes once the files are gone; see `reconcile.purge`.
+    """
+    user = session.merge(user)
+    songs = list(session.scalars(select(Song).where(Song.user_id == user.id)))
+    for song in songs:
+        song.state = "deleting"
+    end_sessions(session, user.id)
+    session.execute(delete(Token).where(Token.user_id == user.id))
+    user.disabled, user.password_hash = True, CLOSED
+    user.name = user.name_key = f"deleted {user.id}"
+    return [song.id for song in songs]
+
+
+def is_last_admin(session: Session, user: User) -> bool:
+    """Tell whether nobody else could run the server."""
+    others = select(func.count()).where(User.admin, ~User.disabled, User.id != user.id)
+    return user.admin and session.scalar(others) == 0
+
+
+def _wait(user: User) -> float:
+    over = user.failures - _FREE_FAILURES
+    return min(_MAX_WAIT, 2.0**over) if over >= 0 else 0.0

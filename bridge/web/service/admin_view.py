@@ -1,0 +1,106 @@
+"""The state of a server as its admin sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from bridge.web.service.accounts_view import storage_of
+from bridge.web.service.dependencies import iso
+from bridge.web.service.metrics import WORKER_SECONDS, problems_of
+from bridge.web.service.passwords import hash_secret, new_secret
+from bridge.web.service.queue import ACTIVE
+from bridge.web.service.schemas import AdminOverview, AdminUser, LinkBody, QueueEntry, WorkerBody
+from bridge.web.service.tables import CLOSED, NO_PASSWORD, Invitation, Job, Song, User, Worker
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from bridge.web.service.context import Service
+
+_PATHS = {"invite": "/signup#k=", "setup": "/setup#k=", "reset": "/reset#k="}
+_MAX_QUEUE = 100
+
+
+def overview(service: Service) -> AdminOverview:
+    """Return workers, queue, disk and settings."""
+    problems = problems_of(service)
+    with service.database.read() as session:
+        counts = session.execute(select(Job.state, func.count()).group_by(Job.state)).tuples().all()
+        recent = select(Worker).where(Worker.seen > service.clock() - 10 * WORKER_SECONDS).order_by(Worker.id)
+        queued = (
+            select(Job, User.name)
+            .join(User, User.id == Job.user_id)
+            .where(Job.state.in_(ACTIVE))
+            .order_by(Job.state.desc(), Job.priority, Job.created)
+            .limit(_MAX_QUEUE)
+        )
+        return AdminOverview(
+            users=session.scalar(select(func.count()).where(User.password_hash.not_in((NO_PASSWORD, CLOSED)))) or 0,
+            songs=session.scalar(select(func.count()).select_from(Song)) or 0,
+            jobs=dict(counts),
+            workers=[_worker_body(worker) for worker in session.scalars(recent)],
+            warning=" ".join(problems),
+            disk_free=service.data.free_bytes(),
+            disk_songs=int(session.scalar(select(func.coalesce(func.sum(Song.bytes), 0))) or 0),
+            queue=[_queue_entry(job, name) for job, name in session.execute(queued).tuples()],
+            settings=service.limits(session).to_dict(),
+        )
+
+
+def admin_user(service: Service, session: Session, user: User) -> AdminUser:
+    """Return an account without titles and files."""
+    return AdminUser(
+        id=user.id,
+        name=user.name,
+        admin=user.admin,
+        disabled=user.disabled,
+        created=iso(user.created) or "",
+        last_login=iso(user.last_login),
+        songs=session.scalar(select(func.count()).where(Song.user_id == user.id)) or 0,
+        storage=storage_of(service, session, user),
+    )
+
+
+def new_link(
+    service: Service, session: Session, kind: str, *, seconds: float, note: str = "", user_id: str | None = None
+) -> LinkBody:
+    """Make a link that works once; its path is in this value only."""
+    key, now = new_secret(), service.clock()
+    link = Invitation(
+        kind=kind, user_id=user_id, secret_hash=hash_secret(key), note=note, created=now, expires=now + seconds
+    )
+    session.add(link)
+    session.flush()
+    return link_body(link).model_copy(update={"path": f"{_PATHS[kind]}{key}"})
+
+
+def link_body(link: Invitation) -> LinkBody:
+    """Return a link without its key."""
+    return LinkBody(
+        id=link.id, kind=link.kind, note=link.note, created=iso(link.created) or "", expires=iso(link.expires) or ""
+    )
+
+
+def _worker_body(worker: Worker) -> WorkerBody:
+    return WorkerBody(
+        id=worker.id,
+        started=iso(worker.started) or "",
+        seen=iso(worker.seen) or "",
+        busy=worker.job_id is not None,
+        version=worker.version,
+    )
+
+
+def _queue_entry(job: Job, name: str) -> QueueEntry:
+    return QueueEntry(
+        id=job.id,
+        user=name,
+        kind=job.kind,
+        state=job.state,
+        stage=job.stage,
+        share=round(job.share, 4),
+        created=iso(job.created) or "",
+        error=job.error,
+    )

@@ -1,0 +1,151 @@
+"""The ASGI application of the service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from bridge.web.assets import Assets
+from bridge.web.problems import Problem, not_found
+from bridge.web.security import HostCheck, OriginCheck, SecurityHeaders, own_hosts
+from bridge.web.service.content_types import JsonOnly
+from bridge.web.service.events import EventFeed
+from bridge.web.service.metrics import RequestTimes
+from bridge.web.service.pages import add_pages
+from bridge.web.service.routes import (
+    admin,
+    events,
+    jobs,
+    media,
+    mixes,
+    server,
+    session,
+    shares,
+    songs,
+    uploads,
+    users,
+)
+from bridge.web.service.schemas import ProblemBody
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from bridge.web.service.context import Service
+
+API = "/api/v1"
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ProblemBody, "description": "RFC 9457: what happened, and what to try"}
+}
+_DESCRIPTION = """Separate songs into stems, play and download them.
+
+Programs send `Authorization: Bearer sst_...`, a token made on the settings page. Errors are RFC 9457 problems."""
+
+
+def make_app(service: Service) -> FastAPI:
+    """Return the application for a service.
+
+    Args:
+        service: made by `open_service`; whoever made it closes it.
+    """
+    app = FastAPI(
+        title="stream_sep",
+        version="1",
+        description=_DESCRIPTION,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan,
+        responses=_PROBLEMS,
+        redirect_slashes=False,
+    )
+    app.state.service, app.state.feed, app.state.request_times = service, EventFeed(service), RequestTimes()
+    parts = (server.public, session.router, users.router, uploads.router, songs.router, jobs.router, mixes.router)
+    media_parts = (media.make_router("owner"), shares.router, media.make_router("share"))
+    for router in (*parts, *media_parts, admin.router, events.router):
+        app.include_router(router, prefix=API)
+    app.include_router(server.probes)
+    app.state.assets = assets = Assets()
+    add_pages(app, assets)
+    _add_errors(app)
+    # the last added sees a request first
+    app.add_middleware(JsonOnly)
+    app.add_middleware(OriginCheck)
+    app.add_middleware(HostCheck, hosts=own_hosts(service.config.host) | set(service.config.public_hosts))
+    app.add_middleware(_Timing, times=app.state.request_times)
+    return app
+
+
+def make_site(service: Service) -> ASGIApp:
+    """Return the application within the headers that every answer has, those to exceptions too."""
+    app = make_app(service)
+    return SecurityHeaders(app, app.state.assets.policy, https=service.config.https)
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    feed = asyncio.create_task(app.state.feed.run())
+    try:
+        yield
+    finally:
+        feed.cancel()
+        await asyncio.gather(feed, return_exceptions=True)
+
+
+def _add_errors(app: FastAPI) -> None:
+    async def on_problem(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return error.response()
+
+    async def on_validation(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+        return Problem(422, "invalid", f"{where}: {first['msg']}.").response()
+
+    async def on_http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 404:
+            return not_found().response()
+        return Problem(error.status_code, "http", f"{error.detail}.", headers=dict(error.headers or {})).response()
+
+    async def on_fault(_: Request, _error: Exception) -> Response:
+        return Problem(
+            500, "internal", "Something in the server broke.", "Try again; if it stays, tell its owner."
+        ).response()
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_fault)
+
+
+class _Timing:
+    def __init__(self, app: ASGIApp, times: RequestTimes) -> None:
+        self._app, self._times = app, times
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            self._times.add(status, time.perf_counter() - started)

@@ -1,0 +1,19 @@
+"""The audit log: who did what, to what, when, from where; no titles, no secrets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.web.service.tables import AuditEntry
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from bridge.web.service.context import Service
+
+
+def record(
+    service: Service, session: Session, actor: str, action: str, *, target: str = "", address: str = ""
+) -> None:
+    """Add an entry, which is committed with what it tells of."""
+    session.add(AuditEntry(created=service.clock(), actor=actor, action=action, target=target, address=address))

@@ -1,0 +1,135 @@
+"""The program in the cage: ``probe|decode FILE FOLDER MAX_SECONDS``; one line of JSON on standard output.
+
+It runs as ``python -I`` by its path, so that no variable and no folder decides what it imports, and sets its limits
+before anything of the user's is read. ffmpeg, where it is needed, inherits them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+_MEMORY = 2 << 30
+_CPU_SECONDS = 300
+_FILE_BYTES = 3 << 30
+_OPEN_FILES = 64
+_MAX_TAG = 200
+
+
+def main() -> None:
+    """Do what the arguments say."""
+    _limit()
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+    mode, path, folder, seconds = sys.argv[1:5]
+    found = (
+        _probe(Path(path), float(seconds)) if mode == "probe" else _decode(Path(path), Path(folder), float(seconds))
+    )
+    sys.stdout.write(json.dumps(found))
+
+
+def _limit() -> None:
+    try:
+        import resource  # noqa: PLC0415 - missing on Windows
+    except ImportError:
+        return
+    for what, value in (
+        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_CPU, _CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, _FILE_BYTES),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):  # the machine's own limit is lower
+            resource.setrlimit(what, (value, value))
+
+
+def _probe(path: Path, max_seconds: float) -> dict[str, Any]:
+    from stream_sep.errors import StreamSepError  # noqa: PLC0415 - behind the limits
+    from stream_sep.files.song import open_song  # noqa: PLC0415 - as above
+
+    try:
+        song = open_song(path)
+        next(song.blocks(song.sample_rate), None)  # a header may be fine with nothing readable behind it
+    except StreamSepError as error:
+        return _no_audio(path, error)
+    if song.seconds > max_seconds:
+        return _too_long(song.seconds, max_seconds)
+    return {"seconds": song.seconds, **_tags(path)}
+
+
+def _decode(path: Path, folder: Path, max_seconds: float) -> dict[str, Any]:
+    from stream_sep.errors import StreamSepError  # noqa: PLC0415 - behind the limits
+    from stream_sep.files.formats import AudioFormat  # noqa: PLC0415 - as above
+    from stream_sep.files.output_file import OutputFile  # noqa: PLC0415 - as above
+    from stream_sep.files.song import open_song  # noqa: PLC0415 - as above
+
+    try:
+        song = open_song(path)
+        rate = (
+            song.sample_rate
+            if song.sample_rate in {44100, 48000}
+            else 48000
+            if song.sample_rate % 48000 == 0
+            else 44100
+        )
+        file = OutputFile(folder / "source.flac", rate, 0, AudioFormat("flac", 24), stream=False)
+        frames = 0
+        try:
+            file.open()
+            for block in song.blocks(rate):
+                frames += block.shape[1]
+                if frames > max_seconds * rate:
+                    return _too_long(frames / rate, max_seconds, counted=True)
+                file.write(block)
+            if not frames:
+                return {"code": "not-audio", "detail": "It holds no sound."}
+            file.finish(file.gain)
+            file.publish()
+        finally:
+            file.discard()
+    except StreamSepError as error:
+        return _no_audio(path, error)
+    return {"seconds": frames / rate, "sample_rate": rate, "frames": frames, **_tags(path)}
+
+
+def _tags(path: Path) -> dict[str, str]:
+    try:
+        from stream_sep.files import tags as files_tags  # noqa: PLC0415 - behind the limits
+
+        tags = getattr(files_tags, "read_tags")(path)  # noqa: B009 - not there yet
+    except Exception:  # noqa: BLE001 - a song is no worse for tags that cannot be read
+        return {}
+    return {name: _clean(getattr(tags, name)) for name in ("title", "artist", "album")}
+
+
+def _clean(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable()).strip()[:_MAX_TAG]
+
+
+def _no_audio(path: Path, error: Exception) -> dict[str, Any]:
+    with path.open("rb") as file:
+        begin = file.read(256).lstrip().lower()
+    looks = (
+        " (it looks like a playlist)" if begin.startswith((b"#extm3u", b"ffconcat", b"v=0", b"[playlist]")) else ""
+    )
+    looks = " (it looks like a playlist)" if b"<mpd" in begin else looks
+    hint = "Convert it to FLAC or MP3 first."
+    if "channels" in str(error):
+        return {"code": "not-audio", "detail": "It has a number of channels that is no known layout.", "hint": hint}
+    return {"code": "not-audio", "detail": f"This is no audio file that we can read{looks}.", "hint": hint}
+
+
+def _too_long(seconds: float, limit: float, *, counted: bool = False) -> dict[str, Any]:
+    length = f"more than {_minutes(limit)}" if counted else _minutes(seconds)
+    return {"code": "too-long", "detail": f"It is {length} long; this server takes {_minutes(limit)}."}
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+if __name__ == "__main__":
+    main()

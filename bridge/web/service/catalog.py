@@ -1,0 +1,126 @@
+"""The models that songs may be separated with: whether each can run here, and how fast it was."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from bridge.web.problems import Problem
+from bridge.web.service.schemas import ModelBody, SeparationSettings
+from bridge.web.service.tables import Job, Song
+from stream_sep.protocols import STEMS
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from bridge.web.service.config import ServiceConfig
+
+_SIX = ("drums", "bass", "other", "vocals", "guitar", "piano")
+_DEMUCS = ("drums", "bass", "other", "vocals")
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """A model on offer.
+
+    Attributes:
+        name: as `Recipe` takes it.
+        title: for people.
+        stems: what it makes.
+        description: a sentence: what it is good for, what it costs.
+        needs: the module that has to be installed; none for those that ship.
+    """
+
+    name: str
+    title: str
+    stems: tuple[str, ...]
+    description: str
+    needs: str = ""
+
+    @property
+    def missing(self) -> str:
+        """A sentence on what is missing here, or nothing."""
+        if self.needs and importlib.util.find_spec(self.needs) is None:
+            return "It is not installed on this server: pip install 'stream-sep[demucs]'."
+        return ""
+
+
+CATALOG = (
+    CatalogEntry(
+        "live", "Fast", STEMS, "Our causal network: many times faster than real time, good to practise with."
+    ),
+    CatalogEntry("instant", "Fastest", STEMS, "Our causal network with the shortest latency: a draft in seconds."),
+    CatalogEntry(
+        "htdemucs", "Best", _DEMUCS, "Hybrid Transformer Demucs: the cleanest stems, and by far more work.", "demucs"
+    ),
+    CatalogEntry(
+        "htdemucs_ft",
+        "Best, fine-tuned",
+        _DEMUCS,
+        "Four networks, one a stem: slightly cleaner, four times the work.",
+        "demucs",
+    ),
+    CatalogEntry(
+        "htdemucs_6s", "Six stems", _SIX, "With guitar and piano; the piano is the weakest of them.", "demucs"
+    ),
+)
+
+
+def offered(config: ServiceConfig) -> tuple[CatalogEntry, ...]:
+    """Return the models of a server: those it was started with, or all."""
+    known = {entry.name: entry for entry in CATALOG}
+    names = dict.fromkeys((config.model, *(config.models or known)))
+    return tuple(
+        known.get(name, CatalogEntry(name, name, (), "Chosen by the owner of this server.")) for name in names
+    )
+
+
+def model_bodies(config: ServiceConfig, session: Session) -> list[ModelBody]:
+    """Return the models as JSON, each with the speed that this server's finished jobs had."""
+    speeds = _speeds(session)
+    return [
+        ModelBody(
+            name=entry.name,
+            title=entry.title,
+            stems=list(entry.stems),
+            description=entry.description,
+            speed=speeds.get(entry.name),
+            available=not entry.missing,
+            reason=entry.missing,
+        )
+        for entry in offered(config)
+    ]
+
+
+def check_settings(config: ServiceConfig, settings: SeparationSettings) -> SeparationSettings:
+    """Return settings with the model filled in.
+
+    Raises:
+        Problem: a model that is not on offer, or stems that it does not make.
+    """
+    name = settings.model or config.model
+    entry = next((entry for entry in offered(config) if entry.name == name), None)
+    if entry is None:
+        names = ", ".join(entry.name for entry in offered(config))
+        raise Problem(422, "unknown-model", f"This server has no model {name[:100]!r}.", f"It has: {names}.")
+    if entry.missing:
+        raise Problem(422, "model-missing", entry.missing, "Choose another model.")
+    unknown = [stem for stem in settings.stems if entry.stems and stem not in entry.stems]
+    if unknown:
+        stems = ", ".join(entry.stems)
+        raise Problem(422, "unknown-stem", f"{entry.title} has no stem {unknown[0][:40]!r}.", f"It has: {stems}.")
+    return settings.model_copy(update={"model": name})
+
+
+def _speeds(session: Session) -> dict[str, float]:
+    took = func.sum(Job.ended - Job.started)
+    query = (
+        select(Song.model, func.sum(Song.seconds), took)
+        .join(Job, Job.id == Song.job_id)
+        .where(Job.state == "done", Song.model != "")
+        .group_by(Song.model)
+    )
+    return {model: round(music / seconds, 2) for model, music, seconds in session.execute(query) if seconds}

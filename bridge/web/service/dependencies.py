@@ -1,0 +1,105 @@
+"""What routes ask FastAPI for: the service, the caller, the caller's own rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
+
+from bridge.web.problems import Problem, not_found
+from bridge.web.security import SAFE_METHODS
+from bridge.web.service.context import Service
+from bridge.web.service.sessions import Caller, identify
+from bridge.web.service.tables import Song
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """Return the service that an application was made for."""
+    service: Service = connection.app.state.service
+    return service
+
+
+def optional_caller(request: Request) -> Caller | None:
+    """Return who asks, if that is known."""
+    return identify(service_of(request), request.headers, request.cookies)
+
+
+def require_caller(request: Request) -> Caller:
+    """Return who asks.
+
+    Raises:
+        Problem: nobody that is known, or a token that only reads asks for a change.
+    """
+    caller = optional_caller(request)
+    if caller is None:
+        raise Problem(
+            401, "log-in", "Log in first.", "Programs send an API token.", headers={"WWW-Authenticate": "Bearer"}
+        )
+    if request.method not in SAFE_METHODS and not caller.may_write:
+        raise Problem(403, "read-only", "This token only reads.", "Make one with the scope write.")
+    return caller
+
+
+def require_browser(request: Request) -> Caller:
+    """Return who asks, for what only a logged-in browser may do, such as making tokens.
+
+    Raises:
+        Problem: it is nobody, or a program.
+    """
+    caller = require_caller(request)
+    if not caller.session_id:
+        raise Problem(403, "browser-only", "Tokens cannot do this.", "Log in with a browser.")
+    return caller
+
+
+def require_admin(request: Request) -> Caller:
+    """Return who asks, for what only the admin may do; others see that there is no such page.
+
+    Raises:
+        Problem: the caller is no admin, or a token that only reads.
+    """
+    caller = require_caller(request)
+    if not caller.user.admin:
+        raise not_found()
+    return caller
+
+
+ServiceOf = Annotated[Service, Depends(service_of)]
+AnyCaller = Annotated[Caller | None, Depends(optional_caller)]
+KnownCaller = Annotated[Caller, Depends(require_caller)]
+BrowserCaller = Annotated[Caller, Depends(require_browser)]
+AdminCaller = Annotated[Caller, Depends(require_admin)]
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Return the address of the other end; a forwarded one only where uvicorn was told to trust the proxy."""
+    return connection.client.host if connection.client else ""
+
+
+def own_song(session: Session, caller: Caller, song_id: str, *, deleted: bool = False) -> Song:
+    """Return a song of the caller.
+
+    Raises:
+        Problem: there is none with that id in the caller's library.
+    """
+    song = session.get(Song, song_id)
+    gone = song is None or song.user_id != caller.user.id or song.state == "deleting"
+    if song is None or gone or (song.deleted is not None and not deleted):
+        raise not_found("song")
+    return song
+
+
+def iso(seconds: float | None) -> str | None:
+    """Return a time as RFC 3339.
+
+    >>> iso(0.25)
+    '1970-01-01T00:00:00.250Z'
+    """
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

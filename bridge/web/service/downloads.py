@@ -1,0 +1,165 @@
+"""Files to take away: one stem in any format, all as a zip, a stem file for DJ software."""
+
+from __future__ import annotations
+
+import re
+import threading
+import zipfile
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import soundfile
+from starlette.responses import FileResponse, StreamingResponse
+
+from bridge.web.problems import Problem
+from bridge.web.service.files import SOURCE
+from stream_sep.errors import AudioFileError
+from stream_sep.files import stem_mp4
+from stream_sep.files.formats import AudioFormat
+from stream_sep.files.output_file import OutputFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from bridge.web.service.context import Service
+    from bridge.web.service.tables import Song
+
+_BLOCK = 1 << 16
+_READ = 1 << 18
+_TYPES = {
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".mp4": "audio/mp4",
+    ".zip": "application/zip",
+}
+_CONVERTING = threading.Lock()  # one at a time: encoding takes a core, and separating should have the others
+
+
+def attachment(path: Path, name: str) -> FileResponse:
+    """Return a file to be saved, with byte ranges and its name in RFC 6266's form."""
+    kind = _TYPES.get(path.suffix, "application/octet-stream")
+    return FileResponse(path, media_type=kind, headers={**disposition(name), "Cache-Control": "private, no-cache"})
+
+
+def disposition(name: str) -> dict[str, str]:
+    r"""Return the header that names a file, whatever letters it has.
+
+    >>> disposition('Ça "va".flac')["Content-Disposition"]
+    "attachment; filename=\"_a _va_.flac\"; filename*=UTF-8''%C3%87a%20_va_.flac"
+    """
+    safe = re.sub(r"[\x00-\x1f\x7f/\\:*?\"<>|]", "_", name)
+    plain = "".join(letter if letter.isascii() else "_" for letter in safe)
+    return {"Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(safe, safe='')}"}
+
+
+def stem_path(service: Service, song: Song, stem: str, form: str) -> Path:
+    """Return the file of a stem in a format, made now if it is not there; such copies go after a day.
+
+    Raises:
+        Problem: the stems are not whole yet, or there is no such stem.
+    """
+    if song.job_id is None:
+        raise not_whole()
+    if stem not in song.stems:
+        raise Problem(
+            404, "no-such-stem", f"This song has no stem {stem[:40]!r}.", f"It has: {', '.join(song.stems)}."
+        )
+    original = service.data.stems(song.id, song.job_id) / f"{stem}.flac"
+    if form == "flac":
+        return original
+    target = service.data.derived(song.job_id) / f"{stem}.{form}"
+    with _CONVERTING:
+        if not target.is_file():
+            _convert(original, target, AudioFormat(form))
+    return target
+
+
+def stem_file_path(service: Service, song: Song) -> Path:
+    """Return the song as a ``.stem.mp4``, made now if it is not there.
+
+    Raises:
+        Problem: the stems are not whole yet, are others than the format has, or ffmpeg is missing.
+    """
+    if song.job_id is None:
+        raise not_whole()
+    if not set(stem_mp4.STEMS) <= set(song.stems):
+        raise Problem(
+            409, "other-stems", f"A stem file has {', '.join(stem_mp4.STEMS)}.", "Separate with another model."
+        )
+    folder, source = service.data.stems(song.id, song.job_id), service.data.song(song.id) / SOURCE
+    target = service.data.derived(song.job_id) / "stems.stem.mp4"
+    part = target.with_name("stems.part.mp4")
+    with _CONVERTING:
+        if not target.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                parts = [source, *(folder / f"{stem}.flac" for stem in stem_mp4.STEMS)]
+                stem_mp4.write_stem_file(parts, source, part, 256)
+                part.replace(target)
+            except AudioFileError as error:
+                raise Problem(501, "no-ffmpeg", "This server cannot write stem files.", "It needs ffmpeg.") from error
+            finally:
+                part.unlink(missing_ok=True)
+    return target
+
+
+def zip_response(files: Iterable[tuple[str, Path]], name: str) -> StreamingResponse:
+    """Return files as one zip, sent while it is read; sound does not get smaller, so nothing is compressed."""
+    return StreamingResponse(_zipped(files), media_type="application/zip", headers=disposition(name))
+
+
+def not_whole() -> Problem:
+    """Return the problem of stems that are not whole yet."""
+    return Problem(
+        409,
+        "not-separated",
+        "This song is not separated yet.",
+        "Wait until it is ready.",
+        headers={"Retry-After": "5"},
+    )
+
+
+def _convert(source: Path, target: Path, form: AudioFormat) -> None:
+    with soundfile.SoundFile(source) as sound:
+        file = OutputFile(target, sound.samplerate, sound.frames, form, stream=False)
+        try:
+            file.open()
+            for block in sound.blocks(_BLOCK, dtype="float32", always_2d=True):
+                file.write(block.T)
+            file.finish(1.0)
+            file.publish()
+        finally:
+            file.discard()
+
+
+class _Pipe:
+    """What `zipfile` writes to: it takes bytes out as fast as they come in."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - bytes, bytearray or memoryview
+        self._waiting += data
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def take(self) -> bytes:
+        data = bytes(self._waiting)
+        self._waiting.clear()
+        return data
+
+
+def _zipped(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload] # no seek: zipfile copes
+        for name, path in files:
+            with path.open("rb") as file, archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as entry:
+                while data := file.read(_READ):
+                    entry.write(data)
+                    yield pipe.take()
+    yield pipe.take()

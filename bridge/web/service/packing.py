@@ -1,0 +1,56 @@
+"""A stem as it is kept: FLAC of 16 bits, with peaks and spectrogram drawn in the same pass."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import soundfile
+
+from bridge.web.service.pictures import PeakMeter, Spectrogram
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True)
+class PackedStem:
+    """What is known of a stem once it was packed.
+
+    Attributes:
+        frames: how many.
+        sample_rate: frames per second.
+        digest: BLAKE2b of the file.
+        peaks: see `pictures`.
+        spectrogram: see `pictures`.
+    """
+
+    frames: int
+    sample_rate: int
+    digest: str
+    peaks: bytes
+    spectrogram: bytes
+
+
+def pack_stem(source: Path, target: Path) -> PackedStem:
+    """Write a stem as FLAC; 16-bit samples come out as they went in.
+
+    Args:
+        source: a WAV file.
+        target: the FLAC file.
+    """
+    peaks = PeakMeter()
+    with soundfile.SoundFile(source) as sound:
+        spectrogram = Spectrogram(sound.samplerate)
+        with soundfile.SoundFile(target, "w", sound.samplerate, 2, "PCM_16", format="FLAC") as file:
+            for block in sound.blocks(_BLOCK, dtype="float32", always_2d=True):
+                file.write(block)
+                peaks.add(block)
+                spectrogram.add(block)
+        frames, rate = sound.frames, sound.samplerate
+    with target.open("rb") as written:
+        digest = hashlib.file_digest(written, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+    return PackedStem(frames, rate, digest, peaks.result(), spectrogram.result())

@@ -1,0 +1,108 @@
+"""What the player draws: peaks of the waveform, and a spectrogram in log bands.
+
+Peaks are int8 pairs, least and greatest sample of 256 frames of both channels. A spectrogram is rows of 128 bytes,
+one for 2,048 frames: bands from 40 Hz to 16 kHz, 0 for -90 dBFS or less, 255 for 0.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+PEAK_FRAMES = 256
+COLUMN_FRAMES = 2048
+BANDS = 128
+_WINDOW = 4096
+_LOW_HZ, _HIGH_HZ = 40.0, 16000.0
+_FLOOR_DB = -90.0
+
+
+class PeakMeter:
+    """Gathers the peaks of a stem, block by block."""
+
+    def __init__(self) -> None:
+        self._waiting = np.zeros((0, 2), np.float32)
+        self._pairs: list[NDArray[np.int8]] = []
+
+    def add(self, sound: NDArray[np.float32]) -> None:
+        """Add ``(frames, 2)``."""
+        sound = np.concatenate([self._waiting, sound])
+        whole = len(sound) // PEAK_FRAMES * PEAK_FRAMES
+        self._pairs.append(_pairs(sound[:whole].reshape(-1, PEAK_FRAMES * 2)))
+        self._waiting = sound[whole:]
+
+    def result(self) -> bytes:
+        """Return all pairs, the last of what frames are left."""
+        rest = [_pairs(self._waiting.reshape(1, -1))] if len(self._waiting) else []
+        return np.concatenate([*self._pairs, *rest], dtype=np.int8).tobytes() if self._pairs or rest else b""
+
+
+class Spectrogram:
+    """Gathers the columns of a stem's spectrogram, block by block; a column is centred on its frames.
+
+    Args:
+        sample_rate: frames per second.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._bands = _band_matrix(sample_rate)
+        self._shape = np.hanning(_WINDOW).astype(np.float32)
+        self._waiting = np.zeros((_WINDOW - COLUMN_FRAMES) // 2, np.float32)
+        self._columns: list[NDArray[np.uint8]] = []
+
+    def add(self, sound: NDArray[np.float32]) -> None:
+        """Add ``(frames, 2)``."""
+        self._waiting = np.concatenate([self._waiting, sound.mean(axis=1, dtype=np.float32)])
+        count = max(0, (len(self._waiting) - _WINDOW) // COLUMN_FRAMES + 1)
+        if count:
+            windows = np.lib.stride_tricks.sliding_window_view(self._waiting, _WINDOW)[::COLUMN_FRAMES][:count]
+            self._columns.append(self._column(windows))
+            self._waiting = self._waiting[count * COLUMN_FRAMES :]
+
+    def result(self) -> bytes:
+        """Return all columns, the last padded with silence."""
+        left = len(self._waiting) - (_WINDOW - COLUMN_FRAMES) // 2
+        if left > 0:
+            self.add(np.zeros((_WINDOW, 2), np.float32)[: -(-left // COLUMN_FRAMES) * COLUMN_FRAMES - left + 1024])
+        return b"".join(column.tobytes() for column in self._columns)
+
+    def _column(self, windows: NDArray[np.float32]) -> NDArray[np.uint8]:
+        power = np.abs(np.fft.rfft(windows * self._shape)) ** 2 * (4 / self._shape.sum() ** 2)
+        level = 10 * np.log10(power @ self._bands + 1e-12)
+        scaled = np.clip((level - _FLOOR_DB) / -_FLOOR_DB, 0, 1) * 255
+        return np.asarray(scaled.round(), np.uint8)
+
+
+def draw_peaks(blocks: Iterable[NDArray[np.float32]]) -> bytes:
+    """Return the peaks of blocks of ``(frames, 2)``.
+
+    >>> list(np.frombuffer(draw_peaks([np.array([[0.5, -1.0]], np.float32)]), np.int8))
+    [np.int8(-127), np.int8(64)]
+    """
+    meter = PeakMeter()
+    for block in blocks:
+        meter.add(block)
+    return meter.result()
+
+
+def _pairs(rows: NDArray[np.float32]) -> NDArray[np.int8]:
+    pairs = np.stack([rows.min(axis=1, initial=1.0), rows.max(axis=1, initial=-1.0)], axis=1)
+    return np.asarray(np.rint(np.clip(pairs, -1, 1) * 127), np.int8).reshape(-1)
+
+
+@lru_cache(maxsize=4)
+def _band_matrix(sample_rate: int) -> NDArray[np.float64]:
+    """Return ``(bins, bands)``: the share of each bin of the FFT in each band."""
+    bins = _WINDOW // 2 + 1
+    edges = np.geomspace(_LOW_HZ, min(_HIGH_HZ, sample_rate / 2), BANDS + 1) * _WINDOW / sample_rate
+    low, high = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
+    at = np.arange(bins)[:, None]
+    overlap = np.minimum(at + 0.5, high) - np.maximum(at - 0.5, low)
+    return np.asarray(np.clip(overlap, 0, 1), np.float64)

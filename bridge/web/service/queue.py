@@ -1,0 +1,267 @@
+"""The queue of jobs: rows that workers claim for a while, with a lease that they renew.
+
+Everything a worker writes names its attempt, so that one that lost its lease changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import aliased
+
+from bridge.web.problems import Problem
+from bridge.web.service import events
+from bridge.web.service.songs_view import job_body, song_body
+from bridge.web.service.tables import Job, Song, new_id
+from stream_sep.errors import StreamSepError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from bridge.web.service.context import Service
+
+LEASE_SECONDS = 30.0
+MAX_TRIES = 3
+LOST = (
+    "The worker ended three times while it had this song. It may take more memory than there is: try a smaller model."
+)
+ACTIVE = ("queued", "running")
+_MAX_TOLD = 50
+
+
+class LeaseLostError(StreamSepError):
+    """The job is another worker's by now, or it was cancelled for good."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that a worker has for a while.
+
+    Attributes:
+        job_id: the job.
+        song_id: its song.
+        user_id: whose.
+        worker: who has it.
+        attempt: which time it is worked on.
+        kind: ``separate`` or ``mix``.
+        settings: of the separation or the mix.
+    """
+
+    job_id: str
+    song_id: str
+    user_id: str
+    worker: str
+    attempt: int
+    kind: str
+    settings: dict[str, Any]
+
+
+def fingerprint(kind: str, settings: dict[str, Any]) -> str:
+    """Return a text that is the same for the same work."""
+    text = json.dumps([kind, settings], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def enqueue(service: Service, session: Session, song: Song, kind: str, settings: dict[str, Any]) -> Job:
+    """Add a job, or return the one that does the same work already.
+
+    Raises:
+        Problem: the account has too many waiting.
+    """
+    mark = fingerprint(kind, settings)
+    running = select(Job).where(Job.song_id == song.id, Job.fingerprint == mark, Job.state.in_(ACTIVE))
+    if (found := session.scalar(running)) is not None:
+        return found
+    waiting = session.scalar(select(func.count()).where(Job.user_id == song.user_id, Job.state == "queued")) or 0
+    if waiting >= service.limits(session).max_waiting_jobs:
+        raise Problem(429, "queue-full", f"{waiting} of your jobs wait already.", "Try again when some are done.")
+    job = Job(
+        id=new_id(),
+        song_id=song.id,
+        user_id=song.user_id,
+        kind=kind,
+        settings=settings,
+        fingerprint=mark,
+        priority=5 if kind == "mix" else 10,
+        state="queued",
+        created=service.clock(),
+    )
+    session.add(job)
+    if kind == "separate" and song.job_id is None:
+        song.state, song.error = "waiting", ""
+    session.flush()
+    tell(service, session, job, song)
+    return job
+
+
+def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None:
+    """Take the next job; the account with the fewest that run goes first, then the oldest."""
+    now = service.clock()
+    other = aliased(Job)
+    busy = (
+        select(func.count())
+        .where(other.user_id == Job.user_id, other.state == "running", other.kind == Job.kind)
+        .scalar_subquery()
+    )
+    query = (
+        select(Job)
+        .where(Job.state == "queued", Job.due <= now, Job.kind.in_(kinds))
+        .order_by(Job.priority, busy, Job.created, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    with service.database.write() as session:
+        requeue_expired(service, session)
+        job = session.scalar(query)
+        if job is None:
+            return None
+        job.state, job.worker, job.lease = "running", worker, now + LEASE_SECONDS
+        job.attempt, job.started, job.stage = job.attempt + 1, job.started or now, "read"
+        job.share, job.seconds_left, job.frames_ready = 0.0, None, 0
+        song = session.get_one(Song, job.song_id)
+        if job.kind == "separate" and song.job_id is None:
+            song.state = "working"
+        session.flush()
+        tell(service, session, job, song)
+        _tell_waiting(service, session)
+        return Claim(job.id, job.song_id, job.user_id, worker, job.attempt, job.kind, dict(job.settings))
+
+
+def held(session: Session, claimed: Claim) -> Job:
+    """Return the row of a claimed job, locked until the session commits.
+
+    Raises:
+        LeaseLostError: the worker has it no more.
+    """
+    job = session.scalar(
+        select(Job)
+        .where(
+            Job.id == claimed.job_id,
+            Job.worker == claimed.worker,
+            Job.attempt == claimed.attempt,
+            Job.state == "running",
+        )
+        .with_for_update()
+    )
+    if job is None:
+        raise LeaseLostError(f"job {claimed.job_id} is no longer attempt {claimed.attempt} of {claimed.worker}")
+    return job
+
+
+def renew(service: Service, claimed: Claim) -> float | None:
+    """Renew a lease; return when a cancel was asked for, if it was.
+
+    Raises:
+        LeaseLostError: the worker has it no more.
+    """
+    with service.database.write() as session:
+        job = held(session, claimed)
+        job.lease = service.clock() + LEASE_SECONDS
+        return job.cancel
+
+
+def finish(
+    service: Service, session: Session, claimed: Claim, state: str, *, error: str = "", result: str = ""
+) -> Job:
+    """End a job; the caller commits it together with what it made.
+
+    Raises:
+        LeaseLostError: the worker has it no more.
+    """
+    return _end(service, session, held(session, claimed), state, error=error, result=result)
+
+
+def release(service: Service, claimed: Claim) -> None:
+    """Give a job back before it is done, as when the worker is told to end; the attempt does not count as a try."""
+    with service.database.write() as session:
+        _back_to_queue(service, session, held(session, claimed))
+
+
+def requeue_expired(service: Service, session: Session) -> None:
+    """Queue again the jobs whose worker did not renew its lease; after three times they fail, with the reason."""
+    query = select(Job).where(Job.state == "running", Job.lease < service.clock()).with_for_update(skip_locked=True)
+    for job in session.scalars(query).all():
+        job.tries += 1
+        if job.cancel is not None:
+            _end(service, session, job, "cancelled")
+        elif job.tries >= MAX_TRIES:
+            _end(service, session, job, "failed", error=LOST)
+        else:
+            _back_to_queue(service, session, job)
+
+
+def cancel(service: Service, session: Session, job_id: str) -> Job | None:
+    """Cancel a job: one that waits at once, one that runs as soon as its worker sees it; None if there is none."""
+    job = session.scalar(select(Job).where(Job.id == job_id).with_for_update())
+    if job is None:
+        return None
+    if job.state == "queued":
+        _end(service, session, job, "cancelled")
+    elif job.state == "running" and job.cancel is None:
+        job.cancel = service.clock()
+    return job
+
+
+def cancel_all(service: Service, session: Session, song_id: str) -> None:
+    """Cancel all jobs of a song."""
+    for job_id in session.scalars(select(Job.id).where(Job.song_id == song_id, Job.state.in_(ACTIVE))).all():
+        cancel(service, session, job_id)
+
+
+def position(session: Session, job: Job) -> int | None:
+    """Return which place a waiting job has; None for one that does not wait."""
+    if job.state != "queued":
+        return None
+    earlier = or_(Job.created < job.created, (Job.created == job.created) & (Job.id < job.id))
+    query = select(func.count()).where(Job.state == "queued", Job.kind == job.kind, earlier)
+    return 1 + (session.scalar(query) or 0)
+
+
+def tell(service: Service, session: Session, job: Job, song: Song) -> None:
+    """Publish a job's state, and its song's where that hangs on it."""
+    events.publish(service, session, job.user_id, "job", job_body(job, position(session, job)).model_dump())
+    if job.kind == "separate":
+        body = song_body(song, job, position(session, job))
+        events.publish(service, session, job.user_id, "song", body.model_dump())
+
+
+def tell_progress(service: Service, session: Session, job: Job, song: Song) -> None:
+    """Publish how far a job is, and how many frames of a song can be played for the first time."""
+    session.flush()
+    events.publish(service, session, job.user_id, "job", job_body(job, None).model_dump())
+    if job.frames_ready and song.job_id is None:
+        ready = {"id": song.id, "frames": job.frames_ready}
+        events.publish(service, session, job.user_id, "song.ready", ready)
+
+
+def _tell_waiting(service: Service, session: Session) -> None:
+    waiting = select(Job).where(Job.state == "queued").order_by(Job.created, Job.id).limit(_MAX_TOLD)
+    for place, job in enumerate(session.scalars(waiting).all(), start=1):
+        events.publish(service, session, job.user_id, "job", job_body(job, place).model_dump())
+
+
+def _back_to_queue(service: Service, session: Session, job: Job) -> None:
+    job.state, job.worker, job.lease, job.stage, job.folder = "queued", None, 0.0, "", ""
+    job.share, job.frames_ready, job.seconds_left = 0.0, 0, None
+    song = session.get_one(Song, job.song_id)
+    if job.kind == "separate" and song.job_id is None:
+        song.state = "waiting"
+    session.flush()
+    tell(service, session, job, song)
+
+
+def _end(service: Service, session: Session, job: Job, state: str, *, error: str = "", result: str = "") -> Job:
+    job.state, job.error, job.result, job.ended = state, error[:500], result, service.clock()
+    job.worker, job.lease, job.folder, job.stage, job.seconds_left = None, 0.0, "", "", None
+    if state == "done":
+        job.share = 1.0
+    song = session.get_one(Song, job.song_id)
+    if job.kind == "separate" and song.job_id is None and song.state != "deleting":
+        song.state, song.error = ("ready" if state == "done" else state), job.error
+    session.flush()
+    tell(service, session, job, song)
+    return job

@@ -1,0 +1,162 @@
+"""Makes disk and database agree again after a crash, and does what is due: trash, old mixes, old rows."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from bridge.web.problems import Problem
+from bridge.web.service import events
+from bridge.web.service.files import SOURCE, UPLOADED, remove
+from bridge.web.service.queue import ACTIVE, requeue_expired
+from bridge.web.service.sessions import IDLE_SECONDS, MAX_SECONDS
+from bridge.web.service.tables import CLOSED, Invitation, Job, LoginSession, Song, Upload, User, Worker
+from bridge.web.service.uploads import cancel_upload, complete
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bridge.web.service.context import Service
+
+UNKNOWN_SECONDS = 86400.0
+"""A file that no row knows goes after this: its row may be about to be written."""
+
+MIX_SECONDS = 86400.0
+UPLOAD_SECONDS = 3 * 86400.0
+GONE = "Its files are gone from the disk of this server. Upload it again."
+
+
+@dataclass
+class Findings:
+    """What was put right, or would be.
+
+    Attributes:
+        completed: uploads whose bytes were all there, and which became songs.
+        failed: songs whose files are gone.
+        removed: files and folders that nothing knows.
+    """
+
+    completed: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    removed: list[Path] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return a sentence for each."""
+        return [
+            *(f"upload {upload} is whole and becomes a song" for upload in self.completed),
+            *(f"song {song}: {GONE}" for song in self.failed),
+            *(f"{path} belongs to nothing and goes" for path in self.removed),
+        ]
+
+
+def reconcile(service: Service, *, dry_run: bool = False) -> Findings:
+    """Complete whole uploads, fail songs without files, remove files without rows; safe while others work.
+
+    Args:
+        service: whose folder and database.
+        dry_run: whether only to look.
+    """
+    found = Findings()
+    _complete_uploads(service, found, dry_run=dry_run)
+    _fail_without_files(service, found, dry_run=dry_run)
+    _remove_unknown(service, found, dry_run=dry_run)
+    if not dry_run:
+        with service.database.write() as session:
+            requeue_expired(service, session)
+        purge_deleted(service)
+    return found
+
+
+def housekeep(service: Service) -> None:
+    """Do what time brings: empty the trash, end sessions, uploads and links, delete old mixes and events."""
+    now = service.clock()
+    with service.database.write() as session:
+        days = service.limits(session).trash_days
+        for song in session.scalars(select(Song).where(Song.deleted < now - days * 86400)):
+            song.state = "deleting"
+        session.execute(delete(LoginSession).where(LoginSession.used < now - IDLE_SECONDS))
+        session.execute(delete(LoginSession).where(LoginSession.created < now - MAX_SECONDS))
+        session.execute(delete(Invitation).where(Invitation.expires < now))
+        session.execute(delete(Worker).where(Worker.seen < now - UNKNOWN_SECONDS))
+        old = list(session.scalars(select(Upload).where(Upload.changed < now - UPLOAD_SECONDS)))
+        mixes = session.scalars(select(Job).where(Job.kind == "mix", Job.ended < now - MIX_SECONDS, Job.result != ""))
+        for job in mixes:
+            remove(service.data.mix(job.song_id, job.result))
+            job.result = ""
+        events.prune(service, session)
+    for upload in old:
+        cancel_upload(service, upload)
+    purge_deleted(service)
+
+
+def purge_deleted(service: Service) -> None:
+    """Remove the files, then the rows, of songs that are to be deleted; accounts that are closed go last."""
+    with service.database.read() as session:
+        going = list(session.scalars(select(Song.id).where(Song.state == "deleting")))
+    for song_id in going:
+        remove(service.data.song(song_id))
+        with service.database.write() as session:
+            song = session.get(Song, song_id)
+            if song is not None:
+                session.delete(song)
+    with service.database.write() as session:
+        for user in session.scalars(select(User).where(User.password_hash == CLOSED)).all():
+            if session.scalar(select(Song.id).where(Song.user_id == user.id).limit(1)) is None:
+                session.delete(user)
+
+
+def _complete_uploads(service: Service, found: Findings, *, dry_run: bool) -> None:
+    with service.database.read() as session:
+        whole = list(session.scalars(select(Upload.id).where(Upload.offset == Upload.size)))
+    for upload_id in whole:
+        found.completed.append(upload_id)
+        if not dry_run:
+            with suppress(Problem):  # it is no song; it was deleted
+                complete(service, upload_id)
+
+
+def _fail_without_files(service: Service, found: Findings, *, dry_run: bool) -> None:
+    with service.database.read() as session:
+        songs = list(session.scalars(select(Song).where(Song.state.not_in(("deleting", "failed")))))
+    for song in songs:
+        folder = service.data.song(song.id)
+        if (folder / SOURCE).is_file() or (folder / UPLOADED).is_file():
+            continue
+        found.failed.append(song.id)
+        if not dry_run:
+            with service.database.write() as session:
+                row = session.get(Song, song.id)
+                if row is not None:
+                    row.state, row.error, row.bytes = "failed", GONE, 0
+
+
+def _remove_unknown(service: Service, found: Findings, *, dry_run: bool) -> None:
+    with service.database.read() as session:
+        uploads = set(session.scalars(select(Upload.id)))
+        songs = set(session.scalars(select(Song.id)))
+        kept = set(session.scalars(select(Song.job_id)))
+        running = set(session.scalars(select(Job.id).where(Job.state.in_(ACTIVE))))
+    unknown = [path for path in service.data.incoming.iterdir() if path.stem not in uploads]
+    unknown += [path for path in service.data.songs.iterdir() if path.name not in songs | uploads]
+    unknown += [path for path in service.data.work.iterdir() if path.name.partition("-")[0] not in running]
+    unknown += [
+        path
+        for path in service.data.songs.glob("*/stems-*")
+        if path.name.removeprefix("stems-") not in kept | running
+    ]
+    for path in unknown:
+        if _age(path) > UNKNOWN_SECONDS:
+            found.removed.append(path)
+            if not dry_run:
+                remove(path)
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

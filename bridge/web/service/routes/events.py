@@ -1,0 +1,81 @@
+"""One WebSocket for all that an open page is told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
+
+from bridge.web.service.context import Service
+from bridge.web.service.dependencies import service_of
+from bridge.web.service.events import EventFeed, Notice, can_resume, events_after, last_seq
+from bridge.web.service.sessions import Caller, identify, is_alive
+
+router = APIRouter(tags=["events"])
+
+_ALIVE_SECONDS = 5.0
+_ENDED, _RESTARTING = 4401, 1001
+
+
+@router.websocket("/events")
+async def events(socket: WebSocket, after: Annotated[int | None, Query(ge=0)] = None) -> None:
+    """Tell an account's events, beginning behind number ``after``.
+
+    The first message is ``{"seq": N, "kind": "hello", "body": {"reset": false}}``; with ``reset`` true, what came
+    behind ``after`` is no longer there, and the page reads its lists anew.
+    """
+    service, feed = service_of(socket), socket.app.state.feed
+    caller = await asyncio.to_thread(identify, service, socket.headers, socket.cookies)
+    if caller is None:
+        await socket.close(1008, "log-in")
+        return
+    await socket.accept()
+    sender = asyncio.create_task(_send(service, feed, caller, socket, after))
+    try:
+        await _drain(socket, sender)
+    finally:
+        sender.cancel()
+        await asyncio.gather(sender, return_exceptions=True)
+
+
+async def _drain(socket: WebSocket, sender: asyncio.Task[None]) -> None:
+    """Read until the page goes away: what it sends means nothing, but keeps proxies from closing."""
+    while not sender.done():
+        receiver = asyncio.create_task(socket.receive())
+        await asyncio.wait({receiver, sender}, return_when=asyncio.FIRST_COMPLETED)
+        if not receiver.done():
+            receiver.cancel()
+            return
+        if receiver.result()["type"] == "websocket.disconnect":
+            return
+
+
+async def _send(service: Service, feed: EventFeed, caller: Caller, socket: WebSocket, after: int | None) -> None:
+    with feed.subscribe(caller.user.id) as queue:
+        reset, seq, missed = await asyncio.to_thread(_missed, service, caller.user.id, after)
+        try:
+            await socket.send_json({"seq": seq, "kind": "hello", "body": {"reset": reset}})
+            for notice in missed:
+                await socket.send_json(notice.to_dict())
+                seq = max(seq, notice.seq)
+            while True:
+                try:
+                    notice = await asyncio.wait_for(queue.get(), _ALIVE_SECONDS)
+                except TimeoutError:
+                    if not await asyncio.to_thread(is_alive, service, caller):
+                        await socket.close(_ENDED, "the session has ended")
+                        return
+                    continue
+                if notice.seq > seq:
+                    await socket.send_json(notice.to_dict())
+        except (WebSocketDisconnect, RuntimeError):  # the page is gone; Starlette says so in two ways
+            return
+
+
+def _missed(service: Service, user_id: str, after: int | None) -> tuple[bool, int, list[Notice]]:
+    """Return whether the page has to begin anew, the number it is at, and what it has missed."""
+    with service.database.read() as session:
+        if after is not None and can_resume(session, after):
+            return False, after, events_after(session, after, user_id)
+        return after is not None, last_seq(session), []

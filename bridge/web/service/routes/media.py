@@ -1,0 +1,146 @@
+"""Sound and pictures of a song, under the same names for its owner and for a share link."""
+
+# without `from __future__ import annotations`: FastAPI could not resolve what a function's locals mean
+import gzip
+from typing import Annotated, Any, Literal, TypeAlias
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from bridge.web.problems import Problem, not_found
+from bridge.web.service import downloads
+from bridge.web.service.context import Service
+from bridge.web.service.dependencies import ServiceOf, own_song, require_caller, service_of
+from bridge.web.service.files import COVER, SOURCE
+from bridge.web.service.pieces import RATES, StemSource, find_stems, read_piece
+from bridge.web.service.play_data import growing_pictures
+from bridge.web.service.shares import Heard, shared_song
+from bridge.web.service.songs import newest_jobs
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_BYTES: Responses = {
+    200: {"content": {"application/octet-stream": {}}, "description": "one blob a stem, each behind its length"}
+}
+_FILE: Responses = {200: {"content": {"audio/*": {}}, "description": "a file"}}
+
+Format = Literal["flac", "wav", "mp3", "ogg"]
+
+
+def _owned(request: Request, song_id: str) -> Heard:
+    service, caller = service_of(request), require_caller(request)
+    with service.database.read() as session:
+        song = own_song(session, caller, song_id)
+        return Heard(song, newest_jobs(session, [song]).get(song.id), downloads=True)
+
+
+def _shared(request: Request, key: str) -> Heard:
+    return shared_song(service_of(request), key)
+
+
+def make_router(who: Literal["owner", "share"]) -> APIRouter:
+    """Return the routes for a song's owner, or for a share link."""
+    if who == "owner":
+        router = APIRouter(prefix="/songs/{song_id}", tags=["sound"])
+        _add_sound(router, Depends(_owned), "")
+        _add_files(router, Depends(_owned), "")
+    else:
+        router = APIRouter(prefix="/shares/{key}", tags=["shares"])
+        _add_sound(router, Depends(_shared), "Shared")
+        _add_files(router, Depends(_shared), "Shared")
+    return router
+
+
+def _add_sound(router: APIRouter, heard: Any, suffix: str) -> None:  # noqa: ANN401 - FastAPI's own kind of value
+    @router.get("/pieces/{number}", operation_id=f"readPiece{suffix}", response_class=Response, responses=_BYTES)
+    def read_a_piece(
+        service: ServiceOf, number: int, song: Annotated[Heard, heard], rate: Annotated[int | None, Query()] = None
+    ) -> Response:
+        """Return two seconds of all stems, FLAC of 16 bits, also while the song is being separated."""
+        if rate is not None and rate not in RATES:
+            raise Problem(422, "unknown-rate", f"Pieces come at {RATES[0]} or {RATES[1]} Hz, not {rate}.")
+        if number < 0:
+            raise not_found("piece")
+        source = find_stems(service, song.song, song.job)
+        return Response(
+            read_piece(source, number, rate), media_type="application/octet-stream", headers=_kept(source)
+        )
+
+    @router.get("/peaks", operation_id=f"readPeaks{suffix}", response_class=Response, responses=_BYTES)
+    def read_peaks(service: ServiceOf, song: Annotated[Heard, heard]) -> Response:
+        """Return least and greatest of every 256 frames as int8, of what is there."""
+        return _picture(service, song, "peaks")
+
+    @router.get("/spectrogram", operation_id=f"readSpectrogram{suffix}", response_class=Response, responses=_BYTES)
+    def read_spectrogram(service: ServiceOf, song: Annotated[Heard, heard]) -> Response:
+        """Return 128 log bands of every 2,048 frames as uint8, of what is there."""
+        return _picture(service, song, "spectrogram")
+
+    @router.get("/cover", operation_id=f"readCover{suffix}", response_class=FileResponse)
+    def read_cover(service: ServiceOf, song: Annotated[Heard, heard]) -> Response:
+        """Return the cover, as PNG."""
+        path = service.data.song(song.song.id) / COVER
+        if not path.is_file():
+            raise not_found("cover")
+        return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, max-age=86400"})
+
+
+def _add_files(router: APIRouter, heard: Any, suffix: str) -> None:  # noqa: ANN401 - as above
+    @router.get(
+        "/stems/{stem}.{form}", operation_id=f"downloadStem{suffix}", response_class=FileResponse, responses=_FILE
+    )
+    def download_stem(service: ServiceOf, stem: str, form: Format, song: Annotated[Heard, heard]) -> Response:
+        """Download one stem; byte ranges work."""
+        song.require_downloads()
+        path = downloads.stem_path(service, song.song, stem, form)
+        return downloads.attachment(path, f"{song.song.title} - {stem}.{form}")
+
+    @router.get("/source.flac", operation_id=f"downloadSource{suffix}", response_class=FileResponse, responses=_FILE)
+    def download_source(service: ServiceOf, song: Annotated[Heard, heard]) -> Response:
+        """Download the song itself, as it was separated."""
+        song.require_downloads()
+        path = service.data.song(song.song.id) / SOURCE
+        if not path.is_file():
+            raise downloads.not_whole()
+        return downloads.attachment(path, f"{song.song.title}.flac")
+
+    @router.get("/all.zip", operation_id=f"downloadZip{suffix}", response_class=Response)
+    def download_zip(
+        service: ServiceOf, song: Annotated[Heard, heard], form: Annotated[Format, Query(alias="format")] = "flac"
+    ) -> Response:
+        """Download all stems in one zip."""
+        song.require_downloads()
+        if song.song.job_id is None:
+            raise downloads.not_whole()
+        files = [
+            (
+                f"{song.song.title} - {stem}.{form}".replace("/", "_"),
+                downloads.stem_path(service, song.song, stem, form),
+            )
+            for stem in song.song.stems
+        ]
+        return downloads.zip_response(files, f"{song.song.title}.zip")
+
+    @router.get(
+        "/stems.stem.mp4", operation_id=f"downloadStemFile{suffix}", response_class=FileResponse, responses=_FILE
+    )
+    def download_stem_file(service: ServiceOf, song: Annotated[Heard, heard]) -> Response:
+        """Download a stem file for DJ software."""
+        song.require_downloads()
+        return downloads.attachment(downloads.stem_file_path(service, song.song), f"{song.song.title}.stem.mp4")
+
+
+def _picture(service: Service, heard: Heard, kind: Literal["peaks", "spectrogram"]) -> Response:
+    source = find_stems(service, heard.song, heard.job)
+    if not source.whole:
+        return Response(growing_pictures(source, kind), media_type="application/octet-stream")
+    path = source.files[0].parent / f"{kind}.bin.gz"
+    if not path.is_file():
+        raise not_found(kind)
+    packed = path.read_bytes()
+    return Response(gzip.decompress(packed), media_type="application/octet-stream", headers=_kept(source))
+
+
+def _kept(source: StemSource) -> dict[str, str]:
+    return _FOREVER if source.whole else {}

@@ -1,0 +1,383 @@
+"""The JSON of the API: what comes in is checked here, what goes out is described here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(max_length=100, examples=["ada"])]
+Password = Annotated[str, Field(max_length=1000, examples=["three random words"])]
+Secret = Annotated[str, Field(max_length=200)]
+Sign = Annotated[str, Field(max_length=200)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProblemBody(BaseModel):
+    """An error, RFC 9457."""
+
+    title: str
+    status: int
+    code: str = Field(description="for programs; never changes", examples=["not-found"])
+    detail: str = Field(description="a sentence for people", examples=["There is no such song."])
+    hint: str = Field("", description="what to try")
+
+
+class LogIn(_Model):
+    """Name and password."""
+
+    name: Name
+    password: Password
+
+
+class SignUp(_Model):
+    """A new account."""
+
+    name: Name
+    password: Password
+    invitation: Secret = Field("", description="the key of an invitation link, where sign-up needs one")
+    setup: Secret = Field("", description="the key of the set-up link: makes the first admin")
+
+
+class Recover(_Model):
+    """A new password, by a recovery code."""
+
+    name: Name
+    code: Secret = Field(examples=["abcd-efgh-jkmn-pqrs"])
+    password: Password
+
+
+class Reset(_Model):
+    """A new password, by a reset link of the admin."""
+
+    key: Secret
+    password: Password
+
+
+class ChangeMe(_Model):
+    """Changes of one's own account; a new password needs the old one."""
+
+    theme: Literal["system", "dark", "light"] | None = None
+    password: Password | None = None
+    current_password: Password = ""
+
+
+class Confirm(_Model):
+    """The password again, for what cannot be undone."""
+
+    password: Password
+
+
+class NewToken(_Model):
+    """A token for programs."""
+
+    name: str = Field(min_length=1, max_length=64, examples=["my script"])
+    scope: Literal["read", "write"] = "read"
+
+
+class Storage(BaseModel):
+    """How much of an account's space is taken."""
+
+    used: int = Field(description="bytes, uploads on their way included")
+    limit: int = Field(description="bytes")
+
+
+class UserBody(BaseModel):
+    """An account, as its owner sees it."""
+
+    id: str
+    name: str
+    admin: bool
+    created: str
+    theme: str
+    storage: Storage
+    max_song_seconds: int
+    recovery_codes_left: int
+
+
+class Welcome(BaseModel):
+    """A new account, with the codes that replace a forgotten password; they are shown this once."""
+
+    user: UserBody
+    recovery_codes: list[str]
+
+
+class RecoveryCodes(BaseModel):
+    """New recovery codes, shown this once."""
+
+    recovery_codes: list[str]
+
+
+class SessionBody(BaseModel):
+    """A browser that is logged in."""
+
+    id: str
+    agent: str
+    address: str
+    created: str
+    used: str
+    current: bool
+
+
+class TokenBody(BaseModel):
+    """A token for programs; `secret` is there only right after it was made."""
+
+    id: str
+    name: str
+    scope: str
+    created: str
+    used: str | None
+    secret: str | None = None
+
+
+class ModelBody(BaseModel):
+    """A model that songs can be separated with."""
+
+    name: str = Field(examples=["live"])
+    title: str
+    stems: list[str]
+    description: str
+    speed: float | None = Field(
+        description="seconds of music per second, measured on this server; null before the first"
+    )
+    available: bool
+    reason: str = Field("", description="why it is not available, and what to do")
+
+
+class ServerBody(BaseModel):
+    """What anybody may know of a server."""
+
+    name: str
+    version: str
+    sign_up: str = Field(description="open, invite or closed")
+    needs_setup: bool
+    min_password: int
+    max_upload_bytes: int
+    max_song_seconds: int
+    default_model: str
+    models: list[ModelBody]
+    formats: list[str]
+    demo: bool = Field(description="whether /shares/demo plays")
+    logged_in: bool
+
+
+class SeparationSettings(_Model):
+    """How a song is separated."""
+
+    model: Annotated[str, Field(max_length=200, description="of the server's models; its default unless given")] = ""
+    stems: list[str] = Field(default_factory=list, max_length=16, description="all of the model unless given")
+    shifts: Annotated[int, Field(ge=0, le=10, description="passes of a Demucs model; more is better and slower")] = 1
+    residual: Annotated[bool, Field(description="the stems add up to the song exactly")] = True
+
+
+class NewUpload(_Model):
+    """A file that will come in pieces."""
+
+    name: str = Field(max_length=1000, examples=["song.mp3"])
+    size: int = Field(ge=1, description="bytes")
+    settings: SeparationSettings = Field(default_factory=SeparationSettings)
+
+
+class UploadBody(BaseModel):
+    """A file on its way in; once it is whole there is a song with the same id."""
+
+    id: str
+    name: str
+    size: int
+    offset: int
+    state: Literal["receiving", "received"]
+    song: SongBody | None = None
+
+
+class JobBody(BaseModel):
+    """Work on a song."""
+
+    id: str
+    song_id: str
+    kind: Literal["separate", "mix"]
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    stage: str = Field(description="read, separate or pack; empty before")
+    share: float = Field(description="of the whole work, 0 to 1")
+    position: int | None = Field(description="1 is the next; null unless it waits")
+    seconds_left: float | None
+    frames_ready: int = Field(description="frames of the stems that can be played already")
+    error: str
+    created: str
+    started: str | None
+    ended: str | None
+    download: str | None = Field(None, description="of a mix that is done: the path of its file")
+
+
+class ShareBody(BaseModel):
+    """A link that plays a song; `key` is there only right after it was made."""
+
+    id: str
+    download: bool
+    created: str
+    expires: str | None
+    key: str | None = None
+    path: str | None = Field(None, description="of the page, with the key in the fragment")
+
+
+class SongBody(BaseModel):
+    """A song in a library.
+
+    A piece is `piece_frames` frames of all `stems`; piece ``n`` begins at frame ``n * piece_frames``.
+    """
+
+    id: str
+    title: str
+    artist: str
+    album: str
+    file_name: str
+    state: Literal["waiting", "working", "ready", "failed", "cancelled"]
+    error: str
+    seconds: float
+    sample_rate: int = Field(description="of the stems; 0 until it is known")
+    frames: int = Field(description="of the stems; 0 until it is known")
+    piece_frames: int
+    stems: list[str]
+    model: str
+    bytes: int
+    cover: bool
+    created: str
+    deleted: str | None
+    etag: str = Field(description="for If-Match")
+    job: JobBody | None = Field(description="the newest separation")
+
+
+class SongPage(BaseModel):
+    """Some songs, and where to go on."""
+
+    songs: list[SongBody]
+    next: str | None = Field(description="cursor of the next page; null at the end")
+    storage: Storage
+
+
+class ChangeSong(_Model):
+    """New words for a song, or out of the trash again."""
+
+    title: str | None = Field(None, min_length=1, max_length=200)
+    artist: str | None = Field(None, max_length=200)
+    album: str | None = Field(None, max_length=200)
+    deleted: Literal[False] | None = Field(None, description="false takes it out of the trash")
+
+
+class Strip(_Model):
+    """How one stem goes into a mix."""
+
+    gain_db: float = Field(0.0, ge=-90, le=10, description="-90 is silence")
+    mute: bool = False
+    solo: bool = False
+    pan: float = Field(0.0, ge=-1, le=1, description="-1 is left")
+
+
+class NewMix(_Model):
+    """A mix as it was heard; stems that are not named are at unity."""
+
+    strips: dict[str, Strip] = Field(default_factory=dict, examples=[{"vocals": {"mute": True}}])
+    master_db: float = Field(0.0, ge=-90, le=10)
+    first_frame: int = Field(0, ge=0)
+    end_frame: int | None = Field(None, ge=1, description="one past the last; the end of the song unless given")
+    format: Literal["wav", "flac", "mp3", "ogg"] = "flac"
+
+
+class NewShare(_Model):
+    """A link that plays a song."""
+
+    days: int | None = Field(None, ge=1, le=3650, description="the server's usual unless given")
+    download: bool = False
+
+
+class NewInvitation(_Model):
+    """A link by which somebody may sign up."""
+
+    note: str = Field("", max_length=100, description="whom it is for")
+    days: int = Field(7, ge=1, le=365)
+
+
+class LinkBody(BaseModel):
+    """A link that works once; `path` is there only right after it was made."""
+
+    id: str
+    kind: str
+    note: str
+    created: str
+    expires: str
+    path: str | None = None
+
+
+class ChangeUser(_Model):
+    """What the admin may change of an account."""
+
+    disabled: bool | None = None
+    admin: bool | None = None
+    quota_bytes: int | None = Field(None, ge=1)
+    max_song_seconds: int | None = Field(None, ge=1)
+
+
+class AdminUser(BaseModel):
+    """An account, as the admin sees it: no titles, no files."""
+
+    id: str
+    name: str
+    admin: bool
+    disabled: bool
+    created: str
+    last_login: str | None
+    songs: int
+    storage: Storage
+
+
+class WorkerBody(BaseModel):
+    """A worker process."""
+
+    id: str
+    started: str
+    seen: str
+    busy: bool
+    version: str
+
+
+class QueueEntry(BaseModel):
+    """A job, as the admin sees it."""
+
+    id: str
+    user: str
+    kind: str
+    state: str
+    stage: str
+    share: float
+    created: str
+    error: str
+
+
+class AdminOverview(BaseModel):
+    """The state of the server."""
+
+    users: int
+    songs: int
+    jobs: dict[str, int]
+    workers: list[WorkerBody]
+    warning: str = Field(description="a sentence where something is wrong; else empty")
+    disk_free: int
+    disk_songs: int
+    queue: list[QueueEntry]
+    settings: dict[str, Any]
+
+
+class AuditBody(BaseModel):
+    """An entry of the audit log."""
+
+    id: int
+    created: str
+    actor: str
+    action: str
+    target: str
+    address: str
+
+
+UploadBody.model_rebuild()

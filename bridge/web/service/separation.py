@@ -1,0 +1,187 @@
+"""One separation, from the uploaded bytes to stems in the library; it may be killed anywhere and begun again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import soundfile
+from sqlalchemy import delete
+
+from bridge.web.service import queue
+from bridge.web.service.accounts_view import max_seconds_of
+from bridge.web.service.cage import decode_song
+from bridge.web.service.crash import crash_point
+from bridge.web.service.files import MANIFEST, SOURCE, UPLOADED, folder_bytes, move_into_place, remove, sync_tree
+from bridge.web.service.packing import pack_stem
+from bridge.web.service.play_data import write_pictures
+from bridge.web.service.schemas import SeparationSettings
+from bridge.web.service.songs import fold_words
+from bridge.web.service.tables import Song, StemFile, User
+from stream_sep.files.tracks import Track
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bridge.web.service.cage import ProbedSong
+    from bridge.web.service.context import Service
+    from bridge.web.service.lease import Lease
+    from bridge.web.service.model_shelf import ModelShelf
+    from bridge.web.service.queue import Claim
+
+READ, SEPARATE, PACK = "read", "separate", "pack"
+_READ_SHARE, _PACK_SHARE = 0.02, 0.05  # of the whole work, for the progress bar
+
+
+@dataclass(frozen=True)
+class Separation:
+    """A separation that a worker has claimed.
+
+    Attributes:
+        service: where all is.
+        claimed: the job.
+        lease: holds it.
+        shelf: the model that is loaded.
+    """
+
+    service: Service
+    claimed: Claim
+    lease: Lease
+    shelf: ModelShelf
+
+    def run(self) -> None:
+        """Do it all; what was done before a crash is not done again.
+
+        Raises:
+            Problem: the song cannot be read.
+            StreamSepError: it cannot be separated.
+            StopWorkError: it was cancelled, lost, or the worker has to end.
+        """
+        if not (self._published / MANIFEST).is_file():
+            attempt = self.service.data.attempt(self.claimed.job_id, self.claimed.attempt)
+            attempt.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self._read(attempt)
+                stems = self._separate(attempt)
+                self._pack(attempt, stems)
+            finally:
+                remove(attempt)
+        self._commit()
+
+    @property
+    def _published(self) -> Path:
+        return self.service.data.stems(self.claimed.song_id, self.claimed.job_id)
+
+    @property
+    def _source(self) -> Path:
+        return self.service.data.song(self.claimed.song_id) / SOURCE
+
+    def _read(self, attempt: Path) -> None:
+        """Decode what was uploaded, once; nothing reads it after that."""
+        self.lease.report(READ, 0.0)
+        uploaded = self._source.with_name(UPLOADED)
+        if not self._source.is_file():
+            with self.service.database.read() as session:
+                user = session.get_one(User, self.claimed.user_id)
+                limit = max_seconds_of(self.service, session, user)
+            decoded = decode_song(uploaded, attempt, limit, self.lease.check)
+            self._note(decoded, _digest(uploaded), (attempt / SOURCE).stat().st_size)
+            sync_tree(attempt)
+            move_into_place(attempt / SOURCE, self._source)
+        crash_point("after_read")
+        remove(uploaded)
+        self.lease.report(READ, _READ_SHARE)
+
+    def _note(self, decoded: ProbedSong, digest: str, size: int) -> None:
+        with self.service.database.write() as session:
+            queue.held(session, self.claimed)
+            song = session.get_one(Song, self.claimed.song_id)
+            song.seconds, song.bytes, song.digest = decoded.seconds, size, digest
+
+    def _separate(self, attempt: Path) -> tuple[str, ...]:
+        settings = SeparationSettings(**self.claimed.settings)
+        separator = self.shelf.separator(settings)
+        track = Track(self._source, attempt.absolute(), "stems")
+        stems = tuple(target.stem for target in separator.targets(track))
+        frames, rate = 0, 0
+        started = time.monotonic()
+
+        def report(share: float) -> None:
+            nonlocal frames, rate
+            if not rate:
+                info = soundfile.info(attempt / f"{stems[0]}.part.wav")
+                rate, frames = info.samplerate, round(info.frames / share) if share else 0
+                self._announce(stems, rate, frames, attempt)
+            left = (time.monotonic() - started) * (1 - share) / share if share > 0.01 else None
+            whole = _READ_SHARE + share * (1 - _READ_SHARE - _PACK_SHARE)
+            self.lease.report(SEPARATE, whole, round(share * frames), left)
+            crash_point("first_window")
+
+        separator.separate(track, report)
+        return stems
+
+    def _announce(self, stems: tuple[str, ...], rate: int, frames: int, folder: Path) -> None:
+        """Write down where the growing stems are, so that they can be played."""
+        with self.service.database.write() as session:
+            job = queue.held(session, self.claimed)
+            job.folder = folder.relative_to(self.service.data.root).as_posix()
+            song = session.get_one(Song, job.song_id)
+            if song.job_id is None:
+                song.stems, song.sample_rate, song.frames = list(stems), rate, frames
+            session.flush()
+            queue.tell(self.service, session, job, song)
+
+    def _pack(self, attempt: Path, stems: tuple[str, ...]) -> None:
+        """Write the stems as they are kept, with pictures and a manifest, and give the folder its name."""
+        packed = attempt / "packed"
+        packed.mkdir()
+        peaks, spectrograms, entries = [], [], []
+        frames = rate = 0
+        for index, stem in enumerate(stems):
+            self.lease.report(PACK, 1 - _PACK_SHARE * (1 - index / len(stems)))
+            made = pack_stem(attempt / f"{stem}.wav", packed / f"{stem}.flac")
+            peaks.append(made.peaks)
+            spectrograms.append(made.spectrogram)
+            frames, rate = made.frames, made.sample_rate
+            size = (packed / f"{stem}.flac").stat().st_size
+            entries.append({"stem": stem, "bytes": size, "digest": made.digest})
+        write_pictures(packed, "peaks", peaks)
+        write_pictures(packed, "spectrogram", spectrograms)
+        manifest = {"sample_rate": rate, "frames": frames, "stems": entries}
+        (packed / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
+        sync_tree(packed)
+        self.lease.check()
+        crash_point("before_publish")
+        move_into_place(packed, self._published)
+        crash_point("after_publish")
+
+    def _commit(self) -> None:
+        manifest: dict[str, Any] = json.loads((self._published / MANIFEST).read_text("utf-8"))
+        with self.service.database.write() as session:
+            job = queue.held(session, self.claimed)
+            song = session.get_one(Song, job.song_id)
+            replaced, song.job_id = song.job_id, job.id
+            song.state, song.error, song.version = "ready", "", song.version + 1
+            song.stems = [entry["stem"] for entry in manifest["stems"]]
+            song.sample_rate, song.frames = manifest["sample_rate"], manifest["frames"]
+            song.model = job.settings["model"]
+            song.bytes = self._source.stat().st_size + folder_bytes(self._published)
+            song.words = fold_words(song.title, song.artist, song.album, song.file_name)
+            session.execute(delete(StemFile).where(StemFile.job_id.in_((job.id, replaced or ""))))
+            session.add_all(
+                StemFile(job_id=job.id, position=position, **entry)
+                for position, entry in enumerate(manifest["stems"])
+            )
+            queue.finish(self.service, session, self.claimed, "done")
+        crash_point("after_done")
+        if replaced is not None and replaced != self.claimed.job_id:
+            remove(self.service.data.stems(self.claimed.song_id, replaced))
+            remove(self.service.data.derived(replaced))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()

@@ -1,0 +1,133 @@
+"""Who a request comes from: a browser's cookie or a program's token, both random and kept as hashes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select, update
+
+from bridge.web.service.passwords import hash_secret, new_secret
+from bridge.web.service.tables import LoginSession, Token, User
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+    from starlette.datastructures import Headers
+
+    from bridge.web.service.context import Service
+
+IDLE_SECONDS = 14 * 86400
+MAX_SECONDS = 90 * 86400
+TOKEN_PREFIX = "sst_"  # noqa: S105 - so that leaked tokens are found by scanners
+_TOUCH_SECONDS = 60.0  # how often the last use is written down
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        user: the account.
+        session_id: of the browser's session; empty for a token.
+        may_write: false for a token that only reads.
+    """
+
+    user: User
+    session_id: str = ""
+    may_write: bool = True
+
+
+def cookie_name(service: Service) -> str:
+    """Return the cookie's name: the prefix has browsers refuse it without Secure, which plain HTTP cannot have."""
+    return "__Host-stream_sep" if service.config.https else "stream_sep"
+
+
+def cookie(service: Service, value: str) -> dict[str, Any]:
+    """Return the arguments for `Response.set_cookie`; without a value, one that ends the cookie."""
+    return {
+        "key": cookie_name(service),
+        "value": value,
+        "max_age": MAX_SECONDS if value else 0,
+        "path": "/",
+        "secure": service.config.https,
+        "httponly": True,
+        "samesite": "lax",
+    }
+
+
+def start_session(service: Service, session: Session, user: User, agent: str, address: str) -> str:
+    """Log a browser in; return the secret for its cookie."""
+    secret, now = new_secret(), service.clock()
+    session.add(
+        LoginSession(
+            user_id=user.id,
+            secret_hash=hash_secret(secret),
+            created=now,
+            used=now,
+            agent=agent[:200],
+            address=address,
+        )
+    )
+    return secret
+
+
+def end_sessions(session: Session, user_id: str, *, keep: str = "") -> None:
+    """Log an account out everywhere, but for one session."""
+    session.execute(delete(LoginSession).where(LoginSession.user_id == user_id, LoginSession.id != keep))
+
+
+def identify(service: Service, headers: Headers, cookies: dict[str, str]) -> Caller | None:
+    """Return who sends these headers; None for nobody that is known."""
+    kind, _, secret = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return _by_token(service, secret.strip())
+    found = cookies.get(cookie_name(service))
+    return _by_cookie(service, found) if found else None
+
+
+def is_alive(service: Service, caller: Caller) -> bool:
+    """Tell whether a caller would still be let in; open WebSockets ask again and again."""
+    with service.database.read() as session:
+        user = session.get(User, caller.user.id)
+        if user is None or user.disabled:
+            return False
+        return not caller.session_id or session.get(LoginSession, caller.session_id) is not None
+
+
+def _by_token(service: Service, secret: str) -> Caller | None:
+    now = service.clock()
+    with service.database.read() as session:
+        row = session.execute(
+            select(Token, User).join(User).where(Token.secret_hash == hash_secret(secret), ~User.disabled)
+        ).first()
+    if row is None:
+        return None
+    token, user = row
+    if now - (token.used or 0) > _TOUCH_SECONDS:
+        _touch(service, Token, token.id, now)
+    return Caller(user, may_write=token.scope == "write")
+
+
+def _by_cookie(service: Service, secret: str) -> Caller | None:
+    now = service.clock()
+    with service.database.read() as session:
+        row = session.execute(
+            select(LoginSession, User)
+            .join(User)
+            .where(LoginSession.secret_hash == hash_secret(secret), ~User.disabled)
+        ).first()
+    if row is None:
+        return None
+    login, user = row
+    if now - login.used > IDLE_SECONDS or now - login.created > MAX_SECONDS:
+        with service.database.write() as session:
+            session.execute(delete(LoginSession).where(LoginSession.id == login.id))
+        return None
+    if now - login.used > _TOUCH_SECONDS:
+        _touch(service, LoginSession, login.id, now)
+    return Caller(user, login.id)
+
+
+def _touch(service: Service, table: type[Token | LoginSession], row_id: str, now: float) -> None:
+    with service.database.write() as session:
+        session.execute(update(table).where(table.id == row_id).values(used=now))

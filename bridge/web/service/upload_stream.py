@@ -1,0 +1,79 @@
+"""Writes the bytes of a request behind those that an upload has already."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+
+from bridge.web.problems import Problem
+from bridge.web.service.uploads import advance, truncate_part
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bridge.web.service.context import Service
+    from bridge.web.service.tables import Upload
+
+MIN_RATE_BYTES = 1 << 20
+MIN_RATE_SECONDS = 10.0
+"""A body that brings less than `MIN_RATE_BYTES` in this time holds a connection for nothing, and is given up."""
+
+_WRITE_BYTES = 1 << 20
+
+
+async def receive(service: Service, upload: Upload, stream: AsyncIterator[bytes]) -> int:
+    """Append a stream; return the new offset, which is written down even where the stream breaks off.
+
+    Raises:
+        Problem: more bytes come than were announced, they come too slowly, or others came meanwhile.
+        ClientDisconnect: the connection broke; what came is kept.
+    """
+    offset = upload.offset
+    await asyncio.to_thread(truncate_part, service, upload)
+    file = await asyncio.to_thread(service.data.part(upload.id).open, "ab")
+    broken: Exception | None = None
+    try:
+        async for block in _blocks(stream):
+            if offset + len(block) > upload.size:
+                broken = Problem(
+                    413, "too-many-bytes", f"More came than the {upload.size} bytes that were announced."
+                )
+                break
+            await asyncio.to_thread(file.write, block)
+            offset += len(block)
+    except (ClientDisconnect, TimeoutError) as error:
+        broken = error
+    finally:
+        await asyncio.to_thread(file.close)
+    if offset > upload.offset:
+        await asyncio.to_thread(advance, service, upload, offset)
+    if isinstance(broken, TimeoutError):
+        raise Problem(408, "too-slow", "The bytes come too slowly.", "Go on with the next piece.") from broken
+    if broken is not None:
+        raise broken
+    return offset
+
+
+async def _blocks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Gather small chunks into larger blocks; what was gathered before the stream broke is given first."""
+    waiting = bytearray()
+    try:
+        async with asyncio.timeout(MIN_RATE_SECONDS) as limit:
+            loop, since = asyncio.get_running_loop(), 0
+            async for chunk in stream:
+                waiting += chunk
+                since += len(chunk)
+                if since >= MIN_RATE_BYTES:
+                    since = 0
+                    limit.reschedule(loop.time() + MIN_RATE_SECONDS)
+                if len(waiting) >= _WRITE_BYTES:
+                    yield bytes(waiting)
+                    waiting.clear()
+    except (ClientDisconnect, TimeoutError):
+        if waiting:
+            yield bytes(waiting)
+        raise
+    if waiting:
+        yield bytes(waiting)

@@ -1,0 +1,253 @@
+"""How bytes become a song that is never lost: whole on the disk first, then one commit of song and job."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from bridge.web.problems import Problem, not_found
+from bridge.web.service import events
+from bridge.web.service.accounts_view import max_seconds_of, storage_of
+from bridge.web.service.cage import probe_song
+from bridge.web.service.catalog import check_settings
+from bridge.web.service.crash import crash_point
+from bridge.web.service.files import UPLOADED, move_into_place, remove, sync
+from bridge.web.service.queue import enqueue
+from bridge.web.service.schemas import NewUpload, SeparationSettings
+from bridge.web.service.songs import fold_words
+from bridge.web.service.tables import Song, Upload, User, new_id
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from bridge.web.service.cage import ProbedSong
+    from bridge.web.service.context import Service
+
+MAX_NAME = 200
+_MIN_FREE = 2_000_000_000
+_MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Received:
+    """An upload after some bytes came.
+
+    Attributes:
+        upload: as it was before it became a song, with the new offset.
+        song: what it became, once it is whole.
+    """
+
+    upload: Upload
+    song: Song | None
+
+
+def begin_upload(service: Service, user: User, new: NewUpload, key: str | None) -> Received:
+    """Reserve the space for a file and return where it comes in; the same key again is the same upload.
+
+    Raises:
+        Problem: it is too large, the account or the disk is full, or too many come in at once.
+    """
+    settings = check_settings(service.config, new.settings)
+    with service.database.write() as session:
+        user = session.scalars(select(User).where(User.id == user.id).with_for_update()).one()
+        found = _find_by_key(session, user, key)
+        if found is not None:
+            return found
+        _check_room(service, session, user, new.size)
+        now = service.clock()
+        upload = Upload(
+            id=new_id(),
+            user_id=user.id,
+            name=clean_name(new.name),
+            size=new.size,
+            offset=0,
+            key=key,
+            settings=settings.model_dump(),
+            created=now,
+            changed=now,
+        )
+        session.add(upload)
+        _tell_quota(service, session, user)
+    service.data.part(upload.id).touch(mode=0o600)
+    return Received(upload, None)
+
+
+def find_upload(service: Service, user_id: str, upload_id: str) -> Received:
+    """Return an upload, or the song that it became.
+
+    Raises:
+        Problem: the account has none with that id.
+    """
+    with service.database.read() as session:
+        upload = session.get(Upload, upload_id)
+        if upload is not None and upload.user_id == user_id:
+            return Received(upload, None)
+        song = session.get(Song, upload_id)
+        if song is None or song.user_id != user_id or song.state == "deleting":
+            raise not_found("upload")
+        return Received(_as_upload(song), song)
+
+
+def advance(service: Service, upload: Upload, offset: int) -> None:
+    """Write down how many bytes have come; they are on the disk by then.
+
+    Raises:
+        Problem: other bytes came meanwhile, or the upload was cancelled.
+    """
+    crash_point("after_write")
+    sync(service.data.part(upload.id))
+    crash_point("after_fsync")
+    with service.database.write() as session:
+        row = session.scalar(select(Upload).where(Upload.id == upload.id).with_for_update())
+        if row is None:
+            raise not_found("upload")
+        if row.offset != upload.offset:
+            raise wrong_offset(row.offset)
+        row.offset, row.changed = offset, service.clock()
+
+
+def complete(service: Service, upload_id: str) -> Song:
+    """Turn an upload whose bytes are all there into a song that waits to be separated.
+
+    It may be done again after a crash anywhere in it: the file is moved once, and the commit is one.
+
+    Raises:
+        Problem: it is no song that can be read, or it is too long; the upload is then gone.
+    """
+    with service.database.read() as session:
+        upload = session.get(Upload, upload_id)
+        if upload is None:
+            return session.get_one(Song, upload_id)
+        limit = max_seconds_of(service, session, session.get_one(User, upload.user_id))
+    target = service.data.song(upload.id) / UPLOADED
+    source = service.data.part(upload.id)
+    try:
+        probed = probe_song(source if source.exists() else target, limit)
+    except Problem:
+        cancel_upload(service, upload)
+        raise
+    move_into_place(source, target)
+    crash_point("after_rename")
+    with service.database.write() as session:
+        row = session.scalar(select(Upload).where(Upload.id == upload.id).with_for_update())
+        if row is None:  # another request was faster, or it was cancelled
+            song = session.get(Song, upload.id)
+            if song is None:
+                remove(service.data.song(upload.id))
+                raise not_found("upload")
+            return song
+        song = _song_of(service, row, probed)
+        session.delete(row)
+        session.add(song)
+        session.flush()
+        enqueue(service, session, song, "separate", row.settings)
+        crash_point("before_commit")
+    crash_point("after_commit")
+    return song
+
+
+def cancel_upload(service: Service, upload: Upload) -> None:
+    """Delete an upload with its bytes."""
+    with service.database.write() as session:
+        row = session.get(Upload, upload.id)
+        if row is not None:
+            session.delete(row)
+            session.flush()
+            _tell_quota(service, session, session.get_one(User, upload.user_id))
+    if row is not None:
+        remove(service.data.part(upload.id))
+        remove(service.data.song(upload.id))
+
+
+def truncate_part(service: Service, upload: Upload) -> None:
+    """Cut what came behind the offset that was committed, as before a crash."""
+    path = service.data.part(upload.id)
+    path.touch(mode=0o600)
+    os.truncate(path, upload.offset)
+
+
+def wrong_offset(offset: int) -> Problem:
+    """Return the problem of bytes for another place than where the upload goes on."""
+    return Problem(
+        409,
+        "wrong-offset",
+        f"This upload goes on at byte {offset}.",
+        "Ask where with HEAD, and send from there.",
+        headers={"Upload-Offset": str(offset)},
+    )
+
+
+def too_large(limit: int) -> Problem:
+    """Return the problem of a file that is too large."""
+    return Problem(413, "too-large", f"A file may have {limit // _MB} MB on this server.")
+
+
+def clean_name(name: str) -> str:
+    r"""Return the last part of a file name without what could confuse; it is only ever shown.
+
+    >>> clean_name("C:\\music\\song.mp3"), clean_name("../../etc/passwd")
+    ('song.mp3', 'passwd')
+    """
+    last = PurePosixPath(PureWindowsPath(name).name).name
+    shown = "".join(letter for letter in last if letter.isprintable()).strip()
+    return shown[-MAX_NAME:] or "song"
+
+
+def _find_by_key(session: Session, user: User, key: str | None) -> Received | None:
+    if key is None:
+        return None
+    upload = session.scalar(select(Upload).where(Upload.user_id == user.id, Upload.key == key))
+    if upload is not None:
+        return Received(upload, None)
+    song = session.scalar(select(Song).where(Song.user_id == user.id, Song.key == key))
+    return Received(_as_upload(song), song) if song is not None else None
+
+
+def _check_room(service: Service, session: Session, user: User, size: int) -> None:
+    limits = service.limits(session)
+    if size > limits.max_upload_bytes:
+        raise too_large(limits.max_upload_bytes)
+    coming = session.scalar(select(func.count()).where(Upload.user_id == user.id)) or 0
+    if coming >= limits.max_uploads:
+        raise Problem(429, "too-many-uploads", f"{coming} uploads are on their way already.", "Let one end first.")
+    storage = storage_of(service, session, user)
+    if storage.used + size > storage.limit:
+        full = f"Your {storage.limit // _MB} MB are full." if storage.used else f"You have {storage.limit // _MB} MB."
+        raise Problem(507, "quota-full", full, "Delete songs, or ask for more.")
+    if service.data.free_bytes() < _MIN_FREE + size:
+        raise Problem(507, "disk-full", "The disk of this server is full.", "Tell its owner.")
+
+
+def _song_of(service: Service, upload: Upload, probed: ProbedSong) -> Song:
+    title = probed.title or PurePosixPath(upload.name).stem or upload.name
+    return Song(
+        id=upload.id,
+        user_id=upload.user_id,
+        key=upload.key,
+        title=title[:MAX_NAME],
+        artist=probed.artist[:MAX_NAME],
+        album=probed.album[:MAX_NAME],
+        file_name=upload.name,
+        words=fold_words(title, probed.artist, probed.album, upload.name),
+        state="waiting",
+        bytes=upload.size,
+        seconds=probed.seconds,
+        stems=[],
+        model=SeparationSettings(**upload.settings).model,
+        created=service.clock(),
+    )
+
+
+def _as_upload(song: Song) -> Upload:
+    return Upload(
+        id=song.id, user_id=song.user_id, name=song.file_name, size=song.bytes, offset=song.bytes, settings={}
+    )
+
+
+def _tell_quota(service: Service, session: Session, user: User) -> None:
+    session.flush()
+    events.publish(service, session, user.id, "quota", storage_of(service, session, user).model_dump())

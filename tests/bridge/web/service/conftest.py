@@ -1,0 +1,81 @@
+"""A service in a temporary folder, browsers that use it, and songs to give it."""
+
+import pytest
+from web_service import CHEAP, ORIGIN, PASSWORD, Clock, TestClient
+
+from bridge.web.service.admin_view import new_link
+from bridge.web.service.app import make_site
+from bridge.web.service.config import Limits, ServiceConfig
+from bridge.web.service.context import open_service
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def config(tmp_path):
+    return ServiceConfig(data=tmp_path / "data", costs=CHEAP, model="passthrough", limits=Limits(sign_up="open"))
+
+
+@pytest.fixture
+def service(config, clock):
+    opened = open_service(config, clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def site(service):
+    return make_site(service)
+
+
+@pytest.fixture
+def browse(site):
+    """A function that opens another browser, with no cookies yet."""
+    clients = []
+
+    def open_browser(**headers):
+        client = TestClient(
+            site, base_url=ORIGIN, headers={"Origin": ORIGIN, **headers}, raise_server_exceptions=False
+        )
+        clients.append(client)
+        return client
+
+    yield open_browser
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def admin(service, browse):
+    """A browser logged in as the admin, who has set the server up."""
+    with service.database.write() as session:
+        link = new_link(service, session, "setup", seconds=3600)
+    browser = browse()
+    made = browser.post(
+        "/api/v1/users", json={"name": "ada", "password": PASSWORD, "setup": link.path.partition("#k=")[2]}
+    )
+    assert made.status_code == 201, made.text
+    return browser
+
+
+@pytest.fixture
+def sign_up(admin, browse):
+    """A function that signs somebody up and returns the browser."""
+
+    def make(name):
+        browser = browse()
+        made = browser.post("/api/v1/users", json={"name": name, "password": PASSWORD})
+        assert made.status_code == 201, made.text
+        browser.recovery_codes = made.json()["recovery_codes"]
+        return browser
+
+    return make
+
+
+@pytest.fixture
+def bea(sign_up):
+    """A browser logged in as a user who is no admin."""
+    return sign_up("bea")

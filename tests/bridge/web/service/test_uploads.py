@@ -1,0 +1,181 @@
+"""Uploads: in one request or in pieces, resumed, refused, and never lost once they were accepted."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from web_service import song_bytes, upload, with_limits
+
+from bridge.web.service.reconcile import reconcile
+from bridge.web.service.tables import Job, Song, Upload
+from bridge.web.service.uploads import MAX_NAME, clean_name
+
+RAW = {"Content-Type": "application/octet-stream"}
+
+
+def begin(browser, size, **headers):
+    return browser.post("/api/v1/uploads", json={"name": "song.flac", "size": size}, headers=headers)
+
+
+def send(browser, upload_id, data, offset):
+    return browser.patch(f"/api/v1/uploads/{upload_id}", content=data, headers={**RAW, "Upload-Offset": str(offset)})
+
+
+def code_of(answer):
+    return answer.json()["code"]
+
+
+def test_a_file_in_one_request_becomes_a_song_and_a_job(service, bea):
+    data = song_bytes(2.0)
+    song = upload(bea, data, "My Song.flac")
+    assert (song["title"], song["state"], song["seconds"]) == ("My Song", "waiting", 2.0)
+    assert (service.data.song(song["id"]) / "upload").read_bytes() == data
+    with service.database.read() as session:
+        assert session.scalars(select(Job.state).where(Job.song_id == song["id"])).all() == ["queued"]
+
+
+def test_pieces_are_joined_and_the_last_makes_the_song(service, bea):
+    data = song_bytes()
+    made = begin(bea, len(data)).json()
+    at = 0
+    for piece in (data[:1000], data[1000:1001], data[1001:]):
+        answer = send(bea, made["id"], piece, at)
+        at += len(piece)
+        assert answer.headers["Upload-Offset"] == str(at)
+    assert (answer.json()["state"], answer.json()["song"]["id"]) == ("received", made["id"])
+    assert (service.data.song(made["id"]) / "upload").read_bytes() == data
+    assert send(bea, made["id"], b"more", 0).json()["state"] == "received"
+
+
+def test_a_piece_for_another_place_is_refused_and_told_where(bea):
+    data = song_bytes()
+    made = begin(bea, len(data)).json()
+    send(bea, made["id"], data[:1000], 0)
+    refused = send(bea, made["id"], data[500:], 500)
+    assert (refused.status_code, code_of(refused), refused.headers["Upload-Offset"]) == (409, "wrong-offset", "1000")
+    asked = bea.head(f"/api/v1/uploads/{made['id']}")
+    assert (asked.headers["Upload-Offset"], asked.headers["Upload-Length"]) == ("1000", str(len(data)))
+
+
+def test_bytes_behind_the_committed_offset_are_written_again(service, bea):
+    data = song_bytes()
+    made = begin(bea, len(data)).json()
+    send(bea, made["id"], data[:1000], 0)
+    with service.data.part(made["id"]).open("ab") as file:
+        file.write(b"left by a crash")
+    assert send(bea, made["id"], data[1000:], 1000).json()["state"] == "received"
+    assert (service.data.song(made["id"]) / "upload").read_bytes() == data
+
+
+def test_the_same_key_again_is_the_same_upload_and_then_the_same_song(bea):
+    data = song_bytes()
+    first, second = (begin(bea, len(data), **{"Idempotency-Key": "k"}).json() for _ in range(2))
+    assert first["id"] == second["id"]
+    send(bea, first["id"], data, 0)
+    again = begin(bea, len(data), **{"Idempotency-Key": "k"}).json()
+    assert (again["id"], again["state"]) == (first["id"], "received")
+
+
+def test_a_cancelled_upload_leaves_nothing(service, bea):
+    made = begin(bea, 10_000).json()
+    send(bea, made["id"], b"x" * 100, 0)
+    assert bea.delete(f"/api/v1/uploads/{made['id']}").status_code == 204
+    assert bea.get(f"/api/v1/uploads/{made['id']}").status_code == 404
+    assert list(service.data.incoming.iterdir()) == []
+    assert bea.get("/api/v1/me").json()["storage"]["used"] == 0
+
+
+def test_a_file_that_is_too_large_is_refused_before_its_first_byte(service, bea):
+    with_limits(service, max_upload_bytes=1000)
+    refused = begin(bea, 1001)
+    assert (refused.status_code, code_of(refused)) == (413, "too-large")
+    whole = bea.post("/api/v1/songs?name=a.wav", content=b"x" * 1001, headers=RAW)
+    assert (whole.status_code, code_of(whole)) == (413, "too-large")
+
+
+def test_more_bytes_than_were_announced_are_refused(bea):
+    made = begin(bea, 100).json()
+    refused = send(bea, made["id"], b"x" * 101, 0)
+    assert (refused.status_code, code_of(refused)) == (413, "too-many-bytes")
+
+
+def test_the_quota_is_reserved_before_the_first_byte(service, bea):
+    with_limits(service, quota_bytes=1_500_000)
+    assert begin(bea, 1_000_000).status_code == 201
+    refused = begin(bea, 1_000_000)
+    assert (refused.status_code, code_of(refused)) == (507, "quota-full")
+
+
+def test_three_uploads_come_in_at_once(bea):
+    codes = [begin(bea, 10).status_code for _ in range(4)]
+    assert codes == [201] * 3 + [429]
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3", "AIFF"])
+def test_the_content_decides_whatever_the_name_says(bea, form):
+    assert upload(bea, song_bytes(2.0, form=form), "song.txt")["state"] == "waiting"
+
+
+def test_what_is_no_sound_is_refused_and_leaves_nothing(service, bea):
+    refused = bea.post("/api/v1/songs?name=song.mp3", content=b"no sound at all " * 100, headers=RAW)
+    assert (refused.status_code, code_of(refused)) == (422, "not-audio")
+    assert [*service.data.incoming.iterdir(), *service.data.songs.iterdir()] == []
+    with service.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Upload)) == 0
+
+
+def test_a_song_that_is_too_long_is_refused_with_both_lengths(service, bea):
+    with_limits(service, max_song_seconds=60)
+    silence = io.BytesIO()
+    soundfile.write(silence, np.zeros(8000 * 180), 8000, format="FLAC")
+    refused = bea.post("/api/v1/songs?name=long.flac", content=silence.getvalue(), headers=RAW)
+    assert (code_of(refused), refused.json()["detail"]) == (
+        "too-long",
+        "It is 3 minutes long; this server takes 60 seconds.",
+    )
+
+
+def test_an_unknown_model_is_refused(bea):
+    new = {"name": "a.mp3", "size": 10, "settings": {"model": "nonesuch"}}
+    assert code_of(bea.post("/api/v1/uploads", json=new)) == "unknown-model"
+
+
+def test_an_upload_that_was_whole_when_the_server_ended_becomes_a_song(service, bea):
+    data = song_bytes()
+    made = begin(bea, len(data)).json()
+    service.data.part(made["id"]).write_bytes(data)
+    with service.database.write() as session:
+        session.get(Upload, made["id"]).offset = len(data)
+    assert reconcile(service).completed == [made["id"]]
+    assert bea.get(f"/api/v1/songs/{made['id']}").json()["state"] == "waiting"
+    with service.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Song)) == 1
+
+
+@given(
+    st.text(max_size=300)
+    | st.sampled_from(["../../etc/passwd", "CON", "a\0b", "\u202egnp.mp3", "C:\\x\\y.mp3", "…/"])
+)
+@settings(deadline=None)
+def test_names_become_one_part_without_controls(name):
+    cleaned = clean_name(name)
+    assert 1 <= len(cleaned) <= MAX_NAME
+    assert "/" not in cleaned
+    assert cleaned.isprintable()
+
+
+@pytest.mark.parametrize("name", ["../../evil.flac", "a\u202eb.flac", "CON", "𝄞.flac", "x" * 900])
+def test_names_never_reach_the_disk(service, bea, name):
+    song = upload(bea, song_bytes(1.0), name)
+    on_disk = {path.name for path in service.data.root.rglob("*")}
+    assert {entry for entry in on_disk if not entry.startswith("serve.db")} == {
+        "incoming",
+        "songs",
+        "work",
+        song["id"],
+        "upload",
+    }

@@ -1,0 +1,78 @@
+"""What tests of the service share: songs, uploads, a worker that runs in the test's own thread."""
+
+import dataclasses
+import io
+import threading
+
+import numpy as np
+import soundfile
+from starlette.testclient import TestClient
+
+from bridge.web.service.config import HashCosts
+from bridge.web.service.tables import Job
+from bridge.web.service.worker import WorkerProcess
+
+__all__ = ["TestClient"]
+
+PASSWORD = "three random words"
+ORIGIN = "http://localhost"
+CHEAP = HashCosts(memory_kib=64, passes=1, lanes=1)
+
+
+class Clock:
+    """Goes on by a microsecond whenever it is asked, so that no two things happen at once; tests move it further."""
+
+    def __init__(self):
+        self.now = 1_800_000_000.0
+
+    def __call__(self):
+        self.now += 1e-6
+        return self.now
+
+
+def song_bytes(seconds=5.0, rate=44100, form="FLAC", seed=0):
+    """Return a file of noise that changes with the seed."""
+    noise = np.random.default_rng(seed).uniform(-0.3, 0.3, (round(seconds * rate), 2)).astype(np.float32)
+    file = io.BytesIO()
+    soundfile.write(file, noise, rate, format=form)
+    return file.getvalue()
+
+
+def upload(browser, data=None, name="song.flac", **headers):
+    """Upload a file in one request; return the song."""
+    sent = browser.post(
+        "/api/v1/songs",
+        params={"name": name},
+        content=song_bytes() if data is None else data,
+        headers={"Content-Type": "application/octet-stream", **headers},
+    )
+    assert sent.status_code == 201, sent.text
+    return sent.json()
+
+
+def work(service):
+    """Do all jobs that wait, in this thread."""
+    worker = WorkerProcess(service)
+    for kinds in (("separate",), ("mix",)):
+        stop = threading.Timer(60.0, worker.stop)
+        stop.start()
+        while jobs_of(service, "queued"):
+            before = jobs_of(service, "queued")
+            worker.work_once(kinds)
+            if jobs_of(service, "queued") == before:
+                break
+        stop.cancel()
+
+
+def jobs_of(service, state):
+    with service.database.read() as session:
+        return [job.id for job in session.query(Job).filter(Job.state == state)]
+
+
+def with_limits(service, **values):
+    with service.database.write() as session:
+        service.change_limits(session, values)
+
+
+def configured(config, **values):
+    return dataclasses.replace(config, **values)
