@@ -23,6 +23,7 @@ from stream_sep.cli import (
     presets,
     render,
     separate,
+    serve,
     train,
 )
 from stream_sep.errors import StreamSepError
@@ -53,6 +54,7 @@ app.add_typer(separate.cache_app, name="cache")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(plugin.app, name="plugin")
+app.add_typer(serve.app, name="serve")
 
 
 def main() -> None:

@@ -33,9 +33,7 @@ def add_demo(service: Service) -> None:
 
 
 def demo_song(session: Session) -> Song | None:
-    """Return the demo song, if it is there; it plays already while it is separated."""
+    """Return the demo song, once it is separated."""
     return session.scalar(
-        select(Song)
-        .join(User, User.id == Song.user_id)
-        .where(User.name_key == _NAME_KEY, Song.state.in_(("ready", "working")))
+        select(Song).join(User, User.id == Song.user_id).where(User.name_key == _NAME_KEY, Song.state == "ready")
     )

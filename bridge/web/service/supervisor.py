@@ -1,0 +1,174 @@
+"""The processes of a service: the web server here, the workers as children that are started again when they end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Self
+
+import uvicorn
+from sqlalchemy import delete
+
+from bridge.web.security import is_loopback
+from bridge.web.service.accounts import has_users
+from bridge.web.service.admin_view import new_link
+from bridge.web.service.app import make_site
+from bridge.web.service.demo import add_demo
+from bridge.web.service.reconcile import reconcile
+from bridge.web.service.tables import Invitation
+from stream_sep.errors import BridgeError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from bridge.web.service.config import ServiceConfig
+    from bridge.web.service.context import Service
+
+SETUP_SECONDS = 3600.0
+_AGAIN_SECONDS = 1.0
+_END_SECONDS = 15.0
+_MAX_CONNECTIONS = 400
+_MAX_MESSAGE = 1 << 16
+
+
+class WorkerPool:
+    """Keeps worker processes running; ends them when it is left.
+
+    Args:
+        command: starts one.
+        count: how many.
+    """
+
+    def __init__(self, command: Sequence[str], count: int) -> None:
+        self._command, self._count = list(command), count
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        """Start them."""
+        for number in range(self._count):
+            thread = threading.Thread(target=self._keep_one, name=f"worker {number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Have them give their jobs back, and wait for it."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(_END_SECONDS + 5.0)
+
+    def _keep_one(self) -> None:
+        while not self._ended.is_set():
+            with subprocess.Popen(self._command, stdin=subprocess.DEVNULL) as worker:  # noqa: S603 - our own program
+                while worker.poll() is None and not self._ended.wait(0.2):
+                    pass
+                _end(worker)
+            self._ended.wait(_AGAIN_SECONDS)
+
+
+def check_exposure(config: ServiceConfig, *, insecure_http: bool) -> None:
+    """Refuse to carry passwords over a network in the clear.
+
+    Raises:
+        ConfigError: the address is reached by others, and no HTTPS is in front.
+    """
+    if is_loopback(config.host) or config.https or insecure_http:
+        return
+    raise ConfigError(
+        f"--host {config.host} would carry passwords over the network unencrypted; put a proxy with HTTPS in front and "
+        "say --https --trusted-proxy ADDRESS, or take --insecure-http in a network you trust"
+    )
+
+
+def serve_web(service: Service, report: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; then let requests end, for ten seconds at most.
+
+    Args:
+        service: what to serve.
+        report: is told the address, and the set-up link while there is no admin.
+
+    Raises:
+        BridgeError: the port is taken.
+    """
+    reconcile(service)
+    config = service.config
+    with _listen(config.host, config.port) as listener:
+        port = listener.getsockname()[1]
+        scheme = "https" if config.https else "http"
+        name = config.public_hosts[0] if config.public_hosts else _shown(config.host)
+        base = f"{scheme}://{name}" + ("" if config.https else f":{port}")
+        report(f"stream_sep serves songs at {base}")
+        if (path := setup_path(service)) is not None:
+            report(f"Make the admin's account, within an hour: {base}{path}")
+        if config.demo_song:
+            add_demo(service)
+        server = uvicorn.Server(_uvicorn_config(service))
+        server.run([listener])
+
+
+def setup_path(service: Service) -> str | None:
+    """Return the path of a fresh set-up link while there is no admin; the ones before it end."""
+    with service.database.write() as session:
+        if has_users(session):
+            return None
+        session.execute(delete(Invitation).where(Invitation.kind == "setup"))
+        return new_link(service, session, "setup", seconds=SETUP_SECONDS).path
+
+
+def worker_command(config: ServiceConfig) -> list[str]:
+    """Return the command of a worker for a service; see `pass_database_on` for what it lacks."""
+    command = [sys.executable, "-m", "stream_sep", "serve", "--role", "worker", "--data", str(config.data)]
+    return [*command, "--model", config.model]
+
+
+def pass_database_on(config: ServiceConfig) -> None:
+    """Have child processes find the database: its URL may hold a password, which command lines would show."""
+    if config.database:
+        os.environ["STREAM_SEP_DATABASE"] = config.database
+
+
+def _uvicorn_config(service: Service) -> uvicorn.Config:
+    config = service.config
+    return uvicorn.Config(
+        make_site(service),
+        lifespan="on",
+        log_level="warning",
+        access_log=False,  # paths of share links are secrets
+        server_header=False,
+        proxy_headers=bool(config.trusted_proxy),
+        forwarded_allow_ips=config.trusted_proxy or "",
+        limit_concurrency=_MAX_CONNECTIONS,
+        ws_max_size=_MAX_MESSAGE,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise BridgeError(f"cannot listen at {host} port {port}: {error.strerror}; take another --port") from error
+
+
+def _shown(host: str) -> str:
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    if worker.poll() is None:
+        worker.terminate()
+        try:
+            worker.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            worker.kill()
