@@ -87,22 +87,23 @@ def _decode(path: Path, folder: Path, max_seconds: float) -> dict[str, Any]:
             if not frames:
                 return {"code": "not-audio", "detail": "It holds no sound."}
             file.finish(file.gain)
-            file.publish()
+            file.commit()
         finally:
-            file.discard()
+            file.abort()
     except StreamSepError as error:
         return _no_audio(path, error)
     return {"seconds": frames / rate, "sample_rate": rate, "frames": frames, **_tags(path)}
 
 
 def _tags(path: Path) -> dict[str, str]:
-    try:
-        from stream_sep.files import tags as files_tags  # noqa: PLC0415 - behind the limits
+    from stream_sep.errors import StreamSepError  # noqa: PLC0415 - behind the limits
+    from stream_sep.files.tags import read_tags  # noqa: PLC0415 - as above
 
-        tags = getattr(files_tags, "read_tags")(path)  # noqa: B009 - not there yet
-    except Exception:  # noqa: BLE001 - a song is no worse for tags that cannot be read
+    try:
+        tags = read_tags(path)
+    except StreamSepError:  # a song is no worse for tags that cannot be read
         return {}
-    return {name: _clean(getattr(tags, name)) for name in ("title", "artist", "album")}
+    return {"title": _clean(tags.title), "artist": _clean(tags.artist), "album": _clean(tags.album)}
 
 
 def _clean(text: str) -> str:

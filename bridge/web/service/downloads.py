@@ -130,9 +130,9 @@ def _convert(source: Path, target: Path, form: AudioFormat) -> None:
             for block in sound.blocks(_BLOCK, dtype="float32", always_2d=True):
                 file.write(block.T)
             file.finish(1.0)
-            file.publish()
+            file.commit()
         finally:
-            file.discard()
+            file.abort()
 
 
 class _Pipe:

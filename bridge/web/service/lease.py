@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bridge.web.service import queue
 from bridge.web.service.queue import Claim, LeaseLostError
 from bridge.web.service.tables import Song
-from stream_sep.errors import StreamSepError
+from stream_sep.errors import Cancelled
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,7 +28,7 @@ _TELL_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
-class StopWorkError(StreamSepError):
+class StopWorkError(Cancelled):
     """The work on a job has to end here.
 
     Args:

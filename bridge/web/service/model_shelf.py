@@ -1,4 +1,4 @@
-"""The model that a worker has loaded: one, because several would not fit."""
+"""How the worker separates: songs as WAV files that can be read while they grow, with one model loaded."""
 
 from __future__ import annotations
 
@@ -6,40 +6,36 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stream_sep.files import settings as separation
 from stream_sep.files.formats import AudioFormat
-from stream_sep.files.job import Job
-from stream_sep.files.settings import Recipe
+from stream_sep.files.job import SeparationJob
+from stream_sep.files.song_models import ModelShelf
 from stream_sep.files.song_separator import SongSeparator
 
 if TYPE_CHECKING:
     from bridge.web.service.schemas import SeparationSettings
 
 
-class ModelShelf:
-    """Gives separators; the last one is kept, so that songs with the same settings load nothing."""
-
-    def __init__(self) -> None:
-        self._settings: SeparationSettings | None = None
-        self._separator: SongSeparator | None = None
-
-    def separator(self, settings: SeparationSettings) -> SongSeparator:
-        """Return what separates with these settings.
-
-        Raises:
-            SeparatorError: the model cannot be loaded.
-            ConfigError: it lacks a stem that is asked for.
-        """
-        if self._separator is None or self._settings != settings:
-            self._separator = None  # before the next one takes its memory
-            self._separator, self._settings = SongSeparator(job_for(settings)), settings
-        return self._separator
+def make_shelf() -> ModelShelf:
+    """Return a shelf for one model: several of the large ones would not fit."""
+    return ModelShelf(capacity=1)
 
 
-def job_for(settings: SeparationSettings) -> Job:
-    """Return the job for settings; a track's folder, being absolute, says where its stems go."""
+def separator_for(settings: SeparationSettings, shelf: ModelShelf) -> SongSeparator:
+    """Return what separates a song; a track's folder, being absolute, decides where its stems go.
+
+    Args:
+        settings: what the song's owner chose.
+        shelf: has the model, if the song before had the same.
+
+    Raises:
+        SeparatorError: the model cannot be loaded.
+        ConfigError: it lacks a stem that is asked for.
+    """
     stems = tuple(settings.stems) or None
-    return Job(
-        recipe=Recipe(model=settings.model, shifts=settings.shifts, threads=max(1, (os.cpu_count() or 2) - 1)),
+    threads = max(1, (os.cpu_count() or 2) - 1)
+    job = SeparationJob(
+        settings=separation.SeparationSettings(model=settings.model, shifts=settings.shifts, threads=threads),
         stems=stems,
         residual=settings.residual and (stems is None or "other" in stems),
         out=Path(),
@@ -49,3 +45,4 @@ def job_for(settings: SeparationSettings) -> Job:
         tags=False,
         overwrite=True,
     )
+    return SongSeparator(job, shelf.get(job.settings))

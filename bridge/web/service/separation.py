@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from bridge.web.service.accounts_view import max_seconds_of
 from bridge.web.service.cage import decode_song
 from bridge.web.service.crash import crash_point
 from bridge.web.service.files import MANIFEST, SOURCE, UPLOADED, folder_bytes, move_into_place, remove, sync_tree
+from bridge.web.service.model_shelf import separator_for
 from bridge.web.service.packing import pack_stem
 from bridge.web.service.play_data import write_pictures
 from bridge.web.service.schemas import SeparationSettings
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from bridge.web.service.cage import ProbedSong
     from bridge.web.service.context import Service
     from bridge.web.service.lease import Lease
-    from bridge.web.service.model_shelf import ModelShelf
     from bridge.web.service.queue import Claim
+    from stream_sep.files.progress import Progress
+    from stream_sep.files.song_models import ModelShelf
 
 READ, SEPARATE, PACK = "read", "separate", "pack"
 _READ_SHARE, _PACK_SHARE = 0.02, 0.05  # of the whole work, for the progress bar
@@ -102,23 +103,22 @@ class Separation:
             song.seconds, song.bytes, song.digest = decoded.seconds, size, digest
 
     def _separate(self, attempt: Path) -> tuple[str, ...]:
-        settings = SeparationSettings(**self.claimed.settings)
-        separator = self.shelf.separator(settings)
+        separator = separator_for(SeparationSettings(**self.claimed.settings), self.shelf)
         track = Track(self._source, attempt.absolute(), "stems")
+        parts = separator.parts(track)
         stems = tuple(target.stem for target in separator.targets(track))
-        frames, rate = 0, 0
-        started = time.monotonic()
+        announced = False
 
-        def report(share: float) -> None:
-            nonlocal frames, rate
-            if not rate:
-                info = soundfile.info(attempt / f"{stems[0]}.part.wav")
-                rate, frames = info.samplerate, round(info.frames / share) if share else 0
-                self._announce(stems, rate, frames, attempt)
-            left = (time.monotonic() - started) * (1 - share) / share if share > 0.01 else None
-            whole = _READ_SHARE + share * (1 - _READ_SHARE - _PACK_SHARE)
-            self.lease.report(SEPARATE, whole, round(share * frames), left)
-            crash_point("first_window")
+        def report(progress: Progress) -> None:
+            nonlocal announced
+            if progress.frames_ready and not announced:
+                rate = soundfile.info(parts[0]).samplerate
+                self._announce(stems, rate, progress.frames, attempt)
+                announced = True
+            whole = _READ_SHARE + progress.share * (1 - _READ_SHARE - _PACK_SHARE)
+            self.lease.report(SEPARATE, whole, progress.frames_ready, progress.seconds_left)
+            if progress.frames_ready:
+                crash_point("first_window")
 
         separator.separate(track, report)
         return stems

@@ -19,7 +19,7 @@ from bridge.web.service.config import package_version
 from bridge.web.service.crash import crash_point
 from bridge.web.service.lease import Lease, StopWorkError
 from bridge.web.service.mixing import render_mix_job
-from bridge.web.service.model_shelf import ModelShelf
+from bridge.web.service.model_shelf import make_shelf
 from bridge.web.service.queue import Claim, LeaseLostError
 from bridge.web.service.reconcile import housekeep, reconcile
 from bridge.web.service.separation import Separation
@@ -53,7 +53,7 @@ class WorkerProcess:
         self._service = service
         self._stop = threading.Event()
         self._busy: str | None = None
-        self._shelf = ModelShelf()
+        self._shelf = make_shelf()
         self._done = 0
 
     def stop(self) -> None:
