@@ -82,8 +82,8 @@ def check_exposure(config: ServiceConfig, *, insecure_http: bool) -> None:
     if is_loopback(config.host) or config.https or insecure_http:
         return
     raise ConfigError(
-    """Return the command of a worker for a service; `pass_database_on` gives it the database."""
-        "say --https --trusted-proxy ADDRESS, or take --insecure-http in a network you trust"
+        f"--host {config.host} would carry passwords over the network unencrypted; put a proxy with HTTPS in front, "
+        "with --https --trusted-proxy ADDRESS, or take --insecure-http in a network you trust"
     )
 
 
