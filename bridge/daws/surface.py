@@ -27,11 +27,26 @@ DAWS: dict[str, Callable[[], Profile]] = {
     "reaper": Reaper,
     "ardour": Ardour,
     "mixbus": Ardour,
-    "live": Live,
+    "ableton": Live,
     "bitwig": Bitwig,
     "x32": X32,
 }
 """What can be followed, by name."""
+
+ALIASES = {"live": "ableton"}
+"""Older name -> name."""
+
+
+def check_daw(name: str) -> str:
+    """Return the name of a DAW that is given by its name or an older one.
+
+    Raises:
+        ConfigError: a DAW that is not known.
+    """
+    name = ALIASES.get(name, name)
+    if name not in DAWS:
+        raise ConfigError(f"unknown DAW {name!r}; choose from {', '.join(DAWS)}")
+    return name
 
 
 class DawSurface:
@@ -39,7 +54,7 @@ class DawSurface:
 
     Args:
         desk: what is moved.
-        name: ``reaper``, ``ardour``, ``mixbus``, ``live``, ``bitwig``, or ``x32`` to be one for its clients.
+        name: ``reaper``, ``ardour``, ``mixbus``, ``ableton``, ``bitwig``, or ``x32`` to be one for its clients.
         host: where the DAW runs; for ``x32`` the address of this machine to listen at, ``0.0.0.0`` for the network.
         listen: UDP port to listen at; the DAW's usual one unless given, 0 takes a free one.
         send: UDP port that the DAW listens at; its usual one unless given.
@@ -61,8 +76,7 @@ class DawSurface:
         resolution: int | None = None,
         desk_leads: bool = False,
     ) -> None:
-        if name not in DAWS:
-            raise ConfigError(f"there is no DAW {name!r}; there are: {', '.join(DAWS)}")
+        name = check_daw(name)
         self._profile = Bitwig(resolution) if name == "bitwig" and resolution is not None else DAWS[name]()
         self._desk, self._name, self._host, self._desk_leads = desk, name, host, desk_leads
         self._listen = self._profile.listen if listen is None else listen

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
+from typing import Annotated
 
 import typer
 
 from stream_sep.cli import (
     bench,
+    config,
     data,
     demo,
     devices,
@@ -26,45 +29,101 @@ from stream_sep.cli import (
     serve,
     train,
 )
+from stream_sep.cli.app import App
+from stream_sep.cli.config_file import Options, read_defaults
+from stream_sep.cli.logs import describe_versions, is_verbose, set_up_logging
 from stream_sep.errors import StreamSepError
 
-app = typer.Typer(
-    help="Live stem separation: music in, every stem on a fader, while it plays.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+_log = logging.getLogger(__name__)
+
+app = App(
+    "Live stem separation: music in, every stem on a fader, while it plays.",
+    add_completion=True,
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl-C. "
+    "NO_COLOR=1 turns colours off. Defaults for options: stream-sep config --help.",
 )
 for verb in (
     demo.demo,
     live.live,
     play.play,
+    separate.separate,
     render.render,
     devices.devices,
-    bench.bench,
     evaluate.evaluate,
     layout.layout,
-    separate.separate,
     host.host,
     train.train,
 ):
     app.command()(verb)
 app.add_typer(presets.app, name="presets")
 app.add_typer(midi.app, name="midi")
+app.add_typer(models.app, name="models")
+app.add_typer(config.app, name="config")
 app.add_typer(separate.cache_app, name="cache")
 app.add_typer(data.app, name="data")
-app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
 app.add_typer(plugin.app, name="plugin")
 app.add_typer(serve.app, name="serve")
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if wanted:
+        print(describe_versions())
+        raise typer.Exit
+
+
+@app.callback()
+def _read_options(
+    ctx: typer.Context,
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version and exit", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Take the defaults of the user's settings."""
+    del version  # its callback has printed it
+    if ctx.invoked_subcommand != "config":  # which has to be able to mend the file
+        ctx.default_map = read_defaults(Options(ctx))
+
+
 def main() -> None:
-    """Run the command line; leave with 1 and one sentence when something cannot be done."""
+    """Run the command line; exit with 0, or 1 and a sentence, or 2 where the command was wrong, or 130 on Ctrl-C."""
+    set_up_logging(0)
     try:
-        app()
-    except StreamSepError as error:
-        print(f"stream-sep: {error}", file=sys.stderr)
-        sys.exit(1)
+        code = app(prog_name="stream-sep", standalone_mode=False)
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = 130
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        sys.stdout = None  # or Python fails once more while it flushes
+        code = 1
+    except Exception as error:  # noqa: BLE001 - the user gets a sentence, and the log the rest
+        code = _fail(error)
     finally:
         gc.freeze()  # or Python looks through all that torch has loaded for garbage once more: 0.7 s
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: Exception) -> int:
+    """Say what went wrong; return the exit code."""
+    if hasattr(error, "format_message"):  # of typer: the command was wrong
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            return 2
+        hint = f" (see {context.command_path} --help)" if context is not None else ""
+        return _say(f"{error.format_message().rstrip('.')}{hint}", 2)
+    if isinstance(error, StreamSepError):
+        _log.debug("raised here:", exc_info=error)
+        return _say(str(error))
+    _log.debug("raised here:", exc_info=error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return _say(f"{error.strerror.lower()}{where}")
+    if is_verbose():
+        return _say(f"unexpected {type(error).__name__}: {error}; please report this")
+    return _say(f"unexpected {type(error).__name__}: {error}; run it again with -vv and report what it prints")
+
+
+def _say(sentence: str, code: int = 1) -> int:
+    print(f"stream-sep: error: {sentence}", file=sys.stderr)
+    return code

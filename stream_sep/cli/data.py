@@ -8,18 +8,20 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-app = typer.Typer(help="Make and check what a training reads.", no_args_is_help=True)
+from stream_sep.cli.app import App
+
+app = App("Build and check training data.")
 
 
 @app.command()
 def build(
-    songs: Annotated[Path, typer.Argument(help="songs in stems: MUSDB18, -HQ, MoisesDB, Slakh, or folders of stems")],
-    cache: Annotated[Path, typer.Argument(help="folder to make, or to go on with")],
+    songs: Annotated[Path, typer.Argument(help="multitrack songs: MUSDB18, MoisesDB, Slakh, or folders of stems")],
+    cache: Annotated[Path, typer.Argument(help="cache folder, created or extended")],
     layout: Annotated[str, typer.Option(help="stem-files, stem-folders, moises, slakh, or auto")] = "auto",
-    limit: Annotated[int, typer.Option(help="the first so many songs; 0 is all")] = 0,
-    jobs: Annotated[int, typer.Option(help="songs at a time")] = 1,
+    limit: Annotated[int, typer.Option(help="use only the first N songs; 0 uses all")] = 0,
+    jobs: Annotated[int, typer.Option(help="songs processed in parallel")] = 1,
 ) -> None:
-    """Decode songs into a cache; those that it has are left alone, so a build that was stopped goes on."""
+    """Decode songs into a training cache; songs already in it are skipped."""
     from stream_sep.training.data.cache import build_cache
     from stream_sep.training.data.layouts import find_stem_songs
 
@@ -35,10 +37,10 @@ def check(
     cache: Annotated[Path, typer.Argument(help="a cache")],
     *,
     drop: Annotated[
-        bool, typer.Option("--drop", help="take damaged songs out, so that a build makes them anew")
+        bool, typer.Option("--drop", help="remove damaged songs, so that the next build decodes them again")
     ] = False,
 ) -> None:
-    """Read every song of a cache and say which are damaged; leave with 1 if any is."""
+    """Read every song of a cache and list damaged ones; exit with 1 if there are any."""
     from stream_sep.evaluation.validation_split import is_validation
     from stream_sep.training.data.cache import RATE, check_cache, drop_songs, read_index
 
@@ -59,12 +61,12 @@ def check(
 def synth(
     samples: Annotated[Path, typer.Argument(help="folder of MIDI songs and samples; see docs/how-to/train.md")],
     out: Annotated[Path, typer.Argument(help="folder for the songs, a folder of stems each")],
-    songs: Annotated[int, typer.Option(help="how many there shall be in the end")] = 100,
-    seed: Annotated[int, typer.Option(help="other songs for another number")] = 1,
-    seconds: Annotated[float, typer.Option(help="how long they are, within a third")] = 33.0,
-    jobs: Annotated[int, typer.Option(help="songs at a time")] = 1,
+    songs: Annotated[int, typer.Option(help="total number of songs")] = 100,
+    seed: Annotated[int, typer.Option(help="random seed")] = 1,
+    seconds: Annotated[float, typer.Option(help="song length in seconds, within a third")] = 33.0,
+    jobs: Annotated[int, typer.Option(help="songs processed in parallel")] = 1,
 ) -> None:
-    """Make songs of a band that exists only as samples; those that are there already are left alone."""
+    """Synthesize multitrack songs from samples and MIDI; existing songs are skipped."""
     from stream_sep.training.synth.generate import make_songs
 
     with _bar() as bar:
@@ -84,11 +86,11 @@ def synth(
 @app.command()
 def pack(
     caches: Annotated[list[Path], typer.Argument(help="caches")],
-    out: Annotated[Path, typer.Option(help="what the archives' names begin with")] = Path("pack"),
-    part_mb: Annotated[float, typer.Option(help="most megabytes of an archive")] = 48.0,
-    quality: Annotated[float, typer.Option(help="of Ogg Vorbis, 0 to 1")] = 0.3,
+    out: Annotated[Path, typer.Option(help="prefix of the archive names")] = Path("pack"),
+    part_mb: Annotated[float, typer.Option(help="maximum archive size in MB")] = 48.0,
+    quality: Annotated[float, typer.Option(help="Ogg Vorbis quality, 0 to 1")] = 0.3,
 ) -> None:
-    """Write caches as small archives, to carry to a machine that is not connected."""
+    """Pack caches into small archives, to copy to another machine."""
     from stream_sep.training.data.archives import pack_caches
     from stream_sep.training.data.cache import read_index
 
@@ -102,10 +104,10 @@ def pack(
 @app.command()
 def unpack(
     archives: Annotated[list[Path], typer.Argument(help="archives of 'stream-sep data pack'")],
-    folder: Annotated[Path, typer.Option("--to", help="where the caches go")] = Path(),
-    jobs: Annotated[int, typer.Option(help="songs at a time")] = 1,
+    folder: Annotated[Path, typer.Option("--to", help="folder for the caches")] = Path(),
+    jobs: Annotated[int, typer.Option(help="songs processed in parallel")] = 1,
 ) -> None:
-    """Turn archives into caches again; what is there already is left alone."""
+    """Unpack archives into caches; existing songs are skipped."""
     from stream_sep.training.data.archives import unpack as unpack_archive
 
     for archive in archives:

@@ -1,8 +1,9 @@
-"""``stream-sep demo``: the main job with nothing plugged in, the vocals out of a song and in again."""
+"""``stream-sep demo``: the live engine on a bundled song, with nothing plugged in."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +12,10 @@ import typer
 from rich.console import Console
 
 from stream_sep.backends.paced import PacedBackend
-from stream_sep.cli.tui.plain_screen import Messages, print_counters, print_latency, show
-from stream_sep.engine.config import EngineConfig
+from stream_sep.cli.arguments import choose_model
+from stream_sep.cli.startup import starting
+from stream_sep.cli.summary import print_summary
+from stream_sep.cli.tui.plain_screen import Messages, show
 from stream_sep.engine.engine import Engine
 from stream_sep.errors import ConfigError, DeviceError
 from stream_sep.evaluation.signals import delay_between
@@ -30,28 +33,30 @@ _REDRAW_SECONDS = 0.05
 
 def demo(
     out: Annotated[Path, typer.Option(help="folder for the mix and the stems")] = Path("stream-sep-demo"),
-    model: Annotated[str, typer.Option(help="separator")] = DEFAULT,
-    block_size: Annotated[int, typer.Option(help="frames a block")] = 128,
-    seconds: Annotated[float, typer.Option(help="stop after so much of the song")] = 60.0,
+    model: Annotated[str, typer.Option(help="separator, see 'models list'")] = DEFAULT,
+    block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
+    duration: Annotated[float, typer.Option(help="stop after this many seconds of the song")] = 60.0,
     *,
-    silent: Annotated[bool, typer.Option(help="do not look for a sound card")] = False,
+    no_audio: Annotated[bool, typer.Option("--no-audio", help="run without a sound card")] = False,
 ) -> None:
-    """Remove the vocals of a song while it plays: fader down after 5 s, up again after 10 s."""
-    if seconds <= 0:
-        raise ConfigError(f"--seconds {seconds} is not more than 0")
+    """Play the bundled demo song through the live engine: vocals fade out after 5 s and return after 10 s."""
+    if duration <= 0:
+        raise ConfigError(f"--duration {duration:g} must be positive")
+    config = replace(choose_model(model, "", {}), record=out)
     song = load_demo_song()
-    source = song.mix[:, : round(seconds * song.sample_rate)]
+    source = song.mix[:, : round(duration * song.sample_rate)]
     messages = Messages()
-    backend = _sound_card(song.sample_rate, block_size, messages) if not silent else None
+    backend = None if no_audio else _sound_card(song.sample_rate, block_size, messages)
     backend = backend or PacedBackend(song.sample_rate, block_size)
-    engine = Engine(backend, EngineConfig(model=model, record=out), source=source, report=messages.tell)
+    with starting(str(config.model)):
+        engine = Engine(backend, config, source=source, report=messages.tell)
     with engine, show(engine, messages, "stream-sep demo") as redraw:
         _play(engine, redraw)
-    measured = _measured(engine, source, out)
-    print_latency(engine.latency, measured)
-    print_counters(engine)
-    Console().print(
-        f"written to {out}: mix.wav, {', '.join(f'{stem}.wav' for stem in engine.stems)}", highlight=False
+    print_summary(engine, _measured(engine, source, out))
+    Console(soft_wrap=True).print(
+        f"written to {out}: mix.wav, {', '.join(f'{stem}.wav' for stem in engine.stems)}",
+        highlight=False,
+        markup=False,
     )
 
 

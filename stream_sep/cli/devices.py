@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from stream_sep.errors import DeviceError
@@ -18,13 +19,13 @@ def devices() -> None:
     for device in found:
         marks = [mark for mark, on in (("in", device.is_default_input), ("out", device.is_default_output)) if on]
         sizes = (str(device.inputs), str(device.outputs), f"{device.default_sample_rate:.0f}")
-        table.add_row(str(device.index), device.name, device.host_api, *sizes, " ".join(marks))
+        table.add_row(str(device.index), escape(device.name), escape(device.host_api), *sizes, " ".join(marks))
     console.print(table if found else "no audio devices")
     try:
         ports = list_jack_ports()
     except DeviceError as error:
-        console.print(f"no JACK ports ({error})", highlight=False)
+        console.print(f"no JACK ports ({error})", highlight=False, markup=False)
         return
-    for direction, meaning in (("output", "JACK ports that give sound"), ("input", "JACK ports that take sound")):
+    for direction, meaning in (("output", "JACK output ports"), ("input", "JACK input ports")):
         names = ", ".join(port.name for port in ports if port.direction == direction)
-        console.print(f"{meaning}: {names}", highlight=False)
+        console.print(f"{meaning}: {names}", highlight=False, markup=False)

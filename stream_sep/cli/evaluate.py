@@ -9,42 +9,46 @@ from typing import Annotated, Any
 
 import typer
 
-from stream_sep.cli.bench import parse_options
+from stream_sep.cli.arguments import parse_options
 from stream_sep.errors import ConfigError
 from stream_sep.separators import DEFAULT
 
-_SHORT = {"hs-tasnet": "stream_sep.training.baselines.hs_tasnet_separator:load_hs_tasnet"}
+_ALIASES = {"hs-tasnet": "stream_sep.training.baselines.hs_tasnet_separator:load_hs_tasnet"}
 
 
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="songs: folders of stems, or .stem.mp4 files")],
-    model: Annotated[list[str] | None, typer.Option(help="separator; give it again for several side by side")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="separator; repeat to compare several")] = None,
     option: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE for the separator; MODEL.NAME=VALUE where there are several")
+        list[str] | None, typer.Option(help="NAME=VALUE for the separator, or MODEL.NAME=VALUE for one of several")
     ] = None,
-    limit: Annotated[int, typer.Option(help="score so many songs at most; 0 scores all")] = 0,
-    validation: Annotated[int, typer.Option(help="only songs that a training keeps apart at this percentage")] = 0,
+    limit: Annotated[int, typer.Option(help="score at most this many songs; 0 scores all")] = 0,
+    validation_percent: Annotated[
+        int, typer.Option(help="score only the songs that training at this percentage holds out")
+    ] = 0,
     as_json: Annotated[Path | None, typer.Option("--json", help="write every score to this file")] = None,
-    plot: Annotated[Path | None, typer.Option(help="draw SDR against latency and cost, as PNG")] = None,
+    plot: Annotated[Path | None, typer.Option(help="plot SDR against latency and cost, as PNG")] = None,
     *,
-    full: Annotated[
-        bool, typer.Option("--full", help="SI-SDR, low end, leakage, first and last minute, cost")
+    all_metrics: Annotated[
+        bool, typer.Option("--all-metrics", help="add SI-SDR, low end, leakage, first and last minute, and cost")
     ] = False,
-    museval: Annotated[bool, typer.Option("--museval", help="as --full, and museval's SDR, which is slow")] = False,
+    museval: Annotated[bool, typer.Option("--museval", help="as --all-metrics, with museval's SDR (slow)")] = False,
 ) -> None:
-    """Print the SDR of each stem beside that of doing nothing and of plain mid/side, as Markdown."""
+    """Print SDR per stem, with the unprocessed mix and mid/side as baselines, as Markdown."""
     from stream_sep.evaluation import sdr
 
     models = assign_options(model or [DEFAULT], option or [])
-    if not (full or museval or as_json or plot or validation or len(models) > 1):
+    if not (all_metrics or museval or as_json or plot or validation_percent or len(models) > 1):
         ((name, (_, options)),) = models.items()
-        rows = list(sdr.evaluate(folder, _SHORT.get(name, name), limit=limit or None, **options))
+        rows = list(sdr.evaluate(folder, _ALIASES.get(name, name), limit=limit or None, **options))
         typer.echo(sdr.format_table(rows))
         return
-    _at_length(folder, models, limit=limit, validation=validation, museval=museval, as_json=as_json, plot=plot)
+    _full_report(
+        folder, models, limit=limit, validation=validation_percent, museval=museval, as_json=as_json, plot=plot
+    )
 
 
-def _at_length(
+def _full_report(
     folder: Path,
     models: dict[str, tuple[str, dict[str, Any]]],
     *,
@@ -84,12 +88,12 @@ def assign_options(models: list[str], pairs: list[str]) -> dict[str, tuple[str, 
     >>> assign_options(["bands", "live"], ["live.weights=a.onnx"])["live"]
     ('live', {'weights': 'a.onnx'})
     """
-    assigned: dict[str, tuple[str, dict[str, Any]]] = {name: (_SHORT.get(name, name), {}) for name in models}
+    assigned: dict[str, tuple[str, dict[str, Any]]] = {name: (_ALIASES.get(name, name), {}) for name in models}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         model, dot, name = key.rpartition(".")
         if dot and model not in assigned:
-            raise ConfigError(f"--option {pair!r} is for {model!r}, which is not scored; say --model {model}")
+            raise ConfigError(f"--option {pair} is for {model!r}, which is not scored; add --model {model}")
         for one in [model] if dot else list(assigned):
             assigned[one][1].update(parse_options([f"{name}{equals}{value}"]))
     return assigned

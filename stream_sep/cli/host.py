@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from stream_sep.cli.live import stop_on_signals
-from stream_sep.cli.surface_options import with_surfaces
+from stream_sep.cli.surface_options import with_surface_options
 from stream_sep.cli.surfaces import SurfaceOptions, build_surfaces, start_surfaces
 from stream_sep.errors import ConfigError
 
 
-@with_surfaces
+@with_surface_options
 def host(
     *,
     surfaces: SurfaceOptions,
@@ -23,7 +23,7 @@ def host(
     from bridge.plugin.host import PluginHost
 
     if linger < 0:
-        raise ConfigError(f"--linger {linger} s must be 0 or more")
+        raise ConfigError(f"--linger {linger:g} must not be negative")
     running = PluginHost(lambda sentence: print(sentence, flush=True), linger=linger)
     with ExitStack() as stack:
         stack.callback(running.close)

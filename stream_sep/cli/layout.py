@@ -13,10 +13,10 @@ from stream_sep.protocols import STEMS
 
 def layout(
     kind: Annotated[str, typer.Argument(help="touchosc, open-stage-control, reaper or cubase")],
-    folder: Annotated[Path, typer.Option(help="where to write")] = Path(),
-    stems: Annotated[str, typer.Option(help="names of the stems, in order")] = ",".join(STEMS),
+    folder: Annotated[Path, typer.Option(help="output folder")] = Path(),
+    stems: Annotated[str, typer.Option(help="stem names, in order")] = ",".join(STEMS),
 ) -> None:
-    """Write a page of faders for TouchOSC or Open Stage Control, or what REAPER or Cubase need."""
+    """Write a fader layout for TouchOSC or Open Stage Control, or the files REAPER or Cubase need."""
     from bridge.daws.assets import DAW_FILES, write_daw_files
     from bridge.layouts.layout import LAYOUTS
 
@@ -25,7 +25,7 @@ def layout(
     elif kind in DAW_FILES:
         written = list(write_daw_files(kind, folder))
     else:
-        raise ConfigError(f"there is no layout {kind!r}; there are: {', '.join((*LAYOUTS, *DAW_FILES))}")
+        raise ConfigError(f"unknown layout {kind!r}; choose from {', '.join((*LAYOUTS, *DAW_FILES))}")
     for path in written:
         print(f"written to {path}")
 

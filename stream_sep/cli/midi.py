@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="List MIDI ports and maps, show what arrives, learn a map.", no_args_is_help=True)
+from stream_sep.cli.app import App
 
-_API = Annotated[str, typer.Option(help="MIDI system: alsa, jack, core or winmm; the first that works")]
+app = App("List MIDI ports and maps, show incoming messages, learn a map.")
+
+_API = Annotated[str, typer.Option(help="MIDI API: alsa, jack, core or winmm [default: the first available]")]
 
 
 @app.command()
 def ports(api: _API = "") -> None:
-    """List the MIDI ports, each with the map that knows it."""
+    """List MIDI ports, each with its map."""
     from bridge.midi.apis import list_midi_ports
     from bridge.midi.map_files import match_map
 
@@ -24,12 +26,12 @@ def ports(api: _API = "") -> None:
     for name in found.outputs:
         print(f"out  {name}")
     if not found.inputs and not found.outputs:
-        print("no MIDI ports: plug a device in, or start `stream-sep live --midi stream_sep` to make one")
+        print("no MIDI ports; connect a device, or open a port with: stream-sep live --midi stream_sep")
 
 
 @app.command()
 def maps() -> None:
-    """List the maps: those that ship, and yours, which win."""
+    """List MIDI maps; yours override the bundled ones."""
     from bridge.midi.map_files import load_map, midi_maps, user_maps_folder
 
     for name in midi_maps():
@@ -40,25 +42,25 @@ def maps() -> None:
 @app.command()
 def monitor(
     port: Annotated[str, typer.Argument(help="part of the port's name")],
-    seconds: Annotated[float, typer.Option(help="stop after so long; 0 goes on until Ctrl-C")] = 0.0,
+    duration: Annotated[float, typer.Option(help="stop after this many seconds; 0 runs until Ctrl-C")] = 0.0,
 ) -> None:
-    """Show what a device sends: the bytes, and what a map may call them."""
+    """Print incoming MIDI messages: the bytes, and their name in a map."""
     from bridge.midi.monitor import monitor as lines
 
-    for line in lines(port, seconds=seconds or None):
+    for line in lines(port, seconds=duration or None):
         print(line, flush=True)
 
 
 @app.command()
 def learn(
     port: Annotated[str, typer.Argument(help="part of the port's name")],
-    to: Annotated[str, typer.Argument(help="what to move, such as stem/vocals/fader or master/mute")],
-    file: Annotated[Path | None, typer.Option(help="map to write; one of yours, by the device's name")] = None,
-    seconds: Annotated[float, typer.Option(help="how long to wait for a move")] = 30.0,
+    to: Annotated[str, typer.Argument(help="control to assign, such as stem/vocals/fader or master/mute")],
+    file: Annotated[Path | None, typer.Option(help="map to write [default: yours for this device]")] = None,
+    seconds: Annotated[float, typer.Option(help="seconds to wait for a move")] = 30.0,
 ) -> None:
-    """Wait for a control to be moved, and put it into a map."""
+    """Wait for a control to be moved, and assign it in a map."""
     from bridge.midi.learn import learn as wait_for_move
     from bridge.midi.map_writer import save_control
 
     learnt = wait_for_move(to, port, timeout_s=seconds)
-    print(f"{learnt.control.source} moves {to}, in {save_control(learnt.control, learnt.port, file)}")
+    print(f"{learnt.control.source} controls {to}, in {save_control(learnt.control, learnt.port, file)}")

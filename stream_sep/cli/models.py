@@ -1,4 +1,4 @@
-"""``stream-sep models``: weights, looked at and made ready to play."""
+"""``stream-sep models``: which there are, what their weights can do, and weights made ready to play."""
 
 from __future__ import annotations
 
@@ -7,18 +7,56 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from stream_sep.cli.app import App
 from stream_sep.errors import ConfigError
+from stream_sep.separators import DEFAULT, FACTORIES, TRAINED
 
-app = typer.Typer(help="Look at weights and export them.", no_args_is_help=True)
+app = App("List models, show and export weights.")
+
+_LIVE = {
+    "causal-6ms": ("6 ms", "ships", "latency class instant, about 15 ms in all"),
+    "causal-22ms": ("22 ms", "ships", "latency class live, about 31 ms in all"),
+    "causal-100ms": ("100 ms", "train your own", "with look-ahead"),
+    "bands": ("23 ms", "none needed", "for slow machines; --option latency_ms=6 for less latency"),
+    "demucs": ("0.3-2 s", "a download", "latency class quality; needs the extra demucs and a fast machine"),
+    "passthrough": ("0 ms", "none needed", "no separation, for tests"),
+}
+"""Separator -> its own latency, its weights, and a remark."""
+
+_SONGS = {
+    "htdemucs": ("80 MB", "the default of separate and of refining in play"),
+    "htdemucs_ft": ("320 MB", "a little better, four times the time"),
+    "htdemucs_6s": ("", "with guitar and piano"),
+    "hdemucs_mmi": ("", "Hybrid Demucs, the architecture before"),
+    "mdx_extra": ("", "a bag of four models"),
+}
+"""Model of Demucs -> its download, and a remark."""
+
+
+@app.command("list")
+def list_() -> None:
+    """List the models for live separation and for songs."""
+    console = Console(soft_wrap=True)
+    live = Table("for live, play, demo and render", "latency", "weights", "", box=None)
+    for name in (*_LIVE, *(name for name in {**FACTORIES, **TRAINED} if name not in _LIVE and name != "chained")):
+        shown = f"{name} (default)" if name == DEFAULT else name
+        live.add_row(shown, *_LIVE.get(name, ("", "", "")))
+    songs = Table("for separate and play --refined-model", "download", "", box=None)
+    for name, (size, remark) in _SONGS.items():
+        songs.add_row(name, size, remark)
+    console.print(live, "", songs)
+    print("\nseparate takes the live models as well; a model of your own is named as package.module:factory")
 
 
 @app.command()
 def export(
-    weights: Annotated[Path, typer.Argument(help="a .safetensors file of a training")],
+    weights: Annotated[Path, typer.Argument(help="a .safetensors file written by train")],
     out: Annotated[Path | None, typer.Option(help="the .onnx file [default: beside the weights]")] = None,
 ) -> None:
-    """Write weights as an ONNX file, and check that it computes the same."""
+    """Export weights to ONNX, and check that the export computes the same."""
     from stream_sep.separators.causal.export import export_onnx
 
     target = out or weights.with_suffix(".onnx")
@@ -30,7 +68,7 @@ def export(
 
 @app.command()
 def show(weights: Annotated[Path, typer.Argument(help="a .safetensors or .onnx file")]) -> None:
-    """Print how large a network is, how late it sounds, and how it was trained."""
+    """Print a network's size and latency, and how it was trained."""
     from stream_sep.separators.causal.runtimes import open_runtime
     from stream_sep.separators.causal.weights import read_notes
 
@@ -45,8 +83,8 @@ def show(weights: Annotated[Path, typer.Argument(help="a .safetensors or .onnx f
 
 
 @app.command()
-def card(name: Annotated[str, typer.Argument(help="a model whose weights ship")] = "live") -> None:
-    """Print what the weights that ship were trained on, how good they are, and what they do badly."""
+def card(name: Annotated[str, typer.Argument(help="a model whose weights ship")] = DEFAULT) -> None:
+    """Print a model card: training data, scores and weaknesses."""
     from stream_sep.separators.causal.bundled import model_card
 
     typer.echo(model_card(name))

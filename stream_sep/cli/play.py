@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream_sep.cli.bench import parse_options
-from stream_sep.cli.live import device_of, open_driver, parse_control, parse_outputs, stop_on_signals
-from stream_sep.cli.surface_options import with_surfaces
-from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
+from stream_sep.cli.arguments import (
+    check_sample_rate,
+    choose_model,
+    parse_controls,
+    parse_device,
+    parse_options,
+    parse_outputs,
+    stems_of,
+)
+from stream_sep.cli.live import check_backend, open_backend, stop_on_signals, stop_unless_started
+from stream_sep.cli.startup import starting
+from stream_sep.cli.summary import print_summary
+from stream_sep.cli.surface_options import with_surface_options
+from stream_sep.cli.surfaces import (
+    ReaStreamTap,
+    SurfaceOptions,
+    build_surfaces,
+    check_surfaces,
+    start_surfaces,
+)
 from stream_sep.cli.tui.control_page import ControlPage
-from stream_sep.cli.tui.plain_screen import Messages, print_counters
+from stream_sep.cli.tui.plain_screen import Messages
 from stream_sep.control.presets.library import load_preset
 from stream_sep.control.presets.preset import Preset
 from stream_sep.control.presets.watcher import follow_preset
 from stream_sep.control.transport import FASTEST, OCTAVE, SLOWEST
-from stream_sep.engine.config import SAMPLE_RATES, EngineConfig
 from stream_sep.errors import ConfigError
 from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
 from stream_sep.files.stem_cache import DEFAULT_GB
@@ -31,93 +47,106 @@ if TYPE_CHECKING:
     from stream_sep.backends.base import AudioBackend
     from stream_sep.player.engine import PlayEngine
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
+_PORTAUDIO_ONLY = {
+    "output_device": "--output",
+    "sample_rate": "--sample-rate",
+    "block_size": "--block-size",
+    "outputs": "--outputs",
+}
+"""Parameter -> option that JACK decides itself."""
 
 
-@with_surfaces
+@with_surface_options
 def play(
-    songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs; folders with all below them")],
-    output_device: Annotated[str, typer.Option("--output", "-o", help="output device: number or part of it")] = "",
-    model: Annotated[str, typer.Option(help="separator that serves until refined stems are ready")] = DEFAULT,
-    refined_model: Annotated[
-        str, typer.Option(help="model to refine with, downloaded if need be [default: htdemucs, if it is here]")
+    ctx: typer.Context,
+    songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs, and folders of songs")],
+    output_device: Annotated[
+        str, typer.Option("--output", "-o", help="output device: number or part of its name")
     ] = "",
-    repo: Annotated[Path | None, typer.Option(help="folder with the weights of that model")] = None,
-    device: Annotated[str, typer.Option("--device", "-d", help="to refine on: cpu, cuda, mps, or auto")] = "auto",
-    cache_gb: Annotated[float, typer.Option(help="gigabytes of refined stems to keep; 0 for none")] = DEFAULT_GB,
-    start: Annotated[str, typer.Option(help="where to begin: seconds, or 1:30")] = "0",
-    loop: Annotated[tuple[str, str] | None, typer.Option(help="A B: play from A to B over and over")] = None,
-    speed: Annotated[float, typer.Option(help="0.5 is half as fast, at the same pitch")] = 1.0,
-    pitch: Annotated[float, typer.Option(help="semitones, at the same speed")] = 0.0,
-    sample_rate: Annotated[int, typer.Option(help="frames per second")] = 44100,
-    block_size: Annotated[int, typer.Option(help="frames a block")] = 128,
+    model: Annotated[str, typer.Option(help="separator to use until refined stems are ready")] = DEFAULT,
+    refined_model: Annotated[
+        str, typer.Option(help="Demucs model to refine with, downloaded if needed [default: htdemucs if present]")
+    ] = "",
+    repo: Annotated[Path | None, typer.Option(help="folder with that model's weights")] = None,
+    device: Annotated[str, typer.Option("--device", "-d", help="to refine on: cpu, cuda, mps or auto")] = "auto",
+    cache_gb: Annotated[float, typer.Option(help="gigabytes of refined stems to keep; 0 keeps none")] = DEFAULT_GB,
+    start: Annotated[str, typer.Option(help="start position: seconds, or m:ss")] = "0",
+    loop: Annotated[tuple[str, str] | None, typer.Option(help="A B: loop from A to B")] = None,
+    speed: Annotated[float, typer.Option(help="playback speed, 0.5 to 2, at the same pitch")] = 1.0,
+    pitch: Annotated[float, typer.Option(help="transpose by this many semitones")] = 0.0,
+    sample_rate: Annotated[int, typer.Option(help="sample rate in Hz")] = 44100,
+    block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
     outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3 [default: main=1]")] = "",
-    record: Annotated[Path | None, typer.Option(help="folder to write what is heard to, mix and stems")] = None,
+    record: Annotated[Path | None, typer.Option(help="folder to record the output to, mix and stems")] = None,
     backend: Annotated[str, typer.Option(help="portaudio, or jack for named ports")] = "portaudio",
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the separator")] = None,
-    stem_gain: Annotated[list[str] | None, typer.Option("--set", help="control=value, e.g. vocals=-60")] = None,
-    preset: Annotated[str, typer.Option(help="set the faders from a preset: karaoke, acapella, ... or a file")] = "",
-    chain_reserve: Annotated[int, typer.Option(help="frames of latency kept for effects that come later")] = -1,
+    stem_gain: Annotated[
+        list[str] | None, typer.Option("--set", help="CONTROL=VALUE, such as vocals=-60 (dB)")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="preset to start with: karaoke, acapella, ... or a file")] = "",
+    effect_latency: Annotated[
+        int | None, typer.Option(help="latency in frames reserved for effects added later", min=0)
+    ] = None,
     reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
     *,
     surfaces: SurfaceOptions,
-    no_refine: Annotated[bool, typer.Option("--no-refine", help="play the separator's stems all the time")] = False,
-    no_device: Annotated[bool, typer.Option("--no-device", help="play with no sound card, in real time")] = False,
-    connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
-    seconds: Annotated[float, typer.Option(help="stop after so long; 0 plays to the end")] = 0.0,
+    no_refine: Annotated[bool, typer.Option("--no-refine", help="use the separator's stems throughout")] = False,
+    no_audio: Annotated[bool, typer.Option("--no-audio", help="run without a sound card, in real time")] = False,
+    auto_connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
+    duration: Annotated[float, typer.Option(help="stop after this many seconds; 0 plays to the end")] = 0.0,
 ) -> None:
-    """Play songs with every stem on a fader; the faders work from the first moment on."""
+    """Play songs with every stem on a fader from the first moment."""
     from stream_sep.backends.paced import PacedBackend
     from stream_sep.player.engine import PlayEngine
     from stream_sep.player.refiner import Refinement
 
-    if sample_rate not in SAMPLE_RATES:
-        raise ConfigError(f"sample rate {sample_rate} Hz is none of {', '.join(map(str, SAMPLE_RATES))}")
-    moves = _moves(start, loop, speed, pitch)
-    faders = dict(parse_control(assignment) for assignment in stem_gain or [])
-    chosen = load_preset(preset) if preset else Preset("")
+    check_sample_rate(sample_rate)
+    check_backend(backend, _PORTAUDIO_ONLY, ctx)
+    config = choose_model(model, "", parse_options(option or []))
+    stems = stems_of(str(config.model))
+    transport = _initial_transport(start, loop, speed, pitch)
+    faders = parse_controls(stem_gain or [], stems)
+    chosen = load_preset(preset, stems=stems) if preset else Preset("")
+    channels = parse_outputs(outputs, stems) if outputs else dict(chosen.outputs) or {"main": 1}
+    check_surfaces(surfaces)
     paths = [track.path for track in find_tracks(songs, Path("separated"))]
     messages = Messages()
-    pairs = parse_outputs(outputs) if outputs else dict(chosen.outputs) or {"main": 1}
-    if no_device:
-        driver: AudioBackend = PacedBackend(sample_rate, block_size)
-    else:
-        driver = open_driver(
-            backend,
-            connect=connect,
-            report=messages.tell,
-            choices="portaudio or jack, or --no-device",
-            output=device_of(output_device),
-            sample_rate=sample_rate,
-            block_size=block_size,
-            outputs=pairs,
-            playback_only=True,
-        )
-    taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
-    config = EngineConfig(
-        model=model,
-        options=parse_options(option or []),
-        record=record,
-        taps=taps,
-        chains=chosen.chains or None,
-        chain_reserve=chain_reserve if chain_reserve >= 0 else None,
-    )
+    config = replace(config, record=record, chains=chosen.chains or None, chain_reserve=effect_latency)
     settings = SeparationSettings(model=refined_model or DEFAULT_MODEL, repo=repo, device=device)
-    refinement = Refinement(settings, cache_gb, download=bool(refined_model))
-    engine = PlayEngine(driver, paths, config, refinement=None if no_refine else refinement, report=messages.tell)
-    built = build_surfaces(engine, surfaces, messages.tell)
-    if preset:
-        engine.take(load_preset(preset, stems=engine.stems))
-    engine.controls.update({**faders, **moves})
+    refinement = None if no_refine else Refinement(settings, cache_gb, download=bool(refined_model))
     with ExitStack() as stack:
+        if no_audio:
+            driver: AudioBackend = PacedBackend(sample_rate, block_size)
+        else:
+            driver = open_backend(
+                backend,
+                connect=auto_connect,
+                report=messages.tell,
+                output=parse_device(output_device),
+                sample_rate=sample_rate,
+                block_size=block_size,
+                outputs=channels,
+                playback_only=True,
+            )
+        taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
         for tap in taps:
             stack.callback(tap.close)
+        with starting(str(config.model)):
+            engine = PlayEngine(
+                driver, paths, replace(config, taps=taps), refinement=refinement, report=messages.tell
+            )
+        with stop_unless_started(engine):
+            built = build_surfaces(engine, surfaces, messages.tell)
+            if preset:
+                engine.take(load_preset(preset, stems=engine.stems))
+            engine.controls.update({**faders, **transport})
         stack.enter_context(engine)
         if preset:
             stack.enter_context(follow_preset(preset, engine.take, engine.stems, messages.tell))
         running = start_surfaces(built, surfaces, messages.tell, stack)
-        _run(engine, ControlPage(engine, running, messages, title="stream-sep play, Ctrl-C stops"), seconds)
-    print_counters(engine)
+        _run(engine, ControlPage(engine, running, messages, title="stream-sep play, Ctrl-C stops"), duration)
+    print_summary(engine, with_latency=False)
 
 
 def parse_time(text: str) -> float:
@@ -137,11 +166,13 @@ def parse_time(text: str) -> float:
                 raise ValueError(part)  # noqa: TRY301 - one sentence for whatever is wrong
             total = 60 * total + number
     except ValueError as error:
-        raise ConfigError(f"{text!r} is no time: say seconds, 90, or minutes and seconds, 1:30") from error
+        raise ConfigError(f"invalid time {text!r}; use seconds (90) or m:ss (1:30)") from error
     return total
 
 
-def _moves(start: str, loop: tuple[str, str] | None, speed: float, pitch: float) -> dict[str, float | bool]:
+def _initial_transport(
+    start: str, loop: tuple[str, str] | None, speed: float, pitch: float
+) -> dict[str, float | bool]:
     if not SLOWEST <= speed <= FASTEST:
         raise ConfigError(f"--speed {speed:g} is not from {SLOWEST:g} to {FASTEST:g}")
     if not -OCTAVE <= pitch <= OCTAVE:
@@ -151,7 +182,7 @@ def _moves(start: str, loop: tuple[str, str] | None, speed: float, pitch: float)
     if loop is not None:
         begin, end = (parse_time(text) for text in loop)
         if end <= begin:
-            raise ConfigError(f"--loop {loop[0]} {loop[1]} ends before it begins; say --loop 0:30 0:45")
+            raise ConfigError(f"--loop {loop[0]} {loop[1]} ends before it begins; use --loop 0:30 0:45")
         seconds = seconds or begin
         moves |= {"transport/loop/start": begin, "transport/loop/end": end, "transport/loop/on": True}
     if speed != 1 or pitch != 0:
@@ -170,6 +201,6 @@ def _run(engine: PlayEngine, page: ControlPage, seconds: float) -> None:
 
 
 def _await_end(engine: PlayEngine, stopped: threading.Event) -> None:
-    while not stopped.wait(_LOOK_SECONDS):
+    while not stopped.wait(_POLL_SECONDS):
         if engine.source_ended:
             stopped.set()

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="The plug-in for DAWs: VST3, CLAP and LV2.", no_args_is_help=True)
+from stream_sep.cli.app import App
+
+app = App("Install, list and remove the plug-in for DAWs: VST3, CLAP and LV2.")
 
 _FORMAT_HELP = "vst3, clap or lv2, several with commas; all unless given"
 _MENUS = """\

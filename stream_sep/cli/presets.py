@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stream_sep.cli.live import parse_outputs
+from stream_sep.cli.app import App
+from stream_sep.cli.arguments import parse_outputs
 from stream_sep.control.presets.library import (
     Preset,
     check_preset,
@@ -28,7 +29,7 @@ from stream_sep.errors import ConfigError, ParameterError, PresetError
 if TYPE_CHECKING:
     from stream_sep.control.state import Value
 
-app = typer.Typer(help="List, show, save and check presets.", no_args_is_help=True)
+app = App("List, show, save, remove and check presets.")
 
 _SWITCH = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
 

@@ -29,12 +29,12 @@ _FEED_BLOCKS = 1000
 
 def render(
     file: Annotated[Path, typer.Argument(help="a song")],
-    out: Annotated[Path | None, typer.Option(help="folder for the stems; named after the song unless given")] = None,
-    model: Annotated[str, typer.Option(help="separator")] = DEFAULT,
-    block_size: Annotated[int, typer.Option(help="frames a block")] = 128,
+    out: Annotated[Path | None, typer.Option(help="folder for the stems [default: SONG-stems]")] = None,
+    model: Annotated[str, typer.Option(help="separator, see 'models list'")] = DEFAULT,
+    block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
     preset: Annotated[str, typer.Option(help="faders and effects: karaoke, acapella, ... or a file")] = "",
 ) -> None:
-    """Write the stems of FILE, sample for sample what the live engine plays."""
+    """Write the stems of FILE to WAV files, exactly as the live engine would play them."""
     folder = out or Path(f"{file.stem}-stems")
     frames = render_file(file, folder, model, block_size, preset)
     Console(soft_wrap=True).print(f"{frames} frames of each stem written to {folder}", highlight=False)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from stream_sep.cli.bench import parse_options
+from stream_sep.cli.app import App
+from stream_sep.cli.arguments import parse_options
 from stream_sep.cli.separate_progress import BatchProgress
 from stream_sep.errors import ConfigError
 from stream_sep.files.batch import separate_all
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _GB = 1e9
 
-cache_app = typer.Typer(help="The stems that separate and play keep.", no_args_is_help=True)
+cache_app = App("List and delete the stems that separate and play keep.")
 
 
 def separate(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 OSC_PORT = 9137
 WEB_PORT = 9190
+_MAX_PORT = 65535
+_MAX_METER_RATE = 100
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class SurfaceOptions:
         midi: part of the name of each MIDI port, ``stream_sep`` for one of our own.
         midi_map: name or file of the map for all of them; found by the ports' names unless given.
         daws: DAWs to follow, each ``NAME`` or ``NAME@HOST``.
-        desk_leads: whether a DAW's faders go where the stems' are when the two meet, and not the other way round.
+        daw_push: whether, on connect, the DAW's faders are set to the stems', in place of the reverse.
     """
 
     osc_port: int | None = None
@@ -55,7 +57,32 @@ class SurfaceOptions:
     midi: tuple[str, ...] = ()
     midi_map: str = ""
     daws: tuple[str, ...] = ()
-    desk_leads: bool = False
+    daw_push: bool = False
+
+
+def check_surfaces(options: SurfaceOptions) -> None:
+    """Refuse, before any device is opened, what makes no sense.
+
+    Raises:
+        ConfigError: a port or rate out of its range, a DAW or a MIDI map that is not known.
+    """
+    from bridge.daws.surface import check_daw
+
+    for name, port in (
+        ("--osc-port", options.osc_port),
+        ("--oscquery-port", options.oscquery_port),
+        ("--web-port", options.web_port),
+    ):
+        if port is not None and not 0 <= port <= _MAX_PORT:
+            raise ConfigError(f"{name} {port} is not from 0 to {_MAX_PORT}")
+    if not 0 <= options.meter_rate <= _MAX_METER_RATE:
+        raise ConfigError(f"--meter-rate {options.meter_rate:g} is not from 0 to {_MAX_METER_RATE}")
+    for daw in options.daws:
+        check_daw(daw.partition("@")[0])
+    if options.midi_map:
+        from bridge.midi.map_files import load_map
+
+        load_map(options.midi_map)
 
 
 def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], None]) -> list[Surface]:
@@ -97,7 +124,7 @@ def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], 
         from bridge.daws.surface import DawSurface
 
         name, _, host = daw.partition("@")
-        surfaces.append(DawSurface(desk, name, host=host or "127.0.0.1", desk_leads=options.desk_leads))
+        surfaces.append(DawSurface(desk, name, host=host or "127.0.0.1", desk_leads=options.daw_push))
     return surfaces
 
 

@@ -11,21 +11,22 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from stream_sep.control.presets.paths import SUFFIX, shipped_folder
 from stream_sep.errors import ConfigError
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="a training, such as presets/training/live.toml")],
-    out: Annotated[Path | None, typer.Option(help="folder for weights and curves [default: out/NAME]")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto for the best there is")] = "auto",
-    data: Annotated[Path | None, typer.Option(help="where the caches lie [default: beside the config]")] = None,
-    minutes: Annotated[float, typer.Option(help="time in all, over all sittings, instead of the config's")] = 0.0,
-    seed: Annotated[int | None, typer.Option(help="of all chance, instead of the config's", min=0)] = None,
-    stop_after: Annotated[float, typer.Option(help="stop after so many minutes, to go on another time")] = 0.0,
+    config: Annotated[Path, typer.Argument(help="training config: a file, or a bundled one such as small")],
+    out: Annotated[Path | None, typer.Option(help="folder for weights and metrics [default: out/NAME]")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto for the fastest available")] = "auto",
+    data: Annotated[Path | None, typer.Option(help="folder of the caches [default: that of the config]")] = None,
+    minutes: Annotated[float, typer.Option(help="total training time over all runs, instead of the config's")] = 0.0,
+    seed: Annotated[int | None, typer.Option(help="random seed, instead of the config's", min=0)] = None,
+    max_minutes: Annotated[float, typer.Option(help="stop this run after so many minutes, to resume later")] = 0.0,
     *,
-    fresh: Annotated[bool, typer.Option("--fresh", help="begin anew, whatever the folder holds")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="start over, discarding checkpoints")] = False,
 ) -> None:
-    """Train a network, or go on with a training that was stopped or killed; Ctrl-C stops it cleanly."""
+    """Train a network, or resume a training; Ctrl-C stops it cleanly."""
     from dataclasses import replace
 
     _need("torch", "safetensors")
@@ -33,7 +34,10 @@ def train(
     from stream_sep.training.trainer import Trainer
 
     console = Console(soft_wrap=True)
+    config, is_bundled = find_config(config)
     training = read_config(config)
+    if is_bundled:
+        training = replace(training, folder=Path())
     if data is not None:
         training = replace(training, folder=data)
     if minutes > 0:
@@ -41,15 +45,25 @@ def train(
     if seed is not None:
         training = replace(training, training=replace(training.training, seed=seed))
     folder = out or Path("out") / training.name
-    trainer = Trainer(training, folder, device=device, fresh=fresh)
+    trainer = Trainer(training, folder, device=device, fresh=restart)
     if trainer.step:
-        console.print(f"going on from step {trainer.step}", highlight=False)
-    trainer.run(lambda text: console.print(text, highlight=False), _stopper(stop_after))
-    state = (
-        "done" if trainer.progress >= 1 else f"stopped at {100 * trainer.progress:.1f} %; the same command goes on"
-    )
+        console.print(f"resuming at step {trainer.step}", highlight=False)
+    trainer.run(lambda text: console.print(text, highlight=False), _stopper(max_minutes))
+    state = "done" if trainer.progress >= 1 else f"stopped at {100 * trainer.progress:.1f} %; run it again to resume"
     if trainer.leads:
         console.print(f"{state}: {folder}/best.safetensors, {trainer.best:.2f} dB", highlight=False)
+
+
+def find_config(config: Path) -> tuple[Path, bool]:
+    """Return the file of a training config, and whether it is one that ships, named by itself or as in a checkout.
+
+    >>> find_config(Path("small"))[1], find_config(Path("presets/training/small.toml"))[0].name
+    (True, 'small.toml')
+    """
+    bundled = shipped_folder() / "training" / f"{config.name.removesuffix(SUFFIX)}{SUFFIX}"
+    if config.is_file() or not bundled.is_file():
+        return config, False
+    return Path(str(bundled)), True
 
 
 def _stopper(minutes: float):  # type: ignore[no-untyped-def] # noqa: ANN202 - a function that gives a bool

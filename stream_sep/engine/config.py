@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from stream_sep.errors import ConfigError
+from stream_sep.separators import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,8 +19,8 @@ SAMPLE_RATES = (44100, 48000, 88200, 96000)
 """Sample rates a live engine runs at."""
 
 LATENCY_CLASSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "instant": ("instant", {}),
-    "live": ("live", {}),
+    "instant": ("causal-6ms", {}),
+    "live": (DEFAULT, {}),
     "quality": ("demucs", {"model": "htdemucs"}),
 }
 """Name of a latency class -> the separator that serves it best today, and its options."""
@@ -48,7 +49,7 @@ class EngineConfig:
         ConfigError: a value that makes no sense.
     """
 
-    model: str | Separator = "live"
+    model: str | Separator = DEFAULT
     options: Mapping[str, Any] = field(default_factory=dict)
     worker: Literal["process", "thread", "inline"] = "process"
     fallback: str | None = None
@@ -87,9 +88,9 @@ def for_latency_class(name: str) -> EngineConfig:
         ConfigError: there is no such class.
 
     >>> for_latency_class("live").model
-    'live'
+    'causal-22ms'
     """
     if name not in LATENCY_CLASSES:
-        raise ConfigError(f"there is no latency class {name!r}; one of: {', '.join(LATENCY_CLASSES)}")
+        raise ConfigError(f"unknown latency class {name!r}; choose from {', '.join(LATENCY_CLASSES)}")
     model, options = LATENCY_CLASSES[name]
     return EngineConfig(model=model, options=options)

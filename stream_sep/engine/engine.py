@@ -19,7 +19,7 @@ from stream_sep.engine.worker.hop_worker import InlineWorker, SeparatorInfo
 from stream_sep.engine.worker.process_worker import ProcessWorker
 from stream_sep.engine.worker.thread_worker import ThreadWorker
 from stream_sep.errors import SeparatorError
-from stream_sep.separators import load_separator
+from stream_sep.separators import canonical_name, load_separator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,7 +274,7 @@ class Engine(MixingDesk):
         hop_ms = 1000 * self._worker.info.hop / self.sample_rate
         self.controls.publish(
             {
-                "engine/model": self.config.model if isinstance(self.config.model, str) else "own",
+                "engine/model": canonical_name(self.config.model) if isinstance(self.config.model, str) else "own",
                 "engine/device": type(self.backend).__name__.removesuffix("Backend").lower(),
                 "engine/state": "dry" if dry > self._dry_before else "running",
                 "engine/latency_frames": latency.total,

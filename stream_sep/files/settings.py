@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError
+from stream_sep.separators import older_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ class SeparationSettings:
     """How stems are made; the names and their meaning are those of the ``demucs`` command.
 
     Attributes:
-        model: a model that Demucs knows, or a separator for `load_separator`, such as ``live``.
+        model: a model that Demucs knows, or a separator for `load_separator`, such as ``causal-22ms``.
         repo: folder that holds the weights, or None.
         options: the options of a separator that is no Demucs model.
         shifts: so many times the song is separated, each time moved by up to half a second; the mean is kept.
@@ -71,7 +72,7 @@ class SeparationSettings:
         True
         """
         parts = {
-            "model": self.model,
+            "model": older_name(self.model),  # as kept stems know it
             "options": dict(self.options),
             "shifts": self.shifts,
             "overlap": self.overlap,

@@ -12,13 +12,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from stream_sep.cli.logs import log_shown
 from stream_sep.cli.tui.transport import has_transport, transport_line
 from stream_sep.control.levels import db_to_position, gain_to_db
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from stream_sep.audio.latency import LatencyReport
     from stream_sep.engine.engine import Engine
 
 _WIDTH = 24
@@ -34,6 +34,7 @@ class Messages:
     def tell(self, sentence: str) -> None:
         """Take a sentence."""
         self.lines = [*self.lines[-2:], sentence]
+        log_shown(sentence)
         if not sys.stdout.isatty():
             print(sentence, file=sys.stderr)
 
@@ -78,28 +79,3 @@ def _meter(peak: float) -> Text:
     filled = round(max(0.0, min(1.0, 1 - level / _FLOOR_DB)) * _WIDTH)
     color = "red" if level > -1 else "yellow" if level > -12 else "green"
     return Text("▮" * filled + "·" * (_WIDTH - filled), style=color)
-
-
-def print_latency(latency: LatencyReport, measured: int | None = None) -> None:
-    """Print the latency budget, a line a term, and what was measured."""
-    table = Table(title="latency", box=None, title_justify="left")
-    for heading in ("term", "frames", "ms"):
-        table.add_column(heading, justify="left" if heading == "term" else "right")
-    for name, frames in latency.terms():
-        table.add_row(name, str(frames), f"{latency.milliseconds(frames):.1f}")
-    if measured is not None:
-        table.add_row("measured", str(measured), f"{latency.milliseconds(measured):.1f}")
-    Console().print(table)
-
-
-def print_counters(engine: Engine) -> None:
-    """Print what went wrong, which should be nothing, and how hard the machine worked."""
-    stats = engine.stats()
-    troubles = "   ".join(f"{name} {count}" for name, count in stats.troubles.items())
-    hop, callback = stats.hop_ms, stats.callback_us
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(f"counters  {troubles}")
-    console.print(f"hops      {stats.hops}   {hop[0]:.2f} ms each (p99 {hop[1]:.2f}, max {hop[2]:.2f})")
-    if bought := engine.latency.slack:
-        console.print(f"slack     {stats.slack_needed} frames needed, {bought} bought")
-    console.print(f"callback  p50 {callback[0]:.1f} us   p99.9 {callback[1]:.1f}   max {callback[2]:.1f}")

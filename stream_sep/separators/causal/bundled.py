@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stream_sep.errors import SeparatorError
+from stream_sep.separators import older_name
 
 _FOLDER = Path(__file__).parents[2] / "assets" / "weights"
 
@@ -33,6 +34,7 @@ def model_card(name: str) -> str:
 
 
 def _file(name: str, ending: str) -> Path:
+    name = older_name(name)
     if name not in shipped():
         raise SeparatorError(
             f"no weights ship with {name!r} yet, only with {', '.join(shipped())}; train some with 'stream-sep train "

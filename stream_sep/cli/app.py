@@ -1,0 +1,51 @@
+"""The kind of command line that all of ours are: ``-h``, the options of every command, and older names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from stream_sep.cli.logs import log_options
+from stream_sep.cli.renamed import rename_options
+from stream_sep.cli.signatures import add_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Command(TyperCommand):
+    """A command that takes its options by older names as well."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - whose type moved between versions
+        """Parse the arguments, after renaming options."""
+        return super().parse_args(ctx, rename_options(self.name or "", args))
+
+
+class App(typer.Typer):
+    """Commands, each with the options that every command has.
+
+    Args:
+        summary: the help text.
+        settings: as `typer.Typer` takes them.
+    """
+
+    def __init__(self, summary: str, **settings: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(
+            help=summary,
+            no_args_is_help=True,
+            pretty_exceptions_enable=False,
+            context_settings={"help_option_names": ["-h", "--help"]},
+            **{"cls": TyperGroup, "add_completion": False, **settings},
+        )
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # type: ignore[override] # noqa: ANN401 - as above
+        """Return a decorator that adds a command."""
+        add = super().command(name, cls=Command, **settings)
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            add(add_options(function, log_options))
+            return function
+
+        return register

@@ -1,0 +1,115 @@
+"""What people expect of any command: help, version, completion, one form of errors, exit codes, logs."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import stream_sep.cli
+from stream_sep.cli.renamed import RENAMED
+
+COMMANDS = ["demo", "live", "play", "separate", "render", "devices", "evaluate", "layout", "train", "bench"]
+COMMANDS += ["presets", "midi", "models", "config", "cache", "data"]
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_has_a_short_and_a_long_name(command, name, flag):
+    code, output, _ = command(*name.split(), flag)
+    assert code == 0
+    assert "Usage: stream-sep" in output
+
+
+def test_version_names_what_a_bug_report_needs(command):
+    code, output, _ = command("--version")
+    assert code == 0
+    assert output.startswith("stream-sep ")
+    assert all(word in output for word in ("Python", "Numba", "NumPy"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("lvie",), 2, "Did you mean 'live'?"),
+        (("live", "--fast"), 2, "--fast"),
+        (("live", "--block-size", "many"), 2, "--block-size"),
+        (("presets", "show", "karaoki"), 1, "karaoke"),
+        (("render", "missing.wav"), 1, "missing.wav"),
+        (("config", "set", "modle", "bands"), 1, "model"),
+    ],
+)
+def test_errors_have_one_form_and_documented_codes(command, arguments, code, words):
+    ended, output, errors = command(*arguments)
+    assert ended == code
+    assert output == ""
+    assert errors.startswith("stream-sep: error: ")
+    assert words in errors
+    assert errors.count("\n") == 1
+
+
+def test_unforeseen_error_is_a_sentence_and_a_traceback_for_those_who_ask(command, monkeypatch):
+    def explode():
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr("stream_sep.backends.devices.list_devices", explode)
+    code, _, errors = command("devices")
+    assert (code, errors.count("\n")) == (1, 1)
+    assert "unexpected ZeroDivisionError: boom" in errors
+    assert "Traceback" in command("devices", "-vv")[2]
+
+
+def test_ctrl_c_is_code_130(command, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stream_sep.backends.devices.list_devices", interrupt)
+    assert command("devices")[0] == 130
+
+
+def test_log_file_has_versions_and_what_went_wrong(command, tmp_path):
+    command("presets", "show", "nope", "--log-file", "log.txt")
+    log = (tmp_path / "log.txt").read_text()
+    assert "stream-sep " in log
+    assert "Python" in log
+    assert "there is no preset 'nope'" in log or "no preset" in log
+
+
+def test_log_file_that_cannot_be_written_is_an_error(command):
+    code, _, errors = command("presets", "list", "--log-file", "no/folder/log.txt")
+    assert code == 1
+    assert "no/folder/log.txt" in errors
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_completes(shell):
+    words = "stream-sep li"
+    environment = {
+        **os.environ,
+        "_STREAM_SEP_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": words,
+        "COMP_CWORD": "1",
+        "_TYPER_COMPLETE_ARGS": words,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    code = "import sys; sys.argv = ['stream-sep']; from stream_sep.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert "live" in done.stdout
+    assert "demo" not in done.stdout
+
+
+def test_no_color_turns_colours_off(command, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[3" not in command("presets", "list")[1]
+
+
+def test_every_older_name_stands_for_an_option_there_is():
+    group = stream_sep.cli.typer.main.get_command(stream_sep.cli.app)
+    commands = {**group.commands}
+    for entry in group.commands.values():
+        commands.update(getattr(entry, "commands", {}))
+    for name, options in RENAMED.items():
+        known = {flag for option in commands[name].params for flag in (*option.opts, *option.secondary_opts)}
+        assert set(options.values()) <= known, name
+        assert not set(options) & known, name
