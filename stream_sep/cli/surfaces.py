@@ -92,6 +92,7 @@ def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], 
         ConfigError: an option that makes no sense.
         BridgeError: a package is missing.
     """
+    check_surfaces(options)
     surfaces: list[Surface] = []
     if options.osc_port != 0:
         surfaces.append(_osc(desk, options))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bridge.osc.server import OscServer
 from bridge.reastream import read_packet
 from stream_sep import BridgeError, ConfigError, Engine, EngineConfig, OfflineBackend
-from stream_sep.cli.surface_options import with_surfaces
+from stream_sep.cli.surface_options import with_surface_options
 from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
 
 
@@ -40,14 +40,14 @@ def test_each_option_makes_its_surface(desk):
 
 @pytest.mark.parametrize("leads", [False, True])
 def test_who_leads_when_a_daw_is_met_is_the_users_choice(desk, leads):
-    [surface] = build_surfaces(desk, SurfaceOptions(osc_port=0, daws=("reaper",), desk_leads=leads), print)
+    [surface] = build_surfaces(desk, SurfaceOptions(osc_port=0, daws=("reaper",), daw_push=leads), print)
     assert surface._desk_leads is leads
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (SurfaceOptions(daws=("cubase",)), "there is no DAW 'cubase'"),
+        (SurfaceOptions(daws=("cubase",)), "unknown DAW 'cubase'"),
         (SurfaceOptions(meter_rate=-1), "--meter-rate -1"),
         (SurfaceOptions(midi=("x",), midi_map="nano"), "nano"),
         (SurfaceOptions(osc_out=("nowhere",)), "nowhere"),
@@ -96,16 +96,16 @@ def test_a_reastream_target_that_is_none_is_refused():
 def test_a_command_with_surfaces_has_their_options_and_is_given_what_they_say():
     heard = []
 
-    @with_surfaces
+    @with_surface_options
     def command(name: Annotated[str, typer.Argument()], *, surfaces: SurfaceOptions) -> None:
         """Say so."""
         heard.append((name, surfaces))
 
     app = typer.Typer()
     app.command()(command)
-    done = CliRunner().invoke(app, ["x", "--midi", "a", "--midi", "b", "--osc-port", "0", "--desk-leads"])
+    done = CliRunner().invoke(app, ["x", "--midi", "a", "--midi", "b", "--osc-port", "0", "--daw-push"])
     assert done.exit_code == 0, done.output
-    assert heard == [("x", SurfaceOptions(osc_port=0, midi=("a", "b"), desk_leads=True))]
+    assert heard == [("x", SurfaceOptions(osc_port=0, midi=("a", "b"), daw_push=True))]
     assert CliRunner().invoke(app, ["x"]).exit_code == 0
     assert heard[1] == ("x", SurfaceOptions())
 
@@ -126,7 +126,7 @@ def test_each_web_option_alone_brings_the_page(arguments, page):
     app = typer.Typer()
 
     @app.command()
-    @with_surfaces
+    @with_surface_options
     def play(*, surfaces: SurfaceOptions) -> None:
         given.append((surfaces.web_port, surfaces.web_bind, surfaces.web_read_only))
 

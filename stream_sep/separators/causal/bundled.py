@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stream_sep.errors import SeparatorError
-from stream_sep.separators import older_name
+from stream_sep.separators import canonical_name, older_name
 
 _FOLDER = Path(__file__).parents[2] / "assets" / "weights"
 
@@ -34,10 +34,11 @@ def model_card(name: str) -> str:
 
 
 def _file(name: str, ending: str) -> Path:
-    name = older_name(name)
-    if name not in shipped():
+    stored = older_name(name)
+    if stored not in shipped():
+        having = ", ".join(map(canonical_name, shipped()))
         raise SeparatorError(
-            f"no weights ship with {name!r} yet, only with {', '.join(shipped())}; train some with 'stream-sep train "
-            f"presets/training/{name}.toml' and name the file with --option weights=FILE"
+            f"no weights ship with {canonical_name(name)!r}, only with {having}; train some with "
+            f"'stream-sep train {stored}' and name the file with --option weights=FILE"
         )
-    return _FOLDER / f"{name}{ending}"
+    return _FOLDER / f"{stored}{ending}"

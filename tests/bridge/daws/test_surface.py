@@ -117,12 +117,12 @@ def test_a_taken_port_is_named(surface, desk):
 
 def test_ports_are_the_usual_ones(desk):
     listened = {name: DawSurface(desk, name).port for name in DAWS}
-    assert listened == {"reaper": 9000, "ardour": 0, "mixbus": 0, "live": 11001, "bitwig": 9000, "x32": 10023}
+    assert listened == {"reaper": 9000, "ardour": 0, "mixbus": 0, "ableton": 11001, "bitwig": 9000, "x32": 10023}
     assert {name: DAWS[name]().send for name in DAWS if name != "x32"} == {
         "reaper": 8000,
         "ardour": 3819,
         "mixbus": 3819,
-        "live": 11000,
+        "ableton": 11000,
         "bitwig": 8000,
     }
 
