@@ -149,7 +149,9 @@ def player(
     from stream_sep.files.settings import SeparationSettings
     from stream_sep.player.refiner import Refinement
 
-    refinement = Refinement(SeparationSettings(model=refined_model), cache_gb=0.0, download=True) if refined_model else None
+    refinement = (
+        Refinement(SeparationSettings(model=refined_model), cache_gb=0.0, download=True) if refined_model else None
+    )
     options = parse_options(option or [])
     figures = measure_play(
         song, model, options, block_size=block_size, seeks=seeks, seconds=duration, refinement=refinement

@@ -62,8 +62,6 @@ def surface_options(
         osc_trust=tuple(osc_trust or ()),
         oscquery_port=oscquery_port,
         oscquery_origins=tuple(oscquery_origin or ()),
-        osc_trust=tuple(osc_trust or ()),
-        oscquery_origins=tuple(oscquery_origin or ()),
         web_port=_web_port(web_port, wanted=web or bool(web_bind) or web_read_only),
         web_bind=web_bind or "127.0.0.1",
         web_read_only=web_read_only,
