@@ -37,11 +37,17 @@ _HEAD = """\
 @prefix units: <http://lv2plug.in/ns/extensions/units#> .
 @prefix urid: <http://lv2plug.in/ns/ext/urid#> .
 
+<http://kx.studio/ns/lv2ext/control-input-port-change-request> a lv2:Feature .
+
 <{uri}>
     a lv2:Plugin , lv2:SpectralPlugin ;
     doap:name "stream_sep" ;
     doap:license <https://opensource.org/license/mit> ;
-    doap:maintainer [ foaf:name "The stream_sep developers" ] ;
+    lv2:project [
+        a doap:Project ;
+        doap:name "stream_sep" ;
+        doap:maintainer [ a foaf:Person ; foaf:name "The stream_sep developers" ]
+    ] ;
     rdfs:comment "Live stems: vocals, drums, bass and other, each on an output and a fader" ;
     lv2:minorVersion 1 ;
     lv2:microVersion 0 ;

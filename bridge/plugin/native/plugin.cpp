@@ -21,8 +21,9 @@ constexpr int64_t MILLISECOND = 1000000;
 constexpr int64_t SECOND = 1000 * MILLISECOND;
 constexpr int64_t HOP_WAIT_NS = 2 * SECOND;        // for stems, where the host says that nobody listens
 constexpr int64_t SESSION_WAIT_NS = 30 * SECOND;   // for an engine that is starting
-constexpr int64_t NEAR_NS = 20 * MILLISECOND;      // a host so far ahead of the clock is not playing in real time...
-constexpr int64_t FAR_NS = 100 * MILLISECOND;      // ...or is a driver that catches up after a stall
+constexpr int64_t NEAR_NS = 2 * MILLISECOND;       // while a stream begins, a host so far ahead of the clock can wait,
+constexpr int64_t FAR_NS = 100 * MILLISECOND;      // later only such a one: a driver catches up after a stall
+constexpr int64_t MARGIN_NS = 20 * MILLISECOND;
 constexpr int64_t SETTLED_NS = SECOND / 2;
 constexpr int64_t USUAL_LONGEST_BLOCK = 8192;
 const char* const STATE_HEAD = "stream_sep 1\n";
@@ -158,8 +159,8 @@ int64_t Plugin::patience_ns(int64_t frames, bool offline) {
     const int64_t ahead = virtual_ns_ - now;
     virtual_ns_ += std::llround(1e9 * static_cast<double>(frames) / rate_);
     if (offline) return HOP_WAIT_NS;
-    const int64_t counts = now - stream_ns_ < SETTLED_NS ? NEAR_NS : FAR_NS;
-    return ahead > counts ? std::min(ahead - NEAR_NS, HOP_WAIT_NS) : 0;
+    if (now - stream_ns_ < SETTLED_NS) return ahead > NEAR_NS ? std::min(ahead, HOP_WAIT_NS) : 0;
+    return ahead > FAR_NS ? std::min(ahead - MARGIN_NS, HOP_WAIT_NS) : 0;
 }
 
 void Plugin::publish(int index, double value) {
