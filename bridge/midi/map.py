@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bridge.midi.messages import RELATIVE, Address, check_address, parse_address
 from bridge.midi.targets import target_kind
+from stream_sep.control.presets.toml_text import parse
 from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ def parse_map(content: str, file: str = "map") -> MidiMap:
         ConfigError: it is not what this program reads; the sentence names the file and the key.
     """
     try:
-        return _map(tomllib.loads(content))
-    except (tomllib.TOMLDecodeError, ConfigError) as error:
+        return _map(parse(content))
+    except (ValueError, ConfigError) as error:
         raise ConfigError(f"MIDI map {file}: {error}") from error
 
 
@@ -197,6 +198,9 @@ def _check_numbers(plain: Mapping[str, Any]) -> None:
             raise ConfigError(f"{key} takes 0 to 127, not {plain[key]}")
     if not 0 < plain.get("step", 1) <= 1:
         raise ConfigError(f"step takes a part of the travel, above 0 and at most 1, not {plain['step']}")
+    for key in ("low", "high"):
+        if not math.isfinite(plain.get(key, 0.0)):
+            raise ConfigError(f"{key} takes a finite number, not {plain[key]}")
     if plain.get("low", -1e9) >= plain.get("high", 1e9):
         raise ConfigError(f"low = {plain['low']} is not below high = {plain['high']}")
 

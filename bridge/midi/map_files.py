@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.midi.map import parse_map
 from stream_sep.control.presets.paths import named_files, shipped_folder
+from stream_sep.control.presets.toml_text import read_text
 from stream_sep.errors import ConfigError
 from stream_sep.folders import config_folder
 
@@ -59,8 +60,8 @@ def load_map(name: str | Path) -> MidiMap:
     if not file.is_file():
         raise ConfigError(f"there is no MIDI map {str(name)!r}; a file, or one of: {', '.join(sorted(known))}")
     try:
-        content = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = read_text(file)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read MIDI map {file}: {error}") from error
     return parse_map(content, str(file))
 
@@ -83,6 +84,6 @@ def match_map(port: str) -> str:
 
 def _matches(file: Traversable) -> tuple[str, ...]:
     try:
-        return parse_map(file.read_text(encoding="utf-8"), str(file)).match
-    except (ConfigError, OSError, UnicodeDecodeError):
+        return parse_map(read_text(file), str(file)).match
+    except (ConfigError, OSError, ValueError):
         return ()

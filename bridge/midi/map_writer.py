@@ -12,6 +12,7 @@ import tomlkit
 from bridge.midi.map import SCHEMA, controls_of, parse_map
 from bridge.midi.map_files import GENERIC, match_map, midi_maps, user_maps_folder
 from bridge.midi.messages import Address
+from stream_sep.control.presets.toml_text import read_text
 from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,16 +63,16 @@ def save_control(control: Control, port: str, file: Path | None = None) -> Path:
         written = _with_control(text, control)
         parse_map(written, str(file))
         _replace(file, written)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"cannot write MIDI map {file}: {error}") from error
     return file
 
 
 def _begin(file: Path, known: str, device: str) -> str:
     if file.is_file():
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
     elif known != GENERIC:
-        text = midi_maps()[known].read_text(encoding="utf-8")
+        text = read_text(midi_maps()[known])
     else:
         text = tomlkit.dumps({"schema": SCHEMA, "name": device, "match": [device]})
     parse_map(text, str(file))

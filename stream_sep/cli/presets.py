@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,11 +23,16 @@ from stream_sep.control.presets.library import (
     user_folder,
 )
 from stream_sep.control.presets.schema import KNOWN_STEMS, check_value, nearest, parse_preset
+from stream_sep.control.presets.toml_text import read_text
 from stream_sep.control.presets.writer import preset_text
 from stream_sep.control.state import ControlState, parameters_for
+from stream_sep.effects.catalog import is_file
+from stream_sep.effects.spec import EffectSpec
 from stream_sep.errors import ConfigError, ParameterError, PresetError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from stream_sep.control.state import Value
 
 app = App("List, show, save, remove and check presets.")
@@ -54,7 +60,10 @@ def _description(name: str) -> str:
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="a preset")]) -> None:
     """Print a preset's file, to copy or to begin one of your own from."""
-    print(find_preset(name).read_text(encoding="utf-8"), end="")
+    try:
+        print(read_text(find_preset(name)), end="")
+    except (OSError, ValueError) as error:
+        raise PresetError(f"cannot read preset {name}: {error}") from error
 
 
 @app.command()
@@ -97,11 +106,29 @@ def check(
     """Say everything that is wrong in presets, with file and line; leave with 1 if anything is."""
     wrong = False
     for name in names:
-        problems = check_preset(name, stems=tuple(stem.strip() for stem in stems.split(",")))
+        chosen = tuple(stem.strip() for stem in stems.split(","))
+        problems = check_preset(name, stems=chosen, check_effect=_effect_mistakes)
         wrong = wrong or bool(problems)
         print("\n".join(problems) or f"{name}: fine")
     if wrong:
         raise typer.Exit(1)
+
+
+def _effect_mistakes(effect: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Give what is wrong with an effect's table, as far as it can be told without loading a plug-in."""
+    plugin = effect["plugin"]
+    try:
+        EffectSpec(plugin)
+    except ConfigError as error:
+        yield ("plugin",), str(error)
+        return
+    if is_file(plugin) and not Path(plugin).exists():
+        yield ("plugin",), f"there is no file {plugin}"
+    for name, value in effect.get("parameters", {}).items():
+        try:
+            EffectSpec(plugin, {name: value})
+        except ConfigError as error:
+            yield ("parameters", name), str(error)
 
 
 def parse_assignment(text: str) -> tuple[str, Value]:

@@ -65,8 +65,10 @@ def check_surfaces(options: SurfaceOptions) -> None:
 
     Raises:
         ConfigError: a port or rate out of its range, a DAW or a MIDI map that is not known.
+        BridgeError: a target or a network that makes no sense.
     """
     from bridge.daws.surface import check_daw
+    from bridge.network import network_filter, parse_target
 
     for name, port in (
         ("--osc-port", options.osc_port),
@@ -77,6 +79,9 @@ def check_surfaces(options: SurfaceOptions) -> None:
             raise ConfigError(f"{name} {port} is not from 0 to {_MAX_PORT}")
     if not 0 <= options.meter_rate <= _MAX_METER_RATE:
         raise ConfigError(f"--meter-rate {options.meter_rate:g} is not from 0 to {_MAX_METER_RATE}")
+    for target in options.osc_out:
+        parse_target(target)
+    network_filter(options.osc_trust)
     for daw in options.daws:
         check_daw(daw.partition("@")[0])
     if options.midi_map:

@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stream_sep.control.levels import LOUDEST_DB, SILENCE_DB, db_to_gain, db_to_position, gain_to_db, position_to_db
+from stream_sep.errors import ParameterError
 
 POSITIONS = np.linspace(0, 1, 4001)
 X32 = [(0.0, -90.0), (0.0625, -60.0), (0.25, -30.0), (0.5, -10.0), (0.75, 0.0), (1.0, 10.0)]
@@ -54,3 +57,24 @@ def test_gains_come_back_and_twenty_decibels_are_ten():
     assert db_to_gain(20) == pytest.approx(10)
     for level in np.linspace(-89.9, 10, 500):
         assert gain_to_db(db_to_gain(level)) == pytest.approx(level)
+
+
+@pytest.mark.parametrize("law", [position_to_db, db_to_position, db_to_gain])
+def test_what_is_no_number_is_refused_by_every_law(law):
+    with pytest.raises(ParameterError):
+        law(math.nan)
+
+
+@given(st.floats(allow_nan=False))
+def test_whatever_comes_no_law_gives_infinity(value):
+    assert SILENCE_DB <= position_to_db(value) <= LOUDEST_DB
+    assert 0 <= db_to_position(value) <= 1
+    assert math.isfinite(gain_to_db(value))
+    try:
+        assert math.isfinite(db_to_gain(value))
+    except ParameterError:
+        assert value > 700
+
+
+def test_a_peak_that_is_no_number_shows_nothing():
+    assert gain_to_db(math.nan) == SILENCE_DB

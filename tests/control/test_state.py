@@ -5,9 +5,12 @@ import math
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stream_sep import STEMS, ControlState, ParameterError
 from stream_sep.control.state import Parameter, parameters_for
+from stream_sep.control.transport import transport_parameters
 
 FADER = "stem/vocals/gain_db"
 
@@ -194,3 +197,44 @@ def test_a_watcher_that_fails_or_has_left_stops_nothing(growing):
     leave()
     state.replace((ROOM.path,), ())
     assert len(grown) == 2
+
+
+EVERY = (*parameters_for(STEMS), *transport_parameters())
+
+
+@given(st.data())
+def test_nothing_but_finite_numbers_is_ever_stored(data):
+    parameter = data.draw(st.sampled_from(EVERY))
+    value = data.draw(
+        st.floats()
+        | st.integers()
+        | st.booleans()
+        | st.text(max_size=5)
+        | st.none()
+        | st.just(10**400)
+        | st.just([1.0])
+    )
+    try:
+        stored = parameter.coerce(value)
+    except ParameterError:
+        return
+    assert type(stored) is type(parameter.default)
+    if not isinstance(stored, str):
+        assert math.isfinite(stored)
+
+
+@pytest.mark.parametrize("path", [parameter.path for parameter in EVERY if type(parameter.default) is float])
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_infinity_is_a_level_or_what_the_engine_tells_and_nothing_else(path, value):
+    (parameter,) = (one for one in EVERY if one.path == path)
+    if parameter.unit == "dB" or parameter.readonly:
+        assert math.isfinite(parameter.coerce(value))
+    else:
+        with pytest.raises(ParameterError, match="finite"):
+            parameter.coerce(value)
+
+
+@pytest.mark.parametrize("bad", [{"low": -math.inf}, {"high": math.inf}, {"default": math.nan}])
+def test_a_control_without_an_end_cannot_be_made(bad):
+    with pytest.raises(ParameterError, match="x cannot begin at, or be bounded by"):
+        Parameter("x", **{"default": 0.0, **bad})

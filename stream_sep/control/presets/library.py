@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from stream_sep.control.presets.paths import SUFFIX, named_files, shipped_folder
 from stream_sep.control.presets.preset import Preset
-from stream_sep.control.presets.schema import KNOWN_STEMS, SCHEMA, nearest, parse_preset
+from stream_sep.control.presets.schema import KNOWN_STEMS, SCHEMA, EffectCheck, nearest, parse_preset
+from stream_sep.control.presets.toml_text import read_text
 from stream_sep.control.presets.writer import write_preset
 from stream_sep.control.transport import TRANSPORT
 from stream_sep.errors import PresetError
@@ -115,16 +116,31 @@ def load_preset(
     return preset
 
 
-def check_preset(name: str, folder: Path | None = None, *, stems: tuple[str, ...] = KNOWN_STEMS) -> tuple[str, ...]:
-    """Return everything that is wrong in a preset, a sentence each with file, line and key; nothing if all is well.
+def check_preset(
+    name: str,
+    folder: Path | None = None,
+    *,
+    stems: tuple[str, ...] = KNOWN_STEMS,
+    check_effect: EffectCheck | None = None,
+) -> tuple[str, ...]:
+    """Return everything that is wrong in a preset.
+
+    Args:
+        name: a preset's name, or a file.
+        folder: the user's presets; `user_folder` unless given.
+        stems: the separator's stems.
+        check_effect: as `parse_preset`.
+
+    Returns:
+        A sentence each, with file, line and key; nothing if all is well.
 
     Raises:
-        PresetError: there is none, or it is no TOML.
+        PresetError: there is none, or it is not TOML.
 
     >>> check_preset("karaoke")
     ()
     """
-    return _read(name, folder, stems)[1]
+    return _read(name, folder, stems, check_effect=check_effect)[1]
 
 
 def apply_preset(name: str, controls: ControlState, folder: Path | None = None) -> Preset:
@@ -183,13 +199,18 @@ def store_preset(name: str, controls: ControlState, folder: Path | None = None) 
 
 
 def _read(
-    name: str, folder: Path | None, stems: tuple[str, ...] | None, *, files: bool = True
+    name: str,
+    folder: Path | None,
+    stems: tuple[str, ...] | None,
+    *,
+    files: bool = True,
+    check_effect: EffectCheck | None = None,
 ) -> tuple[Preset, tuple[str, ...]]:
     try:
         path = Path(name)
         known = not files or name in list_presets(folder) or not path.is_file()
         entry = find_preset(name, folder) if known else path
-        text = entry.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(entry)
+    except (OSError, ValueError) as error:
         raise PresetError(f"cannot read preset {name}: {error}") from error
-    return parse_preset(text, entry.name.removesuffix(SUFFIX), str(entry), stems)
+    return parse_preset(text, entry.name.removesuffix(SUFFIX), str(entry), stems, check_effect)

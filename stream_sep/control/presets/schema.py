@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import difflib
 import math
-import tomllib
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stream_sep.control.presets.preset import Preset
 from stream_sep.control.presets.toml_lines import Keys, lines_of
+from stream_sep.control.presets.toml_text import parse
 from stream_sep.control.state import parameters_for
 from stream_sep.control.transport import transport_parameters
 from stream_sep.errors import PresetError
 from stream_sep.protocols import MAIN, STEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from stream_sep.control.state import Parameter, Value
+
+EffectCheck: TypeAlias = "Callable[[Mapping[str, Any]], Iterable[tuple[Keys, str]]]"
+"""What finds mistakes in an effect's table: each as the keys in it that lead there, and a sentence."""
 
 SCHEMA = 1
 """The version of the files this program reads and writes."""
@@ -34,7 +38,11 @@ _EFFECT_KEYS = ("plugin", "parameters", "bypass")
 
 
 def parse_preset(
-    text: str, name: str, where: str, stems: tuple[str, ...] | None = None
+    text: str,
+    name: str,
+    where: str,
+    stems: tuple[str, ...] | None = None,
+    check_effect: EffectCheck | None = None,
 ) -> tuple[Preset, tuple[str, ...]]:
     r"""Return a preset and what is wrong with it, a sentence each; what is wrong is left out of the preset.
 
@@ -43,22 +51,26 @@ def parse_preset(
         name: what the preset is called.
         where: what to call the file in the sentences.
         stems: the separator's stems; None takes a stem of any name.
+        check_effect: finds mistakes in the effects; None leaves them to whoever loads them.
+
+    Returns:
+        The preset, and the sentences.
 
     Raises:
-        PresetError: it is no TOML, or of another schema.
+        PresetError: it is not TOML, or of another schema.
 
     >>> parse_preset("schema = 1\nstem.bass.gain_db = 40", "x", "x.toml", ("bass",))[1]
     ("x.toml:2: 'stem/bass/gain_db' is 40, which is outside -90..10 dB",)
     """
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        data = parse(text)
+    except ValueError as error:
         raise PresetError(f"cannot read preset {where}: {error}") from error
     schema = data.pop("schema", None)
     if schema != SCHEMA or isinstance(schema, bool):
         said = "does not say schema" if schema is None else f"is of schema {schema!r}"
         raise PresetError(f"preset {where} {said}; this program reads schema = {SCHEMA}")
-    rules = _Rules(where, lines_of(text), stems)
+    rules = _Rules(where, text, stems, check_effect)
     preset = Preset(
         name=name,
         description=rules.description(data.pop("description", "")),
@@ -112,11 +124,15 @@ def nearest(name: str, names: tuple[str, ...]) -> str:
 class _Rules:
     """Checks one file, and notes what is wrong in it."""
 
-    def __init__(self, where: str, lines: Mapping[Keys, int], stems: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, where: str, text: str, stems: tuple[str, ...] | None, check_effect: EffectCheck | None
+    ) -> None:
         self.problems: list[str] = []
-        self._where = where
-        self._lines = lines
-        self._stems = stems
+        self._where, self._text, self._stems, self._check_effect = where, text, stems, check_effect
+
+    @cached_property
+    def _lines(self) -> Mapping[Keys, int]:
+        return lines_of(self._text)  # which costs a second look at the file, and few have mistakes
 
     def refuse(self, keys: Keys, sentence: str) -> None:
         line = next(
@@ -187,6 +203,9 @@ class _Rules:
         if not isinstance(effect.get("parameters", {}), dict):
             self.refuse((*keys, "parameters"), "'parameters' of an effect is not a table of names and values")
         self.switch((*keys, "bypass"), effect.get("bypass", False))
+        if len(self.problems) == before and self._check_effect is not None:
+            for inner, sentence in self._check_effect(effect):
+                self.refuse((*keys, *inner), sentence)
         return len(self.problems) == before
 
     def values(self, table: Mapping[str, Any]) -> dict[str, Value]:
@@ -209,7 +228,7 @@ class _Rules:
             return f"there is no control {path!r}: {self._no_stem(stem, path)}"
         settable = tuple(name for name, parameter in parameters.items() if not parameter.readonly)
         if path in parameters and path not in settable:
-            return f"{path!r} tells how the engine is and cannot be set"
+            return f"{path!r} is read-only"
         if path == f"stem/{stem}/chain":
             return f"there is no {path!r}; effects stand in tables of their own, [[chains.{stem}]]"
         if path not in parameters:

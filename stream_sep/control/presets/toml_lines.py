@@ -13,6 +13,9 @@ Keys: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys of tables, and places in arrays of tables."""
 
 
+_MAX_PARSED = 2**22
+
+
 def lines_of(text: str) -> dict[Keys, int]:
     r"""Return the line, counted from 1, of every table and key of ``text``, which has to be valid TOML.
 
@@ -36,13 +39,16 @@ def lines_of(text: str) -> dict[Keys, int]:
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     """Cut TOML into its statements: lines are added until what there is can be parsed alone."""
-    pending, begun = "", 1
+    pending, begun, budget = "", 1, _MAX_PARSED
     for line, row in enumerate(io.StringIO(text), 1):
         begun = begun if pending else line
         pending += row
+        budget -= len(pending)
+        if budget < 0:  # an array of thousands of lines, each of which was tried
+            return
         try:
             statement = tomllib.loads(pending)
-        except tomllib.TOMLDecodeError:
+        except (tomllib.TOMLDecodeError, RecursionError):
             continue
         if statement:
             yield begun, pending

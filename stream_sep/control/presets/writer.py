@@ -11,6 +11,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from stream_sep.control.presets.schema import SCHEMA, leaves, parse_preset
+from stream_sep.control.presets.toml_text import read_text
 from stream_sep.errors import PresetError
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def write_preset(path: Path, preset: Preset) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        old = path.read_text(encoding="utf-8") if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
+        old = read_text(path) if path.exists() else ""
+    except (OSError, ValueError) as error:
         raise PresetError(f"cannot write preset {path}: {error}") from error
     _replace(path, _render(preset, old, str(path)))
 
@@ -57,7 +58,7 @@ def _render(preset: Preset, old: str, where: str) -> str:
         return preset_text(preset)
     parse_preset(old, preset.name, where)  # a file that is no preset is nobody's to overwrite
     # The editor of TOML has corners where tables out of order get lost; comments are worth less than values.
-    with contextlib.suppress(TOMLKitError, PresetError, ValueError, KeyError):
+    with contextlib.suppress(TOMLKitError, PresetError, ValueError, KeyError, RecursionError):
         text = _merged(preset, old)
         if parse_preset(text, preset.name, where) == (preset, ()):
             return text
