@@ -7,22 +7,24 @@ one begins.
 
 from __future__ import annotations
 
-import json
-import queue
-import subprocess
-import sys
-import threading
+import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from bridge.midi.ports import PortNames
+from stream_sep.engine.worker.rpc import RpcClient, raise_for_error
 from stream_sep.errors import BridgeError
+from stream_sep.lowlevel.child_process import ChildProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from bridge.midi.ports import MidiLink
 
-_PATIENCE_S = 15.0  # where code is compiled for the first time
+_log = logging.getLogger(__name__)
+_TIMEOUT = 15.0  # where code is compiled for the first time
+_LEAVE_TIMEOUT = 1.0  # a client that just ends keeps its server waiting
+_ENDED = "the process that has JACK's MIDI ports has ended"
 
 
 class HostedLink:
@@ -36,12 +38,12 @@ class HostedLink:
     @property
     def gone(self) -> bool:
         """See `MidiLink.gone`."""
-        return self._process.poll() is not None
+        return self._process.ended.is_set()
 
     def send(self, message: bytes) -> None:
         """See `MidiLink.send`."""
         if self._ports is not None:
-            self._ports.tell(do="send", message=message.hex())
+            self._ports.send(do="send", message=message.hex())
 
     def close(self) -> None:
         """See `MidiLink.close`."""
@@ -65,98 +67,68 @@ class HostedPorts:
         self._begin()
 
     def _begin(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "bridge.midi.jack_process"],
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        arguments = (self.process, self._answers)
-        self._listener = threading.Thread(target=self._listen, args=arguments, name="midi listener", daemon=True)
-        self._listener.start()
         try:
-            self._answer()
-        except BridgeError:
+            self.process = ChildProcess("bridge.midi.jack_process", quiet=True)
+        except OSError as error:
+            raise BridgeError(f"no process for JACK's MIDI ports: {error}; close other programs") from error
+        self._client = RpcClient(self.process, _log.warning, on_message=self._on_message)
+        try:
+            self._request(do="join")
+        except BaseException:
             self.close()
             raise
 
-    def _listen(self, process: subprocess.Popen[str], answers: queue.SimpleQueue[dict[str, Any]]) -> None:
-        assert process.stdout is not None
-        with process.stdout as lines:
-            for line in lines:
-                table = json.loads(line)
-                receive = self._receive
-                if "in" not in table:
-                    answers.put(table)
-                elif receive is not None:
-                    receive(bytes.fromhex(table["in"]))
-        answers.put({"error": "the process that has JACK's MIDI ports has ended"})
+    def _on_message(self, message: dict[str, Any]) -> None:
+        receive = self._receive
+        if receive is not None and "in" in message:
+            receive(bytes.fromhex(message["in"]))
 
-    def tell(self, **table: object) -> None:
-        """Send a line to the other process.
+    def send(self, **message: object) -> None:
+        """Send a message to the other process, which does not answer it.
 
         Raises:
             BridgeError: it has ended.
         """
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(table) + "\n")
-            self.process.stdin.flush()
-        except (OSError, ValueError) as error:
-            raise BridgeError(f"the process that has JACK's MIDI ports has ended: {error}") from error
+        if self.process.ended.is_set():
+            raise BridgeError(_ENDED)
+        self._client.notify(message)
 
-    def _answer(self) -> dict[str, Any]:
-        try:
-            table = self._answers.get(timeout=_PATIENCE_S)
-        except queue.Empty:
-            raise BridgeError(f"JACK does not answer in {_PATIENCE_S:g} s; restart it") from None
-        if "error" in table:
-            raise BridgeError(table["error"])
-        return table
-
-    def _ask(self, **table: object) -> dict[str, Any]:
-        self.tell(**table)
-        return self._answer()
+    def _request(self, **message: object) -> Mapping[str, Any]:
+        reply = self._client.request(message, _TIMEOUT)
+        if "timeout" in reply:
+            raise BridgeError(f"JACK does not answer in {_TIMEOUT:g} s; restart it")
+        if "closed" in reply:
+            raise BridgeError(_ENDED)
+        raise_for_error(reply)
+        return reply
 
     def names(self) -> PortNames:
         """See `MidiPorts.names`. After a crash of the other process there is nothing for once."""
-        if self.process.poll() is not None:
+        if self.process.ended.is_set():
             self.close()
             self._begin()
             return PortNames((), ())
-        found = self._ask(do="names")
+        found = self._request(do="names")
         return PortNames(tuple(found["inputs"]), tuple(found["outputs"]))
 
     def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> MidiLink:
         """See `MidiPorts.open`."""
-        self._ask(do="open", source=input_name, sink=output_name)
+        self._request(do="open", source=input_name, sink=output_name)
         self._receive = receive
         return HostedLink(self, input_name, output_name)
 
     def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> MidiLink:
         """See `MidiPorts.open_virtual`."""
         self._receive = receive
-        self._ask(do="open_virtual", name=name)
+        self._request(do="open_virtual", name=name)
         return HostedLink(self, name, name)
 
     def leave(self) -> None:
         """Close the connection there is."""
         self._receive = None
-        try:
-            self.tell(do="leave")
-        except BridgeError:
-            return
+        with suppress(BridgeError):
+            self.send(do="leave")
 
     def close(self) -> None:
         """See `MidiPorts.close`."""
-        process = self.process
-        assert process.stdin is not None
-        try:
-            process.stdin.close()
-            process.wait(_PATIENCE_S)
-        except (OSError, subprocess.TimeoutExpired):
-            process.kill()
-            process.wait()
-        self._listener.join()
+        self._client.close(patience=_LEAVE_TIMEOUT)

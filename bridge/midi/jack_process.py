@@ -1,88 +1,82 @@
-"""The process that owns JACK's MIDI ports; `bridge.midi.jack_client` runs ``python -m bridge.midi.jack_process``.
+"""The process that owns JACK's MIDI ports; `bridge.midi.jack_client` starts it.
 
-A line is a JSON table. In: ``do`` and its arguments. Out: ``error`` or what was asked, in the order asked, and ``in``
-with the bytes of a message whenever one comes.
+Requests name what to ``do`` and its arguments; ``in`` in a message of ours has the bytes of a MIDI message, in hex.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 from bridge.midi.jack import JackMidiPorts
+from stream_sep.engine.worker.rpc import RpcServer, error_reply
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
     from bridge.midi.jack import JackMidiLink
 
-_writing = threading.Lock()
-
-
-def _tell(**table: object) -> None:
-    with _writing:
-        sys.stdout.write(json.dumps(table) + "\n")
-        sys.stdout.flush()
-
-
-def _receive(message: bytes) -> None:
-    _tell(**{"in": message.hex()})
-
 
 class _Host:
     """The ports, and at most one connection."""
 
-    def __init__(self) -> None:
-        self._ports = JackMidiPorts(on_gone=lambda: os._exit(1))  # a library whose server died does not recover
+    def __init__(self, server: RpcServer) -> None:
+        self._server = server
+        self._ports: JackMidiPorts | None = None
         self._link: JackMidiLink | None = None
 
-    def names(self) -> None:
+    def join(self) -> dict[str, Any]:
+        self._ports = JackMidiPorts(on_gone=lambda: os._exit(1))  # a library whose server died does not recover
+        return {}
+
+    def names(self) -> dict[str, Any]:
+        assert self._ports is not None
         found = self._ports.names()
-        _tell(inputs=found.inputs, outputs=found.outputs)
+        return {"inputs": found.inputs, "outputs": found.outputs}
 
-    def open(self, source: str, sink: str | None) -> None:
-        self._link = self._ports.open(source, sink, _receive)
-        _tell()
+    def open(self, source: str, sink: str | None) -> dict[str, Any]:
+        assert self._ports is not None
+        self._link = self._ports.open(source, sink, self._receive)
+        return {}
 
-    def open_virtual(self, name: str) -> None:
-        self._link = self._ports.open_virtual(name, _receive)
-        _tell()
+    def open_virtual(self, name: str) -> dict[str, Any]:
+        assert self._ports is not None
+        self._link = self._ports.open_virtual(name, self._receive)
+        return {}
 
-    def send(self, message: str) -> None:
+    def send(self, message: str) -> dict[str, Any]:
         if self._link is not None:
             self._link.send(bytes.fromhex(message))
+        return {}
 
-    def leave(self) -> None:
+    def leave(self) -> dict[str, Any]:
         if self._link is not None:
             self._link.close()
             self._link = None
+        return {}
 
     def close(self) -> None:
         """Leave the server as a client should: one that just ends keeps it waiting."""
         self.leave()
-        self._ports.close()
+        if self._ports is not None:
+            self._ports.close()
 
-    def act(self, do: str, **arguments: Any) -> None:  # noqa: ANN401 - whatever the verb takes
+    def handle(self, request: dict[str, Any]) -> None:
+        arguments = {name: value for name, value in request.items() if name not in {"do", "id"}}
         try:
-            getattr(self, do)(**arguments)
+            reply = getattr(self, request["do"])(**arguments)
         except BridgeError as error:
-            _tell(error=str(error))
+            reply = error_reply(error)
+        if "id" in request:
+            self._server.reply(request, reply)
+
+    def _receive(self, message: bytes) -> None:
+        self._server.send({"in": message.hex()})
 
 
 def main() -> None:
     """Serve until the other side hangs up."""
-    try:
-        host = _Host()
-    except BridgeError as error:
-        _tell(error=str(error))
-        return
-    _tell()
-    for line in sys.stdin:
-        host.act(**json.loads(line))
+    server = RpcServer()
+    host = _Host(server)
+    while "closed" not in (request := server.receive()):
+        host.handle(request)
     host.close()
-
-
-if __name__ == "__main__":
-    main()

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
 import sys
 import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.engine.worker.rpc import receive, send
+from stream_sep.engine.worker.rpc import RpcClient
 from stream_sep.errors import AudioFileError
 from stream_sep.files.model_identities import ModelIdentityCache
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.stem_cache import DEFAULT_GB, StemCache, remove_partial
+from stream_sep.lowlevel.child_process import ChildProcess
 from stream_sep.player.partial_stems import drop_begun
 from stream_sep.player.song_stems import KeptStems
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MOST_STARTS = 3
+_EXIT_TIMEOUT = 1.0  # between the end of its output and that of the process
 _SLOW_WINDOWS = 2  # the first window of a model takes longer than those after it
 _LARGEST_DIGEST = 300_000_000  # bytes of a file that is looked through before it plays
 
@@ -66,7 +66,8 @@ class Refiner:
         self._refinement, self._rate, self._give, self._report = refinement, rate, give, report
         self._cache = StemCache(limit_gb=refinement.cache_gb)
         self._identities = ModelIdentityCache(self._cache.folder)
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ChildProcess | None = None
+        self._client: RpcClient | None = None
         self._asked: tuple[int, int] | None = None
         self._given: dict[int, dict[str, Any]] = {}
         self._finished: set[int] = set()
@@ -102,12 +103,12 @@ class Refiner:
         if self._gave_up or song.number in self._finished:
             return
         with self._lock:
-            if self._process is None:
+            if self._client is None:
                 self._start()
-            if self._ready and self._asked != (song.number, frame) and self._process is not None:
+            if self._ready and self._asked != (song.number, frame) and self._client is not None:
                 self._asked = (song.number, frame)
                 message = {"number": song.number, "path": str(song.song.path), "scratch": str(song.sound.path)}
-                send(self._process.stdin, {**message, "frame": round(frame * self._ratio)})
+                self._client.notify({**message, "frame": round(frame * self._ratio)})
 
     def has_finished(self, number: int) -> bool:
         """Tell whether all of a song is refined, or never will be."""
@@ -117,11 +118,9 @@ class Refiner:
         """End the process."""
         self._stopped.set()
         with self._lock:
-            process = self._process
-        if process is not None:
-            process.kill()
-            process.wait()
-            self._listener.join()
+            client = self._client
+        if client is not None:
+            client.close()
             self._sweep()
         for refined in self._given.values():
             if "growing" in refined:
@@ -130,13 +129,10 @@ class Refiner:
     def _start(self) -> None:
         self._starts += 1
         self._ready, self._asked = False, None
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", "from stream_sep.player.refiner_process import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # what libraries print there would be all over the terminal's page
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+        # what libraries print there would be all over the terminal's page
+        self._process = process = ChildProcess("stream_sep.player.refiner_process", quiet=True)
+        self._client = RpcClient(
+            process, self._report, on_message=self._take, on_close=lambda: self._on_close(process)
         )
         refinement, settings = self._refinement, asdict(self._refinement.settings)
         settings["repo"] = None if refinement.settings.repo is None else str(refinement.settings.repo)
@@ -147,24 +143,16 @@ class Refiner:
             "download": refinement.download,
             "path": sys.path,
         }
-        send(self._process.stdin, spec)
-        self._listener = threading.Thread(target=self._listen, args=(self._process,), name="refiner", daemon=True)
-        self._listener.start()
+        self._client.notify(spec)
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
-        while "gone" not in (message := receive(process.stdout)):
-            self._take(message)
-        code = process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+    def _on_close(self, process: ChildProcess) -> None:
+        process.ended.wait(_EXIT_TIMEOUT)
+        code = process.close()
         if not self._stopped.is_set() and not self._gave_up:
             self._on_death(code)
 
     def _take(self, message: Mapping[str, Any]) -> None:
-        if "report" in message:
-            self._report(message["report"])
-        elif "failed" in message:
+        if "failed" in message:
             self._give_up(message["failed"])
         elif "identity" in message:
             self._identities.put(self._refinement.settings, message["identity"])
@@ -202,10 +190,10 @@ class Refiner:
             remove_partial(self._keeping)
         self._keeping = None
 
-    def _on_death(self, code: int) -> None:
+    def _on_death(self, code: int | None) -> None:
         self._sweep()
         with self._lock:
-            self._process = None
+            self._process = self._client = None
             self._gave_up = self._starts >= _MOST_STARTS
         end = "no more are made" if self._gave_up else "it is started again"
         self._report(f"the process that refines stems ended with code {code}: {end}, and the music goes on")

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.engine.worker.process_main import Answers
-from stream_sep.engine.worker.rpc import receive
+from stream_sep.engine.worker.rpc import RpcServer
 from stream_sep.errors import AudioFileError, SeparatorError, StreamSepError
 from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.settings import SeparationSettings
@@ -26,7 +25,6 @@ from stream_sep.player.song_stems import GrowingStems, KeptStems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TextIO
 
 _FORBIDDEN = "nobody asked for a download"
 _LARGEST = 8e9  # bytes of stems that may lie beside the decoded song while it plays: about two hours
@@ -52,9 +50,8 @@ class Task:
 
 def main() -> None:
     """Be the process: load the model, say so, refine what is asked for until standard input ends."""
-    commands, answers = sys.stdin, Answers(os.fdopen(os.dup(1), "w"))
-    os.dup2(2, 1)
-    spec = receive(commands)
+    server = RpcServer()
+    spec = server.receive()
     if "settings" not in spec:
         return
     sys.path[:] = spec["path"]
@@ -63,15 +60,15 @@ def main() -> None:
     try:
         maker = load_maker(spec)
     except StreamSepError as error:
-        answers.say({"failed": str(error)})
+        server.send({"failed": str(error)})
         return
     except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
-        answers.say({"failed": f"the model {spec['settings']['model']!r} failed: {type(error).__name__}: {error}"})
+        server.send({"failed": f"the model {spec['settings']['model']!r} failed: {type(error).__name__}: {error}"})
         return
-    answers.say({"identity": maker.cache_key, "rate": maker.rate_for(0), "stems": list(maker.stems)})
+    server.send({"identity": maker.cache_key, "rate": maker.rate_for(0), "stems": list(maker.stems)})
     tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(commands, tasks), daemon=True).start()
-    Refinery(maker, StemCache(limit_gb=spec["cache_gb"]), answers, tasks).run()
+    threading.Thread(target=_listen, args=(server, tasks), daemon=True).start()
+    Refinery(maker, StemCache(limit_gb=spec["cache_gb"]), server, tasks).run()
 
 
 def load_maker(spec: Mapping[str, Any]) -> DemucsSongModel:
@@ -112,8 +109,8 @@ def _forbid_downloads() -> None:
         torch.hub.download_url_to_file = refuse
 
 
-def _listen(commands: TextIO, tasks: queue.SimpleQueue[Task]) -> None:
-    while "gone" not in (message := receive(commands)):
+def _listen(server: RpcServer, tasks: queue.SimpleQueue[Task]) -> None:
+    while "closed" not in (message := server.receive()):
         tasks.put(Task(**message))
     os._exit(0)
 
@@ -124,14 +121,14 @@ class Refinery:
     Args:
         maker: the networks.
         cache: takes finished songs.
-        answers: is told what there is.
+        server: sends what there is to the parent.
         tasks: what is asked for; the newest counts.
     """
 
     def __init__(
-        self, maker: DemucsSongModel, cache: StemCache, answers: Answers, tasks: queue.SimpleQueue[Task]
+        self, maker: DemucsSongModel, cache: StemCache, server: RpcServer, tasks: queue.SimpleQueue[Task]
     ) -> None:
-        self._maker, self._cache, self._answers, self._tasks = maker, cache, answers, tasks
+        self._maker, self._cache, self._server, self._tasks = maker, cache, server, tasks
         self._done: set[int] = set()
         self._song: tuple[int, SongRefiner, str] | None = None
         self._begun: BegunStems | None = None
@@ -170,23 +167,23 @@ class Refinery:
             self._step(task)
         except (StreamSepError, OSError) as error:
             self._done.add(task.number)
-            self._answers.report(f"no more refined stems of {task.path}: {error}")
-            self._answers.say({"number": task.number, "finished": True})
+            self._server.report(f"no more refined stems of {task.path}: {error}")
+            self._server.send({"number": task.number, "finished": True})
 
     def _step(self, task: Task) -> None:
         if (self._song is None or self._song[0] != task.number) and not self._begin(task):
             self._done.add(task.number)
-            self._answers.say({"number": task.number, "finished": True})
+            self._server.send({"number": task.number, "finished": True})
             return
         assert self._song is not None
         _, refiner, key = self._song
         if refiner.step(task.frame):
-            self._answers.say({"number": task.number, "speed": refiner.speed, "frame": task.frame})
+            self._server.send({"number": task.number, "speed": refiner.speed, "frame": task.frame})
             return
         self._done.add(task.number)
-        self._answers.say({"keeping": str(self._cache.folder / key)})
+        self._server.send({"keeping": str(self._cache.folder / key)})
         self._keep(refiner, key, task.path)
-        self._answers.say({"number": task.number, "finished": True})
+        self._server.send({"number": task.number, "finished": True})
 
     def _begin(self, task: Task) -> bool:
         """Find the stems of a song, or begin to make them; return whether there is anything to make."""
@@ -213,7 +210,7 @@ class Refinery:
 
     def _give(self, task: Task, stems: KeptStems | GrowingStems) -> None:
         described = {**stems.describe(), "rate": self._maker.rate_for(0)}
-        self._answers.say({"number": task.number, "refined": described})
+        self._server.send({"number": task.number, "refined": described})
 
     def _keep(self, refiner: SongRefiner, key: str, path: str) -> None:
         kept = self._cache.tee(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from stream_sep.audio.rings import SharedRings
-from stream_sep.engine.worker.process_main import change_chains, load_or_refuse, start_answers
-from stream_sep.engine.worker.rpc import receive
+from stream_sep.engine.worker.process_main import change_chains, load_or_refuse, start_server
 from stream_sep.lowlevel.thread_priority import go_first
 from stream_sep.player.commands import Orders
 from stream_sep.player.playhead_map import SharedBoard
@@ -21,41 +19,41 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream_sep.engine.worker.hop_worker import SeparatorInfo
-    from stream_sep.engine.worker.process_main import Answers
+    from stream_sep.engine.worker.rpc import RpcServer
     from stream_sep.player.effects import Effects
     from stream_sep.protocols import Separator
 
 
 def main() -> None:
     """Be the process: load, say so, render until standard input ends."""
-    commands, answers = sys.stdin, start_answers()
-    spec, effects = receive(commands), None
+    server = start_server()
+    spec, effects = server.receive(), None
 
     def measure(separator: Separator) -> SeparatorInfo:
         nonlocal effects
         info = info_of(separator)
-        effects = load_effects(info, spec["chains"], spec["reserve"], answers.report, again=spec["again"])
+        effects = load_effects(info, spec["chains"], spec["reserve"], server.report, again=spec["again"])
         return replace(info, chain_latency=0 if effects is None else effects.latency)
 
-    loaded = load_or_refuse({**spec, "chains": None}, answers, measure)
+    loaded = load_or_refuse({**spec, "chains": None}, server, measure)
     if loaded is None:
         return
     separator, _ = loaded
-    task = receive(commands)
+    task = server.receive()
     while "rings" not in task:
         if "chains" not in task or effects is None:
             return
-        change_chains(effects.chained, task, answers)
-        task = receive(commands)
-    feeder = _begin(separator, effects, task, answers)
-    threading.Thread(target=_obey, args=(feeder, effects, commands, answers), daemon=True).start()
+        change_chains(effects.chained, task, server)
+        task = server.receive()
+    feeder = _begin(separator, effects, task, server)
+    threading.Thread(target=_handle_commands, args=(feeder, effects, server), daemon=True).start()
     go_first()  # in bursts, which what it keeps ready covers: they must not stop all else
     feeder.run(threading.Event())
 
 
-def _begin(separator: Separator, effects: Effects | None, task: Mapping[str, Any], answers: Answers) -> Feeder:
+def _begin(separator: Separator, effects: Effects | None, task: Mapping[str, Any], server: RpcServer) -> Feeder:
     rings, board = SharedRings.attach(task["rings"]), SharedBoard.attach(task["board"])
-    feeder = Feeder(separator, rings, board, answers.report, block=task["block"], effects=effects)
+    feeder = Feeder(separator, rings, board, server.report, block=task["block"], effects=effects)
     orders = Orders.parse(task["orders"])
     if task["join"]:
         feeder.join(orders)
@@ -63,17 +61,17 @@ def _begin(separator: Separator, effects: Effects | None, task: Mapping[str, Any
         feeder.order(orders)
         for _ in range(_FIRST_STEPS):
             feeder.step()
-    answers.give(task, {"running": True})
+    server.reply(task, {"running": True})
     return feeder
 
 
 _FIRST_STEPS = 16  # the first of them follows the orders: so much sound lies ready before the device is opened
 
 
-def _obey(feeder: Feeder, effects: Effects | None, commands: TextIO, answers: Answers) -> None:
-    while "gone" not in (message := receive(commands)):
+def _handle_commands(feeder: Feeder, effects: Effects | None, server: RpcServer) -> None:
+    while "closed" not in (message := server.receive()):
         if "chains" in message and effects is not None:
-            change_chains(effects.chained, message, answers)
+            change_chains(effects.chained, message, server)
             feeder.refresh()
         elif "orders" in message:
             feeder.order(Orders.parse(message["orders"]))

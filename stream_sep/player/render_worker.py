@@ -220,15 +220,15 @@ class ProcessPlayer(ProcessWorker):
         """Have ``orders`` followed as soon as can be."""
         self._orders = orders
         if self._is_begun:
-            self._dialog.tell({"orders": orders.plain()})
-            if self._process.poll() is None:  # else the process that comes back jumps
+            self._client.notify({"orders": orders.plain()})
+            if self._process.exit_code is None:  # else the process that comes back jumps
                 self._orders = replace(orders, frame=None)
 
     def supply(self, orders: Orders) -> None:
         """Take up refined stems and the next song."""
         self._orders = orders
         if self._is_begun:
-            self._dialog.tell({"supply": orders.plain()})
+            self._client.notify({"supply": orders.plain()})
 
     def start(self, rings: SharedRings) -> None:
         """Let the process fill ``rings`` and watch over it."""

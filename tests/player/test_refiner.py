@@ -343,7 +343,7 @@ class Heard:
 
     def __init__(self):
         self.sentences, self.messages = [], []
-        self.report, self.say = self.sentences.append, self.messages.append
+        self.report, self.send = self.sentences.append, self.messages.append
 
 
 def refine_here(path, tmp_path):

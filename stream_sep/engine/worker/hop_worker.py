@@ -62,7 +62,7 @@ class SeparatorInfo:
             SeparatorError: it has other stems, another hop or another latency.
         """
         if (back.stems, back.hop, back.latency) != (self.stems, self.hop, self.latency):
-            raise SeparatorError("the separator came back with another shape")
+            raise SeparatorError("the restarted separator has a different hop, latency or stem list")
 
 
 def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:

@@ -7,13 +7,13 @@ import os
 import sys
 import threading
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from stream_sep.audio.rings import SharedRings
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import chained, restore_chains, with_chains
 from stream_sep.engine.worker.hop_worker import HopWorker, warm_up
-from stream_sep.engine.worker.rpc import receive, refusal, send
+from stream_sep.engine.worker.rpc import RpcServer, error_reply
 from stream_sep.errors import SeparatorError, StreamSepError
 from stream_sep.lowlevel.thread_priority import go_first
 from stream_sep.separators import load_separator
@@ -27,84 +27,60 @@ if TYPE_CHECKING:
 _SWITCH_SECONDS = 0.0005  # Python lets a hop wait ten times as long for a thread that loads effects
 
 
-class Answers:
-    """The child's side of the dialog: its threads may answer and report at once.
-
-    Args:
-        pipe: where to.
-    """
-
-    def __init__(self, pipe: TextIO) -> None:
-        self._pipe, self._writing = pipe, threading.Lock()
-
-    def give(self, question: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Answer ``question``."""
-        with self._writing:
-            send(self._pipe, {**answer, "number": question.get("number")})
-
-    def report(self, sentence: str) -> None:
-        """Tell the user something."""
-        self.say({"report": sentence})
-
-    def say(self, message: Mapping[str, Any]) -> None:
-        """Say something unasked."""
-        with self._writing:
-            send(self._pipe, message)
-
-
 def main() -> None:
     """Be the separator's process: load, say so, work until standard input ends."""
-    commands, answers = sys.stdin, start_answers()
-    loaded = load_or_refuse(receive(commands), answers, warm_up)
+    server = start_server()
+    loaded = load_or_refuse(server.receive(), server, warm_up)
     if loaded is None:
         return
     separator, info = loaded
-    task = receive(commands)
+    task = server.receive()
     while "rings" not in task:
         if "chains" not in task:
             return
-        change_chains(separator, task, answers)
-        task = receive(commands)
+        change_chains(separator, task, server)
+        task = server.receive()
     rings = SharedRings.attach(task["rings"])
-    threading.Thread(target=_obey, args=(separator, commands, answers), daemon=True).start()
+    threading.Thread(target=_handle_commands, args=(separator, server), daemon=True).start()
     go_first(busy=info.hop_seconds * info.sample_rate / info.hop)
     gc.collect()
     gc.freeze()  # a collection that walks the model's objects would cost milliseconds
     worker = HopWorker(separator, rings, join=task["join"])
-    answers.give(task, {"running": True})
+    server.reply(task, {"running": True})
     worker.run(threading.Event())
 
 
-def start_answers() -> Answers:
-    """Return the way to answer; nothing that a library prints mixes with it."""
+def start_server() -> RpcServer:
+    """Return the child's side of the pipes, with threads that hand Python over to the hops soon."""
     sys.setswitchinterval(_SWITCH_SECONDS)
-    answers = Answers(os.fdopen(os.dup(1), "w"))
-    os.dup2(2, 1)
-    return answers
+    return RpcServer()
 
 
 def load_or_refuse(
-    spec: Mapping[str, Any], answers: Answers, measure: Callable[[Separator], SeparatorInfo]
+    spec: Mapping[str, Any], server: RpcServer, measure: Callable[[Separator], SeparatorInfo]
 ) -> tuple[Separator, SeparatorInfo] | None:
     """Load the separator of a first message, and answer and return what it is like; or answer why there is none."""
     if "name" not in spec:
         return None
     sys.path[:] = spec["path"]
+    loaded = server.send_signs_of_life()
     try:
-        separator = _load(spec, answers)
+        separator = _load(spec, server)
         info = measure(separator)
     except StreamSepError as error:
-        answers.give(spec, refusal(error))
+        server.reply(spec, error_reply(error))
         return None
     except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
         sentence = f"separator {spec['name']!r} failed to load: {type(error).__name__}: {error}"
-        answers.give(spec, {"error": sentence})
+        server.reply(spec, {"error": sentence})
         return None
-    answers.give(spec, {"ready": asdict(info)})
+    finally:
+        loaded.set()
+    server.reply(spec, {"ready": asdict(info)})
     return separator, info
 
 
-def _load(spec: Mapping[str, Any], answers: Answers) -> Separator:
+def _load(spec: Mapping[str, Any], server: RpcServer) -> Separator:
     try:
         separator = load_separator(spec["name"], spec["sample_rate"], **spec["options"])
     except StreamSepError as error:
@@ -112,17 +88,17 @@ def _load(spec: Mapping[str, Any], answers: Answers) -> Separator:
     if spec["chains"] is None:
         return separator
     if not spec["again"]:
-        return with_chains(separator, spec["chains"], spec["reserve"], answers.report)
-    return restore_chains(separator, ChainSpec.parse(spec["chains"]), spec["reserve"], answers.report)
+        return with_chains(separator, spec["chains"], spec["reserve"], server.report)
+    return restore_chains(separator, ChainSpec.parse(spec["chains"]), spec["reserve"], server.report)
 
 
-def _obey(separator: Separator, commands: TextIO, answers: Answers) -> None:
-    while "chains" in (message := receive(commands)):
-        change_chains(separator, message, answers)
+def _handle_commands(separator: Separator, server: RpcServer) -> None:
+    while "chains" in (message := server.receive()):
+        change_chains(separator, message, server)
     os._exit(0)
 
 
-def change_chains(separator: Separator, message: Mapping[str, Any], answers: Answers) -> None:
+def change_chains(separator: Separator, message: Mapping[str, Any], server: RpcServer) -> None:
     """Have the effects of a message, and answer how that went."""
     try:
         chains = chained(separator)
@@ -130,8 +106,8 @@ def change_chains(separator: Separator, message: Mapping[str, Any], answers: Ans
         for stem in chains.stems:
             chains.set_bypass(stem, bypassed=stem in message["bypassed"])
     except StreamSepError as error:
-        answers.give(message, refusal(error))
+        server.reply(message, error_reply(error))
     except Exception as error:  # noqa: BLE001 - the hops must go on whatever a plugin does
-        answers.give(message, {"error": f"the chains cannot be changed: {type(error).__name__}: {error}"})
+        server.reply(message, {"error": f"the chains cannot be changed: {type(error).__name__}: {error}"})
     else:
-        answers.give(message, {"done": True})
+        server.reply(message, {"done": True})

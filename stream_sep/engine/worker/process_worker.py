@@ -1,33 +1,40 @@
 """A separator in a process of its own, watched, and started again when it dies.
 
 Nothing that Python does in the engine's process (a busy web page, a garbage collection) can then make a hop late.
-The two sides speak JSON lines over the child's standard input and output; sound goes through shared memory.
+Requests and replies go over the child's standard input and output, sound through shared memory.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
+import math
+import signal
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.audio.rings import HEARTBEAT, SharedRings
+from stream_sep.audio.rings import HEARTBEAT, HOPS_DONE, SharedRings
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import UNCHAINED, bypassing
 from stream_sep.engine.worker.hop_worker import SeparatorInfo
-from stream_sep.engine.worker.rpc import Dialog, raise_refusal
+from stream_sep.engine.worker.rpc import RpcClient, raise_for_error
 from stream_sep.errors import ConfigError, SeparatorError, StreamSepError
+from stream_sep.lowlevel.backoff import Backoff
+from stream_sep.lowlevel.child_process import ChildProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stream_sep.effects.chained_separator import Chains
 
-_WATCH_SECONDS = 0.02
-_SILENT_SECONDS = 2.0
-_RESTART_PAUSE = 0.2
+_POLL_SECONDS = 0.1
+_HEARTBEAT_TIMEOUT = 2.0
+_FIRST_LOAD_TIMEOUT = 1800.0  # weights may have to be downloaded
+_LOAD_SILENCE = 60.0  # a process that loads gives a sign of life every second
+_RELOAD_TIMEOUT = 15.0  # or four times as long as it took first
+_BEGIN_TIMEOUT = 60.0
+_CHANGE_TIMEOUT = 90.0  # an effect in a process of its own may take 30 s, and a stem may have several
+_STOP_TIMEOUT = 1.0
 
 
 class ProcessWorker:
@@ -66,9 +73,14 @@ class ProcessWorker:
         self._report = report
         self._rings: SharedRings | None = None
         self._stopped = threading.Event()
+        self._installing = threading.Lock()
         self._watcher: threading.Thread | None = None
+        self._backoff, self._begun_at, self._hops_before = Backoff(), math.inf, 0
         self.restarts = 0
-        self._process, self._dialog, self.info = self._spawn(self._chains)
+        started = time.monotonic()
+        self._process, self._client = self._spawn()
+        self.info = self._load(self._chains, again=False)
+        self._load_seconds = time.monotonic() - started
         self._chain_reserve = self.info.chain_latency  # a process that comes back has to have the same latency
 
     @property
@@ -117,76 +129,114 @@ class ProcessWorker:
         """Do nothing: the process does it."""
 
     def stop(self) -> None:
-        """End the process and the watch."""
-        self._stopped.set()
+        """End the process and the watch, at once, whatever either does."""
+        with self._installing:
+            self._stopped.set()
+        self._process.kill()
         if self._watcher is not None:
-            self._watcher.join()
-        self._end()
+            self._watcher.join(_STOP_TIMEOUT)
+        self._client.close()
 
     def _change(self, chains: ChainSpec, bypassed: frozenset[str]) -> None:
         if self._chains is None:
             raise ConfigError(UNCHAINED)
-        answer = self._dialog.ask({"chains": chains.to_dict(), "bypassed": sorted(bypassed)})
-        if "gone" not in answer:  # else the process that comes back is told
-            raise_refusal(answer)
+        message = {"chains": chains.to_dict(), "bypassed": sorted(bypassed)}
+        reply = self._client.request(message, _CHANGE_TIMEOUT)
+        if "closed" not in reply:  # else the process that comes back is told
+            raise_for_error(reply)
         self._chains, self._bypassed = chains, bypassed
 
-    def _spawn(
-        self, chains: ChainSpec | None, *, again: bool = False
-    ) -> tuple[subprocess.Popen[str], Dialog, SeparatorInfo]:
-        process = subprocess.Popen(  # noqa: S603 - runs modules of ours
-            [sys.executable, "-c", f"from {self.child} import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
-        )
-        dialog = Dialog(process, self._report)
+    def _spawn(self) -> tuple[ChildProcess, RpcClient]:
+        """Start a process in which nothing is loaded yet.
+
+        Raises:
+            SeparatorError: the system cannot, or this worker is stopped.
+        """
+        with self._installing:  # so that `stop` finds every process that was ever started
+            if self._stopped.is_set():
+                raise SeparatorError("the engine is stopped")
+            try:
+                child = ChildProcess(self.child)
+            except OSError as error:
+                raise SeparatorError(f"no process for the separator: {error}; close other programs") from error
+            self._process = child
+            self._client = RpcClient(child, self._report)
+        return self._process, self._client
+
+    def _load(self, chains: ChainSpec | None, *, again: bool) -> SeparatorInfo:
+        """Have the separator loaded by the process that was started last, which is ended where that fails."""
         plain = None if chains is None else chains.to_dict()
-        answer = dialog.ask({**self._spec, "chains": plain, "reserve": self._chain_reserve, "again": again})
-        if "error" in answer:
-            _finish(process, dialog)
-            raise_refusal(answer)
-        fields = answer["ready"]
-        return process, dialog, SeparatorInfo(**{**fields, "stems": tuple(fields["stems"])})
+        spec = {**self._spec, "chains": plain, "reserve": self._chain_reserve, "again": again}
+        timeout = max(_RELOAD_TIMEOUT, 4 * self._load_seconds) if again else _FIRST_LOAD_TIMEOUT
+        try:
+            reply = self._client.request(spec, timeout, _LOAD_SILENCE)
+        except BaseException:  # Ctrl-C
+            self._client.close()
+            raise
+        if "ready" not in reply:
+            self._client.close()
+        if "timeout" in reply:
+            raise SeparatorError(f"separator {self._spec['name']!r} hangs while it loads: {reply['error']}")
+        raise_for_error(reply)
+        fields = reply["ready"]
+        return SeparatorInfo(**{**fields, "stems": tuple(fields["stems"])})
 
     def _begin(self, *, join: bool) -> None:
         assert self._rings is not None
-        self._rings.beat(time.monotonic_ns())
-        if "running" not in self._dialog.ask(self._task(join=join)):
+        reply = self._client.request(self._task(join=join), _BEGIN_TIMEOUT)
+        if "running" not in reply:
             raise SeparatorError(f"the separator process {self._process.pid} ended before it began")
+        self._rings.beat(time.monotonic_ns())
+        self._begun_at, self._hops_before = time.monotonic(), int(self._rings.positions[HOPS_DONE])
 
     def _task(self, *, join: bool) -> dict[str, Any]:
         assert self._rings is not None
         return {"rings": self._rings.describe(), "join": join}
 
     def _watch(self) -> None:
-        while not self._stopped.wait(_WATCH_SECONDS):
-            if self._process.poll() is None and not self._silent():
-                continue
-            self._restart()
+        while not self._stopped.is_set():
+            if (self._process.ended.wait(_POLL_SECONDS) or self._is_silent()) and not self._stopped.is_set():
+                self._restart()
 
-    def _silent(self) -> bool:
+    def _is_silent(self) -> bool:
         assert self._rings is not None
-        slow = max(_SILENT_SECONDS, 20 * self.info.hop_seconds)
-        return time.monotonic_ns() - int(self._rings.positions[HEARTBEAT]) > slow * 1e9
+        limit = max(_HEARTBEAT_TIMEOUT, 20 * self.info.hop_seconds)
+        return time.monotonic_ns() - int(self._rings.positions[HEARTBEAT]) > limit * 1e9
 
     def _restart(self) -> None:
-        code = self._process.poll()
+        code = self._process.exit_code
+        delay = self._delay(code)
         what = "stopped answering" if code is None else f"ended with code {code}"
-        self._report(f"the separator process {what}: the dry sound plays while it starts again")
-        self._end()
+        when = f" in {delay:g} s" if delay else ""
+        self._report(f"the separator process {what}: the dry sound plays while it starts again{when}")
+        self._client.close()
+        if self._stopped.wait(delay):
+            return
         try:
-            sent = self._chains
-            self._process, self._dialog, info = self._spawn(sent, again=True)
-            self.info.check_return(info)
-            self._begin(join=True)
-            self._catch_up_changes(sent)
-            self.restarts += 1
-            self._report("the separator is back: the stems fade in")
+            self._come_back()
         except StreamSepError as error:
-            self._report(f"the separator did not come back ({error}); trying again")
-            self._stopped.wait(_RESTART_PAUSE)
+            self._client.close()  # the next look finds it ended
+            if not self._stopped.is_set():
+                self._report(f"the separator did not come back ({error}); trying again")
+
+    def _come_back(self) -> None:
+        sent = self._chains
+        self._spawn()
+        self.info.check_return(self._load(sent, again=True))
+        self._begin(join=True)
+        self._catch_up_changes(sent)
+        self.restarts += 1
+        self._report("the separator is back: the stems fade in")
+
+    def _delay(self, code: int | None) -> float:
+        """Return the seconds to wait before a restart: more with each failure, none after somebody killed it."""
+        assert self._rings is not None
+        worked = int(self._rings.positions[HOPS_DONE]) > self._hops_before
+        if worked and code in {-signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM)}:
+            self._backoff.clear()
+            return 0.0
+        lived, self._begun_at = time.monotonic() - self._begun_at, math.inf
+        return self._backoff.delay_after(lived)
 
     def _catch_up_changes(self, sent: ChainSpec | None) -> None:
         """Tell the process that came back what it was not told when it was started."""
@@ -198,12 +248,3 @@ class ProcessWorker:
             except StreamSepError as error:
                 self._chains = sent
                 self._report(f"{error}; the effects are those of before")
-
-    def _end(self) -> None:
-        _finish(self._process, self._dialog)
-
-
-def _finish(process: subprocess.Popen[str], dialog: Dialog) -> None:
-    process.kill()
-    process.wait()
-    dialog.close()

@@ -1,112 +1,207 @@
-"""Questions and answers with a child process: JSON lines over its standard input and output."""
+"""Requests to a child process and its replies: a message a frame, matched by number.
+
+The client never blocks in a write and never waits without a limit; a process that ends answers with `CLOSED`.
+"""
 
 from __future__ import annotations
 
 import itertools
-import json
 import queue
 import threading
-from contextlib import suppress
+import time
 from typing import TYPE_CHECKING, Any
 
 from stream_sep import errors
+from stream_sep.lowlevel.child_side import open_pipes
+from stream_sep.lowlevel.wire import encode_message, read_message, write_message
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Mapping
 
-GONE: Mapping[str, Any] = {
-    "gone": True,
-    "error": "the separator process ended without a word; its own message is above",
+    from stream_sep.lowlevel.child_process import ChildProcess
+    from stream_sep.lowlevel.child_side import Pipes
+
+Message = dict[str, Any]
+
+CLOSED: Mapping[str, Any] = {
+    "closed": True,
+    "error": "the separator process exited unexpectedly; see its output above",
 }
-"""The answer of a process that is not there any more."""
+"""The reply of a process that is not there any more."""
+
+ALIVE: Mapping[str, Any] = {"alive": True}
+"""The message of a process that is busy with a request and wants to be known to run."""
+
+ALIVE_SECONDS = 1.0
+"""Time between two of them."""
+
+_POLL_SECONDS = 0.5
+_JOIN_TIMEOUT = 1.0
 
 
-class Dialog:
-    """The side that asks.
+class RpcClient:
+    """The side that asks, over the pipes of a `ChildProcess`.
 
     Args:
-        process: the child, with text pipes.
-        report: is told the sentences that come unasked.
+        child: the process.
+        report: is called with the sentences that come without a request.
+        on_message: is called with every other message that comes without a request.
+        on_close: is called, on the thread that reads, when the process has closed its end.
     """
 
-    def __init__(self, process: subprocess.Popen[str], report: Callable[[str], None]) -> None:
-        self._process, self._report = process, report
+    def __init__(
+        self,
+        child: ChildProcess,
+        report: Callable[[str], None],
+        *,
+        on_message: Callable[[Message], None] = lambda _: None,
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._child, self._report = child, report
+        self._on_message, self._on_close = on_message, on_close
         self._numbers = itertools.count()
-        self._writing = threading.Lock()
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._waiting: dict[int, queue.SimpleQueue[Mapping[str, Any]]] = {}
-        self._over = False
-        self._listener = threading.Thread(target=self._listen, name="separator answers", daemon=True)
-        self._listener.start()
+        self._closed, self._last_sign = False, time.monotonic()
+        self._reader = threading.Thread(target=self._read, name=f"{child.module} reader", daemon=True)
+        self._reader.start()
+        self._writer = threading.Thread(target=self._write, name=f"{child.module} writer", daemon=True)
+        self._writer.start()
 
-    def ask(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Send ``message`` and wait for its answer, or for the end of the process: `GONE`."""
-        answer: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
-        with self._writing:
-            number = next(self._numbers)
-            self._waiting[number] = answer
-            send(self._process.stdin, {**message, "number": number})
-        if self._over:
-            answer.put(GONE)
-        return answer.get()
+    def request(self, message: Mapping[str, Any], timeout: float, silence: float | None = None) -> Mapping[str, Any]:
+        """Send ``message`` and wait for its reply.
 
-    def tell(self, message: Mapping[str, Any]) -> None:
-        """Send ``message``, which nobody answers."""
-        with self._writing:
-            send(self._process.stdin, message)
+        Args:
+            message: what to send.
+            timeout: most seconds to wait.
+            silence: most seconds to wait for any sign of the process, such as `ALIVE`; as long as that unless given.
 
-    def close(self) -> None:
-        """Let go of the pipes of a process that has ended."""
-        if threading.current_thread() is not self._listener:
-            self._listener.join(1)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        Returns:
+            The reply; `CLOSED` if the process ends first; an error with the key ``timeout`` if it takes too long.
+        """
+        reply: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
+        number = next(self._numbers)
+        self._waiting[number] = reply
+        self._outbox.put(encode_message({**message, "id": number}))
+        if self._closed:
+            reply.put(CLOSED)
+        try:
+            return self._await(reply, timeout, timeout if silence is None else silence)
+        finally:
+            self._waiting.pop(number, None)
 
-    def _listen(self) -> None:
-        while (message := receive(self._process.stdout)) is not GONE:
-            if "report" in message:
+    def notify(self, message: Mapping[str, Any]) -> None:
+        """Send ``message``, which has no reply."""
+        self._outbox.put(encode_message(message))
+
+    def close(self, patience: float = 0.0) -> int | None:
+        """End the process, as `ChildProcess.close`, once all that it sent has been handled."""
+        self._outbox.put(None)
+        if patience:
+            self._writer.join(patience)  # what was sent before is still read
+        code = self._child.close(patience)
+        for thread in {self._reader, self._writer} - {threading.current_thread()}:
+            thread.join(_JOIN_TIMEOUT)
+        return code
+
+    def _await(
+        self, reply: queue.SimpleQueue[Mapping[str, Any]], timeout: float, silence: float
+    ) -> Mapping[str, Any]:
+        begun = self._last_sign = time.monotonic()
+        while True:
+            now = time.monotonic()
+            left = min(begun + timeout, self._last_sign + silence) - now
+            try:
+                return reply.get(timeout=min(max(left, 0.0), _POLL_SECONDS))
+            except queue.Empty:
+                if left <= 0:
+                    waited = now - begun
+                    return {
+                        "timeout": True,
+                        "error": f"the process {self._child.pid} did not answer in {waited:.0f} s",
+                    }
+
+    def _read(self) -> None:
+        while (message := read_message(self._child.replies)) is not None:
+            self._last_sign = time.monotonic()
+            waiting = self._waiting.get(message.get("id", -1))
+            if waiting is not None:
+                waiting.put(message)
+            elif "report" in message:
                 self._report(message["report"])
-            elif message.get("number") in self._waiting:
-                self._waiting.pop(message["number"]).put(message)
-        self._over = True
-        for answer in list(self._waiting.values()):
-            answer.put(GONE)
+            elif "alive" not in message:
+                self._on_message(message)
+        self._closed = True
+        for waiting in list(self._waiting.values()):
+            waiting.put(CLOSED)
+        self._outbox.put(None)
+        self._on_close()
+
+    def _write(self) -> None:
+        pipe = self._child.requests
+        while (frame := self._outbox.get()) is not None:
+            try:
+                pipe.write(frame)
+                pipe.flush()
+            except (OSError, ValueError):  # the reader finds out
+                return
 
 
-def send(pipe: Any, message: Mapping[str, Any]) -> None:  # noqa: ANN401 - a text stream, or None for mypy's sake
-    """Write a line; a reader that is gone is found by other means."""
-    with suppress(OSError, ValueError):
-        pipe.write(json.dumps(message, default=str) + "\n")
-        pipe.flush()
+class RpcServer:
+    """The child's side: reads requests, and its threads may reply and report at once.
+
+    Args:
+        pipes: the child's ends of the pipes; opened unless given.
+    """
+
+    def __init__(self, pipes: Pipes | None = None) -> None:
+        self._pipes, self._writing = pipes or open_pipes(), threading.Lock()
+
+    def receive(self) -> Message:
+        """Return the next request, or `CLOSED` when the parent has gone or closed the pipe."""
+        message = read_message(self._pipes.requests)
+        return dict(CLOSED) if message is None else message
+
+    def reply(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Send ``answer`` as the reply to ``request``."""
+        self.send({**answer, "id": request.get("id")})
+
+    def report(self, sentence: str) -> None:
+        """Send a sentence for the user."""
+        self.send({"report": sentence})
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message that no request asked for."""
+        with self._writing:
+            write_message(self._pipes.replies, message)
+
+    def send_signs_of_life(self) -> threading.Event:
+        """Send `ALIVE` every second, as while something long is loaded, until the returned event is set."""
+        done = threading.Event()
+
+        def run() -> None:
+            while not done.wait(ALIVE_SECONDS):
+                self.send(ALIVE)
+
+        threading.Thread(target=run, name="signs of life", daemon=True).start()
+        return done
 
 
-def receive(pipe: Any) -> Mapping[str, Any]:  # noqa: ANN401 - as above
-    """Return the next line, or `GONE`."""
-    try:
-        line = pipe.readline()
-        message: Mapping[str, Any] = json.loads(line) if line else GONE
-    except (OSError, ValueError):
-        return GONE
-    return message
+def error_reply(error: Exception) -> dict[str, Any]:
+    """Return ``error`` as a reply.
 
-
-def refusal(error: Exception) -> dict[str, Any]:
-    """Return ``error`` as an answer.
-
-    >>> refusal(errors.ConfigError("no"))
+    >>> error_reply(errors.ConfigError("no"))
     {'error': 'no', 'kind': 'ConfigError'}
     """
     return {"error": str(error), "kind": type(error).__name__}
 
 
-def raise_refusal(answer: Mapping[str, Any]) -> None:
-    """Raise the error that ``answer`` tells of, if it does.
+def raise_for_error(reply: Mapping[str, Any]) -> None:
+    """Raise the error that ``reply`` holds, if it does.
 
     Raises:
         StreamSepError: one of its kinds.
     """
-    if "error" in answer:
-        kind = getattr(errors, answer.get("kind", "SeparatorError"), errors.SeparatorError)
-        raise kind(answer["error"])
+    if "error" in reply:
+        kind = getattr(errors, reply.get("kind", "SeparatorError"), errors.SeparatorError)
+        raise kind(reply["error"])

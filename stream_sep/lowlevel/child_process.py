@@ -1,0 +1,133 @@
+"""A module of ours run in a process of its own, and what that process does to be a good child.
+
+The child gets a session of its own, so that Ctrl-C in the terminal, a closed terminal and signals to the group reach
+the parent alone, which ends the child when it is ready to. The child ends with its standard input; on Linux the
+kernel also kills it when its parent is gone, even while it is stopped or hangs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from stream_sep.lowlevel.child_side import PARENT_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SPAWN_TIMEOUT = 30.0
+_REAP_TIMEOUT = 1.0
+
+
+class ChildProcess:
+    """Runs ``main()`` of a module in a Python process of its own, with pipes to its standard input and output.
+
+    Nothing is imported from the current folder unless it is on `sys.path` here.
+
+    Args:
+        module: dotted name of the module.
+        quiet: throw away what the child prints to its standard error.
+        on_exit: called with the exit code, on a thread of the child's own, when it has ended.
+
+    Raises:
+        OSError: the system cannot start a process.
+    """
+
+    def __init__(self, module: str, *, quiet: bool = False, on_exit: Callable[[int], None] = lambda _: None) -> None:
+        self.module, self.ended = module, threading.Event()
+        self._quiet, self._on_exit = quiet, on_exit
+        self._process: subprocess.Popen[bytes] | None = None
+        self._refused: OSError | None = None
+        started = threading.Event()
+        # Linux kills the child when the thread that started it ends, so it has one that lives as long as the child.
+        self._keeper = threading.Thread(target=self._keep, args=(started,), name=f"{module} keeper", daemon=True)
+        self._keeper.start()
+        if not started.wait(_SPAWN_TIMEOUT):
+            self._refused = OSError(f"the system did not start a process for {module} in {_SPAWN_TIMEOUT:g} s")
+        if self._refused is not None:
+            raise self._refused
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._child.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """What the process ended with, negative for a signal; None while it runs."""
+        return self._child.poll()
+
+    @property
+    def requests(self) -> BinaryIO:
+        """The pipe to the child's standard input."""
+        return cast("BinaryIO", self._child.stdin)
+
+    @property
+    def replies(self) -> BinaryIO:
+        """The pipe from the child's standard output."""
+        return cast("BinaryIO", self._child.stdout)
+
+    def kill(self) -> None:
+        """Have the process end at once, whatever it does."""
+        with suppress(OSError):
+            self._child.kill()
+
+    def close(self, patience: float = 0.0) -> int | None:
+        """End the process and let go of its pipes; harmless when it has ended already.
+
+        Args:
+            patience: seconds to wait for the child to end by itself, its standard input closed, before it is killed.
+
+        Returns:
+            The exit code, or None where even a killed process is not gone, as on a disk that does not answer.
+        """
+        if patience > 0:
+            _close(self.requests)
+            self.ended.wait(patience)
+        self.kill()
+        if self.ended.wait(
+            _REAP_TIMEOUT
+        ):  # else threads may still wait in the pipes, and closing would wait for them
+            _close(self.requests)
+            _close(self.replies)
+            if threading.current_thread() is not self._keeper:
+                self._keeper.join(_REAP_TIMEOUT)
+        return self.exit_code
+
+    @property
+    def _child(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def _keep(self, started: threading.Event) -> None:
+        try:
+            self._process = self._spawn()
+        except OSError as error:
+            self._refused = error
+            return
+        finally:
+            started.set()
+        code = self._process.wait()
+        self.ended.set()
+        self._on_exit(code)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        return subprocess.Popen(  # noqa: S603 - runs modules of ours
+            [sys.executable, "-P", "-c", f"from {self.module} import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if self._quiet else None,
+            env={**os.environ, "PYTHONPATH": path, PARENT_VARIABLE: str(os.getpid())},
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+
+
+def _close(pipe: BinaryIO) -> None:
+    with suppress(OSError, ValueError):
+        pipe.close()

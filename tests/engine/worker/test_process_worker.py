@@ -1,0 +1,194 @@
+"""A separator's process that hangs, crashes or is killed: ended, started again with pauses, and never waited for."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stream_sep import Engine, EngineConfig, PacedBackend, SeparatorError
+from stream_sep.engine.worker import process_worker
+from stream_sep.engine.worker.process_worker import ProcessWorker
+
+RATE = 44100
+SEPARATOR = """
+import os, time
+from pathlib import Path
+from stream_sep.separators.passthrough import PassthroughSeparator
+
+class Faulty(PassthroughSeparator):
+    def __init__(self, *, folder, **options):
+        self.folder = Path(folder)
+        if (self.folder / "hang-loading").exists():
+            (self.folder / "hangs").touch()
+            time.sleep(600)
+        latency = 256 if (self.folder / "other-latency").exists() else 0
+        super().__init__(hop=256, latency=latency, **options)
+
+    def process(self, block):
+        if (self.folder / "crash").exists() and block.any():
+            os._exit(7)
+        if (self.folder / "hang").exists():
+            time.sleep(600)
+        return super().process(block)
+"""
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "faulty_separator.py").write_text(SEPARATOR)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def engine_for(folder, report=lambda _: None):
+    options = {"folder": str(folder)}
+    config = EngineConfig(model="faulty_separator:Faulty", options=options, slack=4096, hold_ms=10)
+    return Engine(PacedBackend(RATE, 256), config, source=np.ones((2, 600 * RATE), np.float32), report=report)
+
+
+def wait_until(condition, patience=60):
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def stops(engine, patience=20):
+    """Whether ``engine`` stops; a hang would last ten minutes."""
+    thread = threading.Thread(target=engine.stop, daemon=True)
+    thread.start()
+    thread.join(patience)
+    return not thread.is_alive()
+
+
+def wait_for_hops(engine, more=20):
+    before = engine.stats().hops
+    wait_until(lambda: engine.stats().hops >= before + more)
+
+
+def test_a_stopped_process_is_ended_and_replaced(folder):
+    sentences = []
+    engine = engine_for(folder, sentences.append)
+    engine.start()
+    wait_for_hops(engine)
+    first = engine.worker_pid
+    os.kill(first, signal.SIGSTOP)
+    wait_until(lambda: engine.stats().restarts == 1)
+    wait_for_hops(engine)
+    assert any("stopped answering" in sentence for sentence in sentences)
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    assert stops(engine)
+
+
+def test_a_separator_that_hangs_in_a_hop_is_ended_and_replaced(folder):
+    engine = engine_for(folder)
+    engine.start()
+    wait_for_hops(engine)
+    Path(folder, "hang").touch()
+    wait_until(lambda: engine.stats().counters["late_hops"] > 0)
+    first = engine.worker_pid
+    Path(folder, "hang").unlink()
+    wait_until(lambda: engine.stats().restarts == 1)
+    assert engine.worker_pid != first
+    assert stops(engine)
+
+
+def test_a_hang_while_loading_again_is_ended_like_any_other(folder, monkeypatch):
+    monkeypatch.setattr(process_worker, "_RELOAD_TIMEOUT", 1.0)
+    sentences = []
+    engine = engine_for(folder, sentences.append)
+    engine._worker._load_seconds = 0.5
+    engine.start()
+    wait_for_hops(engine)
+    Path(folder, "hang-loading").touch()
+    os.kill(engine.worker_pid, signal.SIGKILL)
+    wait_until(Path(folder, "hangs").exists)
+    Path(folder, "hang-loading").unlink()
+    wait_until(lambda: engine.stats().restarts == 1)
+    assert any("hangs while it loads" in sentence for sentence in sentences)
+    assert stops(engine)
+
+
+@pytest.mark.parametrize("fault", ["hang-loading", "hang"])
+def test_an_engine_stops_whatever_its_separator_does(folder, fault):
+    engine = engine_for(folder)
+    engine.start()
+    wait_for_hops(engine)
+    Path(folder, fault).touch()
+    os.kill(engine.worker_pid, signal.SIGKILL)
+    wait_until(Path(folder, "hangs").exists) if fault == "hang-loading" else None
+    assert stops(engine)
+    with pytest.raises(ProcessLookupError):
+        os.kill(engine.worker_pid, 0)
+
+
+def test_stopping_ends_no_process_that_is_started_again(folder):
+    sentences = []
+    engine = engine_for(folder, sentences.append)
+    engine.start()
+    wait_for_hops(engine)
+    assert stops(engine)
+    assert stops(engine)
+    assert engine.stats().restarts == 0
+    assert sentences == []
+
+
+def test_a_process_that_hangs_the_first_time_is_refused_in_a_sentence(folder, monkeypatch):
+    monkeypatch.setattr(process_worker, "_FIRST_LOAD_TIMEOUT", 3.0)
+    Path(folder, "hang-loading").touch()
+    with pytest.raises(SeparatorError, match=r"hangs while it loads: the process \d+ did not answer in"):
+        engine_for(folder)
+
+
+def test_a_crash_in_a_row_pauses_longer_each_time(folder):
+    sentences = []
+    engine = engine_for(folder, sentences.append)
+    Path(folder, "crash").touch()
+    engine.start()
+    wait_until(lambda: sum("starts again in" in sentence for sentence in sentences) >= 2)
+    Path(folder, "crash").unlink()
+    wait_for_hops(engine)
+    assert stops(engine)
+    pauses = [sentence.split("starts again")[1] for sentence in sentences if "ended with code 7" in sentence]
+    assert pauses[:3] == ["", " in 0.5 s", " in 1 s"]
+
+
+def test_one_that_worked_until_it_was_killed_comes_back_without_a_pause(folder):
+    sentences = []
+    engine = engine_for(folder, sentences.append)
+    engine.start()
+    for restarts in range(1, 4):
+        wait_for_hops(engine)
+        os.kill(engine.worker_pid, signal.SIGKILL)
+        wait_until(lambda restarts=restarts: engine.stats().restarts == restarts)
+    assert stops(engine)
+    assert not any("starts again in" in sentence for sentence in sentences)
+
+
+def test_a_separator_that_comes_back_with_another_latency_is_refused(folder):
+    sentences = []
+    engine = engine_for(folder, sentences.append)
+    engine.start()
+    wait_for_hops(engine)
+    Path(folder, "other-latency").touch()
+    os.kill(engine.worker_pid, signal.SIGKILL)
+    wait_until(lambda: any("did not come back" in sentence for sentence in sentences))
+    assert any("a different hop, latency or stem list" in sentence for sentence in sentences)
+    assert engine.stats().restarts == 0
+    Path(folder, "other-latency").unlink()
+    wait_until(lambda: engine.stats().restarts == 1)
+    assert stops(engine)
+
+
+def test_a_worker_that_is_never_started_leaves_no_process(folder):
+    worker = ProcessWorker("faulty_separator:Faulty", RATE, {"folder": str(folder)})
+    worker.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker.pid, 0)
