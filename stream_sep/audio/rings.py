@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import weakref
 from dataclasses import asdict, dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
@@ -231,7 +232,7 @@ class SharedRings(Rings):
         assert shared.buf is not None
         super().__init__(layout, shared.buf[: layout.size])
         self._shared = shared
-        self._owner = owner
+        self._detach = weakref.finalize(self, detach, shared, owner=owner)  # at the latest when Python ends
         if owner:
             self.clear()
         elif tuple(self.header) != layout.header:
@@ -257,12 +258,18 @@ class SharedRings(Rings):
         return {"name": self._shared.name, **asdict(self.layout)}
 
     def close(self) -> None:
-        """Let go of the memory; the owner also gives it back to the system."""
-        del self.header, self.positions, self.tags, self.timings, self.capture, self.hops
-        with contextlib.suppress(BufferError):  # an array handed out earlier lives on: it goes with the process
-            self._shared.close()
-        if self._owner:
-            self._shared.unlink()
+        """Let go of the memory; the owner also gives it back to the system. Harmless when closed already."""
+        if self._detach.alive:
+            del self.header, self.positions, self.tags, self.timings, self.capture, self.hops
+            self._detach()
+
+
+def detach(shared: SharedMemory, *, owner: bool) -> None:
+    """Let go of shared memory, and give it back to the system if it is one's own."""
+    with contextlib.suppress(BufferError):  # an array handed out earlier lives on: it goes with the process
+        shared.close()
+    if owner:
+        shared.unlink()
 
 
 def open_untracked(name: str) -> SharedMemory:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from stream_sep.audio.latency import LatencyReport
     from stream_sep.audio.state import AudioState
 
+_JOIN_TIMEOUT = 1.0
+
 
 class PacedBackend:
     """Runs a block whenever a sound card would, on a thread of its own; what comes out is dropped unless recorded.
@@ -63,7 +65,7 @@ class PacedBackend:
         """End the thread."""
         self._stopped.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_JOIN_TIMEOUT)  # an inline separator may hang in it
 
     def _run(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
         given = np.zeros((self.block_size, 2), np.float32)

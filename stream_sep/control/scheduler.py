@@ -28,6 +28,8 @@ TICK_SECONDS = 0.2
 FARTHEST_SECONDS = 2.0
 """A change that is due later than this is refused: nobody's clock is trusted that far."""
 
+_JOIN_TIMEOUT = 0.5
+
 
 class Conductor:
     """Calls functions shortly before they are due, and another one regularly.
@@ -61,7 +63,7 @@ class Conductor:
             self._stopped = True
             self._changed.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_JOIN_TIMEOUT)  # a change may wait for a separator that does not answer
 
     def schedule(self, at: float, change: Callable[[], Any]) -> None:
         """Have ``change`` called `LEAD_SECONDS` before ``at``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from stream_sep.audio.rings import RingLayout, SharedRings
@@ -95,19 +96,27 @@ class Engine(MixingDesk):
         compiler = threading.Thread(target=backend.compile, name="compiler", daemon=True)
         compiler.start()  # beside the separator, which takes as long
         try:
-            self._worker = self._load_worker()
-            try:
-                self._build(source)
-            except BaseException:
-                self._worker.stop()
-                raise
-        finally:
-            compiler.join()
+            self._build(source)
+        except Exception:
+            compiler.join()  # else Python could end while it compiles; Ctrl-C waits for nothing
+            raise
+        compiler.join()
 
     def _build(self, source: Block | None) -> None:
+        with ExitStack() as undo:
+            self._worker = self._load_worker()
+            undo.callback(self._worker.stop)
+            self.latency = self._plan(self._worker.info)
+            self._rings = SharedRings.create(self._layout(self._worker.info))
+            undo.callback(self._rings.close)
+            self._connect(source)
+            undo.pop_all()
+
+    def _connect(self, source: Block | None) -> None:
         info = self._worker.info
-        self.latency = self._plan(info)
-        self._rings = SharedRings.create(self._layout(info))
+        self._running = self._stopped = False
+        self._final_stats: EngineStats | None = None
+        self._dry_before = 0
         super().__init__(
             info.stems,
             info.sample_rate,
@@ -122,12 +131,10 @@ class Engine(MixingDesk):
         self._reporter = Reporter(
             self.stats, 1000 * info.hop / info.sample_rate, self._report, slack=self.latency.slack
         )
-        self._running = False
-        self._dry_before = 0
 
     def stats(self) -> EngineStats:
-        """Return the counters as they are now."""
-        return collect(self._state, self._rings, self._worker.restarts, self.backend.block_size)
+        """Return the counters as they are now, or as they were when the engine stopped."""
+        return self._final_stats or collect(self._state, self._rings, self._worker.restarts, self.backend.block_size)
 
     def clear_times(self) -> None:
         """Forget how long callbacks took so far, as after a warm-up."""
@@ -156,17 +163,27 @@ class Engine(MixingDesk):
         self._conductor.start()
 
     def stop(self) -> None:
-        """Stop the sound, write what is left to write, end the separator; once stopped, an engine is spent."""
-        if self._running:
-            self._conductor.stop()
-            self.backend.stop()
-            self._reporter.stop()
-        self._worker.stop()
-        if self._recorder is not None:
-            self._recorder.stop()
+        """Stop the sound, write what is left to write, end the separator; once stopped, an engine is spent.
+
+        Takes at most three seconds, whatever the separator does. Harmless when stopped already, and the way to let
+        go of an engine that was never started.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        with ExitStack() as last_first:  # which goes on where one of them fails
+            last_first.callback(self._rings.close)
+            last_first.callback(self._keep_stats)
+            if self._recorder is not None:
+                last_first.callback(self._recorder.stop)
+            last_first.callback(self._worker.stop)
+            if self._running:
+                last_first.callback(self._reporter.stop)
+                last_first.callback(self.backend.stop)
+                last_first.callback(self._conductor.stop)
+
+    def _keep_stats(self) -> None:
         self._final_stats = self.stats()
-        self.stats = lambda: self._final_stats  # type: ignore[method-assign]
-        self._rings.close()
 
     def __enter__(self) -> Self:
         """Start."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 REPORT_SECONDS = 2.0
 """Least time between two sentences about the same thing."""
 
+_JOIN_TIMEOUT = 0.5
 _MOST_ADVISED = 4096  # frames of slack; who is later than that has another trouble than jitter
 
 
@@ -126,7 +127,8 @@ class Reporter:
     def stop(self) -> None:
         """Say what is left to say, and end."""
         self._stopped.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_TIMEOUT)
         self.look()
 
     def look(self) -> None:

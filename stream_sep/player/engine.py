@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.audio.latency import LatencyReport
@@ -71,8 +72,10 @@ class PlayEngine(Engine):
         self._refiner = Refiner(refinement, backend.sample_rate, self._take_refined, report) if refinement else None
         find = self._refiner.find if self._refiner is not None else lambda _: None
         self.playlist = Playlist(songs, backend.sample_rate, report, find)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.playlist.close)
             super().__init__(backend, config, report=report)
+            undo.callback(super().stop)
             self.transport = Transport(
                 self.controls,
                 self._player,
@@ -81,9 +84,7 @@ class PlayEngine(Engine):
                 heard=self._rings.captured,
                 report=report,
             )
-        except BaseException:
-            self.playlist.close()
-            raise
+            undo.pop_all()
 
     @property
     def frames_heard(self) -> int:
@@ -103,11 +104,12 @@ class PlayEngine(Engine):
 
     def stop(self) -> None:
         """Stop the sound, and delete what was decoded."""
-        self.transport.stop()
-        super().stop()
-        if self._refiner is not None:
-            self._refiner.stop()
-        self.playlist.close()
+        with ExitStack() as last_first:
+            last_first.callback(self.playlist.close)
+            if self._refiner is not None:
+                last_first.callback(self._refiner.stop)
+            last_first.callback(super().stop)
+            last_first.callback(self.transport.stop)
 
     def _await_sound(self) -> None:
         """Let the decoder get a little ahead before the device asks for sound."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.audio.rings import Memory, open_untracked
+from stream_sep.audio.rings import Memory, detach, open_untracked
 
 if TYPE_CHECKING:
     from multiprocessing.shared_memory import SharedMemory
@@ -62,7 +63,8 @@ class SharedBoard(Board):
     def __init__(self, slots: int, hop: int, shared: SharedMemory, *, owner: bool) -> None:
         assert shared.buf is not None
         super().__init__(slots, hop, shared.buf[: self.size(slots)])
-        self._shared, self._owner = shared, owner
+        self._shared = shared
+        self._detach = weakref.finalize(self, detach, shared, owner=owner)  # at the latest when Python ends
         if owner:
             self.clear()
 
@@ -81,8 +83,7 @@ class SharedBoard(Board):
         return {"name": self._shared.name, "slots": self.slots, "hop": self.hop}
 
     def close(self) -> None:
-        """Let go of the memory; the owner also gives it back to the system."""
-        del self._rows
-        self._shared.close()
-        if self._owner:
-            self._shared.unlink()
+        """Let go of the memory; the owner also gives it back to the system. Harmless when closed already."""
+        if self._detach.alive:
+            del self._rows
+            self._detach()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from stream_sep.effects.chained_separator import ChainedSeparator
 from stream_sep.engine.worker.effects import restore_chains
 from stream_sep.engine.worker.hop_worker import HopWorker, InlineWorker, warm_up
+from stream_sep.lowlevel.backoff import Backoff
 
 if TYPE_CHECKING:
     from stream_sep.audio.rings import Rings
     from stream_sep.protocols import Separator
 
 _log = logging.getLogger(__name__)
-_RESTART_PAUSE = 0.2
+_JOIN_TIMEOUT = 1.0
 
 
 class ThreadWorker(InlineWorker):
@@ -28,7 +30,7 @@ class ThreadWorker(InlineWorker):
 
     def start(self, rings: Rings) -> None:
         """Begin to separate whatever is captured."""
-        self._rings, self._stopped = rings, threading.Event()
+        self._rings, self._stopped, self._backoff = rings, threading.Event(), Backoff()
         self._thread = threading.Thread(target=self._run, name="separator", daemon=True)
         self._thread.start()
 
@@ -36,32 +38,36 @@ class ThreadWorker(InlineWorker):
         """Do nothing: the thread does it."""
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread; one whose separator hangs is left to itself, as no thread can be ended from outside."""
         if self._thread is not None:
             self._stopped.set()
-            self._thread.join()
+            self._thread.join(_JOIN_TIMEOUT)
         super().stop()
 
     def _run(self) -> None:
         worker: HopWorker | None = HopWorker(self._separator, self._rings)
         while worker is not None:
+            started = time.monotonic()
             try:
                 worker.run(self._stopped)
             except Exception as error:  # noqa: BLE001 - a model can fail in any way; the sound goes on
+                if self._stopped.is_set():
+                    return
                 _log.debug("the separator failed", exc_info=True)
                 what = f"{type(error).__name__}: {error}"
                 self._report(f"the separator failed ({what}): the dry sound plays while it starts again")
-                worker = self._come_back()
+                worker = self._come_back(time.monotonic() - started)
             else:
                 return
 
-    def _come_back(self) -> HopWorker | None:
-        while not self._stopped.wait(_RESTART_PAUSE):
+    def _come_back(self, lived: float) -> HopWorker | None:
+        while not self._stopped.wait(self._backoff.delay_after(lived)):
             try:
                 self._reload()
                 worker = HopWorker(self._separator, self._rings, join=True)
             except Exception as error:  # noqa: BLE001 - as above
                 self._report(f"the separator did not come back ({error}); trying again")
+                lived = 0.0
                 continue
             self.restarts += 1
             self._report("the separator is back: the stems fade in")

@@ -1,0 +1,141 @@
+"""An engine that is refused, dropped, stopped twice or has a hung separator ends, and leaves nothing behind."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stream_sep import AudioFileError, ConfigError, Engine, EngineConfig, OfflineBackend, PacedBackend
+from stream_sep.control.scheduler import Conductor
+from stream_sep.separators.passthrough import PassthroughSeparator
+
+RATE = 44100
+SHARED = Path("/dev/shm")
+DROPPED = """
+from stream_sep import Engine, EngineConfig, OfflineBackend
+engine = Engine(OfflineBackend(), EngineConfig(model="passthrough", worker="inline"))
+"""
+
+needs_shm = pytest.mark.skipif(not SHARED.is_dir(), reason="shared memory has no folder here")
+
+
+class Hanging(PassthroughSeparator):
+    """Hangs once it is given sound that is not silent, until ``released`` is set."""
+
+    released = threading.Event()
+
+    def __init__(self, **options):
+        super().__init__(hop=256, **options)
+        self.hangs = False
+
+    def process(self, block):
+        if (block == 1).all():
+            type(self).released.wait(600)
+        return super().process(block)
+
+
+@pytest.fixture
+def hanging():
+    Hanging.released.clear()
+    yield f"{__name__}:Hanging"
+    Hanging.released.set()
+
+
+def blocks():
+    """Names of the blocks of shared memory there are."""
+    return {path.name for path in SHARED.glob("psm_*")}
+
+
+def stops(engine, patience=20):
+    thread = threading.Thread(target=engine.stop, daemon=True)
+    thread.start()
+    thread.join(patience)
+    return not thread.is_alive()
+
+
+def wait_until(condition, patience=60):
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@needs_shm
+@pytest.mark.parametrize("worker", ["inline", "thread", "process"])
+def test_engine_that_is_refused_leaves_no_shared_memory(tmp_path, worker):
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    before = blocks()
+    config = EngineConfig(model="passthrough", worker=worker, record=tmp_path / "taken")
+    with pytest.raises(AudioFileError):
+        Engine(PacedBackend(), config)
+    assert blocks() <= before
+
+
+@needs_shm
+def test_engine_whose_device_is_refused_leaves_nothing(monkeypatch):
+    backend, before = PacedBackend(), blocks()
+
+    def refuse(*_):
+        raise ConfigError("no such device")
+
+    monkeypatch.setattr(backend, "start", refuse)
+    with pytest.raises(ConfigError, match="no such device"), Engine(backend, EngineConfig(model="passthrough")):
+        pass
+    assert blocks() <= before
+
+
+@needs_shm
+def test_engine_that_was_never_started_is_let_go_of_by_stopping_it():
+    before = blocks()
+    engine = Engine(OfflineBackend(), EngineConfig(model="passthrough", worker="inline"))
+    assert len(blocks() - before) == 1
+    engine.stop()
+    engine.stop()
+    assert blocks() <= before
+    assert engine.stats().hops == 0
+
+
+def test_engine_that_is_dropped_leaves_no_warning():
+    done = subprocess.run([sys.executable, "-c", DROPPED], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("worker", ["thread", "inline"])
+def test_engine_stops_although_its_separator_hangs(hanging, worker):
+    source = np.ones((2, 60 * RATE), np.float32)
+    engine = Engine(PacedBackend(RATE, 256), EngineConfig(model=hanging, worker=worker, slack=4096), source=source)
+    engine.start()
+    wait_until(lambda: engine.stats().counters["frames"] > 512)
+    assert stops(engine)
+    assert engine.stats().counters["frames"] > 512
+
+
+def test_failure_of_one_part_to_stop_keeps_no_other_from_it(monkeypatch):
+    engine = Engine(PacedBackend(), EngineConfig(model="passthrough", worker="thread"))
+    engine.start()
+    stop = engine.backend.stop
+
+    def fail():
+        stop()
+        raise OSError("the driver failed")
+
+    monkeypatch.setattr(engine.backend, "stop", fail)
+    with pytest.raises(OSError, match="the driver failed"):
+        engine.stop()
+    assert not {"paced", "separator", "reporter"} & {thread.name for thread in threading.enumerate()}
+    assert engine.stats().counters["blocks"] >= 0
+
+
+def test_change_that_fails_keeps_no_later_one_from_being_made():
+    sentences, made = [], threading.Event()
+    conductor = Conductor(lambda: None, sentences.append)
+    conductor.start()
+    conductor.schedule(time.monotonic(), lambda: 1 / 0)
+    conductor.schedule(time.monotonic(), made.set)
+    assert made.wait(30)
+    conductor.stop()
+    assert "ZeroDivisionError" in sentences[0]
