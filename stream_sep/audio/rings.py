@@ -259,14 +259,12 @@ class SharedRings(Rings):
 
     def close(self) -> None:
         """Let go of the memory; the owner also gives it back to the system. Harmless when closed already."""
-        if self._detach.alive:
-            del self.header, self.positions, self.tags, self.timings, self.capture, self.hops
-            self._detach()
+        self._detach()
 
 
 def detach(shared: SharedMemory, *, owner: bool) -> None:
     """Let go of shared memory, and give it back to the system if it is one's own."""
-    with contextlib.suppress(BufferError):  # an array handed out earlier lives on: it goes with the process
+    with contextlib.suppress(BufferError):  # arrays over it may live on, in a thread that hangs: it goes with them
         shared.close()
     if owner:
         shared.unlink()

@@ -84,6 +84,4 @@ class SharedBoard(Board):
 
     def close(self) -> None:
         """Let go of the memory; the owner also gives it back to the system. Harmless when closed already."""
-        if self._detach.alive:
-            del self._rows
-            self._detach()
+        self._detach()

@@ -242,8 +242,7 @@ class InlineWorker:
 
     def catch_up(self) -> None:
         """Separate every hop that is there."""
-        assert self._worker is not None
-        while self._worker.step():
+        while self._worker is not None and self._worker.step():
             pass
 
     def stop(self) -> None:
