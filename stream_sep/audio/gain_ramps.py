@@ -13,6 +13,9 @@ from numba import carray
 from stream_sep.audio.state import SNAPSHOT_HEAD, SNAPSHOTS
 from stream_sep.lowlevel.numba_intrinsics import inlined, load_acquire, pointer_at
 
+MAX_SAMPLE = 1e6
+"""120 dB above full scale: more is no sound that anybody means."""
+
 _LIMITER_RECOVERY = 1 / 16384
 """Gain a limiter gives back in a frame: from silence to unity in about a third of a second."""
 
@@ -77,6 +80,19 @@ def follow_ramps(state, start, frames):
             for frame in range(frames):
                 gains[row, frame] = _gain_at(begun, aim, begin, end, start + frame + 1)
     return unity
+
+
+@inlined
+def bound(state, frames):
+    """Keep every bus finite, whatever came: NaN is silence, and nothing is beyond `MAX_SAMPLE`."""
+    rows = (1 + state.stems) * state.channels
+    buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
+    most = np.float32(MAX_SAMPLE)
+    for row in range(rows):
+        for frame in range(frames):
+            sample = buses[row, frame]
+            if not abs(sample) <= most:
+                buses[row, frame] = most if sample > 0 else -most if sample < 0 else np.float32(0.0)
 
 
 @inlined

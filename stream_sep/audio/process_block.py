@@ -11,9 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numba import carray
 
-from stream_sep.audio.gain_ramps import follow_ramps, limit, take_snapshot
+from stream_sep.audio.gain_ramps import MAX_SAMPLE, bound, follow_ramps, limit, take_snapshot
 from stream_sep.audio.rings import CAPTURED, EMPTY, MIXED, write_frames
 from stream_sep.audio.state import (
+    DRY,
+    FADE,
     RECORD_HEAD,
     RECORD_TAIL,
     TIME_BIN_NS,
@@ -39,8 +41,9 @@ def process_block(state, frames):
     take_snapshot(state, start)
     unity = follow_ramps(state, start, frames)
     _judge_unity(state, frames)
-    _locate(state, start - state.prefill, frames)
+    _locate(state, start - state.prefill, frames, unity)
     _mix(state, frames, unity)
+    bound(state, frames)
     limit(state, frames)
     _meter(state, frames)
     if state.recording_on:
@@ -72,7 +75,7 @@ def _capture(state, positions, frames):
         _play_source(state, block, positions[CAPTURED], frames)
     for channel in range(state.channels):
         for frame in range(frames):
-            if not np.isfinite(block[channel, frame]):
+            if not abs(block[channel, frame]) <= MAX_SAMPLE:  # true for NaN as well
                 block[channel, frame] = 0.0  # a broken driver must not break the separator
                 state.bad_input += 1
     write_frames(_captured(state), positions, block, frames)
@@ -104,13 +107,14 @@ def _fetch_dry(state, first, end, frames):
 
 
 @inlined
-def _locate(state, first, frames):
+def _locate(state, first, frames, unity):
     """Find where each frame's stems lie, and how much of them to hear: all, none, or a crossfade's share.
 
     Where stems are missing the last ones are read backwards under the fade, so that there is something to fade from.
     """
     tags = carray(pointer_at(state.tags), (state.slots,), np.int64)
     weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
+    dry_weights = carray(pointer_at(state.dry_weights), (state.max_block,), np.float32)
     offsets = carray(pointer_at(state.offsets), (state.max_block,), np.int64)
     checked, ready = np.int64(-1), True
     for frame in range(frames):
@@ -127,12 +131,33 @@ def _locate(state, first, frames):
                 state.searching, state.edge = 1, at
             state.hold_left = state.hold
         heard = there and state.hold_left == 0 and state.bypass == 0
+        _follow_dry_level(state, heard, unity)
         state.wet = min(state.wet + 1, state.fade) if heard else max(state.wet - 1, 0)
         state.dry_frames += 0 if heard else 1
-        if state.wet == 0:
+        if state.wet == 0 and state.dry_level == state.dry_fade:
             state.unity_from = min(state.unity_from, frame)
-        weights[frame] = np.float32(state.wet) / np.float32(state.fade)
+        wet = np.float32(state.wet) / np.float32(state.fade)
+        weights[frame] = wet
+        dry_weights[frame] = (np.float32(1.0) - wet) * (np.float32(state.dry_level) / np.float32(state.dry_fade))
         offsets[frame] = _offset(state, at if there else 2 * state.edge - 1 - at)
+
+
+@inlined
+def _follow_dry_level(state, heard, unity):
+    """Move the level of the dry sound by a frame: all of it, or none where stems fail and silence is wanted.
+
+    Where faders are at unity the dry sound is what is wanted, as it is in a bypass. Under stems in full it cannot be
+    heard, and is put where it will be wanted at once.
+    """
+    if state.on_failure == DRY:
+        return
+    wanted = state.bypass != 0 or unity != 0 or state.unity != 0
+    if state.wet == state.fade:
+        state.dry_level = state.dry_fade if wanted or state.on_failure == FADE else 0
+    elif wanted:
+        state.dry_level = min(state.dry_level + (state.dry_fade + state.fade - 1) // state.fade, state.dry_fade)
+    elif not heard:
+        state.dry_level = max(state.dry_level - 1, 0)
 
 
 @inlined
@@ -156,9 +181,12 @@ def _offset(state, at):
 def _judge_unity(state, frames):
     """Find the frame from which a change to or from unity counts: at once, but for a gap that still fades to dry.
 
-    Stems that are read backwards do not add up to the dry sound, so that there one cannot stand for the other.
+    Stems that are read backwards do not add up to the dry sound, so that there one cannot stand for the other; nor
+    do stems and a dry sound that is turned down.
     """
-    state.unity_from = 0 if state.searching == 0 or state.wet == 0 else frames
+    add_up = state.searching == 0 and (state.dry_level == state.dry_fade or state.wet == state.fade)
+    alone = state.wet == 0 and state.dry_level == state.dry_fade
+    state.unity_from = 0 if add_up or alone else frames
 
 
 @inlined
@@ -167,7 +195,7 @@ def _mix(state, frames, unity):
     buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
     gains = carray(pointer_at(state.gains), (rows, state.max_block), np.float32)
     dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
-    weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
+    dry_weights = carray(pointer_at(state.dry_weights), (state.max_block,), np.float32)
     for channel in range(state.channels):
         for frame in range(frames):
             buses[channel, frame] = 0.0
@@ -176,10 +204,10 @@ def _mix(state, frames, unity):
             _mix_stem(state, buses, stem, channel, frames)
     for channel in range(state.channels):
         for frame in range(frames):
-            wet, main = weights[frame], dry[channel, frame]
+            main = dry[channel, frame]
             plain = unity if frame >= state.unity_from else state.unity
-            if plain == 0 and wet > 0.0:  # else the delayed input itself, bit for bit
-                main = buses[channel, frame] + (np.float32(1.0) - wet) * main
+            if plain == 0 and dry_weights[frame] < 1.0:  # else the delayed input itself, bit for bit
+                main = buses[channel, frame] + dry_weights[frame] * main
             buses[channel, frame] = main * gains[channel, frame]
     if state.unity_from < frames:
         state.unity = unity
@@ -189,6 +217,7 @@ def _mix(state, frames, unity):
 def _mix_stem(state, buses, stem, channel, frames):
     """Put one channel of one stem on its bus and add it to the main mix; missing stems leave dry on the carrier."""
     weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
+    dry_weights = carray(pointer_at(state.dry_weights), (state.max_block,), np.float32)
     offsets = carray(pointer_at(state.offsets), (state.max_block,), np.int64)
     dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
     sound = carray(pointer_at(state.hops), (state.slots * state.stems * state.channels * state.hop,), np.float32)
@@ -202,7 +231,7 @@ def _mix_stem(state, buses, stem, channel, frames):
         value = sound[at + shift] if at >= 0 and wet > 0.0 else np.float32(0.0)
         value *= wet * gains[row, frame]
         buses[channel, frame] += value
-        buses[row, frame] = value + dry_share * (np.float32(1.0) - wet) * dry[channel, frame]
+        buses[row, frame] = value + dry_share * dry_weights[frame] * dry[channel, frame]
 
 
 @inlined

@@ -41,7 +41,7 @@ COMPUTE_NS = HOPS_DONE + 1
 COMPUTE_MAX_NS = HOPS_DONE + 2
 """Index in `Rings.positions`: nanoseconds of the slowest."""
 NONFINITE = HOPS_DONE + 3
-"""Index in `Rings.positions`: hops refused because the separator gave NaN or infinity."""
+"""Index in `Rings.positions`: hops refused because the separator gave NaN, infinity or sound beyond all measure."""
 JUMPS = HOPS_DONE + 4
 """Index in `Rings.positions`: times the separator was so late that it skipped to the present."""
 MIXED = HOPS_DONE + 5

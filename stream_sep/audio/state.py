@@ -34,22 +34,27 @@ _LOCAL_POSITIONS = 24
 
 _SIZES = (
     "channels", "stems", "hop", "max_block", "capacity", "slots", "prefill", "delay", "fade", "hold", "carrier",
-    "inputs", "outputs", "record_capacity", "source_frames", "snapshot_size", "ahead", "adds_up",
+    "inputs", "outputs", "record_capacity", "source_frames", "snapshot_size", "ahead", "adds_up", "on_failure",
+    "dry_fade",
 )  # fmt: skip
 _ADDRESSES = (
     "capture", "positions", "tags", "hops", "dry", "input", "buses", "gains", "froms", "aims", "begins", "ends",
     "snapshots", "local", "limiter",
-    "input_map", "output_map", "recording", "meters", "histogram", "weights", "offsets", "source",
+    "input_map", "output_map", "recording", "meters", "histogram", "weights", "dry_weights", "offsets",
+    "source",
     "port_buffer", "input_ports", "output_ports", "bridge",
 )  # fmt: skip
 _RUNNING = (
     "wet", "hold_left", "edge", "searching", "last_missed", "snapshot_seen", "bypass", "recording_on", "unity",
-    "unity_from", "limiter_on", "clock_frame", "clock_ns",
+    "unity_from", "limiter_on", "clock_frame", "clock_ns", "dry_level",
 )  # fmt: skip
 COUNTERS = (
     "blocks", "frames", "late_hops", "dry_frames", "input_overflows", "input_underflows", "output_overflows",
     "output_underflows", "bad_input", "clipped", "record_dropped", "max_ns", "source_end",
 )  # fmt: skip
+
+DRY, MUTE, FADE = 0, 1, 2
+"""What plays where stems are missing: the dry sound, nothing, or the dry sound that fades away."""
 
 RECORD = np.dtype([(name, np.int64) for name in (*_SIZES, *_ADDRESSES, *_RUNNING, *COUNTERS)])
 """The memory behind the callback's one argument: sizes, addresses, running state, counters."""
@@ -74,6 +79,8 @@ class AudioState:
         source: ``(channels, frames)`` to play in place of a device's input, or None.
         ahead: there is no input; whoever fills the stem ring writes the mix ahead too, with `Rings.mix_ahead`.
         adds_up: whether the stems add up to the input, so that the mix is the input where all faders are at unity.
+        on_failure: `DRY`, `MUTE` or `FADE`: what plays where stems are missing and faders are not at unity.
+        fade_out: frames that `FADE` takes.
     """
 
     def __init__(
@@ -93,6 +100,8 @@ class AudioState:
         source: Block | None = None,
         ahead: bool = False,
         adds_up: bool = True,
+        on_failure: int = DRY,
+        fade_out: int = 44100,
     ) -> None:
         layout = rings.layout
         channels, buses = layout.channels, (1 + layout.stems) * layout.channels
@@ -120,6 +129,7 @@ class AudioState:
             "meters": np.zeros(buses + METERS_EXTRA, np.float32),
             "histogram": np.zeros(TIME_BINS, np.int64),
             "weights": np.zeros(max_block, np.float32),
+            "dry_weights": np.zeros(max_block, np.float32),
             "offsets": np.zeros(max_block, np.int64),
             "input_ports": np.zeros(max(inputs, 1), np.int64),
             "output_ports": np.zeros(max(len(output_map), 1), np.int64),
@@ -132,6 +142,8 @@ class AudioState:
             inputs=inputs, outputs=len(output_map), record_capacity=record_frames, snapshot_size=snapshot_size,
             source_frames=0 if source is None else source.shape[1],
             ahead=int(ahead), adds_up=int(adds_up), wet=fade, last_missed=-1, recording_on=int(record_frames > 0),
+            on_failure=on_failure, dry_fade=fade_out if on_failure == FADE else fade,
+            dry_level=fade_out if on_failure == FADE else fade,
         )  # fmt: skip
 
     def _fill(self, **values: int) -> None:

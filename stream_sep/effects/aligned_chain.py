@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from stream_sep.separators.stem_guard import MAX_SAMPLE, peak_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -126,11 +128,11 @@ class AlignedChain:
         """Fill `out`, ``(channels, hop)``.
 
         Raises:
-            ChainError: the chain failed, returned NaN or infinity, or fell behind its measured latency.
+            ChainError: the chain failed, returned NaN, infinity or too much, or fell behind its measured latency.
         """
         frames = self.chain.collect()
-        if not np.isfinite(frames).all():
-            raise ChainError("produced NaN or infinity")
+        if not peak_of(frames) <= MAX_SAMPLE:  # true for NaN as well
+            raise ChainError("produced NaN, infinity or more than 120 dB over full scale")
         if not (self._queue.write(frames) and self._queue.read(self.out)):
             raise ChainError("exceeded its measured latency")
         self.next_hop += 1

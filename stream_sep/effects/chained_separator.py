@@ -19,6 +19,7 @@ from stream_sep.effects.pedalboard_chain import pedalboard
 from stream_sep.effects.spec import ChainSpec, EffectSpec
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.separators import load_separator
+from stream_sep.separators.stem_guard import StemGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -69,7 +70,7 @@ class ChainedSeparator:
     ) -> None:
         if reserve is not None and reserve < 0:
             raise ConfigError(f"a chain reserve of {reserve} frames is negative; leave it out, or say 0")
-        self._separator = separator
+        self._separator, self._guard = separator, StemGuard(separator)
         self.stems, self.channels, self.hop = tuple(separator.stems), separator.channels, separator.hop
         self.sample_rate = separator.sample_rate
         self._shape = Shape(self.sample_rate, self.channels, self.hop)
@@ -94,8 +95,9 @@ class ChainedSeparator:
     def process(self, block: Block) -> Stems:
         """Take the next hop of the mix; return the stems through their chains; shapes as in `Separator.process`."""
         stems = self._separator.process(block)
-        if not np.isfinite(stems).all():
-            return stems  # the separator failed, not a chain; the worker resets it
+        if not self._guard.accepts(block, stems):  # the separator failed, not a chain; the worker resets it
+            self._out[:] = np.nan
+            return self._out
         for slot, stem in zip(self._slots.values(), stems, strict=True):
             slot.push(stem)
         for slot, out in zip(self._slots.values(), self._out, strict=True):

@@ -26,6 +26,14 @@ LATENCY_CLASSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """Name of a latency class -> the separator that serves it best today, and its options."""
 
 
+ON_FAILURE: Mapping[str, str] = {
+    "dry": "the dry sound plays",
+    "mute": "nothing plays",
+    "fade": "the dry sound fades out",
+}
+"""Choice of what plays while stems are missing -> how sentences for the user call it."""
+
+
 @dataclass(frozen=True)
 class EngineConfig:
     """How an engine runs.
@@ -38,6 +46,8 @@ class EngineConfig:
         slack: frames bought for computing; None measures the separator and buys what it needs.
         fade_ms: length of the crossfade between stems and dry sound.
         hold_ms: how long stems must be there again after a miss before they are trusted.
+        on_failure: what plays while stems are missing, as after a crash, and faders are not at unity: the ``dry``
+            sound; nothing (``mute``); or the dry sound that fades away in a second (``fade``).
         record: folder to write the mix and the stems to, or None.
         taps: functions that are given all that is played, float32 ``(2 * (1 + stems), frames)``, the mix first, soon
             after it was, on a thread of their own.
@@ -56,6 +66,7 @@ class EngineConfig:
     slack: int | None = None
     fade_ms: float = 6.0
     hold_ms: float = 100.0
+    on_failure: Literal["dry", "mute", "fade"] = "dry"
     record: Path | None = None
     taps: tuple[Callable[[Block], object], ...] = ()
     chains: Chains | None = None
@@ -70,6 +81,8 @@ class EngineConfig:
                 "a separator that is built already has its options and cannot move to a process; say "
                 "worker='thread', or name a function that builds it, as 'package.module:factory'"
             )
+        if self.on_failure not in ON_FAILURE:
+            raise ConfigError(f"on_failure {self.on_failure!r} is none of {', '.join(ON_FAILURE)}")
         if self.slack is not None and self.slack < 0:
             raise ConfigError(f"slack {self.slack} frames is negative; leave it out to have it measured")
         if not (0 < self.fade_ms <= 1000 and 0 <= self.hold_ms <= 60000):

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from stream_sep.audio.rings import RingLayout, SharedRings
-from stream_sep.audio.state import AudioState
+from stream_sep.audio.state import DRY, FADE, MUTE, AudioState
 from stream_sep.effects.controls import EffectWorker
-from stream_sep.engine.config import EngineConfig
+from stream_sep.engine.config import ON_FAILURE, EngineConfig
 from stream_sep.engine.latency_plan import plan
 from stream_sep.engine.mixer import MixingDesk
 from stream_sep.engine.recorder import Recorder
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _RECORD_SECONDS = 2.0
+_FADE_OUT_SECONDS = 1.0
 _BACKLOG_SECONDS = 2.0
 
 
@@ -129,7 +130,11 @@ class Engine(MixingDesk):
         )
         self._recorder = self._open_recorder()
         self._reporter = Reporter(
-            self.stats, 1000 * info.hop / info.sample_rate, self._report, slack=self.latency.slack
+            self.stats,
+            1000 * info.hop / info.sample_rate,
+            self._report,
+            slack=self.latency.slack,
+            meanwhile=ON_FAILURE[self.config.on_failure],
         )
 
     def stats(self) -> EngineStats:
@@ -211,16 +216,20 @@ class Engine(MixingDesk):
     def _make_worker(self, model: str | Separator, options: dict[str, object]) -> Worker:
         rate = self.backend.sample_rate
         if isinstance(model, str) and self.config.worker == "process":
-            return ProcessWorker(model, rate, options, self._report, **self._effect_settings())
+            return ProcessWorker(model, rate, options, self._report, **self._worker_settings())
         kind = ThreadWorker if self.config.worker == "thread" else InlineWorker
         return kind(
             lambda: load_separator(model, rate, **options) if isinstance(model, str) else model,
             self._report,
-            **self._effect_settings(),
+            **self._worker_settings(),
         )
 
-    def _effect_settings(self) -> dict[str, Any]:
-        return {"chains": self.config.chains, "chain_reserve": self.config.chain_reserve}
+    def _worker_settings(self) -> dict[str, Any]:
+        return {
+            "chains": self.config.chains,
+            "chain_reserve": self.config.chain_reserve,
+            "meanwhile": ON_FAILURE[self.config.on_failure],
+        }
 
     def _plan(self, info: SeparatorInfo) -> LatencyReport:
         return plan(info, self.config, self.backend)
@@ -264,6 +273,8 @@ class Engine(MixingDesk):
             source=source,
             ahead=self._ahead,
             adds_up=not self.config.chained,
+            on_failure={"dry": DRY, "mute": MUTE, "fade": FADE}[self.config.on_failure],
+            fade_out=round(_FADE_OUT_SECONDS * self.backend.sample_rate),
         )
 
     def _open_recorder(self) -> Recorder | None:

@@ -34,7 +34,7 @@ class EngineStats:
         hops: hops separated.
         hop_ms: time a hop took: p50, p99, max.
         callback_us: time a callback took: p50, p99.9, max.
-        nonfinite_hops: hops refused for NaN or infinity.
+        nonfinite_hops: hops refused for NaN, infinity or more than 24 dB above the mix.
         jumps: times the separator skipped to the present.
         restarts: times its process was started again.
         slack_needed: frames of slack with which none of the stems that came would have come late.
@@ -107,14 +107,20 @@ class Reporter:
         hop_ms: what a hop lasts, the budget to compute it in.
         tell: takes the sentence.
         slack: frames that are bought for computing.
+        meanwhile: what plays while stems are missing, as part of a sentence.
     """
 
     def __init__(
-        self, read: Callable[[], EngineStats], hop_ms: float, tell: Callable[[str], None], slack: int = 0
+        self,
+        read: Callable[[], EngineStats],
+        hop_ms: float,
+        tell: Callable[[str], None],
+        slack: int = 0,
+        meanwhile: str = "the dry sound plays",
     ) -> None:
         self._read = read
         self._hop_ms = hop_ms
-        self._slack = slack
+        self._slack, self._meanwhile = slack, meanwhile
         self._tell = tell
         self._seen = read()
         self._stopped = threading.Event()
@@ -135,7 +141,7 @@ class Reporter:
         """Tell what changed for the worse since the last look."""
         now, before = self._read(), self._seen
         self._seen = now
-        for sentence in sentences(before, now, self._hop_ms, self._slack):
+        for sentence in sentences(before, now, self._hop_ms, self._slack, self._meanwhile):
             self._tell(sentence)
 
     def _run(self) -> None:
@@ -143,22 +149,30 @@ class Reporter:
             self.look()
 
 
-def sentences(before: EngineStats, now: EngineStats, hop_ms: float, slack: int = 0) -> list[str]:
+def sentences(
+    before: EngineStats, now: EngineStats, hop_ms: float, slack: int = 0, meanwhile: str = "the dry sound plays"
+) -> list[str]:
     """Return what to say about the time between two readings; nothing if all was well."""
     late, xruns = now.late_hops - before.late_hops, now.xruns - before.xruns
     found = []
     if late:
         advice = _advice(before, now, hop_ms, slack)
         found.append(
-            f"separator late {late} hops, dry sound in their place: {now.hop_ms[0]:.1f} ms a hop (p99 "
+            f"separator late {late} hops, {meanwhile} in their place: {now.hop_ms[0]:.1f} ms a hop (p99 "
             f"{now.hop_ms[1]:.1f}), budget {hop_ms:.1f} ms; {advice}"
         )
     if xruns:
         found.append(f"the device lost {xruns} blocks: raise --block-size, or close what loads the machine")
     if bad := now.nonfinite_hops - before.nonfinite_hops:
-        found.append(f"the model gave NaN or infinity in {bad} hops: dry sound in their place; try another model")
+        found.append(
+            f"the model gave NaN, infinity or sound beyond all measure in {bad} hops: {meanwhile} in their place; try"
+            " another model"
+        )
     if bad := now.counters["bad_input"] - before.counters["bad_input"]:
-        found.append(f"the input held {bad} samples of NaN or infinity, taken as silence: check the sending program")
+        found.append(
+            f"the input held {bad} samples of NaN, infinity or sound beyond all measure, taken as silence: check the"
+            " sending program"
+        )
     if dropped := now.counters["record_dropped"] - before.counters["record_dropped"]:
         found.append(f"the disk is too slow: {dropped} frames are missing in the recording; record elsewhere")
     return found

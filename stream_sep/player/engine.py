@@ -121,14 +121,14 @@ class PlayEngine(Engine):
         rate, block = self.backend.sample_rate, self.backend.block_size
         self._player: Player
         if isinstance(model, str) and self.config.worker == "process":
-            player = ProcessPlayer(model, rate, options, self._report, block=block, **self._effect_settings())
+            player = ProcessPlayer(model, rate, options, self._report, block=block, **self._worker_settings())
             self._player = player
             return player
         inline = InlinePlayer(
             lambda: load_separator(model, rate, **options) if isinstance(model, str) else model,
             self._report,
             block=block,
-            **self._effect_settings(),
+            **self._worker_settings(),
         )
         self._player = inline
         return inline

@@ -89,6 +89,7 @@ class InlinePlayer:
         block: the most frames the audio thread takes at once.
         chains: the effects to begin with.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
+        meanwhile: what plays while it is started again, as part of a sentence.
     """
 
     restarts = 0
@@ -101,7 +102,9 @@ class InlinePlayer:
         block: int,
         chains: Chains | None = None,
         chain_reserve: int | None = None,
+        meanwhile: str = "the dry sound plays",
     ) -> None:
+        del meanwhile  # nothing is started again in line
         self._separator, self._report, self._block = load(), report, block
         self.info = info_of(self._separator)
         self._effects = load_effects(self.info, chains, chain_reserve, report)
@@ -187,6 +190,7 @@ class ProcessPlayer(ProcessWorker):
         block: the most frames the audio thread takes at once.
         chains: the effects to begin with.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
+        meanwhile: what plays while it is started again, as part of a sentence.
 
     Raises:
         SeparatorError: the separator, or an effect, cannot be loaded.
@@ -205,13 +209,16 @@ class ProcessPlayer(ProcessWorker):
         block: int,
         chains: Chains | None = None,
         chain_reserve: int | None = None,
+        meanwhile: str = "the dry sound plays",
     ) -> None:
         self.board = SharedBoard.create(slots_for(sample_rate), HOP)
         self._block = block
         self._orders = Orders(playing=False)
         self._is_begun = False
         try:
-            super().__init__(name, sample_rate, options, report, chains=chains, chain_reserve=chain_reserve)
+            super().__init__(
+                name, sample_rate, options, report, chains=chains, chain_reserve=chain_reserve, meanwhile=meanwhile
+            )
         except BaseException:
             self.board.close()
             raise

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_sep.separators.stem_guard import StemGuard
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,7 +35,7 @@ class RunningStems:
     """
 
     def __init__(self, separator: Separator) -> None:
-        self._separator = separator
+        self._separator, self._guard = separator, StemGuard(separator)
         self._sound: SongSound | None = None
         self._fed = 0  # frame of the song that the separator is given next
         self._ready = self._nothing()
@@ -81,9 +83,12 @@ class RunningStems:
     def _next_hop(self) -> Stems:
         assert self._sound is not None
         hop = self._separator.hop
-        stems = self._separator.process(self._sound.read(self._fed, hop)).copy()
+        mix = self._sound.read(self._fed, hop)
+        stems = self._separator.process(mix).copy()
         self._fed += hop
-        if not np.isfinite(stems).all():  # a model that breaks must not silence the song: the mix goes on one stem
+        if not self._guard.accepts(
+            mix, stems
+        ):  # a model that breaks must not silence the song: the mix goes on one stem
             self._separator.reset()
             stems = self._nothing(hop)
             stems[-1] = self._sound.read(self._fed - hop - self._separator.latency, hop)

@@ -25,7 +25,7 @@ def test_nothing_is_said_when_all_is_well():
         (after(output_underflows=2, input_overflows=1), "lost 3 blocks"),
         (after(bad_input=7), "7 samples of NaN"),
         (after(record_dropped=128), "128 frames are missing"),
-        (replace(after(), nonfinite_hops=1), "NaN or infinity in 1 hops"),
+        (replace(after(), nonfinite_hops=1), "NaN, infinity or sound beyond all measure in 1 hops"),
     ],
     ids=["late", "xruns", "bad input", "slow disk", "bad model"],
 )

@@ -19,6 +19,7 @@ from stream_sep.effects.chained_separator import ChainedSeparator
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import chained, with_chains
 from stream_sep.errors import SeparatorError
+from stream_sep.separators.stem_guard import MAX_SAMPLE, MAX_STEM_GAIN, StemGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,6 +115,8 @@ class HopWorker:
         self._separator = separator
         self._rings = rings
         self._block = np.zeros((separator.channels, separator.hop), np.float32)
+        has_effects = isinstance(separator, ChainedSeparator)  # and looks at what it puts into them itself
+        self._guard = StemGuard(separator, MAX_SAMPLE if has_effects else MAX_STEM_GAIN)
         self._next = 0
         self._quiet = 0
         self._stream_begin = rings.stream_begin() if join else 0
@@ -171,7 +174,7 @@ class HopWorker:
         started = time.perf_counter_ns()
         stems = self._separator.process(self._block)
         self._rings.count_hop(time.perf_counter_ns() - started)
-        if not np.isfinite(stems).all():
+        if not self._guard.accepts(self._block, stems):
             self._rings.refuse(self._next)
             self._separator.reset()
             self._quiet = math.ceil(self._separator.latency / self._separator.hop)
@@ -191,6 +194,7 @@ class InlineWorker:
         report: is told, in a sentence, when an effect chain fails; logged unless given.
         chains: the effects to begin with.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
+        meanwhile: what plays while it is started again, as part of a sentence.
 
     Raises:
         SeparatorError: the separator, or an effect, cannot be loaded.
@@ -204,8 +208,9 @@ class InlineWorker:
         *,
         chains: Chains | None = None,
         chain_reserve: int | None = None,
+        meanwhile: str = "the dry sound plays",
     ) -> None:
-        self._load, self._report, self._changing = load, report, threading.Lock()
+        self._load, self._report, self._changing, self._meanwhile = load, report, threading.Lock(), meanwhile
         self._separator = with_chains(load(), chains, chain_reserve, report)
         self.info = warm_up(self._separator)
         self.restarts = 0

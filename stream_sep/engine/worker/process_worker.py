@@ -47,6 +47,7 @@ class ProcessWorker:
         report: is told, in a sentence, when the process dies, when it is back, and when a chain fails.
         chains: the effects to begin with; they outlive the process.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
+        meanwhile: what plays while it is started again, as part of a sentence.
 
     Raises:
         SeparatorError: the separator, or an effect, cannot be loaded.
@@ -65,12 +66,13 @@ class ProcessWorker:
         *,
         chains: Chains | None = None,
         chain_reserve: int | None = None,
+        meanwhile: str = "the dry sound plays",
     ) -> None:
         self._spec = {"name": name, "sample_rate": sample_rate, "options": dict(options), "path": sys.path}
         self._chains = None if chains is None and chain_reserve is None else ChainSpec.parse(chains)
         self._chain_reserve, self._bypassed = chain_reserve, frozenset[str]()
         self._changing = threading.Lock()
-        self._report = report
+        self._report, self._meanwhile = report, meanwhile
         self._rings: SharedRings | None = None
         self._stopped = threading.Event()
         self._installing = threading.Lock()
@@ -208,7 +210,7 @@ class ProcessWorker:
         delay = self._delay(code)
         what = "stopped answering" if code is None else f"ended with code {code}"
         when = f" in {delay:g} s" if delay else ""
-        self._report(f"the separator process {what}: the dry sound plays while it starts again{when}")
+        self._report(f"the separator process {what}: {self._meanwhile} while it starts again{when}")
         self._client.close()
         if self._stopped.wait(delay):
             return

@@ -55,7 +55,7 @@ class ThreadWorker(InlineWorker):
                     return
                 _log.debug("the separator failed", exc_info=True)
                 what = f"{type(error).__name__}: {error}"
-                self._report(f"the separator failed ({what}): the dry sound plays while it starts again")
+                self._report(f"the separator failed ({what}): {self._meanwhile} while it starts again")
                 worker = self._come_back(time.monotonic() - started)
             else:
                 return

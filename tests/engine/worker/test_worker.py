@@ -109,7 +109,7 @@ def test_after_a_long_stall_the_separator_jumps_to_the_present(tmp_path):
     np.testing.assert_array_equal(vocals[:, -4096:], given[:, -4096:])
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e37, -3.4e38, 16.0])
 def test_a_separator_that_gives_nan_is_not_heard_is_counted_and_recovers(value):
     given, backend = song(50000, marked_hops={60, 61, 100}), OfflineBackend(RATE, 128)
     config = EngineConfig(model=f"{__name__}:Broken", options={"value": float(value)}, worker="inline", hold_ms=5)
