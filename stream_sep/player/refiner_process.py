@@ -220,7 +220,7 @@ class Refinery:
             stems=self._maker.stems,
             rate=self._maker.rate_for(0),
             frames=refiner.frames,
-            warn=lambda why: self._answers.report(f"of {path} {why}"),
+            warn=lambda why: self._server.report(f"of {path} {why}"),
         )
         for _ in kept:
             pass
