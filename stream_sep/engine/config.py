@@ -48,7 +48,8 @@ class EngineConfig:
         hold_ms: how long stems must be there again after a miss before they are trusted.
         on_failure: what plays while stems are missing, as after a crash, and faders are not at unity: the ``dry``
             sound; nothing (``mute``); or the dry sound that fades away in a second (``fade``).
-        record: folder to write the mix and the stems to, or None.
+        record: folder to write the mix and the stems to, or None; where it has a take, this one goes to ``take-2``,
+            or the next, in it.
         taps: functions that are given all that is played, float32 ``(2 * (1 + stems), frames)``, the mix first, soon
             after it was, on a thread of their own.
         chains: effects behind the stems, stem -> list of ``{"plugin": ..., "parameters": {...}}``; see `ChainSpec`.

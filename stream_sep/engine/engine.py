@@ -24,6 +24,7 @@ from stream_sep.separators import canonical_name, load_separator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from stream_sep.audio.latency import LatencyReport
     from stream_sep.backends.base import AudioBackend
@@ -154,6 +155,16 @@ class Engine(MixingDesk):
     def source_ended(self) -> bool:
         """Whether the last frame of ``source`` has left the engine."""
         return bool(self._state.counters()["source_end"])
+
+    @property
+    def recording_folder(self) -> Path | None:
+        """Where the recording is: the folder of the settings, or one in it for a later take; None for none."""
+        return None if self._recorder is None else self._recorder.folder
+
+    @property
+    def recording_error(self) -> str | None:
+        """Why the recording ended before the sound did, in a sentence; None if it did not."""
+        return None if self._recorder is None else self._recorder.failed
 
     def start(self) -> None:
         """Let the sound run."""

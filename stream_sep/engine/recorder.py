@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 
 from stream_sep.audio.state import RECORD_HEAD, RECORD_TAIL
 from stream_sep.errors import AudioFileError
 from stream_sep.lowlevel.numba_intrinsics import compiled, load_acquire, store_release
+from stream_sep.lowlevel.streaming_wav import StreamingWavWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from stream_sep.audio.state import AudioState
     from stream_sep.protocols import Block
 
+_JOIN_TIMEOUT = 1.0
 _PERIOD = 0.05
 _TAP_PERIOD = 0.003  # a tap is heard somewhere, and waits for it
 
@@ -28,8 +31,9 @@ _TAP_PERIOD = 0.003  # a tap is heard somewhere, and waits for it
 class Recorder:
     """Drains the audio thread's recording ring into ``mix.wav`` and one 32-bit float WAV for each stem.
 
-    What is written is a valid file at all times: the header is renewed with every drain, and a full disk ends the
-    recording with one sentence and leaves the files as they are.
+    No earlier take is written over: where the folder has one, this one goes to ``take-2`` in it, or the next that is
+    free. What is written is a valid file at all times, beyond 4 GB an RF64; a full disk ends the recording with one
+    sentence, and leaves all files as long as the shortest.
 
     Args:
         state: where the sound is.
@@ -40,6 +44,10 @@ class Recorder:
         report: is told why a recording ended early.
         taps: each is given all that is played, float32 ``(2 * (1 + stems), frames)``, the mix first, on the thread of
             the recorder; one that raises is told and not called again.
+
+    Attributes:
+        folder: where the files are, or None.
+        failed: why the recording ended early, or None.
 
     Raises:
         AudioFileError: the folder cannot be written.
@@ -56,7 +64,6 @@ class Recorder:
         report: Callable[[str], None] = lambda _: None,
         taps: tuple[Callable[[Block], object], ...] = (),
     ) -> None:
-        self.folder = folder
         self._taps = list(taps)
         self.failed: str | None = None
         self._state = state
@@ -64,19 +71,28 @@ class Recorder:
         self._report = report
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._files: list[soundfile.SoundFile] = []
-        if folder is not None:
-            self._open(folder, ("mix", *stems), sample_rate)
+        self._files: list[StreamingWavWriter] = []
+        self.folder = None if folder is None else self._open(folder, ("mix", *stems), sample_rate)
 
-    def _open(self, folder: Path, names: tuple[str, ...], sample_rate: int) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name in names:
-                path = folder / f"{name}.wav"
-                self._files.append(soundfile.SoundFile(path, "w", sample_rate, 2, subtype="FLOAT"))
-        except (OSError, soundfile.SoundFileError) as error:
-            self._close()
-            raise AudioFileError(f"cannot record to {folder}: {error}; choose another folder") from error
+    def _open(self, folder: Path, names: tuple[str, ...], sample_rate: int) -> Path:
+        """Create the files of a take in ``folder``, or in the first one below it that has none yet."""
+        for take in itertools.count(1):
+            target = folder if take == 1 else folder / f"take-{take}"
+            try:
+                target.mkdir(parents=True, exist_ok=True)
+                for name in names:
+                    path = target / f"{name}.wav"
+                    self._files.append(StreamingWavWriter(path, sample_rate, 32, exclusive=True))
+            except FileExistsError as error:
+                self._discard()
+                if not target.is_dir():
+                    raise AudioFileError(f"cannot record to {target}: {error}; choose another folder") from error
+            except OSError as error:
+                self._discard()
+                raise AudioFileError(f"cannot record to {target}: {error}; choose another folder") from error
+            else:
+                return target
+        raise AssertionError("there is always another take")
 
     def start(self) -> None:
         """Drain on a thread, until `stop`."""
@@ -94,12 +110,17 @@ class Recorder:
             self._write(frames[skipped:])
 
     def stop(self) -> None:
-        """Write the rest and close the files."""
+        """Write the rest and close the files; a take in which nothing was played leaves none."""
         self._stopped.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_JOIN_TIMEOUT)
+            if self._thread.is_alive():  # a tap, or a disk, that does not come back
+                return
         self.drain()
-        self._close()
+        if any(file.frames for file in self._files):
+            self._close()
+        else:
+            self._discard()
 
     def _run(self) -> None:
         while not self._stopped.wait(_TAP_PERIOD if self._taps else _PERIOD):
@@ -117,17 +138,35 @@ class Recorder:
         try:
             for index, file in enumerate(self._files):
                 file.write(frames[:, 2 * index : 2 * index + 2])
-                file.flush()
-        except (OSError, soundfile.SoundFileError) as error:
+        except OSError as error:
             self.failed = f"recording to {self.folder} ended: {error}; what was written so far is intact"
             self._report(self.failed)
+            self._level()
+
+    def _level(self) -> None:
+        """Leave all files as long as the shortest, so that the stems go on being those of the mix."""
+        shortest = min(file.frames for file in self._files)
+        for file in self._files:
+            with suppress(OSError):
+                file.truncate(shortest)
 
     def _close(self) -> None:
         for file in self._files:
             try:
                 file.close()
-            except (OSError, soundfile.SoundFileError) as error:
+            except OSError as error:
                 self.failed = self.failed or f"closing the recording in {self.folder} failed: {error}"
+
+    def _discard(self) -> None:
+        """Delete what was just created, and the folder if nothing else is in it."""
+        for file in self._files:
+            with suppress(OSError):
+                file.close()
+                file.path.unlink()
+        if self._files:
+            with suppress(OSError):
+                self._files[0].path.parent.rmdir()
+        self._files.clear()
 
 
 def _take(local: NDArray[np.generic], recording: NDArray[np.generic]) -> NDArray[np.float32]:

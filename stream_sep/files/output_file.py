@@ -14,8 +14,8 @@ from stream_sep.errors import AudioFileError, FileInUseError
 from stream_sep.files.formats import FLOATS, FORMATS
 from stream_sep.files.output_record import recorded_names
 from stream_sep.files.sound_file import sound_path
-from stream_sep.files.streaming_wav import StreamingWavWriter
 from stream_sep.lowlevel.atomic_file import FileClaim, remove_stale
+from stream_sep.lowlevel.streaming_wav import StreamingWavWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,8 +165,7 @@ class OutputFile:
 
     def _create_part(self) -> soundfile.SoundFile | StreamingWavWriter:
         if self._stream and self._format.name == "wav":
-            large = self._format.container(self._frames)["format"] == "RF64"
-            return StreamingWavWriter(self.part, self._rate, self._format.bits, large=large)
+            return StreamingWavWriter(self.part, self._rate, self._format.bits)
         return _create(self.part, self._rate, self._frames, FLOATS if self._raw else self._format)
 
     def _convert(self, raw: Path, gain: float) -> None:

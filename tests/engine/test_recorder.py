@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from stream_sep import AudioFileError, Engine, EngineConfig, OfflineBackend
+from stream_sep.lowlevel.streaming_wav import StreamingWavWriter
 
 SONG = np.random.default_rng(1).standard_normal((2, 128 * 200)).astype(np.float32) * 0.1
 
@@ -28,23 +29,55 @@ def test_the_files_hold_the_buses_without_the_latency(tmp_path):
 
 
 def test_a_full_disk_is_one_sentence_and_what_was_written_is_whole(tmp_path, monkeypatch):
-    written, real = [0], soundfile.SoundFile.write
+    room, real = [70_000], StreamingWavWriter._put
 
-    def write(file, frames):
-        written[0] += 1
-        if written[0] > 50:
+    def put(file, at, data):
+        more = max(at + len(data) - file.path.stat().st_size, 0)
+        if more > room[0]:
+            real(file, at, data[: len(data) // 2])
             raise OSError(28, "No space left on device")
-        return real(file, frames)
+        room[0] -= more
+        real(file, at, data)
 
-    monkeypatch.setattr(soundfile.SoundFile, "write", write)
+    monkeypatch.setattr(StreamingWavWriter, "_put", put)
     told = []
     engine, buses = play(tmp_path, told.append)
     assert len([sentence for sentence in told if "No space left" in sentence]) == 1
+    assert "No space left" in engine.recording_error
     monkeypatch.undo()
-    mix = read(tmp_path / "mix.wav")
-    assert 0 < mix.shape[1] < buses.shape[2]
-    late = engine.latency.engine
-    assert np.array_equal(mix, buses[0][:, late : late + mix.shape[1]])
+    late, names = engine.latency.engine, ("mix", *engine.stems)
+    sounds = [read(tmp_path / f"{name}.wav") for name in names]
+    assert len({sound.shape for sound in sounds}) == 1
+    frames = sounds[0].shape[1]
+    assert 0 < frames < buses.shape[2]
+    for sound, bus in zip(sounds, buses, strict=True):
+        np.testing.assert_array_equal(sound, bus[:, late : late + frames])
+
+
+def test_no_take_is_written_over_by_a_later_one(tmp_path):
+    first, _ = play(tmp_path / "out")
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    second, buses = play(tmp_path / "out")
+    third, _ = play(tmp_path / "out")
+    assert {path: path.read_bytes() for path in before} == before
+    folders = [tmp_path / "out", tmp_path / "out" / "take-2", tmp_path / "out" / "take-3"]
+    assert [engine.recording_folder for engine in (first, second, third)] == folders
+    assert np.array_equal(read(folders[1] / "other.wav"), buses[-1][:, second.latency.engine :])
+
+
+def test_one_file_of_an_earlier_take_is_enough_to_leave_it_alone(tmp_path):
+    (tmp_path / "bass.wav").write_bytes(b"a take")
+    (tmp_path / "notes.txt").write_text("of an earlier evening")
+    engine, _ = play(tmp_path)
+    assert engine.recording_folder == tmp_path / "take-2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bass.wav", "notes.txt", "take-2"]
+    assert (tmp_path / "bass.wav").read_bytes() == b"a take"
+
+
+def test_take_in_which_nothing_was_played_leaves_no_files(tmp_path):
+    config = EngineConfig(model="passthrough", worker="inline", record=tmp_path / "out")
+    Engine(OfflineBackend(), config).stop()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_refused_by_name(tmp_path):

@@ -16,6 +16,7 @@ _CHANNELS = 2
 _FLOATS = 3  # as WAV names them
 _WHOLE_NUMBERS = 1
 _UNKNOWN = 0xFFFFFFFF
+_LARGEST = 0xFFFFFFFF - 1  # bytes that the counts of WAV can count
 _SIZES = struct.Struct("<QQQ")
 
 
@@ -23,33 +24,32 @@ class StreamingWavWriter:
     """Writes a stereo WAV file; beyond 4 GB, where its counts would not suffice, RF64 (EBU Tech 3306).
 
     libsndfile cannot do that: it writes the counts when it closes the file, and zeros before. Here every count is
-    written after the sound that it counts, so that a reader never looks for more than is there.
+    written after the sound that it counts, so that a reader never looks for more than is there. The file begins with
+    a chunk of nothing, which becomes the large counts of RF64 when they are needed.
 
     Args:
-        path: the file, which is replaced.
+        path: the file.
         sample_rate: frames per second.
         bits: 16 or 24, or 32 for floats.
-        large: whether it will pass 4 GB.
+        exclusive: refuse a path where there is a file, in place of replacing it.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written; `FileExistsError` where ``exclusive`` refuses it.
     """
 
-    def __init__(self, path: Path, sample_rate: int, bits: int, *, large: bool) -> None:
-        self.frames = 0
-        self._bits, self._large = bits, large
+    def __init__(self, path: Path, sample_rate: int, bits: int, *, exclusive: bool = False) -> None:
+        self.path, self.frames = path, 0
+        self._bits, self._is_large = bits, False
         frame_bytes = self._frame_bytes = _CHANNELS * bits // 8
         kind = _FLOATS if bits == 32 else _WHOLE_NUMBERS
         facts = struct.pack("<HHIIHH", kind, _CHANNELS, sample_rate, sample_rate * frame_bytes, frame_bytes, bits)
-        chunks = _chunk(b"ds64", bytes(_SIZES.size + 4)) if large else b""
-        chunks += _chunk(b"fmt ", facts) + (_chunk(b"fact", bytes(4)) if kind == _FLOATS and not large else b"")
-        begin = struct.pack("<4sI4s", b"RF64" if large else b"RIFF", _UNKNOWN if large else 0, b"WAVE")
-        header = bytearray(begin + chunks + struct.pack("<4sI", b"data", _UNKNOWN if large else 0))
+        header = struct.pack("<4sI4s", b"RIFF", 0, b"WAVE") + _chunk(b"JUNK", bytes(_SIZES.size + 4))
+        header += _chunk(b"fmt ", facts) + (_chunk(b"fact", bytes(4)) if kind == _FLOATS else b"")
+        header += struct.pack("<4sI", b"data", 0)
         self._begin = len(header)
-        for at, numbers in self._counts():
-            header[at : at + len(numbers)] = numbers
-        self._file = path.open("wb", buffering=0)
-        self._file.write(header)
+        self._file = path.open("xb" if exclusive else "wb", buffering=0)
+        self._put(0, header)
+        self._count()
 
     def write(self, sound: NDArray[np.float32]) -> None:
         """Append ``(frames, 2)``; what is over full scale is cut, but for floats.
@@ -59,8 +59,17 @@ class StreamingWavWriter:
         """
         self._put(self._begin + self.frames * self._frame_bytes, _encode(sound, self._bits))
         self.frames += len(sound)
-        for at, numbers in self._counts():
-            self._put(at, numbers)
+        self._count()
+
+    def truncate(self, frames: int) -> None:
+        """Let go of all but the first ``frames``, and of what a write that failed left behind them.
+
+        Raises:
+            OSError: the disk is gone.
+        """
+        self.frames = min(frames, self.frames)
+        self._count()
+        self._file.truncate(self._begin + self.frames * self._frame_bytes)
 
     def flush(self) -> None:
         """Do nothing: there is nothing that others do not see."""
@@ -69,14 +78,22 @@ class StreamingWavWriter:
         """Let go of the file; may come twice."""
         self._file.close()
 
-    def _counts(self) -> list[tuple[int, bytes]]:
-        """Return every count with its place, the one that readers go by last."""
+    def _count(self) -> None:
+        """Write every count, the one that readers go by last."""
         size = self.frames * self._frame_bytes
         whole = self._begin + size - 8
-        if self._large:
-            return [(20, _SIZES.pack(whole, size, self.frames))]
-        fact = [(self._begin - 12, struct.pack("<I", self.frames))] if self._bits == 32 else []
-        return [(4, struct.pack("<I", whole)), *fact, (self._begin - 4, struct.pack("<I", size))]
+        if self._is_large or whole > _LARGEST:
+            self._put(20, _SIZES.pack(whole, size, self.frames))
+            if not self._is_large:
+                self._is_large = True
+                self._put(self._begin - 4, struct.pack("<I", _UNKNOWN))
+                self._put(12, b"ds64")
+                self._put(0, struct.pack("<4sI", b"RF64", _UNKNOWN))
+            return
+        self._put(4, struct.pack("<I", whole))
+        if self._bits == 32:
+            self._put(self._begin - 12, struct.pack("<I", self.frames))
+        self._put(self._begin - 4, struct.pack("<I", size))
 
     def _put(self, at: int, data: bytes) -> None:
         self._file.seek(at)
