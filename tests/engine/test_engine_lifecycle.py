@@ -139,11 +139,10 @@ def test_failure_of_one_part_to_stop_keeps_no_other_from_it(monkeypatch):
 
 
 def test_change_that_fails_keeps_no_later_one_from_being_made():
-    sentences, made = [], threading.Event()
-    conductor = Conductor(lambda: None, sentences.append)
+    made = threading.Event()
+    conductor = Conductor(lambda: None)
     conductor.start()
     conductor.schedule(time.monotonic(), lambda: 1 / 0)
     conductor.schedule(time.monotonic(), made.set)
     assert made.wait(30)
     conductor.stop()
-    assert "ZeroDivisionError" in sentences[0]

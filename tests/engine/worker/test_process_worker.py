@@ -104,7 +104,6 @@ def test_a_hang_while_loading_again_is_ended_like_any_other(folder, monkeypatch)
     monkeypatch.setattr(process_worker, "_RELOAD_TIMEOUT", 1.0)
     sentences = []
     engine = engine_for(folder, sentences.append)
-    engine._worker._load_seconds = 0.5
     engine.start()
     wait_for_hops(engine)
     Path(folder, "hang-loading").touch()
