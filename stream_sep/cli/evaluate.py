@@ -13,8 +13,6 @@ from stream_sep.cli.arguments import parse_options
 from stream_sep.errors import ConfigError
 from stream_sep.separators import DEFAULT
 
-_ALIASES = {"hs-tasnet": "stream_sep.training.baselines.hs_tasnet_separator:load_hs_tasnet"}
-
 
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="songs: folders of stems, or .stem.mp4 files")],
@@ -40,7 +38,7 @@ def evaluate(
     models = assign_options(model or [DEFAULT], option or [])
     if not (all_metrics or museval or as_json or plot or validation_percent or len(models) > 1):
         ((name, (_, options)),) = models.items()
-        rows = list(sdr.evaluate(folder, _ALIASES.get(name, name), limit=limit or None, **options))
+        rows = list(sdr.evaluate(folder, name, limit=limit or None, **options))
         typer.echo(sdr.format_table(rows))
         return
     _full_report(
@@ -61,7 +59,7 @@ def _full_report(
     from stream_sep.evaluation import report
 
     found = list(
-        report.score_folder(
+        report.evaluate_folder(
             folder,
             models,
             limit=limit or None,
@@ -71,12 +69,12 @@ def _full_report(
         )
     )
     costs = [report.measure_cost(name, model, options) for name, (model, options) in models.items()]
-    typer.echo(report.tables(found, costs))
+    typer.echo(report.format_report(found, costs))
     if as_json is not None:
         rows = {"scores": [asdict(row) for row in found], "models": [asdict(cost) for cost in costs]}
         as_json.write_text(json.dumps(rows, indent=1, default=str), encoding="utf-8")
     if plot is not None:
-        report.draw_costs(plot, found, costs)
+        report.plot_costs(plot, found, costs)
 
 
 def assign_options(models: list[str], pairs: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -88,7 +86,7 @@ def assign_options(models: list[str], pairs: list[str]) -> dict[str, tuple[str, 
     >>> assign_options(["bands", "live"], ["live.weights=a.onnx"])["live"]
     ('live', {'weights': 'a.onnx'})
     """
-    assigned: dict[str, tuple[str, dict[str, Any]]] = {name: (_ALIASES.get(name, name), {}) for name in models}
+    assigned: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in models}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         model, dot, name = key.rpartition(".")

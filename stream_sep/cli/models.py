@@ -12,7 +12,7 @@ from rich.table import Table
 
 from stream_sep.cli.app import App
 from stream_sep.errors import ConfigError
-from stream_sep.separators import DEFAULT, FACTORIES, TRAINED
+from stream_sep.separators import DEFAULT, NEEDS_WEIGHTS, REGISTRY
 
 app = App("List models, show and export weights.")
 
@@ -20,6 +20,10 @@ _LIVE = {
     "causal-6ms": ("6 ms", "ships", "latency class instant, about 15 ms in all"),
     "causal-22ms": ("22 ms", "ships", "latency class live, about 31 ms in all"),
     "causal-100ms": ("100 ms", "train your own", "with look-ahead"),
+    "causal": ("its own", "train your own", "a network of any hop and look-ahead"),
+    "frame-transformer": ("22 ms", "train your own", "attention across frames, any stems"),
+    "unet": ("0.5 s", "train your own", "windows, any stems"),
+    "hs-tasnet": ("23 ms", "train your own", "the baseline of a paper"),
     "bands": ("23 ms", "none needed", "for slow machines; --option latency_ms=6 for less latency"),
     "demucs": ("0.3-2 s", "a download", "latency class quality; needs the extra demucs and a fast machine"),
     "passthrough": ("0 ms", "none needed", "no separation, for tests"),
@@ -41,14 +45,20 @@ def list_() -> None:
     """List the models for live separation and for songs."""
     console = Console(soft_wrap=True)
     live = Table("for live, play, demo and render", "latency", "weights", "", box=None)
-    for name in (*_LIVE, *(name for name in {**FACTORIES, **TRAINED} if name not in _LIVE and name != "chained")):
+    for name in (
+        *_LIVE,
+        *(name for name in {**REGISTRY, **NEEDS_WEIGHTS} if name not in _LIVE and name != "chained"),
+    ):
         shown = f"{name} (default)" if name == DEFAULT else name
         live.add_row(shown, *_LIVE.get(name, ("", "", "")))
     songs = Table("for separate and play --refined-model", "download", "", box=None)
     for name, (size, remark) in _SONGS.items():
         songs.add_row(name, size, remark)
     console.print(live, "", songs)
-    print("\nseparate takes the live models as well; a model of your own is named as package.module:factory")
+    print(
+        "\nseparate takes the live models as well; weights are named by their file, FILE.safetensors,"
+        "\nand a model of your own as package.module:factory"
+    )
 
 
 @app.command()

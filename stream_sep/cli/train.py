@@ -50,7 +50,7 @@ def train(
         console.print(f"resuming at step {trainer.step}", highlight=False)
     trainer.run(lambda text: console.print(text, highlight=False), _stopper(max_minutes))
     state = "done" if trainer.progress >= 1 else f"stopped at {100 * trainer.progress:.1f} %; run it again to resume"
-    if trainer.leads:
+    if trainer.is_main:
         console.print(f"{state}: {folder}/best.safetensors, {trainer.best:.2f} dB", highlight=False)
 
 

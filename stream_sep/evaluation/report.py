@@ -17,7 +17,15 @@ import soxr
 
 from stream_sep.errors import ConfigError
 from stream_sep.evaluation.bench_engine import time_hops
-from stream_sep.evaluation.sdr import ACCOMPANIMENT, estimate_mix, find_songs, load_song, separate, usdr
+from stream_sep.evaluation.sdr import (
+    align_references,
+    estimate_mix,
+    find_songs,
+    load_song,
+    order_stems,
+    separate,
+    usdr,
+)
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.protocols import STEMS
 from stream_sep.separators import load_separator
@@ -53,7 +61,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Entrant:
+class ModelCost:
     """A separator that is scored, and what it costs.
 
     Attributes:
@@ -79,7 +87,7 @@ class Entrant:
     megabytes: float = 0.0
 
 
-def score_folder(
+def evaluate_folder(
     folder: Path,
     models: Mapping[str, tuple[str, Mapping[str, Any]]],
     *,
@@ -126,26 +134,19 @@ def score_folder(
 def score_song(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
     """Measure estimates of a song's stems in all ways but ``SDR v4``."""
     mix, rate = song.mix, song.sample_rate
-    references = {stem: song.stems[stem] for stem in STEMS if stem in song.stems}
-    whole = set(STEMS) <= set(references)
-    if not whole:  # the sound of a missing stem is in this one, which so is no fair reference
-        references.pop("other", None)
-    if "vocals" in references and "vocals" in estimates:
-        references[ACCOMPANIMENT] = mix - references["vocals"]
-        estimates = {ACCOMPANIMENT: mix - estimates["vocals"], **estimates}
+    references, estimates = align_references(song, estimates)
     for stem, reference in references.items():
-        if stem in estimates:
-            for measure, decibels in _measures(reference, estimates[stem], mix, rate):
-                yield Score(song.name, model, stem, measure, decibels)
+        for measure, decibels in _measures(reference, estimates[stem], mix, rate):
+            yield Score(song.name, model, stem, measure, decibels)
 
 
-def measure_cost(name: str, model: str, options: Mapping[str, Any], sample_rate: int = 44100) -> Entrant:
+def measure_cost(name: str, model: str, options: Mapping[str, Any], sample_rate: int = 44100) -> ModelCost:
     """Load a separator and time it on noise, on this machine as it is now."""
     separator: Separator = load_separator(model, sample_rate, **options)
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, 10 * sample_rate)).astype(np.float32)
     times = time_hops(separator, noise)
     count, size = getattr(separator, "weights", (0, 0))
-    return Entrant(
+    return ModelCost(
         name,
         dict(options),
         1000 * (separator.latency + separator.hop) / sample_rate,
@@ -158,16 +159,16 @@ def measure_cost(name: str, model: str, options: Mapping[str, Any], sample_rate:
     )
 
 
-def tables(scores: Sequence[Score], entrants: Sequence[Entrant]) -> str:
+def format_report(scores: Sequence[Score], costs: Sequence[ModelCost]) -> str:
     """Return Markdown: a table for each measure, of means (of medians for ``SDR v4``), and one of what it costs.
 
-    >>> print(tables([Score("a", "x", "vocals", "uSDR", 3.0), Score("b", "x", "vocals", "uSDR", 5.0)], []))
+    >>> print(format_report([Score("a", "x", "vocals", "uSDR", 3.0), Score("b", "x", "vocals", "uSDR", 5.0)], []))
     | uSDR, dB | vocals | songs |
     | --- | ---: | ---: |
     | x | 4.00 | 2 |
     """
     parts = [_table(scores, measure) for measure in MEASURES if any(row.measure == measure for row in scores)]
-    if entrants:
+    if costs:
         lines = [
             "| model | latency, ms | hop, ms | p50, ms | p99, ms | share of a core | million weights | MB |",
             "| --- |" + " ---: |" * 7,
@@ -175,13 +176,13 @@ def tables(scores: Sequence[Score], entrants: Sequence[Entrant]) -> str:
         lines += [
             f"| {one.name} | {one.latency_ms:.1f} | {one.hop_ms:.1f} | {one.p50_ms:.2f} | {one.p99_ms:.2f} "
             f"| {one.real_time_factor:.3f} | {one.weights / 1e6:.2f} | {one.megabytes:.1f} |"
-            for one in entrants
+            for one in costs
         ]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
-def draw_costs(path: Path, scores: Sequence[Score], entrants: Sequence[Entrant]) -> None:
+def plot_costs(path: Path, scores: Sequence[Score], costs: Sequence[ModelCost]) -> None:
     """Draw the mean uSDR of the stems against latency and against cost, a point for each model.
 
     Raises:
@@ -194,7 +195,7 @@ def draw_costs(path: Path, scores: Sequence[Score], entrants: Sequence[Entrant])
         raise ConfigError(f"a plot needs Matplotlib ({error}); pip install 'stream-sep[train]'") from error
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    for one in entrants:
+    for one in costs:
         values = [
             row.decibels for row in scores if (row.model, row.measure) == (one.name, "uSDR") and row.stem in STEMS
         ]
@@ -251,7 +252,7 @@ def _museval(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
 
 def _table(scores: Sequence[Score], measure: str) -> str:
     rows = [row for row in scores if row.measure == measure]
-    stems = [stem for stem in (*STEMS, ACCOMPANIMENT) if any(row.stem == stem for row in rows)]
+    stems = order_stems(row.stem for row in rows)
     lines = [f"| {measure}, dB | {' | '.join(stems)} | songs |", f"| --- |{' ---: |' * (len(stems) + 1)}"]
     average = np.median if measure == "SDR v4" else np.mean
     for model in dict.fromkeys(row.model for row in rows):

@@ -31,6 +31,8 @@ BASELINES = ("mix", "mid/side")
 ACCOMPANIMENT = "accompaniment"
 """All but the vocals; a score beside the stems' own."""
 
+_INSTRUMENTS = "instruments"
+
 _EPSILON = 1e-7
 """Added to both energies of the score: silence estimated as silence is 0 dB."""
 
@@ -161,13 +163,37 @@ def score(song: Song, model: str, estimates: Parts) -> Iterator[Row]:
 
     Without an estimate of its own, the accompaniment is the mix without the vocals' estimate.
     """
-    references = dict(song.stems)
-    if "vocals" in references and "vocals" in estimates:
-        references[ACCOMPANIMENT] = song.mix - song.stems["vocals"]
-        estimates = {ACCOMPANIMENT: song.mix - estimates["vocals"], **estimates}
+    references, estimates = align_references(song, estimates)
     for stem, reference in references.items():
-        if stem in estimates and reference.any() and _scorable(song, stem):
+        if reference.any():
             yield Row(song.name, model, stem, usdr(reference, estimates[stem]))
+
+
+def align_references(song: Song, estimates: Parts) -> tuple[Parts, Parts]:
+    """Return what to score estimates by, and the estimates with the accompaniment that follows from them.
+
+    A group such as ``no_drums`` or ``instruments`` is scored by the mix without what it leaves out. ``other`` is
+    scored only where it means all but vocals, drums and bass, in the song and in the estimates: where a stem is
+    missing, its sound is in another one, most often in ``other``, which then is no fair reference.
+
+    Args:
+        song: the true stems.
+        estimates: a separator's.
+    """
+    mix = song.mix
+    references = {stem: sound for stem, sound in song.stems.items() if stem in estimates}
+    if "other" in references and not set(STEMS) <= set(song.stems):
+        references.pop("other")
+    if "other" in references and set(estimates) - {ACCOMPANIMENT} != set(STEMS):
+        references.pop("other")
+    for stem in estimates:
+        left_out = "vocals" if stem == _INSTRUMENTS else stem.removeprefix("no_")
+        if stem not in song.stems and left_out != stem and left_out in song.stems:
+            references[stem] = mix - song.stems[left_out]
+    if "vocals" in references:
+        references[ACCOMPANIMENT] = mix - song.stems["vocals"]
+        estimates = {ACCOMPANIMENT: mix - estimates["vocals"], **estimates}
+    return references, estimates
 
 
 def format_table(rows: Iterable[Row]) -> str:
@@ -181,7 +207,7 @@ def format_table(rows: Iterable[Row]) -> str:
     kept = list(rows)
     models = list(dict.fromkeys(row.model for row in kept))
     present = {row.stem for row in kept}
-    stems = [stem for stem in (*STEMS, ACCOMPANIMENT) if stem in present]
+    stems = order_stems(present)
     lines = [f"| uSDR, dB | {' | '.join(stems)} | songs |", f"| --- |{' ---: |' * (len(stems) + 1)}"]
     for model in models:
         songs = {row.song for row in kept if row.model == model}
@@ -192,13 +218,19 @@ def format_table(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
+def order_stems(present: Iterable[str]) -> list[str]:
+    """Return stems in the order of tables: the usual four, others, the accompaniment.
+
+    >>> order_stems({"accompaniment", "no_drums", "drums"})
+    ['drums', 'no_drums', 'accompaniment']
+    """
+    kept = set(present)
+    usual = [stem for stem in STEMS if stem in kept]
+    return [*usual, *sorted(kept - {*STEMS, ACCOMPANIMENT}), *([ACCOMPANIMENT] if ACCOMPANIMENT in kept else [])]
+
+
 def _mean_cell(scores: list[float]) -> str:
     return f"{sum(scores) / len(scores):.2f}" if scores else ""
-
-
-def _scorable(song: Song, stem: str) -> bool:
-    # Where a group is missing, its sound is in another one, most often in `other`, which is then no fair reference.
-    return stem != "other" or set(STEMS) <= set(song.stems)
 
 
 def _stem_files(folder: Path) -> dict[str, Path]:

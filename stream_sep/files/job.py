@@ -14,6 +14,7 @@ from stream_sep.files.formats import AudioFormat
 from stream_sep.files.output_file import part_path
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.stem_mixes import SONG, StemMix, needed_stems, parse_mix, single, two_stems
+from stream_sep.separators import is_weight_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,10 @@ class SeparationJob:
 
     @property
     def folder(self) -> Path:
-        """The folder for all that its model makes."""
+        """The folder for all that its model makes; for a file of weights, of the names of its folder and its own."""
+        if is_weight_file(self.settings.model):
+            weights = Path(self.settings.model)
+            return self.out / "-".join(name for name in (weights.parent.name, weights.stem) if name)
         return self.out / self.settings.model.removeprefix("hf://").replace("/", "_").replace(":", "_")
 
     def target(self, track: Track, stem: str) -> Path:

@@ -8,6 +8,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from stream_sep.files.stream_pass import weight_file_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -57,5 +59,10 @@ def _print_of(settings: SeparationSettings) -> str:
         with suppress(OSError):
             facts = [(path.name, path.stat()) for path in sorted(settings.repo.iterdir())]
             files = [(name, fact.st_size, fact.st_mtime_ns) for name, fact in facts]
+    weights = weight_file_of(settings)
+    if weights is not None:
+        with suppress(OSError):
+            fact = weights.stat()
+            files.append((weights.name, fact.st_size, fact.st_mtime_ns))
     text = json.dumps([settings.fingerprint(), str(settings.repo), files])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -9,7 +9,7 @@ from stream_sep.errors import SeparatorError
 from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.stream_pass import StreamingSongModel
 from stream_sep.lowlevel.malloc import keep_freed_memory
-from stream_sep.separators import FACTORIES, canonical_name
+from stream_sep.separators import is_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -65,7 +65,7 @@ def load_song_model(settings: SeparationSettings) -> SongModel:
         SeparatorError: the model is unknown, its weights are not here, or Demucs is not installed.
         ConfigError: a setting that it refuses.
     """
-    if (canonical_name(settings.model) in FACTORIES and settings.model != "demucs") or _is_own(settings.model):
+    if is_known(settings.model) and settings.model != "demucs":
         return StreamingSongModel(None, settings)
     _prepare_process()
     from stream_sep.separators.demucs.networks import load_network  # noqa: PLC0415 - as above
@@ -114,7 +114,3 @@ def _prepare_process() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     keep_freed_memory()
-
-
-def _is_own(model: str) -> bool:
-    return ":" in model and not model.startswith("hf://")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import itertools
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators import load_separator
+from stream_sep.separators import is_weight_file, load_separator
+from stream_sep.separators.overlap_add import OverlapAddSeparator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from stream_sep.files.settings import SeparationSettings
     from stream_sep.files.song import SongStatistics
-    from stream_sep.protocols import Block, Stems
+    from stream_sep.protocols import Block, Separator, Stems
 
 _RATES = (8000, 192000)
 _USUAL_RATE = 44100
@@ -33,24 +38,25 @@ class StreamingSongModel:
         SeparatorError: no separator has that name.
     """
 
-    cache_key = ""
-    """Empty: these are as fast as reading a file, so that keeping their stems saves nothing."""
-
     def __init__(self, stems: Sequence[str] | None, settings: SeparationSettings) -> None:
         self._settings = settings
-        self.sources = load_separator(settings.model, _USUAL_RATE, **settings.options).stems
-        self.stems = tuple(self.sources if stems is None else stems)
-        unknown = [name for name in self.stems if name not in self.sources]
-        if unknown:
-            raise ConfigError(f"{settings.model} has no stem {unknown[0]!r}; it has: {', '.join(self.sources)}")
+        separator = _load(settings, _USUAL_RATE)
+        self._idle, self.sources = [separator], separator.stems
+        self._has_own_rate = isinstance(separator, OverlapAddSeparator)
+        self.cache_key = _cache_key(settings)
+        self.stems = _chosen(stems, self.sources, settings.model)
 
     def rate_for(self, song_rate: int) -> int:
-        """Return the rate to work at: the song's own within reason."""
+        """Return the rate to work at: the song's own within reason, or that of a model of windows."""
+        if self._has_own_rate:
+            return _USUAL_RATE
         return song_rate if _RATES[0] <= song_rate <= _RATES[1] else _USUAL_RATE
 
     def with_stems(self, stems: Sequence[str]) -> StreamingSongModel:
         """Return a pass for some of the stems."""
-        return StreamingSongModel(stems, self._settings)
+        chosen = copy.copy(self)
+        chosen.stems = _chosen(stems, self.sources, self._settings.model)
+        return chosen
 
     def with_less_memory(self) -> tuple[StreamingSongModel, str] | None:
         """Return None: these need hardly any memory."""
@@ -58,7 +64,7 @@ class StreamingSongModel:
 
     def separate(self, blocks: Iterable[Block], rate: int, _level: SongStatistics) -> Iterator[tuple[Block, Stems]]:
         """Give the mix and its stems, as `DemucsSongModel.separate` does."""
-        separator = load_separator(self._settings.model, rate, **self._settings.options)
+        separator = self._separator_for(rate)
         rows = [separator.stems.index(name) for name in self.stems]
         hop, skip = separator.hop, separator.latency
         after = np.zeros((2, separator.latency + hop - 1), np.float32)
@@ -67,14 +73,68 @@ class StreamingSongModel:
             waiting = np.concatenate([waiting, block], axis=1)
             mix = np.concatenate([mix, block[:, :heard]], axis=1)
             whole = waiting.shape[1] // hop * hop
-            hops = [separator.process(waiting[:, at : at + hop])[rows] for at in range(0, whole, hop)]
-            waiting = waiting[:, whole:]
-            if not hops:
+            if not whole:
                 continue
-            stems = np.concatenate(hops, axis=2)
+            stems = _process(separator, waiting[:, :whole])[rows]
+            waiting = waiting[:, whole:]
             dropped = min(skip, stems.shape[2])
             skip -= dropped
             stems = stems[..., dropped:][..., : mix.shape[1]]
             if stems.shape[2]:
                 yield mix[:, : stems.shape[2]], stems
                 mix = mix[:, stems.shape[2] :]
+        self._idle.append(separator)
+
+    def _separator_for(self, rate: int) -> Separator:
+        """Return one as fresh: the last one, where it works at that rate."""
+        separator = self._idle.pop() if self._idle else None
+        if separator is None or separator.sample_rate != rate:
+            return _load(self._settings, rate)
+        separator.reset()
+        return separator
+
+
+def _chosen(stems: Sequence[str] | None, sources: tuple[str, ...], model: str) -> tuple[str, ...]:
+    chosen = tuple(sources if stems is None else stems)
+    unknown = [name for name in chosen if name not in sources]
+    if unknown:
+        raise ConfigError(f"{model} has no stem {unknown[0]!r}; it has: {', '.join(sources)}")
+    return chosen
+
+
+def _load(settings: SeparationSettings, rate: int) -> Separator:
+    separator = load_separator(settings.model, rate, **settings.options)
+    for_files: Separator = getattr(separator, "for_files", lambda: separator)()
+    return for_files
+
+
+def _process(separator: Separator, block: Block) -> Stems:
+    """Separate whole hops; at once, where a separator has a faster way for many of them."""
+    many = getattr(separator, "process_many", None)
+    if many is not None:
+        stems: Stems = many(block)
+        return stems
+    hop = separator.hop
+    return np.concatenate(
+        [separator.process(block[:, at : at + hop]).copy() for at in range(0, block.shape[1], hop)], axis=2
+    )
+
+
+def weight_file_of(settings: SeparationSettings) -> Path | None:
+    """Return the file of weights that settings name, as its model or as an option."""
+    if is_weight_file(settings.model):
+        return Path(settings.model)
+    named = settings.options.get("weights")
+    return Path(str(named)) if named is not None and is_weight_file(str(named)) else None
+
+
+def _cache_key(settings: SeparationSettings) -> str:
+    """Return what tells a model's stems from others'; nothing for those that ship, which are as fast as a disk."""
+    path = weight_file_of(settings)
+    if path is None:
+        return ""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+    options = {name: value for name, value in settings.options.items() if name != "weights"}
+    digest.update(json.dumps(options, sort_keys=True, default=str).encode())
+    return digest.hexdigest()

@@ -1,10 +1,11 @@
-"""The separators, by name; nothing heavy is imported before one is asked for."""
+"""The separators, by name or by file of weights; nothing heavy is imported before one is asked for."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 import inspect
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULT = "causal-22ms"
 """The separator used when none is named: its weights come with the package."""
 
-FACTORIES = {
+REGISTRY = {
     "bands": "stream_sep.separators.bands.separator:BandsSeparator",
     "chained": "stream_sep.effects.chained_separator:load_chained",
     "causal-22ms": "stream_sep.separators.causal.separator:load_live",
@@ -28,10 +29,25 @@ FACTORIES = {
 }
 """Name of a separator -> where its class (or factory) lives."""
 
-TRAINED = {
+NEEDS_WEIGHTS = {
+    "causal": "stream_sep.separators.causal.separator:load_at_own_hop",
     "causal-100ms": "stream_sep.separators.causal.separator:load_near",
+    "frame-transformer": "stream_sep.separators.frame_transformer.loader:load_frame_transformer",
+    "hs-tasnet": "stream_sep.training.baselines.hs_tasnet_separator:load_hs_tasnet",
+    "unet": "stream_sep.separators.unet.loader:load_unet",
 }
-"""Separators of our own that need a file of weights, as none ship."""
+"""Separators that need a file of weights, as none ship."""
+
+FORMATS = {
+    "stream_sep causal network 3": "causal",
+    "stream_sep frame transformer 1": "frame-transformer",
+    "stream_sep hs-tasnet 1": "hs-tasnet",
+    "stream_sep unet 1": "unet",
+}
+"""What a file of weights says that it holds -> the separator that plays it."""
+
+_HEAVY = ("demucs", "hs-tasnet")
+_WEIGHT_SUFFIXES = (".safetensors", ".onnx")
 
 ALIASES = {"instant": "causal-6ms", "live": "causal-22ms", "near": "causal-100ms"}
 """Older name -> name; the older ones go on working, and files of weights and kept stems are still called by them."""
@@ -62,8 +78,8 @@ def check_separator(name: str, options: Mapping[str, Any] = MappingProxyType({})
         SeparatorError: nothing has that name.
         ConfigError: an option it does not have.
     """
-    name = canonical_name(name)
-    if name == "demucs" or ":" in name:  # whose modules are heavy, or anything
+    name, options = _resolve(name, options)
+    if name in _HEAVY or ":" in name:  # whose modules load torch, or anything
         _location(name)
     else:
         _check_options(name, _factory(name), options)
@@ -73,7 +89,8 @@ def load_separator(name: str = DEFAULT, sample_rate: int = 44100, **options: Any
     """Build the separator called ``name`` for a stream of ``sample_rate`` frames per second.
 
     Args:
-        name: one of the keys of `FACTORIES` or `TRAINED`, or one of your own as ``package.module:factory``.
+        name: one of the keys of `REGISTRY` or `NEEDS_WEIGHTS`; a file of weights, ``FILE.safetensors`` or
+            ``FILE.onnx``; or one of your own as ``package.module:factory``, or ``package.module:KIND``.
         sample_rate: frames per second of the mix it will be given.
         options: passed to the separator, such as ``hop=512`` for ``passthrough``.
 
@@ -84,13 +101,13 @@ def load_separator(name: str = DEFAULT, sample_rate: int = 44100, **options: Any
     >>> load_separator("passthrough", 48000, hop=128).hop
     128
     """
-    name = canonical_name(name)
+    name, given = _resolve(name, options)
     factory = _factory(name)
-    _check_options(name, factory, options)
+    _check_options(name, factory, given)
     try:
-        separator: Separator = factory(sample_rate=sample_rate, **options)
+        separator: Separator = factory(sample_rate=sample_rate, **given)
     except TypeError as error:
-        raise ConfigError(f"separator {name!r} does not accept the options {options}: {error}") from error
+        raise ConfigError(f"separator {name!r} does not accept the options {given}: {error}") from error
     return separator
 
 
@@ -105,20 +122,67 @@ def _check_options(name: str, factory: Callable[..., Separator], options: Mappin
             raise ConfigError(f"separator {name!r} has no option {option!r}; {takes}")
 
 
+def is_known(name: str) -> bool:
+    """Say whether `load_separator` would look for a separator under that name, or leaves it to others.
+
+    >>> is_known("live"), is_known("near"), is_known("song.safetensors"), is_known("htdemucs")
+    (True, True, True, False)
+    """
+    known = canonical_name(name)
+    return known in REGISTRY or known in NEEDS_WEIGHTS or is_weight_file(name) or _is_own(name)
+
+
+def is_weight_file(name: str) -> bool:
+    """Say whether a model is named by its file of weights."""
+    return name.endswith(_WEIGHT_SUFFIXES) and not name.startswith("hf://")
+
+
+def _resolve(name: str, options: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return the name of the separator that is meant, and its options: a file of weights is one of them."""
+    if not is_weight_file(name):
+        return canonical_name(name), options
+    if "weights" in options:
+        raise ConfigError(f"{name} and weights={options['weights']} are both files of weights; name one")
+    return _name_for(Path(name)), {**options, "weights": name}
+
+
+def _name_for(path: Path) -> str:
+    """Return the separator that plays a file of weights."""
+    if path.suffix == ".onnx":
+        return "causal"
+    from stream_sep.separators.causal.weights import read_notes  # noqa: PLC0415 - its numpy and checks wait for a model
+
+    kind = read_notes(path)[0].get("kind", "")
+    if kind not in FORMATS:
+        raise SeparatorError(
+            f"{path} holds {kind!r}, which no separator here plays; where it is of a kind of your own, say "
+            f"--model package.module:KIND --option weights={path}"
+        )
+    return FORMATS[kind]
+
+
 def _factory(name: str) -> Callable[..., Separator]:
     module, _, attribute = _location(name).partition(":")
     try:
-        factory: Callable[..., Separator] = getattr(importlib.import_module(module), attribute)
+        found: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        if name in FACTORIES or name in TRAINED:
+        if name in REGISTRY or name in NEEDS_WEIGHTS:
             raise
         raise SeparatorError(f"separator {name!r} cannot be imported as package.module:factory: {error}") from error
+    factory: Callable[..., Separator] = getattr(found, "load_separator", found)  # a kind of network has one
     return factory
 
 
 def _location(name: str) -> str:
-    if name in FACTORIES or name in TRAINED or ":" in name:
-        return FACTORIES.get(name, TRAINED.get(name, name))
-    near = difflib.get_close_matches(name, [*FACTORIES, *TRAINED, *ALIASES], n=1)
-    hint = f"did you mean {canonical_name(near[0])!r}?" if near else f"choose from {', '.join(sorted(FACTORIES))}"
-    raise SeparatorError(f"unknown model {name!r}; {hint}")
+    known = {**REGISTRY, **NEEDS_WEIGHTS}
+    if name in known or _is_own(name):
+        return known.get(name, name)
+    near = difflib.get_close_matches(name, [*known, *ALIASES], n=1)
+    hint = f"did you mean {canonical_name(near[0])!r}? " if near else ""
+    raise SeparatorError(
+        f"unknown model {name!r}; {hint}choose from {', '.join(sorted(known))}, or name a file, FILE.safetensors"
+    )
+
+
+def _is_own(name: str) -> bool:
+    return ":" in name and not name.startswith("hf://")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _LOUDEST = np.float32(1e9)  # powers of louder sound would not be finite
 _HALF, _ZERO = np.float32(0.5), np.float32(0.0)
-_MASKED = len(STEMS) - 1
 
 
 class MidSideFrames:
@@ -30,17 +29,18 @@ class MidSideFrames:
         latency: frames by which stems come after the mix.
         analysis: window over the past; its length is that of the spectra.
         synthesis: window over the end of each frame, in which masked sound fades in and out.
+        stems: how many there are.
     """
 
     _mode: int  # how the thread took the smallest numbers before `take`
 
-    def __init__(self, hop: int, latency: int, analysis: Block, synthesis: Block) -> None:
+    def __init__(self, hop: int, latency: int, analysis: Block, synthesis: Block, *, stems: int = len(STEMS)) -> None:
         self._analysis, self._synthesis = analysis, synthesis
         self._past, self._past_before = (np.zeros((2, len(analysis)), np.float32) for _ in range(2))
         self._windowed = np.zeros((2, len(analysis)), np.float32)
         self._mix, self._mix_before = (np.zeros((2, latency + hop), np.float32) for _ in range(2))
-        self._tail, self._tail_before = (np.zeros((_MASKED, 2, len(synthesis)), np.float32) for _ in range(2))
-        self._out = np.zeros((len(STEMS), 2, hop), np.float32)
+        self._tail, self._tail_before = (np.zeros((stems - 1, 2, len(synthesis)), np.float32) for _ in range(2))
+        self._out = np.zeros((stems, 2, hop), np.float32)
 
     def take(self, block: Block) -> NDArray[np.complex64]:
         """Take ``(2, hop)`` of the mix; return the spectra of mid and side, complex64 ``(2, bins)``."""

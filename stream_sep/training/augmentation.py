@@ -26,13 +26,15 @@ class AugmentConfig:
         flip: polarity.
         width: a stem made wider or narrower; in one case of four, mono.
         pan: a stem moved to a side.
-        drive: an overdriven amplifier.
-        room: a short reverberation.
+        saturation: an overdriven amplifier.
+        reverb: a short reverberation.
         compress: a compressor on a stem.
-        bus: a compressor on the mix.
-        dull: the mix, as lossy codecs and old recordings leave it: without its highest octave.
+        bus_compression: a compressor on the mix.
+        lowpass: the mix, as lossy codecs and old recordings leave it: without its highest octave.
         mono: the mix is mono.
-        side: the mix is on one side only.
+        single_side: the mix is on one side only.
+        mixup: a mix, with its stems, blended with another of the batch (Zhang et al. 2018).
+        mixup_alpha: both parameters of the beta distribution that the blend is drawn from.
     """
 
     gain_db: float = 7.0
@@ -42,13 +44,15 @@ class AugmentConfig:
     flip: float = 0.5
     width: float = 0.25
     pan: float = 0.15
-    drive: float = 0.1
-    room: float = 0.15
+    saturation: float = 0.1
+    reverb: float = 0.15
     compress: float = 0.15
-    bus: float = 0.3
-    dull: float = 0.1
+    bus_compression: float = 0.3
+    lowpass: float = 0.1
     mono: float = 0.05
-    side: float = 0.02
+    single_side: float = 0.02
+    mixup: float = 0.0
+    mixup_alpha: float = 0.4
 
 
 class Augmenter:
@@ -62,19 +66,19 @@ class Augmenter:
     def __init__(self, config: AugmentConfig, random: torch.Generator) -> None:
         self._config, self._random = config, random
 
-    def change(self, stems: Tensor) -> Tensor:
+    def augment(self, stems: Tensor) -> Tensor:
         """Return stems ``(batch, stems, 2, frames)`` as they will be in the mix, which is their sum."""
         batch, count, channels, frames = stems.shape
-        changed = self.change_stems(stems.reshape(batch * count, channels, frames))
-        return self.change_mixes(changed.reshape(stems.shape))
+        changed = self.augment_stems(stems.reshape(batch * count, channels, frames))
+        return self.augment_mixes(changed.reshape(stems.shape))
 
-    def change_stems(self, sound: Tensor) -> Tensor:
+    def augment_stems(self, sound: Tensor) -> Tensor:
         """Return each of ``(batch, 2, frames)`` as its own chances want it."""
         config = self._config
-        sound = self._some(config.drive, sound, self._overdriven)
+        sound = self._some(config.saturation, sound, self._saturate)
         sound = self._some(config.tone, sound, self._toned)
         sound = self._some(config.compress, sound, lambda part: part * self._compression(part))
-        sound = self._some(config.room, sound, self._in_a_room)
+        sound = self._some(config.reverb, sound, self._reverb)
         sound = self._some(config.width, sound, self._widened)
         sound = self._some(config.pan, sound, self._panned)
         sound = self._some(config.swap, sound, lambda part: part.flip(1))
@@ -82,13 +86,30 @@ class Augmenter:
         gains: Tensor = 10 ** (config.gain_db / 20 * self._signed(len(sound), 1, 1))
         return sound * gains
 
-    def change_mixes(self, stems: Tensor) -> Tensor:
+    def augment_mixes(self, stems: Tensor) -> Tensor:
         """Return ``(batch, stems, 2, frames)`` after what happens to whole mixes."""
         config = self._config
-        stems = self._some(config.bus, stems, lambda part: part * self._compression(part.sum(dim=1))[:, None])
-        stems = self._some(config.dull, stems, self._dulled)
+        if config.mixup:
+            stems = self._blended(stems)
+        stems = self._some(
+            config.bus_compression, stems, lambda part: part * self._compression(part.sum(dim=1))[:, None]
+        )
+        stems = self._some(config.lowpass, stems, self._lowpass)
         stems = self._some(config.mono, stems, lambda part: part.mean(dim=2, keepdim=True).expand_as(part))
-        return self._some(config.side, stems, self._one_sided)
+        return self._some(config.single_side, stems, self._single_side)
+
+    def _blended(self, stems: Tensor) -> Tensor:
+        """Return some mixes blended with their neighbours in the batch."""
+        share = self._beta(len(stems), self._config.mixup_alpha)
+        share = torch.where(self._uniform(len(stems)) < self._config.mixup, share, 1.0)[:, None, None, None]
+        return share * stems + (1 - share) * stems.roll(1, dims=0)
+
+    def _beta(self, count: int, alpha: float) -> Tensor:
+        """Draw from a beta distribution with both parameters alike: the first of some tries (Johnk 1964)."""
+        x, y = (self._uniform(count, 16) ** (1 / alpha) for _ in range(2))
+        first = ((x + y > 0) & (x + y <= 1)).int().argmax(dim=1, keepdim=True)
+        share: Tensor = (x / (x + y).clamp(min=1e-30)).gather(1, first)[:, 0]
+        return share
 
     def _some(self, chance: float, sound: Tensor, effect) -> Tensor:  # type: ignore[no-untyped-def] # noqa: ANN001 - Tensor to Tensor
         """Run an effect on those of a batch that chance picks."""
@@ -108,18 +129,18 @@ class Augmenter:
             curve = curve + height * torch.exp(-(((octaves - centre) / width) ** 2))
         return _filtered(sound, 10 ** (curve / 20)[:, None])
 
-    def _dulled(self, stems: Tensor) -> Tensor:
+    def _lowpass(self, stems: Tensor) -> Tensor:
         corner = 4000.0 * 4 ** self._uniform(len(stems), 1)
         curve = 1 / (1 + (_frequencies(stems) / corner) ** 24).sqrt()
         return _filtered(stems, curve[:, None, None])
 
-    def _overdriven(self, sound: Tensor) -> Tensor:
+    def _saturate(self, sound: Tensor) -> Tensor:
         level = _level(sound)
         push = 10 ** (1.5 * self._uniform(len(sound), 1, 1)) / (level + 1e-6) / 3
         driven = torch.tanh(sound * push)
         return driven * (level / (_level(driven) + 1e-6))
 
-    def _in_a_room(self, sound: Tensor) -> Tensor:
+    def _reverb(self, sound: Tensor) -> Tensor:
         """Noise that dies away within 0.1 to 0.6 s, unlike on both sides, 8 to 22 dB under the sound."""
         frames = RATE // 2
         time = torch.arange(frames, device=sound.device) / RATE
@@ -160,7 +181,7 @@ class Augmenter:
         left, right = sound[:, 0], sound[:, 1]
         return torch.stack([cosine * left - sine * right, sine * left + cosine * right], dim=1)
 
-    def _one_sided(self, stems: Tensor) -> Tensor:
+    def _single_side(self, stems: Tensor) -> Tensor:
         left = (self._uniform(len(stems), 1, 1) < 0.5).float()
         return stems * torch.stack([left, 1 - left], dim=2)
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stream_sep.errors import ConfigError
+from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.augmentation import AugmentConfig
 from stream_sep.training.data.remix import MixConfig
+from stream_sep.training.schedule import check_schedule
 
 Table = TypeVar("Table")
 
@@ -40,11 +42,11 @@ class TeachConfig:
 
     Attributes:
         teachers: files of their weights, relative to the config file's.
-        share: how much of the loss is what is not as the mean of their stems.
+        distillation_weight: share of the loss that is the difference from the mean of their stems.
     """
 
     teachers: tuple[str, ...] = ()
-    share: float = 0.5
+    distillation_weight: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,18 @@ class TrainingConfig:
         minutes: time in all, over all sittings; 0 leaves it to ``steps``.
         batch: mixes a step.
         seconds: length of a mix.
-        settle_seconds: the beginning of each mix that does not count, as the memory is still empty.
-        carry: share of the batches that go on with the memory of those before them, which was of other songs: what
+        burn_in_seconds: the beginning of each mix that does not count, as the memory is still empty.
+        carry_state_probability: share of the batches that go on with the state after those before them, which were of
+            other songs: what
             happens to a stream that plays for hours.
-        learning_rate: the highest, of AdamW; it falls to nothing along a cosine.
-        warmup: share of the training in which it rises.
+        learning_rate: the highest, of AdamW.
+        schedule: one of `SCHEDULES`: how it rises and falls.
+        warmup: share of the training in which it rises along a cosine's.
+        warmup_steps: steps in which it rises in ``warmup-poly``.
+        decay_steps: steps in which it then falls.
+        decay_power: power of that fall; 1 is a line.
         weight_decay: of AdamW.
-        clip: the greatest norm of a gradient.
+        grad_clip_norm: the greatest norm of a gradient.
         ema: decay of the moving average of the weights, which is what is kept.
         loss: one of `LOSSES`.
         spectral: how much spectra count in it.
@@ -72,23 +79,28 @@ class TrainingConfig:
         validate_every: steps from validation to validation.
         checkpoint_seconds: time from checkpoint to checkpoint.
         threads: CPU threads; torch's own choice if 0.
-        play_hop: frames of the hops in which it will be played, where they are shorter than the network's: it is then
+        inference_hop: frames of the hops in which it will be played, where they are shorter than the network's: it is
+            then
             trained with windows as short, and with answers as late, as they are on stage; 0 for its own.
         dropout: share of the numbers within a causal network that are left out at random, hop by hop.
-        blank: share of what each of its bands is shown that is left out for a whole mix.
-        begin: file of weights to begin with, relative to the config file's folder; random ones unless given.
+        input_dropout: share of what each of its bands is shown that is left out for a whole mix.
+        init_weights: file of weights to begin with, relative to the config file's folder; random ones unless given.
     """
 
     steps: int = 0
     minutes: float = 0.0
     batch: int = 8
     seconds: float = 6.0
-    settle_seconds: float = 0.3
-    carry: float = 0.5
+    burn_in_seconds: float = 0.3
+    carry_state_probability: float = 0.5
     learning_rate: float = 1e-3
+    schedule: str = "cosine"
     warmup: float = 0.03
+    warmup_steps: int = 32000
+    decay_steps: int = 128000
+    decay_power: float = 1.0
     weight_decay: float = 1e-2
-    clip: float = 5.0
+    grad_clip_norm: float = 5.0
     ema: float = 0.999
     loss: str = "energy"
     spectral: float = 1.0
@@ -97,10 +109,10 @@ class TrainingConfig:
     validate_every: int = 500
     checkpoint_seconds: float = 60.0
     threads: int = 0
-    play_hop: int = 0
+    inference_hop: int = 0
     dropout: float = 0.0
-    blank: float = 0.0
-    begin: str = ""
+    input_dropout: float = 0.0
+    init_weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +128,7 @@ class TrainConfig:
         augment: what happens to them.
         training: how to train.
         teach: what else to learn from.
+        groups: what to separate into.
         home: where relative paths of teachers begin: the config file's folder.
     """
 
@@ -127,6 +140,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     teach: TeachConfig = field(default_factory=TeachConfig)
+    groups: SourceGroups = FOUR
     home: Path = Path()
 
     def __post_init__(self) -> None:
@@ -142,14 +156,18 @@ class TrainConfig:
             raise ConfigError(f"{self.name}: [training] needs steps or minutes, to know when to end")
         if training.precision not in PRECISIONS:
             raise ConfigError(f"{self.name}: precision {training.precision!r} is none of {', '.join(PRECISIONS)}")
-        if training.batch < 1 or not 0 <= training.settle_seconds < training.seconds:
+        if training.batch < 1 or not 0 <= training.burn_in_seconds < training.seconds:
             raise ConfigError(f"{self.name}: a batch holds at least 1 mix, and a mix is longer than it settles")
-        if max(training.dropout, training.blank) >= 1:
+        if max(training.dropout, training.input_dropout) >= 1:
             raise ConfigError(
-                f"{self.name}: dropout and blank are shares of a whole, below 1: they leave nothing over"
+                f"{self.name}: dropout and input_dropout are shares of a whole, below 1: they leave nothing over"
             )
-        if self.teach.share > 1:
-            raise ConfigError(f"{self.name}: [teach] share is one of the loss, from 0 to 1, not {self.teach.share}")
+        check_schedule(training.schedule, training.decay_steps)
+        if self.teach.distillation_weight > 1:
+            raise ConfigError(
+                f"{self.name}: [teach] distillation_weight is a share of the loss, from 0 to 1, "
+                f"not {self.teach.distillation_weight}"
+            )
 
     @property
     def caches(self) -> list[tuple[Path, float]]:
@@ -185,14 +203,44 @@ def read_config(path: Path) -> TrainConfig:
         "training": TrainingConfig,
         "teach": TeachConfig,
     }
-    unknown = sorted(set(tables) - {*kinds, "network"})
+    unknown = sorted(set(tables) - {*kinds, "network", "groups"})
     if unknown:
-        raise ConfigError(f"{path}: there is no table [{unknown[0]}]; the tables are: network, {', '.join(kinds)}")
+        raise ConfigError(
+            f"{path}: there is no table [{unknown[0]}]; the tables are: network, groups, {', '.join(kinds)}"
+        )
     parts: dict[str, Any] = {
-        key: _table(kind, tables.get(key, {}), f"{path}: [{key}]") for key, kind in kinds.items()
+        key: _table(kind, _renamed(key, tables.get(key, {})), f"{path}: [{key}]") for key, kind in kinds.items()
     }
+    groups = SourceGroups.from_table(tables.get("groups", "four"))
     network = {"kind": "causal", **tables.get("network", {})}
-    return TrainConfig(name=path.stem, folder=path.parent, home=path.parent, network=network, **parts)
+    return TrainConfig(name=path.stem, folder=path.parent, home=path.parent, network=network, groups=groups, **parts)
+
+
+_OLD_KEYS = {
+    "mix": {"heard": "active_probability", "absent": "missing_stem_probability"},
+    "augment": {
+        "drive": "saturation",
+        "room": "reverb",
+        "bus": "bus_compression",
+        "dull": "lowpass",
+        "side": "single_side",
+    },
+    "training": {
+        "settle_seconds": "burn_in_seconds",
+        "carry": "carry_state_probability",
+        "clip": "grad_clip_norm",
+        "play_hop": "inference_hop",
+        "blank": "input_dropout",
+        "begin": "init_weights",
+    },
+    "teach": {"share": "distillation_weight"},
+}
+"""Names that keys once had; configs that use them still work."""
+
+
+def _renamed(table: str, values: dict[str, Any]) -> dict[str, Any]:
+    names = _OLD_KEYS.get(table, {})
+    return {names.get(key, key): value for key, value in values.items()}
 
 
 def _table(kind: type[Table], values: dict[str, Any], where: str) -> Table:

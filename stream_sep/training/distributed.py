@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Team:
+class Distributed:
     """What one process knows of the others; alone, unless a launcher says otherwise.
 
     Args:
@@ -31,7 +31,7 @@ class Team:
         self.rank, self.size = rank, size
 
     @classmethod
-    def join(cls) -> Team:
+    def join(cls) -> Distributed:
         """Join the processes that a launcher has started with this one, as its environment tells."""
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
@@ -41,7 +41,7 @@ class Team:
         return cls(int(os.environ["RANK"]), size)
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process keeps time, validates and writes."""
         return self.rank == 0
 
@@ -61,7 +61,7 @@ class Team:
             torch.cuda.set_device(device)
         return device
 
-    def share_of(self, batch: int) -> int:
+    def local_batch(self, batch: int) -> int:
         """Return how many mixes of a batch are this process's.
 
         Raises:
@@ -71,7 +71,7 @@ class Team:
             raise ConfigError(f"a batch of {batch} cannot be shared by {self.size} processes; make it a multiple")
         return batch // self.size
 
-    def average(self, parameters: Iterable[Tensor]) -> None:
+    def average_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Replace each gradient by the mean of all processes' ones."""
         if self.size == 1:
             return
@@ -83,7 +83,7 @@ class Team:
             gradient.copy_(together[at : at + gradient.numel()].view_as(gradient) / self.size)
             at += gradient.numel()
 
-    def share_first(self, tensors: Iterable[Tensor]) -> None:
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Replace tensors by those of the first process."""
         if self.size > 1:
             for tensor in tensors:
@@ -105,7 +105,7 @@ class Team:
         dist.all_reduce(told, dist.ReduceOp.MAX)
         return bool(told)
 
-    def leave(self) -> None:
+    def shutdown(self) -> None:
         """Part from the others."""
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()

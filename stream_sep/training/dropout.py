@@ -18,45 +18,45 @@ if TYPE_CHECKING:
     from stream_sep.separators.causal.network import CausalNetwork
 
 
-class Dropping:
+class Dropout:
     """Leaves out a share of what a network sees and works with, while it is in training mode.
 
     Args:
         network: it; it is given hooks, its weights stay as they are.
         dropout: share of the numbers within it that are left out, anew for each hop.
-        blank: share of what each band is shown, of features and hints, that is left out for a whole crop.
+        input_dropout: share of what each band is shown, of features and hints, that is left out for a whole crop.
         random: all chance, on the network's device.
     """
 
-    def __init__(self, network: CausalNetwork, dropout: float, blank: float, random: torch.Generator) -> None:
-        self._dropout, self._blank, self._random = dropout, blank, random
+    def __init__(self, network: CausalNetwork, dropout: float, input_dropout: float, random: torch.Generator) -> None:
+        self._dropout, self._input_dropout, self._random = dropout, input_dropout, random
         self._bands = network.plan.bands
-        if blank:
-            network.register_forward_pre_hook(self._show_less)
+        if input_dropout:
+            network.register_forward_pre_hook(self._mask_input)
         if dropout:
             blocks: Iterable[Any] = network.blocks
             for block in blocks:
                 for layer in (block.recall, block.narrow):
-                    layer.register_forward_pre_hook(self._drop_given)
-            network.blocks[0].register_forward_pre_hook(self._drop_given)
-            network.hidden.register_forward_hook(self._drop_made)
+                    layer.register_forward_pre_hook(self._drop_input)
+            network.blocks[0].register_forward_pre_hook(self._drop_input)
+            network.hidden.register_forward_hook(self._drop_output)
 
-    def _show_less(self, network: Any, given: tuple[Any, ...]) -> tuple[Any, ...] | None:  # noqa: ANN401 - torch's hooks
+    def _mask_input(self, network: Any, given: tuple[Any, ...]) -> tuple[Any, ...] | None:  # noqa: ANN401 - torch's hooks
         if not network.training:
             return None
         features, hints, *state = given
-        return self._blanked(features), self._blanked(hints), *state
+        return self._masked(features), self._masked(hints), *state
 
-    def _blanked(self, shown: Tensor) -> Tensor:
+    def _masked(self, shown: Tensor) -> Tensor:
         batch, hops, rows, points = shown.shape
-        kept = self._kept((batch, 1, rows, self._bands, 1), self._blank, shown)
+        kept = self._kept((batch, 1, rows, self._bands, 1), self._input_dropout, shown)
         return (shown.reshape(batch, hops, rows, self._bands, -1) * kept).reshape(batch, hops, rows, points)
 
-    def _drop_given(self, layer: Any, given: tuple[Any, ...]) -> tuple[Any, ...] | None:  # noqa: ANN401 - as above
+    def _drop_input(self, layer: Any, given: tuple[Any, ...]) -> tuple[Any, ...] | None:  # noqa: ANN401 - as above
         x, *rest = given
         return (self._dropped(x), *rest) if layer.training else None
 
-    def _drop_made(self, layer: Any, _given: Any, made: Tensor) -> Tensor | None:  # noqa: ANN401 - as above
+    def _drop_output(self, layer: Any, _given: Any, made: Tensor) -> Tensor | None:  # noqa: ANN401 - as above
         return self._dropped(made) if layer.training else None
 
     def _dropped(self, x: Tensor) -> Tensor:

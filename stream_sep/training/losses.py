@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
 
-LOSSES = ("energy", "l1")
-"""``energy`` is the above; ``l1`` the plain waveform error, which the papers of TasNets use."""
+LOSSES = ("energy", "l1", "volume")
+"""``energy`` is the above; ``l1`` the plain waveform error, which the papers of TasNets use; ``volume`` the same,
+weighted so that loud and soft stems count alike (Oh et al. 2018, "Spectrogram-Channels U-Net")."""
 
 _SHARE = 1e-3
 _EPSILON = 1e-8
@@ -27,22 +28,24 @@ class StemLoss(nn.Module):
     Args:
         kind: one of `LOSSES`.
         spectral: how much the compressed spectra count, against decibels.
+        weights: how much each stem counts in ``volume``, ``(stems,)``, as of `volume_weights`; alike unless given.
 
     Raises:
         ConfigError: there is no such loss.
     """
 
-    def __init__(self, kind: str = "energy", spectral: float = 1.0) -> None:
+    def __init__(self, kind: str = "energy", spectral: float = 1.0, weights: Tensor | None = None) -> None:
         super().__init__()
         if kind not in LOSSES:
-            raise ConfigError(f"there is no loss {kind!r}; one of: {', '.join(LOSSES)}")
+            raise ConfigError(f"unknown loss {kind!r}; choose one of: {', '.join(LOSSES)}")
+        self.register_buffer("weights", weights if kind == "volume" else None, persistent=False)
         self._kind, self._spectral = kind, spectral
         for size in _SPECTRA:
             self.register_buffer(f"window_{size}", torch.hann_window(size), persistent=False)
 
     def forward(self, estimates: Tensor, stems: Tensor) -> Tensor:
         """Return one number of two ``(batch, stems, 2, frames)``."""
-        loss = self._energies(estimates, stems) if self._kind == "energy" else _l1(estimates, stems)
+        loss = self._energies(estimates, stems) if self._kind == "energy" else self._l1(estimates, stems)
         return loss + self._spectral * self._spectra(estimates, stems) if self._spectral else loss
 
     def _energies(self, estimates: Tensor, stems: Tensor) -> Tensor:
@@ -50,6 +53,11 @@ class StemLoss(nn.Module):
         truth = stems.square().mean(dim=(2, 3))
         floor = _SHARE * stems.sum(dim=1).square().mean(dim=(1, 2))[:, None] + _EPSILON
         return (10 * torch.log10((error + floor) / (truth + floor))).mean()
+
+    def _l1(self, estimates: Tensor, stems: Tensor) -> Tensor:
+        level = stems.sum(dim=1).square().mean(dim=(1, 2)).sqrt() + _EPSILON
+        errors = (estimates - stems).abs().mean(dim=(2, 3)) / level[:, None]
+        return errors.mean() if self.weights is None else (errors * self.get_buffer("weights")).sum(dim=1).mean()
 
     def _spectra(self, estimates: Tensor, stems: Tensor) -> Tensor:
         level = stems.sum(dim=1).square().mean(dim=(1, 2)).sqrt()[:, None, None, None] + _EPSILON
@@ -64,6 +72,12 @@ class StemLoss(nn.Module):
         return total / len(_SPECTRA)
 
 
-def _l1(estimates: Tensor, stems: Tensor) -> Tensor:
-    level = stems.sum(dim=1).square().mean(dim=(1, 2)).sqrt() + _EPSILON
-    return ((estimates - stems).abs().mean(dim=(1, 2, 3)) / level).mean()
+def volume_weights(norms: Tensor) -> Tensor:
+    """Return how much each stem counts so that all count alike: in inverse proportion to its mean norm.
+
+    >>> [round(weight, 3) for weight in volume_weights(torch.tensor([1.0, 2.41])).tolist()]
+    [0.707, 0.293]
+    """
+    inverse = 1 / norms.clamp(min=_EPSILON)
+    weights: Tensor = inverse / inverse.sum()
+    return weights

@@ -8,27 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.protocols import STEMS
 from stream_sep.separators.causal.weights import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from stream_sep.protocols import Stems
 
-COLUMNS = ("step", "seconds", "loss", "learning_rate", *(f"usdr_{stem}" for stem in STEMS), "usdr_mean")
 
-
-class Curves:
+class MetricsLogger:
     """Writes a row for each validation; rows after the step that a training goes on from are taken back.
 
     Args:
         folder: where to write ``curves.csv`` and TensorBoard's files.
         step: the step to go on from.
+        stems: names of what is scored.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, step: int, stems: Sequence[str]) -> None:
+        self._columns = ("step", "seconds", "loss", "learning_rate", *(f"usdr_{stem}" for stem in stems), "usdr_mean")
         self._path = folder / "curves.csv"
         self._rows = [row for row in _read(self._path) if int(row["step"]) <= step]
         self._board: Any = None
@@ -38,9 +37,12 @@ class Curves:
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def add(self, row: Mapping[str, float]) -> None:
-        """Add a row; its keys are `COLUMNS`."""
+        """Add a row: step, seconds, loss, learning_rate, and usdr_STEM of each stem and of their mean."""
         self._rows.append({key: f"{value:.6g}" if key != "step" else str(int(value)) for key, value in row.items()})
-        lines = [",".join(COLUMNS), *(",".join(line.get(key, "") for key in COLUMNS) for line in self._rows)]
+        lines = [
+            ",".join(self._columns),
+            *(",".join(line.get(key, "") for key in self._columns) for line in self._rows),
+        ]
         write_whole(self._path, ("\n".join(lines) + "\n").encode())
         if self._board is not None:
             for key, value in row.items():
@@ -53,7 +55,7 @@ class Curves:
             self._board.close()
 
 
-def draw_example(path: Path, estimates: Stems, stems: Stems) -> None:
+def plot_example(path: Path, estimates: Stems, stems: Stems, names: Sequence[str]) -> None:
     """Draw the spectra of true and estimated stems, ``(stems, channels, frames)``; nothing without Matplotlib."""
     if not importlib.util.find_spec("matplotlib"):
         return
@@ -61,8 +63,8 @@ def draw_example(path: Path, estimates: Stems, stems: Stems) -> None:
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
 
     figure = Figure(figsize=(12, 8), layout="constrained")
-    axes = figure.subplots(2, len(stems), sharex=True, sharey=True)
-    for column, name in enumerate(STEMS):
+    axes = figure.subplots(2, len(stems), sharex=True, sharey=True, squeeze=False)
+    for column, name in enumerate(names):
         for row, (sound, title) in enumerate(((stems[column], name), (estimates[column], f"{name}, estimated"))):
             axes[row, column].imshow(_decibels(sound), origin="lower", aspect="auto", vmin=-80, vmax=0)
             axes[row, column].set_title(title)

@@ -7,87 +7,105 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from stream_sep.errors import ConfigError
 from stream_sep.training.data.cache import RATE
 from stream_sep.training.losses import StemLoss
-from stream_sep.training.models import shared_part
-from stream_sep.training.teacher_ensemble import Teachers
+from stream_sep.training.models import align_crops
+from stream_sep.training.teacher_ensemble import TeacherEnsemble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stream_sep.training.config import TrainConfig
-    from stream_sep.training.models import Memory, Trainee
+    from stream_sep.training.models import ModelState, TrainableSeparator
 
 
-class Lesson:
-    """Hears batch after batch, and keeps what the network and its teachers remember of the last one.
+class Objective:
+    """Computes the loss of batch after batch, and carries the state of the network and its teachers on.
 
     Args:
         config: the training.
-        trainee: the network.
+        model: the network, a `TrainableSeparator`.
         device: where it is.
         is_half: whether to compute in bfloat16.
+        weights: how much each stem counts, ``(stems,)``; alike unless given.
 
     Attributes:
-        past: frames that the network and its teachers must have heard before the first hop, beside those of the hops.
+        context_frames: frames that the network and its teachers need before the first hop.
 
     Raises:
-        ConfigError: the teachers do not fit each other.
+        ConfigError: the teachers do not fit each other, or the network.
         SeparatorError: a file of theirs cannot be used.
     """
 
-    def __init__(self, config: TrainConfig, trainee: Any, device: torch.device, *, is_half: bool) -> None:  # noqa: ANN401 - any of the two networks
-        self._share = config.teach.share
-        self._trainee: Trainee = trainee
+    def __init__(
+        self,
+        config: TrainConfig,
+        model: Any,  # noqa: ANN401 - a module of any kind
+        device: torch.device,
+        *,
+        is_half: bool,
+        weights: Tensor | None = None,
+    ) -> None:
+        self._distillation_weight = config.teach.distillation_weight
+        self._model: TrainableSeparator = model
         self._device, self._is_half = device, is_half
-        self._loss = StemLoss(config.training.loss, config.training.spectral).to(device)
-        self._teachers: Teachers | None = None
+        self._loss = StemLoss(config.training.loss, config.training.spectral, weights).to(device)
+        self._teachers: TeacherEnsemble | None = None
         if config.teachers:
-            self._teachers = Teachers.load(config.teachers).to(device)
-        every = (trainee, self._teachers) if self._teachers is not None else (trainee,)
-        self.past = max(each.past for each in every)
-        settled = trainee.start + int(config.training.settle_seconds * RATE)
-        self._start = max(settled, *(each.start for each in every))
-        self._memory: Memory | None = None
-        self._taught: Memory | None = None
+            self._teachers = TeacherEnsemble.load(config.teachers, str(config.network["kind"])).to(device)
+            if self._teachers.stems != tuple(model.stems):
+                raise ConfigError(
+                    f"the teachers separate into {', '.join(self._teachers.stems)}, "
+                    f"the network into {', '.join(model.stems)}; name teachers of the same groups"
+                )
+        every = (model, self._teachers) if self._teachers is not None else (model,)
+        self.context_frames = max(each.context_frames for each in every)
+        settled = model.first_output_frame + int(config.training.burn_in_seconds * RATE)
+        self._start = max(settled, *(each.first_output_frame for each in every))
+        self._state: ModelState | None = None
+        self._teacher_state: ModelState | None = None
 
-    def loss(self, stems: Tensor, *, goes_on: bool) -> Any:  # noqa: ANN401 - a tensor, whose `backward` torch gives no types
-        """Return the loss of a batch of stems, ``(batch, 4, 2, frames)``.
+    def loss(self, stems: Tensor, *, carry_state: bool) -> Any:  # noqa: ANN401 - a tensor, whose `backward` torch gives no types
+        """Return the loss of a batch of stems, ``(batch, stems, 2, frames)``.
 
         Args:
             stems: what is to be found in their sum.
-            goes_on: with the memory of the batch before; or as if nothing had been heard.
+            carry_state: go on with the state after the batch before; or from the initial state.
         """
         mix = stems.sum(dim=1)
-        estimates, self._memory = self._separate(self._trainee, mix, self._memory if goes_on else None)
-        heard = [(estimates, self._trainee.start), (stems, 0)]
+        estimates, self._state = self._separate(self._model, mix, self._state if carry_state else None)
+        aligned = [(estimates, self._model.first_output_frame), (stems, 0)]
         if self._teachers is not None:
-            said, self._taught = self._separate(self._teachers, mix, self._taught if goes_on else None)
-            heard.append((said, self._teachers.start))
-        estimates, stems, *taught = shared_part(heard, self._start)
+            before = self._teacher_state if carry_state else None
+            taught, self._teacher_state = self._separate(self._teachers, mix, before)
+            aligned.append((taught, self._teachers.first_output_frame))
+        estimates, stems, *targets = align_crops(aligned, self._start)
         loss = self._loss(estimates, stems)
-        return torch.lerp(loss, self._loss(estimates, taught[0]), self._share) if taught else loss
+        return torch.lerp(loss, self._loss(estimates, targets[0]), self._distillation_weight) if targets else loss
 
-    def memory(self) -> dict[str, list[Tensor]]:
-        """Return what is remembered, for a checkpoint."""
-        return {"memory": list(self._memory or ()), "taught": list(self._taught or ())}
+    def state_dict(self) -> dict[str, list[Tensor]]:
+        """Return the states of network and teachers, for a checkpoint."""
+        return {"memory": list(self._state or ()), "taught": list(self._teacher_state or ())}
 
-    def remember(self, state: Mapping[str, Any], batch: int) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], batch: int) -> None:
         """Go on with what a checkpoint holds, but for what was of another batch size, or of other teachers."""
-        self._memory = _if_fitting(state["memory"], self._trainee, batch)
-        self._taught = _if_fitting(state.get("taught", ()), self._teachers, batch)
+        self._state = _if_fitting(state["memory"], self._model, batch)
+        self._teacher_state = _if_fitting(state.get("taught", ()), self._teachers, batch)
 
-    def _separate(self, trainee: Trainee, mix: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
-        """Return stems, and a memory to go on with that holds on to no gradient, both in full precision."""
+    def _separate(
+        self, model: TrainableSeparator, mix: Tensor, state: ModelState | None
+    ) -> tuple[Tensor, ModelState]:
+        """Return stems, and a state to go on with that holds on to no gradient, both in full precision."""
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_half):
-            estimates, after = trainee.separate(mix, memory or trainee.fresh_state(len(mix)))
+            estimates, after = model.separate(mix, state or model.initial_state(len(mix)))
         return estimates.float(), tuple(_widened(part.detach()) for part in after)
 
 
-def _if_fitting(memory: Sequence[Tensor], trainee: Trainee | None, batch: int) -> Memory | None:
-    fresh = trainee.fresh_state(batch) if trainee is not None else ()
-    fits = [part.shape for part in memory] == [part.shape for part in fresh]
-    return tuple(memory) if memory and fits else None
+def _if_fitting(state: Sequence[Tensor], model: TrainableSeparator | None, batch: int) -> ModelState | None:
+    initial = model.initial_state(batch) if model is not None else ()
+    fits = [part.shape for part in state] == [part.shape for part in initial]
+    return tuple(state) if state and fits else None
 
 
 def _widened(part: Tensor) -> Tensor:

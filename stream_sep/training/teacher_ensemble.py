@@ -1,106 +1,124 @@
 """Trained networks that answer together, for another to learn from: the mean of several errs less than each of them.
 
-Trained on few songs, networks know different things by heart; what they agree on holds for other songs too. Another
-that learns to answer as their mean does, alone, costs what one costs (Hinton et al. 2015).
+Trained on few songs, networks overfit each in their own way; what they agree on generalizes. A network that learns to
+answer as their mean does costs what one costs (Hinton et al. 2015, knowledge distillation).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators.causal.weights import load_weights
-from stream_sep.training.models import CausalTrainee, shared_part
+from stream_sep.separators.causal.network import CausalNetwork
+from stream_sep.training.causal import CausalTrainingModel
+from stream_sep.training.kinds import load_model
+from stream_sep.training.models import align_crops
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from stream_sep.separators.causal.config import NetworkSize
-    from stream_sep.separators.causal.network import CausalNetwork
-    from stream_sep.training.models import Memory
+    from stream_sep.training.models import ModelState
 
 
-class Teachers(nn.Module):
-    """Networks of which each has its own memory, and whose stems are averaged; a trainee that is not trained.
+class TeacherEnsemble(nn.Module):
+    """Networks of any kinds, each with its own state, whose stems are averaged; it is never trained itself.
 
     Args:
-        networks: at least one; all answer in hops of one length. Those that hear alike are measured once for all.
+        models: at least one `TrainableSeparator`; all have hops of one length and the same stems. Causal networks
+            with the same front end share its cost.
 
     Raises:
-        ConfigError: there is none, or their hops differ.
+        ConfigError: there is none, or their hops or stems differ.
     """
 
-    def __init__(self, networks: Sequence[CausalNetwork]) -> None:
+    def __init__(self, models: Sequence[Any]) -> None:
         super().__init__()
-        alike: dict[NetworkSize, list[CausalNetwork]] = {}
-        for network in networks:
-            alike.setdefault(_heard(network.size), []).append(network)
-        hops = {size.hop for size in alike}
+        hops = {model.hop for model in models}
         if len(hops) != 1:
             raise ConfigError(f"teachers answer in hops of one length, not of {sorted(hops)} frames")
-        self._classes = nn.ModuleList(_Class(each) for each in alike.values())
-        self.hop = hops.pop()
-        self.past = max(each.past for each in self._each())
-        self.start = max(each.start for each in self._each())
+        if len({tuple(model.stems) for model in models}) != 1:
+            raise ConfigError("teachers separate into the same stems; leave out those of other groups")
+        self._groups = nn.ModuleList(_grouped(models))
+        self.hop, self.stems = hops.pop(), tuple(models[0].stems)
+        self.context_frames = max(each.context_frames for each in self._each())
+        self.first_output_frame = max(each.first_output_frame for each in self._each())
         self.requires_grad_(requires_grad=False)
         self.eval()
 
     @classmethod
-    def load(cls, paths: Sequence[Path]) -> Teachers:
+    def load(cls, paths: Sequence[Path], trusted: str = "") -> TeacherEnsemble:
         """Read teachers from ``.safetensors`` files.
 
+        Args:
+            paths: the files.
+            trusted: a kind of one's own that they may be of; see `load_model`.
+
         Raises:
-            ConfigError: their hops differ.
-            SeparatorError: a file is missing, damaged, or no network of ours.
+            ConfigError: their hops or stems differ.
+            SeparatorError: a file is missing, damaged, or of no known kind.
         """
-        return cls([load_weights(path) for path in paths])
+        return cls([load_model(path, trusted)[1] for path in paths])
 
-    def fresh_state(self, batch: int) -> Memory:
-        """Return the state before the first frame: that of each class in turn."""
-        return tuple(part for each in self._each() for part in each.fresh_state(batch))
+    @property
+    def network(self) -> nn.Module:
+        """All of it."""
+        return self
 
-    def separate(self, mix: Tensor, state: Memory) -> tuple[Tensor, Memory]:
-        """Return the mean of all networks' stems, and the state to go on with; see `Trainee.separate`."""
-        said: list[tuple[Tensor, int]] = []
+    def initial_state(self, batch: int) -> ModelState:
+        """Return the state before the first frame: that of each group in turn."""
+        return tuple(part for each in self._each() for part in each.initial_state(batch))
+
+    def separate(self, mix: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
+        """Return the mean of all networks' stems, and the state to go on with; see `TrainableSeparator.separate`."""
+        members = sum(each.members for each in self._each())
+        weighted: list[tuple[Tensor, int]] = []
         after: list[Tensor] = []
         for each in self._each():
             own, state = state[: each.parts], state[each.parts :]
             stems, kept = each.separate(mix, own)
-            said.append((stems * (each.members / self._members), each.start))
+            weighted.append((stems * (each.members / members), each.first_output_frame))
             after.extend(kept)
-        return torch.stack(shared_part(said, self.start)).sum(dim=0), tuple(after)
+        return torch.stack(align_crops(weighted, self.first_output_frame)).sum(dim=0), tuple(after)
 
-    @property
-    def _members(self) -> int:
-        return sum(each.members for each in self._each())
-
-    def _each(self) -> list[_Class]:
-        return cast("list[_Class]", list(self._classes))
+    def _each(self) -> list[Any]:
+        return list(self._groups)
 
 
-class _Class(CausalTrainee):
-    """Networks that hear alike, in the same hops, windows and points, so that the mean of their masks will do."""
+def _grouped(models: Sequence[Any]) -> list[nn.Module]:
+    """Put causal networks with one front end together; every other model stands alone."""
+    front_ends: dict[NetworkSize, list[CausalNetwork]] = {}
+    alone: list[nn.Module] = []
+    for model in models:
+        if isinstance(model.network, CausalNetwork):
+            front_ends.setdefault(_front_end(model.network.size), []).append(model.network)
+        else:
+            model.members, model.parts = 1, len(model.initial_state(1))
+            alone.append(model)
+    return [*map(_ArchitectureGroup, front_ends.values()), *alone]
+
+
+class _ArchitectureGroup(CausalTrainingModel):
+    """Causal networks with the same hops, windows and mask points, so that the mean of their masks will do."""
 
     def __init__(self, networks: Sequence[CausalNetwork]) -> None:
         super().__init__(networks[0].size, networks[0])
         self._networks = nn.ModuleList(networks)
         self.members = len(networks)
-        self.parts = len(self.fresh_state(1))
+        self.parts = len(self.initial_state(1))
 
-    def fresh_state(self, batch: int) -> Memory:
-        """Return the state before the first frame: what the meters remember, and each network."""
-        measured = super().fresh_state(batch)[:2]
-        return *measured, *(part for network in self._each() for part in network.fresh_state(batch))
+    def _network_state(self, batch: int) -> ModelState:
+        return tuple(part for network in self._each() for part in network.fresh_state(batch))
 
     def _each(self) -> list[CausalNetwork]:
         return cast("list[CausalNetwork]", list(self._networks))
 
-    def _mask(self, features: Tensor, hints: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+    def _mask(self, features: Tensor, hints: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         masks: list[Tensor] = []
         after: list[Tensor] = []
         for network in self._each():
@@ -111,5 +129,5 @@ class _Class(CausalTrainee):
         return torch.stack(masks).mean(dim=0), tuple(after)
 
 
-def _heard(size: NetworkSize) -> NetworkSize:
+def _front_end(size: NetworkSize) -> NetworkSize:
     return dataclasses.replace(size, width=1, blocks=1, mixer=1)

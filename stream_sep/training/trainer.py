@@ -14,25 +14,23 @@ from torch import Tensor, nn
 from stream_sep.errors import ConfigError
 from stream_sep.lowlevel.bf16 import is_bfloat16_fast
 from stream_sep.lowlevel.malloc import keep_freed_memory
-from stream_sep.separators.causal.weights import load_weights
 from stream_sep.training.augmentation import Augmenter
 from stream_sep.training.checkpoints import load_checkpoint, save_checkpoint
 from stream_sep.training.data.cache import RATE
-from stream_sep.training.data.remix import Mixer
-from stream_sep.training.data.store import load_library
-from stream_sep.training.distributed import Team
-from stream_sep.training.dropout import Dropping
-from stream_sep.training.metrics_log import Curves, draw_example
-from stream_sep.training.models import CausalTrainee, make_trainee
-from stream_sep.training.objective import Lesson
+from stream_sep.training.data.remix import RemixSampler
+from stream_sep.training.data.store import load_dataset
+from stream_sep.training.distributed import Distributed
+from stream_sep.training.kinds import build_model, load_kind, load_model, save_weights
+from stream_sep.training.losses import volume_weights
+from stream_sep.training.metrics_log import MetricsLogger, plot_example
+from stream_sep.training.objective import Objective
+from stream_sep.training.schedule import cosine, warmup_poly
 from stream_sep.training.validation import separate_whole, validate, whole_song
-from stream_sep.training.weights import keep_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from stream_sep.training.baselines.hs_tasnet import HsTasnet
     from stream_sep.training.config import TrainConfig, TrainingConfig
 
 _REPORT_SECONDS = 10.0
@@ -55,42 +53,44 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, folder: Path, *, device: str = "auto", fresh: bool = False) -> None:
         self.config, self.folder = config, folder
-        self._team = Team.join()
-        self._device = self._team.device(device)
-        self._batch = self._team.share_of(config.training.batch)
+        self._distributed = Distributed.join()
+        self._device = self._distributed.device(device)
+        self._batch = self._distributed.local_batch(config.training.batch)
         _prepare(config.training.threads, config.training.precision)
         is_half = config.training.precision == "bfloat16"
         if self._device.type == "cpu":
             keep_freed_memory()
             is_half |= config.training.precision == "auto" and is_bfloat16_fast()
         torch.manual_seed(config.training.seed)
-        self._random = torch.Generator(self._device).manual_seed(config.training.seed + self._team.rank)
+        self._random = torch.Generator(self._device).manual_seed(config.training.seed + self._distributed.rank)
         network = dict(config.network)
-        kind = str(network.pop("kind"))
-        self.trainee = make_trainee(kind, network, config.training.play_hop).to(self._device)
-        if config.training.begin:
-            _begin(self.trainee, config.home / config.training.begin)
-        _drop(self.trainee, config.training, self._random)
-        self._average = {name: value.detach().clone() for name, value in self.trainee.state_dict().items()}
+        self._kind = str(network.pop("kind"))
+        self.model = build_model(self._kind, network, config.training.inference_hop, config.groups).to(self._device)
+        if config.training.init_weights:
+            _init_weights(self._kind, self.model, config.home / config.training.init_weights)
+        _add_dropout(self._kind, self.model, config.training, self._random)
+        self._average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self._optimizer = torch.optim.AdamW(
-            self.trainee.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=config.training.weight_decay
+            self.model.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=config.training.weight_decay
         )
-        self._lesson = Lesson(config, self.trainee, self._device, is_half=is_half)
-        percent = config.data.validation_percent
-        train = load_library(config.caches, validation=False, percent=percent, device=self._device)
-        self._kept = load_library(config.validation_caches, validation=True, percent=percent, device=self._device)
-        self._mixer = Mixer(train, config.mix, self._random)
+        data: dict[str, Any] = {"percent": config.data.validation_percent, "device": self._device}
+        data["groups"] = config.groups
+        train = load_dataset(config.caches, validation=False, **data)
+        self._kept = load_dataset(config.validation_caches, validation=True, **data)
+        weights = volume_weights(train.norms) if config.training.loss == "volume" else None
+        self._objective = Objective(config, self.model, self._device, is_half=is_half, weights=weights)
+        self._sampler = RemixSampler(train, config.mix, self._random)
         self._augmenter = Augmenter(config.augment, self._random)
         self.step, self.seconds, self.best = 0, 0.0, -math.inf
         folder.mkdir(parents=True, exist_ok=True)
         if not fresh:
             self._resume()
-        self._team.share_first(self.trainee.state_dict().values())
+        self._distributed.broadcast(self.model.state_dict().values())
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process is the one, of those that train together, which validates and writes."""
-        return self._team.leads
+        return self._distributed.is_main
 
     @property
     def progress(self) -> float:
@@ -107,19 +107,21 @@ class Trainer:
             report: told how it goes, in sentences.
             should_stop: asked after every step.
         """
-        curves = Curves(self.folder, self.step) if self._team.leads else None
+        curves = (
+            MetricsLogger(self.folder, self.step, self.config.groups.stems) if self._distributed.is_main else None
+        )
         report = report if curves is not None else lambda _: None
         clock = _Clock(self.seconds)
         losses: list[Tensor] = []
         saved = told = time.monotonic()
-        while self.progress < 1 and not self._team.any(value=should_stop(), device=self._device):
+        while self.progress < 1 and not self._distributed.any(value=should_stop(), device=self._device):
             losses.append(self._advance())
             self.step += 1
             due = self.step % self.config.training.validate_every == 0
             if due or time.monotonic() - told > _REPORT_SECONDS:
                 report(self._sentence(float(torch.stack(losses).mean()), clock))
                 told = time.monotonic()
-            self.seconds = self._team.first(clock.now(), self._device)
+            self.seconds = self._distributed.first(clock.now(), self._device)
             if due or self.progress >= 1:
                 if curves is not None:
                     self._examine(curves, float(torch.stack(losses).mean()), report)
@@ -130,49 +132,52 @@ class Trainer:
         self._save()
         if curves is not None:
             curves.close()
-        self._team.leave()
+        self._distributed.shutdown()
 
     def _advance(self) -> Tensor:
         """Take one step; return its loss, still on the device, so that nothing waits for it."""
         training = self.config.training
-        trainee = self.trainee.train()
-        hops = int(training.seconds * RATE) // trainee.hop
-        stems = self._mixer.draw(self._batch, self._lesson.past + hops * trainee.hop)
-        stems = self._augmenter.change(stems)
+        model = self.model.train()
+        hops = int(training.seconds * RATE) // model.hop
+        stems = self._sampler.sample(self._batch, self._objective.context_frames + hops * model.hop)
+        stems = self._augmenter.augment(stems)
         for group in self._optimizer.param_groups:
-            group["lr"] = training.learning_rate * self._rise_and_fall()
-        goes_on = float(torch.rand((), device=self._device, generator=self._random)) < training.carry
-        loss = self._lesson.loss(stems, goes_on=goes_on)
+            group["lr"] = self._lr_schedule()
+        carry_state = (
+            float(torch.rand((), device=self._device, generator=self._random)) < training.carry_state_probability
+        )
+        loss = self._objective.loss(stems, carry_state=carry_state)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self._team.average(trainee.parameters())
-        norm = nn.utils.clip_grad_norm_(trainee.parameters(), training.clip)
+        self._distributed.average_gradients(model.parameters())
+        norm = nn.utils.clip_grad_norm_(model.parameters(), training.grad_clip_norm)
         if bool(torch.isfinite(norm)):  # a step that is no number would never be forgotten
             self._optimizer.step()
-        self._follow()
+        self._update_ema()
         return torch.as_tensor(loss.detach())
 
-    def _rise_and_fall(self) -> float:
-        warmup = self.config.training.warmup
-        if self.progress < warmup:
-            return (self.progress + 1e-3) / warmup
-        return 0.5 + 0.5 * math.cos(math.pi * (self.progress - warmup) / (1 - warmup))
+    def _lr_schedule(self) -> float:
+        training = self.config.training
+        peak = training.learning_rate
+        if training.schedule == "cosine":
+            return peak * cosine(self.progress, training.warmup)
+        return warmup_poly(self.step, peak, training.warmup_steps, training.decay_steps, training.decay_power)
 
-    def _follow(self) -> None:
+    def _update_ema(self) -> None:
         """Move the average towards the weights; faster at first, or it would remember the beginning."""
         decay = min(self.config.training.ema, (1 + self.step) / (10 + self.step))
-        now = self.trainee.state_dict()
+        now = self.model.state_dict()
         floats = [name for name, value in now.items() if value.is_floating_point()]
         torch._foreach_lerp_([self._average[name] for name in floats], [now[name] for name in floats], 1 - decay)
 
-    def _examine(self, curves: Curves, loss: float, report: Callable[[str], None]) -> None:
+    def _examine(self, curves: MetricsLogger, loss: float, report: Callable[[str], None]) -> None:
         """Score the average on songs kept apart; keep its weights if they are the best."""
-        now = {name: value.clone() for name, value in self.trainee.state_dict().items()}
-        self.trainee.load_state_dict(self._average)
-        self.trainee.eval()
-        scores = validate(self.trainee, self._kept)
+        now = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.model.load_state_dict(self._average)
+        self.model.eval()
+        scores = validate(self.model, self._kept)
         row = {"step": self.step, "seconds": self.seconds, "loss": loss}
-        row["learning_rate"] = self.config.training.learning_rate * self._rise_and_fall()
+        row["learning_rate"] = self._lr_schedule()
         curves.add({**row, **{f"usdr_{stem}": score for stem, score in scores.items()}})
         report(f"step {self.step}: " + ", ".join(f"{stem} {score:.2f}" for stem, score in scores.items()) + " dB")
         self._keep("last", scores)
@@ -180,7 +185,7 @@ class Trainer:
             self.best = scores["mean"]
             self._keep("best", scores)
             self._draw()
-        self.trainee.load_state_dict(now)
+        self.model.load_state_dict(now)
 
     def _keep(self, name: str, scores: dict[str, float]) -> None:
         about = {
@@ -189,15 +194,16 @@ class Trainer:
             "scores": json.dumps({stem: round(score, 3) for stem, score in scores.items()}),
             "config": json.dumps(_plain(self.config)),
         }
-        keep_weights(self.trainee, self.folder / f"{name}.safetensors", about)
+        save_weights(self._kind, self.model, self.folder / f"{name}.safetensors", about, self.config.groups)
 
     def _draw(self) -> None:
         if not len(self._kept.whole):
             return
         stems = whole_song(self._kept, 0)[..., :_MOST_EXAMPLE]
         with torch.no_grad():
-            estimates = separate_whole(self.trainee, stems.sum(dim=0))
-        draw_example(self.folder / "example.png", estimates.cpu().numpy(), stems.cpu().numpy())
+            estimates = separate_whole(self.model, stems.sum(dim=0))
+        names = self.config.groups.stems
+        plot_example(self.folder / "example.png", estimates.cpu().numpy(), stems.cpu().numpy(), names)
 
     def _sentence(self, loss: float, clock: _Clock) -> str:
         done = max(self.progress, 1e-6)
@@ -206,14 +212,14 @@ class Trainer:
         return f"step {self.step}, {100 * done:.1f} %, loss {loss:.3f}, {guess}"
 
     def _save(self) -> None:
-        if not self._team.leads:
+        if not self._distributed.is_main:
             return
         state = {
             "config": json.dumps(_plain(self.config)),
-            "weights": self.trainee.state_dict(),
+            "weights": self.model.state_dict(),
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
-            **self._lesson.memory(),
+            **self._objective.state_dict(),
             "random": self._random.get_state(),
             "step": self.step,
             "seconds": self.seconds,
@@ -225,16 +231,19 @@ class Trainer:
         state = load_checkpoint(self.folder, self._device)
         if state is None:
             return
-        if json.loads(state["config"])["network"] != _plain(self.config)["network"]:
+        before, now = json.loads(state["config"]), _plain(self.config)
+        if any(before.get(key, now[key]) != now[key] for key in ("network", "groups")):
             raise ConfigError(f"{self.folder} holds the training of another network; name another folder, or --fresh")
-        self.trainee.load_state_dict(state["weights"])
+        self.model.load_state_dict(state["weights"])
         self._average = state["average"]
         self._optimizer.load_state_dict(state["optimizer"])
-        self._lesson.remember(state, self._batch)
-        if self._team.leads:
+        self._objective.load_state_dict(state, self._batch)
+        if self._distributed.is_main:
             self._random.set_state(state["random"].cpu())
         else:  # or it would draw anew what it drew at first
-            self._random.manual_seed(self.config.training.seed + self._team.rank + self._team.size * state["step"])
+            self._random.manual_seed(
+                self.config.training.seed + self._distributed.rank + self._distributed.size * state["step"]
+            )
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
 
 
@@ -248,36 +257,45 @@ class _Clock:
         return time.monotonic() - self._begun
 
 
-def _drop(trainee: CausalTrainee | HsTasnet, training: TrainingConfig, random: torch.Generator) -> None:
-    """Have a network do without some of what it sees and works with.
+def _add_dropout(kind: str, model: Any, training: TrainingConfig, random: torch.Generator) -> None:  # noqa: ANN401 - a module of any kind
+    """Have a network do without some of what it sees and computes, where its kind can.
 
     Raises:
         ConfigError: it is of a kind that has no dropout.
     """
-    if not training.dropout and not training.blank:
+    if not training.dropout and not training.input_dropout:
         return
-    if not isinstance(trainee, CausalTrainee):
-        raise ConfigError("only causal networks have dropout and blank; leave them out for an HS-TasNet")
-    Dropping(trainee.network, training.dropout, training.blank, random)
+    add = getattr(load_kind(kind), "add_dropout", None)
+    if add is None:
+        raise ConfigError(f"networks of the kind {kind!r} have no dropout and input_dropout; leave them out")
+    add(model, training.dropout, training.input_dropout, random)
 
 
-def _begin(trainee: CausalTrainee | HsTasnet, path: Path) -> None:
+def _init_weights(kind: str, model: Any, path: Path) -> None:  # noqa: ANN401 - as above
     """Have a network begin with the weights of a file.
 
     Raises:
-        ConfigError: they are of a network of another size or kind.
+        ConfigError: they are of a network of other sizes, groups or kind.
+        SeparatorError: the file cannot be used.
     """
-    learnt = load_weights(path)
-    if not isinstance(trainee, CausalTrainee) or trainee.network.size != learnt.size:
+    name, begun, _ = load_model(path, kind)
+    found = load_kind(kind)
+    if name != kind or found.describe(begun) != found.describe(model) or tuple(begun.stems) != tuple(model.stems):
         raise ConfigError(
-            f"{path} holds {learnt.size}; the network of the config is another, and cannot begin with it"
+            f"{path} holds a {name} network of {load_kind(name).describe(begun)}; the network of the config is "
+            "another, and cannot begin with it"
         )
-    trainee.network.load_state_dict(learnt.state_dict())
+    model.network.load_state_dict(begun.network.state_dict())
 
 
 def _plain(config: TrainConfig) -> dict[str, Any]:
     tables = ("data", "mix", "augment", "training", "teach")
-    return {"network": config.network, **{name: dataclasses.asdict(getattr(config, name)) for name in tables}}
+    groups = config.groups.to_dict()
+    return {
+        "network": config.network,
+        "groups": groups,
+        **{name: dataclasses.asdict(getattr(config, name)) for name in tables},
+    }
 
 
 def _prepare(threads: int, precision: str) -> None:

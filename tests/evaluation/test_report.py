@@ -12,7 +12,7 @@ import soundfile
 
 from stream_sep.cli.evaluate import assign_options
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.evaluation.report import Entrant, Score, measure_cost, score_folder, score_song, tables
+from stream_sep.evaluation.report import ModelCost, Score, evaluate_folder, format_report, measure_cost, score_song
 from stream_sep.evaluation.sdr import ACCOMPANIMENT, Song, separate
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.protocols import STEMS
@@ -93,16 +93,16 @@ def test_only_songs_kept_for_validation_are_scored_when_asked(folder):
     models = {"passthrough": ("passthrough", {})}
     kept = {path.name for path in folder.iterdir() if is_validation(path.name, 50)}
     assert 0 < len(kept) < 4
-    assert {row.song for row in score_folder(folder, models, validation_percent=50)} == kept
+    assert {row.song for row in evaluate_folder(folder, models, validation_percent=50)} == kept
     with pytest.raises(ConfigError, match="kept for validation"):
-        list(score_folder(folder, models, validation_percent=-1))
+        list(evaluate_folder(folder, models, validation_percent=-1))
 
 
 def test_museval_scores_what_is_there(folder):
     pytest.importorskip("museval") if os.environ.get("CI") != "true" else __import__("museval")
     for path in folder.glob("*/[bo]*.wav"):  # two stems are scored in a quarter of the time
         path.unlink()
-    rows = list(score_folder(folder, {"bands": ("bands", {})}, limit=1, museval=True))
+    rows = list(evaluate_folder(folder, {"bands": ("bands", {})}, limit=1, museval=True))
     assert {row.stem for row in rows if row.measure == "SDR v4"} == {"vocals", "drums"}
     assert all(np.isfinite(row.decibels) for row in rows)
 
@@ -127,7 +127,7 @@ def test_costs_tell_how_much_a_network_has_learnt(tiny_weights):
 
 def test_tables_show_every_measure_and_the_cost():
     rows = [Score("a", "x", "vocals", "uSDR", 1.0), Score("a", "x", "vocals", "SDR v4", 2.0)]
-    text = tables(rows, [Entrant("x", {}, 21.8, 11.6, 0.9, 1.1, 0.08, 650_000, 2.6)])
+    text = format_report(rows, [ModelCost("x", {}, 21.8, 11.6, 0.9, 1.1, 0.08, 650_000, 2.6)])
     assert "| uSDR, dB |" in text
     assert "| SDR v4, dB |" in text
     assert "| x | 21.8 | 11.6 | 0.90 | 1.10 | 0.080 | 0.65 | 2.6 |" in text
@@ -157,13 +157,13 @@ def test_the_baseline_plays_as_it_was_trained_and_from_its_file(tmp_path):
 
     from stream_sep.training.baselines.hs_tasnet import HsTasnet  # noqa: PLC0415 - heavy
     from stream_sep.training.baselines.hs_tasnet_separator import load_hs_tasnet  # noqa: PLC0415 - heavy
+    from stream_sep.training.kinds import save_weights  # noqa: PLC0415 - heavy
     from stream_sep.training.validation import separate_whole  # noqa: PLC0415 - heavy
-    from stream_sep.training.weights import keep_weights  # noqa: PLC0415 - heavy
 
     torch.manual_seed(0)
     network = HsTasnet(hidden=16, basis=12)
     torch.nn.init.normal_(network.spectral_out.weight, std=0.1)
-    keep_weights(network, tmp_path / "t.safetensors", {})
+    save_weights("hs-tasnet", network, tmp_path / "t.safetensors", {})
     played = separate(load_hs_tasnet(weights=tmp_path / "t.safetensors"), noise(0, 0.3))
     with torch.no_grad():
         trained = separate_whole(network, torch.from_numpy(noise(0, 0.3))).numpy()

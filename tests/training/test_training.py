@@ -30,17 +30,18 @@ from stream_sep.separators.causal.separator import LIMITS_MS, CausalSeparator, l
 from stream_sep.separators.causal.weights import load_weights, save_weights
 from stream_sep.training.augmentation import AugmentConfig, Augmenter
 from stream_sep.training.baselines.hs_tasnet import HsTasnet
+from stream_sep.training.causal import CausalTrainingModel
 from stream_sep.training.config import TeachConfig, read_config
 from stream_sep.training.data.cache import RATE, build_cache
 from stream_sep.training.data.layouts import find_stem_songs
-from stream_sep.training.data.remix import MixConfig, Mixer
-from stream_sep.training.data.store import StemStore, cut, load_library
-from stream_sep.training.distributed import Team
-from stream_sep.training.dropout import Dropping
+from stream_sep.training.data.remix import MixConfig, RemixSampler
+from stream_sep.training.data.store import StemSamples, crop, load_dataset
+from stream_sep.training.distributed import Distributed
+from stream_sep.training.dropout import Dropout
+from stream_sep.training.kinds import build_model
 from stream_sep.training.losses import StemLoss
-from stream_sep.training.models import CausalTrainee, make_trainee
-from stream_sep.training.objective import Lesson
-from stream_sep.training.teacher_ensemble import Teachers
+from stream_sep.training.objective import Objective
+from stream_sep.training.teacher_ensemble import TeacherEnsemble
 from stream_sep.training.trainer import Trainer
 from stream_sep.training.validation import separate_whole
 
@@ -61,7 +62,7 @@ room = 0.0
 steps = {steps}
 batch = 2
 seconds = 0.2
-settle_seconds = 0.03
+burn_in_seconds = 0.03
 learning_rate = 0.02
 ema = 0.9
 validate_every = {every}
@@ -94,7 +95,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def library(home):
-    return load_library([(home / "cache", 1.0)], validation=False, percent=50, device=CPU)
+    return load_dataset([(home / "cache", 1.0)], validation=False, percent=50, device=CPU)
 
 
 def config(home, name="tiny", steps=6, every=100):
@@ -110,7 +111,7 @@ def train(home, folder, stop_at=None, **options):
 
 
 def weights(trainer):
-    return {name: value.clone() for name, value in trainer.trainee.state_dict().items()}
+    return {name: value.clone() for name, value in trainer.model.state_dict().items()}
 
 
 def random(seed=0):
@@ -121,46 +122,46 @@ def random(seed=0):
 def test_what_is_trained_is_what_plays(tmp_path, lookahead):
     size = dataclasses.replace(SIZES["tiny"], lookahead=lookahead)
     torch.manual_seed(0)
-    trainee = CausalTrainee(size)
-    save_weights(trainee.network, tmp_path / "w.safetensors")
+    model = CausalTrainingModel(size)
+    save_weights(model.network, tmp_path / "w.safetensors")
     mix = 0.1 * np.random.default_rng(0).standard_normal((2, 5000)).astype(np.float32)
     played = separate(load_causal("near", weights=tmp_path / "w.safetensors"), mix)
     with torch.no_grad():
-        trained = separate_whole(trainee, torch.from_numpy(mix)).numpy()
+        trained = separate_whole(model, torch.from_numpy(mix)).numpy()
     for number, stem in enumerate(STEMS):
         assert np.abs(played[stem] - trained[number]).max() < 1e-5, stem
 
 
-@pytest.mark.parametrize(("blocks", "play_hop"), [(1, 32), (2, 16), (3, 16), (3, 8)])
-def test_what_is_trained_for_shorter_hops_is_what_plays_in_them(tmp_path, blocks, play_hop):
+@pytest.mark.parametrize(("blocks", "inference_hop"), [(1, 32), (2, 16), (3, 16), (3, 8)])
+def test_what_is_trained_for_shorter_hops_is_what_plays_in_them(tmp_path, blocks, inference_hop):
     size = dataclasses.replace(SIZES["tiny"], blocks=blocks)
     torch.manual_seed(0)
-    trainee = CausalTrainee(size, play_hop=play_hop)
-    save_weights(trainee.network, tmp_path / "w.safetensors")
+    model = CausalTrainingModel(size, inference_hop=inference_hop)
+    save_weights(model.network, tmp_path / "w.safetensors")
     mix = 0.1 * np.random.default_rng(0).standard_normal((2, 5000)).astype(np.float32)
-    played = separate(CausalSeparator(open_runtime(tmp_path / "w.safetensors"), hop=play_hop), mix)
+    played = separate(CausalSeparator(open_runtime(tmp_path / "w.safetensors"), hop=inference_hop), mix)
     with torch.no_grad():
-        trained = separate_whole(trainee, torch.from_numpy(mix)).numpy()
+        trained = separate_whole(model, torch.from_numpy(mix)).numpy()
     for number, stem in enumerate(STEMS):
         assert np.abs(played[stem] - trained[number]).max() < 1e-5, stem
 
 
-@pytest.mark.parametrize(("lookahead", "play_hop"), [(0, 48), (0, 128), (3, 32)])
-def test_hops_that_a_network_cannot_be_played_in_are_refused(lookahead, play_hop):
+@pytest.mark.parametrize(("lookahead", "inference_hop"), [(0, 48), (0, 128), (3, 32)])
+def test_hops_that_a_network_cannot_be_played_in_are_refused(lookahead, inference_hop):
     with pytest.raises(ConfigError, match="cannot be played in hops"):
-        CausalTrainee(dataclasses.replace(SIZES["tiny"], lookahead=lookahead), play_hop=play_hop)
-    with pytest.raises(ConfigError, match="leave out play_hop"):
-        make_trainee("hs-tasnet", {}, play_hop)
+        CausalTrainingModel(dataclasses.replace(SIZES["tiny"], lookahead=lookahead), inference_hop=inference_hop)
+    with pytest.raises(ConfigError, match="leave out inference_hop"):
+        build_model("hs-tasnet", {}, inference_hop)
 
 
 def test_going_on_with_the_memory_is_one_long_stretch():
     torch.manual_seed(0)
-    trainee = CausalTrainee(SIZES["tiny"])
-    hop, past = trainee.hop, trainee.past
+    model = CausalTrainingModel(SIZES["tiny"])
+    hop, past = model.hop, model.context_frames
     mix = torch.randn(1, 2, past + 20 * hop) * 0.1
-    whole, _ = trainee.separate(mix, trainee.fresh_state(1))
-    first, memory = trainee.separate(mix[..., : past + 10 * hop], trainee.fresh_state(1))
-    second, _ = trainee.separate(mix[..., 10 * hop :], memory)
+    whole, _ = model.separate(mix, model.initial_state(1))
+    first, memory = model.separate(mix[..., : past + 10 * hop], model.initial_state(1))
+    second, _ = model.separate(mix[..., 10 * hop :], memory)
     assert (whole[..., : 9 * hop] - first).abs().max() < 1e-5
     assert (whole[..., 10 * hop :] - second).abs().max() < 1e-5
 
@@ -168,11 +169,11 @@ def test_going_on_with_the_memory_is_one_long_stretch():
 def test_crops_keep_to_their_song_and_its_pitch(library):
     store = library.stems["vocals"]
     one = torch.zeros(1, dtype=torch.int64)
-    inside = cut(store, one, one, torch.ones(1), RATE)[0, 0]
+    inside = crop(store, one, one, torch.ones(1), RATE)[0, 0]
     spectrum = torch.fft.rfft(inside).abs()
-    faster = torch.fft.rfft(cut(store, one, one, torch.full((1,), 1.2), RATE)[0, 0]).abs()
+    faster = torch.fft.rfft(crop(store, one, one, torch.full((1,), 1.2), RATE)[0, 0]).abs()
     assert float(faster.argmax()) == pytest.approx(1.2 * float(spectrum.argmax()), abs=1.5)
-    beyond = cut(store, one, one + int(store.length[0]) - 100, torch.ones(1), 1000)[0]
+    beyond = crop(store, one, one + int(store.length[0]) - 100, torch.ones(1), 1000)[0]
     assert beyond[:, :100].any()
     assert not beyond[:, 100:].any()
 
@@ -181,18 +182,18 @@ def test_compiled_crops_are_those_of_the_plain_way():
     draw = torch.Generator().manual_seed(1)
     sound = torch.randint(-20000, 20000, (30000, 2), generator=draw).short()
     ends = torch.tensor([0, 12000]), torch.tensor([12000, 18000])
-    plain = StemStore(sound, torch.tensor([1.0, 0.5]), *ends, torch.ones(2), torch.zeros(0, 2, dtype=torch.int64))
-    compiled = dataclasses.replace(plain, sound=tuple(part.numpy() for part in sound.split([12000, 18000])))
+    plain = StemSamples(sound, torch.tensor([1.0, 0.5]), *ends, torch.ones(2), torch.zeros(0, 2, dtype=torch.int64))
+    compiled = dataclasses.replace(plain, sound=tuple((part.numpy(),) for part in sound.split([12000, 18000])))
     songs, starts = torch.tensor([0, 1, 1, 0, 1]), torch.tensor([-300, 100, 15000, 11999, -9000])
     rates = torch.tensor([1.0, 0.81, 1.19, 1.07, 1.0])
-    one, other = (cut(store, songs, starts, rates, 8000) for store in (compiled, plain))
+    one, other = (crop(store, songs, starts, rates, 8000) for store in (compiled, plain))
     assert (one - other).abs().max() < 1e-5 * other.abs().max()
     assert not one[4].any()
 
 
 def test_songs_stay_on_the_disk_until_they_are_cut(library):
     for store in library.stems.values():
-        assert all(isinstance(song.base, np.memmap) for song in store.sound)
+        assert all(isinstance(source.base, np.memmap) for song in store.sound for source in song)
 
 
 def test_playing_faster_folds_nothing_back(library):
@@ -200,27 +201,31 @@ def test_playing_faster_folds_nothing_back(library):
     tone = (20000 * torch.sin(2 * torch.pi * 19000 / RATE * torch.arange(RATE)))[:, None].repeat(1, 2).short()
     store = dataclasses.replace(
         library.stems["vocals"],
-        sound=(tone.numpy(),),
+        sound=((tone.numpy(),),),
     )
     zero = torch.zeros(1, dtype=torch.int64)
-    kept = cut(store, zero, zero, torch.ones(1), 20000).square().mean()
-    folded = cut(store, zero, zero, rate, 20000).square().mean()
+    kept = crop(store, zero, zero, torch.ones(1), 20000).square().mean()
+    folded = crop(store, zero, zero, rate, 20000).square().mean()
     assert folded < 0.1 * kept
 
 
 def test_mixes_are_of_one_song_or_of_many(library):
     def same(share):
-        stems = Mixer(library, MixConfig(same_song=share, absent=0, speed=0), random()).draw(16, 4000)
+        stems = RemixSampler(
+            library, MixConfig(same_song=share, missing_stem_probability=0, speed=0), random()
+        ).sample(16, 4000)
         pitch = torch.fft.rfft(stems[:, [0, 3]].mean(dim=2), 1 << 17).abs().argmax(dim=-1) / (1 << 17) * RATE
         return pitch[:, 0] / 880, pitch[:, 1] / 3000
 
     vocals, _ = same(1.0)
     assert len(vocals.unique()) <= 6
-    assert Mixer(library, MixConfig(), random()).draw(3, 500).shape == (3, 4, 2, 500)
+    assert RemixSampler(library, MixConfig(), random()).sample(3, 500).shape == (3, 4, 2, 500)
 
 
 def test_absent_stems_are_silent_as_often_as_asked(library):
-    stems = Mixer(library, MixConfig(absent=0.5, heard=1.0), random()).draw(200, 2000)
+    stems = RemixSampler(library, MixConfig(missing_stem_probability=0.5, active_probability=1.0), random()).sample(
+        200, 2000
+    )
     silent = (stems[:, [0, 2, 3]].abs().amax(dim=(2, 3)) == 0).float().mean()
     assert 0.4 < silent < 0.6
 
@@ -230,15 +235,15 @@ def test_a_voice_alone_sings_in_mixes_and_is_no_song_of_its_own(home, tmp_path, 
     soundfile.write(tmp_path / "voices/Singer - Song/vocals.wav", sound("vocals", 9), RATE)
     build_cache(find_stem_songs(tmp_path / "voices"), tmp_path / "cache", lambda _name: None)
     more = [(home / "cache", 1.0), (tmp_path / "cache", 100.0)]
-    both = load_library(more, validation=False, percent=0, device=CPU)
+    both = load_dataset(more, validation=False, percent=0, device=CPU)
     assert both.stems["vocals"].songs == both.stems["drums"].songs + 1
     assert len(both.whole) == both.stems["drums"].songs > len(library.whole)
-    songs, _ = Mixer(both, MixConfig(), random())._places(both.stems["vocals"], 100, 1000)
+    songs, _ = RemixSampler(both, MixConfig(), random())._places(both.stems["vocals"], 100, 1000)
     assert (songs == both.stems["vocals"].songs - 1).float().mean() > 0.8
 
 
 def test_the_same_seed_draws_the_same_mixes(library):
-    draw = [Mixer(library, MixConfig(), random(7)).draw(4, 1000) for _ in range(2)]
+    draw = [RemixSampler(library, MixConfig(), random(7)).sample(4, 1000) for _ in range(2)]
     assert torch.equal(*draw)
 
 
@@ -247,26 +252,53 @@ QUIET = AugmentConfig(**dict.fromkeys((field.name for field in dataclasses.field
 
 def test_no_chance_changes_nothing():
     stems = torch.randn(3, 4, 2, 5000)
-    assert torch.equal(Augmenter(QUIET, random()).change(stems), stems)
+    assert torch.equal(Augmenter(QUIET, random()).augment(stems), stems)
 
 
 @pytest.mark.parametrize(
-    "effect", ["tone", "swap", "flip", "width", "pan", "drive", "room", "compress", "bus", "dull", "mono", "side"]
+    "effect",
+    [
+        "tone",
+        "swap",
+        "flip",
+        "width",
+        "pan",
+        "saturation",
+        "reverb",
+        "compress",
+        "bus_compression",
+        "lowpass",
+        "mono",
+        "single_side",
+    ],
 )
 def test_every_effect_changes_sound_and_stays_finite(effect):
     stems = 0.1 * torch.randn(3, 4, 2, 20000, generator=random(1))
     stems[0, 1] = 0
     config = dataclasses.replace(QUIET, **{effect: 1.0}, tone_db=6.0)
-    changed = Augmenter(config, random()).change(stems)
+    changed = Augmenter(config, random()).augment(stems)
     assert changed.shape == stems.shape
     assert torch.isfinite(changed).all()
     assert not torch.equal(changed[1:], stems[1:])
     assert not changed[0, 1].any()
 
 
+def test_mixup_blends_mixes_with_their_stems_and_keeps_others():
+    stems = torch.randn(400, 4, 2, 8, generator=random(1))
+    config = dataclasses.replace(QUIET, mixup=0.5, mixup_alpha=0.4)
+    blended = Augmenter(config, random()).augment(stems)
+    other = stems.roll(1, dims=0)
+    share = ((blended - other) * (stems - other)).sum(dim=(1, 2, 3)) / (stems - other).square().sum(dim=(1, 2, 3))
+    assert torch.allclose(blended, torch.lerp(other, stems, share[:, None, None, None]), atol=1e-4)
+    mixed = share[share < 0.9999]
+    assert 0.4 < len(mixed) / 400 < 0.6
+    assert abs(float(mixed.mean()) - 0.5) < 0.1
+    assert float(mixed.std()) == pytest.approx((0.25 / 1.8) ** 0.5, abs=0.05)
+
+
 def test_gain_stays_within_its_range():
     ones = torch.ones(500, 1, 2, 4)
-    gains = 20 * torch.log10(Augmenter(dataclasses.replace(QUIET, gain_db=6.0), random()).change(ones)[:, 0, 0, 0])
+    gains = 20 * torch.log10(Augmenter(dataclasses.replace(QUIET, gain_db=6.0), random()).augment(ones)[:, 0, 0, 0])
     assert -6.01 < gains.min() < -5
     assert 5 < gains.max() < 6.01
 
@@ -329,7 +361,7 @@ def test_a_cut_checkpoint_falls_back_to_the_one_before(home, tmp_path):
 
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16", "auto"])
 def test_every_precision_trains(home, tmp_path, precision):
-    training = dataclasses.replace(config(home, steps=3).training, precision=precision, carry=1.0)
+    training = dataclasses.replace(config(home, steps=3).training, precision=precision, carry_state_probability=1.0)
     trainer = Trainer(dataclasses.replace(config(home, steps=3), training=training), tmp_path / "out", device="cpu")
     before = weights(trainer)
     trainer.run(lambda _text: None)
@@ -345,17 +377,17 @@ def test_another_network_does_not_go_on(home, tmp_path):
         Trainer(other, tmp_path / "out", device="cpu")
 
 
-def dropping(dropout=0.0, blank=0.0):
+def dropping(dropout=0.0, input_dropout=0.0):
     """A network that does without some of what it is given, and 3 x 40 hops to give it."""
     torch.manual_seed(0)
-    network = CausalTrainee(dataclasses.replace(SIZES["tiny"], blocks=2)).network
-    Dropping(network, dropout, blank, random(7))
+    network = CausalTrainingModel(dataclasses.replace(SIZES["tiny"], blocks=2)).network
+    Dropout(network, dropout, input_dropout, random(7))
     shape = (3, 40, FEATURES + HINTS, network.plan.points)
     given = torch.randn(shape, generator=random(1)).split([FEATURES, HINTS], dim=2)
     return network, (*given, network.fresh_state(3))
 
 
-@pytest.mark.parametrize("shares", [{"dropout": 0.3}, {"blank": 0.3}])
+@pytest.mark.parametrize("shares", [{"dropout": 0.3}, {"input_dropout": 0.3}])
 def test_a_network_does_without_some_in_training_and_has_all_on_stage(shares):
     network, given = dropping(**shares)
     whole, _ = dropping()
@@ -371,7 +403,7 @@ def test_a_network_does_without_some_in_training_and_has_all_on_stage(shares):
 
 
 def test_what_is_left_out_of_a_band_is_so_for_a_whole_mix_and_the_rest_makes_up_for_it():
-    network, given = dropping(blank=0.25)
+    network, given = dropping(input_dropout=0.25)
     seen = []
     network.register_forward_pre_hook(lambda _, x: seen.append(x))
     network.train()(*given)
@@ -400,7 +432,7 @@ def test_dropout_leaves_out_its_share_and_keeps_the_mean():
 
 def test_dropout_is_drawn_on_after_a_stop_as_without_one(home, tmp_path):
     plain = config(home, steps=6)
-    plan = dataclasses.replace(plain, training=dataclasses.replace(plain.training, dropout=0.2, blank=0.2))
+    plan = dataclasses.replace(plain, training=dataclasses.replace(plain.training, dropout=0.2, input_dropout=0.2))
     ended = []
     for name, stops in (("whole", [6]), ("halves", [3, 6])):
         for stop_at in stops:
@@ -415,10 +447,10 @@ def test_dropout_is_drawn_on_after_a_stop_as_without_one(home, tmp_path):
 def test_dropout_that_leaves_nothing_or_has_no_place_is_refused(home, tmp_path):
     plain = config(home)
     with pytest.raises(ConfigError, match="below 1"):
-        dataclasses.replace(plain, training=dataclasses.replace(plain.training, blank=1.0))
+        dataclasses.replace(plain, training=dataclasses.replace(plain.training, input_dropout=1.0))
     training = dataclasses.replace(plain.training, dropout=0.1)
     other = dataclasses.replace(plain, training=training, network={"kind": "hs-tasnet", "hidden": 16, "basis": 12})
-    with pytest.raises(ConfigError, match="only causal networks"):
+    with pytest.raises(ConfigError, match="have no dropout"):
         Trainer(other, tmp_path / "out", device="cpu")
 
 
@@ -426,7 +458,7 @@ def teachers(folder):
     """Files of two networks of different widths, which say other things, and the networks."""
     torch.manual_seed(5)
     sizes = SIZES["tiny"], dataclasses.replace(SIZES["tiny"], width=12, blocks=2)
-    networks = [CausalTrainee(size).network for size in sizes]
+    networks = [CausalTrainingModel(size).network for size in sizes]
     for number, network in enumerate(networks):
         torch.nn.init.normal_(network.decoder, std=0.5)
         save_weights(network, folder / f"teacher{number}.safetensors")
@@ -441,13 +473,16 @@ def taught(home, steps=6, share=0.5, **options):
 
 def test_teachers_say_the_mean_of_what_each_says(tmp_path):
     names, networks = teachers(tmp_path)
-    together, alone = Teachers.load([Path(name) for name in names]), [CausalTrainee(n.size, n) for n in networks]
-    hop, past = together.hop, together.past
+    together, alone = (
+        TeacherEnsemble.load([Path(name) for name in names]),
+        [CausalTrainingModel(n.size, n) for n in networks],
+    )
+    hop, past = together.hop, together.context_frames
     mix = 0.1 * torch.randn(2, 2, past + 20 * hop, generator=random(3))
-    stems, memory = together.separate(mix[..., : past + 10 * hop], together.fresh_state(2))
+    stems, memory = together.separate(mix[..., : past + 10 * hop], together.initial_state(2))
     more, _ = together.separate(mix[..., 10 * hop :], memory)
     with torch.no_grad():
-        each = [one.separate(mix, one.fresh_state(2))[0] for one in alone]
+        each = [one.separate(mix, one.initial_state(2))[0] for one in alone]
     mean = torch.stack(each).mean(dim=0)
     assert (each[0] - each[1]).abs().max() > 1e-2
     assert (stems - mean[..., : 9 * hop]).abs().max() < 1e-5
@@ -458,26 +493,28 @@ def test_teachers_say_the_mean_of_what_each_says(tmp_path):
 def test_what_is_taught_is_learnt(home, tmp_path):
     """With nothing else to learn from, a network comes to answer as its teachers do, whatever the true stems are."""
     trainer = Trainer(taught(home, steps=60, share=1.0), tmp_path / "out", device="cpu")
-    mix = 0.1 * torch.randn(2, 2, trainer.trainee.past + 40 * trainer.trainee.hop, generator=random(3))
+    mix = 0.1 * torch.randn(2, 2, trainer.model.context_frames + 40 * trainer.model.hop, generator=random(3))
 
     def off():
         with torch.no_grad():
-            said = trainer.trainee.separate(mix, trainer.trainee.fresh_state(2))[0]
-            wanted = trainer._lesson._teachers.separate(mix, trainer._lesson._teachers.fresh_state(2))[0]
+            said = trainer.model.separate(mix, trainer.model.initial_state(2))[0]
+            wanted = trainer._objective._teachers.separate(mix, trainer._objective._teachers.initial_state(2))[0]
         return float((said - wanted).square().sum() / wanted.square().sum())
 
-    before, kept = off(), {name: value.clone() for name, value in trainer._lesson._teachers.state_dict().items()}
+    before, kept = off(), {name: value.clone() for name, value in trainer._objective._teachers.state_dict().items()}
     trainer.run(lambda _text: None)
     assert off() < 0.5 * before
-    assert all(torch.equal(value, kept[name]) for name, value in trainer._lesson._teachers.state_dict().items())
+    assert all(torch.equal(value, kept[name]) for name, value in trainer._objective._teachers.state_dict().items())
 
 
 def test_a_network_of_short_hops_is_held_to_the_same_frames_as_its_teachers_and_the_true_stems(home):
     plain = taught(home)
-    plan = dataclasses.replace(plain, training=dataclasses.replace(plain.training, play_hop=16, settle_seconds=0.01))
-    trainee = make_trainee("causal", {"size": "tiny"}, 16)
-    lesson = Lesson(plan, trainee, torch.device("cpu"), is_half=False)
-    assert lesson._teachers.start < trainee.start
+    plan = dataclasses.replace(
+        plain, training=dataclasses.replace(plain.training, inference_hop=16, burn_in_seconds=0.01)
+    )
+    model = build_model("causal", {"size": "tiny"}, 16)
+    lesson = Objective(plan, model, torch.device("cpu"), is_half=False)
+    assert lesson._teachers.first_output_frame < model.first_output_frame
     heard = []
 
     def hear(estimates, wanted):
@@ -489,19 +526,19 @@ def test_a_network_of_short_hops_is_held_to_the_same_frames_as_its_teachers_and_
 
         def count(mix, state):
             stems, after = separate(mix, state)
-            return (one.start + torch.arange(stems.shape[-1])).expand(stems.shape), after
+            return (one.first_output_frame + torch.arange(stems.shape[-1])).expand(stems.shape), after
 
         return count
 
-    lesson._loss, trainee.separate = hear, counted(trainee)
+    lesson._loss, model.separate = hear, counted(model)
     lesson._teachers.separate = counted(lesson._teachers)
-    frames = trainee.past + 20 * trainee.hop
-    lesson.loss(torch.arange(frames).float().expand(2, 4, 2, frames), goes_on=False)
+    frames = model.context_frames + 20 * model.hop
+    lesson.loss(torch.arange(frames).float().expand(2, 4, 2, frames), carry_state=False)
     assert len(heard) == 2
     for estimates, wanted in heard:
         assert torch.equal(estimates, wanted)
-        assert float(estimates[0, 0, 0, 0]) == trainee.start + int(0.01 * RATE)
-        assert estimates.shape[-1] > 10 * trainee.hop
+        assert float(estimates[0, 0, 0, 0]) == model.first_output_frame + int(0.01 * RATE)
+        assert estimates.shape[-1] > 10 * model.hop
 
 
 def test_a_lesson_that_was_stopped_ends_as_one_that_was_not(home, tmp_path):
@@ -516,12 +553,12 @@ def test_a_lesson_that_was_stopped_ends_as_one_that_was_not(home, tmp_path):
 def test_a_training_begins_with_weights_that_are_given(home, tmp_path):
     (name, wider), (network, _) = teachers(tmp_path)
     plain = config(home)
-    begun = dataclasses.replace(plain, training=dataclasses.replace(plain.training, begin=name))
+    begun = dataclasses.replace(plain, training=dataclasses.replace(plain.training, init_weights=name))
     trainer = Trainer(begun, tmp_path / "out", device="cpu")
     for key, value in network.state_dict().items():
-        assert torch.equal(value, trainer.trainee.network.state_dict()[key]), key
+        assert torch.equal(value, trainer.model.network.state_dict()[key]), key
         assert torch.equal(value, trainer._average[f"network.{key}"]), key
-    other = dataclasses.replace(plain, training=dataclasses.replace(plain.training, begin=wider))
+    other = dataclasses.replace(plain, training=dataclasses.replace(plain.training, init_weights=wider))
     with pytest.raises(ConfigError, match="cannot begin with it"):
         Trainer(other, tmp_path / "other", device="cpu")
 
@@ -529,7 +566,7 @@ def test_a_training_begins_with_weights_that_are_given(home, tmp_path):
 def test_a_training_that_goes_on_does_not_begin_again(home, tmp_path):
     (name, _), _ = teachers(tmp_path)
     plain = config(home)
-    begun = dataclasses.replace(plain, training=dataclasses.replace(plain.training, begin=name))
+    begun = dataclasses.replace(plain, training=dataclasses.replace(plain.training, init_weights=name))
     first = Trainer(begun, tmp_path / "out", device="cpu")
     first.run(lambda _text: None, lambda: first.step >= 2)
     again = Trainer(begun, tmp_path / "out", device="cpu")
@@ -541,32 +578,42 @@ def test_teachers_may_hear_otherwise_than_each_other_and_the_network(home, tmp_p
     """One that looks back further and ahead: the mean of all three, aligned, and long enough crops for a lesson."""
     names, networks = teachers(tmp_path)
     torch.manual_seed(6)
-    far = CausalTrainee(dataclasses.replace(SIZES["tiny"], window=512, points=4, lookahead=2)).network
+    far = CausalTrainingModel(dataclasses.replace(SIZES["tiny"], window=512, points=4, lookahead=2)).network
     torch.nn.init.normal_(far.decoder, std=0.5)
     save_weights(far, tmp_path / "far.safetensors")
-    together, alone = Teachers([*networks, far]), [CausalTrainee(n.size, n) for n in (*networks, far)]
-    assert (together.hop, together.past, together.start) == (alone[2].hop, alone[2].past, alone[2].start)
-    mix = 0.1 * torch.randn(2, 2, together.past + 20 * together.hop, generator=random(3))
+    together, alone = (
+        TeacherEnsemble([CausalTrainingModel(n.size, n) for n in (*networks, far)]),
+        [CausalTrainingModel(n.size, n) for n in (*networks, far)],
+    )
+    assert (together.hop, together.context_frames, together.first_output_frame) == (
+        alone[2].hop,
+        alone[2].context_frames,
+        alone[2].first_output_frame,
+    )
+    mix = 0.1 * torch.randn(2, 2, together.context_frames + 20 * together.hop, generator=random(3))
     with torch.no_grad():
-        stems, memory = together.separate(mix, together.fresh_state(2))
-        each = [one.separate(mix, one.fresh_state(2))[0][..., together.start - one.start :] for one in alone]
+        stems, memory = together.separate(mix, together.initial_state(2))
+        each = [
+            one.separate(mix, one.initial_state(2))[0][..., together.first_output_frame - one.first_output_frame :]
+            for one in alone
+        ]
     mean = torch.stack([one[..., : stems.shape[-1]] for one in each]).mean(dim=0)
     assert (stems - mean).abs().max() < 1e-5
     assert (each[2] - each[0][..., : each[2].shape[-1]]).abs().max() > 1e-2
     assert stems.shape[-1] == 19 * together.hop
-    assert len(memory) == len(together.fresh_state(2))
+    assert len(memory) == len(together.initial_state(2))
     plan = dataclasses.replace(taught(home), teach=TeachConfig((*names, str(tmp_path / "far.safetensors"))))
     trainer = Trainer(plan, tmp_path / "out", device="cpu")
-    assert trainer._lesson.past == together.past
+    assert trainer._objective.context_frames == together.context_frames
     trainer.run(lambda _text: None)
     assert all(torch.isfinite(value).all() for value in weights(trainer).values())
 
 
 def test_teachers_that_cannot_teach_are_refused(home, tmp_path):
     _, networks = teachers(tmp_path)
-    slower = CausalTrainee(dataclasses.replace(SIZES["tiny"], hop=32, fade=32)).network
+    slower = CausalTrainingModel(dataclasses.replace(SIZES["tiny"], hop=32, fade=32)).network
     with pytest.raises(ConfigError, match=r"hops of one length, not of \[32, 64\] frames"):
-        Teachers([*networks, slower])
+        TeacherEnsemble([CausalTrainingModel(n.size, n) for n in (*networks, slower)])
     missing = dataclasses.replace(config(home), teach=TeachConfig(("nowhere.safetensors",)))
     with pytest.raises(SeparatorError, match="nowhere"):
         Trainer(missing, tmp_path / "out", device="cpu")
@@ -589,9 +636,9 @@ def test_the_baseline_trains_too(home, tmp_path):
 def test_the_baseline_streams_as_it_trains(small):
     torch.manual_seed(0)
     network = HsTasnet(small=small, hidden=16, basis=12)
-    mix = torch.randn(2, 2, network.past + 12 * 512) * 0.1
-    whole, _ = network.separate(mix, network.fresh_state(2))
-    first, memory = network.separate(mix[..., : network.past + 6 * 512], network.fresh_state(2))
+    mix = torch.randn(2, 2, network.context_frames + 12 * 512) * 0.1
+    whole, _ = network.separate(mix, network.initial_state(2))
+    first, memory = network.separate(mix[..., : network.context_frames + 6 * 512], network.initial_state(2))
     second, _ = network.separate(mix[..., 6 * 512 :], memory)
     assert (whole[..., : 5 * 512] - first).abs().max() < 1e-5
     assert (whole[..., 6 * 512 :] - second).abs().max() < 1e-5
@@ -639,7 +686,7 @@ def test_the_command_trains_is_stopped_and_goes_on(home, tmp_path):
         run.send_signal(signal.SIGTERM)
         rest = run.stdout.read()
     assert run.returncode == 0, rest
-    assert "the same command goes on" in rest
+    assert "run it again to resume" in rest
     assert Trainer(config(home, "command", steps=100000), tmp_path / "o", device="cpu").step >= 10
 
 
@@ -647,12 +694,12 @@ def test_the_command_trains_is_stopped_and_goes_on(home, tmp_path):
 def test_configs_that_ship_can_be_built(path):
     training = read_config(path)
     network = dict(training.network)
-    trainee = make_trainee(network.pop("kind"), network, training.training.play_hop)
+    model = build_model(network.pop("kind"), network, training.training.inference_hop, training.groups)
     assert training.name == path.stem
-    others = [*training.teachers, *([Path(training.training.begin)] if training.training.begin else [])]
+    others = [*training.teachers, *([Path(training.training.init_weights)] if training.training.init_weights else [])]
     assert all((CONFIGS / f"{other.parent.name}.toml").exists() for other in others)
-    if path.stem in LIMITS_MS:
-        assert 1000 * trainee.network.size.algorithmic / RATE <= LIMITS_MS[path.stem]
+    if path.stem in LIMITS_MS and training.network["kind"] == "causal":
+        assert 1000 * model.network.size.algorithmic / RATE <= LIMITS_MS[path.stem]
 
 
 def together(*arguments):
@@ -673,9 +720,9 @@ def test_two_processes_train_one_network(home, tmp_path):
         "from stream_sep.training.trainer import Trainer\n"
         "torch.set_num_threads(1)\n"
         "trainer = Trainer(read_config(Path(sys.argv[1])), Path(sys.argv[2]), device='cpu')\n"
-        "drawn = trainer._mixer.draw(1, 100).clone()\n"
+        "drawn = trainer._sampler.sample(1, 100).clone()\n"
         "trainer.run(lambda text: print(text))\n"
-        "torch.save([drawn, dict(trainer.trainee.state_dict())], sys.argv[2] + os.environ['RANK'])\n"
+        "torch.save([drawn, dict(trainer.model.state_dict())], sys.argv[2] + os.environ['RANK'])\n"
     )
     config(home, "team", steps=3)
     out = tmp_path / "team"
@@ -691,19 +738,19 @@ def test_the_mean_gradient_is_that_of_the_whole_batch(tmp_path):
     script = tmp_path / "mean.py"
     script.write_text(
         "import torch\n"
-        "from stream_sep.training.distributed import Team\n"
-        "team = Team.join()\n"
+        "from stream_sep.training.distributed import Distributed\n"
+        "team = Distributed.join()\n"
         "a, b = (torch.zeros(shape, requires_grad=True) for shape in ((2, 3), (4,)))\n"
         "(a.sum() * (team.rank + 1) + b.sum() * 10 * team.rank).backward()\n"
-        "team.average([a, b])\n"
+        "team.average_gradients([a, b])\n"
         "assert torch.equal(a.grad, torch.full((2, 3), 1.5)) and torch.equal(b.grad, torch.full((4,), 5.0))\n"
         "assert team.first(float(team.rank + 7), a.device) == 7\n"
         "assert team.any(value=team.rank == 1, device=a.device) and not team.any(value=False, device=a.device)\n"
-        "team.leave()\n"
+        "team.shutdown()\n"
     )
     together(script)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
     with pytest.raises(ConfigError, match="a batch of 7 cannot be shared by 2"):
-        Team(0, 2).share_of(7)
+        Distributed(0, 2).local_batch(7)

@@ -16,9 +16,9 @@ from stream_sep.separators.causal.masks import MASKED, apply_corrections
 from stream_sep.separators.causal.runtimes import open_runtime
 from stream_sep.separators.causal.staggered_inference import Asking
 from stream_sep.separators.causal.windows import analysis_and_synthesis
-from stream_sep.separators.decimated import DecimatedSeparator
 from stream_sep.separators.mid_side_stft import MidSideFrames
-from stream_sep.separators.resampled import ResampledSeparator
+from stream_sep.separators.rates import at_rate
+from stream_sep.separators.weight_file import weights_needed
 
 if TYPE_CHECKING:
     from stream_sep.protocols import Separator
@@ -30,8 +30,6 @@ RATES = (RATE, 48000)
 
 LIMITS_MS = {"instant": 6.0, "live": 23.0, "near": 105.0}
 """Name of a model -> the algorithmic latency it promises at most."""
-
-_HIGHEST_RATE = 192000
 
 
 class CausalSeparator:
@@ -119,9 +117,6 @@ def load_causal(
         ConfigError: the weights are of a network that looks ahead for longer than the name promises, or a value
             makes no sense.
     """
-    if not 1 <= sample_rate <= _HIGHEST_RATE:
-        raise ConfigError(f"{name}: a sample rate of {sample_rate} Hz is not from 1 to {_HIGHEST_RATE}; try 44100")
-    inner_rate = next((rate for rate in RATES if sample_rate % rate == 0), RATES[0])
     weights = shipped_weights(name) if weights is None else Path(weights)
     runtime = open_runtime(weights, threads)
     hop = hop_within(runtime.size, LIMITS_MS[name])
@@ -131,12 +126,25 @@ def load_causal(
             f"{weights} is a network of {late:.1f} ms, but {name!r} promises at most {LIMITS_MS[name]:g} ms; "
             f"load it as {_fitting(late)}"
         )
-    separator = CausalSeparator(runtime, sample_rate=inner_rate, hop=hop)
-    if sample_rate == inner_rate:
-        return separator
-    if sample_rate % inner_rate == 0:
-        return DecimatedSeparator(separator, sample_rate // inner_rate)
-    return ResampledSeparator(separator, sample_rate)
+    return at_rate(lambda rate: CausalSeparator(runtime, sample_rate=rate, hop=hop), sample_rate, RATES, name=name)
+
+
+def load_at_own_hop(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:
+    """Load a causal network in its own hops, whatever their latency.
+
+    Args:
+        sample_rate: as for `load_causal`.
+        weights: an ``.onnx`` or ``.safetensors`` file.
+        threads: as for `load_causal`.
+
+    Raises:
+        SeparatorError: there are no weights, or they cannot be used.
+        ConfigError: a value makes no sense.
+    """
+    if weights is None:
+        raise weights_needed("causal", "live")
+    runtime = open_runtime(Path(weights), threads)
+    return at_rate(lambda rate: CausalSeparator(runtime, sample_rate=rate), sample_rate, RATES, name="causal")
 
 
 def hop_within(size: NetworkSize, limit_ms: float) -> int | None:

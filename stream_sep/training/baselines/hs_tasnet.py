@@ -18,7 +18,6 @@ from stream_sep.protocols import STEMS
 
 _WINDOW, _HOP = 1024, 512
 _BINS = _WINDOW // 2 + 1
-_STEMS = len(STEMS)
 
 
 class HsTasnet(nn.Module):
@@ -28,15 +27,19 @@ class HsTasnet(nn.Module):
         small: one LSTM each, the branches added up in the middle rather than joined.
         hidden: units of a branch's LSTMs.
         basis: learnt waveforms.
+        stems: names of what it separates into.
     """
 
     window: Tensor
 
-    def __init__(self, *, small: bool = True, hidden: int = 500, basis: int = 1500) -> None:
+    def __init__(
+        self, *, small: bool = True, hidden: int = 500, basis: int = 1500, stems: tuple[str, ...] = STEMS
+    ) -> None:
         super().__init__()
-        self.hop, self.past, self.start = _HOP, _WINDOW - _HOP, _WINDOW - _HOP
+        self.hop, self.context_frames, self.first_output_frame = _HOP, _WINDOW - _HOP, _WINDOW - _HOP
         layers = 1 if small else 2
-        self.small = small
+        self.small, self.stems = small, stems
+        count = len(stems)
         middle = hidden if small else 2 * hidden
         self.spectral_in = nn.Linear(4 * _BINS, hidden)
         self.wave_in = nn.Linear(2 * _WINDOW, 2 * basis, bias=False)
@@ -51,16 +54,16 @@ class HsTasnet(nn.Module):
             ]
         )
         self.norms = nn.ModuleList(nn.RMSNorm(hidden) for _ in range(2))
-        self.spectral_out = nn.Linear(hidden, 4 * _BINS * _STEMS)
-        self.wave_out = nn.Linear(hidden, basis * _STEMS)
+        self.spectral_out = nn.Linear(hidden, 4 * _BINS * count)
+        self.wave_out = nn.Linear(hidden, basis * count)
         self.wave_up = nn.Linear(basis, 2 * _WINDOW, bias=False)
         self.register_buffer("window", torch.hann_window(_WINDOW).sqrt(), persistent=False)
         for layer in (self.spectral_out, self.wave_out):  # as if there were no mask, until it is learnt
             nn.init.zeros_(layer.weight)
-            nn.init.constant_(layer.bias, 1 / _STEMS)
+            nn.init.constant_(layer.bias, 1 / count)
 
     @classmethod
-    def from_table(cls, values: dict[str, Any]) -> HsTasnet:
+    def from_table(cls, values: dict[str, Any], stems: tuple[str, ...] = STEMS) -> HsTasnet:
         """Build one from a config's table.
 
         Raises:
@@ -69,9 +72,14 @@ class HsTasnet(nn.Module):
         unknown = sorted(set(values) - {"small", "hidden", "basis"})
         if unknown:
             raise ConfigError(f"an hs-tasnet has no setting {unknown[0]!r}; it has: small, hidden, basis")
-        return cls(**values)
+        return cls(**values, stems=stems)
 
-    def fresh_state(self, batch: int) -> tuple[Tensor, ...]:
+    @property
+    def network(self) -> nn.Module:
+        """The module whose weights are kept: all of it."""
+        return self
+
+    def initial_state(self, batch: int) -> tuple[Tensor, ...]:
         """Return hidden and cell states of all LSTMs, batch first."""
         device = self.spectral_in.weight.device
         return tuple(
@@ -82,27 +90,27 @@ class HsTasnet(nn.Module):
         )
 
     def separate(self, mix: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return stems and the state to go on with; see `Trainee.separate`."""
+        """Return stems and the state to go on with; see `TrainableSeparator.separate`."""
         frames, after = self.windows(mix.unfold(-1, _WINDOW, _HOP).transpose(1, 2), state)
         sound = frames[:, 1:, ..., :_HOP] + frames[:, :-1, ..., _HOP:]
         return sound.permute(0, 2, 3, 1, 4).flatten(-2), after
 
     def windows(self, frames: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return stems of each window, ``(batch, hops, 4, 2, 1024)``, still to be overlapped."""
+        """Return stems of each window, ``(batch, hops, stems, 2, 1024)``, still to be overlapped."""
         batch, hops = frames.shape[:2]
         spectra = torch.fft.rfft(frames * self.window)
         seen = self.spectral_in(torch.view_as_real(spectra).flatten(2))
         rectified, gate = self.wave_in(frames.flatten(2)).chunk(2, dim=-1)
         basis = torch.relu(rectified) * torch.sigmoid(gate)
         heard = self.wave_down(basis)
-        spectral, wave, after = self._remember(seen, heard, state)
-        masks = self.spectral_out(spectral).reshape(batch, hops, _STEMS, 2, _BINS, 2)
+        spectral, wave, after = self._recur(seen, heard, state)
+        masks = self.spectral_out(spectral).reshape(batch, hops, len(self.stems), 2, _BINS, 2)
         parts = torch.fft.irfft(torch.view_as_complex(torch.view_as_real(spectra)[:, :, None] * masks)) * self.window
-        shares = self.wave_out(wave).reshape(batch, hops, _STEMS, -1)
-        waves = self.wave_up(shares * basis[:, :, None]).reshape(batch, hops, _STEMS, 2, _WINDOW)
+        shares = self.wave_out(wave).reshape(batch, hops, len(self.stems), -1)
+        waves = self.wave_up(shares * basis[:, :, None]).reshape(batch, hops, len(self.stems), 2, _WINDOW)
         return parts + waves * self.window.square(), after
 
-    def _remember(
+    def _recur(
         self, seen: Tensor, heard: Tensor, state: tuple[Tensor, ...]
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         after: list[Tensor] = []

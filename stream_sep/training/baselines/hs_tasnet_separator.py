@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.protocols import STEMS, Block, Stems
 from stream_sep.separators.causal.weights import Weights, count_weights
+from stream_sep.separators.rates import at_rate
+from stream_sep.separators.weight_file import read_weight_file, weights_needed
 from stream_sep.training.baselines.hs_tasnet import HsTasnet
-from stream_sep.training.weights import load_tasnet
+from stream_sep.training.baselines.hs_tasnet_kind import KIND
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_HOP = 512
+    from stream_sep.protocols import Block, Separator, Stems
+
+_HOP, _RATE = 512, 44100
 
 
 class HsTasnetSeparator:
     """Runs an HS-TasNet hop by hop in torch; a `Separator`, 44.1 kHz, 512 frames late.
 
-    What its stems lack of the mix goes to ``other``.
+    What its stems lack of the mix goes to the last.
 
     Args:
         network: the network.
@@ -38,7 +40,7 @@ class HsTasnetSeparator:
         torch.set_num_threads(threads)
         torch.set_flush_denormal(True)
         self._torch, self._network = torch, network.eval()
-        self.stems, self.sample_rate, self.channels = STEMS, 44100, 2
+        self.stems, self.sample_rate, self.channels = network.stems, _RATE, 2
         self.hop = self.latency = _HOP
         self._past = np.zeros((2, 2 * _HOP), np.float32)
         count = count_weights(network)
@@ -60,29 +62,31 @@ class HsTasnetSeparator:
     def reset(self) -> None:
         """Forget the past and what the network remembers of it."""
         self._past[:] = 0.0
-        self._tail = np.zeros((len(STEMS), 2, _HOP), np.float32)
-        self._state = self._network.fresh_state(1)
+        self._tail = np.zeros((len(self.stems), 2, _HOP), np.float32)
+        self._state = self._network.initial_state(1)
 
 
 def load_hs_tasnet(
-    *, sample_rate: int = 44100, weights: str | Path = "random", small: bool = True, threads: int = 1
-) -> HsTasnetSeparator:
+    *, sample_rate: int = 44100, weights: str | Path | None = None, small: bool = True, threads: int = 1
+) -> Separator:
     """Load the baseline.
 
     Args:
-        sample_rate: 44100.
+        sample_rate: frames per second of the stream; others than 44100 are resampled.
         weights: a ``.safetensors`` file of a training, or ``random``, which takes as long.
         small: with random weights: HS-TasNet-Small.
         threads: CPU threads, of the whole process.
 
     Raises:
-        SeparatorError: the weights cannot be used.
-        ConfigError: another sample rate.
+        SeparatorError: there are no weights, or they cannot be used.
+        ConfigError: a sample rate that makes no sense.
     """
-    if sample_rate != 44100:
-        raise ConfigError(f"hs-tasnet works at 44100 Hz, not {sample_rate}; resample the songs")
-    try:
-        network = HsTasnet(small=small) if weights == "random" else load_tasnet(Path(weights))
-    except RuntimeError as error:
-        raise SeparatorError(f"{weights} does not hold an hs-tasnet: {error}") from error
-    return HsTasnetSeparator(network, threads)
+    if weights is None:
+        raise weights_needed("hs-tasnet", "hs-tasnet-small")
+    if weights == "random":
+        network = HsTasnet(small=small)
+    else:
+        file = read_weight_file(Path(weights), KIND.format)
+        network = KIND.build(file.sizes, file.groups)
+        file.fill(network)
+    return at_rate(lambda _rate: HsTasnetSeparator(network, threads), sample_rate, (_RATE,), name="hs-tasnet")

@@ -104,8 +104,9 @@ def _encode(cache: Path, song: CachedSong, quality: float) -> bytes:
     """Return a song as an archive of its own, its loudest frame at 0 dBFS; a stem that is mono is kept so."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as inner:
-        inner.writestr(_NOTE, json.dumps({"name": song.name, "stems": song.stems}))
-        for stem, frames in zip(song.stems, map_song(cache, song), strict=True):
+        inner.writestr(_NOTE, json.dumps({"name": song.name, "stems": song.stems, "silent": song.silent}))
+        for stem, source in zip(song.stems, map_song(cache, song), strict=True):
+            frames = source[:]
             mono = bool(np.array_equal(frames[:, 0], frames[:, 1]))
             sound = io.BytesIO()
             options = {"format": "OGG", "subtype": "VORBIS", "compression_level": 1 - quality}
@@ -120,4 +121,5 @@ def _extract(whole: zipfile.ZipFile, name: str, scratch: Path) -> StemSong:
         note = json.loads(inner.read(_NOTE))
         for stem in note["stems"]:
             (scratch / f"{stem}.ogg").write_bytes(inner.read(f"{stem}.ogg"))
-    return StemSong(note["name"], {stem: (Source(scratch / f"{stem}.ogg"),) for stem in note["stems"]})
+    sources = {stem: (Source(scratch / f"{stem}.ogg"),) for stem in note["stems"]}
+    return StemSong(note["name"], sources, frozenset(note.get("silent", ())))

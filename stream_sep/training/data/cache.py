@@ -12,7 +12,7 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from stream_sep.protocols import STEMS
 from stream_sep.training.data.decode import add_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from stream_sep.training.data.layouts import StemSong
@@ -32,7 +32,23 @@ RATE = 44100
 """Frames per second of every cache."""
 
 Frames: TypeAlias = NDArray[np.int16]
-"""``(stems, frames, 2)``, as many stems as the song has."""
+"""``(frames, 2)``."""
+
+
+class SourceFrames(Protocol):
+    """One source of a song, on the disk: int16 ``(frames, 2)``, read by slices."""
+
+    def __len__(self) -> int:
+        """Return how many frames there are."""
+        ...
+
+    def __getitem__(self, frames: slice, /) -> Frames:
+        """Return some of the frames."""
+        ...
+
+
+SongFrames: TypeAlias = "Sequence[SourceFrames]"
+"""The sources of a song, in the order of its index line."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +58,11 @@ class CachedSong:
     Attributes:
         name: its own within the cache.
         file: name of its file.
-        stems: its stems, in the order of the file.
+        stems: its sources, in the order of the file.
         frames: how long it is.
         gain: what a frame's number is to be multiplied by.
         sha256: of the file.
+        silent: sources that it is known to have nothing of.
     """
 
     name: str
@@ -54,6 +71,7 @@ class CachedSong:
     frames: int
     gain: float
     sha256: str
+    silent: tuple[str, ...] = ()
 
 
 def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str], None], jobs: int = 1) -> int:
@@ -103,11 +121,13 @@ def read_index(folder: Path) -> list[CachedSong]:
             "or say with 'train --data FOLDER' where yours lie"
         ) from error
     rows = [json.loads(line) for line in lines if line.endswith("\n")]  # the last line of a kill may be cut
-    return [CachedSong(**{**row, "stems": tuple(row["stems"])}) for row in rows]
+    return [
+        CachedSong(**{**row, "stems": tuple(row["stems"]), "silent": tuple(row.get("silent", ()))}) for row in rows
+    ]
 
 
-def map_song(folder: Path, song: CachedSong) -> Frames:
-    """Return a song's frames, mapped from the disk.
+def map_song(folder: Path, song: CachedSong) -> SongFrames:
+    """Return the frames of a song's sources, mapped from the disk: indexed by source, then by frames.
 
     Raises:
         ConfigError: the file is missing or of another length.
@@ -116,7 +136,7 @@ def map_song(folder: Path, song: CachedSong) -> Frames:
     try:
         if (folder / song.file).stat().st_size != 2 * int(np.prod(shape)):
             raise ConfigError(f"{folder / song.file} was changed; run 'stream-sep data check {folder}'")
-        return np.memmap(folder / song.file, np.int16, "r", shape=shape)
+        return list(np.memmap(folder / song.file, np.int16, "r", shape=shape))
     except OSError as error:
         raise ConfigError(f"{folder / song.file} is missing; run 'stream-sep data check {folder}'") from error
 
@@ -153,7 +173,7 @@ def _decoded(songs: Iterable[StemSong], folder: Path, jobs: int) -> Iterator[Cac
 
 
 def _add(song: StemSong, folder: Path) -> CachedSong:
-    stems = tuple(stem for stem in STEMS if stem in song.sources)
+    stems = tuple(sorted(song.sources, key=lambda stem: STEMS.index(stem) if stem in STEMS else len(STEMS)))
     file = f"{hashlib.sha256(song.name.encode()).hexdigest()[:16]}.i16"
     part = folder / f".{file}.part"
     try:
@@ -169,7 +189,7 @@ def _add(song: StemSong, folder: Path) -> CachedSong:
     finally:
         for rest in (part, *(part.with_suffix(f".{stem}") for stem in stems)):
             rest.unlink(missing_ok=True)
-    return CachedSong(song.name, file, stems, frames, gain, _digest(folder / file))
+    return CachedSong(song.name, file, stems, frames, gain, _digest(folder / file), tuple(sorted(song.silent)))
 
 
 def _spool(song: StemSong, stem: str, path: Path) -> tuple[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,8 @@ from stream_sep.lowlevel.numba_intrinsics import compiled, reordered
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from stream_sep.training.data.cache import SourceFrames
+
 TAPS = 16
 """Frames of a song that one frame of a crop is made of."""
 
@@ -20,17 +23,19 @@ _PHASES = 512
 _NOTHING = 1e-12  # what rounding leaves of a sinc at whole frames
 
 
-def cut_crop(song: NDArray[np.int16], start: int, rate: float, frames: int) -> Tensor:
+def crop_resampled(song: SourceFrames, start: int, rate: float, frames: int) -> Tensor:
     """Return a crop, float32 ``(2, frames)``; silence where it leaves its song.
 
     Args:
-        song: ``(frames, 2)``.
+        song: int16 ``(frames, 2)``, of which only what is needed is read.
         start: where the crop begins, in frames of the song.
         rate: 1.1 plays it faster, and higher, by a tenth.
         frames: length of the crop.
     """
     out = np.empty((2, frames), np.float32)
-    _cut(song, start, rate, windowed_sinc(rate), out)
+    first = min(max(0, start - TAPS), len(song))
+    last = min(max(first, start + math.ceil(frames * rate) + TAPS), len(song))
+    _cut(np.asarray(song[first:last]), start - first, rate, windowed_sinc(rate), out)
     return torch.from_numpy(out)
 
 
@@ -60,11 +65,11 @@ def _cut(
         at = start + whole - taps // 2 + 1
         first = max(0, -at)
         last = max(first, min(taps, len(song) - at))
-        _weigh(song[at + first : at + last], sinc[row : row + 2, first:last], phase - row, out[:, frame])
+        _interpolate(song[at + first : at + last], sinc[row : row + 2, first:last], phase - row, out[:, frame])
 
 
 @reordered
-def _weigh(song: NDArray[np.int16], sinc: NDArray[np.float32], share: float, out: NDArray[np.float32]) -> None:
+def _interpolate(song: NDArray[np.int16], sinc: NDArray[np.float32], share: float, out: NDArray[np.float32]) -> None:
     """Sum up frames, weighted by a sinc between two of those that the table holds."""
     part = np.float32(share)
     left = right = np.float32(0.0)

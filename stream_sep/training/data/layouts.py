@@ -38,11 +38,13 @@ class StemSong:
 
     Attributes:
         name: its own, unlike any other of the set.
-        sources: stem -> sounds; a stem that is missing is not known to be silent.
+        sources: source -> sounds; a source that is missing is not known to be silent.
+        silent: sources that the song is known to have nothing of.
     """
 
     name: str
     sources: Sources
+    silent: frozenset[str] = frozenset()
 
 
 def find_stem_songs(folder: Path, layout: str = "auto") -> list[StemSong]:
@@ -97,49 +99,116 @@ def _named_files(folder: Path) -> Sources:
 
 def _moises(folder: Path) -> list[StemSong]:
     """MoisesDB: a folder a song, in it a folder for each kind of instrument, in it any number of tracks."""
-    kinds = {stem: stem for stem in ("vocals", "drums", "bass")}
     songs = []
     for inner in sorted({path.parent for path in folder.glob("**/data.json")}):
-        found: dict[str, list[Source]] = {stem: [] for stem in STEMS}
+        found: dict[str, list[Source]] = {}
         for file in sorted(inner.glob("*/*.wav")):
-            found[kinds.get(file.parent.name, "other")].append(Source(file))
-        if any(found.values()):
-            songs.append(StemSong(inner.name, {stem: tuple(files) for stem, files in found.items() if files}))
+            found.setdefault(MOISES_SOURCES.get(file.parent.name, "other"), []).append(Source(file))
+        if found:
+            songs.append(_complete(inner.name, found, frozenset(MOISES_SOURCES.values())))
     return songs
 
 
 def _slakh(folder: Path) -> list[StemSong]:
-    """Slakh2100: ``TrackNNNNN/metadata.yaml`` says which of ``stems/SNN`` is drums or bass; nobody sings."""
+    """Slakh2100: ``TrackNNNNN/metadata.yaml`` says which instrument each of ``stems/SNN`` is; nobody sings.
+
+    Songs are named ``UUID - TrackNNNNN``, as several tracks are renderings of one MIDI file, which its UUID tells:
+    the split by artist then keeps them on one side.
+    """
     songs = []
     for inner in sorted({path.parent for path in folder.glob("**/metadata.yaml")} - {folder}):
         if "test" in (part.lower() for part in inner.relative_to(folder).parts):
             continue
-        found: dict[str, list[Source]] = {"drums": [], "bass": [], "other": []}
-        for track, values in _slakh_tracks(inner / "metadata.yaml").items():
-            kind = "drums" if values.get("is_drum") == "true" else values.get("inst_class", "").lower()
+        about, tracks = read_slakh(inner / "metadata.yaml")
+        found: dict[str, list[Source]] = {}
+        for track, values in tracks.items():
             files = [inner / "stems" / f"{track}{suffix}" for suffix in SUFFIXES]
-            stem = kind if kind in found else "other"
-            found[stem].extend(Source(file) for file in files if file.is_file())
-        if any(found.values()):
-            songs.append(StemSong(inner.name, {stem: tuple(files) for stem, files in found.items() if files}))
+            if present := [file for file in files if file.is_file()]:
+                found.setdefault(slakh_source(values), []).append(Source(present[0]))
+        if found:
+            name = f"{about['UUID']} - {inner.name}" if about.get("UUID") else inner.name
+            songs.append(_complete(name, found, SLAKH_SOURCES | {"vocals"}))
     return songs
 
 
-def _slakh_tracks(metadata: Path) -> dict[str, dict[str, str]]:
-    """Return what is written of each track; so little of YAML is used that no library is needed for it."""
+def _complete(name: str, found: Mapping[str, list[Source]], vocabulary: frozenset[str]) -> StemSong:
+    """Return a song of a set that tells of every instrument: what is not there is silent."""
+    return StemSong(name, {source: tuple(files) for source, files in found.items()}, vocabulary - set(found))
+
+
+def slakh_source(track: Mapping[str, str]) -> str:
+    """Return the source that a track of Slakh2100 is part of, by its General MIDI program.
+
+    >>> slakh_source({"is_drum": "false", "program_num": "33"}), slakh_source({"is_drum": "true", "program_num": "0"})
+    ('bass', 'drums')
+    """
+    if track.get("is_drum") == "true":
+        return "drums"
+    number = track.get("program_num", "")
+    if not number.isdigit():
+        named = track.get("inst_class", "").partition(" ")[0]
+        return named if named in SLAKH_SOURCES else "other"
+    return next((source for programs, source in _PROGRAMS if int(number) in programs), "other")
+
+
+MOISES_SOURCES: Mapping[str, str] = {
+    "vocals": "vocals",
+    "drums": "drums",
+    "bass": "bass",
+    "guitar": "guitar",
+    "piano": "piano",
+    "other_keys": "keys",
+    "other_plucked": "plucked",
+    "bowed_strings": "strings",
+    "wind": "wind",
+    "percussion": "percussive",
+    "other": "other",
+}
+"""Folder of MoisesDB -> our name of the source; another folder is ``other``."""
+
+_PROGRAMS: tuple[tuple[range | tuple[int, ...], str], ...] = (
+    (range(8), "piano"),
+    (range(8, 16), "chromatic"),
+    (range(16, 24), "organ"),
+    (range(24, 32), "guitar"),
+    (range(32, 40), "bass"),
+    ((*range(40, 52), 55), "strings"),
+    (range(52, 55), "choir"),  # synthesized: never vocals
+    (range(56, 64), "brass"),
+    (range(64, 72), "reed"),
+    (range(72, 80), "pipe"),
+    (range(80, 96), "synth"),
+    (range(104, 112), "ethnic"),
+    (range(112, 119), "percussive"),
+    ((*range(96, 104), *range(119, 128)), "effects"),
+    ((128,), "drums"),
+)
+"""General MIDI programs -> our name of the source."""
+
+SLAKH_SOURCES = frozenset(source for _, source in _PROGRAMS)
+"""Sources that a track of Slakh2100 can be part of."""
+
+
+def read_slakh(metadata: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Return what a track's metadata say, and what they say of each stem; values are in lower case.
+
+    So little of YAML is used in them that no library is needed.
+    """
+    about: dict[str, str] = {}
     tracks: dict[str, dict[str, str]] = {}
     current: dict[str, str] = {}
     inside = False
     for line in metadata.read_text(encoding="utf-8").splitlines():
         key, _, value = line.strip().partition(":")
-        depth = len(line) - len(line.lstrip())
-        if depth == 0:
+        plain = value.strip().strip("'\"").lower()
+        if len(line) == len(line.lstrip()):
             inside = key == "stems"
+            about[key] = plain
         elif inside and not value.strip():
             current = tracks.setdefault(key, {})
         elif inside:
-            current[key] = value.strip().strip("'\"").lower()
-    return tracks
+            current[key] = plain
+    return about, tracks
 
 
 LAYOUTS: Mapping[str, Callable[[Path], list[StemSong]]] = {

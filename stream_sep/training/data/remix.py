@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from stream_sep.protocols import STEMS
 from stream_sep.training.data.cache import RATE
-from stream_sep.training.data.store import cut
+from stream_sep.training.data.store import crop
 
 if TYPE_CHECKING:
-    from stream_sep.training.data.store import Library, StemStore
+    from stream_sep.training.data.store import StemDataset, StemSamples
+
+_VOICE = "vocals"
 
 
 @dataclass(frozen=True)
@@ -22,70 +23,82 @@ class MixConfig:
 
     Attributes:
         same_song: share of the mixes whose stems come from one song, and one moment.
-        heard: share of the other crops that are taken where their stem sounds.
-        absent: chance that a stem is left out.
+        active_probability: share of the other crops that are taken where their stem sounds.
+        missing_stem_probability: chance that a stem is left out.
         speed: most by which a crop is played faster or slower, and so higher or lower: 0.2 is three semitones.
+        extra_vocals: share of the mixes that get a second voice, at a random level, in the vocals too.
     """
 
     same_song: float = 0.3
-    heard: float = 0.9
-    absent: float = 0.08
+    active_probability: float = 0.9
+    missing_stem_probability: float = 0.08
     speed: float = 0.19
+    extra_vocals: float = 0.0
 
 
-class Mixer:
-    """Draws batches of stems from a library, on the library's device.
+class RemixSampler:
+    """Draws batches of stems from a data set, on the data set's device.
 
     Args:
-        library: the songs.
+        dataset: the songs.
         config: how to mix them.
-        random: where all chance comes from, on the library's device.
+        random: where all chance comes from, on the data set's device.
     """
 
-    def __init__(self, library: Library, config: MixConfig, random: torch.Generator) -> None:
-        self._library, self._config, self._random = library, config, random
-        self._device = library.whole.device
+    def __init__(self, dataset: StemDataset, config: MixConfig, random: torch.Generator) -> None:
+        self._dataset, self._config, self._random = dataset, config, random
+        self._device = dataset.whole.device
 
-    def draw(self, batch: int, frames: int) -> Tensor:
-        """Return stems ``(batch, 4, 2, frames)``, in the order of `STEMS`."""
-        same = self._chance(batch) < self._config.same_song * (len(self._library.whole) > 0)
-        rates = 1 + self._config.speed * (2 * self._chance(batch, len(STEMS)) - 1)
+    def sample(self, batch: int, frames: int) -> Tensor:
+        """Return stems ``(batch, stems, 2, frames)``, in the order of the data set."""
+        stems, has_whole = self._dataset.stems, len(self._dataset.whole) > 0
+        same = self._chance(batch) < self._config.same_song * has_whole
+        rates = 1 + self._config.speed * (2 * self._chance(batch, len(stems)) - 1)
         rates = torch.where(same[:, None], rates[:, :1], rates)
         whole, moment = self._whole_songs(batch, frames)
         parts = []
-        for number, stem in enumerate(STEMS):
-            store = self._library.stems[stem]
-            songs, starts = self._places(store, batch, frames)
-            songs = torch.where(same, whole[:, number], songs) if len(self._library.whole) else songs
+        for number, samples in enumerate(stems.values()):
+            songs, starts = self._places(samples, batch, frames)
+            songs = torch.where(same, whole[:, number], songs) if has_whole else songs
             starts = torch.where(same, moment, starts)
-            parts.append(cut(store, songs, starts, rates[:, number], frames))
-        present = self._chance(batch, len(STEMS)) >= self._config.absent
-        return torch.stack(parts, dim=1) * present[:, :, None, None]
+            parts.append(crop(samples, songs, starts, rates[:, number], frames))
+        present = self._chance(batch, len(stems)) >= self._config.missing_stem_probability
+        mixed = torch.stack(parts, dim=1) * present[:, :, None, None]
+        return self._with_second_voice(mixed) if self._config.extra_vocals and _VOICE in stems else mixed
 
-    def _places(self, store: StemStore, batch: int, frames: int) -> tuple[Tensor, Tensor]:
-        """Draw songs by weight and a place where the stem is heard, or now and then any place."""
-        songs = torch.multinomial(store.weight, batch, replacement=True, generator=self._random)
-        anywhere = self._start(store.length[songs], frames)
-        if not len(store.heard):
+    def _with_second_voice(self, stems: Tensor) -> Tensor:
+        """Add another voice, at a level from nothing to its own, to the vocals of some mixes."""
+        batch, _, _, frames = stems.shape
+        samples, number = self._dataset.stems[_VOICE], list(self._dataset.stems).index(_VOICE)
+        voices = crop(samples, *self._places(samples, batch, frames), torch.ones(batch, device=self._device), frames)
+        level = self._chance(batch) * (self._chance(batch) < self._config.extra_vocals)
+        added = stems.clone()
+        added[:, number] += level[:, None, None] * voices
+        return added
+
+    def _places(self, samples: StemSamples, batch: int, frames: int) -> tuple[Tensor, Tensor]:
+        """Draw songs by weight and a place where the stem is active, or now and then any place."""
+        if not samples.songs:  # known to be silent in every song
+            zeros = torch.zeros(batch, dtype=torch.int64, device=self._device)
+            return zeros, zeros
+        songs = torch.multinomial(samples.weight, batch, replacement=True, generator=self._random)
+        anywhere = self._start(samples.length[songs], frames)
+        if not len(samples.active):
             return songs, anywhere
-        weights = (
-            store.weight[store.heard[:, 0]]
-            / torch.bincount(store.heard[:, 0], minlength=store.songs).clamp(min=1)[store.heard[:, 0]]
-        )
-        drawn = store.heard[_draw(weights, batch, self._random)]
+        of_song = samples.active[:, 0]
+        weights = samples.weight[of_song] / torch.bincount(of_song, minlength=samples.songs).clamp(min=1)[of_song]
+        drawn = samples.active[_draw(weights, batch, self._random)]
         near = drawn[:, 1] - (self._chance(batch) * frames).long()
-        near = torch.minimum(near.clamp(min=-RATE // 4), (store.length[drawn[:, 0]] - frames // 2).clamp(min=0))
-        heard = self._chance(batch) < self._config.heard
-        return torch.where(heard, drawn[:, 0], songs), torch.where(heard, near, anywhere)
+        near = torch.minimum(near.clamp(min=-RATE // 4), (samples.length[drawn[:, 0]] - frames // 2).clamp(min=0))
+        active = self._chance(batch) < self._config.active_probability
+        return torch.where(active, drawn[:, 0], songs), torch.where(active, near, anywhere)
 
     def _whole_songs(self, batch: int, frames: int) -> tuple[Tensor, Tensor]:
-        whole = self._library.whole
+        whole = self._dataset.whole
         if not len(whole):
             return whole, torch.zeros(batch, dtype=torch.int64, device=self._device)
-        store = self._library.stems[STEMS[0]]
-        weights = store.weight[whole[:, 0]]
-        songs = whole[_draw(weights, batch, self._random)]
-        return songs, self._start(store.length[songs[:, 0]], frames)
+        songs = _draw(self._dataset.whole_weight, batch, self._random)
+        return whole[songs], self._start(self._dataset.whole_length[songs], frames)
 
     def _start(self, lengths: Tensor, frames: int) -> Tensor:
         return (self._chance(len(lengths)) * (lengths - frames).clamp(min=1)).long()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -11,40 +12,50 @@ from torch import Tensor
 
 from stream_sep.errors import ConfigError
 from stream_sep.evaluation.validation_split import is_validation
-from stream_sep.protocols import STEMS
+from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.data.cache import RATE, map_song, read_index
-from stream_sep.training.data.crop import TAPS, cut_crop
+from stream_sep.training.data.crop import TAPS, crop_resampled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from stream_sep.training.data.cache import CachedSong, Frames
+    from numpy.typing import NDArray
+
+    from stream_sep.training.data.cache import CachedSong, SongFrames, SourceFrames
 
 _GRID = RATE // 2
-_HEARD = 10 ** (-50 / 20)
+_ACTIVE = 10 ** (-50 / 20)
+_BLOCK = 1 << 18  # frames that are looked at together
+_INT16 = 32767
+
+SILENT = -1
+"""In `StemDataset.whole`: the song is known to have nothing of that stem."""
+
+OnDisk: TypeAlias = "tuple[tuple[SourceFrames, ...], ...]"
+"""For each song, the sources that a stem sums."""
 
 
 @dataclass(frozen=True)
-class StemStore:
+class StemSamples:
     """One stem of many songs.
 
     Attributes:
-        sound: int16 ``(frames, 2)``: of all songs, end to end, in a GPU's memory, so that it waits for no disk; or of
-            each song, mapped from its file, so that no more of it is in memory than the system has room for.
+        sound: int16 ``(frames, 2)``: of all songs, end to end, in a GPU's memory, so that it waits for no disk; or,
+            of each song, its sources on the disk, so that no more of it is in memory than the system has room for.
         gain: float32 ``(songs,)``, to bring each song's mix to the same loudness.
         first: int64 ``(songs,)``, where each song begins; ``length`` is how long it is.
         length: int64 ``(songs,)``.
         weight: float32 ``(songs,)``, how often each is drawn.
-        heard: int64 ``(places, 2)``: song, and a frame in it near which the stem sounds.
+        active: int64 ``(places, 2)``: song, and a frame in it near which the stem sounds.
     """
 
-    sound: Tensor | tuple[Frames, ...]
+    sound: Tensor | OnDisk
     gain: Tensor
     first: Tensor
     length: Tensor
     weight: Tensor
-    heard: Tensor
+    active: Tensor
 
     @property
     def songs(self) -> int:
@@ -53,23 +64,35 @@ class StemStore:
 
 
 @dataclass(frozen=True)
-class Library:
+class StemDataset:
     """What there is to train on, or to validate with.
 
     Attributes:
-        stems: stem -> its store, for songs where it can be told from the others.
-        whole: for each song that has all stems, its number in each store, ``(songs, stems)``.
+        stems: stem -> its samples, for songs where it can be told from the others.
+        whole: for each song all of whose stems are known, its number in the samples of each, or `SILENT`;
+            ``(songs, stems)``.
+        whole_length: int64 ``(songs,)``, frames of each of those.
+        whole_weight: float32 ``(songs,)``, how often each is drawn.
         names: of the whole songs.
+        norms: float32 ``(stems,)``, mean RMS of each stem, of mixes of the same loudness.
     """
 
-    stems: dict[str, StemStore]
+    stems: dict[str, StemSamples]
     whole: Tensor
+    whole_length: Tensor
+    whole_weight: Tensor
     names: tuple[str, ...]
+    norms: Tensor
 
 
-def load_library(
-    caches: Sequence[tuple[Path, float]], *, validation: bool, percent: int, device: torch.device
-) -> Library:
+def load_dataset(
+    caches: Sequence[tuple[Path, float]],
+    *,
+    validation: bool,
+    percent: int,
+    device: torch.device,
+    groups: SourceGroups = FOUR,
+) -> StemDataset:
     """Load one side of the split of some caches.
 
     Args:
@@ -77,50 +100,52 @@ def load_library(
         validation: whether to load the songs kept for validation, or all others.
         percent: how many percent of the artists are kept.
         device: where the crops are to be; a GPU takes 20 MB a minute of music in four stems.
+        groups: the stems to load, and the sources that each sums.
 
     Raises:
         ConfigError: a cache cannot be used, or there is nothing to train on.
     """
-    builders = {stem: _StoreBuilder() for stem in STEMS}
-    whole, names = [], []
+    builder = _DatasetBuilder(groups)
     for folder, weight in caches:
         for song in read_index(folder):
-            if is_validation(song.name, percent) != validation:
-                continue
-            rows = _add_song(builders, song, map_song(folder, song), weight)
-            if len(rows) == len(STEMS):
-                whole.append(rows)
-                names.append(song.name)
-    missing = [stem for stem, builder in builders.items() if not builder.sounds]
-    if missing:
-        side = "validation" if validation else "training"
-        raise ConfigError(f"no song for {side} has {missing[0]!r}; add songs, or change validation_percent")
-    stores = {stem: builder.build(device) for stem, builder in builders.items()}
-    return Library(
-        stores, torch.tensor(whole, dtype=torch.int64, device=device).reshape(-1, len(STEMS)), tuple(names)
-    )
+            if is_validation(song.name, percent) == validation:
+                builder.add(song, map_song(folder, song), weight)
+    builder.refuse_missing("validation" if validation else "training")
+    return builder.build(device)
 
 
-def cut(store: StemStore, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
+def crop(samples: StemSamples, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
     """Return crops ``(batch, 2, frames)``, at the songs' loudness; silence where a crop leaves its song.
 
     Args:
-        store: where to cut.
-        songs: int64 ``(batch,)``.
+        samples: where to cut.
+        songs: int64 ``(batch,)``; `SILENT` gives silence.
         starts: int64 ``(batch,)``, frames from the song's beginning.
         rates: float32 ``(batch,)``: 1.1 plays a song faster, and higher, by a tenth.
         frames: length of a crop.
     """
-    if isinstance(store.sound, tuple):
+    if not samples.songs:
+        return torch.zeros(len(songs), 2, frames, device=songs.device)
+    if isinstance(samples.sound, tuple):
         rows = zip(songs.tolist(), starts.tolist(), rates.tolist(), strict=True)
-        crops = torch.stack([cut_crop(store.sound[song], start, rate, frames) for song, start, rate in rows])
+        crops = torch.stack([_sum_of_crops(samples.sound, *row, frames) for row in rows])
     else:
-        crops = _cut_at_once(store, store.sound, songs, starts, rates, frames)
-    return crops * store.gain[songs][:, None, None]
+        crops = _crop_at_once(samples, samples.sound, songs.clamp(min=0), starts, rates, frames)
+    gain = torch.where(songs == SILENT, 0.0, samples.gain[songs.clamp(min=0)])
+    return crops * gain[:, None, None]
 
 
-def _cut_at_once(  # noqa: PLR0917 - a crop is all of these
-    store: StemStore, sound: Tensor, songs: Tensor, starts: Tensor, rates: Tensor, frames: int
+def _sum_of_crops(sound: OnDisk, song: int, start: int, rate: float, frames: int) -> Tensor:
+    if song == SILENT:
+        return torch.zeros(2, frames)
+    first, *others = (crop_resampled(source, start, rate, frames) for source in sound[song])
+    for other in others:
+        first += other
+    return first
+
+
+def _crop_at_once(  # noqa: PLR0917 - a crop is all of these
+    samples: StemSamples, sound: Tensor, songs: Tensor, starts: Tensor, rates: Tensor, frames: int
 ) -> Tensor:
     """Return all crops at once, a tap at a time: what a GPU does well."""
     place = torch.arange(frames, device=sound.device) * rates.double()[:, None]
@@ -128,14 +153,14 @@ def _cut_at_once(  # noqa: PLR0917 - a crop is all of these
     part = (place - whole).float()
     where = whole.long() + starts[:, None]
     total = torch.zeros(len(songs), frames, 2, device=sound.device)
-    first, length = store.first[songs][:, None], store.length[songs][:, None]
+    first, length = samples.first[songs][:, None], samples.length[songs][:, None]
     narrow = torch.clamp(1 / rates, max=1.0)[:, None]
     taps = [0] if bool((rates == 1).all()) else range(-TAPS // 2 + 1, TAPS // 2 + 1)
     for tap in taps:
         at = where + tap
         inside = (at >= 0) & (at < length)
-        heard = sound[(at.clamp(min=0).minimum(length - 1)) + first].float()
-        total += heard * (_kernel(part - tap, narrow) * inside)[..., None]
+        found = sound[(at.clamp(min=0).minimum(length - 1)) + first].float()
+        total += found * (_kernel(part - tap, narrow) * inside)[..., None]
     return total.transpose(1, 2)
 
 
@@ -145,60 +170,143 @@ def _kernel(distance: Tensor, narrow: Tensor) -> Tensor:
     return torch.sinc(distance * narrow) * narrow * window
 
 
-def _add_song(builders: dict[str, _StoreBuilder], song: CachedSong, frames: Frames, weight: float) -> tuple[int, ...]:
-    """Add the stems of a song to the stores; return its numbers there.
+class _DatasetBuilder:
+    """Collects songs, stem by stem."""
 
-    Where a stem is missing, its sound may be in ``other``, which is then left out.
-    """
-    usable = [stem for stem in song.stems if stem != "other" or len(song.stems) in (1, len(STEMS))]
-    loudness = _loudness(frames) if len(song.stems) > 1 else _loudness(frames) * 2  # a stem is softer than its mix
-    return tuple(
-        builders[stem].add(frames[song.stems.index(stem)], 0.1 / loudness, weight) for stem in STEMS if stem in usable
-    )
+    def __init__(self, groups: SourceGroups) -> None:
+        self._groups = groups
+        self._stems = {stem: _SamplesBuilder() for stem in groups.stems}
+        self._silent: set[str] = set()  # stems that some song is known to have nothing of
+        self._sources: set[str] = set()
+        self._whole: list[tuple[int, ...]] = []
+        self._lengths: list[int] = []
+        self._weights: list[float] = []
+        self._names: list[str] = []
+
+    def add(self, song: CachedSong, frames: SongFrames, weight: float) -> None:
+        """Add the stems of a song that its sources tell of."""
+        known = {*song.stems, *song.silent}
+        self._sources |= known
+        loudness = _loudness(frames) * (1 if len(song.stems) > 1 else 2)  # a stem is softer than its mix
+        rows = []
+        for stem, builder in self._stems.items():
+            if not self._groups.serves(stem, known) and not self._is_alone(stem, song):
+                continue
+            sources = [song.stems.index(name) for name in self._groups.sources_of(stem, song.stems)]
+            if not sources:
+                self._silent.add(stem)
+            sound = tuple(frames[source] for source in sources)
+            rows.append(builder.add(sound, 0.1 / loudness, weight) if sources else SILENT)
+        if len(rows) == len(self._stems) and max(rows) > SILENT:
+            self._whole.append(tuple(rows))
+            self._lengths.append(song.frames)
+            self._weights.append(weight * _length_weight(song.frames))
+            self._names.append(song.name)
+
+    def _is_alone(self, stem: str, song: CachedSong) -> bool:
+        """Say whether a song is nothing but one source of a stem, such as a file of strings for the rest."""
+        return len(song.stems) == 1 and self._groups.sources_of(stem, song.stems) == song.stems
+
+    def refuse_missing(self, side: str) -> None:
+        """Raise a ConfigError where no song tells of a stem."""
+        missing = [stem for stem, builder in self._stems.items() if not builder.sounds and stem not in self._silent]
+        if missing or not any(builder.sounds for builder in self._stems.values()):
+            has = f"the caches have {', '.join(sorted(self._sources))}; " if self._sources else ""
+            name = missing[0] if missing else self._groups.stems[0]
+            raise ConfigError(
+                f"no song for {side} has {name!r}; {has}add songs, or change groups or validation_percent"
+            )
+
+    def build(self, device: torch.device) -> StemDataset:
+        """Return the data set."""
+        whole = torch.tensor(self._whole, dtype=torch.int64, device=device).reshape(-1, len(self._stems))
+        return StemDataset(
+            {stem: builder.build(device) for stem, builder in self._stems.items()},
+            whole,
+            torch.tensor(self._lengths, dtype=torch.int64, device=device),
+            torch.tensor(self._weights, device=device),
+            tuple(self._names),
+            torch.tensor([builder.norm for builder in self._stems.values()]),
+        )
 
 
-def _loudness(frames: Frames) -> float:
-    """Return the root mean square of the mix, in the numbers of the file, of a frame in sixteen."""
-    mix = frames[:, ::16].sum(axis=0, dtype=np.float32)
-    return max(float(np.sqrt(np.square(mix).mean())), 1.0)
-
-
-class _StoreBuilder:
+class _SamplesBuilder:
     """Collects a stem of song after song."""
 
     def __init__(self) -> None:
-        self.sounds: list[Frames] = []
+        self.sounds: list[tuple[SourceFrames, ...]] = []
         self._gains: list[float] = []
         self._weights: list[float] = []
-        self._heard: list[Tensor] = []
+        self._norms: list[float] = []
+        self._active: list[Tensor] = []
 
-    def add(self, sound: Frames, gain: float, weight: float) -> int:
-        number = len(self.sounds)
+    def add(self, sound: tuple[SourceFrames, ...], gain: float, weight: float) -> int:
+        number, frames = len(self.sounds), len(sound[0])
         self.sounds.append(sound)
         self._gains.append(gain)
-        self._weights.append(weight * max(len(sound) / RATE, 1) ** 0.5)  # long songs hold more, but not for ever
-        whole = sound[: len(sound) // _GRID * _GRID]
-        levels = np.abs(whole).reshape(-1, _GRID * 2).max(axis=1) * gain
-        places = np.flatnonzero(levels > _HEARD) * _GRID
-        self._heard.append(torch.from_numpy(np.stack([np.full_like(places, number), places], axis=1)))
+        self._weights.append(weight * _length_weight(frames))
+        levels, power = _levels(sound)
+        self._norms.append(gain * power**0.5)
+        places = np.flatnonzero(levels * gain > _ACTIVE) * _GRID
+        self._active.append(torch.from_numpy(np.stack([np.full_like(places, number), places], axis=1)))
         return number
 
-    def build(self, device: torch.device) -> StemStore:
-        lengths = torch.tensor([len(sound) for sound in self.sounds])
-        first = torch.cumsum(lengths, 0) - lengths
-        return StemStore(
-            tuple(map(np.asarray, self.sounds)) if device.type == "cpu" else self._end_to_end(lengths, device),
-            torch.tensor(self._gains, device=device),
-            first.to(device),
-            lengths.to(device),
-            torch.tensor(self._weights, device=device),
-            torch.cat(self._heard).to(device),
-        )
+    @property
+    def norm(self) -> float:
+        """Mean RMS of the songs, each at its gain."""
+        return float(np.mean(self._norms)) if self._norms else 0.0
 
-    def _end_to_end(self, lengths: Tensor, device: torch.device) -> Tensor:
+    def build(self, device: torch.device) -> StemSamples:
+        lengths = torch.tensor([len(sound[0]) for sound in self.sounds], dtype=torch.int64)
+        first = torch.cumsum(lengths, 0) - lengths
+        gains = torch.tensor(self._gains, dtype=torch.float32)
+        on_disk: Tensor | OnDisk = tuple(self.sounds)
+        sound = on_disk if device.type == "cpu" else self._end_to_end(lengths, gains, device)
+        active = torch.cat(self._active) if self._active else torch.zeros(0, 2, dtype=torch.int64)
+        weights = torch.tensor(self._weights, dtype=torch.float32)
+        return StemSamples(sound, *(each.to(device) for each in (gains, first, lengths, weights, active)))
+
+    def _end_to_end(self, lengths: Tensor, gains: Tensor, device: torch.device) -> Tensor:
+        """Copy all sounds to a GPU; where the sum of sources is too loud for 16 bits, its gain makes up for it."""
         total = torch.empty(int(lengths.sum()), 2, dtype=torch.int16, device=device)
         at = 0
-        for sound in self.sounds:
-            total[at : at + len(sound)] = torch.from_numpy(np.array(sound)).to(device)
-            at += len(sound)
+        for number, sources in enumerate(self.sounds):
+            mixed = _sum_of(sources, slice(None))
+            scale = max(1.0, float(np.abs(mixed).max(initial=0)) / _INT16)
+            gains[number] *= scale
+            total[at : at + len(mixed)] = torch.from_numpy(np.rint(mixed / scale).astype(np.int16)).to(device)
+            at += len(mixed)
         return total
+
+
+def _length_weight(frames: int) -> float:
+    return math.sqrt(max(frames / RATE, 1))  # long songs hold more, but not for ever
+
+
+def _sum_of(sources: Sequence[SourceFrames], frames: slice) -> NDArray[np.int32]:
+    first, *others = (np.asarray(source[frames]).astype(np.int32) for source in sources)
+    for other in others:
+        first += other
+    return first
+
+
+def _loudness(frames: SongFrames) -> float:
+    """Return the root mean square of the mix, in the numbers of the file, of a frame in sixteen."""
+    total, count = 0.0, 0
+    for at in range(0, len(frames[0]), _BLOCK):
+        mix = _sum_of(frames, slice(at, at + _BLOCK))[::16]
+        total += float(np.square(mix, dtype=np.float64).sum())
+        count += mix.size
+    return max(math.sqrt(total / max(count, 1)), 1.0)
+
+
+def _levels(sound: tuple[SourceFrames, ...]) -> tuple[NDArray[np.int32], float]:
+    """Return the peak of each half second of a sum of sources, and its mean power; read block by block."""
+    peaks, power, size = [], 0.0, _GRID * 8
+    frames = len(sound[0])
+    for at in range(0, frames, size):
+        mixed = _sum_of(sound, slice(at, at + size))
+        power += float(np.square(mixed[::16], dtype=np.float64).sum()) * 8
+        whole = len(mixed) // _GRID * _GRID
+        peaks.append(np.abs(mixed[:whole]).reshape(-1, _GRID * 2).max(axis=1))
+    return np.concatenate(peaks) if peaks else np.zeros(0, np.int32), power / max(frames, 1)

@@ -4,6 +4,8 @@ import copy
 import dataclasses
 import hashlib
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import soxr
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.files.demo_song import load_demo_song
-from stream_sep.separators import FACTORIES, TRAINED, canonical_name, load_separator, older_name
+from stream_sep.separators import NEEDS_WEIGHTS, REGISTRY, canonical_name, load_separator
 from stream_sep.separators.bands.cues import CUES, measure_cues
 from stream_sep.separators.bands.masks import find_masks, spread_weights
 from stream_sep.separators.bands.separator import median_hops
@@ -385,9 +387,11 @@ def test_48_khz_needs_no_filter_and_96_khz_gets_one(weights):
 
 
 def test_a_model_without_weights_says_how_to_train():
-    for name in TRAINED:
-        with pytest.raises(SeparatorError, match=f"stream-sep train {older_name(name)}"):
+    for name in NEEDS_WEIGHTS:
+        with pytest.raises(SeparatorError, match=r"stream-sep train [\w-]+'") as raised:
             load_separator(name)
+        (preset,) = re.findall(r"stream-sep train ([\w-]+)'", str(raised.value))
+        assert (Path(__file__).parents[3] / f"presets/training/{preset}.toml").is_file()
 
 
 def test_weights_that_look_ahead_for_longer_than_the_name_promises_are_refused(weights):
@@ -505,7 +509,7 @@ def test_looking_ahead_decides_masks_later(weights):
 
 @pytest.mark.parametrize("name", shipped())
 def test_weights_that_ship_are_whole_small_and_have_a_card(name):
-    assert canonical_name(name) in FACTORIES
+    assert canonical_name(name) in REGISTRY
     separator = load_separator(name)
     assert separator.hop + separator.latency <= LIMITS_MS[name] * 44.1
     assert sum(shipped_weights(each).stat().st_size for each in shipped()) < 12e6

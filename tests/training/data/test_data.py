@@ -39,7 +39,7 @@ def build(folder, target, **options):
 
 def sounds(target, name):
     song = next(song for song in read_index(target) if song.name == name)
-    return dict(zip(song.stems, map_song(target, song) * np.float32(song.gain), strict=True))
+    return dict(zip(song.stems, np.stack(map_song(target, song)) * np.float32(song.gain), strict=True))
 
 
 def test_a_cache_holds_every_stem_to_the_bit_of_its_depth(songs, tmp_path):
@@ -116,7 +116,9 @@ def test_moisesdb_adds_tracks_up_by_their_folders(tmp_path):
     build(tmp_path, tmp_path / "cache")
     found = sounds(tmp_path / "cache", "0001")
     assert np.abs(found["vocals"] - noise(0) - noise(1)).max() < 1e-4
-    assert np.abs(found["other"] - noise(3) - noise(4)).max() < 1e-4
+    assert np.abs(found["guitar"] - noise(3)).max() < 1e-4
+    assert np.abs(found["piano"] - noise(4)).max() < 1e-4
+    assert "strings" in read_index(tmp_path / "cache")[0].silent
 
 
 def test_slakh_sorts_tracks_by_its_metadata(tmp_path):
@@ -132,7 +134,8 @@ def test_slakh_sorts_tracks_by_its_metadata(tmp_path):
     )
     build(tmp_path / "slakh", tmp_path / "cache", layout="slakh")
     found = sounds(tmp_path / "cache", "Track00001")
-    assert set(found) == {"drums", "bass", "other"}
+    assert set(found) == {"drums", "bass", "piano"}
+    assert {"vocals", "guitar"} <= set(read_index(tmp_path / "cache")[0].silent)
     assert np.abs(found["bass"][:, 0] - noise(0, channels=1)[:, 0]).max() < 1e-3
 
 

@@ -1,0 +1,122 @@
+"""Frame transformers from files of weights, as separators of the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stream_sep.errors import ConfigError
+from stream_sep.separators.causal.weights import INSTALL, Weights, count_weights
+from stream_sep.separators.frame_transformer.config import FrameTransformerConfig, config_from
+from stream_sep.separators.frame_transformer.separator import FrameTransformerSeparator, WholeWindows
+from stream_sep.separators.rates import at_rate
+from stream_sep.separators.source_groups import FOUR, SourceGroups
+from stream_sep.separators.weight_file import read_weight_file, weights_needed
+from stream_sep.separators.windowed import WindowedSeparator
+
+if TYPE_CHECKING:
+    from stream_sep.protocols import Block, Separator
+    from stream_sep.separators.frame_transformer.network import FrameTransformer
+
+FORMAT = "stream_sep frame transformer 1"
+"""Written into every file of weights; another number is another design."""
+
+RATES = (44100, 48000)
+
+
+class TorchStep:
+    """Runs a frame transformer with torch; a `NetworkStep`.
+
+    Args:
+        network: it.
+        groups: what it separates into.
+        weights: how many weights it has.
+        threads: CPU threads, of the whole process.
+    """
+
+    def __init__(self, network: FrameTransformer, groups: SourceGroups, weights: Weights, threads: int = 1) -> None:
+        import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(True)
+        self._torch, self._network = torch, network.eval()
+        self.config, self.groups, self.weights = network.config, groups, weights
+        self.reset()
+
+    def reset(self) -> None:
+        """Go back to the state before the first hop."""
+        self._state = self._network.initial_state(1)
+
+    def __call__(self, features: Block, hints: Block) -> Block:
+        """Return corrections, ``(hops, 2, outputs, points)``; see `NetworkStep`."""
+        with self._torch.inference_mode():
+            given = (self._torch.from_numpy(each)[None] for each in (features, hints))
+            corrections, self._state = self._network(*given, self._state)
+            made: Block = corrections[0].numpy()
+        return made
+
+
+def load_frame_transformer(
+    *,
+    sample_rate: int = 44100,
+    weights: str | Path | None = None,
+    size: str = "s",
+    threads: int = 1,
+    window_seconds: float = 8.0,
+) -> Separator:
+    """Load a frame transformer.
+
+    Args:
+        sample_rate: frames per second of the stream, to 192000; twice and four times 44100 and 48000 cost a
+            millisecond more, others are resampled and cost 40.
+        weights: a ``.safetensors`` file of a training, or ``random``, which takes as long and separates nothing.
+        size: with random weights: one of the sizes of a frame transformer.
+        threads: CPU threads, of the whole process.
+        window_seconds: of a network of the form ``whole``: how much it sees at once. Half of a window is kept, a
+            quarter on each side is context.
+
+    Raises:
+        SeparatorError: there are no weights, or they cannot be used.
+        ConfigError: a value makes no sense.
+    """
+    if weights is None:
+        raise weights_needed("frame-transformer", "frame-transformer-cpu")
+    if threads < 1:
+        raise ConfigError(f"a network needs at least 1 thread, not {threads}")
+    step = _load_step(weights, size, threads)
+    if step.config.form == "whole":
+        return at_rate(
+            lambda rate: _windowed(step, rate, window_seconds), sample_rate, RATES, name="frame-transformer"
+        )
+    return at_rate(
+        lambda rate: FrameTransformerSeparator(step, sample_rate=rate), sample_rate, RATES, name="frame-transformer"
+    )
+
+
+def _load_step(weights: str | Path, size: str, threads: int) -> TorchStep:
+    if weights == "random":
+        network = _build(config_from({"size": size}), FOUR)
+        count = count_weights(network)
+        return TorchStep(network, FOUR, Weights(count, 4 * count), threads)
+    file = read_weight_file(Path(weights), FORMAT)
+    network = _build(config_from(file.sizes), file.groups)
+    return TorchStep(network, file.groups, file.fill(network), threads)
+
+
+def _build(config: FrameTransformerConfig, groups: SourceGroups) -> FrameTransformer:
+    try:
+        from stream_sep.separators.frame_transformer.network import FrameTransformer  # noqa: PLC0415 - torch is heavy
+    except ImportError as error:
+        raise ConfigError(f"a frame transformer needs torch ({error}); {INSTALL}") from error
+    return FrameTransformer(config, len(groups.stems))
+
+
+def _windowed(step: TorchStep, rate: int, seconds: float) -> WindowedSeparator:
+    if not 0 < seconds < 600:
+        raise ConfigError(f"a window of {seconds:g} s makes no sense; try 8")
+    separator = FrameTransformerSeparator(step, sample_rate=rate)
+    quarter = max(int(seconds * rate / 4), separator.hop)
+    fade = rate // 100
+    return WindowedSeparator(
+        WholeWindows(separator), context=quarter, hop=2 * quarter, lookahead=quarter - fade, fade=fade
+    )

@@ -1,0 +1,117 @@
+"""The frame transformer: features and hints in, corrections of masks out, many frames at once or one by one.
+
+Frames are folded into the batch wherever frequency is convolved, so that nothing crosses frames there, and norms are
+per frame: only attention and its kernels reach into the past, over a bounded span, with their past as explicit state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from stream_sep.separators.causal.band_layout import plan_points
+from stream_sep.separators.causal.band_prior import GUESS_SCALE, GUESSES, HINTS
+from stream_sep.separators.causal.features import FEATURES
+from stream_sep.separators.frame_transformer.blocks import (
+    Down,
+    FrameModule,
+    Up,
+    flatten_states,
+    initial_states,
+    split_states,
+)
+
+if TYPE_CHECKING:
+    from stream_sep.separators.frame_transformer.attention import State
+    from stream_sep.separators.frame_transformer.config import FrameTransformerConfig
+
+_INPUTS = FEATURES + HINTS
+
+
+class FrameTransformer(nn.Module):
+    """Maps features and hints to corrections of masks, with all its past in a state that is passed in and out.
+
+    Args:
+        config: its sizes.
+        stems: groups of sources that it separates into; the last is what the others leave.
+    """
+
+    def __init__(self, config: FrameTransformerConfig, stems: int = 4) -> None:
+        super().__init__()
+        self.config, self.stems = config, stems
+        self.plan = plan_points(config.front_end)
+        self.outputs = stems + (stems - 1 if config.complex else 0)
+        bands, first = self.plan.bands, config.channels[0]
+        self.embedding = nn.Parameter(_random(bands, config.points * _INPUTS, first))
+        self.place = nn.Parameter(0.1 * torch.randn(bands, first))
+        sizes = [bands]
+        for _ in config.channels[1:]:
+            sizes.append(-(-sizes[-1] // 2))
+        joined = [c + (config.bottleneck if n < config.modules else 0) for n, c in enumerate(config.channels)]
+        self.downs = nn.ModuleList(Down(*config.channels[n : n + 2]) for n in range(len(sizes) - 1))
+        self.ups = nn.ModuleList(Up(joined[n + 1], config.channels[n]) for n in range(len(sizes) - 1))
+        self.frame_modules = nn.ModuleList(
+            FrameModule(config, config.channels[n], sizes[n]) for n in range(config.modules)
+        )
+        self.norm = nn.LayerNorm(joined[0])
+        self.hidden = nn.Linear(joined[0], first // 2)
+        self.decoder = nn.Parameter(_random(bands, first // 2, config.points * 2 * self.outputs) / 4)
+
+    def initial_state(self, batch: int = 1) -> State:
+        """Return the state before the first frame, zeros, module by module from the first level."""
+        return flatten_states(initial_states(self._modules_by_level(), batch))
+
+    def forward(self, features: Tensor, hints: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return corrections of the masks of some hops, and the state to go on with.
+
+        Shape:
+            features: ``(batch, hops, FEATURES, points)``
+            hints: ``(batch, hops, HINTS, points)``, for the hops whose masks are corrected
+            corrections: ``(batch, hops, 2, outputs, points)``, of mid and of side
+        """
+        batch = features.shape[0]
+        levels = [self._embed(features, hints).flatten(0, 1).transpose(1, 2)]
+        for down in self.downs:
+            levels.append(down(levels[-1]))
+        modules = self._modules_by_level()
+        states: list[State] = split_states(state, modules)
+        x = levels[-1]
+        for level in reversed(range(len(levels))):
+            if level < len(levels) - 1:
+                x = self.ups[level](x, levels[level])
+            if level < len(modules):
+                x, states[level] = modules[level](x, levels[level], batch, states[level])
+        return self._decode(_unfolded(x.transpose(1, 2), batch)), flatten_states(states)
+
+    def _modules_by_level(self) -> list[FrameModule]:
+        return cast("list[FrameModule]", list(self.frame_modules))
+
+    def _embed(self, features: Tensor, hints: Tensor) -> Tensor:
+        """Return ``(batch, hops, bands, channels)``: each band by a matrix of its own."""
+        guesses = GUESS_SCALE * hints[:, :, :GUESSES] * float(self.config.hints)
+        given = torch.cat([features, guesses, hints[:, :, GUESSES:]], dim=2)
+        parted = given.reshape(*given.shape[:3], self.plan.bands, self.config.points).transpose(2, 3)
+        return _per_band(parted.flatten(3), self.embedding) + self.place
+
+    def _decode(self, x: Tensor) -> Tensor:
+        y = _per_band(nn.functional.gelu(self.hidden(self.norm(x))), self.decoder)
+        y = y.reshape(*y.shape[:3], 2 * self.outputs, self.config.points).transpose(2, 3)
+        return y.reshape(*y.shape[:2], 2, self.outputs, self.plan.points)
+
+
+def _unfolded(x: Tensor, batch: int) -> Tensor:
+    return x.reshape(batch, -1, *x.shape[1:])
+
+
+def _per_band(x: Tensor, weights: Tensor) -> Tensor:
+    """Return ``(batch, hops, bands, outputs)``: each band by its own ``(inputs, outputs)``."""
+    batch, hops, bands, inputs = x.shape
+    y = torch.bmm(x.reshape(batch * hops, bands, inputs).transpose(0, 1), weights)
+    return y.transpose(0, 1).reshape(batch, hops, bands, weights.shape[-1])
+
+
+def _random(bands: int, inputs: int, outputs: int) -> Tensor:
+    weights: Tensor = torch.randn(bands, inputs, outputs) / inputs**0.5
+    return weights

@@ -1,0 +1,1 @@
+"""The spectrogram-channels U-Net: masks of any groups of sources from windows of a mix."""

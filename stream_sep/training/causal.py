@@ -1,0 +1,207 @@
+"""Networks that correct the masks of ``bands``, in training: `CausalSeparator`, many hops at once, for gradients."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stream_sep.errors import ConfigError
+from stream_sep.separators.bands.state import Memory as PriorState
+from stream_sep.separators.causal.band_prior import GUESSES, HINTS, HintMeter
+from stream_sep.separators.causal.features import FEATURES, FeatureMemory, FeatureMeter
+from stream_sep.separators.causal.masks import MASKED, SHARE
+from stream_sep.separators.causal.network import CausalNetwork
+from stream_sep.separators.causal.staggered_inference import hops_late
+from stream_sep.separators.causal.windows import analysis_and_synthesis
+from stream_sep.separators.frame_transformer.masks import TINY, share_matrix
+from stream_sep.separators.source_groups import FOUR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stream_sep.separators.causal.config import NetworkSize
+    from stream_sep.separators.source_groups import SourceGroups
+    from stream_sep.training.models import ModelState
+
+M = TypeVar("M", FeatureMemory, PriorState)
+
+_ITEM_BYTES = 8  # of a number of a state that is kept as one array
+
+
+class CausalTrainingModel(nn.Module):
+    """Runs a causal network over a stretch of sound, exactly as `CausalSeparator` does hop by hop.
+
+    Args:
+        size: the network's front end.
+        network: a module with ``forward(features, hints, state)``, ``fresh_state`` or ``initial_state``, and
+            ``plan``; a causal network of random weights unless given.
+        inference_hop: frames of the hops in which it is played, as of `CausalSeparator`; 0 for its own. What it
+            answered last is not in its state: shorter hops begin without an answer.
+        groups: what it separates into; the last is what the others leave.
+        hints: whether the masks start from those of ``bands``.
+
+    Raises:
+        ConfigError: it cannot be played in such hops.
+    """
+
+    analysis: Tensor
+    synthesis: Tensor
+    point_of_bin: Tensor
+
+    def __init__(
+        self,
+        size: NetworkSize,
+        network: Any = None,  # noqa: ANN401 - any network with that call
+        inference_hop: int = 0,
+        groups: SourceGroups = FOUR,
+        *,
+        hints: bool = True,
+    ) -> None:
+        super().__init__()
+        self.network = network if network is not None else CausalNetwork(size)
+        played = _at_hop(size, inference_hop or size.hop)
+        self.hop, self.stems = size.hop, groups.stems
+        self.context_frames = size.window - played.hop + size.lookahead * size.hop
+        self.first_output_frame = size.window - played.fade
+        self._turns = size.hop // played.hop
+        self._late = hops_late(size, self._turns)
+        self._lookahead, self._window, self._hop, self._fade = size.lookahead, size.window, played.hop, played.fade
+        self._prior, self._features = HintMeter(played), FeatureMeter(size)
+        self._guess_scale = float(hints)
+        analysis, synthesis = analysis_and_synthesis(size.window, played.hop, played.fade)
+        shares = share_matrix(groups)
+        self.register_buffer("analysis", torch.from_numpy(analysis), persistent=False)
+        self.register_buffer("synthesis", torch.from_numpy(synthesis), persistent=False)
+        self.register_buffer("point_of_bin", torch.from_numpy(self.network.plan.point_of_bin), persistent=False)
+        self.register_buffer("shares", None if shares is None else torch.from_numpy(shares), persistent=False)
+
+    def initial_state(self, batch: int) -> ModelState:
+        """Return the state before the first frame: of features and prior, and of the network."""
+        states = [self._features.fresh_memory(), self._prior.fresh_memory()]
+        flat = [torch.from_numpy(_flat(each)).expand(batch, -1).to(self.analysis.device) for each in states]
+        return *flat, *self._network_state(batch)
+
+    def separate(self, mix: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
+        """Return stems and the state to go on with; see `TrainableSeparator.separate`."""
+        middle = torch.stack([mix[:, 0] + mix[:, 1], mix[:, 0] - mix[:, 1]], dim=1) / 2
+        frames = middle.unfold(-1, self._window, self._hop) * self.analysis
+        spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins), of the hops that are played
+        features, hints, *measured = self._measure(spectra, *state[:2])
+        masks, after = self._mask(features, hints, state[2:])
+        kept = spectra[:, : spectra.shape[1] - self._lookahead, None]
+        parts = masks[:, self._lookahead :, ..., self.point_of_bin] * kept
+        return self._residual(self._overlap(torch.fft.irfft(parts)), mix), (*measured, *after)
+
+    def _network_state(self, batch: int) -> ModelState:
+        make = getattr(self.network, "initial_state", None) or self.network.fresh_state
+        state: ModelState = make(batch)
+        return state
+
+    def _mask(self, features: Tensor, hints: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
+        """Return complex masks, ``(batch, hops, stems - 1, 2, points)``, and the state to go on with."""
+        return self._masks_by(self.network, features, hints, state)
+
+    def _masks_by(
+        self,
+        network: Any,  # noqa: ANN401 - as above
+        features: Tensor,
+        hints: Tensor,
+        state: ModelState,
+    ) -> tuple[Tensor, ModelState]:
+        """Return what a network makes of the guesses, each corrected by its last answer, and its state."""
+        corrections, after = network(features, hints[:, :: self._turns], state)
+        held = corrections.float().repeat_interleave(self._turns, dim=1)  # half precision computes all but the sound
+        said = nn.functional.pad(held, (0, 0, 0, 0, 0, 0, self._late, 0))[:, : hints.shape[1]]
+        shares = self.get_buffer("shares") if self.shares is not None else None
+        return masks_of(said, self._guess_scale * guesses_of(hints, shares)), after
+
+    @torch.no_grad()
+    def _measure(self, spectra: Tensor, seen: Tensor, heard: Tensor) -> tuple[Tensor, ...]:
+        """Return features of all hops, hints for their masks, and both states to go on with; by the CPU."""
+        given, batch, hops = spectra.cpu().contiguous().numpy(), *spectra.shape[:2]
+        seen_after, heard_after = (each.cpu().numpy().copy() for each in (seen, heard))
+        asked = given[:, :: self._turns]
+        features = np.zeros((*asked.shape[:2], FEATURES, self._prior.points), np.float32)
+        hints = np.zeros((batch, self._lookahead + hops, HINTS, self._prior.points), np.float32)
+        like = self._features.fresh_memory(), self._prior.fresh_memory()
+
+        def measure(row: int) -> None:
+            feature_state = _as_state(seen_after[row], like[0])
+            self._features.measure(asked[row], feature_state, features[row], self._features.scratch())
+            prior_state = _as_state(heard_after[row], like[1])
+            self._prior.measure(given[row], prior_state, hints[row, self._lookahead :], self._prior.scratch())
+
+        threads = torch.get_num_threads() if spectra.device.type == "cpu" else os.cpu_count()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(measure, range(batch)))  # a list, as errors come to light only so
+        made = (features, np.ascontiguousarray(hints[:, :hops]), seen_after, heard_after)
+        return tuple(torch.from_numpy(each).to(spectra.device) for each in made)
+
+    def _overlap(self, frames: Tensor) -> Tensor:
+        """Return left and right, ``(batch, stems - 1, 2, frames)``, of windows of mid and side: all hops but one."""
+        faded = frames[..., -len(self.synthesis) :] * self.synthesis
+        first = faded[:, 1:, ..., : self._hop]
+        tail = nn.functional.pad(faded[:, :-1, ..., self._hop :], (0, self._hop - self._fade))
+        sound = (first + tail).permute(0, 2, 3, 1, 4).flatten(-2)
+        mid, side = sound[:, :, 0], sound[:, :, 1]
+        return torch.stack([mid + side, mid - side], dim=2)
+
+    def _residual(self, stems: Tensor, mix: Tensor) -> Tensor:
+        start = self.first_output_frame
+        rest = mix[..., start : start + stems.shape[-1]] - stems.sum(dim=1)
+        return torch.cat([stems, rest[:, None]], dim=1)
+
+
+def guesses_of(hints: Tensor, shares: Tensor | None) -> Tensor:
+    """Return guessed logits of each group but the last: `project_guesses` of many hops, on any device.
+
+    Shape:
+        hints: ``(batch, hops, HINTS, points)``
+        shares: ``(groups, 4)``, or None for the four stems
+        guesses: ``(batch, hops, 2, groups - 1, points)``
+    """
+    guesses = hints[:, :, :GUESSES].reshape(*hints.shape[:2], 2, MASKED, -1)
+    if shares is None:
+        return guesses
+    likely = torch.softmax(nn.functional.pad(guesses, (0, 0, 0, 1)), dim=3)
+    logits = torch.log(torch.einsum("gs,bhpsk->bhpgk", shares, likely) + TINY)
+    return logits[:, :, :, :-1] - logits[:, :, :, -1:]
+
+
+def masks_of(corrections: Tensor, guesses: Tensor) -> Tensor:
+    """Return complex masks, ``(batch, hops, groups - 1, 2, points)``: `complex_masks` of many hops, for gradients."""
+    masked = guesses.shape[3]
+    logits, imaginary = corrections[:, :, :, : masked + 1], corrections[:, :, :, masked + 1 :]
+    likely = torch.softmax(logits + nn.functional.pad(guesses, (0, 0, 0, 1)), dim=3)
+    real = likely[:, :, :, :masked] + SHARE * logits[:, :, :, :masked]
+    if not imaginary.shape[3]:
+        imaginary = torch.zeros_like(real)
+    return torch.complex(real, SHARE * imaginary).transpose(2, 3)
+
+
+def _at_hop(size: NetworkSize, hop: int) -> NetworkSize:
+    if size.hop % hop or (size.lookahead and hop != size.hop):
+        raise ConfigError(
+            f"a network of hops of {size.hop} frames that looks {size.lookahead} of them ahead cannot be played in "
+            f"hops of {hop}; they must fit into its own, and it must not look ahead"
+        )
+    return size.played_at(hop)
+
+
+def _flat(state: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
+    """Return a state as one array, of eight bytes a number."""
+    held = [array.ravel().view(np.uint8) for array in state]
+    return np.concatenate([np.pad(each, (0, -len(each) % _ITEM_BYTES)) for each in held]).view(np.float64)
+
+
+def _as_state(flat: NDArray[np.float64], like: M) -> M:
+    """Return what `_flat` made of a state as one again; it is the same numbers, not a copy."""
+    arrays: tuple[NDArray[Any], ...] = like
+    ends = np.cumsum([-(-array.nbytes // _ITEM_BYTES) * _ITEM_BYTES for array in arrays])[:-1]
+    whole = zip(np.split(flat.view(np.uint8), ends), arrays, strict=True)
+    return type(like)(*(part[: to.nbytes].view(to.dtype).reshape(to.shape) for part, to in whole))

@@ -1,0 +1,59 @@
+"""The kind ``causal``: the network that ships, trained for the four stems."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.errors import ConfigError
+from stream_sep.separators.causal.config import size_from
+from stream_sep.separators.causal.separator import load_at_own_hop
+from stream_sep.separators.causal.weights import KIND as FORMAT
+from stream_sep.separators.source_groups import FOUR
+from stream_sep.training.causal import CausalTrainingModel
+from stream_sep.training.dropout import Dropout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import torch
+
+    from stream_sep.protocols import Separator
+    from stream_sep.separators.source_groups import SourceGroups
+
+
+class CausalKind:
+    """Builds and loads causal networks; see `Kind`."""
+
+    format = FORMAT
+
+    def build(self, table: Mapping[str, Any], groups: SourceGroups, inference_hop: int = 0) -> CausalTrainingModel:
+        """Return a causal network of random weights; see `Kind.build`."""
+        if groups != FOUR:
+            raise ConfigError(
+                f"a causal network separates vocals, drums, bass and other, not {', '.join(groups.stems)}; "
+                'use kind = "frame-transformer" or "unet", or leave out groups'
+            )
+        return CausalTrainingModel(size_from(table), inference_hop=inference_hop)
+
+    def describe(self, model: Any) -> dict[str, Any]:  # noqa: ANN401 - a CausalTrainingModel
+        """Return its sizes."""
+        return asdict(model.network.size)
+
+    def load_separator(
+        self,
+        *,
+        sample_rate: int = 44100,
+        weights: str | Path | None = None,
+        **options: Any,  # noqa: ANN401 - its own
+    ) -> Separator:
+        """Load weights as a separator; see `load_at_own_hop`."""
+        return load_at_own_hop(sample_rate=sample_rate, weights=weights, **options)
+
+    def add_dropout(self, model: Any, dropout: float, input_dropout: float, random: torch.Generator) -> None:  # noqa: ANN401 - as above
+        """Leave out a share of what the network sees and computes while it is in training mode; see `Dropout`."""
+        Dropout(model.network, dropout, input_dropout, random)
+
+
+KIND = CausalKind()

@@ -1,0 +1,201 @@
+"""The frame transformer as a network: its sizes, and that it streams, never sees the future, and forgets."""
+
+import dataclasses
+import importlib.util
+import os
+
+import pytest
+
+from stream_sep.errors import ConfigError
+from stream_sep.separators.frame_transformer.config import SIZES, config_from
+
+if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
+    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+
+import torch
+
+from stream_sep.separators.causal.band_prior import HINTS
+from stream_sep.separators.causal.features import FEATURES
+from stream_sep.separators.frame_transformer.attention import attend
+from stream_sep.separators.frame_transformer.network import FrameTransformer
+
+HOPS = 60
+
+
+def network(stems=4, **changes):
+    """A tiny one, every weight of which is random and none zero."""
+    torch.manual_seed(0)
+    made = FrameTransformer(dataclasses.replace(SIZES["tiny"], **changes), stems)
+    with torch.no_grad():
+        for weights in made.parameters():
+            weights.copy_(torch.randn(weights.shape) * 0.3)
+    return made
+
+
+def given(made, hops=HOPS, batch=2):
+    draw = torch.Generator().manual_seed(1)
+    shape = (batch, hops, FEATURES + HINTS, made.plan.points)
+    return torch.randn(shape, generator=draw).split([FEATURES, HINTS], dim=2)
+
+
+@pytest.mark.parametrize(
+    ("size", "weights", "state"),
+    [("xs", 1_666_244, 0.89), ("s", 2_612_212, 1.56), ("m", 11_397_312, 12.2), ("l", 60_005_648, 72.7)],
+)
+def test_sizes_have_the_weights_and_the_state_they_should(size, weights, state):
+    with torch.device("meta"):
+        made = FrameTransformer(SIZES[size])
+    assert sum(each.numel() for each in made.parameters()) == weights
+    assert sum(each.numel() for each in made.initial_state(1)) * 4 / 2**20 == pytest.approx(state, rel=0.01)
+
+
+@pytest.mark.parametrize("cuts", [[1] * HOPS, [8] * 7 + [4], [30, 30], [1, 7, 20, 2, 30]])
+def test_streaming_equals_the_whole(cuts):
+    made = network()
+    features, hints = given(made)
+    with torch.no_grad():
+        whole, _ = made(features, hints, made.initial_state(2))
+        state, parts = made.initial_state(2), []
+        for part in zip(features.split(cuts, dim=1), hints.split(cuts, dim=1), strict=True):
+            corrections, state = made(*part, state)
+            parts.append(corrections)
+    assert float((torch.cat(parts, dim=1) - whole).abs().max()) < 1e-5 * max(1.0, float(whole.abs().max()))
+
+
+def test_more_queries_than_fit_at_once_make_no_difference(monkeypatch):
+    made = network()
+    features, hints = given(made)
+    with torch.no_grad():
+        whole, _ = made(features, hints, made.initial_state(2))
+        monkeypatch.setattr("stream_sep.separators.frame_transformer.attention.MAX_QUERIES", 7)
+        blocks, _ = made(features, hints, made.initial_state(2))
+    assert torch.allclose(whole, blocks, atol=1e-5)
+
+
+def future_gradient(layer, x, at):
+    """How much the output at one frame depends on the input after it; the frames are axis 1."""
+    x = x.clone().requires_grad_()
+    layer(x)[:, at].square().sum().backward()
+    return float(x.grad[:, at + 1 :].abs().sum()), float(x.grad[:, : at + 1].abs().sum())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_no_frame_depends_on_a_later_one(training):
+    made = network().train(training)
+    features, hints = given(made)
+    layer = lambda x: made(*x.split([FEATURES, HINTS], dim=2), made.initial_state(2))[0]  # noqa: E731 - as short as it is
+    future, past = future_gradient(layer, torch.cat([features, hints], dim=2), HOPS // 2)
+    assert future == 0.0
+    assert past > 0.0
+
+
+def test_the_same_look_finds_the_leaks_of_the_design_it_comes_from():
+    """A batch norm over time in training, and a position term that is transposed where it should be skewed."""
+    x = torch.randn(2, 20, 8, generator=torch.Generator().manual_seed(2))
+    norm = torch.nn.BatchNorm1d(8)
+    assert future_gradient(lambda y: norm(y.transpose(1, 2)).transpose(1, 2), x, 9)[0] > 0
+
+    memory, positions = x[0, :20], torch.randn(8, 20, generator=torch.Generator().manual_seed(3))
+
+    def cross_attend(y, *, transpose):
+        """Attend to another sequence, all of it, as a decoder does."""
+        placed = y @ positions
+        return torch.softmax(y @ memory.T + (placed.transpose(1, 2) if transpose else placed), dim=-1) @ memory
+
+    assert future_gradient(lambda y: cross_attend(y, transpose=True), x, 9)[0] > 0
+    assert future_gradient(lambda y: cross_attend(y, transpose=False), x, 9)[0] == 0.0
+
+
+def test_attention_is_that_of_the_formula():
+    draw = torch.Generator().manual_seed(4)
+    frames, span, heads, size = 9, 4, 2, 3
+    query = torch.randn(1, frames, heads * size, generator=draw)
+    keys, values = (torch.randn(1, frames + span - 1, heads * size, generator=draw) for _ in range(2))
+    positions = torch.randn(heads, span, size, generator=draw)
+    found = attend(query, keys, values, positions)
+    for head in range(heads):
+        columns = slice(head * size, (head + 1) * size)
+        q, k, v = query[0, :, columns], keys[0, :, columns], values[0, :, columns]
+        for t in range(frames):
+            scores = [q[t] @ (k[t + i] + positions[head, i]) / size**0.5 for i in range(span)]
+            weights = torch.softmax(torch.stack(scores), dim=0)
+            wanted = sum(weights[i] * v[t + i] for i in range(span))
+            assert torch.allclose(found[0, t, columns], wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_an_earlier_state_is_forgotten_after_the_hops_it_reaches(blocks):
+    made = network(blocks=blocks)
+    reach = made.config.reach
+    features, hints = given(made, reach + 20, batch=1)
+    draw = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        outputs = []
+        for _ in range(2):
+            state = tuple(torch.randn(each.shape, generator=draw) for each in made.initial_state(1))
+            outputs.append(made(features, hints, state)[0])
+    apart = (outputs[0] - outputs[1]).abs().amax(dim=(0, 2, 3, 4))
+    assert float(apart[0]) > 0
+    assert float(apart[reach:].max()) == 0.0
+
+
+def test_the_size_that_ships_forgets_within_fourteen_seconds():
+    assert SIZES["s"].reach == 1209
+
+
+def test_the_state_never_grows():
+    made = network()
+    features, hints = given(made, 5)
+    with torch.no_grad():
+        state = made.initial_state(2)
+        for _ in range(4):
+            _, state = made(features, hints, state)
+    assert [each.shape for each in state] == [each.shape for each in made.initial_state(2)]
+
+
+def test_a_network_of_the_whole_sees_both_sides_and_keeps_no_state():
+    made = network(form="whole")
+    features, hints = given(made)
+    assert made.initial_state(2) == ()
+    layer = lambda x: made(*x.split([FEATURES, HINTS], dim=2), ())[0]  # noqa: E731 - as short as it is
+    future, past = future_gradient(layer, torch.cat([features, hints], dim=2), HOPS // 2)
+    assert future > 0.0
+    assert past > 0.0
+
+
+def test_without_hints_the_guesses_are_not_seen():
+    made = network(hints=False)
+    features, hints = given(made)
+    changed = hints.clone()
+    changed[:, :, :6] += 1
+    with torch.no_grad():
+        one, other = (made(features, each, made.initial_state(2))[0] for each in (hints, changed))
+        assert torch.equal(one, other)
+        seen = network()
+        assert not torch.equal(*(seen(features, each, seen.initial_state(2))[0] for each in (hints, changed)))
+
+
+@pytest.mark.parametrize(("stems", "is_complex", "outputs"), [(4, True, 7), (2, True, 3), (5, False, 5)])
+def test_there_is_an_output_for_each_logit_and_each_imaginary_part(stems, is_complex, outputs):
+    made = network(stems, complex=is_complex)
+    features, hints = given(made, 3)
+    assert made(features, hints, made.initial_state(2))[0].shape == (2, 3, 2, outputs, made.plan.points)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"size": "huge"}, "unknown frame transformer size 'huge'"),
+        ({"widht": 3}, "no setting 'widht'"),
+        ({"width": 3.5}, "width must be like 128"),
+        ({"heads": 3}, "that 4 and heads divide"),
+        ({"modules": 9}, "9 levels"),
+        ({"form": "half"}, "unknown form 'half'"),
+        ({"form": "whole", "lookahead": 2}, "leave out lookahead"),
+        ({"channels": [8, 0]}, "positive sizes"),
+        ({"channels": [8, "x"]}, "channels must be like"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(table, words):
+    with pytest.raises(ConfigError, match=words):
+        config_from(table)
