@@ -36,7 +36,7 @@ KNOWS = {
     "backends": {"lowlevel", "audio"},
     "effects": {"lowlevel", "control", "separators"},
     "engine": {"lowlevel", "audio", "control", "backends", "effects", "separators"},
-    "files": {"lowlevel", "separators"},
+    "files": {"lowlevel", "control", "separators"},
     "player": {"lowlevel", "audio", "control", "backends", "effects", "separators", "engine", "files"},
     "evaluation": {
         "lowlevel",
