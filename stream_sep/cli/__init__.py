@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import sys
 from typing import Annotated
@@ -88,6 +89,7 @@ def _read_options(
 
 def main() -> None:
     """Run the command line; exit with 0, or 1 and a sentence, or 2 where the command was wrong, or 130 on Ctrl-C."""
+    _print_any_name()
     set_up_logging(0)
     try:
         code = app(prog_name="stream-sep", standalone_mode=False)
@@ -127,3 +129,10 @@ def _fail(error: Exception) -> int:
 def _say(sentence: str, code: int = 1) -> int:
     print(f"stream-sep: error: {sentence}", file=sys.stderr)
     return code
+
+
+def _print_any_name() -> None:
+    """Escape letters that the terminal has not, such as in names of files, where they would end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-import soundfile
 import typer
 from rich.console import Console
 
@@ -16,15 +15,24 @@ from stream_sep.backends.offline import OfflineBackend
 from stream_sep.control.presets.library import load_preset
 from stream_sep.engine.config import EngineConfig
 from stream_sep.engine.engine import Engine
-from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.errors import AudioFileError
+from stream_sep.files.disk_space import check_room
+from stream_sep.files.formats import FLOATS
+from stream_sep.files.output_file import OutputFile
+from stream_sep.files.song import open_song
+from stream_sep.files.tracks import Track, readable, spooled
 from stream_sep.separators import DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from stream_sep.files.song import Song
     from stream_sep.protocols import Block
 
 _FEED_BLOCKS = 1000
+_FRAME_BYTES = 8
+
+_log = logging.getLogger(__name__)
 
 
 def render(
@@ -35,59 +43,68 @@ def render(
     preset: Annotated[str, typer.Option(help="faders and effects: karaoke, acapella, ... or a file")] = "",
 ) -> None:
     """Write the stems of FILE to WAV files, exactly as the live engine would play them."""
-    folder = out or Path(f"{file.stem}-stems")
-    frames = render_file(file, folder, model, block_size, preset)
-    Console(soft_wrap=True).print(f"{frames} frames of each stem written to {folder}", highlight=False)
+    folder = out or Path(f"{readable(file.stem)}-stems")
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    frames = render_file(file, folder, model, block_size, preset, report=console.print)
+    console.print(f"{frames} frames of each stem written to {folder}")
 
 
-def render_file(file: Path, folder: Path, model: str = DEFAULT, block_size: int = 128, preset: str = "") -> int:
+def render_file(
+    file: Path,
+    folder: Path,
+    model: str = DEFAULT,
+    block_size: int = 128,
+    preset: str = "",
+    report: Callable[[str], None] = _log.warning,
+) -> int:
     """Drive ``file`` through the engine into ``folder``; return the frames written.
 
     Memory is bounded by a thousand blocks, whatever the file's length.
 
+    Args:
+        file: the song; more than two channels are mixed down.
+        folder: gets a float WAV file for the mix and for each stem, all of them or none.
+        model: the separator.
+        block_size: frames a block of the engine.
+        preset: faders and effects.
+        report: told, in a sentence, of what is wrong with the song.
+
     Raises:
         AudioFileError: the file cannot be read or the folder not written.
-        ConfigError: more than two channels.
         PresetError: the preset cannot be read.
     """
-    with ExitStack() as stack:
-        try:
-            song = stack.enter_context(soundfile.SoundFile(file))
-        except soundfile.SoundFileError as error:
-            raise AudioFileError(f"cannot read {file}: {error}; is it an audio file?") from error
-        try:
-            return _render_whole(song, folder, model, block_size, preset)
-        except (OSError, soundfile.SoundFileError) as error:
-            raise AudioFileError(
-                f"cannot turn {file} into {folder}: {error}; nothing was written, try another folder with --out"
-            ) from error
+    with spooled([Track(file, Path(), file.stem)]) as (track,):
+        song = open_song(track.path)
+        if song.note:
+            report(song.note)
+        return _render(song, folder, model, block_size, preset, report)
 
 
-def _render_whole(song: soundfile.SoundFile, folder: Path, model: str, block_size: int, preset: str) -> int:
-    """Write beside the folder's files and move there at the end: a run that fails leaves what was there before."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".rendering-", dir=folder) as scratch:
-        frames = _render(song, Path(scratch), model, block_size, preset)
-        for file in Path(scratch).iterdir():
-            file.replace(folder / file.name)
-    return frames
-
-
-def _render(song: soundfile.SoundFile, folder: Path, model: str, block_size: int, preset: str) -> int:
-    if song.channels > 2:
-        raise ConfigError(f"{song.name} has {song.channels} channels; mix it down to two first")
-    backend = OfflineBackend(song.samplerate, block_size)
+def _render(song: Song, folder: Path, model: str, block_size: int, preset: str, report: Callable[[str], None]) -> int:
+    backend = OfflineBackend(song.sample_rate, block_size)
     with ExitStack() as stack:
         engine = stack.enter_context(_engine(backend, model, preset))
-        files = [stack.enter_context(_open(folder, name, song.samplerate)) for name in ("mix", *engine.stems)]
-        skip, left = engine.latency.engine, int(song.frames)
-        for block in _blocks(song, block_size, skip):
-            buses = backend.feed(block)[..., skip:][..., :left]
+        names, guess = ("mix", *engine.stems), int(song.seconds * song.sample_rate)
+        check_room(folder, _FRAME_BYTES * guess * len(names))
+        files = [OutputFile(folder / f"{name}.wav", song.sample_rate, guess, FLOATS, stream=False) for name in names]
+        for file in files:
+            stack.callback(file.abort)
+        for file in files:
+            file.open()
+        skip, written = engine.latency.engine, 0
+        for block, frames in _blocks(song, block_size, skip, report):
+            buses = backend.feed(block)[..., skip:][..., : frames - written]
             skip = max(0, skip - block.shape[1])
-            left -= buses.shape[2]
+            written += buses.shape[2]
             for file, bus in zip(files, buses, strict=True):
-                file.write(bus.T)
-    return int(song.frames)
+                file.write(bus)
+        if not written:
+            raise AudioFileError(f"{song.path} holds no sound")
+        for file in files:
+            file.finish(1.0)
+        for file in files:
+            file.commit()
+    return written
 
 
 def _engine(backend: OfflineBackend, model: str, preset: str) -> Engine:
@@ -103,13 +120,19 @@ def _engine(backend: OfflineBackend, model: str, preset: str) -> Engine:
     return engine
 
 
-def _blocks(song: soundfile.SoundFile, block_size: int, latency: int) -> Iterator[Block]:
-    """Give the song in whole blocks, and silence after it until its last frame has come out."""
-    for block in song.blocks(_FEED_BLOCKS * block_size, dtype="float32", always_2d=True):
-        sides = block.T if block.shape[1] == 2 else np.repeat(block.T, 2, axis=0)
-        yield np.pad(sides, ((0, 0), (0, -block.shape[0] % block_size)))
-    yield np.zeros((2, latency + -latency % block_size), np.float32)
+def _blocks(song: Song, block_size: int, latency: int, report: Callable[[str], None]) -> Iterator[tuple[Block, int]]:
+    """Give the song in whole blocks, and silence after it until its last frame has come out.
 
-
-def _open(folder: Path, name: str, sample_rate: int) -> soundfile.SoundFile:
-    return soundfile.SoundFile(folder / f"{name}.wav", "w", sample_rate, 2, subtype="FLOAT")
+    With each comes the count of the song's frames up to its end.
+    """
+    frames, waiting = 0, np.zeros((2, 0), np.float32)
+    for block in song.blocks(song.sample_rate, report):
+        waiting = np.concatenate([waiting, block], axis=1)
+        whole = waiting.shape[1] // (_FEED_BLOCKS * block_size) * _FEED_BLOCKS * block_size
+        if whole:
+            frames += whole
+            yield waiting[:, :whole], frames
+            waiting = waiting[:, whole:]
+    frames += waiting.shape[1]
+    rest = latency + (-latency - waiting.shape[1]) % block_size
+    yield np.pad(waiting, ((0, 0), (0, rest))), frames

@@ -87,7 +87,7 @@ class _Worker:
     def separate(self, track: Track) -> Outcome:
         assert self._separator is not None, "a worker that refuses gets no song"
         if not track.path.is_file():
-            where = f"there is no file {track.path} on the machine {platform.node()}"
+            where = f"file not found: {track.path} on the machine {platform.node()}"
             return Outcome(
                 track, error=f"{where}; the machines of a Ray cluster share the folders of songs and stems"
             )

@@ -164,7 +164,7 @@ class SongStatistics:
 
 def no_file(path: Path) -> AudioFileError:
     """Return the error for a song that is not there."""
-    return AudioFileError(f"there is no file {path}")
+    return AudioFileError(f"file not found: {path}")
 
 
 def open_song(path: Path, stream: int = 0) -> Song:

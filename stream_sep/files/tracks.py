@@ -60,8 +60,22 @@ def find_tracks(arguments: Sequence[Path], out: Path) -> list[Track]:
     found: dict[Path, Track] = {}
     for argument in arguments:
         for path, folder in _expand(argument, out):
-            found.setdefault(path.resolve(), Track(path, folder, _stem(path)))
+            found.setdefault(path.resolve(), Track(path, Path(readable(str(folder))), readable(_stem(path))))
     return _told_apart(list(found.values()))
+
+
+def readable(name: str) -> str:
+    r"""Return a name that any program can write: bytes that are no UTF-8 are taken for those of Windows' old code.
+
+    >>> import os
+    >>> readable(os.fsdecode(b"Beyonc\xe9"))
+    'Beyoncé'
+    """
+    data = name.encode("utf-8", "surrogateescape")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
 
 
 def _told_apart(tracks: Sequence[Track]) -> list[Track]:

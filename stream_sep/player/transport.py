@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.control.transport import NOWHERE, TRANSPORT
 from stream_sep.errors import ConfigError
+from stream_sep.files.tracks import readable
 from stream_sep.player.commands import Orders
 from stream_sep.player.time_stretch import check_stretch
 
@@ -181,7 +182,7 @@ class Transport:
         self._controls.publish(
             {
                 "transport/track": song.track + 1,
-                "transport/title": song.song.path.name,
+                "transport/title": readable(song.song.path.name),
                 "transport/position": 0.0,
                 "transport/length": song.seconds(self._rate),
                 "transport/refined": 0.0,

@@ -924,7 +924,7 @@ def test_the_exit_code_tells_that_a_song_failed(command, tmp_path):
     told = command("separate", song, tmp_path / "none.wav")
     assert told.exit_code == 1
     assert "1 separated, 1 failed" in told.output
-    assert "there is no file" in told.output
+    assert "file not found: " in told.output
 
 
 @pytest.mark.parametrize(
@@ -1003,4 +1003,4 @@ def test_a_song_that_is_not_there_is_said_so_before_a_model_is_loaded(tmp_path, 
     monkeypatch.setattr(batch, "SongSeparator", lambda _: pytest.fail("a model was loaded"))
     tracks = find_tracks([tmp_path / "a.wav", tmp_path / "b.wav"], tmp_path / "out")
     outcomes = [outcome for _, outcome in separate_all(tracks, job(tmp_path), lambda *_: None, jobs=jobs)]
-    assert [outcome.error for outcome in outcomes] == [f"there is no file {track.path}" for track in tracks]
+    assert [outcome.error for outcome in outcomes] == [f"file not found: {track.path}" for track in tracks]
