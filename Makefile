@@ -32,10 +32,13 @@ bench: $(VENV)/.base
 $(VENV)/.base: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stream_sep needs Python 3.11 or later, this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@echo "installing into $(VENV); about 140 MB to download"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[live]'
+	$(BIN)/stream-sep warm-up
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
+	@echo "installing what the tests need; with torch and Ray, gigabytes to download"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 

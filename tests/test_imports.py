@@ -27,7 +27,7 @@ HEAVY = (
     "alembic",
     "argon2",
 )
-ROOT_MODULES = {"errors", "folders", "protocols"}
+ROOT_MODULES = {"errors", "extras", "folders", "protocols"}
 KNOWS = {
     "lowlevel": set(),
     "audio": {"lowlevel"},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.midi.ports import PortNames
 from stream_sep.errors import BridgeError
+from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ def _rtmidi() -> Any:  # noqa: ANN401 - it ships no types
     try:
         import rtmidi  # noqa: PLC0415 - optional, and it loads the system's MIDI
     except ImportError as error:
-        raise BridgeError("MIDI needs python-rtmidi: pip install 'stream-sep[midi]'") from error
+        raise BridgeError(f"MIDI needs python-rtmidi; {install_hint('midi')}") from error
     return rtmidi
 
 

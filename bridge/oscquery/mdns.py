@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import BridgeError
+from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -25,7 +26,7 @@ def needed(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.partition(".")[0]
-        raise BridgeError(f"OSCQuery needs {package}: pip install 'stream-sep[oscquery]'") from error
+        raise BridgeError(f"OSCQuery needs {package}; {install_hint('oscquery')}") from error
 
 
 class Announcement:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
+from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ _FLAGS = (
     "-ffunction-sections",
     "-s",
 )
-_REMEDY = "install a C++ compiler (on Debian: apt install g++), or run: pip install 'stream-sep[plugin]'"
+_REMEDY = f"install a C++ compiler (on Debian: apt install g++), or {install_hint('plugin')}"
 
 
 def this_system() -> str:

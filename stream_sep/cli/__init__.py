@@ -29,6 +29,7 @@ from stream_sep.cli import (
     separate,
     serve,
     train,
+    warm_up,
 )
 from stream_sep.cli.app import App
 from stream_sep.cli.config_file import Options, read_defaults
@@ -54,6 +55,7 @@ for verb in (
     layout.layout,
     host.host,
     train.train,
+    warm_up.warm_up,
 ):
     app.command()(verb)
 app.add_typer(presets.app, name="presets")

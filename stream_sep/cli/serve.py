@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream_sep.errors import ConfigError
+from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from bridge.web.service.config import ServiceConfig
     from bridge.web.service.context import Service
 
-INSTALL = "stream-sep serve needs more packages: pip install 'stream-sep[web]'"
 
 app = typer.Typer(
     help="Accounts, uploads and stems to play for everybody in reach.",
@@ -188,7 +188,7 @@ def _config(data: Path | None, database: str) -> ServiceConfig:
     try:
         from bridge.web.service.config import ServiceConfig
     except ModuleNotFoundError as error:
-        raise ConfigError(f"{INSTALL} (there is no {error.name})") from error
+        raise ConfigError(f"stream-sep serve needs {error.name}; {install_hint('web')}") from error
     config = ServiceConfig(database=database)
     return config if data is None else dataclasses.replace(config, data=data)
 

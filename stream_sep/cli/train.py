@@ -13,6 +13,7 @@ from rich.console import Console
 
 from stream_sep.control.presets.paths import SUFFIX, shipped_folder
 from stream_sep.errors import ConfigError
+from stream_sep.extras import install_hint
 
 
 def train(
@@ -79,4 +80,4 @@ def _need(*packages: str) -> None:
 
     for package in packages:
         if importlib.util.find_spec(package) is None:
-            raise ConfigError(f"training needs {package}, which is not installed; pip install 'stream-sep[train]'")
+            raise ConfigError(f"training needs {package}, which is not installed; {install_hint('train')}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from stream_sep.effects.catalog import DELAY_EFFECTS, ParameterSpec, is_file, parameter_spec
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ def pedalboard() -> Any:  # noqa: ANN401 - a module that ships no types
     try:
         import pedalboard as module  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise SeparatorError(f"effects need Pedalboard ({error}): pip install 'stream-sep[effects]'") from error
+        raise SeparatorError(f"effects need Pedalboard ({error}); {install_hint('effects')}") from error
     return module
 
 

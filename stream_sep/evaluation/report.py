@@ -27,6 +27,7 @@ from stream_sep.evaluation.sdr import (
     usdr,
 )
 from stream_sep.evaluation.validation_split import is_validation
+from stream_sep.extras import install_hint
 from stream_sep.protocols import STEMS
 from stream_sep.separators import load_separator
 
@@ -192,7 +193,7 @@ def plot_costs(path: Path, scores: Sequence[Score], costs: Sequence[ModelCost]) 
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra
         from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ConfigError(f"a plot needs Matplotlib ({error}); pip install 'stream-sep[train]'") from error
+        raise ConfigError(f"a plot needs Matplotlib ({error}); {install_hint('train')}") from error
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for one in costs:
@@ -240,7 +241,7 @@ def _museval(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
     try:
         import museval  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ConfigError(f"SDR v4 needs museval ({error}); pip install 'stream-sep[train]'") from error
+        raise ConfigError(f"SDR v4 needs museval ({error}); {install_hint('train')}") from error
     loud = [stem for stem in STEMS if stem in song.stems and stem in estimates and song.stems[stem].any()]
     references = np.stack([song.stems[stem].T for stem in loud])
     given = np.stack([estimates[stem].T for stem in loud])

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stream_sep.errors import SeparatorError
+from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from stream_sep.files.job import SeparationJob
 
-INSTALL = "pip install 'stream-sep[ray]'"
 
 _CORES = 4  # of a worker on a CPU: with more, one song is hardly faster
 
@@ -28,7 +28,7 @@ def import_ray() -> ModuleType:
     try:
         import ray  # noqa: PLC0415 - an extra, and heavy
     except ImportError as error:
-        raise SeparatorError(f"--executor ray needs Ray ({error}); {INSTALL}") from error
+        raise SeparatorError(f"--executor ray needs Ray ({error}); {install_hint('ray')}") from error
     return ray
 
 

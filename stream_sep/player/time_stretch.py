@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.errors import ConfigError
+from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stream_sep.protocols import Stems
 
-INSTALL = "speed and pitch need Rubber Band: pip install 'stream-sep[stretch]'"
 
 _BLOCK = 512
 
@@ -26,7 +26,7 @@ def check_stretch() -> None:
         ConfigError: it is not.
     """
     if importlib.util.find_spec("pylibrb") is None:
-        raise ConfigError(INSTALL)
+        raise ConfigError(f"speed and pitch need Rubber Band; {install_hint('stretch')}")
 
 
 class Stretch:

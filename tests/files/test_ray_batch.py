@@ -186,7 +186,7 @@ def test_a_model_that_a_worker_cannot_load_fails_the_run(monkeypatch, tracks):
 
 
 def test_without_ray_the_remedy_is_one_line(monkeypatch, tracks):
-    with pytest.raises(SeparatorError, match=r"pip install 'stream-sep\[ray\]'"):
+    with pytest.raises(SeparatorError, match=r"-m pip install .*\[ray\]"):
         run(monkeypatch, tracks, None)
 
 

@@ -15,6 +15,7 @@ from bridge.osc.session import ReceiveLog
 from bridge.web.live.pairing import Devices, Pairing, Role
 from bridge.web.security import is_loopback, own_addresses, own_hosts
 from stream_sep.errors import BridgeError
+from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,7 @@ class LivePage:
     ) -> None:
         missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
         if missing:
-            raise BridgeError(f"the live page needs {', '.join(missing)}: pip install 'stream-sep[web]'")
+            raise BridgeError(f"the live page needs {', '.join(missing)}; {install_hint('web')}")
         self._mixer, self._host, self._port = mixer, host, port
         self._read_only, self._meter_rate = read_only, meter_rate
         self._pairing = None if is_loopback(host) else Pairing(Devices(devices), read_only=read_only)

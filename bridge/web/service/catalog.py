@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from bridge.web.problems import Problem
 from bridge.web.service.schemas import ModelBody, SeparationSettings
 from bridge.web.service.tables import Job, Song
+from stream_sep.extras import install_hint
 from stream_sep.protocols import STEMS
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class CatalogEntry:
     def missing(self) -> str:
         """A sentence on what is missing here, or nothing."""
         if self.needs and importlib.util.find_spec(self.needs) is None:
-            return "It is not installed on this server: pip install 'stream-sep[demucs]'."
+            return f"It is not installed on this server; {install_hint('demucs')}."
         return ""
 
 

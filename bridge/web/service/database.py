@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from stream_sep.errors import ConfigError, StreamSepError
+from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,9 +114,7 @@ def _engine(url: str, options: dict[str, Any]) -> Engine:
     try:
         return create_engine(url, **options)
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"PostgreSQL needs the package {error.name}: pip install 'stream-sep[web-postgres]'"
-        ) from error
+        raise ConfigError(f"PostgreSQL needs the package {error.name}; {install_hint('web-postgres')}") from error
 
 
 def _alembic(connection: Connection) -> Config:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from stream_sep.errors import SeparatorError
+from stream_sep.extras import install_hint
 from stream_sep.separators.causal.band_layout import plan_points
 from stream_sep.separators.causal.band_prior import HINTS
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
@@ -18,7 +19,7 @@ from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.onnx_bundle import digest_note, join_parts
 from stream_sep.separators.causal.runtimes import OnnxRuntime, TorchRuntime
 from stream_sep.separators.causal.staggered_inference import Asking
-from stream_sep.separators.causal.weights import INSTALL, KIND, count_weights, load_weights, read_notes, write_whole
+from stream_sep.separators.causal.weights import KIND, count_weights, load_weights, read_notes, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +99,7 @@ def _graph(network: CausalNetwork, number: int, given: dict[str, Any], made: tup
     try:
         import onnx  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise SeparatorError(f"exporting needs onnx ({error}); {INSTALL}") from error
+        raise SeparatorError(f"exporting needs onnx ({error}); {install_hint('train')}") from error
 
     class Part(torch.nn.Module):
         def __init__(self) -> None:

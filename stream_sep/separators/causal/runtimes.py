@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.extras import install_hint
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
 from stream_sep.separators.causal.onnx_bundle import read_export
-from stream_sep.separators.causal.weights import INSTALL, Weights, count_weights, load_weights
+from stream_sep.separators.causal.weights import Weights, count_weights, load_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ class OnnxRuntime:
         try:
             import onnxruntime  # noqa: PLC0415 - heavy, and only here when a model is
         except ImportError as error:
-            raise SeparatorError(f"{path} needs ONNX Runtime ({error}); {INSTALL}") from error
+            raise SeparatorError(f"{path} needs ONNX Runtime ({error}); {install_hint('train')}") from error
         self.size, self.weights, models = read_export(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.extras import install_hint
 from stream_sep.separators.causal.config import NetworkSize, size_from
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 KIND = "stream_sep causal network 3"
 """Written into every file of weights; another number is another design."""
 
-INSTALL = "pip install 'stream-sep[train]'"
 
 _HEADER_SIZE = 8  # safetensors: the length of the header, the header, the tensors
 _LONGEST_HEADER = 1 << 20
@@ -68,7 +68,9 @@ def load_weights(path: Path) -> CausalNetwork:
 
         from stream_sep.separators.causal.network import CausalNetwork  # noqa: PLC0415 - as above
     except ImportError as error:
-        raise SeparatorError(f"{path} needs torch and safetensors to be read ({error}); {INSTALL}") from error
+        raise SeparatorError(
+            f"{path} needs torch and safetensors to be read ({error}); {install_hint('train')}"
+        ) from error
     network = CausalNetwork(size_of(notes, path))
     try:
         network.load_state_dict(load(data))

@@ -6,17 +6,18 @@ Loading, cache and checksums are those of `demucs.pretrained` (https://github.co
 from __future__ import annotations
 
 import difflib
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import SeparatorError
+from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INSTALL = "pip install 'stream-sep[demucs]'"
 
 SOURCES = ["drums", "bass", "other", "vocals"]
 
@@ -52,7 +53,9 @@ def load_network(name: str, repo: str | Path | None = None) -> list[Part]:
     try:
         import demucs.apply  # noqa: PLC0415 - an extra, and heavy
     except ImportError as error:
-        raise SeparatorError(f"the separator 'demucs' needs Demucs and torch ({error}); {INSTALL}") from error
+        raise SeparatorError(
+            f"the separator 'demucs' needs Demucs and torch ({error}); {install_hint('demucs')}"
+        ) from error
     model = _random_network(name) if name in RANDOM else _pretrained(name, None if repo is None else Path(repo))
     if not isinstance(model, demucs.apply.BagOfModels):
         return [_part(model, [1.0] * len(model.sources))]
@@ -133,7 +136,8 @@ def _unknown(name: str, known: Sequence[str], repo: Path | None) -> str:
 def _not_loaded(name: str, repo: Path | None, error: BaseException) -> str:
     why = str(error).strip() or type(error).__name__
     if isinstance(error, SystemExit):
-        return f"the model {name!r} needs a package that is not installed: diffq; pip install diffq, or use htdemucs"
+        command = f"{sys.executable} -m pip install diffq"
+        return f"the model {name!r} needs a package that is not installed, diffq; run: {command}, or use htdemucs"
     if repo is not None:
         return f"the model {name!r} cannot be loaded from {repo} ({why}); it needs: {_files_of(name)}"
     return (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.errors import ConfigError
+from stream_sep.extras import install_hint
 from stream_sep.training.data.cache import RATE
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def process(stem: str, sound: Block, random: np.random.Generator) -> Block:
     try:
         import pedalboard  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ConfigError(f"the band needs Pedalboard ({error}); pip install 'stream-sep[train]'") from error
+        raise ConfigError(f"the band needs Pedalboard ({error}); {install_hint('train')}") from error
     chain = _CHAINS[stem](pedalboard, random)
     if not sound.any():
         return sound

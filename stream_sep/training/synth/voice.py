@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 
 from stream_sep.errors import ConfigError
+from stream_sep.extras import install_hint
 from stream_sep.training.data.cache import RATE
 from stream_sep.training.synth.samples import read_sample
 
@@ -139,7 +140,7 @@ def _world() -> Any:  # noqa: ANN401 - a module without types
     try:
         import pyworld  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ConfigError(f"singing needs pyworld ({error}); pip install 'stream-sep[train]'") from error
+        raise ConfigError(f"singing needs pyworld ({error}); {install_hint('train')}") from error
     return pyworld
 
 

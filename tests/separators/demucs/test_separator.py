@@ -309,7 +309,7 @@ def test_without_demucs_the_error_says_what_to_install(monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "demucs"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "demucs", None)
-    with pytest.raises(SeparatorError, match=r"pip install 'stream-sep\[demucs\]'"):
+    with pytest.raises(SeparatorError, match=r"-m pip install .*\[demucs\]"):
         load_separator("demucs", RATE, model="tiny")
 
 
