@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.separators.causal.weights import INSTALL, Weights, count_weights, read_notes
+from stream_sep.extras import install_hint
+from stream_sep.separators.causal.weights import Weights, count_weights, read_notes
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ def read_weight_file(path: Path, expected: str = "") -> WeightFile:
         import safetensors  # noqa: F401, PLC0415 - heavy, and only here when a model is
         import torch  # noqa: F401, PLC0415 - as above
     except ImportError as error:
-        raise SeparatorError(f"{path} needs torch and safetensors to be read ({error}); {INSTALL}") from error
+        raise SeparatorError(
+            f"{path} needs torch and safetensors to be read ({error}); {install_hint('train')}"
+        ) from error
     try:
         sizes = json.loads(metadata["size"])
         groups = SourceGroups.from_table(json.loads(metadata["groups"])) if "groups" in metadata else FOUR

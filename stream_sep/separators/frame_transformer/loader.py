@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators.causal.weights import INSTALL, Weights, count_weights
+from stream_sep.extras import install_hint
+from stream_sep.separators.causal.weights import Weights, count_weights
 from stream_sep.separators.frame_transformer.config import FrameTransformerConfig, config_from
 from stream_sep.separators.frame_transformer.separator import FrameTransformerSeparator, WholeWindows
 from stream_sep.separators.rates import at_rate
@@ -107,7 +108,7 @@ def _build(config: FrameTransformerConfig, groups: SourceGroups) -> FrameTransfo
     try:
         from stream_sep.separators.frame_transformer.network import FrameTransformer  # noqa: PLC0415 - torch is heavy
     except ImportError as error:
-        raise ConfigError(f"a frame transformer needs torch ({error}); {INSTALL}") from error
+        raise ConfigError(f"a frame transformer needs torch ({error}); {install_hint('train')}") from error
     return FrameTransformer(config, len(groups.stems))
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators.causal.weights import INSTALL, Weights, count_weights
+from stream_sep.extras import install_hint
+from stream_sep.separators.causal.weights import Weights, count_weights
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 from stream_sep.separators.rates import at_rate
 from stream_sep.separators.source_groups import FOUR
@@ -84,7 +85,7 @@ def load_unet(
         from stream_sep.separators.unet.network import UNet  # noqa: PLC0415 - as torch
         from stream_sep.separators.unet.windows import UNetWindows  # noqa: PLC0415 - as torch
     except ImportError as error:
-        raise ConfigError(f"a U-Net needs torch ({error}); {INSTALL}") from error
+        raise ConfigError(f"a U-Net needs torch ({error}); {install_hint('train')}") from error
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     if weights == "random":
