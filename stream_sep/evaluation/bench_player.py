@@ -52,7 +52,7 @@ def measure_play(
     engine = PlayEngine(PacedBackend(block_size=block_size), [song], config, refinement=refinement)
     ready = time.monotonic()
     with engine:
-        _wait(lambda: engine.frames_heard > 0)
+        _wait(lambda: engine.frames_played > 0)
         first = time.monotonic()
         edge = [] if refinement is None else _watch_edge(engine, seconds)
         jumps = _time_jumps(engine, seeks)

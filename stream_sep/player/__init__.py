@@ -1,1 +1,1 @@
-"""Songs that are played with faders at once: separated ahead of the playhead, refined while they play."""
+"""Plays songs with faders from the first moment: separated ahead of the playhead, refined while they play."""

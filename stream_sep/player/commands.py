@@ -1,4 +1,4 @@
-"""What the transport wants of whoever renders songs: plain values that travel to another process."""
+"""Commands from the transport to the render worker: plain values that travel to another process."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class SongLink:
-    """Where a song's sound and stems are.
+class SongSources:
+    """The files of a song's audio and stems.
 
     Attributes:
-        number: which of all songs that were ever to be played it is.
-        sound: the file of a `SongWriter`.
+        number: index among all songs loaded so far.
+        sound: the file that a `DecodedSongWriter` wrote.
         refined: what `open_stems` takes, or None.
     """
 
@@ -22,39 +22,39 @@ class SongLink:
 
 
 @dataclass(frozen=True)
-class Orders:
-    """What is to be heard.
+class PlaybackCommand:
+    """What to play.
 
     Attributes:
         song: the song, or None for silence.
-        next_song: the song to go on with at its end.
-        playing: whether it plays or rests.
-        frame: the frame of the song to jump to; None goes on where it is.
-        loop: first frame of a loop and the one after its last.
-        speed: how many seconds of the song are heard in one.
-        pitch: semitones it is heard higher.
+        next_song: the song that follows at its end.
+        playing: whether it plays or is paused.
+        frame: the frame of the song to jump to; None continues.
+        loop: first frame of a loop, and the frame after its last.
+        speed: seconds of the song per second of output.
+        pitch: semitones of transposition.
     """
 
-    song: SongLink | None = None
-    next_song: SongLink | None = None
+    song: SongSources | None = None
+    next_song: SongSources | None = None
     playing: bool = True
     frame: int | None = None
     loop: tuple[int, int] | None = None
     speed: float = 1.0
     pitch: float = 0.0
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return asdict(self)
 
     @classmethod
-    def parse(cls, plain: dict[str, Any]) -> Orders:
-        """Return the orders that `plain` gave.
+    def from_dict(cls, values: dict[str, Any]) -> PlaybackCommand:
+        """Return the command that `to_dict` described.
 
-        >>> orders = Orders(SongLink(1, "x"), loop=(0, 9))
-        >>> Orders.parse(orders.plain()) == orders
+        >>> command = PlaybackCommand(SongSources(1, "x"), loop=(0, 9))
+        >>> PlaybackCommand.from_dict(command.to_dict()) == command
         True
         """
-        links = {name: SongLink(**plain[name]) if plain[name] else None for name in ("song", "next_song")}
-        loop = plain["loop"]
-        return replace(cls(**{**plain, **links}), loop=None if loop is None else (loop[0], loop[1]))
+        links = {name: SongSources(**values[name]) if values[name] else None for name in ("song", "next_song")}
+        loop = values["loop"]
+        return replace(cls(**{**values, **links}), loop=None if loop is None else (loop[0], loop[1]))

@@ -1,4 +1,4 @@
-"""The sound of a song as it is being decoded: a file of floats that grows, and that several processes read."""
+"""A song being decoded: a growing file of floats that several processes read."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from stream_sep.protocols import Block
 
-_HEAD = 8  # one int64: frames in all once that is known, -1 until then
+_HEAD = 8  # one int64: total frames, -1 until known
 _FRAME = 8  # left and right
 
 
-class SongWriter:
-    """Writes the sound of a song, from its first frame to its last.
+class DecodedSongWriter:
+    """Writes a decoded song sequentially.
 
     Args:
-        path: the file; made anew.
+        path: the file to create.
 
     Raises:
         AudioFileError: it cannot be written.
@@ -37,18 +37,18 @@ class SongWriter:
             with path.open("wb") as file:
                 file.write(np.int64(-1).tobytes())
         except OSError as error:
-            raise _refusal(path, error) from error
+            raise _disk_error(path, error) from error
 
     def write(self, blocks: Iterable[Block]) -> int:
-        """Append all ``blocks``, ``(2, frames)``, and say that this was all; return the frames.
+        """Append all ``blocks``, ``(2, frames)``, and mark the end; return the number of frames.
 
         Raises:
-            AudioFileError: the disk is full, or what gives the blocks fails; what is there can be read all the same.
+            AudioFileError: the disk is full, or decoding fails; what is written stays readable.
         """
         return sum(block.shape[1] for block in self.passing(blocks))
 
     def passing(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """Pass on ``blocks`` as they are written; see `write`."""
+        """Yield ``blocks`` as they are written; see `write`."""
         frames = 0
         try:
             with self.path.open("r+b", buffering=0) as file:
@@ -62,11 +62,11 @@ class SongWriter:
                     file.seek(0)
                     file.write(np.int64(frames).tobytes())
         except OSError as error:
-            raise _refusal(self.path, error) from error
+            raise _disk_error(self.path, error) from error
 
 
-class SongSound:
-    """Reads what a `SongWriter` has written so far.
+class DecodedSong:
+    """Reads what a `DecodedSongWriter` has written so far.
 
     Args:
         path: the file.
@@ -91,15 +91,15 @@ class SongSound:
 
     @property
     def decoded(self) -> int:
-        """Frames that are there."""
+        """Frames decoded so far."""
         return max(0, os.fstat(self._file.fileno()).st_size - _HEAD) // _FRAME
 
     def has(self, end: int) -> bool:
-        """Tell whether all frames before ``end`` can be read, or will never be."""
+        """Return whether all frames before ``end`` are decoded, or the song has ended."""
         return self.decoded >= end or self.frames is not None
 
     def read(self, start: int, frames: int) -> Block:
-        """Return ``(2, frames)`` from frame ``start``; zeros where the song is not."""
+        """Return ``(2, frames)`` from frame ``start``; zeros outside the song."""
         sound = np.zeros((2, frames), np.float32)
         first = max(start, 0)
         if start + frames > first:
@@ -111,17 +111,17 @@ class SongSound:
         return sound
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with contextlib.suppress(OSError):
             self._file.close()
 
 
 def write_all(file: BinaryIO, data: bytes) -> None:
-    """Write ``data`` to an unbuffered file, which may take it in parts."""
+    """Write ``data`` to an unbuffered file, which may accept it in parts."""
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
 
 
-def _refusal(path: Path, error: OSError) -> AudioFileError:
-    return AudioFileError(f"cannot keep a decoded song in {path.parent}: {error}; free some space there")
+def _disk_error(path: Path, error: OSError) -> AudioFileError:
+    return AudioFileError(f"cannot write a decoded song to {path.parent}: {error}; free some space there")

@@ -1,4 +1,4 @@
-"""An engine that plays songs: their stems are separated ahead of the playhead, so that no latency is heard."""
+"""An engine that plays songs: their stems are separated ahead of the playhead, without added latency."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.player.playlist import Playlist
 from stream_sep.player.refiner import Refiner
 from stream_sep.player.render_ahead import HOP
-from stream_sep.player.render_worker import InlinePlayer, ProcessPlayer, slots_for
+from stream_sep.player.render_worker import InlineRenderWorker, ProcessRenderWorker, ring_slots
 from stream_sep.player.song_stems import refined_share
 from stream_sep.player.transport import Transport
 from stream_sep.separators import load_separator
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from stream_sep.engine.engine import Worker
     from stream_sep.engine.worker.hop_worker import SeparatorInfo
     from stream_sep.player.refiner import Refinement
-    from stream_sep.player.render_worker import Player
+    from stream_sep.player.render_worker import RenderWorker
     from stream_sep.protocols import Separator
 
 _log = logging.getLogger(__name__)
-_PATIENCE = 2.0
-_NAP_SECONDS = 0.001
+_DECODE_TIMEOUT = 2.0
+_POLL_SECONDS = 0.001
 
 
 class PlayEngine(Engine):
@@ -44,9 +44,9 @@ class PlayEngine(Engine):
     Args:
         backend: where the sound goes.
         songs: the files, played in order.
-        config: how to run; ``model`` is the separator that serves wherever no refined stems are ready.
-        refinement: how stems are refined while the songs play; not at all unless given.
-        report: is told, in sentences, what goes wrong and what to try; logged unless given.
+        config: how to run; ``model`` is the separator used wherever no refined stems are ready.
+        refinement: how stems are refined while the songs play; none by default.
+        report: called with a sentence about what went wrong and what to try; logged by default.
 
     Raises:
         AudioFileError: no song can be read.
@@ -68,7 +68,7 @@ class PlayEngine(Engine):
     ) -> None:
         config = config or EngineConfig()
         if config.worker == "thread":
-            raise ConfigError("songs are played by a worker in a process or in line, not in a thread")
+            raise ConfigError("songs are rendered in a process or inline; worker='thread' is not supported")
         self._refiner = Refiner(refinement, backend.sample_rate, self._take_refined, report) if refinement else None
         find = self._refiner.find if self._refiner is not None else lambda _: None
         self.playlist = Playlist(songs, backend.sample_rate, report, find)
@@ -81,13 +81,13 @@ class PlayEngine(Engine):
                 self._player,
                 self.playlist,
                 self.sample_rate,
-                heard=self._rings.captured,
+                captured=self._rings.captured,
                 report=report,
             )
             undo.pop_all()
 
     @property
-    def frames_heard(self) -> int:
+    def frames_played(self) -> int:
         """How many frames have been played, pauses and all."""
         return self._rings.captured()
 
@@ -97,13 +97,13 @@ class PlayEngine(Engine):
         return self.transport.is_over
 
     def start(self) -> None:
-        """Let the sound run."""
+        """Start playback."""
         self._await_sound()
         self.transport.tick()
         super().start()
 
     def stop(self) -> None:
-        """Stop the sound, and delete what was decoded."""
+        """Stop playback and delete the decoded audio."""
         with ExitStack() as last_first:
             last_first.callback(self.playlist.close)
             if self._refiner is not None:
@@ -112,19 +112,19 @@ class PlayEngine(Engine):
             last_first.callback(self.transport.stop)
 
     def _await_sound(self) -> None:
-        """Let the decoder get a little ahead before the device asks for sound."""
-        deadline = time.monotonic() + _PATIENCE
+        """Wait until the decoder is a little ahead of the device."""
+        deadline = time.monotonic() + _DECODE_TIMEOUT
         while not self.playlist.current.sound.has(self.sample_rate) and time.monotonic() < deadline:
-            time.sleep(_NAP_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def _make_worker(self, model: str | Separator, options: dict[str, object]) -> Worker:
         rate, block = self.backend.sample_rate, self.backend.block_size
-        self._player: Player
+        self._player: RenderWorker
         if isinstance(model, str) and self.config.worker == "process":
-            player = ProcessPlayer(model, rate, options, self._report, block=block, **self._worker_settings())
+            player = ProcessRenderWorker(model, rate, options, self._report, block=block, **self._worker_settings())
             self._player = player
             return player
-        inline = InlinePlayer(
+        inline = InlineRenderWorker(
             lambda: load_separator(model, rate, **options) if isinstance(model, str) else model,
             self._report,
             block=block,
@@ -142,7 +142,7 @@ class PlayEngine(Engine):
         return transport_parameters()
 
     def _layout(self, info: SeparatorInfo) -> RingLayout:
-        slots = slots_for(info.sample_rate)
+        slots = ring_slots(info.sample_rate)
         capacity = slots * HOP + 4 * self._max_block
         return RingLayout(info.channels, len(info.stems), HOP, 1 << capacity.bit_length(), slots)
 
@@ -152,14 +152,14 @@ class PlayEngine(Engine):
         self._refine()
 
     def _refine(self) -> None:
-        """Ask for refined stems: for what is heard, then for what comes after it."""
+        """Request refined stems for the current song, then for the next."""
         refiner, current, following = self._refiner, self.playlist.current, self.playlist.following
         if refiner is None:
             return
         if not refiner.has_finished(current.number):
-            refiner.want(current, round(self.transport.position * self.sample_rate))
+            refiner.request(current, round(self.transport.position * self.sample_rate))
         elif following is not None:
-            refiner.want(following, 0)
+            refiner.request(following, 0)
         self.controls.publish({"transport/refined": refined_share(current.refined)})
 
     def _take_refined(self, number: int, refined: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Sound that fades out under the one that takes its place."""
+"""Audio that fades out under the audio that replaces it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Stems
 
 
-class Outgoing:
-    """Crossfades from a sound, as long as there is of it, to another.
+class FadeOut:
+    """Crossfades from ``sound``, over its whole length, to what follows.
 
     Args:
-        sound: what goes, ``(rows, 2, frames)``; its length is that of the fade.
+        sound: the outgoing audio, ``(rows, 2, frames)``; its length is that of the fade.
 
-    >>> outgoing = Outgoing(np.ones((1, 2, 3), np.float32))
-    >>> outgoing.under(np.zeros((1, 2, 2), np.float32))[0, 0].tolist(), outgoing.left
+    >>> fade_out = FadeOut(np.ones((1, 2, 3), np.float32))
+    >>> fade_out.mix_into(np.zeros((1, 2, 2), np.float32))[0, 0].tolist(), fade_out.left
     ([0.75, 0.5], 1)
     """
 
@@ -28,17 +28,17 @@ class Outgoing:
 
     @property
     def left(self) -> int:
-        """Frames that are still to fade."""
+        """Frames left of the fade."""
         return len(self._weights)
 
-    def under(self, sound: Stems) -> Stems:
-        """Return ``sound``, ``(rows, 2, frames)``, with the next frames of what goes under it."""
+    def mix_into(self, sound: Stems) -> Stems:
+        """Return ``sound``, ``(rows, 2, frames)``, crossfaded with the next outgoing frames."""
         frames = min(sound.shape[2], self.left)
         if not frames:
             return sound
         weights = self._weights[:frames]
         faded = sound.copy()
-        # in this form, what is the same on both sides stays so, bit for bit
+        # in this form, equal samples on both sides stay equal bit for bit
         faded[..., :frames] += weights * (self._sound[..., :frames] - faded[..., :frames])
         self._weights, self._sound = self._weights[frames:], self._sound[..., frames:]
         return faded

@@ -1,4 +1,4 @@
-"""Stems of songs that were refined in part, kept in the cache until another play goes on with them."""
+"""Partially refined stems in the cache, resumed the next time the song plays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from stream_sep.files.stem_cache import PARTIAL, PARTIAL_SONG, is_complete
-from stream_sep.player.song_stems import GrowingStems
+from stream_sep.player.song_stems import PartialStemFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from stream_sep.files.stem_cache import StemCache
 
 
-class BegunStems:
-    """Growing stems of one song, in the cache or, where that is too small or in use by another program, beside it.
+class PartialStems:
+    """The partial stems of one song, in the cache or, where that is too small or locked, in a temporary file.
 
     Args:
-        cache: where they are found again.
+        cache: where they are resumed from.
         key: of the song and the model.
         song: the song's file.
         stems: their names.
         frames: of the song.
-        scratch: the file to use otherwise, which does not outlive the program.
+        scratch: the temporary file to use otherwise.
 
     Raises:
         AudioFileError: neither file can be made.
@@ -37,19 +37,19 @@ class BegunStems:
     ) -> None:
         self._lock: BaseFileLock | None = None
         place = scratch
-        size = GrowingStems.size(stems, frames)
+        size = PartialStemFile.size(stems, frames)
         if 2 * size <= cache.limit:
             with suppress(OSError):
                 place = self._claim(cache.folder / key, song) or scratch
         there = place.is_file() and place.stat().st_size == size
         try:
-            self.stems = GrowingStems(place, stems, frames, create=not there)
+            self.stems = PartialStemFile(place, stems, frames, create=not there)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Let another program have them; whoever has the stems closes those."""
+        """Release the lock; the stems themselves are closed by their user."""
         if self._lock is not None:
             self._lock.release()
         self._lock = None
@@ -68,9 +68,9 @@ class BegunStems:
         return folder / PARTIAL
 
 
-def drop_begun(growing: Path) -> None:
-    """Delete growing stems once the same stems are in the cache as a whole."""
+def drop_partial(growing: Path) -> None:
+    """Delete partial stems once the complete stems are cached."""
     if growing.name == PARTIAL and is_complete(growing.parent):
         for name in (PARTIAL, PARTIAL_SONG, f"{PARTIAL}.lock"):
-            with suppress(OSError):  # another program may hold it, and deletes it at its own end
+            with suppress(OSError):  # another program may have it open, and deletes it when it ends
                 (growing.parent / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which frame of which song lies in each hop that is ready to be heard: written ahead, for whoever wants to know."""
+"""Maps stream frames to song frames: which frame of which song each rendered hop holds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 _FIELDS = np.dtype([("hop", np.int64), ("song", np.int64), ("frame", np.float64), ("speed", np.float64)])
 
 
-class Board:
-    """The places of the newest hops.
+class PlayheadMap:
+    """The song positions of the newest hops.
 
     Args:
-        slots: hops it remembers.
+        slots: hops it holds.
         hop: frames of a hop.
-        memory: ``Board.size(slots)`` bytes; the process's own unless given.
+        memory: ``PlayheadMap.size(slots)`` bytes; the process's own unless given.
     """
 
     def __init__(self, slots: int, hop: int, memory: memoryview | None = None) -> None:
@@ -33,23 +33,23 @@ class Board:
 
     @staticmethod
     def size(slots: int) -> int:
-        """Return the bytes of a board."""
+        """Return the size of a map in bytes."""
         return slots * _FIELDS.itemsize
 
     def clear(self) -> None:
-        """Forget all; only while nobody uses it."""
+        """Clear all entries; not safe while another process uses the map."""
         self._rows["hop"] = -1
 
     def write(self, number: int, song: int, frame: float, speed: float) -> None:
-        """Say that hop ``number`` begins at ``frame`` of a song, and passes it at ``speed``; 0 rests."""
+        """Record that hop ``number`` begins at ``frame`` of a song and advances at ``speed``; 0 is a pause."""
         self._rows[number % self.slots] = (number, song, frame, speed)
 
-    def erase(self, number: int) -> None:
-        """Say that hop ``number`` is not what it was."""
+    def clear_hop(self, number: int) -> None:
+        """Invalidate the entry of hop ``number``."""
         self._rows[number % self.slots]["hop"] = -1
 
-    def at(self, frame: int) -> tuple[int, float] | None:
-        """Return the song, by its number, and its frame at a frame of the stream; None where nobody knows."""
+    def position_at(self, frame: int) -> tuple[int, float] | None:
+        """Return the song's number and its frame at a frame of the stream; None where it is unknown."""
         number = frame // self.hop
         row = self._rows[number % self.slots].copy()
         if frame < 0 or int(row["hop"]) != number:
@@ -57,8 +57,8 @@ class Board:
         return int(row["song"]), float(row["frame"]) + (frame - number * self.hop) * float(row["speed"])
 
 
-class SharedBoard(Board):
-    """A board that two processes see; as `SharedRings`."""
+class SharedPlayheadMap(PlayheadMap):
+    """A map in shared memory, for two processes; as `SharedRings`."""
 
     def __init__(self, slots: int, hop: int, shared: SharedMemory, *, owner: bool) -> None:
         assert shared.buf is not None
@@ -69,13 +69,13 @@ class SharedBoard(Board):
             self.clear()
 
     @classmethod
-    def create(cls, slots: int, hop: int) -> SharedBoard:
-        """Allocate a new board."""
+    def create(cls, slots: int, hop: int) -> SharedPlayheadMap:
+        """Allocate a new map."""
         return cls(slots, hop, Memory(create=True, size=cls.size(slots)), owner=True)
 
     @classmethod
-    def attach(cls, description: dict[str, Any]) -> SharedBoard:
-        """Open the board that another process described."""
+    def attach(cls, description: dict[str, Any]) -> SharedPlayheadMap:
+        """Open the map that another process described."""
         return cls(description["slots"], description["hop"], open_untracked(description["name"]), owner=False)
 
     def describe(self) -> dict[str, Any]:
@@ -83,5 +83,5 @@ class SharedBoard(Board):
         return {"name": self._shared.name, "slots": self.slots, "hop": self.hop}
 
     def close(self) -> None:
-        """Let go of the memory; the owner also gives it back to the system. Harmless when closed already."""
+        """Detach the memory; the owner also frees it. Does nothing when closed already."""
         self._detach()

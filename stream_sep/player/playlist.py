@@ -1,4 +1,4 @@
-"""The songs to play, one after the other: each is opened and decoded when its turn comes near."""
+"""The songs to play in order: each is opened and decoded shortly before its turn."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import AudioFileError, StreamSepError
 from stream_sep.files.song import open_song
-from stream_sep.player.commands import SongLink
-from stream_sep.player.decoded_song import SongSound, SongWriter
+from stream_sep.player.commands import SongSources
+from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,12 +26,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class LoadedSong:
-    """A song that is played, or about to be.
+    """A song that is playing or comes next.
 
     Attributes:
-        number: which of all that were loaded it is; a song that comes again has another.
+        number: index among all songs loaded so far; a repeated song gets a new one.
         track: its index in the playlist.
-        song: what is known of its file.
+        song: its file's properties.
         sound: its decoded sound.
         decoder: the thread that decodes it.
         refined: where its refined stems are, as `open_stems` takes it, if there are any.
@@ -40,17 +40,17 @@ class LoadedSong:
     number: int
     track: int
     song: Song
-    sound: SongSound
+    sound: DecodedSong
     decoder: threading.Thread
     refined: dict[str, Any] | None = field(default=None)
 
     @property
-    def link(self) -> SongLink:
-        """What whoever renders it needs to know."""
-        return SongLink(self.number, str(self.sound.path), self.refined)
+    def link(self) -> SongSources:
+        """What the render worker needs."""
+        return SongSources(self.number, str(self.sound.path), self.refined)
 
     def seconds(self, rate: int) -> float:
-        """Return its length: what its file says, until it is decoded."""
+        """Return its length in seconds; until it is decoded, as its file's header states."""
         frames = self.sound.frames
         return self.song.seconds if frames is None else frames / rate
 
@@ -61,8 +61,8 @@ class Playlist:
     Args:
         paths: the files.
         rate: frames per second to decode to.
-        report: is told of songs that cannot be played.
-        find: lets a song have refined stems, where there are any.
+        report: called with a sentence about songs that cannot be played.
+        find: attaches cached refined stems to a song.
 
     Raises:
         AudioFileError: none of them can be.
@@ -95,15 +95,15 @@ class Playlist:
 
     @property
     def folder(self) -> Path:
-        """Where files can lie that are needed while it is open."""
+        """A temporary folder that lives as long as the playlist."""
         return Path(self._folder.name)
 
     def load(self, track: int, step: int = 1) -> LoadedSong | None:
-        """Open the song at an index and begin to decode it; of songs that cannot be read take the next.
+        """Open the song at an index and start decoding it; skip songs that cannot be read.
 
         Args:
             track: the index.
-            step: -1 to take the one before instead.
+            step: -1 to skip backwards.
         """
         while 0 <= track < len(self.paths):
             if track not in self._bad:
@@ -113,19 +113,19 @@ class Playlist:
                     self._bad.add(track)
                     if len(self.paths) == 1:
                         raise
-                    self._report(f"{error}; going on with the next song")
+                    self._report(f"{error}; continuing with the next song")
             track += step
         return None
 
     def prepare_next(self) -> bool:
-        """Load what follows the current song, once that is decoded; return whether there is something new."""
+        """Load the next song once the current one is decoded; return whether one was loaded."""
         if self.following is not None or self.current.decoder.is_alive():
             return False
         self.following = self.load(self.current.track + 1)
         return self.following is not None
 
     def advance(self) -> None:
-        """Make the song that follows the current one."""
+        """Make the next song the current one."""
         assert self.following is not None
         self._drop(self.current)
         self.current, self.following = self.following, None
@@ -138,7 +138,7 @@ class Playlist:
         self.current, self.following = song, None
 
     def close(self) -> None:
-        """End decoding and delete what was decoded."""
+        """Stop decoding and delete the decoded audio."""
         self._closed.set()
         for song in (getattr(self, "current", None), getattr(self, "following", None)):
             if song is not None:
@@ -147,7 +147,7 @@ class Playlist:
         self._folder.cleanup()
 
     def _drop(self, song: LoadedSong) -> None:
-        """Give the disk back; whoever still reads the file goes on doing so until it lets go."""
+        """Delete the decoded file; processes that have it open can still read it."""
         song.sound.close()
         if not song.decoder.is_alive():
             for file in song.sound.path.parent.glob(f"{song.sound.path.name}*"):
@@ -158,18 +158,18 @@ class Playlist:
         song = open_song(self.paths[track])
         if song.note:
             self._report(song.note)
-        writer = SongWriter(self.folder / f"{self._numbers}.sound")
+        writer = DecodedSongWriter(self.folder / f"{self._numbers}.sound")
         decoder = threading.Thread(target=self._decode, args=(song, writer), name="decoder", daemon=True)
-        loaded = LoadedSong(self._numbers, track, song, SongSound(writer.path), decoder)
+        loaded = LoadedSong(self._numbers, track, song, DecodedSong(writer.path), decoder)
         self._numbers += 1
         decoder.start()
         self._find(loaded)
         return loaded
 
-    def _decode(self, song: Song, writer: SongWriter) -> None:
+    def _decode(self, song: Song, writer: DecodedSongWriter) -> None:
         blocks = itertools.takewhile(lambda _: not self._closed.is_set(), song.blocks(self._rate))
         try:
             if not writer.write(blocks) and not self._closed.is_set():
-                self._report(f"{song.path} holds no sound")
+                self._report(f"{song.path} contains no audio")
         except StreamSepError as error:
             self._report(str(error))

@@ -1,4 +1,4 @@
-"""Which window of a song to compute next: what will be heard soon comes first."""
+"""The order in which a song's windows are computed: nearest to the playhead first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Window:
-    """One window of one run.
+    """One window of one pass.
 
     Attributes:
         run: its run.
@@ -34,8 +34,8 @@ class Window:
     last: int
 
 
-class RefinePlan:
-    """The windows of a song that are still to be computed.
+class RefineSchedule:
+    """The remaining windows of a song.
 
     Args:
         runs: what has to be computed.
@@ -56,11 +56,11 @@ class RefinePlan:
             self._missing[window.first : window.last] += 1
 
     def next(self, frame: int, spare: int = 0) -> Window | None:
-        """Return the window that matters most for whoever hears ``frame``, or None when all are done.
+        """Return the most urgent window for a playhead at ``frame``, or None when all are done.
 
         Args:
-            frame: what is heard now.
-            spare: frames that pass while a window is computed: what is heard before that comes last.
+            frame: the playhead.
+            spare: frames that play while a window is computed: windows before that come last.
         """
         for begin in (frame + spare, frame, 0):
             first = max(begin, 0) // PIECE
@@ -74,7 +74,7 @@ class RefinePlan:
         return None
 
     def finish(self, window: Window) -> list[tuple[int, int]]:
-        """Note that a window is done; return the stretches of pieces, first and behind last, that are complete."""
+        """Mark a window as done; return the ranges of pieces, first and one past last, that are now complete."""
         self._open.remove(window)
         reached = slice(window.first, window.last)
         self._missing[reached] -= 1
@@ -83,7 +83,7 @@ class RefinePlan:
 
 
 def stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return where ``flags`` are set, each stretch as its first index and the one behind its last.
+    """Return the runs of set ``flags``, each as first index and one past last.
 
     >>> stretches(np.array([True, True, False, True]))
     [(0, 2), (3, 4)]

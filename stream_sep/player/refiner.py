@@ -1,4 +1,4 @@
-"""Refined stems for the songs that play: found in the cache, or computed by a process that yields to all others."""
+"""Refined stems for the songs that play: from the cache, or computed by a low-priority process."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from stream_sep.files.model_identities import ModelIdentityCache
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.stem_cache import DEFAULT_GB, StemCache, remove_partial
 from stream_sep.lowlevel.child_process import ChildProcess
-from stream_sep.player.partial_stems import drop_begun
-from stream_sep.player.song_stems import KeptStems
+from stream_sep.player.partial_stems import drop_partial
+from stream_sep.player.song_stems import CachedStems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_MOST_STARTS = 3
+_MAX_STARTS = 3
 _EXIT_TIMEOUT = 1.0  # between the end of its output and that of the process
-_SLOW_WINDOWS = 2  # the first window of a model takes longer than those after it
-_LARGEST_DIGEST = 300_000_000  # bytes of a file that is looked through before it plays
+_WARM_UP_WINDOWS = 2  # the first window of a model is slower than the rest
+_MAX_DIGEST_BYTES = 300_000_000  # largest file that is hashed before it plays, in bytes
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ class Refinement:
 
 
 class Refiner:
-    """Finds or makes refined stems.
+    """Finds or computes refined stems.
 
     Args:
         refinement: how.
         rate: frames per second of what plays.
-        give: is given a song's number and its refined stems, as `open_stems` takes them.
-        report: is told, in sentences, what goes wrong.
+        give: called with a song's number and its refined stems, as `open_stems` reads them.
+        report: called with a sentence about what went wrong.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class Refiner:
 
     @property
     def pid(self) -> int | None:
-        """The process that computes, if there is one."""
+        """Process id of the refiner, if it runs."""
         return None if self._process is None else self._process.pid
 
     def find(self, song: LoadedSong) -> None:
-        """Let a song have its stems if they are in the cache."""
+        """Attach stems from the cache to a song."""
         identity = self._identities.get(self._refinement.settings)
         path = song.song.path
         try:
-            if identity is None or path.stat().st_size > _LARGEST_DIGEST:
+            if identity is None or path.stat().st_size > _MAX_DIGEST_BYTES:
                 return
             files = self._cache.stems_of(f"{song.song.digest}-{identity}")
-            stems = KeptStems(files, [file.stem for file in files]) if files else None
+            stems = CachedStems(files, [file.stem for file in files]) if files else None
         except (OSError, AudioFileError):
             return
         if stems is not None:
@@ -98,8 +98,8 @@ class Refiner:
             self._finished.add(song.number)
             song.refined = stems.describe()
 
-    def want(self, song: LoadedSong, frame: int) -> None:
-        """Ask for the stems of a song, of which ``frame`` is heard."""
+    def request(self, song: LoadedSong, frame: int) -> None:
+        """Request the stems of a song whose playhead is at ``frame``."""
         if self._gave_up or song.number in self._finished:
             return
         with self._lock:
@@ -111,7 +111,7 @@ class Refiner:
                 self._client.notify({**message, "frame": round(frame * self._ratio)})
 
     def has_finished(self, number: int) -> bool:
-        """Tell whether all of a song is refined, or never will be."""
+        """Return whether a song is refined completely, or cannot be."""
         return self._gave_up or number in self._finished
 
     def stop(self) -> None:
@@ -124,12 +124,12 @@ class Refiner:
             self._sweep()
         for refined in self._given.values():
             if "growing" in refined:
-                drop_begun(Path(refined["growing"]))
+                drop_partial(Path(refined["growing"]))
 
     def _start(self) -> None:
         self._starts += 1
         self._ready, self._asked = False, None
-        # what libraries print there would be all over the terminal's page
+        # libraries would print over the terminal mixer
         self._process = process = ChildProcess("stream_sep.player.refiner_process", quiet=True)
         self._client = RpcClient(
             process, self._report, on_message=self._take, on_close=lambda: self._on_close(process)
@@ -158,34 +158,34 @@ class Refiner:
             self._identities.put(self._refinement.settings, message["identity"])
             self._ratio, self._ready = message["rate"] / self._rate, True
         elif "refined" in message:
-            self._hand_out(message["number"], message["refined"])
+            self._deliver(message["number"], message["refined"])
         elif "keeping" in message:
             self._keeping = Path(message["keeping"])
         elif "finished" in message:
             self._finished.add(message["number"])
             self._keeping = None
         elif "speed" in message:
-            self._judge(message["speed"])
+            self._report_speed(message["speed"])
 
     def _give_up(self, why: str) -> None:
         self._gave_up = True
-        self._report(f"no refined stems: {why}; the live separator plays")
+        self._report(f"no refined stems: {why}; playing the live separator's")
 
-    def _hand_out(self, number: int, refined: dict[str, Any]) -> None:
+    def _deliver(self, number: int, refined: dict[str, Any]) -> None:
         if number not in self._given:
             self._given[number] = refined
             self._give(number, refined)
 
-    def _judge(self, speed: float) -> None:
+    def _report_speed(self, speed: float) -> None:
         self._windows += 1
-        if speed < 1 and self._windows >= _SLOW_WINDOWS and not self._told_slow:
+        if speed < 1 and self._windows >= _WARM_UP_WINDOWS and not self._told_slow:
             self._told_slow = True
             self._report(
-                f"this machine refines {speed:.1f} s of music a second: the live separator plays where it is behind"
+                f"refining runs at {speed:.1f}x real time on this machine; playing live stems where it is behind"
             )
 
     def _sweep(self) -> None:
-        """Delete what a process that ended was about to keep."""
+        """Delete what an ended process was writing to the cache."""
         if self._keeping is not None:
             remove_partial(self._keeping)
         self._keeping = None
@@ -194,6 +194,6 @@ class Refiner:
         self._sweep()
         with self._lock:
             self._process = self._client = None
-            self._gave_up = self._starts >= _MOST_STARTS
-        end = "no more are made" if self._gave_up else "it is started again"
-        self._report(f"the process that refines stems ended with code {code}: {end}, and the music goes on")
+            self._gave_up = self._starts >= _MAX_STARTS
+        end = "giving up" if self._gave_up else "restarting it"
+        self._report(f"the refining process exited with code {code}: {end}; playback continues")

@@ -1,4 +1,4 @@
-"""What the process that refines stems does: loads the best model, and computes what will be heard next."""
+"""The refiner process: loads the model and computes the windows ahead of the playhead first."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song import measure_song, open_song
 from stream_sep.files.song_models import load_song_model
 from stream_sep.files.stem_cache import StemCache
-from stream_sep.player.decoded_song import SongSound, SongWriter
-from stream_sep.player.partial_stems import BegunStems
+from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
+from stream_sep.player.partial_stems import PartialStems
 from stream_sep.player.song_refiner import SongRefiner
-from stream_sep.player.song_stems import GrowingStems, KeptStems
+from stream_sep.player.song_stems import CachedStems, PartialStemFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FORBIDDEN = "nobody asked for a download"
-_LARGEST = 8e9  # bytes of stems that may lie beside the decoded song while it plays: about two hours
-_NICE = 19  # whatever else the machine does goes first
+_FORBIDDEN = "downloads are disabled"
+_MAX_BYTES = 8e9  # limit of partial stems on disk, in bytes: about two hours
+_NICE = 19  # everything else on the machine goes first
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Task:
     Attributes:
         number: the song's number in the playlist.
         path: its file.
-        scratch: where a file can be made beside which others of this song lie.
-        frame: the frame that is heard, at the rate of the networks.
+        scratch: prefix of temporary files for this song.
+        frame: the playhead, at the model's sample rate.
     """
 
     number: int
@@ -49,7 +49,7 @@ class Task:
 
 
 def main() -> None:
-    """Be the process: load the model, say so, refine what is asked for until standard input ends."""
+    """Run the process: load the model, report it, refine requested songs until standard input ends."""
     server = RpcServer()
     spec = server.receive()
     if "settings" not in spec:
@@ -58,47 +58,46 @@ def main() -> None:
     with suppress(AttributeError, OSError):
         os.nice(_NICE)
     try:
-        maker = load_maker(spec)
+        model = load_model(spec)
     except StreamSepError as error:
         server.send({"failed": str(error)})
         return
     except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
         server.send({"failed": f"the model {spec['settings']['model']!r} failed: {type(error).__name__}: {error}"})
         return
-    server.send({"identity": maker.cache_key, "rate": maker.rate_for(0), "stems": list(maker.stems)})
+    server.send({"identity": model.cache_key, "rate": model.rate_for(0), "stems": list(model.stems)})
     tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(server, tasks), daemon=True).start()
-    Refinery(maker, StemCache(limit_gb=spec["cache_gb"]), server, tasks).run()
+    RefinerLoop(model, StemCache(limit_gb=spec["cache_gb"]), server, tasks).run()
 
 
-def load_maker(spec: Mapping[str, Any]) -> DemucsSongModel:
-    """Load the networks that a first message asks for.
+def load_model(spec: Mapping[str, Any]) -> DemucsSongModel:
+    """Load the model that the first message names.
 
     Raises:
-        SeparatorError: they cannot be had, or it is no model of that kind.
+        SeparatorError: its weights are missing, or it cannot refine.
     """
     if not spec["download"]:
         _forbid_downloads()
     fields = spec["settings"]
     settings = SeparationSettings(**{**fields, "repo": Path(fields["repo"]) if fields["repo"] else None})
     try:
-        maker = load_song_model(settings)
+        model = load_song_model(settings)
     except SeparatorError as error:
         if _FORBIDDEN not in str(error):
             raise
         sentence = (
-            f"the weights of {settings.model!r} are not on this machine; --refined-model {settings.model} gets them"
+            f"the weights of {settings.model!r} are not on this machine; "
+            f"--refined-model {settings.model} downloads them"
         )
         raise SeparatorError(sentence) from error
-    if not isinstance(maker, DemucsSongModel):
-        raise SeparatorError(
-            f"{settings.model!r} is no model to refine with; say --refined-model htdemucs, or --no-refine"
-        )
-    return maker
+    if not isinstance(model, DemucsSongModel):
+        raise SeparatorError(f"{settings.model!r} cannot refine stems; use --refined-model htdemucs, or --no-refine")
+    return model
 
 
 def _forbid_downloads() -> None:
-    """Let nothing be downloaded that nobody asked for: both ways of Demucs to get weights then fail."""
+    """Disable both of Demucs's ways to download weights."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     with suppress(ImportError):
         import torch.hub  # noqa: PLC0415 - heavy, and only here when a model is
@@ -115,26 +114,26 @@ def _listen(server: RpcServer, tasks: queue.SimpleQueue[Task]) -> None:
     os._exit(0)
 
 
-class Refinery:
-    """Works at one song after the other, as they are asked for.
+class RefinerLoop:
+    """Refines songs one after the other, as requested.
 
     Args:
-        maker: the networks.
-        cache: takes finished songs.
+        model: the networks.
+        cache: receives finished songs.
         server: sends what there is to the parent.
-        tasks: what is asked for; the newest counts.
+        tasks: requests; only the newest counts.
     """
 
     def __init__(
-        self, maker: DemucsSongModel, cache: StemCache, server: RpcServer, tasks: queue.SimpleQueue[Task]
+        self, model: DemucsSongModel, cache: StemCache, server: RpcServer, tasks: queue.SimpleQueue[Task]
     ) -> None:
-        self._maker, self._cache, self._server, self._tasks = maker, cache, server, tasks
+        self._model, self._cache, self._server, self._tasks = model, cache, server, tasks
         self._done: set[int] = set()
         self._song: tuple[int, SongRefiner, str] | None = None
-        self._begun: BegunStems | None = None
+        self._partial: PartialStems | None = None
 
     def run(self) -> None:
-        """Refine without end."""
+        """Refine until the process ends."""
         task = self._tasks.get()
         while True:
             task = self._newest(task, wait=task.number in self._done)
@@ -148,12 +147,12 @@ class Refinery:
             self._try_step(task)
 
     def close(self) -> None:
-        """Let go of the song."""
+        """Close the current song."""
         if self._song is not None:
             self._song[1].close()
-        if self._begun is not None:
-            self._begun.close()
-        self._song = self._begun = None
+        if self._partial is not None:
+            self._partial.close()
+        self._song = self._partial = None
 
     def _newest(self, task: Task, *, wait: bool) -> Task:
         if wait:
@@ -167,7 +166,7 @@ class Refinery:
             self._step(task)
         except (StreamSepError, OSError) as error:
             self._done.add(task.number)
-            self._server.report(f"no more refined stems of {task.path}: {error}")
+            self._server.report(f"cannot refine {task.path}: {error}")
             self._server.send({"number": task.number, "finished": True})
 
     def _step(self, task: Task) -> None:
@@ -186,30 +185,30 @@ class Refinery:
         self._server.send({"number": task.number, "finished": True})
 
     def _begin(self, task: Task) -> bool:
-        """Find the stems of a song, or begin to make them; return whether there is anything to make."""
+        """Find cached stems of a song, or start computing them; return whether there is anything to compute."""
         self.close()
-        song, rate, stems = open_song(Path(task.path)), self._maker.rate_for(0), self._maker.stems
-        key = f"{song.digest}-{self._maker.cache_key}"
-        writer = SongWriter(Path(f"{task.scratch}.model"))
+        song, rate, stems = open_song(Path(task.path)), self._model.rate_for(0), self._model.stems
+        key = f"{song.digest}-{self._model.cache_key}"
+        writer = DecodedSongWriter(Path(f"{task.scratch}.model"))
         level = measure_song(writer.passing(song.blocks(rate)))
-        if not level.frames or level.peak == 0.0:  # of silence, networks make a faint noise
+        if not level.frames or level.peak == 0.0:  # networks turn silence into faint noise
             return False
         kept = self._cache.find(key, stems, rate, level.frames)
         if kept is not None:
-            self._give(task, KeptStems(kept, stems))
+            self._give(task, CachedStems(kept, stems))
             return False
-        if 8 * len(stems) * level.frames > _LARGEST:
+        if 8 * len(stems) * level.frames > _MAX_BYTES:
             raise AudioFileError(f"it is too long, {level.frames / rate / 60:.0f} minutes")
-        self._begun = BegunStems(
+        self._partial = PartialStems(
             self._cache, key, Path(task.path), stems, level.frames, Path(f"{task.scratch}.stems")
         )
-        growing = self._begun.stems
-        self._song = task.number, SongRefiner(self._maker, SongSound(writer.path), level, growing), key
+        growing = self._partial.stems
+        self._song = task.number, SongRefiner(self._model, DecodedSong(writer.path), level, growing), key
         self._give(task, growing)
         return True
 
-    def _give(self, task: Task, stems: KeptStems | GrowingStems) -> None:
-        described = {**stems.describe(), "rate": self._maker.rate_for(0)}
+    def _give(self, task: Task, stems: CachedStems | PartialStemFile) -> None:
+        described = {**stems.describe(), "rate": self._model.rate_for(0)}
         self._server.send({"number": task.number, "refined": described})
 
     def _keep(self, refiner: SongRefiner, key: str, path: str) -> None:
@@ -217,8 +216,8 @@ class Refinery:
             refiner.parts(),
             key,
             Path(path),
-            stems=self._maker.stems,
-            rate=self._maker.rate_for(0),
+            stems=self._model.stems,
+            rate=self._model.rate_for(0),
             frames=refiner.frames,
             warn=lambda why: self._server.report(f"of {path} {why}"),
         )

@@ -1,4 +1,4 @@
-"""Keeps the rings full of what is to be heard, and changes it from the next moment on when it is told to."""
+"""Renders ahead of the audio thread, and replaces what is rendered when a command arrives."""
 
 from __future__ import annotations
 
@@ -12,111 +12,111 @@ import numpy as np
 from stream_sep.audio.rings import MIXED
 from stream_sep.errors import StreamSepError
 from stream_sep.player.streamed_stems import LONG_WARM_UP, SHORT_WARM_UP
-from stream_sep.player.timeline import NO_SONG, Programme
+from stream_sep.player.timeline import NO_SONG, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stream_sep.audio.rings import Rings
-    from stream_sep.player.commands import Orders
+    from stream_sep.player.commands import PlaybackCommand
     from stream_sep.player.effects import Effects
-    from stream_sep.player.playhead_map import Board
+    from stream_sep.player.playhead_map import PlayheadMap
     from stream_sep.protocols import Separator, Stems
 
 HOP = 256
-"""Frames that are rendered at once."""
+"""Frames per rendered hop."""
 LEAD_SECONDS = 2.0
-"""So much lies ready ahead of what is heard: longer than a process takes to come back."""
+"""Audio rendered ahead of playback: longer than a process takes to restart."""
 FADE_SECONDS = 0.008
 """Length of the crossfade at a jump."""
 
-_MARGIN_SECONDS = 0.012  # between what is being heard and what may still be changed
-_NAP_SECONDS = 0.002
-_SETTLING = 1.5 * LONG_WARM_UP / SHORT_WARM_UP  # the time it takes to settle, in those that orders take
+_MARGIN_SECONDS = 0.012  # between playback and the first hop that may still be replaced
+_IDLE_SECONDS = 0.002
+_REWARM_FACTOR = 1.5 * LONG_WARM_UP / SHORT_WARM_UP  # duration of a rewarm, in durations of a command
 _SPARE_HOPS = 16
-_MOST_LEFT_OUT = 64
+_MAX_SKIPPED = 64
 
 
-class Feeder:
-    """Renders hops ahead of the audio thread, and renders them anew when orders come.
+class RenderAhead:
+    """Renders hops ahead of the audio thread, and renders them again after a command.
 
     Args:
         separator: the live separator.
         rings: the memory shared with the audio thread.
-        board: is told what lies where.
-        report: is told what cannot be read.
-        block: the most frames the audio thread takes at once.
-        effects: what the stems go through, if there can be effects.
+        playhead_map: receives the song position of every hop.
+        report: called with a sentence when a file cannot be read.
+        block: largest block of the audio thread, in frames.
+        effects: effect chains on the stems, if any.
     """
 
     def __init__(
         self,
         separator: Separator,
         rings: Rings,
-        board: Board,
+        playhead_map: PlayheadMap,
         report: Callable[[str], None],
         *,
         block: int,
         effects: Effects | None = None,
     ) -> None:
         rate = separator.sample_rate
-        self._rings, self._board, self._report, self._effects = rings, board, report, effects
+        self._rings, self._playhead_map, self._report, self._effects = rings, playhead_map, report, effects
         self._fade = round(FADE_SECONDS * rate)
         self._margin = block + round(_MARGIN_SECONDS * rate)
         self._lead = min(round(LEAD_SECONDS * rate), (rings.layout.slots - 8) * HOP)
-        self._programme = Programme(separator, self._fade, report)
-        self._prepared = 0  # frames of time that following orders took of late
-        self._next = 0  # hop to render
-        self._turned = 0  # hop from which the last orders are heard
-        self._is_settled = True
-        self._waits = False  # whether the last hop was silent because the song is still being decoded
-        self._waiting: Orders | None = None
-        self._supplied: Orders | None = None
+        self._timeline = Timeline(separator, self._fade, report)
+        self._preparation_frames = 0  # recent duration of applying a command, in frames
+        self._next = 0  # next hop to render
+        self._last_replaced = 0  # first hop of the last command
+        self._is_warm = True
+        self._was_starved = False  # the last hop was silent because the song is still being decoded
+        self._pending: PlaybackCommand | None = None
+        self._pending_sources: PlaybackCommand | None = None
         self._are_effects_new = self._fades_effects = False
         self._lock, self.woken = threading.Lock(), threading.Event()
 
-    def join(self, orders: Orders) -> None:
-        """Go on where another process, which is gone, ended."""
+    def resume(self, command: PlaybackCommand) -> None:
+        """Continue where a previous process ended."""
         self._next = max(int(self._rings.positions[MIXED]) // HOP, self._hop_after(0))
-        last = self._board.at(int(self._rings.positions[MIXED]) - 1)
-        if last is not None and orders.song is not None:
-            self._programme.follow(orders, last[0] if last[0] != NO_SONG else orders.song.number, last[1] + 1)
-        if last is None or orders.frame is not None:
-            self.order(orders)
+        last = self._playhead_map.position_at(int(self._rings.positions[MIXED]) - 1)
+        if last is not None and command.song is not None:
+            self._timeline.apply(command, last[0] if last[0] != NO_SONG else command.song.number, last[1] + 1)
+        if last is None or command.frame is not None:
+            self.command(command)
 
-    def order(self, orders: Orders) -> None:
-        """Have ``orders`` followed, from a moment to come that is as near as can be."""
+    def command(self, command: PlaybackCommand) -> None:
+        """Queue ``command``, to take effect as soon as possible."""
         with self._lock:
-            before = self._waiting
-            jump = before.frame if before is not None and orders.frame is None else orders.frame
-            self._waiting = replace(orders, frame=jump)
+            before = self._pending
+            jump = before.frame if before is not None and command.frame is None else command.frame
+            self._pending = replace(command, frame=jump)
         self.woken.set()
 
-    def refresh(self) -> None:
-        """Render what lies ready anew, as the effects are others now."""
+    def rerender(self) -> None:
+        """Render the prepared hops again, after a change of effects."""
         with self._lock:
-            if self._waiting is None:
-                self._waiting = replace(self._programme.orders, frame=None)
+            if self._pending is None:
+                self._pending = replace(self._timeline.command, frame=None)
             self._are_effects_new = True
         self.woken.set()
 
-    def supply(self, orders: Orders) -> None:
-        """Take up refined stems and the next song, while all goes on as it does."""
+    def update_sources(self, command: PlaybackCommand) -> None:
+        """Use new refined stems and the next song, without interrupting playback."""
         with self._lock:
-            self._supplied = orders
+            self._pending_sources = command
         self.woken.set()
 
     def step(self) -> bool:
-        """Follow orders, or render the next hop where there is room for it; return whether anything was done."""
-        orders, supplied = self._take_orders()
+        """Apply a pending command, or render the next hop if there is room; return whether anything was done."""
+        command, supplied = self._take_pending()
         try:
-            if orders is not None:
-                self._follow(orders)
+            if command is not None:
+                self._apply_command(command)
                 return True
             if supplied is not None:
-                self._programme.supply(supplied)
-            if not self._is_settled and self._ahead >= self._lead - HOP:
-                self._settle()
+                self._timeline.update_sources(supplied)
+            if not self._is_warm and self._frames_ready >= self._lead - HOP:
+                self._rewarm()
                 return True
             return self._render_next()
         except StreamSepError as error:
@@ -124,95 +124,100 @@ class Feeder:
             return False
 
     def run(self, stopped: threading.Event) -> None:
-        """Step until ``stopped``, with a sign of life at least every few milliseconds."""
+        """Step until ``stopped``, with a heartbeat at least every few milliseconds."""
         while not stopped.is_set():
             self._rings.beat(time.monotonic_ns())
             if not self.step():
-                self.woken.wait(_NAP_SECONDS)
+                self.woken.wait(_IDLE_SECONDS)
                 self.woken.clear()
 
     def close(self) -> None:
-        """Let go of all songs."""
-        self._programme.close()
+        """Close all songs."""
+        self._timeline.close()
 
-    def _take_orders(self) -> tuple[Orders | None, Orders | None]:
+    def _take_pending(self) -> tuple[PlaybackCommand | None, PlaybackCommand | None]:
         with self._lock:
-            taken = self._waiting, self._supplied
-            self._waiting = self._supplied = None
+            taken = self._pending, self._pending_sources
+            self._pending = self._pending_sources = None
             self._fades_effects, self._are_effects_new = self._are_effects_new, False
         return taken
 
-    def _follow(self, orders: Orders) -> None:
-        """Go on as ordered from the next hop that can still be changed; what lay ready fades out under it."""
+    def _apply_command(self, command: PlaybackCommand) -> None:
+        """Apply a command from the next hop that can still be replaced; the old audio fades out."""
         begun = self._rings.captured()
-        hop = self._hop_after(self._prepared)
-        self._programme.follow(orders, *self._place(hop, orders))
-        self._rewind_effects(self._hop_after(0) if orders.frame is not None else hop)
+        hop = self._hop_after(self._preparation_frames)
+        self._timeline.apply(command, *self._position_of(hop, command))
+        self._rewind_effects(self._hop_after(0) if command.frame is not None else hop)
         soonest = self._hop_after(0)
-        self._prepared = self._rings.captured() - begun
-        self._is_settled = False
-        self._turn_to(self._catch_up(hop) if orders.frame is None else soonest)
+        self._preparation_frames = self._rings.captured() - begun
+        self._is_warm = False
+        self._replace_from(self._catch_up(hop) if command.frame is None else soonest)
 
-    def _settle(self) -> None:
-        """Now that there is time, begin anew with a separator that has heard more of what comes before."""
-        self._is_settled = True
-        hop = max(self._hop_after(round(self._prepared * _SETTLING)), self._turned - (-self._fade // HOP) + 1)
-        place = self._board.at(hop * HOP)
-        if hop + _SPARE_HOPS > self._next or place is None or not self._programme.is_live:
+    def _rewarm(self) -> None:
+        """Replace the prepared hops by those of a separator with a longer warm-up, now that there is time."""
+        self._is_warm = True
+        hop = max(
+            self._hop_after(round(self._preparation_frames * _REWARM_FACTOR)),
+            self._last_replaced - (-self._fade // HOP) + 1,
+        )
+        position = self._playhead_map.position_at(hop * HOP)
+        if hop + _SPARE_HOPS > self._next or position is None or not self._timeline.is_live:
             return
-        orders = replace(self._programme.orders, frame=None)
-        self._programme.follow(orders, *place, warm_up=LONG_WARM_UP, give_up=self._is_urgent)
+        command = replace(self._timeline.command, frame=None)
+        self._timeline.apply(command, *position, warm_up_seconds=LONG_WARM_UP, should_cancel=self._is_urgent)
         if not self._is_urgent():
             self._rewind_effects(hop)
-            self._turn_to(self._catch_up(hop))
-        elif last := self._board.at(self._next * HOP - 1):
-            self._programme.follow(orders, last[0], last[1] + 1)  # go on as before
+            self._replace_from(self._catch_up(hop))
+        elif last := self._playhead_map.position_at(self._next * HOP - 1):
+            self._timeline.apply(command, last[0], last[1] + 1)  # continue as before
 
     def _is_urgent(self) -> bool:
-        """Tell whether there are other orders, or little is left of what lies ready."""
-        return self._waiting is not None or self._ahead < self._lead // 2
+        """Return whether a command is pending, or little prepared audio is left."""
+        return self._pending is not None or self._frames_ready < self._lead // 2
 
     @property
-    def _ahead(self) -> int:
-        """Frames that lie ready."""
+    def _frames_ready(self) -> int:
+        """Frames prepared ahead of playback."""
         return self._next * HOP - self._rings.captured()
 
     def _catch_up(self, hop: int) -> int:
-        """Leave out hops for which it is too late, if it took longer than of late; return the first that is not."""
-        for late in range(hop, hop + _MOST_LEFT_OUT):
+        """Skip hops that are too late to replace; return the first that is not."""
+        for late in range(hop, hop + _MAX_SKIPPED):
             if late >= self._hop_after(0):
                 return late
-            self._programme.render(HOP)
+            self._timeline.render(HOP)
         return self._hop_after(0)  # what cannot keep up lets the song wait
 
-    def _turn_to(self, hop: int) -> None:
+    def _replace_from(self, hop: int) -> None:
         """Replace what lies ready, from a hop on, by what is rendered from now on."""
-        self._turned = hop
+        self._last_replaced = hop
         if hop:
-            fading = self._from(hop, self._rings.read_ahead)
-            self._programme.fade_from(fading if self._effects is None else self._from(hop, self._effects.dry))
+            fading = self._read_fade(hop, self._rings.read_ahead)
+            self._timeline.fade_out_from(fading if self._effects is None else self._read_fade(hop, self._effects.dry))
             if self._effects is not None:  # which hear the jump fade; only where they are others, they must fade too
-                self._effects.turn(hop, fading if self._fades_effects else None)
+                self._effects.replace_from(hop, fading if self._fades_effects else None)
         self._rings.mixed(hop * HOP)
         for number in range(hop, self._next):
             self._rings.skip(number)
-            self._board.erase(number)
+            self._playhead_map.clear_hop(number)
         self._next = hop
 
     def _hop_after(self, frames: int) -> int:
-        """Return the first hop that can be changed if it takes so many frames of time until then."""
+        """Return the first hop that can still be replaced after ``frames`` of preparation."""
         captured = self._rings.captured()
         return -(-(captured + self._margin + frames) // HOP) if captured else 0
 
-    def _place(self, hop: int, orders: Orders) -> tuple[int, float]:
-        """Return the song and its frame at a hop."""
-        if orders.song is None or orders.frame is not None:
-            return (NO_SONG if orders.song is None else orders.song.number), float(orders.frame or 0)
-        song, frame = (self._board.at(hop * HOP) if hop < self._next else None) or self._programme.place[:2]
-        return (song, frame) if song != NO_SONG else (orders.song.number, 0.0)
+    def _position_of(self, hop: int, command: PlaybackCommand) -> tuple[int, float]:
+        """Return the song's number and its frame at a hop."""
+        if command.song is None or command.frame is not None:
+            return (NO_SONG if command.song is None else command.song.number), float(command.frame or 0)
+        song, frame = (
+            self._playhead_map.position_at(hop * HOP) if hop < self._next else None
+        ) or self._timeline.position[:2]
+        return (song, frame) if song != NO_SONG else (command.song.number, 0.0)
 
-    def _from(self, hop: int, read: Callable[[int], Stems]) -> Stems:
-        """Return what lies ready from a hop on, as long as a fade; silence where nothing does."""
+    def _read_fade(self, hop: int, read: Callable[[int], Stems]) -> Stems:
+        """Return the prepared audio from a hop on, one fade long; silence where there is none."""
         hops = [read(number) for number in range(hop, hop - (-self._fade // HOP))]
         return np.concatenate(hops, axis=2)[..., : self._fade]
 
@@ -222,21 +227,23 @@ class Feeder:
 
     def _render_next(self) -> bool:
         captured = self._rings.captured()
-        waits = not self._programme.can_render(HOP)
-        if self._ahead >= self._lead or (waits and (captured == 0 or self._ahead > self._margin + 2 * HOP)):
+        starved = not self._timeline.can_render(HOP)
+        if self._frames_ready >= self._lead or (
+            starved and (captured == 0 or self._frames_ready > self._margin + 2 * HOP)
+        ):
             return False
-        if self._next * HOP < captured:  # something took too long: the song waited, and goes on now
+        if self._next * HOP < captured:  # rendering fell behind playback: skip to the next hop that is in time
             self._rings.count_jump()
             self._next = self._hop_after(0)
         started = time.perf_counter_ns()
-        song, frame, speed = self._programme.place
-        if self._waits and not waits:
-            self._programme.fade_from(np.zeros_like(self._from(self._next, self._rings.read_ahead)))
-        self._waits = waits
-        sound = self._programme.rest(HOP) if waits else self._programme.render(HOP)
+        song, frame, speed = self._timeline.position
+        if self._was_starved and not starved:
+            self._timeline.fade_out_from(np.zeros_like(self._read_fade(self._next, self._rings.read_ahead)))
+        self._was_starved = starved
+        sound = self._timeline.render_silence(HOP) if starved else self._timeline.render(HOP)
         if self._effects is not None:
             sound = self._effects.render(self._next, sound)
-        self._board.write(self._next, song, frame, 0.0 if waits else speed)
+        self._playhead_map.write(self._next, song, frame, 0.0 if starved else speed)
         self._rings.mix_ahead(self._next * HOP, sound[0])
         self._rings.publish(self._next, sound[1:])
         self._rings.count_hop(time.perf_counter_ns() - started)

@@ -1,4 +1,4 @@
-"""What the process that renders songs does: loads the live separator, and keeps the rings full as it is ordered."""
+"""The render process: loads the live separator and keeps the rings full."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from stream_sep.audio.rings import SharedRings
 from stream_sep.engine.worker.process_main import change_chains, load_or_refuse, start_server
 from stream_sep.lowlevel.thread_priority import go_first
-from stream_sep.player.commands import Orders
-from stream_sep.player.playhead_map import SharedBoard
-from stream_sep.player.render_ahead import Feeder
-from stream_sep.player.render_worker import info_of, load_effects
+from stream_sep.player.commands import PlaybackCommand
+from stream_sep.player.playhead_map import SharedPlayheadMap
+from stream_sep.player.render_ahead import RenderAhead
+from stream_sep.player.render_worker import load_effects, player_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Be the process: load, say so, render until standard input ends."""
+    """Run the process: load, report ready, render until standard input ends."""
     server = start_server()
     spec, effects = server.receive(), None
 
     def measure(separator: Separator) -> SeparatorInfo:
         nonlocal effects
-        info = info_of(separator)
+        info = player_info(separator)
         effects = load_effects(info, spec["chains"], spec["reserve"], server.report, again=spec["again"])
         return replace(info, chain_latency=0 if effects is None else effects.latency)
 
@@ -45,36 +45,36 @@ def main() -> None:
             return
         change_chains(effects.chained, task, server)
         task = server.receive()
-    feeder = _begin(separator, effects, task, server)
-    threading.Thread(target=_handle_commands, args=(feeder, effects, server), daemon=True).start()
-    go_first()  # in bursts, which what it keeps ready covers: they must not stop all else
-    feeder.run(threading.Event())
+    renderer = _begin(separator, effects, task, server)
+    threading.Thread(target=_handle_commands, args=(renderer, effects, server), daemon=True).start()
+    go_first()  # it works in bursts, which the prepared audio covers
+    renderer.run(threading.Event())
 
 
-def _begin(separator: Separator, effects: Effects | None, task: Mapping[str, Any], server: RpcServer) -> Feeder:
-    rings, board = SharedRings.attach(task["rings"]), SharedBoard.attach(task["board"])
-    feeder = Feeder(separator, rings, board, server.report, block=task["block"], effects=effects)
-    orders = Orders.parse(task["orders"])
+def _begin(separator: Separator, effects: Effects | None, task: Mapping[str, Any], server: RpcServer) -> RenderAhead:
+    rings, playhead_map = SharedRings.attach(task["rings"]), SharedPlayheadMap.attach(task["playhead_map"])
+    renderer = RenderAhead(separator, rings, playhead_map, server.report, block=task["block"], effects=effects)
+    command = PlaybackCommand.from_dict(task["command"])
     if task["join"]:
-        feeder.join(orders)
+        renderer.resume(command)
     else:
-        feeder.order(orders)
+        renderer.command(command)
         for _ in range(_FIRST_STEPS):
-            feeder.step()
+            renderer.step()
     server.reply(task, {"running": True})
-    return feeder
+    return renderer
 
 
-_FIRST_STEPS = 16  # the first of them follows the orders: so much sound lies ready before the device is opened
+_FIRST_STEPS = 16  # the first applies the command; so much audio is ready before the device opens
 
 
-def _handle_commands(feeder: Feeder, effects: Effects | None, server: RpcServer) -> None:
+def _handle_commands(renderer: RenderAhead, effects: Effects | None, server: RpcServer) -> None:
     while "closed" not in (message := server.receive()):
         if "chains" in message and effects is not None:
             change_chains(effects.chained, message, server)
-            feeder.refresh()
-        elif "orders" in message:
-            feeder.order(Orders.parse(message["orders"]))
-        elif "supply" in message:
-            feeder.supply(Orders.parse(message["supply"]))
+            renderer.rerender()
+        elif "command" in message:
+            renderer.command(PlaybackCommand.from_dict(message["command"]))
+        elif "sources" in message:
+            renderer.update_sources(PlaybackCommand.from_dict(message["sources"]))
     os._exit(0)

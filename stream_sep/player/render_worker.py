@@ -1,4 +1,4 @@
-"""Whatever renders songs for an engine: in line for tests and offline work, or in a process of its own."""
+"""Render workers: inline for tests and offline use, or in a process of their own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from stream_sep.engine.worker.effects import UNCHAINED
 from stream_sep.engine.worker.hop_worker import SeparatorInfo, warm_up
 from stream_sep.engine.worker.process_worker import ProcessWorker
 from stream_sep.errors import ConfigError
-from stream_sep.player.commands import Orders
+from stream_sep.player.commands import PlaybackCommand
 from stream_sep.player.effects import Effects
-from stream_sep.player.playhead_map import Board, SharedBoard
-from stream_sep.player.render_ahead import HOP, LEAD_SECONDS, Feeder
+from stream_sep.player.playhead_map import PlayheadMap, SharedPlayheadMap
+from stream_sep.player.render_ahead import HOP, LEAD_SECONDS, RenderAhead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,41 +24,41 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Separator
 
 
-class Player(Protocol):
-    """Renders what is ordered."""
+class RenderWorker(Protocol):
+    """Renders songs as commanded."""
 
     @property
-    def board(self) -> Board:
-        """What lies where."""
+    def playhead_map(self) -> PlayheadMap:
+        """Song positions of the rendered hops."""
         ...
 
-    def order(self, orders: Orders) -> None:
-        """Have ``orders`` followed as soon as can be."""
+    def command(self, command: PlaybackCommand) -> None:
+        """Apply ``command`` as soon as possible."""
         ...
 
-    def supply(self, orders: Orders) -> None:
-        """Take up refined stems and the next song."""
+    def update_sources(self, command: PlaybackCommand) -> None:
+        """Use new refined stems and the next song."""
         ...
 
 
-def slots_for(rate: int) -> int:
-    """Return how many hops the stem ring holds."""
+def ring_slots(rate: int) -> int:
+    """Return the number of hops in the stem ring."""
     return -(-round(LEAD_SECONDS * rate) // HOP) + 16
 
 
-def info_of(separator: Separator) -> SeparatorInfo:
-    """Return what the engine must know: hops of a player's own size, and no latency, as songs are known ahead."""
+def player_info(separator: Separator) -> SeparatorInfo:
+    """Return the separator's description with the player's hop and no latency, as songs are read ahead."""
     info = warm_up(separator, calls=4)
-    rehearse(separator)
+    prime_jit(separator)
     return SeparatorInfo(info.stems, info.sample_rate, info.channels, HOP, 0, info.hop_seconds)
 
 
-def rehearse(separator: Separator) -> None:
-    """Render a little into rings of its own, so that the first sound need not wait for compiled code to load."""
+def prime_jit(separator: Separator) -> None:
+    """Render a little into private rings, so that the first audio does not wait for compiled code to load."""
     rings = Rings(RingLayout(2, len(separator.stems), HOP, 32 * HOP, 16))
-    feeder = Feeder(separator, rings, Board(16, HOP), lambda _: None, block=HOP)
-    feeder.order(Orders())
-    while feeder.step():
+    renderer = RenderAhead(separator, rings, PlayheadMap(16, HOP), lambda _: None, block=HOP)
+    renderer.command(PlaybackCommand())
+    while renderer.step():
         rings.skip(0)
     rings.read_ahead(1)
 
@@ -71,22 +71,22 @@ def load_effects(
     *,
     again: bool = False,
 ) -> Effects | None:
-    """Return what the stems go through, or None where neither chains nor a reserve are wanted; see `Effects`."""
+    """Return the effects on the stems, or None without chains and reserve; see `Effects`."""
     if chains is None and reserve is None:
         return None
-    wanted, ahead = ChainSpec.parse(chains), slots_for(info.sample_rate)
+    wanted, ahead = ChainSpec.parse(chains), ring_slots(info.sample_rate)
     return Effects(
         info.stems, info.sample_rate, HOP, chains=wanted, reserve=reserve, ahead=ahead, report=report, again=again
     )
 
 
-class InlinePlayer:
-    """Renders on the caller's thread when it is told to.
+class InlineRenderWorker:
+    """Renders on the caller's thread.
 
     Args:
         load: builds the live separator.
-        report: is told what cannot be read, and when a chain of effects fails.
-        block: the most frames the audio thread takes at once.
+        report: called with a sentence when a file cannot be read or an effect chain fails.
+        block: largest block of the audio thread, in frames.
         chains: the effects to begin with.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
         meanwhile: what plays while it is started again, as part of a sentence.
@@ -106,60 +106,60 @@ class InlinePlayer:
     ) -> None:
         del meanwhile  # nothing is started again in line
         self._separator, self._report, self._block = load(), report, block
-        self.info = info_of(self._separator)
+        self.info = player_info(self._separator)
         self._effects = load_effects(self.info, chains, chain_reserve, report)
-        self.board = Board(slots_for(self.info.sample_rate), HOP)
-        self._feeder: Feeder | None = None
-        self._orders: Orders | None = None
+        self.playhead_map = PlayheadMap(ring_slots(self.info.sample_rate), HOP)
+        self._renderer: RenderAhead | None = None
+        self._command: PlaybackCommand | None = None
 
     @property
     def chain_latency(self) -> int:
-        """Frames by which the effects make all later."""
+        """Latency of the effects, in frames."""
         return 0 if self._effects is None else self._effects.latency
 
     @property
     def chains(self) -> ChainSpec:
-        """The effects that are wanted."""
+        """The requested effects."""
         return ChainSpec() if self._effects is None else self._effects.chained.chains
 
-    def order(self, orders: Orders) -> None:
-        """Have ``orders`` followed now."""
-        self._orders = orders
-        if self._feeder is not None:
-            self._feeder.order(orders)
+    def command(self, command: PlaybackCommand) -> None:
+        """Apply ``command`` now."""
+        self._command = command
+        if self._renderer is not None:
+            self._renderer.command(command)
             self.catch_up()
 
-    def supply(self, orders: Orders) -> None:
-        """Take up refined stems and the next song."""
-        self._orders = orders
-        if self._feeder is not None:
-            self._feeder.supply(orders)
+    def update_sources(self, command: PlaybackCommand) -> None:
+        """Use new refined stems and the next song."""
+        self._command = command
+        if self._renderer is not None:
+            self._renderer.update_sources(command)
 
     def start(self, rings: Rings) -> None:
-        """Take the rings to fill, and fill them."""
-        self._feeder = Feeder(
-            self._separator, rings, self.board, self._report, block=self._block, effects=self._effects
+        """Attach ``rings`` and fill them."""
+        self._renderer = RenderAhead(
+            self._separator, rings, self.playhead_map, self._report, block=self._block, effects=self._effects
         )
-        if self._orders is not None:
-            self._feeder.order(self._orders)
+        if self._command is not None:
+            self._renderer.command(self._command)
         self.catch_up()
 
     def catch_up(self) -> None:
         """Fill the rings."""
-        assert self._feeder is not None
-        while self._feeder.step():
+        assert self._renderer is not None
+        while self._renderer.step():
             pass
 
     def stop(self) -> None:
-        """Let go of the rings, of the songs and of effects in processes of their own."""
-        if self._feeder is not None:
-            self._feeder.close()
-        self._feeder = None
+        """Detach the rings, close the songs and end effect processes."""
+        if self._renderer is not None:
+            self._renderer.close()
+        self._renderer = None
         if self._effects is not None:
             self._effects.close()
 
     def set_chains(self, chains: Chains) -> None:
-        """Have other effects; as `ChainedSeparator.set_chains`."""
+        """Replace the effects; as `ChainedSeparator.set_chains`."""
         self._change(lambda chained: chained.set_chains(chains))
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
@@ -167,27 +167,27 @@ class InlinePlayer:
         self._change(lambda chained: chained.set_effect(stem, index, parameter, value))
 
     def set_bypass(self, stem: str, *, bypassed: bool) -> None:
-        """Send a stem past its chain; as `ChainedSeparator.set_bypass`."""
+        """Bypass a stem's chain; as `ChainedSeparator.set_bypass`."""
         self._change(lambda chained: chained.set_bypass(stem, bypassed=bypassed))
 
     def _change(self, change: Callable[[ChainedSeparator], None]) -> None:
         if self._effects is None:
             raise ConfigError(UNCHAINED)
         change(self._effects.chained)
-        if self._feeder is not None:
-            self._feeder.refresh()
+        if self._renderer is not None:
+            self._renderer.rerender()
             self.catch_up()
 
 
-class ProcessPlayer(ProcessWorker):
-    """Renders in a process, which is started again when it dies: what lies ready is longer than that takes.
+class ProcessRenderWorker(ProcessWorker):
+    """Renders in a process that is restarted when it dies: the prepared audio lasts longer than a restart.
 
     Args:
         name: the live separator, as for `load_separator`.
         sample_rate: frames per second.
         options: the separator's options; plain values only.
-        report: is told when the process dies, when it is back, and what cannot be read.
-        block: the most frames the audio thread takes at once.
+        report: called with a sentence when the process dies, is back, or cannot read a file.
+        block: largest block of the audio thread, in frames.
         chains: the effects to begin with.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
         meanwhile: what plays while it is started again, as part of a sentence.
@@ -211,46 +211,46 @@ class ProcessPlayer(ProcessWorker):
         chain_reserve: int | None = None,
         meanwhile: str = "the dry sound plays",
     ) -> None:
-        self.board = SharedBoard.create(slots_for(sample_rate), HOP)
+        self.playhead_map = SharedPlayheadMap.create(ring_slots(sample_rate), HOP)
         self._block = block
-        self._orders = Orders(playing=False)
+        self._command = PlaybackCommand(playing=False)
         self._is_begun = False
         try:
             super().__init__(
                 name, sample_rate, options, report, chains=chains, chain_reserve=chain_reserve, meanwhile=meanwhile
             )
         except BaseException:
-            self.board.close()
+            self.playhead_map.close()
             raise
 
-    def order(self, orders: Orders) -> None:
-        """Have ``orders`` followed as soon as can be."""
-        self._orders = orders
+    def command(self, command: PlaybackCommand) -> None:
+        """Apply ``command`` as soon as possible."""
+        self._command = command
         if self._is_begun:
-            self._client.notify({"orders": orders.plain()})
+            self._client.notify({"command": command.to_dict()})
             if self._process.exit_code is None:  # else the process that comes back jumps
-                self._orders = replace(orders, frame=None)
+                self._command = replace(command, frame=None)
 
-    def supply(self, orders: Orders) -> None:
-        """Take up refined stems and the next song."""
-        self._orders = orders
+    def update_sources(self, command: PlaybackCommand) -> None:
+        """Use new refined stems and the next song."""
+        self._command = command
         if self._is_begun:
-            self._client.notify({"supply": orders.plain()})
+            self._client.notify({"sources": command.to_dict()})
 
     def start(self, rings: SharedRings) -> None:
-        """Let the process fill ``rings`` and watch over it."""
+        """Let the process fill ``rings``, and supervise it."""
         super().start(rings)
         self._is_begun = True
 
     def stop(self) -> None:
-        """End the process and the watch."""
+        """End the process and its supervision."""
         super().stop()
-        self.board.close()
+        self.playhead_map.close()
 
     def _task(self, *, join: bool) -> dict[str, Any]:
         return {
             **super()._task(join=join),
-            "board": self.board.describe(),
-            "orders": self._orders.plain(),
+            "playhead_map": self.playhead_map.describe(),
+            "command": self._command.to_dict(),
             "block": self._block,
         }

@@ -1,4 +1,4 @@
-"""Computes the refined stems of one song, window by window, where they will be heard soonest."""
+"""Computes the refined stems of one song, window by window, nearest to the playhead first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.player.refine_schedule import RefinePlan, stretches
+from stream_sep.player.refine_schedule import RefineSchedule, stretches
 from stream_sep.player.song_stems import PIECE
 
 if TYPE_CHECKING:
@@ -15,53 +15,55 @@ if TYPE_CHECKING:
 
     from stream_sep.files.demucs_pass import DemucsSongModel
     from stream_sep.files.song import SongStatistics
-    from stream_sep.player.decoded_song import SongSound
-    from stream_sep.player.song_stems import GrowingStems
+    from stream_sep.player.decoded_song import DecodedSong
+    from stream_sep.player.song_stems import PartialStemFile
     from stream_sep.protocols import Block, Stems
 
 _BLOCK = 1 << 16
 
 
 class SongRefiner:
-    """Fills the stems of a song. A song that was begun before goes on where it was left.
+    """Computes the stems of a song, resuming partial results.
 
     Args:
-        maker: the networks, for all their stems.
+        model: the Demucs model.
         sound: the song at their rate, decoded to its end.
         level: of the song.
         stems: what to fill.
     """
 
-    def __init__(self, maker: DemucsSongModel, sound: SongSound, level: SongStatistics, stems: GrowingStems) -> None:
-        self._maker, self._sound, self._level, self._stems = maker, sound, level, stems
+    def __init__(
+        self, model: DemucsSongModel, sound: DecodedSong, level: SongStatistics, stems: PartialStemFile
+    ) -> None:
+        self._model, self._sound, self._level, self._stems = model, sound, level, stems
         self._mix = _WholeMix(sound, stems.frames)
         for first, last in stretches(stems.ready == 0):
-            stems.erase(first * PIECE, last * PIECE)  # a window that was not finished may have left its share
-        self._plan = RefinePlan(maker.runs, stems.frames, stems.ready)
+            stems.erase(first * PIECE, last * PIECE)  # an unfinished window may have left a partial sum
+        self._plan = RefineSchedule(model.runs, stems.frames, stems.ready)
         self.frames, self.seconds = stems.frames, 0.0
 
     def close(self) -> None:
-        """Let go of files."""
+        """Close the files."""
         self._sound.close()
         self._stems.close()
 
     @property
     def speed(self) -> float:
-        """Seconds of the song computed in a second, going by the last window."""
-        step = min(run.grid.stride for run in self._maker.runs) / len(self._maker.runs)
-        return step / self._maker.rate_for(0) / self.seconds if self.seconds else float("inf")
+        """Seconds of music per second, by the last window."""
+        step = min(run.grid.stride for run in self._model.runs) / len(self._model.runs)
+        return step / self._model.rate_for(0) / self.seconds if self.seconds else float("inf")
 
     def step(self, frame: int) -> bool:
-        """Compute the window that matters most to whoever hears ``frame``; return whether there was one.
+        """Compute the most urgent window for a playhead at ``frame``; return whether there was one.
 
         Raises:
             AudioFileError: the disk is full.
         """
-        window = self._plan.next(frame, round(self.seconds * self._maker.rate_for(0)))
+        window = self._plan.next(frame, round(self.seconds * self._model.rate_for(0)))
         if window is None:
             return False
         started = time.monotonic()
-        at, sound = self._maker.window(window.run, window.index, self._mix, self._level)
+        at, sound = self._model.window(window.run, window.index, self._mix, self._level)
         self._add(at, sound * np.float32(self._level.deviation))
         for first, last in self._plan.finish(window):
             self._stems.shift(first * PIECE, last * PIECE, self._level.mean)
@@ -70,13 +72,13 @@ class SongRefiner:
         return True
 
     def parts(self) -> Iterator[tuple[Block, Stems]]:
-        """Give the mix and the finished stems from the first frame to the last."""
+        """Yield the mix and the finished stems from the first frame to the last."""
         for start in range(0, self._stems.frames, _BLOCK):
             frames = min(_BLOCK, self._stems.frames - start)
             yield self._sound.read(start, frames), self._stems.read(start, frames)
 
     def _add(self, at: int, sound: Stems) -> None:
-        """Add what a window gives, but for pieces that are final: they have it already."""
+        """Add a window's output, except to pieces that are final already."""
         end = at + sound.shape[2]
         for first, last in stretches(self._stems.ready[at // PIECE : -(-end // PIECE)] == 0):
             begin = max(at, (at // PIECE + first) * PIECE)
@@ -87,12 +89,12 @@ class SongRefiner:
 class _WholeMix:
     """A decoded song, as windows are read from it."""
 
-    def __init__(self, sound: SongSound, frames: int) -> None:
+    def __init__(self, sound: DecodedSong, frames: int) -> None:
         self._sound = sound
         self.end = frames
 
     def normalised(self, start: int, end: int, level: SongStatistics) -> Block:
-        """Return frames less their mean and divided by their deviation; zeros where the song is not."""
+        """Return frames normalized by mean and deviation; zeros outside the song."""
         sound = self._sound.read(start, end - start)
         inside = slice(max(0, -start), max(0, min(end, self.end) - start))
         sound[:, inside] = (sound[:, inside] - np.float32(level.mean)) / np.float32(level.deviation)

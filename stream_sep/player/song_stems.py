@@ -1,4 +1,4 @@
-"""Stems of a song that are at hand at any frame: those that are being computed, and those that were kept."""
+"""Refined stems of a song with random access: partially computed ones and cached ones."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Stems
 
 PIECE = 1024
-"""Frames that become ready together."""
+"""Frames per piece; a piece becomes ready as a whole."""
 
-_LOOK = 64  # pieces looked ahead at most
+_MAX_LOOKAHEAD_PIECES = 64  # pieces looked ahead at most
 _BLOCK = 1 << 18
-_FAR = 1 << 62  # a frame behind any song
+_END_OF_TIME = 1 << 62  # a frame behind any song
 
 
 class SongStems(Protocol):
-    """Stems that can be read from any frame on where they are ready.
+    """Stems with random access where they are ready.
 
     Attributes:
         stems: their names.
@@ -37,30 +37,30 @@ class SongStems(Protocol):
     stems: tuple[str, ...]
 
     def ready_until(self, start: int) -> int:
-        """Return the frame up to which all is ready from ``start`` on, or a frame far behind; ``start`` for none."""
+        """Return the frame up to which stems are ready from ``start`` on; a frame beyond any song at its end."""
         ...
 
     def read(self, start: int, frames: int) -> Stems:
-        """Return ``(stems, 2, frames)``; zeros behind the end of the song.
+        """Return ``(stems, 2, frames)``; zeros after the end of the song.
 
         Raises:
-            AudioFileError: what was ready cannot be read any more.
+            AudioFileError: ready stems cannot be read any more.
         """
         ...
 
     def close(self) -> None:
-        """Let go of files."""
+        """Close the files."""
         ...
 
 
-class GrowingStems:
-    """Stems in one file that a process fills in any order while others read it.
+class PartialStemFile:
+    """Stems in one file that one process fills in any order while others read it.
 
     Args:
         path: the file.
         stems: names of the stems.
         frames: frames of the song.
-        create: make the file anew.
+        create: create the file.
 
     Attributes:
         ready: uint8 ``(pieces,)``, 1 where a piece of `PIECE` frames is final.
@@ -81,23 +81,23 @@ class GrowingStems:
             self._file = path.open("r+b", buffering=0)
             whole: NDArray[np.uint8] = np.memmap(self._file, np.uint8, "r+")
         except (OSError, ValueError) as error:
-            raise self._refusal(error) from error
+            raise self._disk_error(error) from error
         self.ready: NDArray[np.uint8] = whole[:pieces]
         self.sound: Stems = whole[self._head :].view(np.float32).reshape(len(self.stems), 2, frames)
 
     @staticmethod
     def size(stems: Sequence[str], frames: int) -> int:
-        """Return the bytes of a file for stems."""
+        """Return the size of the file in bytes."""
         return _head(frames) + len(stems) * 2 * frames * 4
 
     def ready_until(self, start: int) -> int:
-        """Return the frame up to which all is ready from ``start`` on; see `SongStems`."""
+        """Return the frame up to which stems are ready from ``start`` on; see `SongStems`."""
         first = max(start, 0) // PIECE
-        seen = self.ready[first : first + _LOOK]
+        seen = self.ready[first : first + _MAX_LOOKAHEAD_PIECES]
         missing = np.flatnonzero(seen == 0)
         there = int(missing[0]) if len(missing) else len(seen)
         end = (first + there) * PIECE
-        return _FAR if first + there >= len(self.ready) else max(end, start)
+        return _END_OF_TIME if first + there >= len(self.ready) else max(end, start)
 
     def read(self, start: int, frames: int) -> Stems:
         """Return ``(stems, 2, frames)``; see `SongStems`."""
@@ -108,7 +108,7 @@ class GrowingStems:
         return out
 
     def add(self, start: int, sound: Stems) -> None:
-        """Add ``(stems, 2, frames)`` to what is there from frame ``start`` on, all of it within the song.
+        """Add ``(stems, 2, frames)`` from frame ``start`` on, all of it within the song.
 
         Raises:
             AudioFileError: the disk is full.
@@ -116,7 +116,7 @@ class GrowingStems:
         self._write(start, self.sound[..., start : start + sound.shape[2]] + sound)
 
     def erase(self, start: int, end: int) -> None:
-        """Make frames silent, as if nothing had been added.
+        """Zero a range of frames.
 
         Raises:
             AudioFileError: the disk is full.
@@ -127,7 +127,7 @@ class GrowingStems:
                 self._write(at, np.zeros_like(there))
 
     def shift(self, start: int, end: int, offset: float) -> None:
-        """Add a constant to frames.
+        """Add a constant to a range of frames.
 
         Raises:
             AudioFileError: the disk is full.
@@ -135,7 +135,7 @@ class GrowingStems:
         self._write(start, self.sound[..., start : min(end, self.frames)] + np.float32(offset))
 
     def mark(self, first: int, last: int) -> None:
-        """Say that pieces are final, once they are on the disk: another program may find them there.
+        """Mark pieces as final after an fsync: another program may read them after a crash.
 
         Raises:
             AudioFileError: the disk fails.
@@ -143,34 +143,34 @@ class GrowingStems:
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise self._refusal(error) from error
+            raise self._disk_error(error) from error
         self.ready[first:last] = 1
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
         del self.ready, self.sound
 
     def _write(self, start: int, sound: Stems) -> None:
-        try:  # a full disk is an error here, and a crash through the map
+        try:  # a full disk raises here, but crashes through the map
             for row, channel in enumerate(sound.reshape(-1, sound.shape[2])):
                 self._file.seek(self._head + (row * self.frames + start) * 4)
                 write_all(self._file, np.ascontiguousarray(channel).tobytes())
         except OSError as error:
-            raise self._refusal(error) from error
+            raise self._disk_error(error) from error
 
     def describe(self) -> dict[str, Any]:
         """Return what `open_stems` needs in another process, in plain JSON values."""
         return {"growing": str(self.path), "stems": list(self.stems), "frames": self.frames}
 
-    def _refusal(self, error: Exception) -> AudioFileError:
+    def _disk_error(self, error: Exception) -> AudioFileError:
         return AudioFileError(
-            f"cannot keep refined stems in {self.path.parent}: {error}; free some space, or play with --no-refine"
+            f"cannot write refined stems to {self.path.parent}: {error}; free some space, or play with --no-refine"
         )
 
 
-class KeptStems:
-    """Whole stems, a file each, as `StemCache` keeps them.
+class CachedStems:
+    """Complete stems, one file each, as `StemCache` stores them.
 
     Args:
         files: one for each stem.
@@ -195,8 +195,8 @@ class KeptStems:
             raise self._damage(error) from error
 
     def ready_until(self, _start: int) -> int:
-        """Return a frame behind any song: all is there."""
-        return _FAR
+        """Return a frame beyond any song: everything is ready."""
+        return _END_OF_TIME
 
     def read(self, start: int, frames: int) -> Stems:
         """Return ``(stems, 2, frames)``; see `SongStems`."""
@@ -212,7 +212,7 @@ class KeptStems:
         return out
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         for file in self._files:
             file.close()
 
@@ -225,7 +225,7 @@ class KeptStems:
 
 
 def _head(frames: int) -> int:
-    """Return the bytes before the sound: one for each piece, and a multiple of 64."""
+    """Return the size of the header: one byte per piece, rounded up to 64."""
     return -(-frames // (64 * PIECE)) * 64
 
 
@@ -236,12 +236,12 @@ def open_stems(description: dict[str, Any]) -> SongStems:
         AudioFileError: they are gone.
     """
     if "kept" in description:
-        return KeptStems([Path(path) for path in description["kept"]], description["stems"])
-    return GrowingStems(Path(description["growing"]), description["stems"], description["frames"])
+        return CachedStems([Path(path) for path in description["kept"]], description["stems"])
+    return PartialStemFile(Path(description["growing"]), description["stems"], description["frames"])
 
 
 def refined_share(description: dict[str, Any] | None) -> float:
-    """Return how much of a song's described stems is ready, 0 to 1.
+    """Return the share of a song's described stems that is ready, 0 to 1.
 
     >>> refined_share(None), refined_share({"kept": [], "stems": []})
     (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""A song played on and on: round a loop, or into the next song, without a gap or a click."""
+"""A song as a continuous stream: around a loop, or into the next song, without a gap or a click."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.player.fade_out import Outgoing
+from stream_sep.player.fade_out import FadeOut
 from stream_sep.player.streamed_stems import LONG_WARM_UP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_sep.player.decoded_song import SongSound
+    from stream_sep.player.decoded_song import DecodedSong
     from stream_sep.player.song_stems import SongStems
-    from stream_sep.player.stem_reader import Voice
+    from stream_sep.player.stem_reader import StemReader
     from stream_sep.protocols import Stems
 
 _ENDLESS = 1 << 62
@@ -24,138 +24,138 @@ _LOOPS_TO_WARM_UP = 2
 
 @dataclass
 class OpenSong:
-    """A song that can be read.
+    """A song with open files.
 
     Attributes:
-        number: which of all songs that were ever to be played it is.
+        number: index among all songs loaded so far.
         sound: its mix.
         refined: its refined stems, if there are any.
     """
 
     number: int
-    sound: SongSound
+    sound: DecodedSong
     refined: SongStems | None = None
 
     def close(self) -> None:
-        """Let go of its files."""
+        """Close its files."""
         self.sound.close()
         if self.refined is not None:
             self.refined.close()
 
 
-class Line:
-    """The stream of a song in its own time.
+class SongStream:
+    """Streams a song at its original speed.
 
     Args:
-        voice: reads the song.
+        reader: reads the song.
         fade: frames of the crossfade from the end of a loop to its start.
         rate: frames per second.
 
     Attributes:
-        song: the one that is read.
-        next_song: the one to go on with at its end.
+        song: the current song.
+        next_song: the song that follows at its end.
     """
 
-    def __init__(self, voice: Voice, fade: int, rate: int) -> None:
-        self._voice, self._fade, self._rate = voice, fade, rate
-        self._outgoing = Outgoing(np.zeros((1, 2, 0), np.float32))
+    def __init__(self, reader: StemReader, fade: int, rate: int) -> None:
+        self._reader, self._fade, self._rate = reader, fade, rate
+        self._fade_out = FadeOut(np.zeros((1, 2, 0), np.float32))
         self._loop: tuple[int, int] | None = None
-        self._since_wrap = 0  # frames since the loop began anew
+        self._frames_since_wrap = 0  # frames since the loop last wrapped
         self.song: OpenSong | None = None
         self.next_song: OpenSong | None = None
 
     @property
     def frame(self) -> int:
-        """The frame of the song that comes next."""
-        return self._voice.frame
+        """The next frame of the song."""
+        return self._reader.frame
 
-    def frame_before(self, frames: float) -> float:
+    def frame_ago(self, frames: float) -> float:
         """Return the frame that was read so many frames ago, where the line has only gone on, or round its loop."""
         at = self.frame - frames
-        if self._loop is not None and at < self._loop[0] and frames > self._since_wrap:
+        if self._loop is not None and at < self._loop[0] and frames > self._frames_since_wrap:
             return at + self._loop[1] - self._loop[0]
         return at
 
     @property
     def is_over(self) -> bool:
         """Whether the last song has ended."""
-        return self._voice.left == 0
+        return self._reader.left == 0
 
     @property
     def is_live(self) -> bool:
-        """Whether the live separator is heard."""
-        return self._voice.is_live
+        """Whether the live separator contributes to the output."""
+        return self._reader.is_live
 
-    def go(
+    def start_at(
         self,
         song: OpenSong,
         frame: int,
         loop: tuple[int, int] | None,
-        warm_up: float = LONG_WARM_UP,
-        give_up: Callable[[], bool] = lambda: False,
+        warm_up_seconds: float = LONG_WARM_UP,
+        should_cancel: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Begin at a frame of a song; go round ``loop``, its first frame and the one after its last.
+        """Start at a frame of a song; repeat ``loop``, its first frame and the frame after its last.
 
-        The live separator warms up as in `RunningStems.seek`.
+        The live separator warms up as in `StreamedStems.seek`.
         """
         self._open(song)
-        self._loop, self._since_wrap = loop, _ENDLESS
-        self._outgoing = Outgoing(np.zeros((1, 2, 0), np.float32))
-        self._voice.seek(frame, warm_up, give_up)
+        self._loop, self._frames_since_wrap = loop, _ENDLESS
+        self._fade_out = FadeOut(np.zeros((1, 2, 0), np.float32))
+        self._reader.seek(frame, warm_up_seconds, should_cancel)
 
     def refine(self) -> None:
-        """Take up the refined stems that the song has got."""
+        """Use the refined stems that have become available."""
         assert self.song is not None
-        self._voice.refine(self.song.refined)
+        self._reader.refine(self.song.refined)
 
     def can_read(self, frames: int) -> bool:
-        """Tell whether so much of the song is decoded."""
-        return self._voice.can_read(frames + self._fade)
+        """Return whether the next frames are decoded."""
+        return self._reader.can_read(frames + self._fade)
 
     def read(self, frames: int) -> Stems:
         """Return the next frames, ``(1 + stems, 2, frames)``, the mix first."""
         parts = []
         while frames > 0:
-            edge = self._until_edge()
-            if edge == 0:
-                self._pass_edge()
+            boundary = self._frames_to_boundary()
+            if boundary == 0:
+                self._cross_boundary()
                 continue
-            step = min(frames, edge)
-            parts.append(self._take(step))
+            step = min(frames, boundary)
+            parts.append(self._read_faded(step))
             frames -= step
         return np.concatenate(parts, axis=2)
 
-    def _until_edge(self) -> int:
-        left = self._voice.left
+    def _frames_to_boundary(self) -> int:
+        left = self._reader.left
         if self._is_looping:
             assert self._loop is not None
             return min(self._loop[1] - self.frame, _ENDLESS if left is None else left)
         if left == 0 and self.next_song is not None:
             return 0
-        return left or _ENDLESS  # behind its end the last song is silence
+        return left or _ENDLESS  # after its end the last song is silence
 
     @property
     def _is_looping(self) -> bool:
         return self._loop is not None and self.frame <= self._loop[1]
 
-    def _pass_edge(self) -> None:
+    def _cross_boundary(self) -> None:
         if self._is_looping:
             assert self._loop is not None
-            self._outgoing = Outgoing(self._take(self._fade))
-            # a short loop comes round too often for the separator to hear much before its start each time
+            self._fade_out = FadeOut(self._read_faded(self._fade))
+            # a short loop wraps too often for a long warm-up each time
             begin, end = self._loop
-            self._voice.seek(begin, min(LONG_WARM_UP, (end - begin) / self._rate / _LOOPS_TO_WARM_UP))
-            self._since_wrap = 0
+            self._reader.seek(begin, min(LONG_WARM_UP, (end - begin) / self._rate / _LOOPS_TO_WARM_UP))
+            self._frames_since_wrap = 0
             return
         song, self.next_song, self._loop = self.next_song, None, None
         assert song is not None
         self._open(song)
-        self._voice.seek(0)
+        self._reader.seek(0)
 
-    def _take(self, frames: int) -> Stems:
-        self._since_wrap += frames
-        return self._outgoing.under(self._voice.read(frames))
+    def _read_faded(self, frames: int) -> Stems:
+        self._frames_since_wrap += frames
+        return self._fade_out.mix_into(self._reader.read(frames))
 
     def _open(self, song: OpenSong) -> None:
         self.song = song
-        self._voice.open(song.sound, song.refined)
+        self._reader.open(song.sound, song.refined)

@@ -1,4 +1,4 @@
-"""A live separator that runs along a song: what it gives is in time with the song, as the song is known ahead."""
+"""Stems of the live separator, aligned with the song: its latency is read ahead."""
 
 from __future__ import annotations
 
@@ -12,60 +12,64 @@ from stream_sep.separators.stem_guard import StemGuard
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_sep.player.decoded_song import SongSound
+    from stream_sep.player.decoded_song import DecodedSong
     from stream_sep.protocols import Separator, Stems
 
 SHORT_WARM_UP = 0.2
-"""Seconds of the song before a frame that a separator hears again where somebody waits for it to begin there."""
+"""Seconds of audio before a seek position that warm up the separator while playback waits."""
 
 LONG_WARM_UP = 2.0
-"""The same where there is time: `bands` remembers about so much, and is then within 20 dB of not having jumped."""
+"""The same where there is time: after it, the output of `bands` is within 20 dB of an uninterrupted run."""
 
 
-class RunningStems:
-    """Gives the stems of a song from any frame on, by a separator that is fed so much earlier as it is late.
+class StreamedStems:
+    """Separates a song from any frame on, feeding the separator ahead by its latency.
 
     Args:
         separator: what splits the song.
 
     >>> from stream_sep.separators.passthrough import PassthroughSeparator
-    >>> running = RunningStems(PassthroughSeparator(hop=64, latency=100))
-    >>> running.stems
+    >>> streamed = StreamedStems(PassthroughSeparator(hop=64, latency=100))
+    >>> streamed.stems
     ('vocals', 'drums', 'bass', 'other')
     """
 
     def __init__(self, separator: Separator) -> None:
         self._separator, self._guard = separator, StemGuard(separator)
-        self._sound: SongSound | None = None
-        self._fed = 0  # frame of the song that the separator is given next
+        self._sound: DecodedSong | None = None
+        self._fed = 0  # next song frame to feed
         self._ready = self._nothing()
         self.stems = separator.stems
 
     @property
     def reach(self) -> int:
-        """Frames of the song behind those asked for that have to be there."""
+        """Frames beyond a read that must be decoded."""
         return self._separator.latency + self._separator.hop
 
     def seek(
-        self, sound: SongSound, frame: int, seconds: float = LONG_WARM_UP, give_up: Callable[[], bool] = lambda: False
+        self,
+        sound: DecodedSong,
+        frame: int,
+        seconds: float = LONG_WARM_UP,
+        should_cancel: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Go on from ``frame`` of ``sound``: the separator forgets, and hears again what comes before that frame.
+        """Continue from ``frame`` of ``sound``: reset the separator and warm it up with the audio before that frame.
 
         Args:
             sound: the song.
-            frame: the frame that `read` gives next.
-            seconds: how much it hears again.
-            give_up: asked now and then whether that is still wanted; where it is not, nothing can be read.
+            frame: the first frame that `read` returns.
+            seconds: length of the warm-up.
+            should_cancel: polled during the warm-up; after a cancelled one nothing can be read.
         """
         self._sound = sound
         self._separator.reset()
         hop, latency = self._separator.hop, self._separator.latency
-        heard = min(round(seconds * self._separator.sample_rate), max(frame, 0))  # before a song there is nothing
-        hops = math.ceil((heard + latency) / hop)
-        self._fed = frame + latency - hops * hop  # so that a hop begins at the very frame
+        past = min(round(seconds * self._separator.sample_rate), max(frame, 0))  # there is no audio before the song
+        hops = math.ceil((past + latency) / hop)
+        self._fed = frame + latency - hops * hop  # so that a hop boundary falls on ``frame``
         self._ready = self._nothing()
         for _ in range(hops):
-            if give_up():
+            if should_cancel():
                 return
             self._next_hop()
 
@@ -88,7 +92,7 @@ class RunningStems:
         self._fed += hop
         if not self._guard.accepts(
             mix, stems
-        ):  # a model that breaks must not silence the song: the mix goes on one stem
+        ):  # a model that fails must not silence the song: the last stem carries the mix
             self._separator.reset()
             stems = self._nothing(hop)
             stems[-1] = self._sound.read(self._fed - hop - self._separator.latency, hop)

@@ -1,4 +1,4 @@
-"""Faster or slower, higher or lower: Rubber Band on all stems at once, so that they stay together."""
+"""Time stretching and pitch shifting: Rubber Band on all stems at once, so that they stay aligned."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BLOCK = 512
 
 
 def check_stretch() -> None:
-    """Refuse where Rubber Band is not installed.
+    """Check that Rubber Band is installed.
 
     Raises:
         ConfigError: it is not.
@@ -30,16 +30,16 @@ def check_stretch() -> None:
 
 
 class Stretch:
-    """Stretches what it reads.
+    """Stretches a stream of stems.
 
-    The channels of all stems go through one stretcher, whose steps are the same for all; the mix is what they add up
-    to, so that faders at unity still give the mix.
+    All stems share one stretcher, so that they stay aligned; the mix is their sum, so that faders at unity still
+    give the mix.
 
     Args:
-        read: gives the next frames, ``(1 + stems, 2, frames)``, the mix first.
+        read: returns the next frames, ``(1 + stems, 2, frames)``, the mix first.
         stems: how many stems there are.
         rate: frames per second.
-        speed: frames of the song for one of sound.
+        speed: song frames per output frame.
         pitch: semitones up.
 
     Raises:
@@ -54,19 +54,19 @@ class Stretch:
         self._fed, self._given = -self.pad, 0
 
     @property
-    def lag(self) -> float:
-        """Frames that were read and are still to be heard."""
+    def frames_buffered(self) -> float:
+        """Song frames read but not yet output."""
         return self._fed - self._given * self._speed
 
     def read(self, frames: int) -> Stems:
-        """Return the next frames of sound, ``(1 + stems, 2, frames)``; `pad` frames before the first are read too."""
+        """Return the next output frames, ``(1 + stems, 2, frames)``; `pad` frames before the first are read too."""
         flat = self._retrieve(frames)
         self._given += frames
         stems = flat.reshape(self._stems, 2, frames)
         return np.concatenate([stems.sum(axis=0, keepdims=True), stems])
 
     def prime(self) -> None:
-        """Read what comes before the first frame, which takes a moment; once, before anything else."""
+        """Read the padding before the first frame, which takes a moment; call it once, first."""
         delay = int(self._stretcher.get_start_delay())
         for step in (_BLOCK,) * (delay // _BLOCK) + (delay % _BLOCK,):
             self._retrieve(step)
@@ -88,7 +88,7 @@ def _new_stretcher(channels: int, rate: int, speed: float, pitch: float) -> Any:
     import pylibrb  # noqa: PLC0415 - an extra
 
     option = pylibrb.Option
-    # with short windows the finer engine is as fast as the other one, which smears tones
+    # with short windows the finer engine is as fast as the faster one, which smears tones
     options = option.PROCESS_REALTIME | option.ENGINE_FINER | option.WINDOW_SHORT | option.CHANNELS_TOGETHER
     stretcher = pylibrb.RubberBandStretcher(rate, channels, options, 1 / speed, 2 ** (pitch / 12))
     stretcher.set_max_process_size(_BLOCK)

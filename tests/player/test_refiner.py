@@ -21,14 +21,14 @@ from stream_sep.files.song_separator import SongSeparator
 from stream_sep.files.stem_cache import StemCache, is_complete
 from stream_sep.files.tracks import Track
 from stream_sep.player import refiner_process
-from stream_sep.player.decoded_song import SongSound, SongWriter
+from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
 from stream_sep.player.engine import PlayEngine
-from stream_sep.player.partial_stems import BegunStems, drop_begun
-from stream_sep.player.refine_schedule import RefinePlan
+from stream_sep.player.partial_stems import PartialStems, drop_partial
+from stream_sep.player.refine_schedule import RefineSchedule
 from stream_sep.player.refiner import Refinement, Refiner
 from stream_sep.player.resampled_stems import ResampledStems
 from stream_sep.player.song_refiner import SongRefiner
-from stream_sep.player.song_stems import PIECE, GrowingStems, open_stems
+from stream_sep.player.song_stems import PIECE, PartialStemFile, open_stems
 from stream_sep.player.stem_reader import FADE
 
 try:
@@ -72,22 +72,22 @@ def wait_until(condition, patience=90):
 
 
 def decoded(path, song):
-    SongWriter(path).write([song])
-    return SongSound(path)
+    DecodedSongWriter(path).write([song])
+    return DecodedSong(path)
 
 
-def refiner_of(song, tmp_path, maker):
-    stems = GrowingStems(tmp_path / "stems", maker.stems, song.shape[1], create=not (tmp_path / "stems").exists())
-    return SongRefiner(maker, decoded(tmp_path / "sound", song), measure_song([song]), stems), stems
+def refiner_of(song, tmp_path, model):
+    stems = PartialStemFile(tmp_path / "stems", model.stems, song.shape[1], create=not (tmp_path / "stems").exists())
+    return SongRefiner(model, decoded(tmp_path / "sound", song), measure_song([song]), stems), stems
 
 
 @pytest.mark.parametrize("shifts", [0, 2])
 def test_windows_in_any_order_come_to_what_separate_makes(tmp_path, shifts):
     song = noise(9 * RATE + 77) + np.float32(0.02)
-    maker = load_song_model(SeparationSettings(model="tiny", precision="float32", shifts=shifts))
-    parts = maker.separate(iter([song]), RATE, measure_song([song]))
+    model = load_song_model(SeparationSettings(model="tiny", precision="float32", shifts=shifts))
+    parts = model.separate(iter([song]), RATE, measure_song([song]))
     expected = np.concatenate([stems for _, stems in parts], axis=2)
-    refiner, stems = refiner_of(song, tmp_path, maker)
+    refiner, stems = refiner_of(song, tmp_path, model)
     order = np.random.default_rng(1)
     steps = 0
     while not stems.ready_until(5 * RATE) > 5 * RATE:
@@ -96,7 +96,7 @@ def test_windows_in_any_order_come_to_what_separate_makes(tmp_path, shifts):
     while steps < 6:
         steps += refiner.step(int(order.integers(song.shape[1])))
     refiner.close()  # and in another process, later
-    refiner, stems = refiner_of(song, tmp_path, maker)
+    refiner, stems = refiner_of(song, tmp_path, model)
     while refiner.step(int(order.integers(song.shape[1]))):
         pass
     assert stems.ready.all()
@@ -107,7 +107,7 @@ def test_windows_in_any_order_come_to_what_separate_makes(tmp_path, shifts):
 def plan_of(seconds, ready=None):
     frames = seconds * 10 * PIECE
     ready = np.zeros(-(-frames // PIECE), np.uint8) if ready is None else ready
-    return RefinePlan([Run(0, -PIECE, Grid(20 * PIECE, 15 * PIECE))], frames, ready), ready
+    return RefineSchedule([Run(0, -PIECE, Grid(20 * PIECE, 15 * PIECE))], frames, ready), ready
 
 
 def finish(plan, ready, window):
@@ -139,7 +139,7 @@ def passthrough(song):
 
 def play_while_refining(path, song, refined, ready, *, tmp_path, model="passthrough"):
     """Play a song whose stems become ready, piece by piece, as `ready` says after so many frames."""
-    stems = GrowingStems(tmp_path / "refined", STEMS, song.shape[1], create=True)
+    stems = PartialStemFile(tmp_path / "refined", STEMS, song.shape[1], create=True)
     stems.add(0, refined)
     backend = OfflineBackend(RATE, 128)
     heard = []
@@ -181,7 +181,7 @@ def test_refined_stems_take_over_at_the_sample_and_add_up(write, tmp_path, model
 
 def test_a_fader_that_leaves_unity_makes_no_step_where_refined_stems_lack_something(write, tmp_path):
     song = np.full((2, 8 * RATE), 0.5, np.float32)
-    stems = GrowingStems(tmp_path / "refined", STEMS, song.shape[1], create=True)
+    stems = PartialStemFile(tmp_path / "refined", STEMS, song.shape[1], create=True)
     stems.add(0, np.stack([song * np.float32(0.2)] * 4))
     stems.ready[:] = 1
     backend = OfflineBackend(RATE, 128)
@@ -231,9 +231,9 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
     path, computed = write(noise(9 * RATE)), []
     step = SongRefiner.step
     monkeypatch.setattr(SongRefiner, "step", lambda self, frame: computed.append(frame) or step(self, frame))
-    heard, maker = Heard(), load_song_model(TINY)
+    heard, model = Heard(), load_song_model(TINY)
     for sitting in range(2):
-        refinery = refiner_process.Refinery(maker, StemCache(), heard, queue.SimpleQueue())
+        refinery = refiner_process.RefinerLoop(model, StemCache(), heard, queue.SimpleQueue())
         task = refiner_process.Task(sitting, str(path), str(tmp_path / f"scratch{sitting}"), 0)
         if sitting == 0:
             for _ in range(4):
@@ -248,7 +248,7 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
     growing = [message["refined"]["growing"] for message in heard.messages if "refined" in message]
     assert growing[0] == growing[1]
     (entry,) = StemCache().entries()
-    drop_begun(Path(growing[0]))
+    drop_partial(Path(growing[0]))
     assert sorted(file.name for file in entry.folder.iterdir()) == sorted(
         [*(f"{s}.wav" for s in STEMS), "checksums.json", "song.txt"]
     )
@@ -264,14 +264,14 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
 def test_two_programs_never_write_the_same_stems(tmp_path, monkeypatch):
     monkeypatch.setenv("STREAM_SEP_CACHE", str(tmp_path / "cache"))
     at = ("key", Path("song.wav"), ("a", "b"), 5 * RATE)
-    first = BegunStems(StemCache(), *at, tmp_path / "one")
-    second = BegunStems(StemCache(), *at, tmp_path / "two")
+    first = PartialStems(StemCache(), *at, tmp_path / "one")
+    second = PartialStems(StemCache(), *at, tmp_path / "two")
     assert (first.stems.path, second.stems.path) == (tmp_path / "cache" / "key" / "begun.stems", tmp_path / "two")
     first.stems.close()
     first.close()
-    third = BegunStems(StemCache(), *at, tmp_path / "three")
+    third = PartialStems(StemCache(), *at, tmp_path / "three")
     assert third.stems.path == first.stems.path
-    small = BegunStems(StemCache(limit_gb=0.001), "other", *at[1:], tmp_path / "four")
+    small = PartialStems(StemCache(limit_gb=0.001), "other", *at[1:], tmp_path / "four")
     assert small.stems.path == tmp_path / "four"
     for each in (second, third, small):
         each.stems.close()
@@ -281,7 +281,7 @@ def test_two_programs_never_write_the_same_stems(tmp_path, monkeypatch):
 def test_begun_stems_of_another_length_are_begun_anew(tmp_path, monkeypatch):
     monkeypatch.setenv("STREAM_SEP_CACHE", str(tmp_path / "cache"))
     for frames in (RATE, 2 * RATE):
-        begun = BegunStems(StemCache(), "key", Path("song.wav"), ("a",), frames, tmp_path / "x")
+        begun = PartialStems(StemCache(), "key", Path("song.wav"), ("a",), frames, tmp_path / "x")
         assert not begun.stems.ready.any()
         begun.stems.mark(0, 3)
         begun.stems.close()
@@ -315,7 +315,7 @@ def test_a_killed_refiner_is_started_again_and_the_music_goes_on(write):
         share = engine.controls["transport/refined"]
         wait_until(lambda: engine.controls["transport/refined"] > max(share, 0.2))
         assert engine.stats().restarts == 0
-    assert any("the process that refines stems ended with code -9" in sentence for sentence in said)
+    assert any("the refining process exited with code -9" in sentence for sentence in said)
 
 
 def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, monkeypatch, tmp_path):
@@ -326,16 +326,14 @@ def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, 
     assert position > 0
     assert "the weights of 'htdemucs' are not on this machine" in said[0]
     assert "--refined-model" in said[0]
-    assert "the live separator plays" in said[0]
+    assert "playing the live separator's" in said[0]
 
 
-@pytest.mark.parametrize(
-    ("model", "words"), [("bands", "no model to refine with"), ("nonsense", "no model 'nonsense'")]
-)
+@pytest.mark.parametrize(("model", "words"), [("bands", "cannot refine stems"), ("nonsense", "no model 'nonsense'")])
 def test_a_model_that_cannot_refine_is_refused_in_a_sentence(model, words):
     spec = {"download": True, "settings": {"model": model, "repo": None}}
     with pytest.raises(SeparatorError, match=words):
-        refiner_process.load_maker(spec)
+        refiner_process.load_model(spec)
 
 
 class Heard:
@@ -348,7 +346,7 @@ class Heard:
 
 def refine_here(path, tmp_path):
     heard, tasks = Heard(), queue.SimpleQueue()
-    refinery = refiner_process.Refinery(load_song_model(TINY), StemCache(), heard, tasks)
+    refinery = refiner_process.RefinerLoop(load_song_model(TINY), StemCache(), heard, tasks)
     refinery.work(refiner_process.Task(7, str(path), str(tmp_path / "scratch"), 0))
     refinery.close()
     return heard
@@ -384,7 +382,7 @@ def test_stems_that_are_lost_while_they_play_are_told_once_and_the_live_separato
         link = {"kept": [str(file) for file in files], "stems": list(STEMS)}
         engine.transport.refine(engine.playlist.current.number, link)
         backend.feed(np.zeros((2, 128), np.float32))
-        for stems in engine._player._feeder._programme._songs.values():
+        for stems in engine._player._renderer._timeline._songs.values():
             stems.refined._files[0].close()
         mix = backend.feed(np.zeros((2, 128 * 1200), np.float32))[0]
     np.testing.assert_array_equal(mix, song[:, 128 : 128 * 1201])
@@ -397,7 +395,7 @@ def test_a_slow_machine_says_so_once():
     for speed in (0.5, 0.6, 0.7):
         refiner._take({"number": 0, "speed": speed, "frame": 0})
     assert len(said) == 1
-    assert "refines 0.6 s of music a second" in said[0]
+    assert "refining runs at 0.6x real time" in said[0]
 
 
 def test_the_memory_of_models_knows_when_weights_change(tmp_path):
@@ -413,7 +411,7 @@ def test_the_memory_of_models_knows_when_weights_change(tmp_path):
 
 
 def test_stems_in_the_making_are_read_where_they_are_ready(tmp_path):
-    growing = GrowingStems(tmp_path / "x", ("a", "b"), 10 * PIECE + 5, create=True)
+    growing = PartialStemFile(tmp_path / "x", ("a", "b"), 10 * PIECE + 5, create=True)
     growing.add(PIECE, np.ones((2, 2, PIECE), np.float32))
     growing.ready[1:3] = 1
     seen = open_stems(growing.describe())
@@ -436,7 +434,7 @@ def test_stems_in_the_making_are_read_where_they_are_ready(tmp_path):
 def test_stems_made_at_another_rate_lie_where_they_belong(tmp_path, rate):
     rng = np.random.default_rng(2)
     smooth = np.stack([np.convolve(row, np.hanning(64) / 32, "same") for row in rng.standard_normal((2, 4 * RATE))])
-    growing = GrowingStems(tmp_path / "x", ("a",), 4 * RATE, create=True)
+    growing = PartialStemFile(tmp_path / "x", ("a",), 4 * RATE, create=True)
     growing.add(0, smooth[None].astype(np.float32))
     growing.ready[: 2 * RATE // PIECE] = 1
     expected = soxr.resample(smooth.T.astype(np.float32), RATE, rate).T
@@ -454,7 +452,7 @@ def test_stems_made_at_another_rate_lie_where_they_belong(tmp_path, rate):
 
 def test_a_song_is_refined_for_a_device_of_another_rate(write, tmp_path):
     song = np.repeat(np.sin(np.arange(6 * RATE) / 20)[None], 2, axis=0).astype(np.float32) / 2
-    stems = GrowingStems(tmp_path / "refined", STEMS, song.shape[1], create=True)
+    stems = PartialStemFile(tmp_path / "refined", STEMS, song.shape[1], create=True)
     stems.add(0, passthrough(song))
     stems.ready[:] = 1
     backend = OfflineBackend(48000, 128)
@@ -486,7 +484,7 @@ def test_a_refiner_that_is_stopped_while_it_keeps_stems_leaves_nothing_half_writ
 
 
 def test_a_song_too_long_to_refine_is_told(write, tmp_path, monkeypatch):
-    monkeypatch.setattr(refiner_process, "_LARGEST", 1e6)
+    monkeypatch.setattr(refiner_process, "_MAX_BYTES", 1e6)
     heard = refine_here(write(noise(RATE)), tmp_path)
     assert "it is too long" in heard.sentences[0]
     assert heard.messages == [{"number": 7, "finished": True}]
