@@ -9,13 +9,14 @@ import soundfile
 from starlette.testclient import TestClient
 
 from bridge.web.service.config import HashCosts
-from bridge.web.service.tables import Job
+from bridge.web.service.tables import Job, Song, StemFile
 from bridge.web.service.worker import WorkerProcess
 
 __all__ = ["TestClient"]
 
 PASSWORD = "three random words"
 ORIGIN = "http://localhost"
+RAW = {"Content-Type": "application/octet-stream"}
 CHEAP = HashCosts(memory_kib=64, passes=1, lanes=1)
 
 
@@ -50,18 +51,42 @@ def upload(browser, data=None, name="song.flac", **headers):
     return sent.json()
 
 
-def work(service):
+def work(service, *, even_if_none_wait=False):
     """Do all jobs that wait, in this thread."""
     worker = WorkerProcess(service)
-    for kinds in (("separate",), ("mix",)):
-        stop = threading.Timer(60.0, worker.stop)
-        stop.start()
-        while jobs_of(service, "queued"):
-            before = jobs_of(service, "queued")
-            worker.work_once(kinds)
-            if jobs_of(service, "queued") == before:
-                break
-        stop.cancel()
+    stop = threading.Timer(60.0, worker.stop)
+    stop.start()
+    while jobs_of(service, "queued") or even_if_none_wait:
+        even_if_none_wait = False
+        if not (worker.work_once(("mix",)) or worker.work_once(("separate",))):
+            break
+    stop.cancel()
+
+
+def broken_promises(service):
+    """Return a sentence for everything in folder and database that should not be, once no work is left."""
+    broken = []
+    with service.database.read() as session:
+        songs, jobs = list(session.query(Song)), list(session.query(Job))
+        kept = {row.job_id for row in session.query(StemFile)}
+    for job in jobs:
+        if job.state in {"queued", "running"} or (job.worker or job.lease):
+            broken.append(f"job {job.id} is {job.state} with worker {job.worker}")
+    for song in songs:
+        names = {path.name for path in service.data.song(song.id).iterdir()}
+        wanted = {"source.flac", f"stems-{song.job_id}"} if song.state == "ready" else {"upload"}
+        if song.state == "ready" and names != wanted:
+            broken.append(f"song {song.id} has {sorted(names)}")
+        if song.state not in {"ready", "failed", "cancelled"} or (song.state == "failed") != bool(song.error):
+            broken.append(f"song {song.id} is {song.state}, {song.error!r}")
+        size = sum(path.stat().st_size for path in service.data.song(song.id).rglob("*") if path.is_file())
+        if size != song.bytes:
+            broken.append(f"song {song.id} counts {song.bytes} bytes and has {size}")
+    if kept != {song.job_id for song in songs if song.job_id}:
+        broken.append("the table of stems differs from the songs")
+    left = [*service.data.incoming.iterdir(), *service.data.work.iterdir()]
+    unknown = [path for path in service.data.songs.iterdir() if path.name not in {song.id for song in songs}]
+    return broken + [f"{path} is left over" for path in (*left, *unknown)]
 
 
 def jobs_of(service, state):

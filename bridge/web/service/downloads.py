@@ -17,6 +17,7 @@ from stream_sep.errors import AudioFileError
 from stream_sep.files import stem_mp4
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.output_file import OutputFile
+from stream_sep.files.stored_stems import pack_stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,18 +92,13 @@ def stem_file_path(service: Service, song: Song) -> Path:
         )
     folder, source = service.data.stems(song.id, song.job_id), service.data.song(song.id) / SOURCE
     target = service.data.derived(song.job_id) / "stems.stem.mp4"
-    part = target.with_name("stems.part.mp4")
     with _CONVERTING:
         if not target.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            stems = {stem: folder / f"{stem}.flac" for stem in stem_mp4.STEMS}
             try:
-                parts = [source, *(folder / f"{stem}.flac" for stem in stem_mp4.STEMS)]
-                stem_mp4.write_stem_file(parts, source, part, 256)
-                part.replace(target)
+                pack_stems(stems, source, target, tags_from=source)
             except AudioFileError as error:
                 raise Problem(501, "no-ffmpeg", "This server cannot write stem files.", "It needs ffmpeg.") from error
-            finally:
-                part.unlink(missing_ok=True)
     return target
 
 

@@ -1,17 +1,68 @@
-"""Mixes of stored stems, as they were heard."""
+"""Mixes of stored stems, as they were heard: the faders' law is the engine's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stream_sep.errors import SeparatorError
+from bridge.web.service import queue
+from bridge.web.service.downloads import not_whole
+from bridge.web.service.files import SOURCE
+from bridge.web.service.schemas import NewMix, Strip
+from bridge.web.service.tables import Song
+from stream_sep.control.levels import SILENCE_DB
+from stream_sep.files.formats import AudioFormat
+from stream_sep.files.stored_stems import render_mix
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from bridge.web.service.context import Service
     from bridge.web.service.lease import Lease
     from bridge.web.service.queue import Claim
 
 
-def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:  # noqa: ARG001 - soon
-    """Render the mix of a job."""
-    raise SeparatorError("mixes are not rendered yet")
+def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:
+    """Render the mix of a job to a file beside the stems.
+
+    Raises:
+        Problem: the stems were made anew, or deleted.
+        StreamSepError: the file cannot be written.
+        StopWorkError: it was cancelled, lost, or the worker has to end.
+    """
+    mix = NewMix(**{name: claimed.settings[name] for name in NewMix.model_fields})
+    with service.database.read() as session:
+        song = session.get_one(Song, claimed.song_id)
+    if song.job_id is None:
+        raise not_whole()
+    folder = service.data.stems(song.id, song.job_id)
+    target = service.data.mix(song.id, f"{claimed.job_id}.{mix.format}")
+    render_mix(
+        {stem: folder / f"{stem}.flac" for stem in song.stems},
+        target,
+        AudioFormat(mix.format),
+        gains_db=levels(mix.strips, song.stems, mix.master_db),
+        pans={stem: strip.pan for stem, strip in mix.strips.items()},
+        first=mix.first_frame,
+        last=mix.end_frame,
+        tags_from=service.data.song(song.id) / SOURCE,
+        report=lambda share: lease.report("pack", share),
+    )
+    with service.database.write() as session:
+        queue.finish(service, session, claimed, "done", result=target.name.removeprefix("mix-"))
+
+
+def levels(strips: Mapping[str, Strip], stems: Sequence[str], master_db: float) -> dict[str, float]:
+    """Return each stem's level in dB: fader and master added, silence where it is muted or another is soloed.
+
+    >>> levels({"drums": Strip(gain_db=-6), "bass": Strip(mute=True)}, ["drums", "bass"], -2)
+    {'drums': -8.0, 'bass': -90.0}
+    >>> levels({"drums": Strip(solo=True)}, ["drums", "bass"], 0)
+    {'drums': 0.0, 'bass': -90.0}
+    """
+    any_solo = any(strip.solo for strip in strips.values())
+    found = {}
+    for stem in stems:
+        strip = strips.get(stem, Strip())
+        closed = strip.mute or (any_solo and not strip.solo) or min(strip.gain_db, master_db) <= SILENCE_DB
+        found[stem] = SILENCE_DB if closed else float(strip.gain_db + master_db)
+    return found

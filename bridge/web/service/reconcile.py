@@ -139,6 +139,7 @@ def _remove_unknown(service: Service, found: Findings, *, dry_run: bool) -> None
         uploads = set(session.scalars(select(Upload.id)))
         songs = set(session.scalars(select(Song.id)))
         kept = set(session.scalars(select(Song.job_id)))
+        mixes = set(session.scalars(select(Job.result).where(Job.result != "")))
         running = set(session.scalars(select(Job.id).where(Job.state.in_(ACTIVE))))
     unknown = [path for path in service.data.incoming.iterdir() if path.stem not in uploads]
     unknown += [path for path in service.data.songs.iterdir() if path.name not in songs | uploads]
@@ -148,6 +149,7 @@ def _remove_unknown(service: Service, found: Findings, *, dry_run: bool) -> None
         for path in service.data.songs.glob("*/stems-*")
         if path.name.removeprefix("stems-") not in kept | running
     ]
+    unknown += [path for path in service.data.songs.glob("*/mix-*") if path.name.removeprefix("mix-") not in mixes]
     for path in unknown:
         if _age(path) > UNKNOWN_SECONDS:
             found.removed.append(path)

@@ -1,0 +1,131 @@
+"""Killed at any point, nothing that was accepted is lost, nothing is done twice, and nothing is left over."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from web_service import broken_promises, song_bytes, upload, work
+
+from bridge.web.service import queue
+from bridge.web.service.crash import POINTS, VARIABLE
+from bridge.web.service.reconcile import reconcile
+from bridge.web.service.tables import Job, Song
+
+SUPPORT = Path(__file__).parents[3] / "support"
+UPLOADING = ("after_write", "after_fsync", "after_rename", "before_commit", "after_commit")
+WORKING = tuple(point for point in POINTS if point not in UPLOADING)
+TIMEOUT = 120
+
+
+def run(point, *command):
+    paths = os.pathsep.join([str(SUPPORT.parents[1]), str(SUPPORT), *sys.path])
+    environment = {**os.environ, VARIABLE: point, "PYTHONPATH": paths}
+    return subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+
+
+def run_worker(point, service):
+    data = str(service.data.root)
+    return run(point, "-m", "stream_sep", "serve", "--role", "worker", "--data", data, "--model", "passthrough")
+
+
+def songs_of(service):
+    with service.database.read() as session:
+        return list(session.scalars(select(Song)))
+
+
+@pytest.mark.parametrize("point", UPLOADING)
+def test_a_web_process_killed_while_a_song_comes_in(service, admin, tmp_path, point):
+    song = tmp_path / "song.flac"
+    song.write_bytes(song_bytes(2.0))
+    crashed = run(point, str(SUPPORT / "upload_once.py"), str(service.data.root), str(song))
+    assert (crashed.returncode, crashed.stdout) == (-signal.SIGKILL, ""), crashed.stderr
+    reconcile(service)
+    (found,) = songs_of(service) or [None]
+    was_written_down = point in {"after_rename", "before_commit", "after_commit"}
+    assert (found is not None) == was_written_down
+    if found is not None:
+        assert (service.data.song(found.id) / "upload").read_bytes() == song.read_bytes()
+        work(service)
+        assert songs_of(service)[0].state == "ready"
+    assert broken_promises(service) == []
+
+
+@pytest.mark.parametrize("point", WORKING)
+def test_a_worker_killed_while_it_has_a_song(service, clock, admin, point):
+    upload(admin, song_bytes(3.0))
+    clock.now = time.time()
+    assert run_worker(point, service).returncode == -signal.SIGKILL
+    clock.now += queue.LEASE_SECONDS + 1
+    if point != "after_done":
+        with service.database.read() as session:
+            assert session.scalars(select(Job.state)).all() == ["running"]
+    work(service, even_if_none_wait=True)
+    (song,) = songs_of(service)
+    assert (song.state, song.frames) == ("ready", 3 * 44100)
+    assert admin.get(f"/api/v1/songs/{song.id}/stems/drums.flac").status_code == 200
+    assert broken_promises(service) == []
+
+
+def test_a_song_that_ends_three_workers_fails_and_says_so(service, clock, admin):
+    upload(admin, song_bytes(1.0))
+    for _ in range(queue.MAX_TRIES):
+        assert queue.claim(service, "a worker that dies", ("separate",)) is not None
+        clock.now += queue.LEASE_SECONDS + 1
+    assert queue.claim(service, "another", ("separate",)) is None
+    (song,) = songs_of(service)
+    assert (song.state, song.error) == ("failed", queue.LOST)
+
+
+def test_a_worker_that_lost_its_lease_changes_nothing(service, clock, admin):
+    upload(admin, song_bytes(1.0))
+    late = queue.claim(service, "late", ("separate",))
+    clock.now += queue.LEASE_SECONDS + 1
+    now = queue.claim(service, "next", ("separate",))
+    assert (late.job_id, late.attempt, now.attempt) == (now.job_id, 1, 2)
+    for action in (
+        lambda session: queue.finish(service, session, late, "done"),
+        lambda session: queue.held(session, late),
+    ):
+        with pytest.raises(queue.LeaseLostError), service.database.write() as session:
+            action(session)
+    with pytest.raises(queue.LeaseLostError):
+        queue.renew(service, late)
+    with service.database.read() as session:
+        assert session.scalars(select(Job.worker)).all() == ["next"]
+
+
+def test_a_worker_that_is_told_to_end_gives_its_job_back_uncounted(service, admin):
+    upload(admin, song_bytes(1.0))
+    claimed = queue.claim(service, "w", ("separate",))
+    queue.release(service, claimed)
+    with service.database.read() as session:
+        job = session.scalars(select(Job)).one()
+    assert (job.state, job.tries, songs_of(service)[0].state) == ("queued", 0, "waiting")
+
+
+def test_a_song_whose_files_are_gone_fails_with_a_sentence(service, admin):
+    song = upload(admin, song_bytes(1.0))
+    work(service)
+    for path in service.data.song(song["id"]).iterdir():
+        if path.is_file():
+            path.unlink()
+    assert reconcile(service, dry_run=True).failed == [song["id"]]
+    assert admin.get(f"/api/v1/songs/{song['id']}").json()["state"] == "ready"
+    reconcile(service)
+    assert "gone" in admin.get(f"/api/v1/songs/{song['id']}").json()["error"]
+
+
+def test_files_that_nothing_knows_go_after_a_day_and_not_before(service):
+    stray = service.data.incoming / "nobody.part"
+    stray.write_bytes(b"x")
+    assert reconcile(service).removed == []
+    os.utime(stray, (0, 0))
+    assert reconcile(service).removed == [stray]
+    assert not stray.exists()

@@ -1,0 +1,99 @@
+"""What open pages are told over their WebSocket."""
+
+import pytest
+from starlette.websockets import WebSocketDisconnect
+from web_service import ORIGIN, TestClient, song_bytes, upload, work
+
+from bridge.web.service import events
+from bridge.web.service.routes import events as events_route
+
+
+@pytest.fixture
+def live(site, bea, monkeypatch):
+    """A browser of bea's in which the feed of events runs."""
+    monkeypatch.setattr(events, "POLL_SECONDS", 0.02)
+    with TestClient(site, base_url=ORIGIN, headers={"Origin": ORIGIN}, cookies=bea.cookies) as browser:
+        yield browser
+
+
+def receive_until(socket, kind, accept=lambda _body: True):
+    seen = []
+    for _ in range(200):
+        message = socket.receive_json()
+        seen.append(message["kind"])
+        if message["kind"] == kind and accept(message["body"]):
+            return message
+    raise AssertionError(seen)
+
+
+def test_an_upload_and_its_separation_are_told_in_order(service, live):
+    with live.websocket_connect("/api/v1/events") as socket:
+        assert socket.receive_json()["body"] == {"reset": False}
+        song = upload(live, song_bytes(3.0))
+        queued = receive_until(socket, "job")
+        assert (queued["body"]["state"], queued["body"]["song_id"], queued["body"]["position"]) == ("queued", song["id"], 1)
+        work(service)
+        receive_until(socket, "job", lambda body: body["state"] == "running")
+        done = receive_until(socket, "job", lambda body: body["state"] == "done")
+        ready = receive_until(socket, "song", lambda body: body["state"] == "ready")
+        assert queued["seq"] < done["seq"] < ready["seq"]
+
+
+def test_a_page_goes_on_where_it_was(live):
+    with live.websocket_connect("/api/v1/events") as socket:
+        socket.receive_json()
+        upload(live, song_bytes(1.0))
+        last = receive_until(socket, "song")["seq"]
+    second = upload(live, song_bytes(1.0, seed=1))
+    with live.websocket_connect(f"/api/v1/events?after={last}") as socket:
+        hello = socket.receive_json()
+        assert (hello["seq"], hello["body"]["reset"]) == (last, False)
+        message = receive_until(socket, "song")
+        assert message["body"]["id"] == second["id"]
+        assert message["seq"] > last
+
+
+def test_a_number_that_is_gone_has_the_page_begin_anew(service, clock, live):
+    upload(live, song_bytes(1.0))
+    clock.now += events.KEPT_SECONDS + 1
+    with service.database.write() as session:
+        events.prune(service, session)
+    with live.websocket_connect("/api/v1/events?after=0") as socket:
+        assert socket.receive_json()["body"]["reset"]
+    with live.websocket_connect("/api/v1/events?after=999999") as socket:
+        assert socket.receive_json()["body"]["reset"]
+
+
+def test_nobody_is_told_of_anothers_songs(service, admin, live):
+    with live.websocket_connect("/api/v1/events") as socket:
+        socket.receive_json()
+        upload(admin, song_bytes(1.0))
+        own = upload(live, song_bytes(1.0))
+        assert receive_until(socket, "song")["body"]["id"] == own["id"]
+
+
+def test_a_socket_of_another_site_or_of_nobody_is_refused(site, live):
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}):
+        with pytest.raises(WebSocketDisconnect), live.websocket_connect("/api/v1/events", headers=headers):
+            pass
+    with TestClient(site, base_url=ORIGIN, headers={"Origin": ORIGIN}) as stranger:
+        with pytest.raises(WebSocketDisconnect), stranger.websocket_connect("/api/v1/events"):
+            pass
+
+
+def test_a_token_opens_a_socket_too(site, bea):
+    secret = bea.post("/api/v1/me/tokens", json={"name": "t"}).json()["secret"]
+    with TestClient(site, base_url=ORIGIN, headers={"Authorization": f"Bearer {secret}"}) as program:
+        with program.websocket_connect("/api/v1/events") as socket:
+            assert socket.receive_json()["kind"] == "hello"
+
+
+def test_a_socket_ends_with_its_session(live, bea, monkeypatch):
+    monkeypatch.setattr(events_route, "_ALIVE_SECONDS", 0.05)
+    with live.websocket_connect("/api/v1/events") as socket:
+        socket.receive_json()
+        bea.delete("/api/v1/session?everywhere=true")
+        with pytest.raises(WebSocketDisconnect) as ended:
+            while True:
+                socket.receive_json()
+    assert ended.value.code == 4401

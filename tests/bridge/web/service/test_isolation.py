@@ -1,0 +1,237 @@
+"""Every route, as the app has them: what somebody else's things look like, what a stranger gets, what other sites get."""
+
+import itertools
+import re
+
+import pytest
+from starlette.routing import Route, WebSocketRoute
+from web_service import song_bytes, upload, work
+
+UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
+OPEN_TO_ALL = {
+    ("GET", "/api/v1/openapi.json"),
+    ("GET", "/api/v1/server"),
+    ("GET", "/api/v1/models"),
+    ("POST", "/api/v1/session"),
+    ("POST", "/api/v1/session/recovery"),
+    ("POST", "/api/v1/session/reset"),
+    ("POST", "/api/v1/users"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+}
+"""Routes that answer people who are not logged in, each for a reason; a new route is none of them."""
+
+BODIES = {
+    "/api/v1/songs/{song_id}": {"title": "mine now"},
+    "/api/v1/songs/{song_id}/jobs": {"model": "passthrough"},
+    "/api/v1/songs/{song_id}/mixes": {},
+    "/api/v1/songs/{song_id}/shares": {},
+    "/api/v1/admin/invitations": {},
+    "/api/v1/admin/settings": {"sign_up": "open"},
+    "/api/v1/admin/users/{user_id}": {"disabled": True},
+}
+
+
+def api_routes(app):
+    """Return (method, path) of every HTTP route that is no page, as the application holds them."""
+    found = set()
+    for path, operations in app.openapi()["paths"].items():
+        found |= {(method.upper(), path) for method in operations}
+    return sorted(found | {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")})
+
+
+def call(browser, method, path, values):
+    filled = re.sub(r"\{(\w+)\}", lambda match: str(values.get(match[1], "x")), path)
+    body = BODIES.get(path)
+    headers = {"Upload-Offset": "0", "Content-Type": "application/octet-stream"} if "upload" in path else {}
+    if method not in UNSAFE:
+        return browser.request(method, filled)
+    if headers:
+        return browser.request(method, filled, content=b"x", headers=headers)
+    return browser.request(method, filled, json={} if body is None else body)
+
+
+@pytest.fixture
+def app(service):
+    from bridge.web.service.app import make_app
+
+    return make_app(service)
+
+
+@pytest.fixture
+def belongings(service, admin, bea):
+    """The ids of everything that bea has, all of it in full flower."""
+    song = upload(bea, song_bytes(1.0))
+    work(service)
+    mix = bea.post(f"/api/v1/songs/{song['id']}/mixes", json={}).json()
+    work(service)
+    coming = bea.post("/api/v1/uploads", json={"name": "a.flac", "size": 10}).json()
+    share = bea.post(f"/api/v1/songs/{song['id']}/shares", json={"download": True}).json()
+    token = bea.post("/api/v1/me/tokens", json={"name": "t"}).json()
+    session = bea.get("/api/v1/me/sessions").json()[0]
+    invitation = admin.post("/api/v1/admin/invitations", json={}).json()
+    return {
+        "song_id": song["id"],
+        "job_id": mix["id"],
+        "upload_id": coming["id"],
+        "share_id": share["id"],
+        "token_id": token["id"],
+        "session_id": session["id"],
+        "user_id": bea.get("/api/v1/me").json()["id"],
+        "invitation_id": invitation["id"],
+        "stem": "drums",
+        "form": "flac",
+        "number": 0,
+    }
+
+
+def snapshot(service):
+    """Return all that is in the database but the log and what tells of last uses."""
+    from bridge.web.service.tables import Base
+
+    quiet = {"audit", "events", "workers"}
+    with service.database.read() as session:
+        return {
+            name: sorted(
+                str({key: value for key, value in row.items() if key not in {"used", "changed"}})
+                for row in session.execute(table.select()).mappings()
+            )
+            for name, table in Base.metadata.tables.items()
+            if name not in quiet
+        }
+
+
+def test_what_is_anothers_looks_like_what_does_not_exist(service, app, belongings, sign_up):
+    other = sign_up("cleo")
+    before, wrong = snapshot(service), []
+    for method, path in api_routes(app):
+        names = re.findall(r"\{(\w+)\}", path)
+        if not set(names) & set(belongings) or "shares/{key}" in path:
+            continue
+        theirs = call(other, method, path, belongings)
+        nobodys = call(other, method, path, {**{n: "0" * 32 for n in names}, "stem": "drums", "form": "flac", "number": 0})
+        if theirs.status_code != 404 or theirs.json() != nobodys.json():
+            wrong.append((method, path, theirs.status_code, theirs.text[:100]))
+    assert wrong == []
+    assert snapshot(service) == before
+
+
+def test_their_owner_reaches_them(app, belongings, bea):
+    unreached = []
+    for method, path in api_routes(app):
+        names = re.findall(r"\{(\w+)\}", path)
+        if method != "GET" or not names or "shares/{key}" in path or path.endswith(("/cover", "stem.mp4")):
+            continue
+        if (answer := call(bea, method, path, belongings)).status_code != 200:
+            unreached.append((path, answer.status_code, answer.text[:100]))
+    assert unreached == []
+
+
+def test_strangers_are_asked_to_log_in_everywhere_but_where_it_is_written(service, app, belongings, browse):
+    before, wrong = snapshot(service), []
+    stranger = browse()
+    for method, path in api_routes(app):
+        if (method, path) in OPEN_TO_ALL or "shares/{key}" in path:
+            continue
+        answer = call(stranger, method, path, belongings)
+        allowed = {401, 404} if path == "/metrics" else {401}
+        if answer.status_code not in allowed:
+            wrong.append((method, path, answer.status_code, answer.text[:100]))
+    assert wrong == []
+    assert snapshot(service) == before
+
+
+def test_admin_routes_do_not_exist_for_others(app, belongings, bea):
+    found = [
+        (method, path, answer.status_code)
+        for method, path in api_routes(app)
+        if "/admin/" in path and (answer := call(bea, method, path, belongings)).status_code != 404
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {},
+    ],
+    ids=str,
+)
+def test_other_sites_change_nothing_on_any_route(service, app, belongings, bea, headers):
+    before, wrong = snapshot(service), []
+    del bea.headers["Origin"]
+    bea.headers.update(headers)
+    for method, path in api_routes(app):
+        if method in UNSAFE and (answer := call(bea, method, path, belongings)).status_code != 403:
+            wrong.append((method, path, answer.status_code))
+    assert wrong == []
+    assert snapshot(service) == before
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_forms_are_refused_on_any_route(app, belongings, bea, kind):
+    wrong = []
+    for method, path in api_routes(app):
+        if method in UNSAFE:
+            filled = re.sub(r"\{(\w+)\}", lambda match: str(belongings.get(match[1], "x")), path)
+            answer = bea.request(method, filled, content=b"{}", headers={"Content-Type": kind})
+            if answer.status_code != 415:
+                wrong.append((method, path, answer.status_code))
+    assert wrong == []
+
+
+def test_every_answer_has_the_headers(app, belongings, bea, browse):
+    names = {
+        "content-security-policy",
+        "x-content-type-options",
+        "referrer-policy",
+        "permissions-policy",
+        "cross-origin-opener-policy",
+        "cross-origin-resource-policy",
+        "cache-control",
+    }
+    lacking = []
+    for browser, (method, path) in itertools.product((bea, browse()), api_routes(app)):
+        if method == "GET" and (missing := names - set(call(browser, method, path, belongings).headers)):
+            lacking.append((path, missing))
+    assert lacking == []
+    assert "server" not in bea.get("/api/v1/me").headers
+
+
+def test_errors_are_problems_on_any_route(app, belongings, browse):
+    wrong = []
+    for method, path in api_routes(app):
+        answer = call(browse(), method, path, {})
+        if answer.status_code >= 400 and path != "/readyz":
+            if answer.headers["content-type"] != "application/problem+json" or not answer.json()["detail"].endswith("."):
+                wrong.append((method, path, answer.text[:100]))
+    assert wrong == []
+
+
+def test_a_foreign_host_gets_400(browse):
+    answer = browse(Host="evil.example").get("/api/v1/server")
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown-host")
+
+
+def test_forged_forwarded_headers_change_nothing(browse, bea):
+    forged = browse(**{"X-Forwarded-For": "10.0.0.1", "X-Forwarded-Host": "evil.example", "Forwarded": "for=1.2.3.4"})
+    for number in range(20):
+        forged.headers["X-Forwarded-For"] = f"10.0.0.{number}"
+        forged.post("/api/v1/session", json={"name": "nobody", "password": "no password at all"})
+    answer = forged.post("/api/v1/session", json={"name": "nobody", "password": "no password at all"})
+    assert answer.status_code == 429
+
+
+def test_every_route_of_the_app_is_described_or_known(app):
+    known = {path for _, path in api_routes(app)} | {"/healthz", "/readyz", "/metrics", "/a/{version}/{path:path}"}
+    undescribed = []
+    for route in app.router.routes:
+        path = getattr(route, "path", "")
+        if isinstance(route, (Route, WebSocketRoute)) and path.startswith("/api") and path not in known:
+            undescribed.append(path)
+    assert set(undescribed) <= {"/api/v1/events", "/api/v1/openapi.json"}
