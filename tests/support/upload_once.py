@@ -18,7 +18,7 @@ def main(folder, song):
         made = browser.post("/api/v1/uploads", json={"name": "song.flac", "size": len(data)}).json()
         sent = browser.patch(f"/api/v1/uploads/{made['id']}", content=data, headers={**RAW, "Upload-Offset": "0"})
         assert sent.status_code == 200, sent.text
-        print("accepted", flush=True)
+        sys.stdout.write("accepted")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import soundfile
 from starlette.testclient import TestClient
 
 from bridge.web.service.config import HashCosts
-from bridge.web.service.tables import Job, Song, StemFile
+from bridge.web.service.tables import Job, Song, StemFile, Upload
 from bridge.web.service.worker import WorkerProcess
 
 __all__ = ["TestClient"]
@@ -65,13 +65,15 @@ def work(service, *, even_if_none_wait=False):
 
 def broken_promises(service):
     """Return a sentence for everything in folder and database that should not be, once no work is left."""
-    broken = []
     with service.database.read() as session:
         songs, jobs = list(session.query(Song)), list(session.query(Job))
+        coming = {row.id for row in session.query(Upload)}
         kept = {row.job_id for row in session.query(StemFile)}
-    for job in jobs:
-        if job.state in {"queued", "running"} or (job.worker or job.lease):
-            broken.append(f"job {job.id} is {job.state} with worker {job.worker}")
+    broken = [
+        f"job {job.id} is {job.state} with worker {job.worker}"
+        for job in jobs
+        if job.state in {"queued", "running"} or job.worker or job.lease
+    ]
     for song in songs:
         names = {path.name for path in service.data.song(song.id).iterdir()}
         wanted = {"source.flac", f"stems-{song.job_id}"} if song.state == "ready" else {"upload"}
@@ -84,7 +86,7 @@ def broken_promises(service):
             broken.append(f"song {song.id} counts {song.bytes} bytes and has {size}")
     if kept != {song.job_id for song in songs if song.job_id}:
         broken.append("the table of stems differs from the songs")
-    left = [*service.data.incoming.iterdir(), *service.data.work.iterdir()]
+    left = [*service.data.work.iterdir(), *(p for p in service.data.incoming.iterdir() if p.stem not in coming)]
     unknown = [path for path in service.data.songs.iterdir() if path.name not in {song.id for song in songs}]
     return broken + [f"{path} is left over" for path in (*left, *unknown)]
 

@@ -61,6 +61,7 @@ class Separation:
             StreamSepError: it cannot be separated.
             StopWorkError: it was cancelled, lost, or the worker has to end.
         """
+        self._remove_earlier_attempts()
         if not (self._published / MANIFEST).is_file():
             attempt = self.service.data.attempt(self.claimed.job_id, self.claimed.attempt)
             attempt.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,6 +72,11 @@ class Separation:
             finally:
                 remove(attempt)
         self._commit()
+
+    def _remove_earlier_attempts(self) -> None:
+        """Delete what killed workers left of this job; one that still runs has lost its lease."""
+        for folder in self.service.data.work.glob(f"{self.claimed.job_id}-*.tmp"):
+            remove(folder)
 
     @property
     def _published(self) -> Path:

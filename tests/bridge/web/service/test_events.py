@@ -7,12 +7,15 @@ from web_service import ORIGIN, TestClient, song_bytes, upload, work
 from bridge.web.service import events
 from bridge.web.service.routes import events as events_route
 
+OURS = {"Origin": ORIGIN, "Host": "localhost"}  # the test client calls sockets' host testserver otherwise
+
 
 @pytest.fixture
 def live(site, bea, monkeypatch):
     """A browser of bea's in which the feed of events runs."""
     monkeypatch.setattr(events, "POLL_SECONDS", 0.02)
-    with TestClient(site, base_url=ORIGIN, headers={"Origin": ORIGIN}, cookies=bea.cookies) as browser:
+    cookie = f"stream_sep={bea.cookies['stream_sep']}"
+    with TestClient(site, base_url=ORIGIN, headers={**OURS, "Cookie": cookie}) as browser:
         yield browser
 
 
@@ -31,7 +34,11 @@ def test_an_upload_and_its_separation_are_told_in_order(service, live):
         assert socket.receive_json()["body"] == {"reset": False}
         song = upload(live, song_bytes(3.0))
         queued = receive_until(socket, "job")
-        assert (queued["body"]["state"], queued["body"]["song_id"], queued["body"]["position"]) == ("queued", song["id"], 1)
+        assert (queued["body"]["state"], queued["body"]["song_id"], queued["body"]["position"]) == (
+            "queued",
+            song["id"],
+            1,
+        )
         work(service)
         receive_until(socket, "job", lambda body: body["state"] == "running")
         done = receive_until(socket, "job", lambda body: body["state"] == "done")
@@ -76,16 +83,20 @@ def test_a_socket_of_another_site_or_of_nobody_is_refused(site, live):
     for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}):
         with pytest.raises(WebSocketDisconnect), live.websocket_connect("/api/v1/events", headers=headers):
             pass
-    with TestClient(site, base_url=ORIGIN, headers={"Origin": ORIGIN}) as stranger:
-        with pytest.raises(WebSocketDisconnect), stranger.websocket_connect("/api/v1/events"):
-            pass
+    stranger = TestClient(site, base_url=ORIGIN, headers=OURS)
+    with stranger, pytest.raises(WebSocketDisconnect), stranger.websocket_connect("/api/v1/events"):
+        pass
 
 
 def test_a_token_opens_a_socket_too(site, bea):
     secret = bea.post("/api/v1/me/tokens", json={"name": "t"}).json()["secret"]
-    with TestClient(site, base_url=ORIGIN, headers={"Authorization": f"Bearer {secret}"}) as program:
-        with program.websocket_connect("/api/v1/events") as socket:
-            assert socket.receive_json()["kind"] == "hello"
+    with (
+        TestClient(
+            site, base_url=ORIGIN, headers={"Authorization": f"Bearer {secret}", "Host": "localhost"}
+        ) as program,
+        program.websocket_connect("/api/v1/events") as socket,
+    ):
+        assert socket.receive_json()["kind"] == "hello"
 
 
 def test_a_socket_ends_with_its_session(live, bea, monkeypatch):
@@ -94,6 +105,5 @@ def test_a_socket_ends_with_its_session(live, bea, monkeypatch):
         socket.receive_json()
         bea.delete("/api/v1/session?everywhere=true")
         with pytest.raises(WebSocketDisconnect) as ended:
-            while True:
-                socket.receive_json()
+            receive_until(socket, "the end")
     assert ended.value.code == 4401

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from web_service import song_bytes, upload, with_limits, work
 
+from bridge.web.service import queue
 from bridge.web.service.reconcile import housekeep
 from bridge.web.service.songs import PAGE
 from bridge.web.service.tables import Song
@@ -189,8 +190,6 @@ def test_a_mix_goes_after_a_day(service, clock, bea):
 
 
 def test_the_account_with_the_fewest_running_goes_first(service, bea, sign_up):
-    from bridge.web.service import queue
-
     cleo = sign_up("cleo")
     for number in range(3):
         upload(bea, song_bytes(1.0, seed=number))
