@@ -269,10 +269,10 @@ class ChangeSong(_Model):
 class Strip(_Model):
     """How one stem goes into a mix."""
 
-    gain_db: float = Field(0.0, ge=-90, le=10, description="-90 is silence")
+    gain_db: Annotated[float, Field(ge=-90, le=10, description="-90 is silence")] = 0.0
     mute: bool = False
     solo: bool = False
-    pan: float = Field(0.0, ge=-1, le=1, description="-1 is left")
+    pan: Annotated[float, Field(ge=-1, le=1, description="-1 is left")] = 0.0
 
 
 class NewMix(_Model):
