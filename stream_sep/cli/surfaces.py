@@ -209,7 +209,7 @@ def _tell_address(page: LivePage, report: Callable[[str], None]) -> None:
         report(f"faders in a browser: {link}")
         return
     print(qr_code(link))
-    report(f"faders in a browser: {link} for 10 minutes; in the terminal page, w shows a new code")
+    report(f"faders in a browser: {link} for 10 minutes; in the terminal mixer, c shows a new code")
 
 
 def _osc(desk: Desk, options: SurfaceOptions) -> Surface:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import App
-from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Footer, Static
 
+from stream_sep.cli.tui.keys import HelpScreen, bindings
 from stream_sep.cli.tui.pairing import PairingScreen, pairing_surface
-from stream_sep.cli.tui.strip import Face, Strip
-from stream_sep.cli.tui.transport import act, has_transport, transport_line
+from stream_sep.cli.tui.save_screen import SaveScreen
+from stream_sep.cli.tui.strip import Strip, StripState
+from stream_sep.cli.tui.transport import handle_action, has_transport, transport_line
 from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from stream_sep.cli.tui.protocols import PageEngine, PageMessages, PageSurface
+    from stream_sep.cli.tui.protocols import TuiEngine, TuiMessages, TuiSurface
     from stream_sep.control.state import Value
 
 MASTER = "master"
@@ -35,7 +36,7 @@ _STATS_SECONDS = 0.25
 _LONGEST_ACRONYM = 4  # OSC, MIDI, DAW
 
 
-class PageApp(App[None]):
+class MixerApp(App[None]):
     """The page.
 
     Args:
@@ -46,45 +47,15 @@ class PageApp(App[None]):
         seconds: ends the page after so long; 0 never.
     """
 
-    CSS = "#song, #engine, #said { height: auto; } #strips { height: 1fr; margin: 1 0; }"
+    CSS = "#song, #engine, #notices { height: auto; } #strips { height: 1fr; margin: 1 0; }"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "choose(-1)", "stem", key_display="←"),
-        Binding("right", "choose(1)", "stem", key_display="→"),
-        Binding("up", "nudge(1)", "1 dB", key_display="↑"),
-        Binding("down", "nudge(-1)", "1 dB", key_display="↓"),
-        Binding("pageup", "nudge(6)", show=False),
-        Binding("pagedown", "nudge(-6)", show=False),
-        Binding("0", "unity", "unity"),
-        Binding("m", "switch('mute')", "mute"),
-        Binding("s", "switch('solo')", "solo"),
-        Binding("k", "karaoke", "karaoke"),
-        Binding("b", "bypass", "bypass"),
-        Binding("p", "preset", "preset"),
-        Binding("space", "transport('play')", "play"),
-        Binding("comma", "transport('jump', -5)", "5 s back", key_display=","),
-        Binding("full_stop", "transport('jump', 5)", "5 s on", key_display="."),
-        Binding("less_than_sign", "transport('jump', -30)", show=False),
-        Binding("greater_than_sign", "transport('jump', 30)", show=False),
-        Binding("left_square_bracket", "transport('mark', 0)", "loop from", key_display="["),
-        Binding("right_square_bracket", "transport('mark', 1)", "to", key_display="]"),
-        Binding("l", "transport('loop')", "loop"),
-        Binding("n", "transport('next')", "next"),
-        Binding("N", "transport('previous')", show=False),
-        Binding("minus", "transport('speed', -1)", show=False),
-        Binding("plus", "transport('speed', 1)", show=False),
-        Binding("d", "transport('pitch', -1)", show=False),
-        Binding("u", "transport('pitch', 1)", show=False),
-        Binding("w", "pair", "phone"),
-        Binding("q", "quit", "quit"),
-        Binding("ctrl+c", "quit", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings()
 
     def __init__(
         self,
-        engine: PageEngine,
-        surfaces: tuple[PageSurface, ...],
-        messages: PageMessages,
+        engine: TuiEngine,
+        surfaces: tuple[TuiSurface, ...],
+        messages: TuiMessages,
         *,
         stopped: threading.Event,
         seconds: float = 0.0,
@@ -96,7 +67,7 @@ class PageApp(App[None]):
         self._stopped = stopped
         self._ends = time.monotonic() + seconds if seconds else float("inf")
         self._song_line, self._engine_line = Static(id="song"), Static(id="engine")
-        self._said = Static(id="said")
+        self._notices = Static(id="notices")
         self._strips = [Strip(bus) for bus in (*engine.stems, MASTER)]
         self._shown: dict[Static, Text] = {}
         self._chosen = 0
@@ -109,20 +80,20 @@ class PageApp(App[None]):
             yield self._song_line
         yield self._engine_line
         yield Horizontal(*self._strips, id="strips")
-        yield self._said
+        yield self._notices
         yield Footer()
 
     def on_mount(self) -> None:
         """Begin to draw."""
-        self._draw_faces()
+        self._draw_strips()
         self._draw_lines()
-        self.set_interval(_REDRAW_SECONDS, self._draw_faces)
+        self.set_interval(_REDRAW_SECONDS, self._draw_strips)
         self.set_interval(_STATS_SECONDS, self._draw_lines)
 
     def action_choose(self, step: int) -> None:
         """Let keys move the next strip, or the one before."""
         self._chosen = (self._chosen + step) % len(self._strips)
-        self._draw_faces()
+        self._draw_strips()
 
     def action_nudge(self, change_db: float) -> None:
         """Move the chosen fader by so many dB."""
@@ -148,7 +119,7 @@ class PageApp(App[None]):
 
     def action_preset(self) -> None:
         """Recall the preset after the current one."""
-        with self._sentences():
+        with self._showing_errors():
             names = self._engine.presets()
             current = str(self._engine.controls["preset"]) or self._recalled
             if names:
@@ -159,8 +130,8 @@ class PageApp(App[None]):
 
     def action_transport(self, action: str, amount: float = 0.0) -> None:
         """Move the song."""
-        with self._sentences():
-            act(self._engine.controls, action, amount)
+        with self._showing_errors():
+            handle_action(self._engine.controls, action, amount)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide keys that do nothing: of the transport without a song, of pairing without a live page."""
@@ -168,6 +139,20 @@ class PageApp(App[None]):
         if action == "pair":
             return pairing_surface(self._surfaces) is not None
         return action != "transport" or has_transport(self._engine.controls.parameters)
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        self.push_screen(HelpScreen(with_transport=has_transport(self._engine.controls.parameters)))
+
+    def action_save(self) -> None:
+        """Ask for a name, and save the mix as it is now under it."""
+        self.push_screen(SaveScreen(self._engine.presets()), self._save)
+
+    def _save(self, name: str | None) -> None:
+        with self._showing_errors():
+            if name:
+                self._engine.store(name)
+                self._notice = f"saved as preset {name}"
 
     def action_pair(self) -> None:
         """Show the code that pairs a phone."""
@@ -198,33 +183,33 @@ class PageApp(App[None]):
         self._set(path, float(self._engine.controls[path]) + change_db)
 
     def _toggle(self, path: str) -> None:
-        with self._sentences():
+        with self._showing_errors():
             self._set(path, not self._engine.controls[path])
 
     def _set(self, path: str, value: Value) -> None:
-        with self._sentences():
+        with self._showing_errors():
             self._engine.controls.set(path, value)
 
     @contextmanager
-    def _sentences(self) -> Iterator[None]:
+    def _showing_errors(self) -> Iterator[None]:
         """Show what is refused, and go on; draw what has changed."""
         self._notice = ""
         try:
             yield
         except StreamSepError as error:
             self._notice = str(error)
-        self._draw_faces()
+        self._draw_strips()
         self._draw_lines()
 
-    def _draw_faces(self) -> None:
+    def _draw_strips(self) -> None:
         if self._stopped.is_set() or time.monotonic() > self._ends:
             self.exit()
-        if not self._said.is_attached:  # a timer can ring once more while the page is taken down
+        if not self._notices.is_attached:  # a timer can ring once more while the page is taken down
             return
         values, peaks = self._engine.controls.snapshot(), self._engine.peaks()
         for place, strip in enumerate(self._strips):
             solo = values.get(_path(strip.bus, "solo"))
-            strip.face = Face(
+            strip.state = StripState(
                 gain_db=float(values[_path(strip.bus, "gain_db")]),
                 mute=bool(values[_path(strip.bus, "mute")]),
                 solo=None if solo is None else bool(solo),
@@ -233,7 +218,7 @@ class PageApp(App[None]):
             )
 
     def _draw_lines(self) -> None:
-        if not self._said.is_attached:
+        if not self._notices.is_attached:
             return
         said = [surface_line(surface) for surface in self._surfaces]
         notices = [*self._messages.lines, *([self._notice] if self._notice else [])]
@@ -242,36 +227,36 @@ class PageApp(App[None]):
         for widget, text in (
             (self._song_line, Text(_plain(transport_line(values)) if has_transport(values) else "", "bold")),
             (self._engine_line, Text(engine_line(self._engine))),
-            (self._said, Text("\n").join(rows)),
+            (self._notices, Text("\n").join(rows)),
         ):
             if self._shown.get(widget) != text:  # to lay a page out takes longer than to draw it
                 self._shown[widget] = text
                 widget.update(text)
 
 
-def engine_line(engine: PageEngine) -> str:
+def engine_line(engine: TuiEngine) -> str:
     """Return how the engine is, in one line."""
     values, stats, latency = engine.controls.snapshot(), engine.stats(), engine.latency
+    losses = {"late hops": stats.late_hops, "xruns": stats.xruns, "restarts": stats.restarts}
     parts = [
         str(values["engine/model"]),
         str(values["engine/state"]),
         f"latency {latency.milliseconds(latency.total):.1f} ms",
         f"load {100 * float(values['engine/load']):.0f} %",
-        f"late hops {stats.late_hops}",
-        f"xruns {stats.xruns}",
-        f"restarts {stats.restarts}",
+        *(f"{name} {count}" for name, count in losses.items() if count),
+        *([] if any(losses.values()) else ["nothing lost"]),
         *([f"preset {values['preset']}"] if values["preset"] else []),
         *(["KARAOKE"] if values.get("karaoke") else []),
         *(["BYPASS"] if values["bypass"] else []),
     ]
-    return "   ".join(part for part in parts if part)
+    return "  ".join(part for part in parts if part)
 
 
-def surface_line(surface: PageSurface) -> str:
+def surface_line(surface: TuiSurface) -> str:
     """Return what a surface received last, and how much of what it received made no sense."""
     name = type(surface).__name__.removesuffix("Surface").removesuffix("Server")
     name = name.upper() if len(name) <= _LONGEST_ACRONYM else name
-    errors = f"   ({surface.errors} not understood)" if surface.errors else ""
+    errors = f"   ({surface.errors} ignored)" if surface.errors else ""
     return _plain(f"{name}: {surface.last or 'nothing yet'}{errors}")
 
 

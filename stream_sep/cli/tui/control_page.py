@@ -12,8 +12,8 @@ from stream_sep.cli.tui.plain_screen import Messages, show
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream_sep.cli.tui.app import PageApp
-    from stream_sep.cli.tui.protocols import PageEngine, PageSurface
+    from stream_sep.cli.tui.app import MixerApp
+    from stream_sep.cli.tui.protocols import TuiEngine, TuiSurface
     from stream_sep.engine.engine import Engine
 
 _REDRAW_SECONDS = 0.05
@@ -31,8 +31,8 @@ class ControlPage:
 
     def __init__(
         self,
-        engine: PageEngine,
-        surfaces: Sequence[PageSurface] = (),
+        engine: TuiEngine,
+        surfaces: Sequence[TuiSurface] = (),
         messages: Messages | None = None,
         *,
         title: str = "stream-sep live, Ctrl-C stops",
@@ -50,11 +50,11 @@ class ControlPage:
         else:
             self._run_screen(stopped, seconds)
 
-    def app(self, stopped: threading.Event | None = None, seconds: float = 0.0) -> PageApp:
+    def app(self, stopped: threading.Event | None = None, seconds: float = 0.0) -> MixerApp:
         """Return the page as textual runs it."""
-        from stream_sep.cli.tui.app import PageApp
+        from stream_sep.cli.tui.app import MixerApp
 
-        return PageApp(
+        return MixerApp(
             self._engine, self._surfaces, self._messages, stopped=stopped or threading.Event(), seconds=seconds
         )
 

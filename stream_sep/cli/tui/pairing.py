@@ -38,7 +38,7 @@ class PairingScreen(ModalScreen[None]):
     """
 
     DEFAULT_CSS = "PairingScreen { align: center middle; } PairingScreen Static { width: auto; height: auto; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,w,q,enter,space", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,c,q,enter,space", "dismiss", "close")]
 
     def __init__(self, link: str) -> None:
         super().__init__()

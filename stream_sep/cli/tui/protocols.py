@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from stream_sep.engine.stats import EngineStats
 
 
-class PageEngine(Protocol):
+class TuiEngine(Protocol):
     """What the page sees of an engine."""
 
     @property
@@ -44,8 +44,12 @@ class PageEngine(Protocol):
         """Apply a preset."""
         ...
 
+    def store(self, preset: str) -> None:
+        """Save the controls as they are as a preset."""
+        ...
 
-class PageSurface(Protocol):
+
+class TuiSurface(Protocol):
     """What the page sees of a control surface."""
 
     @property
@@ -59,7 +63,7 @@ class PageSurface(Protocol):
         ...
 
 
-class PageMessages(Protocol):
+class TuiMessages(Protocol):
     """What the page sees of the sentences an engine says."""
 
     @property

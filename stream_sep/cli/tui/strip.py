@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _HEAD, _FOOT = 3, 1  # rows above the fader: name, dB, switches; below it: the peak
 _SWITCHES = 2  # the row of mute and solo
 
-Piece: TypeAlias = tuple[str, str]
+StyledText: TypeAlias = tuple[str, str]
 """A text, and the style it is drawn in."""
 
 
 @dataclass(frozen=True)
-class Face:
+class StripState:
     """What a strip shows.
 
     Attributes:
@@ -46,7 +46,7 @@ class Face:
 
 
 class Strip(Widget):
-    """A strip; it shows its `Face`, and says what the mouse does to it.
+    """A strip; it shows its `StripState`, and says what the mouse does to it.
 
     Args:
         bus: a stem's name, or ``master``.
@@ -81,21 +81,21 @@ class Strip(Widget):
     def __init__(self, bus: str) -> None:
         super().__init__()
         self.bus = bus
-        self._face = Face()
+        self._state = StripState()
         self._ground = Style()
 
     @property
-    def face(self) -> Face:
+    def state(self) -> StripState:
         """What it shows; setting it draws it."""
-        return self._face
+        return self._state
 
-    @face.setter
-    def face(self, face: Face) -> None:
-        if face == self._face:
+    @state.setter
+    def state(self, state: StripState) -> None:
+        if state == self._state:
             return
         height = self.size.height
         before = [self._row(y) for y in range(height)]
-        self._face = face
+        self._state = state
         changed = [y for y in range(height) if self._row(y) != before[y]]
         if changed:  # to hand textual every row costs several times as much as to find those that differ
             self.refresh(Region(0, changed[0], self.size.width, changed[-1] - changed[0] + 1))
@@ -116,42 +116,42 @@ class Strip(Widget):
 
     def render_line(self, y: int) -> Line:
         """Draw a row."""
-        pieces = self._row(y)
+        texts = self._row(y)
         width = self.size.width
-        spare = max(0, width - sum(cell_len(text) for text, _ in pieces))
-        segments = [Segment(text, Style.parse(style)) for text, style in [(" " * (spare // 2), ""), *pieces]]
+        spare = max(0, width - sum(cell_len(text) for text, _ in texts))
+        segments = [Segment(text, Style.parse(style)) for text, style in [(" " * (spare // 2), ""), *texts]]
         return Line(segments).apply_style(self._ground).adjust_cell_length(width, self._ground)
 
-    def _row(self, y: int) -> list[Piece]:
+    def _row(self, y: int) -> list[StyledText]:
         if y >= _HEAD + self.rows:
             return self._draw_peak() if y == _HEAD + self.rows else []
         if y >= _HEAD:
-            return self._draw_way(y - _HEAD)
+            return self._draw_fader_row(y - _HEAD)
         return (self._draw_name, self._draw_level, self._draw_switches)[y]()
 
-    def _draw_name(self) -> list[Piece]:
-        return [(f" {self.bus} ", "bold reverse" if self._face.chosen else "bold")]
+    def _draw_name(self) -> list[StyledText]:
+        return [(f" {self.bus} ", "bold reverse" if self._state.chosen else "bold")]
 
-    def _draw_level(self) -> list[Piece]:
-        return [("off" if self._face.gain_db <= SILENCE_DB else f"{self._face.gain_db:+.1f} dB", "")]
+    def _draw_level(self) -> list[StyledText]:
+        return [("off" if self._state.gain_db <= SILENCE_DB else f"{self._state.gain_db:+.1f} dB", "")]
 
-    def _draw_switches(self) -> list[Piece]:
+    def _draw_switches(self) -> list[StyledText]:
         """Draw mute and solo; on a terminal without colours brackets tell what is on."""
-        face = self._face
-        mute = ("[M]", "bold white on red") if face.mute else (" M ", "dim")
-        solo = ("[S]", "bold black on yellow") if face.solo else (" S ", "dim")
-        return [mute, solo if face.solo is not None else ("   ", "")]
+        state = self._state
+        mute = ("[M]", "bold white on red") if state.mute else (" M ", "dim")
+        solo = ("[S]", "bold black on yellow") if state.solo else (" S ", "dim")
+        return [mute, solo if state.solo is not None else ("   ", "")]
 
-    def _draw_way(self, row: int) -> list[Piece]:
+    def _draw_fader_row(self, row: int) -> list[StyledText]:
         """Draw a row of the fader and the two meters."""
-        knob, unity = self.row_of(self._face.gain_db) - _HEAD, self.row_of(0.0) - _HEAD
+        knob, unity = self.row_of(self._state.gain_db) - _HEAD, self.row_of(0.0) - _HEAD
         way = "━█━" if row == knob else "─┼─" if row == unity else " │ "
-        left, right = (block(meter_position(gain_to_db(peak)), row, self.rows) for peak in self._face.peaks)
+        left, right = (block(meter_position(gain_to_db(peak)), row, self.rows) for peak in self._state.peaks)
         meters = (f"   {left} {right}", colour((self.rows - row) / self.rows))
         return [(way, "bold cyan" if row == knob else "dim"), meters]
 
-    def _draw_peak(self) -> list[Piece]:
-        level = gain_to_db(max(self._face.peaks))
+    def _draw_peak(self) -> list[StyledText]:
+        level = gain_to_db(max(self._state.peaks))
         return [(f"{level:.1f}" if level > SILENCE_DB else "-", colour(meter_position(level)))]
 
     def on_mouse_down(self, event: events.MouseDown) -> None:

@@ -50,7 +50,7 @@ def clock(seconds: Value) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def act(controls: ControlState, action: str, amount: float = 0.0) -> None:
+def handle_action(controls: ControlState, action: str, amount: float = 0.0) -> None:
     """Do what a key means.
 
     Args:

@@ -81,7 +81,7 @@ def strip(pilot, bus):
 
 
 async def redrawn(pilot):
-    pilot.app._draw_faces()
+    pilot.app._draw_strips()
     pilot.app._draw_lines()
     await pilot.pause()
 
@@ -95,7 +95,7 @@ async def test_the_screen_names_every_stem_the_engine_and_what_surfaces_heard(en
         assert text in screen
     for text in ("bands", "running", "latency 50.0 ms", "load 31 %", "late hops 7", "xruns 3", "restarts 5"):
         assert text in screen
-    assert "Heard: /stem/vocals/fader 0.75   (2 not understood)" in screen
+    assert "Heard: /stem/vocals/fader 0.75   (2 ignored)" in screen
 
 
 @on_page
