@@ -415,5 +415,5 @@ def test_the_command_fails_with_a_sentence(write):
 def test_what_could_not_be_read_back_is_not_saved(folder):
     refused = stream_sep_presets("save", "mine", "--from", "karaoke", "--fade-ms", "99999999")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("stream-sep: cannot save 'mine': 'fade_ms' is 99999999")
+    assert refused.stderr.startswith("stream-sep: error: cannot save 'mine': 'fade_ms' is 99999999")
     assert not folder.exists()
