@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.daws.profile import DECIBELS, PAN, SWITCH, Gone, Named, Profile, Row, Unit, text
+from bridge.daws.profile import DECIBELS, PAN, SWITCH, Profile, Row, TrackNamed, TrackRemoved, ValueCodec, text
 from stream_sep.control.levels import SILENCE_DB
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _TO_THE_SENDER = 0  # a port by number would be the only one of this host: other
 _SILENT = -193.0
 _LOUDEST = 6.0
 
-GAIN = Unit(
+GAIN = ValueCodec(
     DECIBELS.decode,
     lambda gain_db: _SILENT if gain_db <= SILENCE_DB else min(float(gain_db), _LOUDEST),
 )
@@ -35,6 +35,8 @@ class Ardour(Profile):
     (('/strip/gain', (1, -193.0)),)
     """
 
+    title: str = "Ardour"
+    setup_hint: ClassVar[str] = "turn OSC on in Edit, Preferences, Control Surfaces"
     send: ClassVar[int] = 3819
     poll_seconds: ClassVar[float] = 2.0
     gather_seconds: ClassVar[float] = 0.01
@@ -47,17 +49,17 @@ class Ardour(Profile):
         Row("mute", "/master/mute", SWITCH, master=True),
     )
 
-    def mended(self, packet: bytes) -> bytes:
+    def repair_packet(self, packet: bytes) -> bytes:
         """Return a packet with a slash where versions before 7 have a number sign, which is no OSC."""
         return packet.replace(b"#", b"/", 1) if packet.startswith(b"#reply\0\0") else packet
 
-    def greeting(self, port: int) -> Iterable[Outgoing]:
+    def hello(self, port: int) -> Iterable[Outgoing]:
         """Return ``/set_surface`` with feedback to where it came from, and the question for all strips."""
         del port
         surface = (_ALL_STRIPS, _TRACKS_BUSSES_VCAS, _FEEDBACK, _GAIN_IN_DECIBELS, 0, 0, _TO_THE_SENDER)
         return ("/set_surface", surface), ("/strip/list", ())
 
-    def farewell(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
+    def goodbye(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
         """Return what ends the feedback."""
         del tracks
         return (("/set_surface/feedback", (0,)),)
@@ -79,4 +81,10 @@ class Ardour(Profile):
     @staticmethod
     def _named(track: int, name: str) -> Event:
         # a strip that goes is called " ", and its controls go to rest, which must not move a stem
-        return Named(track, name) if name.strip() else Gone(track)
+        return TrackNamed(track, name) if name.strip() else TrackRemoved(track)
+
+
+class Mixbus(Ardour):
+    """Mixbus, which is Ardour to OSC."""
+
+    title: str = "Mixbus"

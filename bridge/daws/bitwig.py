@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.daws.profile import MOST_TRACKS, SWITCH, Gone, Named, Profile, Row, Unit, text
+from bridge.daws.profile import MAX_TRACKS, SWITCH, Profile, Row, TrackNamed, TrackRemoved, ValueCodec, text
 from bridge.osc.namespace import number
 from stream_sep.control.levels import gain_to_db
 from stream_sep.errors import ConfigError
@@ -53,6 +53,8 @@ class Bitwig(Profile):
     (('/track/1/volume', (127,)),)
     """
 
+    title: str = "Bitwig"
+    setup_hint: ClassVar[str] = "add the OSC controller of DrivenByMoss in its settings"
     listen: ClassVar[int] = 9000
     send: ClassVar[int] = 8000
 
@@ -62,7 +64,7 @@ class Bitwig(Profile):
         self.rows = _rows(resolution - 1)
         super().__init__()
 
-    def greeting(self, port: int) -> Iterable[Outgoing]:
+    def hello(self, port: int) -> Iterable[Outgoing]:
         """Return what makes it send everything."""
         del port
         return (("/refresh", ()),)
@@ -70,17 +72,17 @@ class Bitwig(Profile):
     def read(self, message: Message) -> Iterator[Event]:
         """Say what a message means."""
         about = _ABOUT.fullmatch(message.address)
-        if not about or not 0 < int(about[1]) < MOST_TRACKS:
+        if not about or not 0 < int(about[1]) < MAX_TRACKS:
             yield from super().read(message)
         elif about[2] == "name":
-            yield Named(int(about[1]), text(message, 0))
+            yield TrackNamed(int(about[1]), text(message, 0))
         elif number(message.address, (*message.arguments, None)[0]) <= 0:
-            yield Gone(int(about[1]))
+            yield TrackRemoved(int(about[1]))
 
 
 def _rows(highest: int) -> tuple[Row, ...]:
-    volume = Unit(lambda value: volume_to_db(value / highest), lambda gain: round(db_to_volume(gain) * highest))
-    pan = Unit(lambda value: min(2 * value / (highest + 1) - 1, 1.0), lambda pan: _centred(pan, highest))
+    volume = ValueCodec(lambda value: volume_to_db(value / highest), lambda gain: round(db_to_volume(gain) * highest))
+    pan = ValueCodec(lambda value: min(2 * value / (highest + 1) - 1, 1.0), lambda pan: _centred(pan, highest))
     return (
         Row("gain_db", "/track/@/volume", volume),
         Row("mute", "/track/@/mute", SWITCH),

@@ -17,7 +17,7 @@ _MOST_ECHOES = 64
 _CLOSE = 0.0005  # of a fader's travel, half a step of a ten bit fader
 
 
-class Memory:
+class EchoFilter:
     """The values that a client last told or was told, by path.
 
     Args:
@@ -27,31 +27,31 @@ class Memory:
     def __init__(self, echo_seconds: float = ECHO_SECONDS) -> None:
         self._echo_seconds = echo_seconds
         self._known: dict[str, Setting] = {}
-        self._echoes: dict[str, deque[tuple[float, Setting]]] = {}
+        self._sent: dict[str, deque[tuple[float, Setting]]] = {}
 
-    def shows(self, path: str, value: Setting) -> bool:
+    def matches(self, path: str, value: Setting) -> bool:
         """Say whether the client shows that value."""
         return path in self._known and self._known[path] == value
 
-    def heard(self, path: str, value: Setting, now: float) -> bool:
+    def on_received(self, path: str, value: Setting, now: float) -> bool:
         """Note what the client tells; say whether that is news and not what it was told itself."""
-        echoes = list(self._echoes.pop(path, ()))
+        echoes = list(self._sent.pop(path, ()))
         for index, (until, told) in enumerate(echoes):
             if now <= until and is_close(path, told, value):
-                self._echoes[path] = deque(echoes[index + 1 :], maxlen=_MOST_ECHOES)
+                self._sent[path] = deque(echoes[index + 1 :], maxlen=_MOST_ECHOES)
                 return False
         self._known[path] = value
         return True
 
-    def told(self, path: str, value: Setting, held: Setting, now: float) -> None:
+    def on_sent(self, path: str, value: Setting, held: Setting, now: float) -> None:
         """Note what the client was told, and as what it will hold that."""
         self._known[path] = value
-        self._echoes.setdefault(path, deque(maxlen=_MOST_ECHOES)).append((now + self._echo_seconds, held))
+        self._sent.setdefault(path, deque(maxlen=_MOST_ECHOES)).append((now + self._echo_seconds, held))
 
     def forget(self, path: str) -> None:
         """Know nothing of a control any more."""
         self._known.pop(path, None)
-        self._echoes.pop(path, None)
+        self._sent.pop(path, None)
 
 
 def is_close(path: str, one: Setting, other: Setting) -> bool:
@@ -65,6 +65,6 @@ def is_close(path: str, one: Setting, other: Setting) -> bool:
     return abs(one - other) < _CLOSE
 
 
-def as_stored(path: str, value: Setting) -> Setting:
+def normalize(path: str, value: Setting) -> Setting:
     """Return what a client means in the desk's terms: every level that cannot be heard is the same."""
     return max(value, SILENCE_DB) if path.endswith("/gain_db") else value

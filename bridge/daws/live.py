@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.daws.profile import SIGNED_PAN, SWITCH, Arrived, Listed, Named, Profile, Row, Unit, text
+from bridge.daws.profile import SIGNED_PAN, SWITCH, DawStarted, Profile, Row, TrackList, TrackNamed, ValueCodec, text
 from stream_sep.control.levels import SILENCE_DB
 from stream_sep.errors import ParameterError
 
@@ -67,7 +67,7 @@ def _between(given: tuple[float, ...], wanted: tuple[float, ...], value: float) 
     return wanted[upper - 1] + share * (wanted[upper] - wanted[upper - 1])
 
 
-VOLUME = Unit(volume_to_db, db_to_volume)
+VOLUME = ValueCodec(volume_to_db, db_to_volume)
 
 
 class Live(Profile):
@@ -77,6 +77,8 @@ class Live(Profile):
     (('/live/track/set/mute', (0, 1)),)
     """
 
+    title: str = "Ableton Live"
+    setup_hint: ClassVar[str] = "choose AbletonOSC as a control surface in its settings"
     listen: ClassVar[int] = 11001
     send: ClassVar[int] = 11000
     first: ClassVar[int] = 0
@@ -92,7 +94,7 @@ class Live(Profile):
         )
     )
 
-    def greeting(self, port: int) -> Iterable[Outgoing]:
+    def hello(self, port: int) -> Iterable[Outgoing]:
         """Return the question for the tracks' names."""
         del port
         return self.poll()
@@ -101,11 +103,11 @@ class Live(Profile):
         """Return the question for the tracks' names: tracks are added, moved and renamed without a word."""
         return ((_NAMES, ()),)
 
-    def follow(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
+    def subscribe(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
         """Return what makes it listen; it tells at once where things are."""
         return self._each("start_listen", tracks)
 
-    def farewell(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
+    def goodbye(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
         """Return what makes it listen no more."""
         return self._each("stop_listen", tracks)
 
@@ -119,12 +121,12 @@ class Live(Profile):
             ParameterError: the wrong arguments, or an error that Live tells of.
         """
         if message.address == "/live/startup":
-            yield Arrived()
+            yield DawStarted()
         elif message.address == "/live/error":
             raise ParameterError(f"Live says: {text(message, 0):.200}")
         elif message.address == _NAMES:
-            yield Listed(tuple(text(message, index) for index in range(len(message.arguments))))
+            yield TrackList(tuple(text(message, index) for index in range(len(message.arguments))))
         elif message.address == "/live/track/get/name":
-            yield Named(self._track(message.address, (*message.arguments, "")[0]), text(message, 1))
+            yield TrackNamed(self._track(message.address, (*message.arguments, "")[0]), text(message, 1))
         else:
             yield from super().read(message)

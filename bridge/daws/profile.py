@@ -21,12 +21,12 @@ MASTER = 0
 
 _DIGITS = 5
 
-MOST_TRACKS = 4096
+MAX_TRACKS = 4096
 """Numbers above this are taken for nonsense."""
 
 
 @dataclass(frozen=True)
-class Named:
+class TrackNamed:
     """A track has a name; an empty one tells nothing."""
 
     track: int
@@ -34,21 +34,21 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Gone:
+class TrackRemoved:
     """There is no such track."""
 
     track: int
 
 
 @dataclass(frozen=True)
-class Listed:
+class TrackList:
     """The names of all tracks there are, from the first."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Moved:
+class ControlChanged:
     """A track's control stands there now, in the unit of the desk's control of that name."""
 
     track: int
@@ -57,15 +57,15 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Arrived:
+class DawStarted:
     """The DAW has just started and knows nothing of us."""
 
 
-Event: TypeAlias = Named | Gone | Listed | Moved | Arrived
+Event: TypeAlias = TrackNamed | TrackRemoved | TrackList | ControlChanged | DawStarted
 
 
 @dataclass(frozen=True)
-class Unit:
+class ValueCodec:
     """How a DAW writes a control's value.
 
     Attributes:
@@ -81,11 +81,11 @@ def _same(value: float) -> float:
     return value
 
 
-DECIBELS = Unit(_same, float)
-SWITCH = Unit(lambda value: value > 0, int)
-INVERTED = Unit(lambda value: value <= 0, lambda value: int(not value))
-PAN = Unit(lambda value: 2 * value - 1, lambda pan: (pan + 1) / 2)
-SIGNED_PAN = Unit(_same, float)
+DECIBELS = ValueCodec(_same, float)
+SWITCH = ValueCodec(lambda value: value > 0, int)
+INVERTED = ValueCodec(lambda value: value <= 0, lambda value: int(not value))
+PAN = ValueCodec(lambda value: 2 * value - 1, lambda pan: (pan + 1) / 2)
+SIGNED_PAN = ValueCodec(_same, float)
 
 
 @dataclass(frozen=True)
@@ -96,21 +96,23 @@ class Row:
         control: the last part of the desk's path, such as ``gain_db``.
         address: what is heard; ``@`` stands for the track's number, which else is the first argument.
         unit: how the value is written.
-        told: what is sent, where that is another address.
+        send_address: what is sent, where that is another address.
         master: whether it is the master's, which has no number.
     """
 
     control: str
     address: str
-    unit: Unit
-    told: str = ""
+    unit: ValueCodec
+    send_address: str = ""
     master: bool = False
 
 
 class Profile:
-    """A DAW's tongue, which every DAW puts as a table.
+    """A DAW's OSC dialect, which every DAW puts as a table.
 
     Attributes:
+        title: what people call the DAW.
+        setup_hint: what to do where it does not answer.
         listen: UDP port where it sends to; 0 is any.
         send: UDP port where it listens.
         rows: its addresses.
@@ -121,6 +123,8 @@ class Profile:
         gather_seconds: how long to wait for the rest when something comes, where only the whole makes sense.
     """
 
+    title: str = "the DAW"
+    setup_hint: ClassVar[str] = "is its OSC on?"
     listen: ClassVar[int] = 0
     send: ClassVar[int] = 0
     rows: tuple[Row, ...] = ()
@@ -131,15 +135,15 @@ class Profile:
     gather_seconds: ClassVar[float] = 0.0
 
     def __init__(self) -> None:
-        self._told = {(row.control, row.master): row for row in self.rows}
+        self._by_control = {(row.control, row.master): row for row in self.rows}
         self._plain = {row.address: row for row in self.rows if "@" not in row.address}
         self._numbered = [(_pattern(row.address), row) for row in self.rows if "@" in row.address]
 
-    def mended(self, packet: bytes) -> bytes:
+    def repair_packet(self, packet: bytes) -> bytes:
         """Return a packet as OSC, where the DAW's are not quite."""
         return packet
 
-    def greeting(self, port: int) -> Iterable[Outgoing]:
+    def hello(self, port: int) -> Iterable[Outgoing]:
         """Return what makes the DAW tell everything to ``port`` of ours."""
         del port
         return ()
@@ -148,12 +152,12 @@ class Profile:
         """Return what a DAW that is there answers."""
         return ()
 
-    def follow(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
+    def subscribe(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
         """Return what makes the DAW tell of these tracks, and of nothing more than it has to."""
         del tracks
         return ()
 
-    def farewell(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
+    def goodbye(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
         """Return what makes the DAW forget us."""
         del tracks
         return ()
@@ -168,7 +172,7 @@ class Profile:
         if moved is not None:
             yield moved
 
-    def moved(self, message: Message) -> Moved | None:
+    def moved(self, message: Message) -> ControlChanged | None:
         """Return what a message moves, if it moves something.
 
         Raises:
@@ -181,14 +185,14 @@ class Profile:
         value = number(message.address, _last(message, arguments[0 if row.master else 1 :]))
         decoded = row.unit.decode(value)
         # a single's last digits are noise, and would show in every preset
-        return Moved(track, row.control, decoded if isinstance(decoded, bool) else round(decoded, _DIGITS))
+        return ControlChanged(track, row.control, decoded if isinstance(decoded, bool) else round(decoded, _DIGITS))
 
     def write(self, track: int, control: str, value: float) -> tuple[Outgoing, ...]:
         """Return what brings a track's control to ``value``; nothing, if the DAW has no such control."""
-        row = self._told.get((control, track == MASTER))
+        row = self._by_control.get((control, track == MASTER))
         if row is None:
             return ()
-        address, ours = row.told or row.address, track - 1 + self.first
+        address, ours = row.send_address or row.address, track - 1 + self.first
         encoded = row.unit.encode(value)
         if track == MASTER:
             return ((address, (encoded,)),)
@@ -196,9 +200,9 @@ class Profile:
             return ((address.replace("@", f"{ours:0{self.digits}}"), (encoded,)),)
         return ((address, (ours, encoded)),)
 
-    def held(self, track: int, control: str, value: float) -> float:
+    def quantize(self, track: int, control: str, value: float) -> float:
         """Return ``value`` as the DAW holds it after it was told: in its own steps, within its own range."""
-        row = self._told[control, track == MASTER]
+        row = self._by_control[control, track == MASTER]
         return float(row.unit.decode(row.unit.encode(value)))
 
     def _find(self, message: Message) -> tuple[Row | None, tuple[object, ...]]:
@@ -212,7 +216,7 @@ class Profile:
 
     def _track(self, address: str, argument: object) -> int:
         track = number(address, argument) - self.first + 1
-        if not 0 < track < MOST_TRACKS:
+        if not 0 < track < MAX_TRACKS:
             raise ParameterError(f"{address} is about a track {argument!r:.40} that cannot be")
         return int(track)
 

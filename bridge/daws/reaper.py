@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.daws.profile import DECIBELS, MOST_TRACKS, PAN, SWITCH, Named, Profile, Row, Unit, text
+from bridge.daws.profile import DECIBELS, MAX_TRACKS, PAN, SWITCH, Profile, Row, TrackNamed, ValueCodec, text
 from stream_sep.control.levels import SILENCE_DB
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _NAME = re.compile(r"/track/(\d{1,4})/name")
 _REFRESH_ALL_SURFACES = 41743
 _SILENT = -150.0
 
-VOLUME = Unit(DECIBELS.decode, lambda gain_db: _SILENT if gain_db <= SILENCE_DB else float(gain_db))
+VOLUME = ValueCodec(DECIBELS.decode, lambda gain_db: _SILENT if gain_db <= SILENCE_DB else float(gain_db))
 
 
 class Reaper(Profile):
@@ -28,6 +28,8 @@ class Reaper(Profile):
     (('/track/2/volume/db', (-6.0,)),)
     """
 
+    title: str = "REAPER"
+    setup_hint: ClassVar[str] = "add the OSC surface of `stream-sep layout reaper` in Preferences, Control/OSC/web"
     listen: ClassVar[int] = 9000
     send: ClassVar[int] = 8000
     rows: tuple[Row, ...] = (
@@ -37,7 +39,7 @@ class Reaper(Profile):
         Row("pan", "/track/@/pan", PAN),
     )
 
-    def greeting(self, port: int) -> Iterable[Outgoing]:
+    def hello(self, port: int) -> Iterable[Outgoing]:
         """Return the action that makes it send everything again."""
         del port
         return ((f"/action/{_REFRESH_ALL_SURFACES}", ()),)
@@ -45,7 +47,7 @@ class Reaper(Profile):
     def read(self, message: Message) -> Iterator[Event]:
         """Say what a message means."""
         named = _NAME.fullmatch(message.address)
-        if named and 0 < int(named[1]) < MOST_TRACKS:
-            yield Named(int(named[1]), text(message, 0))
+        if named and 0 < int(named[1]) < MAX_TRACKS:
+            yield TrackNamed(int(named[1]), text(message, 0))
         elif not message.address.startswith("/track/0/"):
             yield from super().read(message)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from typing import TYPE_CHECKING
 
-from bridge.daws.echo_filter import Memory, as_stored
-from bridge.daws.profile import MASTER, Arrived, Gone, Listed, Moved, Named
+from bridge.daws.echo_filter import EchoFilter, normalize
+from bridge.daws.profile import MASTER, ControlChanged, DawStarted, TrackList, TrackNamed, TrackRemoved
 from bridge.daws.tracks import Tracks
 from bridge.osc.codec import describe, read_packet, write_message
+from bridge.unexpected import UnexpectedErrors
 from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:
@@ -24,10 +26,15 @@ if TYPE_CHECKING:
 SETTLE_SECONDS = 0.1
 """Tracks are matched with stems when no name has been told for so long: names come one by one."""
 
-MEETING_SECONDS = 0.5
+INITIAL_SYNC_SECONDS = 0.5
 """What a DAW tells first within so long of being matched is where it stands, and no move."""
 
-SILENT_POLLS = 2
+ABSENT_SECONDS = 3.0
+"""A DAW that has not answered for so long at the start is said not to be there."""
+
+_log = logging.getLogger(__name__)
+
+MAX_MISSED_POLLS = 2
 """A DAW that left so many questions unanswered is greeted anew."""
 
 _CONTROLS = ("gain_db", "mute", "solo", "pan")
@@ -41,10 +48,10 @@ class DawSession:
 
     Args:
         desk: what is moved.
-        profile: the DAW's tongue.
+        profile: the DAW's OSC dialect.
         send: takes a packet to the DAW; False if it should be tried again.
         port: where the DAW is to tell what it does.
-        desk_leads: whether the desk has its way when the two meet.
+        push_on_connect: whether the desk has its way when the two meet.
 
     Attributes:
         last: what was received last, for people to see.
@@ -52,12 +59,12 @@ class DawSession:
     """
 
     def __init__(
-        self, desk: Desk, profile: Profile, send: Callable[[bytes], bool], port: int, *, desk_leads: bool = False
+        self, desk: Desk, profile: Profile, send: Callable[[bytes], bool], port: int, *, push_on_connect: bool = False
     ) -> None:
         self.last, self.errors = "", 0
         self._desk, self._profile, self._send, self._port = desk, profile, send, port
-        self._desk_leads = desk_leads
-        self._tracks, self._memory = Tracks(desk.stems), Memory()
+        self._push_on_connect = push_on_connect
+        self._tracks, self._echoes = Tracks(desk.stems), EchoFilter()
         self._places: dict[str, tuple[int, str]] = {}
         self._paths: dict[tuple[int, str], str] = {}
         self._values: dict[tuple[int, str], Setting] = {}
@@ -70,63 +77,100 @@ class DawSession:
         self._settled: float | None = None
         self._next_flush = self._next_poll = 0.0
         self._unanswered = 0
+        self._connected, self._waiting_since = False, math.inf
+        self._unexpected = UnexpectedErrors(_log, profile.title)
 
     @property
     def of_stem(self) -> dict[str, int]:
         """The number of each stem's track, from 1."""
         return dict(self._tracks.of_stem)
 
+    @property
+    def status(self) -> str:
+        """Whether the DAW answers, and which of its tracks are which stems."""
+        if not self._connected:
+            return f"{self._profile.title} does not answer"
+        tracks = self._tracks.of_stem
+        found = ", ".join(f"{stem} {track}" for stem, track in tracks.items()) or "no track of a stem's name yet"
+        missing = [stem for stem in self._desk.stems if tracks and stem not in tracks]
+        return f"{self._profile.title}: {found}" + (f"; no track for {', '.join(missing)}" if missing else "")
+
+    def notice(self, now: float) -> str:
+        """Return what to tell people as things are now.
+
+        Args:
+            now: `time.monotonic`.
+
+        Returns:
+            `status`, with what to do where the DAW does not answer; nothing while that is still open.
+        """
+        if self._connected:
+            return self.status if self._settled is None else ""
+        if now < self._waiting_since + ABSENT_SECONDS:
+            return ""
+        return f"{self.status}: {self._profile.setup_hint}"
+
     def greet(self, now: float) -> None:
-        """Make the DAW tell everything."""
+        """Make the DAW tell everything.
+
+        Args:
+            now: `time.monotonic`.
+        """
+        self._waiting_since = min(self._waiting_since, now)
         self._unanswered = 0
         self._next_poll = now + self._profile.poll_seconds
         self._settled = now + SETTLE_SECONDS
         self._greeted = True
-        self._tell(self._profile.greeting(self._port))
+        self._tell(self._profile.hello(self._port))
 
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
         """Do what packets say: names first, and of many values for one control only the newest."""
-        moves: list[tuple[Message, Moved]] = []
+        moves: list[tuple[Message, ControlChanged]] = []
         for packet, _ in packets:
-            decoded = read_packet(self._profile.mended(packet))
+            decoded = read_packet(self._profile.repair_packet(packet))
             for problem in decoded.problems:
                 self._refused(problem)
-            self._unanswered = 0 if decoded.messages else self._unanswered
+            if decoded.messages:
+                self._unanswered, self._connected = 0, True
             for message in decoded.messages:
                 moves += self._take(message, now)
         for message, moved in moves:
             self._moved(message, moved, now)
         self._apply()
 
-    def _take(self, message: Message, now: float) -> list[tuple[Message, Moved]]:
-        self.last, moves = describe(message), []
+    def _take(self, message: Message, now: float) -> list[tuple[Message, ControlChanged]]:
+        moves: list[tuple[Message, ControlChanged]] = []
         try:
             for event in self._profile.read(message):
-                if isinstance(event, Moved):
+                if isinstance(event, ControlChanged):
                     moves.append((message, event))
                 else:
                     self._learn(event, now)
         except StreamSepError as error:
             self._refused(str(error))
+        except Exception as error:  # noqa: BLE001 - one message may not cost those that came with it
+            self._unexpected.note(error)
+            self._refused(f"{describe(message)}: unexpected {type(error).__name__}")
         return moves
 
     def _refused(self, why: str) -> None:
         self.errors += 1
         self.last = why
 
-    def _learn(self, event: Named | Gone | Listed | Arrived, now: float) -> None:
-        if isinstance(event, Arrived):
-            self._start_anew(now)
+    def _learn(self, event: TrackNamed | TrackRemoved | TrackList | DawStarted, now: float) -> None:
+        if isinstance(event, DawStarted):
+            self._reconnect(now)
             return
-        if isinstance(event, Listed):
+        if isinstance(event, TrackList):
             new = self._tracks.list(event.names)
         else:
-            new = self._tracks.name(event.track, event.name if isinstance(event, Named) else None)
+            new = self._tracks.name(event.track, event.name if isinstance(event, TrackNamed) else None)
         if new:
             self._settled = now + SETTLE_SECONDS
 
-    def _moved(self, message: Message, event: Moved, now: float) -> None:
+    def _moved(self, message: Message, event: ControlChanged, now: float) -> None:
         place = event.track, event.control
+        self.last = describe(message)
         self._values[place] = event.value
         if self._settled is not None:
             self._held.add(place)
@@ -139,8 +183,8 @@ class DawSession:
         path = self._paths.get(place)
         if path is None or place not in self._values:
             return False
-        value = as_stored(path, self._values[place])
-        if not self._memory.heard(path, value, now):
+        value = normalize(path, self._values[place])
+        if not self._echoes.on_received(path, value, now):
             return False
         if now <= self._meeting.pop(path, -math.inf):
             self.changed(path)
@@ -170,20 +214,22 @@ class DawSession:
             moments.append(self._next_flush)
         if self._profile.poll_seconds:
             moments.append(self._next_poll)
+        if not self._connected and self._waiting_since + ABSENT_SECONDS > now:
+            moments.append(self._waiting_since + ABSENT_SECONDS)
         return max(0.0, min(moments) - now) if moments else None
 
     def work(self, now: float) -> None:
         """Do what is due: match tracks, tell changes, ask whether the DAW is there."""
         if self._settled is not None and now >= self._settled:
             self._settled = None
-            self._bind(now)
+            self._match_tracks(now)
         if self._pending and self._settled is None and now >= self._next_flush:
             self._next_flush = now + self._profile.flush_seconds
             self._flush(now)
         if self._profile.poll_seconds and now >= self._next_poll:
             self._poll(now)
 
-    def _bind(self, now: float) -> None:
+    def _match_tracks(self, now: float) -> None:
         new = self._tracks.bind()
         met = {*new, "master"} if self._greeted else {*new}
         self._places = {path: place for path in self._desk.controls if (place := self._place(path)) is not None}
@@ -191,16 +237,16 @@ class DawSession:
         held, self._held, self._greeted = self._held, set(), False
         for path, place in self._places.items():
             if path.removeprefix("stem/").rpartition("/")[0] in met:
-                self._meet(path, place, now)
+                self._initial_sync(path, place, now)
             elif place in held:
                 self._follow(place, now)
         self._apply()
-        self._tell(self._profile.follow([self._tracks.of_stem[stem] for stem in new]))
+        self._tell(self._profile.subscribe([self._tracks.of_stem[stem] for stem in new]))
 
-    def _meet(self, path: str, place: tuple[int, str], now: float) -> None:
-        self._memory.forget(path)
-        if self._desk_leads:
-            self._meeting[path] = now + MEETING_SECONDS
+    def _initial_sync(self, path: str, place: tuple[int, str], now: float) -> None:
+        self._echoes.forget(path)
+        if self._push_on_connect:
+            self._meeting[path] = now + INITIAL_SYNC_SECONDS
             self.changed(path)
         self._follow(place, now)
 
@@ -218,31 +264,33 @@ class DawSession:
             paths, self._pending = self._pending, set()
         for path in [path for path in self._desk.controls if path in paths and path in self._places]:
             value = self._desk.controls[path]
-            if isinstance(value, str) or self._memory.shows(path, value):
+            if isinstance(value, str) or self._echoes.matches(path, value):
                 continue
             track, control = self._places[path]
             messages = self._profile.write(track, control, value)
             if messages and self._tell(messages):
-                self._memory.told(path, value, self._profile.held(track, control, value), now)
+                self._echoes.on_sent(path, value, self._profile.quantize(track, control, value), now)
             elif messages:
                 self.changed(path)
 
     def _poll(self, now: float) -> None:
         self._next_poll = now + self._profile.poll_seconds
         self._unanswered += 1
-        if self._unanswered > SILENT_POLLS:
-            self._start_anew(now)
+        if self._unanswered > MAX_MISSED_POLLS:
+            self._reconnect(now)
         else:
             self._tell(self._profile.poll())
 
-    def _start_anew(self, now: float) -> None:
+    def _reconnect(self, now: float) -> None:
+        if self._connected:
+            self._connected, self._waiting_since = False, -math.inf  # it was waited for already
         self._tracks.forget()
         self._values.clear()
         self.greet(now)
 
     def farewell(self) -> None:
         """Make the DAW forget us."""
-        self._tell(self._profile.farewell(self._tracks.of_stem.values()))
+        self._tell(self._profile.goodbye(self._tracks.of_stem.values()))
 
     def _tell(self, messages: Iterable[Outgoing]) -> bool:
         written = [write_message(address, arguments) for address, arguments in messages]

@@ -1,18 +1,20 @@
-"""The control surface that a DAW is: one UDP port, one thread, and the DAW's tongue."""
+"""The control surface that a DAW is: one UDP port, one thread, and the DAW's OSC dialect."""
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from typing import TYPE_CHECKING
 
-from bridge.daws.ardour import Ardour
+from bridge.daws.ardour import Ardour, Mixbus
 from bridge.daws.bitwig import Bitwig
 from bridge.daws.live import Live
 from bridge.daws.reaper import Reaper
 from bridge.daws.session import DawSession
 from bridge.daws.x32 import X32
-from bridge.daws.x32_server import Console
+from bridge.daws.x32_server import X32Server
+from bridge.network import is_local_network
 from bridge.udp_loop import UdpEventLoop, open_udp
 from stream_sep.errors import BridgeError, ConfigError
 
@@ -23,10 +25,14 @@ if TYPE_CHECKING:
     from bridge.network import Address
     from bridge.protocols import Desk
 
+_log = logging.getLogger(__name__)
+
+_SHOWN_SECONDS = 5.0
+
 DAWS: dict[str, Callable[[], Profile]] = {
     "reaper": Reaper,
     "ardour": Ardour,
-    "mixbus": Ardour,
+    "mixbus": Mixbus,
     "ableton": Live,
     "bitwig": Bitwig,
     "x32": X32,
@@ -59,7 +65,8 @@ class DawSurface:
         listen: UDP port to listen at; the DAW's usual one unless given, 0 takes a free one.
         send: UDP port that the DAW listens at; its usual one unless given.
         resolution: steps of Bitwig's values, as set there.
-        desk_leads: whether, when the two meet, the DAW's faders go where the desk's are, and not the other way round.
+        push_on_connect: whether, on connect, the DAW's faders are set to the mixer's instead of the reverse.
+        report: told in sentences when the DAW answers, and when it does not.
 
     Raises:
         ConfigError: a DAW or a resolution that is not known.
@@ -74,16 +81,18 @@ class DawSurface:
         send: int | None = None,
         *,
         resolution: int | None = None,
-        desk_leads: bool = False,
+        push_on_connect: bool = False,
+        report: Callable[[str], None] = _log.info,
     ) -> None:
         name = check_daw(name)
         self._profile = Bitwig(resolution) if name == "bitwig" and resolution is not None else DAWS[name]()
-        self._desk, self._name, self._host, self._desk_leads = desk, name, host, desk_leads
+        self._desk, self._name, self._host, self._push_on_connect = desk, name, host, push_on_connect
         self._listen = self._profile.listen if listen is None else listen
         self._peer_port = self._profile.send if send is None else send
-        self._session: DawSession | Console | None = None
+        self._session: DawSession | X32Server | None = None
         self._line: UdpEventLoop | None = None
-        self._last, self._errors = "", 0
+        self._last, self._errors, self._report = "", 0, report
+        self._shown, self._shown_until, self._noticed = "", 0.0, ""
 
     @property
     def port(self) -> int:
@@ -92,8 +101,13 @@ class DawSurface:
 
     @property
     def last(self) -> str:
-        """What was received last, such as ``/track/1/volume/db -6``."""
-        return self._last if self._session is None else self._session.last or self._last
+        """What was received a moment ago, such as ``/track/1/volume/db -6``, or else which tracks are which stems."""
+        if self._session is None:
+            return self._last
+        now, text = time.monotonic(), self._session.last or self._last
+        if text != self._shown:
+            self._shown, self._shown_until = text, now + _SHOWN_SECONDS
+        return text if text and now < self._shown_until else self._session.status
 
     @property
     def errors(self) -> int:
@@ -114,7 +128,7 @@ class DawSurface:
         if self._line is not None:
             return
         self._peer = _resolved(self._host, self._peer_port)
-        ours = self._host if self._serves else _facing(self._peer)
+        ours = self._host if self._serves else _local_address_for(self._peer)
         line = UdpEventLoop(
             _bound(ours, self._listen, self._name),
             f"daw {self._name}",
@@ -133,15 +147,15 @@ class DawSurface:
     def _serves(self) -> bool:
         return isinstance(self._profile, X32)
 
-    def _begin(self, line: UdpEventLoop, ours: str) -> DawSession | Console:
+    def _begin(self, line: UdpEventLoop, ours: str) -> DawSession | X32Server:
         if self._serves:
-            return Console(self._desk, line.send, ours)
+            return X32Server(self._desk, line.send, ours)
         return DawSession(
             self._desk,
             self._profile,
             lambda packet: line.send(packet, self._peer),
             line.port,
-            desk_leads=self._desk_leads,
+            push_on_connect=self._push_on_connect,
         )
 
     def stop(self) -> None:
@@ -160,11 +174,23 @@ class DawSurface:
         if heard:
             self._talk.receive(heard, time.monotonic())
         self._talk.work(time.monotonic())
+        self._tell_notice()
+
+    def _tell_notice(self) -> None:
+        notice = self._talk.notice(time.monotonic())
+        if notice and notice != self._noticed:
+            self._noticed = notice
+            self._report(notice)
 
     def _is_heard(self, sender: Address) -> bool:
-        if self._serves or sender[0] == self._peer[0]:
+        if self._serves:
+            if is_local_network(str(sender[0])):  # its clients cannot prove that they receive, as in `bridge.osc`
+                return True
+            self._last = f"{sender[0]} is not on a local network"
+        elif sender[0] == self._peer[0]:
             return True
-        self._last = f"{sender[0]} is not the host of {self._name}, {self._peer[0]}"
+        else:
+            self._last = f"{sender[0]} is not the host of {self._name}, {self._peer[0]}"
         return False
 
     def _fail(self) -> None:
@@ -186,7 +212,7 @@ def _resolved(host: str, port: int) -> tuple[str, int]:
     return str(found[0]), int(found[1])
 
 
-def _facing(peer: tuple[str, int]) -> str:
+def _local_address_for(peer: tuple[str, int]) -> str:
     """Return the address of this machine that a DAW can answer to: the network need not hear the rest."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge.daws.profile import INVERTED, PAN, SWITCH, Profile, Row, Unit
+from bridge.daws.profile import INVERTED, PAN, SWITCH, Profile, Row, ValueCodec
 from stream_sep.control.levels import db_to_position, position_to_db
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def _fader_to_db(position: float) -> float:
     return position * 40 - 30 if position > 1 else position_to_db(position)
 
 
-FADER = Unit(_fader_to_db, db_to_position)
+FADER = ValueCodec(_fader_to_db, db_to_position)
 
 
 class X32(Profile):
@@ -35,6 +35,7 @@ class X32(Profile):
     ((('/ch/01/mix/on', (0,)),), (('/main/st/mix/fader', (0.75,)),))
     """
 
+    title: str = "X32"
     listen: ClassVar[int] = 10023
     digits: ClassVar[int] = 2
     rows: tuple[Row, ...] = (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from typing import TYPE_CHECKING
 
-from bridge.daws.echo_filter import Memory, as_stored
+from bridge.daws.echo_filter import EchoFilter, normalize
 from bridge.daws.x32 import FIRMWARE, NAME_LENGTH, X32, colour_of, meters_packet
 from bridge.osc.codec import describe, read_packet, write_message
+from bridge.unexpected import UnexpectedErrors
 from stream_sep.errors import BridgeError, ParameterError, StreamSepError
 
 if TYPE_CHECKING:
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
     from bridge.osc.codec import Message
     from bridge.protocols import Desk
 
+_log = logging.getLogger(__name__)
+
 LEASE_SECONDS = 10.0
 """How long ``/xremote`` and ``/meters`` hold."""
 
-MOST_CLIENTS = 4
+MAX_CLIENTS = 4
 """As many as the mixer has."""
 
 _FLUSH_SECONDS = 1 / 30
@@ -32,16 +36,16 @@ _CONFIG = re.compile(r"/ch/(\d{2})/config/(name|color|icon)")
 _ICON = 1
 
 
-class Remote:
+class X32Client:
     """A client that is told of changes."""
 
     def __init__(self) -> None:
         self.expires = 0.0
-        self.memory = Memory(echo_seconds=-1.0)  # what these programs send is meant
+        self.echoes = EchoFilter(echo_seconds=-1.0)  # what these programs send is meant
         self.pending: set[str] = set()
 
 
-class Console:
+class X32Server:
     """Puts a desk behind the addresses of an X32.
 
     Args:
@@ -60,12 +64,24 @@ class Console:
         self._host, self._name = host, "stream_sep"
         self._paths = {**_stem_paths(desk.stems), (0, "gain_db"): "master/gain_db", (0, "mute"): "master/mute"}
         self._places = {path: place for place, path in self._paths.items()}
-        self._remotes: dict[Address, Remote] = {}
+        self._remotes: dict[Address, X32Client] = {}
         self._metered: dict[Address, float] = {}
         self._changed: set[str] = set()
         self._lock = threading.Lock()
         self._batch: dict[str, Setting] = {}
         self._next_flush = self._next_meters = 0.0
+        self._unexpected = UnexpectedErrors(_log, "X32")
+
+    @property
+    def status(self) -> str:
+        """How many clients are told of changes."""
+        count = len(self._remotes)
+        return f"X32: {count} client{'s' if count != 1 else ''}" if count else "X32: no client yet"
+
+    def notice(self, now: float) -> str:
+        """Return what to tell people as things are now: nothing, as clients come and go all the time."""
+        del now
+        return ""
 
     def greet(self, now: float) -> None:
         """Wait for clients: they come by themselves."""
@@ -92,7 +108,7 @@ class Console:
                 self._remotes.pop(sender, None)
                 self._metered.pop(sender, None)
             elif message.address == "/meters":
-                self._metered[sender] = now + LEASE_SECONDS
+                self._renew_meters(sender, now)
             elif message.arguments:
                 self._move(message, sender, now)
             else:
@@ -100,6 +116,9 @@ class Console:
                 self._answer(message.address, sender, now)
         except StreamSepError as error:
             self._refused(str(error))
+        except Exception as error:  # noqa: BLE001 - one message may not cost those that came with it
+            self._unexpected.note(error)
+            self._refused(f"{describe(message)}: unexpected {type(error).__name__}")
 
     def _refused(self, why: str) -> None:
         self.errors += 1
@@ -107,9 +126,15 @@ class Console:
 
     def _renew(self, sender: Address, now: float) -> None:
         self._forget_expired(now)
-        if sender not in self._remotes and len(self._remotes) >= MOST_CLIENTS:
-            raise BridgeError(f"{sender[0]} is one more than the {MOST_CLIENTS} clients that an X32 tells of changes")
-        self._remotes.setdefault(sender, Remote()).expires = now + LEASE_SECONDS
+        if sender not in self._remotes and len(self._remotes) >= MAX_CLIENTS:
+            raise BridgeError(f"{sender[0]} is one more than the {MAX_CLIENTS} clients that an X32 tells of changes")
+        self._remotes.setdefault(sender, X32Client()).expires = now + LEASE_SECONDS
+
+    def _renew_meters(self, sender: Address, now: float) -> None:
+        self._forget_expired(now)
+        if sender not in self._metered and len(self._metered) >= MAX_CLIENTS:
+            raise BridgeError(f"{sender[0]} is one more than the {MAX_CLIENTS} clients that an X32 sends meters to")
+        self._metered[sender] = now + LEASE_SECONDS
 
     def _forget_expired(self, now: float) -> None:
         self._remotes = {address: remote for address, remote in self._remotes.items() if remote.expires > now}
@@ -120,10 +145,10 @@ class Console:
         moved = self._profile.moved(message)
         if moved is not None:
             path = self._paths[moved.track, moved.control]
-            value = self._batch[path] = as_stored(path, moved.value)
+            value = self._batch[path] = normalize(path, moved.value)
             self.last += f": {path} {value:g}"
             if sender in self._remotes:
-                self._remotes[sender].memory.heard(path, value, now)
+                self._remotes[sender].echoes.on_received(path, value, now)
 
     def _apply(self) -> None:
         batch, self._batch = self._batch, {}
@@ -138,7 +163,7 @@ class Console:
             return
         path = self._path(address)
         if self._tell(path, sender) and sender in self._remotes:
-            self._remotes[sender].memory.told(path, self._value(path), self._value(path), now)
+            self._remotes[sender].echoes.on_sent(path, self._value(path), self._value(path), now)
 
     def _about(self, address: str) -> Outgoing | None:
         config = _CONFIG.fullmatch(address)
@@ -203,9 +228,9 @@ class Console:
             pending, remote.pending = (remote.pending | changed) & self._places.keys(), set()
             for path in sorted(pending):
                 value = self._value(path)
-                if not remote.memory.shows(path, value):
+                if not remote.echoes.matches(path, value):
                     if self._tell(path, address):
-                        remote.memory.told(path, value, value, now)
+                        remote.echoes.on_sent(path, value, value, now)
                     else:
                         remote.pending.add(path)
 

@@ -130,7 +130,9 @@ def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], 
         from bridge.daws.surface import DawSurface
 
         name, _, host = daw.partition("@")
-        surfaces.append(DawSurface(desk, name, host=host or "127.0.0.1", desk_leads=options.daw_push))
+        surfaces.append(
+            DawSurface(desk, name, host=host or "127.0.0.1", push_on_connect=options.daw_push, report=report)
+        )
     return surfaces
 
 

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from waiting import until
 
 from stream_sep import ConfigError, DeviceError, Engine, EngineConfig
 from stream_sep.backends.devices import list_jack_ports
@@ -23,13 +24,6 @@ STEMS = ("vocals", "drums", "bass", "other")
 def engine_on(backend, **settings):
     source = settings.pop("source", None)
     return Engine(backend, EngineConfig(model="passthrough", worker="thread", slack=2048, **settings), source=source)
-
-
-def until(condition):
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 class Probe:

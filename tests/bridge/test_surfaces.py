@@ -41,7 +41,7 @@ def test_each_option_makes_its_surface(desk):
 @pytest.mark.parametrize("leads", [False, True])
 def test_who_leads_when_a_daw_is_met_is_the_users_choice(desk, leads):
     [surface] = build_surfaces(desk, SurfaceOptions(osc_port=0, daws=("reaper",), daw_push=leads), print)
-    assert surface._desk_leads is leads
+    assert surface._push_on_connect is leads
 
 
 @pytest.mark.parametrize(

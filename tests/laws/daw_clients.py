@@ -1,4 +1,4 @@
-"""DAWs as the other end of a wire: each says, in its own tongue and types, what the real one says.
+"""DAWs as the other end of a wire: each says, in its own dialect and types, what the real one says.
 
 Every one has four tracks in an order of its own, answers what it is asked, and tells back what it is told, as all of
 them do.
@@ -13,6 +13,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
 from surface_group import SurfaceGroup
+from waiting import PATIENCE
 
 from bridge.daws import bitwig, live
 from bridge.daws.surface import DawSurface
@@ -20,7 +21,6 @@ from bridge.daws.surface import DawSurface
 GAIN, MUTE = "stem/vocals/gain_db", "stem/drums/mute"
 TRACKS = ("drums", "bass", "vocals", "other")
 VOCALS, DRUMS = TRACKS.index("vocals") + 1, TRACKS.index("drums") + 1
-PATIENCE = 5.0
 
 
 class DawDesk(SurfaceGroup):
@@ -32,7 +32,7 @@ class DawDesk(SurfaceGroup):
         self.follow(9, port)
 
     def follow(self, send, listen=0):
-        self._surfaces.append(DawSurface(self._desk, self._name, listen=listen, send=send, desk_leads=True))
+        self._surfaces.append(DawSurface(self._desk, self._name, listen=listen, send=send, push_on_connect=True))
         return self._surfaces[-1]
 
     @property
@@ -41,7 +41,7 @@ class DawDesk(SurfaceGroup):
 
 
 class DawClient:
-    """What all of them share; `answer`, `say_moved` and `told` are the tongue."""
+    """What all of them share; `answer`, `say_moved` and `told` are the dialect."""
 
     def __init__(self, surface):
         self._told = []

@@ -1,6 +1,6 @@
 """What every control surface owes the desk and its clients.
 
-A surface joins with a class that has its tongue: how a client is connected, writes, and tells what it heard.
+A surface joins with a class that has its protocol: how a client is connected, writes, and tells what it heard.
 
     surface(desk): the surface, not started, on a free port
     connect(surface): a client that is told everything from now on
@@ -26,6 +26,7 @@ from daw_clients import DAWS, GAIN, MUTE
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
 from surface_group import SurfaceGroup
+from waiting import QUIET, until
 
 from bridge.daws.surface import DawSurface
 from bridge.midi.map import parse_map
@@ -36,16 +37,6 @@ from bridge.oscquery.server import OscQueryServer
 from bridge.web.live.surface import LivePage
 from stream_sep.control.levels import db_to_position, position_to_db
 from stream_sep.errors import BridgeError
-
-PATIENCE = 5.0
-QUIET = 0.15  # several rounds of feedback
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
 
 
 class OscAddresses:

@@ -3,30 +3,10 @@
 import struct
 
 import pytest
+from daw_talk import Talk
 
 from bridge.daws.ardour import Ardour
-from bridge.daws.session import DawSession
 from bridge.osc.codec import write_message
-
-
-class Talk:
-    """A session with what it sends kept; time stands still but for `settle`."""
-
-    def __init__(self, desk, profile):
-        self.sent, self.now, self.desk = [], 100.0, desk
-        self.session = DawSession(desk, profile, lambda packet: self.sent.append(packet) is None, 9000)
-        desk.controls.subscribe(self.session.changed)
-        self.session.greet(self.now)
-
-    def says(self, *packets):
-        self.session.receive([(packet, ("127.0.0.1", 3819)) for packet in packets], self.now)
-
-    def hears(self, later=1.0):
-        """Let time pass; return what was sent."""
-        self.now += later
-        self.session.work(self.now)
-        sent, self.sent[:] = self.sent.copy(), []
-        return sent
 
 
 @pytest.fixture

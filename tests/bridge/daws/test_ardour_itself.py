@@ -7,15 +7,15 @@ import subprocess
 import time
 
 import pytest
+from waiting import until
 
 from bridge.daws.surface import DawSurface
 from bridge.osc.codec import read_packet, write_message
 
-PATIENCE = 15.0
 PORT, RATE = 3819, 44100
 TRACKS = ("Guide", "Bass", "drums bus", "Vocals", "other")
 MAKE = """
-AudioEngine:set_backend("None (Dummy)", "Unit-Test", "")
+AudioEngine:set_backend("None (Dummy)", "ValueCodec-Test", "")
 local session = create_session("{folder}/song", "song", {rate})
 for _, name in ipairs({{ {names} }}) do
   session:new_audio_track(1, 2, nil, 1, name, ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true)
@@ -29,19 +29,12 @@ close_session()
 quit()
 """
 PLAY = """
-AudioEngine:set_backend("None (Dummy)", "Unit-Test", "")
+AudioEngine:set_backend("None (Dummy)", "ValueCodec-Test", "")
 assert(load_session("{folder}/song", "song"))
 while io.read("l") do end
 close_session()
 quit()
 """
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
 
 
 def require(condition, remedy):

@@ -4,32 +4,12 @@ import math
 import os
 
 import pytest
+from daw_talk import Talk
 
 from bridge.daws.reaper import Reaper
-from bridge.daws.session import DawSession
 from bridge.osc.codec import write_message
 
 ZERO, MINUS_SIX, MINUS_12_5 = b"\0\0\0\0", b"\xc0\xc0\0\0", b"\xc1\x48\0\0"
-
-
-class Talk:
-    """A session with what it sends kept; time stands still but for `settle`."""
-
-    def __init__(self, desk, profile, **settings):
-        self.sent, self.now, self.desk = [], 100.0, desk
-        self.session = DawSession(desk, profile, lambda packet: self.sent.append(packet) is None, 9000, **settings)
-        desk.controls.subscribe(self.session.changed)
-        self.session.greet(self.now)
-
-    def says(self, *packets):
-        self.session.receive([(packet, ("127.0.0.1", 8000)) for packet in packets], self.now)
-
-    def hears(self, later=1.0):
-        """Let time pass; return what was sent."""
-        self.now += later
-        self.session.work(self.now)
-        sent, self.sent[:] = self.sent.copy(), []
-        return sent
 
 
 @pytest.fixture
@@ -96,7 +76,7 @@ class TestTheDeskLeads:
     @pytest.fixture
     def talk(self, desk):
         desk.apply({"stem/vocals/gain_db": -12.5, "stem/drums/mute": True})
-        return Talk(desk, Reaper(), desk_leads=True)
+        return Talk(desk, Reaper(), push_on_connect=True)
 
     def test_the_daw_goes_where_the_desk_is(self, talk, desk):
         talk.says(*named("drums", "vocals"))

@@ -6,19 +6,15 @@ import threading
 import time
 
 import pytest
+from waiting import PATIENCE, QUIET, until
 
+from bridge.daws import session
+from bridge.daws import surface as surface_module
+from bridge.daws.ardour import Ardour
+from bridge.daws.reaper import Reaper
 from bridge.daws.surface import DAWS, DawSurface
 from bridge.osc.codec import read_packet, write_message
 from stream_sep.errors import BridgeError, ConfigError
-
-PATIENCE = 5.0
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -149,3 +145,105 @@ def test_an_x32_answers_whoever_asks(desk, daw):
         assert heard(daw) == read_packet(write_message("/ch/04/mix/on", (0,))).messages[0]
     finally:
         surface.stop()
+
+
+# what people are told
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def follow(desk, daw, told):
+    made = []
+
+    def following(name, **settings):
+        made.append(DawSurface(desk, name, listen=0, send=daw.getsockname()[1], report=told.append, **settings))
+        made[-1].start()
+        return made[-1]
+
+    yield following
+    for one in made:
+        one.stop()
+
+
+def test_a_daw_that_is_not_there_is_told_once_with_what_to_do(monkeypatch, follow, told):
+    monkeypatch.setattr(session, "ABSENT_SECONDS", 0.05)
+    monkeypatch.setattr(Ardour, "poll_seconds", 0.05)
+    surface = follow("ardour")
+    until(lambda: told)
+    time.sleep(QUIET)
+    assert told == ["Ardour does not answer: turn OSC on in Edit, Preferences, Control Surfaces"]
+    assert surface.last == "Ardour does not answer"
+
+
+def test_a_daw_that_answers_is_told_with_its_tracks_and_heartbeats_are_not(follow, told, daw):
+    surface = follow("ardour")
+    assert heard(daw).address == "/set_surface"
+    us = ("127.0.0.1", surface.port)
+    for track, name in enumerate(("Click", "Vocals", "Drums", "Bass"), 1):
+        daw.sendto(write_message("/strip/name", (track, name)), us)
+    wanted = "Ardour: vocals 2, drums 3, bass 4; no track for other"
+    until(lambda: told == [wanted])
+    daw.sendto(write_message("/heartbeat", (1.0,)), us)
+    time.sleep(QUIET)
+    assert surface.last == wanted
+    daw.sendto(write_message("/strip/gain", (2, -6.0)), us)
+    until(lambda: "stem/vocals/gain_db -6" in surface.last)
+    assert told == [wanted]
+
+
+def test_a_move_is_shown_for_a_moment_and_then_the_tracks_again(monkeypatch, follow, daw):
+    monkeypatch.setattr(surface_module, "_SHOWN_SECONDS", 0.05)
+    surface = follow("reaper")
+    us = ("127.0.0.1", surface.port)
+    daw.sendto(write_message("/track/1/name", ("Vocals",)), us)
+    until(lambda: surface.tracks)
+    daw.sendto(write_message("/track/1/volume/db", (-7.5,)), us)
+    until(lambda: "-7.5" in surface.last)
+    until(lambda: surface.last == "REAPER: vocals 1, drums 2, bass 3, other 4")
+
+
+def test_a_daw_that_ends_and_comes_back_is_told(monkeypatch, follow, told, daw):
+    monkeypatch.setattr(Ardour, "poll_seconds", 0.05)
+    surface = follow("mixbus")
+    us = ("127.0.0.1", surface.port)
+    daw.sendto(write_message("/strip/name", (1, "Vocals")), us)
+    until(lambda: len(told) == 1)
+    until(lambda: told[-1].startswith("Mixbus does not answer"))
+    daw.sendto(write_message("/strip/name", (1, "Vocals")), us)
+    until(lambda: told[-1].startswith("Mixbus: vocals 1"))
+
+
+def test_an_x32_tells_how_many_clients_it_has_and_answers_no_other_network(monkeypatch, follow, daw):
+    surface = follow("x32")
+    assert surface.last == "X32: no client yet"
+    daw.sendto(write_message("/xremote"), ("127.0.0.1", surface.port))
+    monkeypatch.setattr(surface_module, "_SHOWN_SECONDS", 0.0)
+    until(lambda: surface.last == "X32: 1 client")
+    monkeypatch.setattr(surface_module, "is_local_network", lambda host: False)  # noqa: ARG005 - as it is called
+    daw.sendto(write_message("/info"), ("127.0.0.1", surface.port))
+    with pytest.raises(TimeoutError):
+        daw.settimeout(QUIET) or daw.recv(65535)
+
+
+def test_a_message_that_nobody_foresaw_costs_no_other(monkeypatch, surface, desk, daw, caplog):
+    plain = Reaper.read
+
+    def read(self, message):
+        if message.address == "/odd":
+            raise ZeroDivisionError
+        return plain(self, message)
+
+    monkeypatch.setattr(Reaper, "read", read)
+    us = ("127.0.0.1", surface.port)
+    for _ in range(5):
+        daw.sendto(write_message("/odd", (1.0,)), us)
+    daw.sendto(write_message("/track/1/name", ("Vocals",)), us)
+    until(lambda: surface.tracks)
+    daw.sendto(write_message("/track/1/volume/db", (-7.5,)), us)
+    until(lambda: desk.controls["stem/vocals/gain_db"] == -7.5)
+    assert surface.errors == 5
+    assert caplog.text.count("Traceback") == 1

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from bridge.daws.x32_server import Console
+from bridge.daws.x32_server import X32Server
 from bridge.osc.codec import read_packet, write_message
 
 PHONE, TABLET = ("127.0.0.1", 50001), ("127.0.0.1", 50002)
@@ -17,7 +17,7 @@ class Talk:
 
     def __init__(self, desk):
         self.sent, self.now = [], 100.0
-        self.console = Console(desk, lambda packet, client: self.sent.append((client, packet)) is None, "127.0.0.1")
+        self.console = X32Server(desk, lambda packet, client: self.sent.append((client, packet)) is None, "127.0.0.1")
         desk.controls.subscribe(self.console.changed)
 
     def says(self, *packets, client=PHONE):

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from waiting import until
 
 from bridge.midi.apis import list_midi_ports, system_ports
 from bridge.midi.jack_client import HostedPorts
@@ -20,13 +21,6 @@ from stream_sep.errors import BridgeError
 
 pytestmark = pytest.mark.usefixtures("jackd")
 JACK_PERIOD = 1024  # clients written in Python are seldom late then, and what a late one sends is lost
-
-
-def until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
 
 
 def press(box, messages, done):

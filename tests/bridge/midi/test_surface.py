@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from waiting import until
 
 from bridge.midi.learn import Learner, learn
 from bridge.midi.map import Control
@@ -12,13 +13,6 @@ from bridge.midi.ports import PortNames, find_port
 from bridge.midi.surface import MidiSurface
 from stream_sep.control.levels import db_to_position
 from stream_sep.errors import BridgeError, ConfigError
-
-
-def until(condition):
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
 
 
 class Cable:

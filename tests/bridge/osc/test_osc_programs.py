@@ -10,10 +10,10 @@ import pytest
 from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.udp_client import SimpleUDPClient
+from waiting import PATIENCE, until
 
 from bridge.osc.server import OscServer
 
-PATIENCE = 20.0
 PATCH = r"""#N canvas 0 0 450 300 10;
 #X obj 10 10 r port;
 #X msg 10 40 connect 127.0.0.1 \$1;
@@ -46,13 +46,6 @@ n.sendMsg('/stem/{{drums,other}}/mute', 1);
 n.sendMsg('/stem/drums/mute/toggle');
 {{ 3.wait; 0.exit }}.fork;
 """
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
 
 
 def need(program, package):

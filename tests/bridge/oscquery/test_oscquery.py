@@ -3,7 +3,6 @@
 import contextlib
 import json
 import sys
-import time
 import urllib.error
 import urllib.request
 
@@ -11,6 +10,7 @@ import pytest
 import websockets.sync.client
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
+from waiting import PATIENCE, QUIET, until
 from zeroconf import ServiceBrowser, Zeroconf
 
 from bridge.osc.server import OscServer
@@ -19,16 +19,7 @@ from stream_sep.control.state import UNLIMITED, Parameter
 from stream_sep.errors import BridgeError
 from stream_sep.protocols import STEMS
 
-PATIENCE = 5.0
-QUIET = 0.15
 OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
-
-
-def until(condition, patience=PATIENCE):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -1,0 +1,23 @@
+"""A DAW's session without sockets: what is said to it, what it sends, and time that passes when told to."""
+
+from bridge.daws.session import DawSession
+
+
+class Talk:
+    """A session with what it sends kept; time stands still but for `hears`."""
+
+    def __init__(self, desk, profile, port=8000, **settings):
+        self.sent, self.now, self.desk, self._port = [], 100.0, desk, port
+        self.session = DawSession(desk, profile, lambda packet: self.sent.append(packet) is None, 9000, **settings)
+        desk.controls.subscribe(self.session.changed)
+        self.session.greet(self.now)
+
+    def says(self, *packets):
+        self.session.receive([(packet, ("127.0.0.1", self._port)) for packet in packets], self.now)
+
+    def hears(self, later=1.0):
+        """Let time pass; return what was sent."""
+        self.now += later
+        self.session.work(self.now)
+        sent, self.sent[:] = self.sent.copy(), []
+        return sent
