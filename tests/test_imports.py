@@ -49,7 +49,7 @@ KNOWS = {
         "files",
         "player",
     },
-    "training": {"lowlevel", "separators", "evaluation"},
+    "training": {"lowlevel", "control", "separators", "files", "evaluation"},
 }
 """Package of `stream_sep` -> the packages it may import; `cli` composes them all and is not listed."""
 

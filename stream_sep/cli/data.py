@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream_sep.cli.app import App
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MAX_LISTED = 20
 
 app = App("Build and check training data.")
 
@@ -23,13 +28,15 @@ def build(
 ) -> None:
     """Decode songs into a training cache; songs already in it are skipped."""
     from stream_sep.training.data.cache import build_cache
-    from stream_sep.training.data.layouts import find_stem_songs
+    from stream_sep.training.data.layouts import find_stem_songs, unused_files
 
     found = find_stem_songs(songs, layout)[: limit or None]
+    unused = [] if limit else unused_files(songs, found)
     with _bar() as bar:
         task = bar.add_task("songs", total=len(found))
         added = build_cache(found, cache, lambda _name: bar.advance(task), jobs)
     typer.echo(f"{cache}: {added} songs added, {len(found) - added} were there")
+    _tell_unused(unused)
 
 
 @app.command()
@@ -113,6 +120,15 @@ def unpack(
     for archive in archives:
         added = unpack_archive(archive, folder, lambda _name: None, jobs)
         typer.echo(f"{archive}: {added} songs added")
+
+
+def _tell_unused(files: Sequence[Path]) -> None:
+    if files:
+        typer.echo(f"{len(files)} sound files belong to no stem and were left out:", err=True)
+        for file in files[:_MAX_LISTED]:
+            typer.echo(f"  {file}", err=True)
+        if len(files) > _MAX_LISTED:
+            typer.echo(f"  and {len(files) - _MAX_LISTED} more", err=True)
 
 
 def _bar() -> Progress:

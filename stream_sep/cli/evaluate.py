@@ -38,12 +38,17 @@ def evaluate(
     models = assign_options(model or [DEFAULT], option or [])
     if not (all_metrics or museval or as_json or plot or validation_percent or len(models) > 1):
         ((name, (_, options)),) = models.items()
-        rows = list(sdr.evaluate(folder, name, limit=limit or None, **options))
+        skipped: list[str] = []
+        rows = list(sdr.evaluate(folder, name, limit=limit or None, skip=skipped.append, **options))
         typer.echo(sdr.format_table(rows))
-        return
-    _full_report(
-        folder, models, limit=limit, validation=validation_percent, museval=museval, as_json=as_json, plot=plot
-    )
+    else:
+        skipped = _full_report(
+            folder, models, limit=limit, validation=validation_percent, museval=museval, as_json=as_json, plot=plot
+        )
+    for sentence in skipped:
+        typer.echo(sentence, err=True)
+    if skipped:
+        raise typer.Exit(1)
 
 
 def _full_report(
@@ -55,9 +60,11 @@ def _full_report(
     museval: bool,
     as_json: Path | None,
     plot: Path | None,
-) -> None:
+) -> list[str]:
+    """Print the long report; return a sentence on every song that could not be read."""
     from stream_sep.evaluation import report
 
+    skipped: list[str] = []
     found = list(
         report.evaluate_folder(
             folder,
@@ -66,6 +73,7 @@ def _full_report(
             validation_percent=validation or None,
             museval=museval,
             report=lambda name: typer.echo(name, err=True),
+            skip=skipped.append,
         )
     )
     costs = [report.measure_cost(name, model, options) for name, (model, options) in models.items()]
@@ -75,6 +83,7 @@ def _full_report(
         as_json.write_text(json.dumps(rows, indent=1, default=str), encoding="utf-8")
     if plot is not None:
         report.plot_costs(plot, found, costs)
+    return skipped
 
 
 def assign_options(models: list[str], pairs: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -51,8 +51,10 @@ def train(
         console.print(f"resuming at step {trainer.step}", highlight=False)
     trainer.run(lambda text: console.print(text, highlight=False), _stopper(max_minutes))
     state = "done" if trainer.progress >= 1 else f"stopped at {100 * trainer.progress:.1f} %; run it again to resume"
+    best = folder / "best.safetensors"
     if trainer.is_main:
-        console.print(f"{state}: {folder}/best.safetensors, {trainer.best:.2f} dB", highlight=False)
+        told = f"{best}, {trainer.best:.2f} dB" if best.is_file() else "no weights yet, as nothing was validated"
+        console.print(f"{state}: {told}", highlight=False)
 
 
 def find_config(config: Path) -> tuple[Path, bool]:

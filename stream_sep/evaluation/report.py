@@ -21,7 +21,7 @@ from stream_sep.evaluation.sdr import (
     align_references,
     estimate_mix,
     find_songs,
-    load_song,
+    load_songs,
     order_stems,
     separate,
     usdr,
@@ -96,6 +96,7 @@ def evaluate_folder(
     validation_percent: int | None = None,
     museval: bool = False,
     report: Callable[[str], None] = lambda _name: None,
+    skip: Callable[[str], None] | None = None,
 ) -> Iterator[Score]:
     """Score separators on every song of a folder, and the mix itself as the estimate that costs nothing.
 
@@ -106,6 +107,7 @@ def evaluate_folder(
         validation_percent: only songs that a training with this percentage keeps apart.
         museval: measure ``SDR v4`` too.
         report: told the name of each song.
+        skip: told, in a sentence, of songs that cannot be read, which are then left out; they end it unless given.
 
     Raises:
         AudioFileError: there is no song, or one cannot be read.
@@ -119,9 +121,8 @@ def evaluate_folder(
     build = functools.lru_cache(maxsize=None)(
         lambda name, rate: load_separator(models[name][0], rate, **models[name][1])
     )
-    for path in paths:
-        report(path.name)
-        song = load_song(path)
+    for song in load_songs(paths, skip=skip):
+        report(song.name)
         yield from score_song(song, "mix", estimate_mix(song.mix))
         for name in models:
             separator = build(name, song.sample_rate)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import soundfile
 import soxr
 
 from stream_sep.errors import AudioFileError
+from stream_sep.files.song import open_song
 from stream_sep.protocols import STEMS, Block
 from stream_sep.separators import load_separator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from stream_sep.files.song import Song as SongFile
     from stream_sep.protocols import Separator
 
 Parts: TypeAlias = dict[str, Block]
@@ -82,7 +81,12 @@ def usdr(reference: Block, estimate: Block) -> float:
 
 
 def evaluate(
-    folder: Path, model: str, limit: int | None = None, sample_rate: int | None = None, **options: object
+    folder: Path,
+    model: str,
+    limit: int | None = None,
+    sample_rate: int | None = None,
+    skip: Callable[[str], None] | None = None,
+    **options: object,
 ) -> Iterator[Row]:
     """Score a separator, and both baselines, on every song of a folder; one song is in memory at a time.
 
@@ -91,14 +95,14 @@ def evaluate(
         model: name of a separator, as `load_separator` takes it.
         limit: so many songs at most, the first by name.
         sample_rate: frames per second to resample the songs to; their own unless given.
+        skip: told, in a sentence, of songs that cannot be read, which are then left out; they end it unless given.
         options: passed to the separator.
 
     Raises:
         AudioFileError: there is no song, or one cannot be read.
     """
     separator: Separator | None = None
-    for path in find_songs(folder)[:limit]:
-        song = load_song(path, sample_rate)
+    for song in load_songs(find_songs(folder)[:limit], sample_rate, skip):
         if separator is None or separator.sample_rate != song.sample_rate:
             separator = load_separator(model, song.sample_rate, **options)
         separator.reset()
@@ -122,6 +126,30 @@ def find_songs(folder: Path) -> list[Path]:
     return songs
 
 
+def load_songs(
+    paths: Iterable[Path], sample_rate: int | None = None, skip: Callable[[str], None] | None = None
+) -> Iterator[Song]:
+    """Read songs one after the other.
+
+    Args:
+        paths: some of `find_songs`.
+        sample_rate: frames per second to resample them to; their own unless given.
+        skip: told, in a sentence, of songs that cannot be read, which are then left out; they end it unless given.
+
+    Raises:
+        AudioFileError: a song cannot be read.
+    """
+    for path in paths:
+        try:
+            song = load_song(path, sample_rate)
+        except AudioFileError as error:
+            if skip is None:
+                raise
+            skip(f"{path.name} is not scored: {error}")
+            continue
+        yield song
+
+
 def load_song(path: Path, sample_rate: int | None = None) -> Song:
     """Read one of the paths of `find_songs`, resampled to ``sample_rate`` if given.
 
@@ -133,6 +161,8 @@ def load_song(path: Path, sample_rate: int | None = None) -> Song:
         stems = {name: soxr.resample(stem.T, rate, sample_rate).T for name, stem in stems.items()}
         rate = sample_rate
     frames = min(stem.shape[1] for stem in stems.values())
+    if not frames:
+        raise AudioFileError(f"{path} holds no sound")
     return Song(path.name.removesuffix(".stem.mp4"), rate, {name: stem[:, :frames] for name, stem in stems.items()})
 
 
@@ -239,29 +269,23 @@ def _stem_files(folder: Path) -> dict[str, Path]:
 
 
 def _read_stem_folder(folder: Path) -> tuple[int, Parts]:
-    rates, stems = set(), {}
-    for name, path in _stem_files(folder).items():
-        try:
-            sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        except soundfile.SoundFileError as error:
-            raise AudioFileError(f"{path} cannot be read ({error}); convert it to WAV, FLAC or Ogg") from error
-        rates.add(int(rate))
-        stems[name] = np.ascontiguousarray(np.broadcast_to(sound, (len(sound), 2)).T)
+    songs = {name: open_song(path) for name, path in _stem_files(folder).items()}
+    rates = {song.sample_rate for song in songs.values()}
     if len(rates) != 1:
         raise AudioFileError(f"the stems in {folder} differ in sample rate: {sorted(rates)}; convert them to one")
-    return rates.pop(), stems
+    rate = rates.pop()
+    return rate, {name: _read(song, rate) for name, song in songs.items()}
 
 
 def _read_stem_file(path: Path) -> tuple[int, Parts]:
-    ffmpeg = shutil.which("ffmpeg")
-    if ffmpeg is None:
-        raise AudioFileError(f"{path} needs the program ffmpeg to be read; install it, or use WAV files in folders")
-    return _STEM_FILE_RATE, {name: _decode(ffmpeg, path, stream) for name, stream in _STEM_FILE_STREAMS.items()}
+    songs = {name: open_song(path, stream) for name, stream in _STEM_FILE_STREAMS.items()}
+    return _STEM_FILE_RATE, {name: _read(song, _STEM_FILE_RATE) for name, song in songs.items()}
 
 
-def _decode(ffmpeg: str, path: Path, stream: int) -> Block:
-    wanted = ["-map", f"0:a:{stream}", "-f", "f32le", "-ar", str(_STEM_FILE_RATE), "-ac", "2", "-"]
-    result = subprocess.run([ffmpeg, "-v", "error", "-i", str(path), *wanted], capture_output=True, check=False)  # noqa: S603 - no shell, and the path is one argument
-    if result.returncode:
-        raise AudioFileError(f"{path} cannot be read: {result.stderr.decode(errors='replace').strip()}")
-    return np.frombuffer(result.stdout, np.float32).reshape(-1, 2).T
+def _read(song: SongFile, rate: int) -> Block:
+    """Return a whole stem; one that is damaged would give a score that means nothing."""
+
+    def refuse(why: str) -> None:
+        raise AudioFileError(why)
+
+    return np.concatenate([np.zeros((2, 0), np.float32), *song.blocks(rate, refuse)], axis=1)

@@ -23,12 +23,13 @@ def free_bytes(folder: Path) -> int | None:
     return None
 
 
-def check_room(folder: Path, size: int) -> None:
+def check_room(folder: Path, size: int, advice: str = "or take another --out") -> None:
     """Refuse what a disk has no room for.
 
     Args:
         folder: where it shall be written.
         size: bytes that it takes.
+        advice: what else to do than to free some.
 
     Raises:
         AudioFileError: there are fewer.
@@ -36,4 +37,4 @@ def check_room(folder: Path, size: int) -> None:
     free = free_bytes(folder)
     if free is not None and size > free:
         needed = f"{size / _GB:.2g} GB are needed in {folder}, where {free / _GB:.2g} GB are free"
-        raise AudioFileError(f"{needed}; free some space, or take another --out")
+        raise AudioFileError(f"{needed}; free some space, {advice}")

@@ -95,8 +95,17 @@ class Song:
         Raises:
             AudioFileError: the file breaks off, or cannot be read.
         """
-        stereo = (_stereo(block) for block in self._counted(warn))
+        stereo = self._stereo(warn)
         yield from stereo if rate == self.sample_rate else _resampled(stereo, self.sample_rate, rate)
+
+    def _stereo(self, warn: Callable[[str], None]) -> Iterator[Block]:
+        wrong = 0
+        for block in self._counted(warn):
+            finite = np.isfinite(block)
+            wrong += block.size - int(np.count_nonzero(finite))
+            yield _stereo(np.where(finite, block, np.float32(0)) if wrong else block)
+        if wrong:
+            warn(f"{self.path} holds {wrong} samples that are NaN or infinite, which are taken as silence")
 
     def _counted(self, warn: Callable[[str], None]) -> Iterator[NDArray[np.float32]]:
         frames = 0
@@ -241,7 +250,7 @@ def _through_ffmpeg(path: Path, stream: int) -> Song:
 
 
 def _stereo(block: NDArray[np.float32]) -> Block:
-    sound = block if np.isfinite(block).all() else np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+    sound = block
     if sound.shape[1] > 2:
         gains = np.array(_DOWNMIX[sound.shape[1]], np.float32)
         sound = sound @ (gains / gains.sum(axis=0).max())  # no channel can then push the sum over full scale

@@ -7,6 +7,7 @@ import mmap
 import os
 import re
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import soundfile
@@ -15,7 +16,6 @@ from stream_sep.errors import AudioFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -28,7 +28,10 @@ _EXACT = frozenset(
 )
 """Codings of which every frame can be counted."""
 
-_EXACT_BEGINNINGS = frozenset((b"RIFF", b"RF64", b"riff", b"FORM", b"fLaC", b".snd", b"dns.", b"caff"))
+_EXACT_BEGINNINGS = frozenset((b"RIFF", b"RF64", b"riff", b"FORM", b"fLaC", b".snd", b"dns.", b"caff", b"OggS"))
+
+_OGG_BEGIN = b"OggS\x00\x02"
+"""The first page of a stream in an Ogg file."""
 
 _MAX_FRAMES = 1 << 40
 """More frames than this is how libsndfile says that the header counts none."""
@@ -74,9 +77,17 @@ def may_be_exact(path: Path) -> bool:
 
 def is_exact(file: soundfile.SoundFile) -> bool:
     """Tell whether libsndfile reads all of a file, rather than what an estimate or a first part of it counts."""
-    if not 0 <= file.frames < _MAX_FRAMES or file.format == "OGG":
+    if not 0 <= file.frames < _MAX_FRAMES:
         return False
+    if file.format == "OGG":
+        return file.subtype == "VORBIS" and _has_one_link(Path(os.fsdecode(file.name)))
     return file.subtype in _EXACT
+
+
+def _has_one_link(path: Path) -> bool:
+    """Tell whether an Ogg file holds one stream, rather than a chain of them, as recordings of radio do."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(_OGG_BEGIN, data.find(_OGG_BEGIN) + 1) < 0
 
 
 def read_frames(

@@ -2,43 +2,80 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import logging
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from stream_sep.errors import ConfigError
-from stream_sep.separators.causal.weights import write_whole
+from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.lowlevel.atomic_file import atomic_write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "checkpoint.pt"
 
+_PREVIOUS, _DAMAGED = ".1.pt", ".damaged.pt"
+_MARK = b"sha256 of all before:"
+_DIGEST_SIZE = 32
+
+_log = logging.getLogger(__name__)
+
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Write a training's state, whole or not at all; the one before is kept as ``.1``."""
+    """Write a training's state with its checksum, whole or not at all; the one before is kept as ``.1``.
+
+    Raises:
+        AudioFileError: the disk is full, or cannot be written; what was there before stays.
+    """
     buffer = io.BytesIO()
     torch.save(state, buffer)
+    data = buffer.getvalue()
     path = folder / NAME
-    if path.exists():
-        write_whole(path.with_suffix(".1.pt"), path.read_bytes())
-    write_whole(path, buffer.getvalue())
+    try:
+        if path.exists():
+            atomic_write(path.with_suffix(_PREVIOUS), path.read_bytes())
+        atomic_write(path, data + _MARK + hashlib.sha256(data).digest())
+    except OSError as error:
+        why = f"cannot write {path}: {error.strerror}; the checkpoint before is still there"
+        raise AudioFileError(f"{why}; free some space, and run it again to resume") from error
 
 
 def load_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None:
-    """Return the newest state that can be read, or None where there is none.
+    """Return the newest state that is whole, or None where there is none.
+
+    One that is damaged is set aside, so that it does not take the place of the one before it.
 
     Raises:
         ConfigError: there are some, but none can be read.
     """
-    paths = [path for path in (folder / NAME, (folder / NAME).with_suffix(".1.pt")) if path.exists()]
+    newest = folder / NAME
+    paths = [path for path in (newest, newest.with_suffix(_PREVIOUS)) if path.exists()]
     for path in paths:
-        try:
-            state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError):
-            continue
-        return state
+        state = _load(path, device)
+        if state is not None:
+            return state
+        if path == newest:
+            newest.replace(newest.with_suffix(_DAMAGED))
+            _log.warning("%s is damaged; the one before it is tried", path)
     if paths:
-        raise ConfigError(f"no checkpoint in {folder} can be read; begin anew with --fresh, or name another folder")
+        raise ConfigError(f"no checkpoint in {folder} can be read; start over with --restart, or take another --out")
     return None
+
+
+def _load(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """Return the state in a file, or None where it is damaged; files of versions without checksums are believed."""
+    try:
+        data = path.read_bytes()
+        mark = len(data) - len(_MARK) - _DIGEST_SIZE
+        if data[mark : mark + len(_MARK)] == _MARK:
+            if hashlib.sha256(data[:mark]).digest() != data[mark + len(_MARK) :]:
+                return None
+            data = data[:mark]
+        state: dict[str, Any] = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
+    except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
+        _log.debug("%s cannot be read: %s", path, error)
+        return None
+    return state

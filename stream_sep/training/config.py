@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stream_sep.control.presets.toml_text import parse, read_text
 from stream_sep.errors import ConfigError
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.augmentation import AugmentConfig
@@ -193,8 +193,8 @@ def read_config(path: Path) -> TrainConfig:
         ConfigError: it cannot be read, or holds a key or value that makes no sense.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        tables = parse(read_text(path))
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as a training: {error}") from error
     kinds = {
         "data": DataConfig,

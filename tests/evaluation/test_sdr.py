@@ -84,14 +84,14 @@ def test_stems_of_different_rates_are_an_error(folder):
 
 def test_a_broken_file_is_an_error(folder):
     (folder / "a" / "drums.wav").write_bytes(b"not a sound")
-    with pytest.raises(AudioFileError, match="cannot be read"):
+    with pytest.raises(AudioFileError, match="cannot read"):
         load_song(folder / "a")
 
 
 def test_a_stem_file_without_ffmpeg_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "x.stem.mp4").touch()
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(AudioFileError, match="install it"):
+    with pytest.raises(AudioFileError, match="install ffmpeg"):
         load_song(tmp_path / "x.stem.mp4")
 
 
@@ -132,3 +132,23 @@ def test_the_limit_counts_songs(folder):
 def test_the_table_has_a_row_a_model_and_leaves_unscored_stems_open():
     rows = [Row("a", "x", "vocals", 1.0), Row("a", "x", "bass", 2.0), Row("a", "y", "vocals", -3.25)]
     assert format_table(rows).splitlines()[2:] == ["| x | 1.00 | 2.00 | 1 |", "| y | -3.25 |  | 1 |"]
+
+
+def test_songs_that_cannot_be_read_are_told_and_the_others_scored(folder):
+    sound = noise(1)
+    sound[0, 100] = np.inf
+    (folder / "infinite").mkdir()
+    soundfile.write(folder / "infinite" / "vocals.wav", sound.T, RATE, subtype="FLOAT")
+    skipped = []
+    rows = list(evaluate(folder, "passthrough", skip=skipped.append))
+    assert {row.song for row in rows} == {path.name for path in find_songs(folder)} - {"infinite"}
+    assert len(skipped) == 1
+    assert "infinite is not scored" in skipped[0]
+    with pytest.raises(AudioFileError, match="infinite"):
+        list(evaluate(folder, "passthrough"))
+
+
+def test_six_channels_are_mixed_down(folder):
+    stem = np.repeat(noise(1)[:1], 6, axis=0)
+    soundfile.write(folder / "a" / "drums.wav", stem.T, RATE, subtype="FLOAT")
+    assert load_song(folder / "a").stems["drums"].shape[0] == 2

@@ -354,7 +354,7 @@ def test_a_cut_checkpoint_falls_back_to_the_one_before(home, tmp_path):
     file.write_bytes(file.read_bytes()[:1000])
     assert Trainer(config(home), tmp_path / "out", device="cpu").step == 2
     file.with_suffix(".1.pt").write_bytes(b"")
-    with pytest.raises(ConfigError, match="--fresh"):
+    with pytest.raises(ConfigError, match="--restart"):
         Trainer(config(home), tmp_path / "out", device="cpu")
     assert Trainer(config(home), tmp_path / "out", device="cpu", fresh=True).step == 0
 

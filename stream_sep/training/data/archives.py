@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -19,9 +20,13 @@ from stream_sep.training.data.layouts import Source, StemSong
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from stream_sep.training.data.cache import CachedSong
 
 _NOTE = "song.json"
+_BLOCK = 1 << 16
+_PLAIN = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]{1,200}")
 
 
 def pack_caches(
@@ -73,12 +78,14 @@ def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int
     """
     try:
         with zipfile.ZipFile(archive) as whole, tempfile.TemporaryDirectory() as scratch:
+            _refuse_strange(whole, archive.stat().st_size)
             caches: dict[str, list[StemSong]] = {}
             for number, name in enumerate(sorted(whole.namelist())):
-                song = _extract(whole, name, Path(scratch) / str(number))
-                caches.setdefault(Path(name).parts[0], []).append(song)
+                cache, _, file = name.partition("/")
+                _check_names(cache, file)
+                caches.setdefault(cache, []).append(_extract(whole, name, Path(scratch) / str(number)))
             return sum(build_cache(songs, folder / cache, report, jobs) for cache, songs in caches.items())
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise AudioFileError(f"{archive} cannot be unpacked ({error}); copy it again") from error
 
 
@@ -108,17 +115,43 @@ def _encode(cache: Path, song: CachedSong, quality: float) -> bytes:
         for stem, source in zip(song.stems, map_song(cache, song), strict=True):
             frames = source[:]
             mono = bool(np.array_equal(frames[:, 0], frames[:, 1]))
-            sound = io.BytesIO()
-            options = {"format": "OGG", "subtype": "VORBIS", "compression_level": 1 - quality}
-            soundfile.write(sound, frames[:, 0] if mono else frames, RATE, **options)
-            inner.writestr(f"{stem}.ogg", sound.getvalue())
+            inner.writestr(f"{stem}.ogg", _vorbis(frames[:, :1] if mono else frames, quality))
     return buffer.getvalue()
+
+
+def _vorbis(frames: NDArray[np.int16], quality: float) -> bytes:
+    sound = io.BytesIO()
+    options = {"format": "OGG", "subtype": "VORBIS", "compression_level": 1 - quality}
+    with soundfile.SoundFile(sound, "w", RATE, frames.shape[1], **options) as file:
+        for at in range(0, len(frames), _BLOCK):  # libsndfile 1.2.2 ends the process where 2**21 come at once
+            file.write(frames[at : at + _BLOCK])
+    return sound.getvalue()
+
+
+def _refuse_strange(archive: zipfile.ZipFile, size: int) -> None:
+    """Refuse an archive that `pack_caches` cannot have written, as one that holds more than it is large."""
+    entries = archive.infolist()
+    stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+    if not stored or sum(entry.file_size for entry in entries) > size:
+        raise ValueError("it was not made by 'stream-sep data pack'")
+
+
+def _check_names(*names: object) -> None:
+    """Refuse names that are no plain names of files: they could lead out of the folder."""
+    for name in names:
+        if not isinstance(name, str) or not _PLAIN.fullmatch(name) or name.strip(". ") == "":
+            raise ValueError(f"{name!r} is no name of a file")
 
 
 def _extract(whole: zipfile.ZipFile, name: str, scratch: Path) -> StemSong:
     scratch.mkdir()
-    with zipfile.ZipFile(io.BytesIO(whole.read(name))) as inner:
+    data = whole.read(name)
+    with zipfile.ZipFile(io.BytesIO(data)) as inner:
+        _refuse_strange(inner, len(data))
         note = json.loads(inner.read(_NOTE))
+        if not isinstance(note["name"], str):
+            raise TypeError(f"{note['name']!r} is no name of a song")
+        _check_names(*note["stems"], *note.get("silent", ()))
         for stem in note["stems"]:
             (scratch / f"{stem}.ogg").write_bytes(inner.read(f"{stem}.ogg"))
     sources = {stem: (Source(scratch / f"{stem}.ogg"),) for stem in note["stems"]}

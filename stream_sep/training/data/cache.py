@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.files.disk_space import check_room
 from stream_sep.protocols import STEMS
 from stream_sep.training.data.decode import add_blocks
 
@@ -86,7 +88,7 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
         jobs: songs decoded at a time, each in a process of its own.
 
     Raises:
-        AudioFileError: a song cannot be read, or two have one name. What was done before it stays.
+        AudioFileError: two songs have one name; or, once all others are done, songs could not be read.
         ConfigError: no job at all.
     """
     if jobs < 1:
@@ -101,9 +103,16 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
             report(song.name)
         else:
             wanted[song.name] = song
-    for cached in _decoded(wanted.values(), folder, jobs):
+    failures = []
+    for name, cached in _decoded(wanted.values(), folder, jobs):
+        if isinstance(cached, AudioFileError):
+            failures.append(f"{name}: {cached}")
+            continue
         _append(folder / INDEX, cached)
-        report(cached.name)
+        report(name)
+    if failures:
+        count = f"{len(failures)} of {len(wanted)} songs could not be added, the others were"
+        raise AudioFileError("\n  ".join([f"{count}:", *failures]))
     return len(wanted)
 
 
@@ -132,6 +141,10 @@ def map_song(folder: Path, song: CachedSong) -> SongFrames:
     Raises:
         ConfigError: the file is missing or of another length.
     """
+    if not (song.frames and math.isfinite(song.gain)):
+        raise ConfigError(
+            f"the song {song.name!r} in {folder} holds no sound; 'stream-sep data check --drop' drops it"
+        )
     shape = (len(song.stems), song.frames, 2)
     try:
         if (folder / song.file).stat().st_size != 2 * int(np.prod(shape)):
@@ -142,8 +155,12 @@ def map_song(folder: Path, song: CachedSong) -> SongFrames:
 
 
 def check_cache(folder: Path) -> list[str]:
-    """Return the names of songs whose files are missing or damaged."""
-    return [song.name for song in read_index(folder) if _digest(folder / song.file) != song.sha256]
+    """Return the names of songs whose files are missing or damaged, or that hold no sound that can be used."""
+    return [
+        song.name
+        for song in read_index(folder)
+        if not (song.frames and math.isfinite(song.gain)) or _digest(folder / song.file) != song.sha256
+    ]
 
 
 def drop_songs(folder: Path, names: Iterable[str]) -> None:
@@ -158,18 +175,25 @@ def drop_songs(folder: Path, names: Iterable[str]) -> None:
             (folder / song.file).unlink(missing_ok=True)
 
 
-def _decoded(songs: Iterable[StemSong], folder: Path, jobs: int) -> Iterator[CachedSong]:
-    """Decode songs, and give each as soon as it is done."""
+def _decoded(songs: Iterable[StemSong], folder: Path, jobs: int) -> Iterator[tuple[str, CachedSong | AudioFileError]]:
+    """Decode songs, and give each as soon as it is done, or why it cannot be."""
     if jobs == 1:
-        yield from (_add(song, folder) for song in songs)
+        yield from ((song.name, _try_to_add(song, folder)) for song in songs)
         return
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        waiting = [pool.submit(_add, song, folder) for song in songs]
+        waiting = {pool.submit(_try_to_add, song, folder): song.name for song in songs}
         try:
             for future in as_completed(waiting):
-                yield future.result()
+                yield waiting[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _try_to_add(song: StemSong, folder: Path) -> CachedSong | AudioFileError:
+    try:
+        return _add(song, folder)
+    except AudioFileError as error:
+        return error
 
 
 def _add(song: StemSong, folder: Path) -> CachedSong:
@@ -179,6 +203,8 @@ def _add(song: StemSong, folder: Path) -> CachedSong:
     try:
         loud = [_spool(song, stem, part.with_suffix(f".{stem}")) for stem in stems]
         frames = max(length for length, _ in loud)
+        if not frames:
+            raise AudioFileError("its stems hold no sound")
         gain = max(1e-4, *(peak for _, peak in loud)) / 32767
         with part.open("wb") as out:
             for stem, (length, _) in zip(stems, loud, strict=True):
@@ -197,6 +223,7 @@ def _spool(song: StemSong, stem: str, path: Path) -> tuple[int, float]:
     frames, peak = 0, 0.0
     with path.open("wb") as out:
         for block in add_blocks(song.sources[stem], RATE):
+            check_room(path.parent, 4 * block.nbytes, "or name another folder")
             out.write(np.ascontiguousarray(block.T).tobytes())
             frames += block.shape[1]
             peak = max(peak, float(np.abs(block).max(initial=0)))

@@ -11,11 +11,14 @@ from stream_sep.evaluation.musdb18_test_songs import refuse_test_songs
 from stream_sep.protocols import STEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".opus", ".m4a", ".mp3")
 """Sound files that are looked for, the first first."""
+
+_MIXTURES = {"mix", "mixture", "master", "accompaniment"}
+_NO_SONGS = {"train", "test", "valid", "validation"}
 
 STEM_FILE_STREAMS = {"vocals": 4, "drums": 1, "bass": 2, "other": 3}
 """Where the stems lie in a ``.stem.mp4``; stream 0 is the mix, which is not always their sum."""
@@ -84,15 +87,37 @@ def _stem_files(folder: Path) -> list[StemSong]:
 
 def _stem_folders(folder: Path) -> list[StemSong]:
     """MUSDB18-HQ, and any folder of folders with ``vocals.wav`` and the like."""
-    inners = [path for path in sorted({*folder.iterdir(), *folder.glob("train/*")}) if path.is_dir()]
-    return [StemSong(inner.name, sources) for inner in inners if (sources := _named_files(inner))]
+    return [StemSong(inner.name, sources) for inner in _inner(folder) if (sources := _named_files(inner))]
+
+
+def _inner(folder: Path) -> list[Path]:
+    return [path for path in sorted({*folder.iterdir(), *folder.glob("train/*")}) if path.is_dir()]
+
+
+def unused_files(folder: Path, songs: Sequence[StemSong]) -> list[Path]:
+    """Return the sound files beside those of the songs that no stem is made of, but for mixtures.
+
+    Args:
+        folder: where the data set lies.
+        songs: what `find_stem_songs` found in it.
+    """
+    used = {source.path for song in songs for sources in song.sources.values() for source in sources}
+    places = {path.parent for path in used} | {inner for inner in _inner(folder) if inner.name not in _NO_SONGS}
+    return [
+        path
+        for place in sorted(places)
+        for path in sorted(place.iterdir())
+        if path.suffix.lower() in SUFFIXES and path not in used and path.stem.lower() not in _MIXTURES
+    ]
 
 
 def _named_files(folder: Path) -> Sources:
+    """Return the stems in a folder, by the names of their files in letters of either case."""
+    there = {path.name.lower(): path for path in sorted(folder.iterdir(), reverse=True)}
     found: dict[str, tuple[Source, ...]] = {}
     for stem in STEMS:
-        files = [folder / f"{stem}{suffix}" for suffix in SUFFIXES]
-        if present := [file for file in files if file.is_file()]:
+        files = [there.get(f"{stem}{suffix}") for suffix in SUFFIXES]
+        if present := [file for file in files if file is not None and file.is_file()]:
             found[stem] = (Source(present[0]),)
     return found
 

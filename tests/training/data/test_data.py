@@ -1,5 +1,8 @@
 """Data sets of every layout into caches, and what a training cuts out of them."""
 
+import json
+import math
+
 import numpy as np
 import pytest
 import soundfile
@@ -189,3 +192,27 @@ def test_the_split_is_by_artist_and_near_its_percentage():
     assert len({name.partition(" - ")[0] for name in kept}) * 2 == len(kept)
     assert 100 < len(kept) < 220
     assert not any(is_validation(name, 0) for name in names)
+
+
+def test_songs_that_cannot_be_read_are_named_and_the_others_added(songs, tmp_path):
+    write(songs / "C - Infinite/vocals.wav", np.where(np.arange(2000)[:, None] == 7, np.inf, noise(1)[:2000]))
+    write(songs / "D - Empty/vocals.wav", np.zeros((0, 2), np.float32))
+    (songs / "E - Text").mkdir()
+    (songs / "E - Text/drums.wav").write_text("no sound")
+    with pytest.raises(AudioFileError, match="3 of 5 songs") as caught:
+        build(songs, tmp_path / "cache")
+    assert all(name in str(caught.value) for name in ("C - Infinite", "D - Empty", "E - Text"))
+    assert [song.name for song in read_index(tmp_path / "cache")] == ["A - One", "B - Two"]
+
+
+def test_a_song_of_no_finite_level_is_found_and_dropped(songs, tmp_path):
+    build(songs, tmp_path / "cache")
+    index = tmp_path / "cache" / cache.INDEX
+    lines = index.read_text().splitlines(keepends=True)
+    row = json.loads(lines[0])
+    index.write_text(json.dumps({**row, "gain": math.inf}) + "\n" + lines[1])
+    assert check_cache(tmp_path / "cache") == ["A - One"]
+    with pytest.raises(ConfigError, match="--drop"):
+        map_song(tmp_path / "cache", read_index(tmp_path / "cache")[0])
+    drop_songs(tmp_path / "cache", ["A - One"])
+    assert check_cache(tmp_path / "cache") == []
