@@ -125,12 +125,13 @@ class MixerJobs:
             self._recalling -= 1
             raise
 
-    def store(self, preset: str, failed: Failed) -> None:
+    def store(self, preset: str, failed: Failed, *, replace: bool = True) -> None:
         """Keep the controls as they are under a name.
 
         Args:
             preset: the name.
             failed: told why not.
+            replace: whether a preset of that name is replaced; otherwise that is refused.
 
         Raises:
             PresetError: presets are stored too fast.
@@ -144,7 +145,7 @@ class MixerJobs:
                 failed(outcome.error)
             self._take_names(outcome)
 
-        self._submit(lambda: self._stored(preset), done)
+        self._submit(lambda: self._stored(preset, replace=replace), done)
 
     def set_effects(self, values: Mapping[str, object], failed: Failed) -> None:
         """Set parameters of effects, which may have to be loaded anew; of those that wait the newest wins.
@@ -196,8 +197,10 @@ class MixerJobs:
         if was_idle and self._calls.wait(QUICK_SECONDS):
             self._calls.finish()
 
-    def _stored(self, preset: str) -> tuple[str, ...]:
+    def _stored(self, preset: str, *, replace: bool) -> tuple[str, ...]:
         names = self._desk.presets()
+        if preset in names and not replace:
+            raise PresetError(f"preset {preset!r} exists; send 1 after its name to replace it")
         if preset not in names and len(names) >= MAX_PRESETS:
             raise PresetError(f"there are {len(names)} presets already; remove some before you store {preset!r:.60}")
         self._desk.store(preset)

@@ -68,6 +68,7 @@ class Commands:
             "/query": self.query,
             "/meters/rate": self.meter_rate,
             "/preset/recall": self.recall,
+            "/preset/save": self.save,
             "/preset/store": self.store,
         }
 
@@ -190,6 +191,15 @@ class Commands:
         if len(arguments) != 1 or not isinstance(arguments[0], str):
             raise ParameterError("/preset/store takes the name to keep the controls under, a text")
         self._jobs.store(arguments[0], lambda error: self._refuse(sender, error))
+        return ()
+
+    def save(self, arguments: tuple[object, ...], sender: Address) -> Answers:
+        """Keep the controls as they are, under a name that is free, or any where 1 follows it."""
+        name, *more = arguments or (None,)
+        if not isinstance(name, str) or len(more) > 1:
+            raise ParameterError("/preset/save takes the name to save the mix under, and 1 to replace a preset")
+        replace = bool(more) and number("/preset/save", more[0]) != 0
+        self._jobs.store(name, lambda error: self._refuse(sender, error), replace=replace)
         return ()
 
     def preset_list(self, _: tuple[object, ...], sender: Address) -> Answers:

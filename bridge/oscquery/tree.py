@@ -80,6 +80,7 @@ class Tree:
 
 _ACTIONS = {
     "recall": "apply the preset of this name",
+    "save": "save the mix as a new preset of this name; with 1 after it, replace one",
     "store": "keep the controls as they are as a preset of this name",
 }
 

@@ -130,8 +130,9 @@ def _parse_control(text: str, stems: tuple[str, ...] | None) -> tuple[str, Value
         stems = (*STEMS, stem)
     path = f"stem/{name}/gain_db" if name in (stems or ()) else name
     if path not in own.parameters:
-        short = (*(stems or ()), *(control for control in own.parameters if "/" not in control))
-        raise ParameterError(f"--set {text}: no stem or control is called {name!r}; {nearest(name, short)}")
+        every = dict.fromkeys((*(stems or ()), *own.parameters))
+        choices = tuple(control for control in every if ("/" in control) == ("/" in name))
+        raise ParameterError(f"--set {text}: no stem or control is called {name!r}; {nearest(name, choices)}")
     return path, _value(text, word, own.parameters[path])
 
 

@@ -1,4 +1,4 @@
-"""``stream-sep presets``: list, show, save and check presets."""
+"""``stream-sep presets``: list, show, save, remove and check presets."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from rich.console import Console
 from rich.table import Table
 
 from stream_sep.cli.app import App
-from stream_sep.cli.arguments import parse_outputs
+from stream_sep.cli.arguments import parse_controls, parse_outputs
 from stream_sep.control.presets.library import (
     Preset,
     check_preset,
     find_preset,
     list_presets,
     load_preset,
+    remove_preset,
     save_preset,
     shipped_presets,
     user_folder,
 )
-from stream_sep.control.presets.schema import KNOWN_STEMS, check_value, nearest, parse_preset
+from stream_sep.control.presets.paths import named_files
+from stream_sep.control.presets.schema import KNOWN_STEMS, parse_preset
 from stream_sep.control.presets.toml_text import read_text
 from stream_sep.control.presets.writer import preset_text
-from stream_sep.control.state import ControlState, parameters_for
 from stream_sep.effects.catalog import is_file
 from stream_sep.effects.spec import EffectSpec
-from stream_sep.errors import ConfigError, ParameterError, PresetError
+from stream_sep.errors import ConfigError, PresetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,15 +38,13 @@ if TYPE_CHECKING:
 
 app = App("List, show, save, remove and check presets.")
 
-_SWITCH = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
-
 
 @app.command("list")
 def list_() -> None:
-    """List all presets: those that ship, and yours, which win."""
+    """List presets; yours override the bundled ones."""
     table, shipped = Table("name", "from", "description", box=None), shipped_presets()
     for name, entry in list_presets().items():
-        table.add_row(name, "shipped" if shipped.get(name) == entry else "yours", _description(name))
+        table.add_row(name, "bundled" if shipped.get(name) == entry else "yours", _description(name))
     Console(soft_wrap=True).print(table)
     print(f"yours are in {user_folder()}")
 
@@ -59,7 +58,7 @@ def _description(name: str) -> str:
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="a preset")]) -> None:
-    """Print a preset's file, to copy or to begin one of your own from."""
+    """Print a preset's file, as a start for one of your own."""
     try:
         print(read_text(find_preset(name)), end="")
     except (OSError, ValueError) as error:
@@ -68,20 +67,23 @@ def show(name: Annotated[str, typer.Argument(help="a preset")]) -> None:
 
 @app.command()
 def save(
-    name: Annotated[str, typer.Argument(help="what to call it; of that name yours wins over one that ships")],
+    name: Annotated[str, typer.Argument(help="its name; it overrides a bundled preset of that name")],
     assignments: Annotated[
-        list[str] | None, typer.Option("--set", help="control=value, e.g. vocals=-60 or stem/drums/mute=on")
+        list[str] | None, typer.Option("--set", help="CONTROL=VALUE, such as vocals=-60 or stem/drums/mute=on")
     ] = None,
-    begin: Annotated[str, typer.Option("--from", help="a preset to begin with")] = "",
+    begin: Annotated[str, typer.Option("--from", help="preset to start from")] = "",
     outputs: Annotated[str, typer.Option("--output", help="channel map, such as main=1,vocals=3")] = "",
-    fade_ms: Annotated[float | None, typer.Option(help="how long its fades take, in ms")] = None,
-    description: Annotated[str, typer.Option(help="a sentence about it")] = "",
+    fade_ms: Annotated[float | None, typer.Option(help="fade time in ms")] = None,
+    description: Annotated[str, typer.Option(help="description")] = "",
     *,
-    reset: Annotated[bool, typer.Option("--reset", help="take back what it does not name")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="reset all other controls to their defaults")] = False,
+    replace_it: Annotated[bool, typer.Option("--replace", help="replace yours of that name")] = False,
 ) -> None:
-    """Save a preset of your own; comments in a file of yours of that name are kept."""
+    """Save a preset of your own."""
+    if name in named_files(user_folder()) and not replace_it:
+        raise PresetError(f"preset {name!r} exists; add --replace to replace it, or choose another name")
     preset = replace(load_preset(begin), name=name) if begin else Preset(name)
-    values = dict(parse_assignment(assignment) for assignment in assignments or [])
+    values = _parse_controls(assignments or [])
     preset = replace(
         preset,
         values={**preset.values, **values},
@@ -99,11 +101,17 @@ def save(
 
 
 @app.command()
+def remove(name: Annotated[str, typer.Argument(help="a preset of yours")]) -> None:
+    """Delete a preset of your own."""
+    print(f"removed {remove_preset(name)}")
+
+
+@app.command()
 def check(
-    names: Annotated[list[str], typer.Argument(help="presets, or files")],
-    stems: Annotated[str, typer.Option(help="the separator's stems")] = ",".join(KNOWN_STEMS),
+    names: Annotated[list[str], typer.Argument(help="presets or files")],
+    stems: Annotated[str, typer.Option(help="stem names of the separator")] = ",".join(KNOWN_STEMS),
 ) -> None:
-    """Say everything that is wrong in presets, with file and line; leave with 1 if anything is."""
+    """List every problem in presets, with file and line; exit with 1 if there are any."""
     wrong = False
     for name in names:
         chosen = tuple(stem.strip() for stem in stems.split(","))
@@ -131,31 +139,11 @@ def _effect_mistakes(effect: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...
             yield ("parameters", name), str(error)
 
 
-def parse_assignment(text: str) -> tuple[str, Value]:
-    """Return path and value from ``vocals=-60`` (a stem's fader) or ``stem/drums/mute=on`` (any control).
-
-    Raises:
-        ConfigError: not of that form.
-        ParameterError: no such control, or not a value it takes.
-
-    >>> parse_assignment("vocals=-60"), parse_assignment("bypass=on")
-    (('stem/vocals/gain_db', -60.0), ('bypass', True))
-    """
-    name, equals, word = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--set {text!r} is not CONTROL=VALUE, as in vocals=-60")
-    path = f"stem/{name}/gain_db" if name in KNOWN_STEMS else name
-    first, *rest = path.split("/")
-    controls = ControlState(parameters_for((*KNOWN_STEMS, *(rest[:1] if first == "stem" else []))))
-    short = tuple(control for control in (*KNOWN_STEMS, *controls) if "/" not in control)
-    if not rest and name not in short:
-        raise ParameterError(f"--set {text!r}: there is no stem or control {name!r}; {nearest(name, short)}")
-    is_switch = isinstance(controls[path], bool)
-    try:
-        value: Value = _SWITCH[word.lower()] if is_switch else float(word)
-    except (KeyError, ValueError) as error:
-        takes = "on or off" if is_switch else "a number"
-        raise ConfigError(f"--set {text!r}: {path} takes {takes}, not {word!r}") from error
-    if wrong := check_value(controls.parameters[path], value):
-        raise ParameterError(f"--set {text!r}: {path} {wrong}")
-    return path, value
+def _parse_controls(assignments: list[str]) -> dict[str, Value]:
+    """Return path -> value; a preset may be for stems that no separator of ours has."""
+    parsed: dict[str, Value] = {}
+    for text in assignments:
+        first, _, rest = text.partition("/")
+        more = (rest.partition("/")[0],) if first == "stem" else ()
+        parsed |= parse_controls([text], (*KNOWN_STEMS, *more))
+    return parsed

@@ -38,6 +38,7 @@ __all__ = [
     "list_presets",
     "load_preset",
     "preset_of",
+    "remove_preset",
     "save_preset",
     "shipped_presets",
     "store_preset",
@@ -171,6 +172,26 @@ def save_preset(preset: Preset, folder: Path | None = None) -> Path:
     path = (folder or user_folder()) / f"{preset.name}{SUFFIX}"
     write_preset(path, preset)
     return path
+
+
+def remove_preset(name: str, folder: Path | None = None) -> Path:
+    """Delete a preset of the user's; return its file.
+
+    Raises:
+        PresetError: there is none of that name, it ships with the package, or the file cannot be deleted.
+    """
+    own = folder or user_folder()
+    try:
+        mine = named_files(own)
+        if name in mine:
+            path = own / mine[name].name
+            path.unlink()
+            return path
+    except OSError as error:
+        raise PresetError(f"cannot remove preset {name!r}: {error}") from error
+    if name in shipped_presets():
+        raise PresetError(f"preset {name!r} is bundled and cannot be removed; save one of that name to override it")
+    raise PresetError(f"there is no preset {name!r} in {own}; {nearest(name, tuple(mine) or ('none',))}")
 
 
 def preset_of(name: str, controls: ControlState) -> Preset:

@@ -35,6 +35,17 @@ def test_a_preset_is_stored_and_the_list_told_when_it_grew(desk, server, join):
     assert desk.stored == ["mine"]
 
 
+def test_saving_never_replaces_a_preset_unless_told_to(desk, server, peer):
+    assert "'karaoke' exists" in peer.ask("/preset/save", "karaoke")[1]
+    assert desk.stored == []
+    peer.send("/preset/save", "mine")
+    peer.send("/preset/save", "karaoke", 1)
+    peer.sync()
+    assert desk.stored == ["mine", "karaoke"]
+    assert peer.ask("/preset/save", 3)[0] == "/error"
+    assert server.errors == 2
+
+
 def test_a_recall_comes_after_what_was_sent_before_it(desk, peer):
     order = []
     desk.apply = lambda values, **_: order.append(dict(values))
