@@ -138,6 +138,28 @@ def write_tiny_weights(folder):
             size = dataclasses.replace(SIZES["tiny"], **changes)
             save_weights(CausalNetwork(size), folder / f"{name}.safetensors")
             export_onnx(folder / f"{name}.safetensors", folder / f"{name}.onnx")
+        write_tiny_kinds(folder)
+
+
+def write_tiny_kinds(folder):
+    """Networks of the other kinds, with random weights of which none is zero."""
+    import torch  # noqa: PLC0415 - heavy, and few tests need it
+
+    from stream_sep.separators.source_groups import SourceGroups  # noqa: PLC0415 - as torch
+    from stream_sep.training.kinds import build_model, save_weights  # noqa: PLC0415 - as torch
+
+    transformer, pair = {"size": "tiny"}, SourceGroups.preset("drums-no_drums")
+    for name, kind, table in (
+        ("frame-transformer", "frame-transformer", transformer),
+        ("frame-transformer-ahead", "frame-transformer", {**transformer, "lookahead": 3}),
+        ("frame-transformer-whole", "frame-transformer", {**transformer, "form": "whole"}),
+        ("hs-tasnet", "hs-tasnet", {"hidden": 8, "basis": 6}),
+        ("unet", "unet", {"base": 2}),
+    ):
+        model = build_model(kind, table, groups=pair)
+        for weights in model.parameters():
+            torch.nn.init.normal_(weights, std=0.2)
+        save_weights(kind, model, folder / f"{name}.safetensors", {}, pair)
 
 
 class DeskDouble:

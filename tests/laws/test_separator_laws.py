@@ -25,6 +25,7 @@ CHAINED = "chained"
 UNHEARD = {"vocals": [{"plugin": "Invert"}, {"plugin": "Invert"}], "bass": [{"plugin": "BrickwallLimiter"}]}
 TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}
 NETWORK = {"threads": 1, "weights": "tiny.onnx"}
+SHORT = {"context_ms": 100, "hop_ms": 50, "lookahead_ms": 30}
 AHEAD = {"threads": 1, "weights": "tiny-ahead.safetensors"}
 
 SEPARATORS = [
@@ -36,6 +37,21 @@ SEPARATORS = [
     pytest.param(("live", {}), id="live", marks=needs_onnx),
     pytest.param(("instant", NETWORK), id="instant", marks=needs_onnx),
     pytest.param(("near", AHEAD), id="near", marks=needs_onnx),
+    pytest.param(
+        ("frame-transformer", {"weights": "frame-transformer.safetensors"}), id="transformer", marks=needs_onnx
+    ),
+    pytest.param(
+        ("frame-transformer", {"weights": "frame-transformer-ahead.safetensors"}),
+        id="transformer-ahead",
+        marks=needs_onnx,
+    ),
+    pytest.param(
+        ("frame-transformer", {"weights": "frame-transformer-whole.safetensors", "window_seconds": 0.2}),
+        id="transformer-whole",
+        marks=needs_onnx,
+    ),
+    pytest.param(("hs-tasnet", {"weights": "hs-tasnet.safetensors"}), id="hs-tasnet", marks=needs_onnx),
+    pytest.param(("unet", {"weights": "unet.safetensors"} | SHORT), id="unet", marks=needs_onnx),
     pytest.param(("demucs", TINY), id="demucs", marks=needs_demucs),
     pytest.param(("demucs", TINY | {"stems": ["vocals"], "lookahead_ms": 0}), id="demucs-vocals", marks=needs_demucs),
 ]
