@@ -22,6 +22,7 @@ from stream_sep.cli import (
     live,
     midi,
     models,
+    pipeline,
     play,
     plugin,
     presets,
@@ -55,6 +56,7 @@ for verb in (
     layout.layout,
     host.host,
     train.train,
+    pipeline.pipeline,
     warm_up.warm_up,
 ):
     app.command()(verb)

@@ -6,9 +6,8 @@ import csv
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from stream_sep.separators.causal.weights import write_whole
+from stream_sep.training.pictures import spectrogram
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,16 +65,9 @@ def plot_example(path: Path, estimates: Stems, stems: Stems, names: Sequence[str
     axes = figure.subplots(2, len(stems), sharex=True, sharey=True, squeeze=False)
     for column, name in enumerate(names):
         for row, (sound, title) in enumerate(((stems[column], name), (estimates[column], f"{name}, estimated"))):
-            axes[row, column].imshow(_decibels(sound), origin="lower", aspect="auto", vmin=-80, vmax=0)
+            axes[row, column].imshow(spectrogram(sound), origin="lower", aspect="auto", vmin=-80, vmax=0)
             axes[row, column].set_title(title)
     FigureCanvasAgg(figure).print_png(str(path))  # type: ignore[no-untyped-call] # so it is
-
-
-def _decibels(sound: Any) -> Any:  # noqa: ANN401 - arrays of one kind
-    size = 2048
-    frames = np.lib.stride_tricks.sliding_window_view(sound.mean(axis=0), size)[:: size // 2]
-    spectra = np.abs(np.fft.rfft(frames * np.hanning(size))).T[: size // 4] / size * 4
-    return 20 * np.log10(spectra + 1e-6)
 
 
 def _read(path: Path) -> list[dict[str, str]]:

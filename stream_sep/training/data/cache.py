@@ -13,7 +13,7 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,8 @@ class CachedSong:
 def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str], None], jobs: int = 1) -> int:
     """Add songs to a cache, but those that it has; return how many songs were added.
 
-    Memory is bounded by a block of each sound, however long the songs are.
+    Memory is bounded by a block of each sound, however long the songs are. A path that ends in ``.h5`` is a cache in
+    one HDF5 file, here and below; any other is a folder.
 
     Args:
         songs: what to add.
@@ -93,6 +94,9 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
     """
     if jobs < 1:
         raise ConfigError(f"a cache needs at least 1 job, not {jobs}")
+    if (h5 := _h5_of(folder)) is not None:
+        added: int = h5.build_h5(songs, folder, report, jobs)
+        return added
     folder.mkdir(parents=True, exist_ok=True)
     known = {song.name for song in read_index(folder)} if (folder / INDEX).exists() else set()
     wanted: dict[str, StemSong] = {}
@@ -122,6 +126,9 @@ def read_index(folder: Path) -> list[CachedSong]:
     Raises:
         ConfigError: it is no cache.
     """
+    if (h5 := _h5_of(folder)) is not None:
+        songs: list[CachedSong] = h5.read_h5_index(folder)
+        return songs
     try:
         lines = (folder / INDEX).read_text(encoding="utf-8").splitlines(keepends=True)
     except OSError as error:
@@ -141,6 +148,9 @@ def map_song(folder: Path, song: CachedSong) -> SongFrames:
     Raises:
         ConfigError: the file is missing or of another length.
     """
+    if (h5 := _h5_of(folder)) is not None:
+        frames: SongFrames = h5.map_h5_song(folder, song)
+        return frames
     if not (song.frames and math.isfinite(song.gain)):
         raise ConfigError(
             f"the song {song.name!r} in {folder} holds no sound; 'stream-sep data check --drop' drops it"
@@ -156,6 +166,9 @@ def map_song(folder: Path, song: CachedSong) -> SongFrames:
 
 def check_cache(folder: Path) -> list[str]:
     """Return the names of songs whose files are missing or damaged, or that hold no sound that can be used."""
+    if (h5 := _h5_of(folder)) is not None:
+        names: list[str] = h5.check_h5(folder)
+        return names
     return [
         song.name
         for song in read_index(folder)
@@ -165,6 +178,9 @@ def check_cache(folder: Path) -> list[str]:
 
 def drop_songs(folder: Path, names: Iterable[str]) -> None:
     """Take songs out of a cache, so that the next build makes them anew."""
+    if (h5 := _h5_of(folder)) is not None:
+        h5.drop_h5_songs(folder, names)
+        return
     gone = set(names)
     songs = read_index(folder)
     part = folder / f".{INDEX}.part"
@@ -173,6 +189,15 @@ def drop_songs(folder: Path, names: Iterable[str]) -> None:
     for song in songs:
         if song.name in gone:
             (folder / song.file).unlink(missing_ok=True)
+
+
+def _h5_of(path: Path) -> Any:  # noqa: ANN401 - a module
+    """Return what reads and writes a cache in one HDF5 file; None for a folder."""
+    if path.suffix not in {".h5", ".hdf5"}:
+        return None
+    from stream_sep.training.data import h5_cache  # noqa: PLC0415 - it uses this module
+
+    return h5_cache
 
 
 def _decoded(songs: Iterable[StemSong], folder: Path, jobs: int) -> Iterator[tuple[str, CachedSong | AudioFileError]]:

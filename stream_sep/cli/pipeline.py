@@ -1,0 +1,61 @@
+"""``stream-sep pipeline``: from multitrack songs to separated ones, in one command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from stream_sep.errors import ConfigError
+
+
+def pipeline(
+    data: Annotated[Path, typer.Argument(help="multitrack songs: MUSDB18, MoisesDB, Slakh, or folders of stems")],
+    songs: Annotated[
+        list[Path] | None, typer.Argument(metavar="SONG...", help="songs to separate in the end")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for all that is made")] = Path("out/pipeline"),
+    network: Annotated[str, typer.Option(help="kind of network: unet, frame-transformer, or module:KIND")] = "unet",
+    option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE of [network], e.g. base=16")] = None,
+    groups: Annotated[
+        str, typer.Option(help="what to separate into: four, vocals-instruments, drums-no_drums, band")
+    ] = "four",
+    minutes: Annotated[float, typer.Option(help="total training time over all runs")] = 0.0,
+    steps: Annotated[int, typer.Option(help="batches to train, instead of --minutes")] = 0,
+    layout: Annotated[str, typer.Option(help="stem-files, stem-folders, moises, slakh, or auto")] = "auto",
+    cache: Annotated[str, typer.Option(help="h5 (one HDF5 file) or folder")] = "h5",
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto for the fastest available")] = "auto",
+    jobs: Annotated[int, typer.Option(help="songs decoded in parallel")] = 1,
+    validation_percent: Annotated[int, typer.Option(help="share of the artists to score on, not to train on")] = 16,
+) -> None:
+    """Train a network on multitrack songs and separate others with it; run it again to do only what is missing."""
+    from stream_sep.cli.arguments import parse_options
+    from stream_sep.training.pipeline import Pipeline
+
+    if not minutes and not steps:
+        raise ConfigError("how long to train? Set --minutes or --steps")
+    console = Console(soft_wrap=True, highlight=False)
+    done = Pipeline(
+        data,
+        out,
+        network={"kind": network, **parse_options(option or [])},
+        groups=groups,
+        minutes=minutes,
+        steps=steps,
+        layout=layout,
+        cache=cache,
+        device=device,
+        jobs=jobs,
+        validation_percent=validation_percent,
+        report=lambda text: console.print(text, markup=False),
+    ).run(songs or ())
+    console.print(f"weights: {done.weights}", markup=False)
+    console.print(f"uSDR, dB: {json.dumps(done.scores)}", markup=False)
+    for files in done.stems.values():
+        for file in files.values():
+            console.print(str(file), markup=False)
+    for picture in done.pictures:
+        console.print(str(picture), markup=False)

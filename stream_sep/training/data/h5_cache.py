@@ -1,0 +1,204 @@
+"""A cache in one HDF5 file: int16 sound in chunks, read by slices, so that memory stays bounded at any size.
+
+``/songs/ID/sound`` is ``(sources, frames, 2)``, with the song's index line as attributes. HDF5 does not survive a
+kill in the middle of a write. So songs are decoded into a hidden folder beside the file first, as into any cache, and
+the file is written anew and renamed into place: a build that was killed goes on, and a file is always whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.extras import install_hint
+from stream_sep.training.data import cache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from stream_sep.training.data.cache import CachedSong, Frames, SongFrames
+    from stream_sep.training.data.layouts import StemSong
+
+_CHUNK = 32768  # frames
+_CHUNK_CACHE = 1 << 20
+_BLOCK = 1 << 20  # frames that are copied at a time
+
+
+def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None], jobs: int = 1) -> int:
+    """Add songs to a cache, but those that it has; see `build_cache`.
+
+    Raises:
+        AudioFileError: two songs have one name; or, once all others are done, songs could not be read.
+        ConfigError: no job at all, h5py is missing, or the file is no cache.
+    """
+    _h5py()
+    known = {song.name for song in read_h5_index(path)} if path.exists() else set()
+    wanted = []
+    for song in songs:
+        if song.name in known:
+            report(song.name)
+        else:
+            wanted.append(song)
+    folder, failure = _decoded(path), None
+    try:
+        cache.build_cache(wanted, folder, report, jobs)
+    except AudioFileError as error:  # the others were decoded
+        failure = error
+    decoded = cache.read_index(folder) if (folder / cache.INDEX).exists() else []
+    new = [song for song in decoded if song.name not in known]
+    if new or not path.exists():
+        _write(path, known, [(folder, song) for song in new])
+    shutil.rmtree(folder, ignore_errors=True)
+    if failure is not None:
+        raise failure
+    return len(wanted)
+
+
+def read_h5_index(path: Path) -> list[CachedSong]:
+    """Return the songs of a cache.
+
+    Raises:
+        ConfigError: it is no cache.
+    """
+    with _open(path) as file:
+        return [_song_of(group) for group in file["songs"].values()]
+
+
+def map_h5_song(path: Path, song: CachedSong) -> SongFrames:
+    """Return the sources of a song, each read by slices.
+
+    Raises:
+        ConfigError: the file is missing, or the song holds no sound.
+    """
+    if not (song.frames and math.isfinite(song.gain)):
+        raise ConfigError(f"the song {song.name!r} in {path} holds no sound; 'stream-sep data check --drop' drops it")
+    if not path.is_file():
+        raise ConfigError(f"{path} is missing; is the path right?")
+    return [H5Frames(path, song.file, row, song.frames) for row in range(len(song.stems))]
+
+
+def check_h5(path: Path) -> list[str]:
+    """Return the names of songs whose sound is not what was written."""
+    damaged = []
+    for song in read_h5_index(path):
+        try:
+            found = _digest(path, song)
+        except ConfigError:
+            found = ""
+        if found != song.sha256:
+            damaged.append(song.name)
+    return damaged
+
+
+def drop_h5_songs(path: Path, names: Iterable[str]) -> None:
+    """Take songs out of a cache, so that the next build makes them anew."""
+    _write(path, {song.name for song in read_h5_index(path)} - set(names), [])
+
+
+class H5Frames:
+    """One source of a song in an HDF5 file; each process opens the file for itself.
+
+    Args:
+        path: the file.
+        song: the name of its group.
+        row: the source.
+        frames: its length.
+    """
+
+    def __init__(self, path: Path, song: str, row: int, frames: int) -> None:
+        self._path, self._song, self._row, self._frames = path, song, row, frames
+
+    def __len__(self) -> int:
+        """Return how many frames there are."""
+        return self._frames
+
+    def __getitem__(self, frames: slice, /) -> Frames:
+        """Read some of the frames."""
+        try:
+            with _open(self._path) as file:
+                read: Frames = file[f"songs/{self._song}/sound"][self._row, frames]
+        except (OSError, KeyError) as error:
+            remedy = f"run 'stream-sep data check {self._path}'"
+            raise ConfigError(f"{self._path} is damaged ({error}); {remedy}") from error
+        return read
+
+
+def _write(path: Path, kept: set[str], new: Sequence[tuple[Path, CachedSong]]) -> None:
+    """Write a file of songs of the one that is there and of others, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with _h5py().File(part, "w") as file:
+            songs = file.create_group("songs")
+            if kept:
+                with _open(path) as before:
+                    for name, group in before["songs"].items():
+                        if group.attrs["name"] in kept:
+                            before.copy(group, songs, name)
+            for folder, song in new:
+                _add(songs, folder, song)
+        with part.open("rb") as whole:
+            os.fsync(whole.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _add(songs: Any, folder: Path, song: CachedSong) -> None:  # noqa: ANN401 - h5py has no types
+    group = songs.create_group(song.file.removesuffix(".i16"))
+    shape = (len(song.stems), song.frames, 2)
+    sound = group.create_dataset("sound", shape, np.int16, chunks=(1, min(_CHUNK, max(song.frames, 1)), 2))
+    for row, source in enumerate(cache.map_song(folder, song)):
+        for at in range(0, song.frames, _BLOCK):
+            sound[row, at : at + _BLOCK] = source[at : at + _BLOCK]
+    group.attrs.update(
+        {"name": song.name, "gain": song.gain, "sha256": song.sha256, "uuid": song.name.partition(" - ")[0]}
+    )
+    group.attrs.update({"sources": json.dumps(song.stems), "silent": json.dumps(song.silent)})
+
+
+def _song_of(group: Any) -> CachedSong:  # noqa: ANN401 - as above
+    about = group.attrs
+    sources, silent = (tuple(json.loads(about[key])) for key in ("sources", "silent"))
+    name = group.name.rpartition("/")[2]
+    frames = int(group["sound"].shape[1])
+    return cache.CachedSong(about["name"], name, sources, frames, float(about["gain"]), about["sha256"], silent)
+
+
+def _digest(path: Path, song: CachedSong) -> str:
+    digest = hashlib.sha256()
+    for source in map_h5_song(path, song):
+        for at in range(0, song.frames, _BLOCK):
+            digest.update(source[at : at + _BLOCK].tobytes())
+    return digest.hexdigest()
+
+
+def _decoded(path: Path) -> Path:
+    return path.with_name(f".{path.name}.songs")
+
+
+def _open(path: Path) -> Any:  # noqa: ANN401 - as above
+    try:
+        file = _h5py().File(path, "r", rdcc_nbytes=_CHUNK_CACHE, locking=False)
+        if "songs" in file:
+            return file
+        file.close()
+    except OSError as error:
+        raise ConfigError(f"{path} is no HDF5 file that can be read ({error}); build it again") from error
+    raise ConfigError(f"{path} is no cache; make one with 'stream-sep data build FOLDER {path}'")
+
+
+def _h5py() -> Any:  # noqa: ANN401 - as above
+    try:
+        import h5py  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigError(f"caches in HDF5 need h5py ({error}); {install_hint('h5')}") from error
+    return h5py

@@ -1,0 +1,174 @@
+"""Caches in one HDF5 file: the same sound as in a folder, whole after any kill, bounded in memory."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.protocols import STEMS
+from stream_sep.training.data import cache as caches
+from stream_sep.training.data import h5_cache
+from stream_sep.training.data.cache import RATE, build_cache, check_cache, drop_songs, map_song, read_index
+from stream_sep.training.data.layouts import find_stem_songs
+
+if not all(map(importlib.util.find_spec, ("h5py", "torch"))) and os.environ.get("CI") != "true":
+    pytest.skip("needs h5py and torch: pip install 'stream-sep[train]'", allow_module_level=True)
+
+import h5py
+import torch
+
+from stream_sep.training.data.store import crop, load_dataset
+
+
+@pytest.fixture
+def songs(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        for stem in STEMS:
+            path = tmp_path / f"songs/Artist {number} - Song/{stem}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, 0.1 * rng.standard_normal((RATE // 4 + number, 2)), RATE)
+    return find_stem_songs(tmp_path / "songs")
+
+
+def build(songs, path):
+    return build_cache(songs, path, lambda _name: None)
+
+
+def test_it_holds_the_same_songs_as_a_folder(songs, tmp_path):
+    build(songs, tmp_path / "folder")
+    assert build(songs, tmp_path / "c.h5") == 3
+    ours = {song.name: song for song in read_index(tmp_path / "c.h5")}
+    for song in read_index(tmp_path / "folder"):
+        found = ours[song.name]
+        assert (found.stems, found.frames, found.gain, found.sha256) == (
+            song.stems,
+            song.frames,
+            song.gain,
+            song.sha256,
+        )
+        for one, other in zip(map_song(tmp_path / "c.h5", found), map_song(tmp_path / "folder", song), strict=True):
+            assert np.array_equal(one[:], other)
+            assert np.array_equal(one[100:4000], other[100:4000])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.h5", "folder", "songs"]
+
+
+def test_crops_are_the_same_to_the_bit(songs, tmp_path):
+    build(songs, tmp_path / "folder")
+    build(songs, tmp_path / "c.h5")
+    folder, file = (
+        load_dataset([(tmp_path / name, 1.0)], validation=False, percent=0, device=torch.device("cpu"))
+        for name in ("folder", "c.h5")
+    )
+    order = [file.names.index(name) for name in folder.names]
+    rows = torch.arange(3).repeat(4)
+    starts = torch.tensor([-50, 0, 3000, 11000] * 3).sort().values
+    rates = torch.linspace(0.8, 1.2, 12)
+    for stem in STEMS:
+        one = crop(folder.stems[stem], rows, starts, rates, 2000)
+        other = crop(file.stems[stem], torch.tensor(order)[rows], starts, rates, 2000)
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("where", ["decoding", "writing", "renaming"])
+def test_a_build_that_was_killed_goes_on_and_leaves_a_whole_file(songs, tmp_path, monkeypatch, where):
+    path = tmp_path / "c.h5"
+    build(songs[:1], path)
+    before = path.read_bytes()
+    calls = []
+
+    def killed(original):
+        def call(*given):
+            calls.append(given)
+            if len(calls) == 2 or where == "renaming":
+                raise KeyboardInterrupt
+            return original(*given)
+
+        return call
+
+    module, function = {
+        "decoding": (caches, "_add"),
+        "writing": (h5_cache, "_add"),
+        "renaming": (h5_cache.os, "fsync"),
+    }[where]
+    if where == "renaming":  # of the file, not of the songs that are decoded before it
+        build_cache(songs, h5_cache._decoded(path), lambda _name: None)
+    monkeypatch.setattr(module, function, killed(getattr(module, function)))
+    with pytest.raises(KeyboardInterrupt):
+        build(songs, path)
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    decoded = len(list(h5_cache._decoded(path).glob("*.i16")))
+    assert decoded >= 1
+    assert build(songs, path) == 2
+    assert len(read_index(path)) == 3
+    assert check_cache(path) == []
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["c.h5", "songs"]
+
+
+def test_a_broken_song_leaves_the_others(songs, tmp_path):
+    broken = songs[1].sources["drums"][0].path
+    broken.write_bytes(b"no sound")
+    with pytest.raises(AudioFileError, match="drums"):
+        build(songs, tmp_path / "c.h5")
+    assert {song.name for song in read_index(tmp_path / "c.h5")} == {songs[0].name, songs[2].name}
+
+
+def test_damage_is_found_and_mended(songs, tmp_path):
+    path = tmp_path / "c.h5"
+    build(songs, path)
+    song = read_index(path)[1]
+    with h5py.File(path, "r+") as file:
+        file[f"songs/{song.file}/sound"][0, 5] += 1
+    assert check_cache(path) == [song.name]
+    drop_songs(path, [song.name])
+    assert build(songs, path) == 1
+    assert check_cache(path) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"no sound", None])
+def test_what_is_no_cache_is_one_sentence(tmp_path, content):
+    if content is None:
+        h5py.File(tmp_path / "c.h5", "w").close()
+    else:
+        (tmp_path / "c.h5").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"c\.h5 is no"):
+        read_index(tmp_path / "c.h5")
+
+
+MEMORY = """
+import resource, sys, torch
+from pathlib import Path
+from stream_sep.training.data.cache import map_song, read_index
+from stream_sep.training.data.crop import crop_resampled
+path = Path(sys.argv[1])
+(song,) = read_index(path)
+(source,) = map_song(path, song)
+def crops(count):
+    for number in range(count):
+        crop_resampled(source, number * 7919 * 13 % (song.frames - 70000), 1.05, 66150)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+first = crops(20)
+print((crops(300) - first) // 1024)
+"""
+
+
+def test_memory_stays_bounded_however_long_a_song_is(tmp_path):
+    """Five minutes of crops of a file of 100 MB."""
+    frames = 25_000_000
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        group = file.create_group("songs/x")
+        sound = group.create_dataset("sound", (1, frames, 2), np.int16, chunks=(1, 32768, 2))
+        block = np.random.default_rng(0).integers(-9, 9, (1 << 20, 2), np.int16)
+        for at in range(0, frames, 1 << 20):
+            sound[0, at : at + (1 << 20)] = block[: frames - at]
+        group.attrs.update({"name": "x", "gain": 1.0, "sha256": "", "sources": '["drums"]', "silent": "[]"})
+    command = [sys.executable, "-c", MEMORY, str(tmp_path / "c.h5")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 50
