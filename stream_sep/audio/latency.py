@@ -8,10 +8,10 @@ from dataclasses import dataclass
 JITTER_MS = 5.0
 """Time bought against an operating system that wakes the worker late."""
 
-SHARED_JITTER_MS = 8.0
-"""The same on a virtual machine whose host gives its processors to others too: with `JITTER_MS`, one hop was late in
-each of three runs of ten minutes of `live`, and one more block of 2.9 ms would have waited for each. Some thefts take
-longer."""
+VM_JITTER_MS = 8.0
+"""The same, enough for a virtual machine whose host gives its processors to others too: with `JITTER_MS`, one hop was
+late in each of three runs of ten minutes of `live`, and one more block of 2.9 ms would have waited for each. Some
+thefts take longer."""
 
 HEADROOM = 1.4
 """A hop can take so much longer than the slowest of the warm-up: HTDemucs on two shared cores took 1.35 medians."""
@@ -51,19 +51,12 @@ def slack_after(block_size: int, hop: int, waited: int) -> int:
     return slack_for(block_size, hop, waited + block_size)
 
 
-def jitter_for(block_size: int, sample_rate: int, jitter_ms: float = JITTER_MS) -> int:
-    """Return the frames to buy against late wake-ups: ``jitter_ms`` in whole blocks, one at the least.
-
-    >>> jitter_for(128, 44100), jitter_for(128, 44100, SHARED_JITTER_MS), jitter_for(1024, 44100)
-    (256, 384, 1024)
-    """
-    return math.ceil(jitter_ms * sample_rate / 1000 / block_size) * block_size
-
-
-def fixed_prefill(block_size: int, hop: int, sample_rate: int) -> int:
+def fixed_prefill(
+    block_size: int, hop: int, sample_rate: int, *, compute_share: float = 0.5, jitter_ms: float = JITTER_MS
+) -> int:
     """Return the frames of stems to have ready where a hop takes half its length to compute, and begins late.
 
-    Late is `JITTER_MS`. A function of sizes alone, so that the same settings have the same latency on every machine
+    A function of sizes alone, so that the same settings have the same latency on every machine
     and on every day. It is enough for every pair of sizes in a simulation of the worker
     (tests/audio/test_latency.py).
 
@@ -71,6 +64,8 @@ def fixed_prefill(block_size: int, hop: int, sample_rate: int) -> int:
         block_size: frames of a block; where blocks vary, of the longest.
         hop: frames of a hop of the separator.
         sample_rate: frames per second.
+        compute_share: share of a hop's length that computing it takes.
+        jitter_ms: how late it may begin.
 
     Returns:
         Frames between a frame's capture and the block that plays its stems, without the separator's own latency.
@@ -78,8 +73,14 @@ def fixed_prefill(block_size: int, hop: int, sample_rate: int) -> int:
     >>> [fixed_prefill(block, 512, 44100) for block in (64, 128, 256, 512, 1024)]
     [960, 896, 768, 512, 1024]
     """
-    compute = math.ceil(block_size / hop) * math.ceil(hop / 2)  # of all hops that end in one block
-    blocks = math.ceil((compute + math.ceil(JITTER_MS * sample_rate / 1000)) / block_size)
+    jitter = math.ceil(jitter_ms * sample_rate / 1000)
+    if compute_share > 0.5:  # where a late hop is not made up for within the next one: the terms one by one
+        slack = (
+            slack_for(block_size, hop, math.ceil(hop * compute_share)) + math.ceil(jitter / block_size) * block_size
+        )
+        return adaptation_delay(block_size, hop) + slack
+    compute = math.ceil(block_size / hop) * math.ceil(hop * compute_share)  # of all hops that end in one block
+    blocks = math.ceil((compute + jitter) / block_size)
     return blocks * block_size + hop - math.gcd(block_size, hop)
 
 

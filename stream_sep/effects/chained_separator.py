@@ -19,6 +19,7 @@ from stream_sep.effects.pedalboard_chain import pedalboard
 from stream_sep.effects.spec import ChainSpec, EffectSpec
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.separators import load_separator
+from stream_sep.separators.compute_share import compute_share_of
 from stream_sep.separators.stem_guard import StemGuard
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ Chains: TypeAlias = "ChainSpec | Mapping[str, Iterable[Mapping[str, Any] | Effec
 """Chains as values, or as the tables that `ChainSpec.parse` reads."""
 
 _log = logging.getLogger(__name__)
+_EFFECTS_SHARE = 0.25  # of the length of a hop, that all chains together may take
 
 
 class ChainedSeparator:
@@ -73,6 +75,7 @@ class ChainedSeparator:
         self._separator, self._guard = separator, StemGuard(separator)
         self.stems, self.channels, self.hop = tuple(separator.stems), separator.channels, separator.hop
         self.sample_rate = separator.sample_rate
+        self.compute_share = min(1.0, compute_share_of(separator) + _EFFECTS_SHARE)
         self._shape = Shape(self.sample_rate, self.channels, self.hop)
         self._changing = threading.Lock()
         with suppress(SeparatorError):  # a later import would delay hops; reported when needed

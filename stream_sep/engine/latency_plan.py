@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from stream_sep.audio.latency import (
-    HEADROOM,
-    JITTER_MS,
-    SHARED_JITTER_MS,
-    LatencyReport,
-    adaptation_delay,
-    jitter_for,
-    slack_for,
-)
+from stream_sep.audio.latency import VM_JITTER_MS, LatencyReport, adaptation_delay, fixed_prefill, slack_for
 from stream_sep.errors import ConfigError
-from stream_sep.lowlevel.cpu_steal import stolen_seconds
 
 if TYPE_CHECKING:
     from stream_sep.backends.base import AudioBackend
@@ -25,6 +15,9 @@ if TYPE_CHECKING:
 
 def plan(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> LatencyReport:
     """Return the delays of an engine, without those of the device.
+
+    They depend on the model, the sample rate, the block size and the settings, and on nothing that is measured: the
+    same command has the same latency on every machine and on every day.
 
     Raises:
         ConfigError: the separator does not fit the sound.
@@ -44,6 +37,7 @@ def plan(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> La
 def _slack(info: SeparatorInfo, config: EngineConfig, block: int) -> int:
     if config.worker == "inline":  # a hop is computed between two blocks, however long that takes
         return slack_for(block, info.hop, compute=0) + block
-    compute = min(math.ceil(HEADROOM * info.hop_seconds * info.sample_rate), info.hop)
-    jitter_ms = SHARED_JITTER_MS if stolen_seconds() else JITTER_MS
-    return slack_for(block, info.hop, compute) + jitter_for(block, info.sample_rate, jitter_ms)
+    prefill = fixed_prefill(
+        block, info.hop, info.sample_rate, compute_share=info.compute_share, jitter_ms=VM_JITTER_MS
+    )
+    return prefill - adaptation_delay(block, info.hop)

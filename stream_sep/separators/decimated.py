@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.errors import ConfigError
+from stream_sep.separators.compute_share import compute_share_of
 from stream_sep.separators.delayed_mix import DelayedMix
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class DecimatedSeparator:
         self._inner, self._factor = inner, factor
         self.stems = inner.stems
         self.sample_rate = factor * inner.sample_rate
-        self.channels = inner.channels
+        self.channels, self.compute_share = inner.channels, compute_share_of(inner)
         self.hop = factor * inner.hop
         reach = _REACH * factor
         self.latency = factor * inner.latency + 2 * reach

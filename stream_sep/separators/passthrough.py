@@ -22,6 +22,8 @@ class PassthroughSeparator:
     array([[0., 1.]], dtype=float32)
     """
 
+    compute_share = 0.25
+
     def __init__(
         self,
         *,

@@ -11,6 +11,7 @@ import numpy as np
 import soxr
 
 from stream_sep.errors import ConfigError
+from stream_sep.separators.compute_share import compute_share_of
 from stream_sep.separators.delayed_mix import DelayedMix
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class ResampledSeparator:
         self._inner = inner
         self.stems = inner.stems
         self.sample_rate = sample_rate
-        self.channels = inner.channels
+        self.channels, self.compute_share = inner.channels, compute_share_of(inner)
         self._ratio = Fraction(sample_rate, inner.sample_rate)
         self.hop = max(1, int(inner.hop * self._ratio))  # down, so that a call seldom runs two inner hops
         self._lead, aligned = self._align(longest_lag(sample_rate, inner.sample_rate))

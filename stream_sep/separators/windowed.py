@@ -81,6 +81,8 @@ class WindowedSeparator:
     _tail: Stems  # (stems, channels, fade): the end of the last core, falling
     _silent: int  # frames still to come before the first one of the mix
 
+    compute_share = MARGIN
+
     def __init__(self, window_model: WindowModel, *, context: int, hop: int, lookahead: int, fade: int) -> None:
         if hop < 1 or min(context, lookahead, fade) < 0:
             raise ConfigError(

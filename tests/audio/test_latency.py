@@ -1,5 +1,6 @@
 """The arithmetic of delay against oracles that know no formula: a search, and a worker simulated hop by hop."""
 
+import dataclasses
 import itertools
 import math
 import os
@@ -10,7 +11,7 @@ import pytest
 from stream_sep import Engine, EngineConfig, OfflineBackend
 from stream_sep.audio.latency import JITTER_MS, LatencyReport, adaptation_delay, fixed_prefill, slack_for
 from stream_sep.engine import latency_plan
-from stream_sep.engine.worker.hop_worker import SeparatorInfo
+from stream_sep.engine.worker.hop_worker import warm_up
 from stream_sep.lowlevel.cpu_steal import stolen_seconds
 from stream_sep.separators import load_separator
 
@@ -82,27 +83,34 @@ def test_the_total_is_the_sum_of_its_terms_in_frames_and_milliseconds():
     assert total == ("total", sum(frames for _, frames in terms))
 
 
-def plan_of(model, rate, monkeypatch, *, share, stolen):
-    """The plan of an engine whose hops take a share of their length, where a host has stolen so many seconds."""
-    monkeypatch.setattr(latency_plan, "stolen_seconds", lambda: stolen)
+def plan_of(model, rate, *, block=128, hop_seconds=0.001, **settings):
+    """The plan of an engine on a machine where a hop took so many seconds at the start."""
     separator = load_separator(model, sample_rate=rate)
-    info = SeparatorInfo(
-        separator.stems, rate, separator.channels, separator.hop, separator.latency, share * separator.hop / rate
-    )
-    return latency_plan.plan(info, EngineConfig(), OfflineBackend(rate))
+    info = dataclasses.replace(warm_up(separator, calls=1), hop_seconds=hop_seconds)
+    return latency_plan.plan(info, EngineConfig(**settings), OfflineBackend(rate, block))
 
 
-@pytest.mark.parametrize("stolen", [0.0, 0.01])
 @pytest.mark.parametrize("rate", [44100, 48000, 88200, 96000])
-def test_the_default_engine_keeps_within_35_ms_where_a_hop_takes_a_quarter_of_its_length(rate, stolen, monkeypatch):
-    report = plan_of(EngineConfig().model, rate, monkeypatch, share=1 / 4, stolen=stolen)
+def test_the_default_engine_keeps_within_35_ms(rate):
+    report = plan_of(EngineConfig().model, rate)
     assert report.milliseconds(report.engine) <= 35
 
 
-def test_a_machine_whose_host_steals_is_given_time_for_that(monkeypatch):
-    """At 128 frames and 44.1 kHz one block for computing, and two for jitter or, on such a machine, three."""
-    slacks = [plan_of("bands", 44100, monkeypatch, share=0.1, stolen=stolen).slack for stolen in (0.0, 0.01)]
-    assert slacks == [3 * 128, 4 * 128]
+@pytest.mark.parametrize("block", [64, 100, 128, 480, 512, 1024])
+@pytest.mark.parametrize("model", ["live", "instant", "bands"])
+def test_latency_does_not_depend_on_what_was_measured(model, block):
+    plans = [plan_of(model, 44100, block=block, hop_seconds=seconds) for seconds in (0.0001, 0.003, 0.1)]
+    assert plans[0] == plans[1] == plans[2]
+    assert plans[0].slack > 0
+
+
+def test_latency_is_that_of_the_figures():
+    terms = [plan_of(model, 44100).prefill for model in ("live", "instant")]
+    assert terms == [896, 512]
+
+
+def test_slack_that_is_asked_for_is_what_there_is():
+    assert plan_of("live", 44100, slack=2048).slack == 2048
 
 
 @pytest.mark.parametrize(
@@ -149,13 +157,14 @@ def test_the_slack_that_is_said_to_be_needed_is_enough(block, hop, lag):
 
 
 @pytest.mark.parametrize("block", range(1, 49))
-def test_fixed_prefill_is_enough_for_a_worker_that_begins_late_and_takes_half_a_hop(block):
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
+def test_fixed_prefill_is_enough_for_a_worker_that_begins_late_and_takes_its_share_of_a_hop(block, share):
     rate = round(7000 / JITTER_MS)
     for hop in range(1, 49):
-        prefill, free = fixed_prefill(block, hop, rate), 0
+        prefill, free = fixed_prefill(block, hop, rate, compute_share=share), 0
         for number in range(3 * block + 3):
             captured = block * (math.ceil((number + 1) * hop / block) - 1)
-            free = max(free, captured + 7) + math.ceil(hop / 2)
+            free = max(free, captured + 7) + math.ceil(hop * share)
             played = block * ((number * hop + prefill) // block)
             assert free <= played, (hop, number)
 

@@ -19,6 +19,7 @@ from stream_sep.effects.chained_separator import ChainedSeparator
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import chained, with_chains
 from stream_sep.errors import SeparatorError
+from stream_sep.separators.compute_share import DEFAULT_COMPUTE_SHARE, compute_share_of
 from stream_sep.separators.stem_guard import MAX_SAMPLE, MAX_STEM_GAIN, StemGuard
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class SeparatorInfo:
         latency: frames of look-ahead, those of effect chains included.
         hop_seconds: time a call takes here, the slowest of a few.
         chain_latency: how many frames of ``latency`` are for effect chains.
+        compute_share: share of a hop's length that computing it may take, as the separator declares.
     """
 
     stems: tuple[str, ...]
@@ -55,6 +57,7 @@ class SeparatorInfo:
     latency: int
     hop_seconds: float
     chain_latency: int = 0
+    compute_share: float = DEFAULT_COMPUTE_SHARE
 
     def check_return(self, back: SeparatorInfo) -> None:
         """Refuse a separator that was started again and does not fit the rings of the one before.
@@ -90,6 +93,7 @@ def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
         **{name: getattr(separator, name) for name in names},
         hop_seconds=timed[-1],
         chain_latency=separator.chain_latency if isinstance(separator, ChainedSeparator) else 0,
+        compute_share=compute_share_of(separator),
     )
 
 

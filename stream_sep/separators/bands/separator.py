@@ -45,6 +45,8 @@ class BandsSeparator:
     (128, 128)
     """
 
+    compute_share = 0.25  # of the length of a hop; measured at half of that or less
+
     def __init__(self, *, sample_rate: int = 44100, latency_ms: float = LATENCY_MS) -> None:
         if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE:
             raise ConfigError(

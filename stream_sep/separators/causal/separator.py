@@ -46,6 +46,8 @@ class CausalSeparator:
         hop: frames per step; the network's own unless given, else that over a whole number.
     """
 
+    compute_share = 0.25  # of the length of a hop; measured at half of that or less
+
     def __init__(self, runtime: StepRuntime, *, sample_rate: int = 44100, hop: int | None = None) -> None:
         size = runtime.size if hop is None else runtime.size.played_at(hop)
         self.stems = STEMS
