@@ -5,28 +5,32 @@
 ('vocals', 'drums', 'bass', 'other')
 """
 
-from stream_sep.audio.latency import LatencyReport
-from stream_sep.backends.jack import JackBackend
-from stream_sep.backends.offline import OfflineBackend
-from stream_sep.backends.paced import PacedBackend
-from stream_sep.backends.portaudio import PortAudioBackend
-from stream_sep.control.state import ControlState, Parameter
-from stream_sep.engine.config import EngineConfig
-from stream_sep.engine.engine import Engine
-from stream_sep.errors import (
-    AudioFileError,
-    BridgeError,
-    ConfigError,
-    DeviceError,
-    ParameterError,
-    PresetError,
-    SeparatorError,
-    StreamSepError,
-)
-from stream_sep.files.demo_song import load_demo_song
-from stream_sep.protocols import STEMS, Separator
-from stream_sep.separators import load_separator
-from stream_sep.separators.stem_separator import StemSeparator
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stream_sep.audio.latency import LatencyReport
+    from stream_sep.backends.jack import JackBackend
+    from stream_sep.backends.offline import OfflineBackend
+    from stream_sep.backends.paced import PacedBackend
+    from stream_sep.backends.portaudio import PortAudioBackend
+    from stream_sep.control.state import ControlState, Parameter
+    from stream_sep.engine.config import EngineConfig
+    from stream_sep.engine.engine import Engine
+    from stream_sep.errors import (
+        AudioFileError,
+        BridgeError,
+        ConfigError,
+        DeviceError,
+        ParameterError,
+        PresetError,
+        SeparatorError,
+        StreamSepError,
+    )
+    from stream_sep.files.demo_song import load_demo_song
+    from stream_sep.protocols import STEMS, Separator
+    from stream_sep.separators import load_separator
+    from stream_sep.separators.stem_separator import StemSeparator
 
 __all__ = [
     "STEMS",
@@ -52,3 +56,43 @@ __all__ = [
     "load_demo_song",
     "load_separator",
 ]
+
+_HOMES = {
+    "AudioFileError": "stream_sep.errors",
+    "BridgeError": "stream_sep.errors",
+    "ConfigError": "stream_sep.errors",
+    "ControlState": "stream_sep.control.state",
+    "DeviceError": "stream_sep.errors",
+    "Engine": "stream_sep.engine.engine",
+    "EngineConfig": "stream_sep.engine.config",
+    "JackBackend": "stream_sep.backends.jack",
+    "LatencyReport": "stream_sep.audio.latency",
+    "OfflineBackend": "stream_sep.backends.offline",
+    "PacedBackend": "stream_sep.backends.paced",
+    "Parameter": "stream_sep.control.state",
+    "ParameterError": "stream_sep.errors",
+    "PortAudioBackend": "stream_sep.backends.portaudio",
+    "PresetError": "stream_sep.errors",
+    "STEMS": "stream_sep.protocols",
+    "Separator": "stream_sep.protocols",
+    "SeparatorError": "stream_sep.errors",
+    "StemSeparator": "stream_sep.separators.stem_separator",
+    "StreamSepError": "stream_sep.errors",
+    "load_demo_song": "stream_sep.files.demo_song",
+    "load_separator": "stream_sep.separators",
+}
+"""Name -> the module it is imported from when it is first asked for; a command can begin before all is read."""
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import what is asked for."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found = getattr(importlib.import_module(_HOMES[name]), name)
+        return found
+
+    def __dir__() -> list[str]:
+        """List what can be asked for."""
+        return sorted({*globals(), *_HOMES})

@@ -1,6 +1,21 @@
-"""``python -m stream_sep`` is ``stream-sep``."""
+"""``python -m stream_sep`` is ``stream-sep``: ready for Ctrl-C before anything else is imported."""
 
-from stream_sep.cli import main
+import os
+import signal
+
+
+def main() -> None:
+    """Run the command line; a signal that comes while it is imported ends it at once, as nothing is begun yet."""
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), _leave)
+    from stream_sep.cli import main as run  # noqa: PLC0415 - takes a second, for which the handlers are
+
+    run()
+
+
+def _leave(number: int, _frame: object) -> None:
+    os._exit(128 + number)
+
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ hop 7 or nothing, so late stems can be dropped but never played in the wrong pla
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import weakref
 from dataclasses import asdict, dataclass
@@ -215,7 +216,15 @@ class Rings:
 
 
 class Memory(SharedMemory):
-    """Shared memory that may go while arrays over it live on: they keep their pages, and nobody is told off."""
+    """Shared memory that may go while arrays over it live on: they keep their pages, and nobody is told off.
+
+    Python gives it back to the system even where this process is killed, from a process that must outlive it.
+    """
+
+    def __init__(self, name: str | None = None, *, create: bool = False, size: int = 0, **options: Any) -> None:  # noqa: ANN401 - of newer Pythons
+        if create:
+            _start_tracker()
+        super().__init__(name, create, size, **options)
 
     def __del__(self) -> None:
         with contextlib.suppress(BufferError, OSError):
@@ -260,6 +269,17 @@ class SharedRings(Rings):
     def close(self) -> None:
         """Let go of the memory; the owner also gives it back to the system. Harmless when closed already."""
         self._detach()
+
+
+def _start_tracker() -> None:
+    """Start the process that gives memory back, if need be, so that a terminal that closes does not end it first."""
+    if sys.platform == "win32":
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it unblocks all others, and ignores them
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def detach(shared: SharedMemory, *, owner: bool) -> None:

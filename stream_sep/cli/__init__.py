@@ -34,6 +34,7 @@ from stream_sep.cli import (
 )
 from stream_sep.cli.app import App
 from stream_sep.cli.config_file import Options, read_defaults
+from stream_sep.cli.interrupts import Interrupted
 from stream_sep.cli.logs import describe_versions, is_verbose, set_up_logging
 from stream_sep.errors import StreamSepError
 
@@ -92,13 +93,18 @@ def _read_options(
 
 
 def main() -> None:
-    """Run the command line; exit with 0, or 1 and a sentence, or 2 where the command was wrong, or 130 on Ctrl-C."""
+    """Run the command line; exit with 0, or 1 and a sentence, or 2 where the command was wrong, or 130 on Ctrl-C.
+
+    Any other signal that ends it gives 128 and its number.
+    """
     _print_any_name()
     set_up_logging(0)
     try:
         code = app(prog_name="stream-sep", standalone_mode=False)
     except KeyboardInterrupt:
         code = 130
+    except Interrupted as interrupted:
+        code = interrupted.exit_code
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stdout = None  # or Python fails once more while it flushes
         code = 1

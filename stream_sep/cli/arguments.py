@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from stream_sep.control.presets.schema import check_value, nearest
 from stream_sep.control.state import ControlState, parameters_for
-from stream_sep.engine.config import SAMPLE_RATES, EngineConfig, for_latency_class
+from stream_sep.engine.config import ON_FAILURE, SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.errors import ConfigError, ParameterError
 from stream_sep.protocols import MAIN, STEMS
 from stream_sep.separators import canonical_name, check_separator
@@ -161,3 +161,17 @@ def _number(text: str, path: str, word: str) -> float:
 def parse_device(text: str) -> int | str | None:
     """Return the number of a device, words out of its name, or None for the default one."""
     return int(text) if text.isdecimal() else (text or None)
+
+
+def parse_on_failure(text: str) -> Literal["dry", "mute", "fade"]:
+    """Return what to play while the separator is down.
+
+    Raises:
+        ConfigError: none of the three.
+
+    >>> parse_on_failure("mute")
+    'mute'
+    """
+    if text not in ON_FAILURE:
+        raise ConfigError(f"unknown --on-failure {text!r}; choose {', '.join(ON_FAILURE)}")
+    return cast("Literal['dry', 'mute', 'fade']", text)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import soundfile
 import typer
-from rich.console import Console
 
 from stream_sep.backends.paced import PacedBackend
 from stream_sep.cli.arguments import choose_model
+from stream_sep.cli.interrupts import Interrupts
+from stream_sep.cli.live import end_run
 from stream_sep.cli.startup import starting
-from stream_sep.cli.summary import print_summary
 from stream_sep.cli.tui.plain_screen import Messages, show
 from stream_sep.engine.engine import Engine
 from stream_sep.errors import ConfigError, DeviceError
@@ -48,16 +48,14 @@ def demo(
     messages = Messages()
     backend = None if no_audio else _sound_card(song.sample_rate, block_size, messages)
     backend = backend or PacedBackend(song.sample_rate, block_size)
-    with starting(str(config.model)):
-        engine = Engine(backend, config, source=source, report=messages.tell)
-    with engine, show(engine, messages, "stream-sep demo") as redraw:
-        _play(engine, redraw)
-    print_summary(engine, _measured(engine, source, out))
-    Console(soft_wrap=True).print(
-        f"written to {out}: mix.wav, {', '.join(f'{stem}.wav' for stem in engine.stems)}",
-        highlight=False,
-        markup=False,
-    )
+    with Interrupts() as interrupts:
+        with starting(str(config.model)):
+            engine = Engine(backend, config, source=source, report=messages.tell)
+        with engine, show(engine, messages, "stream-sep demo") as redraw:
+            _play(engine, redraw, interrupts.defer())
+        written = engine.recording_folder
+        measured = None if written is None else _measured(engine, source, written / "mix.wav")
+        end_run(engine, interrupts, measured)
 
 
 def _sound_card(sample_rate: int, block_size: int, messages: Messages) -> AudioBackend | None:
@@ -72,21 +70,22 @@ def _sound_card(sample_rate: int, block_size: int, messages: Messages) -> AudioB
         return None
 
 
-def _play(engine: Engine, redraw) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - a callback of the screen
+def _play(engine: Engine, redraw, stopped: threading.Event) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - a callback of the screen
     rate, fader = engine.sample_rate, "stem/vocals/gain_db"
     engine.set("ramp_ms", 50)
     moves = [(_OUT_AT, _DOWN_DB), (_BACK_AT, 0.0)]
-    while not engine.source_ended:
+    while not engine.source_ended and not stopped.wait(_REDRAW_SECONDS):
         played = engine.stats().counters["frames"] / rate
         while moves and played >= moves[0][0]:
             engine.set(fader, moves.pop(0)[1])
         redraw()
-        time.sleep(_REDRAW_SECONDS)
 
 
-def _measured(engine: Engine, source: Block, out: Path) -> int | None:
+def _measured(engine: Engine, source: Block, mix: Path) -> int | None:
     """Return the delay found in the recording, which left out the frames the engine says it needs."""
-    recorded = soundfile.read(out / "mix.wav", dtype="float32", always_2d=True)[0].T
+    if not mix.exists():  # the run ended before anything was heard
+        return None
+    recorded = soundfile.read(mix, dtype="float32", always_2d=True)[0].T
     heard = min(round(_OUT_AT * engine.sample_rate), recorded.shape[1])
     if heard < engine.sample_rate:
         return None

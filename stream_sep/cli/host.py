@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream_sep.cli.live import stop_on_signals
+from stream_sep.cli.interrupts import Interrupts
 from stream_sep.cli.surface_options import with_surface_options
 from stream_sep.cli.surfaces import SurfaceOptions, build_surfaces, start_surfaces
 from stream_sep.errors import ConfigError
@@ -25,8 +25,8 @@ def host(
     if linger < 0:
         raise ConfigError(f"--linger {linger:g} must not be negative")
     running = PluginHost(lambda sentence: print(sentence, flush=True), linger=linger)
-    with ExitStack() as stack:
+    with Interrupts() as interrupts, ExitStack() as stack:
         stack.callback(running.close)
         built = build_surfaces(running.mixer, surfaces, print)
         start_surfaces(built, surfaces, print, stack)
-        running.serve(stop_on_signals())
+        running.serve(interrupts.defer())

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from stream_sep.cli.arguments import (
     check_sample_rate,
     choose_model,
     parse_controls,
     parse_device,
+    parse_on_failure,
     parse_options,
     parse_outputs,
     stems_of,
 )
+from stream_sep.cli.interrupts import Interrupts
 from stream_sep.cli.startup import starting
 from stream_sep.cli.summary import print_summary
 from stream_sep.cli.surface_options import with_surface_options
@@ -36,7 +37,7 @@ from stream_sep.control.presets.library import load_preset
 from stream_sep.control.presets.preset import Preset
 from stream_sep.control.presets.watcher import follow_preset
 from stream_sep.engine.engine import Engine
-from stream_sep.errors import ConfigError
+from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.separators import check_separator
 
 if TYPE_CHECKING:
@@ -71,12 +72,15 @@ def live(
     sample_rate: Annotated[int, typer.Option(help="sample rate in Hz")] = 44100,
     block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
     slack: Annotated[
-        int | None, typer.Option(help="extra output buffering in frames; measured at start if omitted", min=0)
+        int | None, typer.Option(help="output buffering in frames, in place of what the model needs", min=0)
     ] = None,
     outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3 [default: main=1]")] = "",
     record: Annotated[Path | None, typer.Option(help="folder to record the mix and the stems to")] = None,
     backend: Annotated[str, typer.Option(help="portaudio, or jack for named ports")] = "portaudio",
     fallback: Annotated[str, typer.Option(help="separator to use if the model cannot be loaded")] = "",
+    on_failure: Annotated[
+        str, typer.Option(help="what to play while the separator is down: dry, mute, or fade (dry, fading out)")
+    ] = "dry",
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the separator, such as hop_ms=500")] = None,
     repo: Annotated[Path | None, typer.Option(help="folder with Demucs weights")] = None,
     stem_gain: Annotated[
@@ -114,8 +118,9 @@ def live(
         slack=slack,
         chains=chosen.chains or None,
         chain_reserve=effect_latency,
+        on_failure=parse_on_failure(on_failure),
     )
-    with ExitStack() as stack:
+    with Interrupts() as interrupts, ExitStack() as stack:
         driver = open_backend(
             backend,
             connect=auto_connect,
@@ -142,8 +147,8 @@ def live(
         if preset:
             stack.enter_context(follow_preset(preset, engine.take, engine.stems, messages.tell))
         running = start_surfaces(built, surfaces, messages.tell, stack)
-        ControlPage(engine, running, messages).run(stop_on_signals(), duration)
-    print_summary(engine)
+        ControlPage(engine, running, messages).run(interrupts.defer(), duration)
+    end_run(engine, interrupts)
 
 
 def check_backend(backend: str, decided_by_jack: dict[str, str], ctx: typer.Context) -> None:
@@ -191,9 +196,24 @@ def stop_unless_started(engine: Engine) -> Iterator[None]:
         raise
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that Ctrl-C or SIGTERM sets."""
-    stopped = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stopped.set())
-    return stopped
+def end_run(
+    engine: Engine, interrupts: Interrupts, measured: int | None = None, *, with_latency: bool = True
+) -> None:
+    """Print the summary and leave with the right code, after an engine has stopped.
+
+    Args:
+        engine: what ran.
+        interrupts: knows what ended it.
+        measured: as `print_summary` takes it.
+        with_latency: as `print_summary` takes it.
+
+    Raises:
+        Exit: typer's own, with 128 and the number of the signal that ended the run, or 1 where its recording failed.
+    """
+    print_summary(engine, measured, with_latency=with_latency)
+    if engine.recording_error is not None:
+        raise AudioFileError(engine.recording_error)
+    if engine.recording_folder is not None:
+        names = ", ".join(f"{name}.wav" for name in ("mix", *engine.stems))
+        Console(soft_wrap=True).print(f"written to {engine.recording_folder}: {names}", highlight=False, markup=False)
+    interrupts.exit()

@@ -15,13 +15,14 @@ from stream_sep.cli.arguments import (
     choose_model,
     parse_controls,
     parse_device,
+    parse_on_failure,
     parse_options,
     parse_outputs,
     stems_of,
 )
-from stream_sep.cli.live import check_backend, open_backend, stop_on_signals, stop_unless_started
+from stream_sep.cli.interrupts import Interrupts
+from stream_sep.cli.live import check_backend, end_run, open_backend, stop_unless_started
 from stream_sep.cli.startup import starting
-from stream_sep.cli.summary import print_summary
 from stream_sep.cli.surface_options import with_surface_options
 from stream_sep.cli.surfaces import (
     ReaStreamTap,
@@ -84,6 +85,9 @@ def play(
     stem_gain: Annotated[
         list[str] | None, typer.Option("--set", help="CONTROL=VALUE, such as vocals=-60 (dB)")
     ] = None,
+    on_failure: Annotated[
+        str, typer.Option(help="what to play while the separator is down: dry, mute, or fade (dry, fading out)")
+    ] = "dry",
     preset: Annotated[str, typer.Option(help="preset to start with: karaoke, acapella, ... or a file")] = "",
     effect_latency: Annotated[
         int | None, typer.Option(help="latency in frames reserved for effects added later", min=0)
@@ -112,10 +116,16 @@ def play(
     check_surfaces(surfaces)
     paths = [track.path for track in find_tracks(songs, Path("separated"))]
     messages = Messages()
-    config = replace(config, record=record, chains=chosen.chains or None, chain_reserve=effect_latency)
+    config = replace(
+        config,
+        record=record,
+        chains=chosen.chains or None,
+        chain_reserve=effect_latency,
+        on_failure=parse_on_failure(on_failure),
+    )
     settings = SeparationSettings(model=refined_model or DEFAULT_MODEL, repo=repo, device=device)
     refinement = None if no_refine else Refinement(settings, cache_gb, download=bool(refined_model))
-    with ExitStack() as stack:
+    with Interrupts() as interrupts, ExitStack() as stack:
         if no_audio:
             driver: AudioBackend = PacedBackend(sample_rate, block_size)
         else:
@@ -145,8 +155,13 @@ def play(
         if preset:
             stack.enter_context(follow_preset(preset, engine.take, engine.stems, messages.tell))
         running = start_surfaces(built, surfaces, messages.tell, stack)
-        _run(engine, ControlPage(engine, running, messages, title="stream-sep play, Ctrl-C stops"), duration)
-    print_summary(engine, with_latency=False)
+        _run(
+            engine,
+            ControlPage(engine, running, messages, title="stream-sep play, Ctrl-C stops"),
+            interrupts.defer(),
+            duration,
+        )
+    end_run(engine, interrupts, with_latency=False)
 
 
 def parse_time(text: str) -> float:
@@ -190,9 +205,8 @@ def _initial_transport(
     return moves | ({"transport/seek": seconds} if seconds else {})
 
 
-def _run(engine: PlayEngine, page: ControlPage, seconds: float) -> None:
+def _run(engine: PlayEngine, page: ControlPage, stopped: threading.Event, seconds: float) -> None:
     """Stay until the last song has ended, somebody quits, or ``seconds`` have passed."""
-    stopped = stop_on_signals()
     watcher = threading.Thread(target=_await_end, args=(engine, stopped), name="end of songs", daemon=True)
     watcher.start()
     page.run(stopped, seconds)

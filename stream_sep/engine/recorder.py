@@ -46,7 +46,7 @@ class Recorder:
             the recorder; one that raises is told and not called again.
 
     Attributes:
-        folder: where the files are, or None.
+        folder: where the files are; None where there are none.
         failed: why the recording ended early, or None.
 
     Raises:
@@ -121,6 +121,7 @@ class Recorder:
             self._close()
         else:
             self._discard()
+            self.folder = None
 
     def _run(self) -> None:
         while not self._stopped.wait(_TAP_PERIOD if self._taps else _PERIOD):

@@ -176,7 +176,7 @@ def test_play_follows_the_file_of_its_preset(tmp_path):
     time.sleep(2)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 0, errors
+    assert process.returncode == 130, errors
     played = read(mix)[0]
     assert played.max() == pytest.approx(0.5, abs=1e-3)
     assert abs(played[-4410:]).max() < 1e-3

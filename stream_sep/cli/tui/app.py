@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
@@ -11,6 +12,7 @@ from textual.app import App
 from textual.containers import Horizontal
 from textual.widgets import Footer, Static
 
+from stream_sep.cli.interrupts import Interrupts
 from stream_sep.cli.tui.keys import HelpScreen, bindings
 from stream_sep.cli.tui.pairing import PairingScreen, pairing_surface
 from stream_sep.cli.tui.save_screen import SaveScreen
@@ -89,6 +91,12 @@ class MixerApp(App[None]):
         self._draw_lines()
         self.set_interval(_REDRAW_SECONDS, self._draw_strips)
         self.set_interval(_STATS_SECONDS, self._draw_lines)
+
+    def action_interrupt(self) -> None:
+        """End as Ctrl-C ends any program, where the terminal makes a key of it."""
+        self.exit()
+        if isinstance(getattr(signal.getsignal(signal.SIGINT), "__self__", None), Interrupts):
+            signal.raise_signal(signal.SIGINT)
 
     def action_choose(self, step: int) -> None:
         """Let keys move the next strip, or the one before."""

@@ -73,7 +73,7 @@ TRANSPORT = (
 GENERAL = (
     Key("question_mark", "help", "?", "this help", "help", "?"),
     Key("q", "quit", "q", "quit", "quit", "q"),
-    Key("ctrl+c", "quit"),
+    Key("ctrl+c", "interrupt"),
 )
 
 

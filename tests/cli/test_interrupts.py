@@ -1,0 +1,152 @@
+"""Ctrl-C, SIGTERM and a closed terminal: the commands end in order at whatever moment these come."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import soundfile
+import typer
+
+from stream_sep.cli.interrupts import Interrupted, Interrupts
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and processes of POSIX")
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_signal_raises_where_nothing_waits(number):
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted) as caught, Interrupts():
+        signal.raise_signal(number)
+    assert caught.value.exit_code == 128 + number
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_signal_sets_the_event_of_who_waits_and_gives_the_exit_code(number):
+    with Interrupts() as interrupts:
+        stopped = interrupts.defer()
+        signal.raise_signal(number)
+        assert stopped.is_set()
+        with pytest.raises(typer.Exit) as left:
+            interrupts.exit()
+    assert left.value.exit_code == 128 + number
+
+
+def test_second_signal_changes_nothing():
+    with Interrupts() as interrupts:
+        interrupts.defer()
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+    assert interrupts.number == signal.SIGTERM
+
+
+def test_run_that_no_signal_ends_leaves_with_no_code_of_its_own():
+    with Interrupts() as interrupts:
+        assert not interrupts.defer().is_set()
+        interrupts.exit()
+
+
+def test_terminal_that_closes_is_ignored_where_it_was():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            signal.raise_signal(signal.SIGHUP)
+            assert interrupts.number == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+class Command:
+    """``stream-sep demo`` in a process group of its own, as a shell starts it; what it prints is gathered."""
+
+    def __init__(self, folder):
+        arguments = [sys.executable, "-m", "stream_sep", "demo", "--no-audio", "--out", "out"]
+        self.mix = folder / "out" / "mix.wav"
+        self.process = subprocess.Popen(
+            arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    def children(self):
+        found = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return {int(pid) for path in found for pid in path.read_text(encoding="ascii").split()}
+
+    def wait_for(self, condition):
+        deadline = time.monotonic() + 90
+        while not condition():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def end(self, number):
+        """Signal the whole group, as a terminal does; return the output, the errors and the child processes."""
+        children = self.children()
+        os.killpg(self.process.pid, number)
+        output, errors = self.process.communicate(timeout=60)
+        return output, errors, children
+
+
+@pytest.fixture
+def command(tmp_path):
+    command = Command(tmp_path)
+    yield command
+    command.process.kill()
+    command.process.communicate()
+
+
+def is_ready(command):
+    """Whether Python itself has started and takes signals."""
+    for line in Path(f"/proc/{command.process.pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("SigCgt:"):
+            return bool(int(line.split()[1], 16) >> signal.SIGTERM - 1 & 1)
+    return False
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+PHASES = {
+    "importing": is_ready,
+    "loading": lambda command: command.children(),
+    "playing": lambda command: command.mix.exists() and command.mix.stat().st_size > 200_000,
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("phase", PHASES)
+def test_command_ends_in_order_at_any_moment(command, phase, number):
+    command.wait_for(lambda: PHASES[phase](command))
+    if (phase, number) == ("importing", signal.SIGHUP):
+        pytest.skip("nothing is begun yet: the system ends the program as it ends any other")
+    output, errors, children = command.end(number)
+    assert command.process.returncode == 128 + number
+    assert "Traceback" not in errors
+    assert "resource_tracker" not in errors
+    assert "starts again" not in output + errors
+    deadline = time.monotonic() + 30
+    while any(map(is_running, children)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    if phase == "playing":
+        assert "You heard it" in output
+        assert "written to out" in output
+        assert soundfile.info(command.mix).frames > 20_000
+
+
+def test_interrupts_may_come_from_any_thread():
+    with Interrupts() as interrupts:
+        stopped = interrupts.defer()
+        thread = threading.Thread(target=lambda: os.kill(os.getpid(), signal.SIGINT))
+        thread.start()
+        thread.join()
+        assert stopped.wait(30)
