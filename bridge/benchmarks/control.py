@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge.benchmarks.control_delay import SoundWatch, measure_delay
+from bridge.benchmarks.control_delay import LevelChangeProbe, measure_delay
 from bridge.daws.surface import DawSurface
 from bridge.midi.apis import system_ports
 from bridge.midi.connection import VIRTUAL_PORT
-from bridge.midi.jack import CLIENT, JackMidiLink
+from bridge.midi.jack import CLIENT, JackMidiPort
 from bridge.midi.map import parse_map
 from bridge.midi.surface import MidiSurface
 from bridge.osc.server import OscServer
@@ -62,13 +62,13 @@ def measure_control(model: str, options: dict[str, Any], moves: int, seconds: fl
     with (
         Engine(backend, EngineConfig(model=model, options=options), source=steady) as engine,
         _osc(engine) as send,
-        contextlib.closing(SoundWatch(f"{backend.client_name}:mix_L")) as watch,
+        contextlib.closing(LevelChangeProbe(f"{backend.client_name}:mix_L")) as watch,
     ):
         time.sleep(1)
         osc = measure_delay(watch, lambda move: send("/master/gain", -6.0 if move % 2 == 0 else 0.0), moves)
         with _box(engine) as box:
             midi = measure_delay(watch, lambda move: box.send(_HALF if move % 2 == 0 else _UNITY), moves)
-        storm = _storm(engine, send, seconds)
+        storm = _flood(engine, send, seconds)
     return {
         "block_ms": 1000 * backend.block_size / backend.sample_rate,
         "osc_to_sound_ms": osc.plain(),
@@ -97,11 +97,11 @@ def _send(sender: socket.socket, port: int, address: str, value: float) -> None:
 
 
 @contextlib.contextmanager
-def _box(engine: Engine) -> Iterator[JackMidiLink]:
+def _box(engine: Engine) -> Iterator[JackMidiPort]:
     """Give a box with one fader, the master's, at a MIDI port of ``engine``."""
     with _started(_midi(engine)):
         # to the engine only: JACK would break a circle of two clients with a block of delay
-        box = JackMidiLink(("", f"{CLIENT}:in"), lambda _: None)
+        box = JackMidiPort(("", f"{CLIENT}:in"), lambda _: None)
         with contextlib.closing(box):
             box.connect()
             yield box
@@ -120,7 +120,7 @@ def _started(*surfaces: OscServer | OscQueryServer | MidiSurface | DawSurface) -
         yield
 
 
-def _storm(engine: Engine, send: Callable[[str, float], None], seconds: float) -> dict[str, Any]:
+def _flood(engine: Engine, send: Callable[[str, float], None], seconds: float) -> dict[str, Any]:
     """Send a thousand fader moves a second; return what that did."""
     late, began, value = engine.stats().late_hops, time.perf_counter(), 0.0
     messages = int(seconds * _STORM_RATE)

@@ -48,7 +48,7 @@ class ControlDelay:
         return {"p50": self.p50, "p99": self.p99, "max": self.longest, "lost": self.lost, "void": self.void}
 
 
-class SoundWatch:
+class LevelChangeProbe:
     """A JACK client that notes the frame at which a steady sound changes.
 
     Args:
@@ -118,7 +118,7 @@ class SoundWatch:
         self._level = float(sound[-1])
 
 
-def measure_delay(watch: SoundWatch, move: Callable[[int], None], moves: int) -> ControlDelay:
+def measure_delay(watch: LevelChangeProbe, move: Callable[[int], None], moves: int) -> ControlDelay:
     """Make ``moves`` moves, one after the other at odd moments, and return how long they took to be heard.
 
     Args:

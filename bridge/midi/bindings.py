@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.midi.feedback import Feedback
     from bridge.midi.map import Control, MidiMap
     from bridge.midi.messages import Event
-    from bridge.midi.pending_changes import Moves
+    from bridge.midi.pending_changes import PendingChanges
 
 SETTLE_S = 0.2
 """How long a motor fader that does not tell touch rests before it is told where it stands, in seconds."""
@@ -41,14 +41,14 @@ def ring(target: Target, position: float) -> int:
 
 
 @dataclass(frozen=True)
-class Bound:
+class Binding:
     """A control of the map and the control of the desk that it moves now, if there is one."""
 
     control: Control
     target: Target | None
 
 
-class MidiControls:
+class ControlBindings:
     """The controls of one device.
 
     Args:
@@ -57,19 +57,19 @@ class MidiControls:
         feedback: takes what goes back.
     """
 
-    def __init__(self, midi_map: MidiMap, moves: Moves, feedback: Feedback) -> None:
+    def __init__(self, midi_map: MidiMap, moves: PendingChanges, feedback: Feedback) -> None:
         self._map, self._moves, self._feedback = midi_map, moves, feedback
         self._stems = moves.desk.stems
         self._pickups: dict[Address, Pickup] = {}
         self._touched: set[Address] = set()
         self._settling: dict[Address, float] = {}
-        self._moved: set[Bound] = set()
+        self._moved: set[Binding] = set()
         self.offset = 0
         self._bind()
 
     def _bind(self) -> None:
-        self._bound = [Bound(control, self._target(control)) for control in self._map.controls]
-        self._by_source: dict[Address, list[Bound]] = {}
+        self._bound = [Binding(control, self._target(control)) for control in self._map.controls]
+        self._by_source: dict[Address, list[Binding]] = {}
         for one in self._bound:
             self._by_source.setdefault(one.control.source, []).append(one)
         self._by_touch = {one.control.touch: one for one in self._bound if one.control.touch is not None}
@@ -108,7 +108,7 @@ class MidiControls:
             done.append(self._touch(self._by_touch[event.address], down=event.pressed))
         return ", ".join(done)
 
-    def _touch(self, bound: Bound, *, down: bool) -> str:
+    def _touch(self, bound: Binding, *, down: bool) -> str:
         source = bound.control.source
         if down:
             self._touched.add(source)
@@ -120,7 +120,7 @@ class MidiControls:
         self._show(bound)
         return f"{bound.control.to} let go"
 
-    def _move(self, bound: Bound, event: Event, now: float) -> str:
+    def _move(self, bound: Binding, event: Event, now: float) -> str:
         control, target = bound.control, bound.target
         if control.mode == "press":
             return self._act(control.to) if event.pressed else control.to
@@ -138,9 +138,9 @@ class MidiControls:
         elif event.pressed:
             toggled = target.value(float(target.position(value) < 0.5))
             self._moves[target.path] = toggled if control.mode == "toggle" else self._moves.default(target.path)
-        return self._said(target)
+        return self._describe(target)
 
-    def _said(self, target: Target) -> str:
+    def _describe(self, target: Target) -> str:
         value = self._moves[target.path]
         return f"{target.path} {value:.2f}" if isinstance(value, float) else f"{target.path} {value}"
 
@@ -162,7 +162,7 @@ class MidiControls:
         if from_position(there, bits, centred=target.centred) != event.value:
             snap = min(_SNAP_DB[bits], _MOTOR_SNAP_DB) if control.motor else _SNAP_DB[bits]
             self._moves[target.path] = target.value(position, snap)
-        return self._said(target)
+        return self._describe(target)
 
     def _act(self, to: str) -> str:
         what, _, name = to.partition("/")
@@ -194,7 +194,7 @@ class MidiControls:
             if paths is None or bound.target is None or bound.target.path in paths:
                 self._show(bound)
 
-    def correct(self) -> None:
+    def correct_motors(self) -> None:
         """Put motors right that went where the desk did not follow; to be called when moves are stored."""
         moved, self._moved = self._moved, set()
         for bound in moved:
@@ -210,29 +210,29 @@ class MidiControls:
             for bound in self._by_source[source]:
                 self._show(bound)
 
-    def dark(self) -> None:
+    def clear_feedback(self) -> None:
         """Switch all LEDs and rings off, as for a program that ends; motors stay."""
         for control in self._map.controls:
             if control.led is not None:
                 self._feedback.show(control.led, encode(control.led, control.led_off))
 
-    def _show(self, bound: Bound) -> None:
+    def _show(self, bound: Binding) -> None:
         control, target = bound.control, bound.target
         position = 0.0 if target is None else target.position(self._moves[target.path])
         if control.motor and control.source not in self._touched and control.source not in self._settling:
-            self._put(control.source, target, position)
+            self._send_position(control.source, target, position)
         if control.led is None:
             return
         if control.led_style == "ring":
             lights = 0 if target is None else ring(target, position)
             self._feedback.show(control.led, encode(control.led, lights))
         elif control.mode == "absolute" or control.mode in RELATIVE:
-            self._put(control.led, target, position)
+            self._send_position(control.led, target, position)
         else:
             lit = self._lit(control.to) if target is None else position >= 0.5
             self._feedback.show(control.led, encode(control.led, control.led_on if lit else control.led_off))
 
-    def _put(self, address: Address, target: Target | None, position: float) -> None:
+    def _send_position(self, address: Address, target: Target | None, position: float) -> None:
         value = from_position(position, address.bits, centred=target is not None and target.centred)
         self._feedback.show(address, encode(address, value))
 

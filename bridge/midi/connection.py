@@ -11,7 +11,7 @@ from stream_sep.errors import BridgeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.midi.ports import MidiLink, MidiPorts, PortNames
+    from bridge.midi.ports import MidiPort, MidiPorts, PortNames
 
 VIRTUAL_PORT = "stream_sep"
 """Asking for this name makes a port that other programs connect to."""
@@ -19,7 +19,7 @@ VIRTUAL_PORT = "stream_sep"
 _IDLE_S = 0.04
 
 
-class MidiLine:
+class MidiConnection:
     """Messages from and to one device. For one thread; messages are taken in on any.
 
     Args:
@@ -31,7 +31,8 @@ class MidiLine:
     def __init__(self, wanted: str, ports: MidiPorts, report: Callable[[str], None]) -> None:
         self._wanted, self._ports, self._report = wanted, ports, report
         self._inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._link: MidiLink | None = None
+        self._link: MidiPort | None = None
+        self._was_open = False
 
     @property
     def name(self) -> str:
@@ -50,9 +51,9 @@ class MidiLine:
             raise BridgeError(f"there is no MIDI port with {self._wanted!r} in its name; there are: {there}")
         self._open(names)
 
-    def seek(self) -> bool:
+    def poll_port(self) -> bool:
         """Look whether the device is still there, or there again; return whether it has just come back."""
-        if self._link is not None and self._link.gone:
+        if self._link is not None and self._link.disconnected:
             self._lose(_gone(self._link.input))
         try:
             names = self._ports.names()
@@ -62,14 +63,19 @@ class MidiLine:
             if self._link is not None:
                 self._check(names)
             elif self._wanted == VIRTUAL_PORT or find_port(self._wanted, names.inputs) is not None:
+                word = "back" if self._was_open else "there"
                 self._open(names)
-                self._report(f"MIDI port {self.name!r} is back")
+                self._report(f"MIDI port {self.name!r} is {word}")
                 return True
         except BridgeError as error:
             self._lose(str(error))
         return False
 
     def _open(self, names: PortNames) -> None:
+        self._open_port(names)
+        self._was_open = True
+
+    def _open_port(self, names: PortNames) -> None:
         if self._wanted == VIRTUAL_PORT:
             self._link = self._ports.open_virtual(self._wanted, self._inbox.put)
             return

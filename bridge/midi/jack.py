@@ -37,8 +37,8 @@ CLIENT = "stream_sep midi"
 _CYCLES_S = 0.1
 
 
-class JackMidiLink:
-    """A connection that is a client of the server; see `MidiLink`. Its ports are ``in`` and ``out``.
+class JackMidiPort:
+    """A connection that is a client of the server; see `MidiPort`. Its ports are ``in`` and ``out``.
 
     Args:
         names: of the port that sends to us, or empty, and of the one that we send to.
@@ -48,7 +48,7 @@ class JackMidiLink:
         BridgeError: the server is not there.
     """
 
-    gone = False
+    disconnected = False
 
     def __init__(self, names: tuple[str, str | None], receive: Callable[[bytes], None]) -> None:
         self.input, self.output = names
@@ -112,13 +112,13 @@ class JackMidiLink:
                     take_until(memory["positions"], taken)
 
     def send(self, message: bytes) -> None:
-        """See `MidiLink.send`. What a server that stands still has no room for is lost."""
+        """See `MidiPort.send`. What a server that stands still has no room for is lost."""
         if self._client is not None:
             data = np.frombuffer(message, np.uint8)
             put(self._memory["out_bytes"], self._memory["out_lengths"], self._memory["positions"], data)
 
     def close(self) -> None:
-        """See `MidiLink.close`."""
+        """See `MidiPort.close`."""
         client, self._client = self._client, None
         if client is None:
             return
@@ -153,9 +153,9 @@ class JackMidiPorts:
         found = (port.name for port in self._client.get_ports(is_midi=True, **kind))
         return tuple(name for name in found if not name.startswith(CLIENT))
 
-    def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> JackMidiLink:
+    def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> JackMidiPort:
         """See `MidiPorts.open`."""
-        link = JackMidiLink((input_name, output_name), receive)
+        link = JackMidiPort((input_name, output_name), receive)
         try:
             link.connect()
         except BridgeError:
@@ -163,9 +163,9 @@ class JackMidiPorts:
             raise
         return link
 
-    def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> JackMidiLink:
+    def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> JackMidiPort:
         """See `MidiPorts.open_virtual`."""
-        return JackMidiLink((name, name), receive)
+        return JackMidiPort((name, name), receive)
 
     def close(self) -> None:
         """See `MidiPorts.close`."""

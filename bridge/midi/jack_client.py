@@ -19,7 +19,7 @@ from stream_sep.lowlevel.child_process import ChildProcess
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bridge.midi.ports import MidiLink
+    from bridge.midi.ports import MidiPort
 
 _log = logging.getLogger(__name__)
 _TIMEOUT = 15.0  # where code is compiled for the first time
@@ -27,32 +27,32 @@ _LEAVE_TIMEOUT = 1.0  # a client that just ends keeps its server waiting
 _ENDED = "the process that has JACK's MIDI ports has ended"
 
 
-class HostedLink:
-    """A connection that the other process has; see `MidiLink`."""
+class JackMidiRemotePort:
+    """A connection that the other process has; see `MidiPort`."""
 
-    def __init__(self, ports: HostedPorts, source: str, sink: str | None) -> None:
+    def __init__(self, ports: JackMidiClient, source: str, sink: str | None) -> None:
         self.input, self.output = source, sink
-        self._ports: HostedPorts | None = ports
+        self._ports: JackMidiClient | None = ports
         self._process = ports.process
 
     @property
-    def gone(self) -> bool:
-        """See `MidiLink.gone`."""
+    def disconnected(self) -> bool:
+        """See `MidiPort.disconnected`."""
         return self._process.ended.is_set()
 
     def send(self, message: bytes) -> None:
-        """See `MidiLink.send`."""
+        """See `MidiPort.send`."""
         if self._ports is not None:
             self._ports.send(do="send", message=message.hex())
 
     def close(self) -> None:
-        """See `MidiLink.close`."""
+        """See `MidiPort.close`."""
         ports, self._ports = self._ports, None
         if ports is not None:
             ports.leave()
 
 
-class HostedPorts:
+class JackMidiClient:
     """The ports of a JACK server, in a process of its own; see `MidiPorts`. One connection at a time.
 
     Attributes:
@@ -111,17 +111,17 @@ class HostedPorts:
         found = self._request(do="names")
         return PortNames(tuple(found["inputs"]), tuple(found["outputs"]))
 
-    def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> MidiLink:
+    def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> MidiPort:
         """See `MidiPorts.open`."""
         self._request(do="open", source=input_name, sink=output_name)
         self._receive = receive
-        return HostedLink(self, input_name, output_name)
+        return JackMidiRemotePort(self, input_name, output_name)
 
-    def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> MidiLink:
+    def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> MidiPort:
         """See `MidiPorts.open_virtual`."""
         self._receive = receive
         self._request(do="open_virtual", name=name)
-        return HostedLink(self, name, name)
+        return JackMidiRemotePort(self, name, name)
 
     def leave(self) -> None:
         """Close the connection there is."""

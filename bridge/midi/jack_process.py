@@ -13,42 +13,48 @@ from stream_sep.engine.worker.rpc import RpcServer, error_reply
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
-    from bridge.midi.jack import JackMidiLink
+    from bridge.midi.jack import JackMidiPort
 
 
-class _Host:
+class JackMidiServer:
     """The ports, and at most one connection."""
 
     def __init__(self, server: RpcServer) -> None:
         self._server = server
         self._ports: JackMidiPorts | None = None
-        self._link: JackMidiLink | None = None
+        self._link: JackMidiPort | None = None
 
     def join(self) -> dict[str, Any]:
+        """Become a client of the server."""
         self._ports = JackMidiPorts(on_gone=lambda: os._exit(1))  # a library whose server died does not recover
         return {}
 
     def names(self) -> dict[str, Any]:
+        """Return what ports there are."""
         assert self._ports is not None
         found = self._ports.names()
         return {"inputs": found.inputs, "outputs": found.outputs}
 
     def open(self, source: str, sink: str | None) -> dict[str, Any]:
+        """Connect to a device."""
         assert self._ports is not None
         self._link = self._ports.open(source, sink, self._receive)
         return {}
 
     def open_virtual(self, name: str) -> dict[str, Any]:
+        """Make a port that other programs connect to."""
         assert self._ports is not None
         self._link = self._ports.open_virtual(name, self._receive)
         return {}
 
     def send(self, message: str) -> dict[str, Any]:
+        """Send a message, in hexadecimal digits, to the device."""
         if self._link is not None:
             self._link.send(bytes.fromhex(message))
         return {}
 
     def leave(self) -> dict[str, Any]:
+        """Close the connection there is."""
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -61,6 +67,7 @@ class _Host:
             self._ports.close()
 
     def handle(self, request: dict[str, Any]) -> None:
+        """Do what a request says, and reply."""
         arguments = {name: value for name, value in request.items() if name not in {"do", "id"}}
         try:
             reply = getattr(self, request["do"])(**arguments)
@@ -76,7 +83,7 @@ class _Host:
 def main() -> None:
     """Serve until the other side hangs up."""
     server = RpcServer()
-    host = _Host(server)
+    host = JackMidiServer(server)
     while "closed" not in (request := server.receive()):
         host.handle(request)
     host.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.midi.apis import system_ports
-from bridge.midi.connection import MidiLine
+from bridge.midi.connection import MidiConnection
 from bridge.midi.map import Control
 from bridge.midi.messages import Address, Decoder, Event, parse_message
 from bridge.midi.targets import target_kind
@@ -65,7 +65,7 @@ class Learner:
         self._moves: dict[Address, list[Event]] = {}
         self._latest = 0.0
 
-    def hear(self, data: bytes, now: float) -> Control | None:
+    def feed(self, data: bytes, now: float) -> Control | None:
         """Take in one message; return the control if that tells.
 
         Args:
@@ -93,7 +93,7 @@ class Learner:
         lit = event.address.kind != "program" and mode in {"toggle", "press"}
         return Control(event.address, self._to, mode, led=event.address if lit else None)
 
-    def rest(self, now: float) -> Control | None:
+    def poll(self, now: float) -> Control | None:
         """Return the control if it has been moved enough and rests now."""
         ranked = sorted(self._moves.items(), key=lambda move: (len(move[1]), move[0].bits), reverse=True)
         for address, events in ranked:
@@ -165,14 +165,14 @@ def learn(
         ConfigError: there is nothing to move at ``to``.
     """
     learner = Learner(to)
-    line = MidiLine(port, ports(), report)
+    line = MidiConnection(port, ports(), report)
     try:
         line.connect()
         report(f"move the control for {to} on {line.name!r}; turn an endless knob right, then left")
         deadline = time.monotonic() + timeout_s
         while (now := time.monotonic()) < deadline:
-            heard = [learner.hear(message, now) for message in line.receive()]
-            control = next((one for one in heard if one is not None), None) or learner.rest(now)
+            heard = [learner.feed(message, now) for message in line.receive()]
+            control = next((one for one in heard if one is not None), None) or learner.poll(now)
             if control is not None:
                 return Learned(control, line.name)
     finally:

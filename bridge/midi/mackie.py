@@ -84,12 +84,12 @@ class Mackie:
         self._overloads = [False] * STRIPS
         self._next_meters = -math.inf
 
-    def greet(self) -> None:
+    def initialize(self) -> None:
         """Ask the device who it is and switch its meters on; it may stay silent."""
         self._feedback.forget("query")
-        self._feedback.show("query", [self._exclusive(bytes((_QUERY,)))])
+        self._feedback.show("query", [self._sysex(bytes((_QUERY,)))])
         for strip in range(STRIPS):
-            self._feedback.show(("meter mode", strip), [self._exclusive(bytes((_METER_MODE, strip, 0x07)))])
+            self._feedback.show(("meter mode", strip), [self._sysex(bytes((_METER_MODE, strip, 0x07)))])
 
     def receive(self, data: bytes) -> bool:
         """Answer a system exclusive message, without its F0 and F7; return whether the device has started anew."""
@@ -99,7 +99,7 @@ class Mackie:
         if command == _CHALLENGE and len(data) == 16:
             serial, challenge = data[5:12], data[12:16]
             self._feedback.forget("response")
-            self._feedback.show("response", [self._exclusive(bytes((_RESPONSE,)) + serial + answer(challenge))])
+            self._feedback.show("response", [self._sysex(bytes((_RESPONSE,)) + serial + answer(challenge))])
         return command in {_CHALLENGE, _CONFIRMED}
 
     def refresh(self, offset: int) -> None:
@@ -111,7 +111,7 @@ class Mackie:
             self._write(1, strip, level)
         if self._colours:
             colours = [0 if (stem := self._stem(s, offset)) is None else self._colour(stem) for s in range(STRIPS)]
-            self._feedback.show("colours", [self._exclusive(bytes((_COLOURS, *colours)))])
+            self._feedback.show("colours", [self._sysex(bytes((_COLOURS, *colours)))])
 
     def _stem(self, strip: int, offset: int) -> str | None:
         target = find_target(f"stem/{strip + 1}/fader", self._desk.stems, offset=offset)
@@ -123,7 +123,7 @@ class Mackie:
     def _write(self, line: int, strip: int, text: str) -> None:
         cell = text[: CELL - 1].ljust(CELL).encode("ascii", "replace")
         place = _LINE * line + CELL * strip
-        self._feedback.show(("text", place), [self._exclusive(bytes((_TEXT, place)) + cell)])
+        self._feedback.show(("text", place), [self._sysex(bytes((_TEXT, place)) + cell)])
 
     def tick(self, now: float, offset: int) -> None:
         """Show the meters when it is time."""
@@ -146,12 +146,12 @@ class Mackie:
             mark = _OVERLOAD if peak >= 1.0 else _CLEAR
             self._feedback.show(("overload", strip), [bytes((0xD0, strip << 4 | mark))])
 
-    def dark(self) -> None:
+    def clear_feedback(self) -> None:
         """Blank texts and meters, as for a program that ends."""
         for strip in range(STRIPS):
             self._write(0, strip, "")
             self._write(1, strip, "")
             self._meter(strip, 0.0)
 
-    def _exclusive(self, payload: bytes) -> bytes:
+    def _sysex(self, payload: bytes) -> bytes:
         return b"\xf0" + _MAKER + bytes((self._device,)) + payload + b"\xf7"

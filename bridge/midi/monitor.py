@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from bridge.midi.apis import system_ports
-from bridge.midi.connection import MidiLine
+from bridge.midi.connection import MidiConnection
 from bridge.midi.messages import Decoder, parse_message
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def monitor(
     Raises:
         BridgeError: the port is not there, or taken.
     """
-    line, decoder = MidiLine(port, ports(), report), Decoder()
+    line, decoder = MidiConnection(port, ports(), report), Decoder()
     try:
         line.connect()
         start = seek_at = time.monotonic()
@@ -58,6 +58,6 @@ def monitor(
                 yield describe(message, decoder)
             if time.monotonic() >= seek_at:
                 seek_at = time.monotonic() + _SEEK_S
-                line.seek()
+                line.poll_port()
     finally:
         line.close()

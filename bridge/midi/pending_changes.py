@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stream_sep.control.state import Value
 
 
-class Moves:
+class PendingChanges:
     """Values on their way to a desk; reading one gives what it will be.
 
     A burst of moves of one fader is one change, and of two faders of one moment one change too.

@@ -22,7 +22,7 @@ class PortNames:
     outputs: tuple[str, ...]
 
 
-class MidiLink(Protocol):
+class MidiPort(Protocol):
     """An open connection to a device."""
 
     @property
@@ -36,7 +36,7 @@ class MidiLink(Protocol):
         ...
 
     @property
-    def gone(self) -> bool:
+    def disconnected(self) -> bool:
         """Whether the system that the port was of has ended."""
         ...
 
@@ -64,7 +64,7 @@ class MidiPorts(Protocol):
         """
         ...
 
-    def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> MidiLink:
+    def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> MidiPort:
         """Connect to a device; ``receive`` gets its messages, on any thread, and must not block.
 
         Raises:
@@ -72,7 +72,7 @@ class MidiPorts(Protocol):
         """
         ...
 
-    def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> MidiLink:
+    def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> MidiPort:
         """Make a port that other programs connect to.
 
         Raises:

@@ -50,10 +50,10 @@ def rtmidi_systems() -> dict[str, int]:
     return {name: number for name, number in numbers.items() if name in _SYSTEMS}
 
 
-class RtMidiLink:
-    """A connection through RtMidi; see `MidiLink`."""
+class RtMidiPort:
+    """A connection through RtMidi; see `MidiPort`."""
 
-    gone = False
+    disconnected = False
 
     def __init__(
         self,
@@ -67,13 +67,13 @@ class RtMidiLink:
         source.set_callback(lambda event, _: receive(bytes(event[0])))
 
     def send(self, message: bytes) -> None:
-        """See `MidiLink.send`."""
+        """See `MidiPort.send`."""
         if self._sink is not None:
             with _as_bridge_error(f"cannot send to MIDI port {self.output!r}"):
                 self._sink.send_message(message)
 
     def close(self) -> None:
-        """See `MidiLink.close`."""
+        """See `MidiPort.close`."""
         ends, self._source, self._sink = (self._source, self._sink), None, None
         for end in ends:
             if end is not None:
@@ -109,7 +109,7 @@ class RtMidiPorts:
             *(tuple(name for name in names if not name.startswith(CLIENT)) for names in (inputs, outputs))
         )
 
-    def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> RtMidiLink:
+    def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> RtMidiPort:
         """See `MidiPorts.open`."""
         with contextlib.ExitStack() as undo:
             with _as_bridge_error(f"cannot open MIDI port {input_name!r}; another program may have it"):
@@ -119,11 +119,11 @@ class RtMidiPorts:
                 if output_name is not None:
                     sink = self._make("MidiOut", undo)
                     sink.open_port(self._place(sink, output_name), "out")
-            link = RtMidiLink(source, sink, (input_name, output_name), receive)
+            link = RtMidiPort(source, sink, (input_name, output_name), receive)
             undo.pop_all()
         return link
 
-    def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> RtMidiLink:
+    def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> RtMidiPort:
         """See `MidiPorts.open_virtual`."""
         remedy = "install loopMIDI and give the name of its port" if sys.platform == "win32" else "give a port's name"
         with contextlib.ExitStack() as undo:
@@ -131,7 +131,7 @@ class RtMidiPorts:
                 source, sink = self._make("MidiIn", undo), self._make("MidiOut", undo)
                 source.open_virtual_port(name)
                 sink.open_virtual_port(name)
-            link = RtMidiLink(source, sink, (name, name), receive)
+            link = RtMidiPort(source, sink, (name, name), receive)
             undo.pop_all()
         return link
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.midi.bindings import MidiControls
+from bridge.midi.bindings import ControlBindings
 from bridge.midi.feedback import Feedback
 from bridge.midi.mackie import Mackie
 from bridge.midi.messages import Decoder, parse_message
-from bridge.midi.pending_changes import Moves
+from bridge.midi.pending_changes import PendingChanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -37,16 +37,16 @@ class MidiSession:
         self.last, self.errors = "", 0
         self._name = midi_map.name
         self._decoder = Decoder()
-        self._moves = Moves(desk, self._refused)
+        self._moves = PendingChanges(desk, self._refused)
         self._feedback = Feedback(send)
-        self._controls = MidiControls(midi_map, self._moves, self._feedback)
+        self._controls = ControlBindings(midi_map, self._moves, self._feedback)
         mackie = midi_map.profile == "mackie-control"
         self._mackie = Mackie(desk, self._feedback, colours=colours) if mackie else None
 
-    def greet(self) -> None:
+    def initialize(self) -> None:
         """Bring a device that has just come to where the desk is."""
         if self._mackie is not None:
-            self._mackie.greet()
+            self._mackie.initialize()
         self.refresh()
 
     def receive(self, data: bytes, now: float) -> None:
@@ -62,7 +62,7 @@ class MidiSession:
             self._refused(str(error))
             return
         if message.type == "sysex":
-            self._exclusive(bytes(message.data))
+            self._sysex(bytes(message.data))
             return
         for event in self._decoder.decode(message):
             done = self._controls.receive(event, now)
@@ -71,7 +71,7 @@ class MidiSession:
                 return
         self.last = f"{message}: not in the map {self._name!r}"
 
-    def _exclusive(self, data: bytes) -> None:
+    def _sysex(self, data: bytes) -> None:
         self.last = f"sysex {data[:8].hex(' ')}"
         if self._mackie is not None and self._mackie.receive(data):
             self._feedback.forget_all()
@@ -84,11 +84,11 @@ class MidiSession:
     def commit(self) -> None:
         """Store what has been moved, as one change of the desk."""
         self._moves.commit()
-        self._controls.correct()
+        self._controls.correct_motors()
         if self._mackie is not None:
             self._mackie.refresh(self._controls.offset)
 
-    def regrow(self) -> None:
+    def rebind(self) -> None:
         """Take in that controls of the desk have come or gone."""
         self._controls.rebind()
 
@@ -104,8 +104,8 @@ class MidiSession:
         if self._mackie is not None:
             self._mackie.tick(now, self._controls.offset)
 
-    def farewell(self) -> None:
+    def shutdown(self) -> None:
         """Leave the device dark."""
-        self._controls.dark()
+        self._controls.clear_feedback()
         if self._mackie is not None:
-            self._mackie.dark()
+            self._mackie.clear_feedback()

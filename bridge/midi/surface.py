@@ -10,10 +10,11 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from bridge.midi.apis import system_ports
-from bridge.midi.connection import VIRTUAL_PORT, MidiLine
+from bridge.midi.connection import VIRTUAL_PORT, MidiConnection
 from bridge.midi.map import MidiMap
 from bridge.midi.map_files import load_map, match_map
 from bridge.midi.session import MidiSession
+from bridge.unexpected import UnexpectedErrors
 from stream_sep.errors import BridgeError, StreamSepError
 
 if TYPE_CHECKING:
@@ -70,12 +71,16 @@ class MidiSurface:
         self._changed: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._grown = threading.Event()
         self._session: MidiSession | None = None
+        self._connection: MidiConnection | None = None
         self._past_errors = 0
+        self._unexpected = UnexpectedErrors(_log, "MIDI")
 
     @property
     def last(self) -> str:
         """What was received last and what it did, such as ``cc:1:0 95: stem/vocals/gain_db 0.00``."""
-        session = self._session
+        session, connection = self._session, self._connection
+        if connection is not None and not connection.name:
+            return f"no MIDI port {self._port!r} yet"
         return "" if session is None else session.last
 
     @property
@@ -85,10 +90,10 @@ class MidiSurface:
         return self._past_errors + (0 if session is None else session.errors)
 
     def start(self) -> None:
-        """Open the port and bring the device to where the desk is.
+        """Open the port and bring the device to where the desk is; a port that is not there yet is waited for.
 
         Raises:
-            BridgeError: the port is not there, or taken, or MIDI is not.
+            BridgeError: MIDI is not installed, or cannot make a port of our own.
             ConfigError: the map for the port is not what this program reads.
         """
         if self._thread is not None:
@@ -114,59 +119,79 @@ class MidiSurface:
 
     def _run(self, started: Future[None]) -> None:
         try:
-            line = MidiLine(self._port, self._make_ports(), self._report)
+            connection = MidiConnection(self._port, self._make_ports(), self._report)
         except StreamSepError as error:
             started.set_exception(error)
             return
         unsubscribe = self._desk.controls.subscribe(self._changed.put)
         unwatch = self._desk.controls.watch(self._grown.set)
         try:
-            line.connect()
-            midi_map = self._map or load_map(match_map(line.name))
-            self._greet(line, midi_map)
+            self._connect(connection)
             started.set_result(None)
-            self._serve(line, midi_map)
+            self._serve(connection)
         except StreamSepError as error:
-            if started.done():
-                raise
             started.set_exception(error)
         finally:
             unsubscribe()
             unwatch()
-            line.close()
+            connection.close()
 
-    def _greet(self, line: MidiLine, midi_map: MidiMap) -> None:
+    def _connect(self, connection: MidiConnection) -> None:
+        """Open the port; one that is not there yet may be plugged in while the music plays."""
+        try:
+            connection.connect()
+        except BridgeError as error:
+            if self._port == VIRTUAL_PORT:
+                raise
+            self._report(f"{error}; it is used as soon as it is there")
+        else:
+            self._initialize(connection)
+        self._connection = connection
+
+    def _initialize(self, connection: MidiConnection) -> None:
+        midi_map = self._map or load_map(match_map(connection.name))
         self._past_errors = self.errors
-        self._session = MidiSession(self._desk, midi_map, line.send, colours="x-touch" in line.name.casefold())
-        self._session.greet()
+        colours = "x-touch" in connection.name.casefold()
+        self._session = MidiSession(self._desk, midi_map, connection.send, colours=colours)
+        self._session.initialize()
 
-    def _serve(self, line: MidiLine, midi_map: MidiMap) -> None:
-        seek_at = refresh_at = time.monotonic()
+    def _serve(self, connection: MidiConnection) -> None:
+        poll_at = refresh_at = time.monotonic()
         while not self._ending.is_set():
-            messages, now = line.receive(), time.monotonic()
-            self._take(messages, now)
+            messages, now = connection.receive(), time.monotonic()
+            for message in messages:
+                self._guard(MidiSession.receive, message, now)
+            if messages:
+                self._guard(MidiSession.commit)
             if now >= refresh_at:
                 refresh_at = now + REFRESH_S
-                self._give(now)
-            if now >= seek_at:
-                seek_at = now + SEEK_S
-                if line.seek():
-                    self._greet(line, midi_map)
-        assert self._session is not None
-        self._session.farewell()
+                self._guard(self._refresh, now)
+            if now >= poll_at:
+                poll_at = now + SEEK_S
+                self._poll(connection)
+        self._guard(MidiSession.shutdown)
 
-    def _take(self, messages: list[bytes], now: float) -> None:
-        assert self._session is not None
-        for message in messages:
-            self._session.receive(message, now)
-        if messages:
-            self._session.commit()
+    def _poll(self, connection: MidiConnection) -> None:
+        if connection.poll_port():
+            try:
+                self._initialize(connection)
+            except StreamSepError as error:
+                self._report(str(error))
 
-    def _give(self, now: float) -> None:
-        assert self._session is not None
+    def _guard(self, call: Callable[..., None], *arguments: object) -> None:
+        """Do something with the device's session; no message may cost another."""
+        if self._session is None:
+            return
+        try:
+            call(self._session, *arguments)
+        except Exception as error:  # noqa: BLE001 - whatever a message trips over, the next one is not to blame
+            self._unexpected.note(error)
+            self._past_errors += 1
+
+    def _refresh(self, session: MidiSession, now: float) -> None:
         if self._grown.is_set():
             self._grown.clear()
-            self._session.regrow()
+            session.rebind()
         if paths := {self._changed.get() for _ in range(self._changed.qsize())}:
-            self._session.refresh(paths)
-        self._session.tick(now)
+            session.refresh(paths)
+        session.tick(now)

@@ -195,7 +195,7 @@ class MidiCable:
     """A port of a system of one, and the only connection there can be to it."""
 
     taken: ClassVar = set()
-    gone = False
+    disconnected = False
 
     def __init__(self, name):
         self.input = self.output = name

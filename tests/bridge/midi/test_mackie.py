@@ -17,7 +17,7 @@ class Mackie:
         self.session = MidiSession(desk, load_map("mackie-control"), self.sent.append, **options)
         self._changed = []
         desk.controls.subscribe(self._changed.append)
-        self.session.greet()
+        self.session.initialize()
 
     def says(self, *messages):
         for message in messages:
@@ -161,7 +161,7 @@ def test_an_x_touch_gets_colours(desk):
 def test_it_is_left_dark(mackie):
     mackie.says("90 12 7f")
     mackie.hears()
-    mackie.session.farewell()
+    mackie.session.shutdown()
     heard = mackie.hears()
     assert "90 12 00" in heard
     assert "b0 30 00" in heard

@@ -110,7 +110,7 @@ def test_every_control_of_every_map_reaches_its_path_and_its_light(name, control
         desk.controls.set(target.path, 0.5)
     sent = []
     session = MidiSession(desk, MidiMap(name, (control,)), sent.append)
-    session.greet()
+    session.initialize()
     before = desk.controls.snapshot()
     sent.clear()
     use(session, control)

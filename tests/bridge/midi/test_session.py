@@ -20,7 +20,7 @@ class Device:
         self.session = MidiSession(desk, parse_map(text), self.sent.append)
         self.changed = []
         desk.controls.subscribe(self.changed.append)
-        self.session.greet()
+        self.session.initialize()
         self.sent.clear()
 
     def says(self, *messages):
@@ -277,7 +277,7 @@ def test_what_is_not_in_the_map_is_shown_and_no_error(desk):
 def test_the_device_is_left_dark(desk):
     desk.controls.update({"stem/drums/mute": True})
     device = Device(desk, ["in = 'note:1:16'\nto = 'stem/drums/mute'\nled = 'note:1:16'"])
-    device.session.farewell()
+    device.session.shutdown()
     assert device.hears() == ["90 10 00"]
 
 
@@ -301,12 +301,12 @@ def test_a_knob_moves_a_setting_of_an_effect_while_the_effect_is_there(desk):
     device.says("b0 01 7f")
     assert device.session.last == "cc:1:1 127: stem/1/chain/1/room_size is not there"
     desk.controls.replace((), (ROOM,))
-    device.session.regrow()
+    device.session.rebind()
     assert device.hears() == ["b0 01 20"]
     device.says("b0 01 7f")
     assert desk.controls[ROOM.path] == 2.0
     desk.controls.replace((ROOM.path,), ())
-    device.session.regrow()
+    device.session.rebind()
     assert device.says("b0 01 00") == ["b0 01 00"]
     assert device.session.errors == 0
 

@@ -10,6 +10,7 @@ from bridge.midi.map import Control
 from bridge.midi.messages import Address, encode
 from bridge.midi.monitor import monitor
 from bridge.midi.ports import PortNames, find_port
+from bridge.midi.session import MidiSession
 from bridge.midi.surface import MidiSurface
 from stream_sep.control.levels import db_to_position
 from stream_sep.errors import BridgeError, ConfigError
@@ -19,7 +20,7 @@ class Cable:
     """A connection to a device that the test plays."""
 
     def __init__(self, system, names, receive):
-        self.system, self.receive, self.gone = system, receive, False
+        self.system, self.receive, self.disconnected = system, receive, False
         self.input, self.output = names
         self.sent, self.closed = [], False
 
@@ -93,20 +94,61 @@ def test_a_device_is_found_by_a_part_of_its_name_and_gets_its_map(desk, start):
     assert system.cables[0].input == NANO
 
 
-def test_a_port_that_is_not_there_is_refused_with_those_that_are(desk):
+def test_a_port_that_is_not_there_is_told_and_used_when_it_comes(desk, start):
     system = System("Midi Through:0")
-    surface = MidiSurface(desk, "nano", ports=lambda: system)
-    with pytest.raises(BridgeError, match="no MIDI port with 'nano' in its name; there are: Midi Through:0"):
-        surface.start()
+    surface, said = start(system)
+    assert said == [
+        "there is no MIDI port with 'nano' in its name; there are: Midi Through:0; it is used as soon as it is there"
+    ]
+    assert surface.last == "no MIDI port 'nano' yet"
+    system.inputs = system.outputs = ("Midi Through:0", NANO)
+    system.plays("b0 30 7f")
+    until(lambda: desk.controls["stem/vocals/mute"])
+    assert said[1:] == [f"MIDI port {NANO!r} is there"]
+
+
+def test_a_system_of_ports_that_does_not_run_yet_is_told_and_waited_for(start):
+    system = System(NANO)
+    system.stumbles = True
+    surface, said = start(system)
+    assert "cannot list MIDI ports; it is used as soon as it is there" in said[0]
+    system.stumbles = False
+    until(lambda: system.cables)
     surface.stop()
-    assert system.closed == 1
 
 
-def test_a_port_that_is_taken_is_named(start):
+def test_an_error_that_nobody_foresaw_costs_only_its_message(desk, start, monkeypatch, caplog):
+    system = System(NANO)
+    surface, _ = start(system)
+    plain = MidiSession.receive
+
+    def receive(self, data, now):
+        if data[0] == 0x91:
+            raise ZeroDivisionError
+        plain(self, data, now)
+
+    monkeypatch.setattr(MidiSession, "receive", receive)
+    system.plays("91 00 7f", "91 00 7f", "b0 30 7f")
+    until(lambda: desk.controls["stem/vocals/mute"])
+    assert surface.errors == 2
+    assert caplog.text.count("Traceback") == 1
+
+
+def test_a_port_that_is_taken_is_named_and_used_when_it_is_free(start):
     system = System(NANO)
     system.taken = True
-    with pytest.raises(BridgeError, match="nanoKONTROL2 MIDI 1"):
-        start(system)
+    _, said = start(system)
+    assert "cannot open MIDI port" in said[0]
+    assert NANO in said[0]
+    system.taken = False
+    until(lambda: system.cables)
+
+
+def test_a_port_of_our_own_that_cannot_be_made_is_refused(start):
+    system = System()
+    system.taken = True
+    with pytest.raises(BridgeError, match="stream_sep"):
+        start(system, port="stream_sep")
 
 
 def test_a_map_that_is_not_there_is_refused_before_anything_starts(desk):
@@ -229,9 +271,9 @@ def test_an_exact_name_goes_before_a_part():
 def hear(to, *messages, rest=3.0):
     learner = Learner(to)
     for message in messages:
-        if found := learner.hear(bytes.fromhex(message), 0.0):
+        if found := learner.feed(bytes.fromhex(message), 0.0):
             return found
-    return learner.rest(rest)
+    return learner.poll(rest)
 
 
 def test_a_button_is_known_at_its_press():
