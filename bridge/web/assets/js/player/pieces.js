@@ -1,0 +1,109 @@
+// @ts-check
+// Pieces of all stems: fetched a few at a time, decoded, and dropped when they are far away.
+
+const AT_ONCE = 2;
+const RETRY_MS = 1000;
+
+/**
+ * Takes apart what the server frames: each blob behind its length, 32 bits, little-endian.
+ * @param {ArrayBuffer} body
+ * @returns {ArrayBuffer[]}
+ */
+export function splitBlobs(body) {
+  const view = new DataView(body);
+  const blobs = [];
+  for (let at = 0; at < body.byteLength; ) {
+    const length = view.getUint32(at, true);
+    blobs.push(body.slice(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return blobs;
+}
+
+/**
+ * @fires piece with detail: the number of a piece that can be played now
+ * @fires waiting with detail: the number of a piece that is not separated yet
+ * @fires failed with detail: a sentence
+ */
+export class Pieces extends EventTarget {
+  /**
+   * @param {BaseAudioContext} context decodes
+   * @param {(number: number) => string} url
+   * @param {typeof fetch} [fetcher]
+   */
+  constructor(context, url, fetcher = (...request) => fetch(...request)) {
+    super();
+    this.context = context;
+    this.url = url;
+    this.fetcher = fetcher;
+    /** @type {Map<number, AudioBuffer[]>} */
+    this.ready = new Map();
+    /** @type {Map<number, AbortController>} */
+    this.loading = new Map();
+    /** @type {number[]} */
+    this.wanted = [];
+    /** @type {Set<number>} */
+    this.resting = new Set(); // asked for too early, or failed a moment ago
+  }
+
+  /** @param {number} number @returns {AudioBuffer[] | undefined} one a stem */
+  get(number) {
+    return this.ready.get(number);
+  }
+
+  /** Loads these, the first first, and forgets all others. @param {number[]} numbers */
+  want(numbers) {
+    const kept = new Set(numbers);
+    this.wanted = numbers;
+    for (const number of [...this.ready.keys()]) if (!kept.has(number)) this.ready.delete(number);
+    for (const [number, abort] of this.loading) if (!kept.has(number)) abort.abort();
+    this.pump();
+  }
+
+  pump() {
+    for (const number of this.wanted) {
+      if (this.loading.size >= AT_ONCE) return;
+      if (!this.ready.has(number) && !this.loading.has(number) && !this.resting.has(number)) this.load(number);
+    }
+  }
+
+  /** Asks again at once for what was not there a moment ago. */
+  hurry() {
+    this.resting.clear();
+    this.pump();
+  }
+
+  /** @param {number} number */
+  async load(number) {
+    const abort = new AbortController();
+    this.loading.set(number, abort);
+    try {
+      const answer = await this.fetcher(this.url(number), { signal: abort.signal, credentials: "same-origin" });
+      if (answer.status === 404) this.rest(number, "waiting", number);
+      else if (!answer.ok) this.rest(number, "failed", `The server answered ${answer.status}.`);
+      else {
+        const blobs = splitBlobs(await answer.arrayBuffer());
+        const buffers = await Promise.all(blobs.map((blob) => this.context.decodeAudioData(blob)));
+        if (!abort.signal.aborted) {
+          this.ready.set(number, buffers);
+          this.dispatchEvent(new CustomEvent("piece", { detail: number }));
+        }
+      }
+    } catch {
+      if (!abort.signal.aborted) this.rest(number, "failed", "The connection broke. Trying again …");
+    } finally {
+      this.loading.delete(number);
+      this.pump();
+    }
+  }
+
+  /** @param {number} number @param {string} event @param {unknown} detail */
+  rest(number, event, detail) {
+    this.resting.add(number);
+    setTimeout(() => {
+      this.resting.delete(number);
+      this.pump();
+    }, RETRY_MS);
+    this.dispatchEvent(new CustomEvent(event, { detail }));
+  }
+}

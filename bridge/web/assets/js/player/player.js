@@ -1,0 +1,277 @@
+// @ts-check
+// Plays pieces of all stems on one clock. Sums are integers; they are divided by the rate only where a source starts
+// and stops. A source stops half a frame before its end: with a duration in its place the old piece sounds one frame
+// into the next.
+
+import { nextSegment } from "./timeline.js";
+
+/** @typedef {import("./timeline.js").Loop} Loop */
+/** @typedef {import("./timeline.js").Segment} Segment */
+/** @typedef {{segment: Segment, sources: AudioBufferSourceNode[]}} Placed */
+/** @typedef {"paused" | "playing" | "loading" | "waiting" | "ended"} State */
+
+const TICK_MS = 250;
+const LOOKAHEAD_SECONDS = 3;
+const BEHIND_SECONDS = 10;
+const AHEAD_SECONDS = 20;
+const LEAST_LOOP_SECONDS = 0.02;
+
+/**
+ * @fires state the state has changed
+ * @fires moved the position has jumped, or the loop has changed
+ */
+export class Player extends EventTarget {
+  /**
+   * @param {object} options
+   * @param {BaseAudioContext} options.context at the rate of the pieces
+   * @param {import("./mixer.js").StemMixer} options.mixer
+   * @param {import("./pieces.js").Pieces} options.pieces
+   * @param {number} options.frames of the whole song
+   * @param {number} options.pieceFrames
+   * @param {number} [options.margin] frames between a decision and what is heard of it
+   * @param {number} [options.fade] seconds of fade where sound begins and ends
+   * @param {number} [options.lookahead] seconds
+   */
+  constructor({ context, mixer, pieces, frames, pieceFrames, margin = 1024, fade = 0.005, lookahead = LOOKAHEAD_SECONDS }) {
+    super();
+    this.context = context;
+    this.mixer = mixer;
+    this.pieces = pieces;
+    this.frames = frames;
+    this.pieceFrames = pieceFrames;
+    this.margin = margin;
+    this.fadeSeconds = fade;
+    this.lookahead = Math.round(lookahead * context.sampleRate);
+    /** @type {State} */
+    this.state = "paused";
+    /** @type {Loop | null} */
+    this.loop = null;
+    this.at = 0; // frame of the song, while nothing is scheduled
+    /** @type {import("./timeline.js").Cursor | null} */
+    this.cursor = null;
+    /** @type {Placed[]} */
+    this.placed = [];
+    this.timer = 0;
+    pieces.addEventListener("piece", () => this.fill());
+    pieces.addEventListener("waiting", () => this.fill());
+    this.prefetch();
+  }
+
+  get rate() {
+    return this.context.sampleRate;
+  }
+
+  /** @returns {number} frame of the context now */
+  get now() {
+    return Math.round(this.context.currentTime * this.rate);
+  }
+
+  /** @returns {number} frame of the song that sounds now */
+  get position() {
+    const { now } = this;
+    let at = this.at;
+    for (const { segment } of this.placed) {
+      if (segment.context > now) break;
+      at = segment.song + Math.min(now - segment.context, segment.frames);
+    }
+    return Math.min(at, this.frames);
+  }
+
+  get playing() {
+    return this.state === "playing" || this.state === "loading" || this.state === "waiting";
+  }
+
+  async play() {
+    if (this.playing) return;
+    if (this.state === "ended") this.at = this.loop ? this.loop.start : 0;
+    this.become("loading");
+    if (this.context instanceof AudioContext && this.context.state !== "running") await this.context.resume();
+    this.start(this.at);
+  }
+
+  pause() {
+    if (!this.playing) return;
+    this.at = this.position;
+    this.stop();
+    this.become("paused");
+  }
+
+  toggle() {
+    if (this.playing) this.pause();
+    else this.play();
+  }
+
+  /** @param {number} frame of the song */
+  seek(frame) {
+    const target = Math.round(Math.min(Math.max(frame, 0), this.frames));
+    const { playing } = this;
+    if (playing) this.stop();
+    this.at = target;
+    if (this.state === "ended") this.become("paused");
+    if (playing) this.start(target);
+    else this.prefetch();
+    this.dispatchEvent(new Event("moved"));
+  }
+
+  /** Changes the loop without a gap in what sounds. @param {Loop | null} loop */
+  setLoop(loop) {
+    const least = Math.round(LEAST_LOOP_SECONDS * this.rate);
+    if (loop) {
+      const start = Math.round(Math.min(Math.max(loop.start, 0), this.frames - least));
+      const end = Math.round(Math.min(Math.max(loop.end, start + least), this.frames));
+      this.loop = { start, end };
+    } else this.loop = null;
+    if (this.playing && this.loop && this.position >= this.loop.end) this.seek(this.loop.start);
+    else if (this.playing) this.reschedule();
+    this.dispatchEvent(new Event("moved"));
+  }
+
+  // scheduling
+
+  /** @param {number} song */
+  start(song) {
+    this.cursor = { song, context: this.now + this.margin };
+    this.fadeIn(this.cursor.context);
+    clearInterval(this.timer);
+    this.timer = setInterval(() => this.fill(), TICK_MS);
+    this.fill();
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    const end = this.context.currentTime + this.fadeSeconds;
+    if (this.fadeSeconds) {
+      const { gain } = this.mixer.fade;
+      gain.cancelScheduledValues(0);
+      gain.setValueAtTime(gain.value, this.context.currentTime);
+      gain.linearRampToValueAtTime(0, end);
+    }
+    for (const { sources } of this.placed) for (const source of sources) source.stop(end);
+    this.placed = [];
+    this.cursor = null;
+  }
+
+  /** @param {number} frame of the context */
+  fadeIn(frame) {
+    if (!this.fadeSeconds) return;
+    const begin = Math.max(frame / this.rate, this.context.currentTime + this.fadeSeconds);
+    this.mixer.fade.gain.setValueAtTime(0, begin);
+    this.mixer.fade.gain.linearRampToValueAtTime(1, begin + this.fadeSeconds);
+  }
+
+  /** Schedules what has to sound within the look-ahead. */
+  fill() {
+    if (!this.playing) return;
+    const { now } = this;
+    this.prune(now);
+    while (this.cursor && this.cursor.context < now + this.lookahead) {
+      const found = nextSegment(this.cursor, this);
+      if (!found) {
+        this.cursor = null;
+        break;
+      }
+      const buffers = this.pieces.get(found.segment.piece);
+      if (!buffers) break;
+      if (this.cursor.context < now + this.margin / 2) {
+        // it came late: all stems go on together, a little later
+        this.cursor = { song: this.cursor.song, context: now + this.margin };
+        continue;
+      }
+      this.place(found.segment, buffers);
+      this.cursor = found.next;
+    }
+    this.settle(now);
+    this.prefetch();
+  }
+
+  /** @param {Segment} segment @param {AudioBuffer[]} buffers */
+  place(segment, buffers) {
+    const { rate } = this;
+    const sources = this.mixer.stems.map((stem, index) => {
+      const source = new AudioBufferSourceNode(this.context, { buffer: buffers[index] });
+      source.connect(this.mixer.input(stem));
+      source.start(segment.context / rate, segment.offset / rate);
+      source.stop((segment.context + segment.frames - 0.5) / rate);
+      return source;
+    });
+    sources[0].onended = () => this.fill(); // a second clock, for tabs whose timers rest
+    this.placed.push({ segment, sources });
+  }
+
+  /** Takes back what is scheduled but not heard yet, and schedules it anew. */
+  reschedule() {
+    const cut = this.now + this.margin;
+    const kept = [];
+    let last = null;
+    for (const one of this.placed) {
+      const { segment, sources } = one;
+      if (segment.context >= cut) {
+        for (const source of sources) {
+          source.onended = null;
+          source.stop();
+          source.disconnect();
+        }
+        continue;
+      }
+      if (segment.context + segment.frames > cut) {
+        segment.frames = cut - segment.context;
+        for (const source of sources) source.stop((cut - 0.5) / this.rate);
+      }
+      kept.push(one);
+      last = segment;
+    }
+    this.placed = kept;
+    if (last) this.cursor = { song: last.song + last.frames, context: last.context + last.frames };
+    if (last && this.loop && last.song + last.frames >= this.loop.end && last.song < this.loop.end) {
+      this.cursor = { song: this.loop.start, context: last.context + last.frames };
+    }
+    this.fill();
+  }
+
+  /** @param {number} now */
+  prune(now) {
+    while (this.placed.length > 1 && this.placed[1].segment.context <= now) {
+      const { segment } = /** @type {Placed} */ (this.placed.shift());
+      this.at = segment.song + segment.frames;
+    }
+  }
+
+  /** @param {number} now */
+  settle(now) {
+    const last = this.placed.at(-1)?.segment;
+    const sounding = last !== undefined && last.context + last.frames > now;
+    if (sounding) this.become("playing");
+    else if (!this.cursor) {
+      this.at = this.frames;
+      this.stop();
+      this.become("ended");
+    } else {
+      const piece = Math.floor(this.cursor.song / this.pieceFrames);
+      this.become(this.pieces.resting.has(piece) ? "waiting" : "loading");
+    }
+  }
+
+  prefetch() {
+    const seconds = this.pieceFrames / this.rate;
+    const here = Math.floor((this.cursor?.song ?? this.position) / this.pieceFrames);
+    const sounding = Math.floor(this.position / this.pieceFrames);
+    const last = Math.ceil(this.frames / this.pieceFrames) - 1;
+    /** @type {Set<number>} */
+    const wanted = new Set([here]);
+    const add = (/** @type {number} */ from, /** @type {number} */ to) => {
+      for (let piece = Math.max(from, 0); piece <= Math.min(to, last); piece++) wanted.add(piece);
+    };
+    add(here, here + 1);
+    if (this.loop) add(Math.floor(this.loop.start / this.pieceFrames), Math.floor(this.loop.start / this.pieceFrames) + 1);
+    add(here, here + Math.ceil(AHEAD_SECONDS / seconds));
+    add(sounding - Math.ceil(BEHIND_SECONDS / seconds), sounding);
+    this.pieces.want([...wanted]);
+  }
+
+  /** @param {State} state */
+  become(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+}
