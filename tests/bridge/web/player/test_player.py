@@ -31,7 +31,8 @@ _SETUP = """async ({root, frames, pieceFrames, stems, rate, length, steps}) => {
   const context = new OfflineAudioContext(2, length, rate);
   const mixer = new StemMixer(context, stems, {metered: false});
   const pieces = new Pieces(context, (n) => `/pieces/${n}?rate=${rate}`);
-  const player = new Player({context, mixer, pieces, frames, pieceFrames, margin: 0, fade: 0, lookahead: length / rate});
+  const exact = {margin: 0, fade: 0, lookahead: length / rate};
+  const player = new Player({context, mixer, pieces, frames, pieceFrames, ...exact});
   const all = [...Array(Math.ceil(frames / pieceFrames)).keys()];
   player.prefetch = () => {};
   let failed = "";

@@ -1,0 +1,60 @@
+// @ts-check
+// The API as functions; what it refuses is an error with a sentence for people.
+
+export const API = "/api/v1";
+
+export class ApiError extends Error {
+  /** @param {number} status @param {string} code @param {string} detail @param {string} hint @param {number} retry seconds */
+  constructor(status, code, detail, hint, retry = 0) {
+    super([detail, hint].filter(Boolean).join(" "));
+    this.status = status;
+    this.code = code;
+    this.detail = detail;
+    this.retry = retry;
+  }
+}
+
+/** @param {Response} answer @returns {Promise<ApiError>} */
+export async function errorOf(answer) {
+  const retry = Number(answer.headers.get("Retry-After") ?? 0);
+  try {
+    const { code, detail, hint } = await answer.json();
+    return new ApiError(answer.status, code, detail, hint ?? "", retry);
+  } catch {
+    return new ApiError(answer.status, "http", `The server answered ${answer.status}.`, "Try again.", retry);
+  }
+}
+
+/**
+ * @param {string} method
+ * @param {string} path below /api/v1
+ * @param {unknown} [body] goes as JSON
+ * @param {Record<string, string>} [headers]
+ * @returns {Promise<any>}
+ */
+async function call(method, path, body, headers = {}) {
+  let answer;
+  try {
+    answer = await fetch(API + path, {
+      method,
+      headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin",
+    });
+  } catch {
+    throw new ApiError(0, "offline", "The server does not answer.", "Check the connection and try again.");
+  }
+  if (!answer.ok) throw await errorOf(answer);
+  return answer.status === 204 ? null : answer.json();
+}
+
+export const api = {
+  /** @param {string} path */
+  get: (path) => call("GET", path),
+  /** @param {string} path @param {unknown} [body] @param {Record<string, string>} [headers] */
+  post: (path, body = {}, headers) => call("POST", path, body, headers),
+  /** @param {string} path @param {unknown} body @param {Record<string, string>} [headers] */
+  patch: (path, body, headers) => call("PATCH", path, body, headers),
+  /** @param {string} path @param {unknown} [body] */
+  delete: (path, body) => call("DELETE", path, body),
+};

@@ -1,0 +1,70 @@
+// @ts-check
+// What the server tells while a page is open: one WebSocket, which goes on where it was.
+
+import { API } from "./api.js";
+
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 15000;
+const ENDED = 4401;
+
+/**
+ * @fires event with detail `{kind, body}`
+ * @fires reset the lists have to be read anew
+ * @fires ended the session is over
+ */
+export class Events extends EventTarget {
+  constructor() {
+    super();
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    /** @type {number | null} */
+    this.seq = null;
+    this.retry = FIRST_RETRY_MS;
+    this.wanted = false;
+    this.timer = 0;
+    for (const event of ["online", "pageshow"]) addEventListener(event, () => this.hurry());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.hurry());
+  }
+
+  open() {
+    this.wanted = true;
+    if (!this.socket) this.connect();
+  }
+
+  close() {
+    this.wanted = false;
+    clearTimeout(this.timer);
+    this.socket?.close();
+    this.socket = null;
+    this.seq = null;
+  }
+
+  hurry() {
+    if (this.wanted && !this.socket) this.connect();
+  }
+
+  connect() {
+    clearTimeout(this.timer);
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const after = this.seq === null ? "" : `?after=${this.seq}`;
+    const socket = new WebSocket(`${scheme}://${location.host}${API}/events${after}`);
+    this.socket = socket;
+    socket.addEventListener("message", (event) => {
+      const { seq, kind, body } = JSON.parse(event.data);
+      this.retry = FIRST_RETRY_MS;
+      this.seq = seq;
+      if (kind === "hello") {
+        if (body.reset) this.dispatchEvent(new Event("reset"));
+      } else this.dispatchEvent(new CustomEvent("event", { detail: { kind, body } }));
+    });
+    socket.addEventListener("close", (event) => {
+      if (socket !== this.socket) return;
+      this.socket = null;
+      if (event.code === ENDED) this.dispatchEvent(new Event("ended"));
+      else if (this.wanted) {
+        this.timer = setTimeout(() => this.connect(), this.retry * (0.75 + Math.random() / 2));
+        this.retry = Math.min(this.retry * 2, LAST_RETRY_MS);
+      }
+    });
+  }
+}

@@ -1,0 +1,146 @@
+// @ts-check
+// Files on their way to the server: two at a time, in pieces, and on again by itself after a broken connection.
+
+import { API, ApiError, api, errorOf } from "./api.js";
+
+const PIECE_BYTES = 8 * 1024 * 1024;
+const AT_ONCE = 2;
+const RETRY_MS = 2000;
+
+/**
+ * @typedef {object} Upload
+ * @property {number} number
+ * @property {File} file
+ * @property {string} id of the server's upload; empty before it knows of it
+ * @property {number} sent bytes
+ * @property {number} speed bytes a second
+ * @property {"queued" | "sending" | "paused" | "broken" | "failed" | "done"} state
+ * @property {string} error
+ * @property {Record<string, unknown>} settings
+ * @property {XMLHttpRequest | null} request
+ */
+
+/** @fires changed @fires done with detail: the song */
+export class Uploads extends EventTarget {
+  constructor() {
+    super();
+    /** @type {Upload[]} */
+    this.list = [];
+    this.count = 0;
+    addEventListener("beforeunload", (event) => {
+      if (this.list.some((one) => one.state === "sending" || one.state === "queued")) event.preventDefault();
+    });
+    addEventListener("online", () => this.pump());
+  }
+
+  /** @param {Iterable<File>} files @param {Record<string, unknown>} settings */
+  add(files, settings) {
+    for (const file of files) {
+      const upload = { number: ++this.count, file, id: "", sent: 0, speed: 0, state: "queued", error: "", settings, request: null };
+      this.list = [...this.list, /** @type {Upload} */ (upload)];
+    }
+    this.pump();
+  }
+
+  pump() {
+    for (const one of this.list) {
+      if (this.list.filter(({ state }) => state === "sending").length >= AT_ONCE) break;
+      if (one.state === "queued" || one.state === "broken") this.send(one);
+    }
+    this.dispatchEvent(new Event("changed"));
+  }
+
+  /** @param {Upload} upload */
+  pause(upload) {
+    upload.state = "paused";
+    upload.request?.abort();
+    this.pump();
+  }
+
+  /** @param {Upload} upload */
+  resume(upload) {
+    upload.state = "queued";
+    upload.error = "";
+    this.pump();
+  }
+
+  /** @param {Upload} upload */
+  async cancel(upload) {
+    this.list = this.list.filter((one) => one !== upload);
+    upload.state = "paused";
+    upload.request?.abort();
+    this.pump();
+    if (upload.id) await api.delete(`/uploads/${upload.id}`).catch(() => {});
+  }
+
+  /** @param {Upload} upload */
+  async send(upload) {
+    upload.state = "sending";
+    try {
+      if (!upload.id) {
+        const { file, settings } = upload;
+        upload.id = (await api.post("/uploads", { name: file.name, size: file.size, settings })).id;
+      } else upload.sent = await this.offset(upload);
+      while (upload.state === "sending") {
+        const told = await this.piece(upload);
+        if (told.song) {
+          upload.state = "done";
+          this.list = this.list.filter((one) => one !== upload);
+          this.dispatchEvent(new CustomEvent("done", { detail: told.song }));
+        }
+      }
+    } catch (error) {
+      this.fail(upload, error);
+    }
+    this.pump();
+  }
+
+  /** @param {Upload} upload @param {unknown} error */
+  fail(upload, error) {
+    if (upload.state !== "sending") return; // paused or cancelled
+    const passing = error instanceof ApiError && (error.status === 0 || error.status === 409 || error.status >= 500);
+    upload.state = passing ? "broken" : "failed";
+    const share = Math.round((upload.sent / Math.max(upload.file.size, 1)) * 100);
+    upload.error = passing ? `The connection broke at ${share} %. It goes on by itself.` : String(/** @type {any} */ (error).message);
+    if (passing) setTimeout(() => this.pump(), RETRY_MS);
+  }
+
+  /** @param {Upload} upload @returns {Promise<number>} */
+  async offset(upload) {
+    const answer = await fetch(`${API}/uploads/${upload.id}`, { method: "HEAD" }).catch(() => null);
+    if (!answer) throw new ApiError(0, "offline", "The server does not answer.", "");
+    if (!answer.ok) throw await errorOf(answer);
+    return Number(answer.headers.get("Upload-Offset"));
+  }
+
+  /** @param {Upload} upload @returns {Promise<any>} what the server says after the next piece */
+  piece(upload) {
+    const { file, sent } = upload;
+    const body = file.slice(sent, sent + PIECE_BYTES);
+    const began = performance.now();
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest(); // fetch tells nothing of what was sent
+      upload.request = request;
+      request.open("PATCH", `${API}/uploads/${upload.id}`);
+      request.setRequestHeader("Upload-Offset", String(sent));
+      request.setRequestHeader("Content-Type", "application/octet-stream");
+      request.upload.addEventListener("progress", (event) => {
+        upload.sent = sent + Math.min(event.loaded, body.size);
+        upload.speed = event.loaded / Math.max((performance.now() - began) / 1000, 0.1);
+        this.dispatchEvent(new Event("changed"));
+      });
+      request.addEventListener("load", () => {
+        const told = JSON.parse(request.responseText || "{}");
+        if (request.status >= 300) reject(new ApiError(request.status, told.code, told.detail, told.hint));
+        else {
+          upload.sent = told.offset ?? told.size;
+          resolve(told);
+        }
+      });
+      for (const event of ["error", "abort", "timeout"]) {
+        request.addEventListener(event, () => reject(new ApiError(0, "offline", "The connection broke.", "")));
+      }
+      request.send(body);
+    });
+  }
+}
