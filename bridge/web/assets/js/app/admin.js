@@ -11,6 +11,18 @@ import { formatBytes, formatName, formatShare } from "../lib/format.js";
 
 const REFRESH_MS = 5000;
 
+/** @type {Record<string, [string, number]>} what is set, and what one of its unit is worth */
+const LABELS = {
+  sign_up: ["Who may sign up", 1],
+  max_upload_bytes: ["Largest file, MB", 1e6],
+  max_song_seconds: ["Longest song, minutes", 60],
+  quota_bytes: ["Space an account has, GB", 1e9],
+  max_uploads: ["Uploads at once", 1],
+  max_waiting_jobs: ["Songs waiting, an account", 1],
+  trash_days: ["Days in the trash", 1],
+  share_days: ["Days that a link lasts", 1],
+};
+
 class Admin extends LitElement {
   static properties = { overview: { state: true }, users: { state: true }, invitations: { state: true }, audit: { state: true }, link: { state: true } };
 
@@ -187,7 +199,7 @@ class Admin extends LitElement {
       /** @type {Record<string, unknown>} */
       const changed = {};
       for (const [name, value] of values) {
-        const next = typeof settings[name] === "number" ? Number(value) : value;
+        const next = typeof settings[name] === "number" ? Math.round(Number(value) * (LABELS[name]?.[1] ?? 1)) : value;
         if (next !== settings[name]) changed[name] = next;
       }
       return this.attempt(async () => {
@@ -197,12 +209,12 @@ class Admin extends LitElement {
       });
     };
     const field = (/** @type {[string, unknown]} */ [name, value]) => html`<div class="field">
-      <label for="set-${name}">${formatName(name)}</label>
+      <label for="set-${name}">${LABELS[name]?.[0] ?? formatName(name)}</label>
       ${name === "sign_up"
         ? html`<select class="input" id="set-${name}" name=${name}>
             ${["open", "invite", "closed"].map((one) => html`<option value=${one} ?selected=${one === value}>${{ open: "Open to all", invite: "By invitation", closed: "Closed" }[one]}</option>`)}
           </select>`
-        : html`<input class="input" id="set-${name}" name=${name} .value=${String(value)} inputmode=${typeof value === "number" ? "numeric" : "text"} />`}
+        : html`<input class="input" id="set-${name}" name=${name} .value=${typeof value === "number" ? String(value / (LABELS[name]?.[1] ?? 1)) : String(value)} inputmode=${typeof value === "number" ? "decimal" : "text"} />`}
     </div>`;
     const shown = /** @type {[string, unknown][]} */ (Object.entries(this.overview.settings)).filter(([, value]) => typeof value !== "object" && typeof value !== "boolean");
     return html`<section class="card stack">

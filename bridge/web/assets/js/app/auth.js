@@ -8,6 +8,7 @@ import { toast } from "../components/toast.js";
 
 /** A form that is sent once at a time and shows why it was refused. */
 class Form extends LitElement {
+  /** @type {import("lit").PropertyDeclarations} */
   static properties = { error: { state: true }, busy: { state: true }, shown: { state: true }, typed: { state: true } };
 
   constructor() {

@@ -43,6 +43,7 @@ class Library extends LitElement {
     this.trash = false;
     /** @type {any[]} */
     this.songs = [];
+    /** @type {string | null} */
     this.next = null;
     this.words = "";
     this.sort = "-created";
@@ -249,7 +250,7 @@ class Library extends LitElement {
   // songs
 
   /** @param {string[]} ids */
-  async remove(ids) {
+  async discard(ids) {
     const forever = this.trash;
     const gone = this.songs.filter(({ id }) => ids.includes(id));
     this.songs = this.songs.filter(({ id }) => !ids.includes(id));
@@ -304,7 +305,7 @@ class Library extends LitElement {
     if (this.trash) {
       return html`<div class="row">
         ${this.iconButton(`Take ${song.title} out of the trash`, "undo-2", () => this.restore([song.id]))}
-        ${this.iconButton(`Delete ${song.title} for ever`, "trash-2", () => this.remove([song.id]))}
+        ${this.iconButton(`Delete ${song.title} for ever`, "trash-2", () => this.discard([song.id]))}
       </div>`;
     }
     const active = song.state === "waiting" || song.state === "working";
@@ -314,7 +315,7 @@ class Library extends LitElement {
         : song.state === "ready"
           ? nothing
           : this.iconButton(`Try ${song.title} again`, "rotate-ccw", () => this.retry(song))}
-      ${active ? nothing : this.iconButton(`Delete ${song.title}`, "trash-2", () => this.remove([song.id]))}
+      ${active ? nothing : this.iconButton(`Delete ${song.title}`, "trash-2", () => this.discard([song.id]))}
     </div>`;
   }
 
@@ -366,7 +367,7 @@ class Library extends LitElement {
         ${Object.entries(SORTS).map(([value, label]) => html`<option value=${value} ?selected=${value === this.sort}>${label}</option>`)}
       </select>
       ${this.picked.size
-        ? html`<button class="button danger" @click=${() => this.remove([...this.picked])}>
+        ? html`<button class="button danger" @click=${() => this.discard([...this.picked])}>
             <span class="icon icon-trash-2" aria-hidden="true"></span>Delete ${this.picked.size}
           </button>`
         : nothing}
@@ -399,8 +400,8 @@ class Library extends LitElement {
     const { used, limit } = this.storage;
     const uploads = app.uploads.list;
     return html`<div class="page">
-      <div class="row between">
-        <h1 class="page-title">${this.trash ? "Trash" : "Library"}</h1>
+      <div class="row between title-row">
+        <h1>${this.trash ? "Trash" : "Library"}</h1>
         <a class="button plain" href=${this.trash ? "/library" : "/trash"}>
           <span class="icon icon-${this.trash ? "arrow-left" : "trash-2"}" aria-hidden="true"></span>${this.trash ? "Library" : "Trash"}
         </a>

@@ -118,7 +118,7 @@ class SongPage extends LitElement {
 
   // what can be done
 
-  /** @param {() => Promise<unknown>} act */
+  /** @param {() => Promise<any>} act @returns {Promise<any>} */
   async attempt(act) {
     try {
       return await act();
@@ -128,7 +128,7 @@ class SongPage extends LitElement {
     }
   }
 
-  async remove() {
+  async discard() {
     const { id, title } = this.song;
     await this.attempt(() => api.delete(`/songs/${id}`));
     app.go("/library");
@@ -374,7 +374,7 @@ class SongPage extends LitElement {
     </button>`;
     const body = html`${item("settings", "Edit title, artist, album", () => openSheet("rename"))}
       ${item("rotate-ccw", "Separate again", () => openSheet("again"))} ${item("circle-help", "Keys", () => openSheet("keys"))}
-      ${item("trash-2", "Delete", () => this.remove(), true)}`;
+      ${item("trash-2", "Delete", () => this.discard(), true)}`;
     return sheet({ id: "more", title: "More", body });
   }
 

@@ -50,6 +50,7 @@ export class PlayerView extends LitElement {
     /** @type {Map<string, HTMLCanvasElement | OffscreenCanvas>} */
     this.images = new Map();
     this.animation = 0;
+    this.scale = 1;
     this.drawnFor = "";
     this.keys = (/** @type {KeyboardEvent} */ event) => onPlayerKey(this, event);
     this.redraw = () => {
@@ -99,6 +100,9 @@ export class PlayerView extends LitElement {
 
   async loadPictures() {
     this.peaks = (await this.blobs("peaks")).map((blob) => new Int8Array(blob));
+    let loudest = 1;
+    for (const lane of this.peaks) for (const peak of lane) loudest = Math.max(loudest, Math.abs(peak));
+    this.scale = (128 / loudest) * 0.92; // one for all lanes, so that they compare
     if (this.picture === "spectrogram") await this.loadSpectrogram();
     this.draw(true);
   }
@@ -164,14 +168,14 @@ export class PlayerView extends LitElement {
 
   follow() {
     this.requestUpdate();
-    if (this.playing && !this.animation) this.animate();
+    if (this.playing && !this.animation) this.followSound();
     if (!this.playing && this.picturesLate) {
       this.picturesLate = false;
       this.loadPictures();
     }
   }
 
-  animate() {
+  followSound() {
     this.animation = requestAnimationFrame(() => {
       this.animation = 0;
       if (!this.stage) return;
@@ -180,7 +184,7 @@ export class PlayerView extends LitElement {
         const { name, meter } = /** @type {import("../components/strip.js").Strip} */ (strip);
         meter?.tell(...this.stage.mixer.peaks(name));
       }
-      if (this.playing) this.animate();
+      if (this.playing) this.followSound();
       else for (const meter of this.querySelectorAll("ss-meter")) /** @type {any} */ (meter).tell(-90, -90);
     });
   }
@@ -274,7 +278,7 @@ export class PlayerView extends LitElement {
       const image = this.images.get(stem) ?? spectrogramImage(this.bands[index], colourParts(colour));
       this.images.set(stem, image);
       drawSpectrogram(canvas, image, view);
-    } else if (this.peaks[index]) drawWave(canvas, this.peaks[index], view, { fill: colour, quiet: colour }, ready);
+    } else if (this.peaks[index]) drawWave(canvas, this.peaks[index], view, { fill: colour, quiet: colour }, ready, this.scale);
   }
 
   /** @param {PointerEvent} event */

@@ -30,8 +30,9 @@ function prepared(canvas) {
  * @param {View} view
  * @param {Colours} colours
  * @param {number} ready frames that can be played
+ * @param {number} scale what the peaks are multiplied with
  */
-export function drawWave(canvas, peaks, view, colours, ready) {
+export function drawWave(canvas, peaks, view, colours, ready, scale) {
   const { context, width, height } = prepared(canvas);
   const pairs = peaks.length / 2;
   const perPixel = (view.last - view.first) / PEAK_FRAMES / width;
@@ -47,8 +48,8 @@ export function drawWave(canvas, peaks, view, colours, ready) {
       least = Math.min(least, peaks[2 * pair]);
       greatest = Math.max(greatest, peaks[2 * pair + 1]);
     }
-    const top = middle - (greatest / 128) * middle;
-    const bottom = middle - (least / 128) * middle;
+    const top = middle - Math.min((greatest / 128) * scale, 1) * middle;
+    const bottom = middle - Math.max((least / 128) * scale, -1) * middle;
     context.fillRect(x, top, 1, Math.max(1, bottom - top));
   }
 }
