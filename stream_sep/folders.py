@@ -38,6 +38,22 @@ def cache_folder() -> Path:
     return folder
 
 
+def is_reachable(folder: Path) -> bool:
+    """Return whether a folder is there or could be made: not where the user has no home, or may not enter it.
+
+    >>> from pathlib import Path
+    >>> is_reachable(Path("/dev/null/home")), is_reachable(Path("not there yet"))
+    (False, True)
+    """
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def _adopt(old: Path, new: Path) -> None:
     """Move what ``old`` holds into ``new``, but over nothing; where files cannot be moved, they stay."""
     with suppress(OSError):

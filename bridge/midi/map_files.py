@@ -10,7 +10,7 @@ from bridge.midi.map import parse_map
 from stream_sep.control.presets.paths import named_files, shipped_folder
 from stream_sep.control.presets.toml_text import read_text
 from stream_sep.errors import ConfigError
-from stream_sep.folders import config_folder
+from stream_sep.folders import config_folder, is_reachable
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -41,7 +41,7 @@ def midi_maps() -> dict[str, Traversable]:
     """
     own = user_maps_folder()
     try:
-        return {**named_files(shipped_folder() / "midi"), **named_files(own)}
+        return {**named_files(shipped_folder() / "midi"), **(named_files(own) if is_reachable(own) else {})}
     except OSError as error:
         raise ConfigError(f"cannot read the MIDI maps in {own}: {error}") from error
 

@@ -20,7 +20,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from stream_sep.errors import ConfigError
-from stream_sep.folders import config_folder
+from stream_sep.folders import config_folder, is_reachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,6 +106,8 @@ def read_config(path: Path | None = None) -> tomlkit.TOMLDocument:
         ConfigError: it cannot be read, or is no TOML.
     """
     path = path or config_path()
+    if not is_reachable(path.parent):  # a service, or a container, whose user has no home
+        return tomlkit.document()
     try:
         return tomlkit.parse(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

@@ -37,7 +37,7 @@ from stream_sep.control.presets.library import load_preset
 from stream_sep.control.presets.preset import Preset
 from stream_sep.control.presets.watcher import follow_preset
 from stream_sep.control.transport import FASTEST, OCTAVE, SLOWEST
-from stream_sep.errors import ConfigError
+from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
 from stream_sep.files.stem_cache import DEFAULT_GB
 from stream_sep.files.tracks import find_tracks
@@ -114,7 +114,7 @@ def play(
     chosen = load_preset(preset, stems=stems) if preset else Preset("")
     channels = parse_outputs(outputs, stems) if outputs else dict(chosen.outputs) or {"main": 1}
     check_surfaces(surfaces)
-    paths = [track.path for track in find_tracks(songs, Path("separated"))]
+    paths = _existing([track.path for track in find_tracks(songs, Path("separated"))])
     messages = Messages()
     config = replace(
         config,
@@ -162,6 +162,13 @@ def play(
             duration,
         )
     end_run(engine, interrupts, with_latency=False)
+
+
+def _existing(paths: list[Path]) -> list[Path]:
+    for path in paths:
+        if not path.exists():
+            raise AudioFileError(f"file not found: {path}")
+    return paths
 
 
 def parse_time(text: str) -> float:

@@ -23,7 +23,6 @@ from stream_sep.control.presets.library import (
     shipped_presets,
     user_folder,
 )
-from stream_sep.control.presets.paths import named_files
 from stream_sep.control.presets.schema import KNOWN_STEMS, parse_preset
 from stream_sep.control.presets.toml_text import read_text
 from stream_sep.control.presets.writer import preset_text
@@ -80,7 +79,7 @@ def save(
     replace_it: Annotated[bool, typer.Option("--replace", help="replace yours of that name")] = False,
 ) -> None:
     """Save a preset of your own."""
-    if name in named_files(user_folder()) and not replace_it:
+    if not replace_it and list_presets().get(name) != shipped_presets().get(name):
         raise PresetError(f"preset {name!r} exists; add --replace to replace it, or choose another name")
     preset = replace(load_preset(begin), name=name) if begin else Preset(name)
     values = _parse_controls(assignments or [])

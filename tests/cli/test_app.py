@@ -113,3 +113,37 @@ def test_every_older_name_stands_for_an_option_there_is():
         known = {flag for option in commands[name].params for flag in (*option.opts, *option.secondary_opts)}
         assert set(options.values()) <= known, name
         assert not set(options) & known, name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--version", "presets list", "presets show karaoke", "midi maps", "models list", "config show", "cache list"],
+)
+def test_user_without_a_home_reads_everything(arguments):
+    left_out = {
+        "STREAM_SEP_CONFIG",
+        "STREAM_SEP_PRESETS",
+        "STREAM_SEP_MIDI_MAPS",
+        "XDG_CONFIG_HOME",
+        "XDG_CACHE_HOME",
+    }
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    command = [sys.executable, "-m", "stream_sep", *arguments.split()]
+    done = subprocess.run(
+        command, env={**environment, "HOME": "/dev/null"}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", ["config set block-size 64", "presets save mine --set vocals=-6"])
+def test_user_without_a_home_is_told_what_cannot_be_written(arguments):
+    environment = {name: value for name, value in os.environ.items() if name != "XDG_CONFIG_HOME"}
+    for name in ("STREAM_SEP_CONFIG", "STREAM_SEP_PRESETS"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "stream_sep", *arguments.split()]
+    done = subprocess.run(
+        command, env={**environment, "HOME": "/dev/null"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("stream-sep: error: cannot ")
+    assert "/dev/null" in done.stderr

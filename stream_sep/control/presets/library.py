@@ -20,7 +20,7 @@ from stream_sep.control.presets.toml_text import read_text
 from stream_sep.control.presets.writer import write_preset
 from stream_sep.control.transport import TRANSPORT
 from stream_sep.errors import PresetError
-from stream_sep.folders import config_folder
+from stream_sep.folders import config_folder, is_reachable
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -75,7 +75,7 @@ def list_presets(folder: Path | None = None) -> dict[str, Traversable]:
     """
     own = folder or user_folder()
     try:
-        found = {**shipped_presets(), **named_files(own)}
+        found = {**shipped_presets(), **(named_files(own) if is_reachable(own) else {})}
     except OSError as error:
         raise PresetError(f"cannot read the presets in {own}: {error}") from error
     return dict(sorted(found.items()))
@@ -182,7 +182,7 @@ def remove_preset(name: str, folder: Path | None = None) -> Path:
     """
     own = folder or user_folder()
     try:
-        mine = named_files(own)
+        mine = named_files(own) if is_reachable(own) else {}
         if name in mine:
             path = own / mine[name].name
             path.unlink()
