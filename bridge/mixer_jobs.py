@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.background import Outcome
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
     Failed = Callable[[StreamSepError], None]
 
@@ -47,7 +47,7 @@ class MixerJobs:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: MixerControl,
         wake: Callable[[], None],
         changed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
@@ -100,7 +100,7 @@ class MixerJobs:
 
         Args:
             preset: its name, or its number in the list from 1.
-            fade_ms: as `Desk.recall`.
+            fade_ms: as `MixerControl.recall`.
             failed: told why not.
 
         Raises:

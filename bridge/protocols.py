@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from stream_sep.control.state import ControlState
 
 
-class Desk(Protocol):
+class MixerControl(Protocol):
     """The mixing desk that surfaces move; `stream_sep.Engine` is one."""
 
     @property

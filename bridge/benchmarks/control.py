@@ -28,7 +28,7 @@ from stream_sep.evaluation.signals import cpu_seconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 _STORM_RATE = 1000
 _SOUND = 0.25
@@ -107,7 +107,7 @@ def _box(engine: Engine) -> Iterator[JackMidiPort]:
             yield box
 
 
-def _midi(desk: Desk) -> MidiSurface:
+def _midi(desk: MixerControl) -> MidiSurface:
     return MidiSurface(desk, VIRTUAL_PORT, parse_map(_MAP), ports=lambda: system_ports("jack"))
 
 

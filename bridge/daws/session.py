@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bridge.daws.profile import Outgoing, Profile
     from bridge.network import Address
     from bridge.osc.codec import Message
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 SETTLE_SECONDS = 0.1
 """Tracks are matched with stems when no name has been told for so long: names come one by one."""
@@ -59,7 +59,13 @@ class DawSession:
     """
 
     def __init__(
-        self, desk: Desk, profile: Profile, send: Callable[[bytes], bool], port: int, *, push_on_connect: bool = False
+        self,
+        desk: MixerControl,
+        profile: Profile,
+        send: Callable[[bytes], bool],
+        port: int,
+        *,
+        push_on_connect: bool = False,
     ) -> None:
         self.last, self.errors = "", 0
         self._desk, self._profile, self._send, self._port = desk, profile, send, port

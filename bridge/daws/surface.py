@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bridge.daws.profile import Profile
     from bridge.network import Address
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class DawSurface:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: MixerControl,
         name: str,
         host: str = "127.0.0.1",
         listen: int | None = None,

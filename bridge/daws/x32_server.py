@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bridge.daws.profile import Outgoing
     from bridge.network import Address
     from bridge.osc.codec import Message
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class X32Server:
         errors: how many messages made no sense.
     """
 
-    def __init__(self, desk: Desk, send: Callable[[bytes, Address], bool], host: str) -> None:
+    def __init__(self, desk: MixerControl, send: Callable[[bytes, Address], bool], host: str) -> None:
         self.last, self.errors = "", 0
         self._desk, self._send, self._profile = desk, send, X32()
         self._host, self._name = host, "stream_sep"

@@ -10,7 +10,7 @@ from stream_sep.control.levels import SILENCE_DB, gain_to_db
 
 if TYPE_CHECKING:
     from bridge.midi.feedback import Feedback
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 STRIPS = 8
 CELL = 7
@@ -77,7 +77,7 @@ class Mackie:
         colours: whether it takes the X-Touch's colours behind its texts.
     """
 
-    def __init__(self, desk: Desk, feedback: Feedback, *, colours: bool = False) -> None:
+    def __init__(self, desk: MixerControl, feedback: Feedback, *, colours: bool = False) -> None:
         self._desk, self._feedback, self._colours = desk, feedback, colours
         self._device = _MAIN
         self._levels = [0] * STRIPS

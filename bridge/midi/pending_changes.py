@@ -9,7 +9,7 @@ from stream_sep.errors import StreamSepError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
     from stream_sep.control.state import Value
 
 
@@ -23,7 +23,7 @@ class PendingChanges:
         refused: told the sentence when the desk will not take something.
     """
 
-    def __init__(self, desk: Desk, refused: Callable[[str], None]) -> None:
+    def __init__(self, desk: MixerControl, refused: Callable[[str], None]) -> None:
         self.desk = desk
         self._refused = refused
         self._waiting: dict[str, Value] = {}

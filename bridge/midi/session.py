@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from bridge.midi.map import MidiMap
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 
 class MidiSession:
@@ -32,7 +32,7 @@ class MidiSession:
     """
 
     def __init__(
-        self, desk: Desk, midi_map: MidiMap, send: Callable[[bytes], None], *, colours: bool = False
+        self, desk: MixerControl, midi_map: MidiMap, send: Callable[[bytes], None], *, colours: bool = False
     ) -> None:
         self.last, self.errors = "", 0
         self._name = midi_map.name

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bridge.midi.ports import MidiPorts
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class MidiSurface:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: MixerControl,
         port: str = VIRTUAL_PORT,
         map: str | Path | MidiMap | None = None,  # noqa: A002 - what users call it
         *,
@@ -124,7 +124,7 @@ class MidiSurface:
             started.set_exception(error)
             return
         unsubscribe = self._desk.controls.subscribe(self._changed.put)
-        unwatch = self._desk.controls.watch(self._grown.set)
+        unwatch = self._desk.controls.subscribe_tree(self._grown.set)
         try:
             self._connect(connection)
             started.set_result(None)

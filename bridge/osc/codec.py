@@ -21,7 +21,7 @@ Arguments: TypeAlias = tuple[float | int | str, ...]
 LARGEST_PACKET = 1400
 """Bytes of a packet that pass through any network in one piece."""
 
-FARTHEST_SECONDS = 2.0
+MAX_LOOKAHEAD_SECONDS = 2.0
 """How far ahead a time tag may be."""
 
 MAX_DEPTH = 8
@@ -123,9 +123,9 @@ class _Reader:
 
     def _message(self, data: bytes, tag: int) -> None:
         ahead = 0.0 if tag == _IMMEDIATELY else tag / 2**32 - _NTP_EPOCH - self._wall
-        at = self._monotonic + ahead if 0 < ahead <= FARTHEST_SECONDS else None
+        at = self._monotonic + ahead if 0 < ahead <= MAX_LOOKAHEAD_SECONDS else None
         address, arguments = _read_message(data)
-        message = Message(address, arguments, at, ahead > FARTHEST_SECONDS, len(data))
+        message = Message(address, arguments, at, ahead > MAX_LOOKAHEAD_SECONDS, len(data))
         self.found.append((max(ahead, 0.0), message))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bridge.osc.feedback import Feedback
     from bridge.osc.namespace import Node
     from bridge.osc.reply_gate import ReplyGate
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
     from stream_sep.errors import StreamSepError
 
 Answers: TypeAlias = Iterable[tuple[str, Arguments]]
@@ -45,7 +45,7 @@ class Commands:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: MixerControl,
         clients: Clients,
         feedback: Feedback,
         *,

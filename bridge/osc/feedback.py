@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.osc.clients import Client, Clients
     from bridge.osc.codec import Arguments
     from bridge.osc.namespace import Node
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
     Send: TypeAlias = Callable[[Address, bytes], bool]
 
@@ -43,7 +43,7 @@ class Feedback:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: MixerControl,
         nodes: tuple[Node, ...],
         clients: Clients,
         send: Send,

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bridge.osc.codec import Arguments
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
     from stream_sep.control.state import Parameter, Value
 
-Read: TypeAlias = Callable[["Desk"], "Arguments"]
+Read: TypeAlias = Callable[["MixerControl"], "Arguments"]
 
 _LARGEST_INTEGER = 2**31 - 1
 _RESERVED = str.maketrans(dict.fromkeys(" #*,/?[]{}", "_"))
@@ -124,7 +124,7 @@ def safe_name(stem: str) -> str:
     return stem.translate(_RESERVED)
 
 
-def nodes_of(desk: Desk, presets: Callable[[], tuple[str, ...]] | None = None) -> tuple[Node, ...]:
+def nodes_of(desk: MixerControl, presets: Callable[[], tuple[str, ...]] | None = None) -> tuple[Node, ...]:
     """Return all addresses of a desk, stems first.
 
     Args:
@@ -150,7 +150,7 @@ def nodes_of(desk: Desk, presets: Callable[[], tuple[str, ...]] | None = None) -
     )
 
 
-def _latency(desk: Desk) -> Arguments:
+def _latency(desk: MixerControl) -> Arguments:
     milliseconds, frames = (desk.controls[path] for path in _LATENCY)
     return float(milliseconds), _integer(frames)
 

@@ -12,7 +12,7 @@ from bridge.osc.session import ReceiveLog
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 
 class NetworkSurface(ABC):
@@ -31,7 +31,14 @@ class NetworkSurface(ABC):
     """
 
     def __init__(
-        self, desk: Desk, host: str, port: int, *, port_option: str, meter_rate: float = 20.0, prefix: str = ""
+        self,
+        desk: MixerControl,
+        host: str,
+        port: int,
+        *,
+        port_option: str,
+        meter_rate: float = 20.0,
+        prefix: str = "",
     ) -> None:
         if not (math.isfinite(meter_rate) and 0 <= meter_rate <= MAX_METER_RATE):
             raise BridgeError(f"--meter-rate {meter_rate} is not in 0..{MAX_METER_RATE:g} a second")

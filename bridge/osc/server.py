@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bridge.network import Address
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 DEFAULT_PORT = 9137
 
@@ -46,7 +46,7 @@ class OscServer(NetworkSurface):
 
     def __init__(
         self,
-        desk: Desk,
+        desk: MixerControl,
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
         targets: Sequence[str | tuple[str, int]] = (),
@@ -85,7 +85,7 @@ class OscServer(NetworkSurface):
         self._session = self._new_session(loop, targets, is_private=is_loopback(listening.getsockname()[0]))
         self._subscriptions = contextlib.ExitStack()
         self._subscriptions.callback(self._desk.controls.subscribe(self._session.feedback.changed))
-        self._subscriptions.callback(self._desk.controls.watch(self._session.tree_changed))
+        self._subscriptions.callback(self._desk.controls.subscribe_tree(self._session.tree_changed))
         self._loop = loop
         loop.start()
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bridge.osc.feedback import Send
     from bridge.osc.namespace import Node
     from bridge.osc.router import Route
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class OscSession:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: MixerControl,
         send: Send,
         wake: Callable[[], None],
         received: ReceiveLog,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bridge.mixer_jobs import MixerJobs
     from bridge.network import Address
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 
 class WriteBatch:
@@ -27,7 +27,7 @@ class WriteBatch:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: MixerControl,
         jobs: MixerJobs,
         changed: Callable[[str], None],
         refused: Callable[[Address, StreamSepError], None],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from bridge.oscquery.mdns import everywhere
+from bridge.oscquery.mdns import is_wildcard
 from bridge.oscquery.tree import KNOWN, SUPPORTED
 
 if TYPE_CHECKING:
@@ -104,6 +104,6 @@ class QueryHandler:
         info: Json = {"NAME": self._name, "EXTENSIONS": dict.fromkeys(_EXTENSIONS, True)}
         if self._osc_port:
             info |= {"OSC_PORT": self._osc_port, "OSC_TRANSPORT": "UDP"}
-        if not everywhere(self._host):  # else a client goes on with the address it reached us at
+        if not is_wildcard(self._host):  # else a client goes on with the address it reached us at
             info |= {"OSC_IP": self._host, "WS_IP": self._host}
         return info | {"WS_PORT": self._port}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def needed(module: str) -> ModuleType:
+def require_module(module: str) -> ModuleType:
     """Import what the extra ``oscquery`` brings.
 
     Raises:
@@ -29,7 +29,7 @@ def needed(module: str) -> ModuleType:
         raise BridgeError(f"OSCQuery needs {package}; {install_hint('oscquery')}") from error
 
 
-class Announcement:
+class MdnsService:
     """The name of a desk on the local network, by multicast DNS.
 
     Args:
@@ -43,7 +43,7 @@ class Announcement:
     """
 
     def __init__(self, name: str, host: str, http_port: int, osc_port: int) -> None:
-        self._zeroconf, self._asyncio = needed("zeroconf"), needed("zeroconf.asyncio")
+        self._zeroconf, self._asyncio = require_module("zeroconf"), require_module("zeroconf.asyncio")
         self._host = host
         services = [("_oscjson._tcp.local.", http_port), ("_osc._udp.local.", osc_port)]
         self._services = [self._service(name, kind, port) for kind, port in services if port]
@@ -55,7 +55,7 @@ class Announcement:
             kind, f"{name}.{kind}", port, addresses=addresses, properties={"txtvers": "1"}
         )
 
-    async def begin(self) -> None:
+    async def register(self) -> None:
         """Announce; a network without multicast is logged and does no harm."""
         try:
             self._running = self._asyncio.AsyncZeroconf(
@@ -66,7 +66,7 @@ class Announcement:
         except (OSError, self._zeroconf.Error) as error:
             _log.warning("OSCQuery is not announced on the network: %s", error)
 
-    async def end(self) -> None:
+    async def unregister(self) -> None:
         """Take the announcement back."""
         if self._running is not None:
             running, self._running = self._running, None
@@ -74,18 +74,18 @@ class Announcement:
 
     @property
     def _interfaces(self) -> Any:  # noqa: ANN401 - as above
-        return self._zeroconf.InterfaceChoice.Default if everywhere(self._host) else _addresses(self._host)
+        return self._zeroconf.InterfaceChoice.Default if is_wildcard(self._host) else _addresses(self._host)
 
 
-def everywhere(host: str) -> bool:
+def is_wildcard(host: str) -> bool:
     """Say whether a host is every address of this machine, and so none to give to others."""
     return host in ("", "0.0.0.0", "::")  # noqa: S104 - a comparison
 
 
 def _addresses(host: str) -> list[str]:
     """Return where others reach a host; every address of this machine's for ``0.0.0.0``."""
-    if everywhere(host):
-        own = [ip.ip for adapter in needed("ifaddr").get_adapters() for ip in adapter.ips if ip.is_IPv4]
+    if is_wildcard(host):
+        own = [ip.ip for adapter in require_module("ifaddr").get_adapters() for ip in adapter.ips if ip.is_IPv4]
         return [address for address in own if not address.startswith("127.")] or own
     try:
         found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)

@@ -17,7 +17,7 @@ from bridge.osc.network_surface import NetworkSurface
 from bridge.osc.session import OscSession
 from bridge.oscquery.access import Access
 from bridge.oscquery.http import QueryHandler
-from bridge.oscquery.mdns import Announcement, needed
+from bridge.oscquery.mdns import MdnsService, require_module
 from bridge.oscquery.tree import Tree
 from bridge.unexpected import UnexpectedErrors
 from stream_sep.errors import BridgeError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from bridge.network import Address
     from bridge.osc.namespace import Node
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class OscQueryServer(NetworkSurface):
 
     def __init__(
         self,
-        desk: Desk,
+        desk: MixerControl,
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
         *,
@@ -69,9 +69,9 @@ class OscQueryServer(NetworkSurface):
         origins: Sequence[str] = (),
     ) -> None:
         super().__init__(desk, host, port, port_option="--oscquery-port", meter_rate=meter_rate, prefix=prefix)
-        self._websockets = needed("websockets.asyncio.server")
+        self._websockets = require_module("websockets.asyncio.server")
         if announce:
-            needed("zeroconf")
+            require_module("zeroconf")
         self._osc_port, self._name, self._announce = osc_port, name, announce
         self._access = Access(host, origins)
         self._connections: dict[Address, Any] = {}
@@ -138,12 +138,12 @@ class OscQueryServer(NetworkSurface):
             self._bound_port = int(next(iter(server.sockets)).getsockname()[1])
             self._show_tree()
             stack.callback(self._desk.controls.subscribe(self._session.feedback.changed))
-            stack.callback(self._desk.controls.watch(self._session.tree_changed))
+            stack.callback(self._desk.controls.subscribe_tree(self._session.tree_changed))
             stack.callback(asyncio.create_task(self._tell_changes()).cancel)
             if self._announce:
-                announcement = Announcement(self._name, self._host, self._bound_port, self._osc_port)
-                stack.push_async_callback(announcement.end)
-                stack.callback(asyncio.create_task(announcement.begin()).cancel)
+                service = MdnsService(self._name, self._host, self._bound_port, self._osc_port)
+                stack.push_async_callback(service.unregister)
+                stack.callback(asyncio.create_task(service.register()).cancel)
             started.set_result(None)
             await self._stopping.wait()
 

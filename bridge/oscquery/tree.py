@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bridge.osc.namespace import Node
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 Json: TypeAlias = dict[str, Any]
 
@@ -31,7 +31,7 @@ class Tree:
         prefix: what every address begins with.
     """
 
-    def __init__(self, desk: Desk, nodes: Iterable[Node], prefix: str = "") -> None:
+    def __init__(self, desk: MixerControl, nodes: Iterable[Node], prefix: str = "") -> None:
         self._desk = desk
         self._nodes = {prefix + node.address: node for node in nodes}
         self._actions = {f"{prefix}/preset/{name}": text for name, text in _ACTIONS.items()}

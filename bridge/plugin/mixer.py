@@ -40,7 +40,7 @@ def _has(parameter: Parameter) -> bool:
 
 
 class PluginMixer:
-    """A `Desk` over the instances of the plug-in."""
+    """A `MixerControl` over the instances of the plug-in."""
 
     def __init__(self) -> None:
         self.controls = ControlState(plugin_parameters())
@@ -114,7 +114,7 @@ class PluginMixer:
         Raises:
             PresetError: there is none of that name, or it is not for these stems.
         """
-        values = load_preset(preset, stems=STEMS, files=False).values_for(STEMS)
+        values = load_preset(preset, stems=STEMS, files=False).resolve(STEMS)
         self.apply({path: value for path, value in values.items() if self._settable(path)}, fade_ms=fade_ms)
         self.controls.publish({"preset": preset})
 

@@ -149,11 +149,11 @@ def play(
         with stop_unless_started(engine):
             built = build_surfaces(engine, surfaces, messages.tell)
             if preset:
-                engine.take(load_preset(preset, stems=engine.stems))
+                engine.apply_preset(load_preset(preset, stems=engine.stems))
             engine.controls.update({**faders, **transport})
         stack.enter_context(engine)
         if preset:
-            stack.enter_context(follow_preset(preset, engine.take, engine.stems, messages.tell))
+            stack.enter_context(follow_preset(preset, engine.apply_preset, engine.stems, messages.tell))
         running = start_surfaces(built, surfaces, messages.tell, stack)
         _run(
             engine,

@@ -89,7 +89,7 @@ def save(
         outputs=parse_outputs(outputs) if outputs else preset.outputs,
         fade_ms=preset.fade_ms if fade_ms is None else fade_ms,
         description=description or preset.description,
-        reset=reset or preset.reset,
+        resets_all=reset or preset.resets_all,
     )
     if problems := parse_preset(preset_text(preset), name, name)[1]:
         raise PresetError(f"cannot save {name!r}: {problems[0].partition(': ')[2]}")

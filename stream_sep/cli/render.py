@@ -113,7 +113,7 @@ def _engine(backend: OfflineBackend, model: str, preset: str) -> Engine:
     engine = Engine(backend, EngineConfig(model=model, worker="inline", chains=chains or None))
     try:
         if preset:
-            engine.take(load_preset(preset, stems=engine.stems))
+            engine.apply_preset(load_preset(preset, stems=engine.stems))
     except BaseException:
         engine.stop()
         raise

@@ -11,7 +11,7 @@ from stream_sep.errors import BridgeError, ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.protocols import Desk, Surface
+    from bridge.protocols import MixerControl, Surface
     from bridge.web.live.surface import LivePage
     from stream_sep.protocols import Block
 
@@ -90,7 +90,7 @@ def check_surfaces(options: SurfaceOptions) -> None:
         load_map(options.midi_map)
 
 
-def build_surfaces(desk: Desk, options: SurfaceOptions, report: Callable[[str], None]) -> list[Surface]:
+def build_surfaces(desk: MixerControl, options: SurfaceOptions, report: Callable[[str], None]) -> list[Surface]:
     """Return what is to move ``desk``, not yet started.
 
     Raises:
@@ -214,7 +214,7 @@ def _tell_address(page: LivePage, report: Callable[[str], None]) -> None:
     report(f"faders in a browser: {link} for 10 minutes; in the terminal mixer, c shows a new code")
 
 
-def _osc(desk: Desk, options: SurfaceOptions) -> Surface:
+def _osc(desk: MixerControl, options: SurfaceOptions) -> Surface:
     from bridge.osc.server import OscServer
 
     return OscServer(

@@ -25,24 +25,24 @@ LEAD_SECONDS = 0.03
 TICK_SECONDS = 0.2
 """Time between two looks."""
 
-FARTHEST_SECONDS = 2.0
+MAX_LOOKAHEAD_SECONDS = 2.0
 """A change that is due later than this is refused: nobody's clock is trusted that far."""
 
 _JOIN_TIMEOUT = 0.5
 
 
-class Conductor:
+class ChangeScheduler:
     """Calls functions shortly before they are due, and another one regularly.
 
     Args:
         tick: called every `TICK_SECONDS`.
 
-    >>> conductor, heard = Conductor(lambda: None), threading.Event()
-    >>> conductor.start()
-    >>> conductor.schedule(time.monotonic() + 0.05, heard.set)
+    >>> scheduler, heard = ChangeScheduler(lambda: None), threading.Event()
+    >>> scheduler.start()
+    >>> scheduler.schedule(time.monotonic() + 0.05, heard.set)
     >>> heard.wait(5)
     True
-    >>> conductor.stop()
+    >>> scheduler.stop()
     """
 
     def __init__(self, tick: Callable[[], None]) -> None:
@@ -51,7 +51,7 @@ class Conductor:
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
         """Begin."""

@@ -122,7 +122,7 @@ def parameters_for(stems: tuple[str, ...]) -> tuple[Parameter, ...]:
     )
 
 
-def _tell(listener: Callable[..., None], *path: str) -> None:
+def _notify(listener: Callable[..., None], *path: str) -> None:
     try:
         listener(*path)
     except Exception:  # noqa: BLE001 - whatever a listener does, the change stands
@@ -192,9 +192,9 @@ class ControlState:
             listeners = tuple(self._listeners)
         for path in changed:
             for listener in listeners:
-                _tell(listener, path)
+                _notify(listener, path)
 
-    def replace(self, retired: Collection[str], parameters: Collection[Parameter]) -> None:
+    def replace_parameters(self, retired: Collection[str], parameters: Collection[Parameter]) -> None:
         """Have other controls in place of ``retired``, each at its default; tell who watches the tree if it changed.
 
         The listeners are told of a control that was there already and now has another value.
@@ -209,10 +209,10 @@ class ControlState:
             listeners = tuple(self._listeners)
             watchers = tuple(self._watchers) if _shapes(before) != _shapes(self.parameters) else ()
         for watcher in watchers:
-            _tell(watcher)
+            _notify(watcher)
         for path in changed:
             for listener in listeners:
-                _tell(listener, path)
+                _notify(listener, path)
 
     def snapshot(self) -> dict[str, Value]:
         """Return all values as they are at one moment."""
@@ -223,13 +223,13 @@ class ControlState:
 
         A listener that raises is logged: neither the change nor the other listeners are its to stop.
         """
-        return self._join(self._listeners, listener)
+        return self._register(self._listeners, listener)
 
-    def watch(self, watcher: Callable[[], None]) -> Callable[[], None]:
+    def subscribe_tree(self, watcher: Callable[[], None]) -> Callable[[], None]:
         """Call ``watcher()`` after controls have come or gone, as `subscribe` does."""
-        return self._join(self._watchers, watcher)
+        return self._register(self._watchers, watcher)
 
-    def _join(self, told: list[Callable[..., None]], listener: Callable[..., None]) -> Callable[[], None]:
+    def _register(self, told: list[Callable[..., None]], listener: Callable[..., None]) -> Callable[[], None]:
         with self._lock:
             told.append(listener)
 

@@ -92,7 +92,7 @@ class EffectControls:
         """Register the parameters of all current effects and remove those of effects that are gone."""
         with self._syncing:
             retired = {path for path in self._controls if _is_of_effect(path.split("/"))}
-            self._controls.replace(retired, effect_parameters(self._worker.chains))
+            self._controls.replace_parameters(retired, effect_parameters(self._worker.chains))
 
     def handle_change(self, path: str, value: Value) -> bool:
         """Apply a change at ``path``; return whether the path belongs to an effect."""

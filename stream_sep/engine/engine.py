@@ -176,7 +176,7 @@ class Engine(MixingDesk):
             self._recorder.start()
         self.backend.start(self._state, self._between_blocks)
         self.latency = self.backend.complete(self.latency)
-        self._conductor.start()
+        self._scheduler.start()
 
     def stop(self) -> None:
         """Stop the sound, write what is left to write, end the separator; once stopped, an engine is spent.
@@ -196,7 +196,7 @@ class Engine(MixingDesk):
             if self._running:
                 last_first.callback(self._reporter.stop)
                 last_first.callback(self.backend.stop)
-                last_first.callback(self._conductor.stop)
+                last_first.callback(self._scheduler.stop)
 
     def _keep_stats(self) -> None:
         self._final_stats = self.stats()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stream_sep.control.mix_snapshot import compile_mix
 from stream_sep.control.presets.library import list_presets, load_preset, store_preset
-from stream_sep.control.scheduler import FARTHEST_SECONDS, Conductor
+from stream_sep.control.scheduler import MAX_LOOKAHEAD_SECONDS, ChangeScheduler
 from stream_sep.control.state import ControlState, Value, parameters_for
 from stream_sep.control.transport import TRANSPORT
 from stream_sep.effects.controls import EffectControls, EffectWorker, effect_parameters
@@ -63,7 +63,7 @@ class MixingDesk:
         self._effect_controls = EffectControls(self.controls, worker, chained=chained, report=report)
         self._publishing = threading.Lock()
         self._manner = _Manner()
-        self._conductor = Conductor(tick)
+        self._scheduler = ChangeScheduler(tick)
         state.snap(self._mix())
         self.controls.subscribe(self._publish)
 
@@ -97,11 +97,11 @@ class MixingDesk:
         if at is None or at <= time.monotonic():
             self._apply(values, fade_ms, 0)
             return
-        if at > time.monotonic() + FARTHEST_SECONDS:
-            raise ConfigError(f"a change {at - time.monotonic():.1f} s ahead is beyond {FARTHEST_SECONDS:g} s")
+        if at > time.monotonic() + MAX_LOOKAHEAD_SECONDS:
+            raise ConfigError(f"a change {at - time.monotonic():.1f} s ahead is beyond {MAX_LOOKAHEAD_SECONDS:g} s")
         self.controls.check(values)
         moment = round(at * 1e9)
-        self._conductor.schedule(
+        self._scheduler.schedule(
             at, lambda: self._apply(values, fade_ms, self._state.frame_at(moment, self.sample_rate))
         )
 
@@ -146,17 +146,17 @@ class MixingDesk:
         Raises:
             PresetError: there is none, or it is not for these stems.
         """
-        self.take(load_preset(preset, stems=self.stems, files=False), fade_ms=fade_ms)
+        self.apply_preset(load_preset(preset, stems=self.stems, files=False), fade_ms=fade_ms)
 
-    def take(self, preset: Preset, *, fade_ms: float | None = None) -> None:
+    def apply_preset(self, preset: Preset, *, fade_ms: float | None = None) -> None:
         """Apply a preset that is loaded already."""
-        if self._chained and (preset.chains or preset.reset):
+        if self._chained and (preset.chains or preset.resets_all):
             self.set_chains(preset.chains)
         elif preset.chains:
             self._report(f"preset {preset.name!r} has effects and {UNCHAINED}; its values are set all the same")
         values = {
             path: value
-            for path, value in preset.values_for(self.stems).items()
+            for path, value in preset.resolve(self.stems).items()
             if path in self.controls.parameters or not path.startswith(TRANSPORT)  # nothing to seek in what is live
         }
         self.apply(values, fade_ms=preset.fade_ms if fade_ms is None else fade_ms)

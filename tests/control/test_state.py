@@ -153,17 +153,17 @@ def growing():
     """Controls, the paths that listeners are told and how often watchers are."""
     state, told, grown = ControlState(parameters_for(("vocals", "other"))), [], []
     state.subscribe(told.append)
-    state.watch(lambda: grown.append(set(state.parameters)))
+    state.subscribe_tree(lambda: grown.append(set(state.parameters)))
     return state, told, grown
 
 
 def test_controls_come_and_go_and_who_watches_is_told_when_it_has_happened(growing):
     state, told, grown = growing
     state.set("stem/vocals/gain_db", -6)
-    state.replace((), (ROOM,))
+    state.replace_parameters((), (ROOM,))
     assert state[ROOM.path] == 0.5
     assert ROOM.path in grown[0]
-    state.replace((ROOM.path,), ())
+    state.replace_parameters((ROOM.path,), ())
     assert ROOM.path not in grown[1]
     with pytest.raises(ParameterError, match="there is no control 'stem/vocals/chain/1/room_size'"):
         state.set(ROOM.path, 0.1)
@@ -174,8 +174,8 @@ def test_controls_come_and_go_and_who_watches_is_told_when_it_has_happened(growi
 
 def test_a_control_that_stays_tells_its_new_value_and_no_growth(growing):
     state, told, grown = growing
-    state.replace((), (ROOM,))
-    state.replace((ROOM.path,), (dataclasses.replace(ROOM, default=0.25),))
+    state.replace_parameters((), (ROOM,))
+    state.replace_parameters((ROOM.path,), (dataclasses.replace(ROOM, default=0.25),))
     assert state[ROOM.path] == 0.25
     assert told == [ROOM.path]
     assert len(grown) == 1
@@ -183,19 +183,19 @@ def test_a_control_that_stays_tells_its_new_value_and_no_growth(growing):
 
 def test_another_range_counts_as_another_control(growing):
     state, _, grown = growing
-    state.replace((), (ROOM,))
-    state.replace((ROOM.path,), (dataclasses.replace(ROOM, high=2.0),))
+    state.replace_parameters((), (ROOM,))
+    state.replace_parameters((ROOM.path,), (dataclasses.replace(ROOM, high=2.0),))
     assert len(grown) == 2
     assert state.set(ROOM.path, 5) == 2.0
 
 
 def test_a_watcher_that_fails_or_has_left_stops_nothing(growing):
     state, _, grown = growing
-    leave = state.watch(lambda: 1 / 0)
-    state.replace((), (ROOM,))
+    leave = state.subscribe_tree(lambda: 1 / 0)
+    state.replace_parameters((), (ROOM,))
     leave()
     leave()
-    state.replace((ROOM.path,), ())
+    state.replace_parameters((ROOM.path,), ())
     assert len(grown) == 2
 
 

@@ -258,7 +258,7 @@ def test_a_preset_with_effects_says_so_where_there_can_be_none(tmp_path):
     said, backend = [], OfflineBackend(RATE, 128)
     (tmp_path / "upside.toml").write_text('schema = 1\nmaster.mute = true\n[[chains.other]]\nplugin = "Invert"\n')
     with Engine(backend, EngineConfig(model="passthrough", worker="inline"), report=said.append) as engine:
-        engine.take(load_preset(str(tmp_path / "upside.toml")))
+        engine.apply_preset(load_preset(str(tmp_path / "upside.toml")))
         assert engine.controls["master/mute"] is True
     assert "chain_reserve" in said[0]
 

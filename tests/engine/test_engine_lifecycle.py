@@ -11,7 +11,7 @@ import pytest
 
 from stream_sep import AudioFileError, ConfigError, Engine, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.audio import rings
-from stream_sep.control.scheduler import Conductor
+from stream_sep.control.scheduler import ChangeScheduler
 from stream_sep.separators.passthrough import PassthroughSeparator
 
 RATE = 44100
@@ -140,9 +140,9 @@ def test_failure_of_one_part_to_stop_keeps_no_other_from_it(monkeypatch):
 
 def test_change_that_fails_keeps_no_later_one_from_being_made():
     made = threading.Event()
-    conductor = Conductor(lambda: None)
-    conductor.start()
-    conductor.schedule(time.monotonic(), lambda: 1 / 0)
-    conductor.schedule(time.monotonic(), made.set)
+    scheduler = ChangeScheduler(lambda: None)
+    scheduler.start()
+    scheduler.schedule(time.monotonic(), lambda: 1 / 0)
+    scheduler.schedule(time.monotonic(), made.set)
     assert made.wait(30)
-    conductor.stop()
+    scheduler.stop()

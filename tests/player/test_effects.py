@@ -137,7 +137,7 @@ def test_a_chain_later_than_the_reserve_is_refused(write):
 def test_without_a_reserve_there_are_none(write):
     told = []
     _, engine = offline(write(noise(RATE)), report=told.append)
-    engine.take(Preset("mine", {"stem/other/gain_db": -6.0}, chains={"other": ({"plugin": "Gain"},)}))
+    engine.apply_preset(Preset("mine", {"stem/other/gain_db": -6.0}, chains={"other": ({"plugin": "Gain"},)}))
     assert engine.controls["stem/other/gain_db"] == -6
     assert "without effect chains" in told[0]
     engine.stop()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bridge.network import Address
     from bridge.osc.namespace import Node
     from bridge.osc.session import ReceiveLog
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,12 @@ class LiveSession:
     """
 
     def __init__(
-        self, mixer: Desk, reception: ReceiveLog, is_let_in: Callable[[Peer], bool], *, meter_rate: float = 20.0
+        self,
+        mixer: MixerControl,
+        reception: ReceiveLog,
+        is_let_in: Callable[[Peer], bool],
+        *,
+        meter_rate: float = 20.0,
     ) -> None:
         self._mixer, self._reception, self._is_let_in = mixer, reception, is_let_in
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
@@ -63,7 +68,7 @@ class LiveSession:
         """Tell browsers what is due, until cancelled."""
         with contextlib.ExitStack() as stack:
             stack.callback(self._mixer.controls.subscribe(self._osc.feedback.changed))
-            stack.callback(self._mixer.controls.watch(self._osc.tree_changed))
+            stack.callback(self._mixer.controls.subscribe_tree(self._osc.tree_changed))
             while True:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), self._osc.next_deadline)

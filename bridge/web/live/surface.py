@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import uvicorn
 
-    from bridge.protocols import Desk
+    from bridge.protocols import MixerControl
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class LivePage:
 
     def __init__(
         self,
-        mixer: Desk,
+        mixer: MixerControl,
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
         *,

@@ -152,7 +152,7 @@ def apply_preset(name: str, controls: ControlState, folder: Path | None = None) 
     """
     stems = stems_of(controls)
     preset = load_preset(name, folder, stems=stems)
-    controls.update(preset.values_for(stems))
+    controls.update(preset.resolve(stems))
     return preset
 
 

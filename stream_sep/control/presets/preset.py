@@ -27,7 +27,7 @@ class Preset:
         outputs: bus (``main`` or a stem) -> the first of its two device channels, counted from 1.
         fade_ms: how long the gains take to get there, in ms; None leaves that to ``ramp_ms``.
         description: a sentence for people.
-        reset: whether stems it does not name go back to unity, centre, unmuted, and karaoke and bypass off.
+        resets_all: whether stems it does not name go back to unity, centre, unmuted, and karaoke and bypass off.
 
     >>> Preset("quiet", {"master/gain_db": -20.0}).values["master/gain_db"]
     -20.0
@@ -39,21 +39,21 @@ class Preset:
     outputs: Mapping[str, int] = field(default_factory=dict)
     fade_ms: float | None = None
     description: str = ""
-    reset: bool = False
+    resets_all: bool = False
 
     def __post_init__(self) -> None:
         """Keep copies that cannot be written to."""
         for name in ("values", "chains", "outputs"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
-    def values_for(self, stems: tuple[str, ...]) -> dict[str, Value]:
+    def resolve(self, stems: tuple[str, ...]) -> dict[str, Value]:
         """Return what to apply to a desk with ``stems``: the values, over the defaults where it resets.
 
-        >>> only = Preset("only", {"stem/bass/solo": True}, reset=True).values_for(("bass",))
+        >>> only = Preset("only", {"stem/bass/solo": True}, resets_all=True).resolve(("bass",))
         >>> only["stem/bass/gain_db"], only["stem/bass/solo"]
         (0.0, True)
         """
-        return {**(defaults(stems) if self.reset else {}), **self.values}
+        return {**(defaults(stems) if self.resets_all else {}), **self.values}
 
 
 def defaults(stems: tuple[str, ...]) -> dict[str, Value]:

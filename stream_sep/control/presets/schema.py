@@ -75,7 +75,7 @@ def parse_preset(
         name=name,
         description=rules.description(data.pop("description", "")),
         fade_ms=rules.fade(data.pop("fade_ms", None)),
-        reset=rules.switch(("reset",), data.pop("reset", False)),
+        resets_all=rules.switch(("reset",), data.pop("reset", False)),
         outputs=rules.outputs(data.pop("outputs", {})),
         chains=rules.chains(data.pop("chains", {})),
         values=rules.values(data),

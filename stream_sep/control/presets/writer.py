@@ -98,7 +98,7 @@ def _tables(preset: Preset) -> dict[str, Any]:
     single: dict[str, Any] = {"schema": SCHEMA}
     single |= {"description": preset.description} if preset.description else {}
     single |= {"fade_ms": preset.fade_ms} if preset.fade_ms is not None else {}
-    single |= {"reset": True} if preset.reset else {}
+    single |= {"reset": True} if preset.resets_all else {}
     tables: dict[str, Any] = {}
     for path, value in preset.values.items():
         keys = tuple(path.split("/"))

@@ -15,14 +15,14 @@ from stream_sep.errors import ConfigError
 STEMS = ("vocals", "drums", "bass", "lead guitar [L]", "other")
 
 
-class Desk:
+class Mixer:
     """As much of a desk as has addresses."""
 
     stems = STEMS
     controls = ControlState(parameters_for(STEMS))
 
 
-ADDRESSES = {node.address for node in nodes_of(Desk())}
+ADDRESSES = {node.address for node in nodes_of(Mixer())}
 
 
 def page():

@@ -300,12 +300,12 @@ def test_a_knob_moves_a_setting_of_an_effect_while_the_effect_is_there(desk):
     device = Device(desk, ["in = 'cc:1:1'\nto = 'stem/1/chain/1/room_size'\nled = 'cc:1:1'"], FREE)
     device.says("b0 01 7f")
     assert device.session.last == "cc:1:1 127: stem/1/chain/1/room_size is not there"
-    desk.controls.replace((), (ROOM,))
+    desk.controls.replace_parameters((), (ROOM,))
     device.session.rebind()
     assert device.hears() == ["b0 01 20"]
     device.says("b0 01 7f")
     assert desk.controls[ROOM.path] == 2.0
-    desk.controls.replace((ROOM.path,), ())
+    desk.controls.replace_parameters((ROOM.path,), ())
     device.session.rebind()
     assert device.says("b0 01 00") == ["b0 01 00"]
     assert device.session.errors == 0
@@ -313,7 +313,7 @@ def test_a_knob_moves_a_setting_of_an_effect_while_the_effect_is_there(desk):
 
 def test_a_button_bypasses_one_effect_and_a_map_may_narrow_a_knob(desk):
     bypass, narrow = Parameter("stem/vocals/chain/1/bypass", default=False), "low = 0.5\nhigh = 1.5"
-    desk.controls.replace((), (ROOM, bypass))
+    desk.controls.replace_parameters((), (ROOM, bypass))
     knob = f"in = 'cc:1:1'\nto = 'stem/vocals/chain/1/room_size'\n{narrow}"
     device = Device(desk, [knob, "in = 'note:1:1'\nto = 'stem/1/chain/1/bypass'"], FREE)
     device.says("b0 01 00", "90 01 7f")

@@ -74,5 +74,5 @@ def test_who_did_not_ask_for_faders_is_not_told_of_new_ones(desk, server, peer):
     peer.send("/subscribe", 0, 16)
     peer.sync()
     peer.quiet()
-    desk.controls.replace((), (ROOM,))
+    desk.controls.replace_parameters((), (ROOM,))
     assert peer.quiet() == []

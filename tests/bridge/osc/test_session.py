@@ -151,7 +151,7 @@ def test_addresses_that_come_and_go_are_told_and_work_meanwhile(desk, server, pe
     peer.send("/subscribe", 0, 63)
     peer.sync()
     peer.sync()  # all that there was before
-    desk.controls.replace((), (ROOM,))
+    desk.controls.replace_parameters((), (ROOM,))
     heard = peer.hear(2)
     assert heard == [("/list/added", ROOM_OSC, "f", "rw"), (ROOM_OSC, 0.5)]
     assert peer.ask(ROOM_OSC) == (ROOM_OSC, 0.5)
@@ -159,7 +159,7 @@ def test_addresses_that_come_and_go_are_told_and_work_meanwhile(desk, server, pe
     until(lambda: desk.controls[ROOM.path] == 0.25)
     peer.send("/list")
     assert (("/list", ROOM_OSC, "f", "rw")) in peer.sync()
-    desk.controls.replace((ROOM.path,), ())
+    desk.controls.replace_parameters((ROOM.path,), ())
     assert peer.hear() == [("/list/removed", ROOM_OSC)]
     assert peer.ask(ROOM_OSC)[0] == "/error"
     assert server.errors == 1
@@ -245,7 +245,7 @@ def test_no_rate_of_meters_ends_osc(server, join, rate):
 @pytest.mark.parametrize("control", ["transport/seek", "transport/loop/start", "transport/track", "stem/vocals/pan"])
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_infinity_is_stored_nowhere(desk, server, peer, control, value):
-    desk.controls.replace((), transport_parameters())
+    desk.controls.replace_parameters((), transport_parameters())
     peer.sync()
     before = desk.controls[control]
     peer.send(f"/{control}", value)
@@ -318,7 +318,7 @@ def test_a_preset_that_takes_long_holds_up_no_fader_and_yields_to_later_moves(de
 
 def test_an_effect_that_takes_long_holds_up_no_fader(desk, server, peer):
     setting, done = threading.Event(), threading.Event()
-    desk.controls.replace((), (ROOM,))
+    desk.controls.replace_parameters((), (ROOM,))
     plain = desk.apply
 
     def apply(values, **when):

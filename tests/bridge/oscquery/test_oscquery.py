@@ -311,7 +311,7 @@ def test_paths_that_come_and_go_are_told_to_every_socket(desk, server, join):
     first, second = join(server), join(server)
     for listener in (first, second):
         listener.sync()
-    desk.controls.replace((), (room,))
+    desk.controls.replace_parameters((), (room,))
     for listener in (first, second):
         told = json.loads(listener.socket.recv(timeout=PATIENCE))
         assert told == {"COMMAND": "PATH_ADDED", "DATA": f"/{room.path}"}
@@ -319,7 +319,7 @@ def test_paths_that_come_and_go_are_told_to_every_socket(desk, server, join):
     assert (status, node["VALUE"], node["RANGE"]) == (200, [0.5], [{"MIN": 0.0, "MAX": 1.0}])
     first.command("LISTEN", f"/{room.path}")
     assert first.hear() == [(f"/{room.path}", 0.5)]
-    desk.controls.replace((room.path,), ())
+    desk.controls.replace_parameters((room.path,), ())
     told = json.loads(first.socket.recv(timeout=PATIENCE))
     assert told == {"COMMAND": "PATH_REMOVED", "DATA": f"/{room.path}"}
     assert get(server, f"/{room.path}")[0] == 404

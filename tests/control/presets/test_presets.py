@@ -32,7 +32,7 @@ FULL = Preset(
     outputs={"main": 1, "vocals": 3},
     fade_ms=250.0,
     description='said "so"',
-    reset=True,
+    resets_all=True,
 )
 COMMENTED = """# mine
 schema = 1  # the first
