@@ -8,7 +8,7 @@ from importlib.metadata import Distribution, PackageNotFoundError
 from importlib.util import find_spec
 from pathlib import Path
 
-_LARGE = ("demucs", "train", "dev")
+_LARGE = ("demucs", "train", "checkpoints", "dev")
 _CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 

@@ -23,6 +23,7 @@ _LIVE = {
     "causal": ("its own", "train your own", "a network of any hop and look-ahead"),
     "frame-transformer": ("22 ms", "train your own", "attention across frames, any stems"),
     "unet": ("0.5 s", "train your own", "windows, any stems"),
+    "checkpoint": ("1.5 s", "a file", "published Roformers, SCNet, MDX23C; --model FILE.ckpt"),
     "hs-tasnet": ("23 ms", "train your own", "the baseline of a paper"),
     "bands": ("23 ms", "none needed", "for slow machines; --option latency_ms=6 for less latency"),
     "demucs": ("0.3-2 s", "a download", "latency class quality; needs the extra demucs and a fast machine"),

@@ -32,6 +32,7 @@ REGISTRY = {
 NEEDS_WEIGHTS = {
     "causal": "stream_sep.separators.causal.separator:load_at_own_hop",
     "causal-100ms": "stream_sep.separators.causal.separator:load_near",
+    "checkpoint": "stream_sep.separators.checkpoints.loader:load_checkpoint",
     "frame-transformer": "stream_sep.separators.frame_transformer.loader:load_frame_transformer",
     "hs-tasnet": "stream_sep.training.baselines.hs_tasnet_separator:load_hs_tasnet",
     "unet": "stream_sep.separators.unet.loader:load_unet",
@@ -47,7 +48,8 @@ FORMATS = {
 """What a file of weights says that it holds -> the separator that plays it."""
 
 _HEAVY = ("demucs", "hs-tasnet")
-_WEIGHT_SUFFIXES = (".safetensors", ".onnx")
+_CHECKPOINT_SUFFIXES = (".ckpt", ".pth", ".pt", ".th")
+_WEIGHT_SUFFIXES = (".safetensors", ".onnx", *_CHECKPOINT_SUFFIXES)
 
 ALIASES = {"instant": "causal-6ms", "live": "causal-22ms", "near": "causal-100ms"}
 """Older name -> name; the older ones go on working, and files of weights and kept stems are still called by them."""
@@ -143,13 +145,16 @@ def _resolve(name: str, options: Mapping[str, Any]) -> tuple[str, Mapping[str, A
         return canonical_name(name), options
     if "weights" in options:
         raise ConfigError(f"{name} and weights={options['weights']} are both files of weights; name one")
-    return _name_for(Path(name)), {**options, "weights": name}
+    found = "checkpoint" if "config" in options else _name_for(Path(name))
+    return found, {**options, "weights": name}
 
 
 def _name_for(path: Path) -> str:
     """Return the separator that plays a file of weights."""
     if path.suffix == ".onnx":
         return "causal"
+    if path.suffix in _CHECKPOINT_SUFFIXES or path.with_suffix(".yaml").is_file():
+        return "checkpoint"
     from stream_sep.separators.causal.weights import read_notes  # noqa: PLC0415 - its numpy and checks wait for a model
 
     kind = read_notes(path)[0].get("kind", "")

@@ -1,0 +1,33 @@
+"""The notebook runs from top to bottom, and a second time, where its parts are there already."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOTEBOOK = Path(__file__).parent.parent / "examples/pipeline.ipynb"
+
+if not all(map(importlib.util.find_spec, ("torch", "h5py"))) and os.environ.get("CI") != "true":
+    pytest.skip("needs torch and h5py: pip install 'stream-sep[train]'", allow_module_level=True)
+
+
+def test_the_notebook_runs_from_top_to_bottom_and_again(tmp_path):
+    cells = json.loads(NOTEBOOK.read_text("utf-8"))["cells"]
+    assert all(not cell["outputs"] for cell in cells if cell["cell_type"] == "code")
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    ended = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        ended.append(done.stdout)
+    assert "decoded song3 - Track00003" in ended[0]
+    assert "trained already" in ended[1]
+    assert "('drums', 'no_drums') (2, 2, 96000)" in ended[1]
+    stems = list((tmp_path / "drums/stems").rglob("*.wav"))
+    assert sorted(stem.stem for stem in stems) == ["drums", "no_drums"]
