@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import SeparatorError
 from stream_sep.extras import install_hint
+from stream_sep.separators.demucs.offline import without_retries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +98,8 @@ def _pretrained(name: str, repo: Path | None) -> Any:  # noqa: ANN401 - a torch 
     if name not in known and not name.startswith("hf://"):
         raise SeparatorError(_unknown(name, known, repo))
     try:
-        return get_model(name, repo)
+        with without_retries() if repo is None else nullcontext():
+            return get_model(name, repo)
     except (Exception, SystemExit) as error:  # demucs exits the program where a package is missing
         raise SeparatorError(_not_loaded(name, repo, error)) from error
 

@@ -1,0 +1,49 @@
+"""Loading without a network: found out in a moment, rather than by half a minute of retries."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOST = "huggingface.co"
+_PORT = 443
+_SECONDS = 3.0
+_OTHER_WAYS = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HF_ENDPOINT")
+"""Variables that name another way to the weights, which a connection to `HOST` tells nothing of."""
+
+
+def is_reachable() -> bool:
+    """Tell whether weights can perhaps be downloaded; waits three seconds at most for those who answer nothing."""
+    if any(os.environ.get(name) for name in _OTHER_WAYS):
+        return True
+    try:
+        socket.create_connection((HOST, _PORT), _SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def without_retries() -> Iterator[None]:
+    """Have only what is on this machine be loaded where there is no network: what is missing then fails at once."""
+    if is_reachable():
+        yield
+        return
+    from huggingface_hub import constants  # noqa: PLC0415 - comes with Demucs
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        with (
+            contextlib.redirect_stderr(io.StringIO()),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):  # torch tells of a download that then fails
+            yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
