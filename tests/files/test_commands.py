@@ -1,0 +1,136 @@
+"""The commands separate and cache, over real files."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+import wave
+
+import pytest
+from song_files import RATE, music, parts_left, write
+
+from stream_sep.files import ray_batch
+from stream_sep.files.output_record import RECORD
+from stream_sep.files.song_separator import Outcome
+
+pytestmark = pytest.mark.usefixtures("maker")
+
+
+def test_another_process_reads_the_first_seconds_before_the_end_and_a_crash_leaves_them_readable(tmp_path):
+    arguments = [write(tmp_path / "long.wav", music(200.0)), "-n", "bands", "-o", tmp_path / "out", "--stream"]
+    part = tmp_path / "out" / "bands" / "long" / "vocals.part.wav"
+    with subprocess.Popen(
+        [sys.executable, "-m", "stream_sep", "separate", *arguments], stdout=subprocess.PIPE
+    ) as program:
+        try:
+            deadline = time.monotonic() + 60
+            while (seen := _frames_in(part)) < RATE and time.monotonic() < deadline:
+                time.sleep(0.02)
+        finally:
+            program.kill()
+    assert RATE <= seen < 200 * RATE
+    with wave.open(str(part)) as file:  # which believes the header
+        assert len(file.readframes(10**9)) == 4 * file.getnframes()
+        assert file.getnframes() >= seen
+    assert not part.with_name("vocals.wav").exists()
+
+
+def _frames_in(path):
+    with contextlib.suppress(FileNotFoundError, EOFError), wave.open(str(path)) as file:  # not there, or empty still
+        return file.getnframes()
+    return 0
+
+
+def test_a_terminated_command_leaves_no_half_written_file(tmp_path):
+    write(tmp_path / "songs" / "a.wav", music(0.2))
+    write(tmp_path / "songs" / "long.wav", music(300.0))
+    run = "import typer; from stream_sep.cli.separate import separate; typer.run(separate)"
+    arguments = [sys.executable, "-c", run, str(tmp_path / "songs"), "-n", "bands", "-o", str(tmp_path / "out")]
+    done = tmp_path / "out" / "bands"
+    with subprocess.Popen([*arguments, "--cache-gb", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        deadline = time.monotonic() + 60
+        while not (done / "long" / "vocals.raw.part.wav").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        program.terminate()
+        program.communicate(timeout=60)
+        assert program.returncode not in {0, 1}
+    assert (done / "a" / "vocals.wav").is_file()
+    assert not parts_left(done)
+    assert not (done / "long").exists()
+
+
+def test_the_command_writes_and_tells_where(command, tmp_path):
+    song = write(tmp_path / "a.wav", music())
+    told = command("separate", song, "-o", tmp_path / "out", "--stems", "vocals,drums", "-f", "flac", "--bits", "24")
+    assert told.exit_code == 0, told.output
+    assert "1 separated" in told.output
+    made = {path.name for path in (tmp_path / "out" / "htdemucs" / "a").iterdir()}
+    assert made == {"drums.flac", "vocals.flac", RECORD}
+
+
+def test_the_exit_code_tells_that_a_song_failed(command, tmp_path):
+    song = write(tmp_path / "a.wav", music())
+    told = command("separate", song, tmp_path / "none.wav")
+    assert told.exit_code == 1
+    assert "1 separated, 1 failed" in told.output
+    assert "file not found: " in told.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [(("--executor", "cloud"), "neither local nor ray"), (("--address", "10.0.0.9:6379"), "add --executor ray")],
+)
+def test_executors_that_do_not_exist_are_refused(command, tmp_path, arguments, complaint):
+    told = command("separate", write(tmp_path / "a.wav", music(0.1)), *arguments)
+    assert complaint in str(told.exception)
+
+
+def test_a_ray_cluster_is_used_at_its_address(command, tmp_path, monkeypatch):
+    asked = {}
+
+    def on_ray(tracks, _job, _report, **settings):
+        asked.update(settings)
+        return iter([(0, Outcome(tracks[0], error="it rained"))])
+
+    monkeypatch.setattr(ray_batch, "separate_on_ray", on_ray)
+    where = ("--executor", "ray", "--address", "10.0.0.9:6379", "-j", "3")
+    told = command("separate", write(tmp_path / "a.wav", music(0.1)), *where)
+    assert asked == {"address": "10.0.0.9:6379", "jobs": 3}
+    assert "it rained" in told.output
+    assert told.exit_code == 1
+
+
+def test_the_cache_can_be_listed_and_cleared(command, tmp_path):
+    command("separate", write(tmp_path / "a.wav", music()))
+    assert "bass,drums,other,vocals" in command("cache", "list").output
+    assert "stems of 1 songs" in command("cache", "clear").output
+    assert "a.wav" not in command("cache", "list").output
+
+
+def test_failures_go_to_where_errors_go(tmp_path):
+    program = [sys.executable, "-m", "stream_sep", "separate", "-n", "passthrough", "-o", tmp_path / "out"]
+    song = write(tmp_path / "a.wav", music(0.1))
+    done = subprocess.run([*program, song, tmp_path / "none.wav"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "none.wav" in done.stderr
+    assert "none.wav" not in done.stdout
+    assert "a.wav -> " in done.stdout
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_jobs_end_when_told_and_leave_no_half_written_file(tmp_path, name):
+    for k in range(3):
+        write(tmp_path / "songs" / f"{k}.wav", music(300.0))
+    arguments = [tmp_path / "songs", "-n", "bands", "-o", tmp_path / "out", "--jobs", "2", "--bits", "32"]
+    program = [sys.executable, "-m", "stream_sep", "separate", *arguments]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        deadline = time.monotonic() + 90
+        while not parts_left(tmp_path / "out") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert parts_left(tmp_path / "out")
+        run.send_signal(getattr(signal, name))
+        output = run.communicate(timeout=60)
+    assert run.returncode == 130, output
+    assert b"Traceback" not in output[1]
+    assert not list((tmp_path / "out").rglob("*.wav"))
