@@ -50,7 +50,7 @@ _RUNNING = (
 )  # fmt: skip
 COUNTERS = (
     "blocks", "frames", "late_hops", "dry_frames", "input_overflows", "input_underflows", "output_overflows",
-    "output_underflows", "bad_input", "clipped", "record_dropped", "max_ns", "source_end",
+    "output_underflows", "bad_input", "clipped", "record_dropped", "max_ns", "source_end", "behind_ms",
 )  # fmt: skip
 
 DRY, MUTE, FADE = 0, 1, 2

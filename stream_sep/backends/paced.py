@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from stream_sep.audio.latency import LatencyReport
     from stream_sep.audio.state import AudioState
+    from stream_sep.protocols import Block
 
 _JOIN_TIMEOUT = 1.0
 
@@ -24,22 +25,29 @@ class PacedBackend:
     """Runs a block whenever a sound card would, on a thread of its own; what comes out is dropped unless recorded.
 
     A thread that woke late makes up for it at twice the speed, no faster: the separator must not be blamed for
-    blocks that came all at once because this thread overslept.
+    blocks that came all at once because this thread overslept. How far it was behind its clock at most is counted.
 
     Args:
         sample_rate: frames per second.
         block_size: frames of a block.
+        sound: ``(2, frames)`` that comes in over and over; silence unless given.
     """
 
     wants_recording = False
 
-    def __init__(self, sample_rate: int = 44100, block_size: int = 128) -> None:
+    def __init__(self, sample_rate: int = 44100, block_size: int = 128, sound: Block | None = None) -> None:
         if block_size < 1:
             raise ConfigError(f"block size {block_size} is not at least 1 frame")
         self.sample_rate = sample_rate
         self.block_size = block_size
         self.inputs = 2
         self.input_map = (0, 1)
+        self._blocks = np.zeros((1, block_size, 2), np.float32)
+        if sound is not None:
+            whole = max(sound.shape[1] // block_size, 1)
+            self._blocks = (
+                np.resize(sound.T, (whole * block_size, 2)).astype(np.float32).reshape(whole, block_size, 2)
+            )
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -68,15 +76,16 @@ class PacedBackend:
             self._thread.join(_JOIN_TIMEOUT)  # an inline separator may hang in it
 
     def _run(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
-        given = np.zeros((self.block_size, 2), np.float32)
         taken = np.zeros((self.block_size, 2), np.float32)
         call, address = portaudio_callback().ctypes, state.address
-        arguments = (given.ctypes.data, taken.ctypes.data, self.block_size, 0, 0, address)
+        first, step, count = self._blocks.ctypes.data, self._blocks[0].nbytes, len(self._blocks)
         period = self.block_size / self.sample_rate
         started, blocks = time.monotonic(), 0
         while not self._stopped.is_set():
-            call(*arguments)
+            call(first + blocks % count * step, taken.ctypes.data, self.block_size, 0, 0, address)
             between_blocks()
             blocks += 1
             due = started + blocks * period - time.monotonic()
+            if due < -period:
+                state.record["behind_ms"] = max(round(-1000 * due), int(state.record["behind_ms"][0]))
             time.sleep(max(due, period / 2))

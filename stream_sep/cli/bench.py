@@ -90,6 +90,25 @@ def jack(
 
 
 @app.command()
+def soak(
+    model: _Model = DEFAULT,
+    duration: Annotated[float, typer.Option(help="length of the run in seconds", min=1)] = 3600.0,
+    kill_every: Annotated[
+        float, typer.Option(help="seconds between kills of the separator; 0 for none", min=0)
+    ] = 60.0,
+    *,
+    as_json: _Json = False,
+) -> None:
+    """Run the engine for an hour with moves, presets and kills; fails if it leaks or does not come back."""
+    from stream_sep.evaluation.soak import soak as run
+
+    report = run(duration, canonical_name(model), kill_every=kill_every)
+    _print(report.figures(), as_json=as_json)
+    if report.restarts != report.kills or any(count > 0 for count in report.leaks().values()):
+        raise typer.Exit(1)
+
+
+@app.command()
 def control(
     model: _Model = DEFAULT,
     option: _Options = None,

@@ -62,6 +62,8 @@ def _losses(stats: EngineStats, sample_rate: int) -> list[str]:
         (stats.counters["record_dropped"], "recorded frame was dropped", "recorded frames were dropped"),
     )
     lost = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
+    if stats.behind_seconds >= 1:
+        lost.append(f"this machine fell {stats.behind_seconds:.1f} s behind")
     return [f"{dry:.1f} s played without stems", *lost] if dry else lost
 
 

@@ -22,6 +22,7 @@ REPORT_SECONDS = 2.0
 """Least time between two sentences about the same thing."""
 
 _JOIN_TIMEOUT = 0.5
+_MOST_BEHIND_SECONDS = 0.5  # a thread that woke late makes up for less
 _MOST_ADVISED = 4096  # frames of slack; who is later than that has another trouble than jitter
 
 
@@ -53,6 +54,11 @@ class EngineStats:
     def late_hops(self) -> int:
         """Hops that were not there when they had to sound."""
         return self.counters["late_hops"]
+
+    @property
+    def behind_seconds(self) -> float:
+        """Return by how much a backend without a device was behind its clock at most; 0 for a device."""
+        return self.counters["behind_ms"] / 1000
 
     @property
     def xruns(self) -> int:
@@ -160,6 +166,10 @@ def sentences(
         found.append(
             f"separator late {late} hops, {meanwhile} in their place: {now.hop_ms[0]:.1f} ms a hop (p99 "
             f"{now.hop_ms[1]:.1f}), budget {hop_ms:.1f} ms; {advice}"
+        )
+    if now.behind_seconds > max(before.behind_seconds, _MOST_BEHIND_SECONDS):
+        found.append(
+            f"this machine is too slow for real time: {now.behind_seconds:.1f} s behind; close other programs"
         )
     if xruns:
         found.append(f"the device lost {xruns} blocks: raise --block-size, or close what loads the machine")

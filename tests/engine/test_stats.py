@@ -25,9 +25,10 @@ def test_nothing_is_said_when_all_is_well():
         (after(output_underflows=2, input_overflows=1), "lost 3 blocks"),
         (after(bad_input=7), "7 samples of NaN"),
         (after(record_dropped=128), "128 frames are missing"),
+        (after(behind_ms=2300), "2.3 s behind"),
         (replace(after(), nonfinite_hops=1), "NaN, infinity or sound beyond all measure in 1 hops"),
     ],
-    ids=["late", "xruns", "bad input", "slow disk", "bad model"],
+    ids=["late", "xruns", "bad input", "slow disk", "slow machine", "bad model"],
 )
 def test_each_trouble_has_one_sentence_with_its_number(now, words):
     said = sentences(QUIET, now, 5.8)
