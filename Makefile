@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check fast docs linkcheck bench clean
+.PHONY: demo test check fast docs linkcheck bench mutants soak clean
 
 demo: $(VENV)/.base
 	$(BIN)/stream-sep demo --out out/demo
@@ -28,6 +28,12 @@ linkcheck: $(VENV)/.dev
 
 bench: $(VENV)/.base
 	$(BIN)/stream-sep bench
+
+mutants: $(VENV)/.dev
+	$(BIN)/python tools/mutants
+
+soak: $(VENV)/.base
+	$(BIN)/stream-sep bench soak
 
 $(VENV)/.base: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stream_sep needs Python 3.11 or later, this is " + sys.version)'

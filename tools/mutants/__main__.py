@@ -1,0 +1,146 @@
+"""Make each change of ``mutants.toml`` in a copy of the project and run the test that has to fail: ``make mutants``.
+
+    python tools/mutants [--only WORDS] [--list]
+
+Exits with 1 if a named test passes in spite of its change, or fails without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LIST = Path(__file__).with_name("mutants.toml")
+_TIMEOUT = 300  # a change may make a test hang, which counts as failing
+_PASSED, _FAILED = 0, 1  # pytest's exit codes
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change and the test that has to see it.
+
+    Attributes:
+        name: what would be wrong.
+        file: where, from the root of the project.
+        old: text that stands there once.
+        new: text that takes its place.
+        test: id of the test, as pytest takes it.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+def read_mutants(path: Path = LIST) -> list[Mutant]:
+    """Return the list.
+
+    Raises:
+        TypeError: a table with a key that there is not, or without one that there has to be.
+    """
+    return [Mutant(**table) for table in tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]]
+
+
+def mutated(text: str, mutant: Mutant) -> str:
+    """Return the source with the change made.
+
+    Raises:
+        ValueError: what is to be changed does not stand there once.
+    """
+    if text.count(mutant.old) != 1:
+        raise ValueError(f"{mutant.file} has {text.count(mutant.old)} times what {mutant.name!r} changes, not once")
+    return text.replace(mutant.old, mutant.new)
+
+
+class Copy:
+    """A copy of the project in which tests are run.
+
+    Args:
+        folder: an empty folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
+            if name and (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+
+    def run(self, test: str) -> int:
+        """Return pytest's exit code of a test; a test that hangs fails."""
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(self._folder),
+            "NUMBA_CACHE_DIR": str(self._folder / "compiled"),
+        }
+        with tempfile.TemporaryFile() as output:
+            try:
+                return subprocess.run(
+                    command,
+                    cwd=self._folder,
+                    env=environment,
+                    stdout=output,
+                    stderr=output,
+                    timeout=_TIMEOUT,
+                    check=False,
+                ).returncode
+            except subprocess.TimeoutExpired:
+                return _FAILED
+
+    def run_with(self, mutant: Mutant) -> int:
+        """Return the exit code of a mutant's test with the change made."""
+        path = self._folder / mutant.file
+        text = path.read_text(encoding="utf-8")
+        path.write_text(mutated(text, mutant), encoding="utf-8")
+        try:
+            return self.run(mutant.test)
+        finally:
+            path.write_text(text, encoding="utf-8")
+
+
+def verdict(code: int) -> str:
+    """Return ``seen``, or what is wrong: ``NOT SEEN``, or ``BROKEN`` where no test ran."""
+    return {_FAILED: "seen", _PASSED: "NOT SEEN"}.get(code, "BROKEN")
+
+
+def main() -> None:
+    """Run the list, or part of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="those whose name or file has these words")
+    parser.add_argument("--list", action="store_true", help="print the list and run nothing")
+    arguments = parser.parse_args()
+    chosen = [mutant for mutant in read_mutants() if arguments.only in f"{mutant.name} {mutant.file}"]
+    if arguments.list:
+        print("\n".join(f"{mutant.file}: {mutant.name}" for mutant in chosen))
+        return
+    with tempfile.TemporaryDirectory(prefix="stream_sep_mutants_") as folder:
+        copy, missed = Copy(Path(folder)), 0
+        for test in dict.fromkeys(mutant.test for mutant in chosen):
+            if copy.run(test) != _PASSED:
+                print(f"FAILS WITHOUT A CHANGE  {test}", flush=True)
+                missed += 1
+        for number, mutant in enumerate(chosen, 1):
+            started = time.monotonic()
+            found = verdict(copy.run_with(mutant))
+            missed += found != "seen"
+            seconds = time.monotonic() - started
+            print(f"{found:8}  {seconds:5.1f} s  {number}/{len(chosen)}  {mutant.name}", flush=True)
+    print(f"{len(chosen) - missed} of {len(chosen)} changes were seen by their tests")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
