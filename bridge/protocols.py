@@ -47,6 +47,10 @@ class MixerControl(Protocol):
     def recall(self, preset: str, *, fade_ms: float | None = None) -> None:
         """Apply a preset.
 
+        Args:
+            preset: its name.
+            fade_ms: how long the gains take to get there; the preset's own fade unless given.
+
         Raises:
             PresetError: there is none of that name, or it is broken.
         """
@@ -73,7 +77,7 @@ class Surface(Protocol):
         ...
 
     def stop(self) -> None:
-        """Let go of ports and threads; harmless when stopped."""
+        """Release ports and end threads; harmless when stopped."""
         ...
 
     @property

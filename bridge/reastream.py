@@ -65,6 +65,9 @@ def write_packet(block: Block, sample_rate: int, identifier: bytes) -> bytes:
         sample_rate: in Hz.
         identifier: the name of the stream, at most 32 bytes.
 
+    Returns:
+        The packet.
+
     >>> len(write_packet(np.zeros((8, 37), np.float32), 48000, b"default"))
     1231
     """
@@ -83,11 +86,11 @@ def read_packet(packet: bytes) -> ReaStreamPacket:
     (2, 3)
     """
     if len(packet) < _HEADER.size:
-        raise BridgeError(f"a packet of {len(packet)} bytes is no ReaStream: its header has {_HEADER.size}")
+        raise BridgeError(f"a packet of {len(packet)} bytes is not ReaStream: its header has {_HEADER.size}")
     tag, size, identifier, channels, sample_rate, length = _HEADER.unpack_from(packet)
     if tag != _TAG or size != len(packet) or length != size - _HEADER.size or not 0 < channels <= MOST_CHANNELS:
         raise BridgeError(
-            f"a packet of {len(packet)} bytes is no ReaStream: {tag!r}, {channels} channels, size {size}"
+            f"a packet of {len(packet)} bytes is not ReaStream: {tag!r}, {channels} channels, size {size}"
         )
     if length % (4 * channels):
         raise BridgeError(f"a ReaStream packet's {length} bytes are no whole frames of {channels} channels")
@@ -113,7 +116,7 @@ class ReaStreamSender:
 
     Raises:
         ConfigError: channels, a rate or an identifier that ReaStream cannot have.
-        BridgeError: the host is not to be found.
+        BridgeError: the host cannot be resolved.
 
     >>> with ReaStreamSender("127.0.0.1", channels=8) as sender:
     ...     sender.send(np.zeros((8, 64), np.float32))
@@ -149,7 +152,7 @@ class ReaStreamSender:
         self.close()
 
     def close(self) -> None:
-        """Let go of the socket; harmless when closed."""
+        """Close the socket; harmless when closed."""
         self._socket.close()
 
     def send(self, block: Block) -> int:
@@ -225,4 +228,4 @@ def _resolved(host: str, port: int) -> tuple[str, int]:
         found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
         if 0 < port < 65536:
             return str(found[0]), port
-    raise BridgeError(f"the ReaStream receiver {host}, UDP port {port}, is not to be found; is the name right?")
+    raise BridgeError(f"cannot resolve the ReaStream receiver {host}, UDP port {port}; is the name right?")

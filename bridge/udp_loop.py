@@ -72,7 +72,7 @@ class UdpEventLoop:
         self._thread.join()
 
     def close(self) -> None:
-        """Let go of the port."""
+        """Close the port."""
         for opened in (self._socket, self._wake_send, self._wake_recv):
             opened.close()
 
@@ -82,7 +82,15 @@ class UdpEventLoop:
             self._wake_send.send(b"\0")
 
     def send(self, packet: bytes, address: Address) -> bool:
-        """Send one datagram; return False if it should be tried again."""
+        """Send one datagram; return False if it should be tried again.
+
+        Args:
+            packet: its bytes.
+            address: host and port.
+
+        Returns:
+            False if the socket has no room now; an address that cannot be reached is no reason to try again.
+        """
         try:
             self._socket.sendto(packet, address)
         except BlockingIOError:
@@ -127,6 +135,13 @@ class UdpEventLoop:
 
 def open_udp(address: Address, family: int = socket.AF_INET) -> socket.socket:
     """Return a socket that listens at ``address``.
+
+    Args:
+        address: host and port.
+        family: of the address.
+
+    Returns:
+        The socket, which does not block.
 
     Raises:
         OSError: the port is taken, or the address is not one of this machine's.

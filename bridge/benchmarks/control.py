@@ -52,6 +52,9 @@ def measure_control(model: str, options: dict[str, Any], moves: int, seconds: fl
         moves: fader moves to time, over OSC and over MIDI each.
         seconds: length of the storm of messages, and of the rest after it.
 
+    Returns:
+        Plain values by the name of what was measured, delays in ms.
+
     Raises:
         DeviceError: no JACK server.
         BridgeError: MIDI or OSCQuery is not installed.

@@ -126,6 +126,9 @@ def measure_delay(watch: LevelChangeProbe, move: Callable[[int], None], moves: i
         move: makes the move of a number; each must change the sound. One that was not heard is made again.
         moves: how many.
 
+    Returns:
+        The delay of each move that was heard, in ms.
+
     Raises:
         BridgeError: not one was heard.
     """

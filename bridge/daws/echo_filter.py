@@ -13,7 +13,7 @@ Setting: TypeAlias = float | bool
 ECHO_SECONDS = 0.5
 """How long a program may take to tell back what it was told."""
 
-_MOST_ECHOES = 64
+_MAX_ECHOES = 64
 _CLOSE = 0.0005  # of a fader's travel, half a step of a ten bit fader
 
 
@@ -30,23 +30,47 @@ class EchoFilter:
         self._sent: dict[str, deque[tuple[float, Setting]]] = {}
 
     def matches(self, path: str, value: Setting) -> bool:
-        """Say whether the client shows that value."""
+        """Return whether the client shows that value.
+
+        Args:
+            path: of the control.
+            value: of the mixer.
+
+        Returns:
+            Whether the client was told that value last, or told it itself.
+        """
         return path in self._known and self._known[path] == value
 
     def on_received(self, path: str, value: Setting, now: float) -> bool:
-        """Note what the client tells; say whether that is news and not what it was told itself."""
+        """Note what the client tells; say whether that is news and not what it was told itself.
+
+        Args:
+            path: of the control.
+            value: as `normalize` gives it.
+            now: `time.monotonic`.
+
+        Returns:
+            Whether it is news; False for an echo of what was sent.
+        """
         echoes = list(self._sent.pop(path, ()))
         for index, (until, told) in enumerate(echoes):
             if now <= until and is_close(path, told, value):
-                self._sent[path] = deque(echoes[index + 1 :], maxlen=_MOST_ECHOES)
+                self._sent[path] = deque(echoes[index + 1 :], maxlen=_MAX_ECHOES)
                 return False
         self._known[path] = value
         return True
 
     def on_sent(self, path: str, value: Setting, held: Setting, now: float) -> None:
-        """Note what the client was told, and as what it will hold that."""
+        """Note what the client was told, and as what it will hold that.
+
+        Args:
+            path: of the control.
+            value: of the mixer.
+            held: the same as the client holds it, in its own steps.
+            now: `time.monotonic`.
+        """
         self._known[path] = value
-        self._sent.setdefault(path, deque(maxlen=_MOST_ECHOES)).append((now + self._echo_seconds, held))
+        self._sent.setdefault(path, deque(maxlen=_MAX_ECHOES)).append((now + self._echo_seconds, held))
 
     def forget(self, path: str) -> None:
         """Know nothing of a control any more."""
@@ -55,7 +79,15 @@ class EchoFilter:
 
 
 def is_close(path: str, one: Setting, other: Setting) -> bool:
-    """Say whether two values are the same but for rounding on the way.
+    """Return whether two values are the same but for rounding on the way.
+
+    Args:
+        path: of the control; levels are compared by fader travel.
+        one: a value.
+        other: another.
+
+    Returns:
+        Whether only rounding is between them.
 
     >>> is_close("master/gain_db", -12.5, -12.500001), is_close("master/gain_db", -12.5, -12.4)
     (True, False)
@@ -66,5 +98,13 @@ def is_close(path: str, one: Setting, other: Setting) -> bool:
 
 
 def normalize(path: str, value: Setting) -> Setting:
-    """Return what a client means in the desk's terms: every level that cannot be heard is the same."""
+    """Return what a client means in the desk's terms: every level that cannot be heard is the same.
+
+    Args:
+        path: of the control.
+        value: as the client sent it.
+
+    Returns:
+        The value; of a level, at least `SILENCE_DB`.
+    """
     return max(value, SILENCE_DB) if path.endswith("/gain_db") else value

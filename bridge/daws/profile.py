@@ -188,7 +188,16 @@ class Profile:
         return ControlChanged(track, row.control, decoded if isinstance(decoded, bool) else round(decoded, _DIGITS))
 
     def write(self, track: int, control: str, value: float) -> tuple[Outgoing, ...]:
-        """Return what brings a track's control to ``value``; nothing, if the DAW has no such control."""
+        """Return what brings a track's control to ``value``; nothing, if the DAW has no such control.
+
+        Args:
+            track: `MASTER`, or its number from 1.
+            control: the last part of the path, such as ``gain_db``.
+            value: in the control's own unit.
+
+        Returns:
+            Messages, as addresses and arguments; none where the DAW has no such control.
+        """
         row = self._by_control.get((control, track == MASTER))
         if row is None:
             return ()
@@ -201,7 +210,16 @@ class Profile:
         return ((address, (ours, encoded)),)
 
     def quantize(self, track: int, control: str, value: float) -> float:
-        """Return ``value`` as the DAW holds it after it was told: in its own steps, within its own range."""
+        """Return ``value`` as the DAW holds it after it was told: in its own steps, within its own range.
+
+        Args:
+            track: `MASTER`, or its number from 1.
+            control: the last part of the path.
+            value: in the control's own unit.
+
+        Returns:
+            The value that the DAW will tell back.
+        """
         row = self._by_control[control, track == MASTER]
         return float(row.unit.decode(row.unit.encode(value)))
 
@@ -233,6 +251,13 @@ def _last(message: Message, values: tuple[object, ...]) -> object:
 
 def text(message: Message, index: int) -> str:
     """Return an argument that has to be a text.
+
+    Args:
+        message: as it came.
+        index: place of the argument, from 0.
+
+    Returns:
+        The text.
 
     Raises:
         ParameterError: it is none, or not there.

@@ -130,7 +130,12 @@ class DawSession:
         self._tell(self._profile.hello(self._port))
 
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
-        """Do what packets say: names first, and of many values for one control only the newest."""
+        """Do what packets say: names first, and of many values for one control only the newest.
+
+        Args:
+            packets: each with where it came from.
+            now: `time.monotonic`.
+        """
         moves: list[tuple[Message, ControlChanged]] = []
         for packet, _ in packets:
             decoded = read_packet(self._profile.repair_packet(packet))

@@ -123,7 +123,7 @@ class DawSurface:
         """Listen, and make the DAW tell what it does; harmless when started.
 
         Raises:
-            BridgeError: the port is taken, or the host is not to be found.
+            BridgeError: the port is taken, or the host cannot be resolved.
         """
         if self._line is not None:
             return
@@ -159,7 +159,7 @@ class DawSurface:
         )
 
     def stop(self) -> None:
-        """Let go of the port and the thread; harmless when stopped."""
+        """Release the port and end the thread; harmless when stopped."""
         if self._line is None:
             return
         self._unsubscribe()
@@ -208,7 +208,7 @@ def _resolved(host: str, port: int) -> tuple[str, int]:
     try:
         found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
     except (OSError, OverflowError) as error:
-        raise BridgeError(f"the DAW's host {host!r}, port {port}, is not to be found: {error}") from error
+        raise BridgeError(f"cannot resolve the DAW's host {host!r}, port {port}: {error}") from error
     return str(found[0]), int(found[1])
 
 
@@ -218,7 +218,7 @@ def _local_address_for(peer: tuple[str, int]) -> str:
         try:
             probe.connect((peer[0], peer[1] or 9))
         except OSError as error:
-            raise BridgeError(f"there is no way to the DAW at {peer[0]}: {error}") from error
+            raise BridgeError(f"cannot reach the DAW at {peer[0]}: {error}") from error
         return str(probe.getsockname()[0])
 
 
@@ -227,5 +227,5 @@ def _bound(host: str, port: int, name: str) -> socket.socket:
         return open_udp((host, port))
     except (OSError, OverflowError) as error:
         raise BridgeError(
-            f"UDP port {port} at {host} cannot be had for {name}: {error}; end what has it, or listen elsewhere"
+            f"cannot bind UDP port {port} at {host} for {name}: {error}; stop the program using it"
         ) from error

@@ -20,6 +20,9 @@ def match_tracks(stems: tuple[str, ...], names: Mapping[int, str | None]) -> dic
         stems: in their order.
         names: of the tracks, by number from 1; None for a track that is gone.
 
+    Returns:
+        The number of each stem's track; a stem without one is left out.
+
     >>> match_tracks(("vocals", "drums"), {1: "Click", 2: "DRUMS bus", 3: "Backing Vocals", 4: "vocals"})
     {'vocals': 4, 'drums': 2}
     >>> match_tracks(("vocals", "drums"), {1: "Audio 1", 2: "Audio 2"})
@@ -65,7 +68,15 @@ class Tracks:
         self.of_stem: dict[str, int] = {}
 
     def name(self, track: int, name: str | None) -> bool:
-        """Note a track's name, None if it is gone; say whether that is new."""
+        """Note a track's name, None if it is gone; say whether that is new.
+
+        Args:
+            track: its number, from 1.
+            name: None if the track is gone.
+
+        Returns:
+            Whether that is new.
+        """
         new = track not in self._names or self._names[track] != name
         self._names[track] = name
         return new

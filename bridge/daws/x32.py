@@ -71,6 +71,13 @@ def meters_packet(stems: tuple[str, ...], peaks: Mapping[str, tuple[float, float
     """Return ``/meters/1``: the levels of 32 channels, then their gates' and their dynamics' gains.
 
     The blob holds a count and floats, all little-endian.
+
+    Args:
+        stems: in the order of the channels.
+        peaks: linear, left and right, by stem.
+
+    Returns:
+        The packet.
     """
     levels = [max(peaks[stem]) for stem in stems[:CHANNELS]]
     values = [*levels, *[0.0] * (CHANNELS - len(levels)), *[_LOUD] * (2 * CHANNELS)]

@@ -90,7 +90,12 @@ class X32Server:
         """Leave; clients notice that by themselves."""
 
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
-        """Do what packets say; of many values for one control only the newest is applied."""
+        """Do what packets say; of many values for one control only the newest is applied.
+
+        Args:
+            packets: each with where it came from.
+            now: `time.monotonic`.
+        """
         for packet, sender in packets:
             decoded = read_packet(packet)
             for problem in decoded.problems:

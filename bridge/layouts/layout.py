@@ -27,6 +27,9 @@ def layout(kind: str, stems: Sequence[str]) -> bytes:
         kind: ``touchosc`` or ``open-stage-control``.
         stems: their names, in order.
 
+    Returns:
+        The bytes of the file.
+
     Raises:
         ConfigError: there is no such kind, or there are no stems.
 
@@ -34,7 +37,7 @@ def layout(kind: str, stems: Sequence[str]) -> bytes:
     '789c'
     """
     if kind not in LAYOUTS:
-        raise ConfigError(f"there is no layout {kind!r}; there are: {', '.join(LAYOUTS)}")
+        raise ConfigError(f"unknown layout {kind!r}; choose from {', '.join(LAYOUTS)}")
     if not stems:
         raise ConfigError("a layout needs at least one stem")
     return LAYOUTS[kind][1](stems)

@@ -32,6 +32,13 @@ def ring(target: Target, position: float) -> int:
 
     One of eleven lights for a pan, as many as needed for a level; the light below the knob for the middle of a pan.
 
+    Args:
+        target: what the knob moves.
+        position: its travel, 0 to 1.
+
+    Returns:
+        The value of the ring's control change, 0 to 127.
+
     >>> ring(Target("stem/vocals/pan", "linear", -1, 1), 0.5)
     70
     """
@@ -102,6 +109,9 @@ class ControlBindings:
         Args:
             event: what came.
             now: `time.monotonic`.
+
+        Returns:
+            A text; empty where the map does not know the control.
         """
         done = [self._move(bound, event, now) for bound in self._by_source.get(event.address, [])]
         if event.address in self._by_touch:

@@ -48,7 +48,7 @@ class MidiConnection:
         names = self._ports.names()
         if self._wanted != VIRTUAL_PORT and find_port(self._wanted, names.inputs) is None:
             there = ", ".join(names.inputs) or "none"
-            raise BridgeError(f"there is no MIDI port with {self._wanted!r} in its name; there are: {there}")
+            raise BridgeError(f"no MIDI port has {self._wanted!r} in its name; the ports are: {there}")
         self._open(names)
 
     def poll_port(self) -> bool:
@@ -120,7 +120,7 @@ class MidiConnection:
             return received
 
     def close(self) -> None:
-        """Let go of the ports; harmless when closed."""
+        """Release the ports; harmless when closed."""
         if self._link is not None:
             self._link.close()
             self._link = None

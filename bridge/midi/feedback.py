@@ -27,14 +27,24 @@ class Feedback:
         self._shown: dict[Hashable, list[bytes]] = {}
 
     def show(self, where: Hashable, messages: Sequence[bytes]) -> None:
-        """Send ``messages`` unless ``where`` shows them already."""
+        """Send ``messages`` unless ``where`` shows them already.
+
+        Args:
+            where: the control, LED or ring.
+            messages: what brings it there, as bytes.
+        """
         if self._shown.get(where) != list(messages):
             self._shown[where] = list(messages)
             for message in messages:
                 self._send(message)
 
     def shows(self, where: Hashable, messages: Sequence[bytes]) -> None:
-        """Take down that the device shows this by itself, as a fader does that was moved by hand."""
+        """Take down that the device shows this by itself, as a fader does that was moved by hand.
+
+        Args:
+            where: the control.
+            messages: what would bring it to where it is.
+        """
         self._shown[where] = list(messages)
 
     def forget(self, where: Hashable) -> None:

@@ -104,7 +104,17 @@ def _give_out(record, positions, frames):
 
 @compiled
 def put(kept, lengths, positions, message) -> bool:
-    """Hand a message, bytes as uint8, to the server's thread; say whether there was room. For one thread."""
+    """Hand a message, bytes as uint8, to the server's thread; say whether there was room. For one thread.
+
+    Args:
+        kept: the ring, uint8 ``(SLOTS, LONGEST)``.
+        lengths: of its messages, ``(SLOTS,)``.
+        positions: how many were written and read.
+        message: uint8 ``(bytes,)``.
+
+    Returns:
+        Whether there was room.
+    """
     number = positions[GIVEN]
     if len(message) > LONGEST or number - load_acquire(positions, SENT) >= SLOTS:
         return False
@@ -123,5 +133,10 @@ def received(positions) -> int:
 
 @compiled
 def take_until(positions, number) -> None:
-    """Give back the room of all messages before ``number``."""
+    """Give back the room of all messages before ``number``.
+
+    Args:
+        positions: how many were written and read.
+        number: count of messages, from the start.
+    """
     store_release(positions, TAKEN, number)

@@ -1,6 +1,6 @@
 """JACK's MIDI ports, kept in a process of their own.
 
-When its server dies, JACK's library must let go of every client of a process before one of them joins a new server.
+When its server dies, JACK's library must release every client of a process before one of them joins a new server.
 Apart, the clients of MIDI and of the engine need not wait for each other; the process of MIDI's ends, and another
 one begins.
 """

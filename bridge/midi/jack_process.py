@@ -36,7 +36,15 @@ class JackMidiServer:
         return {"inputs": found.inputs, "outputs": found.outputs}
 
     def open(self, source: str, sink: str | None) -> dict[str, Any]:
-        """Connect to a device."""
+        """Connect to a device.
+
+        Args:
+            source: name of the port that sends to us.
+            sink: name of the port that we send to; None for none.
+
+        Returns:
+            An empty reply.
+        """
         assert self._ports is not None
         self._link = self._ports.open(source, sink, self._receive)
         return {}

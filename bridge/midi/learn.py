@@ -71,6 +71,9 @@ class Learner:
         Args:
             data: the message as bytes; what is no message is passed over.
             now: time in seconds.
+
+        Returns:
+            The control; None while it is not clear what it is.
         """
         try:
             events = self._decoder.decode(parse_message(data))
@@ -159,6 +162,9 @@ def learn(
         timeout_s: how long to wait, in seconds.
         report: told in sentences what to do.
         ports: makes the system's ports.
+
+    Returns:
+        The control, and the name of its port.
 
     Raises:
         BridgeError: the port is not there, or nothing was moved in time.

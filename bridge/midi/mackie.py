@@ -126,7 +126,12 @@ class Mackie:
         self._feedback.show(("text", place), [self._sysex(bytes((_TEXT, place)) + cell)])
 
     def tick(self, now: float, offset: int) -> None:
-        """Show the meters when it is time."""
+        """Show the meters when it is time.
+
+        Args:
+            now: `time.monotonic`.
+            offset: the stem on the first strip, from 0.
+        """
         if now < self._next_meters:
             return
         self._next_meters = now + METER_S

@@ -116,6 +116,9 @@ def parse_map(content: str, file: str = "map") -> MidiMap:
         content: TOML.
         file: what errors call it.
 
+    Returns:
+        The map.
+
     Raises:
         ConfigError: it is not what this program reads; the sentence names the file and the key.
     """

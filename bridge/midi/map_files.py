@@ -58,7 +58,7 @@ def load_map(name: str | Path) -> MidiMap:
     known = midi_maps()
     file = known.get(str(name)) or Path(name)
     if not file.is_file():
-        raise ConfigError(f"there is no MIDI map {str(name)!r}; a file, or one of: {', '.join(sorted(known))}")
+        raise ConfigError(f"unknown MIDI map {str(name)!r}; give a file or one of {', '.join(sorted(known))}")
     try:
         content = read_text(file)
     except (OSError, ValueError) as error:

@@ -44,7 +44,15 @@ class Address:
         return 14 if self.kind in {"cc14", "nrpn", "bend"} else 7
 
     def moved(self, numbers: int, channels: int = 0) -> Address:
-        """Return the address that many numbers and channels on."""
+        """Return the address that many numbers and channels on.
+
+        Args:
+            numbers: how many controller or note numbers on.
+            channels: how many MIDI channels on.
+
+        Returns:
+            The address, which may be none that exists: see `check_address`.
+        """
         return replace(self, number=self.number + numbers, channel=self.channel + channels)
 
 
@@ -64,7 +72,7 @@ def parse_address(text: str) -> Address:
         near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0)
         raise ConfigError(f"{text!r} begins with no kind of control; did you mean {near[0]!r}, as in 'cc:1:7'?")
     if len(numbers) != (1 if kind == "bend" else 2) or not all(part.isdecimal() for part in numbers):
-        raise ConfigError(f"{text!r} is no address; write kind:channel:number as in 'cc:1:7', or 'bend:1'")
+        raise ConfigError(f"{text!r} is not an address; write kind:channel:number as in 'cc:1:7', or 'bend:1'")
     return check_address(Address(kind, *map(int, numbers)))
 
 
@@ -110,7 +118,7 @@ def parse_message(data: bytes) -> mido.Message:
     try:
         return mido.Message.from_bytes(data)
     except (LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"{data.hex(' ') or 'nothing'} is no MIDI message: {error}") from error
+        raise ValueError(f"{data.hex(' ') or 'nothing'} is not a MIDI message: {error}") from error
 
 
 class Decoder:
@@ -182,6 +190,13 @@ _DECODERS: Mapping[str, Callable[[Decoder, mido.Message], list[Event]]] = {
 def encode(address: Address, value: int) -> list[bytes]:
     """Return the messages that put a control, LED, ring or motor fader at a value of the address's own bits.
 
+    Args:
+        address: of the control, LED, ring or motor fader.
+        value: 0 to the greatest of the address's bits.
+
+    Returns:
+        Messages as bytes.
+
     >>> [message.hex(" ") for message in encode(Address("bend", 9), 16383)]
     ['e8 7f 7f']
     >>> [message.hex(" ") for message in encode(Address("cc14", 1, 7), 8193)]
@@ -220,6 +235,14 @@ that means left (65 is one left, as Mackie Control has it) or right (1 is one le
 def to_position(value: int, bits: int, *, centred: bool = False) -> float:
     """Turn a value into travel, 0 to 1; ``centred`` puts the middle value at exactly a half.
 
+    Args:
+        value: 0 to ``2 ** bits - 1``.
+        bits: 7 or 14.
+        centred: whether the middle value is exactly a half.
+
+    Returns:
+        Travel, 0 to 1.
+
     >>> to_position(127, 7), to_position(64, 7, centred=True)
     (1.0, 0.5)
     """
@@ -231,6 +254,14 @@ def to_position(value: int, bits: int, *, centred: bool = False) -> float:
 
 def from_position(position: float, bits: int, *, centred: bool = False) -> int:
     """Turn travel, 0 to 1, into the nearest value: the reverse of `to_position`.
+
+    Args:
+        position: travel, 0 to 1.
+        bits: 7 or 14.
+        centred: as for `to_position`.
+
+    Returns:
+        0 to ``2 ** bits - 1``.
 
     >>> from_position(0.75, 14), from_position(0.5, 7, centred=True)
     (12287, 64)

@@ -20,6 +20,13 @@ _SEEK_S = 0.5
 def describe(data: bytes, decoder: Decoder) -> str:
     r"""Return a message as a line: its bytes, and the addresses and values that a map may use.
 
+    Args:
+        data: the message.
+        decoder: keeps what belongs together, such as both halves of 14 bits.
+
+    Returns:
+        A line without its end.
+
     >>> describe(b"\xb0\x10\x40", Decoder())
     'b0 10 40: cc:1:16 64, cc14:1:16 64'
     """
@@ -45,6 +52,9 @@ def monitor(
         seconds: when to end; None goes on until the caller stops asking.
         report: told in sentences when the device goes and comes.
         ports: makes the system's ports.
+
+    Returns:
+        Lines, as `describe` makes them.
 
     Raises:
         BridgeError: the port is not there, or taken.

@@ -39,6 +39,9 @@ class Pickup:
             position: where the fader is now, 0 to 1.
             target: where the control is now, 0 to 1.
             step: the fader's least step, 0 to 1.
+
+        Returns:
+            The new state; this one is unchanged.
         """
         window = WINDOW_STEPS * step + 1e-9
         held = self.put is not None and abs(target - self.put) <= window

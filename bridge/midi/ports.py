@@ -49,7 +49,7 @@ class MidiPort(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the ports; harmless when closed."""
+        """Release the ports; harmless when closed."""
         ...
 
 
@@ -67,6 +67,14 @@ class MidiPorts(Protocol):
     def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> MidiPort:
         """Connect to a device; ``receive`` gets its messages, on any thread, and must not block.
 
+        Args:
+            input_name: of the port that sends to us.
+            output_name: of the port that we send to; None for none.
+            receive: gets the messages.
+
+        Returns:
+            The connection.
+
         Raises:
             BridgeError: a port that is taken or gone.
         """
@@ -75,18 +83,32 @@ class MidiPorts(Protocol):
     def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> MidiPort:
         """Make a port that other programs connect to.
 
+        Args:
+            name: what others see.
+            receive: gets the messages, on any thread, and must not block.
+
+        Returns:
+            The connection.
+
         Raises:
             BridgeError: this system has none.
         """
         ...
 
     def close(self) -> None:
-        """Let go of the system; harmless when closed."""
+        """Release the system; harmless when closed."""
         ...
 
 
 def find_port(wanted: str, names: Sequence[str]) -> str | None:
     """Return the name that is ``wanted``, or else the first that has it as a part; case does not matter.
+
+    Args:
+        wanted: a name or a part of one.
+        names: of the ports there are.
+
+    Returns:
+        The name; None if none fits.
 
     >>> find_port("nano", ("Midi Through:0", "nanoKONTROL2:nanoKONTROL2 MIDI 1 28:0"))
     'nanoKONTROL2:nanoKONTROL2 MIDI 1 28:0'

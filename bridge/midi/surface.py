@@ -33,7 +33,7 @@ REFRESH_S = 0.02
 """Least time between two rounds of changes sent to a device, in seconds: a MIDI cable carries a thousand messages in
 one, and automation writes more."""
 
-_PATIENCE_S = 20.0  # more than the ports take where code is compiled for the first time
+_TIMEOUT_S = 20.0  # more than the ports take where code is compiled for the first time
 
 
 class MidiSurface:
@@ -103,9 +103,9 @@ class MidiSurface:
         self._thread = threading.Thread(target=self._run, args=(started,), name="midi", daemon=True)
         self._thread.start()
         try:
-            started.result(_PATIENCE_S)
+            started.result(_TIMEOUT_S)
         except TimeoutError:
-            raise BridgeError(f"MIDI does not answer in {_PATIENCE_S:g} s; restart what has its ports") from None
+            raise BridgeError(f"MIDI does not answer in {_TIMEOUT_S:g} s; restart what has its ports") from None
         except StreamSepError:
             self.stop()
             raise
@@ -114,7 +114,7 @@ class MidiSurface:
         """Leave the device dark and let go of its port; harmless when stopped."""
         if self._thread is not None:
             self._ending.set()
-            self._thread.join(_PATIENCE_S)
+            self._thread.join(_TIMEOUT_S)
             self._thread = None
 
     def _run(self, started: Future[None]) -> None:

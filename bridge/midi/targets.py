@@ -79,7 +79,7 @@ def target_kind(to: str) -> Kind:
 
 
 def is_effect(to: str) -> bool:
-    """Say whether a target is a setting of an effect, which may come and go.
+    """Return whether a target is a setting of an effect, which may come and go.
 
     >>> is_effect("stem/1/chain/1/room_size"), is_effect("stem/1/chain/bypass")
     (True, False)
@@ -117,6 +117,9 @@ class Target:
         Args:
             position: the travel.
             snap_db: a level nearer to 0 dB than this is 0 dB.
+
+        Returns:
+            A level in dB, a number in the control's unit, or on and off.
         """
         if self.law == "switch":
             return position >= 0.5
@@ -143,6 +146,9 @@ def find_target(
         low: another bottom than the control's own, in its unit.
         high: another top.
         offset: the stem that number 1 means, from 0; names do not care.
+
+    Returns:
+        The control with its law; None for actions and for stems that are not there.
 
     >>> find_target("stem/1/fader", ("vocals", "other")).path
     'stem/vocals/gain_db'

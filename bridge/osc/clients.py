@@ -62,7 +62,7 @@ class Client:
         return bool(self.mask & BY_NUMBER)
 
     def subscribes_to(self, node: Node) -> bool:
-        """Say whether it asked for this address."""
+        """Return whether it asked for this address."""
         return node.address in self.listens if self.listens is not None else bool(node.group & self.mask)
 
     def mark(self, nodes: Iterable[Node]) -> None:
@@ -70,12 +70,28 @@ class Client:
         self.pending.update((node.address, node) for node in nodes if self.subscribes_to(node))
 
     def is_current(self, node: Node, arguments: Arguments) -> bool:
-        """Say whether it need not be told."""
+        """Return whether it need not be told.
+
+        Args:
+            node: the address.
+            arguments: what it tells now.
+
+        Returns:
+            Whether the client was told that, or sent it.
+        """
         known = self.known.get(node.address)
         return known is not None and len(known) == len(arguments) and all(map(_same, known, arguments))
 
     def is_touched(self, node: Node, now: float) -> bool:
-        """Say whether a hand is on that fader."""
+        """Return whether a hand is on that fader.
+
+        Args:
+            node: a fader's address, or another.
+            now: seconds of the clock of leases.
+
+        Returns:
+            Whether a hand is on that fader.
+        """
         base, _, name = node.address.rpartition("/")
         return name in ("fader", "gain") and self.touched.get(base, -math.inf) > now
 
@@ -120,6 +136,14 @@ class Clients:
     def subscribe(self, sender: Address, address: Address, mask: int = Group.EVERYTHING) -> Client:
         """Tell ``address`` of changes for `LEASE_SECONDS` more; a new one is told everything first.
 
+        Args:
+            sender: where the message came from.
+            address: where changes go.
+            mask: the groups, and `BY_NUMBER`.
+
+        Returns:
+            The client.
+
         Raises:
             BridgeError: there are too many already.
         """
@@ -146,7 +170,13 @@ class Clients:
         return client
 
     def listen(self, address: Address, nodes: Iterable[Node], *, listening: bool) -> None:
-        """Tell a client of these, beginning with how they are, or no more of them."""
+        """Tell a client of these, beginning with how they are, or no more of them.
+
+        Args:
+            address: of a client that joined.
+            nodes: the addresses.
+            listening: whether it is told of them from now on.
+        """
         client = self._clients[address]
         chosen = {node.address: node for node in nodes}
         wanted = {node.address for node in self._nodes if client.subscribes_to(node)}
@@ -156,7 +186,13 @@ class Clients:
         client.mark(chosen.values())
 
     def set_nodes(self, nodes: tuple[Node, ...], added: Iterable[Node], removed: Iterable[Node]) -> None:
-        """Go on with other addresses: tell those that came, and forget what is known of those that went."""
+        """Go on with other addresses: tell those that came, and forget what is known of those that went.
+
+        Args:
+            nodes: every address there is.
+            added: those that were not there before.
+            removed: those that are gone.
+        """
         self._nodes = nodes
         gone = {node.address for node in removed}
         for client in self:
@@ -201,13 +237,25 @@ class Clients:
                 self.unsubscribe(client.address)
 
     def record_write(self, sender: Address, node: Node, assumed: Arguments) -> None:
-        """Note that a sender moved something itself: it is told only if that comes out otherwise."""
+        """Note that a sender moved something itself: it is told only if that comes out otherwise.
+
+        Args:
+            sender: where the message came from.
+            node: the address.
+            assumed: what the sender takes it to tell now.
+        """
         client = self.of(sender)
         if client is not None:
             client.known[node.address] = assumed
 
     def touch(self, sender: Address, base: str, *, held: bool) -> None:
-        """Note that a hand is on a fader, for a lease at most, or off it."""
+        """Note that a hand is on a fader, for a lease at most, or off it.
+
+        Args:
+            sender: where the message came from.
+            base: the address without ``/fader``.
+            held: whether a hand is on it.
+        """
         client = self.of(sender)
         if client is not None:
             client.touched[base] = self._clock() + LEASE_SECONDS if held else -math.inf
@@ -220,7 +268,7 @@ class Clients:
             client.mark(changed)
 
     def has_subscriber(self, nodes: Iterable[Node]) -> bool:
-        """Say whether anyone is told of one of these."""
+        """Return whether anyone is told of one of these."""
         return any(client.subscribes_to(node) for node in nodes for client in self)
 
     @property
@@ -239,7 +287,15 @@ class Clients:
     def pending_updates(
         self, client: Client, read: Callable[[Node], Arguments | None]
     ) -> list[tuple[Node, Arguments]]:
-        """Take what a client has to be told."""
+        """Take what a client has to be told.
+
+        Args:
+            client: who is told.
+            read: gives what an address tells; None if it cannot be read.
+
+        Returns:
+            Addresses and what they tell.
+        """
         now = self._clock()
         told = []
         for node in [node for node in client.pending.values() if not client.is_touched(node, now)]:

@@ -153,7 +153,7 @@ def _plain_types(data: bytes) -> bytes:
     """Return a message with types that the parser reads, after a check that it does not read past the end.
 
     A symbol is read as the text it is, a character as four bytes, an impulse as true; a colour as four bytes, because
-    it is no number.
+    it is not a number.
     """
     if b"\0" not in data:
         raise BridgeError(f"a message of {len(data)} bytes is cut short: its address does not end")
@@ -211,7 +211,15 @@ def _short(argument: object) -> str:
 
 
 def write_message(address: str, arguments: Arguments = ()) -> bytes:
-    """Put a message together; floats go as ``f``, integers as ``i``, texts as ``s``."""
+    """Put a message together; floats go as ``f``, integers as ``i``, texts as ``s``.
+
+    Args:
+        address: with the prefix.
+        arguments: what it carries.
+
+    Returns:
+        The bytes of a packet.
+    """
     builder = OscMessageBuilder(address)
     for argument in arguments:
         value = _clean(argument) if isinstance(argument, str) else argument
@@ -226,6 +234,13 @@ def _clean(text: str) -> str:
 
 def write_packets(messages: Iterable[bytes], largest: int = LARGEST_PACKET) -> list[bytes]:
     """Gather messages into bundles of at most ``largest`` bytes; a message alone goes as it is.
+
+    Args:
+        messages: as `write_message` makes them.
+        largest: bytes of a packet.
+
+    Returns:
+        Packets, in order.
 
     >>> [len(packet) for packet in write_packets([bytes(400)] * 5 + [bytes(4000)])]
     [1228, 824, 4000]

@@ -59,17 +59,17 @@ class Commands:
         self._desk, self._clients, self._feedback, self._nodes = desk, clients, feedback, nodes
         self._jobs, self._proofs, self._gate, self._refuse, self._ask = jobs, proofs, gate, refuse, ask
         self._unproved: dict[Address, tuple[Address, int]] = {}
-        self._queries: dict[str, Command] = {"/list": self.list, "/ping": self.ping, "/refresh": self.refresh}
+        self._queries: dict[str, Command] = {"/list": self._list, "/ping": self._ping, "/refresh": self._refresh}
         self._by_address: dict[str, Command] = {
             **self._queries,
-            "/subscribe": self.subscribe,
-            "/unsubscribe": self.unsubscribe,
-            ECHO: self.echo,
-            "/query": self.query,
-            "/meters/rate": self.meter_rate,
-            "/preset/recall": self.recall,
-            "/preset/save": self.save,
-            "/preset/store": self.store,
+            "/subscribe": self._subscribe,
+            "/unsubscribe": self._unsubscribe,
+            ECHO: self._echo,
+            "/query": self._query,
+            "/meters/rate": self._meter_rate,
+            "/preset/recall": self._recall,
+            "/preset/save": self._save,
+            "/preset/store": self._store,
         }
 
     def set_nodes(self, nodes: tuple[Node, ...]) -> None:
@@ -91,7 +91,7 @@ class Commands:
             What to call; None for an address that holds a value.
         """
         if address == PRESET_LIST and not arguments:
-            return self.preset_list
+            return self._preset_list
         return self._by_address.get(address)
 
     def reply_address(self, address: str, arguments: tuple[object, ...], sender: Address) -> Address | None:
@@ -114,7 +114,7 @@ class Commands:
             return None
         return (sender[0], port, *sender[2:]) if port else None
 
-    def subscribe(self, arguments: tuple[object, ...], sender: Address) -> Answers:
+    def _subscribe(self, arguments: tuple[object, ...], sender: Address) -> Answers:
         """Tell the sender of changes: ``[port] [mask]``, port 0 being the one it sends from."""
         _integer("/subscribe's port", arguments[:1], 0, MAX_PORT)
         address = self.reply_address("/subscribe", arguments, sender) or sender
@@ -129,7 +129,7 @@ class Commands:
             self._unproved[address] = sender, mask
         return ()
 
-    def echo(self, arguments: tuple[object, ...], sender: Address) -> Answers:
+    def _echo(self, arguments: tuple[object, ...], sender: Address) -> Answers:
         """Take the number of a challenge back, and let the subscription begin that waits for it."""
         address = self._proofs.confirm(str(sender[0]), arguments[0] if arguments else None)
         if address is None:
@@ -140,12 +140,12 @@ class Commands:
             self._clients.subscribe(subscriber, address, mask)
         return ()
 
-    def unsubscribe(self, _: tuple[object, ...], sender: Address) -> Answers:
+    def _unsubscribe(self, _: tuple[object, ...], sender: Address) -> Answers:
         """Tell the sender of no more changes."""
         self._clients.unsubscribe(sender)
         return ()
 
-    def query(self, arguments: tuple[object, ...], sender: Address) -> Answers:
+    def _query(self, arguments: tuple[object, ...], sender: Address) -> Answers:
         """Answer another address to another port, ``ADDRESS PORT``: for programs that cannot wait for an answer."""
         if not 1 <= len(arguments) <= 2 or not isinstance(arguments[0], str):
             raise ParameterError("/query takes an address, as text, and the port to answer to")
@@ -153,7 +153,7 @@ class Commands:
         address = arguments[0]
         return self._queries[address]((), sender) if address in self._queries else self._ask(address)
 
-    def refresh(self, _: tuple[object, ...], sender: Address) -> Answers:
+    def _refresh(self, _: tuple[object, ...], sender: Address) -> Answers:
         """Tell the sender everything again, or once if it is no client."""
         client = self._clients.of(sender)
         if client is None:
@@ -161,23 +161,23 @@ class Commands:
         self._clients.refresh(client)
         return ()
 
-    def list(self, _: tuple[object, ...], __: Address) -> Answers:
+    def _list(self, _: tuple[object, ...], __: Address) -> Answers:
         """Name every address, with its types and whether it is read, ``r``, or set too, ``rw``."""
         entries = [("/list", entry(node, node.address)) for node in self._nodes]
         return [*entries, ("/list/end", (len(entries),))]
 
-    def ping(self, _: tuple[object, ...], __: Address) -> Answers:
+    def _ping(self, _: tuple[object, ...], __: Address) -> Answers:
         """Tell that someone is there."""
         return [("/pong", ())]
 
-    def meter_rate(self, arguments: tuple[object, ...], _: Address) -> Answers:
+    def _meter_rate(self, arguments: tuple[object, ...], _: Address) -> Answers:
         """Set or ask for the rounds of meters a second."""
         if not arguments:
             return [("/meters/rate", (float(self._feedback.meter_rate),))]
         self._feedback.meter_rate = number("/meters/rate", arguments[0])
         return ()
 
-    def recall(self, arguments: tuple[object, ...], sender: Address) -> Answers:
+    def _recall(self, arguments: tuple[object, ...], sender: Address) -> Answers:
         """Apply a preset: its name or its number in the list from 1, then how many ms it takes."""
         if not 1 <= len(arguments) <= 2:
             raise ParameterError("/preset/recall takes a preset's name or number, and how many ms it takes")
@@ -186,14 +186,14 @@ class Commands:
         self._jobs.recall(preset, fade_ms, lambda error: self._refuse(sender, error))
         return ()
 
-    def store(self, arguments: tuple[object, ...], sender: Address) -> Answers:
+    def _store(self, arguments: tuple[object, ...], sender: Address) -> Answers:
         """Keep the controls as they are, under a name."""
         if len(arguments) != 1 or not isinstance(arguments[0], str):
             raise ParameterError("/preset/store takes the name to keep the controls under, a text")
         self._jobs.store(arguments[0], lambda error: self._refuse(sender, error))
         return ()
 
-    def save(self, arguments: tuple[object, ...], sender: Address) -> Answers:
+    def _save(self, arguments: tuple[object, ...], sender: Address) -> Answers:
         """Keep the controls as they are, under a name that is free, or any where 1 follows it."""
         name, *more = arguments or (None,)
         if not isinstance(name, str) or len(more) > 1:
@@ -202,7 +202,7 @@ class Commands:
         self._jobs.store(name, lambda error: self._refuse(sender, error), replace=replace)
         return ()
 
-    def preset_list(self, _: tuple[object, ...], sender: Address) -> Answers:
+    def _preset_list(self, _: tuple[object, ...], sender: Address) -> Answers:
         """Tell the names of all presets, when their folder has been read."""
         if self._jobs.is_fresh:
             return [(PRESET_LIST, self._jobs.names)]
@@ -216,7 +216,15 @@ class Commands:
 
 
 def entry(node: Node, name: str) -> Arguments:
-    """Return what a list tells of an address: its name, its types, and ``r`` if it is read, ``rw`` if set as well."""
+    """Return what a list tells of an address: its name, its types, and ``r`` if it is read, ``rw`` if set as well.
+
+    Args:
+        node: the address.
+        name: what it is called in the list.
+
+    Returns:
+        The arguments of a ``/list`` message.
+    """
     return name, node.types, "rw" if node.path else "r"
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Read: TypeAlias = Callable[["MixerControl"], "Arguments"]
 
-_LARGEST_INTEGER = 2**31 - 1
+_MAX_INTEGER = 2**31 - 1
 _RESERVED = str.maketrans(dict.fromkeys(" #*,/?[]{}", "_"))
 PRESET_LIST = "/preset/list"
 """The address of the names of all presets."""
@@ -98,6 +98,13 @@ class Node:
 
 def number(address: str, argument: object) -> float:
     """Return what came as a number: any of OSC's numbers, true, false, or a text that is one.
+
+    Args:
+        address: for the error.
+        argument: as it came.
+
+    Returns:
+        The number, which may be infinite.
 
     Raises:
         ParameterError: it is none, or not a number at all.
@@ -273,7 +280,7 @@ def _group(parameter: Parameter) -> Group:
 
 
 def _integer(value: Value) -> int:
-    return int(min(float(value), _LARGEST_INTEGER))
+    return int(min(float(value), _MAX_INTEGER))
 
 
 def _switch(value: object) -> bool:

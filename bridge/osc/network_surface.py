@@ -84,12 +84,12 @@ def checked_prefix(prefix: str) -> str:
         The prefix without a slash at its end.
 
     Raises:
-        BridgeError: it is no address.
+        BridgeError: it is not an address.
 
     >>> checked_prefix("/stem_sep/")
     '/stem_sep'
     """
     stripped = prefix.rstrip("/")
     if stripped and (not stripped.startswith("/") or set(stripped) & set(" #*,?[]{}\\0")):
-        raise BridgeError(f"the OSC prefix {prefix!r} is no address, such as /stem_sep")
+        raise BridgeError(f"the OSC prefix {prefix!r} is not an address, such as /stem_sep")
     return stripped

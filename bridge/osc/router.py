@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 Verb: TypeAlias = Literal["value", "toggle", "touch"]
 
 _WILD = frozenset("*?[{")
-_LONGEST_PATTERN = 200
-_MOST_STARS = 8  # each one more multiplies the time that a pattern made to be slow takes
+_MAX_PATTERN = 200
+_MAX_STARS = 8  # each one more multiplies the time that a pattern made to be slow takes
 _TOKEN = re.compile(r"\*+|\?|\[(!?)([^\[\]/]+)\]|\{([^{}/]*)\}|.", re.DOTALL)
 
 
@@ -138,7 +138,7 @@ class Router:
 
 
 def is_pattern(address: str) -> bool:
-    """Say whether an address stands for many."""
+    """Return whether an address stands for many."""
     return not _WILD.isdisjoint(address)
 
 
@@ -153,8 +153,8 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     >>> bool(compile_pattern("/stem/*").fullmatch("/stem/drums/gain"))
     False
     """
-    if len(pattern) > _LONGEST_PATTERN or pattern.count("*") > _MOST_STARS:
-        raise ParameterError(f"an address pattern has up to {_LONGEST_PATTERN} characters and {_MOST_STARS} stars")
+    if len(pattern) > _MAX_PATTERN or pattern.count("*") > _MAX_STARS:
+        raise ParameterError(f"an address pattern has up to {_MAX_PATTERN} characters and {_MAX_STARS} stars")
     try:
         return re.compile("".join(_expression(token, pattern) for token in _TOKEN.finditer(pattern)))
     except re.error as error:

@@ -78,7 +78,7 @@ class MdnsService:
 
 
 def is_wildcard(host: str) -> bool:
-    """Say whether a host is every address of this machine, and so none to give to others."""
+    """Return whether a host is every address of this machine, and so none to give to others."""
     return host in ("", "0.0.0.0", "::")  # noqa: S104 - a comparison
 
 

@@ -240,7 +240,7 @@ class OscQueryServer(NetworkSurface):
             nodes = []
         if not nodes:
             self._received.errors += 1
-            sentence = f'{message[:80]!r} is no {{"COMMAND": "LISTEN", "DATA": "/an/address"}} nor IGNORE'
+            sentence = f'{message[:80]!r} is not {{"COMMAND": "LISTEN", "DATA": "/an/address"}} nor IGNORE'
             self._send(
                 address, write_message(f"{self._prefix}/error", (sentence.encode("ascii", "replace").decode(),))
             )

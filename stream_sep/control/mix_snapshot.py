@@ -27,7 +27,16 @@ def balance(pan: float) -> tuple[float, float]:
 
 
 def stem_gain(values: Mapping[str, Value], stem: str, *, any_solo: bool) -> float:
-    """Return the linear gain of a stem's fader: 0 when muted, or when another is soloed and it is not."""
+    """Return the linear gain of a stem's fader: 0 when muted, or when another is soloed and it is not.
+
+    Args:
+        values: `ControlState.snapshot`.
+        stem: its name.
+        any_solo: whether any stem is soloed.
+
+    Returns:
+        A factor from 0 on.
+    """
     silent = values[f"stem/{stem}/mute"] or (any_solo and not values[f"stem/{stem}/solo"])
     return 0.0 if silent else db_to_gain(float(values[f"stem/{stem}/gain_db"]))
 
@@ -48,6 +57,10 @@ def compile_mix(
         sample_rate: frames per second, for the length of the ramp.
         fade_ms: length of the ramp; ``ramp_ms`` among the values unless given.
         begin: frame of the stream at which to begin; with the next block where that is past.
+
+    Returns:
+        float64: left and right gain of the master and of each stem, then bypass, limiter, length of the ramp and
+            first frame.
     """
     any_solo = any(values[f"stem/{stem}/solo"] for stem in stems)
     master = 0.0 if values["master/mute"] else db_to_gain(float(values["master/gain_db"]))

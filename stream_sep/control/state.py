@@ -159,6 +159,13 @@ class ControlState:
     def set(self, path: str, value: object) -> Value:
         """Store ``value`` and tell the listeners if that changed anything; return what was stored.
 
+        Args:
+            path: of the control.
+            value: in its unit.
+
+        Returns:
+            What was stored: the value, within its range.
+
         Raises:
             ParameterError: there is no such path, or it cannot hold that value; nothing changes.
         """
@@ -198,6 +205,10 @@ class ControlState:
         """Have other controls in place of ``retired``, each at its default; tell who watches the tree if it changed.
 
         The listeners are told of a control that was there already and now has another value.
+
+        Args:
+            retired: paths that are to go.
+            parameters: controls that come in their place.
         """
         with self._lock:
             before, values = self.parameters, self._values

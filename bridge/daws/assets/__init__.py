@@ -28,12 +28,19 @@ def read_daw_file(name: str) -> str:
     """
     known = [file for files in DAW_FILES.values() for file in files]
     if name not in known:
-        raise BridgeError(f"there is no file {name!r} for a DAW; there are: {', '.join(known)}")
+        raise BridgeError(f"no file {name!r} for a DAW; choose from {', '.join(known)}")
     return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
 def write_daw_files(daw: str, folder: Path | str) -> tuple[Path, ...]:
     """Write what a DAW needs into a folder, which is made; return the files.
+
+    Args:
+        daw: its name, one of `DAW_FILES`.
+        folder: made if it is not there.
+
+    Returns:
+        The files written.
 
     Raises:
         BridgeError: the DAW needs none, or the folder cannot be written to.

@@ -84,6 +84,13 @@ def list_presets(folder: Path | None = None) -> dict[str, Traversable]:
 def find_preset(name: str, folder: Path | None = None) -> Traversable:
     """Return the file of the preset of that name, and of no other file: what a control surface may ask for.
 
+    Args:
+        name: of the preset.
+        folder: the user's presets; `user_folder` unless given.
+
+    Returns:
+        Its file.
+
     Raises:
         PresetError: there is none.
     """
@@ -103,6 +110,9 @@ def load_preset(
         folder: the user's presets; `user_folder` unless given.
         stems: the separator's stems; a preset that names another is refused. None takes any.
         files: whether ``name`` may be a file that is in neither folder.
+
+    Returns:
+        The preset.
 
     Raises:
         PresetError: there is none, it cannot be read, or something in it is wrong.
@@ -147,6 +157,14 @@ def check_preset(
 def apply_preset(name: str, controls: ControlState, folder: Path | None = None) -> Preset:
     """Set all of a preset's values, or none of them if one is refused; return the preset.
 
+    Args:
+        name: a preset's name, or a file.
+        controls: what is set.
+        folder: the user's presets; `user_folder` unless given.
+
+    Returns:
+        The preset.
+
     Raises:
         PresetError: as `load_preset`.
     """
@@ -164,6 +182,13 @@ def stems_of(controls: ControlState) -> tuple[str, ...]:
 def save_preset(preset: Preset, folder: Path | None = None) -> Path:
     """Write a preset to the user's folder, whole or not at all; comments of a file that is there are kept.
 
+    Args:
+        preset: with its name.
+        folder: the user's presets; `user_folder` unless given.
+
+    Returns:
+        Its file.
+
     Raises:
         PresetError: a name that will not do, or the file cannot be written.
     """
@@ -176,6 +201,13 @@ def save_preset(preset: Preset, folder: Path | None = None) -> Path:
 
 def remove_preset(name: str, folder: Path | None = None) -> Path:
     """Delete a preset of the user's; return its file.
+
+    Args:
+        name: of a preset of the user's.
+        folder: the user's presets; `user_folder` unless given.
+
+    Returns:
+        The file that was deleted.
 
     Raises:
         PresetError: there is none of that name, it ships with the package, or the file cannot be deleted.
@@ -195,7 +227,15 @@ def remove_preset(name: str, folder: Path | None = None) -> Path:
 
 
 def preset_of(name: str, controls: ControlState) -> Preset:
-    """Return the controls as they are as a preset that brings all of them back."""
+    """Return the controls as they are as a preset that brings all of them back.
+
+    Args:
+        name: what to call it.
+        controls: read once.
+
+    Returns:
+        The preset.
+    """
     settable = [
         path
         for path, parameter in controls.parameters.items()
@@ -208,6 +248,14 @@ def preset_of(name: str, controls: ControlState) -> Preset:
 
 def store_preset(name: str, controls: ControlState, folder: Path | None = None) -> Path:
     """Save the controls as they are; a preset of that name keeps its chains, outputs, fade and description.
+
+    Args:
+        name: what to call it.
+        controls: read once.
+        folder: the user's presets; `user_folder` unless given.
+
+    Returns:
+        Its file.
 
     Raises:
         PresetError: as `save_preset`, or the preset of that name is broken.

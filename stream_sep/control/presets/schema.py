@@ -86,6 +86,13 @@ def parse_preset(
 def leaves(table: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
     """Give the keys and the value of everything in ``table`` that is no table itself.
 
+    Args:
+        table: as TOML is read.
+        above: the keys that lead to it.
+
+    Returns:
+        Keys and value of each.
+
     >>> list(leaves({"stem": {"bass": {"mute": True}}, "stem/drums/mute": False}))
     [(('stem', 'bass', 'mute'), True), (('stem/drums/mute',), False)]
     """
@@ -98,6 +105,13 @@ def leaves(table: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, A
 
 def check_value(parameter: Parameter, value: object) -> str:
     """Return what is wrong with ``value``, to follow the words "which"; nothing where it will do.
+
+    Args:
+        parameter: what is set.
+        value: as TOML has it.
+
+    Returns:
+        The end of a sentence; empty if nothing is wrong.
 
     >>> check_value(parameters_for(("bass",))[1], 1)
     'is not true or false'
@@ -113,6 +127,13 @@ def check_value(parameter: Parameter, value: object) -> str:
 
 def nearest(name: str, names: tuple[str, ...]) -> str:
     """Return the end of a sentence about a wrong name: the name that was meant, or all there are.
+
+    Args:
+        name: that there is not.
+        names: all that there are.
+
+    Returns:
+        The end of the sentence.
 
     >>> nearest("fade", ("fade_ms", "reset"))
     "did you mean 'fade_ms'?"

@@ -23,7 +23,17 @@ _log = logging.getLogger(__name__)
 def follow_preset(
     name: str, on_change: Callable[[Preset], object], stems: tuple[str, ...], report: Callable[[str], None]
 ) -> AbstractContextManager[object]:
-    """Follow the file of a preset, given by its name or as a file; those that ship inside an archive have none."""
+    """Follow the file of a preset, given by its name or as a file; those that ship inside an archive have none.
+
+    Args:
+        name: a preset's name, or a file.
+        on_change: takes the preset after each edit.
+        stems: the separator's stems.
+        report: told of edits that cannot be used.
+
+    Returns:
+        A context in which the file is followed.
+    """
     file = Path(str(list_presets().get(name, name)))
     return PresetWatcher(file, on_change, stems=stems, report=report) if file.is_file() else nullcontext()
 

@@ -27,6 +27,10 @@ def write_preset(path: Path, preset: Preset) -> None:
 
     Comments and order of a file that is there already are kept.
 
+    Args:
+        path: of the file; its folder is made.
+        preset: what to write.
+
     Raises:
         PresetError: the file there is no preset, or it cannot be written.
     """

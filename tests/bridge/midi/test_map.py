@@ -173,7 +173,7 @@ def test_a_map_that_is_not_right_is_refused_by_file_key_and_nearest_name(text, s
 
 
 def test_a_map_that_is_not_there_is_refused_with_those_that_are():
-    with pytest.raises(ConfigError, match=r"no MIDI map 'kazoo'.*generic.*nanokontrol2"):
+    with pytest.raises(ConfigError, match=r"unknown MIDI map 'kazoo'.*generic.*nanokontrol2"):
         load_map("kazoo")
 
 

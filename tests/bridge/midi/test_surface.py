@@ -98,7 +98,7 @@ def test_a_port_that_is_not_there_is_told_and_used_when_it_comes(desk, start):
     system = System("Midi Through:0")
     surface, said = start(system)
     assert said == [
-        "there is no MIDI port with 'nano' in its name; there are: Midi Through:0; it is used as soon as it is there"
+        "no MIDI port has 'nano' in its name; the ports are: Midi Through:0; it is used as soon as it is there"
     ]
     assert surface.last == "no MIDI port 'nano' yet"
     system.inputs = system.outputs = ("Midi Through:0", NANO)
@@ -361,6 +361,6 @@ def test_watching_gives_a_line_a_message_until_the_time_is_over():
     assert list(monitor("nano", seconds=0.1, ports=lambda: system)) == [
         "b0 10 40: cc:1:16 64, cc14:1:16 64",
         "f8: clock",
-        "b0 is no MIDI message: wrong number of bytes for control_change message",
+        "b0 is not a MIDI message: wrong number of bytes for control_change message",
     ]
     assert system.closed == 1
