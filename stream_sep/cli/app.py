@@ -34,10 +34,9 @@ class App(typer.Typer):
     def __init__(self, summary: str, **settings: Any) -> None:  # noqa: ANN401 - as above
         super().__init__(
             help=summary,
-            no_args_is_help=True,
             pretty_exceptions_enable=False,
             context_settings={"help_option_names": ["-h", "--help"]},
-            **{"cls": TyperGroup, "add_completion": False, **settings},
+            **{"cls": TyperGroup, "add_completion": False, "no_args_is_help": True, **settings},
         )
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # type: ignore[override] # noqa: ANN401 - as above

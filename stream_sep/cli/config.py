@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +12,7 @@ import typer
 from stream_sep.cli.app import App
 from stream_sep.cli.config_file import Options, config_path, read_config, settings_of
 from stream_sep.errors import ConfigError
+from stream_sep.lowlevel.atomic_file import atomic_write
 
 app = App("Show and change the defaults of options.")
 
@@ -89,12 +88,7 @@ def parse_value(text: str) -> str | int | float | bool:
 
 def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
     """Write the file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(tomlkit.dumps(document), encoding="utf-8")
-        partial.replace(path)
+        atomic_write(path, tomlkit.dumps(document).encode())
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error

@@ -37,54 +37,54 @@ cache_app = App("List and delete the stems that separate and play keep.")
 
 
 def separate(
-    songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs; folders with all below them")],
+    songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs, and folders of songs")],
     model: Annotated[
-        str, typer.Option("--model", "-n", help="a Demucs model, hf://user/name, or live")
+        str, typer.Option("--model", "-n", help="a Demucs model, hf://user/name, or a live model; see 'models list'")
     ] = DEFAULT_MODEL,
     repo: Annotated[Path | None, typer.Option(help="folder with the model's weights")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE for a separator that is no Demucs model")
-    ] = None,
-    stems: Annotated[str, typer.Option(help="stems to write, such as vocals,drums; all unless given")] = "",
-    two_stems: Annotated[str, typer.Option(help="write this stem and the rest of the song")] = "",
-    other_method: Annotated[str, typer.Option(help="how that rest is made: add, minus or none")] = "add",
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a separator other than Demucs")] = None,
+    stems: Annotated[str, typer.Option(help="stems to write, such as vocals,drums [default: all]")] = "",
+    two_stems: Annotated[str, typer.Option(help="write this stem, and the rest of the song as another")] = "",
+    other_method: Annotated[
+        str, typer.Option(help="how the rest is made: add the other stems, minus (song less stem), or none")
+    ] = "add",
     mix: Annotated[list[str] | None, typer.Option(help="NAME=STEM+STEM, such as karaoke=drums+bass+other")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for the stems")] = Path("separated"),
-    filename: Annotated[str, typer.Option(help="template of {track}, {trackext}, {stem}, {ext}")] = "",
+    filename: Annotated[str, typer.Option(help="file name template with {track}, {trackext}, {stem}, {ext}")] = "",
     form: Annotated[
         str, typer.Option("--format", "-f", help="wav, flac, mp3, ogg, or stem.mp4 for DJ software")
     ] = "wav",
     bits: Annotated[int, typer.Option(help="wav: 16, 24, or 32 for floats; flac: 16 or 24")] = 16,
-    bitrate: Annotated[int, typer.Option(help="kilobits per second of mp3 and stem.mp4")] = 320,
-    clip_mode: Annotated[str, typer.Option(help="sound over full scale: rescale, clamp, tanh, none, auto")] = "auto",
-    shifts: Annotated[int, typer.Option(help="passes over the song, each moved a little; more is better")] = 1,
-    overlap: Annotated[float, typer.Option(help="share of a window that the next one covers")] = 0.25,
-    segment: Annotated[float, typer.Option(help="seconds of a window; the model's own unless given")] = 0.0,
-    seed: Annotated[int, typer.Option(help="where the random shifts start")] = 0,
+    bitrate: Annotated[int, typer.Option(help="bit rate of mp3 and stem.mp4 in kbit/s")] = 320,
+    clip_mode: Annotated[str, typer.Option(help="on overload: rescale, clamp, tanh, none or auto")] = "auto",
+    shifts: Annotated[int, typer.Option(help="random shifts to average; more is slower and better")] = 1,
+    overlap: Annotated[float, typer.Option(help="overlap of segments, 0 to 1")] = 0.25,
+    segment: Annotated[
+        float, typer.Option(help="segment length in seconds [default: the model's]", show_default=False)
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="random seed of the shifts")] = 0,
     device: Annotated[str, typer.Option("--device", "-d", help="cpu, cuda, mps, or auto")] = "auto",
     precision: Annotated[
-        str, typer.Option(help="float32, bfloat16, or auto: the fastest that sounds the same")
+        str, typer.Option(help="float32, bfloat16, or auto (the fastest within -50 dB of float32)")
     ] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads a song; all unless given")] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads per song [default: all]", show_default=False)] = 0,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="songs at once; 1, or with ray as many as there is room for")
+        int | None, typer.Option("--jobs", "-j", help="songs in parallel [default: 1; with ray, as many as fit]")
     ] = None,
-    executor: Annotated[str, typer.Option(help="local, or ray for the machines of a Ray cluster")] = "local",
+    executor: Annotated[str, typer.Option(help="local, or ray for a Ray cluster")] = "local",
     address: Annotated[
-        str | None, typer.Option(help="of the Ray cluster, as 192.168.0.5:6379; one on this machine unless given")
+        str | None, typer.Option(help="of the Ray cluster, such as 192.168.0.5:6379 [default: one on this machine]")
     ] = None,
-    cache_gb: Annotated[
-        float, typer.Option(help="gigabytes of stems to keep for the next time; 0 for none")
-    ] = DEFAULT_GB,
+    cache_gb: Annotated[float, typer.Option(help="size of the stem cache in GB; 0 turns it off")] = DEFAULT_GB,
     *,
-    residual: Annotated[bool, typer.Option("--residual", help="the stems add up to the song exactly")] = False,
+    residual: Annotated[bool, typer.Option("--residual", help="make the stems add up to the song exactly")] = False,
     stream: Annotated[
-        bool, typer.Option("--stream", help="stems can be read while they are made, as STEM.part.wav")
+        bool, typer.Option("--stream", help="write STEM.part.wav files that can be read while they grow")
     ] = False,
-    tags: Annotated[bool, typer.Option(help="keep title, artist and cover")] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="separate again what is there")] = False,
+    tags: Annotated[bool, typer.Option(help="copy title, artist and cover")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="separate songs again that are done")] = False,
 ) -> None:
-    """Write the stems of songs to files, as the demucs command does; what is there already is not done again."""
+    """Separate songs into stem files, as the demucs command does; already separated songs are skipped."""
     settings = SeparationSettings(
         model=model,
         repo=repo,
@@ -141,7 +141,7 @@ def run_job(tracks: Sequence[Track], outcomes_of: Executor, console: Console, er
 
 @cache_app.command("list")
 def list_cache() -> None:
-    """List the songs whose stems are kept, the last used first."""
+    """List the songs whose stems are kept, most recently used first."""
     cache = StemCache()
     entries = cache.entries()
     for entry in entries:
@@ -154,7 +154,7 @@ def list_cache() -> None:
 
 @cache_app.command("clear")
 def clear_cache() -> None:
-    """Delete the stems that are kept."""
+    """Delete the kept stems."""
     cache = StemCache()
     print(f"the stems of {cache.clear()} songs deleted from {cache.folder}")
 
@@ -165,9 +165,9 @@ def _executor(name: str, job: SeparationJob, jobs: int | None, address: str | No
 
         return lambda tracks, report: separate_on_ray(tracks, job, report, address=address, jobs=jobs)
     if name != "local":
-        raise ConfigError(f"--executor {name!r} is neither local nor ray")
+        raise ConfigError(f"unknown executor {name!r}; choose local or ray")
     if address is not None:
-        raise ConfigError(f"--address {address} is that of a Ray cluster; add --executor ray")
+        raise ConfigError(f"--address {address} needs --executor ray")
     return lambda tracks, report: separate_all(tracks, job, report, jobs=1 if jobs is None else jobs)
 
 
@@ -176,5 +176,5 @@ def _names(text: str) -> tuple[str, ...] | None:
         return None
     names = tuple(name.strip() for name in text.split(","))
     if not all(names):
-        raise ConfigError(f"--stems {text!r} is not STEM,STEM, as in vocals,drums")
+        raise ConfigError(f"invalid --stems {text!r}; use STEM,STEM, as in vocals,drums")
     return names

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stream_sep.cli.app import App
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
 
@@ -21,12 +22,10 @@ if TYPE_CHECKING:
     from bridge.web.service.context import Service
 
 
-app = typer.Typer(
-    help="Accounts, uploads and stems to play for everybody in reach.",
-    invoke_without_command=True,
-    no_args_is_help=False,
+app = App(
+    "Run a web service with accounts, uploads and a stem player.", invoke_without_command=True, no_args_is_help=False
 )
-user_app = typer.Typer(help="Accounts of the service.", no_args_is_help=True)
+user_app = App("Manage the accounts of the service.")
 app.add_typer(user_app, name="user")
 
 Data = Annotated[Path | None, typer.Option("--data", help="folder of songs and database; usual unless given")]

@@ -10,7 +10,21 @@ import stream_sep.cli
 from stream_sep.cli.renamed import RENAMED
 
 COMMANDS = ["demo", "live", "play", "separate", "render", "devices", "evaluate", "layout", "train", "bench"]
-COMMANDS += ["presets", "midi", "models", "config", "cache", "data"]
+COMMANDS += [
+    "serve",
+    "serve user",
+    "host",
+    "plugin",
+    "warm-up",
+    "bench files",
+    "cache list",
+    "presets",
+    "midi",
+    "models",
+    "config",
+    "cache",
+    "data",
+]
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])
