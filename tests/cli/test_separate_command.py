@@ -101,7 +101,7 @@ def test_jobs_are_songs_at_once(asked):
 
 
 def test_stems_without_a_name_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="is not STEM,STEM"):
+    with pytest.raises(ConfigError, match="use STEM,STEM"):
         command.separate([write_song(tmp_path / "a.wav", 0.01)], stems="vocals,,drums")
 
 

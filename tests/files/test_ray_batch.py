@@ -11,13 +11,13 @@ import pytest
 import soundfile
 
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.extras import install_hint
 from stream_sep.files import ray_batch
 from stream_sep.files.batch import separate_all
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import SeparationJob
 from stream_sep.files.progress import Progress
 from stream_sep.files.ray_batch import TRIES, separate_on_ray
-from stream_sep.files.ray_cluster import INSTALL
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song_separator import Outcome
 from stream_sep.files.tracks import Track, find_tracks
@@ -36,7 +36,7 @@ def write_songs(folder, seconds=12):
 
 def test_a_cluster_does_as_one_machine_does_although_a_node_is_killed(tmp_path):
     if importlib.util.find_spec("ray") is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(INSTALL)
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(install_hint("ray"))
     songs, out = write_songs(tmp_path / "songs", seconds=45), tmp_path / "out"  # so long that a node dies meanwhile
     program = Path(__file__).with_name("ray_cluster.py")
     done = subprocess.run(

@@ -13,6 +13,7 @@ import soundfile
 from stream_sep import AudioFileError, EngineConfig, OfflineBackend, PacedBackend, load_separator
 from stream_sep.control.presets.library import preset_of
 from stream_sep.evaluation.bench_player import measure_play
+from stream_sep.extras import install_hint
 from stream_sep.files.song import Song
 from stream_sep.player import time_stretch
 from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
@@ -308,7 +309,7 @@ def level_at(sound, hertz):
 def stretched():
     """Rubber Band, or a skip."""
     if importlib.util.find_spec("pylibrb") is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(time_stretch.INSTALL)
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(install_hint("stretch"))
 
 
 @pytest.mark.usefixtures("stretched")
