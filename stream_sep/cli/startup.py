@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,19 +11,34 @@ from rich.console import Console
 from stream_sep.lowlevel.code_cache import on_first_compile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 COMPILING = "compiling for this processor: about 20 s, only this once"
+_PATIENCE_SECONDS = 2.0
 
 
 @contextmanager
 def starting(what: str) -> Iterator[None]:
-    """Show that ``what`` starts, while the block runs; without a terminal, tell only when that takes long."""
+    """Show that ``what`` starts, while the block runs; without a terminal, tell only when compiling takes long."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     if not console.is_terminal:
-        on_first_compile(lambda: console.print(COMPILING, markup=False))
-        yield
+        with _when_compiling(lambda: console.print(COMPILING, markup=False)):
+            yield
         return
-    with console.status(f"starting {what}") as status:
-        on_first_compile(lambda: status.update(f"starting {what}; {COMPILING}"))
+    with (
+        console.status(f"starting {what}") as status,
+        _when_compiling(lambda: status.update(f"starting {what}; {COMPILING}")),
+    ):
         yield
+
+
+@contextmanager
+def _when_compiling(tell: Callable[[], None]) -> Iterator[None]:
+    """Call ``tell`` some seconds after the first function is compiled, unless the block has ended by then."""
+    timer = threading.Timer(_PATIENCE_SECONDS, tell)
+    timer.daemon = True
+    on_first_compile(timer.start)
+    try:
+        yield
+    finally:
+        timer.cancel()

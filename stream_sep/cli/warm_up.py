@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -12,6 +13,8 @@ import typer
 from stream_sep.cli.arguments import choose_model
 from stream_sep.cli.startup import starting
 from stream_sep.separators import DEFAULT
+
+_RUN_SECONDS = 0.5
 
 
 def warm_up(
@@ -24,7 +27,8 @@ def warm_up(
     config, started = choose_model(model, "", {}), time.monotonic()
     with starting(str(config.model)), ThreadPoolExecutor(1) as beside:
         beside.submit(_compile_for_jack)
-        Engine(PacedBackend(), config).stop()
+        with Engine(PacedBackend(), replace(config, taps=(lambda _block: None,))):  # which needs the recorder's code
+            time.sleep(_RUN_SECONDS)
     print(f"compiled for this processor in {time.monotonic() - started:.0f} s")
 
 

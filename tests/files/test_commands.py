@@ -79,7 +79,7 @@ def test_the_exit_code_tells_that_a_song_failed(command, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
-    [(("--executor", "cloud"), "neither local nor ray"), (("--address", "10.0.0.9:6379"), "add --executor ray")],
+    [(("--executor", "cloud"), "choose local or ray"), (("--address", "10.0.0.9:6379"), "needs --executor ray")],
 )
 def test_executors_that_do_not_exist_are_refused(command, tmp_path, arguments, complaint):
     told = command("separate", write(tmp_path / "a.wav", music(0.1)), *arguments)

@@ -1,0 +1,47 @@
+"""Compiling ahead: after it, the first start compiles nothing; and it is told only where it takes long."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from stream_sep.cli import startup
+
+WATCH = """
+import sys
+from numba.core import event
+
+class Listener(event.Listener):
+    def on_start(self, event):
+        print("compiled", event.data["dispatcher"])
+    def on_end(self, event):
+        pass
+
+event.register("numba:compile", Listener())
+sys.argv = ["stream-sep", "demo", "--no-audio", "--duration", "1", "--model", "bands", "--out", sys.argv[1]]
+from stream_sep.cli import main
+main()
+"""
+
+
+def test_first_start_after_a_warm_up_compiles_nothing(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    warm = [sys.executable, "-m", "stream_sep", "warm-up", "--model", "bands"]
+    done = subprocess.run(warm, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "compiled for this processor" in done.stdout
+    first = [sys.executable, "-c", WATCH, str(tmp_path / "out")]
+    done = subprocess.run(first, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "compiled" not in done.stdout
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, False), (0.3, True)])
+def test_only_compiling_that_takes_long_is_told(monkeypatch, capsys, seconds, told):
+    monkeypatch.setattr(startup, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(startup, "on_first_compile", lambda begun: begun())
+    with startup.starting("bands"):
+        time.sleep(seconds)
+    assert (startup.COMPILING in capsys.readouterr().err) == told
