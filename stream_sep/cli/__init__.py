@@ -31,6 +31,7 @@ from stream_sep.cli import (
     serve,
     train,
     warm_up,
+    web,
 )
 from stream_sep.cli.app import App
 from stream_sep.cli.config_file import Options, read_defaults
@@ -70,6 +71,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
 app.add_typer(plugin.app, name="plugin")
 app.add_typer(serve.app, name="serve")
+app.add_typer(web.app, name="web")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
