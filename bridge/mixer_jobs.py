@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
@@ -59,11 +60,14 @@ class MixerJobs:
         self._effects: dict[str, object] = {}
         self._lock = threading.Lock()
         self._recalling = 0
-        try:
-            self._names = desk.presets()
-        except StreamSepError:
-            self._names = ()
-        self._fresh_until = clock() + _FRESH_SECONDS
+        self._names: tuple[str, ...] = ()
+        self._fresh_until = -math.inf
+
+    def load_names(self) -> None:
+        """Read which presets there are, and wait for it: for the start, when nobody is served yet."""
+        with contextlib.suppress(StreamSepError):
+            self._names = self._desk.presets()
+        self._fresh_until = self._clock() + _FRESH_SECONDS
 
     @property
     def is_fresh(self) -> bool:
@@ -219,3 +223,18 @@ class MixerJobs:
         if outcome.result is not None and outcome.result != self._names:
             self._names = outcome.result
             self._changed()
+
+
+def is_of_effect(path: str) -> bool:
+    """Return whether a control is of an effect, which may have to be loaded anew.
+
+    Args:
+        path: of the control.
+
+    Returns:
+        Whether setting it may take long.
+
+    >>> is_of_effect("stem/vocals/chain/1/room_size"), is_of_effect("stem/vocals/gain_db")
+    (True, False)
+    """
+    return path.startswith("stem/") and "/chain/" in path

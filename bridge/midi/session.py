@@ -99,7 +99,12 @@ class MidiSession:
             self._mackie.refresh(self._controls.offset)
 
     def tick(self, now: float) -> None:
-        """Do what is due: meters, and motor faders that have come to rest."""
+        """Do what is due: presets that have come, meters, and motor faders at rest.
+
+        Args:
+            now: `time.monotonic`.
+        """
+        self._moves.finish()
         self._controls.tick(now)
         if self._mackie is not None:
             self._mackie.tick(now, self._controls.offset)

@@ -95,6 +95,7 @@ class OscSession:
         targets = tuple(targets)
         self._desk, self._send, self._prefix, self._received = desk, send, prefix, received
         self._jobs = MixerJobs(desk, wake, self._presets_changed)
+        self._jobs.load_names()
         self.nodes = self._read_tree()
         self._wake, self._tell_tree = wake, tell_tree or self._tell_clients
         self._tree_changed = threading.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bridge.mixer_jobs import is_of_effect
 from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class WriteBatch:
         """Apply what is there as one change."""
         values, senders, at = self._values, self._senders, self._at
         self._values, self._senders, self._at = {}, set(), None
-        effects = {path: values.pop(path) for path in list(values) if "/chain/" in path}
+        effects = {path: values.pop(path) for path in list(values) if is_of_effect(path)}
         try:
             if values:
                 self._desk.apply(values, at=at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -90,9 +91,9 @@ class EffectSpec:
 
     def _checked(self, name: str, value: object) -> Setting:
         if is_file(self.plugin):
-            if isinstance(value, bool | int | float | str):
+            if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
                 return value
-            raise ConfigError(f"effect {self.plugin!r}: {name} {value!r} is not a number, text or boolean")
+            raise ConfigError(f"effect {self.plugin!r}: {name} {value!r} is not a finite number, text or boolean")
         try:
             spec = parameter_spec(self.plugin, name)
         except ConfigError as error:

@@ -1,8 +1,11 @@
 """A device and a desk, as bytes in and bytes out."""
 
+import threading
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from waiting import PATIENCE, until
 
 from bridge.midi.map import parse_map
 from bridge.midi.map_files import load_map
@@ -321,3 +324,34 @@ def test_a_button_bypasses_one_effect_and_a_map_may_narrow_a_knob(desk):
     assert desk.controls[bypass.path] is True
     device.says("b0 01 7f")
     assert desk.controls[ROOM.path] == 1.5
+
+
+def test_a_preset_that_takes_long_holds_up_no_fader_and_yields_to_later_moves(desk):
+    loading, loaded = threading.Event(), threading.Event()
+
+    def recall(name, *, fade_ms=None):  # noqa: ARG001 - as the mixer's
+        loading.set()
+        assert loaded.wait(PATIENCE)
+        desk.controls.update({"stem/vocals/mute": True, "stem/drums/mute": True})
+
+    desk.recall = recall
+    made = MidiSession(
+        desk,
+        parse_map(
+            'schema = 1\n[[control]]\nin = "note:1:1"\nto = "preset/karaoke"\n'
+            '[[control]]\nin = "note:1:2"\nto = "stem/vocals/mute"\n'
+        ),
+        lambda _: None,
+    )
+    made.receive(bytes.fromhex("90 01 7f"), 0.0)
+    until(loading.is_set)
+    made.receive(bytes.fromhex("90 02 7f"), 0.0)
+    made.receive(bytes.fromhex("90 02 00"), 0.0)
+    made.commit()
+    assert desk.controls["stem/vocals/mute"] is True
+    made.receive(bytes.fromhex("90 02 7f"), 0.0)
+    made.commit()
+    assert desk.controls["stem/vocals/mute"] is False
+    loaded.set()
+    until(lambda: desk.controls["stem/drums/mute"])
+    until(lambda: made.tick(0.0) or desk.controls["stem/vocals/mute"] is False)

@@ -152,3 +152,21 @@ def test_python_osc_sends_a_bundle(desk, server):
         client._sock.close()
     assert desk.applied[0][0] == {"stem/bass/gain_db": -6.0}
     assert desk.controls["stem/drums/solo"] is True
+
+
+def test_oscsend_asks_and_oscdump_prints_the_answer(server, desk, run):
+    need("oscsend", "liblo-tools")
+    need("oscdump", "liblo-tools")
+    desk.apply({"stem/vocals/gain_db": -10.0})
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    printed = run("oscdump", "-L", str(port))
+
+    def asked():
+        for address in ("/stem/vocals/gain", "/nothing"):
+            ask = ["oscsend", "localhost", str(server.port), "/query", "si", address, str(port)]
+            subprocess.run(ask, check=True, timeout=PATIENCE)
+        return "/stem/vocals/gain f -10" in printed() and "/error s" in printed()
+
+    until(asked)
