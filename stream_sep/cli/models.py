@@ -24,6 +24,7 @@ _LIVE = {
     "frame-transformer": ("22 ms", "train your own", "attention across frames, any stems"),
     "unet": ("0.5 s", "train your own", "windows, any stems"),
     "checkpoint": ("1.5 s", "a file", "published Roformers, SCNet, MDX23C; --model FILE.ckpt"),
+    "imported": ("6 s", "a file", "vocal-remover 5 and others; see models import"),
     "hs-tasnet": ("23 ms", "train your own", "the baseline of a paper"),
     "bands": ("23 ms", "none needed", "for slow machines; --option latency_ms=6 for less latency"),
     "demucs": ("0.3-2 s", "a download", "latency class quality; needs the extra demucs and a fast machine"),
@@ -75,6 +76,23 @@ def export(
         raise ConfigError(f"--out {target} must end in .onnx")
     error = export_onnx(weights, target)
     typer.echo(f"{target}: {target.stat().st_size / 2**20:.1f} MB, masks differ by at most {error:.1g}")
+
+
+@app.command("import")
+def import_(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="a .pth file of vocal-remover 5 or the frame transformer of 2022")
+    ],
+    out: Annotated[Path | None, typer.Option(help="the .safetensors file [default: beside the checkpoint]")] = None,
+) -> None:
+    """Import a checkpoint of another project, without running its pickle, for --model FILE.safetensors."""
+    from stream_sep.separators.imported.importer import import_checkpoint
+
+    target = out or checkpoint.with_suffix(".safetensors")
+    if target.suffix != ".safetensors":
+        raise ConfigError(f"--out {target} must end in .safetensors")
+    name = import_checkpoint(checkpoint, target)
+    typer.echo(f"{target}: {name}, {target.stat().st_size / 2**20:.1f} MB; play it with --model {target}")
 
 
 @app.command()

@@ -35,6 +35,7 @@ NEEDS_WEIGHTS = {
     "checkpoint": "stream_sep.separators.checkpoints.loader:load_checkpoint",
     "frame-transformer": "stream_sep.separators.frame_transformer.loader:load_frame_transformer",
     "hs-tasnet": "stream_sep.training.baselines.hs_tasnet_separator:load_hs_tasnet",
+    "imported": "stream_sep.separators.imported.loader:load_imported",
     "unet": "stream_sep.separators.unet.loader:load_unet",
 }
 """Separators that need a file of weights, as none ship."""
@@ -42,8 +43,10 @@ NEEDS_WEIGHTS = {
 FORMATS = {
     "stream_sep causal network 3": "causal",
     "stream_sep frame transformer 1": "frame-transformer",
+    "stream_sep frame transformer of 2022 1": "imported",
     "stream_sep hs-tasnet 1": "hs-tasnet",
     "stream_sep unet 1": "unet",
+    "stream_sep vocal-remover 1": "imported",
 }
 """What a file of weights says that it holds -> the separator that plays it."""
 

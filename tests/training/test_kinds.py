@@ -57,7 +57,7 @@ threads = 1
 
 def test_every_kind_is_tested_and_played_by_name():
     assert set(TABLES) == set(KINDS) <= set(NEEDS_WEIGHTS)
-    assert {load_kind(name).format: name for name in KINDS} == FORMATS
+    assert {load_kind(name).format: name for name in KINDS}.items() <= FORMATS.items()
 
 
 def write(kind, path, groups=FOUR):

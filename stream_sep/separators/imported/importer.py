@@ -1,0 +1,129 @@
+"""Checkpoints of other projects into files of weights of ours: which network it is, and its sizes, by its tensors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from stream_sep.errors import SeparatorError
+from stream_sep.separators.causal.weights import with_digest, write_whole
+from stream_sep.separators.checkpoints.loader import read_tensors
+from stream_sep.separators.imported.cascaded_net import CascadedNet, CascadedNetConfig
+from stream_sep.separators.imported.frame_transformer_2022 import FrameTransformer2022, FrameTransformer2022Config
+from stream_sep.separators.source_groups import SourceGroups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+FORMATS = {
+    "frame-transformer-2022": "stream_sep frame transformer of 2022 1",
+    "vocal-remover": "stream_sep vocal-remover 1",
+}
+"""Name of a network -> what a file of its weights says that it holds."""
+
+GROUPS = SourceGroups.preset("vocals-instruments")
+
+
+def import_checkpoint(source: Path, target: Path) -> str:
+    """Read a checkpoint, tensors only, and write it as a ``.safetensors`` file that plays; return what it is.
+
+    Args:
+        source: a ``.pth`` file of the frame transformer of 2022, or of vocal-remover 5.
+        target: the file to write.
+
+    Raises:
+        SeparatorError: it is missing, holds more than tensors, or is of neither network; or a tensor has another
+            shape than its sizes say, which the sentence names.
+    """
+    tensors = {name.removeprefix("module."): tensor for name, tensor in read_tensors(source).items()}
+    name, sizes = recognize(tensors, source)
+    network = build_imported(name, sizes)
+    check_tensors(network, tensors, source)
+    kept = {key: tensor.detach().clone().contiguous() for key, tensor in tensors.items()}
+    metadata = {"kind": FORMATS[name], "network": name, "size": json.dumps(sizes), "groups": GROUPS.to_json()}
+    write_whole(target, with_digest(kept, {**metadata, "source": source.name}))
+    return name
+
+
+def recognize(tensors: Mapping[str, Tensor], source: Path) -> tuple[str, dict[str, Any]]:
+    """Return the name of a network and its sizes, read off the shapes of its tensors.
+
+    Raises:
+        SeparatorError: it is none that can be imported.
+    """
+    try:
+        if "out_transformer.0.in_project.weight" in tensors:
+            return "frame-transformer-2022", asdict(_sizes_of_frame_transformer(tensors))
+        if "stg1_low_band_net.0.enc1.conv.0.weight" in tensors:
+            return "vocal-remover", asdict(_sizes_of_cascaded_net(tensors))
+    except (KeyError, IndexError) as error:
+        raise SeparatorError(f"{source} lacks the tensor {error} of the network that it seems to hold") from error
+    first = next(iter(tensors), "nothing")
+    raise SeparatorError(
+        f"{source} is of no network that can be imported: it begins with {first!r}; imported are "
+        f"{', '.join(FORMATS)}. Roformers, SCNet and MDX23C need no import: --model FILE with FILE.yaml beside it"
+    )
+
+
+def build_imported(name: str, sizes: Mapping[str, Any]) -> nn.Module:
+    """Return a network of random weights.
+
+    Raises:
+        SeparatorError: the sizes make no sense.
+    """
+    try:
+        if name == "frame-transformer-2022":
+            return FrameTransformer2022(FrameTransformer2022Config(**sizes))
+        return CascadedNet(CascadedNetConfig(**sizes))
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise SeparatorError(f"sizes of {name} that make no sense: {error}") from error
+
+
+def check_tensors(network: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Refuse tensors that are not just those of a network.
+
+    Raises:
+        SeparatorError: one is missing, left over, or of another shape; the sentence names the first.
+    """
+    wanted = {key: tuple(each.shape) for key, each in network.state_dict().items()}
+    found = {key: tuple(each.shape) for key, each in tensors.items()}
+    for key in [*wanted, *found]:
+        if wanted.get(key) != found.get(key):
+            shapes = f"{wanted.get(key, 'nothing')} wanted, {found.get(key, 'nothing')} found"
+            raise SeparatorError(f"{source}: the tensor {key!r} does not fit ({shapes}); is the file whole?")
+
+
+def _sizes_of_frame_transformer(tensors: Mapping[str, Tensor]) -> FrameTransformer2022Config:
+    residual = "enc2.identity.body.0.weight" in tensors
+    first = tensors["enc1.body.2.weight" if residual else "enc1.body.0.weight"]
+    skip = "skip" if "out_transformer.0.skip_attn1.er" in tensors else "enc"
+    head_size, crop = tensors["out_transformer.0.self_attn1.er"].shape
+    bins = tensors["out_transformer.0.norm1.weight"].shape[0]
+    feedforward = tensors["out_transformer.0.conv3.weight"].shape[0]
+    return FrameTransformer2022Config(
+        channels=first.shape[0],
+        encoders=_count(tensors, "enc1_transformer"),
+        decoders=_count(tensors, "out_transformer"),
+        bins=bins,
+        heads=bins // head_size,
+        feedforward=feedforward,
+        crop=crop,
+        kernel=tensors["out_transformer.0.self_attn1.q_conv.weight"].shape[2],
+        residual=residual,
+        post_norm=tensors["out_transformer.0.norm2.weight"].shape[0] != bins,
+        skip=skip,
+    )
+
+
+def _sizes_of_cascaded_net(tensors: Mapping[str, Tensor]) -> CascadedNetConfig:
+    dense = tensors["stg3_full_band_net.lstm_dec2.dense.0.weight"]
+    width = tensors["stg3_full_band_net.enc1.conv.0.weight"].shape[0]
+    return CascadedNetConfig(width=width, recurrent=dense.shape[1], bins=2 * dense.shape[0])
+
+
+def _count(tensors: Mapping[str, Tensor], modules: str) -> int:
+    return len({key.split(".")[1] for key in tensors if key.startswith(f"{modules}.")})

@@ -1,0 +1,164 @@
+"""Weights of other projects: exact counts, sizes read off tensors, no pickle run, and sound in the end."""
+
+import importlib.util
+import math
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from stream_sep.errors import SeparatorError
+from stream_sep.evaluation.sdr import separate
+from stream_sep.separators import load_separator
+
+if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
+    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+
+import torch
+
+from stream_sep.separators.imported.cascaded_net import CascadedNet, CascadedNetConfig
+from stream_sep.separators.imported.frame_transformer_2022 import FrameTransformer2022, FrameTransformer2022Config
+from stream_sep.separators.imported.importer import import_checkpoint, recognize
+
+TINY = {"channels": 2, "encoders": 1, "decoders": 2, "bins": 64, "heads": 2, "feedforward": 16, "crop": 32}
+FORMS = {
+    "published": {},
+    "renamed": {"skip": "skip"},
+    "residual": {"residual": True, "kernel": 7, "skip": "skip"},
+    "post-norm": {"post_norm": True, "encoders": 0},
+}
+
+
+def weights_of(network):
+    return sum(each.numel() for each in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("changes", "weights", "tensors"),
+    [
+        ({}, 162_720_306, 1410),
+        ({"residual": True, "kernel": 7, "skip": "skip"}, 162_985_970, None),
+        ({"channels": 24, "encoders": 0, "decoders": 3, "feedforward": 2048, "post_norm": True}, 157_325_213, None),
+    ],
+)
+def test_the_frame_transformer_has_the_weights_of_each_published_version(changes, weights, tensors):
+    with torch.device("meta"):
+        network = FrameTransformer2022(FrameTransformer2022Config(**changes))
+    assert weights_of(network) == weights
+    assert tensors in {None, len(network.state_dict())}
+
+
+def test_cascaded_net_has_the_weights_of_the_baseline():
+    with torch.device("meta"):
+        network = CascadedNet(CascadedNetConfig())
+    assert weights_of(network) == 14_740_882
+    assert len(network.state_dict()) == 689
+
+
+def networks():
+    torch.manual_seed(0)
+    for name, changes in FORMS.items():
+        yield name, FrameTransformer2022(FrameTransformer2022Config(**{**TINY, **changes}))
+    yield "cascaded", CascadedNet(CascadedNetConfig(8, 8, 64))
+
+
+NAMES = [*FORMS, "cascaded"]
+
+
+def write(folder, name):
+    network = dict(networks())[name].eval()
+    path = folder / f"{name}.pth"
+    torch.save(network.state_dict(), path)
+    return network, path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sizes_are_read_off_the_tensors(tmp_path, name):
+    network, path = write(tmp_path, name)
+    _, sizes = recognize(network.state_dict(), path)
+    assert sizes == {key: getattr(network.config, key) for key in sizes}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_imported_and_plays_as_vocals_and_instruments(tmp_path, name):
+    network, path = write(tmp_path, name)
+    import_checkpoint(path, tmp_path / "out.safetensors")
+    separator = load_separator(str(tmp_path / "out.safetensors"))
+    assert separator.stems == ("vocals", "instruments")
+    mix = 0.1 * np.random.default_rng(0).standard_normal((2, 9000)).astype(np.float32)
+    stems = separate(separator, mix)
+    assert np.abs(sum(stems.values()) - mix).max() < 1e-6
+    assert all(np.abs(stem).max() > 1e-4 for stem in stems.values())
+    files = load_separator(str(tmp_path / "out.safetensors")).for_files()
+    assert np.abs(sum(separate(files, mix).values()) - mix).max() < 1e-6
+    kept = files._model._network.state_dict()
+    assert all(torch.equal(value, kept[key]) for key, value in network.state_dict().items())
+
+
+def test_the_position_term_is_the_transposed_one():
+    """Row i, column j: the query of frame j times column i of the table."""
+    network = dict(networks())["published"]
+    attention = network.get_submodule("out_transformer.0.self_attn1")
+    x = torch.randn(1, 32, 64)
+    q, k, v = (attention._heads(name, x) for name in "qkv")
+    scores = torch.empty(1, 2, 32, 32)
+    for i in range(32):
+        for j in range(32):
+            scores[..., i, j] = (q[:, :, i] * k[:, :, j]).sum(-1) + (q[:, :, j] * attention.er[:, i]).sum(-1)
+    wanted = attention.o_proj((torch.softmax(scores / math.sqrt(64), dim=-1) @ v).transpose(1, 2).flatten(2))
+    assert torch.allclose(attention(x, x), wanted, atol=1e-5)
+
+
+def test_what_a_network_was_wrapped_in_for_training_is_taken_off(tmp_path):
+    network, path = write(tmp_path, "cascaded")
+    torch.save({"state_dict": {f"module.{key}": value for key, value in network.state_dict().items()}}, path)
+    assert import_checkpoint(path, tmp_path / "out.safetensors") == "vocal-remover"
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def spoil(network, path, how):
+    tensors = dict(network.state_dict())
+    if how == "shape":
+        tensors["dec1.conv.body.0.weight"] = tensors["dec1.conv.body.0.weight"][:, :3]
+    elif how == "missing":
+        del tensors["dec1.conv.body.0.weight"]
+    elif how == "more":
+        tensors["x.y"] = torch.zeros(2)
+    elif how == "other":
+        tensors = {"conv.weight": torch.zeros(2)}
+    torch.save(tensors, path)
+    if how == "code":
+        path.write_bytes(pickle.dumps(Evil()))
+    elif how == "gone":
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("shape", r"'dec1\.conv\.body\.0\.weight' does not fit"),
+        ("missing", r"'dec1\.conv\.body\.0\.weight' does not fit .*nothing found"),
+        ("more", r"'x\.y' does not fit"),
+        ("other", "no network that can be imported: it begins with 'conv.weight'"),
+        ("code", "no checkpoint of tensors alone"),
+        ("gone", "there is no file"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence_and_leaves_no_file(tmp_path, capsys, how, words):
+    network, path = write(tmp_path, "published")
+    spoil(network, path, how)
+    with pytest.raises(SeparatorError, match=words):
+        import_checkpoint(path, tmp_path / "out.safetensors")
+    assert "executed" not in capsys.readouterr().out
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_a_pth_file_as_a_model_says_to_import_it(tmp_path):
+    _, path = write(tmp_path, "cascaded")
+    with pytest.raises(SeparatorError, match="stream-sep models import"):
+        load_separator(str(path))
