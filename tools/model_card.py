@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from stream_sep.separators.causal.export import export_onnx
-from stream_sep.separators.causal.separator import LIMITS_MS, hop_within
-from stream_sep.separators.causal.weights import count_weights, load_weights, read_notes
+from stream_sep.separators.causal.separator import MAX_LATENCY_MS, longest_hop_within
+from stream_sep.separators.causal.weights import count_weights, load_weights, read_metadata
 
 FOLDER = Path(__file__).parent.parent / "stream_sep" / "assets" / "weights"
 CARD = """# {name}
@@ -71,7 +71,7 @@ def main() -> None:
     """Write ``NAME.onnx`` and ``NAME.md`` into the package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("weights", type=Path, help="best.safetensors of a training")
-    parser.add_argument("name", choices=[*LIMITS_MS], help="what the model is called")
+    parser.add_argument("name", choices=[*MAX_LATENCY_MS], help="what the model is called")
     parser.add_argument("--validation", required=True, help="folder of the previews of MUSDB18")
     parser.add_argument("--songs", help="folder of whole songs")
     parser.add_argument("--data", type=Path, required=True, help="file that says what it was trained on")
@@ -79,12 +79,14 @@ def main() -> None:
     parser.add_argument("--machine", default="two cores of an EPYC")
     parser.add_argument("--config", default="The config is in `presets/training/`.", help="a sentence on the config")
     arguments = parser.parse_args()
-    name, notes = arguments.name, read_notes(arguments.weights)[0]
+    name, notes = arguments.name, read_metadata(arguments.weights)[0]
     network, config = load_weights(arguments.weights), json.loads(notes["config"])
-    hop = hop_within(network.size, LIMITS_MS[name])
+    hop = longest_hop_within(network.size, MAX_LATENCY_MS[name])
     if hop is None:
-        parser.error(f"{arguments.weights} is heard later than the {LIMITS_MS[name]:g} ms that {name!r} promises")
-    size = network.size.played_at(hop)
+        parser.error(
+            f"{arguments.weights} is heard later than the {MAX_LATENCY_MS[name]:g} ms that {name!r} promises"
+        )
+    size = network.size.with_hop(hop)
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{name}.onnx"
     export_onnx(arguments.weights, file)
@@ -95,7 +97,7 @@ def main() -> None:
     (FOLDER / f"{name}.md").write_text(
         CARD.format(
             name=name,
-            late=1000 * size.algorithmic / 44100,
+            late=1000 * size.algorithmic_latency / 44100,
             hop=size.hop,
             fade=size.fade,
             window=size.window,

@@ -99,15 +99,16 @@ def import_(
 def show(weights: Annotated[Path, typer.Argument(help="a .safetensors or .onnx file")]) -> None:
     """Print a network's size and latency, and how it was trained."""
     from stream_sep.separators.causal.runtimes import open_runtime
-    from stream_sep.separators.causal.weights import read_notes
+    from stream_sep.separators.causal.weights import read_metadata
 
     size = open_runtime(weights).size
     typer.echo(
-        f"algorithmic latency: {size.algorithmic} frames, {1000 * size.algorithmic / 44100:.1f} ms at 44.1 kHz"
+        f"algorithmic latency: {size.algorithmic_latency} frames, "
+        f"{1000 * size.algorithmic_latency / 44100:.1f} ms at 44.1 kHz"
     )
     typer.echo(f"size: {size}")
     if weights.suffix == ".safetensors":
-        notes = read_notes(weights)[0]
+        notes = read_metadata(weights)[0]
         typer.echo(json.dumps({key: notes[key] for key in sorted(notes) if key != "size"}, indent=2))
 
 

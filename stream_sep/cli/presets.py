@@ -41,9 +41,9 @@ app = App("List, show, save, remove and check presets.")
 @app.command("list")
 def list_() -> None:
     """List presets; yours override the bundled ones."""
-    table, shipped = Table("name", "from", "description", box=None), shipped_presets()
+    table, bundled = Table("name", "from", "description", box=None), shipped_presets()
     for name, entry in list_presets().items():
-        table.add_row(name, "bundled" if shipped.get(name) == entry else "yours", _description(name))
+        table.add_row(name, "bundled" if bundled.get(name) == entry else "yours", _description(name))
     Console(soft_wrap=True).print(table)
     print(f"yours are in {user_folder()}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from stream_sep.lowlevel.code_cache import on_first_compile
+from stream_sep.lowlevel.code_cache import on_first_compile, remove_stale_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +20,7 @@ _PATIENCE_SECONDS = 2.0
 @contextmanager
 def starting(what: str) -> Iterator[None]:
     """Show that ``what`` starts, while the block runs; without a terminal, tell only when compiling takes long."""
+    remove_stale_code()
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     if not console.is_terminal:
         with _when_compiling(lambda: console.print(COMPILING, markup=False)):

@@ -6,10 +6,14 @@ Numba's own choice, beside the sources, ends every program that is installed rea
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import shutil
 import tempfile
+import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _SUBFOLDER = "compiled"
+_COMPILED_PACKAGES = ("lowlevel", "audio", "backends", "engine", "separators", "training/data")
+_STALE_SECONDS = 30 * 86400
 
 
 def code_folders() -> tuple[Path, ...]:
@@ -34,7 +40,35 @@ def code_folders() -> tuple[Path, ...]:
     folders = []
     with suppress(ImportError):  # a machine that only trains may lack platformdirs
         folders = [cache_folder() / _SUBFOLDER]
-    return (*folders, _temporary_folder())
+    return tuple(folder / _sources_digest() for folder in (*folders, _temporary_folder()))
+
+
+@cache
+def _sources_digest() -> str:
+    """Return a digest of all sources that are compiled.
+
+    Numba compares the date of one file only. Without the digest, it would load code that inlined an older version of
+    another file, or fail on types that have been renamed.
+    """
+    root = Path(__file__).parents[2]
+    files = [root / "bridge" / "midi" / "jack_callback.py"]
+    for package in _COMPILED_PACKAGES:
+        files += sorted((root / "stream_sep" / package).rglob("*.py"))
+    digest = hashlib.blake2b(digest_size=8)
+    for file in files:
+        with suppress(OSError):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def remove_stale_code() -> None:
+    """Delete compiled code of other versions that has not been used for a month."""
+    for folder in code_folders():
+        with suppress(OSError):
+            folder.touch()
+            for other in folder.parent.iterdir():
+                if other != folder and time.time() - other.stat().st_mtime > _STALE_SECONDS:
+                    shutil.rmtree(other, ignore_errors=True)
 
 
 def keep_code(compiled: Any) -> Any:  # noqa: ANN401 - a dispatcher or C function of Numba
@@ -80,8 +114,8 @@ class _Locator(caching.UserWideCacheLocator):  # type: ignore[misc] # Numba ship
             locator = cls(py_func, py_file)
             locator._cache_path = str(folder / cls.get_suitable_cache_subpath(py_file))
             try:
-                if folder == _temporary_folder():
-                    _make_private(folder)
+                if folder.parent == _temporary_folder():
+                    _make_private(folder.parent)
                 locator.ensure_cache_path()
             except OSError:
                 continue

@@ -158,9 +158,9 @@ def _name_for(path: Path) -> str:
         return "causal"
     if path.suffix in _CHECKPOINT_SUFFIXES or path.with_suffix(".yaml").is_file():
         return "checkpoint"
-    from stream_sep.separators.causal.weights import read_notes  # noqa: PLC0415 - its numpy and checks wait for a model
+    from stream_sep.separators.causal.weights import read_metadata  # noqa: PLC0415 - loads numpy
 
-    kind = read_notes(path)[0].get("kind", "")
+    kind = read_metadata(path)[0].get("kind", "")
     if kind not in FORMATS:
         raise SeparatorError(
             f"{path} holds {kind!r}, which no separator here plays; where it is of a kind of your own, say "

@@ -1,4 +1,4 @@
-"""Mid and side of a stream as spectra, and masked spectra as stems: what mask-based separators have in common."""
+"""STFT of mid and side, masks, inverse STFT with overlap-add: what mask-based separators share."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from stream_sep.protocols import STEMS, Block, Stems
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LOUDEST = np.float32(1e9)  # powers of louder sound would not be finite
+_MAX_LEVEL = np.float32(1e9)  # powers of louder samples would not be finite
 _HALF, _ZERO = np.float32(0.5), np.float32(0.0)
 
 
-class MidSideFrames:
-    """Holds the past of a stream, the mix on its way and what still fades out; all of one hop at a time.
+class MidSideStft:
+    """Streaming STFT of mid and side, hop by hop, with the mix delayed to match.
 
-    The last stem is what the others leave of the mix, so that stems add up to it. Frames that are not finite are
-    taken as silence, as whoever averages spectra would remember them for ever. Between `take` and `give` the thread
-    takes the smallest numbers as zero, so that sound that dies away costs what other sound does.
+    The last stem is the residual, so that stems add up to the mix. Frames that are not finite are taken as silence,
+    as they would stay in spectral averages for ever. Between `analyze` and `synthesize` the thread flushes denormals
+    to zero, so that decaying audio costs no more than other audio.
 
     Args:
         hop: frames per step.
         latency: frames by which stems come after the mix.
-        analysis: window over the past; its length is that of the spectra.
-        synthesis: window over the end of each frame, in which masked sound fades in and out.
-        stems: how many there are.
+        analysis: analysis window; its length is the FFT size.
+        synthesis: synthesis window over the end of each frame.
+        stems: number of stems.
     """
 
-    _mode: int  # how the thread took the smallest numbers before `take`
+    _mode: int  # how the thread took the smallest numbers before `analyze`
 
     def __init__(self, hop: int, latency: int, analysis: Block, synthesis: Block, *, stems: int = len(STEMS)) -> None:
         self._analysis, self._synthesis = analysis, synthesis
@@ -42,41 +42,40 @@ class MidSideFrames:
         self._tail, self._tail_before = (np.zeros((stems - 1, 2, len(synthesis)), np.float32) for _ in range(2))
         self._out = np.zeros((stems, 2, hop), np.float32)
 
-    def take(self, block: Block) -> NDArray[np.complex64]:
-        """Take ``(2, hop)`` of the mix; return the spectra of mid and side, complex64 ``(2, bins)``."""
+    def analyze(self, block: Block) -> NDArray[np.complex64]:
+        """Analyze ``(2, hop)`` of the mix; return the spectra of mid and side, complex64 ``(2, bins)``."""
         self._mix, self._mix_before = self._mix_before, self._mix
         self._past, self._past_before = self._past_before, self._past
         block = np.ascontiguousarray(block, np.float32)
-        self._mode = _take(
+        self._mode = _analyze(
             block, self._mix_before, self._past_before, self._analysis, self._mix, self._past, self._windowed
         )
         return np.fft.rfft(self._windowed).astype(np.complex64, copy=False)
 
-    def give(self, parts: NDArray[np.complex64]) -> Stems:
-        """Return ``(stems, 2, hop)`` for the masked spectra of all stems but the last, ``(stems - 1, 2, bins)``.
+    def synthesize(self, masked_spectra: NDArray[np.complex64]) -> Stems:
+        """Return ``(stems, 2, hop)`` from the masked spectra of all stems but the last, ``(stems - 1, 2, bins)``.
 
-        The array is used again by the next call.
+        The next call overwrites the returned array.
         """
         self._tail, self._tail_before = self._tail_before, self._tail
-        frames = np.fft.irfft(parts).astype(np.float32, copy=False)
-        _give(frames, self._synthesis, self._mix, self._tail_before, self._tail, self._out, self._mode)
+        frames = np.fft.irfft(masked_spectra).astype(np.float32, copy=False)
+        _synthesize(frames, self._synthesis, self._mix, self._tail_before, self._tail, self._out, self._mode)
         return self._out
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Clear the state."""
         for held in (self._past, self._mix, self._tail):
             held[:] = 0.0
 
 
-# What moves on by a hop is written into other memory than it is read from: only so do compilers move many numbers at
-# a time.
+# Shifts by a hop read and write different buffers: only then are the loops vectorized.
 
 
 @compiled
-def _take(  # noqa: PLR0917 - compiled code has no objects
+def _analyze(  # noqa: PLR0917 - compiled code has no objects
     block: Block, mix_before: Block, past_before: Block, analysis: Block, mix: Block, past: Block, windowed: Block
 ) -> int:
-    """Go on with the mix, and with the past of mid and side, which is windowed; return what `_give` restores."""
+    """Shift in a hop of the mix and of mid and side, and window it; return the mode `_synthesize` restores."""
     mode: int = flush_denormals()
     hop = block.shape[1]
     _move(mix_before, hop, mix)
@@ -94,10 +93,10 @@ def _take(  # noqa: PLR0917 - compiled code has no objects
 
 
 @compiled
-def _give(  # noqa: PLR0917 - as above
+def _synthesize(  # noqa: PLR0917 - as above
     frames: Stems, synthesis: Block, mix: Block, tail_before: Stems, tail: Stems, out: Stems, mode: int
 ) -> None:
-    """Add the ends of new frames to what still fades out; write the hop that is done, and the rest of the mix."""
+    """Overlap-add the new frames; write the finished hop, and the residual."""
     hop, start = out.shape[2], frames.shape[2] - len(synthesis)
     _move(mix, 0, out[-1])
     for stem in range(len(tail)):
@@ -128,4 +127,4 @@ def _finite(number: np.float32) -> np.float32:
 
 @merged
 def _bounded(number: np.float32) -> np.float32:
-    return min(max(number, -_LOUDEST), _LOUDEST)
+    return min(max(number, -_MAX_LEVEL), _MAX_LEVEL)

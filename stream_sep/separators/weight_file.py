@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.extras import install_hint
-from stream_sep.separators.causal.weights import Weights, count_weights, read_notes
+from stream_sep.separators.causal.weights import WeightStats, count_weights, read_metadata
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class WeightFile:
     metadata: Mapping[str, str]
     data: bytes
 
-    def fill(self, module: Any) -> Weights:  # noqa: ANN401 - torch is heavy, and only here when a model is
+    def fill(self, module: Any) -> WeightStats:  # noqa: ANN401 - torch is heavy, and only here when a model is
         """Load the tensors into a torch module, and return how many they are.
 
         Raises:
@@ -53,7 +53,7 @@ class WeightFile:
                 f"the weights in {self.path} do not fit its sizes ({sentence}); copy it again"
             ) from error
         module.eval()
-        return Weights(count_weights(module), len(self.data))
+        return WeightStats(count_weights(module), len(self.data))
 
 
 def read_weight_file(path: Path, expected: str = "") -> WeightFile:
@@ -66,7 +66,7 @@ def read_weight_file(path: Path, expected: str = "") -> WeightFile:
     Raises:
         SeparatorError: it is missing, damaged, of another format, or torch is not installed.
     """
-    metadata, data = read_notes(path)
+    metadata, data = read_metadata(path)
     found = metadata.get("kind", "")
     if expected and found != expected:
         raise SeparatorError(

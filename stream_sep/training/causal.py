@@ -11,24 +11,24 @@ import torch
 from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators.bands.state import Memory as PriorState
-from stream_sep.separators.causal.band_prior import GUESSES, HINTS, HintMeter
-from stream_sep.separators.causal.features import FEATURES, FeatureMemory, FeatureMeter
-from stream_sep.separators.causal.masks import MASKED, SHARE
+from stream_sep.separators.bands.state import BandsState as PriorState
+from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS, PRIOR_LOGITS, BandPrior
+from stream_sep.separators.causal.features import FEATURES, FeatureExtractor, FeatureState
+from stream_sep.separators.causal.masks import LINEAR_GAIN, MASKED
 from stream_sep.separators.causal.network import CausalNetwork
-from stream_sep.separators.causal.staggered_inference import hops_late
-from stream_sep.separators.causal.windows import analysis_and_synthesis
+from stream_sep.separators.causal.staggered_inference import output_delay_hops
+from stream_sep.separators.causal.windows import lookback_windows
 from stream_sep.separators.frame_transformer.masks import TINY, share_matrix
 from stream_sep.separators.source_groups import FOUR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stream_sep.separators.causal.config import NetworkSize
+    from stream_sep.separators.causal.config import NetworkConfig
     from stream_sep.separators.source_groups import SourceGroups
     from stream_sep.training.models import ModelState
 
-M = TypeVar("M", FeatureMemory, PriorState)
+M = TypeVar("M", FeatureState, PriorState)
 
 _ITEM_BYTES = 8  # of a number of a state that is kept as one array
 
@@ -38,8 +38,8 @@ class CausalTrainingModel(nn.Module):
 
     Args:
         size: the network's front end.
-        network: a module with ``forward(features, hints, state)``, ``fresh_state`` or ``initial_state``, and
-            ``plan``; a causal network of random weights unless given.
+        network: a module with ``forward(features, hints, state)``, ``initial_state`` and ``plan``; a causal network
+            with random weights by default.
         inference_hop: frames of the hops in which it is played, as of `CausalSeparator`; 0 for its own. What it
             answered last is not in its state: shorter hops begin without an answer.
         groups: what it separates into; the last is what the others leave.
@@ -51,11 +51,11 @@ class CausalTrainingModel(nn.Module):
 
     analysis: Tensor
     synthesis: Tensor
-    point_of_bin: Tensor
+    mask_bin_of: Tensor
 
     def __init__(
         self,
-        size: NetworkSize,
+        size: NetworkConfig,
         network: Any = None,  # noqa: ANN401 - any network with that call
         inference_hop: int = 0,
         groups: SourceGroups = FOUR,
@@ -69,20 +69,20 @@ class CausalTrainingModel(nn.Module):
         self.context_frames = size.window - played.hop + size.lookahead * size.hop
         self.first_output_frame = size.window - played.fade
         self._turns = size.hop // played.hop
-        self._late = hops_late(size, self._turns)
+        self._late = output_delay_hops(size, self._turns)
         self._lookahead, self._window, self._hop, self._fade = size.lookahead, size.window, played.hop, played.fade
-        self._prior, self._features = HintMeter(played), FeatureMeter(size)
+        self._prior, self._features = BandPrior(played), FeatureExtractor(size)
         self._guess_scale = float(hints)
-        analysis, synthesis = analysis_and_synthesis(size.window, played.hop, played.fade)
+        analysis, synthesis = lookback_windows(size.window, played.hop, played.fade)
         shares = share_matrix(groups)
         self.register_buffer("analysis", torch.from_numpy(analysis), persistent=False)
         self.register_buffer("synthesis", torch.from_numpy(synthesis), persistent=False)
-        self.register_buffer("point_of_bin", torch.from_numpy(self.network.plan.point_of_bin), persistent=False)
+        self.register_buffer("point_of_bin", torch.from_numpy(self.network.plan.mask_bin_of), persistent=False)
         self.register_buffer("shares", None if shares is None else torch.from_numpy(shares), persistent=False)
 
     def initial_state(self, batch: int) -> ModelState:
         """Return the state before the first frame: of features and prior, and of the network."""
-        states = [self._features.fresh_memory(), self._prior.fresh_memory()]
+        states = [self._features.initial_state(), self._prior.initial_state()]
         flat = [torch.from_numpy(_flat(each)).expand(batch, -1).to(self.analysis.device) for each in states]
         return *flat, *self._network_state(batch)
 
@@ -94,12 +94,11 @@ class CausalTrainingModel(nn.Module):
         features, hints, *measured = self._measure(spectra, *state[:2])
         masks, after = self._mask(features, hints, state[2:])
         kept = spectra[:, : spectra.shape[1] - self._lookahead, None]
-        parts = masks[:, self._lookahead :, ..., self.point_of_bin] * kept
+        parts = masks[:, self._lookahead :, ..., self.mask_bin_of] * kept
         return self._residual(self._overlap(torch.fft.irfft(parts)), mix), (*measured, *after)
 
     def _network_state(self, batch: int) -> ModelState:
-        make = getattr(self.network, "initial_state", None) or self.network.fresh_state
-        state: ModelState = make(batch)
+        state: ModelState = self.network.initial_state(batch)
         return state
 
     def _mask(self, features: Tensor, hints: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
@@ -127,18 +126,18 @@ class CausalTrainingModel(nn.Module):
         seen_after, heard_after = (each.cpu().numpy().copy() for each in (seen, heard))
         asked = given[:, :: self._turns]
         features = np.zeros((*asked.shape[:2], FEATURES, self._prior.points), np.float32)
-        hints = np.zeros((batch, self._lookahead + hops, HINTS, self._prior.points), np.float32)
-        like = self._features.fresh_memory(), self._prior.fresh_memory()
+        hints = np.zeros((batch, self._lookahead + hops, PRIOR_CHANNELS, self._prior.points), np.float32)
+        like = self._features.initial_state(), self._prior.initial_state()
 
-        def measure(row: int) -> None:
+        def compute(row: int) -> None:
             feature_state = _as_state(seen_after[row], like[0])
-            self._features.measure(asked[row], feature_state, features[row], self._features.scratch())
+            self._features.compute(asked[row], feature_state, features[row], self._features.workspace())
             prior_state = _as_state(heard_after[row], like[1])
-            self._prior.measure(given[row], prior_state, hints[row, self._lookahead :], self._prior.scratch())
+            self._prior.compute(given[row], prior_state, hints[row, self._lookahead :], self._prior.workspace())
 
         threads = torch.get_num_threads() if spectra.device.type == "cpu" else os.cpu_count()
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(measure, range(batch)))  # a list, as errors come to light only so
+            list(pool.map(compute, range(batch)))  # a list, as errors come to light only so
         made = (features, np.ascontiguousarray(hints[:, :hops]), seen_after, heard_after)
         return tuple(torch.from_numpy(each).to(spectra.device) for each in made)
 
@@ -161,11 +160,11 @@ def guesses_of(hints: Tensor, shares: Tensor | None) -> Tensor:
     """Return guessed logits of each group but the last: `project_guesses` of many hops, on any device.
 
     Shape:
-        hints: ``(batch, hops, HINTS, points)``
+        hints: ``(batch, hops, PRIOR_CHANNELS, points)``
         shares: ``(groups, 4)``, or None for the four stems
         guesses: ``(batch, hops, 2, groups - 1, points)``
     """
-    guesses = hints[:, :, :GUESSES].reshape(*hints.shape[:2], 2, MASKED, -1)
+    guesses = hints[:, :, :PRIOR_LOGITS].reshape(*hints.shape[:2], 2, MASKED, -1)
     if shares is None:
         return guesses
     likely = torch.softmax(nn.functional.pad(guesses, (0, 0, 0, 1)), dim=3)
@@ -178,19 +177,19 @@ def masks_of(corrections: Tensor, guesses: Tensor) -> Tensor:
     masked = guesses.shape[3]
     logits, imaginary = corrections[:, :, :, : masked + 1], corrections[:, :, :, masked + 1 :]
     likely = torch.softmax(logits + nn.functional.pad(guesses, (0, 0, 0, 1)), dim=3)
-    real = likely[:, :, :, :masked] + SHARE * logits[:, :, :, :masked]
+    real = likely[:, :, :, :masked] + LINEAR_GAIN * logits[:, :, :, :masked]
     if not imaginary.shape[3]:
         imaginary = torch.zeros_like(real)
-    return torch.complex(real, SHARE * imaginary).transpose(2, 3)
+    return torch.complex(real, LINEAR_GAIN * imaginary).transpose(2, 3)
 
 
-def _at_hop(size: NetworkSize, hop: int) -> NetworkSize:
+def _at_hop(size: NetworkConfig, hop: int) -> NetworkConfig:
     if size.hop % hop or (size.lookahead and hop != size.hop):
         raise ConfigError(
             f"a network of hops of {size.hop} frames that looks {size.lookahead} of them ahead cannot be played in "
             f"hops of {hop}; they must fit into its own, and it must not look ahead"
         )
-    return size.played_at(hop)
+    return size.with_hop(hop)
 
 
 def _flat(state: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators.causal.config import size_from
+from stream_sep.separators.causal.config import config_from
 from stream_sep.separators.causal.separator import load_at_own_hop
 from stream_sep.separators.causal.weights import KIND as FORMAT
 from stream_sep.separators.source_groups import FOUR
@@ -35,7 +35,7 @@ class CausalKind:
                 f"a causal network separates vocals, drums, bass and other, not {', '.join(groups.stems)}; "
                 'use kind = "frame-transformer" or "unet", or leave out groups'
             )
-        return CausalTrainingModel(size_from(table), inference_hop=inference_hop)
+        return CausalTrainingModel(config_from(table), inference_hop=inference_hop)
 
     def describe(self, model: Any) -> dict[str, Any]:  # noqa: ANN401 - a CausalTrainingModel
         """Return its sizes."""

@@ -155,9 +155,9 @@ class Pipeline:
 
     def evaluate(self) -> dict[str, float]:
         """Return the scores that the weights were kept for: mean uSDR of whole songs kept out of training, in dB."""
-        from stream_sep.separators.causal.weights import read_notes  # noqa: PLC0415 - as above
+        from stream_sep.separators.causal.weights import read_metadata  # noqa: PLC0415 - as above
 
-        scores: dict[str, float] = json.loads(read_notes(self.weights)[0]["scores"])
+        scores: dict[str, float] = json.loads(read_metadata(self.weights)[0]["scores"])
         return scores
 
     def separate(self, songs: Sequence[str | Path]) -> dict[Path, dict[str, Path]]:

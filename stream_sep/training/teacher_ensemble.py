@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from stream_sep.separators.causal.config import NetworkSize
+    from stream_sep.separators.causal.config import NetworkConfig
     from stream_sep.training.models import ModelState
 
 
@@ -92,7 +92,7 @@ class TeacherEnsemble(nn.Module):
 
 def _grouped(models: Sequence[Any]) -> list[nn.Module]:
     """Put causal networks with one front end together; every other model stands alone."""
-    front_ends: dict[NetworkSize, list[CausalNetwork]] = {}
+    front_ends: dict[NetworkConfig, list[CausalNetwork]] = {}
     alone: list[nn.Module] = []
     for model in models:
         if isinstance(model.network, CausalNetwork):
@@ -113,7 +113,7 @@ class _ArchitectureGroup(CausalTrainingModel):
         self.parts = len(self.initial_state(1))
 
     def _network_state(self, batch: int) -> ModelState:
-        return tuple(part for network in self._each() for part in network.fresh_state(batch))
+        return tuple(part for network in self._each() for part in network.initial_state(batch))
 
     def _each(self) -> list[CausalNetwork]:
         return cast("list[CausalNetwork]", list(self._networks))
@@ -129,5 +129,5 @@ class _ArchitectureGroup(CausalTrainingModel):
         return torch.stack(masks).mean(dim=0), tuple(after)
 
 
-def _front_end(size: NetworkSize) -> NetworkSize:
+def _front_end(size: NetworkConfig) -> NetworkConfig:
     return dataclasses.replace(size, width=1, blocks=1, mixer=1)

@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from stream_sep.lowlevel import code_cache
 
 PROGRAM = """
 import logging, sys
@@ -70,3 +73,25 @@ def test_temporary_folder_that_others_may_write_is_not_used(run, tmp_path):
 def test_numba_cache_dir_is_obeyed(run, tmp_path):
     _, folder, _ = run(NUMBA_CACHE_DIR=str(tmp_path / "chosen"))
     assert Path(folder).is_relative_to(tmp_path / "chosen")
+
+
+def test_code_of_another_version_is_not_loaded(run, monkeypatch):
+    _, folder, _ = run()
+    monkeypatch.setattr(code_cache, "_COMPILED_PACKAGES", ("lowlevel",))
+    code_cache._sources_digest.cache_clear()
+    try:
+        assert code_cache._sources_digest() not in folder
+    finally:
+        code_cache._sources_digest.cache_clear()
+    monkeypatch.undo()
+    assert code_cache._sources_digest() in folder
+
+
+def test_stale_code_is_removed_and_newer_code_of_other_versions_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(code_cache, "code_folders", lambda: (tmp_path / "now",))
+    for name, days in (("now", 0), ("recent", 3), ("stale", 60)):
+        (tmp_path / name).mkdir()
+        then = time.time() - days * 86400
+        os.utime(tmp_path / name, (then, then))
+    code_cache.remove_stale_code()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["now", "recent"]

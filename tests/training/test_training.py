@@ -22,11 +22,11 @@ if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
 import torch
 
 from stream_sep.evaluation.sdr import separate
-from stream_sep.separators.causal.band_prior import HINTS
+from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.config import SIZES
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.runtimes import open_runtime
-from stream_sep.separators.causal.separator import LIMITS_MS, CausalSeparator, load_causal
+from stream_sep.separators.causal.separator import MAX_LATENCY_MS, CausalSeparator, load_causal
 from stream_sep.separators.causal.weights import load_weights, save_weights
 from stream_sep.training.augmentation import AugmentConfig, Augmenter
 from stream_sep.training.baselines.hs_tasnet import HsTasnet
@@ -382,9 +382,9 @@ def dropping(dropout=0.0, input_dropout=0.0):
     torch.manual_seed(0)
     network = CausalTrainingModel(dataclasses.replace(SIZES["tiny"], blocks=2)).network
     Dropout(network, dropout, input_dropout, random(7))
-    shape = (3, 40, FEATURES + HINTS, network.plan.points)
-    given = torch.randn(shape, generator=random(1)).split([FEATURES, HINTS], dim=2)
-    return network, (*given, network.fresh_state(3))
+    shape = (3, 40, FEATURES + PRIOR_CHANNELS, network.plan.points)
+    given = torch.randn(shape, generator=random(1)).split([FEATURES, PRIOR_CHANNELS], dim=2)
+    return network, (*given, network.initial_state(3))
 
 
 @pytest.mark.parametrize("shares", [{"dropout": 0.3}, {"input_dropout": 0.3}])
@@ -408,7 +408,7 @@ def test_what_is_left_out_of_a_band_is_so_for_a_whole_mix_and_the_rest_makes_up_
     network.register_forward_pre_hook(lambda _, x: seen.append(x))
     network.train()(*given)
     ratio = torch.cat(seen[0][:2], dim=2) / torch.cat(given[:2], dim=2)
-    rows = ratio.reshape(3, 40, FEATURES + HINTS, network.plan.bands, -1).transpose(1, 3).flatten(3)
+    rows = ratio.reshape(3, 40, FEATURES + PRIOR_CHANNELS, network.plan.bands, -1).transpose(1, 3).flatten(3)
     assert torch.allclose(rows, rows[..., :1].expand_as(rows))
     shares = rows[..., 0]
     assert set(shares.unique().mul(3).round().tolist()) == {0.0, 4.0}
@@ -698,8 +698,8 @@ def test_configs_that_ship_can_be_built(path):
     assert training.name == path.stem
     others = [*training.teachers, *([Path(training.training.init_weights)] if training.training.init_weights else [])]
     assert all((CONFIGS / f"{other.parent.name}.toml").exists() for other in others)
-    if path.stem in LIMITS_MS and training.network["kind"] == "causal":
-        assert 1000 * model.network.size.algorithmic / RATE <= LIMITS_MS[path.stem]
+    if path.stem in MAX_LATENCY_MS and training.network["kind"] == "causal":
+        assert 1000 * model.network.size.algorithmic_latency / RATE <= MAX_LATENCY_MS[path.stem]
 
 
 def together(*arguments):

@@ -16,7 +16,7 @@ from stream_sep.errors import AudioFileError
 from stream_sep.protocols import Block
 from stream_sep.separators.bands.cues import CUES, measure_cues
 from stream_sep.separators.bands.separator import BandsSeparator, analysis_frames, asymmetric_windows, median_hops
-from stream_sep.separators.bands.state import new_layout, new_memory
+from stream_sep.separators.bands.state import initial_bands_state, make_config
 
 _EVERY = 12
 """Hops from one kept spectrum to the next."""
@@ -78,7 +78,10 @@ def _listen(sounds: Block) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
     """Return the cues of the first sound, the mix, and spectra of all, ``(sounds, planes, spectra, bins)``."""
     bins, _ = kept_bins()
     analysis, _ = asymmetric_windows(_WINDOW, _SYNTHESIS)
-    layout, memory = new_layout(RATE, _WINDOW, _HOP), new_memory(_WINDOW // 2 + 1, median_hops(_WINDOW, _HOP))
+    layout, memory = (
+        make_config(RATE, _WINDOW, _HOP),
+        initial_bands_state(_WINDOW // 2 + 1, median_hops(_WINDOW, _HOP)),
+    )
     heard = np.zeros((len(CUES), _WINDOW // 2 + 1), np.float32)
     past = _planes(sounds)
     cues, spectra = [], []

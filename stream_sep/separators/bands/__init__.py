@@ -1,1 +1,1 @@
-"""A separator without a network: masks from panning, level and pitch cues in frequency bands."""
+"""A separator without a network: masks from cues of panning, onsets and harmonicity."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stream_sep.separators.bands.state import Layout, Memory
+    from stream_sep.separators.bands.state import BandsConfig, BandsState
 
     Spectrum: TypeAlias = NDArray[np.complex64]
     Cues: TypeAlias = NDArray[np.float32]
@@ -54,7 +54,7 @@ _RANGE = 25.0
 
 
 @compiled
-def measure_cues(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory, cues: Cues) -> None:
+def measure_cues(mid: Spectrum, side: Spectrum, layout: BandsConfig, memory: BandsState, cues: Cues) -> None:
     """Measure the cues, ``(cues, bins)`` float32, of the spectra ``mid`` and ``side``, ``(bins,)`` complex."""
     floor = _take_powers(mid, side, layout, memory)
     _place(memory, cues)
@@ -69,7 +69,7 @@ def _clip(value: float, limit: float) -> float:
 
 
 @merged
-def _take_powers(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory) -> float:
+def _take_powers(mid: Spectrum, side: Spectrum, layout: BandsConfig, memory: BandsState) -> float:
     totals, powers = memory.totals, memory.powers
     p, q, r = memory.rows[0], memory.rows[1], memory.rows[2]
     _multiply(mid, mid, p)
@@ -90,7 +90,7 @@ def _take_powers(mid: Spectrum, side: Spectrum, layout: Layout, memory: Memory) 
 
 
 @merged
-def _place(memory: Memory, cues: Cues) -> None:
+def _place(memory: BandsState, cues: Cues) -> None:
     totals, powers = memory.totals, memory.powers
     trace = totals[0] + totals[1]
     spread = 4 * max(totals[0] * totals[1] - totals[2] * totals[2], 0.0) / (trace * trace)
@@ -101,7 +101,7 @@ def _place(memory: Memory, cues: Cues) -> None:
 
 
 @merged
-def _find_onsets(layout: Layout, memory: Memory, floor: float, cues: Cues) -> None:
+def _find_onsets(layout: BandsConfig, memory: BandsState, floor: float, cues: Cues) -> None:
     now, slow, long = memory.logs[0], memory.logs[1], memory.logs[2]
     rise, band = memory.rows[0], memory.rows[1]
     sums, struck = memory.sums, memory.struck
@@ -120,7 +120,7 @@ def _find_onsets(layout: Layout, memory: Memory, floor: float, cues: Cues) -> No
 
 
 @merged
-def _compare_medians(memory: Memory, cues: Cues) -> None:
+def _compare_medians(memory: BandsState, cues: Cues) -> None:
     now, past, beside, scratch = memory.levels[0], memory.levels[1], memory.levels[2], memory.levels[3]
     copy_row(memory.logs[0], now)
     median_of_past(now, memory.at[0], memory.ring, memory.ordered, scratch, past)
@@ -130,7 +130,7 @@ def _compare_medians(memory: Memory, cues: Cues) -> None:
 
 
 @merged
-def _compare_bands(layout: Layout, memory: Memory, cues: Cues) -> None:
+def _compare_bands(layout: BandsConfig, memory: BandsState, cues: Cues) -> None:
     now, sums = memory.logs[0], memory.sums
     band, uneven, average = memory.rows[0], memory.rows[1], memory.rows[2]
     average[:] = math.log(memory.totals[4]) - 8.0

@@ -68,7 +68,7 @@ def apply_masks(
     spectra: NDArray[np.complex64],
     parts: NDArray[np.complex64],
 ) -> None:
-    """Mask ``spectra``, ``(2, bins)``, into ``parts``, ``(3, 2, bins)``; ``powers`` are those of `Memory`.
+    """Mask ``spectra``, ``(2, bins)``, into ``parts``, ``(3, 2, bins)``; ``powers`` are those of `BandsState`.
 
     The closer a bin comes to one channel alone, the more the side follows the mid: different masks would put a
     sound of the left into the right.

@@ -1,4 +1,4 @@
-"""Four stems by ear alone: no weights to download, and stems that come within 25 milliseconds of the sound, or 6."""
+"""The `bands` separator: four stems without a network, within 25 ms or 6 ms."""
 
 from __future__ import annotations
 
@@ -8,31 +8,29 @@ from stream_sep.errors import ConfigError
 from stream_sep.protocols import STEMS, Block, Stems
 from stream_sep.separators.bands.cues import CUES, measure_cues
 from stream_sep.separators.bands.masks import apply_masks, find_masks, spread_weights
-from stream_sep.separators.bands.state import new_layout, new_memory
-from stream_sep.separators.mid_side_stft import MidSideFrames
+from stream_sep.separators.bands.state import initial_bands_state, make_config
+from stream_sep.separators.mid_side_stft import MidSideStft
 
 LATENCY_MS = 25.0
-"""Length of the synthesis window at most: what is heard as delay."""
+"""Largest length of the synthesis window, which sets the latency."""
 
-LONGEST_ANALYSIS = 0.1
-"""Seconds of the analysis window at most: resolves bass notes, costs compute but no latency."""
+MAX_ANALYSIS_SECONDS = 0.1
+"""Largest length of the analysis window in seconds: resolves bass notes, costs compute but no latency."""
 
 _LOWEST_RATE, _HIGHEST_RATE = 8000, 192000
 _SHORTEST_MS, _LONGEST_MS = 3.0, 50.0
 
 
 class BandsSeparator:
-    """Splits stereo by where each sound stands and how it moves in time and pitch; a `Separator`.
+    """Separates stereo by panning, onsets and harmonicity; a `Separator`.
 
-    A long spectrum of the past is measured with the cues of `bands_cues`, `bands_masks` turns them into soft masks
-    for mid and side, and a short window fades the masked sound out. The two windows differ (Mauler and Martin 2007;
-    Wang et al. 2021): the long one tells neighbouring notes apart, and only the short one is heard as latency.
-    ``other`` is what the rest leaves of the delayed mix.
+    `cues` measures a long spectrum, `masks` turns the cues into soft masks for mid and side, and a short synthesis
+    window follows. The two windows differ (Mauler and Martin 2007; Wang et al. 2021): the long one resolves
+    neighbouring notes, and only the short one adds latency. ``other`` is the residual of the delayed mix.
 
     Args:
         sample_rate: frames per second, 8000 to 192000. Windows keep their length in seconds, within a factor of 2.
-        latency_ms: milliseconds in which stems come at most, 3 to 50: the hop that has to fill and what it waits
-            for. Stems are better the longer it is; 6 costs 0.3 dB against 25.
+        latency_ms: largest algorithmic latency, 3 to 50 ms. Longer is better; 6 costs 0.3 dB against 25.
 
     Raises:
         ConfigError: a value out of its range.
@@ -65,8 +63,8 @@ class BandsSeparator:
         overlap = 4 if synthesis >= window // 4 else 2
         self.hop = synthesis // overlap
         self.latency = synthesis - self.hop
-        self._frames = MidSideFrames(self.hop, self.latency, *asymmetric_windows(window, synthesis, overlap))
-        self._layout = new_layout(sample_rate, window, self.hop)
+        self._frames = MidSideStft(self.hop, self.latency, *asymmetric_windows(window, synthesis, overlap))
+        self._layout = make_config(sample_rate, window, self.hop)
         self._median_hops = median_hops(window, self.hop)
         self._weights = spread_weights(sample_rate, window)
         self._parts = np.zeros((len(STEMS) - 1, 2, window // 2 + 1), np.complex64)
@@ -76,15 +74,15 @@ class BandsSeparator:
 
     def process(self, block: Block) -> Stems:
         """Separate the next hop; shapes as in `Separator.process`."""
-        spectra = self._frames.take(block)
+        spectra = self._frames.analyze(block)
         measure_cues(spectra[0], spectra[1], self._layout, self._memory, self._cues)
         find_masks(self._cues, self._weights, self._masks)
         apply_masks(self._masks, self._memory.powers, spectra, self._parts)
-        return self._frames.give(self._parts)
+        return self._frames.synthesize(self._parts)
 
     def reset(self) -> None:
-        """Forget the past spectra, their averages and the fading tails."""
-        self._memory = new_memory(self._cues.shape[1], self._median_hops)
+        """Clear the past spectra, their averages and the overlap-add tails."""
+        self._memory = initial_bands_state(self._cues.shape[1], self._median_hops)
         self._frames.reset()
 
 
@@ -94,7 +92,7 @@ def analysis_frames(sample_rate: int) -> int:
     >>> analysis_frames(44100)
     4096
     """
-    return _power_of_two(LONGEST_ANALYSIS * sample_rate)
+    return _power_of_two(MAX_ANALYSIS_SECONDS * sample_rate)
 
 
 def median_hops(window: int, hop: int) -> int:

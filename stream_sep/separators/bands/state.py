@@ -1,4 +1,4 @@
-"""What `bands` keeps from hop to hop, and the constants of one sample rate."""
+"""The state of `bands`, and its constants for one sample rate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TINY = 1e-100
 """Power added to everything: keeps logarithms finite and averages out of denormal numbers, far below any sound."""
 
 
-class Layout(NamedTuple):
+class BandsConfig(NamedTuple):
     """Constants of the measurement, for one sample rate.
 
     Shape:
@@ -32,13 +32,13 @@ class Layout(NamedTuple):
     top: int
     short: float  # share of the newest spectrum in the averages of the channels' similarity
     slow: float  # in the averages that onsets are measured against
-    long: float  # in the averages that tell what has been there for seconds
-    ring: float  # factor by which the memory of an onset fades in a hop
-    fall: float  # factor by which the loudest recent spectrum fades in a hop
+    long: float  # in the averages over seconds
+    ring: float  # decay of an onset per hop
+    fall: float  # decay of the peak spectrum per hop
 
 
-class Memory(NamedTuple):
-    """What is kept from hop to hop; every array starts as `new_memory` makes it."""
+class BandsState(NamedTuple):
+    """State carried from hop to hop; `initial_bands_state` makes the first."""
 
     powers: NDArray[np.float64]  # (3, bins): mid, side and their product, averaged
     logs: NDArray[np.float64]  # (3, bins): log power now, its slow and its long average
@@ -47,13 +47,13 @@ class Memory(NamedTuple):
     at: NDArray[np.int64]  # (1,): the oldest in the ring
     sums: NDArray[np.float64]  # (bins + 1,): scratch
     totals: NDArray[np.float64]  # (5,): long mid, side, product; loudest and average spectrum
-    struck: NDArray[np.float64]  # (bins + 2,): the fading memory of onsets; the last two of low and of high ones
+    struck: NDArray[np.float64]  # (bins + 2,): decaying onsets; the last two of low and of high ones
     rows: NDArray[np.float64]  # (3, bins): scratch
     levels: NDArray[np.float32]  # (4, bins): scratch of the medians
     padding: NDArray[np.float32]  # scratch of the percussive one
 
 
-def new_layout(sample_rate: int, window: int, hop: int) -> Layout:
+def make_config(sample_rate: int, window: int, hop: int) -> BandsConfig:
     """Return the constants for spectra of ``window`` frames, every ``hop`` frames."""
     bins = np.arange(window // 2 + 1)
     width = sample_rate / window
@@ -62,7 +62,7 @@ def new_layout(sample_rate: int, window: int, hop: int) -> Layout:
         return 1 - math.exp(-hop / (seconds * sample_rate))
 
     low, high = np.maximum(bins - 2, 0) * 8 // 9, np.minimum((bins + 3) * 9 // 8, len(bins))
-    return Layout(
+    return BandsConfig(
         low=low,
         high=high,
         share=1.0 / (high - low),
@@ -77,10 +77,10 @@ def new_layout(sample_rate: int, window: int, hop: int) -> Layout:
     )
 
 
-def new_memory(bins: int, hops: int) -> Memory:
-    """Return the memory of silence, for medians over ``hops`` hops."""
+def initial_bands_state(bins: int, hops: int) -> BandsState:
+    """Return the state after silence, for medians over ``hops`` hops."""
     silence = math.log(TINY)
-    return Memory(
+    return BandsState(
         powers=np.full((3, bins), TINY),
         logs=np.full((3, bins), silence),
         ring=np.full((hops, bins), silence, np.float32),

@@ -1,7 +1,7 @@
-"""What `bands` makes of a hop, at the points of a causal network: what its constants know need not be learnt anew.
+"""The prior of a causal network: the masks and cues of `bands`, pooled into its mask bins.
 
-Few songs teach a network little about what lies minutes back or beside a partial, which the cues of `bands` say in a
-number; and its masks, of 600 constants, are a guess that the network has only to correct.
+With few training songs, long-term statistics and neighbourhoods of partials are hard to fit; the cues of `bands`
+state them as numbers, and its masks, of 600 constants, are a prior that the network only corrects.
 """
 
 from __future__ import annotations
@@ -15,111 +15,111 @@ from stream_sep.lowlevel.vector_log import logarithm
 from stream_sep.separators.bands.cues import CUES, measure_cues
 from stream_sep.separators.bands.masks import find_masks, spread_weights
 from stream_sep.separators.bands.separator import median_hops
-from stream_sep.separators.bands.state import Memory, new_layout, new_memory
-from stream_sep.separators.causal.band_layout import RATE, plan_points
+from stream_sep.separators.bands.state import BandsState, initial_bands_state, make_config
+from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
 from stream_sep.separators.causal.masks import MASKED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.protocols import Block
-    from stream_sep.separators.bands.state import Layout
-    from stream_sep.separators.causal.config import NetworkSize
+    from stream_sep.separators.bands.state import BandsConfig
+    from stream_sep.separators.causal.config import NetworkConfig
 
     Row: TypeAlias = NDArray[np.float32]
 
-HEARD = ("percussive", "onset", "tonal", "sustained", "struck", "noisy")
-"""The cues that a network is given: those that it cannot read off the newest spectrum, point by point."""
+PRIOR_CUES = ("percussive", "onset", "tonal", "sustained", "struck", "noisy")
+"""The cues in the network's input: those that the newest spectrum alone does not show."""
 
-GUESSES = 2 * MASKED
-"""Guesses a point: how likely each stem but ``other`` is against that, in the middle, then at the sides."""
+PRIOR_LOGITS = 2 * MASKED
+"""Prior logits per mask bin: each stem but ``other`` against ``other``, for mid, then for side."""
 
-GUESS_SCALE = 0.25
-"""What networks weigh guesses by, which are in nepers, where all else that they are given is about 1."""
+LOGIT_SCALE = 0.25
+"""Scale of the prior logits, in nepers, at the network's input, where everything else is about 1."""
 
-HINTS = GUESSES + len(HEARD)
-"""Hints a point: the guesses, in nepers, and the cues."""
+PRIOR_CHANNELS = PRIOR_LOGITS + len(PRIOR_CUES)
+"""Prior channels per mask bin: the logits, in nepers, and the cues."""
 
-_HEARD = tuple(CUES.index(name) for name in HEARD)
-_SUREST = 8.0
+_CUE_ROWS = tuple(CUES.index(name) for name in PRIOR_CUES)
+_MAX_LOGIT = 8.0
 _TINY = 1e-5
 
 
-class Plan(NamedTuple):
-    """What stays the same over a stream: how cues are measured, what they say, and where each point begins."""
+class PriorPlan(NamedTuple):
+    """Constants of a stream: the cue layout, mask weights and the spans of mask bins."""
 
-    layout: Layout
+    config: BandsConfig
     weights: NDArray[np.float32]
     spans: NDArray[np.int64]
 
 
-class Scratch(NamedTuple):
-    """Room for one thread to work in."""
+class Workspace(NamedTuple):
+    """Temporary buffers of one thread."""
 
     cues: NDArray[np.float32]
     masks: NDArray[np.float32]
 
 
-class HintMeter:
-    """Measures hints; what it remembers of a stream is passed in.
+class BandPrior:
+    """Computes the prior of a stream, whose state is passed in.
 
     Args:
-        size: of the network that is given them.
+        size: the network's configuration.
         sample_rate: frames per second.
     """
 
-    def __init__(self, size: NetworkSize, sample_rate: int = RATE) -> None:
-        plan = plan_points(size, sample_rate)
+    def __init__(self, size: NetworkConfig, sample_rate: int = RATE) -> None:
+        plan = plan_band_layout(size, sample_rate)
         self.points = plan.points
-        self._plan = Plan(
-            new_layout(sample_rate, size.window, size.hop),
+        self._plan = PriorPlan(
+            make_config(sample_rate, size.window, size.hop),
             spread_weights(sample_rate, size.window),
             plan.spans,
         )
-        self._remembered = size.bins, median_hops(size.window, size.hop)
+        self._state_shape = size.bins, median_hops(size.window, size.hop)
 
-    def fresh_memory(self) -> Memory:
-        """Return what is remembered before the first hop."""
-        return new_memory(*self._remembered)
+    def initial_state(self) -> BandsState:
+        """Return the state before the first hop."""
+        return initial_bands_state(*self._state_shape)
 
-    def scratch(self) -> Scratch:
-        """Return room for `measure` to work in."""
+    def workspace(self) -> Workspace:
+        """Return buffers for `compute`."""
         bins = self._plan.weights.shape[-1]
-        return Scratch(np.zeros((len(CUES), bins), np.float32), np.zeros((2, MASKED, bins), np.float32))
+        return Workspace(np.zeros((len(CUES), bins), np.float32), np.zeros((2, MASKED, bins), np.float32))
 
-    def measure(self, spectra: NDArray[np.complex64], memory: Memory, hints: Block, scratch: Scratch) -> None:
-        """Write the hints of the next hops, and go on with ``memory``, which is changed.
+    def compute(self, spectra: NDArray[np.complex64], state: BandsState, prior: Block, workspace: Workspace) -> None:
+        """Write the hints of the next hops, and go on with ``state``, which is changed.
 
         Shape:
             spectra: complex64 ``(hops, 2, bins)``, mid and side
-            hints: ``(hops, HINTS, points)``
+            prior: ``(hops, PRIOR_CHANNELS, points)``
         """
-        plan, (cues, masks) = self._plan, scratch
-        for (mid, side), told in zip(spectra, hints, strict=True):
-            measure_cues(mid, side, plan.layout, memory, cues)
+        plan, (cues, masks) = self._plan, workspace
+        for (mid, side), row in zip(spectra, prior, strict=True):
+            measure_cues(mid, side, plan.config, state, cues)
             find_masks(cues, plan.weights, masks)
-            _tell(masks, cues, memory.powers, plan.spans, told)
+            _write_prior(masks, cues, state.powers, plan.spans, row)
 
 
 @compiled
-def _tell(
+def _write_prior(
     masks: NDArray[np.float32],
     cues: NDArray[np.float32],
     powers: NDArray[np.float64],
     spans: NDArray[np.int64],
-    hints: Block,
+    prior: Block,
 ) -> None:
-    _move_sides(masks, powers)
+    _blend_sides(masks, powers)
     for plane in range(2):
-        guesses = hints[plane * MASKED : (plane + 1) * MASKED]
-        _share(masks[plane], powers[plane], spans, guesses)
-        _compare_with_rest(guesses[0], guesses[1], guesses[2])
-    _hear(cues, spans, hints[GUESSES:])
+        logits = prior[plane * MASKED : (plane + 1) * MASKED]
+        _pool_shares(masks[plane], powers[plane], spans, logits)
+        _to_logits(logits[0], logits[1], logits[2])
+    _pool_cues(cues, spans, prior[PRIOR_LOGITS:])
 
 
 @vectorised
-def _move_sides(masks: NDArray[np.float32], powers: NDArray[np.float64]) -> None:
-    """Have the side follow the mid the closer a bin is to one channel, as `bands` does in the end."""
+def _blend_sides(masks: NDArray[np.float32], powers: NDArray[np.float64]) -> None:
+    """Blend the side's masks towards the mid's the closer a bin is to one channel, as `bands` does."""
     for k in range(masks.shape[2]):
         place = np.float32(2 * powers[2, k] / (powers[0, k] + powers[1, k]))
         for stem in range(masks.shape[1]):
@@ -127,8 +127,10 @@ def _move_sides(masks: NDArray[np.float32], powers: NDArray[np.float64]) -> None
 
 
 @merged
-def _share(masks: NDArray[np.float32], powers: NDArray[np.float64], spans: NDArray[np.int64], shares: Block) -> None:
-    """Write what the masks would leave of the power of each point; equal shares where there are no bins."""
+def _pool_shares(
+    masks: NDArray[np.float32], powers: NDArray[np.float64], spans: NDArray[np.int64], shares: Block
+) -> None:
+    """Write each stem's share of the power of each mask bin; equal shares where there are no bins."""
     for point in range(len(spans)):
         whole = first = second = third = 0.0
         for k in range(spans[point, 0], spans[point, 1]):
@@ -143,8 +145,8 @@ def _share(masks: NDArray[np.float32], powers: NDArray[np.float64], spans: NDArr
 
 
 @vectorised
-def _compare_with_rest(first: Row, second: Row, third: Row) -> None:
-    """Make each share its nepers against what the three leave."""
+def _to_logits(first: Row, second: Row, third: Row) -> None:
+    """Convert each share to nepers against the remainder."""
     for point in range(len(first)):
         rest = logarithm(max(1.0 - first[point] - second[point] - third[point], _TINY))
         first[point] = _clip(logarithm(max(first[point], _TINY)) - rest)
@@ -154,13 +156,13 @@ def _compare_with_rest(first: Row, second: Row, third: Row) -> None:
 
 @merged
 def _clip(nepers: float) -> float:
-    return min(max(nepers, -_SUREST), _SUREST)
+    return min(max(nepers, -_MAX_LOGIT), _MAX_LOGIT)
 
 
 @merged
-def _hear(cues: NDArray[np.float32], spans: NDArray[np.int64], means: Block) -> None:
-    for row in range(len(_HEARD)):
-        cue = cues[_HEARD[row]]
+def _pool_cues(cues: NDArray[np.float32], spans: NDArray[np.int64], means: Block) -> None:
+    for row in range(len(_CUE_ROWS)):
+        cue = cues[_CUE_ROWS[row]]
         for point in range(len(spans)):
             total = 0.0
             for k in range(spans[point, 0], spans[point, 1]):

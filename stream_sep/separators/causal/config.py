@@ -1,4 +1,4 @@
-"""The size of a causal network, in numbers that are checked once and travel with its weights."""
+"""The configuration of a causal network, validated once and stored with its weights."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ZONES = ((1, 120), (2, 120), (4, 120), (8, 60))
-"""Bins a point and points, from the lowest frequency up; above them 16 bins a point.
+"""FFT bins per mask bin and number of mask bins, from the lowest frequency up; above them 16 FFT bins per mask bin.
 
-A mask needs to tell partials from each other, which stand as far apart at the top as at the bottom, but melt into
-noise there, and at 5 kHz an ear no longer hears what a fine mask adds. A quarter as many points costs a quarter of
-the decoder, and has less to learn from little data.
+Partials are equally far apart at all frequencies, but merge into noise at the top, and above 5 kHz a finer mask is
+inaudible. A quarter of the mask bins costs a quarter of the decoder, and is easier to fit to little data.
 """
 
 
 @dataclass(frozen=True)
-class NetworkSize:
-    """What a causal network looks like.
+class NetworkConfig:
+    """The hyperparameters of a causal network.
 
     Attributes:
         hop: frames per step.
-        fade: frames in which a hop fades into the next. ``hop + fade`` is heard as latency: the hop has to fill,
-            and its end waits for the next fade.
-        window: frames of the past in the spectrum; costs compute, no latency.
-        width: numbers that describe a band.
+        fade: frames of the crossfade into the next hop. ``hop + fade`` is the latency: the hop has to fill, and its
+            end
+            waits for the next fade.
+        window: frames of the analysis window; costs compute, no latency.
+        width: hidden size per band.
         blocks: layers of time and band mixing.
-        mixer: hidden numbers where bands are mixed.
-        points: points a band.
-        lookahead: hops of the future that a mask is decided with; each costs a hop of latency.
+        mixer: hidden size of the band mixing.
+        points: mask bins per band.
+        lookahead: future hops that a mask uses; each costs a hop of latency.
 
     Raises:
-        ConfigError: a size that makes no sense.
+        ConfigError: a value out of its range.
     """
 
     hop: int = 512
@@ -48,11 +48,13 @@ class NetworkSize:
     lookahead: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Check the values."""
         if min(self.hop, self.fade, self.width, self.blocks, self.mixer, self.points) < 1 or self.lookahead < 0:
             raise ConfigError(f"a network's sizes must be positive, not {asdict(self)}")
         if self.window < 256 or self.window & (self.window - 1):
-            raise ConfigError(f"a window of {self.window} frames is no power of two from 256 up; try 2048 or 4096")
+            raise ConfigError(
+                f"a window of {self.window} frames is not a power of two of at least 256; try 2048 or 4096"
+            )
         if self.fade > self.hop or self.hop + self.fade > self.window:
             raise ConfigError(
                 f"a fade of {self.fade} frames does not fit: it must be at most a hop ({self.hop}), and both "
@@ -61,54 +63,54 @@ class NetworkSize:
 
     @property
     def latency(self) -> int:
-        """Frames by which stems come after the mix, with hops fed and read at once."""
+        """Frames of delay between mix and stems when hops are written and read at once."""
         return self.fade + self.lookahead * self.hop
 
     @property
-    def algorithmic(self) -> int:
-        """Frames from a sound to its stems on an infinitely fast machine: the latency, and a hop that has to fill."""
+    def algorithmic_latency(self) -> int:
+        """Frames of delay on an infinitely fast machine: the latency, plus a hop that has to fill."""
         return self.latency + self.hop
 
-    def played_at(self, hop: int) -> NetworkSize:
-        """Return the size of what is heard where the same network is played in shorter hops.
+    def with_hop(self, hop: int) -> NetworkConfig:
+        """Return the configuration of the same network at a shorter hop.
 
-        >>> SIZES["live"].played_at(128).algorithmic
+        >>> SIZES["live"].with_hop(128).algorithmic_latency
         256
         """
         return replace(self, hop=hop, fade=min(self.fade, hop))
 
     @property
     def bins(self) -> int:
-        """Frequencies of the spectrum."""
+        """FFT bins of the spectrum."""
         return self.window // 2 + 1
 
 
-SIZES: Mapping[str, NetworkSize] = {
-    "instant": NetworkSize(hop=128, fade=128, window=2048, width=72, blocks=3, mixer=48),
-    "live": NetworkSize(),
-    "near": NetworkSize(lookahead=7),
-    "tiny": NetworkSize(hop=64, fade=64, window=256, width=8, blocks=1, mixer=8, points=8),
+SIZES: Mapping[str, NetworkConfig] = {
+    "instant": NetworkConfig(hop=128, fade=128, window=2048, width=72, blocks=3, mixer=48),
+    "live": NetworkConfig(),
+    "near": NetworkConfig(lookahead=7),
+    "tiny": NetworkConfig(hop=64, fade=64, window=256, width=8, blocks=1, mixer=8, points=8),
 }
 """Name of a size -> the size; ``near`` is ``live`` with 102 ms, ``tiny`` is for tests."""
 
 
-def size_from(values: Mapping[str, Any]) -> NetworkSize:
-    """Return the size written in a table, whose key ``size`` may name one of `SIZES` to begin with.
+def config_from(values: Mapping[str, Any]) -> NetworkConfig:
+    """Return the configuration in a table, whose key ``size`` may name one of `SIZES` as a base.
 
     Raises:
         ConfigError: an unknown key or size, or a value that is not a whole number.
 
-    >>> size_from({"size": "live", "width": 64}).width
+    >>> config_from({"size": "live", "width": 64}).width
     64
     """
     given = dict(values)
     name = given.pop("size", "live")
     if name not in SIZES:
-        raise ConfigError(f"there is no network size {name!r}; one of: {', '.join(SIZES)}")
+        raise ConfigError(f"unknown network size {name!r}; choose one of {', '.join(SIZES)}")
     unknown = sorted(set(given) - set(asdict(SIZES[name])))
     if unknown:
-        raise ConfigError(f"a network has no size {unknown[0]!r}; it has: {', '.join(asdict(SIZES[name]))}")
+        raise ConfigError(f"unknown network setting {unknown[0]!r}; choose one of {', '.join(asdict(SIZES[name]))}")
     for key, value in given.items():
         if not isinstance(value, int) or isinstance(value, bool):
             raise ConfigError(f"the network's {key} must be a whole number, not {value!r}")
-    return NetworkSize(**{**asdict(SIZES[name]), **given})
+    return NetworkConfig(**{**asdict(SIZES[name]), **given})

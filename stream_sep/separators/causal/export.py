@@ -1,4 +1,4 @@
-"""From weights in training to a file that plays: one step of a network as an ONNX graph, checked and then kept."""
+"""Exports weights to ONNX: one step of a network as a graph, compared with PyTorch before it is kept."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 
 from stream_sep.errors import SeparatorError
 from stream_sep.extras import install_hint
-from stream_sep.separators.causal.band_layout import plan_points
-from stream_sep.separators.causal.band_prior import HINTS
+from stream_sep.separators.causal.band_layout import plan_band_layout
+from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.onnx_bundle import digest_note, join_parts
 from stream_sep.separators.causal.runtimes import OnnxRuntime, TorchRuntime
-from stream_sep.separators.causal.staggered_inference import Asking
-from stream_sep.separators.causal.weights import KIND, count_weights, load_weights, read_notes, write_whole
+from stream_sep.separators.causal.staggered_inference import StaggeredInference
+from stream_sep.separators.causal.weights import KIND, count_weights, load_weights, read_metadata, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,65 +28,65 @@ if TYPE_CHECKING:
     from stream_sep.separators.causal.runtimes import StepRuntime
 
 TOLERANCE = 1e-4
-"""How far the corrections of an exported network may be from those of torch, over some hops of noise."""
+"""Largest deviation of an exported network's outputs from PyTorch's, over some hops of noise."""
 
-ROUNDED_TOLERANCE = 0.1
-"""The same where it is played, with some of its weights rounded: far above what that does, far below any mistake."""
+QUANTIZED_TOLERANCE = 0.1
+"""The same for the compiled runtime with int8 weights: far above quantization error, far below any mistake."""
 
 _OPSET = 18
 _HOPS_COMPARED = 20
 
 
 def export_onnx(weights: Path, target: Path) -> float:
-    """Write the network of a ``.safetensors`` file as an ``.onnx`` file; return the greatest error of what it says.
+    """Write the network of a ``.safetensors`` file as an ``.onnx`` file; return the largest output error.
 
     Raises:
         SeparatorError: the weights cannot be used, a package is missing, or the two networks differ; nothing is
             written then.
     """
     network = load_weights(weights)
-    notes = {**read_notes(weights)[0], "kind": KIND, "size": json.dumps(asdict(network.size))}
+    notes = {**read_metadata(weights)[0], "kind": KIND, "size": json.dumps(asdict(network.size))}
     notes.pop("sha256")
     notes["weights"] = str(count_weights(network))
     body = join_parts(_graphs(network), notes)
-    part = target.with_name(f".{target.stem}.part.onnx")
-    write_whole(part, body + digest_note(body))
+    run_stage = target.with_name(f".{target.stem}.part.onnx")
+    write_whole(run_stage, body + digest_note(body))
     try:
         trained = TorchRuntime(weights)
-        error = compare(trained, OnnxRuntime(part))
+        error = compare(trained, OnnxRuntime(run_stage))
         if not error < TOLERANCE:
             raise SeparatorError(
                 f"the exported network of {weights} differs from it by {error:.1g}; try another torch"
             )
-        if not compare(trained, CompiledRuntime(part)) < ROUNDED_TOLERANCE:
-            raise SeparatorError(f"what plays {target} would not play {weights}; try another torch")
-        part.replace(target)
+        if not compare(trained, CompiledRuntime(run_stage)) < QUANTIZED_TOLERANCE:
+            raise SeparatorError(f"the compiled runtime does not reproduce {weights}; try another torch version")
+        run_stage.replace(target)
     finally:
-        part.unlink(missing_ok=True)
+        run_stage.unlink(missing_ok=True)
     return error
 
 
 def compare(one: StepRuntime, other: StepRuntime) -> float:
-    """Return the greatest difference of what two runtimes say over some hops of noise."""
+    """Return the largest output difference of two runtimes over some hops of noise."""
     rng = np.random.default_rng(0)
-    asked, worst = (Asking(one), Asking(other)), 0.0
+    asked, worst = (StaggeredInference(one), StaggeredInference(other)), 0.0
     for _ in range(_HOPS_COMPARED):
         spectra = rng.standard_normal((1, 2, 2 * one.size.bins)).astype(np.float32).view(np.complex64)
-        hints = rng.standard_normal((1, HINTS, plan_points(one.size).points)).astype(np.float32)
-        first, second = (each.hear(spectra, hints) for each in asked)
+        hints = rng.standard_normal((1, PRIOR_CHANNELS, plan_band_layout(one.size).points)).astype(np.float32)
+        first, second = (each.step(spectra, hints) for each in asked)
         worst = max(worst, float(np.abs(first - second).max()))
     return worst
 
 
 def _graphs(network: CausalNetwork) -> list[Any]:
-    """Return a model of each part; the names of what goes in and out tell how they follow each other."""
+    """Return an ONNX model of each stage; their input and output names connect them."""
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
-    shape = (1, 1, FEATURES, network.plan.points), (1, 1, HINTS, network.plan.points)
+    shape = (1, 1, FEATURES, network.plan.points), (1, 1, PRIOR_CHANNELS, network.plan.points)
     given = dict(zip(("features", "hints"), map(torch.zeros, shape), strict=True))
     models = [_graph(network, 0, given, ("x0",))]
-    (x,) = network.part(0, *given.values())
-    for number, memory in enumerate(network.fresh_state(), start=1):
+    (x,) = network.run_stage(0, *given.values())
+    for number, memory in enumerate(network.initial_state(), start=1):
         given = {f"x{number - 1}": x, f"memory{number}": memory}
         made = "corrections" if number == network.size.blocks else f"x{number}"
         models.append(_graph(network, number, given, (made, f"memory{number}_after")))
@@ -107,7 +107,7 @@ def _graph(network: CausalNetwork, number: int, given: dict[str, Any], made: tup
             self.network = network
 
         def forward(self, *given: Any) -> Any:  # noqa: ANN401 - tensors
-            return self.network.part(number, *given)
+            return self.network.run_stage(number, *given)
 
     buffer = io.BytesIO()
     with warnings.catch_warnings():  # the exporter's other mode takes the GRU apart, which runs slower
@@ -125,7 +125,7 @@ def _graph(network: CausalNetwork, number: int, given: dict[str, Any], made: tup
 
 
 def _renamed(model: Any, prefix: str) -> Any:  # noqa: ANN401 - onnx has no types
-    """Return a model in which all but what goes in and out is called by the part's name."""
+    """Return a model in which everything but inputs and outputs has the stage's name as a prefix."""
     kept = {"", *(end.name for end in (*model.graph.input, *model.graph.output))}
 
     def name(old: str) -> str:

@@ -1,8 +1,8 @@
-"""What a causal network sees of a spectrum, point by point: only what a mask can depend on.
+"""Spectral features of a causal network, per mask bin.
 
-How loud it is against the last second, in the middle and at the sides, on which side and with which phase between the
-channels, how its phase moves in time and from bin to bin, and how well it fits the pitches there are (`harmonics`).
-None of it changes with the level or the absolute phase of the mix, which so need not be learnt.
+Level of mid and side against the last second, balance and phase between the channels, phase advance in time and over
+frequency, and how well each bin fits the present pitches (`harmonics`). All are invariant to the level and the
+absolute phase of the mix.
 """
 
 from __future__ import annotations
@@ -14,115 +14,115 @@ import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import compiled, merged, vectorised
 from stream_sep.lowlevel.vector_log import logarithm
-from stream_sep.separators.causal.band_layout import RATE, plan_points
-from stream_sep.separators.causal.harmonics import HARMONICS, find_harmonics, harmonic_scratch, plan_harmonics
+from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
+from stream_sep.separators.causal.harmonics import HARMONICS, find_harmonics, harmonic_workspace, plan_harmonics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.protocols import Block
-    from stream_sep.separators.causal.config import NetworkSize
-    from stream_sep.separators.causal.harmonics import HarmonicPlan, HarmonicScratch
+    from stream_sep.separators.causal.config import NetworkConfig
+    from stream_sep.separators.causal.harmonics import HarmonicPlan, HarmonicWorkspace
 
     Row: TypeAlias = NDArray[np.float32]
 
-_SEEN = 8
-FEATURES = _SEEN + HARMONICS
-"""Features a point."""
+SPECTRAL_FEATURES = 8
+FEATURES = SPECTRAL_FEATURES + HARMONICS
+"""Features per mask bin."""
 
-_MEMORY_SECONDS = 1.0
+_LEVEL_SECONDS = 1.0
 _TINY = 1e-20
 _FLOOR = 1e-8  # of the power, against the last second's mean: what is below is inaudible beside it
-_STEEPEST = 1.5
+_MAX_STEP = 1.5
 _HALF_BELS = 0.5 / math.log(10)
 _ZERO = np.float32(0.0)
 
 
 class FeaturePlan(NamedTuple):
-    """What stays the same over a stream."""
+    """Constants of a stream."""
 
-    spans: NDArray[np.int64]  # (points, 2): the first bin of each point, and the one after its last
-    widths: NDArray[np.int64]  # (points,): bins a point, some of which may lie above the spectrum
-    turn: NDArray[np.complex128]  # (bins,): how far the middle of each bin turns within a hop, backwards
-    decay: float  # share of the last second's power that is left after a hop
+    spans: NDArray[np.int64]  # (mask_bins, 2): first FFT bin of each mask bin, and the one after its last
+    widths: NDArray[np.int64]  # (mask_bins,): FFT bins per mask bin, some of which may lie above the spectrum
+    phase_advance: NDArray[np.complex128]  # (bins,): phase advance of each bin's centre in a hop, negative
+    decay: float  # decay of the level average per hop
     harmonics: HarmonicPlan
 
 
-class FeatureMemory(NamedTuple):
-    """What is remembered of a stream."""
+class FeatureState(NamedTuple):
+    """State carried from hop to hop."""
 
-    level: NDArray[np.float64]  # (2,): a fading sum of power, and of its weights
-    before: NDArray[np.complex64]  # (bins,): the middle's last spectrum
+    level: NDArray[np.float64]  # (2,): decaying sum of power, and of its weights
+    before: NDArray[np.complex64]  # (bins,): the previous spectrum of mid
 
 
-class FeatureMeter:
-    """Measures features; what it remembers of a stream is passed in.
+class FeatureExtractor:
+    """Computes features of a stream, whose state is passed in.
 
     Args:
-        size: of the network that is given them.
+        size: the network's configuration.
         sample_rate: frames per second.
     """
 
-    def __init__(self, size: NetworkSize, sample_rate: int = RATE) -> None:
-        plan = plan_points(size, sample_rate)
+    def __init__(self, size: NetworkConfig, sample_rate: int = RATE) -> None:
+        plan = plan_band_layout(size, sample_rate)
         self.points, self._bins = plan.points, size.bins
         turns = np.arange(size.bins) * size.hop % size.window / size.window
         self._plan = FeaturePlan(
             plan.spans,
             plan.widths,
             np.exp(-2j * np.pi * turns),
-            math.exp(-size.hop / sample_rate / _MEMORY_SECONDS),
+            math.exp(-size.hop / sample_rate / _LEVEL_SECONDS),
             plan_harmonics(sample_rate, size.window),
         )
 
-    def fresh_memory(self) -> FeatureMemory:
-        """Return what is remembered before the first hop."""
-        return FeatureMemory(np.zeros(2), np.zeros(self._bins, np.complex64))
+    def initial_state(self) -> FeatureState:
+        """Return the state before the first hop."""
+        return FeatureState(np.zeros(2), np.zeros(self._bins, np.complex64))
 
-    def scratch(self) -> HarmonicScratch:
-        """Return room for `measure` to work in."""
-        return harmonic_scratch(self._plan.harmonics, self._bins)
+    def workspace(self) -> HarmonicWorkspace:
+        """Return buffers for `compute`."""
+        return harmonic_workspace(self._plan.harmonics, self._bins)
 
-    def measure(
-        self, spectra: NDArray[np.complex64], memory: FeatureMemory, features: Block, scratch: HarmonicScratch
+    def compute(
+        self, spectra: NDArray[np.complex64], state: FeatureState, features: Block, workspace: HarmonicWorkspace
     ) -> None:
-        """Write the features of the next hops, and go on with ``memory``, which is changed.
+        """Write the features of the next hops, and go on with ``state``, which is changed.
 
         Shape:
             spectra: complex64 ``(hops, 2, bins)``, mid and side
             features: ``(hops, FEATURES, points)``
         """
-        _measure(spectra, self._plan, memory, features, scratch)
+        _compute(spectra, self._plan, state, features, workspace)
 
 
 @compiled
-def _measure(
+def _compute(
     spectra: NDArray[np.complex64],
     plan: FeaturePlan,
-    memory: FeatureMemory,
+    state: FeatureState,
     features: Block,
-    scratch: HarmonicScratch,
+    workspace: HarmonicWorkspace,
 ) -> None:
     for hop in range(len(spectra)):
         mid, side = spectra[hop, 0], spectra[hop, 1]
-        loudness = _loudness(mid, side, plan.decay, memory.level)
-        find_harmonics(spectra[hop], loudness, plan.harmonics, scratch)
-        seen = features[hop]
+        loudness = _loudness(mid, side, plan.decay, state.level)
+        find_harmonics(spectra[hop], loudness, plan.harmonics, workspace)
+        out = features[hop]
         for point in range(len(plan.widths)):
-            _look(mid, side, memory.before, plan, point, seen[:_SEEN, point])
-        _measure_loudness(seen[0], loudness)
-        _measure_loudness(seen[1], loudness)
+            _point_features(mid, side, state.before, plan, point, out[:SPECTRAL_FEATURES, point])
+        _measure_loudness(out[0], loudness)
+        _measure_loudness(out[1], loudness)
         for row in range(HARMONICS):
-            _fit(scratch.told[row], plan.spans, seen[_SEEN + row])
+            _pool_salience(workspace.salience[row], plan.spans, out[SPECTRAL_FEATURES + row])
         for k in range(len(mid)):
-            memory.before[k] = mid[k]
+            state.before[k] = mid[k]
 
 
 @merged
 def _loudness(
     mid: NDArray[np.complex64], side: NDArray[np.complex64], decay: float, level: NDArray[np.float64]
 ) -> float:
-    """Return the mean power of the last second: a fading sum and the sum of its weights, true from the first hop."""
+    """Return the mean power of the last second: a decaying sum over the sum of its weights."""
     power = 0.0
     for k in range(len(mid)):
         power += _power(mid[k]) + _power(side[k])
@@ -132,7 +132,7 @@ def _loudness(
 
 
 @merged
-def _look(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs time
+def _point_features(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs time
     mid: NDArray[np.complex64],
     side: NDArray[np.complex64],
     before: NDArray[np.complex64],
@@ -148,7 +148,7 @@ def _look(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs ti
         sides += _power(side[k])
         past += _power(before[k])
         across += here * complex(side[k]).conjugate()
-        moved += here * complex(before[k]).conjugate() * plan.turn[k]
+        moved += here * complex(before[k]).conjugate() * plan.phase_advance[k]
         if k > 0:
             stepped += here * complex(mid[k - 1]).conjugate()
     share = 1.0 / plan.widths[point]
@@ -159,8 +159,8 @@ def _look(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs ti
     stepped *= 1 / (middle + tiny)
     features[2], features[3] = across.real, across.imag
     features[4], features[5] = moved.real, moved.imag
-    features[6] = min(max(stepped.real, -_STEEPEST), _STEEPEST)
-    features[7] = min(max(stepped.imag, -_STEEPEST), _STEEPEST)
+    features[6] = min(max(stepped.real, -_MAX_STEP), _MAX_STEP)
+    features[7] = min(max(stepped.imag, -_MAX_STEP), _MAX_STEP)
 
 
 @vectorised
@@ -170,12 +170,12 @@ def _measure_loudness(powers: Row, loudness: float) -> None:
 
 
 @merged
-def _fit(told: Row, spans: NDArray[np.int64], features: Row) -> None:
-    """Write the best that the bins of each point are told."""
+def _pool_salience(salience: Row, spans: NDArray[np.int64], features: Row) -> None:
+    """Max-pool the salience of FFT bins into mask bins."""
     for point in range(len(spans)):
         best = _ZERO
         for k in range(spans[point, 0], spans[point, 1]):
-            best = max(best, told[k])
+            best = max(best, salience[k])
         features[point] = best
 
 

@@ -1,8 +1,8 @@
-"""How well each frequency fits a series of partials, as voices and basses have them and drums have not.
+"""Harmonic salience: how well each FFT bin fits a series of partials, as of voices and basses but not of drums.
 
-A pitch is weighed by what stands out of its surroundings at its partials, against what does between them (a harmonic
-sum: Hermes 1988). Each bin is then told the best of the pitches that have a partial there: what a network of few
-weights, whose bands see a dozen points each, would need many songs to learn.
+A pitch is scored by the spectral peaks at its partials against those between them (harmonic summation: Hermes 1988).
+Each bin then gets the best score of the pitches that have a partial there. A small network, whose bands cover a
+dozen mask bins each, would need many songs to find this by itself.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HARMONICS = 3
-"""Numbers a point: the best of the low pitches with a partial there, of the high ones, and the very best of these."""
+"""Salience channels: best low pitch with a partial there, best high pitch, and the overall best pitch."""
 
 _LOWEST, _HIGH, _HIGHEST = 45.0, 166.0, 1000.0  # Hz: basses are below the middle one, most voices above
 _STEPS = 36  # pitches an octave
-_PARTIALS = 14  # that a pitch is weighed by, up to `_TOP`
+_PARTIALS = 14  # that score a pitch, up to `_TOP`
 _TOP = 4950.0  # Hz
-_TOLD = 39  # partials of a pitch that are told of it
-_FADING = 0.85  # weight of a partial against the one below
-_AROUND = 8  # bins either side that a bin must stand out of
-_MOST = 3.0  # nepers of power by which it can
+_SCORED_PARTIALS = 39  # partials of a pitch that receive its score
+_PARTIAL_DECAY = 0.85  # weight of a partial against the one below
+_AROUND = 8  # bins either side of the local average
+_MAX_PEAK = 3.0  # largest deviation from it, in nepers of power
 _SCALE = 1 / 6
 _FLOOR = 1e-10  # of the power of the last second
 
 
 class HarmonicPlan(NamedTuple):
-    """What stays the same over a stream."""
+    """Constants of a stream."""
 
     pitches: NDArray[np.float64]  # in bins
-    high: int  # the first of the high ones
-    top: int  # bins that pitches are weighed by
+    high: int  # index of the first high pitch
+    top: int  # bins that score pitches
 
 
-class HarmonicScratch(NamedTuple):
-    """Room to work in; nothing of it is remembered."""
+class HarmonicWorkspace(NamedTuple):
+    """Temporary buffers; no state."""
 
-    sums: NDArray[np.float64]  # of the logarithms of power, one more than bins
-    salient: NDArray[np.float64]  # nepers by which a bin stands out
-    told: NDArray[np.float32]  # (HARMONICS, bins of the spectrum)
+    sums: NDArray[np.float64]  # prefix sums of log power, one more than bins
+    peaks: NDArray[np.float64]  # nepers above the local average
+    salience: NDArray[np.float32]  # (HARMONICS, bins of the spectrum)
 
 
 def plan_harmonics(sample_rate: int, window: int) -> HarmonicPlan:
-    """Return the pitches to weigh in spectra of ``window`` frames.
+    """Return the pitch grid for spectra of ``window`` frames.
 
     >>> plan = plan_harmonics(44100, 4096)
     >>> len(plan.pitches), plan.high, plan.top
@@ -61,13 +61,13 @@ def plan_harmonics(sample_rate: int, window: int) -> HarmonicPlan:
     return HarmonicPlan(pitches, math.ceil(_STEPS * math.log2(_HIGH / _LOWEST)), top)
 
 
-def harmonic_scratch(plan: HarmonicPlan, bins: int) -> HarmonicScratch:
-    """Return room for `find_harmonics` in spectra of so many bins."""
+def harmonic_workspace(plan: HarmonicPlan, bins: int) -> HarmonicWorkspace:
+    """Return buffers for `find_harmonics` in spectra of ``bins`` bins."""
     known = plan.top + 2
-    return HarmonicScratch(
+    return HarmonicWorkspace(
         sums=np.zeros(known + _AROUND + 1),
-        salient=np.zeros(known),
-        told=np.zeros((HARMONICS, bins), np.float32),
+        peaks=np.zeros(known),
+        salience=np.zeros((HARMONICS, bins), np.float32),
     )
 
 
@@ -76,49 +76,49 @@ def find_harmonics(
     spectrum: NDArray[np.complex64],
     loudness: float,
     plan: HarmonicPlan,
-    scratch: HarmonicScratch,
+    workspace: HarmonicWorkspace,
 ) -> None:
-    """Write into ``scratch.told`` how well each bin fits the pitches there are.
+    """Write into ``workspace.salience`` how well each bin fits the present pitches.
 
     Args:
         spectrum: complex64 ``(2, bins)``, mid and side.
         loudness: the mean power of a bin over the last second.
         plan: of the stream.
-        scratch: of the thread.
+        workspace: of the thread.
     """
-    _stand_out(spectrum, _FLOOR * loudness, scratch)
-    scratch.told[:] = 0.0
+    _find_peaks(spectrum, _FLOOR * loudness, workspace)
+    workspace.salience[:] = 0.0
     best, most = plan.high, 0.0
     for pitch in range(len(plan.pitches)):
-        weight = _weigh(plan.pitches[pitch], plan.top, scratch.salient)
-        _tell(plan.pitches[pitch], weight, scratch.told[int(pitch >= plan.high)])
+        weight = _pitch_score(plan.pitches[pitch], plan.top, workspace.peaks)
+        _spread(plan.pitches[pitch], weight, workspace.salience[int(pitch >= plan.high)])
         if pitch >= plan.high and weight > most:
             best, most = pitch, weight
-    _tell(plan.pitches[best], most, scratch.told[2])
+    _spread(plan.pitches[best], most, workspace.salience[2])
 
 
 @merged
-def _stand_out(spectrum: NDArray[np.complex64], floor: float, scratch: HarmonicScratch) -> None:
-    sums, salient = scratch.sums, scratch.salient
+def _find_peaks(spectrum: NDArray[np.complex64], floor: float, workspace: HarmonicWorkspace) -> None:
+    sums, peaks = workspace.sums, workspace.peaks
     for k in range(len(sums) - 1):
         a, b = complex(spectrum[0, k]), complex(spectrum[1, k])
         power = a.real * a.real + a.imag * a.imag + b.real * b.real + b.imag * b.imag
         sums[k + 1] = sums[k] + math.log(power + floor)
-    for k in range(len(salient)):
+    for k in range(len(peaks)):
         low, high = max(k - _AROUND, 0), k + _AROUND + 1
         around = (sums[high] - sums[low]) / (high - low)
-        salient[k] = min(max(sums[k + 1] - sums[k] - around, -_MOST), _MOST)
+        peaks[k] = min(max(sums[k + 1] - sums[k] - around, -_MAX_PEAK), _MAX_PEAK)
 
 
 @merged
-def _weigh(pitch: float, top: int, salient: NDArray[np.float64]) -> float:
+def _pitch_score(pitch: float, top: int, peaks: NDArray[np.float64]) -> float:
     weight, share = 0.0, _SCALE
     for partial in range(1, _PARTIALS + 1):
         at = partial * pitch
         if at > top:
             break
-        weight += share * (_between(salient, at) - _between(salient, at - pitch / 2))
-        share *= _FADING
+        weight += share * (_between(peaks, at) - _between(peaks, at - pitch / 2))
+        share *= _PARTIAL_DECAY
     return weight
 
 
@@ -129,12 +129,12 @@ def _between(values: NDArray[np.float64], at: float) -> float:
 
 
 @inlined
-def _tell(pitch: float, weight: float, told: NDArray[np.float32]) -> None:
+def _spread(pitch: float, weight: float, salience: NDArray[np.float32]) -> None:
     if weight <= 0.0:
         return
-    for partial in range(1, _TOLD + 1):
+    for partial in range(1, _SCORED_PARTIALS + 1):
         near = int(partial * pitch + 0.5)
-        if near >= len(told):
+        if near >= len(salience):
             break
-        for k in range(max(near - 1, 0), min(near + 2, len(told))):
-            told[k] = max(told[k], weight)
+        for k in range(max(near - 1, 0), min(near + 2, len(salience))):
+            salience[k] = max(salience[k], weight)

@@ -1,11 +1,11 @@
-"""The causal network: features and hints in, corrections of masks out, one hop at a time or a whole song at once.
+"""The causal network in PyTorch: features and prior in, mask logits out, one hop at a time or a whole song at once.
 
-It sees `features` of the spectrum, and beside them what `bands` makes of it (`hints`). Bins are grouped into points,
-points into bands. Bands share the weights of everything that has a memory: a GRU, whose state stays within -1 and 1
-however long the music plays (an LSTM's grows: Li et al. 2026), and bands tell each other what they see once a layer.
+Inputs are spectral `features` and the prior of `bands` (`band_prior`). FFT bins are grouped into mask bins, and
+those into bands. Bands share the weights of the recurrent part: a GRU, whose state stays within -1 and 1 however
+long the stream (an LSTM's grows: Li et al. 2026). Once per block a small layer mixes information across bands.
 
-What comes out are corrections, in the middle and at the sides, of the masks that `bands` guesses for vocals, drums
-and bass; `masks` says how. What the three leave over is the fourth stem.
+Outputs correct the masks of `bands` for vocals, drums and bass, for mid and side; see `masks`. The fourth stem is the
+residual.
 """
 
 from __future__ import annotations
@@ -15,64 +15,64 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from stream_sep.separators.causal.band_layout import plan_points
-from stream_sep.separators.causal.band_prior import GUESS_SCALE, GUESSES, HINTS
+from stream_sep.separators.causal.band_layout import plan_band_layout
+from stream_sep.separators.causal.band_prior import LOGIT_SCALE, PRIOR_CHANNELS, PRIOR_LOGITS
 from stream_sep.separators.causal.features import FEATURES
-from stream_sep.separators.causal.masks import CORRECTIONS
+from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
 
 if TYPE_CHECKING:
-    from stream_sep.separators.causal.config import NetworkSize
+    from stream_sep.separators.causal.config import NetworkConfig
 
 State: TypeAlias = tuple[Tensor, ...]
-"""The memory of each block, ``(1, batch * bands, width)``."""
+"""The GRU state of each block, ``(1, batch * bands, width)``."""
 
-_GIVEN = FEATURES + HINTS
+_GIVEN = FEATURES + PRIOR_CHANNELS
 
 
 class CausalNetwork(nn.Module):
-    """Maps spectra of mid and side to corrections, with all its memory in a state that is passed in and out.
+    """Maps features and prior to mask logits, with all state passed in and out.
 
     Args:
-        size: how large it is.
+        size: its configuration.
     """
 
-    def __init__(self, size: NetworkSize) -> None:
+    def __init__(self, size: NetworkConfig) -> None:
         super().__init__()
         self.size = size
-        self.plan = plan_points(size)
+        self.plan = plan_band_layout(size)
         bands, width = self.plan.bands, size.width
         self.encoder = nn.Parameter(_random(bands, size.points * _GIVEN, width))
         self.place = nn.Parameter(0.1 * torch.randn(bands, width))
         self.blocks = nn.ModuleList(_Block(size, bands) for _ in range(size.blocks))
         self.norm = nn.LayerNorm(width)
-        self.hidden = nn.Linear(width, width // 2)  # half, as the decoder's weights are the most, and memory is slow
-        self.decoder = nn.Parameter(_random(bands, width // 2, size.points * 2 * CORRECTIONS) / 4)
+        self.hidden = nn.Linear(width, width // 2)  # half, as most weights are the decoder's, and memory is slow
+        self.decoder = nn.Parameter(_random(bands, width // 2, size.points * 2 * OUTPUT_CHANNELS) / 4)
 
-    def fresh_state(self, batch: int = 1) -> State:
-        """Return the state before the first frame."""
+    def initial_state(self, batch: int = 1) -> State:
+        """Return the state before the first hop."""
         shape = (1, batch * self.plan.bands, self.size.width)
         return tuple(torch.zeros(shape, device=self.place.device) for _ in range(self.size.blocks))
 
     def forward(self, features: Tensor, hints: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return corrections of the masks of some hops, and the state to go on with.
+        """Return the outputs of some hops, and the next state.
 
         Shape:
-            features: ``(batch, hops, FEATURES, points)``: of `FeatureMeter`, for the newest hops
-            hints: ``(batch, hops, HINTS, points)``: of `HintMeter`, for the hops whose masks are corrected
-            corrections: ``(batch, hops, 2, CORRECTIONS, points)``: of mid and of side
+            features: ``(batch, hops, FEATURES, points)``: of `FeatureExtractor`, for the newest hops
+            hints: ``(batch, hops, PRIOR_CHANNELS, points)``: of `BandPrior`, for the hops whose masks are corrected
+            corrections: ``(batch, hops, 2, OUTPUT_CHANNELS, points)``: of mid and of side
         """
-        (x,) = self.part(0, features, hints)
+        (x,) = self.run_stage(0, features, hints)
         after = []
         for number, memory in enumerate(state, start=1):
-            x, kept = self.part(number, x, memory)
+            x, kept = self.run_stage(number, x, memory)
             after.append(kept)
         return x, tuple(after)
 
-    def part(self, number: int, *given: Tensor) -> tuple[Tensor, ...]:
-        """Compute one of the ``blocks + 1`` parts of a step, which follow each other, with pauses if need be.
+    def run_stage(self, number: int, *given: Tensor) -> tuple[Tensor, ...]:
+        """Run one of the ``blocks + 1`` stages of a step, which run in order, with pauses if need be.
 
-        Part 0 makes ``x`` of features and hints; each of the others makes ``x`` and its block's memory of ``x`` and
-        that memory. The last one's ``x`` are the corrections.
+        Stage 0 computes ``x`` from features and prior; each of the others computes ``x`` and its block's state from
+        ``x`` and that state. The ``x`` of the last are the outputs.
         """
         if number == 0:
             return (self._encode(*given),)
@@ -80,8 +80,8 @@ class CausalNetwork(nn.Module):
         return (self._decode(x) if number == self.size.blocks else x), memory
 
     def _encode(self, features: Tensor, hints: Tensor) -> Tensor:
-        """Return what each band sees, ``(batch, hops, bands, width)``."""
-        given = torch.cat([features, GUESS_SCALE * hints[:, :, :GUESSES], hints[:, :, GUESSES:]], dim=2)
+        """Return the embedding of each band, ``(batch, hops, bands, width)``."""
+        given = torch.cat([features, LOGIT_SCALE * hints[:, :, :PRIOR_LOGITS], hints[:, :, PRIOR_LOGITS:]], dim=2)
         batch, hops, bands = *given.shape[:2], self.plan.bands
         parted = given.reshape(batch, hops, _GIVEN, bands, self.size.points).transpose(2, 3)
         return _per_band(parted.reshape(batch, hops, bands, _GIVEN * self.size.points), self.encoder) + self.place
@@ -89,14 +89,14 @@ class CausalNetwork(nn.Module):
     def _decode(self, x: Tensor) -> Tensor:
         x = _per_band(nn.functional.gelu(self.hidden(self.norm(x))), self.decoder)
         batch, hops = x.shape[:2]
-        x = x.reshape(batch, hops, self.plan.bands, 2 * CORRECTIONS, self.size.points)
-        return x.transpose(2, 3).reshape(batch, hops, 2, CORRECTIONS, self.plan.points)
+        x = x.reshape(batch, hops, self.plan.bands, 2 * OUTPUT_CHANNELS, self.size.points)
+        return x.transpose(2, 3).reshape(batch, hops, 2, OUTPUT_CHANNELS, self.plan.points)
 
 
 class _Block(nn.Module):
-    """One layer: what each band remembers, what bands tell each other, what each makes of it."""
+    """One block: a GRU over time, mixing across bands, and an MLP per band."""
 
-    def __init__(self, size: NetworkSize, bands: int) -> None:
+    def __init__(self, size: NetworkConfig, bands: int) -> None:
         super().__init__()
         width = size.width
         self.norms = nn.ModuleList(_BandNorm(bands, width) for _ in range(3))
@@ -106,7 +106,7 @@ class _Block(nn.Module):
         self.widen, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``(batch, hops, bands, width)`` after, and the memory, ``(1, batch * bands, width)``."""
+        """Return the output, ``(batch, hops, bands, width)``, and the GRU state, ``(1, batch * bands, width)``."""
         batch, hops, bands, width = x.shape
         heard = self.norms[0](x)
         heard = heard.transpose(1, 2).reshape(batch * bands, hops, width)
@@ -119,7 +119,7 @@ class _Block(nn.Module):
 
 
 class _BandNorm(nn.Module):
-    """Layer norm with gains and offsets of each band's own: the cheap way to tell shared weights where they are."""
+    """Layer norm with weight and bias per band: a cheap position encoding for shared weights."""
 
     def __init__(self, bands: int, width: int) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class _BandNorm(nn.Module):
 
 
 def _per_band(x: Tensor, weights: Tensor) -> Tensor:
-    """Return ``(batch, hops, bands, outputs)``: each band by its own ``(inputs, outputs)``, all hops at once."""
+    """Return ``(batch, hops, bands, outputs)``, each band through its own ``(inputs, outputs)`` matrix."""
     batch, hops, bands, inputs = x.shape
     y = torch.bmm(x.reshape(batch * hops, bands, inputs).transpose(0, 1), weights)
     return y.transpose(0, 1).reshape(batch, hops, bands, weights.shape[-1])

@@ -1,4 +1,4 @@
-"""An ONNX file that is one model to every program, and the parts of it to us, which can be run with pauses between.
+"""An ONNX file that is one model to every program, and its stages to us, which can run with pauses in between.
 
 Messages of Protocol Buffers may be joined by joining their bytes: lists grow, and fields of the same message merge.
 So the file holds one graph without ends for each part, then a graph of nothing but the ends of the whole; read in one
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stream_sep.errors import SeparatorError
-from stream_sep.separators.causal.weights import Weights, read_bytes, size_of
+from stream_sep.separators.causal.weights import WeightStats, read_bytes, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stream_sep.separators.causal.config import NetworkSize
+    from stream_sep.separators.causal.config import NetworkConfig
 
 _GRAPH, _NOTE = 7, 14  # fields of a model, in ONNX's own description of its files
 _KEY, _VALUE = 1, 2  # fields of a note
@@ -43,10 +43,10 @@ class OnnxParts(NamedTuple):
 
 
 class Exported(NamedTuple):
-    """A network as its file has it: its size, how much it has learnt, and each part as a model of its own."""
+    """An exported network: its configuration, parameter count, and each stage as a model of its own."""
 
-    size: NetworkSize
-    weights: Weights
+    size: NetworkConfig
+    weights: WeightStats
     models: list[bytes]
 
 
@@ -54,11 +54,11 @@ def read_export(path: Path) -> Exported:
     """Read what `export_onnx` wrote.
 
     Raises:
-        SeparatorError: the file is missing, damaged or none of ours.
+        SeparatorError: the file is missing, damaged or of another kind.
     """
     data = check_digest(read_bytes(path), path)
     notes, models = split_parts(data, path)
-    return Exported(size_of(notes, path), Weights(int(notes.get("weights", 0)), len(data)), models)
+    return Exported(size_of(notes, path), WeightStats(int(notes.get("weights", 0)), len(data)), models)
 
 
 def join_parts(models: Sequence[Any], notes: Mapping[str, str]) -> bytes:

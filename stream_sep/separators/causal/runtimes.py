@@ -1,4 +1,4 @@
-"""What computes the parts of a causal network: compiled code for playing, torch for weights still in training."""
+"""Runtimes of a causal network: compiled for playing, PyTorch for training, ONNX Runtime to compare."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.extras import install_hint
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
 from stream_sep.separators.causal.onnx_bundle import read_export
-from stream_sep.separators.causal.weights import Weights, count_weights, load_weights
+from stream_sep.separators.causal.weights import WeightStats, count_weights, load_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from stream_sep.protocols import Block
-    from stream_sep.separators.causal.config import NetworkSize
+    from stream_sep.separators.causal.config import NetworkConfig
 
 StepState: TypeAlias = "tuple[Block, ...]"
-"""What a network remembers; never changed, each step gives a new one."""
+"""The network's state; never changed in place, each step returns a new one."""
 
 
 class StepRuntime(Protocol):
-    """Computes a network part by part; without memory of its own."""
+    """Runs a network stage by stage, without state of its own."""
 
     @property
-    def weights(self) -> Weights:
-        """How many weights it has, and how large they are."""
+    def weights(self) -> WeightStats:
+        """Number of parameters and file size."""
         ...
 
     @property
-    def size(self) -> NetworkSize:
-        """The network's size."""
+    def size(self) -> NetworkConfig:
+        """The network's configuration."""
         ...
 
-    def part(self, number: int, *given: Block) -> tuple[Block, ...]:
-        """Compute one part of one hop; see `CausalNetwork.part`."""
+    def run_stage(self, number: int, *given: Block) -> tuple[Block, ...]:
+        """Run one stage of one hop; see `CausalNetwork.run_stage`."""
         ...
 
 
 class OnnxRuntime:
-    """Runs an exported network with ONNX Runtime, as other programs do: to compare with, once it is exported.
+    """Runs an exported network with ONNX Runtime: the reference after an export.
 
     Args:
         path: an ``.onnx`` file that `export_onnx` wrote.
 
     Raises:
-        SeparatorError: the file is missing, damaged or none of ours, or ONNX Runtime is not installed.
+        SeparatorError: the file is missing, damaged or of another kind, or ONNX Runtime is not installed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,28 +61,28 @@ class OnnxRuntime:
                 onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]) for model in models
             ]
         except Exception as error:  # its errors have no common class
-            raise SeparatorError(f"{path} is no ONNX model that this ONNX Runtime can run: {error}") from error
+            raise SeparatorError(f"{path} is not an ONNX model that this ONNX Runtime can run: {error}") from error
         self._names = [[given.name for given in session.get_inputs()] for session in self._sessions]
 
-    def part(self, number: int, *given: Block) -> tuple[Block, ...]:
-        """Compute one part of one hop; see `CausalNetwork.part`."""
+    def run_stage(self, number: int, *given: Block) -> tuple[Block, ...]:
+        """Run one stage of one hop; see `CausalNetwork.run_stage`."""
         return tuple(self._sessions[number].run(None, dict(zip(self._names[number], given, strict=True))))
 
 
 class TorchRuntime:
-    """Runs a network with torch, as it was trained: several times slower than compiled code.
+    """Runs a network with PyTorch, as it was trained: several times slower than compiled code.
 
     Args:
         path: a ``.safetensors`` file.
         threads: CPU threads, of the whole process.
 
     Raises:
-        SeparatorError: the file is missing, damaged or none of ours, or torch is not installed.
+        SeparatorError: the file is missing, damaged or of another kind, or torch is not installed.
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self._network = load_weights(path)
-        self.weights = Weights(count_weights(self._network), path.stat().st_size)
+        self.weights = WeightStats(count_weights(self._network), path.stat().st_size)
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
         torch.set_num_threads(threads)
@@ -90,18 +90,20 @@ class TorchRuntime:
         self._torch = torch
         self.size = self._network.size
 
-    def part(self, number: int, *given: Block) -> tuple[Block, ...]:
-        """Compute one part of one hop; see `CausalNetwork.part`."""
-        with self._torch.inference_mode():  # of copies, as what comes out may be a view of what went in
-            return tuple(part.numpy() for part in self._network.part(number, *map(self._torch.tensor, given)))
+    def run_stage(self, number: int, *given: Block) -> tuple[Block, ...]:
+        """Run one stage of one hop; see `CausalNetwork.run_stage`."""
+        with self._torch.inference_mode():  # of copies, as an output may be a view of an input
+            return tuple(
+                run_stage.numpy() for run_stage in self._network.run_stage(number, *map(self._torch.tensor, given))
+            )
 
 
 def open_runtime(path: Path, threads: int = 1) -> StepRuntime:
-    """Return what runs a file of weights, by its ending.
+    """Return the runtime of a weights file, by its suffix.
 
     Raises:
         SeparatorError: the file cannot be used.
-        ConfigError: another ending, or no thread.
+        ConfigError: another suffix, or no thread.
     """
     if threads < 1:
         raise ConfigError(f"a network needs at least 1 thread, not {threads}")

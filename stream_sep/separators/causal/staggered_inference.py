@@ -1,4 +1,4 @@
-"""How a network is asked: all at once, or over several hops, some of its parts in each."""
+"""Runs a network hop by hop: a whole step per hop, or one step spread over several hops."""
 
 from __future__ import annotations
 
@@ -8,93 +8,93 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.separators.causal.band_layout import RATE, plan_points
-from stream_sep.separators.causal.features import FEATURES, FeatureMeter
-from stream_sep.separators.causal.masks import CORRECTIONS
+from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
+from stream_sep.separators.causal.features import FEATURES, FeatureExtractor
+from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.protocols import Block
-    from stream_sep.separators.causal.config import NetworkSize
+    from stream_sep.separators.causal.config import NetworkConfig
     from stream_sep.separators.causal.runtimes import StepRuntime, StepState
 
 
-class Asking:
-    """Asks a network hop by hop, and remembers for it.
+class StaggeredInference:
+    """Runs a network hop by hop, and keeps its state.
 
-    A network that is asked over several hops hears the first of them, and answers when half of them are over: later,
-    and what it says would be older; sooner, and the first hop would take twice as long as the others.
+    A step spread over several hops takes its input from the first of them and outputs after half of them: later, and
+    the output would be older; sooner, and the first hop would take twice as long as the others.
 
     Args:
         runtime: computes the network.
-        hops: over how many hops.
+        hops: hops that a step is spread over.
         sample_rate: frames per second.
     """
 
     _state: StepState
-    _x: Block  # what the last part that was computed made
-    _after: list[Block]
+    _x: Block  # output of the last stage
+    _next_state: list[Block]
 
     def __init__(self, runtime: StepRuntime, hops: int = 1, sample_rate: int = RATE) -> None:
         self._runtime, self._last = runtime, runtime.size.blocks
-        self._turns = plan_turns(runtime.size, hops)
-        self._meter = FeatureMeter(runtime.size, sample_rate)
-        self._scratch = self._meter.scratch()
-        self._features = np.zeros((1, 1, FEATURES, self._meter.points), np.float32)
+        self._schedule = schedule_stages(runtime.size, hops)
+        self._extractor = FeatureExtractor(runtime.size, sample_rate)
+        self._workspace = self._extractor.workspace()
+        self._features = np.zeros((1, 1, FEATURES, self._extractor.points), np.float32)
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
-        self._turn, self._state = 0, fresh_state(self._runtime.size)
-        self._seen = self._meter.fresh_memory()
-        self._said = np.zeros((2, CORRECTIONS, self._meter.points), np.float32)
+        """Clear the state."""
+        self._hop, self._state = 0, initial_state(self._runtime.size)
+        self._feature_state = self._extractor.initial_state()
+        self._output = np.zeros((2, OUTPUT_CHANNELS, self._extractor.points), np.float32)
 
-    def hear(self, spectra: NDArray[np.complex64], hints: Block) -> Block:
-        """Return what the network said last.
+    def step(self, spectra: NDArray[np.complex64], prior: Block) -> Block:
+        """Run the stages that are due; return the newest output of the network.
 
         Shape:
             spectra: complex64 ``(1, 2, bins)``: mid and side
-            hints: ``(1, HINTS, points)``
-            corrections: ``(2, CORRECTIONS, points)``
+            prior: ``(1, PRIOR_CHANNELS, points)``
+            corrections: ``(2, OUTPUT_CHANNELS, points)``
         """
-        for number in self._turns[self._turn]:
+        for number in self._schedule[self._hop]:
             if number == 0:
-                self._meter.measure(spectra, self._seen, self._features[0], self._scratch)
-                (self._x,) = self._runtime.part(0, self._features, hints[None])
-                self._after = []
+                self._extractor.compute(spectra, self._feature_state, self._features[0], self._workspace)
+                (self._x,) = self._runtime.run_stage(0, self._features, prior[None])
+                self._next_state = []
             else:
-                self._x, memory = self._runtime.part(number, self._x, self._state[number - 1])
-                self._after.append(memory)
-        self._turn = (self._turn + 1) % len(self._turns)
-        if len(self._after) == self._last:
-            self._said, self._state, self._after = self._x[0, 0], tuple(self._after), []
-        return self._said
+                self._x, state = self._runtime.run_stage(number, self._x, self._state[number - 1])
+                self._next_state.append(state)
+        self._hop = (self._hop + 1) % len(self._schedule)
+        if len(self._next_state) == self._last:
+            self._output, self._state, self._next_state = self._x[0, 0], tuple(self._next_state), []
+        return self._output
 
 
-def plan_turns(size: NetworkSize, hops: int) -> list[range]:
-    """Return which parts of a network are computed in each of the hops over which it is asked.
+def schedule_stages(size: NetworkConfig, hops: int) -> list[range]:
+    """Return which stages of a network run in each of the hops that a step is spread over.
 
     >>> from stream_sep.separators.causal.config import SIZES
-    >>> plan_turns(SIZES["instant"], 4)
+    >>> schedule_stages(SIZES["instant"], 4)
     [range(0, 2), range(2, 4), range(4, 4), range(4, 4)]
     """
     parts = size.blocks + 1
-    begins = [min(math.ceil(2 * turn * parts / hops), parts) for turn in range(hops + 1)]
+    begins = [min(math.ceil(2 * hop * parts / hops), parts) for hop in range(hops + 1)]
     return [range(begin, end) for begin, end in itertools.pairwise(begins)]
 
 
-def hops_late(size: NetworkSize, hops: int) -> int:
-    """Return how many of the hops over which a network is asked go by before its answer is used.
+def output_delay_hops(size: NetworkConfig, hops: int) -> int:
+    """Return how many hops pass before the output of a step is used.
 
     >>> from stream_sep.separators.causal.config import SIZES
-    >>> hops_late(SIZES["instant"], 4), hops_late(SIZES["live"], 1)
+    >>> output_delay_hops(SIZES["instant"], 4), output_delay_hops(SIZES["live"], 1)
     (1, 0)
     """
-    return next(turn for turn, parts in enumerate(plan_turns(size, hops)) if size.blocks in parts)
+    return next(hop for hop, parts in enumerate(schedule_stages(size, hops)) if size.blocks in parts)
 
 
-def fresh_state(size: NetworkSize) -> StepState:
-    """Return what a network remembers before the first hop; `CausalNetwork.fresh_state` of one song."""
-    shape = (1, plan_points(size).bands, size.width)
+def initial_state(size: NetworkConfig) -> StepState:
+    """Return the state before the first hop; `CausalNetwork.initial_state` of one song."""
+    shape = (1, plan_band_layout(size).bands, size.width)
     return tuple(np.zeros(shape, np.float32) for _ in range(size.blocks))

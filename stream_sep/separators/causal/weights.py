@@ -1,4 +1,4 @@
-"""Files of weights: safetensors for training on, ONNX for playing; no code in them, and each knows its checksum."""
+"""Weights files: safetensors for training, ONNX for playing; without code, each with a checksum."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.extras import install_hint
-from stream_sep.separators.causal.config import NetworkSize, size_from
+from stream_sep.separators.causal.config import NetworkConfig, config_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from stream_sep.separators.causal.network import CausalNetwork
 
 KIND = "stream_sep causal network 3"
-"""Written into every file of weights; another number is another design."""
+"""Written into every weights file; another number is another architecture."""
 
 
 _HEADER_SIZE = 8  # safetensors: the length of the header, the header, the tensors
 _LONGEST_HEADER = 1 << 20
 
 
-class Weights(NamedTuple):
-    """How much a network has learnt."""
+class WeightStats(NamedTuple):
+    """The number of parameters and the size of their file."""
 
     number: int
     file_bytes: int
 
 
 def save_weights(network: CausalNetwork, path: Path, about: Mapping[str, str] | None = None) -> None:
-    """Write a network's weights, whole or not at all.
+    """Write a network's weights atomically.
 
     Args:
         network: the network.
         path: a ``.safetensors`` file.
-        about: what else to keep with it, such as how it was trained.
+        about: further metadata, such as how it was trained.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     notes = {**(about or {}), "kind": KIND, "size": json.dumps(asdict(network.size))}
@@ -48,7 +48,7 @@ def save_weights(network: CausalNetwork, path: Path, about: Mapping[str, str] | 
 
 
 def with_digest(tensors: dict[str, Any], notes: Mapping[str, str]) -> bytes:
-    """Return a safetensors file whose notes hold the SHA-256 of its tensors."""
+    """Return a safetensors file whose metadata holds the SHA-256 of its tensors."""
     from safetensors.torch import save  # noqa: PLC0415 - heavy, and only here when a model is
 
     digest = hashlib.sha256(_split(save(tensors, dict(notes)))[1]).hexdigest()
@@ -59,9 +59,9 @@ def load_weights(path: Path) -> CausalNetwork:
     """Read a network from a ``.safetensors`` file.
 
     Raises:
-        SeparatorError: the file is missing, damaged, or no network of ours; or torch is not installed.
+        SeparatorError: the file is missing, damaged or of another kind, or torch is not installed.
     """
-    notes, data = read_notes(path)
+    notes, data = read_metadata(path)
     try:
         from safetensors import SafetensorError  # noqa: PLC0415 - heavy, and only here when a model is
         from safetensors.torch import load  # noqa: PLC0415 - as above
@@ -80,41 +80,41 @@ def load_weights(path: Path) -> CausalNetwork:
 
 
 def count_weights(network: Any) -> int:  # noqa: ANN401 - torch is heavy, and only here when a model is
-    """Return how many numbers a network, a torch module, has learnt."""
+    """Return the number of parameters of a torch module."""
     return sum(each.numel() for each in network.parameters())
 
 
-def read_notes(path: Path) -> tuple[dict[str, str], bytes]:
-    """Return what is written about the weights in a ``.safetensors`` file, and the whole file, once it is checked.
+def read_metadata(path: Path) -> tuple[dict[str, str], bytes]:
+    """Return the metadata of a ``.safetensors`` file, and the whole file, after checking its checksum.
 
     Raises:
-        SeparatorError: the file is missing, damaged, or no network of ours.
+        SeparatorError: the file is missing, damaged or of another kind.
     """
     data = read_bytes(path)
     try:
         header, tensors = _split(data)
         notes = dict(json.loads(header)["__metadata__"])
     except (ValueError, KeyError, TypeError) as error:
-        raise SeparatorError(f"{path} is no safetensors file with notes; copy or train it again") from error
+        raise SeparatorError(f"{path} is not a safetensors file with metadata; copy or train it again") from error
     if notes.get("sha256") != hashlib.sha256(tensors).hexdigest():
-        raise SeparatorError(f"{path} is damaged: its checksum is wrong; copy it again")
+        raise SeparatorError(f"{path} is damaged: the checksum does not match; copy it again")
     return notes, data
 
 
-def size_of(notes: Mapping[str, Any], path: Path) -> NetworkSize:
-    """Return the size of the network that a file's notes tell of.
+def size_of(notes: Mapping[str, Any], path: Path) -> NetworkConfig:
+    """Return the network configuration in a file's metadata.
 
     Raises:
-        SeparatorError: it is no network of ours.
+        SeparatorError: it is of another kind.
     """
     if notes.get("kind") != KIND:
         raise SeparatorError(
             f"{path} holds no {KIND!r} but {notes.get('kind')!r}; train or export it with this version"
         )
     try:
-        return size_from(json.loads(notes["size"]))
+        return config_from(json.loads(notes["size"]))
     except (KeyError, ValueError, ConfigError) as error:
-        raise SeparatorError(f"{path} tells of no network that can be built: {error}") from error
+        raise SeparatorError(f"{path} describes a network that cannot be built: {error}") from error
 
 
 def read_bytes(path: Path) -> bytes:
@@ -130,14 +130,14 @@ def read_bytes(path: Path) -> bytes:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that its name never stands for a part of it."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
         try:
             part.write(data)
             part.flush()
             os.fsync(part.fileno())
-            Path(part.name).chmod(0o644)  # temporary files are for their owner alone
+            Path(part.name).chmod(0o644)  # temporary files are readable by their owner alone
             Path(part.name).replace(path)
         except BaseException:
             Path(part.name).unlink(missing_ok=True)

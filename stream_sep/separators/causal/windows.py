@@ -1,4 +1,4 @@
-"""The two windows of a causal network: a long one to look back through, a short one that is heard as latency."""
+"""Asymmetric STFT windows: a long analysis window, and a short synthesis window that sets the latency."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block
 
 
-def analysis_and_synthesis(window: int, hop: int, fade: int) -> tuple[Block, Block]:
+def lookback_windows(window: int, hop: int, fade: int) -> tuple[Block, Block]:
     """Return an analysis window of ``window`` frames, and a synthesis window for its last ``hop + fade`` frames.
 
     The first rises over the past and falls within the last ``fade`` frames; their product is flat but for a squared
     sine at each end, and adds up to 1 when repeated every hop (after Mauler and Martin 2007, who fade over a whole
     hop: a shorter fade is less latency at the same cost).
 
-    >>> analysis, synthesis = analysis_and_synthesis(32, 6, 2)
+    >>> analysis, synthesis = lookback_windows(32, 6, 2)
     >>> product = analysis[-8:] * synthesis
     >>> (product[:6] + np.pad(product[6:], (0, 4))).round(6).tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]

@@ -14,7 +14,7 @@ import numpy as np
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.extras import install_hint
-from stream_sep.separators.causal.weights import Weights, count_weights
+from stream_sep.separators.causal.weights import WeightStats, count_weights
 from stream_sep.separators.checkpoints.config import CheckpointConfig, read_checkpoint_config
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 from stream_sep.separators.rates import at_rate
@@ -72,7 +72,7 @@ class CheckpointSeparator(WindowedSeparator):
     """
 
     def __init__(
-        self, windows: CheckpointWindows, config: CheckpointConfig, weights: Weights, *, hop: int, lookahead: int
+        self, windows: CheckpointWindows, config: CheckpointConfig, weights: WeightStats, *, hop: int, lookahead: int
     ) -> None:
         fade = min(config.sample_rate // 100, max(hop, 1))
         context = config.window - hop - lookahead - fade
@@ -127,7 +127,7 @@ def load_checkpoint(
 
         torch.set_num_threads(threads)
     windows = CheckpointWindows(network, described, device)
-    loaded = Weights(count_weights(network), path.stat().st_size)
+    loaded = WeightStats(count_weights(network), path.stat().st_size)
     rate = described.sample_rate
     hop = min(rate, described.window // 4) if hop_ms is None else round(hop_ms * rate / 1000)
     lookahead = min(rate, described.window // 4) // 2 if lookahead_ms is None else round(lookahead_ms * rate / 1000)

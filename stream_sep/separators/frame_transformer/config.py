@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators.causal.config import NetworkSize
+from stream_sep.separators.causal.config import NetworkConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ class FrameTransformerConfig:
 
     Attributes:
         hop: frames per step.
-        fade: frames in which a hop fades into the next; heard as latency, as in `NetworkSize`.
+        fade: frames in which a hop fades into the next; heard as latency, as in `NetworkConfig`.
         window: frames of the past in each spectrum.
         points: mask points a band.
         lookahead: hops of the future that a mask is decided with; each costs a hop of latency.
@@ -72,9 +72,9 @@ class FrameTransformerConfig:
         _ = self.front_end
 
     @property
-    def front_end(self) -> NetworkSize:
+    def front_end(self) -> NetworkConfig:
         """The spectra, features and mask points, which are those of a causal network."""
-        return NetworkSize(
+        return NetworkConfig(
             hop=self.hop, fade=self.fade, window=self.window, points=self.points, lookahead=self.lookahead, blocks=1
         )
 

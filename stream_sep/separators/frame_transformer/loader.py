@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
-from stream_sep.separators.causal.weights import Weights, count_weights
+from stream_sep.separators.causal.weights import WeightStats, count_weights
 from stream_sep.separators.frame_transformer.config import FrameTransformerConfig, config_from
 from stream_sep.separators.frame_transformer.separator import FrameTransformerSeparator, WholeWindows
 from stream_sep.separators.rates import at_rate
@@ -35,7 +35,9 @@ class TorchStep:
         threads: CPU threads, of the whole process.
     """
 
-    def __init__(self, network: FrameTransformer, groups: SourceGroups, weights: Weights, threads: int = 1) -> None:
+    def __init__(
+        self, network: FrameTransformer, groups: SourceGroups, weights: WeightStats, threads: int = 1
+    ) -> None:
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
         torch.set_num_threads(threads)
@@ -98,7 +100,7 @@ def _load_step(weights: str | Path, size: str, threads: int) -> TorchStep:
     if weights == "random":
         network = _build(config_from({"size": size}), FOUR)
         count = count_weights(network)
-        return TorchStep(network, FOUR, Weights(count, 4 * count), threads)
+        return TorchStep(network, FOUR, WeightStats(count, 4 * count), threads)
     file = read_weight_file(Path(weights), FORMAT)
     network = _build(config_from(file.sizes), file.groups)
     return TorchStep(network, file.groups, file.fill(network), threads)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.protocols import STEMS
-from stream_sep.separators.causal.band_prior import GUESSES
-from stream_sep.separators.causal.masks import MASKED, SHARE
+from stream_sep.separators.causal.band_prior import PRIOR_LOGITS
+from stream_sep.separators.causal.masks import LINEAR_GAIN, MASKED
 from stream_sep.separators.source_groups import FOUR
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def project_guesses(hints: NDArray[np.float32], shares: NDArray[np.float32] | No
     """Return guessed logits of each group but the last against that, for mid and side.
 
     Shape:
-        hints: ``(hops, HINTS, points)``
+        hints: ``(hops, PRIOR_CHANNELS, points)``
         guesses: ``(hops, 2, groups - 1, points)``
     """
-    guesses = hints[:, :GUESSES].reshape(len(hints), 2, MASKED, -1)
+    guesses = hints[:, :PRIOR_LOGITS].reshape(len(hints), 2, MASKED, -1)
     if shares is None:
         return guesses
     likely = softmax(np.pad(guesses, ((0, 0), (0, 0), (0, 1), (0, 0))))
@@ -71,9 +71,9 @@ def complex_masks(corrections: NDArray[np.float32], guesses: NDArray[np.float32]
     masked = guesses.shape[2]
     logits, imaginary = corrections[:, :, : masked + 1], corrections[:, :, masked + 1 :]
     likely = softmax(logits + np.pad(guesses, ((0, 0), (0, 0), (0, 1), (0, 0))))[:, :, :masked]
-    masks = (likely + np.float32(SHARE) * logits[:, :, :masked]).astype(np.complex64)
+    masks = (likely + np.float32(LINEAR_GAIN) * logits[:, :, :masked]).astype(np.complex64)
     if imaginary.shape[2]:
-        masks.imag = np.float32(SHARE) * imaginary
+        masks.imag = np.float32(LINEAR_GAIN) * imaginary
     return masks.transpose(0, 2, 1, 3)
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from stream_sep.separators.causal.band_layout import plan_points
-from stream_sep.separators.causal.band_prior import GUESS_SCALE, GUESSES, HINTS
+from stream_sep.separators.causal.band_layout import plan_band_layout
+from stream_sep.separators.causal.band_prior import LOGIT_SCALE, PRIOR_CHANNELS, PRIOR_LOGITS
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.frame_transformer.blocks import (
     Down,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stream_sep.separators.frame_transformer.attention import State
     from stream_sep.separators.frame_transformer.config import FrameTransformerConfig
 
-_INPUTS = FEATURES + HINTS
+_INPUTS = FEATURES + PRIOR_CHANNELS
 
 
 class FrameTransformer(nn.Module):
@@ -41,7 +41,7 @@ class FrameTransformer(nn.Module):
     def __init__(self, config: FrameTransformerConfig, stems: int = 4) -> None:
         super().__init__()
         self.config, self.stems = config, stems
-        self.plan = plan_points(config.front_end)
+        self.plan = plan_band_layout(config.front_end)
         self.outputs = stems + (stems - 1 if config.complex else 0)
         bands, first = self.plan.bands, config.channels[0]
         self.embedding = nn.Parameter(_random(bands, config.points * _INPUTS, first))
@@ -68,7 +68,7 @@ class FrameTransformer(nn.Module):
 
         Shape:
             features: ``(batch, hops, FEATURES, points)``
-            hints: ``(batch, hops, HINTS, points)``, for the hops whose masks are corrected
+            hints: ``(batch, hops, PRIOR_CHANNELS, points)``, for the hops whose masks are corrected
             corrections: ``(batch, hops, 2, outputs, points)``, of mid and of side
         """
         batch = features.shape[0]
@@ -90,8 +90,8 @@ class FrameTransformer(nn.Module):
 
     def _embed(self, features: Tensor, hints: Tensor) -> Tensor:
         """Return ``(batch, hops, bands, channels)``: each band by a matrix of its own."""
-        guesses = GUESS_SCALE * hints[:, :, :GUESSES] * float(self.config.hints)
-        given = torch.cat([features, guesses, hints[:, :, GUESSES:]], dim=2)
+        guesses = LOGIT_SCALE * hints[:, :, :PRIOR_LOGITS] * float(self.config.hints)
+        given = torch.cat([features, guesses, hints[:, :, PRIOR_LOGITS:]], dim=2)
         parted = given.reshape(*given.shape[:3], self.plan.bands, self.config.points).transpose(2, 3)
         return _per_band(parted.flatten(3), self.embedding) + self.place
 

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from stream_sep.separators.causal.band_layout import RATE, plan_points
-from stream_sep.separators.causal.band_prior import HINTS, HintMeter
-from stream_sep.separators.causal.features import FEATURES, FeatureMeter
-from stream_sep.separators.causal.windows import analysis_and_synthesis
+from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
+from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS, BandPrior
+from stream_sep.separators.causal.features import FEATURES, FeatureExtractor
+from stream_sep.separators.causal.windows import lookback_windows
 from stream_sep.separators.frame_transformer.masks import complex_masks, project_guesses, share_matrix
-from stream_sep.separators.mid_side_stft import MidSideFrames
+from stream_sep.separators.mid_side_stft import MidSideStft
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.protocols import Block, Stems
-    from stream_sep.separators.causal.weights import Weights
+    from stream_sep.separators.causal.weights import WeightStats
     from stream_sep.separators.frame_transformer.config import FrameTransformerConfig
     from stream_sep.separators.source_groups import SourceGroups
 
@@ -41,7 +41,7 @@ class NetworkStep(Protocol):
         ...
 
     @property
-    def weights(self) -> Weights:
+    def weights(self) -> WeightStats:
         """How many weights it has, and how large they are."""
         ...
 
@@ -74,19 +74,19 @@ class FrameTransformerSeparator:
         self.sample_rate, self.channels = sample_rate, 2
         self.hop, self.latency = size.hop, size.latency
         self._step, self._size = step, size
-        self._windows = analysis_and_synthesis(size.window, size.hop, size.fade)
-        self._frames = MidSideFrames(size.hop, size.latency, *self._windows, stems=len(self.stems))
-        self._point_of_bin = plan_points(size, sample_rate).point_of_bin
-        self._prior, self._meter = HintMeter(size, sample_rate), FeatureMeter(size, sample_rate)
-        self._prior_room, self._meter_room = self._prior.scratch(), self._meter.scratch()
+        self._windows = lookback_windows(size.window, size.hop, size.fade)
+        self._frames = MidSideStft(size.hop, size.latency, *self._windows, stems=len(self.stems))
+        self._point_of_bin = plan_band_layout(size, sample_rate).mask_bin_of
+        self._prior, self._meter = BandPrior(size, sample_rate), FeatureExtractor(size, sample_rate)
+        self._prior_room, self._meter_room = self._prior.workspace(), self._meter.workspace()
         self._shares = share_matrix(step.groups)
         self.reset()
 
     def process(self, block: Block) -> Stems:
         """Separate the next hop; shapes as in `Separator.process`."""
-        spectra = self._frames.take(block)[None]
+        spectra = self._frames.analyze(block)[None]
         self._past = np.concatenate([self._past, _mid_side(block)], axis=1)[:, self.hop :]
-        return self._frames.give(self._mask(spectra)[0])
+        return self._frames.synthesize(self._mask(spectra)[0])
 
     def process_many(self, block: Block, hops: int = BLOCK_HOPS) -> Stems:
         """Separate several hops at once: the same stems as `process` gives, hop by hop, in a tenth of the time.
@@ -104,8 +104,8 @@ class FrameTransformerSeparator:
             part = block[:, at : at + size]
             for number, parts in enumerate(self._mask(self._spectra(part))):
                 here = slice(number * self.hop, (number + 1) * self.hop)
-                self._frames.take(part[:, here])
-                out[..., at:][..., here] = self._frames.give(parts)
+                self._frames.analyze(part[:, here])
+                out[..., at:][..., here] = self._frames.synthesize(parts)
         return out
 
     def reset(self) -> None:
@@ -114,12 +114,12 @@ class FrameTransformerSeparator:
         self._step.reset()
         self._frames.reset()
         self._past = np.zeros((2, self._size.window - self.hop), np.float32)
-        self._prior_state, self._meter_state = self._prior.fresh_memory(), self._meter.fresh_memory()
-        self._hints = np.zeros((ahead, HINTS, points), np.float32)  # of hops whose masks are still to come
+        self._prior_state, self._meter_state = self._prior.initial_state(), self._meter.initial_state()
+        self._hints = np.zeros((ahead, PRIOR_CHANNELS, points), np.float32)  # of hops whose masks are still to come
         self._waiting = np.zeros((ahead, 2, self._size.bins), np.complex64)
 
     def _spectra(self, block: Block) -> NDArray[np.complex64]:
-        """Return the spectra of several hops, complex64 ``(hops, 2, bins)``, as `MidSideFrames.take` gives them."""
+        """Return the spectra of several hops, complex64 ``(hops, 2, bins)``, as `MidSideStft.take` gives them."""
         sound = np.concatenate([self._past, _mid_side(block)], axis=1)
         self._past = sound[:, sound.shape[1] - self._past.shape[1] :].copy()
         windows = np.lib.stride_tricks.sliding_window_view(sound, self._size.window, axis=1)[:, :: self.hop]
@@ -129,10 +129,10 @@ class FrameTransformerSeparator:
     def _mask(self, spectra: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """Return the masked spectra of all stems but the last, ``(hops, stems - 1, 2, bins)``."""
         hops = len(spectra)
-        hints = np.zeros((hops, HINTS, self._prior.points), np.float32)
+        hints = np.zeros((hops, PRIOR_CHANNELS, self._prior.points), np.float32)
         features = np.zeros((hops, FEATURES, self._prior.points), np.float32)
-        self._prior.measure(spectra, self._prior_state, hints, self._prior_room)
-        self._meter.measure(spectra, self._meter_state, features, self._meter_room)
+        self._prior.compute(spectra, self._prior_state, hints, self._prior_room)
+        self._meter.compute(spectra, self._meter_state, features, self._meter_room)
         waiting, hints = np.concatenate([self._waiting, spectra]), np.concatenate([self._hints, hints])
         self._waiting, self._hints = waiting[hops:], hints[hops:]
         corrections = self._step(features, hints[:hops])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
-from stream_sep.separators.causal.weights import Weights, count_weights
+from stream_sep.separators.causal.weights import WeightStats, count_weights
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 from stream_sep.separators.rates import at_rate
 from stream_sep.separators.source_groups import FOUR
@@ -36,7 +36,7 @@ class UNetSeparator(WindowedSeparator):
     """
 
     def __init__(
-        self, windows: UNetWindows, weights: Weights, *, context_ms: float, hop_ms: float, lookahead_ms: float
+        self, windows: UNetWindows, weights: WeightStats, *, context_ms: float, hop_ms: float, lookahead_ms: float
     ) -> None:
         context, hop, lookahead = (round(ms * _RATE / 1000) for ms in (context_ms, hop_ms, lookahead_ms))
         fade = min(_RATE // 100, max(hop, 1))
@@ -90,7 +90,7 @@ def load_unet(
     torch.set_flush_denormal(True)
     if weights == "random":
         network, stems = UNet(base, 2, 2 * len(FOUR.stems)), FOUR.stems
-        loaded = Weights(count_weights(network), 4 * count_weights(network))
+        loaded = WeightStats(count_weights(network), 4 * count_weights(network))
     else:
         file = read_weight_file(Path(weights), FORMAT)
         stems = file.groups.stems

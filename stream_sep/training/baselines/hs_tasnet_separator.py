@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.separators.causal.weights import Weights, count_weights
+from stream_sep.separators.causal.weights import WeightStats, count_weights
 from stream_sep.separators.rates import at_rate
 from stream_sep.separators.weight_file import read_weight_file, weights_needed
 from stream_sep.training.baselines.hs_tasnet import HsTasnet
@@ -44,7 +44,7 @@ class HsTasnetSeparator:
         self.hop = self.latency = _HOP
         self._past = np.zeros((2, 2 * _HOP), np.float32)
         count = count_weights(network)
-        self.weights = Weights(count, count * np.dtype(np.float32).itemsize)
+        self.weights = WeightStats(count, count * np.dtype(np.float32).itemsize)
         self.reset()
 
     def process(self, block: Block) -> Stems:

@@ -35,11 +35,11 @@ def own_folder(tmp_path, monkeypatch):
 
 
 def every_control():
-    every = [(name, control) for name in SHIPPED for control in shipped(name)]
+    every = [(name, control) for name in SHIPPED for control in bundled(name)]
     return [pytest.param(name, control, id=f"{name} {control.source}") for name, control in every]
 
 
-def shipped(name):
+def bundled(name):
     folder = Path(__file__).parents[3] / "presets" / "midi"
     return parse_map((folder / f"{name}.toml").read_text()).controls
 
@@ -76,14 +76,14 @@ def test_a_map_is_found_by_the_name_of_the_port(port, name):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_no_two_controls_of_a_map_share_an_address(name):
-    controls = shipped(name)
+    controls = bundled(name)
     addresses = [str(one.source) for one in controls] + [str(one.touch) for one in controls if one.touch]
     assert len(set(addresses)) == len(addresses)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_map_gives_every_strip_a_fader(name):
-    targets = {control.to for control in shipped(name)}
+    targets = {control.to for control in bundled(name)}
     assert {f"stem/{number}/fader" for number in range(1, 9)} <= targets
 
 
@@ -130,7 +130,7 @@ def test_every_control_of_every_map_reaches_its_path_and_its_light(name, control
 def test_presets_of_the_shipped_maps_ship():
     from stream_sep.control.presets.library import shipped_presets  # noqa: PLC0415
 
-    named = {control.to[7:] for name in SHIPPED for control in shipped(name) if control.to.startswith("preset/")}
+    named = {control.to[7:] for name in SHIPPED for control in bundled(name) if control.to.startswith("preset/")}
     assert named <= set(shipped_presets())
 
 
@@ -238,7 +238,7 @@ def test_writing_fails_whole(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_control_reads_as_it_is_written(name):
-    for control in shipped(name):
+    for control in bundled(name):
         text = "schema = 1\n[[control]]\n" + "".join(
             f"{key} = {str(value).lower() if isinstance(value, bool) else repr(value)}\n"
             for key, value in entry(control).items()
@@ -247,7 +247,7 @@ def test_every_control_reads_as_it_is_written(name):
 
 
 def test_the_transport_is_not_there_where_nothing_is_played(desk):
-    (control,) = [control for control in shipped("mackie-control") if control.to == "transport/next"]
+    (control,) = [control for control in bundled("mackie-control") if control.to == "transport/next"]
     session = MidiSession(desk, MidiMap("mackie-control", (control,)), lambda _: None)
     use(session, control)
     assert session.errors == 0

@@ -5,7 +5,7 @@ import pytest
 
 from stream_sep.separators.bands.cues import CUES, measure_cues
 from stream_sep.separators.bands.separator import median_hops
-from stream_sep.separators.bands.state import TINY, new_layout, new_memory
+from stream_sep.separators.bands.state import TINY, initial_bands_state, make_config
 
 RATE, WINDOW, HOP, HOPS = 44100, 1024, 256, 40
 BINS = WINDOW // 2 + 1
@@ -23,7 +23,7 @@ def spectra():
 
 @pytest.fixture(scope="module")
 def measured(spectra):
-    layout, memory = new_layout(RATE, WINDOW, HOP), new_memory(BINS, median_hops(WINDOW, HOP))
+    layout, memory = make_config(RATE, WINDOW, HOP), initial_bands_state(BINS, median_hops(WINDOW, HOP))
     made = np.zeros((HOPS, len(CUES), BINS), np.float32)
     for (mid, side), cues in zip(spectra, made, strict=True):
         measure_cues(mid, side, layout, memory, cues)
@@ -32,7 +32,7 @@ def measured(spectra):
 
 @pytest.fixture(scope="module")
 def expected(spectra):
-    layout = new_layout(RATE, WINDOW, HOP)
+    layout = make_config(RATE, WINDOW, HOP)
     mid, side = spectra.astype(np.complex128).transpose(1, 0, 2)
     powers = [np.abs(mid) ** 2, np.abs(side) ** 2, (mid * side.conj()).real]
     p, q, r = (averages(power, layout.short) for power in powers)

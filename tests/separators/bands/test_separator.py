@@ -204,10 +204,10 @@ def test_the_smallest_numbers_are_zero_while_a_hop_is_computed_and_not_after():
     """Each would cost a hundred times what others cost: sound that dies away would be late."""
     frames, small = BandsSeparator(sample_rate=RATE)._frames, np.full(64, 1e-38, np.float32)
     assert (small * np.float32(0.1) > 0).all()
-    spectra = frames.take(np.full((2, frames._out.shape[2]), 1e-39, np.float32))
+    spectra = frames.analyze(np.full((2, frames._out.shape[2]), 1e-39, np.float32))
     assert not (small * np.float32(0.1)).any()
     assert not spectra.any()
-    frames.give(np.zeros((3, *spectra.shape), np.complex64))
+    frames.synthesize(np.zeros((3, *spectra.shape), np.complex64))
     assert (small * np.float32(0.1) > 0).all()
 
 

@@ -5,23 +5,23 @@ import pytest
 
 from stream_sep.lowlevel.numba_intrinsics import compiled
 from stream_sep.separators.causal.config import SIZES
-from stream_sep.separators.causal.harmonics import HARMONICS, find_harmonics, harmonic_scratch, plan_harmonics
+from stream_sep.separators.causal.harmonics import HARMONICS, find_harmonics, harmonic_workspace, plan_harmonics
 
 WINDOW, RATE = 4096, 44100
 
 
 @compiled
-def find(spectrum, loudness, plan, scratch):
-    find_harmonics(spectrum, loudness, plan, scratch)
+def find(spectrum, loudness, plan, workspace):
+    find_harmonics(spectrum, loudness, plan, workspace)
 
 
-def told(mid, side, plan, loudness=None):
+def salience(mid, side, plan, loudness=None):
     """Return what is found in a spectrum, ``(HARMONICS, bins)``."""
     mid, side = mid.astype(np.complex64), side.astype(np.complex64)
     power = np.abs(mid).astype(float) ** 2 + np.abs(side).astype(float) ** 2
-    scratch = harmonic_scratch(plan, len(mid))
-    find(np.stack([mid, side]), float(power.mean()) if loudness is None else loudness, plan, scratch)
-    return scratch.told
+    workspace = harmonic_workspace(plan, len(mid))
+    find(np.stack([mid, side]), float(power.mean()) if loudness is None else loudness, plan, workspace)
+    return workspace.salience
 
 
 def spectrum(*pitches, level=1.0, noise=1e-3, rate=RATE):
@@ -65,7 +65,7 @@ def find_slowly(mid, side, plan):
 def test_what_is_found_is_what_the_formulas_say(size, rate):
     rng, plan = np.random.default_rng(1), plan_harmonics(rate, size.window)
     mid, side = rng.standard_normal((2, 2 * size.bins)).astype(np.float32).view(np.complex64)
-    np.testing.assert_allclose(told(mid, side, plan), find_slowly(mid, side, plan), atol=1e-6)
+    np.testing.assert_allclose(salience(mid, side, plan), find_slowly(mid, side, plan), atol=1e-6)
 
 
 @pytest.mark.parametrize("step", [75, 104])  # 191 and 333 Hz
@@ -73,7 +73,7 @@ def test_what_is_found_is_what_the_formulas_say(size, rate):
 def test_a_voice_is_found_at_its_partials_and_not_between_them(rate, step):
     plan = plan_harmonics(rate, WINDOW)
     pitch = plan.pitches[step] * rate / WINDOW
-    low, high, best = told(*spectrum(pitch, rate=rate), plan)
+    low, high, best = salience(*spectrum(pitch, rate=rate), plan)
     partials = bins_of(pitch, 10, rate)
     between = partials[:-1] + round(plan.pitches[step] / 2)
     assert best[partials].min() == best.max() > 1.5
@@ -85,14 +85,14 @@ def test_a_voice_is_found_at_its_partials_and_not_between_them(rate, step):
 def test_a_bass_and_a_voice_are_told_apart():
     plan = plan_harmonics(RATE, WINDOW)
     bass, voice = (plan.pitches[step] * RATE / WINDOW for step in (30, 128))  # 80 and 529 Hz
-    low, high, _ = told(*spectrum(bass, voice), plan)
+    low, high, _ = salience(*spectrum(bass, voice), plan)
     assert low[bins_of(bass, 5)].min() == low.max() > 1.0
     assert high[bins_of(voice, 9)].min() > 1.0
     assert high[bins_of(bass, 1)].max() == 0.0
 
 
 def test_noise_has_no_pitch():
-    tone, noise = (told(*given, plan_harmonics(RATE, WINDOW)) for given in (spectrum(331.0), spectrum(noise=1.0)))
+    tone, noise = (salience(*given, plan_harmonics(RATE, WINDOW)) for given in (spectrum(331.0), spectrum(noise=1.0)))
     assert noise.max() < 0.5 * tone.max()
 
 
@@ -100,8 +100,8 @@ def test_noise_has_no_pitch():
 def test_level_and_phase_change_nothing(level):
     plan = plan_harmonics(RATE, WINDOW)
     given = spectrum(331.0)
-    np.testing.assert_allclose(told(*(level * 1j * given), plan), told(*given, plan), atol=1e-4)
+    np.testing.assert_allclose(salience(*(level * 1j * given), plan), salience(*given, plan), atol=1e-4)
 
 
 def test_silence_has_no_pitch_and_stays_finite():
-    assert told(*np.zeros((2, 2049)), plan_harmonics(RATE, WINDOW), loudness=1e-20).max() < 1e-9
+    assert salience(*np.zeros((2, 2049)), plan_harmonics(RATE, WINDOW), loudness=1e-20).max() < 1e-9

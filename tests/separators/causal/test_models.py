@@ -17,22 +17,22 @@ from stream_sep.separators import NEEDS_WEIGHTS, REGISTRY, canonical_name, load_
 from stream_sep.separators.bands.cues import CUES, measure_cues
 from stream_sep.separators.bands.masks import find_masks, spread_weights
 from stream_sep.separators.bands.separator import median_hops
-from stream_sep.separators.bands.state import new_layout, new_memory
-from stream_sep.separators.causal.band_layout import plan_points
-from stream_sep.separators.causal.band_prior import GUESSES, HEARD, HINTS, HintMeter
-from stream_sep.separators.causal.bundled import model_card, shipped, shipped_weights
+from stream_sep.separators.bands.state import initial_bands_state, make_config
+from stream_sep.separators.causal.band_layout import plan_band_layout
+from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS, PRIOR_CUES, PRIOR_LOGITS, BandPrior
+from stream_sep.separators.causal.bundled import bundled, bundled_weights, model_card
 from stream_sep.separators.causal.compiled import runtime
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
-from stream_sep.separators.causal.config import SIZES, NetworkSize, size_from
-from stream_sep.separators.causal.features import FEATURES, FeatureMeter
+from stream_sep.separators.causal.config import SIZES, NetworkConfig, config_from
+from stream_sep.separators.causal.features import FEATURES, FeatureExtractor
 from stream_sep.separators.causal.harmonics import HARMONICS
-from stream_sep.separators.causal.masks import CORRECTIONS
+from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
 from stream_sep.separators.causal.onnx_bundle import digest_note, read_export
 from stream_sep.separators.causal.runtimes import OnnxRuntime, TorchRuntime, open_runtime
-from stream_sep.separators.causal.separator import LIMITS_MS, CausalSeparator, load_causal
-from stream_sep.separators.causal.staggered_inference import Asking, fresh_state
-from stream_sep.separators.causal.weights import Weights
-from stream_sep.separators.causal.windows import analysis_and_synthesis
+from stream_sep.separators.causal.separator import MAX_LATENCY_MS, CausalSeparator, load_causal
+from stream_sep.separators.causal.staggered_inference import StaggeredInference, initial_state
+from stream_sep.separators.causal.weights import WeightStats
+from stream_sep.separators.causal.windows import lookback_windows
 
 
 @pytest.fixture
@@ -50,25 +50,25 @@ def stream(separator, mix):
 
 
 def no_hints(runtime):
-    return np.zeros((1, HINTS, plan_points(runtime.size).points), np.float32)
+    return np.zeros((1, PRIOR_CHANNELS, plan_band_layout(runtime.size).points), np.float32)
 
 
 def spectrum(runtime, seed=0):
     return noise(2 * runtime.size.bins, seed)[None].view(np.complex64)
 
 
-@pytest.mark.parametrize("name", LIMITS_MS)
+@pytest.mark.parametrize("name", MAX_LATENCY_MS)
 def test_sizes_keep_what_their_names_promise(name):
-    assert 1000 * SIZES[name].algorithmic / 44100 <= LIMITS_MS[name]
+    assert 1000 * SIZES[name].algorithmic_latency / 44100 <= MAX_LATENCY_MS[name]
 
 
 def test_live_is_at_most_23_milliseconds_and_instant_at_most_6():
-    assert (LIMITS_MS["live"], LIMITS_MS["instant"]) == (23, 6)
+    assert (MAX_LATENCY_MS["live"], MAX_LATENCY_MS["instant"]) == (23, 6)
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_the_windows_reconstruct_perfectly(size):
-    analysis, synthesis = analysis_and_synthesis(size.window, size.hop, size.fade)
+    analysis, synthesis = lookback_windows(size.window, size.hop, size.fade)
     product = (analysis[-(size.hop + size.fade) :] * synthesis).astype(np.float64)
     total = product[: size.hop].copy()
     total[: size.fade] += product[size.hop :]
@@ -77,9 +77,9 @@ def test_the_windows_reconstruct_perfectly(size):
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_every_bin_has_a_point_and_points_fill_bands(size):
-    plan = plan_points(size)
-    steps = np.diff(plan.point_of_bin)
-    assert len(plan.point_of_bin) == size.bins
+    plan = plan_band_layout(size)
+    steps = np.diff(plan.mask_bin_of)
+    assert len(plan.mask_bin_of) == size.bins
     assert set(steps) <= {0, 1}
     assert plan.points == plan.bands * size.points
     assert plan.padded_bins >= size.bins
@@ -88,8 +88,8 @@ def test_every_bin_has_a_point_and_points_fill_bands(size):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"size": "huge"}, "no network size 'huge'"),
-        ({"widht": 3}, "no size 'widht'"),
+        ({"size": "huge"}, "unknown network size 'huge'"),
+        ({"widht": 3}, "unknown network setting 'widht'"),
         ({"width": 1.5}, "whole number"),
         ({"fade": 600}, "does not fit"),
         ({"window": 1000}, "power of two"),
@@ -98,7 +98,7 @@ def test_every_bin_has_a_point_and_points_fill_bands(size):
 )
 def test_a_size_that_makes_no_sense_is_refused(values, words):
     with pytest.raises(ConfigError, match=words):
-        size_from(values)
+        config_from(values)
 
 
 def test_onnx_and_torch_compute_the_same(weights):
@@ -117,11 +117,11 @@ def runtimes(request, weights):
 
 def test_compiled_blocks_compute_what_the_network_does(runtimes):
     exact = runtimes[0]
-    rng, bands = np.random.default_rng(0), plan_points(exact.size).bands
+    rng, bands = np.random.default_rng(0), plan_band_layout(exact.size).bands
     for number in range(1, exact.size.blocks + 1):
         x = 3 * rng.standard_normal((1, 1, bands, exact.size.width)).astype(np.float32)
         memory = rng.uniform(-1, 1, (1, bands, exact.size.width)).astype(np.float32)
-        (said, after), (expected, expected_after) = (each.part(number, x, memory) for each in runtimes)
+        (said, after), (expected, expected_after) = (each.run_stage(number, x, memory) for each in runtimes)
         assert (said.shape, after.shape) == (expected.shape, expected_after.shape)
         assert np.abs(after - expected_after).max() < 1e-5
         if number < exact.size.blocks:
@@ -132,11 +132,11 @@ def test_compiled_blocks_compute_what_the_network_does(runtimes):
 
 def test_what_bands_see_is_as_far_from_exact_as_rounding_takes_it(runtimes):
     exact, compiled = runtimes
-    plan, rng = plan_points(exact.size), np.random.default_rng(0)
-    given = rng.standard_normal((1, 1, FEATURES + HINTS, plan.points)).astype(np.float32)
-    seen, expected = (each.part(0, given[:, :, :FEATURES], given[:, :, FEATURES:])[0] for each in runtimes[::-1])
+    plan, rng = plan_band_layout(exact.size), np.random.default_rng(0)
+    given = rng.standard_normal((1, 1, FEATURES + PRIOR_CHANNELS, plan.points)).astype(np.float32)
+    seen, expected = (each.run_stage(0, given[:, :, :FEATURES], given[:, :, FEATURES:])[0] for each in runtimes[::-1])
     of_bands = given[0, 0].reshape(-1, plan.bands, exact.size.points).transpose(1, 0, 2).reshape(plan.bands, -1)
-    most = (np.abs(of_bands) * compiled._encoder.steps[:, : of_bands.shape[1]]).sum(axis=1) / 2
+    most = (np.abs(of_bands) * compiled._encoder.scales[:, : of_bands.shape[1]]).sum(axis=1) / 2
     assert seen.shape == expected.shape
     assert (np.abs(seen - expected)[0, 0].max(axis=1) < most + 1e-5).all()
     assert 0 < np.square(seen - expected).sum() < 1e-4 * np.square(expected).sum()
@@ -154,7 +154,7 @@ def test_weights_of_another_size_than_a_file_tells_of_are_refused(weights, monke
 def test_rounding_is_inaudible_in_what_ships():
     """Each stem of a song is 55 dB louder than what rounding does to it."""
     mix = load_demo_song().mix[:, 44100 * 8 :][:, : 512 * 516]
-    runtimes = OnnxRuntime(shipped_weights("live")), open_runtime(shipped_weights("live"))
+    runtimes = OnnxRuntime(bundled_weights("live")), open_runtime(bundled_weights("live"))
     exact, played = (stream(CausalSeparator(runtime), mix) for runtime in runtimes)
     for stem, other in zip(exact, played, strict=True):
         assert 10 * np.log10(np.square(stem).sum() / np.square(other - stem).sum()) > 55
@@ -163,27 +163,27 @@ def test_rounding_is_inaudible_in_what_ships():
 def test_a_part_changes_nothing_it_was_given(weights):
     for name in ("tiny.onnx", "tiny.safetensors"):
         runtime = open_runtime(weights / name)
-        features = noise(FEATURES * plan_points(runtime.size).points).reshape(2, 1, 1, FEATURES, -1)[0]
+        features = noise(FEATURES * plan_band_layout(runtime.size).points).reshape(2, 1, 1, FEATURES, -1)[0]
         first = (features, no_hints(runtime)[None])
-        second = (runtime.part(0, *first)[0].copy(), *fresh_state(runtime.size))
+        second = (runtime.run_stage(0, *first)[0].copy(), *initial_state(runtime.size))
         for number, given in enumerate((first, second)):
             kept = copy.deepcopy(given)
-            made = runtime.part(number, *given)
+            made = runtime.run_stage(number, *given)
             x = made[0].copy()
             for each in made:
                 each[:] = 1.0
             assert all(np.array_equal(one, other) for one, other in zip(kept, given, strict=True))
-            assert np.array_equal(x, runtime.part(number, *given)[0])
+            assert np.array_equal(x, runtime.run_stage(number, *given)[0])
 
 
 @pytest.mark.parametrize("hops", [1, 2, 3, 4])
 def test_a_network_hears_the_first_of_some_hops_and_answers_when_half_are_over(hops):
     runtime = Asked(dataclasses.replace(SIZES["tiny"], blocks=3), certain=None)
-    asking, said, most = Asking(runtime, hops), [], 0
+    asking, said, most = StaggeredInference(runtime, hops), [], 0
     for hop in range(5 * hops):
         runtime.asked.clear()
         hints = no_hints(runtime) + np.float32(hop + 1)
-        said.append(int(asking.hear(spectrum(runtime), hints).flat[0]))
+        said.append(int(asking.step(spectrum(runtime), hints).flat[0]))
         most = max(most, len(runtime.asked))
     half = -(-hops // 2)
     assert said == [0] * (half - 1) + [at // hops * hops + 1 for at in range(5 * hops - half + 1)]
@@ -192,9 +192,9 @@ def test_a_network_hears_the_first_of_some_hops_and_answers_when_half_are_over(h
 
 def test_a_network_of_fewer_parts_than_hops_rests_in_some():
     runtime = Asked(SIZES["tiny"])
-    asking, asked = Asking(runtime, 8), []
+    asking, asked = StaggeredInference(runtime, 8), []
     for _ in range(16):
-        asking.hear(spectrum(runtime), no_hints(runtime))
+        asking.step(spectrum(runtime), no_hints(runtime))
         asked.append(len(runtime.asked))
     assert np.bincount(np.diff(asked)).tolist() == [12, 3]
 
@@ -204,14 +204,14 @@ def test_a_file_is_one_model_to_other_programs(weights):
     data = (weights / "tiny.onnx").read_bytes()
     whole = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     runtime = OnnxRuntime(weights / "tiny.onnx")
-    asking, meter, state = Asking(runtime), FeatureMeter(runtime.size), fresh_state(runtime.size)
-    memory, features = meter.fresh_memory(), np.zeros((1, FEATURES, meter.points), np.float32)
+    asking, meter, state = StaggeredInference(runtime), FeatureExtractor(runtime.size), initial_state(runtime.size)
+    memory, features = meter.initial_state(), np.zeros((1, FEATURES, meter.points), np.float32)
     for hop in range(20):
         spectra = spectrum(runtime, hop)
-        meter.measure(spectra, memory, features, meter.scratch())
+        meter.compute(spectra, memory, features, meter.workspace())
         given = {"features": features[None], "hints": no_hints(runtime)[None], "memory1": state[0]}
         said, *state = whole.run(("corrections", "memory1_after"), given)
-        np.testing.assert_allclose(said[0, 0], asking.hear(spectra, no_hints(runtime)), atol=1e-6)
+        np.testing.assert_allclose(said[0, 0], asking.step(spectra, no_hints(runtime)), atol=1e-6)
 
 
 def test_a_song_at_once_is_the_same_as_hop_by_hop(weights):
@@ -221,9 +221,9 @@ def test_a_song_at_once_is_the_same_as_hop_by_hop(weights):
     hops = 600  # more than are computed at once
     random = torch.Generator().manual_seed(0)
     features = torch.randn(2, hops, FEATURES, network.plan.points, generator=random)
-    hints = torch.randn(2, hops, HINTS, network.plan.points, generator=random)
-    whole, after = network(features, hints, network.fresh_state(2))
-    state, parts = network.fresh_state(2), []
+    hints = torch.randn(2, hops, PRIOR_CHANNELS, network.plan.points, generator=random)
+    whole, after = network(features, hints, network.initial_state(2))
+    state, parts = network.initial_state(2), []
     for hop in range(hops):
         masks, state = network(features[:, hop : hop + 1], hints[:, hop : hop + 1], state)
         parts.append(masks)
@@ -233,7 +233,7 @@ def test_a_song_at_once_is_the_same_as_hop_by_hop(weights):
 
 def look_slowly(spectra, size):
     """Features as their formulas say, from means over padded points and a sum over the whole past."""
-    plan = plan_points(size)
+    plan = plan_band_layout(size)
     edges = np.cumsum([0, *(bins for bins, points in plan.zones for _ in range(points))])
 
     def pool(values):
@@ -246,13 +246,13 @@ def look_slowly(spectra, size):
     for hop, (mid, side) in enumerate(spectra.astype(complex)):
         weights = np.exp(-size.hop / 44100 * np.arange(hop, -1, -1))
         loudness = (weights * powers[: hop + 1]).sum() / weights.sum()
-        middle, sides, past = (pool(np.abs(part) ** 2) for part in (mid, side, before))
+        middle, sides, past = (pool(np.abs(run_stage) ** 2) for run_stage in (mid, side, before))
         below = np.concatenate([[0], mid[:-1]])
         across = 2 * pool(mid * side.conj()) / (middle + sides + 1e-20)
         moved = 2 * pool(mid * before.conj() * turn) / (middle + past + 1e-20)
         stepped = pool(mid * below.conj()) / (middle + 1e-20)
-        parts = [part for ratio in (across, moved, stepped) for part in (ratio.real, ratio.imag)]
-        logs = [np.log10(part / loudness + 1e-8) / 2 + 1 for part in (middle, sides)]
+        parts = [run_stage for ratio in (across, moved, stepped) for run_stage in (ratio.real, ratio.imag)]
+        logs = [np.log10(run_stage / loudness + 1e-8) / 2 + 1 for run_stage in (middle, sides)]
         found.append([*logs, *parts[:4], *np.clip(parts[4:], -1.5, 1.5)])
         before = mid
     return np.array(found)
@@ -263,30 +263,30 @@ def test_features_are_what_their_formulas_say(size):
     rng, hops = np.random.default_rng(0), 6
     spectra = rng.standard_normal((hops, 2, 2 * size.bins)).astype(np.float32).view(np.complex64)
     spectra *= np.float32(10) ** rng.uniform(-3, 1, (hops, 2, 1)).astype(np.float32)
-    meter = FeatureMeter(size)
+    meter = FeatureExtractor(size)
     found = np.zeros((hops, FEATURES, meter.points), np.float32)
-    meter.measure(spectra, meter.fresh_memory(), found, meter.scratch())
+    meter.compute(spectra, meter.initial_state(), found, meter.workspace())
     np.testing.assert_allclose(found[:, :-HARMONICS], look_slowly(spectra, size), atol=2e-5)
 
 
 def test_a_point_is_told_the_best_that_its_bins_are():
     size = SIZES["live"]
-    meter, plan = FeatureMeter(size), plan_points(size)
+    meter, plan = FeatureExtractor(size), plan_band_layout(size)
     spectra = np.fft.rfft(noise(size.window)[None]).astype(np.complex64)
-    found, scratch = np.zeros((1, FEATURES, meter.points), np.float32), meter.scratch()
-    meter.measure(spectra, meter.fresh_memory(), found, scratch)
-    best = [scratch.told[:, first:end].max(axis=1, initial=0.0) for first, end in plan.spans]
+    found, scratch = np.zeros((1, FEATURES, meter.points), np.float32), meter.workspace()
+    meter.compute(spectra, meter.initial_state(), found, scratch)
+    best = [scratch.salience[:, first:end].max(axis=1, initial=0.0) for first, end in plan.spans]
     np.testing.assert_allclose(found[0, -HARMONICS:], np.transpose(best), rtol=1e-6)
     assert found[0, -HARMONICS:].max() > 0
 
 
 def test_features_change_with_neither_level_nor_phase_and_are_finite_in_silence():
     size = SIZES["instant"]
-    meter = FeatureMeter(size)
+    meter = FeatureExtractor(size)
     spectra = noise(2 * 2 * 20 * size.bins).reshape(-1)[: 20 * 4 * size.bins].view(np.complex64).reshape(20, 2, -1)
     found = np.zeros((3, 20, FEATURES, meter.points), np.float32)
     for changed, into in zip((spectra, spectra * np.complex64(3e-4j), 0 * spectra), found, strict=True):
-        meter.measure(changed, meter.fresh_memory(), into, meter.scratch())
+        meter.compute(changed, meter.initial_state(), into, meter.workspace())
     np.testing.assert_allclose(found[1], found[0], atol=1e-4)
     assert np.isfinite(found[2]).all()
 
@@ -294,26 +294,28 @@ def test_features_change_with_neither_level_nor_phase_and_are_finite_in_silence(
 def test_hints_are_the_masks_of_bands_and_its_cues():
     """Where a point is one bin: a softmax of the guesses is `bands` itself."""
     size = SIZES["instant"]
-    meter = HintMeter(size)
+    meter = BandPrior(size)
     spectra = np.fft.rfft(noise(4096 * 40).reshape(2, 40, 4096)).astype(np.complex64).transpose(1, 0, 2)
     spectra = spectra[..., : size.bins].copy()
-    memory, heard = meter.fresh_memory(), new_memory(size.bins, median_hops(size.window, size.hop))
-    hints = np.zeros((40, HINTS, meter.points), np.float32)
-    meter.measure(spectra, memory, hints, meter.scratch())
-    layout, weights = new_layout(44100, size.window, size.hop), spread_weights(44100, size.window)
-    cues, masks = meter.scratch()
+    memory, heard = meter.initial_state(), initial_bands_state(size.bins, median_hops(size.window, size.hop))
+    hints = np.zeros((40, PRIOR_CHANNELS, meter.points), np.float32)
+    meter.compute(spectra, memory, hints, meter.workspace())
+    layout, weights = make_config(44100, size.window, size.hop), spread_weights(44100, size.window)
+    cues, masks = meter.workspace()
     for mid, side in spectra:
         measure_cues(mid, side, layout, heard, cues)
     find_masks(cues, weights, masks)
-    likely = np.exp(hints[-1, :GUESSES].reshape(2, 3, -1)[..., :120])
+    likely = np.exp(hints[-1, :PRIOR_LOGITS].reshape(2, 3, -1)[..., :120])
     assert np.abs(likely[0] / (1 + likely[0].sum(axis=0)) - masks[0, :, :120]).max() < 1e-4
     place = 2 * heard.powers[2] / (heard.powers[0] + heard.powers[1])
     side = masks[1] + place**2 * (masks[0] - masks[1])
     assert np.abs(likely[1] / (1 + likely[1].sum(axis=0)) - side[:, :120]).max() < 1e-4
-    wide = plan_points(size).point_of_bin == 200
+    wide = plan_band_layout(size).mask_bin_of == 200
     assert wide.sum() == 2
     assert (
-        np.abs(hints[-1, GUESSES:, 200] - cues[[CUES.index(name) for name in HEARD]][:, wide].mean(axis=1)).max()
+        np.abs(
+            hints[-1, PRIOR_LOGITS:, 200] - cues[[CUES.index(name) for name in PRIOR_CUES]][:, wide].mean(axis=1)
+        ).max()
         < 1e-6
     )
     share = np.exp(hints[-1, :3, 200])
@@ -322,20 +324,20 @@ def test_hints_are_the_masks_of_bands_and_its_cues():
 
 
 def test_hints_hop_by_hop_are_those_of_many_hops_at_once():
-    meter = HintMeter(SIZES["tiny"])
+    meter = BandPrior(SIZES["tiny"])
     spectra = np.fft.rfft(noise(256 * 30).reshape(2, 30, 256)).astype(np.complex64).transpose(1, 0, 2).copy()
-    whole, parts = (np.zeros((30, HINTS, meter.points), np.float32) for _ in range(2))
-    meter.measure(spectra, meter.fresh_memory(), whole, meter.scratch())
-    memory = meter.fresh_memory()
+    whole, parts = (np.zeros((30, PRIOR_CHANNELS, meter.points), np.float32) for _ in range(2))
+    meter.compute(spectra, meter.initial_state(), whole, meter.workspace())
+    memory = meter.initial_state()
     for hop in range(30):
-        meter.measure(spectra[hop : hop + 1], memory, parts[hop : hop + 1], meter.scratch())
+        meter.compute(spectra[hop : hop + 1], memory, parts[hop : hop + 1], meter.workspace())
     assert np.array_equal(whole, parts)
 
 
 def test_a_network_that_says_nothing_plays_bands():
     """As close as points are to bins, and windows of 22 milliseconds to those of 23."""
     mix = load_demo_song().mix[:, : 512 * 300]
-    silent, bands = CausalSeparator(Asked(NetworkSize())), load_separator("bands")
+    silent, bands = CausalSeparator(Asked(NetworkConfig())), load_separator("bands")
     end = mix.shape[1] - 1024
     played, heard = (stream(each, mix)[..., each.latency :][:3, :, :end] for each in (silent, bands))
     for made, own in zip(played, heard, strict=True):
@@ -373,10 +375,10 @@ def test_numbers_that_are_not_finite_are_gone_with_their_hop(weights):
 
 def test_the_memory_stays_bounded_over_a_long_stream(weights):
     runtime = open_runtime(weights / "tiny.onnx")
-    rng, asking = np.random.default_rng(0), Asking(runtime)
+    rng, asking = np.random.default_rng(0), StaggeredInference(runtime)
     for _ in range(3000):
         sound = rng.standard_normal((1, 2, 2 * runtime.size.bins)).astype(np.float32) * 10 ** rng.uniform(-3, 3)
-        asking.hear(sound.view(np.complex64), no_hints(runtime))
+        asking.step(sound.view(np.complex64), no_hints(runtime))
     assert np.abs(asking._state[0]).max() <= 1
 
 
@@ -395,7 +397,7 @@ def test_a_model_without_weights_says_how_to_train():
 
 
 def test_weights_that_look_ahead_for_longer_than_the_name_promises_are_refused(weights):
-    late = save_random(NetworkSize(blocks=1, width=4, mixer=4, lookahead=2), weights.parent / "late.safetensors")
+    late = save_random(NetworkConfig(blocks=1, width=4, mixer=4, lookahead=2), weights.parent / "late.safetensors")
     with pytest.raises(ConfigError, match="load it as 'near'"):
         load_causal("instant", weights=late)
 
@@ -415,22 +417,22 @@ class Asked:
     """A runtime that tells which parts it was asked for, as certain of vocals as given, or as the first hint says."""
 
     def __init__(self, size, *, certain=0.0):
-        self.size, self.weights, self.asked, self.certain = size, Weights(0, 0), [], certain
+        self.size, self.weights, self.asked, self.certain = size, WeightStats(0, 0), [], certain
 
-    def part(self, number, *given):
+    def run_stage(self, number, *given):
         self.asked.append(number)
         if number == 0:
             return (given[1],)
         x, memory = given
         if number < self.size.blocks:
             return given
-        said = np.zeros((1, 1, 2, CORRECTIONS, plan_points(self.size).points), np.float32)
+        said = np.zeros((1, 1, 2, OUTPUT_CHANNELS, plan_band_layout(self.size).points), np.float32)
         said[:, :, :, 0] = x.flat[0] if self.certain is None else self.certain
         return said, memory
 
 
 def test_a_network_of_long_hops_is_heard_sooner_in_short_ones(weights):
-    late = save_random(NetworkSize(blocks=1, width=4, mixer=4), weights.parent / "live.safetensors")
+    late = save_random(NetworkConfig(blocks=1, width=4, mixer=4), weights.parent / "live.safetensors")
     instant = load_causal("instant", weights=late)
     assert (instant.hop, instant.latency) == (128, 128)
     assert load_causal("live", weights=late).hop == 512
@@ -439,7 +441,7 @@ def test_a_network_of_long_hops_is_heard_sooner_in_short_ones(weights):
 
 
 def test_in_short_hops_a_network_is_asked_as_often_as_it_was_trained_to_be():
-    runtime = Asked(NetworkSize())
+    runtime = Asked(NetworkConfig())
     separator = CausalSeparator(runtime, hop=128)
     for _ in range(2):
         runtime.asked.clear()
@@ -451,10 +453,10 @@ def test_in_short_hops_a_network_is_asked_as_often_as_it_was_trained_to_be():
 def test_what_a_network_says_holds_while_guesses_go_on():
     """A network that says nothing leaves the guesses of every short hop alone; what it is sure of outlasts them."""
     mix = noise(128 * 200)
-    silent, bands = CausalSeparator(Asked(NetworkSize()), hop=128), load_separator("bands", latency_ms=6)
+    silent, bands = CausalSeparator(Asked(NetworkConfig()), hop=128), load_separator("bands", latency_ms=6)
     made, own = stream(silent, mix)[:3], stream(bands, mix)[:3]
     assert 10 * np.log10(np.square(own).sum() / np.square(made - own).sum()) > 10
-    sure = stream(CausalSeparator(Asked(NetworkSize(), certain=100.0), hop=128), mix)
+    sure = stream(CausalSeparator(Asked(NetworkConfig(), certain=100.0), hop=128), mix)
     assert np.abs(sure[1:3, :, 128 * 8 :]).max() < 1e-6
 
 
@@ -507,36 +509,36 @@ def test_looking_ahead_decides_masks_later(weights):
     assert separator.latency == size.fade + 3 * size.hop
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", bundled())
 def test_weights_that_ship_are_whole_small_and_have_a_card(name):
     assert canonical_name(name) in REGISTRY
     separator = load_separator(name)
-    assert separator.hop + separator.latency <= LIMITS_MS[name] * 44.1
-    assert sum(shipped_weights(each).stat().st_size for each in shipped()) < 12e6
+    assert separator.hop + separator.latency <= MAX_LATENCY_MS[name] * 44.1
+    assert sum(bundled_weights(each).stat().st_size for each in bundled()) < 12e6
     card = model_card(name)
     for words in (
         "MUSDB18",
         "licence",
         "vocals",
         "badly",
-        hashlib.sha256(shipped_weights(name).read_bytes()).hexdigest(),
+        hashlib.sha256(bundled_weights(name).read_bytes()).hexdigest(),
     ):
         assert words in card
 
 
 @pytest.mark.parametrize("size", [SIZES["live"], SIZES["instant"]])
 def test_points_stand_at_the_same_frequencies_at_48_khz(size):
-    here, there = plan_points(size), plan_points(size, 48000)
+    here, there = plan_band_layout(size), plan_band_layout(size, 48000)
     assert (here.points, here.bands) == (there.points, there.bands)
     np.testing.assert_array_equal(
-        here.spans[:, 1] - here.spans[:, 0], np.bincount(here.point_of_bin, minlength=here.points)
+        here.spans[:, 1] - here.spans[:, 0], np.bincount(here.mask_bin_of, minlength=here.points)
     )
     heard = np.flatnonzero(here.spans[:, 1] > here.spans[:, 0])[:-1]
     middles = [(plan.spans[heard].sum(axis=1) - 1) / 2 * rate for plan, rate in ((here, 44100), (there, 48000))]
     assert np.abs(middles[0] - middles[1]).max() <= 0.5 * 48000 + 1
     assert (there.spans[heard, 1] > there.spans[heard, 0]).all()
-    assert set(there.point_of_bin) <= set(range(there.points))
-    assert (np.diff(there.point_of_bin) >= 0).all()
+    assert set(there.mask_bin_of) <= set(range(there.points))
+    assert (np.diff(there.mask_bin_of) >= 0).all()
 
 
 def gains_on_the_demo_song(rate):

@@ -14,7 +14,7 @@ if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
 
 import torch
 
-from stream_sep.separators.causal.band_prior import HINTS
+from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.frame_transformer.attention import attend
 from stream_sep.separators.frame_transformer.network import FrameTransformer
@@ -34,8 +34,8 @@ def network(stems=4, **changes):
 
 def given(made, hops=HOPS, batch=2):
     draw = torch.Generator().manual_seed(1)
-    shape = (batch, hops, FEATURES + HINTS, made.plan.points)
-    return torch.randn(shape, generator=draw).split([FEATURES, HINTS], dim=2)
+    shape = (batch, hops, FEATURES + PRIOR_CHANNELS, made.plan.points)
+    return torch.randn(shape, generator=draw).split([FEATURES, PRIOR_CHANNELS], dim=2)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def future_gradient(layer, x, at):
 def test_no_frame_depends_on_a_later_one(training):
     made = network().train(training)
     features, hints = given(made)
-    layer = lambda x: made(*x.split([FEATURES, HINTS], dim=2), made.initial_state(2))[0]  # noqa: E731 - as short as it is
+    layer = lambda x: made(*x.split([FEATURES, PRIOR_CHANNELS], dim=2), made.initial_state(2))[0]  # noqa: E731 - as short as it is
     future, past = future_gradient(layer, torch.cat([features, hints], dim=2), HOPS // 2)
     assert future == 0.0
     assert past > 0.0
@@ -157,7 +157,7 @@ def test_a_network_of_the_whole_sees_both_sides_and_keeps_no_state():
     made = network(form="whole")
     features, hints = given(made)
     assert made.initial_state(2) == ()
-    layer = lambda x: made(*x.split([FEATURES, HINTS], dim=2), ())[0]  # noqa: E731 - as short as it is
+    layer = lambda x: made(*x.split([FEATURES, PRIOR_CHANNELS], dim=2), ())[0]  # noqa: E731 - as short as it is
     future, past = future_gradient(layer, torch.cat([features, hints], dim=2), HOPS // 2)
     assert future > 0.0
     assert past > 0.0

@@ -133,10 +133,10 @@ def test_guesses_of_groups_are_the_shares_of_their_stems(name):
 def test_a_file_of_other_sizes_names_what_does_not_fit(tmp_path):
     from safetensors.torch import load  # noqa: PLC0415 - as above
 
-    from stream_sep.separators.causal.weights import read_notes, with_digest  # noqa: PLC0415 - only here
+    from stream_sep.separators.causal.weights import read_metadata, with_digest  # noqa: PLC0415 - only here
 
     trained(tmp_path)
-    notes, data = read_notes(tmp_path / "w.safetensors")
+    notes, data = read_metadata(tmp_path / "w.safetensors")
     tensors = load(data)
     tensors["hidden.weight"] = tensors["hidden.weight"][:1]
     notes.pop("sha256")

@@ -1,7 +1,7 @@
-"""Weights of each band's own, in eight bits: they are most of all weights, and memory is slow.
+"""int8 quantization of the weights per band, which are most of all weights.
 
-Each is used once a hop, so a hop waits for them to come, the more so where other programs filled the caches in
-between; a quarter of the bytes comes in a quarter of the time.
+Each is used once per hop, so a hop waits for memory, the more so where other programs filled the caches in between; a
+quarter of the bytes takes a quarter of the time.
 """
 
 from __future__ import annotations
@@ -23,49 +23,49 @@ if TYPE_CHECKING:
     Numbers: TypeAlias = NDArray[np.int8]
 
 _MOST = 127
-_AT_A_TIME = 4  # inputs that are weighed in one go
+_UNROLL = 4  # inputs per inner loop
 _TINY = np.float32(1e-20)
 
 
-class RoundedWeights(NamedTuple):
-    """Weights, each a whole number of steps, and a step for each input of each band.
+class QuantizedWeights(NamedTuple):
+    """Quantized weights: int8 values, and one scale per input of each band.
 
-    There are a few inputs more than were given, whose weights are zero, to make a number that divides by four.
+    Inputs are zero-padded to a multiple of four.
     """
 
-    steps: Block  # (bands, inputs)
-    numbers: NDArray[np.int8]  # (bands, inputs, outputs)
+    scales: Block  # (bands, inputs)
+    values: NDArray[np.int8]  # (bands, inputs, outputs)
 
 
-def rounded(weights: Block) -> RoundedWeights:
-    """Return float32 weights, ``(bands, inputs, outputs)``, rounded.
+def quantize_int8(weights: Block) -> QuantizedWeights:
+    """Quantize float32 weights, ``(bands, inputs, outputs)``, to int8.
 
-    >>> rounded(np.array([[[0.5, -1.27]]], np.float32)).numbers[0].tolist()
+    >>> quantize_int8(np.array([[[0.5, -1.27]]], np.float32)).values[0].tolist()
     [[50, -127], [0, 0], [0, 0], [0, 0]]
     """
-    whole = np.pad(weights, ((0, 0), (0, -weights.shape[1] % _AT_A_TIME), (0, 0)))
-    steps = np.maximum(np.abs(whole).max(axis=2) / _MOST, _TINY)
-    return RoundedWeights(steps, np.rint(whole / steps[..., None]).astype(np.int8))
+    whole = np.pad(weights, ((0, 0), (0, -weights.shape[1] % _UNROLL), (0, 0)))
+    scales = np.maximum(np.abs(whole).max(axis=2) / _MOST, _TINY)
+    return QuantizedWeights(scales, np.rint(whole / scales[..., None]).astype(np.int8))
 
 
-def rounded_shapes(bands: int, inputs: int, outputs: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of `RoundedWeights`."""
-    padded = inputs + -inputs % _AT_A_TIME
+def quantized_shapes(bands: int, inputs: int, outputs: int) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of `QuantizedWeights`' arrays."""
+    padded = inputs + -inputs % _UNROLL
     return (bands, padded), (bands, padded, outputs)
 
 
 @merged
-def add_weighed(row: Row, steps: Row, numbers: Numbers, into: Row) -> None:
-    """Add to ``into``, ``(outputs,)``, the inputs in ``row``, weighed by what one band has; ``row`` is changed."""
+def dequant_matvec_add(row: Row, scales: Row, values: Numbers, into: Row) -> None:
+    """Add the dequantized matrix-vector product of one band to ``into``, ``(outputs,)``; ``row`` is overwritten."""
     for k in range(len(row)):
-        row[k] *= steps[k]
-    for k in range(0, len(row), _AT_A_TIME):
-        w = numbers[k : k + _AT_A_TIME]
+        row[k] *= scales[k]
+    for k in range(0, len(row), _UNROLL):
+        w = values[k : k + _UNROLL]
         _add(row[k], row[k + 1], row[k + 2], row[k + 3], w[0], w[1], w[2], w[3], into)
 
 
 @vectorised
-def _add(  # noqa: PLR0917 - lists of rows would not be taken many numbers at a time
+def _add(  # noqa: PLR0917 - a list of rows would not be vectorized
     a: np.float32, b: np.float32, c: np.float32, d: np.float32,
     of_a: Numbers, of_b: Numbers, of_c: Numbers, of_d: Numbers, into: Row,
 ) -> None:  # fmt: skip

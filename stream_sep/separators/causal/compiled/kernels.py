@@ -1,7 +1,7 @@
-"""What layers of networks are made of, for one hop: a few dozen rows of numbers, in compiled code.
+"""Compiled kernels of small layers, for one hop of a few dozen rows.
 
-Libraries for networks are made for large ones. Here their calls cost as much as what they compute, and after a rest,
-as between two hops, several times as much: they have a hundred times the code to bring back from memory.
+Deep-learning libraries are made for large layers. Here their call overhead equals the computation, and after a
+pause, as between two hops, it is several times that: they load a hundred times the code back into the caches.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 _ZERO, _HALF, _ONE, _TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
 _TINY = np.float32(1e-5)  # added to variances, as torch does
-_AT_A_TIME = 8  # inputs that are weighed in one go
+_UNROLL = 8  # inputs per inner loop
 _ROOT_HALF = np.float32(np.sqrt(0.5))
 
 
 @inlined
-def add_product(rows: Block, weights: Block, into: Block) -> None:
+def matmul_add(rows: Block, weights: Block, into: Block) -> None:
     """Add ``rows @ weights``, ``(rows, inputs)`` and ``(inputs, outputs)``, to ``into``."""
     inputs = len(weights)
-    whole = inputs - inputs % _AT_A_TIME
+    whole = inputs - inputs % _UNROLL
     for i in range(len(into)):
         a, y = rows[i], into[i]
-        for k in range(0, whole, _AT_A_TIME):
+        for k in range(0, whole, _UNROLL):
             _add_eight(
                 a[k], a[k + 1], a[k + 2], a[k + 3], a[k + 4], a[k + 5], a[k + 6], a[k + 7],
                 weights[k], weights[k + 1], weights[k + 2], weights[k + 3],
@@ -46,7 +46,7 @@ def add_product(rows: Block, weights: Block, into: Block) -> None:
 
 
 @vectorised
-def _add_eight(  # noqa: PLR0917 - lists of rows would not be taken many numbers at a time
+def _add_eight(  # noqa: PLR0917 - a list of rows would not be vectorized
     a: np.float32, b: np.float32, c: np.float32, d: np.float32,
     e: np.float32, f: np.float32, g: np.float32, h: np.float32,
     of_a: Row, of_b: Row, of_c: Row, of_d: Row, of_e: Row, of_f: Row, of_g: Row, of_h: Row, into: Row,
@@ -63,15 +63,15 @@ def _add_one(a: np.float32, of_a: Row, into: Row) -> None:
 
 
 @vectorised
-def set_rows(values: Row, rows: Block) -> None:
-    """Have every row begin as ``values``."""
+def fill_bias(values: Row, rows: Block) -> None:
+    """Set every row to ``values``."""
     for i in range(len(rows)):
         for k in range(len(values)):
             rows[i, k] = values[k]
 
 
 @vectorised
-def add_to_rows(values: Row, rows: Block) -> None:
+def add_bias(values: Row, rows: Block) -> None:
     """Add ``values`` to every row."""
     for i in range(len(rows)):
         for k in range(len(values)):
@@ -79,15 +79,15 @@ def add_to_rows(values: Row, rows: Block) -> None:
 
 
 @vectorised
-def set_columns(values: Row, rows: Block) -> None:
-    """Have every column begin as ``values``."""
+def fill_column_bias(values: Row, rows: Block) -> None:
+    """Set every column to ``values``."""
     for i in range(len(rows)):
         for k in range(rows.shape[1]):
             rows[i, k] = values[i]
 
 
 @vectorised
-def add_to_columns(values: Row, rows: Block) -> None:
+def add_column_bias(values: Row, rows: Block) -> None:
     """Add ``values`` to every column."""
     for i in range(len(rows)):
         for k in range(rows.shape[1]):
@@ -95,8 +95,8 @@ def add_to_columns(values: Row, rows: Block) -> None:
 
 
 @vectorised
-def normalise(rows: Block, gains: Block, offsets: Block, into: Block) -> None:
-    """Write a layer norm of each row, with gains and offsets of its own."""
+def layer_norm(rows: Block, gains: Block, offsets: Block, into: Block) -> None:
+    """Write the layer norm of each row, with its own weight and bias."""
     share = _ONE / np.float32(rows.shape[1])
     for i in range(len(rows)):
         mean = square = _ZERO
@@ -111,14 +111,14 @@ def normalise(rows: Block, gains: Block, offsets: Block, into: Block) -> None:
 
 
 @vectorised
-def remember(given: Row, recalled: Row, memory: Row, after: Row) -> None:
-    """Write the state of a GRU after a step.
+def gru_cell(given: Row, recalled: Row, memory: Row, after: Row) -> None:
+    """Write the state of a GRU cell after a step (Cho et al. 2014, in PyTorch's form).
 
     Args:
-        given: ``(3 * width,)``: what the input says to the gates that keep and that reset, and to what is new.
-        recalled: the same of the memory.
+        given: ``(3 * width,)``: the input's contribution to the update gate, the reset gate and the candidate.
+        recalled: the same of the state.
         memory: ``(width,)``, before.
-        after: ``(width,)``, which is written.
+        after: ``(width,)``, the new state, which is written.
     """
     width = len(memory)
     for k in range(width):
@@ -131,7 +131,7 @@ def remember(given: Row, recalled: Row, memory: Row, after: Row) -> None:
 
 @vectorised
 def gelu(row: Row) -> None:
-    """Apply x times the normal distribution below x, right to a millionth (Abramowitz and Stegun 1964, 7.1.26)."""
+    """Apply GELU in place, to 1e-6 (erf after Abramowitz and Stegun 1964, 7.1.26)."""
     for k in range(len(row)):
         x = abs(row[k]) * _ROOT_HALF
         t = _ONE / (_ONE + np.float32(0.3275911) * x)

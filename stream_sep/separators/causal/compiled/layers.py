@@ -1,4 +1,4 @@
-"""The parts of a causal network in compiled code, for one hop: `CausalNetwork` with the weights of a file."""
+"""The layers of a causal network in compiled code, for one hop: `CausalNetwork` at inference."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import compiled, merged
-from stream_sep.separators.causal.compiled.int8 import add_weighed
+from stream_sep.separators.causal.compiled.int8 import dequant_matvec_add
 from stream_sep.separators.causal.compiled.kernels import (
-    add_product,
-    add_to_columns,
-    add_to_rows,
+    add_bias,
+    add_column_bias,
+    fill_bias,
+    fill_column_bias,
     gelu,
-    normalise,
-    remember,
-    set_columns,
-    set_rows,
+    gru_cell,
+    layer_norm,
+    matmul_add,
 )
 
 if TYPE_CHECKING:
@@ -25,40 +25,40 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.protocols import Block
-    from stream_sep.separators.causal.compiled.int8 import RoundedWeights
+    from stream_sep.separators.causal.compiled.int8 import QuantizedWeights
 
     Row: TypeAlias = NDArray[np.float32]
 
 
 class Layer(NamedTuple):
-    """The weights of a block, in the order in which they are used."""
+    """The weights of a block, in order of use."""
 
-    gains: Block  # (3, bands, width): of the norms
-    offsets: Block  # (3, bands, width)
-    given: Block  # (width, 3 * width)
-    given_offset: Row
-    recalled: Block  # (width, 3 * width)
-    recalled_offset: Row
-    recall: Block  # (width, width)
-    recall_offset: Row
-    gather: Block  # (mixer, bands)
-    gather_offset: Row
-    spread: Block  # (bands, mixer)
-    spread_offset: Row
-    widen: Block  # (width, 2 * width)
-    widen_offset: Row
-    narrow: Block  # (2 * width, width)
-    narrow_offset: Row
+    norm_weight: Block  # (3, bands, width): of the norms
+    norm_bias: Block  # (3, bands, width)
+    w_ih: Block  # (width, 3 * width)
+    b_ih: Row
+    w_hh: Block  # (width, 3 * width)
+    b_hh: Row
+    w_out: Block  # (width, width)
+    b_out: Row
+    band_mix_in: Block  # (mixer, bands)
+    band_mix_in_bias: Row
+    band_mix_out: Block  # (bands, mixer)
+    band_mix_out_bias: Row
+    mlp_up: Block  # (width, 2 * width)
+    mlp_up_bias: Row
+    mlp_down: Block  # (2 * width, width)
+    mlp_down_bias: Row
 
 
 class Decoder(NamedTuple):
-    """The weights behind the last block."""
+    """The weights after the last block."""
 
-    gain: Block  # (bands, width): the same for all bands
-    offset: Block
+    norm_weight: Block  # (bands, width): the same for all bands
+    norm_bias: Block
     hidden: Block  # (width, width / 2)
-    hidden_offset: Row
-    bands: RoundedWeights
+    hidden_bias: Row
+    bands: QuantizedWeights
 
 
 def layer_shapes(bands: int, width: int, mixer: int) -> tuple[tuple[int, ...], ...]:
@@ -72,12 +72,12 @@ def layer_shapes(bands: int, width: int, mixer: int) -> tuple[tuple[int, ...], .
 
 
 def decoder_shapes(bands: int, width: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of a `Decoder`, but of its rounded weights."""
+    """Return the shapes of a `Decoder`, without its quantized weights."""
     return (bands, width), (bands, width), (width, width // 2), (width // 2,)
 
 
-class Scratch(NamedTuple):
-    """Room for one thread to work in."""
+class Workspace(NamedTuple):
+    """Temporary buffers of one thread."""
 
     normal: Block  # (bands, width)
     given: Block  # (bands, 3 * width)
@@ -85,28 +85,30 @@ class Scratch(NamedTuple):
     mixed: Block  # (mixer, width)
     wide: Block  # (bands, 2 * width)
     hidden: Block  # (bands, width / 2)
-    seen: Row  # what a band is given, and zeros
-    heard: Row  # what its decoder is given, and zeros
-    said: Row  # what comes out there
+    encoder_in: Row  # input of a band's encoder, zero-padded
+    decoder_in: Row  # input of its decoder, zero-padded
+    decoder_out: Row  # output of its decoder
 
 
-def new_scratch(bands: int, width: int, mixer: int, encoder: RoundedWeights, decoder: RoundedWeights) -> Scratch:
-    """Return room for `encode`, `run_layer` and `decode`."""
+def new_workspace(
+    bands: int, width: int, mixer: int, encoder: QuantizedWeights, decoder: QuantizedWeights
+) -> Workspace:
+    """Return buffers for `encode`, `run_layer` and `decode`."""
     shapes: tuple[tuple[int, ...], ...] = (
         *((bands, width), (bands, 3 * width), (bands, 3 * width), (mixer, width), (bands, 2 * width)),
-        *((bands, width // 2), encoder.steps.shape[1:], decoder.steps.shape[1:], decoder.numbers.shape[2:]),
+        *((bands, width // 2), encoder.scales.shape[1:], decoder.scales.shape[1:], decoder.values.shape[2:]),
     )
-    return Scratch(*(np.zeros(shape, np.float32) for shape in shapes))
+    return Workspace(*(np.zeros(shape, np.float32) for shape in shapes))
 
 
 @compiled
-def encode(features: Block, hints: Block, weights: RoundedWeights, scratch: Scratch, x: Block) -> None:
-    """Add what bands are given, weighed, to what they hold, ``(bands, width)``."""
-    row, points = scratch.seen, features.shape[1] // len(x)
+def encode(features: Block, prior: Block, weights: QuantizedWeights, workspace: Workspace, x: Block) -> None:
+    """Add the embedding of features and prior to ``x``, ``(bands, width)``."""
+    row, points = workspace.encoder_in, features.shape[1] // len(x)
     for band in range(len(x)):
         _gather(features, band * points, points, 0, row)
-        _gather(hints, band * points, points, len(features) * points, row)
-        add_weighed(row, weights.steps[band], weights.numbers[band], x[band])
+        _gather(prior, band * points, points, len(features) * points, row)
+        dequant_matvec_add(row, weights.scales[band], weights.values[band], x[band])
 
 
 @merged
@@ -117,50 +119,50 @@ def _gather(given: Block, start: int, points: int, at: int, row: Row) -> None:
 
 
 @compiled
-def run_layer(x: Block, memory: Block, layer: Layer, scratch: Scratch, after: Block) -> None:
-    """Change what bands hold, ``(bands, width)``, as one block does, and write its memory ``after``."""
-    normal, given, recalled = scratch.normal, scratch.given, scratch.recalled
-    normalise(x, layer.gains[0], layer.offsets[0], normal)
-    set_rows(layer.given_offset, given)
-    add_product(normal, layer.given, given)
-    set_rows(layer.recalled_offset, recalled)
-    add_product(memory, layer.recalled, recalled)
+def run_layer(x: Block, state: Block, layer: Layer, workspace: Workspace, after: Block) -> None:
+    """Apply one block to ``x``, ``(bands, width)``, in place, and write its new state ``after``."""
+    normal, given, recalled = workspace.normal, workspace.given, workspace.recalled
+    layer_norm(x, layer.norm_weight[0], layer.norm_bias[0], normal)
+    fill_bias(layer.b_ih, given)
+    matmul_add(normal, layer.w_ih, given)
+    fill_bias(layer.b_hh, recalled)
+    matmul_add(state, layer.w_hh, recalled)
     for band in range(len(x)):
-        remember(given[band], recalled[band], memory[band], after[band])
-    add_to_rows(layer.recall_offset, x)
-    add_product(after, layer.recall, x)
+        gru_cell(given[band], recalled[band], state[band], after[band])
+    add_bias(layer.b_out, x)
+    matmul_add(after, layer.w_out, x)
 
-    normalise(x, layer.gains[1], layer.offsets[1], normal)
-    set_columns(layer.gather_offset, scratch.mixed)
-    add_product(layer.gather, normal, scratch.mixed)
-    for row in range(len(scratch.mixed)):
-        gelu(scratch.mixed[row])
-    add_to_columns(layer.spread_offset, x)
-    add_product(layer.spread, scratch.mixed, x)
+    layer_norm(x, layer.norm_weight[1], layer.norm_bias[1], normal)
+    fill_column_bias(layer.band_mix_in_bias, workspace.mixed)
+    matmul_add(layer.band_mix_in, normal, workspace.mixed)
+    for row in range(len(workspace.mixed)):
+        gelu(workspace.mixed[row])
+    add_column_bias(layer.band_mix_out_bias, x)
+    matmul_add(layer.band_mix_out, workspace.mixed, x)
 
-    normalise(x, layer.gains[2], layer.offsets[2], normal)
-    set_rows(layer.widen_offset, scratch.wide)
-    add_product(normal, layer.widen, scratch.wide)
+    layer_norm(x, layer.norm_weight[2], layer.norm_bias[2], normal)
+    fill_bias(layer.mlp_up_bias, workspace.wide)
+    matmul_add(normal, layer.mlp_up, workspace.wide)
     for band in range(len(x)):
-        gelu(scratch.wide[band])
-    add_to_rows(layer.narrow_offset, x)
-    add_product(scratch.wide, layer.narrow, x)
+        gelu(workspace.wide[band])
+    add_bias(layer.mlp_down_bias, x)
+    matmul_add(workspace.wide, layer.mlp_down, x)
 
 
 @compiled
-def decode(x: Block, decoder: Decoder, scratch: Scratch, corrections: Block) -> None:
-    """Write the corrections, ``(kinds, points)``, of what bands hold."""
-    hidden, heard, said = scratch.hidden, scratch.heard, scratch.said
-    normalise(x, decoder.gain, decoder.offset, scratch.normal)
-    set_rows(decoder.hidden_offset, hidden)
-    add_product(scratch.normal, decoder.hidden, hidden)
+def decode(x: Block, decoder: Decoder, workspace: Workspace, corrections: Block) -> None:
+    """Write the outputs, ``(channels, mask_bins)``, of ``x``."""
+    hidden, decoder_in, decoder_out = workspace.hidden, workspace.decoder_in, workspace.decoder_out
+    layer_norm(x, decoder.norm_weight, decoder.norm_bias, workspace.normal)
+    fill_bias(decoder.hidden_bias, hidden)
+    matmul_add(workspace.normal, decoder.hidden, hidden)
     points = corrections.shape[1] // len(x)
     for band in range(len(x)):
         gelu(hidden[band])
         for k in range(hidden.shape[1]):
-            heard[k] = hidden[band, k]
-        said[:] = np.float32(0.0)
-        add_weighed(heard, decoder.bands.steps[band], decoder.bands.numbers[band], said)
+            decoder_in[k] = hidden[band, k]
+        decoder_out[:] = np.float32(0.0)
+        dequant_matvec_add(decoder_in, decoder.bands.scales[band], decoder.bands.values[band], decoder_out)
         for kind in range(len(corrections)):
             for point in range(points):
-                corrections[kind, band * points + point] = said[kind * points + point]
+                corrections[kind, band * points + point] = decoder_out[kind * points + point]

@@ -1,4 +1,4 @@
-"""Plays an exported network with compiled code of our own, which takes a third of a library's time after a rest."""
+"""Runs an exported network in compiled code, which takes a third of a library's time after a pause."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.errors import SeparatorError
-from stream_sep.separators.causal.band_layout import plan_points
-from stream_sep.separators.causal.band_prior import GUESS_SCALE, GUESSES, HINTS
-from stream_sep.separators.causal.compiled.int8 import rounded, rounded_shapes
+from stream_sep.separators.causal.band_layout import plan_band_layout
+from stream_sep.separators.causal.band_prior import LOGIT_SCALE, PRIOR_CHANNELS, PRIOR_LOGITS
+from stream_sep.separators.causal.compiled.int8 import quantize_int8, quantized_shapes
 from stream_sep.separators.causal.compiled.layers import (
     Decoder,
     Layer,
@@ -18,11 +18,11 @@ from stream_sep.separators.causal.compiled.layers import (
     decoder_shapes,
     encode,
     layer_shapes,
-    new_scratch,
+    new_workspace,
     run_layer,
 )
 from stream_sep.separators.causal.features import FEATURES
-from stream_sep.separators.causal.masks import CORRECTIONS
+from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
 from stream_sep.separators.causal.onnx_bundle import read_export, read_tensors
 
 if TYPE_CHECKING:
@@ -39,68 +39,73 @@ _PRODUCTS = ("recall", "gather", "spread", "widen", "narrow")
 
 
 class CompiledRuntime:
-    """Runs an exported network; what is each band's own, most of the weights, in eight bits. For one thread.
+    """Runs an exported network on one thread, with the weights per band, which are most of them, in int8.
 
-    What that does to a song that `live` separates is 60 dB below each stem.
+    The quantization error of `live` on a song is 60 dB below each stem.
 
     Args:
         path: an ``.onnx`` file that `export_onnx` wrote.
 
     Raises:
-        SeparatorError: the file is missing, damaged or none of ours.
+        SeparatorError: the file is missing, damaged or of another kind.
     """
 
     def __init__(self, path: Path) -> None:
         self.size, self.weights, models = read_export(path)
-        plan = plan_points(self.size)
+        plan = plan_band_layout(self.size)
         try:
             roles = [(), *[_PRODUCTS] * (len(models) - 2), (*_PRODUCTS, "hidden")]
             parts = [_by_role(read_tensors(model), products) for model, products in zip(models, roles, strict=True)]
-            self._place, self._encoder = parts[0]["place"], rounded(_scaled(parts[0]["encoder"], self.size.points))
-            self._layers = [_layer(part) for part in parts[1:]]
+            self._place, self._encoder = (
+                parts[0]["place"],
+                quantize_int8(_fold_logit_scale(parts[0]["encoder"], self.size.points)),
+            )
+            self._layers = [_layer(run_stage) for run_stage in parts[1:]]
             self._decoder = _decoder(parts[-1], plan.bands)
             self._check_shapes(plan.bands)
         except (KeyError, IndexError, ValueError) as error:
             raise SeparatorError(
                 f"{path} has other weights than this version writes ({error!r}); export it again"
             ) from error
-        self._scratch = new_scratch(plan.bands, self.size.width, self.size.mixer, self._encoder, self._decoder.bands)
-        self._said = 2 * CORRECTIONS, plan.points
+        self._workspace = new_workspace(
+            plan.bands, self.size.width, self.size.mixer, self._encoder, self._decoder.bands
+        )
+        self._output_shape = 2 * OUTPUT_CHANNELS, plan.points
 
     def _check_shapes(self, bands: int) -> None:
-        """Raise ValueError where weights are not as many as the size says, as compiled code would not notice."""
-        size, outputs = self.size, 2 * CORRECTIONS * self.size.points
+        """Raise ValueError where shapes differ from the configuration, as compiled code does not check them."""
+        size, outputs = self.size, 2 * OUTPUT_CHANNELS * self.size.points
         decoder = self._decoder
         arrays: list[Block | NDArray[np.int8]] = [self._place, *self._encoder, *itertools.chain(*self._layers)]
-        arrays += [decoder.gain, decoder.offset, decoder.hidden, decoder.hidden_offset, *decoder.bands]
+        arrays += [decoder.norm_weight, decoder.norm_bias, decoder.hidden, decoder.hidden_bias, *decoder.bands]
         shapes = [
-            *((bands, size.width), *rounded_shapes(bands, (FEATURES + HINTS) * size.points, size.width)),
+            *((bands, size.width), *quantized_shapes(bands, (FEATURES + PRIOR_CHANNELS) * size.points, size.width)),
             *(layer_shapes(bands, size.width, size.mixer) * size.blocks),
             *decoder_shapes(bands, size.width),
-            *rounded_shapes(bands, size.width // 2, outputs),
+            *quantized_shapes(bands, size.width // 2, outputs),
         ]
         for array, shape in zip(arrays, shapes, strict=True):
             if array.shape != shape:
                 raise ValueError(f"{array.shape} in place of {shape}")
 
-    def part(self, number: int, *given: Block) -> tuple[Block, ...]:
-        """Compute one part of one hop; see `CausalNetwork.part`."""
+    def run_stage(self, number: int, *given: Block) -> tuple[Block, ...]:
+        """Run one stage of one hop; see `CausalNetwork.run_stage`."""
         if number == 0:
-            seen = self._place.copy()
-            encode(given[0][0, 0], given[1][0, 0], self._encoder, self._scratch, seen)
-            return (seen[None, None],)
-        x, memory = given[0][0, 0].copy(), given[1][0]
-        after = np.empty_like(memory)
-        run_layer(x, memory, self._layers[number - 1], self._scratch, after)
+            encoder_in = self._place.copy()
+            encode(given[0][0, 0], given[1][0, 0], self._encoder, self._workspace, encoder_in)
+            return (encoder_in[None, None],)
+        x, state = given[0][0, 0].copy(), given[1][0]
+        after = np.empty_like(state)
+        run_layer(x, state, self._layers[number - 1], self._workspace, after)
         if number < len(self._layers):
             return x[None, None], after[None]
-        said = np.empty(self._said, np.float32)
-        decode(x, self._decoder, self._scratch, said)
-        return said.reshape(1, 1, 2, CORRECTIONS, -1), after[None]
+        decoder_out = np.empty(self._output_shape, np.float32)
+        decode(x, self._decoder, self._workspace, decoder_out)
+        return decoder_out.reshape(1, 1, 2, OUTPUT_CHANNELS, -1), after[None]
 
 
 def _by_role(tensors: Mapping[str, Block], products: tuple[str, ...]) -> dict[str, Block]:
-    """Name weights as their block does; the exporter numbers those of products, in the order they are used."""
+    """Name weights as their block does; the exporter numbers those of matrix products, in order of use."""
     found = {name.rpartition("network.")[2]: tensor for name, tensor in tensors.items() if "onnx::" not in name}
     found = {name.split(".", 2)[2] if name.startswith("blocks.") else name: tensor for name, tensor in found.items()}
     for kind, roles in (("GRU", _MEMORY if products else ()), ("MatMul", products)):
@@ -113,45 +118,45 @@ def _number(name: str) -> int:
     return int(name.rpartition("_")[2])
 
 
-def _scaled(encoder: Block, points: int) -> Block:
-    """Return the weights of an encoder that is given the guesses as they are."""
-    kinds = encoder.reshape(len(encoder), FEATURES + HINTS, points, -1)
-    kinds[:, FEATURES : FEATURES + GUESSES] *= GUESS_SCALE
+def _fold_logit_scale(encoder: Block, points: int) -> Block:
+    """Fold the scale of the prior logits into the encoder's weights."""
+    kinds = encoder.reshape(len(encoder), FEATURES + PRIOR_CHANNELS, points, -1)
+    kinds[:, FEATURES : FEATURES + PRIOR_LOGITS] *= LOGIT_SCALE
     return kinds.reshape(encoder.shape)
 
 
-def _layer(part: Mapping[str, Block]) -> Layer:
-    given_offset, recalled_offset = np.split(part["offsets"][0], 2)
+def _layer(run_stage: Mapping[str, Block]) -> Layer:
+    b_ih, b_hh = np.split(run_stage["offsets"][0], 2)
     return Layer(
-        gains=np.stack([part[f"norms.{norm}.gain"] for norm in range(3)]),
-        offsets=np.stack([part[f"norms.{norm}.offset"] for norm in range(3)]),
-        given=_packed(part["given"][0].T),
-        given_offset=_packed(given_offset),
-        recalled=_packed(part["recalled"][0].T),
-        recalled_offset=_packed(recalled_offset),
-        recall=part["recall"],
-        recall_offset=part["recall.bias"],
-        gather=_packed(part["gather"].T),
-        gather_offset=part["gather.bias"],
-        spread=_packed(part["spread"].T),
-        spread_offset=part["spread.bias"],
-        widen=part["widen"],
-        widen_offset=part["widen.bias"],
-        narrow=part["narrow"],
-        narrow_offset=part["narrow.bias"],
+        norm_weight=np.stack([run_stage[f"norms.{norm}.gain"] for norm in range(3)]),
+        norm_bias=np.stack([run_stage[f"norms.{norm}.offset"] for norm in range(3)]),
+        w_ih=_contiguous(run_stage["given"][0].T),
+        b_ih=_contiguous(b_ih),
+        w_hh=_contiguous(run_stage["recalled"][0].T),
+        b_hh=_contiguous(b_hh),
+        w_out=run_stage["recall"],
+        b_out=run_stage["recall.bias"],
+        band_mix_in=_contiguous(run_stage["gather"].T),
+        band_mix_in_bias=run_stage["gather.bias"],
+        band_mix_out=_contiguous(run_stage["spread"].T),
+        band_mix_out_bias=run_stage["spread.bias"],
+        mlp_up=run_stage["widen"],
+        mlp_up_bias=run_stage["widen.bias"],
+        mlp_down=run_stage["narrow"],
+        mlp_down_bias=run_stage["narrow.bias"],
     )
 
 
-def _decoder(part: Mapping[str, Block], bands: int) -> Decoder:
+def _decoder(run_stage: Mapping[str, Block], bands: int) -> Decoder:
     return Decoder(
-        gain=_packed(np.tile(part["norm.weight"], (bands, 1))),
-        offset=_packed(np.tile(part["norm.bias"], (bands, 1))),
-        hidden=part["hidden"],
-        hidden_offset=part["hidden.bias"],
-        bands=rounded(part["decoder"]),
+        norm_weight=_contiguous(np.tile(run_stage["norm.weight"], (bands, 1))),
+        norm_bias=_contiguous(np.tile(run_stage["norm.bias"], (bands, 1))),
+        hidden=run_stage["hidden"],
+        hidden_bias=run_stage["hidden.bias"],
+        bands=quantize_int8(run_stage["decoder"]),
     )
 
 
-def _packed(array: Block) -> Block:
-    """Return an array without gaps, as compiled code takes them."""
+def _contiguous(array: Block) -> Block:
+    """Return a C-contiguous float32 copy, as compiled code needs."""
     return np.array(array, np.float32, order="C")

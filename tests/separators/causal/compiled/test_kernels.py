@@ -7,27 +7,27 @@ import pytest
 
 from stream_sep.lowlevel.numba_intrinsics import compiled
 from stream_sep.separators.causal.compiled import kernels
-from stream_sep.separators.causal.compiled.int8 import add_weighed, rounded
+from stream_sep.separators.causal.compiled.int8 import dequant_matvec_add, quantize_int8
 
 
 @compiled
 def product(rows, weights, into):
-    kernels.add_product(rows, weights, into)
+    kernels.matmul_add(rows, weights, into)
 
 
 @compiled
 def norm(rows, gains, offsets, into):
-    kernels.normalise(rows, gains, offsets, into)
+    kernels.layer_norm(rows, gains, offsets, into)
 
 
 @compiled
 def step(given, recalled, memory, after):
-    kernels.remember(given, recalled, memory, after)
+    kernels.gru_cell(given, recalled, memory, after)
 
 
 @compiled
-def weigh(row, steps, numbers, into):
-    add_weighed(row, steps, numbers, into)
+def weigh(row, scales, values, into):
+    dequant_matvec_add(row, scales, values, into)
 
 
 @compiled
@@ -35,21 +35,21 @@ def bend(row):
     kernels.gelu(row)
 
 
-def numbers(*shape, seed=0):
+def values(*shape, seed=0):
     return 3 * np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 @pytest.mark.parametrize("inputs", [1, 7, 8, 39, 64])
 @pytest.mark.parametrize("outputs", [1, 10, 192])
 def test_a_product_is_added(inputs, outputs):
-    rows, weights, into = numbers(5, inputs), numbers(inputs, outputs, seed=1), numbers(5, outputs, seed=2)
+    rows, weights, into = values(5, inputs), values(inputs, outputs, seed=1), values(5, outputs, seed=2)
     expected = into.astype(float) + rows.astype(float) @ weights.astype(float)
     product(rows, weights, into)
     np.testing.assert_allclose(into, expected, atol=1e-3)
 
 
 def test_rows_are_normalised_each_by_itself():
-    rows, gains, offsets = numbers(5, 24) + 7, numbers(5, 24, seed=1), numbers(5, 24, seed=2)
+    rows, gains, offsets = values(5, 24) + 7, values(5, 24, seed=1), values(5, 24, seed=2)
     into = np.zeros_like(rows)
     norm(rows, gains, offsets, into)
     exact = rows.astype(float)
@@ -59,7 +59,7 @@ def test_rows_are_normalised_each_by_itself():
 
 
 def test_a_gru_goes_on_by_its_formulas():
-    given, recalled, memory = numbers(3 * 16), numbers(3 * 16, seed=1), np.tanh(numbers(16, seed=2))
+    given, recalled, memory = values(3 * 16), values(3 * 16, seed=1), np.tanh(values(16, seed=2))
     after = np.zeros_like(memory)
     step(given, recalled, memory, after)
     (z, r, n), (of_z, of_r, of_n) = (each.astype(float).reshape(3, 16) for each in (given, recalled))
@@ -68,10 +68,10 @@ def test_a_gru_goes_on_by_its_formulas():
 
 
 def test_a_gru_stays_within_one_whatever_it_is_given():
-    memory = np.tanh(numbers(16))
+    memory = np.tanh(values(16))
     for hop in range(100):
         after = np.zeros_like(memory)
-        step(1e4 * numbers(48, seed=hop), 1e4 * numbers(48, seed=hop + 1), memory, after)
+        step(1e4 * values(48, seed=hop), 1e4 * values(48, seed=hop + 1), memory, after)
         memory = after
     assert np.abs(memory).max() <= 1
 
@@ -85,14 +85,14 @@ def test_gelu_is_right_to_a_millionth():
 
 @pytest.mark.parametrize("inputs", [4, 5, 276])
 def test_weights_are_rounded_to_a_254th_of_the_greatest_of_their_input(inputs):
-    weights = numbers(3, inputs, 12) * np.linspace(0.01, 100, inputs, dtype=np.float32)[:, None]
+    weights = values(3, inputs, 12) * np.linspace(0.01, 100, inputs, dtype=np.float32)[:, None]
     weights[1, 2] = 0.0
-    made = rounded(weights)
-    back = made.numbers * made.steps[..., None]
+    made = quantize_int8(weights)
+    back = made.values * made.scales[..., None]
     assert (np.abs(back[:, :inputs] - weights) <= np.abs(weights).max(axis=2, keepdims=True) / 254 + 1e-6).all()
-    assert not made.numbers[:, inputs:].any()
-    row, into = np.zeros(made.steps.shape[1], np.float32), np.ones(12, np.float32)
-    row[:inputs] = numbers(inputs, seed=3)
+    assert not made.values[:, inputs:].any()
+    row, into = np.zeros(made.scales.shape[1], np.float32), np.ones(12, np.float32)
+    row[:inputs] = values(inputs, seed=3)
     expected = 1 + row.astype(float) @ back[0]
-    weigh(row, made.steps[0], made.numbers[0], into)
+    weigh(row, made.scales[0], made.values[0], into)
     np.testing.assert_allclose(into, expected, rtol=1e-4, atol=1e-2)
