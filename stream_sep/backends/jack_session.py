@@ -13,6 +13,7 @@ from stream_sep.backends.jack_callbacks import xrun_callback
 from stream_sep.backends.jack_latency import CAPTURE, PLAYBACK, PortLatencies
 from stream_sep.errors import DeviceError
 from stream_sep.extras import install_hint
+from stream_sep.lowlevel.thread_priority import put_sound_first, thread_ids
 from stream_sep.protocols import MAIN
 
 if TYPE_CHECKING:
@@ -38,13 +39,16 @@ class JackMember:
         name: the name the server gave.
         sample_rate: frames per second, the server's.
         block_size: frames of a cycle, the server's.
+        threads: ids of the library's threads, of which one runs the callback.
 
     Raises:
         DeviceError: no JACK client library, or no server.
     """
 
     def __init__(self, name: str) -> None:
+        before = thread_ids()
         self.client = open_client(name)
+        self.threads = thread_ids() - before
         self.name: str = self.client.name
         self.sample_rate: int = self.client.samplerate
         self.block_size: int = self.client.blocksize
@@ -55,10 +59,16 @@ class JackMember:
         buses: tuple[str, ...],
         on_shutdown: Callable[[object, str], None],
     ) -> None:
-        """Register ``in`` and a pair of ports for each bus, and run the compiled callback once for every cycle."""
+        """Register ``in`` and a pair of ports for each bus, and run the compiled callback once for every cycle.
+
+        A server without real-time priority gives its clients none either: here they get it, where the system allows
+        it, or the separator, which has it, would keep the callback waiting.
+        """
         self._register_ports(state, buses)
         self._set_callbacks(state, on_shutdown)
+        before = thread_ids()
         self.client.activate()
+        put_sound_first(self.threads | (thread_ids() - before))
 
     def card_wires(self, buses: tuple[str, ...]) -> set[Wire]:
         """Return what joins the sound card's inputs to ``in``, and ``mix`` to its outputs."""

@@ -83,7 +83,8 @@ def jack(
         "seconds": duration,
         "xruns of a bare client": soak.bare_xruns,
         "xruns of the engine": soak.engine_xruns,
-        **{name: count for name, count in soak.stats.troubles.items() if name != "xruns"},
+        "late hops": soak.late_hops,
+        **{name: count for name, count in soak.stats.troubles.items() if name not in {"xruns", "late_hops"}},
         "callback_us": soak.stats.callback_us,
     }
     _print(figures, as_json=as_json)

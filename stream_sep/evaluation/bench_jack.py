@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from stream_sep.engine.stats import EngineStats
 
 
+WINDOW_SECONDS = 10.0
+"""How long either runs before the other has its turn: what else the machine does changes by the minute."""
+
+
 @dataclass(frozen=True)
 class Soak:
     """What a run on JACK came to.
@@ -23,31 +27,42 @@ class Soak:
     Attributes:
         bare_xruns: cycles lost while a client without any work ran beside the same load.
         engine_xruns: cycles lost while the engine ran.
-        stats: the engine's counters at the end.
+        late_hops: hops of the engine that came late.
+        stats: the engine's counters at the end of its last turn.
     """
 
     bare_xruns: int
     engine_xruns: int
+    late_hops: int
     stats: EngineStats
 
 
-def soak_jack(model: str, options: dict[str, Any], seconds: float) -> Soak:
-    """Run a bare client, then the engine, for ``seconds`` each, with a Python busy loop in this process.
+def soak_jack(model: str, options: dict[str, Any], seconds: float, window: float = WINDOW_SECONDS) -> Soak:
+    """Run a bare client and the engine in turns, ``seconds`` each, with a Python busy loop in this process.
 
     Raises:
         DeviceError: no JACK server.
     """
     stopped = threading.Event()
     threading.Thread(target=_hog, args=(stopped,), daemon=True).start()
+    bare = engine = late = 0
+    turns = max(1, round(seconds / window))
     try:
-        bare = _bare_xruns(seconds)
-        backend = JackBackend(connect=True)
-        with Engine(backend, EngineConfig(model=model, options=options)) as engine:
-            time.sleep(seconds)
-            xruns = backend.xruns
-        return Soak(bare, xruns, engine.stats())
+        for _ in range(turns):
+            bare += _bare_xruns(seconds / turns)
+            lost, stats = _engine_xruns(model, options, seconds / turns)
+            engine, late = engine + lost, late + stats.late_hops
     finally:
         stopped.set()
+    return Soak(bare, engine, late, stats)
+
+
+def _engine_xruns(model: str, options: dict[str, Any], seconds: float) -> tuple[int, EngineStats]:
+    backend = JackBackend(connect=True)
+    with Engine(backend, EngineConfig(model=model, options=options)) as running:
+        time.sleep(seconds)
+        lost = backend.xruns
+    return lost, running.stats()
 
 
 def _hog(stopped: threading.Event) -> None:

@@ -15,6 +15,7 @@ from stream_sep.backends.jack import JackBackend
 from stream_sep.backends.jack_callbacks import xrun_callback
 from stream_sep.backends.jack_latency import CAPTURE, PLAYBACK, PortLatencies
 from stream_sep.backends.jack_session import xrun_counter
+from stream_sep.lowlevel.thread_priority import thread_ids
 
 pytestmark = pytest.mark.usefixtures("jackd")
 PERIOD, RATE = 128, 44100  # of the server in conftest.py
@@ -229,3 +230,15 @@ def test_a_server_that_comes_back_with_another_rate_is_refused(short_lived):
         with short_lived(rate=48000):
             assert re.search("48000 Hz.*not 44100 Hz.*start stream_sep anew", said.get(timeout=5))
             open_things.close()
+
+
+def test_threads_of_the_library_go_before_separators(monkeypatch):
+    """Of a server without real-time priority they would wait for the separator, which has it."""
+    raised = []
+    monkeypatch.setattr("stream_sep.backends.jack_session.put_sound_first", raised.append)
+    backend = JackBackend(name="first")
+    with engine_on(backend):
+        alive = thread_ids()
+        assert len(raised) == 1
+        assert raised[0] <= alive
+        assert len(raised[0]) >= 1
