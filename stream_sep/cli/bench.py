@@ -60,7 +60,7 @@ def engine(
     option: _Options = None,
     block_size: _BlockSize = 128,
     duration: _Duration = 20.0,
-    song: Annotated[Path | None, typer.Option(help="song to play [default: the demo song]")] = None,
+    song: Annotated[Path | None, typer.Option(help="song to play (default: the demo song)")] = None,
     *,
     as_json: _Json = False,
 ) -> None:

@@ -17,9 +17,11 @@ from stream_sep.errors import ConfigError
 def host(
     *,
     surfaces: SurfaceOptions,
-    linger: Annotated[float, typer.Option(help="seconds to go on without a plug-in; 0 until Ctrl-C")] = 60.0,
+    linger: Annotated[
+        float, typer.Option(help="seconds to keep running without a plug-in; 0 runs until Ctrl-C")
+    ] = 60.0,
 ) -> None:
-    """Separate for the plug-in in your DAW; the plug-in starts this by itself where it is not running."""
+    """Run the separators for the DAW plug-in, which starts this command itself if needed."""
     from bridge.plugin.host import PluginHost
 
     if linger < 0:

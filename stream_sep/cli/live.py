@@ -64,7 +64,7 @@ def live(
     output_device: Annotated[
         str, typer.Option("--output", "-o", help="output device: number or part of its name")
     ] = "",
-    model: Annotated[str, typer.Option(help="separator, see 'models list' [default: causal-22ms]")] = "",
+    model: Annotated[str, typer.Option(help="separator, see 'models list' (default: causal-22ms)")] = "",
     latency_class: Annotated[
         str,
         typer.Option(help="instant (15 ms in all), live (31 ms, the default) or quality (Demucs, about 1 s)"),
@@ -74,7 +74,7 @@ def live(
     slack: Annotated[
         int | None, typer.Option(help="output buffering in frames, in place of what the model needs", min=0)
     ] = None,
-    outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3 [default: main=1]")] = "",
+    outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3 (default: main=1)")] = "",
     record: Annotated[Path | None, typer.Option(help="folder to record the mix and the stems to")] = None,
     backend: Annotated[str, typer.Option(help="portaudio, or jack for named ports")] = "portaudio",
     fallback: Annotated[str, typer.Option(help="separator to use if the model cannot be loaded")] = "",

@@ -11,7 +11,7 @@ from stream_sep.cli.app import App
 
 app = App("List MIDI ports and maps, show incoming messages, learn a map.")
 
-_API = Annotated[str, typer.Option(help="MIDI API: alsa, jack, core or winmm [default: the first available]")]
+_API = Annotated[str, typer.Option(help="MIDI API: alsa, jack, core or winmm (default: the first available)")]
 
 
 @app.command()
@@ -55,7 +55,7 @@ def monitor(
 def learn(
     port: Annotated[str, typer.Argument(help="part of the port's name")],
     to: Annotated[str, typer.Argument(help="control to assign, such as stem/vocals/fader or master/mute")],
-    file: Annotated[Path | None, typer.Option(help="map to write [default: yours for this device]")] = None,
+    file: Annotated[Path | None, typer.Option(help="map to write (default: yours for this device)")] = None,
     seconds: Annotated[float, typer.Option(help="seconds to wait for a move")] = 30.0,
 ) -> None:
     """Wait for a control to be moved, and assign it in a map."""

@@ -66,7 +66,7 @@ def list_() -> None:
 @app.command()
 def export(
     weights: Annotated[Path, typer.Argument(help="a .safetensors file written by train")],
-    out: Annotated[Path | None, typer.Option(help="the .onnx file [default: beside the weights]")] = None,
+    out: Annotated[Path | None, typer.Option(help="the .onnx file (default: beside the weights)")] = None,
 ) -> None:
     """Export weights to ONNX, and check that the export computes the same."""
     from stream_sep.separators.causal.export import export_onnx

@@ -19,7 +19,7 @@ def pipeline(
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for all that is made")] = Path("out/pipeline"),
     network: Annotated[str, typer.Option(help="kind of network: unet, frame-transformer, or module:KIND")] = "unet",
-    option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE of [network], e.g. base=16")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE of the network, such as base=16")] = None,
     groups: Annotated[
         str, typer.Option(help="what to separate into: four, vocals-instruments, drums-no_drums, band")
     ] = "four",

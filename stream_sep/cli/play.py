@@ -67,7 +67,7 @@ def play(
     ] = "",
     model: Annotated[str, typer.Option(help="separator to use until refined stems are ready")] = DEFAULT,
     refined_model: Annotated[
-        str, typer.Option(help="Demucs model to refine with, downloaded if needed [default: htdemucs if present]")
+        str, typer.Option(help="Demucs model to refine with, downloaded if needed (default: htdemucs if present)")
     ] = "",
     repo: Annotated[Path | None, typer.Option(help="folder with that model's weights")] = None,
     device: Annotated[str, typer.Option("--device", "-d", help="to refine on: cpu, cuda, mps or auto")] = "auto",
@@ -78,7 +78,7 @@ def play(
     pitch: Annotated[float, typer.Option(help="transpose by this many semitones")] = 0.0,
     sample_rate: Annotated[int, typer.Option(help="sample rate in Hz")] = 44100,
     block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
-    outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3 [default: main=1]")] = "",
+    outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3 (default: main=1)")] = "",
     record: Annotated[Path | None, typer.Option(help="folder to record the output to, mix and stems")] = None,
     backend: Annotated[str, typer.Option(help="portaudio, or jack for named ports")] = "portaudio",
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the separator")] = None,

@@ -10,7 +10,7 @@ from stream_sep.cli.app import App
 
 app = App("Install, list and remove the plug-in for DAWs: VST3, CLAP and LV2.")
 
-_FORMAT_HELP = "vst3, clap or lv2, several with commas; all unless given"
+_FORMAT_HELP = "vst3, clap or lv2, comma-separated (default: all)"
 _MENUS = """\
 In your DAW:
   Ardour      right-click in a track's processor box > New Plugin > search "stream_sep" (scan first: Window > Plugin
@@ -25,9 +25,11 @@ The separator starts by itself when the plug-in is loaded. docs/how-to/plugin.md
 def install(
     form: Annotated[str, typer.Option("--format", help=_FORMAT_HELP)] = "",
     *,
-    warm: Annotated[bool, typer.Option(help="compile the separators' code now, not when a DAW waits")] = True,
+    warm: Annotated[
+        bool, typer.Option(help="compile the audio code now, instead of when the DAW loads the plug-in")
+    ] = True,
 ) -> None:
-    """Install the plug-in for this user, compiling it where no binary for this system ships."""
+    """Install the plug-in for this user; it is compiled if no binary for this system is bundled."""
     from bridge.plugin.install import install_plugins
 
     for plugin in install_plugins(_formats(form)):
@@ -43,7 +45,7 @@ def install(
 
 @app.command(name="list")
 def list_formats() -> None:
-    """List the formats and where they are installed."""
+    """List the plug-in formats and where they are installed."""
     from bridge.plugin.install import list_plugins
 
     for plugin in list_plugins():
@@ -52,7 +54,7 @@ def list_formats() -> None:
 
 @app.command()
 def remove(form: Annotated[str, typer.Option("--format", help=_FORMAT_HELP)] = "") -> None:
-    """Remove the plug-in of this user."""
+    """Remove the plug-in."""
     from bridge.plugin.install import remove_plugins
 
     removed = remove_plugins(_formats(form))

@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 def render(
     file: Annotated[Path, typer.Argument(help="a song")],
-    out: Annotated[Path | None, typer.Option(help="folder for the stems [default: SONG-stems]")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for the stems (default: SONG-stems)")] = None,
     model: Annotated[str, typer.Option(help="separator, see 'models list'")] = DEFAULT,
     block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
     preset: Annotated[str, typer.Option(help="faders and effects: karaoke, acapella, ... or a file")] = "",

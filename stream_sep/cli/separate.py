@@ -43,7 +43,7 @@ def separate(
     ] = DEFAULT_MODEL,
     repo: Annotated[Path | None, typer.Option(help="folder with the model's weights")] = None,
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a separator other than Demucs")] = None,
-    stems: Annotated[str, typer.Option(help="stems to write, such as vocals,drums [default: all]")] = "",
+    stems: Annotated[str, typer.Option(help="stems to write, such as vocals,drums (default: all)")] = "",
     two_stems: Annotated[str, typer.Option(help="write this stem, and the rest of the song as another")] = "",
     other_method: Annotated[
         str, typer.Option(help="how the rest is made: add the other stems, minus (song less stem), or none")
@@ -60,20 +60,20 @@ def separate(
     shifts: Annotated[int, typer.Option(help="random shifts to average; more is slower and better")] = 1,
     overlap: Annotated[float, typer.Option(help="overlap of segments, 0 to 1")] = 0.25,
     segment: Annotated[
-        float, typer.Option(help="segment length in seconds [default: the model's]", show_default=False)
+        float, typer.Option(help="segment length in seconds (default: the model's)", show_default=False)
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="random seed of the shifts")] = 0,
     device: Annotated[str, typer.Option("--device", "-d", help="cpu, cuda, mps, or auto")] = "auto",
     precision: Annotated[
         str, typer.Option(help="float32, bfloat16, or auto (the fastest within -50 dB of float32)")
     ] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads per song [default: all]", show_default=False)] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads per song (default: all)", show_default=False)] = 0,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="songs in parallel [default: 1; with ray, as many as fit]")
+        int | None, typer.Option("--jobs", "-j", help="songs in parallel (default: 1; with ray, as many as fit)")
     ] = None,
     executor: Annotated[str, typer.Option(help="local, or ray for a Ray cluster")] = "local",
     address: Annotated[
-        str | None, typer.Option(help="of the Ray cluster, such as 192.168.0.5:6379 [default: one on this machine]")
+        str | None, typer.Option(help="of the Ray cluster, such as 192.168.0.5:6379 (default: one on this machine)")
     ] = None,
     cache_gb: Annotated[float, typer.Option(help="size of the stem cache in GB; 0 turns it off")] = DEFAULT_GB,
     *,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def surface_options(
     *,
     osc_port: Annotated[
-        int | None, typer.Option(help="UDP port for OSC; 0 turns OSC off [default: 9137 if free]", show_default=False)
+        int | None, typer.Option(help="UDP port for OSC; 0 turns OSC off (default: 9137 if free)", show_default=False)
     ] = None,
     osc_bind: Annotated[
         str, typer.Option(help="address to listen on for OSC; 0.0.0.0 is the whole network, without a password")
@@ -26,18 +26,22 @@ def surface_options(
     meter_rate: Annotated[float, typer.Option(help="OSC meter messages per second")] = 20.0,
     oscquery_port: Annotated[int, typer.Option(help="HTTP port for OSCQuery, usually 9180; 0 turns it off")] = 0,
     osc_trust: Annotated[
-        list[str] | None, typer.Option(help="address or network, 192.168.1.0/24, that OSC answers without a proof")
+        list[str] | None,
+        typer.Option(help="address or network, such as 192.168.1.0/24, to answer without proof of receipt"),
     ] = None,
     oscquery_origin: Annotated[
-        list[str] | None, typer.Option(help="web page that may use OSCQuery, such as http://localhost:3000")
+        list[str] | None,
+        typer.Option(help="origin of a web page that may use OSCQuery, such as http://localhost:3000"),
     ] = None,
     web: Annotated[
-        bool, typer.Option("--web", help="serve faders to browsers, on port 9190 of this machine")
+        bool, typer.Option("--web", help="serve faders to browsers on this machine, at port 9190")
     ] = False,
-    web_port: Annotated[int, typer.Option(help="TCP port of that page; 0 is none [default: 9190 with --web]")] = -1,
-    web_bind: Annotated[str, typer.Option(help="address of that page; 0.0.0.0 lets phones in by QR code")] = "",
+    web_port: Annotated[
+        int, typer.Option(help="TCP port of that page; 0 turns it off (default: 9190 with --web)", show_default=False)
+    ] = -1,
+    web_bind: Annotated[str, typer.Option(help="address to serve it on; with 0.0.0.0 phones pair by QR code")] = "",
     web_read_only: Annotated[
-        bool, typer.Option("--web-read-only", help="let browsers look and change nothing")
+        bool, typer.Option("--web-read-only", help="browsers may view, but change nothing")
     ] = False,
     midi: Annotated[
         list[str] | None, typer.Option(help="MIDI port, part of its name; stream_sep opens one of its own")

@@ -18,9 +18,9 @@ from stream_sep.extras import install_hint
 
 def train(
     config: Annotated[Path, typer.Argument(help="training config: a file, or a bundled one such as small")],
-    out: Annotated[Path | None, typer.Option(help="folder for weights and metrics [default: out/NAME]")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for weights and metrics (default: out/NAME)")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto for the fastest available")] = "auto",
-    data: Annotated[Path | None, typer.Option(help="folder of the caches [default: that of the config]")] = None,
+    data: Annotated[Path | None, typer.Option(help="folder of the caches (default: that of the config)")] = None,
     minutes: Annotated[float, typer.Option(help="total training time over all runs, instead of the config's")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="random seed, instead of the config's", min=0)] = None,
     max_minutes: Annotated[float, typer.Option(help="stop this run after so many minutes, to resume later")] = 0.0,

@@ -1,10 +1,12 @@
 """What people expect of any command: help, version, completion, one form of errors, exit codes, logs."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import typer
 
 import stream_sep.cli
 from stream_sep.cli.renamed import RENAMED
@@ -119,7 +121,7 @@ def test_no_color_turns_colours_off(command, monkeypatch):
 
 
 def test_every_older_name_stands_for_an_option_there_is():
-    group = stream_sep.cli.typer.main.get_command(stream_sep.cli.app)
+    group = typer.main.get_command(stream_sep.cli.app)
     commands = {**group.commands}
     for entry in group.commands.values():
         commands.update(getattr(entry, "commands", {}))
@@ -161,3 +163,26 @@ def test_user_without_a_home_is_told_what_cannot_be_written(arguments):
     assert done.returncode == 1
     assert done.stderr.startswith("stream-sep: error: cannot ")
     assert "/dev/null" in done.stderr
+
+
+def test_no_help_text_is_taken_for_markup():
+    """Rich drops words in square brackets from a help text, such as a default."""
+    group = typer.main.get_command(stream_sep.cli.app)
+    pending, texts = [group], []
+    while pending:
+        command = pending.pop()
+        pending += getattr(command, "commands", {}).values()
+        texts += [command.help or "", *(getattr(option, "help", None) or "" for option in command.params)]
+    assert len(texts) > 200
+    assert [text for text in texts if re.search(r"\[[a-z]", text)] == []
+
+
+def test_no_default_is_a_number_that_means_none():
+    group = typer.main.get_command(stream_sep.cli.app)
+    shown = [
+        (command.name, option.name)
+        for command in group.commands.values()
+        for option in command.params
+        if option.default == -1 and option.show_default
+    ]
+    assert shown == []
