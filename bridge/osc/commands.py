@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from bridge.network import MAX_PORT, Address
@@ -10,6 +10,7 @@ from bridge.osc.clients import BY_NUMBER
 from bridge.osc.codec import Arguments
 from bridge.osc.namespace import PRESET_LIST, Group, number
 from bridge.osc.reply_gate import ECHO
+from bridge.rate_limit import KeyedBuckets
 from stream_sep.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -25,7 +26,26 @@ if TYPE_CHECKING:
 Answers: TypeAlias = Iterable[tuple[str, Arguments]]
 Command: TypeAlias = Callable[[tuple[object, ...], Address], Answers]
 
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "/list": ("", "names every address with its types and `r` or `rw`, then `/list/end`"),
+    "/ping": ("", "is answered with `/pong`"),
+    "/refresh": ("", "tells a client everything again, and others once"),
+    "/subscribe": (
+        "[port] [mask]",
+        "sends changes for 10 s, to the port or the one it came from; a mask adds up groups",
+    ),
+    "/unsubscribe": ("", "ends a subscription"),
+    ECHO: ("number", "sends back the number that was received with it: the client receives what it is sent"),
+    "/query": ("address [port]", "answers another address, to another port of the sender's host"),
+    "/meters/rate": ("[rate]", "sets, or without a value tells, how many rounds of meters come a second"),
+    "/preset/recall": ("name or number [ms]", "applies a preset, with a fade of so many ms"),
+    "/preset/save": ("name [1]", "keeps the controls as they are under a free name; 1 replaces a preset"),
+    "/preset/store": ("name", "keeps the controls as they are under a name, free or not"),
+}
+"""What each command takes, and what it does."""
+
 _MAX_WAITING = 64
+_REFRESHES = 4, 1.0  # at once, and a second; each is everything there is
 
 
 class Commands:
@@ -58,6 +78,7 @@ class Commands:
     ) -> None:
         self._desk, self._clients, self._feedback, self._nodes = desk, clients, feedback, nodes
         self._jobs, self._proofs, self._gate, self._refuse, self._ask = jobs, proofs, gate, refuse, ask
+        self._refreshes: KeyedBuckets[Address] = KeyedBuckets(*_REFRESHES)
         self._unproved: dict[Address, tuple[Address, int]] = {}
         self._queries: dict[str, Command] = {"/list": self._list, "/ping": self._ping, "/refresh": self._refresh}
         self._by_address: dict[str, Command] = {
@@ -158,6 +179,8 @@ class Commands:
         client = self._clients.of(sender)
         if client is None:
             return [(node.address, node.read(self._desk)) for node in self._nodes]
+        if not self._refreshes[client.address].take():
+            raise ParameterError("/refresh tells everything at most once a second")
         self._clients.refresh(client)
         return ()
 

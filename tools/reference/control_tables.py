@@ -1,14 +1,14 @@
 """The control tree and its OSC addresses, from the parameters that the engine registers."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from markdown import code, constants_of, table
 
 import bridge.osc
+from bridge.osc.commands import COMMANDS
 from bridge.osc.namespace import Group, nodes_of
-from stream_sep.control.state import ControlState, Parameter, parameters_for
+from stream_sep.control.state import UNLIMITED, ControlState, Parameter, parameters_for
 from stream_sep.control.transport import transport_parameters
 from stream_sep.protocols import STEMS
 
@@ -39,7 +39,7 @@ def _range(parameter: Parameter) -> str:
         return "text"
     if isinstance(parameter.default, bool):
         return "on, off"
-    high = "" if math.isinf(parameter.high) else f"{parameter.high:g}"
+    high = "" if parameter.high >= UNLIMITED else f"{parameter.high:.9g}"
     return f"{parameter.low:g} to {high} {parameter.unit}".replace("to  ", "and up ").strip()
 
 
@@ -81,7 +81,7 @@ def osc_page() -> str:
             code(node.types),
             ""
             if node.low is None
-            else f"{node.low:g} to {'' if node.high is None else f'{node.high:g}'} {node.unit}".strip(),
+            else f"{node.low:.9g} to {'' if node.high is None else f'{node.high:.9g}'} {node.unit}".strip(),
             "" if node.path else "read-only",
             _group(node.group),
             node.description,
@@ -93,8 +93,13 @@ def osc_page() -> str:
         "# OSC addresses\n\n"
         "UDP port 9137 unless `--osc-port` names another. An address without a value is a query. `STEM` is a stem's name or\n"
         "its number from 1, or an OSC pattern such as `*`. The last column but one is the group that `/subscribe` names.\n\n"
-        f"{table(('address', 'types', 'range', 'access', 'group', 'meaning'), rows)}\n\n{_limits()}"
+        f"{table(('address', 'types', 'range', 'access', 'group', 'meaning'), rows)}\n\n{_commands()}{_limits()}"
     )
+
+
+def _commands() -> str:
+    rows = [(code(address), arguments, meaning) for address, (arguments, meaning) in COMMANDS.items()]
+    return f"## Commands\n\n{table(('address', 'arguments', 'meaning'), rows)}\n\n"
 
 
 def _group(group: Group) -> str:

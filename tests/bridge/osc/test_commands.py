@@ -4,6 +4,8 @@ import pytest
 from osc_peer import FADER, bundle, listing
 from pythonosc.osc_bundle_builder import IMMEDIATELY
 
+from bridge.osc.commands import COMMANDS
+
 
 @pytest.mark.parametrize(
     ("arguments", "recalled"),
@@ -84,3 +86,17 @@ def test_an_error_goes_to_the_port_that_the_answer_would_go_to(server, join):
     asking.send("/query", "/stem/vocal/pan", listening.own_port)
     ((address, sentence),) = listening.hear()
     assert (address, "did you mean /stem/vocals/pan" in sentence) == ("/error", True)
+
+
+def test_every_command_is_described(server):
+    assert set(COMMANDS) == set(server._session._commands._by_address)
+
+
+def test_a_client_is_told_everything_again_only_now_and_then(server, join):
+    client = join(server, 0, 16)
+    for _ in range(100):
+        client.send("/refresh")
+    told = client.sync() + client.quiet()
+    assert any("at most once a second" in message[1] for message in told if message[0] == "/error")
+    assert server.errors == 96
+    assert sum(client.sizes) < 20_000
