@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from stream_sep.files.stream_pass import weight_file_of
+from stream_sep.lowlevel.atomic_file import atomic_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,11 +39,8 @@ class ModelIdentityCache:
         if known.get(name) == identity:
             return
         newest = dict([*known.items(), (name, identity)][-_MOST:])
-        beside = self._path.with_suffix(f".{os.getpid()}.part")
         with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(newest), "utf-8")
-            beside.replace(self._path)
+            atomic_write(self._path, json.dumps(newest).encode())
 
     def _read(self) -> dict[str, str]:
         try:

@@ -7,8 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.separators import FORMATS
-from stream_sep.separators.causal.weights import with_digest, write_whole
+from stream_sep.separators.causal.weights import with_digest
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.separators.weight_file import read_weight_file
 
@@ -119,7 +120,7 @@ def save_weights(
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
     sizes = json.dumps(found.describe(model))
     metadata = {**about, "kind": found.format, "network": kind, "size": sizes, "groups": groups.to_json()}
-    write_whole(path, with_digest(tensors, metadata))
+    atomic_write(path, with_digest(tensors, metadata))
 
 
 def load_model(path: Path, trusted: str = "") -> tuple[str, Any, SourceGroups]:

@@ -6,7 +6,7 @@ import csv
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.separators.causal.weights import write_whole
+from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.training.pictures import spectrogram
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class MetricsLogger:
             ",".join(self._columns),
             *(",".join(line.get(key, "") for key in self._columns) for line in self._rows),
         ]
-        write_whole(self._path, ("\n".join(lines) + "\n").encode())
+        atomic_write(self._path, ("\n".join(lines) + "\n").encode())
         if self._board is not None:
             for key, value in row.items():
                 self._board.add_scalar(key, value, int(row["step"]))

@@ -18,6 +18,7 @@ from stream_sep.files.batch import separate_all
 from stream_sep.files.job import SeparationJob
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.tracks import find_tracks
+from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.separators.source_groups import SourceGroups
 from stream_sep.training.config import DataConfig, TrainConfig, TrainingConfig
 
@@ -221,11 +222,7 @@ def _trainer_class() -> Any:  # noqa: ANN401 - torch is an extra
 
 
 def _write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - as above
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(json.dumps(value), "utf-8")
-        part.replace(path)
+        atomic_write(path, json.dumps(value).encode())
     except OSError as error:
         raise AudioFileError(f"{path} cannot be written ({error.strerror}); is the disk full?") from error
-    finally:
-        part.unlink(missing_ok=True)

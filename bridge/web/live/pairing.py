@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import platformdirs
 
 from stream_sep.errors import BridgeError
+from stream_sep.lowlevel.atomic_file import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,18 +120,10 @@ class Devices:
         return gone
 
     def _write(self, devices: tuple[Device, ...]) -> None:
-        part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
+        text = json.dumps([asdict(device) for device in devices], indent=1)
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump([asdict(device) for device in devices], file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
+            atomic_write(self._path, text.encode(), mode=0o600)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
             raise BridgeError(f"cannot write {self._path}: {error.strerror}") from error
 
 

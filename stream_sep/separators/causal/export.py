@@ -12,6 +12,7 @@ import numpy as np
 
 from stream_sep.errors import SeparatorError
 from stream_sep.extras import install_hint
+from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.separators.causal.band_layout import plan_band_layout
 from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
@@ -19,7 +20,7 @@ from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.onnx_bundle import digest_note, join_parts
 from stream_sep.separators.causal.runtimes import OnnxRuntime, TorchRuntime
 from stream_sep.separators.causal.staggered_inference import StaggeredInference
-from stream_sep.separators.causal.weights import KIND, count_weights, load_weights, read_metadata, write_whole
+from stream_sep.separators.causal.weights import KIND, count_weights, load_weights, read_metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,20 +50,20 @@ def export_onnx(weights: Path, target: Path) -> float:
     notes.pop("sha256")
     notes["weights"] = str(count_weights(network))
     body = join_parts(_graphs(network), notes)
-    run_stage = target.with_name(f".{target.stem}.part.onnx")
-    write_whole(run_stage, body + digest_note(body))
+    part = target.with_name(f".{target.stem}.part.onnx")
+    atomic_write(part, body + digest_note(body))
     try:
         trained = TorchRuntime(weights)
-        error = compare(trained, OnnxRuntime(run_stage))
+        error = compare(trained, OnnxRuntime(part))
         if not error < TOLERANCE:
             raise SeparatorError(
                 f"the exported network of {weights} differs from it by {error:.1g}; try another torch"
             )
-        if not compare(trained, CompiledRuntime(run_stage)) < QUANTIZED_TOLERANCE:
+        if not compare(trained, CompiledRuntime(part)) < QUANTIZED_TOLERANCE:
             raise SeparatorError(f"the compiled runtime does not reproduce {weights}; try another torch version")
-        run_stage.replace(target)
+        part.replace(target)
     finally:
-        run_stage.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
     return error
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.extras import install_hint
+from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.separators.causal.config import NetworkConfig, config_from
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def save_weights(network: CausalNetwork, path: Path, about: Mapping[str, str] | 
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     notes = {**(about or {}), "kind": KIND, "size": json.dumps(asdict(network.size))}
-    write_whole(path, with_digest(tensors, notes))
+    atomic_write(path, with_digest(tensors, notes))
 
 
 def with_digest(tensors: dict[str, Any], notes: Mapping[str, str]) -> bytes:
@@ -127,21 +126,6 @@ def read_bytes(path: Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise SeparatorError(f"the weights {path} cannot be read ({error.strerror}); is the path right?") from error
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
-        try:
-            part.write(data)
-            part.flush()
-            os.fsync(part.fileno())
-            Path(part.name).chmod(0o644)  # temporary files are readable by their owner alone
-            Path(part.name).replace(path)
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
 
 
 def _split(data: bytes) -> tuple[bytes, bytes]:

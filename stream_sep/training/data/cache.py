@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.files.disk_space import check_room
+from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.protocols import STEMS
 from stream_sep.training.data.decode import add_blocks
 
@@ -183,9 +184,7 @@ def drop_songs(folder: Path, names: Iterable[str]) -> None:
         return
     gone = set(names)
     songs = read_index(folder)
-    part = folder / f".{INDEX}.part"
-    part.write_text("".join(_line(song) for song in songs if song.name not in gone), encoding="utf-8")
-    part.replace(folder / INDEX)
+    atomic_write(folder / INDEX, "".join(_line(song) for song in songs if song.name not in gone).encode())
     for song in songs:
         if song.name in gone:
             (folder / song.file).unlink(missing_ok=True)
@@ -265,9 +264,7 @@ def _quantise(spooled: Path, out, gain: float, missing: int) -> None:  # type: i
 def _append(index: Path, song: CachedSong) -> None:
     text = index.read_text(encoding="utf-8") if index.exists() else ""
     whole = "".join(line for line in text.splitlines(keepends=True) if line.endswith("\n"))
-    part = index.with_name(f".{index.name}.part")
-    part.write_text(whole + _line(song), encoding="utf-8")
-    part.replace(index)
+    atomic_write(index, (whole + _line(song)).encode())
 
 
 def _line(song: CachedSong) -> str:
