@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import SeparatorError
-from stream_sep.separators.causal.weights import with_digest, write_whole
+from stream_sep.lowlevel.atomic_file import atomic_write
+from stream_sep.separators.causal.weights import with_digest
 from stream_sep.separators.checkpoints.loader import read_tensors
 from stream_sep.separators.imported.cascaded_net import CascadedNet, CascadedNetConfig
 from stream_sep.separators.imported.frame_transformer_2022 import FrameTransformer2022, FrameTransformer2022Config
@@ -45,7 +46,7 @@ def import_checkpoint(source: Path, target: Path) -> str:
     check_tensors(network, tensors, source)
     kept = {key: tensor.detach().clone().contiguous() for key, tensor in tensors.items()}
     metadata = {"kind": FORMATS[name], "network": name, "size": json.dumps(sizes), "groups": GROUPS.to_json()}
-    write_whole(target, with_digest(kept, {**metadata, "source": source.name}))
+    atomic_write(target, with_digest(kept, {**metadata, "source": source.name}))
     return name
 
 

@@ -16,7 +16,7 @@ from stream_sep.separators.windowed import WindowedSeparator
 
 if TYPE_CHECKING:
     from stream_sep.protocols import Block, Separator, Stems
-    from stream_sep.separators.causal.weights import Weights
+    from stream_sep.separators.causal.weights import WeightStats
 
 _RATE, _HOP = 44100, 1024
 _CROP = 256  # frames of a spectrum that CascadedNet was trained with
@@ -70,7 +70,7 @@ class ImportedSeparator(WindowedSeparator):
         ConfigError: hop and look-ahead do not fit in the window.
     """
 
-    def __init__(self, windows: MaskWindows, window: int, weights: Weights, *, hop: int, lookahead: int) -> None:
+    def __init__(self, windows: MaskWindows, window: int, weights: WeightStats, *, hop: int, lookahead: int) -> None:
         fade = min(_RATE // 100, max(hop, 1))
         context = window - hop - lookahead - fade
         if context < 0:
