@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check fast docs linkcheck bench mutants soak clean
+.PHONY: demo test check fast docs linkcheck bench web mutants soak clean
 
 demo: $(VENV)/.base
 	$(BIN)/stream-sep demo --out out/demo
@@ -26,6 +26,9 @@ docs: $(VENV)/.dev
 linkcheck: $(VENV)/.dev
 	$(BIN)/python -m sphinx -q -b linkcheck docs docs/_build/links
 
+web: $(VENV)/.web
+	$(BIN)/stream-sep serve --demo-song
+
 bench: $(VENV)/.base
 	$(BIN)/stream-sep bench
 
@@ -41,6 +44,10 @@ $(VENV)/.base: pyproject.toml constraints.txt
 	@echo "installing into $(VENV); about 140 MB to download, a minute or two"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[live]'
 	$(BIN)/stream-sep warm-up
+	touch $@
+
+$(VENV)/.web: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[web]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base

@@ -152,6 +152,24 @@ def check(
     print("\n".join(lines or ["folder and database agree"]))
 
 
+@app.command("backup")
+def backup(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="new folder for it")],
+    *,
+    verify: Annotated[bool, typer.Option("--verify", help="check the backup that is there, instead")] = False,
+) -> None:
+    """Copy database and songs while the service runs; a copy of the folder, served with --data, restores it."""
+    from bridge.web.service.backup import back_up, check_backup
+
+    if verify:
+        made = check_backup(folder)
+    else:
+        with _opened(context) as service:
+            made = back_up(service, folder)
+    print(f"{made.files} files, {made.bytes / 1e6:.0f} MB in {made.folder}")
+
+
 def _serve(config: ServiceConfig, role: str, *, insecure_http: bool) -> None:
     from bridge.web.service.context import open_service
     from bridge.web.service.supervisor import WorkerPool, check_exposure, pass_database_on, serve_web, worker_command

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 
 from bridge.web.problems import Problem
 from bridge.web.service import events
-from bridge.web.service.files import SOURCE, UPLOADED, remove
+from bridge.web.service.files import MANIFEST, SOURCE, UPLOADED, folder_bytes, remove
 from bridge.web.service.queue import ACTIVE, requeue_expired
 from bridge.web.service.sessions import IDLE_SECONDS, MAX_SECONDS
 from bridge.web.service.tables import CLOSED, Invitation, Job, LoginSession, Song, Upload, User, Worker
@@ -27,6 +27,7 @@ UNKNOWN_SECONDS = 86400.0
 
 MIX_SECONDS = 86400.0
 UPLOAD_SECONDS = 3 * 86400.0
+STEMS_GONE = "Its stems are gone from the disk of this server. Separate it again."
 GONE = "Its files are gone from the disk of this server. Upload it again."
 
 
@@ -48,7 +49,7 @@ class Findings:
         """Return a sentence for each."""
         return [
             *(f"upload {upload} is whole and becomes a song" for upload in self.completed),
-            *(f"song {song}: {GONE}" for song in self.failed),
+            *(f"song {song} has lost its files" for song in self.failed),
             *(f"{path} belongs to nothing and goes" for path in self.removed),
         ]
 
@@ -124,14 +125,17 @@ def _fail_without_files(service: Service, found: Findings, *, dry_run: bool) -> 
         songs = list(session.scalars(select(Song).where(Song.state.not_in(("deleting", "failed")))))
     for song in songs:
         folder = service.data.song(song.id)
-        if (folder / SOURCE).is_file() or (folder / UPLOADED).is_file():
+        has_source = (folder / SOURCE).is_file() or (folder / UPLOADED).is_file()
+        lacks_stems = song.job_id is not None and not (service.data.stems(song.id, song.job_id) / MANIFEST).is_file()
+        if has_source and not lacks_stems:
             continue
         found.failed.append(song.id)
         if not dry_run:
             with service.database.write() as session:
                 row = session.get(Song, song.id)
                 if row is not None:
-                    row.state, row.error, row.bytes = "failed", GONE, 0
+                    row.state, row.error = "failed", STEMS_GONE if has_source else GONE
+                    row.job_id, row.bytes = None, folder_bytes(folder)
 
 
 def _remove_unknown(service: Service, found: Findings, *, dry_run: bool) -> None:

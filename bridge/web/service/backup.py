@@ -1,0 +1,111 @@
+"""A copy of everything, made while the service runs: first the database, then the files, a manifest last."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bridge.web.service.files import DataFolder, sync_tree
+from stream_sep.errors import ConfigError, StreamSepError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bridge.web.service.context import Service
+
+DATABASE = "serve.db"
+MANIFEST = "backup.json"
+
+
+class BackupError(StreamSepError):
+    """A backup that cannot be made, or is not whole."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What a backup holds.
+
+    Attributes:
+        folder: laid out as a data folder is: restoring it is serving a copy of it with ``--data``.
+        files: how many files of sound.
+        bytes: of all of them.
+    """
+
+    folder: Path
+    files: int
+    bytes: int
+
+
+def back_up(service: Service, folder: Path) -> Backup:
+    """Make a backup in a folder that is empty or not there; files are linked where possible, as they never change.
+
+    The database comes first: a song that comes meanwhile has files that it does not know, which is harmless.
+
+    Raises:
+        ConfigError: the folder is in use, or the database is PostgreSQL, which `pg_dump` backs up.
+        BackupError: it cannot be written.
+    """
+    if service.database.path is None:
+        raise ConfigError("backup knows SQLite only; take pg_dump for the database, and copy the folder songs after it")
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty; name a new folder")
+    try:
+        copy = DataFolder(folder)
+        copy.create()
+        _copy_database(service, folder / DATABASE)
+        sizes = dict(_copy_files(service.data.songs, copy.songs))
+        manifest = {"files": {path.relative_to(folder).as_posix(): size for path, size in sizes.items()}}
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
+        sync_tree(folder)
+    except OSError as error:
+        raise BackupError(f"the backup in {folder} cannot be written: {error.strerror}") from error
+    return Backup(folder, len(sizes), sum(sizes.values()))
+
+
+def check_backup(folder: Path) -> Backup:
+    """Return what a backup holds.
+
+    Raises:
+        BackupError: it was never finished, or a file is gone or of another size.
+    """
+    try:
+        files: dict[str, int] = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BackupError(f"{folder} holds no finished backup; make it again") from error
+    for name, size in files.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != size:
+            raise BackupError(f"{path} of the backup is gone or was changed")
+    return Backup(folder, len(files), sum(files.values()))
+
+
+def _copy_database(service: Service, target: Path) -> None:
+    with service.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
+
+
+def _copy_files(source: Path, target: Path) -> Iterator[tuple[Path, int]]:
+    """Link or copy every whole file below a folder; give each with its size."""
+    for path in sorted(source.rglob("*")):
+        if not path.is_file() or ".part" in path.suffixes:
+            continue
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            _link_or_copy(path, copy)
+        except FileNotFoundError:  # it was deleted just now
+            continue
+        yield copy, copy.stat().st_size
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another file system, or one without links
+        shutil.copy2(source, target)
