@@ -7,13 +7,15 @@ import getpass
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from stream_sep.cli.app import App
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
+from stream_sep.separators import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,42 +23,47 @@ if TYPE_CHECKING:
     from bridge.web.service.config import ServiceConfig
     from bridge.web.service.context import Service
 
+_Data = Annotated[Path | None, typer.Option("--data", help="folder of songs and database")]
+_Database = Annotated[
+    str,
+    typer.Option(
+        "--database", envvar="STREAM_SEP_DATABASE", help="postgresql://...; SQLite in the folder unless given"
+    ),
+]
+_Name = Annotated[str, typer.Argument(help="name of the account")]
 
-app = App(
-    "Run a web service with accounts, uploads and a stem player.", invoke_without_command=True, no_args_is_help=False
-)
+
+class _ServeGroup(TyperGroup):
+    """Runs the service where no command is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - whose type moved between versions
+        """Put the name of a command first where there is none."""
+        is_bare = not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"})
+        return super().parse_args(ctx, ["run", *args] if is_bare else args)
+
+
+app = App("Run a web service with accounts, uploads and a stem player.", cls=_ServeGroup)
 user_app = App("Manage the accounts of the service.")
 app.add_typer(user_app, name="user")
 
-Data = Annotated[Path | None, typer.Option("--data", help="folder of songs and database; usual unless given")]
-Database = Annotated[
-    str,
-    typer.Option(
-        "--database", envvar="STREAM_SEP_DATABASE", help="postgresql://..., or SQLite in the folder unless given"
-    ),
-]
 
-
-@app.callback()
+@app.command("run")
 def serve(
-    context: typer.Context,
-    data: Data = None,
-    database: Database = "",
+    data: _Data = None,
+    database: _Database = "",
     host: Annotated[str, typer.Option(help="address to listen at; 0.0.0.0 for all")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="TCP port")] = 9191,
     role: Annotated[str, typer.Option(help="all, web, or worker")] = "all",
-    workers: Annotated[int, typer.Option(help="processes that separate, with role all")] = 1,
+    workers: Annotated[int, typer.Option(help="processes that separate, with role all", min=0)] = 1,
     model: Annotated[
         str, typer.Option("--model", "-n", help="separator for songs whose owner does not choose")
-    ] = "live",
+    ] = DEFAULT,
     offer: Annotated[
-        str, typer.Option(help="models that may be chosen, such as live,htdemucs; all unless given")
+        str, typer.Option(help="models to choose from, such as causal-22ms,htdemucs; all unless given")
     ] = "",
-    sign_up: Annotated[
-        str, typer.Option(help="who may sign up: open, invite, closed; open unless others reach it")
-    ] = "",
+    sign_up: Annotated[str, typer.Option(help="open, invite or closed; open unless others reach the server")] = "",
     public_host: Annotated[
-        list[str] | None, typer.Option(help="a further name that browsers use for this server")
+        list[str] | None, typer.Option(help="further name that browsers use for this server")
     ] = None,
     trusted_proxy: Annotated[str, typer.Option(help="address of the proxy whose X-Forwarded-For counts")] = "",
     *,
@@ -66,7 +73,7 @@ def serve(
     ] = False,
     demo_song: Annotated[bool, typer.Option("--demo-song", help="the demo song is there from the start")] = False,
 ) -> None:
-    """Serve songs: everything needed is made in one folder, and the first start prints a link to make the admin."""
+    """Serve songs; all is made in one folder, and the first start prints a link to make the admin's account."""
     config = dataclasses.replace(
         _config(data, database),
         host=host,
@@ -79,48 +86,42 @@ def serve(
         https=https,
         demo_song=demo_song,
     )
-    context.obj = config
-    if context.invoked_subcommand is None:
-        _serve(_with_sign_up(config, sign_up), role, insecure_http=insecure_http)
+    _run(_with_sign_up(config, sign_up), role, insecure_http=insecure_http)
 
 
 @user_app.command("add")
 def add_user(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="name of the account")],
+    name: _Name,
+    data: _Data = None,
+    database: _Database = "",
     *,
     admin: Annotated[bool, typer.Option("--admin", help="may run the server")] = False,
 ) -> None:
     """Make an account; asks for the password, or reads it from standard input."""
-    from bridge.web.service import accounts
+    with _opened(data, database) as service, service.database.write() as session:
+        from bridge.web.service import accounts
 
-    with _opened(context) as service, service.database.write() as session:
         accounts.create_user(service, session, name, _read_password(), admin=admin)
     print(f"account {name} made")
 
 
 @user_app.command("list")
-def list_users(context: typer.Context) -> None:
+def list_users(data: _Data = None, database: _Database = "") -> None:
     """List the accounts."""
-    from sqlalchemy import select
+    with _opened(data, database) as service, service.database.read() as session:
+        from bridge.web.service.admin_view import list_accounts
 
-    from bridge.web.service.admin_view import admin_user
-    from bridge.web.service.tables import CLOSED, NO_PASSWORD, User
-
-    query = select(User).where(User.password_hash.not_in((NO_PASSWORD, CLOSED))).order_by(User.name_key)
-    with _opened(context) as service, service.database.read() as session:
-        for user in session.scalars(query).all():
-            body = admin_user(service, session, user)
-            state = "disabled" if body.disabled else "admin" if body.admin else "user"
-            print(f"{body.name:32}  {state:8}  {body.songs:5} songs  {body.storage.used / 1e6:8.0f} MB")
+        for user in list_accounts(service, session):
+            state = "disabled" if user.disabled else "admin" if user.admin else "user"
+            print(f"{user.name:32}  {state:8}  {user.songs:5} songs  {user.storage.used / 1e6:8.0f} MB")
 
 
 @user_app.command("passwd")
-def change_password(context: typer.Context, name: Annotated[str, typer.Argument(help="name of the account")]) -> None:
+def change_password(name: _Name, data: _Data = None, database: _Database = "") -> None:
     """Give an account a new password; whoever was logged in to it is logged out."""
-    from bridge.web.service import accounts
+    with _opened(data, database) as service, service.database.write() as session:
+        from bridge.web.service import accounts
 
-    with _opened(context) as service, service.database.write() as session:
         user = accounts.find_user(session, name)
         if user is None:
             raise ConfigError(f"there is no account {name!r}; stream-sep serve user list")
@@ -129,83 +130,66 @@ def change_password(context: typer.Context, name: Annotated[str, typer.Argument(
 
 
 @app.command("openapi")
-def openapi(context: typer.Context) -> None:
+def openapi() -> None:
     """Print the OpenAPI description of the API."""
-    from bridge.web.service.app import make_app
-    from bridge.web.service.openapi import openapi_text
+    _config(None, "")
+    from bridge.web.service.openapi import describe_api
 
-    with _opened(context) as service:
-        sys.stdout.write(openapi_text(make_app(service)))
+    sys.stdout.write(describe_api())
 
 
 @app.command("check")
 def check(
-    context: typer.Context,
+    data: _Data = None,
+    database: _Database = "",
     *,
     repair: Annotated[bool, typer.Option("--repair", help="put it right; only tells unless given")] = False,
 ) -> None:
     """Compare folder and database: whole uploads that are no songs yet, songs without files, files without songs."""
-    from bridge.web.service.reconcile import reconcile
+    with _opened(data, database) as service:
+        from bridge.web.service.reconcile import reconcile
 
-    with _opened(context) as service:
         lines = reconcile(service, dry_run=not repair).lines()
     print("\n".join(lines or ["folder and database agree"]))
 
 
 @app.command("backup")
 def backup(
-    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="new folder for it")],
+    data: _Data = None,
+    database: _Database = "",
     *,
     verify: Annotated[bool, typer.Option("--verify", help="check the backup that is there, instead")] = False,
 ) -> None:
     """Copy database and songs while the service runs; a copy of the folder, served with --data, restores it."""
+    _config(data, database)
     from bridge.web.service.backup import back_up, check_backup
 
     if verify:
         made = check_backup(folder)
     else:
-        with _opened(context) as service:
+        with _opened(data, database) as service:
             made = back_up(service, folder)
     print(f"{made.files} files, {made.bytes / 1e6:.0f} MB in {made.folder}")
 
 
-def _serve(config: ServiceConfig, role: str, *, insecure_http: bool) -> None:
-    from bridge.web.service.context import open_service
-    from bridge.web.service.supervisor import WorkerPool, check_exposure, pass_database_on, serve_web, worker_command
+def _run(config: ServiceConfig, role: str, *, insecure_http: bool) -> None:
+    from bridge.web.service.supervisor import run_all, run_only_worker
 
     if role not in {"all", "web", "worker"}:
         raise ConfigError(f"--role {role!r} is none of all, web, worker")
     if role == "worker":
-        _work(config)
-        return
-    check_exposure(config, insecure_http=insecure_http)
-    service = open_service(config)
-    pass_database_on(config)
-    count = config.workers if role == "all" else 0
-    try:
-        with WorkerPool(worker_command(config), count):
-            serve_web(service, print)
-    finally:
-        service.close()
-
-
-def _work(config: ServiceConfig) -> None:
-    from bridge.web.service.context import open_service
-    from bridge.web.service.worker import run_worker
-
-    service = open_service(config)
-    try:
-        run_worker(service)
-    finally:
-        service.close()
+        run_only_worker(config)
+    else:
+        run_all(config, config.workers if role == "all" else 0, print, insecure_http=insecure_http)
 
 
 def _config(data: Path | None, database: str) -> ServiceConfig:
     try:
+        from bridge.web.service.app import make_site  # noqa: F401 - whether all it needs is there
         from bridge.web.service.config import ServiceConfig
     except ModuleNotFoundError as error:
-        raise ConfigError(f"stream-sep serve needs {error.name}; {install_hint('web')}") from error
+        raise ConfigError(f"serve needs {error.name}, which is not installed; {install_hint('web')}") from error
     config = ServiceConfig(database=database)
     return config if data is None else dataclasses.replace(config, data=data)
 
@@ -216,10 +200,11 @@ def _with_sign_up(config: ServiceConfig, mode: str) -> ServiceConfig:
 
 
 @contextmanager
-def _opened(context: typer.Context) -> Iterator[Service]:
+def _opened(data: Path | None, database: str) -> Iterator[Service]:
+    config = _config(data, database)
     from bridge.web.service.context import open_service
 
-    service = open_service(context.obj)
+    service = open_service(config)
     try:
         yield service
     finally:

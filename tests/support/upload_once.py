@@ -1,5 +1,6 @@
 """Uploads one song to the service in a folder, in a process that a test may have crash on the way: FOLDER SONG."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from bridge.web.service.context import open_service
 
 
 def main(folder, song):
-    service = open_service(ServiceConfig(data=Path(folder), costs=CHEAP, model="passthrough"))
+    database = os.environ["STREAM_SEP_DATABASE"]
+    service = open_service(ServiceConfig(data=Path(folder), database=database, costs=CHEAP, model="passthrough"))
     with TestClient(make_site(service), base_url=ORIGIN, headers={"Origin": ORIGIN}) as browser:
         browser.post("/api/v1/session", json={"name": "ada", "password": PASSWORD}).raise_for_status()
         data = Path(song).read_bytes()

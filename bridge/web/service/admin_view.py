@@ -63,6 +63,12 @@ def admin_user(service: Service, session: Session, user: User) -> AdminUser:
     )
 
 
+def list_accounts(service: Service, session: Session) -> list[AdminUser]:
+    """Return all accounts that people have, by name."""
+    query = select(User).where(User.password_hash.not_in((NO_PASSWORD, CLOSED))).order_by(User.name_key)
+    return [admin_user(service, session, user) for user in session.scalars(query).all()]
+
+
 def new_link(
     service: Service, session: Session, kind: str, *, seconds: float, note: str = "", user_id: str | None = None
 ) -> LinkBody:

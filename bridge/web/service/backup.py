@@ -50,13 +50,15 @@ def back_up(service: Service, folder: Path) -> Backup:
         BackupError: it cannot be written.
     """
     if service.database.path is None:
-        raise ConfigError("backup knows SQLite only; take pg_dump for the database, and copy the folder songs after it")
+        raise ConfigError(
+            "backup knows SQLite only; take pg_dump for the database, and copy the folder songs after it"
+        )
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} is not empty; name a new folder")
     try:
         copy = DataFolder(folder)
         copy.create()
-        _copy_database(service, folder / DATABASE)
+        service.database.copy_to(folder / DATABASE)
         sizes = dict(_copy_files(service.data.songs, copy.songs))
         manifest = {"files": {path.relative_to(folder).as_posix(): size for path, size in sizes.items()}}
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
@@ -81,11 +83,6 @@ def check_backup(folder: Path) -> Backup:
         if not path.is_file() or path.stat().st_size != size:
             raise BackupError(f"{path} of the backup is gone or was changed")
     return Backup(folder, len(files), sum(files.values()))
-
-
-def _copy_database(service: Service, target: Path) -> None:
-    with service.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
 
 
 def _copy_files(source: Path, target: Path) -> Iterator[tuple[Path, int]]:

@@ -51,9 +51,9 @@ class CatalogEntry:
 
 CATALOG = (
     CatalogEntry(
-        "live", "Fast", STEMS, "Our causal network: many times faster than real time, good to practise with."
+        "causal-22ms", "Fast", STEMS, "Our causal network: many times faster than real time, good to practise with."
     ),
-    CatalogEntry("instant", "Fastest", STEMS, "Our causal network with the shortest latency: a draft in seconds."),
+    CatalogEntry("causal-6ms", "Fastest", STEMS, "Our causal network with the shortest latency: a draft in seconds."),
     CatalogEntry(
         "htdemucs", "Best", _DEMUCS, "Hybrid Transformer Demucs: the cleanest stems, and by far more work.", "demucs"
     ),

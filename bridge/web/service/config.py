@@ -114,7 +114,7 @@ class ServiceConfig:
     public_hosts: tuple[str, ...] = ()
     trusted_proxy: str = ""
     https: bool = False
-    model: str = "live"
+    model: str = "causal-22ms"
     models: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     costs: HashCosts = field(default_factory=HashCosts)

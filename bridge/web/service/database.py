@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,6 +100,19 @@ class Database:
             found = MigrationContext.configure(connection).get_current_revision()
         return found == ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
+    def copy_to(self, target: Path) -> None:
+        """Write a copy of a SQLite database as it is now, while others go on writing.
+
+        Raises:
+            DatabaseError: it cannot be written.
+        """
+        assert self.path is not None, "PostgreSQL has pg_dump"
+        try:
+            with contextlib.closing(sqlite3.connect(self.path)) as connection:
+                connection.execute("VACUUM INTO ?", (str(target),))
+        except sqlite3.Error as error:
+            raise DatabaseError(f"the database cannot be copied to {target}: {error}; name another folder") from error
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -105,9 +120,7 @@ class Database:
     def _keep_copy(self) -> None:
         if self.path is None or not self.path.is_file() or self.is_current():
             return
-        copy = self.path.with_name(f"{self.path.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM INTO ?", (str(copy),))
+        self.copy_to(self.path.with_name(f"{self.path.name}.before-{time.strftime('%Y%m%d-%H%M%S')}"))
 
 
 def _engine(url: str, options: dict[str, Any]) -> Engine:

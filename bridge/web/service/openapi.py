@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bridge.web.service.app import make_app
+from bridge.web.service.config import ServiceConfig
+from bridge.web.service.context import open_service
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+
+def describe_api() -> str:
+    """Return the description of the API, made with a service in a folder that is deleted again."""
+    with tempfile.TemporaryDirectory() as folder:
+        service = open_service(ServiceConfig(data=Path(folder)))
+        try:
+            return openapi_text(make_app(service))
+        finally:
+            service.close()
 
 
 def openapi_text(app: FastAPI) -> str:

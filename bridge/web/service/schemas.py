@@ -136,7 +136,7 @@ class TokenBody(BaseModel):
 class ModelBody(BaseModel):
     """A model that songs can be separated with."""
 
-    name: str = Field(examples=["live"])
+    name: str = Field(examples=["causal-22ms"])
     title: str
     stems: list[str]
     description: str

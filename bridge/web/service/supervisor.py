@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,13 +18,15 @@ from bridge.web.security import is_loopback
 from bridge.web.service.accounts import has_users
 from bridge.web.service.admin_view import new_link
 from bridge.web.service.app import make_site
+from bridge.web.service.context import open_service
 from bridge.web.service.demo import add_demo
 from bridge.web.service.reconcile import reconcile
 from bridge.web.service.tables import Invitation
+from bridge.web.service.worker import SUPERVISOR, run_worker
 from stream_sep.errors import BridgeError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from bridge.web.service.config import ServiceConfig
@@ -33,6 +37,24 @@ _AGAIN_SECONDS = 1.0
 _END_SECONDS = 15.0
 _MAX_CONNECTIONS = 400
 _MAX_MESSAGE = 1 << 16
+
+
+class _Server(uvicorn.Server):
+    """A server that returns when it is told to end.
+
+    uvicorn's own sends the signal to the process once more, which would end it before its workers have.
+    """
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Have signals end the server, as long as it runs."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 class WorkerPool:
@@ -66,11 +88,49 @@ class WorkerPool:
 
     def _keep_one(self) -> None:
         while not self._ended.is_set():
-            with subprocess.Popen(self._command, stdin=subprocess.DEVNULL) as worker:  # noqa: S603 - our own program
+            env = {**os.environ, SUPERVISOR: str(os.getpid())}
+            with subprocess.Popen(self._command, stdin=subprocess.DEVNULL, env=env) as worker:  # noqa: S603 - our own program
                 while worker.poll() is None and not self._ended.wait(0.2):
                     pass
                 _end(worker)
             self._ended.wait(_AGAIN_SECONDS)
+
+
+def run_all(config: ServiceConfig, workers: int, report: Callable[[str], None], *, insecure_http: bool) -> None:
+    """Serve, with worker processes beside, until SIGINT or SIGTERM.
+
+    Args:
+        config: of the service.
+        workers: how many processes; none where they run elsewhere.
+        report: is told the address, and the set-up link while there is no admin.
+        insecure_http: whether passwords may cross a network in the clear.
+
+    Raises:
+        ConfigError: they may not, and would.
+        BridgeError: the port is taken.
+        DatabaseError: the database cannot be reached.
+    """
+    check_exposure(config, insecure_http=insecure_http)
+    service = open_service(config)
+    pass_database_on(config)
+    try:
+        with WorkerPool(worker_command(config), workers):
+            serve_web(service, report)
+    finally:
+        service.close()
+
+
+def run_only_worker(config: ServiceConfig) -> None:
+    """Run a worker in this process until SIGINT or SIGTERM.
+
+    Raises:
+        DatabaseError: the database cannot be reached.
+    """
+    service = open_service(config)
+    try:
+        run_worker(service)
+    finally:
+        service.close()
 
 
 def check_exposure(config: ServiceConfig, *, insecure_http: bool) -> None:
@@ -109,8 +169,7 @@ def serve_web(service: Service, report: Callable[[str], None]) -> None:
             report(f"Make the admin's account, within an hour: {base}{path}")
         if config.demo_song:
             add_demo(service)
-        server = uvicorn.Server(_uvicorn_config(service))
-        server.run([listener])
+        _Server(_uvicorn_config(service)).run([listener])
 
 
 def setup_path(service: Service) -> str | None:
@@ -124,7 +183,7 @@ def setup_path(service: Service) -> str | None:
 
 def worker_command(config: ServiceConfig) -> list[str]:
     """Return the command of a worker for a service; see `pass_database_on` for what it lacks."""
-    command = [sys.executable, "-m", "stream_sep", "serve", "--role", "worker", "--data", str(config.data)]
+    command = [sys.executable, "-m", "stream_sep", "serve", "run", "--role", "worker", "--data", str(config.data)]
     return [*command, "--model", config.model]
 
 

@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
     from bridge.web.service.context import Service
 
+SUPERVISOR = "STREAM_SEP_SUPERVISOR"
+"""The variable with the id of the process that a worker is to end with."""
+
 MAX_SONGS = 50
 MAX_BYTES = 6_000_000_000
 _POLL_SECONDS = 0.5
 _AWAY_SECONDS = 5.0
 _SEEN_SECONDS = 10.0
+_SUPERVISOR_SECONDS = 1.0
 _HOUSE_SECONDS = 600.0
 _NICENESS = 10
 _log = logging.getLogger(__name__)
@@ -64,12 +68,16 @@ class WorkerProcess:
         """Work; return when told to end, or after `MAX_SONGS` songs, or when memory has grown beyond `MAX_BYTES`."""
         reconcile(self._service)
         threads = [
-            threading.Thread(target=self._repeat, args=(self._seen, _SEEN_SECONDS), name="seen", daemon=True),
-            threading.Thread(
-                target=self._repeat, args=(self._house, _HOUSE_SECONDS), name="housekeeping", daemon=True
-            ),
-            threading.Thread(target=self._claim_until_stopped, args=(("mix",),), name="mixes", daemon=True),
+            threading.Thread(target=self._repeat, args=(action, seconds), daemon=True)
+            for action, seconds in (
+                (self._seen, _SEEN_SECONDS),
+                (self._watch_supervisor, _SUPERVISOR_SECONDS),
+                (lambda: housekeep(self._service), _HOUSE_SECONDS),
+            )
         ]
+        threads.append(
+            threading.Thread(target=self._claim_until_stopped, args=(("mix",),), name="mixes", daemon=True)
+        )
         for thread in threads:
             thread.start()
         self._claim_until_stopped(("separate",))
@@ -159,6 +167,12 @@ class WorkerProcess:
             if self._stop.wait(seconds):
                 return
 
+    def _watch_supervisor(self) -> None:
+        """End when the process that started us is gone: a new one starts workers of its own."""
+        supervisor = os.environ.get(SUPERVISOR)
+        if supervisor and os.getppid() != int(supervisor):
+            self.stop()
+
     def _seen(self) -> None:
         now = self._service.clock()
         with self._service.database.write() as session:
@@ -167,9 +181,6 @@ class WorkerProcess:
                 row = Worker(id=self.id, started=now, seen=now, version=package_version())
                 session.add(row)
             row.seen, row.job_id = now, self._busy
-
-    def _house(self) -> None:
-        housekeep(self._service)
 
 
 def run_worker(service: Service) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bridge.web.problems import Problem, not_found
 from bridge.web.service import accounts, queue
-from bridge.web.service.admin_view import admin_user, link_body, new_link, overview
+from bridge.web.service.admin_view import admin_user, link_body, list_accounts, new_link, overview
 from bridge.web.service.audit import record
 from bridge.web.service.dependencies import AdminCaller, ServiceOf, address_of, iso
 from bridge.web.service.reconcile import purge_deleted
@@ -54,9 +54,8 @@ def change_settings(
 @router.get("/users", operation_id="listUsers")
 def list_users(service: ServiceOf, caller: AdminCaller) -> list[AdminUser]:
     """List all accounts."""
-    query = select(User).where(User.password_hash.not_in((NO_PASSWORD, CLOSED))).order_by(User.name_key)
     with service.database.read() as session:
-        return [admin_user(service, session, user) for user in session.scalars(query).all()]
+        return list_accounts(service, session)
 
 
 @router.patch("/users/{user_id}", operation_id="changeUser")

@@ -1,5 +1,9 @@
 """A service in a temporary folder, browsers that use it, and songs to give it."""
 
+import importlib.util
+import os
+
+import postgres
 import pytest
 from web_service import CHEAP, ORIGIN, PASSWORD, Clock, TestClient
 
@@ -14,9 +18,30 @@ def clock():
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def new_database():
+    """A function that makes an empty PostgreSQL database and returns its URL."""
+    installed = postgres.find_programs() and importlib.util.find_spec("psycopg")
+    if not installed and os.environ.get("CI") == "true":
+        pytest.fail(postgres.NEEDS)
+    if not installed:
+        pytest.skip(postgres.NEEDS)
+    with postgres.running_postgres() as create:
+        yield create
+
+
 @pytest.fixture
-def config(tmp_path):
-    return ServiceConfig(data=tmp_path / "data", costs=CHEAP, model="passthrough", limits=Limits(sign_up="open"))
+def database(request):
+    """The URL of the database; of SQLite unless STREAM_SEP_TEST_DATABASE=postgresql."""
+    if os.environ.get("STREAM_SEP_TEST_DATABASE") == "postgresql":
+        return request.getfixturevalue("new_database")()
+    return ""
+
+
+@pytest.fixture
+def config(tmp_path, database):
+    limits = Limits(sign_up="open")
+    return ServiceConfig(data=tmp_path / "data", database=database, costs=CHEAP, model="passthrough", limits=limits)
 
 
 @pytest.fixture

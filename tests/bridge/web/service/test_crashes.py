@@ -22,9 +22,10 @@ WORKING = tuple(point for point in POINTS if point not in UPLOADING)
 TIMEOUT = 120
 
 
-def run(point, *command):
+def run(point, service, *command):
     paths = os.pathsep.join([str(SUPPORT.parents[1]), str(SUPPORT), *sys.path])
-    environment = {**os.environ, VARIABLE: point, "PYTHONPATH": paths}
+    database = service.config.database
+    environment = {**os.environ, VARIABLE: point, "PYTHONPATH": paths, "STREAM_SEP_DATABASE": database}
     return subprocess.run(
         [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
@@ -32,7 +33,9 @@ def run(point, *command):
 
 def run_worker(point, service):
     data = str(service.data.root)
-    return run(point, "-m", "stream_sep", "serve", "--role", "worker", "--data", data, "--model", "passthrough")
+    return run(
+        point, service, "-m", "stream_sep", "serve", "--role", "worker", "--data", data, "--model", "passthrough"
+    )
 
 
 def songs_of(service):
@@ -44,7 +47,7 @@ def songs_of(service):
 def test_a_web_process_killed_while_a_song_comes_in(service, admin, tmp_path, point):
     song = tmp_path / "song.flac"
     song.write_bytes(song_bytes(2.0))
-    crashed = run(point, str(SUPPORT / "upload_once.py"), str(service.data.root), str(song))
+    crashed = run(point, service, str(SUPPORT / "upload_once.py"), str(service.data.root), str(song))
     assert (crashed.returncode, crashed.stdout) == (-signal.SIGKILL, ""), crashed.stderr
     reconcile(service)
     (found,) = songs_of(service) or [None]
