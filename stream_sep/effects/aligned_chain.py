@@ -40,7 +40,13 @@ class Chain(Protocol):
         ...
 
     def set_parameter(self, effect: int, name: str, value: Setting) -> None:
-        """Set a parameter of the effect at place ``effect`` among those not bypassed, before the next hop."""
+        """Set a parameter of the effect at place ``effect`` among those not bypassed, before the next hop.
+
+        Args:
+            effect: index of the effect among those not bypassed.
+            name: the parameter's name.
+            value: its new value.
+        """
         ...
 
     def reset(self) -> None:

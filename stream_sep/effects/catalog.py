@@ -176,6 +176,10 @@ def parameter_spec(
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return a hint for a name that is not among ``names``.
 
+    Args:
+        name: the unknown name.
+        names: the known names.
+
     >>> nearest("reverb", ["Reverb", "Delay"])
     "did you mean 'Reverb'?"
     """

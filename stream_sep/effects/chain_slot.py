@@ -62,7 +62,14 @@ class ChainSlot:
         self._pending.append(aligned)
 
     def set_parameter(self, aligned: AlignedChain, effect: int, name: str, value: Setting) -> None:
-        """Set a parameter of ``aligned`` before the next hop."""
+        """Set a parameter of ``aligned`` before the next hop.
+
+        Args:
+            aligned: the chain, current or pending.
+            effect: index of the effect among those not bypassed.
+            name: the parameter's name.
+            value: its new value.
+        """
         self._changes.append((aligned, effect, name, value))
 
     def preroll(self, aligned: AlignedChain) -> None:

@@ -148,6 +148,10 @@ class ChainedSeparator:
     def set_bypass(self, stem: str, *, bypassed: bool) -> None:
         """Bypass a stem's whole chain, or end the bypass, by a crossfade; the chain keeps processing.
 
+        Args:
+            stem: the stem.
+            bypassed: whether its chain is bypassed.
+
         Raises:
             ConfigError: no such stem.
         """
@@ -217,6 +221,10 @@ class ChainedSeparator:
 
 def check_stem(stem: str, stems: tuple[str, ...]) -> None:
     """Refuse a stem there is not.
+
+    Args:
+        stem: the name to check.
+        stems: the known names.
 
     Raises:
         ConfigError: ``stem`` is none of ``stems``.

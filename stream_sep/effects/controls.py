@@ -36,11 +36,23 @@ class EffectWorker(Protocol):
         ...
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
-        """Set a parameter of an effect."""
+        """Set a parameter of an effect.
+
+        Args:
+            stem: whose chain.
+            index: the effect's index, bypassed ones counted.
+            parameter: the parameter's name.
+            value: its new value.
+        """
         ...
 
     def set_bypass(self, stem: str, *, bypassed: bool) -> None:
-        """Send a stem past its chain."""
+        """Send a stem past its chain.
+
+        Args:
+            stem: whose chain.
+            bypassed: whether the chain is bypassed.
+        """
         ...
 
 
@@ -95,7 +107,12 @@ class EffectControls:
             self._controls.replace_parameters(retired, effect_parameters(self._worker.chains))
 
     def handle_change(self, path: str, value: Value) -> bool:
-        """Apply a change at ``path``; return whether the path belongs to an effect."""
+        """Apply a change at ``path``; return whether the path belongs to an effect.
+
+        Args:
+            path: the control's path.
+            value: its new value.
+        """
         parts = path.split("/")
         if parts[0] != "stem" or parts[2] != "chain":
             return False

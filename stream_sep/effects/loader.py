@@ -39,6 +39,10 @@ class Shape:
 def load_chain(effects: Sequence[EffectSpec], shape: Shape) -> Chain:
     """Return ``effects``, of which none is bypassed, ready to play.
 
+    Args:
+        effects: the effects in order.
+        shape: the format of the audio.
+
     Raises:
         SeparatorError: Pedalboard is not installed, or an effect cannot be loaded.
         ConfigError: a parameter that is not there, or a value it does not take.
@@ -51,6 +55,11 @@ def load_chain(effects: Sequence[EffectSpec], shape: Shape) -> Chain:
 
 def load_chains(spec: ChainSpec, stems: Sequence[str], shape: Shape) -> dict[str, Chain]:
     """Return the chains of ``stems`` that have effects, ready to play, by stem.
+
+    Args:
+        spec: the chains of all stems.
+        stems: names of the stems.
+        shape: the format of the audio.
 
     Raises:
         SeparatorError: as for `load_chain`, with the stem.

@@ -80,7 +80,12 @@ class Effect:
         return np.concatenate(sides)
 
     def set_parameter(self, name: str, value: Setting) -> None:
-        """Set a parameter while it plays."""
+        """Set a parameter while it plays.
+
+        Args:
+            name: the parameter's name.
+            value: its new value.
+        """
         for plugin in self._plugins:
             setattr(plugin, name, value)
 

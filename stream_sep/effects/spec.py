@@ -74,7 +74,12 @@ class EffectSpec:
         return cls(table["plugin"], parameters, table.get("bypass", False))
 
     def with_parameter(self, name: str, value: Any) -> EffectSpec:  # noqa: ANN401 - checked as any other
-        """Return the effect with one parameter, or ``bypass``, at another value."""
+        """Return the effect with one parameter, or ``bypass``, at another value.
+
+        Args:
+            name: the parameter's name, or ``bypass``.
+            value: its new value.
+        """
         if name == "bypass":
             return dataclasses.replace(self, bypass=value)
         return dataclasses.replace(self, parameters={**self.parameters, name: value})
@@ -152,6 +157,12 @@ class ChainSpec:
 
     def with_effect(self, stem: str, index: int, parameter: str, value: object) -> ChainSpec:
         """Return the chains with one parameter, or ``bypass``, of one effect at another value.
+
+        Args:
+            stem: whose chain.
+            index: the effect's index, bypassed ones counted.
+            parameter: the parameter's name, or ``bypass``.
+            value: its new value.
 
         Raises:
             ConfigError: no such effect or parameter, or a value out of its range.

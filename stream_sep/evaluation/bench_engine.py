@@ -60,7 +60,12 @@ def measure(
 
 
 def time_hops(separator: Separator, mix: Block) -> dict[str, float]:
-    """Return the time a hop takes: p50, p99, max in ms, and the real-time factor, of CPU time so of one core."""
+    """Return the time a hop takes: p50, p99, max in ms, and the real-time factor, of CPU time so of one core.
+
+    Args:
+        separator: what to time.
+        mix: ``(2, frames)``.
+    """
     hop, spent = separator.hop, []
     warm_up(separator)
     cpu, started = time.process_time(), time.perf_counter()
@@ -83,7 +88,13 @@ def time_hops(separator: Separator, mix: Block) -> dict[str, float]:
 
 
 def streamed_against_offline(separator: Separator, mix: Block, block_size: int) -> float:
-    """Return the level, in dB, of the difference between the engine's stems and the separator's own."""
+    """Return the level, in dB, of the difference between the engine's stems and the separator's own.
+
+    Args:
+        separator: a name or object.
+        mix: ``(2, frames)``.
+        block_size: frames of a block.
+    """
     rate = separator.sample_rate
     hops = min(mix.shape[1] // separator.hop, max(8, 3 * rate // separator.hop))
     given = mix[:, : hops * separator.hop]
@@ -104,7 +115,12 @@ def streamed_against_offline(separator: Separator, mix: Block, block_size: int) 
 
 
 def time_callback(block_size: int, blocks: int = _TRUE_BLOCKS) -> dict[str, float]:
-    """Return the compiled callback's own time, in microseconds, with four stereo stems and moving faders."""
+    """Return the compiled callback's own time, in microseconds, with four stereo stems and moving faders.
+
+    Args:
+        block_size: frames of a block.
+        blocks: how many blocks to time.
+    """
     backend = OfflineBackend(block_size=block_size)
     silence = np.random.default_rng(0).standard_normal((2, block_size * 200)).astype(np.float32) * 0.1
     with Engine(backend, EngineConfig(model="passthrough", worker="inline")) as engine:

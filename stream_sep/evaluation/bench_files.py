@@ -109,7 +109,12 @@ def measure_memory(seconds: float, model: str) -> dict[str, Any]:
 
 
 def write_song(path: Path, seconds: float) -> Path:
-    """Write noise and tones that come and go; return the path."""
+    """Write noise and tones that come and go; return the path.
+
+    Args:
+        path: the file to write.
+        seconds: its length.
+    """
     if seconds <= 0:
         raise ConfigError(f"a song of {seconds:g} s is no song")
     draw = np.random.default_rng(0)

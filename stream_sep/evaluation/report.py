@@ -134,7 +134,13 @@ def evaluate_folder(
 
 
 def score_song(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
-    """Measure estimates of a song's stems in all ways but ``SDR v4``."""
+    """Measure estimates of a song's stems in all ways but ``SDR v4``.
+
+    Args:
+        song: the song with its stems.
+        model: name of the model, for the row.
+        estimates: estimated stems by name.
+    """
     mix, rate = song.mix, song.sample_rate
     references, estimates = align_references(song, estimates)
     for stem, reference in references.items():
@@ -143,7 +149,14 @@ def score_song(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
 
 
 def measure_cost(name: str, model: str, options: Mapping[str, Any], sample_rate: int = 44100) -> ModelCost:
-    """Load a separator and time it on noise, on this machine as it is now."""
+    """Load a separator and time it on noise, on this machine as it is now.
+
+    Args:
+        name: for the row.
+        model: the separator's name.
+        options: the separator's options.
+        sample_rate: frames per second.
+    """
     separator: Separator = load_separator(model, sample_rate, **options)
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, 10 * sample_rate)).astype(np.float32)
     times = time_hops(separator, noise)
@@ -163,6 +176,10 @@ def measure_cost(name: str, model: str, options: Mapping[str, Any], sample_rate:
 
 def format_report(scores: Sequence[Score], costs: Sequence[ModelCost]) -> str:
     """Return Markdown: a table for each measure, of means (of medians for ``SDR v4``), and one of what it costs.
+
+    Args:
+        scores: rows of scores.
+        costs: rows of costs.
 
     >>> print(format_report([Score("a", "x", "vocals", "uSDR", 3.0), Score("b", "x", "vocals", "uSDR", 5.0)], []))
     | uSDR, dB | vocals | songs |
@@ -186,6 +203,11 @@ def format_report(scores: Sequence[Score], costs: Sequence[ModelCost]) -> str:
 
 def plot_costs(path: Path, scores: Sequence[Score], costs: Sequence[ModelCost]) -> None:
     """Draw the mean uSDR of the stems against latency and against cost, a point for each model.
+
+    Args:
+        path: the picture to write.
+        scores: rows of scores.
+        costs: rows of costs.
 
     Raises:
         ConfigError: Matplotlib is not installed.
@@ -211,6 +233,10 @@ def plot_costs(path: Path, scores: Sequence[Score], costs: Sequence[ModelCost]) 
 
 def si_sdr(reference: Block, estimate: Block) -> float:
     """Return the scale-invariant SDR in dB (Le Roux et al. 2019), over both channels.
+
+    Args:
+        reference: ``(channels, frames)``.
+        estimate: ``(channels, frames)``.
 
     >>> noise = np.random.default_rng(0).standard_normal((2, 1000)).astype(np.float32)
     >>> si_sdr(noise, 3 * noise) > 60

@@ -72,6 +72,10 @@ def usdr(reference: Block, estimate: Block) -> float:
     The utterance-level SDR of the Music Demixing Challenge (Mitsufuji et al. 2022): nothing is aligned or scaled,
     so that every error counts. Its mean over songs is what `format_table` shows.
 
+    Args:
+        reference: ``(channels, frames)``.
+        estimate: ``(channels, frames)``.
+
     >>> round(usdr(np.ones((2, 8), np.float32), np.full((2, 8), 0.9, np.float32)), 3)
     20.0
     """
@@ -153,6 +157,10 @@ def load_songs(
 def load_song(path: Path, sample_rate: int | None = None) -> Song:
     """Read one of the paths of `find_songs`, resampled to ``sample_rate`` if given.
 
+    Args:
+        path: a path from `find_songs`.
+        sample_rate: target frames per second; the song's own by default.
+
     Raises:
         AudioFileError: a file cannot be read, its stems differ in rate, or ffmpeg is missing.
     """
@@ -167,7 +175,12 @@ def load_song(path: Path, sample_rate: int | None = None) -> Song:
 
 
 def separate(separator: Separator, mix: Block) -> Parts:
-    """Stream a whole mix, ``(2, frames)``, through a separator; return its stems, aligned with the mix."""
+    """Stream a whole mix, ``(2, frames)``, through a separator; return its stems, aligned with the mix.
+
+    Args:
+        separator: the separator.
+        mix: ``(2, frames)``.
+    """
     hop, latency, frames = separator.hop, separator.latency, mix.shape[1]
     hops = -(-(frames + latency) // hop)
     padded = np.pad(mix, ((0, 0), (0, hops * hop - frames)))
@@ -192,6 +205,11 @@ def score(song: Song, model: str, estimates: Parts) -> Iterator[Row]:
     """Score estimates by the stems of a song, and by its accompaniment; silent and missing stems are skipped.
 
     Without an estimate of its own, the accompaniment is the mix without the vocals' estimate.
+
+    Args:
+        song: the song with its stems.
+        model: name of the model, for the row.
+        estimates: estimated stems by name.
     """
     references, estimates = align_references(song, estimates)
     for stem, reference in references.items():

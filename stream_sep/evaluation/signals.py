@@ -19,6 +19,10 @@ def delay_between(reference: Block, delayed: Block) -> int:
     The peak of their cross-correlation, whitened so that music gives one sharp peak (GCC-PHAT: Knapp and Carter,
     "The generalized correlation method for estimation of time delay", 1976).
 
+    Args:
+        reference: ``(channels, frames)``.
+        delayed: ``(channels, frames)``.
+
     >>> noise = np.random.default_rng(0).standard_normal((1, 1000)).astype(np.float32)
     >>> delay_between(noise, np.pad(noise, ((0, 0), (37, 0))))
     37
@@ -30,7 +34,12 @@ def delay_between(reference: Block, delayed: Block) -> int:
 
 
 def null_db(reference: Block, other: Block) -> float:
-    """Return the level of the difference of two signals against the first, in dB; -300 when they are the same."""
+    """Return the level of the difference of two signals against the first, in dB; -300 when they are the same.
+
+    Args:
+        reference: ``(channels, frames)``.
+        other: ``(channels, frames)``.
+    """
     difference = float(np.square((reference - other).astype(np.float64)).sum())
     energy = float(np.square(reference.astype(np.float64)).sum())
     return -300.0 if difference == 0 else float(10 * np.log10(difference / (energy + 1e-30)))

@@ -8,6 +8,10 @@ import hashlib
 def is_validation(name: str, percent: int) -> bool:
     """Say whether a song is kept out of training: by its artist, so that no voice is on both sides.
 
+    Args:
+        name: the song's name, ``artist - title``.
+        percent: share of artists kept out of training.
+
     >>> is_validation("Leaf - Wicked", 20) == is_validation("Leaf - Summerghost", 20)
     True
     """

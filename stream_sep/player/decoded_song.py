@@ -99,7 +99,12 @@ class DecodedSong:
         return self.decoded >= end or self.frames is not None
 
     def read(self, start: int, frames: int) -> Block:
-        """Return ``(2, frames)`` from frame ``start``; zeros outside the song."""
+        """Return ``(2, frames)`` from frame ``start``; zeros outside the song.
+
+        Args:
+            start: first frame; may be negative.
+            frames: number of frames.
+        """
         sound = np.zeros((2, frames), np.float32)
         first = max(start, 0)
         if start + frames > first:
@@ -117,7 +122,12 @@ class DecodedSong:
 
 
 def write_all(file: BinaryIO, data: bytes) -> None:
-    """Write ``data`` to an unbuffered file, which may accept it in parts."""
+    """Write ``data`` to an unbuffered file, which may accept it in parts.
+
+    Args:
+        file: an unbuffered binary file.
+        data: the bytes.
+    """
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]

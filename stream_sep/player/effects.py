@@ -78,7 +78,12 @@ class Effects:
         return self.chained.chain_latency
 
     def render(self, number: int, sound: Stems) -> Stems:
-        """Return hop ``number``, ``(1 + stems, 2, hop)``, the mix first, with effects on its stems."""
+        """Return hop ``number``, ``(1 + stems, 2, hop)``, the mix first, with effects on its stems.
+
+        Args:
+            number: the hop's index in the stream.
+            sound: the dry hop, ``(1 + stems, 2, hop)``, the mix first.
+        """
         slot = number % len(self._numbers)
         self._dry[slot], self._numbers[slot] = sound, number
         self._next = number + 1
@@ -97,7 +102,12 @@ class Effects:
         self._process_until(number)
 
     def replace_from(self, number: int, fading: Stems | None) -> None:
-        """Render from hop ``number`` on, not before the one of `rewind`; ``fading``, if any, fades out under it."""
+        """Render from hop ``number`` on, not before the one of `rewind`; ``fading``, if any, fades out under it.
+
+        Args:
+            number: index of the first hop to replace.
+            fading: the old audio from there on, ``(1 + stems, 2, frames)``, or None for no crossfade.
+        """
         self._process_until(number)
         self._numbers[self._numbers >= number] = _NO_HOP
         if fading is not None:

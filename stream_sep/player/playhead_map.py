@@ -41,7 +41,14 @@ class PlayheadMap:
         self._rows["hop"] = -1
 
     def write(self, number: int, song: int, frame: float, speed: float) -> None:
-        """Record that hop ``number`` begins at ``frame`` of a song and advances at ``speed``; 0 is a pause."""
+        """Record that hop ``number`` begins at ``frame`` of a song and advances at ``speed``; 0 is a pause.
+
+        Args:
+            number: the hop's index in the stream.
+            song: the song's number.
+            frame: the song frame at which the hop begins.
+            speed: song frames per output frame.
+        """
         self._rows[number % self.slots] = (number, song, frame, speed)
 
     def clear_hop(self, number: int) -> None:
@@ -70,7 +77,12 @@ class SharedPlayheadMap(PlayheadMap):
 
     @classmethod
     def create(cls, slots: int, hop: int) -> SharedPlayheadMap:
-        """Allocate a new map."""
+        """Allocate a new map.
+
+        Args:
+            slots: hops the map holds.
+            hop: frames of a hop.
+        """
         return cls(slots, hop, Memory(create=True, size=cls.size(slots)), owner=True)
 
     @classmethod

@@ -99,7 +99,12 @@ class Refiner:
             song.refined = stems.describe()
 
     def request(self, song: LoadedSong, frame: int) -> None:
-        """Request the stems of a song whose playhead is at ``frame``."""
+        """Request the stems of a song whose playhead is at ``frame``.
+
+        Args:
+            song: the song.
+            frame: its playhead.
+        """
         if self._gave_up or song.number in self._finished:
             return
         with self._lock:

@@ -71,7 +71,15 @@ def load_effects(
     *,
     again: bool = False,
 ) -> Effects | None:
-    """Return the effects on the stems, or None without chains and reserve; see `Effects`."""
+    """Return the effects on the stems, or None without chains and reserve; see `Effects`.
+
+    Args:
+        info: the separator's description.
+        chains: the effects to begin with.
+        reserve: latency reserved for effects, in frames.
+        report: called with a sentence when a chain fails.
+        again: whether the chains ran before a restart.
+    """
     if chains is None and reserve is None:
         return None
     wanted, ahead = ChainSpec.parse(chains), ring_slots(info.sample_rate)

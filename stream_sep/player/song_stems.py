@@ -43,6 +43,10 @@ class SongStems(Protocol):
     def read(self, start: int, frames: int) -> Stems:
         """Return ``(stems, 2, frames)``; zeros after the end of the song.
 
+        Args:
+            start: first frame; may be negative.
+            frames: number of frames.
+
         Raises:
             AudioFileError: ready stems cannot be read any more.
         """
@@ -87,7 +91,12 @@ class PartialStemFile:
 
     @staticmethod
     def size(stems: Sequence[str], frames: int) -> int:
-        """Return the size of the file in bytes."""
+        """Return the size of the file in bytes.
+
+        Args:
+            stems: names of the stems.
+            frames: frames of the song.
+        """
         return _head(frames) + len(stems) * 2 * frames * 4
 
     def ready_until(self, start: int) -> int:
@@ -110,6 +119,10 @@ class PartialStemFile:
     def add(self, start: int, sound: Stems) -> None:
         """Add ``(stems, 2, frames)`` from frame ``start`` on, all of it within the song.
 
+        Args:
+            start: first frame.
+            sound: ``(stems, 2, frames)``.
+
         Raises:
             AudioFileError: the disk is full.
         """
@@ -117,6 +130,10 @@ class PartialStemFile:
 
     def erase(self, start: int, end: int) -> None:
         """Zero a range of frames.
+
+        Args:
+            start: first frame.
+            end: the frame after the last.
 
         Raises:
             AudioFileError: the disk is full.
@@ -129,6 +146,11 @@ class PartialStemFile:
     def shift(self, start: int, end: int, offset: float) -> None:
         """Add a constant to a range of frames.
 
+        Args:
+            start: first frame.
+            end: the frame after the last.
+            offset: the constant.
+
         Raises:
             AudioFileError: the disk is full.
         """
@@ -136,6 +158,10 @@ class PartialStemFile:
 
     def mark(self, first: int, last: int) -> None:
         """Mark pieces as final after an fsync: another program may read them after a crash.
+
+        Args:
+            first: the first piece.
+            last: the piece after the last.
 
         Raises:
             AudioFileError: the disk fails.

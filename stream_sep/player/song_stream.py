@@ -97,6 +97,13 @@ class SongStream:
         """Start at a frame of a song; repeat ``loop``, its first frame and the frame after its last.
 
         The live separator warms up as in `StreamedStems.seek`.
+
+        Args:
+            song: the song.
+            frame: its first frame.
+            loop: first frame of the loop and the frame after its last, or None.
+            warm_up_seconds: audio before ``frame`` that warms up the live separator.
+            should_cancel: polled during the warm-up.
         """
         self._open(song)
         self._loop, self._frames_since_wrap = loop, _ENDLESS

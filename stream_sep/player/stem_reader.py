@@ -48,7 +48,12 @@ class StemReader:
         self.frame = 0
 
     def open(self, sound: DecodedSong, refined: SongStems | None) -> None:
-        """Switch to another song, with refined stems if there are any."""
+        """Switch to another song, with refined stems if there are any.
+
+        Args:
+            sound: the decoded song.
+            refined: its refined stems, or None.
+        """
         self._sound, self._runs_at = sound, -1
         self.refine(refined)
 
@@ -61,7 +66,13 @@ class StemReader:
     def seek(
         self, frame: int, warm_up_seconds: float = LONG_WARM_UP, should_cancel: Callable[[], bool] = lambda: False
     ) -> None:
-        """Continue from a frame of the song; the live separator warms up as in `StreamedStems.seek`."""
+        """Continue from a frame of the song; the live separator warms up as in `StreamedStems.seek`.
+
+        Args:
+            frame: the next frame to read.
+            warm_up_seconds: audio before ``frame`` that warms up the live separator.
+            should_cancel: polled during the warm-up.
+        """
         assert self._sound is not None
         self.frame = frame
         self._refined_frames = FADE if self._is_refined(_ENTRY) else 0

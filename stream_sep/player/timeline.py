@@ -91,6 +91,13 @@ class Timeline:
         """Apply a command at a position in a song.
 
         The live separator is warmed up with the audio before it, as in `StreamedStems.seek`, which takes a moment.
+
+        Args:
+            command: the command.
+            song: number of the song to start in.
+            frame: the frame of that song.
+            warm_up_seconds: audio before ``frame`` that warms up the live separator.
+            should_cancel: polled during the warm-up.
         """
         links = [link for link in (command.song, command.next_song) if link is not None]
         current = next((link for link in links if link.number == song), command.song)

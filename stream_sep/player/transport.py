@@ -71,7 +71,12 @@ class Transport:
         return position_now[1] / self._rate
 
     def refine(self, number: int, refined: dict[str, Any]) -> None:
-        """Attach refined stems to song ``number``, if it is still loaded."""
+        """Attach refined stems to song ``number``, if it is still loaded.
+
+        Args:
+            number: the song's number.
+            refined: description of its stems, as `open_stems` reads it.
+        """
         with self._lock:
             for song in (self._playlist.current, self._playlist.following):
                 if song is not None and song.number == number:

@@ -79,6 +79,10 @@ def older_name(name: str) -> str:
 def check_separator(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Refuse a name that no separator has, or options that it does not take, without loading it.
 
+    Args:
+        name: as for `load_separator`.
+        options: as for `load_separator`.
+
     Raises:
         SeparatorError: nothing has that name.
         ConfigError: an option it does not have.

@@ -96,6 +96,10 @@ class DecimatedSeparator:
 def low_pass(reach: int, factor: int) -> NDArray[np.float32]:
     """Return a filter of ``2 * reach + 1`` taps that lets pass what a rate lower by ``factor`` can hold.
 
+    Args:
+        reach: taps on either side of the middle.
+        factor: the decimation.
+
     >>> low_pass(48, 2).shape, round(float(low_pass(48, 2).sum()), 3)
     ((97,), 1.0)
     """

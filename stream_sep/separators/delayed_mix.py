@@ -27,7 +27,12 @@ class DelayedMix:
         self._silent = latency
 
     def complete(self, stems: Stems, block: Block) -> Stems:
-        """Take the next frames of the mix, and the stems of as many frames that come now; return these, in place."""
+        """Take the next frames of the mix, and the stems of as many frames that come now; return these, in place.
+
+        Args:
+            stems: ``(stems, channels, frames)``, completed in place.
+            block: the next frames of the mix, ``(channels, frames)``.
+        """
         frames = block.shape[1]
         mix = np.concatenate([self._held, block], axis=1)
         self._held = mix[:, frames:]

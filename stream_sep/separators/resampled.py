@@ -114,6 +114,11 @@ class ResampledSeparator:
 def matching_hop(hop: int, inner_rate: int, outer_rate: int) -> int:
     """Return the smallest hop from ``hop`` up, at the inner rate, that is a whole number of frames at the outer.
 
+    Args:
+        hop: least frames at the inner rate.
+        inner_rate: frames per second inside.
+        outer_rate: frames per second outside.
+
     >>> matching_hop(1000, 44100, 48000)
     1029
     """
@@ -127,6 +132,10 @@ def longest_lag(source_rate: int, target_rate: int) -> int:
 
     Found by feeding it single frames, since libsoxr tells neither its filters nor its block lengths; the count of
     frames it has given depends only on the count it was fed, so single frames meet the worst case of all hops.
+
+    Args:
+        source_rate: frames per second of the input.
+        target_rate: frames per second of the output.
     """
     stream = soxr.ResampleStream(source_rate, target_rate, 1, "float32")
     frame = np.zeros((1, 1), np.float32)

@@ -41,7 +41,12 @@ class StemGuard:
         self._mix_peak = 1.0
 
     def accepts(self, mix: Block, stems: Stems) -> bool:
-        """Return whether ``stems``, which came out when ``mix`` went in, can be played; to be asked hop by hop."""
+        """Return whether ``stems``, which came out when ``mix`` went in, can be played; to be asked hop by hop.
+
+        Args:
+            mix: ``(channels, hop)``.
+            stems: ``(stems, channels, hop)``.
+        """
         self._mix_peak = max(peak_of(mix), 1.0, self._mix_peak * self._decay)
         return peak_of(stems) <= self._max_gain * self._mix_peak  # False for NaN
 

@@ -137,6 +137,11 @@ class WindowedSeparator:
 def add_remainder(stems: Stems, mix: Block, names: tuple[str, ...]) -> Stems:
     """Give what ``stems`` lack of ``mix`` to the one named ``other``, or to all in equal parts; in place.
 
+    Args:
+        stems: ``(stems, channels, frames)``, completed in place.
+        mix: ``(channels, frames)``.
+        names: names of the stems.
+
     >>> add_remainder(np.zeros((2, 1, 1), np.float32), np.ones((1, 1), np.float32), ("vocals", "other")).ravel()
     array([0., 1.], dtype=float32)
     """

@@ -55,7 +55,15 @@ _RANGE = 25.0
 
 @compiled
 def measure_cues(mid: Spectrum, side: Spectrum, layout: BandsConfig, memory: BandsState, cues: Cues) -> None:
-    """Measure the cues, ``(cues, bins)`` float32, of the spectra ``mid`` and ``side``, ``(bins,)`` complex."""
+    """Measure the cues, ``(cues, bins)`` float32, of the spectra ``mid`` and ``side``, ``(bins,)`` complex.
+
+    Args:
+        mid: complex64 ``(bins,)``.
+        side: complex64 ``(bins,)``.
+        layout: constants of the sample rate.
+        memory: the state, updated in place.
+        cues: float32 ``(cues, bins)``, which is written.
+    """
     floor = _take_powers(mid, side, layout, memory)
     _place(memory, cues)
     _find_onsets(layout, memory, floor, cues)

@@ -35,7 +35,13 @@ def spread_weights(sample_rate: int, window: int) -> NDArray[np.float32]:
 
 @compiled
 def find_masks(cues: NDArray[np.float32], weights: NDArray[np.float32], masks: NDArray[np.float32]) -> None:
-    """Turn the cues into ``masks``, ``(2, 3, bins)``: mid and side, then stems without ``other``."""
+    """Turn the cues into ``masks``, ``(2, 3, bins)``: mid and side, then stems without ``other``.
+
+    Args:
+        cues: float32 ``(cues, bins)``.
+        weights: of the cues, as `spread_weights` returns them.
+        masks: float32 ``(2, 3, bins)``, which is written.
+    """
     for plane in range(2):
         masks[plane] = 0.0
         for cue in range(len(cues)):
@@ -72,6 +78,12 @@ def apply_masks(
 
     The closer a bin comes to one channel alone, the more the side follows the mid: different masks would put a
     sound of the left into the right.
+
+    Args:
+        masks: float32 ``(2, 3, bins)``.
+        powers: averaged powers of `BandsState`, ``(3, bins)``.
+        spectra: complex64 ``(2, bins)``, mid and side.
+        parts: complex64 ``(3, 2, bins)``, which is written.
     """
     for k in range(masks.shape[2]):
         place = 2 * powers[2, k] / (powers[0, k] + powers[1, k])  # -1 right, 0 in the middle or everywhere, 1 left

@@ -68,7 +68,13 @@ def _end(new: Row, below: Row, here: Row) -> None:
 
 @merged
 def median_beside(now: Row, padding: Row, medians: Row) -> None:
-    """Write the median of each bin and the eight on either side; beyond the ends all is as at the ends."""
+    """Write the median of each bin and the eight on either side; beyond the ends all is as at the ends.
+
+    Args:
+        now: float32 ``(bins,)``.
+        padding: temporary buffer of `new_padding`.
+        medians: float32 ``(bins,)``, which is written.
+    """
     padding[:_BESIDE], padding[len(padding) - _BESIDE :] = now[0], now[-1]
     copy_row(now, padding[_BESIDE:])
     _medians(padding, medians)
@@ -76,7 +82,12 @@ def median_beside(now: Row, padding: Row, medians: Row) -> None:
 
 @merged
 def copy_row(row: NDArray[np.floating[Any]], to: Row) -> None:
-    """Write a row over the beginning of another one."""
+    """Write a row over the beginning of another one.
+
+    Args:
+        row: the source.
+        to: the target, at least as long.
+    """
     for k in range(len(row)):  # assigning a whole row takes two seconds more to compile
         to[k] = row[k]
 

@@ -98,6 +98,10 @@ def analysis_frames(sample_rate: int) -> int:
 def median_hops(window: int, hop: int) -> int:
     """Return the hops of the harmonic median: from the first to the last frame of an analysis window.
 
+    Args:
+        window: frames of the analysis window.
+        hop: frames per hop.
+
     >>> median_hops(4096, 256)
     17
     """
@@ -109,6 +113,11 @@ def asymmetric_windows(length: int, synthesis: int, overlap: int = 4) -> tuple[B
 
     The first rises slowly over the past and falls within half a synthesis window; their product is a Hann window,
     of which ``overlap``, 2 or more, add up to 1 when evenly spread (Mauler and Martin 2007).
+
+    Args:
+        length: frames of the analysis window.
+        synthesis: frames of the synthesis window.
+        overlap: how many synthesis windows overlap, 2 or more.
 
     >>> analysis, synthesis = asymmetric_windows(32, 8)
     >>> (analysis[-8:] * synthesis).reshape(4, 2).sum(axis=0).round(6).tolist()

@@ -54,7 +54,13 @@ class BandsState(NamedTuple):
 
 
 def make_config(sample_rate: int, window: int, hop: int) -> BandsConfig:
-    """Return the constants for spectra of ``window`` frames, every ``hop`` frames."""
+    """Return the constants for spectra of ``window`` frames, every ``hop`` frames.
+
+    Args:
+        sample_rate: frames per second.
+        window: frames of the analysis window.
+        hop: frames per hop.
+    """
     bins = np.arange(window // 2 + 1)
     width = sample_rate / window
 
@@ -78,7 +84,12 @@ def make_config(sample_rate: int, window: int, hop: int) -> BandsConfig:
 
 
 def initial_bands_state(bins: int, hops: int) -> BandsState:
-    """Return the state after silence, for medians over ``hops`` hops."""
+    """Return the state after silence, for medians over ``hops`` hops.
+
+    Args:
+        bins: FFT bins.
+        hops: hops of the harmonic median.
+    """
     silence = math.log(TINY)
     return BandsState(
         powers=np.full((3, bins), TINY),

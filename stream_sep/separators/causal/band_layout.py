@@ -61,6 +61,10 @@ def plan_band_layout(size: NetworkConfig, sample_rate: int = RATE) -> BandLayout
     At other sample rates than the training rate, mask bins keep their frequencies: one FFT bin may then belong to
     two mask bins, and everything above belongs to the last.
 
+    Args:
+        size: the network's configuration.
+        sample_rate: frames per second of the stream.
+
     >>> from stream_sep.separators.causal.config import SIZES
     >>> plan = plan_band_layout(SIZES["live"])
     >>> plan.bands, plan.points, plan.padded_bins

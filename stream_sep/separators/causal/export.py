@@ -41,6 +41,10 @@ _HOPS_COMPARED = 20
 def export_onnx(weights: Path, target: Path) -> float:
     """Write the network of a ``.safetensors`` file as an ``.onnx`` file; return the largest output error.
 
+    Args:
+        weights: a ``.safetensors`` file.
+        target: the ``.onnx`` file to write.
+
     Raises:
         SeparatorError: the weights cannot be used, a package is missing, or the two networks differ; nothing is
             written then.
@@ -68,7 +72,12 @@ def export_onnx(weights: Path, target: Path) -> float:
 
 
 def compare(one: StepRuntime, other: StepRuntime) -> float:
-    """Return the largest output difference of two runtimes over some hops of noise."""
+    """Return the largest output difference of two runtimes over some hops of noise.
+
+    Args:
+        one: a runtime.
+        other: a runtime of the same configuration.
+    """
     rng = np.random.default_rng(0)
     asked, worst = (StaggeredInference(one), StaggeredInference(other)), 0.0
     for _ in range(_HOPS_COMPARED):

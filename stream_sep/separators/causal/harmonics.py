@@ -51,6 +51,10 @@ class HarmonicWorkspace(NamedTuple):
 def plan_harmonics(sample_rate: int, window: int) -> HarmonicPlan:
     """Return the pitch grid for spectra of ``window`` frames.
 
+    Args:
+        sample_rate: frames per second.
+        window: frames of the analysis window.
+
     >>> plan = plan_harmonics(44100, 4096)
     >>> len(plan.pitches), plan.high, plan.top
     (162, 68, 460)
@@ -62,7 +66,12 @@ def plan_harmonics(sample_rate: int, window: int) -> HarmonicPlan:
 
 
 def harmonic_workspace(plan: HarmonicPlan, bins: int) -> HarmonicWorkspace:
-    """Return buffers for `find_harmonics` in spectra of ``bins`` bins."""
+    """Return buffers for `find_harmonics` in spectra of ``bins`` bins.
+
+    Args:
+        plan: of the stream.
+        bins: FFT bins.
+    """
     known = plan.top + 2
     return HarmonicWorkspace(
         sums=np.zeros(known + _AROUND + 1),

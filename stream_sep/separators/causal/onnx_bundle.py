@@ -96,6 +96,10 @@ def join_parts(models: Sequence[Any], notes: Mapping[str, str]) -> bytes:
 def split_parts(data: bytes, path: Path) -> OnnxParts:
     """Return what `join_parts` joined.
 
+    Args:
+        data: the file's bytes.
+        path: the file, for errors.
+
     Raises:
         SeparatorError: it was something else.
     """
@@ -180,6 +184,10 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def check_digest(data: bytes, path: Path) -> bytes:
     """Return an ONNX file's bytes if its last note, the SHA-256 of all before that note, is right.
+
+    Args:
+        data: the file's bytes.
+        path: the file, for errors.
 
     Raises:
         SeparatorError: it is wrong, or not there.

@@ -101,6 +101,10 @@ class TorchRuntime:
 def open_runtime(path: Path, threads: int = 1) -> StepRuntime:
     """Return the runtime of a weights file, by its suffix.
 
+    Args:
+        path: an ``.onnx`` or ``.safetensors`` file.
+        threads: CPU threads for PyTorch.
+
     Raises:
         SeparatorError: the file cannot be used.
         ConfigError: another suffix, or no thread.

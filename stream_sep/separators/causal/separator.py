@@ -155,6 +155,10 @@ def load_at_own_hop(*, sample_rate: int = 44100, weights: str | Path | None = No
 def longest_hop_within(size: NetworkConfig, limit_ms: float) -> int | None:
     """Return the longest hop within a latency limit: the network's own, or that halved up to three times.
 
+    Args:
+        size: the network's configuration.
+        limit_ms: largest algorithmic latency.
+
     >>> from stream_sep.separators.causal.config import SIZES
     >>> [longest_hop_within(SIZES["live"], MAX_LATENCY_MS[name]) for name in ("live", "instant")]
     [512, 128]

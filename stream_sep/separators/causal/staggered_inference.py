@@ -75,6 +75,10 @@ class StaggeredInference:
 def schedule_stages(size: NetworkConfig, hops: int) -> list[range]:
     """Return which stages of a network run in each of the hops that a step is spread over.
 
+    Args:
+        size: the network's configuration.
+        hops: hops that a step is spread over.
+
     >>> from stream_sep.separators.causal.config import SIZES
     >>> schedule_stages(SIZES["instant"], 4)
     [range(0, 2), range(2, 4), range(4, 4), range(4, 4)]
@@ -86,6 +90,10 @@ def schedule_stages(size: NetworkConfig, hops: int) -> list[range]:
 
 def output_delay_hops(size: NetworkConfig, hops: int) -> int:
     """Return how many hops pass before the output of a step is used.
+
+    Args:
+        size: the network's configuration.
+        hops: hops that a step is spread over.
 
     >>> from stream_sep.separators.causal.config import SIZES
     >>> output_delay_hops(SIZES["instant"], 4), output_delay_hops(SIZES["live"], 1)

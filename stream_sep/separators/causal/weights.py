@@ -47,7 +47,12 @@ def save_weights(network: CausalNetwork, path: Path, about: Mapping[str, str] | 
 
 
 def with_digest(tensors: dict[str, Any], notes: Mapping[str, str]) -> bytes:
-    """Return a safetensors file whose metadata holds the SHA-256 of its tensors."""
+    """Return a safetensors file whose metadata holds the SHA-256 of its tensors.
+
+    Args:
+        tensors: by name.
+        notes: further metadata.
+    """
     from safetensors.torch import save  # noqa: PLC0415 - heavy, and only here when a model is
 
     digest = hashlib.sha256(_split(save(tensors, dict(notes)))[1]).hexdigest()
@@ -102,6 +107,10 @@ def read_metadata(path: Path) -> tuple[dict[str, str], bytes]:
 
 def size_of(notes: Mapping[str, Any], path: Path) -> NetworkConfig:
     """Return the network configuration in a file's metadata.
+
+    Args:
+        notes: the metadata.
+        path: the file, for errors.
 
     Raises:
         SeparatorError: it is of another kind.

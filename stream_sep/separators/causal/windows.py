@@ -17,6 +17,11 @@ def lookback_windows(window: int, hop: int, fade: int) -> tuple[Block, Block]:
     sine at each end, and adds up to 1 when repeated every hop (after Mauler and Martin 2007, who fade over a whole
     hop: a shorter fade is less latency at the same cost).
 
+    Args:
+        window: frames of the analysis window.
+        hop: frames per hop.
+        fade: frames of the crossfade between hops.
+
     >>> analysis, synthesis = lookback_windows(32, 6, 2)
     >>> product = analysis[-8:] * synthesis
     >>> (product[:6] + np.pad(product[6:], (0, 4))).round(6).tolist()

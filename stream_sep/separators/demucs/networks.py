@@ -49,6 +49,10 @@ class Part:
 def load_network(name: str, repo: str | Path | None = None) -> list[Part]:
     """Return the networks of the model called ``name``, ready to run windows of any length.
 
+    Args:
+        name: the model's name, or a weights signature.
+        repo: folder with weights; Demucs's own by default.
+
     Raises:
         SeparatorError: Demucs is not installed, the name is unknown, or the weights are not to be had.
     """

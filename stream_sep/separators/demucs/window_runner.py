@@ -40,6 +40,10 @@ class WindowRunner:
 
         It gives all sources, ``(sources, channels, frames)``. How may depend on the windows before: they have to be
         prepared in order.
+
+        Args:
+            network: a Demucs network.
+            window: an example, ``(channels, frames)``.
         """
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 

@@ -63,7 +63,12 @@ class DepthwiseConv(nn.Module):
         return (self.weight.new_zeros(batch, self.taps - 1, len(self.weight)),)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return ``(batch, frames, channels)`` and the state to go on with."""
+        """Return ``(batch, frames, channels)`` and the state to go on with.
+
+        Args:
+            x: ``(batch, frames, channels)``.
+            state: keys, values and their positions of the past.
+        """
         half = self.taps // 2
         padded = torch.cat([state[0], x], dim=1) if self.causal else nn.functional.pad(x, (0, 0, half, half))
         frames = x.shape[1]

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def initial_states(layers: Iterable[Any], batch: int) -> list[State]:
-    """Return the state of each of some layers before the first frame."""
+    """Return the state of each of some layers before the first frame.
+
+    Args:
+        layers: layers with an ``initial_state``.
+        batch: number of streams.
+    """
     return [layer.initial_state(batch) for layer in layers]
 
 
@@ -26,7 +31,12 @@ def flatten_states(states: Sequence[State]) -> State:
 
 
 def split_states(state: State, layers: Iterable[Any]) -> list[State]:
-    """Return what `flatten_states` joined, for the same layers."""
+    """Return what `flatten_states` joined, for the same layers.
+
+    Args:
+        state: a flat tuple of tensors.
+        layers: the layers it belongs to.
+    """
     parts, at = [], 0
     for layer in layers:
         size = layer.state_tensors

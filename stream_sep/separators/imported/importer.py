@@ -53,6 +53,10 @@ def import_checkpoint(source: Path, target: Path) -> str:
 def recognize(tensors: Mapping[str, Tensor], source: Path) -> tuple[str, dict[str, Any]]:
     """Return the name of a network and its sizes, read off the shapes of its tensors.
 
+    Args:
+        tensors: by name.
+        source: the file, for errors.
+
     Raises:
         SeparatorError: it is none that can be imported.
     """
@@ -73,6 +77,10 @@ def recognize(tensors: Mapping[str, Tensor], source: Path) -> tuple[str, dict[st
 def build_imported(name: str, sizes: Mapping[str, Any]) -> nn.Module:
     """Return a network of random weights.
 
+    Args:
+        name: the network's name.
+        sizes: as `recognize` returned them.
+
     Raises:
         SeparatorError: the sizes make no sense.
     """
@@ -86,6 +94,11 @@ def build_imported(name: str, sizes: Mapping[str, Any]) -> nn.Module:
 
 def check_tensors(network: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
     """Refuse tensors that are not just those of a network.
+
+    Args:
+        network: the network.
+        tensors: by name.
+        source: the file, for errors.
 
     Raises:
         SeparatorError: one is missing, left over, or of another shape; the sentence names the first.

@@ -75,7 +75,12 @@ def separate_song(network: nn.Module, mix: Tensor, window: int = WINDOW) -> Tens
 
 
 def fade_window(window: int, device: torch.device | None = None) -> Tensor:
-    """Return a Hann window that adds up to 1 with itself, half a window on."""
+    """Return a Hann window that adds up to 1 with itself, half a window on.
+
+    Args:
+        window: frames, an even number.
+        device: a torch device.
+    """
     return torch.hann_window(window, device=device)
 
 

@@ -49,14 +49,27 @@ def quantize_int8(weights: Block) -> QuantizedWeights:
 
 
 def quantized_shapes(bands: int, inputs: int, outputs: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of `QuantizedWeights`' arrays."""
+    """Return the shapes of `QuantizedWeights`' arrays.
+
+    Args:
+        bands: number of bands.
+        inputs: inputs per band.
+        outputs: outputs per band.
+    """
     padded = inputs + -inputs % _UNROLL
     return (bands, padded), (bands, padded, outputs)
 
 
 @merged
 def dequant_matvec_add(row: Row, scales: Row, values: Numbers, into: Row) -> None:
-    """Add the dequantized matrix-vector product of one band to ``into``, ``(outputs,)``; ``row`` is overwritten."""
+    """Add the dequantized matrix-vector product of one band to ``into``, ``(outputs,)``; ``row`` is overwritten.
+
+    Args:
+        row: float32 ``(inputs,)``, padded; overwritten.
+        scales: float32 ``(inputs,)``.
+        values: int8 ``(inputs, outputs)``.
+        into: float32 ``(outputs,)``, which is added to.
+    """
     for k in range(len(row)):
         row[k] *= scales[k]
     for k in range(0, len(row), _UNROLL):

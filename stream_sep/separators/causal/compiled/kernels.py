@@ -30,7 +30,13 @@ _ROOT_HALF = np.float32(np.sqrt(0.5))
 
 @inlined
 def matmul_add(rows: Block, weights: Block, into: Block) -> None:
-    """Add ``rows @ weights``, ``(rows, inputs)`` and ``(inputs, outputs)``, to ``into``."""
+    """Add ``rows @ weights``, ``(rows, inputs)`` and ``(inputs, outputs)``, to ``into``.
+
+    Args:
+        rows: ``(rows, inputs)``.
+        weights: ``(inputs, outputs)``.
+        into: ``(rows, outputs)``, which is added to.
+    """
     inputs = len(weights)
     whole = inputs - inputs % _UNROLL
     for i in range(len(into)):
@@ -64,7 +70,12 @@ def _add_one(a: np.float32, of_a: Row, into: Row) -> None:
 
 @vectorised
 def fill_bias(values: Row, rows: Block) -> None:
-    """Set every row to ``values``."""
+    """Set every row to ``values``.
+
+    Args:
+        values: ``(columns,)``.
+        rows: ``(rows, columns)``, which is written.
+    """
     for i in range(len(rows)):
         for k in range(len(values)):
             rows[i, k] = values[k]
@@ -72,7 +83,12 @@ def fill_bias(values: Row, rows: Block) -> None:
 
 @vectorised
 def add_bias(values: Row, rows: Block) -> None:
-    """Add ``values`` to every row."""
+    """Add ``values`` to every row.
+
+    Args:
+        values: ``(columns,)``.
+        rows: ``(rows, columns)``, which is added to.
+    """
     for i in range(len(rows)):
         for k in range(len(values)):
             rows[i, k] += values[k]
@@ -80,7 +96,12 @@ def add_bias(values: Row, rows: Block) -> None:
 
 @vectorised
 def fill_column_bias(values: Row, rows: Block) -> None:
-    """Set every column to ``values``."""
+    """Set every column to ``values``.
+
+    Args:
+        values: ``(rows,)``.
+        rows: ``(rows, columns)``, which is written.
+    """
     for i in range(len(rows)):
         for k in range(rows.shape[1]):
             rows[i, k] = values[i]
@@ -88,7 +109,12 @@ def fill_column_bias(values: Row, rows: Block) -> None:
 
 @vectorised
 def add_column_bias(values: Row, rows: Block) -> None:
-    """Add ``values`` to every column."""
+    """Add ``values`` to every column.
+
+    Args:
+        values: ``(rows,)``.
+        rows: ``(rows, columns)``, which is added to.
+    """
     for i in range(len(rows)):
         for k in range(rows.shape[1]):
             rows[i, k] += values[i]
@@ -96,7 +122,14 @@ def add_column_bias(values: Row, rows: Block) -> None:
 
 @vectorised
 def layer_norm(rows: Block, gains: Block, offsets: Block, into: Block) -> None:
-    """Write the layer norm of each row, with its own weight and bias."""
+    """Write the layer norm of each row, with its own weight and bias.
+
+    Args:
+        rows: ``(rows, columns)``.
+        gains: weights of the norm, ``(rows, columns)``.
+        offsets: biases of the norm, ``(rows, columns)``.
+        into: ``(rows, columns)``, which is written.
+    """
     share = _ONE / np.float32(rows.shape[1])
     for i in range(len(rows)):
         mean = square = _ZERO

@@ -62,7 +62,13 @@ class Decoder(NamedTuple):
 
 
 def layer_shapes(bands: int, width: int, mixer: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of a `Layer`."""
+    """Return the shapes of a `Layer`.
+
+    Args:
+        bands: number of bands.
+        width: hidden size per band.
+        mixer: hidden size of the band mixing.
+    """
     return (
         *((3, bands, width), (3, bands, width)),
         *((width, 3 * width), (3 * width,), (width, 3 * width), (3 * width,), (width, width), (width,)),
@@ -72,7 +78,12 @@ def layer_shapes(bands: int, width: int, mixer: int) -> tuple[tuple[int, ...], .
 
 
 def decoder_shapes(bands: int, width: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of a `Decoder`, without its quantized weights."""
+    """Return the shapes of a `Decoder`, without its quantized weights.
+
+    Args:
+        bands: number of bands.
+        width: hidden size per band.
+    """
     return (bands, width), (bands, width), (width, width // 2), (width // 2,)
 
 
@@ -93,7 +104,15 @@ class Workspace(NamedTuple):
 def new_workspace(
     bands: int, width: int, mixer: int, encoder: QuantizedWeights, decoder: QuantizedWeights
 ) -> Workspace:
-    """Return buffers for `encode`, `run_layer` and `decode`."""
+    """Return buffers for `encode`, `run_layer` and `decode`.
+
+    Args:
+        bands: number of bands.
+        width: hidden size per band.
+        mixer: hidden size of the band mixing.
+        encoder: the encoder's weights.
+        decoder: the decoder's weights.
+    """
     shapes: tuple[tuple[int, ...], ...] = (
         *((bands, width), (bands, 3 * width), (bands, 3 * width), (mixer, width), (bands, 2 * width)),
         *((bands, width // 2), encoder.scales.shape[1:], decoder.scales.shape[1:], decoder.values.shape[2:]),
@@ -103,7 +122,15 @@ def new_workspace(
 
 @compiled
 def encode(features: Block, prior: Block, weights: QuantizedWeights, workspace: Workspace, x: Block) -> None:
-    """Add the embedding of features and prior to ``x``, ``(bands, width)``."""
+    """Add the embedding of features and prior to ``x``, ``(bands, width)``.
+
+    Args:
+        features: ``(FEATURES, mask_bins)``.
+        prior: ``(PRIOR_CHANNELS, mask_bins)``.
+        weights: the encoder's.
+        workspace: temporary buffers.
+        x: ``(bands, width)``, which is added to.
+    """
     row, points = workspace.encoder_in, features.shape[1] // len(x)
     for band in range(len(x)):
         _gather(features, band * points, points, 0, row)
@@ -120,7 +147,15 @@ def _gather(given: Block, start: int, points: int, at: int, row: Row) -> None:
 
 @compiled
 def run_layer(x: Block, state: Block, layer: Layer, workspace: Workspace, after: Block) -> None:
-    """Apply one block to ``x``, ``(bands, width)``, in place, and write its new state ``after``."""
+    """Apply one block to ``x``, ``(bands, width)``, in place, and write its new state ``after``.
+
+    Args:
+        x: ``(bands, width)``, changed in place.
+        state: ``(bands, width)``, of the GRU.
+        layer: the block's weights.
+        workspace: temporary buffers.
+        after: ``(bands, width)``, the next state, which is written.
+    """
     normal, given, recalled = workspace.normal, workspace.given, workspace.recalled
     layer_norm(x, layer.norm_weight[0], layer.norm_bias[0], normal)
     fill_bias(layer.b_ih, given)
@@ -151,7 +186,14 @@ def run_layer(x: Block, state: Block, layer: Layer, workspace: Workspace, after:
 
 @compiled
 def decode(x: Block, decoder: Decoder, workspace: Workspace, corrections: Block) -> None:
-    """Write the outputs, ``(channels, mask_bins)``, of ``x``."""
+    """Write the outputs, ``(channels, mask_bins)``, of ``x``.
+
+    Args:
+        x: ``(bands, width)``.
+        decoder: the decoder's weights.
+        workspace: temporary buffers.
+        corrections: ``(channels, mask_bins)``, which is written.
+    """
     hidden, decoder_in, decoder_out = workspace.hidden, workspace.decoder_in, workspace.decoder_out
     layer_norm(x, decoder.norm_weight, decoder.norm_bias, workspace.normal)
     fill_bias(decoder.hidden_bias, hidden)

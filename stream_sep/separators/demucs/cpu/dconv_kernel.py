@@ -59,6 +59,10 @@ def add_branch(sounds: NDArray[np.float32], branch: Branch) -> None:
 
     A sound has more frames than twice the dilation. The second norm costs nothing: mean and variance of what is
     normalised follow from those of the few hidden rows, and go into the weights.
+
+    Args:
+        sounds: float32 ``(sounds, channels, frames)``, which is added to.
+        branch: the branch's weights.
     """
     channels, frames = sounds.shape[1:]
     hidden = np.empty((len(branch.bias), frames), np.float32)

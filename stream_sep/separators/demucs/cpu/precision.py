@@ -78,6 +78,10 @@ def layers_in_float32(network: Any) -> list[tuple[str, ...]]:  # noqa: ANN401 - 
 def worst_null_db(got: Stems, exact: Stems) -> float:
     """Return the error of the worst stem in decibels, relative to it, or to the loudest less 30 dB.
 
+    Args:
+        got: ``(stems, channels, frames)``.
+        exact: the same in float32.
+
     >>> exact = np.ones((2, 1, 4), np.float32)
     >>> round(worst_null_db(exact * np.float32(1.001), exact))
     -60
