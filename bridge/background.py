@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from bridge.unexpected import UnexpectedErrors
 from stream_sep.errors import BridgeError, StreamSepError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class BackgroundCalls:
     """
 
     def __init__(self, name: str, wake: Callable[[], None]) -> None:
-        self._name, self._wake = name, wake
+        self._name, self._wake, self._unexpected = name, wake, UnexpectedErrors(_log, name)
         self._waiting: deque[_Job] = deque()
         self._finished: deque[tuple[_Job, Outcome[object]]] = deque()
         self._changed = threading.Condition()
@@ -117,5 +118,5 @@ class BackgroundCalls:
         except StreamSepError as error:
             return Outcome(error=error)
         except Exception as error:  # noqa: BLE001 - the thread has more calls to make
-            _log.exception("a call on the thread %s failed", self._name)
+            self._unexpected.note(error)
             return Outcome(error=BridgeError(f"this failed unexpectedly: {type(error).__name__}: {error}"))

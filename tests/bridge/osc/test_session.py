@@ -377,3 +377,18 @@ def test_a_flood_of_unknown_addresses_looks_for_few_of_them(server, peer):
     peer.send_raw(bundle(IMMEDIATELY, *[(f"/stem/vocal/{number}", 1) for number in range(1500)]))
     until(lambda: server.errors == 1500)
     assert len(looked) <= 40
+
+
+@pytest.mark.parametrize("error", [RecursionError("nested"), MemoryError(), ValueError("a mistake")])
+def test_a_preset_that_breaks_everything_costs_no_move_after_it(desk, server, peer, caplog, error):
+    def recall(name, *, fade_ms=None):  # noqa: ARG001 - as the mixer's
+        raise error
+
+    desk.recall = recall
+    for step in range(1, 51):
+        peer.send("/preset/recall", "karaoke")
+        peer.send("/stem/drums/pan", step / 50)
+        peer.sync()
+        assert desk.controls["stem/drums/pan"] == pytest.approx(step / 50)
+    assert server.errors == 50
+    assert caplog.text.count("Traceback") <= 1
