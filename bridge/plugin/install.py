@@ -117,7 +117,13 @@ def host_command() -> list[str]:
 
 
 def write_bundle(path: Path, form: str, binary: Path) -> None:
-    """Write one format of the plug-in, whole, at ``path``, which is not there yet."""
+    """Write one format of the plug-in, whole, at ``path``, which is not there yet.
+
+    Args:
+        path: where to write.
+        form: the plug-in format.
+        binary: the compiled plug-in.
+    """
     if form == "clap" and sys.platform != "darwin":
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(binary, path)

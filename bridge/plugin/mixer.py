@@ -79,7 +79,12 @@ class PluginMixer:
                 self.controls.publish({"engine/state": "stopped"})
 
     def follow(self, session: PluginSession, values: Mapping[str, float]) -> None:
-        """Have the tree go where the DAW moved an instance."""
+        """Have the tree go where the DAW moved an instance.
+
+        Args:
+            session: the instance.
+            values: parameter values from the DAW.
+        """
         with self._lock:
             if self._sessions and self._sessions[0] is session:
                 self._shown.update(values)
@@ -92,7 +97,13 @@ class PluginMixer:
                 self.controls.publish({"engine/late_hops": self._sessions[0].late_hops, "engine/state": "running"})
 
     def apply(self, values: Mapping[str, object], *, fade_ms: float | None = None, at: float | None = None) -> None:
-        """Store values as one change, now and with the plug-in's own ramp."""
+        """Store values as one change, now and with the plug-in's own ramp.
+
+        Args:
+            values: values by path.
+            fade_ms: length of the fade.
+            at: frame at which it starts, or None.
+        """
         del fade_ms, at
         self.controls.update(values)
 
@@ -110,6 +121,10 @@ class PluginMixer:
 
     def recall(self, preset: str, *, fade_ms: float | None = None) -> None:
         """Apply what of a preset the plug-in has; its effects and its pan are the DAW's.
+
+        Args:
+            preset: its name.
+            fade_ms: length of the fade; the preset's own by default.
 
         Raises:
             PresetError: there is none of that name, or it is not for these stems.

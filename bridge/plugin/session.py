@@ -165,6 +165,10 @@ class PluginSession:
 def ring_layout(info: SeparatorInfo, hello: Hello) -> RingLayout:
     """Return rings that hold what an instance with such blocks and such a latency is behind.
 
+    Args:
+        info: the separator's description.
+        hello: the instance's first message.
+
     Raises:
         ConfigError: the separator has other stems than the plug-in has outputs, or needs more latency than it has.
     """

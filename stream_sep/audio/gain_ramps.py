@@ -25,6 +25,10 @@ def take_snapshot(state, start):
     """Aim the gains at the newest mix; those that change take the ramp that came with it, the others go on.
 
     A ramp begins with this block or, for a gain at rest, at the later frame that the snapshot names.
+
+    Args:
+        state: of the audio thread.
+        start: first frame of the block.
     """
     local = carray(pointer_at(state.local), (SNAPSHOT_HEAD + 1,), np.int64)
     head = load_acquire(local, SNAPSHOT_HEAD)
@@ -63,7 +67,13 @@ def _gain_at(begun, aim, begin, end, now):
 
 @inlined
 def follow_ramps(state, start, frames):
-    """Write every gain of this block down; return 1 if the stems at theirs are the input, else 0."""
+    """Write every gain of this block down; return 1 if the stems at theirs are the input, else 0.
+
+    Args:
+        state: of the audio thread.
+        start: first frame of the block.
+        frames: frames of the block.
+    """
     rows = (1 + state.stems) * state.channels
     gains = carray(pointer_at(state.gains), (rows, state.max_block), np.float32)
     froms, aims, begins, ends = _ramps(state, rows)
@@ -84,7 +94,12 @@ def follow_ramps(state, start, frames):
 
 @inlined
 def bound(state, frames):
-    """Keep every bus finite, whatever came: NaN is silence, and nothing is beyond `MAX_SAMPLE`."""
+    """Keep every bus finite, whatever came: NaN is silence, and nothing is beyond `MAX_SAMPLE`.
+
+    Args:
+        state: of the audio thread.
+        frames: frames of the block.
+    """
     rows = (1 + state.stems) * state.channels
     buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
     most = np.float32(MAX_SAMPLE)
@@ -97,7 +112,12 @@ def bound(state, frames):
 
 @inlined
 def limit(state, frames):
-    """Turn the main mix down at once where it would pass full scale, and slowly up again."""
+    """Turn the main mix down at once where it would pass full scale, and slowly up again.
+
+    Args:
+        state: of the audio thread.
+        frames: frames of the block.
+    """
     limiter = carray(pointer_at(state.limiter), (1,), np.float32)
     if state.limiter_on == 0 and limiter[0] == 1.0:
         return

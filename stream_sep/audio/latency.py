@@ -23,6 +23,10 @@ def adaptation_delay(block_size: int, hop: int) -> int:
     Equal to a brute-force search for every pair of sizes (tests/audio/test_latency.py); after Letz, "Callback
     adaptation techniques", 2001.
 
+    Args:
+        block_size: frames of a block.
+        hop: frames of a hop.
+
     >>> adaptation_delay(128, 256), adaptation_delay(256, 128), adaptation_delay(100, 128)
     (128, 0, 200)
     """
@@ -35,6 +39,11 @@ def slack_for(block_size: int, hop: int, compute: int) -> int:
     Where a hop does not hold whole blocks, hops bunch up, and one block more is needed: found and confirmed by
     simulating every pair of sizes (tests/audio/test_latency.py). It needs ``compute <= hop``.
 
+    Args:
+        block_size: frames of a block.
+        hop: frames of a hop.
+        compute: time of a hop's computation, in frames.
+
     >>> slack_for(128, 256, compute=40)
     128
     """
@@ -44,6 +53,11 @@ def slack_for(block_size: int, hop: int, compute: int) -> int:
 
 def slack_after(block_size: int, hop: int, waited: int) -> int:
     """Return the least slack with which stems that came ``waited`` frames after their hop's last one are in time.
+
+    Args:
+        block_size: frames of a block.
+        hop: frames of a hop.
+        waited: frames between a hop's end and its stems.
 
     >>> slack_after(128, 512, waited=256)
     384

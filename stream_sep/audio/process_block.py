@@ -29,7 +29,12 @@ _METER_FALL = 0.9997
 
 @inlined
 def process_block(state, frames):
-    """Turn the frames that lie in ``state.input`` into the buses, ``frames`` at most ``state.max_block``."""
+    """Turn the frames that lie in ``state.input`` into the buses, ``frames`` at most ``state.max_block``.
+
+    Args:
+        state: of the audio thread.
+        frames: frames of the block.
+    """
     positions = carray(pointer_at(state.positions), (MIXED + 1,), np.int64)
     start = positions[CAPTURED]
     if state.ahead == 0:
@@ -54,14 +59,24 @@ def process_block(state, frames):
 
 @inlined
 def start_clock(state, started):
-    """Tell which frame the callback that began at clock ``started`` begins with."""
+    """Tell which frame the callback that began at clock ``started`` begins with.
+
+    Args:
+        state: of the audio thread.
+        started: monotonic clock in nanoseconds.
+    """
     state.clock_frame = carray(pointer_at(state.positions), (CAPTURED + 1,), np.int64)[CAPTURED]
     state.clock_ns = started
 
 
 @inlined
 def time_block(state, started):
-    """Count how long the callback took that began at clock ``started``."""
+    """Count how long the callback took that began at clock ``started``.
+
+    Args:
+        state: of the audio thread.
+        started: monotonic clock in nanoseconds.
+    """
     took = monotonic_ns() - started
     histogram = carray(pointer_at(state.histogram), (TIME_BINS,), np.int64)
     histogram[min(took // TIME_BIN_NS, TIME_BINS - 1)] += 1

@@ -152,6 +152,10 @@ class Rings:
     def publish(self, number: int, stems: Stems) -> None:
         """Put the stems of hop ``number``, ``(stems, channels, hop)``, where the audio thread finds them.
 
+        Args:
+            number: index of the hop.
+            stems: ``(stems, channels, hop)``.
+
         Raises:
             SeparatorError: they have another shape.
         """
@@ -178,13 +182,23 @@ class Rings:
         self.positions[JUMPS] += 1
 
     def read_hop(self, number: int, out: Block) -> bool:
-        """Copy the mix of hop ``number`` to ``out``, ``(channels, hop)``; False where it is already overwritten."""
+        """Copy the mix of hop ``number`` to ``out``, ``(channels, hop)``; False where it is already overwritten.
+
+        Args:
+            number: index of the hop.
+            out: ``(channels, hop)``, which is written.
+        """
         start = number * self.layout.hop
         _read(self.capture, start, out)
         return self.captured() - start < self.layout.capacity * 3 // 4
 
     def mix_ahead(self, first: int, mix: Block) -> None:
-        """Put the mix, ``(channels, frames)``, where frame ``first`` and those after it will be heard."""
+        """Put the mix, ``(channels, frames)``, where frame ``first`` and those after it will be heard.
+
+        Args:
+            first: the first frame.
+            mix: ``(channels, frames)``.
+        """
         at = np.arange(first, first + mix.shape[1]) % self.layout.capacity
         self.capture[:, at] = mix
         _publish_position(self.positions, MIXED, first + mix.shape[1])
@@ -283,7 +297,12 @@ def _start_tracker() -> None:
 
 
 def detach(shared: SharedMemory, *, owner: bool) -> None:
-    """Let go of shared memory, and give it back to the system if it is one's own."""
+    """Let go of shared memory, and give it back to the system if it is one's own.
+
+    Args:
+        shared: the memory.
+        owner: whether this process created it.
+    """
     with contextlib.suppress(BufferError):  # arrays over it may live on, in a thread that hangs: it goes with them
         shared.close()
     if owner:
@@ -302,7 +321,14 @@ def open_untracked(name: str) -> SharedMemory:
 
 @compiled
 def write_frames(capture: NDArray[np.float32], positions: NDArray[np.int64], block: Block, frames: int) -> None:
-    """Append ``frames`` of ``block`` to the capture ring and publish them; for its one writer, the audio thread."""
+    """Append ``frames`` of ``block`` to the capture ring and publish them; for its one writer, the audio thread.
+
+    Args:
+        capture: the capture ring, ``(channels, capacity)``.
+        positions: the shared positions.
+        block: ``(channels, frames)`` or longer.
+        frames: frames to append.
+    """
     start = positions[CAPTURED]
     capacity = capture.shape[1]
     at = start % capacity

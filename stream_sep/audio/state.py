@@ -167,7 +167,12 @@ class AudioState:
         return self._arrays[name]
 
     def set_pointer(self, name: str, address: int) -> None:
-        """Tell compiled code the address of a C function; before sound runs."""
+        """Tell compiled code the address of a C function; before sound runs.
+
+        Args:
+            name: the field.
+            address: the function's address.
+        """
         self._record[name] = address
 
     def counters(self) -> dict[str, int]:
@@ -204,6 +209,10 @@ class AudioState:
         """Return the frame of the stream that is handled at a moment of the monotonic clock.
 
         Reckoned from the last block, so it is off by what the system delayed that.
+
+        Args:
+            nanoseconds: monotonic clock.
+            sample_rate: frames per second.
         """
         frame, then = int(self._record["clock_frame"][0]), int(self._record["clock_ns"][0])
         return frame + round((nanoseconds - then) * sample_rate / 1e9)

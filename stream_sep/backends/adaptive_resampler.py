@@ -107,7 +107,14 @@ def sinc_table() -> NDArray[np.float32]:
 
 @inlined
 def give_block(bridge, sound, frames, now):
-    """Put a block of the giving device, ``(frames, inputs)``, into the ring; ``now`` in nanoseconds."""
+    """Put a block of the giving device, ``(frames, inputs)``, into the ring; ``now`` in nanoseconds.
+
+    Args:
+        bridge: the resampler's record.
+        sound: ``(frames, inputs)``.
+        frames: frames of the block.
+        now: monotonic clock in nanoseconds.
+    """
     wires = carray(pointer_at(bridge.wires), (2,), np.int64)
     ring = carray(pointer_at(bridge.ring), (2, 2 * CAPACITY), np.float32)
     for channel in range(2):
@@ -124,7 +131,13 @@ def give_block(bridge, sound, frames, now):
 
 @inlined
 def take_aim(bridge, frames, now):
-    """Set the pace for a block of the taking device, of ``frames``, that begins at ``now``."""
+    """Set the pace for a block of the taking device, of ``frames``, that begins at ``now``.
+
+    Args:
+        bridge: the resampler's record.
+        frames: frames of the block.
+        now: monotonic clock in nanoseconds.
+    """
     bridge.taken_time, bridge.taken_period, bridge.taken_since = _follow(
         bridge.nominal, bridge.taken_time, bridge.taken_period, bridge.taken_since, np.float64(now), frames
     )
@@ -152,7 +165,13 @@ def take_aim(bridge, frames, now):
 
 @inlined
 def take_block(bridge, block, frames):
-    """Fill ``block``, ``(2, frames)`` or longer, from the ring; silence, with a fade, where there is nothing."""
+    """Fill ``block``, ``(2, frames)`` or longer, from the ring; silence, with a fade, where there is nothing.
+
+    Args:
+        bridge: the resampler's record.
+        block: ``(2, frames)`` or longer, which is written.
+        frames: frames of the block.
+    """
     shared = carray(pointer_at(bridge.shared), (16,), np.int64)
     written = load_acquire(shared, _WRITTEN)
     ready = _count_ready(bridge, written, frames) if bridge.locked else np.int64(0)

@@ -39,7 +39,12 @@ class AudioBackend(Protocol):
         ...
 
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
-        """Begin; backends that run on a Python thread call ``between_blocks`` after each block."""
+        """Begin; backends that run on a Python thread call ``between_blocks`` after each block.
+
+        Args:
+            state: of the audio thread.
+            between_blocks: called after each block by backends on a Python thread.
+        """
         ...
 
     def complete(self, latency: LatencyReport) -> LatencyReport:

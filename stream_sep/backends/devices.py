@@ -81,7 +81,14 @@ def find_device(query: int | str | None, kind: Kind) -> AudioDevice:
 
 
 def refusal(device: AudioDevice, kind: Kind, channels: int, sample_rate: int) -> str | None:
-    """Return why ``device`` cannot run like that, in PortAudio's words; None where it can."""
+    """Return why ``device`` cannot run like that, in PortAudio's words; None where it can.
+
+    Args:
+        device: the device.
+        kind: ``input`` or ``output``.
+        channels: how many.
+        sample_rate: frames per second.
+    """
     module = portaudio()
     check = module.check_input_settings if kind == "input" else module.check_output_settings
     try:

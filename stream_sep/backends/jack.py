@@ -91,7 +91,12 @@ class JackBackend:
         return tuple(2 * buses.index(bus) + side for bus in self._buses for side in (0, 1))
 
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
-        """Register the ports and join the server's graph."""
+        """Register the ports and join the server's graph.
+
+        Args:
+            state: of the audio thread.
+            between_blocks: not used, as JACK calls compiled code.
+        """
         del between_blocks  # no Python runs between the blocks of a server
         assert self._member is not None
         self._state = state

@@ -39,7 +39,12 @@ class PortLatencies:
         self._library.jack_recompute_total_latencies(self._pointer(self._client))
 
     def longest(self, ports: Iterable[Any], mode: int) -> int:
-        """Return the longest delay in frames between any of ``ports`` and the sound card, 0 where there is none."""
+        """Return the longest delay in frames between any of ``ports`` and the sound card, 0 where there is none.
+
+        Args:
+            ports: the ports.
+            mode: capture or playback.
+        """
         return max((self._range(port, mode)[1] for port in ports), default=0)
 
     def declare(self, frames: int) -> object:

@@ -63,6 +63,11 @@ class JackMember:
 
         A server without real-time priority gives its clients none either: here they get it, where the system allows
         it, or the separator, which has it, would keep the callback waiting.
+
+        Args:
+            state: of the audio thread.
+            buses: names of the buses.
+            on_shutdown: called when the server ends.
         """
         self._register_ports(state, buses)
         self._set_callbacks(state, on_shutdown)

@@ -45,7 +45,12 @@ class OfflineBackend:
         return tuple(range(2 * (1 + len(stems))))
 
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
-        """Take the engine's state; nothing runs yet."""
+        """Take the engine's state; nothing runs yet.
+
+        Args:
+            state: of the audio thread.
+            between_blocks: called after each block.
+        """
         self._state, self._between_blocks = state, between_blocks
 
     def complete(self, latency: LatencyReport) -> LatencyReport:

@@ -61,7 +61,12 @@ class PacedBackend:
         return (0, 1)
 
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
-        """Begin to run blocks."""
+        """Begin to run blocks.
+
+        Args:
+            state: of the audio thread.
+            between_blocks: called after each block.
+        """
         self._thread = threading.Thread(target=self._run, args=(state, between_blocks), name="paced", daemon=True)
         self._thread.start()
 

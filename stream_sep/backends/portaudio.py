@@ -104,7 +104,12 @@ class PortAudioBackend:
         return channel_map(self._outputs, self._pairs, stems)
 
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
-        """Open the stream and let it run."""
+        """Open the stream and let it run.
+
+        Args:
+            state: of the audio thread.
+            between_blocks: not used, as PortAudio calls compiled code.
+        """
         del between_blocks  # no Python runs between the blocks of a sound card
         if self.playback_only and not (state.record["source"][0] or state.record["ahead"][0]):
             raise ConfigError("a backend with playback_only=True needs an engine with a source, or songs, to play")

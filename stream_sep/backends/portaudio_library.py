@@ -97,5 +97,10 @@ def is_active(stream: Any) -> bool:  # noqa: ANN401 - sounddevice has no types
 
 
 def is_stuck(stream: Any, device: AudioDevice) -> bool:  # noqa: ANN401 - sounddevice has no types
-    """Return whether PortAudio would wait ten minutes for a dead JACK server before it closes ``stream``."""
+    """Return whether PortAudio would wait ten minutes for a dead JACK server before it closes ``stream``.
+
+    Args:
+        stream: the stream.
+        device: its device.
+    """
     return "JACK" in device.host_api and not stream.stopped and not is_active(stream)

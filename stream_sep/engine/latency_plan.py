@@ -19,6 +19,11 @@ def plan(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> La
     They depend on the model, the sample rate, the block size and the settings, and on nothing that is measured: the
     same command has the same latency on every machine and on every day.
 
+    Args:
+        info: the separator's description.
+        config: the engine's settings.
+        backend: the audio backend.
+
     Raises:
         ConfigError: the separator does not fit the sound.
     """

@@ -70,6 +70,10 @@ class MixingDesk:
     def set(self, path: str, value: object) -> Value:
         """Move a control, such as ``engine.set("stem/vocals/gain_db", -60)``; heard from the next block on.
 
+        Args:
+            path: the control's path.
+            value: its new value.
+
         Returns:
             What was stored: the value, clamped to its range.
 
@@ -130,6 +134,12 @@ class MixingDesk:
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
         """Set one parameter, or ``bypass``, of the effect at ``index``, from 0, of a stem's chain.
 
+        Args:
+            stem: whose chain.
+            index: the effect's index, bypassed ones counted.
+            parameter: the parameter's name.
+            value: its new value.
+
         Raises:
             ConfigError: no such stem, effect or parameter, or a value out of its range; nothing changes.
         """
@@ -143,13 +153,22 @@ class MixingDesk:
     def recall(self, preset: str, *, fade_ms: float | None = None) -> None:
         """Apply a preset by its name, with a fade of so long, of its own, or of ``ramp_ms``.
 
+        Args:
+            preset: its name.
+            fade_ms: length of the fade; the preset's own by default.
+
         Raises:
             PresetError: there is none, or it is not for these stems.
         """
         self.apply_preset(load_preset(preset, stems=self.stems, files=False), fade_ms=fade_ms)
 
     def apply_preset(self, preset: Preset, *, fade_ms: float | None = None) -> None:
-        """Apply a preset that is loaded already."""
+        """Apply a preset that is loaded already.
+
+        Args:
+            preset: the preset.
+            fade_ms: length of the fade; the preset's own by default.
+        """
         if self._chained and (preset.chains or preset.resets_all):
             self.set_chains(preset.chains)
         elif preset.chains:

@@ -80,7 +80,14 @@ class EngineStats:
 
 
 def collect(state: AudioState, rings: Rings, restarts: int, block_size: int) -> EngineStats:
-    """Read all counters as they are now."""
+    """Read all counters as they are now.
+
+    Args:
+        state: of the audio thread.
+        rings: shared with the worker.
+        restarts: of the worker.
+        block_size: frames of a block.
+    """
     hops = int(rings.positions[HOPS_DONE])
     timings = rings.timings[: min(hops, TIMINGS)] / 1e6
     p50, p99 = np.percentile(timings, [50, 99]) if len(timings) else (0.0, 0.0)
@@ -158,7 +165,15 @@ class Reporter:
 def sentences(
     before: EngineStats, now: EngineStats, hop_ms: float, slack: int = 0, meanwhile: str = "the dry sound plays"
 ) -> list[str]:
-    """Return what to say about the time between two readings; nothing if all was well."""
+    """Return what to say about the time between two readings; nothing if all was well.
+
+    Args:
+        before: the earlier reading.
+        now: the later reading.
+        hop_ms: length of a hop.
+        slack: frames of slack.
+        meanwhile: what plays while stems are missing.
+    """
     late, xruns = now.late_hops - before.late_hops, now.xruns - before.xruns
     found = []
     if late:

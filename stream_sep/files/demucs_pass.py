@@ -77,6 +77,12 @@ class DemucsSongModel:
     def window(self, run: Run, index: int, mix: Mix, level: SongStatistics) -> tuple[int, Stems]:
         """Compute one window, of which there are as many as begin within the song; in any order.
 
+        Args:
+            run: the shifted pass.
+            index: index of the window in it.
+            mix: the song.
+            level: its statistics.
+
         Returns:
             The first frame of the song that it covers, and what it adds to the stems from there, ``(stems, 2,
             frames)``: normalised, and less their share of the song's mean.
@@ -196,7 +202,13 @@ class Mix(Protocol):
         ...
 
     def normalised(self, start: int, end: int, level: SongStatistics) -> Block:
-        """Return frames less their mean and divided by their deviation; zeros where the song is not."""
+        """Return frames less their mean and divided by their deviation; zeros where the song is not.
+
+        Args:
+            start: first frame; may be negative.
+            end: the frame after the last.
+            level: the song's statistics.
+        """
         ...
 
 

@@ -46,7 +46,12 @@ def has_ffmpeg() -> bool:
 
 
 def input_arguments(path: Path, *, ignore_length: bool = False) -> list[str]:
-    """Return the arguments of ffmpeg that open a file, and no other that the file may name."""
+    """Return the arguments of ffmpeg that open a file, and no other that the file may name.
+
+    Args:
+        path: the file.
+        ignore_length: whether the header's length is ignored.
+    """
     safe = ["-protocol_whitelist", "file", "-format_whitelist", ",".join(_CONTAINERS)]
     return [*safe, *(["-ignore_length", "1"] if ignore_length else []), "-i", f"file:{path}"]
 
@@ -83,6 +88,10 @@ def probe_streams(path: Path) -> dict[str, Any]:
 
 def extract_stream(path: Path, number: int) -> bytes:
     """Return the bytes of one stream of a file, such as a cover, as they are in it.
+
+    Args:
+        path: the file.
+        number: index of the stream.
 
     Raises:
         AudioFileError: ffmpeg is missing, or it failed.

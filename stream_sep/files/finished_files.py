@@ -74,7 +74,13 @@ def finish_files(
 
 
 def parts_beside(targets: Sequence[Path], format: AudioFormat, mixes: Sequence[StemMix]) -> tuple[Path, ...]:  # noqa: A002 - what libsndfile calls it
-    """Return the files to write sound to: the targets, or, for a stem file, one beside it for each of its streams."""
+    """Return the files to write sound to: the targets, or, for a stem file, one beside it for each of its streams.
+
+    Args:
+        targets: the files by stem.
+        format: their format.
+        mixes: mixes of stems, if any.
+    """
     if format.name != "stem.mp4":
         return tuple(targets)
     return tuple(targets[0].with_name(f"{targets[0].name}.{mix.name}.wav") for mix in mixes)
@@ -82,6 +88,11 @@ def parts_beside(targets: Sequence[Path], format: AudioFormat, mixes: Sequence[S
 
 def room_for_files(format: AudioFormat, files: int, frames: int) -> int:  # noqa: A002 - as above
     """Return the bytes that so many files of so many frames take while they are made.
+
+    Args:
+        format: their format.
+        files: how many.
+        frames: frames of each.
 
     >>> from stream_sep.files.formats import AudioFormat
     >>> room_for_files(AudioFormat("wav", 16), files=4, frames=1000)

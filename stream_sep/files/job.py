@@ -92,12 +92,22 @@ class SeparationJob:
         return self.out / self.settings.model.removeprefix("hf://").replace("/", "_").replace(":", "_")
 
     def target(self, track: Track, stem: str) -> Path:
-        """Return the file for a stem of a track."""
+        """Return the file for a stem of a track.
+
+        Args:
+            track: the song.
+            stem: the stem's name.
+        """
         names = {"track": track.name, "trackext": track.path.suffix[1:], "stem": stem, "ext": self.format.name}
         return self.folder / track.folder / self.template.format(**names)
 
     def part(self, track: Track, stem: str) -> Path:
-        """Return where a stem of a track can be read while it is made, with ``stream``; see `StreamingWavWriter`."""
+        """Return where a stem of a track can be read while it is made, with ``stream``; see `StreamingWavWriter`.
+
+        Args:
+            track: the song.
+            stem: the stem's name.
+        """
         return part_path(self.target(track, stem), self.format)
 
     def describe(self, mix: StemMix, model_key: str) -> str:
@@ -131,6 +141,10 @@ class OutputPlan:
 
 def plan_outputs(job: SeparationJob, sources: Sequence[str]) -> OutputPlan:
     """Find out which stems a job needs.
+
+    Args:
+        job: the job.
+        sources: stems of the model.
 
     Raises:
         ConfigError: a stem that the model does not have, or settings that contradict each other.

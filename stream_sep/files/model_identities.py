@@ -34,7 +34,12 @@ class ModelIdentityCache:
         return self._read().get(_print_of(settings))
 
     def put(self, settings: SeparationSettings, identity: str) -> None:
-        """Remember an identity; where that cannot be written, the model is loaded the next time."""
+        """Remember an identity; where that cannot be written, the model is loaded the next time.
+
+        Args:
+            settings: of the separation.
+            identity: the model's cache key.
+        """
         known, name = self._read(), _print_of(settings)
         if known.get(name) == identity:
             return

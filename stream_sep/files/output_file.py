@@ -192,6 +192,10 @@ class OutputFile:
 def part_path(target: Path, format: AudioFormat) -> Path:  # noqa: A002 - what libsndfile calls it
     """Return where the sound of a file is until the file is whole; with ``stream``, it can be read there.
 
+    Args:
+        target: the finished file.
+        format: its format.
+
     >>> from pathlib import Path
     >>> from stream_sep.files.formats import AudioFormat
     >>> part_path(Path("song/vocals.wav"), AudioFormat("wav")).name
@@ -201,12 +205,22 @@ def part_path(target: Path, format: AudioFormat) -> Path:  # noqa: A002 - what l
 
 
 def beside(target: Path, ending: str) -> Path:
-    """Return a path with the target's name but its suffix replaced."""
+    """Return a path with the target's name but its suffix replaced.
+
+    Args:
+        target: a file.
+        ending: the new suffix.
+    """
     return target.with_name(f"{target.name.removesuffix(target.suffix)}.{ending}")
 
 
 def cannot_write(target: Path, error: BaseException) -> AudioFileError:
-    """Return the error for a file that cannot be written, in words for its most usual reasons."""
+    """Return the error for a file that cannot be written, in words for its most usual reasons.
+
+    Args:
+        target: the file.
+        error: what the system reported.
+    """
     if isinstance(error, BlockingIOError):
         return FileInUseError(f"another stream-sep is writing {target}; wait for it, or take another --out")
     folder = next((each for each in target.parents if each.exists()), target.parent)

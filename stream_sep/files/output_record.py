@@ -45,7 +45,12 @@ class Origin:
 
 
 def origin_of(song: Song, settings: str) -> Origin:
-    """Return what is kept of a file that is made of a song; its size is added by `record_outputs`."""
+    """Return what is kept of a file that is made of a song; its size is added by `record_outputs`.
+
+    Args:
+        song: the song.
+        settings: of the separation.
+    """
     return Origin(song.digest, path_of(song), stamp_of(song.path), settings)
 
 
@@ -97,7 +102,12 @@ def recorded_names(folder: Path) -> set[str]:
 
 
 def is_same_song(origin: Origin, song: Song) -> bool:
-    """Tell whether a file was made of what a song holds now."""
+    """Tell whether a file was made of what a song holds now.
+
+    Args:
+        origin: as `origin_of` returned it.
+        song: the song as it is now.
+    """
     return (origin.song == path_of(song) and origin.stamp == stamp_of(song.path)) or origin.digest == song.digest
 
 

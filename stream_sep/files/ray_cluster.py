@@ -35,6 +35,10 @@ def import_ray() -> ModuleType:
 def connect(ray: ModuleType, address: str | None) -> None:
     """Join a cluster: the one at ``address``, or what ``RAY_ADDRESS`` names, or a new one on this machine.
 
+    Args:
+        ray: the module.
+        address: of the cluster, or None.
+
     Raises:
         SeparatorError: it does not answer.
     """
@@ -49,7 +53,12 @@ def connect(ray: ModuleType, address: str | None) -> None:
 
 
 def room_for(ray: ModuleType, job: SeparationJob) -> tuple[int, dict[str, float], SeparationJob]:
-    """Return how many workers the cluster has room for, what each needs, and the job as each does it."""
+    """Return how many workers the cluster has room for, what each needs, and the job as each does it.
+
+    Args:
+        ray: the module.
+        job: the job.
+    """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = int(sum(node.get("GPU", 0) for node in nodes))
     if gpus and job.settings.device.partition(":")[0] in {"auto", "cuda"}:

@@ -84,6 +84,11 @@ def plan_runs(parts: Sequence[Part], wanted: Sequence[int], settings: Separation
     """Return every run that the ``wanted`` sources, given by index, need.
 
     Shifts are drawn for the other networks too: leaving a stem out does not change the rest.
+
+    Args:
+        parts: members of the bag of models.
+        wanted: indices of the sources.
+        settings: of the separation.
     """
     draw = random.Random(settings.seed)  # noqa: S311 - as Demucs draws; nothing secret
     runs = []
@@ -97,6 +102,10 @@ def plan_runs(parts: Sequence[Part], wanted: Sequence[int], settings: Separation
 
 def grid_of(network: Any, settings: SeparationSettings) -> Grid:  # noqa: ANN401 - torch modules are untyped here
     """Return where the windows of a network lie.
+
+    Args:
+        network: a Demucs network.
+        settings: of the separation.
 
     Raises:
         ConfigError: the segment is longer than a transformer was trained for, or the overlap leaves no step.
@@ -114,7 +123,13 @@ def grid_of(network: Any, settings: SeparationSettings) -> Grid:  # noqa: ANN401
 
 
 def padded_length(network: Any, length: int, settings: SeparationSettings) -> int:  # noqa: ANN401 - as above
-    """Return how many frames a network is given for a stretch of ``length``; the stretch lies in their middle."""
+    """Return how many frames a network is given for a stretch of ``length``; the stretch lies in their middle.
+
+    Args:
+        network: a Demucs network.
+        length: frames of the segment.
+        settings: of the separation.
+    """
     if is_transformer(network):
         return grid_of(network, settings).segment
     return int(network.valid_length(length)) if hasattr(network, "valid_length") else length

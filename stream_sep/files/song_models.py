@@ -42,7 +42,13 @@ class SongModel(Protocol):
         ...
 
     def separate(self, blocks: Iterable[Block], rate: int, level: SongStatistics) -> Iterator[tuple[Block, Stems]]:
-        """Give the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``, from the first frame to the last."""
+        """Give the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``, from the first frame to the last.
+
+        Args:
+            blocks: the mix, ``(2, frames)`` each.
+            rate: frames per second.
+            level: the song's statistics.
+        """
         ...
 
     def with_stems(self, stems: Sequence[str]) -> SongModel:

@@ -158,7 +158,13 @@ def _next_flac(path: Path, start: int, part: _Part) -> int:
 
 
 def ends_early(path: Path, seconds: float, missing: float) -> str:
-    """Return the sentence for a file that ends sooner than it says."""
+    """Return the sentence for a file that ends sooner than it says.
+
+    Args:
+        path: the file.
+        seconds: length that was read.
+        missing: seconds that the header promises beyond.
+    """
     return f"{path} ends after {seconds:.1f} s, of {seconds + missing:.1f} s that its header counts"
 
 

@@ -261,6 +261,10 @@ def remove_partial(folder: Path) -> None:
 def read_cached(files: Sequence[Path], blocks: Iterable[Block]) -> Iterator[tuple[Block, Stems]]:
     """Give the mix and its stems from files that `StemCache.find` found, as whoever made them gave them.
 
+    Args:
+        files: one per stem.
+        blocks: the mix, ``(2, frames)`` each.
+
     Raises:
         DamagedCacheError: a file is gone or damaged.
     """

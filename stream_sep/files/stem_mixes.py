@@ -40,7 +40,13 @@ class StemMix:
         return tuple(name for name, _ in self.gains if name != SONG)
 
     def render(self, song: Block, stems: Stems, names: Sequence[str]) -> Block:
-        """Return the mix, ``(2, frames)``, of stems called ``names``."""
+        """Return the mix, ``(2, frames)``, of stems called ``names``.
+
+        Args:
+            song: the mix, ``(2, frames)``.
+            stems: ``(stems, 2, frames)``.
+            names: names of the stems.
+        """
         rows: dict[str, Block] = {SONG: song, **dict(zip(names, stems, strict=True))}
         if len(self.gains) == 1 and self.gains[0][1] == 1.0:
             return rows[self.gains[0][0]]
@@ -108,6 +114,10 @@ def two_stems(stem: str, sources: Sequence[str], method: str) -> list[StemMix]:
 
 def needed_stems(mixes: Sequence[StemMix], sources: Sequence[str]) -> tuple[str, ...]:
     """Return the stems that mixes are made of, in the order of ``sources``.
+
+    Args:
+        mixes: the mixes.
+        sources: stems of the model.
 
     Raises:
         ConfigError: one that the model does not have, or two mixes of one name.

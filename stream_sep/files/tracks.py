@@ -54,6 +54,10 @@ def find_tracks(arguments: Sequence[Path], out: Path) -> list[Track]:
     What lies in ``out`` is left out, or stems would be separated again. A file that is named is taken whatever it is
     called, and need not be there: it then fails by itself. Songs that share a name get more of their paths into it.
 
+    Args:
+        arguments: files, folders and patterns.
+        out: the output folder, which is not searched.
+
     Raises:
         AudioFileError: a folder or pattern without a song.
     """
@@ -124,6 +128,10 @@ def _with_parents(track: Track, original: Track, depth: int) -> Track:
 
 def refuse_shared_targets(tracks: Sequence[Track], job: SeparationJob) -> None:
     """Refuse a template that gives two songs the same file.
+
+    Args:
+        tracks: the songs.
+        job: the job.
 
     Raises:
         ConfigError: it does.

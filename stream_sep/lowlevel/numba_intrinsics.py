@@ -60,7 +60,12 @@ def _jit(function: Callable[P, R], **options: Any) -> Callable[P, R]:  # noqa: A
 
 
 def c_function(signature: Any, function: Callable[..., Any]) -> Any:  # noqa: ANN401 - Numba's own types
-    """Compile ``function`` as a C function that takes no GIL, or load its machine code from disk."""
+    """Compile ``function`` as a C function that takes no GIL, or load its machine code from disk.
+
+    Args:
+        signature: its Numba signature.
+        function: the function.
+    """
     options = {"nopython": True, "error_model": "numpy"}
     callback = CFunc(function, sigutils.normalize_signature(signature), locals={}, options=options)
     keep_code(callback).compile()  # numba.cfunc compiles before it could be told where to look
@@ -73,7 +78,13 @@ def _instruction(emit: Callable[..., Any]) -> Callable[..., Any]:
 
 @_instruction
 def load_acquire(_typing: Any, array: Any, index: Any) -> Any:  # noqa: ANN401 - Numba's own types
-    """Read ``array[index]`` (int64); what was written before it was published is seen after it."""
+    """Read ``array[index]`` (int64); what was written before it was published is seen after it.
+
+    Args:
+        _typing: Numba's typing context.
+        array: int64 array.
+        index: position in it.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
         pointer = _item(context, builder, signature, arguments)
@@ -84,7 +95,14 @@ def load_acquire(_typing: Any, array: Any, index: Any) -> Any:  # noqa: ANN401 -
 
 @_instruction
 def store_release(_typing: Any, array: Any, index: Any, value: Any) -> Any:  # noqa: ANN401 - as above
-    """Write int64 ``value`` to ``array[index]``; whoever reads it with `load_acquire` sees all earlier writes."""
+    """Write int64 ``value`` to ``array[index]``; whoever reads it with `load_acquire` sees all earlier writes.
+
+    Args:
+        _typing: Numba's typing context.
+        array: int64 array.
+        index: position in it.
+        value: int64.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
         pointer = _item(context, builder, signature, arguments)
@@ -108,7 +126,12 @@ def fence(_typing: Any) -> Any:  # noqa: ANN401 - as above
 
 @_instruction
 def pointer_at(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - as above
-    """Turn an integer address into the pointer that `numba.carray` takes."""
+    """Turn an integer address into the pointer that `numba.carray` takes.
+
+    Args:
+        _typing: Numba's typing context.
+        address: an integer.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
@@ -118,7 +141,14 @@ def pointer_at(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - as above
 
 @_instruction
 def call_with_frames(_typing: Any, function: Any, handle: Any, frames: Any) -> Any:  # noqa: ANN401 - as above
-    """Call the C function ``void *f(void *handle, uint32_t frames)`` at an integer address; return an address."""
+    """Call the C function ``void *f(void *handle, uint32_t frames)`` at an integer address; return an address.
+
+    Args:
+        _typing: Numba's typing context.
+        function: its address.
+        handle: its first argument.
+        frames: its second argument.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
         byte, word = ir.IntType(8).as_pointer(), ir.IntType(64)
@@ -158,7 +188,12 @@ def flush_denormals(_typing: Any) -> Any:  # noqa: ANN401 - as above
 
 @_instruction
 def restore_denormals(_typing: Any, mode: Any) -> Any:  # noqa: ANN401 - as above
-    """Have this thread take small numbers as it did before `flush_denormals`, which returned ``mode``."""
+    """Have this thread take small numbers as it did before `flush_denormals`, which returned ``mode``.
+
+    Args:
+        _typing: Numba's typing context.
+        mode: from `flush_denormals`.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
         _set_float_mode(builder, context.cast(builder, arguments[0], signature.args[0], types.int64))
@@ -225,6 +260,11 @@ def call_c(_typing: Any, function: Any, arguments: Any) -> Any:  # noqa: ANN401 
     """Call the C function at an integer address with a tuple of integers and addresses; return an int64.
 
     A function that returns a 32-bit integer leaves what it likes above: mask its answer.
+
+    Args:
+        _typing: Numba's typing context.
+        function: its address.
+        arguments: integers and addresses.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, given: Any) -> Any:  # noqa: ANN401 - as above

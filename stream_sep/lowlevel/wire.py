@@ -42,7 +42,13 @@ class Frame(NamedTuple):
 
 
 def write_frame(pipe: BinaryIO, kind: bytes, body: bytes) -> bool:
-    """Write one frame and flush it; return False where the reader is gone."""
+    """Write one frame and flush it; return False where the reader is gone.
+
+    Args:
+        pipe: a binary pipe.
+        kind: one byte of type.
+        body: the payload.
+    """
     with suppress(OSError, ValueError):  # a closed pipe; whoever waits for a reply finds the end of the other one
         pipe.write(_HEADER.pack(kind, len(body)) + body)
         pipe.flush()
@@ -76,7 +82,12 @@ def encode_message(message: Mapping[str, Any]) -> bytes:
 
 
 def write_message(pipe: BinaryIO, message: Mapping[str, Any]) -> bool:
-    """Write ``message`` as a text frame; return False where the reader is gone."""
+    """Write ``message`` as a text frame; return False where the reader is gone.
+
+    Args:
+        pipe: a binary pipe.
+        message: JSON values.
+    """
     return write_frame(pipe, TEXT_FRAME, json.dumps(message, default=str).encode())
 
 

@@ -173,7 +173,12 @@ def guesses_of(hints: Tensor, shares: Tensor | None) -> Tensor:
 
 
 def masks_of(corrections: Tensor, guesses: Tensor) -> Tensor:
-    """Return complex masks, ``(batch, hops, groups - 1, 2, points)``: `complex_masks` of many hops, for gradients."""
+    """Return complex masks, ``(batch, hops, groups - 1, 2, points)``: `complex_masks` of many hops, for gradients.
+
+    Args:
+        corrections: the network's outputs, ``(batch, hops, 2, channels, mask_bins)``.
+        guesses: prior logits, ``(batch, hops, 2, groups - 1, mask_bins)``.
+    """
     masked = guesses.shape[3]
     logits, imaginary = corrections[:, :, :, : masked + 1], corrections[:, :, :, masked + 1 :]
     likely = torch.softmax(logits + nn.functional.pad(guesses, (0, 0, 0, 1)), dim=3)

@@ -52,7 +52,14 @@ class CausalKind:
         return load_at_own_hop(sample_rate=sample_rate, weights=weights, **options)
 
     def add_dropout(self, model: Any, dropout: float, input_dropout: float, random: torch.Generator) -> None:  # noqa: ANN401 - as above
-        """Leave out a share of what the network sees and computes while it is in training mode; see `Dropout`."""
+        """Leave out a share of what the network sees and computes while it is in training mode; see `Dropout`.
+
+        Args:
+            model: the model.
+            dropout: share of hidden values left out.
+            input_dropout: share of inputs left out for a whole mix.
+            random: source of randomness.
+        """
         Dropout(model.network, dropout, input_dropout, random)
 
 

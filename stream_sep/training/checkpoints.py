@@ -27,6 +27,10 @@ _log = logging.getLogger(__name__)
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     """Write a training's state with its checksum, whole or not at all; the one before is kept as ``.1``.
 
+    Args:
+        folder: where to write.
+        state: plain values and tensors.
+
     Raises:
         AudioFileError: the disk is full, or cannot be written; what was there before stays.
     """
@@ -47,6 +51,10 @@ def load_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None
     """Return the newest state that is whole, or None where there is none.
 
     One that is damaged is set aside, so that it does not take the place of the one before it.
+
+    Args:
+        folder: where to read.
+        device: a torch device for the tensors.
 
     Raises:
         ConfigError: there are some, but none can be read.

@@ -90,7 +90,12 @@ class Distributed:
                 dist.broadcast(tensor, 0)
 
     def first(self, value: float, device: torch.device) -> float:
-        """Return the first process's value."""
+        """Return the first process's value.
+
+        Args:
+            value: this process's value.
+            device: a torch device for the exchange.
+        """
         if self.size == 1:
             return value
         told = torch.tensor([value], dtype=torch.float64, device=device)
@@ -98,7 +103,12 @@ class Distributed:
         return float(told)
 
     def any(self, *, value: bool, device: torch.device) -> bool:
-        """Return whether any process says yes."""
+        """Return whether any process says yes.
+
+        Args:
+            value: this process's answer.
+            device: a torch device for the exchange.
+        """
         if self.size == 1:
             return value
         told = torch.tensor([float(value)], device=device)

@@ -63,7 +63,12 @@ class Kind(Protocol):
         weights: str | Path | None = None,
         **options: Any,  # noqa: ANN401 - its own
     ) -> Separator:
-        """Load a file of weights of this kind as a separator of the engine."""
+        """Load a file of weights of this kind as a separator of the engine.
+
+        Args:
+            sample_rate: frames per second of the stream.
+            weights: the weights file.
+        """
         ...
 
 

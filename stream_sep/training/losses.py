@@ -44,7 +44,12 @@ class StemLoss(nn.Module):
             self.register_buffer(f"window_{size}", torch.hann_window(size), persistent=False)
 
     def forward(self, estimates: Tensor, stems: Tensor) -> Tensor:
-        """Return one number of two ``(batch, stems, 2, frames)``."""
+        """Return one number of two ``(batch, stems, 2, frames)``.
+
+        Args:
+            estimates: ``(batch, stems, 2, frames)``.
+            stems: the true stems, ``(batch, stems, 2, frames)``.
+        """
         loss = self._energies(estimates, stems) if self._kind == "energy" else self._l1(estimates, stems)
         return loss + self._spectral * self._spectra(estimates, stems) if self._spectral else loss
 

@@ -55,7 +55,14 @@ class MetricsLogger:
 
 
 def plot_example(path: Path, estimates: Stems, stems: Stems, names: Sequence[str]) -> None:
-    """Draw the spectra of true and estimated stems, ``(stems, channels, frames)``; nothing without Matplotlib."""
+    """Draw the spectra of true and estimated stems, ``(stems, channels, frames)``; nothing without Matplotlib.
+
+    Args:
+        path: the picture to write.
+        estimates: ``(stems, channels, frames)``.
+        stems: the true stems, ``(stems, channels, frames)``.
+        names: names of the stems.
+    """
     if not importlib.util.find_spec("matplotlib"):
         return
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra

@@ -42,11 +42,21 @@ class TrainableSeparator(Protocol):
         ...
 
     def separate(self, mix: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
-        """Return stems ``(batch, stems, 2, frames)`` of a mix ``(batch, 2, context_frames + hops * hop)``."""
+        """Return stems ``(batch, stems, 2, frames)`` of a mix ``(batch, 2, context_frames + hops * hop)``.
+
+        Args:
+            mix: ``(batch, 2, context_frames + hops * hop)``.
+            state: from `initial_state` or the previous call.
+        """
         ...
 
 
 def align_crops(sounds: Sequence[tuple[Tensor, int]], start: int) -> list[Tensor]:
-    """Return what sounds have in common from frame ``start`` on, each of which begins at a frame of its own."""
+    """Return what sounds have in common from frame ``start`` on, each of which begins at a frame of its own.
+
+    Args:
+        sounds: pairs of first frame and audio, ``(..., frames)``.
+        start: the first frame wanted.
+    """
     end = min(begin + sound.shape[-1] for sound, begin in sounds)
     return [sound[..., start - begin : end - begin] for sound, begin in sounds]

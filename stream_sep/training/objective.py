@@ -89,7 +89,12 @@ class Objective:
         return {"memory": list(self._state or ()), "taught": list(self._teacher_state or ())}
 
     def load_state_dict(self, state: Mapping[str, Any], batch: int) -> None:
-        """Go on with what a checkpoint holds, but for what was of another batch size, or of other teachers."""
+        """Go on with what a checkpoint holds, but for what was of another batch size, or of other teachers.
+
+        Args:
+            state: from a checkpoint.
+            batch: mixes per step.
+        """
         self._state = _if_fitting(state["memory"], self._model, batch)
         self._teacher_state = _if_fitting(state.get("taught", ()), self._teachers, batch)
 

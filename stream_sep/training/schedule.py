@@ -50,6 +50,10 @@ def warmup_poly(  # noqa: PLR0917 - a formula has as many
 def check_schedule(name: str, decay_steps: int) -> None:
     """Refuse what no schedule is.
 
+    Args:
+        name: the schedule's name.
+        decay_steps: steps of the decay.
+
     Raises:
         ConfigError: an unknown name, or a fall of no steps.
     """

@@ -25,6 +25,10 @@ def validate(model: TrainableSeparator, dataset: StemDataset) -> dict[str, float
     """Return the mean uSDR of each stem over the songs of a data set, 30 s of each at most, and their ``mean``.
 
     Stems that are silent are not scored.
+
+    Args:
+        model: the model.
+        dataset: songs with stems.
     """
     scores: dict[str, list[float]] = {stem: [] for stem in dataset.stems}
     for row in range(len(dataset.whole)):
@@ -42,7 +46,12 @@ def validate(model: TrainableSeparator, dataset: StemDataset) -> dict[str, float
 
 
 def whole_song(dataset: StemDataset, row: int) -> Tensor:
-    """Return the stems of a song, ``(stems, 2, frames)``: its middle, where it is long; silent ones as zeros."""
+    """Return the stems of a song, ``(stems, 2, frames)``: its middle, where it is long; silent ones as zeros.
+
+    Args:
+        dataset: songs with stems.
+        row: index of the song.
+    """
     length = int(dataset.whole_length[row])
     frames = min(length, _MAX_FRAMES)
     device = dataset.whole.device
@@ -55,7 +64,12 @@ def whole_song(dataset: StemDataset, row: int) -> Tensor:
 
 
 def separate_whole(model: TrainableSeparator, mix: Tensor) -> Tensor:
-    """Return the stems ``(stems, 2, frames)`` of a mix ``(2, frames)``, streamed from its first frame on."""
+    """Return the stems ``(stems, 2, frames)`` of a mix ``(2, frames)``, streamed from its first frame on.
+
+    Args:
+        model: the model.
+        mix: ``(2, frames)``.
+    """
     frames = mix.shape[1]
     hops = -(-frames // model.hop) + 1
     after = model.context_frames + hops * model.hop - model.first_output_frame - frames

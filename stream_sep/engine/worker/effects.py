@@ -21,7 +21,14 @@ UNCHAINED = "this engine was started without effect chains: start it with chain_
 def with_chains(
     separator: Separator, chains: Chains | None, reserve: int | None, report: Callable[[str], None]
 ) -> Separator:
-    """Return ``separator`` with effect chains behind it, or as it is where neither they nor a reserve are wanted."""
+    """Return ``separator`` with effect chains behind it, or as it is where neither they nor a reserve are wanted.
+
+    Args:
+        separator: the separator.
+        chains: the effects to begin with.
+        reserve: latency reserved for effects, in frames.
+        report: called with a sentence when a chain fails.
+    """
     if chains is None and reserve is None:
         return separator
     return ChainedSeparator(separator, chains, reserve=reserve, report=report)
@@ -30,7 +37,14 @@ def with_chains(
 def restore_chains(
     separator: Separator, chains: ChainSpec, reserve: int, report: Callable[[str], None]
 ) -> ChainedSeparator:
-    """Return ``separator`` with chains that once were there; one that cannot be loaded any more is reported."""
+    """Return ``separator`` with chains that once were there; one that cannot be loaded any more is reported.
+
+    Args:
+        separator: the separator.
+        chains: the effects that ran before.
+        reserve: latency reserved for effects, in frames.
+        report: called with a sentence when a chain fails.
+    """
     restored = ChainedSeparator(separator, reserve=reserve, report=report)
     for stem, effects in chains.effects.items():
         try:
@@ -53,6 +67,12 @@ def chained(separator: Separator) -> ChainedSeparator:
 
 def bypassing(bypassed: frozenset[str], stem: str, stems: tuple[str, ...], *, on: bool) -> frozenset[str]:
     """Return ``bypassed`` with ``stem`` in it, or not.
+
+    Args:
+        bypassed: the bypassed stems.
+        stem: the stem to change.
+        stems: the known stems.
+        on: whether it is bypassed.
 
     Raises:
         ConfigError: ``stem`` is none of ``stems``.

@@ -74,6 +74,10 @@ def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
 
     The calls that count come after a rest each, as long as hops come apart: meanwhile other programs empty the
     caches, and a network takes half as long again as without.
+
+    Args:
+        separator: the separator.
+        calls: hops to process.
     """
     noise = np.random.default_rng(0).standard_normal((separator.channels, separator.hop)).astype(np.float32) * 0.1
     seconds = []

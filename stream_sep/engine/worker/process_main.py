@@ -59,7 +59,13 @@ def start_server() -> RpcServer:
 def load_or_refuse(
     spec: Mapping[str, Any], server: RpcServer, measure: Callable[[Separator], SeparatorInfo]
 ) -> tuple[Separator, SeparatorInfo] | None:
-    """Load the separator of a first message, and answer and return what it is like; or answer why there is none."""
+    """Load the separator of a first message, and answer and return what it is like; or answer why there is none.
+
+    Args:
+        spec: the first message.
+        server: sends the reply.
+        measure: describes the loaded separator.
+    """
     if "name" not in spec:
         return None
     sys.path[:] = spec["path"]
@@ -99,7 +105,13 @@ def _handle_commands(separator: Separator, server: RpcServer) -> None:
 
 
 def change_chains(separator: Separator, message: Mapping[str, Any], server: RpcServer) -> None:
-    """Have the effects of a message, and answer how that went."""
+    """Have the effects of a message, and answer how that went.
+
+    Args:
+        separator: the separator.
+        message: the request.
+        server: sends the reply.
+    """
     try:
         chains = chained(separator)
         chains.set_chains(message["chains"])

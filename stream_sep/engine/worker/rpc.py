@@ -163,7 +163,12 @@ class RpcServer:
         return dict(CLOSED) if message is None else message
 
     def reply(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Send ``answer`` as the reply to ``request``."""
+        """Send ``answer`` as the reply to ``request``.
+
+        Args:
+            request: the request.
+            answer: its result.
+        """
         self.send({**answer, "id": request.get("id")})
 
     def report(self, sentence: str) -> None:

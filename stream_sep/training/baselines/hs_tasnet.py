@@ -66,6 +66,10 @@ class HsTasnet(nn.Module):
     def from_table(cls, values: dict[str, Any], stems: tuple[str, ...] = STEMS) -> HsTasnet:
         """Build one from a config's table.
 
+        Args:
+            values: the config's table.
+            stems: number of outputs.
+
         Raises:
             ConfigError: an unknown key.
         """
@@ -96,7 +100,12 @@ class HsTasnet(nn.Module):
         return sound.permute(0, 2, 3, 1, 4).flatten(-2), after
 
     def windows(self, frames: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return stems of each window, ``(batch, hops, stems, 2, 1024)``, still to be overlapped."""
+        """Return stems of each window, ``(batch, hops, stems, 2, 1024)``, still to be overlapped.
+
+        Args:
+            frames: ``(batch, 2, frames)``.
+            state: of the LSTMs.
+        """
         batch, hops = frames.shape[:2]
         spectra = torch.fft.rfft(frames * self.window)
         seen = self.spectral_in(torch.view_as_real(spectra).flatten(2))

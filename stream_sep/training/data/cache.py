@@ -146,6 +146,10 @@ def read_index(folder: Path) -> list[CachedSong]:
 def map_song(folder: Path, song: CachedSong) -> SongFrames:
     """Return the frames of a song's sources, mapped from the disk: indexed by source, then by frames.
 
+    Args:
+        folder: the cache.
+        song: its row in the index.
+
     Raises:
         ConfigError: the file is missing or of another length.
     """
@@ -178,7 +182,12 @@ def check_cache(folder: Path) -> list[str]:
 
 
 def drop_songs(folder: Path, names: Iterable[str]) -> None:
-    """Take songs out of a cache, so that the next build makes them anew."""
+    """Take songs out of a cache, so that the next build makes them anew.
+
+    Args:
+        folder: the cache.
+        names: names of the songs.
+    """
     if (h5 := _h5_of(folder)) is not None:
         h5.drop_h5_songs(folder, names)
         return

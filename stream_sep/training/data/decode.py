@@ -21,6 +21,10 @@ _BLOCK = 1 << 18
 def read_blocks(source: Source, sample_rate: int) -> Iterator[Block]:
     """Give a sound as float32 ``(2, frames)``, block by block, resampled to ``sample_rate``.
 
+    Args:
+        source: a file or stream.
+        sample_rate: target frames per second.
+
     Raises:
         AudioFileError: it cannot be read, or is damaged in any way: nobody would hear it in a training.
     """
@@ -38,7 +42,12 @@ def read_all(source: Source, sample_rate: int) -> Block:
 
 
 def add_blocks(sources: Sequence[Source], sample_rate: int) -> Iterator[Block]:
-    """Give the sum of sounds, block by block, as long as the longest of them."""
+    """Give the sum of sounds, block by block, as long as the longest of them.
+
+    Args:
+        sources: files or streams.
+        sample_rate: target frames per second.
+    """
     readers = [_Rest(read_blocks(source, sample_rate)) for source in sources]
     while parts := [part for reader in readers if (part := reader.take(_BLOCK)).shape[1]]:
         total = np.zeros((2, max(part.shape[1] for part in parts)), np.float32)

@@ -75,6 +75,10 @@ def read_h5_index(path: Path) -> list[CachedSong]:
 def map_h5_song(path: Path, song: CachedSong) -> SongFrames:
     """Return the sources of a song, each read by slices.
 
+    Args:
+        path: the cache file.
+        song: its row in the index.
+
     Raises:
         ConfigError: the file is missing, or the song holds no sound.
     """
@@ -99,7 +103,12 @@ def check_h5(path: Path) -> list[str]:
 
 
 def drop_h5_songs(path: Path, names: Iterable[str]) -> None:
-    """Take songs out of a cache, so that the next build makes them anew."""
+    """Take songs out of a cache, so that the next build makes them anew.
+
+    Args:
+        path: the cache file.
+        names: names of the songs.
+    """
     _write(path, {song.name for song in read_h5_index(path)} - set(names), [])
 
 

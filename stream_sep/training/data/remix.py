@@ -50,7 +50,12 @@ class RemixSampler:
         self._device = dataset.whole.device
 
     def sample(self, batch: int, frames: int) -> Tensor:
-        """Return stems ``(batch, stems, 2, frames)``, in the order of the data set."""
+        """Return stems ``(batch, stems, 2, frames)``, in the order of the data set.
+
+        Args:
+            batch: number of mixes.
+            frames: length of each.
+        """
         stems, has_whole = self._dataset.stems, len(self._dataset.whole) > 0
         same = self._chance(batch) < self._config.same_song * has_whole
         rates = 1 + self._config.speed * (2 * self._chance(batch, len(stems)) - 1)

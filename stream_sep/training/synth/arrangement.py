@@ -32,7 +32,12 @@ def chords(score: Score) -> list[tuple[float, tuple[int, ...]]]:
 
 
 def bass_line(score: Score, random: np.random.Generator) -> list[Note]:
-    """Return a bass part, in the range of a bass guitar."""
+    """Return a bass part, in the range of a bass guitar.
+
+    Args:
+        score: chords and tempo.
+        random: source of randomness.
+    """
     style = str(random.choice(_STYLES))
     notes: list[Note] = []
     for begin, pitches in chords(score):
@@ -53,7 +58,12 @@ def bass_line(score: Score, random: np.random.Generator) -> list[Note]:
 
 
 def strum(score: Score, random: np.random.Generator) -> list[Note]:
-    """Return chords as a guitar plays them: strings one after the other, up and down."""
+    """Return chords as a guitar plays them: strings one after the other, up and down.
+
+    Args:
+        score: chords and tempo.
+        random: source of randomness.
+    """
     pattern = str(random.choice(["x.x.", "x..x", "x.xx", "xxxx", "x..."]))
     notes: list[Note] = []
     for begin, pitches in chords(score):
@@ -67,7 +77,12 @@ def strum(score: Score, random: np.random.Generator) -> list[Note]:
 
 
 def arpeggio(score: Score, random: np.random.Generator) -> list[Note]:
-    """Return chords note by note, in eighths or sixteenths."""
+    """Return chords note by note, in eighths or sixteenths.
+
+    Args:
+        score: chords and tempo.
+        random: source of randomness.
+    """
     grid = float(random.choice([0.25, 0.5]))
     notes: list[Note] = []
     for begin, pitches in chords(score):
@@ -89,7 +104,12 @@ def pad(score: Score) -> list[Note]:
 
 
 def loosened(notes: tuple[Note, ...], random: np.random.Generator) -> list[Note]:
-    """Return notes as hands play them: a little early or late, not all as loud."""
+    """Return notes as hands play them: a little early or late, not all as loud.
+
+    Args:
+        notes: quantized notes.
+        random: source of randomness.
+    """
     return [
         replace(
             note,

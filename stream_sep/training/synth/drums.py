@@ -80,7 +80,13 @@ def find_kits(folder: Path) -> list[Kit]:
 
 
 def drum(kits: list[Kit], score: Score, random: np.random.Generator) -> Block:
-    """Return drums for a score, float32 ``(2, frames)``."""
+    """Return drums for a score, float32 ``(2, frames)``.
+
+    Args:
+        kits: recorded hits.
+        score: chords and tempo.
+        random: source of randomness.
+    """
     kit = _mixed_kit(kits, random)
     grooves = [_GROOVES[int(random.integers(len(_GROOVES)))] for _ in range(2)]
     out = np.zeros((2, int(score.seconds * RATE) + RATE), np.float32)

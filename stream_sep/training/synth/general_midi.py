@@ -38,6 +38,12 @@ def find_soundfonts() -> list[Path]:
 def play_program(soundfont: Path, program: int, notes: Iterable[Note], seconds: float) -> Block:
     """Return notes played by an instrument, 0 to 127, or 128 for drums, float32 ``(2, frames)``.
 
+    Args:
+        soundfont: an ``.sf2`` file.
+        program: 0 to 127, or 128 for drums.
+        notes: the notes.
+        seconds: length of the result.
+
     Raises:
         AudioFileError: fluidsynth failed.
     """

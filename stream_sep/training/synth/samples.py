@@ -55,7 +55,14 @@ def find_instruments(folder: Path) -> list[Instrument]:
 
 
 def play(instrument: Instrument, notes: Iterable[Note], seconds: float, random: np.random.Generator) -> Block:
-    """Return notes as float32 ``(2, frames)``; each is let go at its end, or rings as long as it was recorded."""
+    """Return notes as float32 ``(2, frames)``; each is let go at its end, or rings as long as it was recorded.
+
+    Args:
+        instrument: recorded notes.
+        notes: the notes.
+        seconds: length of the result.
+        random: source of randomness.
+    """
     out = np.zeros((2, int(seconds * RATE) + RATE), np.float32)
     pitches = np.array(sorted(instrument.files))
     for note in notes:
@@ -68,7 +75,15 @@ def play(instrument: Instrument, notes: Iterable[Note], seconds: float, random: 
 
 
 def place(out: Block, sound: Block, start: float, length: float | None, gain: float) -> None:
-    """Add a sound to ``out`` from second ``start`` on, for ``length`` seconds, or all of it."""
+    """Add a sound to ``out`` from second ``start`` on, for ``length`` seconds, or all of it.
+
+    Args:
+        out: ``(2, frames)``, which is added to.
+        sound: ``(2, frames)``.
+        start: position in seconds.
+        length: seconds to use of ``sound``, or None for all.
+        gain: linear gain.
+    """
     at = int(start * RATE)
     frames = min(sound.shape[1], out.shape[1] - at)
     if length is not None:

@@ -53,6 +53,11 @@ class Score:
 def read_score(path: Path, random: np.random.Generator, seconds: float) -> Score:
     """Read a MIDI song, cut ``seconds`` out of it, and play it in another key, up to 4 semitones off, and tempo.
 
+    Args:
+        path: a MIDI file.
+        random: source of randomness.
+        seconds: length of the excerpt.
+
     Raises:
         AudioFileError: it cannot be read, or has no note.
     """

@@ -81,6 +81,13 @@ def write_song(samples: Path, out: Path, seed: int, number: int, seconds: float)
 
     The same samples, seed, number and length, in seconds within a third, give the same song.
 
+    Args:
+        samples: folder of samples.
+        out: folder of songs.
+        seed: of all randomness.
+        number: the song's number.
+        seconds: its length.
+
     Raises:
         AudioFileError: a sample cannot be read, or the folder not written.
     """
@@ -104,7 +111,14 @@ def write_song(samples: Path, out: Path, seed: int, number: int, seconds: float)
 
 
 def make_song(band: Band, seed: int, number: int, seconds: float) -> tuple[dict[str, Block], dict[str, str]]:
-    """Return the stems of a song, ``(2, frames)`` each, and notes on what was played."""
+    """Return the stems of a song, ``(2, frames)`` each, and notes on what was played.
+
+    Args:
+        band: the samples.
+        seed: of all randomness.
+        number: the song's number.
+        seconds: its length.
+    """
     random = np.random.default_rng([seed, number])
     source = band.songs[int(random.integers(len(band.songs)))]
     score = read_score(source, random, seconds * float(random.uniform(2 / 3, 4 / 3)))

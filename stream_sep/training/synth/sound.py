@@ -23,6 +23,11 @@ _PEAK = 0.9
 def process(stem: str, sound: Block, random: np.random.Generator) -> Block:
     """Return a stem as a mixing engineer might have left it.
 
+    Args:
+        stem: its name.
+        sound: ``(2, frames)``.
+        random: source of randomness.
+
     Raises:
         ConfigError: Pedalboard is not installed.
     """
@@ -38,7 +43,12 @@ def process(stem: str, sound: Block, random: np.random.Generator) -> Block:
 
 
 def balance(stems: dict[str, Block], random: np.random.Generator) -> dict[str, Block]:
-    """Return stems at levels by chance around `LEVELS`, all together no louder than a file can hold."""
+    """Return stems at levels by chance around `LEVELS`, all together no louder than a file can hold.
+
+    Args:
+        stems: ``(2, frames)`` by name.
+        random: source of randomness.
+    """
     placed = {}
     for stem, sound in stems.items():
         loud = sound[:, np.abs(sound).max(axis=0) > 1e-4]
@@ -51,7 +61,12 @@ def balance(stems: dict[str, Block], random: np.random.Generator) -> dict[str, B
 
 
 def panned(sound: Block, place: float) -> Block:
-    """Return sound moved to a side, -1 to 1, at equal power."""
+    """Return sound moved to a side, -1 to 1, at equal power.
+
+    Args:
+        sound: ``(2, frames)``.
+        place: -1 for left to 1 for right.
+    """
     angle = np.pi / 4 * (1 + place)
     gains = np.array([[np.cos(angle)], [np.sin(angle)]], np.float32) * np.float32(np.sqrt(2))
     return sound * gains
@@ -96,7 +111,12 @@ def _other(pedalboard: Any, random: np.random.Generator) -> list[Any]:  # noqa: 
 
 
 def amplifier(sound: Block, random: np.random.Generator) -> Block:
-    """Return a guitar through an overdriven amplifier and its loudspeaker, or a chorus, by chance."""
+    """Return a guitar through an overdriven amplifier and its loudspeaker, or a chorus, by chance.
+
+    Args:
+        sound: ``(2, frames)``.
+        random: source of randomness.
+    """
     import pedalboard  # noqa: PLC0415 - an extra, which `process` asks for
 
     if random.random() < 0.5:

@@ -88,6 +88,13 @@ def sing(
 ) -> Block:
     """Return a melody sung, float32 ``(2, frames)``, in the octave that suits the recordings.
 
+    Args:
+        recordings: syllables of one singer.
+        melody: the notes.
+        seconds: length of the result.
+        manner: the singing style.
+        random: source of randomness.
+
     Raises:
         ConfigError: WORLD is not installed.
     """
