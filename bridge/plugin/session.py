@@ -107,11 +107,8 @@ class PluginSession:
 
     def serve(self) -> None:
         """Load a separator, say where its rings are, and follow the connection to its end."""
-        first = next(self._line.lines(_HELLO_SECONDS), None)
-        if first is None:
-            return
         try:
-            self.hello = Hello.from_line(first)
+            self.hello = Hello.from_line(next(self._line.lines(_HELLO_SECONDS), ""))
             self.controls.update(self.hello.controls)
             with contextlib.ExitStack() as stack:
                 worker = ProcessWorker(self.hello.model, self.hello.rate, {}, self._report)

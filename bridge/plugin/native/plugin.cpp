@@ -55,6 +55,7 @@ void Plugin::set_format(double rate, int64_t block) {
 void Plugin::activate(double rate, int64_t block) {
     set_format(rate, block);
     latency_ = latency();
+    model_ = static_cast<int>(value(INDEX_MODEL));
     active_ = true;
     const SessionSpec wanted = spec();
     const bool keep = wanted.fits(session_spec_);
@@ -66,6 +67,10 @@ void Plugin::activate(double rate, int64_t block) {
     session_spec_ = wanted;
     waited_ = false;
     link_.request(wanted);
+}
+
+bool Plugin::outdated() const {
+    return active_ && (latency() != latency_ || static_cast<int>(value(INDEX_MODEL)) != model_);
 }
 
 void Plugin::reset() {

@@ -35,7 +35,8 @@ class Plugin : private LinkClient {
     // Of the parameters as they are; what plays now has that of the last activation.
     int64_t latency() const { return latency_with(block_); }
     int64_t active_latency() const { return latency_; }
-    bool latency_changed() const { return active_ && latency() != latency_; }
+    // Whether model or latency are no more those of the last activation, and the host has to activate anew.
+    bool outdated() const;
 
     double value(int index) const { return values_[static_cast<size_t>(index)].load(std::memory_order_relaxed); }
 
@@ -79,6 +80,7 @@ class Plugin : private LinkClient {
     SessionSpec session_spec_;
     double rate_ = 44100;
     int64_t block_ = 512, latency_ = 0;
+    int model_ = 0;
     bool active_ = false, waited_ = false;
     int64_t virtual_ns_ = 0, stream_ns_ = 0;
     Link link_;  // last: its thread ends before what it reads

@@ -13,6 +13,7 @@ constexpr double FADE_SECONDS = 0.006;  // crossfade between stems and dry sound
 constexpr double HOLD_SECONDS = 0.1;    // how long stems must be there again before they are trusted
 constexpr double RAMP_SECONDS = 0.01;   // of a gain
 constexpr int64_t POLL_NS = 50000;
+constexpr int64_t BRIEF_NS = 20000000;
 constexpr float METER_FALL = 0.9997f;
 constexpr int DRY_STEM = STEMS - 1;     // its output carries the dry sound where stems are missing
 
@@ -51,6 +52,7 @@ void StemMixer::attach(Rings* rings, int64_t separator_latency) {
     rings_ = rings;
     detached_ = false;
     separator_latency_ = separator_latency;
+    gave_up_ = false;
     prefill_ = latency_ - separator_latency;
     fresh_ = position_ == 0;
     stream_begin_ = rings->begin();
@@ -116,15 +118,17 @@ void StemMixer::delay(const float* const* input, int64_t frames) {
     }
 }
 
+// Once stems did not come in all the time there was, the next are waited for only briefly, until some come again: a
+// bounce must end though its separator does not answer.
 void StemMixer::await_stems(int64_t first, int64_t frames, Patience& patience) {
-    if (patience.wait_ns <= 0) return;
     const int64_t hop = rings_->sizes().hop, last = (first + frames - 1) / hop;
-    for (int64_t number = std::max(first, first_stem_) / hop; number <= last; ++number) {
-        while (rings_->hop(number) == Rings::Hop::PENDING && patience.wait_ns > 0 && !*patience.gone) {
-            const int64_t began = monotonic_ns();
-            sleep_ns(POLL_NS);
-            patience.wait_ns -= monotonic_ns() - began;
-        }
+    for (int64_t number = std::max(first, first_stem_) / hop; patience.wait_ns > 0 && number <= last; ++number) {
+        if (rings_->hop(number) != Rings::Hop::PENDING) continue;
+        const int64_t began = monotonic_ns(), longest = gave_up_ ? BRIEF_NS : patience.wait_ns;
+        const auto waited = [&] { return monotonic_ns() - began; };
+        while (rings_->hop(number) == Rings::Hop::PENDING && waited() < longest && !*patience.gone) sleep_ns(POLL_NS);
+        gave_up_ = rings_->hop(number) == Rings::Hop::PENDING;
+        patience.wait_ns -= waited();
     }
 }
 

@@ -96,7 +96,7 @@ class StemMixer {
     std::array<Ramp, STEMS> ramps_{};
     bool bypass_ = false, unity_before_ = false;
     int64_t wet_ = 0, hold_left_ = 0, gap_start_ = 0, last_missed_ = -1, unity_from_ = 0;
-    bool in_gap_ = false;
+    bool in_gap_ = false, gave_up_ = false;
     int64_t late_hops_ = 0, dry_frames_ = 0;
     std::array<float, OUTPUTS> peaks_{};
 };

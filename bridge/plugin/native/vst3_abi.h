@@ -192,7 +192,7 @@ struct ParameterInfo {
 };
 
 constexpr int32_t CAN_AUTOMATE = 1 << 0, READ_ONLY = 1 << 1, IS_LIST = 1 << 3, IS_BYPASS = 1 << 16;
-constexpr int32_t LATENCY_CHANGED = 1 << 3;
+constexpr int32_t VALUES_CHANGED = 1 << 2, LATENCY_CHANGED = 1 << 3;
 
 struct ComponentHandler : Unknown {
     virtual Result VST3_CALL begin_edit(uint32_t id) = 0;

@@ -43,7 +43,7 @@ void take_event(ClapPlugin& instance, const clap_event* event) {
     const int index = index_of_id(change->param_id);
     if (index < 0) return;
     instance.plugin.set(index, change->value);
-    if (instance.plugin.latency_changed()) instance.host->request_restart(instance.host);
+    if (instance.plugin.outdated()) instance.host->request_restart(instance.host);
 }
 
 void push_changes(ClapPlugin& instance, const clap_output_events* out) {
@@ -200,7 +200,7 @@ bool state_load(const clap_plugin* plugin, const clap_istream* stream) {
         text.append(bytes, static_cast<size_t>(got));
     ClapPlugin& instance = self(plugin);
     const bool restored = instance.plugin.restore(text);
-    if (instance.plugin.latency_changed()) instance.host->request_restart(instance.host);
+    if (instance.plugin.outdated()) instance.host->request_restart(instance.host);
     return restored;
 }
 

@@ -138,7 +138,8 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
         return OK;
     }
     Result VST3_CALL set_processing(uint8_t state) override {
-        if (state) plugin_.reset();
+        if (state && plugin_.outdated()) plugin_.activate(setup_.rate, setup_.max_frames);  // some hosts do no more
+        else if (state) plugin_.reset();
         return OK;
     }
     Result VST3_CALL process(ProcessData& data) override;
@@ -152,6 +153,7 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
 
     Result VST3_CALL set_component_state(Stream*) override {
         read_back();
+        if (handler_) handler_->restart(VALUES_CHANGED);  // not every host asks by itself
         return OK;
     }
     Result VST3_CALL set_controller_state(Stream*) override { return OK; }
@@ -206,7 +208,7 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
             shown_[static_cast<size_t>(index)] = PARAMETER_TABLE[index].normalize(plugin_.value(index));
     }
     void announce_latency() {
-        if (handler_ && plugin_.latency_changed()) handler_->restart(LATENCY_CHANGED);
+        if (handler_ && plugin_.outdated()) handler_->restart(LATENCY_CHANGED);
     }
     void play(ProcessData& data, int32_t begin, int32_t end);
     void apply(ParameterChanges* changes, int32_t begin, int32_t end);

@@ -229,6 +229,14 @@ def test_mixer_waits_for_stems_where_it_may_and_no_longer(mixers):
     assert native.late_hops() > 0
 
 
+def test_mixer_whose_stems_never_come_waits_once_and_then_only_briefly(mixers):
+    native, _ = mixers
+    native.play(np.zeros((2, LATENCY + HOP), np.float32), wait_ns=100_000_000)
+    assert native.left <= 0
+    native.play(np.zeros((2, HOP), np.float32), wait_ns=60_000_000_000)
+    assert native.left > 30_000_000_000
+
+
 def test_input_that_is_not_finite_reaches_neither_rings_nor_outputs(mixers):
     native, _ = mixers
     block = np.full((2, 3000), np.nan, np.float32)
