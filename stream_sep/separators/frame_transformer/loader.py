@@ -9,6 +9,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
 from stream_sep.separators.causal.weights import WeightStats, count_weights
 from stream_sep.separators.frame_transformer.config import FrameTransformerConfig, config_from
+from stream_sep.separators.frame_transformer.ring_step import RingStep
 from stream_sep.separators.frame_transformer.separator import FrameTransformerSeparator, WholeWindows
 from stream_sep.separators.rates import at_rate
 from stream_sep.separators.source_groups import FOUR, SourceGroups
@@ -25,8 +26,8 @@ FORMAT = "stream_sep frame transformer 1"
 RATES = (44100, 48000)
 
 
-class TorchStep:
-    """Runs a frame transformer with torch; a `NetworkStep`.
+class PlayingStep:
+    """Runs a frame transformer; a `NetworkStep`: single hops in rings, several at once with torch.
 
     Args:
         network: it.
@@ -44,14 +45,27 @@ class TorchStep:
         torch.set_flush_denormal(True)
         self._torch, self._network = torch, network.eval()
         self.config, self.groups, self.weights = network.config, groups, weights
+        tensors = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+        self._ring = RingStep(network.config, tensors) if network.config.form == "causal" else None
         self.reset()
 
     def reset(self) -> None:
         """Go back to the state before the first hop."""
         self._state = self._network.initial_state(1)
+        self._is_in_ring = self._ring is not None
+        if self._ring is not None:
+            self._ring.reset()
 
     def __call__(self, features: Block, hints: Block) -> Block:
         """Return corrections, ``(hops, 2, outputs, points)``; see `NetworkStep`."""
+        if self._ring is not None and len(features) == 1:
+            if not self._is_in_ring:
+                self._ring.load([tensor[0].numpy() for tensor in self._state])
+                self._is_in_ring = True
+            return self._ring(features[0], hints[0])[None]
+        if self._ring is not None and self._is_in_ring:
+            self._state = tuple(self._torch.from_numpy(array)[None] for array in self._ring.state())
+            self._is_in_ring = False
         with self._torch.inference_mode():
             given = (self._torch.from_numpy(each)[None] for each in (features, hints))
             corrections, self._state = self._network(*given, self._state)
@@ -96,14 +110,14 @@ def load_frame_transformer(
     )
 
 
-def _load_step(weights: str | Path, size: str, threads: int) -> TorchStep:
+def _load_step(weights: str | Path, size: str, threads: int) -> PlayingStep:
     if weights == "random":
         network = _build(config_from({"size": size}), FOUR)
         count = count_weights(network)
-        return TorchStep(network, FOUR, WeightStats(count, 4 * count), threads)
+        return PlayingStep(network, FOUR, WeightStats(count, 4 * count), threads)
     file = read_weight_file(Path(weights), FORMAT)
     network = _build(config_from(file.sizes), file.groups)
-    return TorchStep(network, file.groups, file.fill(network), threads)
+    return PlayingStep(network, file.groups, file.fill(network), threads)
 
 
 def _build(config: FrameTransformerConfig, groups: SourceGroups) -> FrameTransformer:
@@ -114,7 +128,7 @@ def _build(config: FrameTransformerConfig, groups: SourceGroups) -> FrameTransfo
     return FrameTransformer(config, len(groups.stems))
 
 
-def _windowed(step: TorchStep, rate: int, seconds: float) -> WindowedSeparator:
+def _windowed(step: PlayingStep, rate: int, seconds: float) -> WindowedSeparator:
     if not 0 < seconds < 600:
         raise ConfigError(f"a window of {seconds:g} s makes no sense; try 8")
     separator = FrameTransformerSeparator(step, sample_rate=rate)

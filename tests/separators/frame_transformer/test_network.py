@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import os
 
+import numpy as np
 import pytest
 
 from stream_sep.errors import ConfigError
@@ -18,6 +19,7 @@ from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.frame_transformer.attention import attend
 from stream_sep.separators.frame_transformer.network import FrameTransformer
+from stream_sep.separators.frame_transformer.ring_step import RingStep
 
 HOPS = 60
 
@@ -60,6 +62,26 @@ def test_streaming_equals_the_whole(cuts):
             corrections, state = made(*part, state)
             parts.append(corrections)
     assert float((torch.cat(parts, dim=1) - whole).abs().max()) < 1e-5 * max(1.0, float(whole.abs().max()))
+
+
+@pytest.mark.parametrize("changes", [{}, {"blocks": 2}, {"span": 1}, {"modules": 1}, {"hints": False}])
+def test_hops_in_rings_are_those_of_the_network_and_hand_their_state_over(changes):
+    made = network(**changes)
+    features, hints = given(made, batch=1)
+    ring = RingStep(made.config, {name: tensor.numpy() for name, tensor in made.state_dict().items()})
+    with torch.no_grad():
+        whole, _ = made(features, hints, made.initial_state(1))
+        limit = 1e-5 * max(1.0, float(whole.abs().max()))
+        half = HOPS // 2
+        for hop in range(half):
+            assert np.abs(ring(features[0, hop].numpy(), hints[0, hop].numpy()) - whole[0, hop].numpy()).max() < limit
+        state = tuple(torch.from_numpy(array)[None] for array in ring.state())
+        assert [each.shape for each in state] == [each.shape for each in made.initial_state(1)]
+        part, state = made(features[:, half : half + 9], hints[:, half : half + 9], state)
+        assert (part - whole[:, half : half + 9]).abs().max() < limit
+        ring.load([tensor[0].numpy() for tensor in state])
+        for hop in range(half + 9, HOPS):
+            assert np.abs(ring(features[0, hop].numpy(), hints[0, hop].numpy()) - whole[0, hop].numpy()).max() < limit
 
 
 def test_more_queries_than_fit_at_once_make_no_difference(monkeypatch):
