@@ -67,7 +67,8 @@ class Kind(Protocol):
 
         Args:
             sample_rate: frames per second of the stream.
-            weights: the weights file.
+            weights: the file.
+            **options: the separator's own.
         """
         ...
 
