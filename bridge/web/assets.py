@@ -73,7 +73,12 @@ class Assets:
         return content_security_policy(self.import_map)
 
     def page(self, name: str, status: int = 200) -> Response:
-        """Return a page: ``pages/NAME.html`` with its modules preloaded."""
+        """Return a page: ``pages/NAME.html`` with its modules preloaded.
+
+        Args:
+            name: name of the page.
+            status: HTTP status.
+        """
         return HTMLResponse(self.html(name), status, {"Cache-Control": "no-cache"})
 
     def html(self, name: str) -> str:

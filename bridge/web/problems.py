@@ -67,6 +67,10 @@ def not_found(what: str = "page") -> Problem:
 def too_many(detail: str, seconds: float) -> Problem:
     """Return the problem of a client that has to wait; the seconds are in the sentence and in ``Retry-After``.
 
+    Args:
+        detail: the sentence for the user.
+        seconds: how long the client has to wait.
+
     >>> too_many("Too many tries.", 31.2).detail
     'Too many tries. Try again in 32 s.'
     """

@@ -147,7 +147,16 @@ def control_to_sound(block_size: int) -> int:
 def run_paced(
     model: str, options: dict[str, Any], mix: Block, sample_rate: int, *, block_size: int, seconds: float
 ) -> dict[str, Any]:
-    """Play in real time with no device and the separator in its own process; return latency, counters, memory."""
+    """Play in real time with no device and the separator in its own process; return latency, counters, memory.
+
+    Args:
+        model: the separator's name.
+        options: the separator's options.
+        mix: ``(2, frames)``.
+        sample_rate: frames per second.
+        block_size: frames of a block.
+        seconds: length of the run.
+    """
     frames = round(seconds * sample_rate)
     source = np.tile(mix, (1, -(-frames // mix.shape[1])))[:, :frames]
     backend = PacedBackend(sample_rate, block_size)

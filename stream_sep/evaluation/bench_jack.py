@@ -40,6 +40,12 @@ class Soak:
 def soak_jack(model: str, options: dict[str, Any], seconds: float, window: float = WINDOW_SECONDS) -> Soak:
     """Run a bare client and the engine in turns, ``seconds`` each, with a Python busy loop in this process.
 
+    Args:
+        model: the separator's name.
+        options: the separator's options.
+        seconds: length of each turn.
+        window: seconds of a reading.
+
     Raises:
         DeviceError: no JACK server.
     """

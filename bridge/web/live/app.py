@@ -34,7 +34,12 @@ class ServesBrowsers(Protocol):
     """What converses with an accepted WebSocket."""
 
     async def serve(self, websocket: WebSocket, peer: Peer) -> None:
-        """Converse until the browser goes."""
+        """Converse until the browser goes.
+
+        Args:
+            websocket: the connection.
+            peer: address of the browser.
+        """
         ...
 
 

@@ -112,12 +112,21 @@ class Connection:
         return self._count <= MAX_MESSAGES_PER_SECOND
 
     async def close(self, code: int, reason: str) -> None:
-        """End the conversation."""
+        """End the conversation.
+
+        Args:
+            code: WebSocket close code.
+            reason: for the browser.
+        """
         await self._websocket.close(code, reason)
 
 
 def refusal(packet: bytes, role: Role) -> str:
     """Return why a browser of that role may not send this packet; empty if it may.
+
+    Args:
+        packet: an OSC packet.
+        role: ``control`` or ``view``.
 
     >>> from bridge.osc.codec import write_message
     >>> refusal(write_message("/bypass", (1,)), "view"), refusal(write_message("/bypass", (1,)), "control")

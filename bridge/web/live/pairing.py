@@ -92,6 +92,10 @@ class Devices:
     def add(self, role: Role, name: str) -> str:
         """Let a device in and return its token, which is told once.
 
+        Args:
+            role: ``control`` or ``view``.
+            name: the device's name.
+
         Raises:
             BridgeError: the file cannot be written.
         """
@@ -165,6 +169,10 @@ class Pairing:
 
     def pair(self, text: str, name: str) -> tuple[str, Role] | None:
         """Return the token and the role of a device that shows a key, or None if the key is wrong or too old.
+
+        Args:
+            text: the key.
+            name: the device's name.
 
         Raises:
             BridgeError: the device cannot be kept.

@@ -80,7 +80,12 @@ class LiveSession:
                     _log.exception("the live page goes on after an error of its own")
 
     async def serve(self, websocket: WebSocket, peer: Peer) -> None:
-        """Converse with a browser until it goes."""
+        """Converse with a browser until it goes.
+
+        Args:
+            websocket: the connection.
+            peer: address of the browser.
+        """
         if len(self._connections) >= MAX_CONNECTIONS:
             await websocket.close(TRY_LATER, f"{MAX_CONNECTIONS} browsers are connected; close one")
             return
@@ -107,7 +112,12 @@ class LiveSession:
                     await connection.close(NOT_PAIRED, "this device is paired no more")
 
     async def close_all(self, code: int, reason: str) -> None:
-        """Send every browser away."""
+        """Send every browser away.
+
+        Args:
+            code: WebSocket close code.
+            reason: for the browser.
+        """
         for connection in tuple(self._connections.values()):
             with contextlib.suppress(RuntimeError):  # gone in between
                 await connection.close(code, reason)

@@ -46,7 +46,12 @@ def name_key(name: str) -> str:
 
 
 def find_user(session: Session, name: str) -> User | None:
-    """Return the account of a name, if there is one."""
+    """Return the account of a name, if there is one.
+
+    Args:
+        session: the database session.
+        name: the account's name.
+    """
     return session.scalar(select(User).where(User.name_key == name_key(name)))
 
 
@@ -57,6 +62,13 @@ def has_users(session: Session) -> bool:
 
 def create_user(service: Service, session: Session, name: str, password: str, *, admin: bool = False) -> User:
     """Make an account.
+
+    Args:
+        service: the service.
+        session: the database session.
+        name: the account's name.
+        password: the password in the clear.
+        admin: whether it may administrate the server.
 
     Raises:
         Problem: the name or the password will not do, or the name is taken.
@@ -78,7 +90,12 @@ def create_user(service: Service, session: Session, name: str, password: str, *,
 
 
 def new_recovery_codes(session: Session, user: User) -> list[str]:
-    """Replace an account's recovery codes; return the new ones, which are shown this once."""
+    """Replace an account's recovery codes; return the new ones, which are shown this once.
+
+    Args:
+        session: the database session.
+        user: the account.
+    """
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     codes = [new_recovery_code() for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCode(user_id=user.id, secret_hash=hash_secret(code)) for code in codes)
@@ -89,6 +106,12 @@ def log_in(service: Service, name: str, password: str, address: str) -> User:
     """Return the account that a name and a password belong to.
 
     After five failures every further one makes the account wait, 1 s, 2 s, 4 s, at most 60: slowed, never locked.
+
+    Args:
+        service: the service.
+        name: the account's name.
+        password: the password in the clear.
+        address: address of the client.
 
     Raises:
         Problem: they do not fit, or it is too soon.
@@ -117,6 +140,11 @@ def log_in(service: Service, name: str, password: str, address: str) -> User:
 def confirm_password(service: Service, user: User, password: str) -> None:
     """Make sure that it is the owner who asks for something that cannot be undone.
 
+    Args:
+        service: the service.
+        user: the account.
+        password: the password in the clear.
+
     Raises:
         Problem: the password is wrong.
     """
@@ -127,6 +155,12 @@ def confirm_password(service: Service, user: User, password: str) -> None:
 
 def change_password(service: Service, session: Session, user: User, password: str) -> None:
     """Give an account a new password; whoever was logged in is logged out.
+
+    Args:
+        service: the service.
+        session: the database session.
+        user: the account.
+        password: the password in the clear.
 
     Raises:
         Problem: the password will not do.
@@ -139,6 +173,13 @@ def change_password(service: Service, session: Session, user: User, password: st
 
 def recover(service: Service, name: str, code: str, password: str, address: str) -> User:
     """Replace a forgotten password by a recovery code, which is then used up.
+
+    Args:
+        service: the service.
+        name: its name.
+        code: a recovery code.
+        password: the password in the clear.
+        address: address of the client.
 
     Raises:
         Problem: name and code do not fit, or the password will not do.
@@ -164,6 +205,12 @@ def recover(service: Service, name: str, code: str, password: str, address: str)
 def spend_invitation(session: Session, kind: str, secret: str, now: float) -> Invitation:
     """Use up a link.
 
+    Args:
+        session: the database session.
+        kind: kind of link.
+        secret: the secret.
+        now: the current time.
+
     Raises:
         Problem: there is none, it was used, or it has ended.
     """
@@ -180,6 +227,10 @@ def delete_user(session: Session, user: User) -> list[str]:
     """Mark an account's songs for deletion and close the account; return the ids of the songs.
 
     The row itself goes once the files are gone; see `reconcile.purge`.
+
+    Args:
+        session: the database session.
+        user: the account.
     """
     user = session.merge(user)
     songs = list(session.scalars(select(Song).where(Song.user_id == user.id)))
@@ -193,7 +244,12 @@ def delete_user(session: Session, user: User) -> list[str]:
 
 
 def is_last_admin(session: Session, user: User) -> bool:
-    """Tell whether nobody else could run the server."""
+    """Tell whether nobody else could run the server.
+
+    Args:
+        session: the database session.
+        user: the account.
+    """
     others = select(func.count()).where(User.admin, ~User.disabled, User.id != user.id)
     return user.admin and session.scalar(others) == 0
 

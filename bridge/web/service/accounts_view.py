@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 def storage_of(service: Service, session: Session, user: User) -> Storage:
-    """Return how much of an account's space is taken: a sum over rows, so that no counter can be wrong."""
+    """Return how much of an account's space is taken: a sum over rows, so that no counter can be wrong.
+
+    Args:
+        service: the service.
+        session: the database session.
+        user: the account.
+    """
     songs = session.scalar(select(func.coalesce(func.sum(Song.bytes), 0)).where(Song.user_id == user.id)) or 0
     coming = session.scalar(select(func.coalesce(func.sum(Upload.size), 0)).where(Upload.user_id == user.id)) or 0
     limit = user.quota_bytes or service.limits(session).quota_bytes
@@ -25,12 +31,24 @@ def storage_of(service: Service, session: Session, user: User) -> Storage:
 
 
 def max_seconds_of(service: Service, session: Session, user: User) -> int:
-    """Return how long a song of an account may be."""
+    """Return how long a song of an account may be.
+
+    Args:
+        service: the service.
+        session: the database session.
+        user: the account.
+    """
     return user.max_seconds or service.limits(session).max_song_seconds
 
 
 def user_body(service: Service, session: Session, user: User) -> UserBody:
-    """Return an account as its owner sees it."""
+    """Return an account as its owner sees it.
+
+    Args:
+        service: the service.
+        session: the database session.
+        user: the account.
+    """
     codes = session.scalar(select(func.count()).where(RecoveryCode.user_id == user.id)) or 0
     return UserBody(
         id=user.id,

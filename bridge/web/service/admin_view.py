@@ -50,7 +50,13 @@ def overview(service: Service) -> AdminOverview:
 
 
 def admin_user(service: Service, session: Session, user: User) -> AdminUser:
-    """Return an account without titles and files."""
+    """Return an account without titles and files.
+
+    Args:
+        service: the service.
+        session: the database session.
+        user: the account.
+    """
     return AdminUser(
         id=user.id,
         name=user.name,
@@ -64,7 +70,12 @@ def admin_user(service: Service, session: Session, user: User) -> AdminUser:
 
 
 def list_accounts(service: Service, session: Session) -> list[AdminUser]:
-    """Return all accounts that people have, by name."""
+    """Return all accounts that people have, by name.
+
+    Args:
+        service: the service.
+        session: the database session.
+    """
     query = select(User).where(User.password_hash.not_in((NO_PASSWORD, CLOSED))).order_by(User.name_key)
     return [admin_user(service, session, user) for user in session.scalars(query).all()]
 
@@ -72,7 +83,16 @@ def list_accounts(service: Service, session: Session) -> list[AdminUser]:
 def new_link(
     service: Service, session: Session, kind: str, *, seconds: float, note: str = "", user_id: str | None = None
 ) -> LinkBody:
-    """Make a link that works once; its path is in this value only."""
+    """Make a link that works once; its path is in this value only.
+
+    Args:
+        service: the service.
+        session: the database session.
+        kind: kind of link.
+        seconds: how long the link is valid.
+        note: for the list of links.
+        user_id: id of the account.
+    """
     key, now = new_secret(), service.clock()
     link = Invitation(
         kind=kind, user_id=user_id, secret_hash=hash_secret(key), note=note, created=now, expires=now + seconds

@@ -15,5 +15,14 @@ if TYPE_CHECKING:
 def record(
     service: Service, session: Session, actor: str, action: str, *, target: str = "", address: str = ""
 ) -> None:
-    """Add an entry, which is committed with what it tells of."""
+    """Add an entry, which is committed with what it tells of.
+
+    Args:
+        service: the service.
+        session: the database session.
+        actor: the account that acts.
+        action: what it does.
+        target: what it acts on.
+        address: address of the client.
+    """
     session.add(AuditEntry(created=service.clock(), actor=actor, action=action, target=target, address=address))

@@ -45,6 +45,10 @@ def back_up(service: Service, folder: Path) -> Backup:
 
     The database comes first: a song that comes meanwhile has files that it does not know, which is harmless.
 
+    Args:
+        service: the service.
+        folder: the folder.
+
     Raises:
         ConfigError: the folder is in use, or the database is PostgreSQL, which `pg_dump` backs up.
         BackupError: it cannot be written.

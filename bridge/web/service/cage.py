@@ -53,6 +53,10 @@ class ProbedSong:
 def probe_song(path: Path, max_seconds: float) -> ProbedSong:
     """Look at the header and the tags of an uploaded file.
 
+    Args:
+        path: the file.
+        max_seconds: longest song allowed.
+
     Raises:
         Problem: it is no audio file, or says that it is too long.
     """

@@ -80,7 +80,12 @@ def offered(config: ServiceConfig) -> tuple[CatalogEntry, ...]:
 
 
 def model_bodies(config: ServiceConfig, session: Session) -> list[ModelBody]:
-    """Return the models as JSON, each with the speed that this server's finished jobs had."""
+    """Return the models as JSON, each with the speed that this server's finished jobs had.
+
+    Args:
+        config: settings of the server.
+        session: the database session.
+    """
     speeds = _speeds(session)
     return [
         ModelBody(
@@ -98,6 +103,10 @@ def model_bodies(config: ServiceConfig, session: Session) -> list[ModelBody]:
 
 def check_settings(config: ServiceConfig, settings: SeparationSettings) -> SeparationSettings:
     """Return settings with the model filled in.
+
+    Args:
+        config: settings of the server.
+        settings: of the separation.
 
     Raises:
         Problem: a model that is not on offer, or stems that it does not make.

@@ -50,6 +50,10 @@ class Service:
     def change_limits(self, session: Session, values: dict[str, object]) -> Limits:
         """Store changed limits and return them.
 
+        Args:
+            session: the database session.
+            values: values by name.
+
         Raises:
             ConfigError: a name that does not exist, or a value that makes no sense.
         """
@@ -64,6 +68,10 @@ class Service:
 
 def open_service(config: ServiceConfig, clock: Callable[[], float] = time.time) -> Service:
     """Make the data folder and the tables where they are missing, and return the service.
+
+    Args:
+        config: settings of the server.
+        clock: returns the current time.
 
     Raises:
         DatabaseError: the database cannot be reached.

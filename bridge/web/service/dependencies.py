@@ -84,6 +84,12 @@ def address_of(connection: HTTPConnection) -> str:
 def own_song(session: Session, caller: Caller, song_id: str, *, deleted: bool = False) -> Song:
     """Return a song of the caller.
 
+    Args:
+        session: the database session.
+        caller: who asks.
+        song_id: id of the song.
+        deleted: whether songs in the trash count.
+
     Raises:
         Problem: there is none with that id in the caller's library.
     """

@@ -40,7 +40,12 @@ _CONVERTING = threading.Lock()  # one at a time: encoding takes a core, and sepa
 
 
 def attachment(path: Path, name: str) -> FileResponse:
-    """Return a file to be saved, with byte ranges and its name in RFC 6266's form."""
+    """Return a file to be saved, with byte ranges and its name in RFC 6266's form.
+
+    Args:
+        path: the file.
+        name: name of the saved file.
+    """
     kind = _TYPES.get(path.suffix, "application/octet-stream")
     return FileResponse(path, media_type=kind, headers={**disposition(name), "Cache-Control": "private, no-cache"})
 
@@ -58,6 +63,12 @@ def disposition(name: str) -> dict[str, str]:
 
 def stem_path(service: Service, song: Song, stem: str, form: str) -> Path:
     """Return the file of a stem in a format, made now if it is not there; such copies go after a day.
+
+    Args:
+        service: the service.
+        song: the song.
+        stem: name of the stem.
+        form: the format.
 
     Raises:
         Problem: the stems are not whole yet, or there is no such stem.
@@ -81,6 +92,10 @@ def stem_path(service: Service, song: Song, stem: str, form: str) -> Path:
 def stem_file_path(service: Service, song: Song) -> Path:
     """Return the song as a ``.stem.mp4``, made now if it is not there.
 
+    Args:
+        service: the service.
+        song: the song.
+
     Raises:
         Problem: the stems are not whole yet, are others than the format has, or ffmpeg is missing.
     """
@@ -103,7 +118,12 @@ def stem_file_path(service: Service, song: Song) -> Path:
 
 
 def zip_response(files: Iterable[tuple[str, Path]], name: str) -> StreamingResponse:
-    """Return files as one zip, sent while it is read; sound does not get smaller, so nothing is compressed."""
+    """Return files as one zip, sent while it is read; sound does not get smaller, so nothing is compressed.
+
+    Args:
+        files: paths and their names.
+        name: name of the saved file.
+    """
     return StreamingResponse(_zipped(files), media_type="application/zip", headers=disposition(name))
 
 

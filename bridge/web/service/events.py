@@ -47,6 +47,13 @@ def publish(service: Service, session: Session, user_id: str, kind: str, body: d
 
     PostgreSQL gives numbers out before a commit: without the lock a page could see number 8, go on after it, and miss
     7, which was committed later.
+
+    Args:
+        service: the service.
+        session: the database session.
+        user_id: id of the account.
+        kind: its kind.
+        body: its content.
     """
     if not service.database.is_sqlite:
         session.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
@@ -60,7 +67,13 @@ def last_seq(session: Session) -> int:
 
 
 def events_after(session: Session, seq: int, user_id: str | None = None) -> list[Notice]:
-    """Return the events behind a number, of one account or of all."""
+    """Return the events behind a number, of one account or of all.
+
+    Args:
+        session: the database session.
+        seq: sequence number of an event.
+        user_id: id of the account.
+    """
     query = select(Event).where(Event.seq > seq).order_by(Event.seq).limit(_MAX_BEHIND)
     if user_id is not None:
         query = query.where(Event.user_id == user_id)
@@ -68,14 +81,24 @@ def events_after(session: Session, seq: int, user_id: str | None = None) -> list
 
 
 def can_resume(session: Session, seq: int) -> bool:
-    """Tell whether nothing behind a number was deleted or is too much."""
+    """Tell whether nothing behind a number was deleted or is too much.
+
+    Args:
+        session: the database session.
+        seq: sequence number of an event.
+    """
     first = session.scalar(select(func.min(Event.seq))) or 0
     newest = last_seq(session)
     return first - 1 <= seq <= newest and newest - seq < _MAX_BEHIND
 
 
 def prune(service: Service, session: Session) -> None:
-    """Delete old events; the newest stays, so that numbers go on."""
+    """Delete old events; the newest stays, so that numbers go on.
+
+    Args:
+        service: the service.
+        session: the database session.
+    """
     old = Event.created < service.clock() - KEPT_SECONDS
     session.execute(delete(Event).where(old, Event.seq < last_seq(session)))
 

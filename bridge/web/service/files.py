@@ -56,11 +56,21 @@ class DataFolder:
         return self.songs / song_id
 
     def stems(self, song_id: str, job_id: str) -> Path:
-        """Return the folder with the stems that a job made of a song."""
+        """Return the folder with the stems that a job made of a song.
+
+        Args:
+            song_id: id of the song.
+            job_id: id of the job.
+        """
         return self.songs / song_id / f"stems-{job_id}"
 
     def mix(self, song_id: str, name: str) -> Path:
-        """Return the file of a rendered mix."""
+        """Return the file of a rendered mix.
+
+        Args:
+            song_id: id of the song.
+            name: name of the mix.
+        """
         return self.songs / song_id / f"mix-{name}"
 
     def derived(self, job_id: str) -> Path:
@@ -68,7 +78,12 @@ class DataFolder:
         return self.work / f"{job_id}-derived"
 
     def attempt(self, job_id: str, attempt: int) -> Path:
-        """Return the folder that one attempt at a job writes to."""
+        """Return the folder that one attempt at a job writes to.
+
+        Args:
+            job_id: id of the job.
+            attempt: number of the attempt.
+        """
         return self.work / f"{job_id}-{attempt}.tmp"
 
     def free_bytes(self) -> int:
@@ -93,7 +108,12 @@ def sync_tree(folder: Path) -> None:
 
 
 def move_into_place(source: Path, target: Path) -> None:
-    """Rename a file or folder and have both folders written; does nothing where it was renamed before."""
+    """Rename a file or folder and have both folders written; does nothing where it was renamed before.
+
+    Args:
+        source: where it is.
+        target: where it goes.
+    """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         source.replace(target)

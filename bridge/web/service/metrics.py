@@ -33,7 +33,12 @@ class RequestTimes:
         self._sum = 0.0
 
     def add(self, status: int, seconds: float) -> None:
-        """Count a request."""
+        """Count a request.
+
+        Args:
+            status: HTTP status.
+            seconds: duration of the request.
+        """
         with self._lock:
             self._counts[status] += 1
             self._sum += seconds
@@ -69,13 +74,23 @@ def problems_of(service: Service) -> list[str]:
 
 
 def no_worker(service: Service, seen: float | None) -> str:
-    """Return the sentence on workers that are missing."""
+    """Return the sentence on workers that are missing.
+
+    Args:
+        service: the service.
+        seen: when a worker was last seen.
+    """
     since = f"for {(service.clock() - seen) / 60:.0f} minutes" if seen else "yet"
     return f"No worker has been seen {since}: jobs wait. stream-sep serve --role worker"
 
 
 def metrics_text(service: Service, times: RequestTimes) -> str:
-    """Return all figures in Prometheus' text format."""
+    """Return all figures in Prometheus' text format.
+
+    Args:
+        service: the service.
+        times: of requests.
+    """
     with service.database.read() as session:
         lines = [*_gauges(service, session), *times.lines()]
     return "\n".join(lines) + "\n"

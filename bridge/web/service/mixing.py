@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:
     """Render the mix of a job to a file beside the stems.
 
+    Args:
+        service: the service.
+        claimed: the claimed job.
+        lease: its lease.
+
     Raises:
         Problem: the stems were made anew, or deleted.
         StreamSepError: the file cannot be written.
@@ -53,6 +58,11 @@ def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:
 
 def levels(strips: Mapping[str, Strip], stems: Sequence[str], master_db: float) -> dict[str, float]:
     """Return each stem's level in dB: fader and master added, silence where it is muted or another is soloed.
+
+    Args:
+        strips: fader, mute, solo and pan by stem.
+        stems: names of the stems.
+        master_db: level of the master fader.
 
     >>> levels({"drums": Strip(gain_db=-6), "bass": Strip(mute=True)}, ["drums", "bass"], -2)
     {'drums': -8.0, 'bass': -90.0}

@@ -46,7 +46,12 @@ class Passwords:
             return self._hasher.hash(normalize(password))
 
     def verify(self, stored: str | None, password: str) -> bool:
-        """Tell whether a password is the one; takes as long where there is no account, ``stored`` being None."""
+        """Tell whether a password is the one; takes as long where there is no account, ``stored`` being None.
+
+        Args:
+            stored: the stored hash, or None.
+            password: the password in the clear.
+        """
         with self._places:
             try:
                 self._hasher.verify(stored or self._decoy, normalize(password))
@@ -66,6 +71,10 @@ def normalize(password: str) -> str:
 
 def check_password(password: str, name: str = "") -> str:
     """Return a password that may be used.
+
+    Args:
+        password: the password in the clear.
+        name: the account's name.
 
     Raises:
         Problem: it is too short, too long, common, or the account's name.

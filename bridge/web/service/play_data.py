@@ -24,6 +24,10 @@ Kind = Literal["peaks", "spectrogram"]
 def growing_pictures(source: StemSource, kind: Kind) -> bytes:
     """Return the framed peaks or spectrograms of what is there of stems that are being written.
 
+    Args:
+        source: the folder with the growing stems.
+        kind: ``peaks`` or ``spectrogram``.
+
     Raises:
         Problem: they have just become whole; the client tries again.
     """
@@ -34,7 +38,13 @@ def growing_pictures(source: StemSource, kind: Kind) -> bytes:
 
 
 def write_pictures(folder: Path, kind: Kind, blobs: list[bytes]) -> None:
-    """Write framed blobs as ``KIND.bin.gz``."""
+    """Write framed blobs as ``KIND.bin.gz``.
+
+    Args:
+        folder: the folder.
+        kind: ``peaks`` or ``spectrogram``.
+        blobs: one per stem.
+    """
     (folder / f"{kind}.bin.gz").write_bytes(gzip.compress(frame_blobs(blobs), 5, mtime=0))
 
 

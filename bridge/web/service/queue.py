@@ -61,13 +61,25 @@ class Claim:
 
 
 def fingerprint(kind: str, settings: dict[str, Any]) -> str:
-    """Return a text that is the same for the same work."""
+    """Return a text that is the same for the same work.
+
+    Args:
+        kind: its kind.
+        settings: of the job.
+    """
     text = json.dumps([kind, settings], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def enqueue(service: Service, session: Session, song: Song, kind: str, settings: dict[str, Any]) -> Job:
     """Add a job, or return the one that does the same work already.
+
+    Args:
+        service: the service.
+        session: the database session.
+        song: the song.
+        kind: its kind.
+        settings: of the separation.
 
     Raises:
         Problem: the account has too many waiting.
@@ -99,7 +111,13 @@ def enqueue(service: Service, session: Session, song: Song, kind: str, settings:
 
 
 def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None:
-    """Take the next job; the account with the fewest that run goes first, then the oldest."""
+    """Take the next job; the account with the fewest that run goes first, then the oldest.
+
+    Args:
+        service: the service.
+        worker: name of the worker.
+        kinds: kinds of jobs it takes.
+    """
     now = service.clock()
     other = aliased(Job)
     busy = (
@@ -134,6 +152,10 @@ def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None
 def held(session: Session, claimed: Claim) -> Job:
     """Return the row of a claimed job, locked until the session commits.
 
+    Args:
+        session: the database session.
+        claimed: the claimed job.
+
     Raises:
         LeaseLostError: the worker has it no more.
     """
@@ -155,6 +177,10 @@ def held(session: Session, claimed: Claim) -> Job:
 def renew(service: Service, claimed: Claim) -> float | None:
     """Renew a lease; return when a cancel was asked for, if it was.
 
+    Args:
+        service: the service.
+        claimed: the claimed job.
+
     Raises:
         LeaseLostError: the worker has it no more.
     """
@@ -169,6 +195,14 @@ def finish(
 ) -> Job:
     """End a job; the caller commits it together with what it made.
 
+    Args:
+        service: the service.
+        session: the database session.
+        claimed: the claimed job.
+        state: the new state.
+        error: sentence for a failed job.
+        result: result of a finished job.
+
     Raises:
         LeaseLostError: the worker has it no more.
     """
@@ -176,13 +210,23 @@ def finish(
 
 
 def release(service: Service, claimed: Claim) -> None:
-    """Give a job back before it is done, as when the worker is told to end; the attempt does not count as a try."""
+    """Give a job back before it is done, as when the worker is told to end; the attempt does not count as a try.
+
+    Args:
+        service: the service.
+        claimed: the claimed job.
+    """
     with service.database.write() as session:
         _back_to_queue(service, session, held(session, claimed))
 
 
 def requeue_expired(service: Service, session: Session) -> None:
-    """Queue again the jobs whose worker did not renew its lease; after three times they fail, with the reason."""
+    """Queue again the jobs whose worker did not renew its lease; after three times they fail, with the reason.
+
+    Args:
+        service: the service.
+        session: the database session.
+    """
     query = select(Job).where(Job.state == "running", Job.lease < service.clock()).with_for_update(skip_locked=True)
     for job in session.scalars(query).all():
         job.tries += 1
@@ -195,7 +239,13 @@ def requeue_expired(service: Service, session: Session) -> None:
 
 
 def cancel(service: Service, session: Session, job_id: str) -> Job | None:
-    """Cancel a job: one that waits at once, one that runs as soon as its worker sees it; None if there is none."""
+    """Cancel a job: one that waits at once, one that runs as soon as its worker sees it; None if there is none.
+
+    Args:
+        service: the service.
+        session: the database session.
+        job_id: id of the job.
+    """
     job = session.scalar(select(Job).where(Job.id == job_id).with_for_update())
     if job is None:
         return None
@@ -207,13 +257,24 @@ def cancel(service: Service, session: Session, job_id: str) -> Job | None:
 
 
 def cancel_all(service: Service, session: Session, song_id: str) -> None:
-    """Cancel all jobs of a song."""
+    """Cancel all jobs of a song.
+
+    Args:
+        service: the service.
+        session: the database session.
+        song_id: id of the song.
+    """
     for job_id in session.scalars(select(Job.id).where(Job.song_id == song_id, Job.state.in_(ACTIVE))).all():
         cancel(service, session, job_id)
 
 
 def position(session: Session, job: Job) -> int | None:
-    """Return which place a waiting job has; None for one that does not wait."""
+    """Return which place a waiting job has; None for one that does not wait.
+
+    Args:
+        session: the database session.
+        job: the job.
+    """
     if job.state != "queued":
         return None
     earlier = or_(Job.created < job.created, (Job.created == job.created) & (Job.id < job.id))
@@ -222,7 +283,14 @@ def position(session: Session, job: Job) -> int | None:
 
 
 def tell(service: Service, session: Session, job: Job, song: Song) -> None:
-    """Publish a job's state, and its song's where that hangs on it."""
+    """Publish a job's state, and its song's where that hangs on it.
+
+    Args:
+        service: the service.
+        session: the database session.
+        job: the job.
+        song: the song.
+    """
     events.publish(service, session, job.user_id, "job", job_body(job, position(session, job)).model_dump())
     if job.kind == "separate":
         body = song_body(song, job, position(session, job))
@@ -230,7 +298,14 @@ def tell(service: Service, session: Session, job: Job, song: Song) -> None:
 
 
 def tell_progress(service: Service, session: Session, job: Job, song: Song) -> None:
-    """Publish how far a job is, and how many frames of a song can be played for the first time."""
+    """Publish how far a job is, and how many frames of a song can be played for the first time.
+
+    Args:
+        service: the service.
+        session: the database session.
+        job: the job.
+        song: the song.
+    """
     session.flush()
     events.publish(service, session, job.user_id, "job", job_body(job, None).model_dump())
     if job.frames_ready and song.job_id is None:

@@ -43,7 +43,12 @@ def cookie_name(service: Service) -> str:
 
 
 def cookie(service: Service, value: str) -> dict[str, Any]:
-    """Return the arguments for `Response.set_cookie`; without a value, one that ends the cookie."""
+    """Return the arguments for `Response.set_cookie`; without a value, one that ends the cookie.
+
+    Args:
+        service: the service.
+        value: the secret, or None.
+    """
     return {
         "key": cookie_name(service),
         "value": value,
@@ -56,7 +61,15 @@ def cookie(service: Service, value: str) -> dict[str, Any]:
 
 
 def start_session(service: Service, session: Session, user: User, agent: str, address: str) -> str:
-    """Log a browser in; return the secret for its cookie."""
+    """Log a browser in; return the secret for its cookie.
+
+    Args:
+        service: the service.
+        session: the database session.
+        user: the account.
+        agent: name of the browser.
+        address: address of the client.
+    """
     secret, now = new_secret(), service.clock()
     session.add(
         LoginSession(
@@ -72,12 +85,24 @@ def start_session(service: Service, session: Session, user: User, agent: str, ad
 
 
 def end_sessions(session: Session, user_id: str, *, keep: str = "") -> None:
-    """Log an account out everywhere, but for one session."""
+    """Log an account out everywhere, but for one session.
+
+    Args:
+        session: the database session.
+        user_id: id of the account.
+        keep: id of the session to keep.
+    """
     session.execute(delete(LoginSession).where(LoginSession.user_id == user_id, LoginSession.id != keep))
 
 
 def identify(service: Service, headers: Headers, cookies: dict[str, str]) -> Caller | None:
-    """Return who sends these headers; None for nobody that is known."""
+    """Return who sends these headers; None for nobody that is known.
+
+    Args:
+        service: the service.
+        headers: of the request.
+        cookies: of the request.
+    """
     kind, _, secret = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return _by_token(service, secret.strip())
@@ -86,7 +111,12 @@ def identify(service: Service, headers: Headers, cookies: dict[str, str]) -> Cal
 
 
 def is_alive(service: Service, caller: Caller) -> bool:
-    """Tell whether a caller would still be let in; open WebSockets ask again and again."""
+    """Tell whether a caller would still be let in; open WebSockets ask again and again.
+
+    Args:
+        service: the service.
+        caller: as `identify` returned it.
+    """
     with service.database.read() as session:
         user = session.get(User, caller.user.id)
         if user is None or user.disabled:

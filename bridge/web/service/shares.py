@@ -48,6 +48,10 @@ class Heard:
 def shared_song(service: Service, key: str) -> Heard:
     """Return the song of a link.
 
+    Args:
+        service: the service.
+        key: the secret of the link.
+
     Raises:
         Problem: the link never was, has ended, or was taken back; the three look the same.
     """

@@ -77,14 +77,24 @@ def find_songs(
 
 
 def newest_jobs(session: Session, songs: list[Song]) -> dict[str, Job]:
-    """Return the newest separation of each song."""
+    """Return the newest separation of each song.
+
+    Args:
+        session: the database session.
+        songs: the songs.
+    """
     ids = [song.id for song in songs]
     query = select(Job).where(Job.song_id.in_(ids), Job.kind == "separate").order_by(Job.created, Job.id)
     return {job.song_id: job for job in session.scalars(query)}
 
 
 def add_demo_song(service: Service, user: User) -> Song:
-    """Put the demo song into a library, by the way that every song takes."""
+    """Put the demo song into a library, by the way that every song takes.
+
+    Args:
+        service: the service.
+        user: the account.
+    """
     from bridge.web.service.schemas import NewUpload  # noqa: PLC0415 - uploads know songs
     from bridge.web.service.uploads import advance, begin_upload, complete  # noqa: PLC0415 - as above
 

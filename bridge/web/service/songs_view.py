@@ -15,7 +15,12 @@ PIECE_SECONDS = 2
 
 
 def job_body(job: Job, position: int | None) -> JobBody:
-    """Return a job; ``position`` is its place in the queue."""
+    """Return a job; ``position`` is its place in the queue.
+
+    Args:
+        job: the job.
+        position: its place in the queue.
+    """
     return JobBody(
         id=job.id,
         song_id=job.song_id,
@@ -35,7 +40,13 @@ def job_body(job: Job, position: int | None) -> JobBody:
 
 
 def song_body(song: Song, job: Job | None, position: int | None = None) -> SongBody:
-    """Return a song with its newest separation."""
+    """Return a song with its newest separation.
+
+    Args:
+        song: the song.
+        job: the job.
+        position: its place in the queue.
+    """
     return SongBody(
         id=song.id,
         title=song.title,

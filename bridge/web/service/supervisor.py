@@ -136,6 +136,10 @@ def run_only_worker(config: ServiceConfig) -> None:
 def check_exposure(config: ServiceConfig, *, insecure_http: bool) -> None:
     """Refuse to carry passwords over a network in the clear.
 
+    Args:
+        config: settings of the server.
+        insecure_http: whether plain HTTP was asked for.
+
     Raises:
         ConfigError: the address is reached by others, and no HTTPS is in front.
     """

@@ -26,6 +26,11 @@ _WRITE_BYTES = 1 << 20
 async def receive(service: Service, upload: Upload, stream: AsyncIterator[bytes]) -> int:
     """Append a stream; return the new offset, which is written down even where the stream breaks off.
 
+    Args:
+        service: the service.
+        upload: the upload.
+        stream: chunks of bytes.
+
     Raises:
         Problem: more bytes come than were announced, they come too slowly, or others came meanwhile.
         ClientDisconnect: the connection broke; what came is kept.

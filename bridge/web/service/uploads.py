@@ -48,6 +48,12 @@ class Received:
 def begin_upload(service: Service, user: User, new: NewUpload, key: str | None) -> Received:
     """Reserve the space for a file and return where it comes in; the same key again is the same upload.
 
+    Args:
+        service: the service.
+        user: the account.
+        new: name, size and settings.
+        key: the idempotency key, or None.
+
     Raises:
         Problem: it is too large, the account or the disk is full, or too many come in at once.
     """
@@ -79,6 +85,11 @@ def begin_upload(service: Service, user: User, new: NewUpload, key: str | None) 
 def find_upload(service: Service, user_id: str, upload_id: str) -> Received:
     """Return an upload, or the song that it became.
 
+    Args:
+        service: the service.
+        user_id: id of the account.
+        upload_id: id of the upload.
+
     Raises:
         Problem: the account has none with that id.
     """
@@ -94,6 +105,11 @@ def find_upload(service: Service, user_id: str, upload_id: str) -> Received:
 
 def advance(service: Service, upload: Upload, offset: int) -> None:
     """Write down how many bytes have come; they are on the disk by then.
+
+    Args:
+        service: the service.
+        upload: the upload.
+        offset: bytes on the disk.
 
     Raises:
         Problem: other bytes came meanwhile, or the upload was cancelled.
@@ -114,6 +130,10 @@ def complete(service: Service, upload_id: str) -> Song:
     """Turn an upload whose bytes are all there into a song that waits to be separated.
 
     It may be done again after a crash anywhere in it: the file is moved once, and the commit is one.
+
+    Args:
+        service: the service.
+        upload_id: id of the upload.
 
     Raises:
         Problem: it is no song that can be read, or it is too long; the upload is then gone.
@@ -151,7 +171,12 @@ def complete(service: Service, upload_id: str) -> Song:
 
 
 def cancel_upload(service: Service, upload: Upload) -> None:
-    """Delete an upload with its bytes."""
+    """Delete an upload with its bytes.
+
+    Args:
+        service: the service.
+        upload: the upload.
+    """
     with service.database.write() as session:
         row = session.get(Upload, upload.id)
         if row is not None:
@@ -164,7 +189,12 @@ def cancel_upload(service: Service, upload: Upload) -> None:
 
 
 def truncate_part(service: Service, upload: Upload) -> None:
-    """Cut what came behind the offset that was committed, as before a crash."""
+    """Cut what came behind the offset that was committed, as before a crash.
+
+    Args:
+        service: the service.
+        upload: the upload.
+    """
     path = service.data.part(upload.id)
     path.touch(mode=0o600)
     os.truncate(path, upload.offset)

@@ -75,7 +75,12 @@ class Up(nn.Module):
         )
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """Return ``(batch * frames, outputs, bands)``, as many bands as ``skip`` has."""
+        """Return ``(batch * frames, outputs, bands)``, as many bands as ``skip`` has.
+
+        Args:
+            x: ``(batch * frames, channels, bands)``.
+            skip: of the encoder, at the higher resolution.
+        """
         wider = x.repeat_interleave(2, dim=2)[..., : skip.shape[2]]
         y: Tensor = self.layers(torch.cat([wider, skip], dim=1)) + skip
         return y
@@ -105,7 +110,14 @@ class FrameModule(nn.Module):
         return flatten_states(initial_states(self._each(), batch))
 
     def forward(self, x: Tensor, skip: Tensor, batch: int, state: State) -> tuple[Tensor, State]:
-        """Return ``x``, ``(batch * frames, channels, bands)``, with ``bottleneck`` more channels, and the state."""
+        """Return ``x``, ``(batch * frames, channels, bands)``, with ``bottleneck`` more channels, and the state.
+
+        Args:
+            x: ``(batch * frames, channels, bands)``.
+            skip: features of the level above, or None.
+            batch: number of streams.
+            state: of the block.
+        """
         y = self.project(self.squeeze(x).flatten(1)).reshape(batch, -1, self.norm.weight.shape[0])
         memory = self.memory_norm(
             self.project_skip(self.squeeze_skip(skip).flatten(1)).reshape(batch, -1, self.norm.weight.shape[0])
@@ -152,7 +164,13 @@ class Block(nn.Module):
         return flatten_states(initial_states((*self.attentions, self.long, self.short, self.join), batch))
 
     def forward(self, x: Tensor, memory: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return ``(batch, frames, width)`` and the state to go on with."""
+        """Return ``(batch, frames, width)`` and the state to go on with.
+
+        Args:
+            x: ``(batch, frames, width)``.
+            memory: features of the encoder, or None.
+            state: of the block.
+        """
         sizes = (3, 3, 3, 3, 1, 1, 1) if state else (0,) * 7
         parts, at = [], 0
         for size in sizes:
