@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from stream_sep.cli.app import App
 from stream_sep.cli.arguments import parse_options
 from stream_sep.errors import ConfigError
+from stream_sep.extras import install_hint
 from stream_sep.separators import DEFAULT, canonical_name
 
 _MODES = {"--jack": "jack", "--control": "control", "--separate": "files", "--play": "player"}
@@ -177,6 +178,23 @@ def player(
         song, model, options, block_size=block_size, seeks=seeks, seconds=duration, refinement=refinement
     )
     _print(figures, as_json=as_json)
+
+
+@app.command()
+def web(
+    model: _Model = DEFAULT,
+    clients: Annotated[int, typer.Option(help="clients that upload at once", min=1)] = 20,
+    sockets: Annotated[int, typer.Option(help="open WebSockets while memory is measured", min=0)] = 200,
+    copies: Annotated[int, typer.Option(help="length of the song in demo songs", min=1)] = 6,
+    *,
+    as_json: _Json = False,
+) -> None:
+    """Measure the web service: uploads, first sound, seeks, memory, overhead."""
+    try:
+        from bridge.web.service.bench import measure_service
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"this needs {error.name}, which is not installed; {install_hint('web')}") from error
+    _print(measure_service(model, clients=clients, sockets=sockets, copies=copies), as_json=as_json)
 
 
 def _print(figures: dict[str, Any], text: list[str] | None = None, *, as_json: bool) -> None:

@@ -1,0 +1,152 @@
+"""Untrusted files: playlists, bombs, decoders that hang, and what the process that reads them may do."""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from web_service import song_bytes
+
+from bridge.web.problems import Problem
+from bridge.web.service import cage, cage_child
+from bridge.web.service.cage import decode_song, probe_song
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg: apt install ffmpeg")
+
+PLAYLISTS = {
+    "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\n{secret}\n#EXT-X-ENDLIST\n",
+    "ffconcat": "ffconcat version 1.0\nfile '{secret}'\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+    "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period><AdaptationSet>'
+    '<Representation id="1"><BaseURL>{secret}</BaseURL></Representation></AdaptationSet></Period></MPD>',
+}
+
+
+@pytest.mark.parametrize("kind", PLAYLISTS)
+@pytest.mark.parametrize("ending", ["mp3", "wav", "m3u8", "flac"])
+def test_playlists_are_no_songs(tmp_path, kind, ending):
+    secret = tmp_path / "secret.mp3"
+    secret.write_bytes(song_bytes(20.0, form="MP3"))
+    song = tmp_path / f"song.{ending}"
+    song.write_text(PLAYLISTS[kind].format(secret=secret))
+    with pytest.raises(Problem) as refused:
+        probe_song(song, 1200)
+    assert refused.value.code == "not-audio"
+    (tmp_path / "out").mkdir()
+    with pytest.raises(Problem):
+        decode_song(song, tmp_path / "out", 1200)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_small_file_that_is_hours_long_ends_at_the_limit(tmp_path):
+    silence = tmp_path / "silence.flac"
+    with soundfile.SoundFile(silence, "w", 44100, 2, format="FLAC") as file:
+        for _ in range(60):
+            file.write(np.zeros((44100 * 60, 2), np.int16))
+    assert silence.stat().st_size < 1_000_000
+    (tmp_path / "out").mkdir()
+    with pytest.raises(Problem) as refused:
+        decode_song(silence, tmp_path / "out", 120)
+    assert refused.value.code == "too-long"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def fake_program(folder, name, text):
+    path = folder / name
+    path.write_text(f"#!{sys.executable}\n{text}")
+    path.chmod(0o755)
+
+
+@needs_ffmpeg
+def test_a_decoder_that_hangs_is_killed_with_all_it_started(tmp_path, monkeypatch):
+    marker = tmp_path / "alive"
+    hang = f"import time, pathlib, os\npathlib.Path({str(marker)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
+    for name in ("ffmpeg", "ffprobe"):
+        fake_program(tmp_path, name, hang)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(cage, "_PROBE_SECONDS", 8.0)
+    song = tmp_path / "song.m4a"
+    song.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(200))
+    with pytest.raises(Problem) as refused:
+        probe_song(song, 1200)
+    assert refused.value.code == "not-audio"
+    assert "too long" in refused.value.detail
+    pid = int(marker.read_text())
+    deadline = time.monotonic() + 10
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_running(pid)
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_the_child_has_limits_and_a_bare_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("STREAM_SEP_DATABASE", "postgresql://user:secret@host/x")
+    probe = tmp_path / "child.py"
+    probe.write_text(
+        "import importlib.util, json, os, resource, sys\n"
+        f"spec = importlib.util.spec_from_file_location('child', {cage_child.__file__!r})\n"
+        "child = importlib.util.module_from_spec(spec); spec.loader.exec_module(child); child._limit()\n"
+        "kinds = ('AS', 'CPU', 'FSIZE', 'NOFILE', 'CORE')\n"
+        "limits = {kind: resource.getrlimit(getattr(resource, 'RLIMIT_' + kind))[0] for kind in kinds}\n"
+        "facts = {'env': sorted(os.environ), 'cwd': os.getcwd(), 'isolated': sys.flags.isolated}\n"
+        "print(json.dumps({'limits': limits, **facts}))"
+    )
+    monkeypatch.setattr(cage, "_CHILD", probe)
+    told = cage._run([], tmp_path, 30.0, lambda: None)
+    assert told["limits"] == {"AS": 2 << 30, "CPU": 300, "FSIZE": 3 << 30, "NOFILE": 64, "CORE": 0}
+    assert "STREAM_SEP_DATABASE" not in told["env"]
+    assert "HOME" not in told["env"]
+    assert (told["cwd"], told["isolated"]) == (str(tmp_path), 1)
+
+
+def test_a_child_that_eats_memory_ends_and_is_told_of(tmp_path, monkeypatch):
+    greedy = tmp_path / "child.py"
+    greedy.write_text(
+        "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))\nx = bytearray(1 << 30)\n"
+    )
+    monkeypatch.setattr(cage, "_CHILD", greedy)
+    with pytest.raises(Problem, match="more than this server gives"):
+        cage._run([], tmp_path, 30.0, lambda: None)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_damaged_headers_give_a_sentence(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    data = bytearray(song_bytes(1.0, form=["FLAC", "WAV", "OGG", "MP3"][seed % 4]))
+    for at in rng.integers(0, min(len(data), 400), 20):
+        data[at] = rng.integers(0, 256)
+    song = tmp_path / "song"
+    song.write_bytes(data)
+    codes = {"fine", "not-audio", "too-long"}
+    try:
+        found = "fine" if probe_song(song, 1200).seconds >= 0 else "a negative length"
+    except Problem as problem:
+        found = problem.code
+    assert found in codes
+
+
+@pytest.mark.parametrize(
+    ("rate", "kept"), [(44100, 44100), (48000, 48000), (96000, 48000), (22050, 44100), (8000, 44100)]
+)
+def test_songs_come_out_stereo_at_44_or_48_khz(tmp_path, rate, kept):
+    song, out = tmp_path / "song", tmp_path / "out"
+    song.write_bytes(song_bytes(1.0, rate=rate, form="WAV"))
+    out.mkdir()
+    decoded = decode_song(song, out, 1200)
+    info = soundfile.info(out / "source.flac")
+    assert (decoded.sample_rate, info.samplerate, info.channels, info.subtype) == (kept, kept, 2, "PCM_24")
+    assert abs(info.frames - kept) < 50
+
+
+def test_tags_lose_what_does_not_print():
+    assert cage_child._clean("A\x00b\u202ec\n") == "Abc"

@@ -1,0 +1,91 @@
+"""Several worker processes on one PostgreSQL database and one folder, as on several machines; one is killed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from sqlalchemy import select
+from web_service import broken_promises, song_bytes, upload
+
+from bridge.web.service.context import open_service
+from bridge.web.service.tables import Job, Song
+
+TIMEOUT = 180.0
+SONGS = 6
+
+
+@pytest.fixture
+def database(new_database):
+    return new_database()
+
+
+@pytest.fixture
+def service(config):
+    """A service whose clock is the real one, as that of its workers is."""
+    opened = open_service(config)
+    yield opened
+    opened.close()
+
+
+@contextlib.contextmanager
+def worker(service, crash_at=""):
+    command = [sys.executable, "-m", "stream_sep", "serve", "--role", "worker", "--model", "passthrough"]
+    env = {**os.environ, "STREAM_SEP_DATABASE": service.config.database, "STREAM_SEP_CRASH_AT": crash_at}
+    with subprocess.Popen([*command, "--data", str(service.data.root)], env=env) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def states(service):
+    with service.database.read() as session:
+        return [song.state for song in session.scalars(select(Song).order_by(Song.created))]
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_two_workers_share_the_queue_and_one_that_is_killed_loses_nothing(service, admin):
+    for number in range(SONGS):
+        upload(admin, song_bytes(2.0, seed=number))
+    with worker(service, crash_at="first_window") as killed, worker(service):
+        killed.wait(TIMEOUT)
+        assert killed.returncode == -signal.SIGKILL
+        with service.database.write() as session:  # rather than wait for half a minute
+            for job in session.scalars(select(Job).where(Job.state == "running")):
+                job.lease = min(job.lease, time.time() + 5.0)
+        wait_until(lambda: states(service) == ["ready"] * SONGS)
+    with service.database.read() as session:
+        jobs = list(session.scalars(select(Job)))
+    assert sorted(job.tries for job in jobs) == [0] * (SONGS - 1) + [1]
+    assert {job.state for job in jobs} == {"done"}
+    assert broken_promises(service) == []
+
+
+def test_a_worker_that_is_told_to_end_leaves_its_song_to_the_other(service, admin):
+    song = upload(admin, song_bytes(60.0))
+    with worker(service) as first:
+        wait_until(lambda: admin.get(f"/api/v1/songs/{song['id']}").json()["job"]["frames_ready"] > 0)
+        first.terminate()
+        assert first.wait(60) == 0
+    job = admin.get(f"/api/v1/songs/{song['id']}").json()["job"]
+    if job["state"] != "done":
+        assert job["state"] == "queued"
+        with worker(service):
+            wait_until(lambda: states(service) == ["ready"])
+    with service.database.read() as session:
+        assert session.scalars(select(Job.tries)).all() == [0]
+    assert broken_promises(service) == []
