@@ -168,7 +168,8 @@ def _measure_sockets(client: Client, pid: int, count: int) -> dict[str, float]:
     address = client.base.replace("http://", "ws://") + "/api/v1/events"
     with contextlib.ExitStack() as stack:
         for _ in range(count):
-            socket = connect(address, additional_headers={"Cookie": client.cookie}, origin=client.base)  # type: ignore[arg-type] # a NewType of str
+            headers = {"Cookie": client.cookie, "Origin": client.base}
+            socket = connect(address, additional_headers=headers)
             stack.callback(socket.close)
             socket.recv()
         return {"sockets": count, "web_mb": before, "web_mb_with_sockets": _resident_mb(pid)}
