@@ -5,19 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stream_sep.errors import Cancelled, ConfigError, StreamSepError
+from stream_sep.errors import ConfigError
 from stream_sep.files.crew import Crew
 from stream_sep.files.progress import Progress
 from stream_sep.files.song import no_file
-from stream_sep.files.song_separator import Outcome, SongSeparator
+from stream_sep.files.song_separator import Outcome, SongSeparator, attempt
 from stream_sep.files.tracks import refuse_shared_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from stream_sep.files.job import SeparationJob
-    from stream_sep.files.progress import Report
-    from stream_sep.files.song_separator import Tap
     from stream_sep.files.tracks import Track
 
 _POLL_SECONDS = 0.1
@@ -51,25 +49,6 @@ def separate_all(
             yield index, attempt(separator, track, partial(report, index))
     else:
         yield from _in_processes(tracks, job, report, min(jobs, len(tracks)))
-
-
-def attempt(separator: SongSeparator, track: Track, report: Report, on_block: Tap | None = None) -> Outcome:
-    """Do a job for one track, and where that fails or is cancelled, tell so in the outcome.
-
-    Args:
-        separator: does the job.
-        track: the song.
-        report: called with the progress.
-        on_block: called with each block of mix and stems.
-    """
-    try:
-        return separator.separate(track, report, on_block)
-    except Cancelled:
-        return Outcome(track, cancelled=True)
-    except StreamSepError as error:
-        return Outcome(track, error=str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other songs go on, and it is told
-        return Outcome(track, error=f"{track.path} failed: {type(error).__name__}: {error}; please report this")
 
 
 def _in_processes(

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from stream_sep.errors import Cancelled, ConfigError, StreamSepError
+from stream_sep.errors import ConfigError, StreamSepError
+from stream_sep.files.crew_process import LOST, CrewProcess
 from stream_sep.files.output_file import sweep_outputs
 from stream_sep.files.progress import Progress
-from stream_sep.files.song_models import ModelShelf
-from stream_sep.files.song_separator import Outcome, SongSeparator
+from stream_sep.files.song_separator import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from multiprocessing.connection import Connection
-
     from stream_sep.files.job import SeparationJob
     from stream_sep.files.tracks import Track
 
@@ -33,7 +29,6 @@ _CANCEL_SECONDS = 10.0
 """After these, a process that does not see that its song was cancelled is killed."""
 
 _SHUTDOWN_SECONDS = 2.0
-_REPORT_SECONDS = 0.1
 
 _LOST = "its process ended, twice, perhaps for lack of memory; try a smaller --segment"
 
@@ -147,10 +142,10 @@ class Crew:
     # what a thread for each process does
 
     def _serve(self) -> None:
-        process: _Process | None = None
+        process: CrewProcess | None = None
         while (handle := self._next()) is not None:
             try:
-                process = process if process is not None and process.is_alive else _Process(self._context)
+                process = process if process is not None and process.is_alive else CrewProcess(self._context)
                 outcome = self._separate(process, handle)
             except OSError as error:  # no process could be started
                 outcome = Outcome(handle.track, error=f"{handle.track.path} was not separated: {error}")
@@ -177,7 +172,7 @@ class Crew:
         self._running.add(handle)
         return handle
 
-    def _separate(self, process: _Process, handle: Handle) -> Outcome | None:
+    def _separate(self, process: CrewProcess, handle: Handle) -> Outcome | None:
         """Have a song separated; None where the process was lost."""
         process.send(handle.track, handle.job)
         stopped_at = 0.0
@@ -189,7 +184,7 @@ class Crew:
                 handle.refusal = message
             elif isinstance(message, Outcome):
                 return message
-            elif message is _LOST_PROCESS:
+            elif message is LOST:
                 return self._lost(process, handle)
             if not (handle._cancelled or self._closed):  # noqa: SLF001 - of the same module
                 continue
@@ -199,7 +194,7 @@ class Crew:
                 process.kill()
                 return self._lost(process, handle)
 
-    def _lost(self, process: _Process, handle: Handle) -> Outcome | None:
+    def _lost(self, process: CrewProcess, handle: Handle) -> Outcome | None:
         process.kill()
         target = handle.job.target(handle.track, "stem").parent
         if target.is_dir():
@@ -226,126 +221,3 @@ class Crew:
         handle.outcome = outcome
         self._done.append(handle)
         self._changed.notify_all()
-
-
-_LOST_PROCESS = object()
-
-
-class _Process:
-    """A process that separates one song after the other."""
-
-    def __init__(self, context: Any) -> None:  # noqa: ANN401 - of multiprocessing, which has no common type
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
-        self._cancelled = False
-
-    @property
-    def is_alive(self) -> bool:
-        return bool(self._process.is_alive())
-
-    def send(self, track: Track, job: SeparationJob) -> None:
-        self._cancelled = False
-        with suppress(OSError):
-            self._pipe.send((track, job))
-
-    def receive(self, seconds: float) -> object:
-        try:
-            return self._pipe.recv() if self._pipe.poll(seconds) else None
-        except (EOFError, OSError):
-            return _LOST_PROCESS
-
-    def cancel(self) -> None:
-        if not self._cancelled:
-            self._cancelled = True
-            with suppress(OSError):
-                self._pipe.send(_CANCEL)
-
-    def end(self, seconds: float) -> None:
-        self._pipe.close()
-        self._process.join(seconds)
-        self.kill()
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.join()
-
-
-_CANCEL = "cancel"
-
-
-def _work(pipe: Connection) -> None:
-    """Separate songs in this process until nobody listens any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; whoever began this ends it
-    shelf, stop, songs = ModelShelf(), threading.Event(), _Inbox(pipe)
-    threading.Thread(target=songs.run, args=(stop,), daemon=True).start()
-    while (song := songs.take()) is not None:
-        stop.clear()
-        outcome = _separate_here(*song, shelf, _reporter(pipe, stop), pipe)
-        try:
-            pipe.send(outcome)
-        except OSError:
-            return
-
-
-class _Inbox:
-    """Songs and cancellations as they come through a pipe; the end of the pipe cancels, and is the last song."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-        self._songs: deque[tuple[Track, SeparationJob] | None] = deque()
-        self._came = threading.Condition()
-
-    def run(self, stop: threading.Event) -> None:
-        message: Any = ()
-        while message is not None:
-            try:
-                message = self._pipe.recv()
-            except (EOFError, OSError):
-                message = None
-            if message is None or message == _CANCEL:
-                stop.set()
-            if message != _CANCEL:
-                with self._came:
-                    self._songs.append(message)
-                    self._came.notify()
-
-    def take(self) -> tuple[Track, SeparationJob] | None:
-        with self._came:
-            while not self._songs:
-                self._came.wait()
-            return self._songs.popleft()
-
-
-def _reporter(pipe: Connection, stop: threading.Event) -> Callable[[Progress], None]:
-    """Return a function that passes on progress, not too often, and raises where the song was cancelled."""
-    last, stage = 0.0, ""
-
-    def report(progress: Progress) -> None:
-        nonlocal last, stage
-        if stop.is_set():
-            raise Cancelled("the song was cancelled")
-        now = time.monotonic()
-        if progress.stage != stage or now > last + _REPORT_SECONDS or progress.share == 1.0:
-            last, stage = now, progress.stage
-            with suppress(OSError):
-                pipe.send(progress)
-
-    return report
-
-
-def _separate_here(
-    track: Track, job: SeparationJob, shelf: ModelShelf, report: Callable[[Progress], None], pipe: Connection
-) -> Outcome:
-    from stream_sep.files.batch import attempt  # noqa: PLC0415 - batch uses crews
-
-    try:
-        separator = SongSeparator(job, shelf.get(job.settings))
-    except StreamSepError as error:
-        with suppress(OSError):
-            pipe.send(error)
-        return Outcome(track, error=str(error))
-    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the other songs go on
-        return Outcome(track, error=f"the model {job.settings.model!r} failed: {type(error).__name__}: {error}")
-    return attempt(separator, track, report)

@@ -7,13 +7,14 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stream_sep.errors import AudioFileError
 from stream_sep.lowlevel.atomic_file import FileClaim, atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from stream_sep.files.song import Song
 
@@ -109,6 +110,36 @@ def is_same_song(origin: Origin, song: Song) -> bool:
         song: the song as it is now.
     """
     return (origin.song == path_of(song) and origin.stamp == stamp_of(song.path)) or origin.digest == song.digest
+
+
+def is_done(song: Song, settings: Mapping[Path, str], warn: Callable[[str], None]) -> bool:
+    """Tell whether all files are there, made of what a song holds now and in the same way.
+
+    Args:
+        song: the song.
+        settings: for each file, the text of all that decides what it holds.
+        warn: told of files that somebody has changed since: they count as done, or the change would be lost.
+
+    Raises:
+        AudioFileError: they are those of another song, which is still there.
+    """
+    origins = recorded(list(settings))
+    for file, origin in zip(settings, origins, strict=True):
+        if origin is not None:
+            _refuse_other(file, origin, song)
+    for (file, text), origin in zip(settings.items(), origins, strict=True):
+        if origin is None or origin.settings != text or not is_same_song(origin, song):
+            return False
+        if origin.size != file.stat().st_size:
+            warn(f"{file} was changed since it was written, and stays; --overwrite makes it again")
+    return True
+
+
+def _refuse_other(file: Path, origin: Origin, song: Song) -> None:
+    if origin.song == path_of(song) or is_same_song(origin, song) or not Path(origin.song).is_file():
+        return
+    where = f"{file} was made of another song of that name, {origin.song}"
+    raise AudioFileError(f"{where}; take another --out, or --overwrite to replace it")
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import Cancelled, ConfigError, SeparatorError, StreamSepError
-from stream_sep.files.batch import attempt
 from stream_sep.files.progress import Progress
 from stream_sep.files.ray_cluster import connect, import_ray, room_for
-from stream_sep.files.song_separator import Outcome, SongSeparator
+from stream_sep.files.song_separator import Outcome, SongSeparator, attempt
 from stream_sep.files.tracks import refuse_shared_targets
 
 if TYPE_CHECKING:

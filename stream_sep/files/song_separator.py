@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.errors import AudioFileError, ConfigError, DamagedCacheError, SeparatorError
+from stream_sep.errors import (
+    AudioFileError,
+    Cancelled,
+    ConfigError,
+    DamagedCacheError,
+    SeparatorError,
+    StreamSepError,
+)
 from stream_sep.files.disk_space import check_room
 from stream_sep.files.finished_files import finish_files, parts_beside, room_for_files
 from stream_sep.files.formats import FLOATS
 from stream_sep.files.job import plan_outputs
 from stream_sep.files.model_identities import ModelIdentityCache
 from stream_sep.files.output_file import OutputFile, part_path
-from stream_sep.files.output_record import is_same_song, origin_of, path_of, record_outputs, recorded
+from stream_sep.files.output_record import is_done, origin_of, record_outputs
 from stream_sep.files.progress import ProgressMeter
 from stream_sep.files.song import measure_song, open_song
 from stream_sep.files.song_models import load_song_model
@@ -26,10 +32,10 @@ from stream_sep.separators.windowed import add_remainder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from typing import TypeAlias
 
     from stream_sep.files.job import SeparationJob
-    from stream_sep.files.output_record import Origin
     from stream_sep.files.progress import Report
     from stream_sep.files.song import Song, SongStatistics
     from stream_sep.files.song_models import SongModel
@@ -123,9 +129,9 @@ class SongSeparator:
         """
         song, targets = open_song(track.path), self.targets(track)
         notes = [song.note] if song.note else []
-        if not self.job.overwrite and self._are_done(song, targets, notes):
-            return Outcome(track, targets, notes=tuple(notes), skipped=True)
         settings = self._settings()
+        if not self.job.overwrite and is_done(song, dict(zip(targets, settings, strict=True)), notes.append):
+            return Outcome(track, targets, notes=tuple(notes), skipped=True)
         while (why := self._attempt(song, targets, report, on_block, notes)) is not None:
             less = self._model.with_less_memory()
             if less is None:
@@ -134,21 +140,6 @@ class SongSeparator:
             notes.append(f"memory ran out ({why}), so that the model goes on {how}")
         self._record(song, dict(zip(targets, settings, strict=True)), notes)
         return Outcome(track, targets, notes=tuple(dict.fromkeys(notes)))
-
-    def _are_done(self, song: Song, targets: tuple[Path, ...], notes: list[str]) -> bool:
-        """Tell whether all files are there, made of the same sound in the same way.
-
-        Raises:
-            AudioFileError: they are those of another song, which is still there.
-        """
-        origins = recorded(targets)
-        _refuse_others(song, targets, origins)
-        for target, origin, settings in zip(targets, origins, self._settings(), strict=True):
-            if origin is None or origin.settings != settings or not is_same_song(origin, song):
-                return False
-            if origin.size != target.stat().st_size:
-                notes.append(f"{target} was changed since it was written, and stays; --overwrite makes it again")
-        return True
 
     def _settings(self) -> list[str]:
         """Return, for each target, a text of all that decides what it holds."""
@@ -254,17 +245,19 @@ class SongSeparator:
         return f"{song.digest}-{self._model.cache_key}"
 
 
+def attempt(separator: SongSeparator, track: Track, report: Report, on_block: Tap | None = None) -> Outcome:
+    """Do a job for one track, and where that fails or is cancelled, tell so in the outcome."""
+    try:
+        return separator.separate(track, report, on_block)
+    except Cancelled:
+        return Outcome(track, cancelled=True)
+    except StreamSepError as error:
+        return Outcome(track, error=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other songs go on, and it is told
+        return Outcome(track, error=f"{track.path} failed: {type(error).__name__}: {error}; please report this")
+
+
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 _WHOLE = single("stems")
 """Stands for all that is in a stem file."""
-
-
-def _refuse_others(song: Song, targets: tuple[Path, ...], origins: list[Origin | None]) -> None:
-    for target, origin in zip(targets, origins, strict=True):
-        if origin is None or is_same_song(origin, song) or origin.song == path_of(song):
-            continue
-        other = Path(origin.song)
-        if other.is_file():
-            where = f"{target} was made of another song of that name, {other}"
-            raise AudioFileError(f"{where}; take another --out, or --overwrite to replace it")

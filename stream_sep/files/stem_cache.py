@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from stream_sep.errors import AudioFileError, ConfigError, DamagedCacheError, FileInUseError
-from stream_sep.files.disk_space import check_room
-from stream_sep.files.formats import FLOATS
-from stream_sep.files.output_file import OutputFile
+from stream_sep.errors import ConfigError, DamagedCacheError
+from stream_sep.files.cache_entry import CHECKSUMS, SONG_NAME, NewEntry, are_undamaged
 from stream_sep.files.sound_file import open_sound, sound_path
 from stream_sep.folders import cache_folder
-from stream_sep.lowlevel.atomic_file import atomic_write, is_claimed, remove_stale
+from stream_sep.lowlevel.atomic_file import is_claimed, remove_stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,8 +32,6 @@ DEFAULT_GB = 10.0
 PARTIAL, PARTIAL_SONG = "begun.stems", "begun.txt"
 """Files of an entry that a player has made a part of, and goes on with another time."""
 
-_NAME = "song.txt"
-_CHECKSUMS = "checksums.json"
 _GB = 1e9
 _LEFTOVER_SECONDS = 60.0
 _TRIES = 5  # to look at a folder whose files move: there are four stems, and the text beside them
@@ -94,7 +88,7 @@ class StemCache:
         folder = self.folder / key
         files = sorted(folder.glob("*.wav")) if is_complete(folder) else []
         files = [file for file in files if ".part" not in file.suffixes]
-        return files if files and _are_undamaged(files) else []
+        return files if files and are_undamaged(files) else []
 
     def clear(self) -> int:
         """Delete all, leftovers too; return how many songs there were."""
@@ -124,7 +118,7 @@ class StemCache:
             return None
         if any(fact.samplerate != rate or fact.frames != frames for fact in facts):
             return None
-        if not _are_undamaged(files):
+        if not are_undamaged(files):
             warn(f"the stems kept in {self.folder / key} are damaged; they are made again")
             self.remove(key)
             return None
@@ -160,7 +154,7 @@ class StemCache:
         if 2 * len(stems) * frames * 8 > self.limit:
             yield from parts
             return
-        entry = _NewEntry(self.folder / key, stems, rate, frames, warn)
+        entry = NewEntry(self.folder / key, stems, rate, frames, warn)
         try:
             for mix, sounds in parts:
                 entry.write(sounds)
@@ -189,66 +183,9 @@ class StemCache:
         return []
 
 
-class _NewEntry:
-    """The stems of a song on their way into the cache; what fails there fails silently but for a warning."""
-
-    def __init__(
-        self, folder: Path, stems: Sequence[str], rate: int, frames: int, warn: Callable[[str], None]
-    ) -> None:
-        self._folder, self._warn = folder, warn
-        self._files = [OutputFile(folder / f"{stem}.wav", rate, frames, FLOATS, stream=False) for stem in stems]
-        self._size = 8 * frames * len(stems)
-        self._does_keep = True
-        self._guard(self._open)
-
-    def write(self, sounds: Stems) -> None:
-        self._guard(lambda: self._write(sounds))
-
-    def commit(self, song: Path) -> None:
-        self._guard(lambda: self._commit(song))
-
-    def abort(self) -> None:
-        for file in reversed(self._files):
-            file.abort()
-
-    def _open(self) -> None:
-        check_room(self._folder, 2 * self._size)  # half of it is for the files that are asked for
-        for file in self._files:
-            file.open()
-
-    def _write(self, sounds: Stems) -> None:
-        for file, sound in zip(self._files, sounds, strict=True):
-            file.write(sound)
-
-    def _commit(self, song: Path) -> None:
-        for file in self._files:
-            file.finish(1.0)
-        sums = {file.target.name: _checksum(file.part) for file in self._files}
-        for file in self._files:
-            file.commit()
-        atomic_write(self._folder / _CHECKSUMS, json.dumps(_checksums(self._folder) | sums).encode())
-        atomic_write(self._folder / _NAME, str(song).encode("utf-8", "surrogateescape"))
-
-    def _guard(self, step: Callable[[], object]) -> None:
-        if not self._does_keep:
-            return
-        try:
-            step()
-        except FileInUseError:  # whoever writes it keeps the same stems
-            self._give_up()
-        except (AudioFileError, OSError) as error:
-            self._give_up()
-            why = str(error).partition(";")[0]
-            self._warn(f"the stems are not kept for another time ({why}); --cache-gb 0 does not try to")
-
-    def _give_up(self) -> None:
-        self._does_keep = False
-        self.abort()
-
-
 def is_complete(folder: Path) -> bool:
     """Tell whether a folder is an entry with all its stems."""
-    return (folder / _NAME).is_file()
+    return (folder / SONG_NAME).is_file()
 
 
 def remove_partial(folder: Path) -> None:
@@ -297,43 +234,13 @@ def _damage(files: Sequence[Path], error: Exception) -> DamagedCacheError:
     return DamagedCacheError(f"the cache in {files[0].parent} is damaged ({error}); stream-sep cache clear")
 
 
-def _are_undamaged(files: Sequence[Path]) -> bool:
-    """Tell whether files are what was kept; those of a version without checksums get theirs now."""
-    known = _checksums(files[0].parent)
-    try:
-        found = {file.name: _checksum(file) for file in files}
-    except OSError:
-        return False
-    if any(name in known and known[name] != checksum for name, checksum in found.items()):
-        return False
-    if not found.keys() <= known.keys():
-        with suppress(OSError):
-            atomic_write(files[0].parent / _CHECKSUMS, json.dumps(known | found).encode())
-    return True
-
-
-def _checksums(folder: Path) -> dict[str, str]:
-    with suppress(OSError, ValueError, TypeError):
-        return dict(json.loads((folder / _CHECKSUMS).read_text("utf-8")))
-    return {}
-
-
-def _checksum(file: Path) -> str:
-    """Return a CRC-32, which is as fast as the disk, and all that is asked for: nobody forges stems."""
-    total = 0
-    with file.open("rb") as data:
-        while block := data.read(1 << 20):
-            total = zlib.crc32(block, total)
-    return f"{total:08x}"
-
-
 def _is_left_over(folder: Path, min_age: float) -> bool:
     with suppress(OSError):
         if time.time() - folder.stat().st_mtime < min_age:  # perhaps just being finished
             return False
     if is_complete(folder) or (folder / PARTIAL_SONG).is_file():
         return False
-    files = [*folder.glob("*.wav"), *folder.glob(_CHECKSUMS)]
+    files = [*folder.glob("*.wav"), *folder.glob(CHECKSUMS)]
     return bool(files) and not any(is_claimed(file) for file in files)
 
 
@@ -351,5 +258,5 @@ def _look(folder: Path) -> Entry:
     files = [*folder.glob("*.wav"), *folder.glob(PARTIAL)]
     stems = tuple(sorted(f.stem for f in files if f.suffix == ".wav" and ".part" not in f.suffixes))
     size = sum(file.stat().st_size for file in files)
-    name = (folder / (_NAME if is_complete(folder) else PARTIAL_SONG)).read_text("utf-8", "surrogateescape")
+    name = (folder / (SONG_NAME if is_complete(folder) else PARTIAL_SONG)).read_text("utf-8", "surrogateescape")
     return Entry(folder, name, stems, size, folder.stat().st_mtime)

@@ -13,12 +13,11 @@ from song_files import RATE, SHARES, SOURCES, Shares, job, music, outcomes, part
 
 from stream_sep.errors import Cancelled, ConfigError
 from stream_sep.files import song_models
-from stream_sep.files.batch import attempt
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.output_file import OutputFile
 from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
 from stream_sep.files.song_models import ModelShelf
-from stream_sep.files.song_separator import SongSeparator
+from stream_sep.files.song_separator import SongSeparator, attempt
 from stream_sep.files.tracks import Track, find_tracks
 
 pytestmark = pytest.mark.usefixtures("maker")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from song_files import RATE, job, music, outcomes, read, write
 
-from stream_sep.files import song_separator, stem_cache
+from stream_sep.files import cache_entry, song_separator
 from stream_sep.files.disk_space import check_room
 from stream_sep.files.output_file import OutputFile, cannot_write
 from stream_sep.files.stem_cache import PARTIAL_SONG, StemCache, read_cached
@@ -180,7 +180,7 @@ def test_a_cache_that_cannot_be_written_costs_no_song(tmp_path, monkeypatch, rea
     if reason == "a file":
         (tmp_path / "cache").write_text("no folder")
     elif reason == "no room":
-        monkeypatch.setattr(stem_cache, "check_room", lambda folder, _: check_room(folder, 10**18))
+        monkeypatch.setattr(cache_entry, "check_room", lambda folder, _: check_room(folder, 10**18))
     else:
         write_block = OutputFile.write
 
