@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from stream_sep.errors import ConfigError
-from stream_sep.files.ordered_pool import in_order
-from stream_sep.files.segments import padded_length, plan_runs
+from stream_sep.files.ordered_pool import ordered_map
+from stream_sep.files.segments import padded_length, plan_passes
 from stream_sep.separators.demucs.networks import is_transformer
-from stream_sep.separators.demucs.window_runner import WindowRunner, shared_cores
+from stream_sep.separators.demucs.window_runner import InferenceRunner, split_torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from stream_sep.files.segments import Run
+    from stream_sep.files.segments import ShiftedPass
     from stream_sep.files.settings import SeparationSettings
     from stream_sep.files.song import SongStatistics
     from stream_sep.protocols import Block, Stems
@@ -58,8 +58,8 @@ class DemucsSongModel:
             raise ConfigError(f"this model has no stem {unknown[0]!r}; it has: {', '.join(self.sources)}")
         self._parts, self._settings, self._device = parts, settings, device
         self._wanted = [self.sources.index(name) for name in self.stems]
-        self._runs = plan_runs(parts, self._wanted, settings)
-        self._runner = WindowRunner(device, settings.precision)
+        self._runs = plan_passes(parts, self._wanted, settings)
+        self._runner = InferenceRunner(device, settings.precision)
         for part in parts:
             if is_transformer(part.network):
                 part.network.use_train_segment = not settings.short_windows
@@ -70,11 +70,11 @@ class DemucsSongModel:
         return len({run.network for run in self._runs})
 
     @property
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[ShiftedPass]:
         """Every network over the song, at every shift: all that has to be computed."""
         return self._runs
 
-    def window(self, run: Run, index: int, mix: Mix, level: SongStatistics) -> tuple[int, Stems]:
+    def window(self, run: ShiftedPass, index: int, mix: Mix, level: SongStatistics) -> tuple[int, Stems]:
         """Compute one window, of which there are as many as begin within the song; in any order.
 
         Args:
@@ -143,8 +143,8 @@ class DemucsSongModel:
     def _computed(self, mix: _Mix, level: SongStatistics, longest: int) -> Iterator[tuple[_Window, int, Stems]]:
         """Give what the networks make of all windows, in turn; see `_in_turn`."""
         at_once = self._runner.at_once(longest / self._parts[0].network.samplerate)
-        with shared_cores(at_once) as (take_share, take_all):
-            for (window, following), parts in in_order(self._in_turn(mix, level), at_once, take_share, take_all):
+        with split_torch_threads(at_once) as (take_share, take_all):
+            for (window, following), parts in ordered_map(self._in_turn(mix, level), at_once, take_share, take_all):
                 yield window, following, parts
 
     def _in_turn(self, mix: _Mix, level: SongStatistics) -> Iterator[tuple[tuple[_Window, int], Callable[[], Stems]]]:
@@ -163,7 +163,9 @@ class DemucsSongModel:
             window, compute = self._prepare(run, number, mix, level)
             yield (window, due[0][0]), compute
 
-    def _prepare(self, run: Run, number: int, mix: Mix, level: SongStatistics) -> tuple[_Window, Callable[[], Stems]]:
+    def _prepare(
+        self, run: ShiftedPass, number: int, mix: Mix, level: SongStatistics
+    ) -> tuple[_Window, Callable[[], Stems]]:
         network, start = self._parts[run.network].network, run.start + number * run.grid.stride
         length = min(run.grid.segment, mix.end - start)
         reach = padded_length(network, length, self._settings)
@@ -186,7 +188,7 @@ class DemucsSongModel:
 class _Window:
     """One window of a run: which, where, how far it lies within what the network is given, and how long it is."""
 
-    run: Run
+    run: ShiftedPass
     number: int
     start: int
     before: int

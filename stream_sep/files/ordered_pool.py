@@ -15,36 +15,36 @@ Tag = TypeVar("Tag")
 Result = TypeVar("Result")
 
 
-def in_order(
-    work: Iterable[tuple[Tag, Callable[[], Result]]],
+def ordered_map(
+    tasks: Iterable[tuple[Tag, Callable[[], Result]]],
     threads: int,
-    prepare: Callable[[], None] | None = None,
-    alone: Callable[[], None] | None = None,
+    initializer: Callable[[], None] | None = None,
+    before_last: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Tag, Result]]:
     """Give the result of every call, in the order of the calls.
 
-    Calls are taken from ``work`` by whoever reads, at most ``threads`` and one before the one whose result is given;
+    Calls are taken from ``tasks`` by whoever reads, at most ``threads`` and one before the one whose result is given;
     where one fails, its error comes in its turn.
 
     Args:
-        work: calls, and what to call them by.
+        tasks: calls, and what to call them by.
         threads: calls at once; 1 makes them where the results are read, with no thread.
-        prepare: called in every thread before its first call.
-        alone: called, in its thread, before a last call that is left over when calls of the same length are shared
-            out to all threads, and so has the machine to itself.
+        initializer: called in every thread before its first call.
+        before_last: called, in its thread, before a last call that is left over when calls of the same length are
+            shared out to all threads, and so has the machine to itself.
 
-    >>> list(in_order([("a", lambda: 1), ("b", lambda: 2)], threads=2))
+    >>> list(ordered_map([("a", lambda: 1), ("b", lambda: 2)], threads=2))
     [('a', 1), ('b', 2)]
     """
     if threads <= 1:
-        for tag, call in work:
+        for tag, call in tasks:
             yield tag, call()
         return
-    pool = ThreadPoolExecutor(threads, "window", prepare or (lambda: None))
+    pool = ThreadPoolExecutor(threads, "window", initializer or (lambda: None))
     running: deque[tuple[Tag, Future[Result]]] = deque()
     try:
-        for number, (tag, call, is_last) in enumerate(_with_ends(work)):
-            left_over = alone if is_last and number % threads == 0 else None
+        for number, (tag, call, is_last) in enumerate(_with_ends(tasks)):
+            left_over = before_last if is_last and number % threads == 0 else None
             running.append((tag, pool.submit(call if left_over is None else partial(_both, left_over, call))))
             if len(running) == threads:
                 first, future = running.popleft()
@@ -61,9 +61,9 @@ def _both(first: Callable[[], None], call: Callable[[], Result]) -> Result:
     return call()
 
 
-def _with_ends(work: Iterable[tuple[Tag, Callable[[], Result]]]) -> Iterator[tuple[Tag, Callable[[], Result], bool]]:
+def _with_ends(tasks: Iterable[tuple[Tag, Callable[[], Result]]]) -> Iterator[tuple[Tag, Callable[[], Result], bool]]:
     """Give every call, and whether it is the last."""
-    calls = iter(work)
+    calls = iter(tasks)
     held = next(calls, None)
     while held is not None:
         following = next(calls, None)

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 TRIES = 3
 """How often a song is begun whose workers are lost, before it counts as failed: it may be what kills them."""
 
-_FALSE_STARTS = 10  # of workers, one after the other, until that is an error
-_BEAT = 0.2  # seconds between looks at how far songs are
-_FAREWELL = 5.0  # seconds that workers have to tidy up
-_PATIENCE = 300.0  # seconds without any worker until that is an error
+_MAX_SPAWN_FAILURES = 10  # of workers, one after the other, until that is an error
+_POLL_SECONDS = 0.2  # seconds between looks at how far songs are
+_SHUTDOWN_SECONDS = 5.0  # seconds that workers have to tidy up
+_START_TIMEOUT = 300.0  # seconds without any worker until that is an error
 
 
 def separate_on_ray(
@@ -62,7 +62,7 @@ def separate_on_ray(
     if ours:
         connect(ray, address)
     try:
-        yield from _Crew(ray, tracks, _shared(job), report, jobs or len(tracks)).outcomes()
+        yield from _WorkerPool(ray, tracks, _shared(job), report, jobs or len(tracks)).outcomes()
     finally:
         if ours:
             ray.shutdown()
@@ -105,7 +105,7 @@ class _Worker:
         self._progress = progress
 
 
-class _Crew:
+class _WorkerPool:
     """The workers, and the songs that wait for one. A song is given out when a worker is free, no sooner."""
 
     def __init__(
@@ -123,24 +123,24 @@ class _Crew:
         self._running: dict[Any, tuple[Any, int]] = {}
         self._asked: dict[Any, int] = {}  # how far a song is
         self._idle: list[Any] = []
-        self._false_starts = 0
+        self._spawn_failures = 0
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         busy = time.monotonic()
         try:
             while self._waiting or self._running:
-                self._hire()
-                for answer in self._ready([*self._starting, *self._running], _BEAT):
+                self._spawn()
+                for answer in self._ready([*self._starting, *self._running], _POLL_SECONDS):
                     if answer in self._starting:
-                        self._take_on(answer)
+                        self._admit(answer)
                     else:
                         yield from self._finish(answer)
-                self._give_out()
+                self._dispatch()
                 self._pass_on()
                 busy = time.monotonic() if self._running else busy
-                if time.monotonic() > busy + _PATIENCE:
+                if time.monotonic() > busy + _START_TIMEOUT:
                     raise SeparatorError(
-                        f"no worker of Ray began in {_PATIENCE:.0f} s; see 'ray status' for what is free"
+                        f"no worker of Ray began in {_START_TIMEOUT:.0f} s; see 'ray status' for what is free"
                     )
         finally:
             self._stop()
@@ -153,7 +153,7 @@ class _Crew:
         ready: list[Any] = self._ray.wait(answers, num_returns=len(answers), timeout=0)[0]
         return ready or self._ray.wait(answers, timeout=seconds)[0]
 
-    def _hire(self) -> None:
+    def _spawn(self) -> None:
         """Start as many workers as there is room and work for."""
         room, needs, job = room_for(self._ray, self._job)
         wanted = min(room, self._most, len(self._waiting) + len(self._running))
@@ -161,22 +161,22 @@ class _Crew:
             worker = self._ray.remote(max_concurrency=2, **needs)(_Worker).remote(job)
             self._starting[worker.refusal.remote()] = worker
 
-    def _take_on(self, answer: Any) -> None:  # noqa: ANN401 - what Ray will hold the answer in
+    def _admit(self, answer: Any) -> None:  # noqa: ANN401 - what Ray will hold the answer in
         worker = self._starting.pop(answer)
         try:
             refusal = self._ray.get(answer)
         except self._ray.exceptions.RayError as error:
-            self._false_starts += 1  # its machine went, perhaps, and another is hired; but not for ever
-            if self._false_starts < _FALSE_STARTS:
+            self._spawn_failures += 1  # its machine went, perhaps, and another is hired; but not for ever
+            if self._spawn_failures < _MAX_SPAWN_FAILURES:
                 return
             why = f"workers of Ray end as they start ({str(error).strip().splitlines()[-1]})"
             raise SeparatorError(f"{why}; is the same stream_sep installed on all machines?") from error
         if refusal is not None:
             raise refusal
-        self._false_starts = 0
+        self._spawn_failures = 0
         self._idle.append(worker)
 
-    def _give_out(self) -> None:
+    def _dispatch(self) -> None:
         while self._idle and self._waiting:
             worker, index = self._idle.pop(), self._waiting.popleft()
             self._running[worker.separate.remote(_reachable(self._tracks[index]))] = worker, index
@@ -224,7 +224,7 @@ class _Crew:
         for worker, _ in self._running.values():
             worker.stop.remote()
         if self._running:
-            self._ray.wait([*self._running], num_returns=len(self._running), timeout=_FAREWELL)
+            self._ray.wait([*self._running], num_returns=len(self._running), timeout=_SHUTDOWN_SECONDS)
         for worker in (*self._starting.values(), *self._idle, *(worker for worker, _ in self._running.values())):
             self._ray.kill(worker)  # at once, as the next run may wait for its place
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Grid:
+class SegmentGrid:
     """Windows of one length, one stride apart, crossfaded by triangles that add up to 1.
 
     Attributes:
@@ -49,7 +49,7 @@ class Grid:
     def gain(self, index: int) -> NDArray[np.float32]:
         """Return how much each frame of window ``index`` counts; over all windows that cover a frame they sum to 1.
 
-        >>> grid = Grid(segment=4, stride=2)
+        >>> grid = SegmentGrid(segment=4, stride=2)
         >>> grid.gain(0).tolist(), (grid.gain(1)[:2] + grid.gain(0)[2:]).tolist()
         ([1.0, 1.0, 0.6666666865348816, 0.3333333432674408], [1.0, 1.0])
         """
@@ -66,7 +66,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Run:
+class ShiftedPass:
     """One network over the whole song, at one shift.
 
     Attributes:
@@ -77,10 +77,10 @@ class Run:
 
     network: int
     start: int
-    grid: Grid
+    grid: SegmentGrid
 
 
-def plan_runs(parts: Sequence[Part], wanted: Sequence[int], settings: SeparationSettings) -> list[Run]:
+def plan_passes(parts: Sequence[Part], wanted: Sequence[int], settings: SeparationSettings) -> list[ShiftedPass]:
     """Return every run that the ``wanted`` sources, given by index, need.
 
     Shifts are drawn for the other networks too: leaving a stem out does not change the rest.
@@ -96,11 +96,11 @@ def plan_runs(parts: Sequence[Part], wanted: Sequence[int], settings: Separation
         most = int(0.5 * part.network.samplerate)
         starts = [draw.randint(0, most) - most for _ in range(settings.shifts)] or [0]
         if any(part.weights[source] for source in wanted):
-            runs += [Run(index, start, grid_of(part.network, settings)) for start in starts]
+            runs += [ShiftedPass(index, start, grid_of(part.network, settings)) for start in starts]
     return runs
 
 
-def grid_of(network: Any, settings: SeparationSettings) -> Grid:  # noqa: ANN401 - torch modules are untyped here
+def grid_of(network: Any, settings: SeparationSettings) -> SegmentGrid:  # noqa: ANN401 - torch modules are untyped here
     """Return where the windows of a network lie.
 
     Args:
@@ -119,7 +119,7 @@ def grid_of(network: Any, settings: SeparationSettings) -> Grid:  # noqa: ANN401
     stride = int((1 - settings.overlap) * segment)
     if stride < 1 or segment < 2:
         raise ConfigError(f"a segment of {segment} frames with an overlap of {settings.overlap:g} leaves no step")
-    return Grid(segment, stride)
+    return SegmentGrid(segment, stride)
 
 
 def padded_length(network: Any, length: int, settings: SeparationSettings) -> int:  # noqa: ANN401 - as above

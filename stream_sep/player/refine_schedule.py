@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stream_sep.files.segments import Run
+    from stream_sep.files.segments import ShiftedPass
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Window:
         last: the piece after the last that it reaches.
     """
 
-    run: Run
+    run: ShiftedPass
     index: int
     first: int
     last: int
@@ -43,7 +43,7 @@ class RefineSchedule:
         ready: uint8 ``(pieces,)``, 1 where a piece is final; kept up to date.
     """
 
-    def __init__(self, runs: Sequence[Run], frames: int, ready: NDArray[np.uint8]) -> None:
+    def __init__(self, runs: Sequence[ShiftedPass], frames: int, ready: NDArray[np.uint8]) -> None:
         self._ready = ready
         windows = [
             _window(run, index, frames)
@@ -92,7 +92,7 @@ def stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
-def _window(run: Run, index: int, frames: int) -> Window:
+def _window(run: ShiftedPass, index: int, frames: int) -> Window:
     start = run.start + index * run.grid.stride
     end = min(start + run.grid.segment, frames)
     return Window(run, index, max(start, 0) // PIECE, -(-max(end, 0) // PIECE))

@@ -23,7 +23,7 @@ from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song_separator import SongSeparator
 from stream_sep.files.tracks import Track
 
-demucs_pass.WindowRunner.prepare = lambda _s, _n, window: lambda: np.zeros((4, *window.shape), np.float32)
+demucs_pass.InferenceRunner.prepare = lambda _s, _n, window: lambda: np.zeros((4, *window.shape), np.float32)
 song, out = Path(sys.argv[1]), Path(sys.argv[2])
 form = AudioFormat(bits=16, clip="none")
 job = SeparationJob(SeparationSettings("tiny", device="cpu"), stems=("vocals",), out=out, format=form)

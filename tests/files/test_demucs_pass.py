@@ -9,7 +9,7 @@ import pytest
 
 from stream_sep.errors import ConfigError
 from stream_sep.files.demucs_pass import DemucsSongModel
-from stream_sep.files.segments import Grid
+from stream_sep.files.segments import SegmentGrid
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song import measure_song
 
@@ -226,7 +226,7 @@ def test_an_unknown_stem_is_refused():
 
 @pytest.mark.parametrize(("segment", "stride"), [(10, 10), (10, 7), (10, 5), (11, 3), (7, 1)])
 def test_the_gains_of_all_windows_over_a_frame_sum_to_one(segment, stride):
-    grid, total = Grid(segment, stride), np.zeros(20 * stride + segment)
+    grid, total = SegmentGrid(segment, stride), np.zeros(20 * stride + segment)
     for index in range(20):
         total[index * stride : index * stride + segment] += grid.gain(index)
     np.testing.assert_allclose(total[: 20 * stride], 1.0, atol=1e-6)

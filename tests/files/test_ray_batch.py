@@ -122,7 +122,7 @@ def tracks(monkeypatch, tmp_path):
     whole = ray_batch._Worker.separate
     monkeypatch.setattr(ray_batch._Worker, "separate", separate)
     monkeypatch.setattr(ray_batch, "SongSeparator", Separator)
-    monkeypatch.setattr(ray_batch, "_BEAT", 0.001)
+    monkeypatch.setattr(ray_batch, "_POLL_SECONDS", 0.001)
     monkeypatch.chdir(tmp_path)
     for name in ("a", "b", "kill", "d"):
         Path(f"{name}.wav").touch()
@@ -171,7 +171,7 @@ def test_there_is_a_worker_for_each_gpu_or_group_of_cores(monkeypatch, tracks, n
 
 
 def test_no_room_for_a_worker_is_said_after_a_while(monkeypatch, tracks):
-    monkeypatch.setattr(ray_batch, "_PATIENCE", 0.01)
+    monkeypatch.setattr(ray_batch, "_START_TIMEOUT", 0.01)
     with pytest.raises(SeparatorError, match="ray status"):
         run(monkeypatch, tracks, FakeRay({"memory": 1.0}))
 

@@ -14,7 +14,7 @@ import soxr
 from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
 from stream_sep.files.job import SeparationJob
 from stream_sep.files.model_identities import ModelIdentityCache
-from stream_sep.files.segments import Grid, Run
+from stream_sep.files.segments import SegmentGrid, ShiftedPass
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song import measure_song
 from stream_sep.files.song_separator import SongSeparator
@@ -107,7 +107,7 @@ def test_windows_in_any_order_come_to_what_separate_makes(tmp_path, shifts):
 def plan_of(seconds, ready=None):
     frames = seconds * 10 * PIECE
     ready = np.zeros(-(-frames // PIECE), np.uint8) if ready is None else ready
-    return RefineSchedule([Run(0, -PIECE, Grid(20 * PIECE, 15 * PIECE))], frames, ready), ready
+    return RefineSchedule([ShiftedPass(0, -PIECE, SegmentGrid(20 * PIECE, 15 * PIECE))], frames, ready), ready
 
 
 def finish(plan, ready, window):

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.separators.demucs.cpu.network import quickened
-from stream_sep.separators.demucs.cpu.precision import TriedNetwork, layers_in_float32
+from stream_sep.separators.demucs.cpu.network import accelerate_for_cpu
+from stream_sep.separators.demucs.cpu.precision import CheckedBf16, layers_in_float32
 from stream_sep.separators.demucs.networks import is_transformer
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ LONGEST = 8.0
 """Seconds of the longest windows that are computed at once; older networks have 40 s, and memory to match."""
 
 
-class WindowRunner:
+class InferenceRunner:
     """Calls networks, and remembers how each is best called.
 
     Args:
         device: where torch computes.
-        precision: as in `SeparationSettings`; ``auto`` is float32 everywhere but on CPUs, see `TriedNetwork`.
+        precision: as in `SeparationSettings`; ``auto`` is float32 everywhere but on CPUs, see `CheckedBf16`.
     """
 
     def __init__(self, device: str, precision: str) -> None:
         self._device = device
         self._precision = precision
-        self._ways: dict[Any, Callable[..., Any]] = {}
+        self._callables: dict[Any, Callable[..., Any]] = {}
 
     def prepare(self, network: Any, window: Block) -> Callable[[], Stems]:  # noqa: ANN401 - torch modules are untyped here
         """Decide how a window, ``(channels, frames)``, is to be computed; return what does it, in any thread.
@@ -47,12 +47,12 @@ class WindowRunner:
         """
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
-        if network not in self._ways:
-            self._ways[network] = self._way(network.to(self._device))
-        way = self._ways[network]
+        if network not in self._callables:
+            self._callables[network] = self._callable(network.to(self._device))
+        run = self._callables[network]
         with torch.inference_mode():
             mix = torch.from_numpy(window)[None].to(self._device)
-            chosen = way.choose(mix) if isinstance(way, TriedNetwork) else way
+            chosen = run.select(mix) if isinstance(run, CheckedBf16) else run
         return partial(_compute, chosen, mix)
 
     def at_once(self, seconds: float) -> int:
@@ -64,12 +64,12 @@ class WindowRunner:
 
         return min(AT_ONCE, torch.get_num_threads()) if self._device == "cpu" and seconds <= LONGEST else 1
 
-    def _way(self, network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
+    def _callable(self, network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
         own = self._device == "cpu" and is_transformer(network)
         if self._precision == "auto" and own:
-            return TriedNetwork(network)
+            return CheckedBf16(network)
         if self._precision == "bfloat16":
-            return quickened(network, layers_in_float32(network)[0]) if own else self._cast(network)
+            return accelerate_for_cpu(network, layers_in_float32(network)[0]) if own else self._cast(network)
         return network  # type: ignore[no-any-return]
 
     def _cast(self, network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
@@ -80,7 +80,7 @@ class WindowRunner:
 
 
 @contextmanager
-def shared_cores(count: int) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+def split_torch_threads(count: int) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
     """Share out the cores among so many threads, and take them back at last.
 
     Gives what a thread calls for its share, and what it calls for all of them. Torch has one number of threads,
@@ -95,9 +95,9 @@ def shared_cores(count: int) -> Iterator[tuple[Callable[[], None], Callable[[], 
         torch.set_num_threads(cores)
 
 
-def _compute(way: Callable[..., Any], mix: Any) -> Stems:  # noqa: ANN401 - tensors
+def _compute(run: Callable[..., Any], mix: Any) -> Stems:  # noqa: ANN401 - tensors
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
     with torch.inference_mode():
-        stems: Stems = way(mix)[0].float().cpu().numpy()
+        stems: Stems = run(mix)[0].float().cpu().numpy()
     return stems

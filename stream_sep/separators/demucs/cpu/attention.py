@@ -8,7 +8,7 @@ import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import compiled, vectorised
 from stream_sep.lowlevel.vector_exp import LIMIT, LOG2_E, power_of_two
-from stream_sep.separators.demucs.cpu.threads import has_few_threads
+from stream_sep.separators.demucs.cpu.threads import use_single_thread_kernels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     Row: TypeAlias = NDArray[np.float32]
 
-STRETCH = 336
+QUERY_TILE = 336
 """Queries at once: their scores, against 2688 keys, take 1.8 MB."""
 
 _ONE = np.float32(1.0)
 
 
-def half_attention(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - torch modules are untyped here
+def bf16_attention(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - torch modules are untyped here
     """Return what computes a `torch.nn.MultiheadAttention`, batch first, of keys that are the values too."""
     from torch.nn import functional  # noqa: PLC0415 - heavy, and only here when a model is
 
@@ -51,33 +51,33 @@ def _attend(queries: Any, keys: Any, values: Any) -> Any:  # noqa: ANN401 - tens
     """Return softmax attention of ``(batch, frames, heads, width)``, whose queries are scaled already."""
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
-    found, shares, ours = torch.empty_like(queries), torch.ones(STRETCH, 1), has_few_threads()
+    found, inverse_sums, ours = torch.empty_like(queries), torch.ones(QUERY_TILE, 1), use_single_thread_kernels()
     for song in range(queries.shape[0]):
         for head in range(queries.shape[2]):
             asked = queries[song, :, head].contiguous()
             held, given = keys[song, :, head].contiguous().T, values[song, :, head].contiguous()
-            for at in range(0, len(asked), STRETCH):
-                scores = torch.mm(asked[at : at + STRETCH], held)
+            for at in range(0, len(asked), QUERY_TILE):
+                scores = torch.mm(asked[at : at + QUERY_TILE], held)
                 if ours:
-                    soften(scores.view(torch.int16).numpy().view(np.uint16), shares.numpy()[:, 0])
+                    softmax_exp(scores.view(torch.int16).numpy().view(np.uint16), inverse_sums.numpy()[:, 0])
                 else:
                     scores = torch.softmax(scores, -1)
-                found[song, at : at + STRETCH, head] = torch.mm(scores, given) * shares[: len(scores)]
+                found[song, at : at + QUERY_TILE, head] = torch.mm(scores, given) * inverse_sums[: len(scores)]
     return found
 
 
 @compiled
-def soften(scores: NDArray[np.uint16], shares: Row) -> None:
-    """Turn rows of scores into exponentials of at most 1: a softmax that is still to be multiplied with ``shares``.
+def softmax_exp(scores: NDArray[np.uint16], inverse_sums: Row) -> None:
+    """Turn rows of scores into exponentials of at most 1: a softmax, still to be multiplied with ``inverse_sums``.
 
     Args:
         scores: ``(rows, columns)`` in bfloat16, which is the upper half of a float32.
-        shares: gets, for every row, 1 over the sum of its exponentials.
+        inverse_sums: gets, for every row, 1 over the sum of its exponentials.
     """
     row, folded = np.empty(scores.shape[1], np.float32), np.empty(scores.shape[1], np.float32)
     for number in range(len(scores)):
         _widen(scores[number], row)
-        shares[number] = _ONE / _exponentials(row, _greatest(row, folded), scores[number])
+        inverse_sums[number] = _ONE / _exponentials(row, _greatest(row, folded), scores[number])
 
 
 @vectorised

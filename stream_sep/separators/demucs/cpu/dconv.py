@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.separators.demucs.cpu.dconv_kernel import AT_ONCE, Branch, add_branch
-from stream_sep.separators.demucs.cpu.threads import has_few_threads
+from stream_sep.separators.demucs.cpu.dconv_kernel import UNROLL, DConvWeights, add_dconv
+from stream_sep.separators.demucs.cpu.threads import use_single_thread_kernels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,17 +26,17 @@ def quick_branches(module: Any) -> Callable[..., Any] | None:  # noqa: ANN401 - 
     Demucs gives it what it has just computed, and needs no more.
     """
     plain = all([type(part).__name__ for part in layer] == _LAYERS for layer in module.layers)
-    if not plain or module.channels % AT_ONCE or module.channels > WIDEST or not _has_three_taps(module):
+    if not plain or module.channels % UNROLL or module.channels > WIDEST or not _has_three_taps(module):
         return None
     branches = [_branch(layer) for layer in module.layers]
     longest = 2 * max(branch.dilation for branch in branches)
 
     def forward(sound: Any) -> Any:  # noqa: ANN401 - tensors
-        if sound.shape[-1] <= longest or not has_few_threads():
+        if sound.shape[-1] <= longest or not use_single_thread_kernels():
             return type(module).forward(module, sound.float())
         held = sound.float().contiguous()
         for branch in branches:
-            add_branch(held.numpy(), branch)
+            add_dconv(held.numpy(), branch)
         return held
 
     return forward
@@ -46,21 +46,21 @@ def _has_three_taps(module: Any) -> bool:  # noqa: ANN401 - as above
     return all(layer[0].kernel_size == (3,) and layer[0].padding == layer[0].dilation for layer in module.layers)
 
 
-def _branch(layer: Any) -> Branch:  # noqa: ANN401 - as above
+def _branch(layer: Any) -> DConvWeights:  # noqa: ANN401 - as above
     taps, norm, _, spread, level, _, last = layer
 
     def plain(weights: Any) -> NDArray[np.float32]:  # noqa: ANN401 - a tensor
         return np.ascontiguousarray(weights.detach().float().numpy())
 
-    return Branch(
-        taps=plain(taps.weight),
+    return DConvWeights(
+        conv1=plain(taps.weight),
         bias=plain(taps.bias),
         gain=plain(norm.weight),
         offset=plain(norm.bias),
-        spread=plain(spread.weight[:, :, 0]),
-        spread_bias=plain(spread.bias),
-        spread_gain=plain(level.weight),
-        spread_offset=plain(level.bias),
+        conv2=plain(spread.weight[:, :, 0]),
+        conv2_bias=plain(spread.bias),
+        conv2_gain=plain(level.weight),
+        conv2_offset=plain(level.bias),
         scale=plain(last.scale),
         dilation=taps.dilation[0],
         epsilon=float(norm.eps),

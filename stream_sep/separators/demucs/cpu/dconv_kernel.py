@@ -22,39 +22,39 @@ if TYPE_CHECKING:
     Row: TypeAlias = NDArray[np.float32]
     Rows: TypeAlias = NDArray[np.float32]
 
-AT_ONCE = 4
+UNROLL = 4
 """Channels that are added up at once; a branch has a multiple of so many."""
 
 _STRETCH = 4096  # numbers whose sum float32 holds well enough
 _HALF, _ONE, _ROOT_HALF = np.float32(0.5), np.float32(1.0), np.float32(0.70710678)
 
 
-class Branch(NamedTuple):
+class DConvWeights(NamedTuple):
     """The weights of a residual branch, in float32.
 
     Shape:
-        taps: ``(hidden, channels, 3)`` of the convolution; its ``bias``, and ``gain`` and ``offset`` of the norm
+        conv1: ``(hidden, channels, 3)`` of the convolution; its ``bias``, and ``gain`` and ``offset`` of the norm
             after it, are ``(hidden,)``
-        spread: ``(2 * channels, hidden)`` of the second convolution; ``spread_bias``, ``spread_gain`` and
-            ``spread_offset``, of the same, are ``(2 * channels,)``
+        conv2: ``(2 * channels, hidden)`` of the second convolution; ``conv2_bias``, ``conv2_gain`` and
+            ``conv2_offset``, of the same, are ``(2 * channels,)``
         scale: ``(channels,)``, of what is added to the sound
     """
 
-    taps: NDArray[np.float32]
+    conv1: NDArray[np.float32]
     bias: Row
     gain: Row
     offset: Row
-    spread: Rows
-    spread_bias: Row
-    spread_gain: Row
-    spread_offset: Row
+    conv2: Rows
+    conv2_bias: Row
+    conv2_gain: Row
+    conv2_offset: Row
     scale: Row
     dilation: int
     epsilon: float
 
 
 @compiled
-def add_branch(sounds: NDArray[np.float32], branch: Branch) -> None:
+def add_dconv(sounds: NDArray[np.float32], branch: DConvWeights) -> None:
     """Add to every sound, ``(sounds, channels, frames)``, what the branch makes of it.
 
     A sound has more frames than twice the dilation. The second norm costs nothing: mean and variance of what is
@@ -66,12 +66,12 @@ def add_branch(sounds: NDArray[np.float32], branch: Branch) -> None:
     """
     channels, frames = sounds.shape[1:]
     hidden = np.empty((len(branch.bias), frames), np.float32)
-    spread = np.empty_like(branch.spread)
-    offset = np.empty_like(branch.spread_offset)
+    spread = np.empty_like(branch.conv2)
+    offset = np.empty_like(branch.conv2_offset)
     value, gate = np.empty(frames, np.float32), np.empty(frames, np.float32)
     for number in range(len(sounds)):  # an iterator would hide that rows are contiguous
         sound = sounds[number]
-        _hear(sound, branch, hidden)
+        _conv_norm_gelu(sound, branch, hidden)
         _normalise_spread(hidden, branch, spread, offset)
         for channel in range(channels):
             value[:] = offset[channel]
@@ -96,13 +96,13 @@ def _gelu(row: Row) -> None:
 
 
 @vectorised
-def _hear(sound: Rows, branch: Branch, hidden: Rows) -> None:
+def _conv_norm_gelu(sound: Rows, branch: DConvWeights, hidden: Rows) -> None:
     """Fill the hidden rows: convolution, norm, GELU."""
     for k in range(len(hidden)):
         hidden[k, :] = branch.bias[k]
-        for channel in range(0, len(sound), AT_ONCE):
-            rows = sound[channel : channel + AT_ONCE]
-            _add_taps(hidden[k], rows, branch.taps[k, channel : channel + AT_ONCE], branch.dilation)
+        for channel in range(0, len(sound), UNROLL):
+            rows = sound[channel : channel + UNROLL]
+            _add_taps(hidden[k], rows, branch.conv1[k, channel : channel + UNROLL], branch.dilation)
     total = power = 0.0
     for k in range(len(hidden)):
         total += _sum(hidden[k])
@@ -134,7 +134,7 @@ def _add_taps(out: Row, sound: Rows, taps: Rows, far: int) -> None:
         one = wa * a0[t] + wb * a1[t] + wc * a2[t] + wd * b0[t] + we * b1[t] + wf * b2[t]
         two = wg * c0[t] + wh * c1[t] + wi * c2[t] + wj * d0[t] + wk * d1[t] + wl * d2[t]
         middle[t] += one + two
-    for row in range(AT_ONCE):
+    for row in range(UNROLL):
         for t in range(far):
             out[t] += taps[row, 1] * sound[row, t] + taps[row, 2] * sound[row, t + far]
             end = len(out) - 1 - t
@@ -142,7 +142,7 @@ def _add_taps(out: Row, sound: Rows, taps: Rows, far: int) -> None:
 
 
 @vectorised
-def _normalise_spread(hidden: Rows, branch: Branch, spread: Rows, offset: Row) -> None:
+def _normalise_spread(hidden: Rows, branch: DConvWeights, spread: Rows, offset: Row) -> None:
     """Fill weights and offsets that spread the hidden rows and normalise the result, as a group norm of one group."""
     count, wide = len(hidden), len(offset)
     means, shared = np.empty(count), np.empty((count, count))
@@ -154,8 +154,8 @@ def _normalise_spread(hidden: Rows, branch: Branch, spread: Rows, offset: Row) -
             shared[k, other] = shared[other, k] = both
     mean = power = within = 0.0
     for channel in range(wide):
-        weights = branch.spread[channel]
-        level = float(branch.spread_bias[channel])
+        weights = branch.conv2[channel]
+        level = float(branch.conv2_bias[channel])
         for k in range(count):
             level += weights[k] * means[k]
             for other in range(count):
@@ -164,10 +164,10 @@ def _normalise_spread(hidden: Rows, branch: Branch, spread: Rows, offset: Row) -
         power += level * level / wide
     scale = 1 / math.sqrt(max(power - mean * mean, 0.0) + within / wide + branch.epsilon)
     for channel in range(wide):
-        gain = np.float32(scale) * branch.spread_gain[channel]
+        gain = np.float32(scale) * branch.conv2_gain[channel]
         for k in range(count):
-            spread[channel, k] = branch.spread[channel, k] * gain
-        offset[channel] = (branch.spread_bias[channel] - np.float32(mean)) * gain + branch.spread_offset[channel]
+            spread[channel, k] = branch.conv2[channel, k] * gain
+        offset[channel] = (branch.conv2_bias[channel] - np.float32(mean)) * gain + branch.conv2_offset[channel]
 
 
 @vectorised

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.separators.demucs.cpu.attention import half_attention
+from stream_sep.separators.demucs.cpu.attention import bf16_attention
 from stream_sep.separators.demucs.cpu.dconv import quick_branches
-from stream_sep.separators.demucs.cpu.threads import has_few_threads
+from stream_sep.separators.demucs.cpu.threads import use_single_thread_kernels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ ROWS = 4
 """Rows of a spectrum that a transposed convolution makes at once."""
 
 
-def quick_forward(module: Any, *, half: bool) -> Callable[..., Any] | None:  # noqa: ANN401 - torch modules are untyped here
+def accelerated_forward(module: Any, *, half: bool) -> Callable[..., Any] | None:  # noqa: ANN401 - torch modules are untyped here
     """Return what computes a layer, and all layers within it, faster; None if it is to be computed as it is.
 
     Args:
@@ -98,7 +98,7 @@ def _attention(module: Any, *, half: bool) -> Callable[..., Any] | None:  # noqa
 
     if type(module) is not torch.nn.MultiheadAttention:  # Demucs' own, which is sparse
         return module.forward  # type: ignore[no-any-return]
-    return half_attention(module) if half else None
+    return bf16_attention(module) if half else None
 
 
 def _norm(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
@@ -131,7 +131,7 @@ def _transposed(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
     weight = weight.transpose(1, 2).reshape(-1, given)
 
     def forward(sound: Any) -> Any:  # noqa: ANN401 - tensors
-        if not has_few_threads():
+        if not use_single_thread_kernels():
             return type(module).forward(module, sound.float())
         batch, _, rows, frames = sound.shape
         out = sound.new_empty((batch, made, rows + 1, step, frames), dtype=torch.float32)

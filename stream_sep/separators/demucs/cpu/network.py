@@ -9,10 +9,10 @@ import copy
 from itertools import chain
 from typing import Any
 
-from stream_sep.separators.demucs.cpu.layers import inverse_spectra, quick_forward
+from stream_sep.separators.demucs.cpu.layers import accelerated_forward, inverse_spectra
 
 
-def quickened(network: Any, full: tuple[str, ...]) -> Any:  # noqa: ANN401 - torch modules are untyped here
+def accelerate_for_cpu(network: Any, full: tuple[str, ...]) -> Any:  # noqa: ANN401 - torch modules are untyped here
     """Return a twin of a network that computes faster; the network itself stays as it is.
 
     Args:
@@ -24,7 +24,7 @@ def quickened(network: Any, full: tuple[str, ...]) -> Any:  # noqa: ANN401 - tor
     for name, module in twin.named_modules():
         if name.startswith(replaced):
             continue
-        forward = quick_forward(module, half=not name.startswith(full))
+        forward = accelerated_forward(module, half=not name.startswith(full))
         if forward is not None:
             module.forward = forward
             replaced = (*replaced, f"{name}.")
@@ -33,8 +33,8 @@ def quickened(network: Any, full: tuple[str, ...]) -> Any:  # noqa: ANN401 - tor
     return twin
 
 
-def any_length(network: Any) -> Any:  # noqa: ANN401 - as above
-    """Return a network, quickened or not, that takes windows shorter than it was trained on as they are."""
+def without_training_segment(network: Any) -> Any:  # noqa: ANN401 - as above
+    """Return a network, accelerate_for_cpu or not, that takes windows shorter than it was trained on as they are."""
     twin = copy.copy(network)
     twin.use_train_segment = False
     return twin

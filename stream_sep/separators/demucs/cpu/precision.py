@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.lowlevel.bf16 import is_bfloat16_fast
-from stream_sep.separators.demucs.cpu.network import any_length, quickened
+from stream_sep.separators.demucs.cpu.network import accelerate_for_cpu, without_training_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stream_sep.protocols import Stems
 
-NULL_DB = -53.0
+MAX_ERROR_DB = -53.0
 """Error of a precision that passes for float32: 3 dB better than the -50 dB that is promised, as moments differ."""
 
-EVERY = 16
+CHECK_INTERVAL = 16
 """Windows from one trial to the next, a minute and a half of music; a trial takes a third of the time of one."""
 
 _TRIAL_SECONDS = 1
 _QUIET = 1e-3  # of a normalised window: what is quieter says nothing about rounding
 
 
-class TriedNetwork:
+class CheckedBf16:
     """Calls a network in bfloat16 for as long as that cannot be told from float32.
 
     The loudest second of the first window with sound, and of every 16th after it, go through the network in
-    float32 too. Where a stem differs by more than `NULL_DB`, the next slower choice is tried, and kept from then on:
-    more layers in float32, at last all of them. (Windows differ little, as networks normalise each: with random
-    weights, 0.8 dB between a hit of a snare and a minute of song.)
+    float32 too. Where a stem differs by more than `MAX_ERROR_DB`, the next slower choice is tried, and kept from
+    then on: more layers in float32, at last all of them. (Windows differ little, as networks normalise each:
+    with random weights, 0.8 dB between a hit of a snare and a minute of song.)
 
     Args:
         network: a Hybrid Transformer Demucs.
@@ -40,21 +40,21 @@ class TriedNetwork:
 
     def __init__(self, network: Any) -> None:  # noqa: ANN401 - torch modules are untyped here
         self._network = network
-        self._slower = [partial(quickened, network, full) for full in layers_in_float32(network)]
+        self._fallbacks = [partial(accelerate_for_cpu, network, full) for full in layers_in_float32(network)]
         self._windows = 0
         if not is_bfloat16_fast():
-            del self._slower[:-1]
-        self._chosen = self._slower.pop(0)()
+            del self._fallbacks[:-1]
+        self._chosen = self._fallbacks.pop(0)()
 
     def __call__(self, mix: Any) -> Any:  # noqa: ANN401 - tensors
         """Return the stems, ``(1, sources, channels, frames)``, of a normalised window."""
-        return self.choose(mix)(mix)
+        return self.select(mix)(mix)
 
-    def choose(self, mix: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - as above
+    def select(self, mix: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - as above
         """Return what is to compute a window, after a trial where one is due; windows must be asked for in order."""
         if float(mix.abs().max()) < _QUIET:
             return self._network  # type: ignore[no-any-return]
-        if self._slower and self._windows % EVERY == 0:
+        if self._fallbacks and self._windows % CHECK_INTERVAL == 0:
             self._try(_loudest(mix, int(_TRIAL_SECONDS * self._network.samplerate)))
         self._windows += 1
         return self._chosen  # type: ignore[no-any-return]
@@ -62,10 +62,10 @@ class TriedNetwork:
     def _try(self, mix: Any) -> None:  # noqa: ANN401 - as above
         with ThreadPoolExecutor(1) as beside:  # as the first call of the other loads compiled code meanwhile
             exact = beside.submit(_stems, self._network, mix)
-            while self._slower:
-                if worst_null_db(_stems(self._chosen, mix), exact.result()) < NULL_DB:
+            while self._fallbacks:
+                if worst_null_db(_stems(self._chosen, mix), exact.result()) < MAX_ERROR_DB:
                     return
-                self._chosen = self._slower.pop(0)()
+                self._chosen = self._fallbacks.pop(0)()
 
 
 def layers_in_float32(network: Any) -> list[tuple[str, ...]]:  # noqa: ANN401 - as above
@@ -96,7 +96,7 @@ def _stems(network: Any, mix: Any) -> Stems:  # noqa: ANN401 - as above
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
     with torch.inference_mode():
-        stems: Stems = any_length(network)(mix)[0].float().numpy()
+        stems: Stems = without_training_segment(network)(mix)[0].float().numpy()
     return stems
 
 

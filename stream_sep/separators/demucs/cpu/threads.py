@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-FEW = 2
+MAX_THREADS = 2
 """Threads of torch that one of ours is faster than, at layers that wait for memory."""
 
 
-def has_few_threads() -> bool:
+def use_single_thread_kernels() -> bool:
     """Tell whether torch computes with no more threads than that, in the thread that asks."""
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
-    return bool(torch.get_num_threads() <= FEW)
+    return bool(torch.get_num_threads() <= MAX_THREADS)

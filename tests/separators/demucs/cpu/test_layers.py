@@ -13,13 +13,13 @@ except ImportError:
         raise
     pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
 
-from stream_sep.separators.demucs.cpu.attention import STRETCH
+from stream_sep.separators.demucs.cpu.attention import QUERY_TILE
 from stream_sep.separators.demucs.cpu.dconv import WIDEST
-from stream_sep.separators.demucs.cpu.layers import ROWS, quick_forward
-from stream_sep.separators.demucs.cpu.threads import FEW
+from stream_sep.separators.demucs.cpu.layers import ROWS, accelerated_forward
+from stream_sep.separators.demucs.cpu.threads import MAX_THREADS
 
 
-@pytest.fixture(autouse=True, params=[1, FEW + 1], ids=["one-thread", "many"])
+@pytest.fixture(autouse=True, params=[1, MAX_THREADS + 1], ids=["one-thread", "many"])
 def threads(request):
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
@@ -45,7 +45,7 @@ def compared(module, *sounds, half=False):
     """What the quick way makes, and what torch makes."""
     with torch.inference_mode():
         expected = module(*sounds)
-        return quick_forward(module, half=half)(*(sound.clone() for sound in sounds)), expected
+        return accelerated_forward(module, half=half)(*(sound.clone() for sound in sounds)), expected
 
 
 @pytest.mark.parametrize("half", [False, True])
@@ -72,11 +72,11 @@ def test_residual_branches_of_other_kinds_of_sound():
     "options", [{"lstm": True}, {"attn": True}, {"norm": False}, {"gelu": False}, {"kernel": 5}, {"channels": 18}]
 )
 def test_other_residual_branches_are_left_to_torch(options):
-    assert quick_forward(DConv(**{"channels": 16, "compress": 2, **options}), half=True) is None
+    assert accelerated_forward(DConv(**{"channels": 16, "compress": 2, **options}), half=True) is None
 
 
 def test_wide_residual_branches_are_left_to_torch():
-    assert quick_forward(DConv(2 * WIDEST, 8), half=True) is None
+    assert accelerated_forward(DConv(2 * WIDEST, 8), half=True) is None
 
 
 @pytest.mark.parametrize("rows", [1, ROWS - 1, ROWS, 3 * ROWS + 1])
@@ -103,15 +103,15 @@ def test_norms_keep_frames_together():
     assert got.is_contiguous()
 
 
-@pytest.mark.parametrize("keys", [STRETCH // 2, 2 * STRETCH + 5])
+@pytest.mark.parametrize("keys", [QUERY_TILE // 2, 2 * QUERY_TILE + 5])
 def test_attention_in_bfloat16(keys):
     module = layer(torch.nn.MultiheadAttention, 24, 3, batch_first=True)
-    asked, held = torch.randn(2, STRETCH + 9, 24), torch.randn(2, keys, 24)
+    asked, held = torch.randn(2, QUERY_TILE + 9, 24), torch.randn(2, keys, 24)
     with torch.inference_mode():
         expected = module(asked, held, held, need_weights=False)[0]
-        got = quick_forward(module, half=True)(asked, held, held, need_weights=False)[0]
+        got = accelerated_forward(module, half=True)(asked, held, held, need_weights=False)[0]
     assert -80 < null_db(got.float(), expected) < -40
-    assert quick_forward(module, half=False) is None
+    assert accelerated_forward(module, half=False) is None
 
 
 @pytest.mark.parametrize("kind", [torch.nn.Conv1d, torch.nn.ConvTranspose1d])

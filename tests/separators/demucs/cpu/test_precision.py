@@ -21,10 +21,10 @@ from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song import measure_song
 from stream_sep.files.song_models import load_song_model
-from stream_sep.separators.demucs.cpu.network import any_length, quickened
-from stream_sep.separators.demucs.cpu.precision import EVERY, TriedNetwork, layers_in_float32, worst_null_db
+from stream_sep.separators.demucs.cpu.network import accelerate_for_cpu, without_training_segment
+from stream_sep.separators.demucs.cpu.precision import CHECK_INTERVAL, CheckedBf16, layers_in_float32, worst_null_db
 from stream_sep.separators.demucs.networks import RANDOM, SOURCES, Part
-from stream_sep.separators.demucs.window_runner import WindowRunner
+from stream_sep.separators.demucs.window_runner import InferenceRunner
 
 torch.set_num_threads(1)
 RATE = 44100
@@ -62,22 +62,24 @@ def null_of(got, expected):
 
 def test_a_network_in_bfloat16_makes_nearly_the_same_stems(network):
     exact = run(network, window())
-    assert -90 < null_of(run(quickened(network, layers_in_float32(network)[0]), window()), exact) < -40
+    assert -90 < null_of(run(accelerate_for_cpu(network, layers_in_float32(network)[0]), window()), exact) < -40
 
 
 def test_more_layers_in_float32_come_nearer(network):
     exact = run(network, window())
-    errors = [null_of(run(quickened(network, full), window()), exact) for full in [(), *layers_in_float32(network)]]
+    errors = [
+        null_of(run(accelerate_for_cpu(network, full), window()), exact) for full in [(), *layers_in_float32(network)]
+    ]
     assert errors == sorted(errors, reverse=True)
 
 
 def test_all_layers_in_float32_make_the_same_stems(network):
-    assert null_of(run(quickened(network, ("",)), window()), run(network, window())) < -110
+    assert null_of(run(accelerate_for_cpu(network, ("",)), window()), run(network, window())) < -110
 
 
 def test_a_twin_leaves_the_network_as_it_was_and_shares_its_weights(network):
     before = run(network, window())
-    twin = any_length(quickened(network, ()))
+    twin = without_training_segment(accelerate_for_cpu(network, ()))
     run(twin, window())
     assert network.use_train_segment
     np.testing.assert_array_equal(run(network, window()), before)
@@ -87,8 +89,8 @@ def test_a_twin_leaves_the_network_as_it_was_and_shares_its_weights(network):
 
 def test_the_fastest_choice_is_kept_while_it_holds(network, monkeypatch):
     monkeypatch.setattr(precision, "worst_null_db", lambda *_: -60.0)  # processors differ: one with AMX makes -43
-    tried = TriedNetwork(network)
-    fastest = quickened(network, layers_in_float32(network)[0])
+    tried = CheckedBf16(network)
+    fastest = accelerate_for_cpu(network, layers_in_float32(network)[0])
     for seed in range(2):
         np.testing.assert_array_equal(run(tried, window(seed)), run(fastest, window(seed)))
 
@@ -96,24 +98,24 @@ def test_the_fastest_choice_is_kept_while_it_holds(network, monkeypatch):
 @pytest.mark.parametrize("error", [-20.0, float("nan")])
 def test_what_does_not_null_is_done_in_float32(network, monkeypatch, error):
     monkeypatch.setattr(precision, "worst_null_db", lambda *_: error)
-    assert null_of(run(TriedNetwork(network), window()), run(network, window())) < -110
+    assert null_of(run(CheckedBf16(network), window()), run(network, window())) < -110
 
 
 def test_one_window_in_so_many_is_tried_and_what_failed_is_not_taken_again(network, monkeypatch):
     errors, tries = iter([-60.0, -50.0, -60.0, -60.0]), []
     monkeypatch.setattr(precision, "worst_null_db", lambda *_: tries.append(tried._windows) or next(errors))
-    tried = TriedNetwork(network)
-    for _ in range(2 * EVERY + 1):
+    tried = CheckedBf16(network)
+    for _ in range(2 * CHECK_INTERVAL + 1):
         run(tried, window(frames=RATE // 4))
-    assert tries == [0, EVERY, EVERY, 2 * EVERY]
-    slower = quickened(network, layers_in_float32(network)[1])
+    assert tries == [0, CHECK_INTERVAL, CHECK_INTERVAL, 2 * CHECK_INTERVAL]
+    slower = accelerate_for_cpu(network, layers_in_float32(network)[1])
     np.testing.assert_array_equal(run(tried, window()), run(slower, window()))
 
 
 def test_a_try_is_on_sound_not_on_silence(network, monkeypatch):
     tries = []
     monkeypatch.setattr(precision, "worst_null_db", lambda *made: tries.append(made) or -60.0)
-    tried, faint = TriedNetwork(network), window(level=1e-5)
+    tried, faint = CheckedBf16(network), window(level=1e-5)
     np.testing.assert_array_equal(run(tried, faint), run(network, faint))
     assert not tries
     run(tried, window())
@@ -122,19 +124,21 @@ def test_a_try_is_on_sound_not_on_silence(network, monkeypatch):
 
 def test_a_try_is_on_the_loudest_second(network, monkeypatch):
     heard = []
-    monkeypatch.setattr(precision, "any_length", lambda _: lambda mix: heard.append(mix) or mix[:, None])
+    monkeypatch.setattr(
+        precision, "without_training_segment", lambda _: lambda mix: heard.append(mix) or mix[:, None]
+    )
     monkeypatch.setattr(precision, "_TRIAL_SECONDS", 0.25)
     sound = window(level=0.01)
     sound[:, 22000:33000] *= 100
-    run(TriedNetwork(network), sound)
+    run(CheckedBf16(network), sound)
     assert heard[0].shape[-1] == RATE // 4
     assert heard[0].std() > 0.9
 
 
 def test_where_bfloat16_is_no_faster_all_is_done_in_float32(network, monkeypatch):
     monkeypatch.setattr(precision, "is_bfloat16_fast", lambda: False)
-    tried = TriedNetwork(network)
-    monkeypatch.setattr(precision, "any_length", lambda _: pytest.fail("there is nothing to try"))
+    tried = CheckedBf16(network)
+    monkeypatch.setattr(precision, "without_training_segment", lambda _: pytest.fail("there is nothing to try"))
     assert null_of(run(tried, window()), run(network, window())) < -110
 
 
@@ -164,8 +168,8 @@ def test_auto_keeps_its_promise_over_a_song(network):
 
 def test_other_networks_are_cast_by_torch():
     plain = torch.nn.Conv1d(2, 8, 3, padding=1)
-    made = WindowRunner("cpu", "bfloat16").prepare(plain, window())()
-    exact = WindowRunner("cpu", "auto").prepare(plain, window())()
+    made = InferenceRunner("cpu", "bfloat16").prepare(plain, window())()
+    exact = InferenceRunner("cpu", "auto").prepare(plain, window())()
     np.testing.assert_array_equal(exact, run(plain, window()))
     assert -70 < null_of(made, exact) < -40
 
