@@ -246,7 +246,14 @@ class SongSeparator:
 
 
 def attempt(separator: SongSeparator, track: Track, report: Report, on_block: Tap | None = None) -> Outcome:
-    """Do a job for one track, and where that fails or is cancelled, tell so in the outcome."""
+    """Do a job for one track, and where that fails or is cancelled, tell so in the outcome.
+
+    Args:
+        separator: does the job.
+        track: the song.
+        report: called with the progress.
+        on_block: called with each block of mix and stems.
+    """
     try:
         return separator.separate(track, report, on_block)
     except Cancelled:
