@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check fast docs linkcheck bench web mutants soak clean
+.PHONY: demo test check check-js fast docs linkcheck bench web mutants soak clean
 
 demo: $(VENV)/.base
 	$(BIN)/stream-sep demo --out out/demo
@@ -16,6 +16,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/vendor.py
+
+check-js: # needs npm
+	npm ci --prefix tools/js --silent
+	tools/js/node_modules/.bin/tsc -p tools/js
 
 fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile

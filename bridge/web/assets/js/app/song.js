@@ -251,9 +251,9 @@ class SongPage extends LitElement {
               <input type="checkbox" role="switch" .checked=${this.region} @change=${() => (this.region = !this.region)} />
               <span>Only the loop</span>
             </label>`}
-      <div class="list" role="list">
+      <div class="list">
         ${song.stems.map(
-          (/** @type {string} */ stem) => html`<a class="button" role="listitem" download href="${base}/stems/${stem}.${this.format}">
+          (/** @type {string} */ stem) => html`<a class="button" download href="${base}/stems/${stem}.${this.format}">
             <span class="icon icon-download" aria-hidden="true"></span>${formatName(stem)}
           </a>`,
         )}
