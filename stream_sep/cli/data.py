@@ -39,6 +39,21 @@ def build(
     _tell_unused(unused)
 
 
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="training set of a vocal remover")],
+    cache: Annotated[Path, typer.Argument(help="cache, created or extended: a folder, or one file, FILE.h5")],
+    kind: Annotated[
+        str, typer.Option(help="instruments, vocals, pairs, npz-instruments, npz-vocals or npz-pairs")
+    ] = "pairs",
+) -> None:
+    """Add folders of instrumentals, voices, pairs, or their spectra in .npz files to a training cache."""
+    from stream_sep.training.data.foreign_sets import import_set
+
+    added = import_set(folder, cache, kind, typer.echo)
+    typer.echo(f"{cache}: {added} songs added")
+
+
 @app.command()
 def check(
     cache: Annotated[Path, typer.Argument(help="a cache")],

@@ -1,0 +1,175 @@
+"""Training sets of vocal removers: folders of instrumentals, of voices, of pairs, and spectra in ``.npz`` files."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+
+from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.training.data.cache import RATE, build_cache
+from stream_sep.training.data.decode import add_blocks
+from stream_sep.training.data.layouts import SUFFIXES, Source, StemSong
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    Sound = NDArray[np.float32]
+
+KINDS = ("instruments", "vocals", "pairs", "npz-instruments", "npz-vocals", "npz-pairs")
+"""What a folder may hold: a song a file, ``mixtures/`` beside ``instruments/``, or spectra of one of these."""
+
+N_FFT, HOP = 2048, 1024
+_PATCH = re.compile(r"(.+)_p(\d+)")
+_ALIGN_SECONDS = 4
+
+
+def import_set(folder: Path, cache: Path, kind: str, report: Callable[[str], None]) -> int:
+    """Add the songs of a set to a cache, but those that it has; return how many songs were added.
+
+    Args:
+        folder: the set.
+        cache: a folder or an HDF5 file; see `build_cache`.
+        kind: one of `KINDS`.
+        report: told the name of every song once it is done.
+
+    Raises:
+        AudioFileError: there is no song, or one cannot be read.
+        ConfigError: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"unknown kind of training set {kind!r}; choose from {', '.join(KINDS)}")
+    if not folder.is_dir():
+        raise AudioFileError(f"{folder} is no folder; name the one that holds the set")
+    added = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        songs = _songs(folder, kind, Path(scratch))
+        for song in songs:
+            added += build_cache([song], cache, report)
+            for file in Path(scratch).iterdir():
+                file.unlink()
+    if not added and not any(True for _ in _names(folder, kind)):
+        raise AudioFileError(f"no song of the kind {kind!r} in {folder}; the kinds are {', '.join(KINDS)}")
+    return added
+
+
+def join_spectra(parts: list[NDArray[np.complex64]]) -> Sound:
+    """Return the sound, ``(2, frames)``, of the spectra of a song that was cut, whose end is padded with zeros.
+
+    Args:
+        parts: complex64 ``(2, 1025, frames)`` each: of a centred STFT of 2048 frames, every 1024.
+    """
+    import torch  # noqa: PLC0415 - heavy, and only here when spectra are
+
+    whole = np.concatenate(parts, axis=2)
+    used = np.flatnonzero(np.abs(whole).max(axis=(0, 1)) > 0)
+    whole = whole[:, :, : used[-1] + 1 if len(used) else 1]
+    spectra = torch.from_numpy(np.ascontiguousarray(whole, np.complex64))
+    sound: Sound = torch.istft(spectra, N_FFT, HOP, window=torch.hann_window(N_FFT)).numpy()
+    return sound
+
+
+def align(mixture: Sound, instruments: Sound, rate: int = RATE) -> tuple[Sound, Sound]:
+    """Return both, cut to begin together and to be of one length, by the correlation of their first four seconds.
+
+    Args:
+        mixture: ``(2, frames)``.
+        instruments: the same song without its vocals, a little earlier or later.
+        rate: frames per second.
+    """
+    first, second = (sound[:, : _ALIGN_SECONDS * rate].mean(axis=0) for sound in (mixture, instruments))
+    size = 2 ** int(np.ceil(np.log2(len(first) + len(second))))
+    products = np.fft.irfft(np.fft.rfft(first, size) * np.conj(np.fft.rfft(second, size)), size)
+    shift = int(np.argmax(products))
+    shift -= size if shift > size // 2 else 0
+    mixture, instruments = mixture[:, max(shift, 0) :], instruments[:, max(-shift, 0) :]
+    frames = min(mixture.shape[1], instruments.shape[1])
+    return mixture[:, :frames], instruments[:, :frames]
+
+
+def _songs(folder: Path, kind: str, scratch: Path) -> Iterator[StemSong]:
+    if kind in {"instruments", "vocals"}:
+        silent = frozenset({"vocals"} if kind == "instruments" else ())
+        yield from (StemSong(path.stem, {kind: (Source(path),)}, silent) for path in _sounds(folder))
+    elif kind == "pairs":
+        for name, (mixed, without) in _pairs(folder).items():
+            mixture, instruments = align(_read(mixed), _read(without))
+            yield _written(name, {"vocals": mixture - instruments, "instruments": instruments}, scratch)
+    else:
+        for name, files in _patches(folder).items():
+            yield _written(name, _of_patches(files, kind.removeprefix("npz-")), scratch)
+
+
+def _names(folder: Path, kind: str) -> Iterator[str]:
+    if kind.startswith("npz-"):
+        yield from _patches(folder)
+    elif kind == "pairs":
+        yield from _pairs(folder)
+    else:
+        yield from (path.stem for path in _sounds(folder))
+
+
+def _of_patches(files: list[Path], kind: str) -> dict[str, Sound]:
+    """Return the sources of a song; the vocals of a pair are what its instruments leave."""
+    loaded = [_load(path) for path in files]
+    first = [part["X"] for part in loaded]
+    if kind != "pairs":
+        return {kind: join_spectra(first)}
+    if not all("Y" in part for part in loaded):
+        raise AudioFileError(f"{files[0]} holds no Y, the instruments of a pair; import it as npz-instruments?")
+    second = [part["Y"] for part in loaded]
+    vocals = [one - other for one, other in zip(first, second, strict=True)]
+    padding = sum(part.shape[2] for part in first)
+    sounds = {"vocals": join_spectra(vocals), "instruments": join_spectra(second)}
+    frames = max(sound.shape[1] for sound in sounds.values())
+    assert frames <= padding * HOP
+    return {name: np.pad(sound, ((0, 0), (0, frames - sound.shape[1]))) for name, sound in sounds.items()}
+
+
+def _load(path: Path) -> dict[str, NDArray[np.complex64]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: np.asarray(file[name]) for name in ("X", "Y") if name in file and file[name].ndim == 3}
+    except (OSError, ValueError) as error:
+        raise AudioFileError(f"{path} cannot be read as spectra ({error}); is the file whole?") from error
+    if "X" not in found or any(each.shape[:2] != (2, N_FFT // 2 + 1) for each in found.values()):
+        raise AudioFileError(f"{path} holds no spectra X of (2, {N_FFT // 2 + 1}, frames)")
+    return found
+
+
+def _patches(folder: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for path in folder.glob("**/*.npz"):
+        match = _PATCH.fullmatch(path.stem)
+        name, number = (match[1], int(match[2])) if match else (path.stem, 0)
+        found.setdefault(name, []).append((number, path))
+    return {name: [path for _, path in sorted(files)] for name, files in sorted(found.items())}
+
+
+def _pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
+    mixed, without = (_sounds(folder / name) for name in ("mixtures", "instruments"))
+    if len(mixed) != len(without):
+        raise AudioFileError(
+            f"{folder} has {len(mixed)} mixtures and {len(without)} instruments; each needs its other half"
+        )
+    return {one.stem: (one, other) for one, other in zip(mixed, without, strict=True)}
+
+
+def _sounds(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+
+
+def _read(path: Path) -> Sound:
+    return np.concatenate(list(add_blocks((Source(path),), RATE)), axis=1)
+
+
+def _written(name: str, sounds: dict[str, Sound], scratch: Path) -> StemSong:
+    for source, sound in sounds.items():
+        soundfile.write(scratch / f"{source}.wav", sound.T, RATE, subtype="FLOAT")
+    return StemSong(name, {source: (Source(scratch / f"{source}.wav"),) for source in sounds})

@@ -1,0 +1,136 @@
+"""Training sets of vocal removers: what was written as they write it comes back as sound."""
+
+import importlib.util
+import os
+import pickle
+
+import numpy as np
+import pytest
+import soundfile
+
+from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.separators.source_groups import FOUR, SourceGroups
+from stream_sep.training.data.cache import RATE, map_song, read_index
+from stream_sep.training.data.foreign_sets import align, import_set
+
+if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
+    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+
+import torch
+
+from stream_sep.training.data.store import load_dataset
+
+CROP = 16
+
+
+def sound(seed, frames=60_000):
+    return 0.1 * np.random.default_rng(seed).standard_normal((2, frames)).astype(np.float32)
+
+
+def spectra_of(wave):
+    window = torch.hann_window(2048)
+    return torch.stft(
+        torch.from_numpy(wave), 2048, 1024, window=window, pad_mode="constant", return_complex=True
+    ).numpy()
+
+
+def write_patches(folder, name, x, y=None):
+    """As the original does: cut, the last one padded with zeros, with the divisor that it keeps beside them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(-(-x.shape[2] // CROP)):
+        part = {"X": x, "Y": y} if y is not None else {"X": x}
+        cut = {key: value[:, :, number * CROP : (number + 1) * CROP] for key, value in part.items()}
+        padded = {key: np.pad(value, ((0, 0), (0, 0), (0, CROP - value.shape[2]))) for key, value in cut.items()}
+        np.savez(folder / f"{name}_p{number}.npz", **padded, c=np.abs(x).max().item())
+
+
+def sources(cache, name):
+    song = next(song for song in read_index(cache) if song.name == name)
+    frames = map_song(cache, song)
+    return {source: frames[row][:].T * np.float32(song.gain) for row, source in enumerate(song.stems)}
+
+
+def error_db(found, wanted):
+    frames = min(found.shape[1], wanted.shape[1]) - 2048  # the last frames of an STFT have no second window
+    off = found[:, :frames] - wanted[:, :frames]
+    return 10 * np.log10(np.square(off).mean() / np.square(wanted[:, :frames]).mean())
+
+
+@pytest.mark.parametrize("kind", ["instruments", "vocals"])
+def test_spectra_become_the_sound_again(tmp_path, kind):
+    write_patches(tmp_path / "set/cs16_sr44100", "A song", spectra_of(sound(0)))
+    assert import_set(tmp_path / "set", tmp_path / "cache", f"npz-{kind}", lambda _name: None) == 1
+    found = sources(tmp_path / "cache", "A song")
+    assert set(found) == {kind}
+    assert error_db(found[kind], sound(0)) < -80
+    assert abs(found[kind].shape[1] - 60_000) < 1024
+
+
+def test_the_vocals_of_a_pair_are_the_difference(tmp_path):
+    write_patches(tmp_path / "set", "B", spectra_of(sound(1) + sound(2)), spectra_of(sound(2)))
+    import_set(tmp_path / "set", tmp_path / "c.h5", "npz-pairs", lambda _name: None)
+    found = sources(tmp_path / "c.h5", "B")
+    assert error_db(found["vocals"], sound(1)) < -75
+    assert error_db(found["instruments"], sound(2)) < -75
+
+
+@pytest.mark.parametrize("shift", [0, 700, -1234])
+def test_pairs_are_aligned(tmp_path, shift):
+    vocals, instruments = sound(3, RATE), sound(4, RATE)
+    late = [
+        np.pad(each, ((0, 0), (max(by, 0), 0))) for each, by in ((vocals + instruments, shift), (instruments, -shift))
+    ]
+    for folder, wave in zip(("mixtures", "instruments"), late, strict=True):
+        (tmp_path / f"set/{folder}").mkdir(parents=True)
+        soundfile.write(tmp_path / f"set/{folder}/song.wav", wave.T, RATE, subtype="FLOAT")
+    import_set(tmp_path / "set", tmp_path / "cache", "pairs", lambda _name: None)
+    found = sources(tmp_path / "cache", "song")
+    assert error_db(found["vocals"], vocals) < -75
+    assert [each.shape for each in align(*late)] == [(2, RATE)] * 2
+
+
+def test_instrumentals_and_voices_train_for_vocals_and_instruments(tmp_path):
+    for kind, seeds in (("instruments", (5, 6)), ("vocals", (7, 8))):
+        (tmp_path / kind).mkdir()
+        for seed in seeds:
+            soundfile.write(tmp_path / f"{kind}/Artist {seed} - Song.wav", sound(seed).T, RATE)
+        assert import_set(tmp_path / kind, tmp_path / f"{kind}.h5", kind, lambda _name: None) == 2
+        assert import_set(tmp_path / kind, tmp_path / f"{kind}.h5", kind, lambda _name: None) == 0
+    caches = [(tmp_path / f"{kind}.h5", 1.0) for kind in ("instruments", "vocals")]
+    load = {"validation": False, "percent": 0, "device": torch.device("cpu")}
+    dataset = load_dataset(caches, **load, groups=SourceGroups.preset("vocals-instruments"))
+    assert {stem: samples.songs for stem, samples in dataset.stems.items()} == {"vocals": 2, "instruments": 2}
+    with pytest.raises(ConfigError, match="has 'drums'"):
+        load_dataset(caches, **load, groups=FOUR)
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "words"),
+    [
+        ("midi", ConfigError, "choose from instruments"),
+        ("vocals", AudioFileError, "no song of the kind 'vocals'"),
+        ("npz-vocals", AudioFileError, "cannot be read as spectra"),
+        ("pairs", AudioFileError, "has 1 mixtures and 0 instruments"),
+    ],
+)
+def test_what_is_no_set_is_one_sentence_and_runs_nothing(tmp_path, capsys, kind, error, words):
+    (tmp_path / "set/mixtures").mkdir(parents=True)
+    soundfile.write(tmp_path / "set/mixtures/a.wav", sound(0, 100).T, RATE)
+    (tmp_path / "set/a_p0.npz").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(error, match=words):
+        import_set(tmp_path / "set", tmp_path / "cache", kind, lambda _name: None)
+    assert "executed" not in capsys.readouterr().out
+
+
+def test_spectra_of_other_sizes_and_lone_halves_are_refused(tmp_path):
+    write_patches(tmp_path / "a", "A", spectra_of(sound(0))[:, :513])
+    with pytest.raises(AudioFileError, match=r"no spectra X of \(2, 1025, frames\)"):
+        import_set(tmp_path / "a", tmp_path / "cache", "npz-vocals", lambda _name: None)
+    write_patches(tmp_path / "b", "B", spectra_of(sound(0)))
+    with pytest.raises(AudioFileError, match="holds no Y"):
+        import_set(tmp_path / "b", tmp_path / "cache", "npz-pairs", lambda _name: None)
