@@ -43,7 +43,12 @@ class CrewProcess:
         return bool(self._process.is_alive())
 
     def send(self, track: Track, job: SeparationJob) -> None:
-        """Give it a song; where it is gone, `receive` tells so."""
+        """Give it a song; where it is gone, `receive` tells so.
+
+        Args:
+            track: the song.
+            job: what to do with it.
+        """
         self._cancelled = False
         with suppress(OSError):
             self._pipe.send((track, job))
