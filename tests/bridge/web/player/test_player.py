@@ -23,6 +23,7 @@ FRAMES = 5 * PIECE + 12345
 STEMS = ["vocals", "drums", "bass", "other"]
 NULL = 1e-6  # -120 dB
 QUANTUM = 128
+SINE_SECONDS = 5.0
 
 _SETUP = """async ({root, frames, pieceFrames, stems, rate, length, steps}) => {
   const {StemMixer} = await import(root + "js/player/mixer.js");
@@ -86,12 +87,20 @@ def server(song):
             body += struct.pack("<I", len(file.getvalue())) + file.getvalue()
         return Response(body)
 
+    def sine(request):
+        frames = np.arange(request.path_params["number"] * PIECE, (request.path_params["number"] + 1) * PIECE)
+        sound = np.where(frames < SINE_SECONDS * RATE, 0.15 * np.sin(2 * np.pi * 440 * frames / RATE), 0.0)
+        file = io.BytesIO()
+        soundfile.write(file, np.stack([sound, sound], 1), RATE, format="FLAC", subtype="PCM_16")
+        return Response((struct.pack("<I", len(file.getvalue())) + file.getvalue()) * len(STEMS))
+
     def page(_):
         return HTMLResponse("<!doctype html><title>player</title>")
 
     routes = [
         Route("/", page),
         Route("/pieces/{number:int}", piece),
+        Route("/sine/{number:int}", sine),
         Route("/a/{version}/{path:path}", assets.serve),
     ]
     config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="error", lifespan="off", loop="asyncio")
@@ -228,3 +237,44 @@ def test_pause_keeps_the_position(page, server):
     at = 100 * QUANTUM
     steps = [{"at": 0, "code": ["play"]}, {"at": at, "code": ["pause"]}]
     assert page.evaluate(code, {**options, "length": PIECE, "steps": steps}) == at
+
+
+def stretched(page, server, speed, semitones, *, loop=None, length=4 * RATE):
+    """What is heard of a song of one sine, 440 Hz, on all stems, at another speed or pitch."""
+    code = _SETUP.replace("for (const {code} of steps.filter((step) => step.at === 0)) await run(code);", _STRETCH)
+    options = {"root": server[1], "frames": FRAMES, "pieceFrames": PIECE, "stems": STEMS, "rate": RATE}
+    code = code.replace("`/pieces/${n}?rate=${rate}`", "`/sine/${n}`")
+    tempo = {"speed": speed, "semitones": semitones, "loop": loop}
+    text = page.evaluate(code, {**options, "length": length, "steps": [tempo]})
+    heard = np.frombuffer(base64.b64decode(text), np.float32).reshape(2, length).T
+    return heard[np.flatnonzero(np.abs(heard[:, 0]) > 1e-3)[0] :]
+
+
+_STRETCH = """
+  const {speed, semitones, loop} = steps[0];
+  await player.setTempo(speed, semitones);
+  if (loop) player.setLoop(loop);
+  await player.play();
+  await new Promise((done) => setTimeout(done, 500));
+"""
+
+
+def pitch_of(sound):
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    return np.argmax(spectrum) * RATE / len(sound)
+
+
+@pytest.mark.parametrize(("speed", "semitones"), [(0.5, 0), (1.5, 0), (1, 12), (0.8, -5)])
+def test_speed_keeps_the_pitch_and_pitch_keeps_the_speed(page, server, speed, semitones):
+    heard = stretched(page, server, speed, semitones)
+    steady = heard[RATE // 2 : RATE // 2 + 2 * RATE, 0]
+    assert pitch_of(steady) == pytest.approx(440 * 2 ** (semitones / 12), abs=1.0)
+    assert np.abs(steady[: RATE // 4]).max() > 0.3
+
+
+def test_end_of_a_sound_comes_when_the_speed_says(page, server):
+    ends = {}
+    for speed in (0.8, 2.0):
+        loud = np.abs(stretched(page, server, speed, 0, length=8 * RATE)[:, 0]) > 0.05
+        ends[speed] = (len(loud) - np.argmax(loud[::-1])) / RATE
+        assert ends[speed] == pytest.approx(SINE_SECONDS / speed, abs=0.1)

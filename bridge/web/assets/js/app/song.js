@@ -24,6 +24,8 @@ const KEYS = [
   ["0", "0 dB"],
   ["m s", "mute, solo"],
   ["1 – 6", "mute by number"],
+  ["− +", "slower, faster"],
+  ["d u", "a semitone down, up"],
   ["k", "karaoke: vocals off, on"],
   ["?", "these keys"],
 ];

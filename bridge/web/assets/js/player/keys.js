@@ -44,6 +44,10 @@ const KEYS = {
   0: (view) => view.change(chosen(view), { db: 0 }),
   m: (view) => flip(view, chosen(view), "mute"),
   s: (view) => flip(view, chosen(view), "solo"),
+  "-": (view) => view.setTempo(view.speed - 0.05, view.pitch),
+  "+": (view) => view.setTempo(view.speed + 0.05, view.pitch),
+  d: (view) => view.setTempo(view.speed, view.pitch - 1),
+  u: (view) => view.setTempo(view.speed, view.pitch + 1),
   k: (view) => view.song.stems.includes("vocals") && flip(view, "vocals", "mute"),
 };
 

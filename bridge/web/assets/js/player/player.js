@@ -3,6 +3,7 @@
 // and stops. A source stops half a frame before its end: with a duration in its place the old piece sounds one frame
 // into the next.
 
+import { Stretcher } from "./stretcher.js";
 import { nextSegment } from "./timeline.js";
 
 /** @typedef {import("./timeline.js").Loop} Loop */
@@ -52,6 +53,12 @@ export class Player extends EventTarget {
     /** @type {Placed[]} */
     this.placed = [];
     this.timer = 0;
+    this.speed = 1;
+    this.semitones = 0;
+    /** @type {Stretcher | null} while speed or pitch are not the song's own */
+    this.stretcher = null;
+    /** @type {Promise<void> | null} */
+    this.loaded = null;
     pieces.addEventListener("piece", () => this.fill());
     pieces.addEventListener("waiting", () => this.fill());
     this.prefetch();
@@ -68,6 +75,7 @@ export class Player extends EventTarget {
 
   /** @returns {number} frame of the song that sounds now */
   get position() {
+    if (this.stretcher) return Math.min(this.playing ? Math.round(this.stretcher.at) : this.at, this.frames);
     const { now } = this;
     let at = this.at;
     for (const { segment } of this.placed) {
@@ -121,8 +129,31 @@ export class Player extends EventTarget {
       const end = Math.round(Math.min(Math.max(loop.end, start + least), this.frames));
       this.loop = { start, end };
     } else this.loop = null;
+    this.stretcher?.setLoop(this.loop);
     if (this.playing && this.loop && this.position >= this.loop.end) this.seek(this.loop.start);
-    else if (this.playing) this.reschedule();
+    else if (this.playing && !this.stretcher) this.reschedule();
+    this.dispatchEvent(new Event("moved"));
+  }
+
+  /**
+   * Plays at another speed or pitch; at 1 and 0, pieces are joined to the sample again.
+   * @param {number} speed
+   * @param {number} semitones
+   */
+  async setTempo(speed, semitones) {
+    const stretched = speed !== 1 || semitones !== 0;
+    if (stretched) await (this.loaded ??= Stretcher.load(this.context));
+    [this.speed, this.semitones] = [speed, semitones];
+    if (stretched !== Boolean(this.stretcher)) {
+      const { playing, position } = this;
+      if (playing) this.stop();
+      this.at = position;
+      this.stretcher?.node.disconnect();
+      this.stretcher = stretched ? new Stretcher(this.context, this.mixer, this, () => this.fill()) : null;
+      this.stretcher?.setLoop(this.loop);
+      this.stretcher?.set(speed, semitones);
+      if (playing) this.start(position);
+    } else this.stretcher?.set(speed, semitones);
     this.dispatchEvent(new Event("moved"));
   }
 
@@ -132,6 +163,7 @@ export class Player extends EventTarget {
   start(song) {
     this.cursor = { song, context: this.now + this.margin };
     this.fadeIn(this.cursor.context);
+    this.stretcher?.play(song);
     clearInterval(this.timer);
     this.timer = setInterval(() => this.fill(), TICK_MS);
     this.fill();
@@ -146,6 +178,7 @@ export class Player extends EventTarget {
       gain.setValueAtTime(gain.value, this.context.currentTime);
       gain.linearRampToValueAtTime(0, end);
     }
+    this.stretcher?.stop();
     for (const { sources } of this.placed) for (const source of sources) source.stop(end);
     this.placed = [];
     this.cursor = null;
@@ -162,6 +195,10 @@ export class Player extends EventTarget {
   /** Schedules what has to sound within the look-ahead. */
   fill() {
     if (!this.playing) return;
+    if (this.stretcher) {
+      this.feedStretcher(this.stretcher);
+      return;
+    }
     const { now } = this;
     this.prune(now);
     while (this.cursor && this.cursor.context < now + this.lookahead) {
@@ -182,6 +219,22 @@ export class Player extends EventTarget {
     }
     this.settle(now);
     this.prefetch();
+  }
+
+  /** @param {Stretcher} stretcher */
+  feedStretcher(stretcher) {
+    if (stretcher.ended) {
+      this.at = this.frames;
+      this.stop();
+      this.become("ended");
+      return;
+    }
+    this.cursor = { song: this.position, context: this.now };
+    this.prefetch();
+    stretcher.feed(this.pieces.ready);
+    const here = Math.floor(this.position / this.pieceFrames);
+    const waiting = [here, here + 1].some((piece) => this.pieces.resting.has(piece));
+    this.become(!stretcher.starving ? "playing" : waiting ? "waiting" : "loading");
   }
 
   /** @param {Segment} segment @param {AudioBuffer[]} buffers */

@@ -9,6 +9,7 @@ import { colourParts, drawSpectrogram, drawWave, spectrogramImage } from "./wave
 import { onPlayerKey } from "./keys.js";
 import { followLockScreen } from "./lock_screen.js";
 import { makeLoopHandle } from "./handles.js";
+import { canStretch } from "./stretcher.js";
 import { stemIcon } from "../components/strip.js";
 import "../components/strip.js";
 
@@ -26,6 +27,8 @@ export class PlayerView extends LitElement {
     chosen: { state: true },
     frame: { state: true },
     note: { state: true },
+    speed: { state: true },
+    pitch: { state: true },
   };
 
   constructor() {
@@ -39,6 +42,8 @@ export class PlayerView extends LitElement {
     this.chosen = -1;
     this.frame = 0;
     this.note = "";
+    this.speed = 1;
+    this.pitch = 0;
     /** @type {Record<string, StripState>} */
     this.strips = {};
     /** @type {ReturnType<typeof openStage> | null} */
@@ -211,6 +216,41 @@ export class PlayerView extends LitElement {
   setLoop(loop) {
     this.open.player.setLoop(loop && { start: this.scaled(loop.start), end: this.scaled(loop.end) });
     this.requestUpdate();
+  }
+
+  /** @param {number} speed @param {number} pitch semitones */
+  setTempo(speed, pitch) {
+    if (!canStretch()) return;
+    this.speed = Math.round(Math.min(Math.max(speed, 0.5), 2) * 100) / 100;
+    this.pitch = Math.min(Math.max(Math.round(pitch), -12), 12);
+    this.open.player.setTempo(this.speed, this.pitch);
+  }
+
+  tempo() {
+    const reason = canStretch() ? "" : "Needs HTTPS, or this page on the computer itself";
+    const select = (
+      /** @type {string} */ label,
+      /** @type {number[]} */ values,
+      /** @type {number} */ now,
+      /** @type {(value: number) => string} */ text,
+      /** @type {(value: number) => void} */ act,
+    ) => html`<select
+      class="input tempo"
+      aria-label=${label}
+      title=${reason || label}
+      ?disabled=${reason !== ""}
+      @change=${(/** @type {Event} */ event) => act(Number(/** @type {HTMLSelectElement} */ (event.target).value))}
+    >
+      ${[...new Set([...values, now])].sort((a, b) => a - b).map(
+        (value) => html`<option value=${value} .selected=${value === now}>${text(value)}</option>`,
+      )}
+    </select>`;
+    const speeds = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2];
+    const pitches = [...Array(25).keys()].map((index) => index - 12);
+    return html`${select("Speed", speeds, this.speed, (value) => `${value}×`, (value) => this.setTempo(value, this.pitch))}
+    ${select("Pitch", pitches, this.pitch, (value) => (value === 0 ? "Key ±0" : `Key ${value > 0 ? "+" : "−"}${Math.abs(value)}`), (value) =>
+      this.setTempo(this.speed, value),
+    )}`;
   }
 
   /** @param {"start" | "end"} mark */
@@ -403,6 +443,7 @@ export class PlayerView extends LitElement {
         )}
       </div>
       <span class="grow"></span>
+      ${this.tempo()}
       <span class="quiet small">${this.zoom > 1 ? `${this.zoom}×` : ""}</span>
       <button class="button plain icon-only" aria-label="Zoom out" ?disabled=${this.zoom === 1} @click=${() => zoomed(0.5)}>−</button>
       <button class="button plain icon-only" aria-label="Zoom in" ?disabled=${this.zoom >= MOST_ZOOM} @click=${() => zoomed(2)}>+</button>
