@@ -7,6 +7,7 @@ from stream_sep.evaluation.sdr import (
     ACCOMPANIMENT,
     Row,
     Song,
+    align_references,
     estimate_mid_side,
     estimate_mix,
     evaluate,
@@ -152,3 +153,17 @@ def test_six_channels_are_mixed_down(folder):
     stem = np.repeat(noise(1)[:1], 6, axis=0)
     soundfile.write(folder / "a" / "drums.wav", stem.T, RATE, subtype="FLOAT")
     assert load_song(folder / "a").stems["drums"].shape[0] == 2
+
+
+def test_groups_are_scored_by_what_they_leave_out_and_other_only_where_it_means_the_same():
+    rng = np.random.default_rng(0)
+    stems = {stem: rng.standard_normal((2, 1000)).astype(np.float32) for stem in ("vocals", "drums", "bass", "other")}
+    song = Song("s", 44100, stems)
+    references, _ = align_references(song, {"drums": song.mix, "no_drums": song.mix})
+    assert set(references) == {"drums", "no_drums"}
+    assert np.allclose(references["no_drums"], song.mix - stems["drums"])
+    references, _ = align_references(song, {"vocals": song.mix, "instruments": song.mix})
+    assert np.allclose(references["instruments"], song.mix - stems["vocals"])
+    references, _ = align_references(song, {"piano": song.mix, "drums": song.mix, "other": song.mix})
+    assert set(references) == {"drums"}
+    assert "other" in align_references(song, dict.fromkeys(stems, song.mix))[0]

@@ -40,6 +40,11 @@ def import_checkpoint(source: Path, target: Path) -> str:
         SeparatorError: it is missing, holds more than tensors, or is of neither network; or a tensor has another
             shape than its sizes say, which the sentence names.
     """
+    if source.suffix in {".h5", ".hdf5", ".keras"}:
+        raise SeparatorError(
+            f"{source} is of Keras; the U-Net that is known works on decibels and gives no sound. Train one instead: "
+            "'stream-sep train unet-cpu'"
+        )
     tensors = {name.removeprefix("module."): tensor for name, tensor in read_tensors(source).items()}
     name, sizes = recognize(tensors, source)
     network = build_imported(name, sizes)

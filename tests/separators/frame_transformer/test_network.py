@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -221,3 +222,39 @@ def test_there_is_an_output_for_each_logit_and_each_imaginary_part(stems, is_com
 def test_sizes_that_make_no_sense_are_refused(table, words):
     with pytest.raises(ConfigError, match=words):
         config_from(table)
+
+
+def test_exported_to_onnx_it_computes_the_same_hop_by_hop(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    made = network().eval()
+    features, hints = given(made, 12, batch=1)
+    names = [f"state{number}" for number in range(len(made.initial_state(1)))]
+
+    class Flat(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = made
+
+        def forward(self, features, hints, *state):
+            corrections, after = self.network(features, hints, state)
+            return (corrections, *after)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter, about itself
+        torch.onnx.export(
+            Flat(),
+            (features[:, :1], hints[:, :1], *made.initial_state(1)),
+            str(tmp_path / "step.onnx"),
+            input_names=["features", "hints", *names],
+            output_names=["corrections", *(f"{name}_after" for name in names)],
+            opset_version=17,
+            dynamo=False,
+        )
+    session = onnxruntime.InferenceSession(str(tmp_path / "step.onnx"), providers=["CPUExecutionProvider"])
+    state = [tensor.numpy() for tensor in made.initial_state(1)]
+    with torch.no_grad():
+        whole, _ = made(features, hints, made.initial_state(1))
+    for hop in range(12):
+        now = {"features": features[:, hop : hop + 1].numpy(), "hints": hints[:, hop : hop + 1].numpy()}
+        corrections, *state = session.run(None, {**now, **dict(zip(names, state, strict=True))})
+        assert np.abs(corrections[0, 0] - whole[0, hop].numpy()).max() < 1e-5 * max(1.0, float(whole.abs().max()))

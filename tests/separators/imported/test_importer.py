@@ -158,6 +158,11 @@ def test_what_does_not_fit_is_one_sentence_and_leaves_no_file(tmp_path, capsys, 
     assert not (tmp_path / "out.safetensors").exists()
 
 
+def test_a_file_of_keras_says_what_to_do_instead(tmp_path):
+    with pytest.raises(SeparatorError, match="decibels and gives no sound"):
+        import_checkpoint(tmp_path / "modelCheckpoint.h5", tmp_path / "out.safetensors")
+
+
 def test_a_pth_file_as_a_model_says_to_import_it(tmp_path):
     _, path = write(tmp_path, "cascaded")
     with pytest.raises(SeparatorError, match="stream-sep models import"):
