@@ -63,10 +63,10 @@ def find_config(config: Path) -> tuple[Path, bool]:
     >>> find_config(Path("small"))[1], find_config(Path("presets/training/small.toml"))[0].name
     (True, 'small.toml')
     """
-    bundled = shipped_folder() / "training" / f"{config.name.removesuffix(SUFFIX)}{SUFFIX}"
-    if config.is_file() or not bundled.is_file():
+    if config.is_file():
         return config, False
-    return Path(str(bundled)), True
+    bundled = shipped_folder() / "training" / f"{config.name.removesuffix(SUFFIX)}{SUFFIX}"
+    return (Path(str(bundled)), True) if bundled.is_file() else (config, False)
 
 
 def _stopper(minutes: float):  # type: ignore[no-untyped-def] # noqa: ANN202 - a function that gives a bool

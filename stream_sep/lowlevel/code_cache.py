@@ -65,7 +65,7 @@ def remove_stale_code() -> None:
     """Delete compiled code of other versions that has not been used for a month."""
     for folder in code_folders():
         with suppress(OSError):
-            folder.touch()
+            os.utime(folder)  # touch would make a file where there is no folder
             for other in folder.parent.iterdir():
                 if other != folder and time.time() - other.stat().st_mtime > _STALE_SECONDS:
                     shutil.rmtree(other, ignore_errors=True)

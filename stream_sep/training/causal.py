@@ -77,7 +77,7 @@ class CausalTrainingModel(nn.Module):
         shares = share_matrix(groups)
         self.register_buffer("analysis", torch.from_numpy(analysis), persistent=False)
         self.register_buffer("synthesis", torch.from_numpy(synthesis), persistent=False)
-        self.register_buffer("point_of_bin", torch.from_numpy(self.network.plan.mask_bin_of), persistent=False)
+        self.register_buffer("mask_bin_of", torch.from_numpy(self.network.plan.mask_bin_of), persistent=False)
         self.register_buffer("shares", None if shares is None else torch.from_numpy(shares), persistent=False)
 
     def initial_state(self, batch: int) -> ModelState:

@@ -95,3 +95,16 @@ def test_stale_code_is_removed_and_newer_code_of_other_versions_stays(tmp_path, 
         os.utime(tmp_path / name, (then, then))
     code_cache.remove_stale_code()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["now", "recent"]
+
+
+def test_sweeping_keeps_what_is_used_and_makes_nothing(tmp_path, monkeypatch):
+    used, missing, stale, fresh = (tmp_path / name for name in ("used", "missing", "stale", "fresh"))
+    for folder in (used, stale, fresh):
+        folder.mkdir()
+    long_ago = time.time() - 40 * 86400
+    for folder in (used, stale):
+        os.utime(folder, (long_ago, long_ago))
+    monkeypatch.setattr(code_cache, "code_folders", lambda: (used, missing))
+    code_cache.remove_stale_code()
+    assert {folder.name for folder in tmp_path.iterdir()} == {"used", "fresh"}
+    assert used.stat().st_mtime > long_ago + 86400
