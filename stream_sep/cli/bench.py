@@ -126,6 +126,25 @@ def control(
 
 
 @app.command()
+def plugin(
+    model: _Model = "live",
+    block_size: _BlockSize = 512,
+    blocks: Annotated[int, typer.Option(help="number of blocks in real time", min=1)] = 10000,
+    instances: Annotated[int, typer.Option(help="number of plug-ins at once", min=1)] = 1,
+    *,
+    table: Annotated[bool, typer.Option("--table", help="print the table of latencies instead")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Measure the plug-in: late hops, callback, start, bounces."""
+    from bridge.benchmarks.plugin import latency_table, measure_plugin
+
+    if table:
+        print("\n".join(latency_table()))
+        return
+    _print(measure_plugin(model, block_size, blocks, instances), as_json=as_json)
+
+
+@app.command()
 def files(
     model: Annotated[str, typer.Option(help="Demucs model")] = "random-htdemucs",
     duration: Annotated[float, typer.Option(help="length of the song in seconds", min=1)] = 20.0,

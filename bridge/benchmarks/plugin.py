@@ -1,0 +1,143 @@
+"""Measures the plug-in: late hops in real time, time in its audio callback, start, and whether bounces are exact."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+import numpy as np
+
+from bridge.benchmarks.plugin_instance import PluginInstance
+from bridge.plugin.build import compile_plugin, shipped_binary, this_system
+from bridge.plugin.host import PluginHost
+from bridge.plugin.locations import SOCKET_VARIABLE
+from bridge.plugin.models import plugin_latency
+from bridge.plugin.session import MODELS
+from stream_sep import StemSeparator
+from stream_sep.errors import SeparatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+RATE = 44100
+BLOCKS = (32, 64, 128, 256, 512, 1024, 2048)
+"""Block sizes of the table of latencies."""
+
+_START_TIMEOUT = 120.0
+_RUNNING = 2
+_SETTLE_SECONDS = 1.0
+
+
+def latency_table(models: Iterable[str] = MODELS[:3]) -> list[str]:
+    """Return a row of Markdown for each model, the frames of latency at each of `BLOCKS`."""
+    return [
+        f"| `{model}` | " + " | ".join(str(plugin_latency(model, RATE, block)) for block in BLOCKS) + " |"
+        for model in models
+    ]
+
+
+def measure_plugin(model: str, block_size: int, blocks: int, instances: int) -> dict[str, object]:
+    """Play noise through the plug-in in real time and offline.
+
+    Args:
+        model: one of `MODELS`.
+        block_size: frames per block.
+        blocks: how many in real time.
+        instances: how many play at once.
+
+    Returns:
+        Figures by name.
+
+    Raises:
+        SeparatorError: no separator came.
+        ConfigError: the plug-in cannot be compiled.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        binary = shipped_binary(this_system()) or folder / "plugin"
+        if not binary.exists():
+            compile_plugin(binary)
+        stack.enter_context(patch.dict(os.environ, {SOCKET_VARIABLE: str(folder / "s")}))
+        stack.enter_context(_host(str(folder / "s")))
+        opened = [PluginInstance(binary, RATE, block_size) for _ in range(instances)]
+        for instance in opened:
+            stack.callback(instance.close)
+            instance["model"] = MODELS.index(model)
+        started = time.perf_counter()
+        for instance in opened:
+            instance.activate()
+        _play_paced(opened, None, block_size)
+        seconds = time.perf_counter() - started
+        _play_paced(opened, round(_SETTLE_SECONDS * RATE / block_size), block_size)
+        late = sum(instance["late_hops"] for instance in opened)
+        times = _play_paced(opened, blocks, block_size)
+        late = sum(instance["late_hops"] for instance in opened) - late
+        return {
+            "latency_frames": opened[0].latency,
+            "late hops": int(late),
+            "of blocks": blocks * instances,
+            "callback_us_p50": float(np.percentile(times, 50)) / 1000,
+            "callback_us_p99.9": float(np.percentile(times, 99.9)) / 1000,
+            "seconds from activation to stems": seconds,
+            **_bounce(opened[0], model, block_size),
+        }
+
+
+class _host:  # noqa: N801 - a context manager that reads as a function
+    """A host in this process while the context lasts."""
+
+    def __init__(self, address: str) -> None:
+        self._host, self._stopped = PluginHost(print, address=address, linger=0), threading.Event()
+        self._thread = threading.Thread(target=self._host.serve, args=(self._stopped,), daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+        self._host.close()
+
+
+def _play_paced(instances: list[PluginInstance], blocks: int | None, block_size: int) -> list[int]:
+    """Play in real time so many blocks, or until all have stems; return the nanoseconds of each call."""
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, (2, block_size)).astype(np.float32)
+    started, times, number = time.perf_counter(), list[int](), 0
+    while number < blocks if blocks is not None else any(one["state"] != _RUNNING for one in instances):
+        if blocks is None and time.perf_counter() - started > _START_TIMEOUT:
+            raise SeparatorError(f"no separator came in {_START_TIMEOUT:g} s")
+        time.sleep(max(0.0, started + number * block_size / RATE - time.perf_counter()))
+        for instance in instances:
+            began = time.perf_counter_ns()
+            instance.run(noise)
+            times.append(time.perf_counter_ns() - began)
+        number += 1
+    return times
+
+
+def _bounce(instance: PluginInstance, model: str, block_size: int) -> dict[str, float]:
+    """Render offline, beside the separator without a plug-in."""
+    song = np.random.default_rng(1).uniform(-0.3, 0.3, (2, 10 * RATE)).astype(np.float32)
+    instance["vocals_mute"] = 1.0
+    instance.set_offline(offline=True)
+    instance.activate()
+    latency = instance.latency
+    padded = np.pad(song, ((0, 0), (0, latency + block_size)))
+    starts = range(0, padded.shape[1] - block_size + 1, block_size)
+    started = time.perf_counter()
+    parts = [instance.run(padded[:, first : first + block_size]).copy() for first in starts]
+    seconds = time.perf_counter() - started
+    out = np.concatenate(parts, axis=1)[:, latency : latency + song.shape[1]]
+    wanted = StemSeparator(model).process(song, RATE)[1:].sum(axis=0)
+    frames = out.shape[1]
+    return {
+        "bounce, times real time": 10 / seconds,
+        "bounce against StemSeparator": float(np.abs(out[:2] - wanted[:, :frames]).max()),
+        "stems against main": float(np.abs(out[2:].reshape(4, 2, -1).sum(axis=0) - out[:2]).max()),
+    }
