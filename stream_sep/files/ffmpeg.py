@@ -182,7 +182,7 @@ def _allowed(seconds: float) -> float:
 def _program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
-        raise AudioFileError(f"this needs the program {name}, which is not here; {INSTALL}")
+        raise AudioFileError(f"the program {name} is not installed; {INSTALL}")
     return found
 
 

@@ -42,14 +42,14 @@ class AudioFormat:
     def __post_init__(self) -> None:
         """Refuse nonsense in a sentence."""
         if self.name not in FORMATS:
-            raise ConfigError(f"--format {self.name!r} is none of {', '.join(FORMATS)}")
+            raise ConfigError(f"unknown format {self.name!r}; choose from {', '.join(FORMATS)}")
         depths = {"wav": _WAV, "flac": _FLAC}.get(self.name)
         if depths is not None and self.bits not in depths:
-            raise ConfigError(f"{self.name} holds {' or '.join(map(str, depths))} bits, not {self.bits}")
+            raise ConfigError(f"{self.name} supports {' or '.join(map(str, depths))} bits, not {self.bits}")
         if not _KBPS[0] <= self.kbps <= _KBPS[1]:
-            raise ConfigError(f"a bitrate of {self.kbps} is not from {_KBPS[0]} to {_KBPS[1]} kbit/s")
+            raise ConfigError(f"--bitrate must be from {_KBPS[0]} to {_KBPS[1]} kbit/s, not {self.kbps}")
         if self.clip not in (*CLIP_MODES, "auto"):
-            raise ConfigError(f"--clip-mode {self.clip!r} is none of {', '.join(CLIP_MODES)}")
+            raise ConfigError(f"unknown clip mode {self.clip!r}; choose from auto, {', '.join(CLIP_MODES)}")
 
     @property
     def clip_mode(self) -> str:

@@ -68,15 +68,17 @@ class SeparationJob:
         try:
             fields = [name for _, name, _, _ in string.Formatter().parse(self.template) if name is not None]
         except ValueError as error:
-            raise ConfigError(f"--filename {self.filename!r} is no template: {error}") from error
+            raise ConfigError(f"invalid --filename {self.filename!r}: {error}") from error
         if not set(fields) <= set(_FIELDS):
-            raise ConfigError(f"--filename {self.filename!r} knows only {', '.join(f'{{{n}}}' for n in _FIELDS)}")
+            raise ConfigError(
+                f"unknown field in --filename {self.filename!r}; choose from {', '.join(f'{{{n}}}' for n in _FIELDS)}"
+            )
         if self.stream and self.format.name not in {"wav", "mp3", "ogg"}:
             raise ConfigError(
                 f"--stream cannot write {self.format.name}, which is readable only when whole; take wav"
             )
         if self.stream and self.format.clip == "rescale":
-            raise ConfigError("--stream cannot rescale, as it does not know how loud the song will get; take clamp")
+            raise ConfigError("--stream cannot rescale, as the song's peak is not known yet; use --clip-mode clamp")
 
     @property
     def template(self) -> str:
@@ -89,7 +91,8 @@ class SeparationJob:
         if is_weight_file(self.settings.model):
             weights = Path(self.settings.model)
             return self.out / "-".join(name for name in (weights.parent.name, weights.stem) if name)
-        return self.out / self.settings.model.removeprefix("hf://").replace("/", "_").replace(":", "_")
+        name = self.settings.model.removeprefix("hf://").replace("/", "_").replace(":", "_")
+        return self.out / (name if name.strip(". ") else "model")
 
     def target(self, track: Track, stem: str) -> Path:
         """Return the file for a stem of a track.

@@ -55,13 +55,13 @@ class SeparationSettings:
     def __post_init__(self) -> None:
         """Refuse nonsense in a sentence."""
         if self.shifts < 0:
-            raise ConfigError(f"a song cannot be shifted {self.shifts} times; 0 for no shift, 1 as Demucs does")
+            raise ConfigError(f"--shifts must be 0 or more, not {self.shifts}; Demucs uses 1")
         if not 0 <= self.overlap < 1:
-            raise ConfigError(f"an overlap of {self.overlap:g} is not from 0 up to 1; Demucs takes 0.25")
+            raise ConfigError(f"--overlap must be at least 0 and less than 1, not {self.overlap:g}; Demucs uses 0.25")
         if self.segment is not None and self.segment <= 0:
-            raise ConfigError(f"a segment of {self.segment:g} s is no length")
+            raise ConfigError(f"--segment must be positive, not {self.segment:g}")
         if self.precision not in PRECISIONS:
-            raise ConfigError(f"precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
+            raise ConfigError(f"unknown precision {self.precision!r}; choose from {', '.join(PRECISIONS)}")
 
     def fingerprint(self) -> str:
         """Return a text that differs where the stems of the same song would differ by more than rounding.

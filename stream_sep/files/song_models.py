@@ -80,7 +80,7 @@ def load_song_model(settings: SeparationSettings) -> SongModel:
     try:
         parts = load_network("htdemucs" if settings.model == "demucs" else settings.model, settings.repo)
     except SeparatorError as error:
-        raise SeparatorError(f"{error}; or take --model live, whose weights are here") from error
+        raise SeparatorError(f"{error}; or use --model live, whose weights are bundled") from error
     return DemucsSongModel(parts, None, settings, _prepare_torch(settings.device, settings.threads))
 
 

@@ -69,7 +69,7 @@ class StemCache:
 
     def __init__(self, folder: Path | None = None, limit_gb: float = DEFAULT_GB) -> None:
         if limit_gb < 0:
-            raise ConfigError(f"a cache cannot hold {limit_gb:g} GB; 0 for none")
+            raise ConfigError(f"--cache-gb must be 0 or more, not {limit_gb:g}")
         named = os.environ.get(ENVIRONMENT)
         self.folder = folder or (Path(named) if named else cache_folder() / "stems")
         self.limit = int(limit_gb * _GB)

@@ -108,7 +108,7 @@ def two_stems(stem: str, sources: Sequence[str], method: str) -> list[StemMix]:
         "none": [],
     }
     if method not in rest:
-        raise ConfigError(f"--other-method {method!r} is none of {', '.join(rest)}")
+        raise ConfigError(f"unknown --other-method {method!r}; choose from {', '.join(rest)}")
     return [single(stem), *rest[method]]
 
 

@@ -17,7 +17,8 @@ if os.name == "nt":  # pragma: no cover - the other system's way
 
     _LOCK_OFFSET = 1 << 62  # a locked byte so far behind the end keeps nobody from reading
 
-    def _try_lock(handle: int) -> None:
+    def _try_lock(handle: int) -> bool:
+        """Lock a file; return whether the system can."""
         os.lseek(handle, _LOCK_OFFSET, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
@@ -25,20 +26,24 @@ if os.name == "nt":  # pragma: no cover - the other system's way
             raise BlockingIOError(error.errno, "another process writes it") from error
         finally:
             os.lseek(handle, 0, os.SEEK_SET)
+        return True
 else:
     import errno
     import fcntl
 
     _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
-    def _try_lock(handle: int) -> None:
+    def _try_lock(handle: int) -> bool:
+        """Lock a file; return whether the system can, as some network drives cannot."""
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BlockingIOError(error.errno, "another process writes it") from error
         except OSError as error:
-            if error.errno not in _NO_LOCKS:  # some network drives have none: then there is nobody to ask
+            if error.errno not in _NO_LOCKS:
                 raise
+            return False
+        return True
 
 
 def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -163,12 +168,11 @@ def is_claimed(path: Path) -> bool:
     except OSError:
         return False
     try:
-        _try_lock(handle)
+        return not _try_lock(handle)  # where there are no locks, nobody can tell
     except BlockingIOError:
         return True
     finally:
         os.close(handle)
-    return False
 
 
 def remove_stale(paths: Iterable[Path]) -> list[Path]:
@@ -181,7 +185,8 @@ def remove_stale(paths: Iterable[Path]) -> list[Path]:
             continue
         with suppress(OSError):
             try:
-                _try_lock(handle)
+                if not _try_lock(handle):  # somebody may be writing it
+                    continue
                 if os.name == "nt":  # pragma: no cover - as above
                     os.close(handle)
                     handle = -1

@@ -43,10 +43,10 @@ def test_the_folder_of_a_model_has_a_name_that_every_system_takes(tmp_path, mode
         ({"mixes": ("../a=drums",)}, "is not NAME=STEM"),
         ({"stems": ("vocals",), "residual": True}, "needs the stem 'other'"),
         ({"filename": "{track}.{ext}"}, "one name"),
-        ({"filename": "{artist}/{stem}"}, "knows only"),
-        ({"filename": "{stem"}, "no template"),
+        ({"filename": "{artist}/{stem}"}, "unknown field"),
+        ({"filename": "{stem"}, "invalid --filename"),
         ({"stream": True, "format": AudioFormat("flac")}, "readable only when whole"),
-        ({"stream": True, "format": AudioFormat(clip="rescale")}, "take clamp"),
+        ({"stream": True, "format": AudioFormat(clip="rescale")}, "use --clip-mode clamp"),
         ({"format": AudioFormat("stem.mp4"), "stems": ("vocals",)}, "always holds"),
     ],
     ids=str,
@@ -70,3 +70,8 @@ def test_recipes_that_make_no_sense_are_refused(settings):
 def test_formats_that_do_not_exist_are_refused(name, bits, kbps, clip):
     with pytest.raises(ConfigError):
         AudioFormat(name, bits, kbps, clip)
+
+
+@pytest.mark.parametrize("model", [".", "..", " "])
+def test_a_model_of_dots_stays_in_the_folder(tmp_path, model):
+    assert SeparationJob(settings=SeparationSettings(model=model), out=tmp_path).folder == tmp_path / "model"

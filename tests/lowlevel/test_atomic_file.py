@@ -1,5 +1,6 @@
 """One writer a file, whole files only, and nothing of a killed process that stays for ever."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -98,3 +99,16 @@ def test_a_stale_file_is_claimed_and_emptied(tmp_path):
     path.write_bytes(b"of a process that was killed")
     with FileClaim(path):
         assert path.stat().st_size == 0
+
+
+def test_where_there_are_no_locks_nothing_is_taken_for_stale(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(_handle, _how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    path = tmp_path / "a.part.wav"
+    with FileClaim(path):
+        assert remove_stale([path]) == []
+        assert is_claimed(path)
