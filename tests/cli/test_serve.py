@@ -3,18 +3,15 @@
 import contextlib
 import json
 import os
-import queue
-import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
-import urllib.request
 
 import pytest
+from serving import call, children_of, serving
 from web_service import PASSWORD, song_bytes
 
 TIMEOUT = 120
@@ -25,32 +22,6 @@ def run(*arguments, stdin="", **env):
     return subprocess.run(
         command, input=stdin, capture_output=True, text=True, timeout=TIMEOUT, check=False, env={**os.environ, **env}
     )
-
-
-@contextlib.contextmanager
-def serving(data, *arguments):
-    """Run a service on a free port; give its address and the path of its set-up link."""
-    command = [sys.executable, "-u", "-m", "stream_sep", "serve", "--data", str(data), "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        lines = queue.Queue()
-        threading.Thread(target=lambda: [lines.put(line) for line in server.stdout], daemon=True).start()
-        try:
-            base = re.search(r"http://\S+", lines.get(timeout=TIMEOUT))[0]
-            setup = ""
-            with contextlib.suppress(queue.Empty):
-                setup = lines.get(timeout=1.0)
-            yield server, base, setup.partition("#k=")[2].strip()
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(TIMEOUT)
-
-
-def call(method, url, data=None, **headers):
-    kind = "application/json" if isinstance(data, dict) else "application/octet-stream"
-    body = json.dumps(data).encode() if isinstance(data, dict) else data
-    request = urllib.request.Request(url, body, {"Content-Type": kind, **headers}, method=method)
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-        return answer.headers, answer.read()
 
 
 def test_accounts_are_made_listed_and_given_passwords(tmp_path):
@@ -149,11 +120,6 @@ def wait_for_worker(base):
             call("GET", f"{base}/readyz")
             return
         time.sleep(0.1)
-
-
-def children_of(pid):
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
-    return [int(line) for line in found.split()]
 
 
 def is_running(pid):

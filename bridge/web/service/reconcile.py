@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from bridge.web.problems import Problem
 from bridge.web.service import events
@@ -39,17 +39,20 @@ class Findings:
         completed: uploads whose bytes were all there, and which became songs.
         failed: songs whose files are gone.
         removed: files and folders that nothing knows.
+        recounted: songs that took other space than was written down.
     """
 
     completed: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     removed: list[Path] = field(default_factory=list)
+    recounted: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Return a sentence for each."""
         return [
             *(f"upload {upload} is whole and becomes a song" for upload in self.completed),
             *(f"song {song} has lost its files" for song in self.failed),
+            *(f"song {song} takes other space than its owner's quota has" for song in self.recounted),
             *(f"{path} belongs to nothing and goes" for path in self.removed),
         ]
 
@@ -65,6 +68,7 @@ def reconcile(service: Service, *, dry_run: bool = False) -> Findings:
     _complete_uploads(service, found, dry_run=dry_run)
     _fail_without_files(service, found, dry_run=dry_run)
     _remove_unknown(service, found, dry_run=dry_run)
+    _recount(service, found, dry_run=dry_run)
     if not dry_run:
         with service.database.write() as session:
             requeue_expired(service, session)
@@ -159,6 +163,21 @@ def _remove_unknown(service: Service, found: Findings, *, dry_run: bool) -> None
             found.removed.append(path)
             if not dry_run:
                 remove(path)
+
+
+def _recount(service: Service, found: Findings, *, dry_run: bool) -> None:
+    """Have the space of songs that nobody works on be what their files take."""
+    active = select(Job.song_id).where(Job.state.in_(ACTIVE))
+    with service.database.read() as session:
+        songs = list(session.scalars(select(Song).where(Song.state != "deleting", Song.id.not_in(active))))
+    for song in songs:
+        size = folder_bytes(service.data.song(song.id))
+        if size == song.bytes:
+            continue
+        found.recounted.append(song.id)
+        if not dry_run:
+            with service.database.write() as session:
+                session.execute(update(Song).where(Song.id == song.id, Song.bytes == song.bytes).values(bytes=size))
 
 
 def _age(path: Path) -> float:

@@ -26,7 +26,6 @@ from stream_sep.files.tracks import Track
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bridge.web.service.cage import ProbedSong
     from bridge.web.service.context import Service
     from bridge.web.service.lease import Lease
     from bridge.web.service.queue import Claim
@@ -94,19 +93,23 @@ class Separation:
             with self.service.database.read() as session:
                 user = session.get_one(User, self.claimed.user_id)
                 limit = max_seconds_of(self.service, session, user)
-            decoded = decode_song(uploaded, attempt, limit, self.lease.check)
-            self._note(decoded, _digest(uploaded), (attempt / SOURCE).stat().st_size)
+            decode_song(uploaded, attempt, limit, self.lease.check)
             sync_tree(attempt)
             move_into_place(attempt / SOURCE, self._source)
         crash_point("after_read")
-        remove(uploaded)
+        if uploaded.is_file():
+            self._note(_digest(uploaded))
+            remove(uploaded)
         self.lease.report(READ, _READ_SHARE)
 
-    def _note(self, decoded: ProbedSong, digest: str, size: int) -> None:
+    def _note(self, digest: str) -> None:
+        """Write down what was decoded, before what was uploaded goes."""
+        info = soundfile.info(self._source)
         with self.service.database.write() as session:
             queue.held(session, self.claimed)
             song = session.get_one(Song, self.claimed.song_id)
-            song.seconds, song.bytes, song.digest = decoded.seconds, size, digest
+            song.seconds, song.bytes = info.frames / info.samplerate, self._source.stat().st_size
+            song.digest = digest
 
     def _separate(self, attempt: Path) -> tuple[str, ...]:
         separator = separator_for(SeparationSettings(**self.claimed.settings), self.shelf)

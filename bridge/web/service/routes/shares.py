@@ -62,7 +62,8 @@ def read_shared(service: ServiceOf, key: str) -> SongBody:
     """Return the song of a link; `file_name` and what only its owner needs are empty."""
     heard = shared_song(service, key)
     body = song_body(heard.song, heard.job)
-    return body.model_copy(update={"id": "", "file_name": "", "bytes": 0, "job": None, "etag": "", "error": ""})
+    job = body.job.model_copy(update={"id": "", "song_id": "", "error": ""}) if body.job else None
+    return body.model_copy(update={"id": "", "file_name": "", "bytes": 0, "job": job, "etag": "", "error": ""})
 
 
 def _body(share: Share, key: str | None = None) -> ShareBody:
