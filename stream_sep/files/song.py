@@ -173,6 +173,10 @@ class SongStatistics:
 
 def no_file(path: Path) -> AudioFileError:
     """Return the error for a song that is not there."""
+    if path.is_dir():
+        return AudioFileError(f"{path} is a folder, not a song")
+    if path.exists():
+        return AudioFileError(f"{path} is not a regular file; save what comes from it, and name that file")
     return AudioFileError(f"file not found: {path}")
 
 
