@@ -109,6 +109,7 @@ class LatencyReport:
         slack: bought for the time it takes to compute a hop, and for jitter.
         separator: the separator's own look-ahead.
         drift: kept ready between two devices whose clocks differ.
+        extra: added while it plays, as the device's blocks have grown.
     """
 
     sample_rate: int
@@ -117,6 +118,7 @@ class LatencyReport:
     separator: int
     device: int = 0
     drift: int = 0
+    extra: int = 0
 
     @property
     def prefill(self) -> int:
@@ -131,7 +133,7 @@ class LatencyReport:
     @property
     def total(self) -> int:
         """Frames between the sound going in and the sound coming out."""
-        return self.engine + self.device + self.drift
+        return self.engine + self.device + self.drift + self.extra
 
     def milliseconds(self, frames: int) -> float:
         """Return ``frames`` in milliseconds."""
@@ -139,5 +141,5 @@ class LatencyReport:
 
     def terms(self) -> list[tuple[str, int]]:
         """Return the name and the frames of each term, the total last."""
-        named = [(name, getattr(self, name)) for name in ("device", "drift", "adaptation", "slack", "separator")]
-        return [*named, ("total", self.total)]
+        names = ("device", "drift", "adaptation", "slack", "separator", *(["extra"] if self.extra else []))
+        return [*((name, getattr(self, name)) for name in names), ("total", self.total)]

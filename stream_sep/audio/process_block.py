@@ -39,14 +39,14 @@ def process_block(state, frames):
     start = positions[CAPTURED]
     if state.ahead == 0:
         _capture(state, positions, frames)
-        _fetch_dry(state, start - state.delay, start + frames, frames)
+        _fetch_dry(state, start - state.delay - state.extra_delay, start + frames, frames)
     else:
         _fetch_dry(state, start, load_acquire(positions, MIXED), frames)
         store_release(positions, CAPTURED, start + frames)
     take_snapshot(state, start)
     unity = follow_ramps(state, start, frames)
     _judge_unity(state, frames)
-    _locate(state, start - state.prefill, frames, unity)
+    _locate(state, start - state.prefill - state.extra_delay, frames, unity)
     _mix(state, frames, unity)
     bound(state, frames)
     limit(state, frames)

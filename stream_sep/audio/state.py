@@ -46,7 +46,7 @@ _ADDRESSES = (
 )  # fmt: skip
 _RUNNING = (
     "wet", "hold_left", "edge", "searching", "last_missed", "snapshot_seen", "bypass", "recording_on", "unity",
-    "unity_from", "limiter_on", "clock_frame", "clock_ns", "dry_level",
+    "unity_from", "limiter_on", "clock_frame", "clock_ns", "dry_level", "extra_delay",
 )  # fmt: skip
 COUNTERS = (
     "blocks", "frames", "late_hops", "dry_frames", "input_overflows", "input_underflows", "output_overflows",
@@ -165,6 +165,10 @@ class AudioState:
     def array(self, name: str) -> NDArray[np.generic]:
         """Return one of the arrays, by its field's name."""
         return self._arrays[name]
+
+    def delay_by(self, frames: int) -> None:
+        """Play everything so many frames later than at the start, from the next block on."""
+        self._record["extra_delay"] = frames
 
     def set_pointer(self, name: str, address: int) -> None:
         """Tell compiled code the address of a C function; before sound runs.

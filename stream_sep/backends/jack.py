@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from stream_sep.audio.state import AudioState
     from stream_sep.backends.jack_session import Wire
 
+MAX_BLOCK_SIZE = 4096
+"""Frames that a server's cycle may grow to while the engine plays; longer ones need a new start."""
+
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
 
@@ -37,6 +40,7 @@ class JackBackend:
 
     Attributes:
         client_name: the name the server gave.
+        on_block_size: called, on a thread of the backend's, with the frames of a cycle once the server changed them.
 
     Raises:
         DeviceError: no JACK client library, or no server.
@@ -63,6 +67,8 @@ class JackBackend:
         self._report = report
         self._buses: tuple[str, ...] = ()
         self._state: AudioState | None = None
+        self.on_block_size: Callable[[int], None] = lambda _: None
+        self._cycle = self.block_size
         self._lost = 0
         self._wires: set[Wire] = set()
         self._gone, self._stopped = threading.Event(), threading.Event()
@@ -144,6 +150,7 @@ class JackBackend:
             elif missing:
                 missing = self._reconnect(missing)
             self._wires = self._current_wires()
+            self._follow_block_size()
 
     def _wait_for_return(self) -> None:
         refused = ""
@@ -160,7 +167,7 @@ class JackBackend:
     def _rejoin(self) -> None:
         assert self._state is not None
         member = JackMember(self.client_name)
-        if member.sample_rate != self.sample_rate or member.block_size > self.block_size:
+        if member.sample_rate != self.sample_rate or member.block_size > max(self.block_size, MAX_BLOCK_SIZE):
             member.leave()
             raise DeviceError(
                 f"the JACK server is back with {member.sample_rate} Hz and blocks of {member.block_size} frames, not"
@@ -181,6 +188,17 @@ class JackBackend:
 
     def _reconnect(self, missing: set[Wire]) -> set[Wire]:
         return missing if self._member is None else self._member.connect(missing)
+
+    def _follow_block_size(self) -> None:
+        # asked now and then: a callback in Python would keep the server waiting
+        frames = self._cycle if self._member is None else int(self._member.client.blocksize)
+        if frames == self._cycle:
+            return
+        self._cycle = frames
+        if frames > max(self.block_size, MAX_BLOCK_SIZE):
+            self._report(f"JACK's blocks are {frames} frames now, more than {MAX_BLOCK_SIZE}: start stream_sep anew")
+        else:
+            self.on_block_size(frames)
 
     def _on_shutdown(self, _status: object, reason: str) -> None:
         if not self._stopped.is_set():

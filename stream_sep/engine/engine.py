@@ -6,13 +6,15 @@ import logging
 import math
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from stream_sep.audio.rings import RingLayout, SharedRings
 from stream_sep.audio.state import DRY, FADE, MUTE, AudioState
+from stream_sep.backends.jack import MAX_BLOCK_SIZE, JackBackend
 from stream_sep.effects.controls import EffectWorker
 from stream_sep.engine.config import ON_FAILURE, EngineConfig
-from stream_sep.engine.latency_plan import plan
+from stream_sep.engine.latency_plan import extra_delay, plan
 from stream_sep.engine.mixer import MixingDesk
 from stream_sep.engine.recorder import Recorder
 from stream_sep.engine.stats import EngineStats, Reporter, collect
@@ -174,6 +176,8 @@ class Engine(MixingDesk):
         self._reporter.start()
         if self._recorder is not None and self.config.worker != "inline":
             self._recorder.start()
+        if isinstance(self.backend, JackBackend):
+            self.backend.on_block_size = self._follow_block_size
         self.backend.start(self._state, self._between_blocks)
         self.latency = self.backend.complete(self.latency)
         self._scheduler.start()
@@ -197,6 +201,19 @@ class Engine(MixingDesk):
                 last_first.callback(self._reporter.stop)
                 last_first.callback(self.backend.stop)
                 last_first.callback(self._scheduler.stop)
+
+    def _follow_block_size(self, block_size: int) -> None:
+        """Play later where blocks that have grown need more stems ready; what is later stays so."""
+        latency = self.latency
+        extra = extra_delay(self._worker.info, self.config, latency, block_size)
+        if extra <= latency.extra:
+            return
+        self._state.delay_by(extra)
+        self.latency = replace(latency, extra=extra)
+        more, total = (latency.milliseconds(frames) for frames in (extra - latency.extra, self.latency.total))
+        self._report(
+            f"JACK's blocks are {block_size} frames now: the sound is {more:.0f} ms later, {total:.0f} ms in all"
+        )
 
     def _keep_stats(self) -> None:
         self._final_stats = self.stats()
@@ -251,6 +268,8 @@ class Engine(MixingDesk):
     def _layout(self, info: SeparatorInfo) -> RingLayout:
         # A fade reads backwards while time goes on, so the oldest frame it needs is two fades old.
         plan, spare = self.latency, self._max_block + 2 * self._frames(self.config.fade_ms) + 4 * info.hop
+        if isinstance(self.backend, JackBackend):  # whose blocks may grow
+            spare += MAX_BLOCK_SIZE + extra_delay(info, self.config, plan, MAX_BLOCK_SIZE)
         capacity = plan.engine + spare + math.ceil(_BACKLOG_SECONDS * info.sample_rate)
         return RingLayout(
             channels=info.channels,

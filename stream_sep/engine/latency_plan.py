@@ -39,6 +39,13 @@ def plan(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> La
     )
 
 
+def extra_delay(info: SeparatorInfo, config: EngineConfig, latency: LatencyReport, block_size: int) -> int:
+    """Return the frames to add to ``latency``, as it was planned, where blocks have become ``block_size`` frames."""
+    adaptation = adaptation_delay(block_size, info.hop)
+    slack = _slack(info, config, block_size) if config.slack is None else config.slack
+    return max(adaptation + slack - latency.prefill, 0)
+
+
 def _slack(info: SeparatorInfo, config: EngineConfig, block: int) -> int:
     if config.worker == "inline":  # a hop is computed between two blocks, however long that takes
         return slack_for(block, info.hop, compute=0) + block

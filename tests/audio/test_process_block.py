@@ -303,3 +303,15 @@ def test_the_search_for_allocations_finds_one():
         return np.int32(np.zeros(frames).sum())
 
     assert any("lloc" in name for name in calls_of(allocating))
+
+
+def test_delay_that_is_added_while_it_plays_moves_dry_sound_and_stems_alike():
+    song, extra = noise(np.random.default_rng(9), 6000), 200
+    player = Player()
+    passthrough(player, song[:, :2000])
+    player.state.delay_by(extra)
+    player.set([1] * 6 + [0.5] * 2)
+    out = passthrough(player, song[:, 2000:])
+    later = np.pad(delayed(song), ((0, 0), (extra, 0)))[:, 2000 : song.shape[1]]
+    np.testing.assert_allclose(out[:2, 500:], 0.5 * later[:, 500:], atol=1e-6)
+    np.testing.assert_allclose(out[6:, 500:], 0.5 * later[:, 500:], atol=1e-6)

@@ -15,6 +15,7 @@ from stream_sep.backends.jack import JackBackend
 from stream_sep.backends.jack_callbacks import xrun_callback
 from stream_sep.backends.jack_latency import CAPTURE, PLAYBACK, PortLatencies
 from stream_sep.backends.jack_session import xrun_counter
+from stream_sep.engine.latency_plan import extra_delay
 from stream_sep.lowlevel.thread_priority import thread_ids
 
 pytestmark = pytest.mark.usefixtures("jackd")
@@ -242,3 +243,25 @@ def test_threads_of_the_library_go_before_separators(monkeypatch):
         assert len(raised) == 1
         assert raised[0] <= alive
         assert len(raised[0]) >= 1
+
+
+def test_blocks_that_grow_while_it_plays_make_the_sound_later_and_not_dry():
+    import jack  # noqa: PLC0415 - needs libjack
+
+    sentences, backend = [], JackBackend(name="grows")
+    config = EngineConfig(model="passthrough", worker="thread", hold_ms=10)
+    other = jack.Client("changes", no_start_server=True)
+    try:
+        with Engine(backend, config, report=sentences.append) as engine:
+            before = engine.latency
+            other.blocksize = 1024
+            until(lambda: engine.latency.total > before.total, 30)
+            assert engine.latency.extra == extra_delay(engine._worker.info, config, before, 1024) > 0
+            assert engine._state.record["extra_delay"][0] == engine.latency.extra
+            until(lambda: any("1024 frames" in sentence for sentence in sentences), 30)
+            other.blocksize = PERIOD
+            until(lambda: other.blocksize == PERIOD, 30)
+            assert engine.latency.extra > 0  # what is later stays so
+    finally:
+        other.blocksize = PERIOD
+        other.close()

@@ -68,10 +68,13 @@ class Copy:
 
     Args:
         folder: an empty folder.
+
+    Attributes:
+        output: what the last run printed.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self.output = folder, ""
         listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
             if name and (ROOT / name).is_file():
@@ -86,19 +89,21 @@ class Copy:
             "PYTHONPATH": str(self._folder),
             "NUMBA_CACHE_DIR": str(self._folder / "compiled"),
         }
-        with tempfile.TemporaryFile() as output:
-            try:
-                return subprocess.run(
-                    command,
-                    cwd=self._folder,
-                    env=environment,
-                    stdout=output,
-                    stderr=output,
-                    timeout=_TIMEOUT,
-                    check=False,
-                ).returncode
-            except subprocess.TimeoutExpired:
-                return _FAILED
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self._folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            self.output = f"no end in {_TIMEOUT} s"
+            return _FAILED
+        self.output = done.stdout + done.stderr
+        return done.returncode
 
     def run_with(self, mutant: Mutant) -> int:
         """Return the exit code of a mutant's test with the change made."""
@@ -130,8 +135,8 @@ def main() -> None:
         copy, missed = Copy(Path(folder)), 0
         tests = tuple(dict.fromkeys(mutant.test for mutant in chosen))
         if copy.run(*tests) != _PASSED:
-            print("without a change, not all of these tests pass:", *tests, sep="\n")
-            sys.exit(1)
+            print(copy.output)
+            sys.exit("without any change, the tests do not pass")
         for number, mutant in enumerate(chosen, 1):
             started = time.monotonic()
             found = verdict(copy.run_with(mutant))
