@@ -45,7 +45,7 @@ soak: $(VENV)/.base
 $(VENV)/.base: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stream_sep needs Python 3.11 or later, this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV); about 140 MB to download, a minute or two"
+	@echo "installing into $(VENV); about 90 MB to download, a minute or two"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[live]'
 	$(BIN)/stream-sep warm-up
 	touch $@
