@@ -18,11 +18,11 @@ from stream_sep.separators.causal.weights import count_weights, load_weights, re
 FOLDER = Path(__file__).parent.parent / "stream_sep" / "assets" / "weights"
 CARD = """# {name}
 
-A causal network that splits stereo into vocals, drums, bass and other, {late:.1f} ms after they are heard: hop {hop},
-fade {fade}, window {window} frames; asked every {asked} frames, {parameters:.2f} million weights.
-`stream_sep/separators/causal/network.py` has its design.
-File: `{name}.onnx`, {megabytes:.1f} MB, SHA-256 `{digest}`. Played by
-stream_sep, four fifths of its weights are rounded to eight bits, which is 60 dB below each stem.
+A causal network that separates stereo into vocals, drums, bass and other with {late:.1f} ms of algorithmic latency: hop {hop}, fade {fade},
+analysis window {window} frames, one network step every {asked} frames, {parameters:.2f} million parameters.
+`docs/explanation/causal-network.md` describes the design.
+File: `{name}.onnx`, {megabytes:.1f} MB, SHA-256 `{digest}`. At
+run time four fifths of the weights are int8; the quantization error is 60 dB below each stem.
 
 ## Trained on
 
@@ -30,31 +30,31 @@ stream_sep, four fifths of its weights are rounded to eight bits, which is 60 dB
 
 {step} steps, {hours:.1f} hours on {machine}. {config}
 
-## How good it is
+## Scores
 
-uSDR in dB, streamed hop by hop. Songs whose artists the training kept apart, {percent} % of the previews:
+uSDR in dB, streamed hop by hop. Held-out songs (by artist), {percent} % of the previews:
 
 {validation}
 {songs}
-`mix` is the score of doing nothing. Scores of clips of 7 s are not comparable with published ones of whole albums.
+`mix` is the score of the unprocessed mix. Scores of 7 s clips are not comparable with published scores of whole albums.
 
-## What it does badly
+## Limits
 
 {badly}
 
-## Better ones
+## How to train a better one
 
-Ten hours of songs make a better network than one of them: with the whole of MUSDB18-HQ and a GPU, build a cache of it
-(`stream-sep data build`), name it in `presets/training/{name}.toml`, and train; `docs/how-to/train.md` says how.
+More songs help most. With MUSDB18-HQ and a GPU, build a cache of it (`stream-sep data build`), name it in `presets/training/{name}.toml`, and train; see
+`docs/how-to/train.md`.
 
 ## Licence
 
-The weights are ours, under the project's MIT licence. The previews of MUSDB18 are for education and non-commercial
-use; the authors of MUSDB18 publish weights trained on all of it under MIT, and these are published likewise. No
-sound of it is in them. If your use needs weights that never met such data, train on songs of your own.
+MIT, as the project. The previews of MUSDB18 are for education and non-commercial use; its authors publish weights trained
+on all of it under MIT, and so are these. The weights contain no audio. If your use needs weights trained without such data,
+train on songs of your own.
 """
 SONGS = """
-Whole songs, five, under CC0, which the training has heard:
+Five whole songs under CC0 from the training data:
 
 {table}
 """
