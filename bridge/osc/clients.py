@@ -30,7 +30,6 @@ MAX_PER_HOST = 16
 """How many of them may be at one host, where others can reach us."""
 
 _MAX_SENDERS = 1024
-_MAX_TOUCHED = 64
 _TOLERANCE = 1e-6
 
 

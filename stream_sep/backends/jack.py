@@ -79,6 +79,11 @@ class JackBackend:
         """Cycles the server lost since the start."""
         return self._lost if self._state is None else int(self._state.record["output_underflows"][0])
 
+    @property
+    def connected_ports(self) -> frozenset[str]:
+        """Short names of the ports of ours that were connected when they were last looked at."""
+        return frozenset(port for port, _ in self._wires)
+
     def compile(self) -> None:
         """Compile, or load, the callback."""
         jack_callback()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -21,6 +21,7 @@ from stream_sep.cli.arguments import (
     stems_of,
 )
 from stream_sep.cli.interrupts import Interrupts
+from stream_sep.cli.jack_notice import tell_if_unconnected
 from stream_sep.cli.startup import starting
 from stream_sep.cli.summary import print_summary
 from stream_sep.cli.surface_options import with_surface_options
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from stream_sep.backends.base import AudioBackend
+    from stream_sep.backends.jack import JackBackend
 
 _PORTAUDIO_ONLY = {
     "input_device": "--input",
@@ -146,6 +148,8 @@ def live(
         stack.enter_context(engine)
         if preset:
             stack.enter_context(follow_preset(preset, engine.apply_preset, engine.stems, messages.tell))
+        if backend == "jack":
+            stack.callback(tell_if_unconnected(cast("JackBackend", driver), messages.tell))
         running = start_surfaces(built, surfaces, messages.tell, stack)
         ControlPage(engine, running, messages).run(interrupts.defer(), duration)
     end_run(engine, interrupts)

@@ -265,3 +265,10 @@ def test_blocks_that_grow_while_it_plays_make_the_sound_later_and_not_dry():
     finally:
         other.blocksize = PERIOD
         other.close()
+
+
+def test_the_ports_that_are_connected_are_told():
+    backend = JackBackend(connect=True)
+    with engine_on(backend):
+        until(lambda: {"in_L", "in_R", "mix_L", "mix_R"} <= backend.connected_ports)
+        assert "vocals_L" not in backend.connected_ports

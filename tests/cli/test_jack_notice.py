@@ -1,0 +1,38 @@
+"""Who connected nothing to JACK's ports is told so, once."""
+
+from types import SimpleNamespace
+
+import pytest
+from waiting import QUIET, until
+
+from stream_sep.cli.jack_notice import tell_if_unconnected, unconnected_notice
+
+
+def ports(*connected):
+    return SimpleNamespace(client_name="stream_sep", connected_ports=frozenset(connected))
+
+
+@pytest.mark.parametrize(
+    ("connected", "told"),
+    [
+        ((), ("stream_sep:in_L", "stream_sep:mix_L", "--auto-connect")),
+        (("mix_L",), ("no player is connected to stream_sep:in_L",)),
+        (("in_L", "in_R"), ("stream_sep:mix_L and stream_sep:mix_R are connected to nothing",)),
+    ],
+)
+def test_ports_that_are_not_connected_are_named_with_what_to_do(connected, told):
+    notice = unconnected_notice(ports(*connected))
+    assert all(part in notice for part in told)
+
+
+@pytest.mark.parametrize("connected", [("in_L", "mix_L"), ("in_R", "vocals_L")])
+def test_a_player_and_an_output_are_enough(connected):
+    assert unconnected_notice(ports(*connected)) == ""
+
+
+def test_it_is_told_once_and_not_if_it_is_over_before():
+    told = []
+    tell_if_unconnected(ports(), told.append, 0.01)
+    until(lambda: told)
+    tell_if_unconnected(ports(), told.append, 60.0)()
+    until(lambda: len(told) == 1, QUIET)
