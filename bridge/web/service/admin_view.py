@@ -27,7 +27,7 @@ def overview(service: Service) -> AdminOverview:
     """Return workers, queue, disk and settings."""
     problems = problems_of(service)
     with service.database.read() as session:
-        counts = session.execute(select(Job.state, func.count()).group_by(Job.state)).tuples().all()
+        counted = session.execute(select(Job.state, func.count()).group_by(Job.state))
         recent = select(Worker).where(Worker.seen > service.clock() - 10 * WORKER_SECONDS).order_by(Worker.id)
         queued = (
             select(Job, User.name)
@@ -39,12 +39,12 @@ def overview(service: Service) -> AdminOverview:
         return AdminOverview(
             users=session.scalar(select(func.count()).where(User.password_hash.not_in((NO_PASSWORD, CLOSED)))) or 0,
             songs=session.scalar(select(func.count()).select_from(Song)) or 0,
-            jobs=dict(counts),
+            jobs={str(state): int(count) for state, count in counted},
             workers=[_worker_body(worker) for worker in session.scalars(recent)],
             warning=" ".join(problems),
             disk_free=service.data.free_bytes(),
             disk_songs=int(session.scalar(select(func.coalesce(func.sum(Song.bytes), 0))) or 0),
-            queue=[_queue_entry(job, name) for job, name in session.execute(queued).tuples()],
+            queue=[_queue_entry(job, name) for job, name in session.execute(queued)],
             settings=service.limits(session).to_dict(),
         )
 

@@ -98,7 +98,8 @@ def metrics_text(service: Service, times: RequestTimes) -> str:
 
 def _gauges(service: Service, session: Session) -> Iterable[str]:
     now = service.clock()
-    states = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).tuples().all())
+    counted = session.execute(select(Job.state, func.count()).group_by(Job.state))
+    states = {str(state): int(count) for state, count in counted}
     for state in ("queued", "running", "done", "failed", "cancelled"):
         yield f'stream_sep_jobs{{state="{state}"}} {states.get(state, 0)}'
     oldest = session.scalar(select(func.min(Job.created)).where(Job.state == "queued"))

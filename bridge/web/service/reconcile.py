@@ -77,7 +77,7 @@ def reconcile(service: Service, *, dry_run: bool = False) -> Findings:
 
 
 def housekeep(service: Service) -> None:
-    """Do what time brings: empty the trash, end sessions, uploads and links, delete old mixes and events."""
+    """Do what time brings: empty the trash, end sessions, uploads and links, delete old mixes, copies and events."""
     now = service.clock()
     with service.database.write() as session:
         days = service.limits(session).trash_days
@@ -95,6 +95,7 @@ def housekeep(service: Service) -> None:
         events.prune(service, session)
     for upload in old:
         cancel_upload(service, upload)
+    _remove_unknown(service, Findings(), dry_run=False)
     purge_deleted(service)
 
 

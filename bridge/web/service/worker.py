@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -155,8 +154,7 @@ class WorkerProcess:
             _log.exception("the end of a job cannot be written down")
 
     def _is_worn(self) -> bool:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        return self._done >= MAX_SONGS or peak > MAX_BYTES
+        return self._done >= MAX_SONGS or _peak_bytes() > MAX_BYTES
 
     def _repeat(self, action: Callable[[], None], seconds: float) -> None:
         while True:
@@ -191,6 +189,15 @@ def run_worker(service: Service) -> None:
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     worker.run()
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that the process has had; 0 where the system does not tell."""
+    try:
+        import resource  # noqa: PLC0415 - missing on Windows
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _without_paths(text: str) -> str:

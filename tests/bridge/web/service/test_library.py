@@ -1,6 +1,7 @@
 """The library: search, pages, words, trash, shares, mixes."""
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -204,3 +205,16 @@ def test_too_many_waiting_jobs_are_refused(service, bea):
     with_limits(service, max_waiting_jobs=1)
     refused = bea.post(f"/api/v1/songs/{song['id']}/jobs", json={"stems": ["drums"], "model": "passthrough"})
     assert (refused.status_code, refused.json()["code"]) == (429, "queue-full")
+
+
+def test_copies_in_other_formats_go_after_a_day(service, bea):
+    song = upload(bea, song_bytes(1.0))
+    work(service)
+    assert bea.get(f"/api/v1/songs/{song['id']}/stems/other.mp3").status_code == 200
+    (copies,) = service.data.work.iterdir()
+    housekeep(service)
+    assert copies.exists()
+    os.utime(copies, (0, 0))
+    housekeep(service)
+    assert not copies.exists()
+    assert bea.get(f"/api/v1/songs/{song['id']}/stems/other.mp3").status_code == 200
