@@ -1,12 +1,12 @@
-"""Who is told of changes, what each one knows already, and so what there is to tell."""
+"""All who are told of changes: who comes, who goes, and what there is to tell each."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bridge.osc.client import Client
 from bridge.osc.namespace import Group
 from stream_sep.errors import BridgeError
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 10.0
 """How long a subscription lasts unless it is renewed."""
 
-BY_NUMBER = 64
-"""Added to a mask: stems are told by their numbers instead of by their names."""
-
 MAX_CLIENTS = 64
 """How many are told of changes."""
 
@@ -30,75 +27,6 @@ MAX_PER_HOST = 16
 """How many of them may be at one host, where others can reach us."""
 
 _MAX_SENDERS = 1024
-_TOLERANCE = 1e-6
-
-
-@dataclass(eq=False)
-class Client:
-    """One who is told of changes.
-
-    Attributes:
-        address: where it listens.
-        mask: the groups it asked for, and `BY_NUMBER`.
-        listens: addresses it asked for one by one; None if it goes by groups.
-        expires: when it is forgotten unless it subscribes again.
-        known: what it was told last, or told us, by address.
-        pending: nodes that may have changed since.
-        touched: until when each fader is held, by base address; nothing is told of it before.
-    """
-
-    address: Address
-    mask: int = Group.EVERYTHING
-    listens: set[str] | None = None
-    expires: float = math.inf
-    known: dict[str, Arguments] = field(default_factory=dict)
-    pending: dict[str, Node] = field(default_factory=dict)
-    touched: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def by_number(self) -> bool:
-        """Whether stems are told by their numbers."""
-        return bool(self.mask & BY_NUMBER)
-
-    def subscribes_to(self, node: Node) -> bool:
-        """Return whether it asked for this address."""
-        return node.address in self.listens if self.listens is not None else bool(node.group & self.mask)
-
-    def mark(self, nodes: Iterable[Node]) -> None:
-        """Look at these again with the next flush."""
-        self.pending.update((node.address, node) for node in nodes if self.subscribes_to(node))
-
-    def is_current(self, node: Node, arguments: Arguments) -> bool:
-        """Return whether it need not be told.
-
-        Args:
-            node: the address.
-            arguments: what it tells now.
-
-        Returns:
-            Whether the client was told that, or sent it.
-        """
-        known = self.known.get(node.address)
-        return known is not None and len(known) == len(arguments) and all(map(_same, known, arguments))
-
-    def is_touched(self, node: Node, now: float) -> bool:
-        """Return whether a hand is on that fader.
-
-        Args:
-            node: a fader's address, or another.
-            now: seconds of the clock of leases.
-
-        Returns:
-            Whether a hand is on that fader.
-        """
-        base, _, name = node.address.rpartition("/")
-        return name in ("fader", "gain") and self.touched.get(base, -math.inf) > now
-
-
-def _same(left: float | str, right: float | str) -> bool:
-    if isinstance(left, str) or isinstance(right, str):
-        return left == right
-    return math.isclose(left, right, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
 
 
 class Clients:

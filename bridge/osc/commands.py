@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from bridge.network import MAX_PORT, Address
-from bridge.osc.clients import BY_NUMBER
+from bridge.osc.client import BY_NUMBER
 from bridge.osc.codec import Arguments
 from bridge.osc.namespace import PRESET_LIST, Group, number
 from bridge.osc.reply_gate import ECHO

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.network import Address
-    from bridge.osc.clients import Client, Clients
+    from bridge.osc.client import Client
+    from bridge.osc.clients import Clients
     from bridge.osc.codec import Arguments
     from bridge.osc.namespace import Node
     from bridge.protocols import MixerControl

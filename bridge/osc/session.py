@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from bridge.network import Address
-    from bridge.osc.clients import Client
+    from bridge.osc.client import Client
     from bridge.osc.codec import Arguments, Message
     from bridge.osc.feedback import Send
     from bridge.osc.namespace import Node
