@@ -29,6 +29,12 @@ MODELS = ("live", "instant", "bands")
 KEPT_PERCENT = "16"
 """Share of the artists that presets/training/live.toml keeps for validation."""
 
+SOAK_SECONDS = "3600"
+SOAK_TEXT = (
+    "`bench soak`: the live engine on the demo song, over and over, ten moves a second, a preset every three\n"
+    "seconds, and its separator killed every minute:"
+)
+
 BLANK = "\n\n"
 PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "figures.md"
 CLASS = for_latency_class("instant")
@@ -107,6 +113,11 @@ def files(_seconds: str) -> Iterator[tuple[str, str]]:
         )
 
 
+def soak(_seconds: str) -> Iterator[tuple[str, str]]:
+    """Give what an hour of everything that users do came to."""
+    yield SOAK_TEXT, output_of("bench", "soak", "--duration", SOAK_SECONDS)
+
+
 def scores(previews: str) -> Iterator[str]:
     """Give how well our separators do, on songs that no training met."""
     models = [word for name in MODELS for word in ("--model", name)]
@@ -121,7 +132,7 @@ def scores(previews: str) -> Iterator[str]:
         yield f"The demo song:\n\n{output_of('evaluate', folder, *models).split(BLANK)[0]}"
 
 
-PARTS = {"speed": speed, "jack": jack, "files": files}
+PARTS = {"speed": speed, "jack": jack, "files": files, "soak": soak}
 
 
 def put(name: str, parts: list[str]) -> None:

@@ -14,7 +14,7 @@ class Backoff:
         longest: most seconds.
         healthy: seconds of work after which earlier failures no longer count.
 
-    >>> backoff = Backoff(first=0.5, longest=3)
+    >>> backoff = Backoff(first=0.5, longest=3.0)
     >>> [backoff.delay_after(lived=0.1) for _ in range(6)]
     [0.0, 0.5, 1.0, 2.0, 3.0, 3.0]
     >>> backoff.delay_after(lived=60)
