@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from stream_sep.control.presets.library import list_presets
 from stream_sep.control.presets.schema import check_value, nearest
 from stream_sep.control.state import ControlState, parameters_for
 from stream_sep.engine.config import ON_FAILURE, SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.errors import ConfigError, ParameterError
 from stream_sep.protocols import MAIN, STEMS
-from stream_sep.separators import canonical_name, check_separator
+from stream_sep.separators import NEEDS_WEIGHTS, REGISTRY, canonical_name, check_separator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,26 @@ def choose_model(model: str, latency_class: str, options: Mapping[str, Any]) -> 
     config = EngineConfig(model=config.model, options={**config.options, **options})
     check_separator(str(config.model), config.options)
     return config
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Return the models that begin so, for the shell's completion.
+
+    >>> complete_model("causal-2")
+    ['causal-22ms']
+    """
+    return [
+        name for name in sorted({**REGISTRY, **NEEDS_WEIGHTS}) if name.startswith(incomplete) and name != "chained"
+    ]
+
+
+def complete_preset(incomplete: str) -> list[str]:
+    """Return the presets that begin so, for the shell's completion.
+
+    >>> complete_preset("kara")
+    ['karaoke']
+    """
+    return [name for name in list_presets() if name.startswith(incomplete)]
 
 
 def stems_of(model: str) -> tuple[str, ...] | None:

@@ -11,7 +11,7 @@ import soundfile
 import typer
 
 from stream_sep.backends.paced import PacedBackend
-from stream_sep.cli.arguments import choose_model
+from stream_sep.cli.arguments import choose_model, complete_model
 from stream_sep.cli.interrupts import Interrupts
 from stream_sep.cli.live import end_run
 from stream_sep.cli.startup import starting
@@ -33,7 +33,7 @@ _REDRAW_SECONDS = 0.05
 
 def demo(
     out: Annotated[Path, typer.Option(help="folder for the mix and the stems")] = Path("stream-sep-demo"),
-    model: Annotated[str, typer.Option(help="separator, see 'models list'")] = DEFAULT,
+    model: Annotated[str, typer.Option(help="separator, see 'models list'", autocompletion=complete_model)] = DEFAULT,
     block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
     duration: Annotated[float, typer.Option(help="stop after this many seconds of the song")] = 60.0,
     *,

@@ -13,6 +13,8 @@ from rich.console import Console
 from stream_sep.cli.arguments import (
     check_sample_rate,
     choose_model,
+    complete_model,
+    complete_preset,
     parse_controls,
     parse_device,
     parse_on_failure,
@@ -66,7 +68,9 @@ def live(
     output_device: Annotated[
         str, typer.Option("--output", "-o", help="output device: number or part of its name")
     ] = "",
-    model: Annotated[str, typer.Option(help="separator, see 'models list' (default: causal-22ms)")] = "",
+    model: Annotated[
+        str, typer.Option(help="separator, see 'models list' (default: causal-22ms)", autocompletion=complete_model)
+    ] = "",
     latency_class: Annotated[
         str,
         typer.Option(help="instant (15 ms in all), live (31 ms, the default) or quality (Demucs, about 1 s)"),
@@ -88,7 +92,10 @@ def live(
     stem_gain: Annotated[
         list[str] | None, typer.Option("--set", help="CONTROL=VALUE, such as vocals=-60 (dB)")
     ] = None,
-    preset: Annotated[str, typer.Option(help="preset to start with: karaoke, acapella, ... or a file")] = "",
+    preset: Annotated[
+        str,
+        typer.Option(help="preset to start with: karaoke, acapella, ... or a file", autocompletion=complete_preset),
+    ] = "",
     effect_latency: Annotated[
         int | None, typer.Option(help="latency in frames reserved for effects added later", min=0)
     ] = None,

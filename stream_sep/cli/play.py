@@ -13,6 +13,8 @@ import typer
 from stream_sep.cli.arguments import (
     check_sample_rate,
     choose_model,
+    complete_model,
+    complete_preset,
     parse_controls,
     parse_device,
     parse_on_failure,
@@ -65,7 +67,9 @@ def play(
     output_device: Annotated[
         str, typer.Option("--output", "-o", help="output device: number or part of its name")
     ] = "",
-    model: Annotated[str, typer.Option(help="separator to use until refined stems are ready")] = DEFAULT,
+    model: Annotated[
+        str, typer.Option(help="separator to use until refined stems are ready", autocompletion=complete_model)
+    ] = DEFAULT,
     refined_model: Annotated[
         str, typer.Option(help="Demucs model to refine with, downloaded if needed (default: htdemucs if present)")
     ] = "",
@@ -88,7 +92,10 @@ def play(
     on_failure: Annotated[
         str, typer.Option(help="what to play while the separator is down: dry, mute, or fade (dry, fading out)")
     ] = "dry",
-    preset: Annotated[str, typer.Option(help="preset to start with: karaoke, acapella, ... or a file")] = "",
+    preset: Annotated[
+        str,
+        typer.Option(help="preset to start with: karaoke, acapella, ... or a file", autocompletion=complete_preset),
+    ] = "",
     effect_latency: Annotated[
         int | None, typer.Option(help="latency in frames reserved for effects added later", min=0)
     ] = None,

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from stream_sep.backends.offline import OfflineBackend
+from stream_sep.cli.arguments import complete_model, complete_preset
 from stream_sep.control.presets.library import load_preset
 from stream_sep.engine.config import EngineConfig
 from stream_sep.engine.engine import Engine
@@ -38,9 +39,11 @@ _log = logging.getLogger(__name__)
 def render(
     file: Annotated[Path, typer.Argument(help="a song")],
     out: Annotated[Path | None, typer.Option(help="folder for the stems (default: SONG-stems)")] = None,
-    model: Annotated[str, typer.Option(help="separator, see 'models list'")] = DEFAULT,
+    model: Annotated[str, typer.Option(help="separator, see 'models list'", autocompletion=complete_model)] = DEFAULT,
     block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
-    preset: Annotated[str, typer.Option(help="faders and effects: karaoke, acapella, ... or a file")] = "",
+    preset: Annotated[
+        str, typer.Option(help="faders and effects: karaoke, acapella, ... or a file", autocompletion=complete_preset)
+    ] = "",
 ) -> None:
     """Write the stems of FILE to WAV files, exactly as the live engine would play them."""
     folder = out or Path(f"{readable(file.stem)}-stems")

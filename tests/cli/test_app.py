@@ -98,20 +98,27 @@ def test_log_file_that_cannot_be_written_is_an_error(command):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_completes(shell):
-    words = "stream-sep li"
+@pytest.mark.parametrize(
+    ("words", "found", "left_out"),
+    [
+        ("stream-sep li", "live", "demo"),
+        ("stream-sep live --model causal-2", "causal-22ms", "causal-6ms"),
+        ("stream-sep live --preset kara", "karaoke", "acapella"),
+    ],
+)
+def test_completion_completes(shell, words, found, left_out):
     environment = {
         **os.environ,
         "_STREAM_SEP_COMPLETE": f"complete_{shell}",
         "COMP_WORDS": words,
-        "COMP_CWORD": "1",
+        "COMP_CWORD": str(len(words.split()) - 1),
         "_TYPER_COMPLETE_ARGS": words,
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
     code = "import sys; sys.argv = ['stream-sep']; from stream_sep.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert "live" in done.stdout
-    assert "demo" not in done.stdout
+    assert found in done.stdout
+    assert left_out not in done.stdout
 
 
 def test_no_color_turns_colours_off(command, monkeypatch):
