@@ -98,18 +98,20 @@ def import_(
 @app.command()
 def show(weights: Annotated[Path, typer.Argument(help="a .safetensors or .onnx file")]) -> None:
     """Print a network's size and latency, and how it was trained."""
+    from stream_sep.separators import load_separator
     from stream_sep.separators.causal.runtimes import open_runtime
     from stream_sep.separators.causal.weights import read_metadata
 
-    size = open_runtime(weights).size
-    typer.echo(
-        f"algorithmic latency: {size.algorithmic_latency} frames, "
-        f"{1000 * size.algorithmic_latency / 44100:.1f} ms at 44.1 kHz"
-    )
-    typer.echo(f"size: {size}")
-    if weights.suffix == ".safetensors":
-        notes = read_metadata(weights)[0]
-        typer.echo(json.dumps({key: notes[key] for key in sorted(notes) if key != "size"}, indent=2))
+    separator = load_separator(str(weights))
+    latency = separator.hop + separator.latency
+    typer.echo(f"algorithmic latency: {latency} frames, {1000 * latency / 44100:.1f} ms at 44.1 kHz")
+    typer.echo(f"stems: {', '.join(separator.stems)}")
+    if weights.suffix != ".safetensors":
+        typer.echo(f"size: {open_runtime(weights).size}")
+        return
+    notes = read_metadata(weights)[0]
+    typer.echo(f"size: {notes.get('size', '')}")
+    typer.echo(json.dumps({key: notes[key] for key in sorted(notes) if key != "size"}, indent=2))
 
 
 @app.command()

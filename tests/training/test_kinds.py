@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.files.batch import separate_all
@@ -153,6 +154,18 @@ def test_it_trains_for_two_groups_and_goes_on_with_them_only(home, tmp_path, kin
     assert load_separator(str(tmp_path / "out/best.safetensors")).stems == ("drums", "no_drums")
     with pytest.raises(ConfigError, match="another network"):
         Trainer(config(home, kind, "vocals-instruments"), tmp_path / "out", device="cpu")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_shows_what_a_file_holds(tmp_path, kind):
+    from stream_sep.cli import app  # noqa: PLC0415 - the command line is heavy
+
+    write(kind, tmp_path / "w.safetensors")
+    done = CliRunner().invoke(app, ["models", "show", str(tmp_path / "w.safetensors")])
+    assert done.exit_code == 0, done.exception
+    assert "algorithmic latency: " in done.output
+    assert "stems: vocals, drums, bass, other" in done.output
+    assert load_kind(kind).format in done.output
 
 
 def test_teachers_of_other_groups_are_refused(home, tmp_path):
