@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
     from bridge.midi.ports import MidiPort, MidiPorts, PortNames
 
+
+class AbsentPortError(BridgeError):
+    """The device's port is not there, and may be plugged in later."""
+
+
 VIRTUAL_PORT = "stream_sep"
 """Asking for this name makes a port that other programs connect to."""
 
@@ -43,12 +48,16 @@ class MidiConnection:
         """Open the device's port.
 
         Raises:
-            BridgeError: it is not there, or taken.
+            AbsentPortError: it is not there.
+            BridgeError: it is taken.
         """
-        names = self._ports.names()
+        try:
+            names = self._ports.names()
+        except BridgeError as error:
+            raise AbsentPortError(str(error)) from error
         if self._wanted != VIRTUAL_PORT and find_port(self._wanted, names.inputs) is None:
             there = ", ".join(names.inputs) or "none"
-            raise BridgeError(f"no MIDI port has {self._wanted!r} in its name; the ports are: {there}")
+            raise AbsentPortError(f"no MIDI port has {self._wanted!r} in its name; the ports are: {there}")
         self._open(names)
 
     def poll_port(self) -> bool:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from bridge.midi.apis import system_ports
-from bridge.midi.connection import VIRTUAL_PORT, MidiConnection
+from bridge.midi.connection import VIRTUAL_PORT, AbsentPortError, MidiConnection
 from bridge.midi.map import MidiMap
 from bridge.midi.map_files import load_map, match_map
 from bridge.midi.session import MidiSession
@@ -93,7 +93,7 @@ class MidiSurface:
         """Open the port and bring the device to where the desk is; a port that is not there yet is waited for.
 
         Raises:
-            BridgeError: MIDI is not installed, or cannot make a port of our own.
+            BridgeError: the port is taken, MIDI is not installed, or it cannot make a port of our own.
             ConfigError: the map for the port is not what this program reads.
         """
         if self._thread is not None:
@@ -140,7 +140,7 @@ class MidiSurface:
         """Open the port; one that is not there yet may be plugged in while the music plays."""
         try:
             connection.connect()
-        except BridgeError as error:
+        except AbsentPortError as error:
             if self._port == VIRTUAL_PORT:
                 raise
             self._report(f"{error}; it is used as soon as it is there")
