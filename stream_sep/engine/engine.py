@@ -176,7 +176,7 @@ class Engine(MixingDesk):
         self._reporter.start()
         if self._recorder is not None and self.config.worker != "inline":
             self._recorder.start()
-        if isinstance(self.backend, JackBackend):
+        if isinstance(self.backend, JackBackend) and not self._ahead:  # what is written ahead is there for any block
             self.backend.on_block_size = self._follow_block_size
         self.backend.start(self._state, self._between_blocks)
         self.latency = self.backend.complete(self.latency)
