@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from bridge.web.service.context import Service
 
 API = "/api/v1"
+_THREADS = 100
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ProblemBody, "description": "RFC 9457: what happened, and what to try"}
 }
@@ -93,6 +96,9 @@ def make_site(service: Service) -> ASGIApp:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # both kinds of thread wait for hashes, decoders and disks more than they compute: few would hold others up
+    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "service"))
     feed = asyncio.create_task(app.state.feed.run())
     try:
         yield

@@ -103,7 +103,7 @@ def _time_song(client: Client, song: bytes) -> dict[str, Any]:
     _poll(lambda: client.get(path)["job"]["frames_ready"] > 0 or client.get(path)["state"] == "ready")
     client.call("GET", f"{path}/pieces/0") if client.get(path)["state"] == "ready" else _first_piece(client, path)
     heard = time.perf_counter()
-    _poll(lambda: client.get(path)["state"] == "ready")
+    _poll(lambda: _is_ready(client, path))
     done = client.get(path)
     worked = _seconds(done["job"]["ended"]) - _seconds(done["job"]["started"])
     return {
@@ -193,7 +193,14 @@ def _time_alone(song: bytes, model: str) -> float:
 def _warm_worker(client: Client) -> None:
     """Have the worker load and compile its model, with a song of its own."""
     made = json.loads(client.call("POST", "/songs?name=warm.flac", _song_bytes(1)))
-    _poll(lambda: client.get(f"/songs/{made['id']}")["state"] == "ready")
+    _poll(lambda: _is_ready(client, f"/songs/{made['id']}"))
+
+
+def _is_ready(client: Client, path: str) -> bool:
+    song = client.get(path)
+    if song["state"] in {"failed", "cancelled"}:
+        raise BridgeError(f"the service cannot separate the demo song: {song['error']}")
+    return bool(song["state"] == "ready")
 
 
 @contextlib.contextmanager

@@ -88,9 +88,7 @@ def enqueue(service: Service, session: Session, song: Song, kind: str, settings:
     running = select(Job).where(Job.song_id == song.id, Job.fingerprint == mark, Job.state.in_(ACTIVE))
     if (found := session.scalar(running)) is not None:
         return found
-    waiting = session.scalar(select(func.count()).where(Job.user_id == song.user_id, Job.state == "queued")) or 0
-    if waiting >= service.limits(session).max_waiting_jobs:
-        raise Problem(429, "queue-full", f"{waiting} of your jobs wait already.", "Try again when some are done.")
+    check_queue(service, session, song.user_id)
     job = Job(
         id=new_id(),
         song_id=song.id,
@@ -108,6 +106,23 @@ def enqueue(service: Service, session: Session, song: Song, kind: str, settings:
     session.flush()
     tell(service, session, job, song)
     return job
+
+
+def check_queue(service: Service, session: Session, user_id: str, coming: int = 0) -> None:
+    """Refuse more work than an account may have waiting.
+
+    Args:
+        service: has the limit.
+        session: of the database.
+        user_id: the account.
+        coming: songs that are still being uploaded.
+
+    Raises:
+        Problem: too much waits already.
+    """
+    waiting = session.scalar(select(func.count()).where(Job.user_id == user_id, Job.state == "queued")) or 0
+    if waiting + coming >= service.limits(session).max_waiting_jobs:
+        raise Problem(429, "queue-full", f"{waiting} of your jobs wait already.", "Try again when some are done.")
 
 
 def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None:

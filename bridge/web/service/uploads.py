@@ -16,7 +16,7 @@ from bridge.web.service.cage import probe_song
 from bridge.web.service.catalog import check_settings
 from bridge.web.service.crash import crash_point
 from bridge.web.service.files import UPLOADED, move_into_place, remove, sync
-from bridge.web.service.queue import enqueue
+from bridge.web.service.queue import check_queue, enqueue
 from bridge.web.service.schemas import NewUpload, SeparationSettings
 from bridge.web.service.songs import fold_words
 from bridge.web.service.tables import Song, Upload, User, new_id
@@ -244,6 +244,7 @@ def _check_room(service: Service, session: Session, user: User, size: int) -> No
     coming = session.scalar(select(func.count()).where(Upload.user_id == user.id)) or 0
     if coming >= limits.max_uploads:
         raise Problem(429, "too-many-uploads", f"{coming} uploads are on their way already.", "Let one end first.")
+    check_queue(service, session, user.id, coming)
     storage = storage_of(service, session, user)
     if storage.used + size > storage.limit:
         full = f"Your {storage.limit // _MB} MB are full." if storage.used else f"You have {storage.limit // _MB} MB."

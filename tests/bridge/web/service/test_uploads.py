@@ -179,3 +179,10 @@ def test_names_never_reach_the_disk(service, bea, name):
         song["id"],
         "upload",
     }
+
+
+def test_an_upload_whose_job_could_not_wait_is_refused_before_its_first_byte(service, bea):
+    with_limits(service, max_waiting_jobs=1)
+    upload(bea, song_bytes(1.0))
+    refused = begin(bea, 1000)
+    assert (refused.status_code, code_of(refused)) == (429, "queue-full")
