@@ -166,7 +166,7 @@ def _prepare(browser: Browser, address: str, setup: str) -> dict[str, Any]:
     page.click("form button.primary")
     page.click("text=To the library")
     page.click(".song-row a.title")
-    page.wait_for_selector("button:has-text('Download')", timeout=300_000)
+    page.wait_for_selector("button:has-text('Download')", timeout=900_000)
     song = page.url
     link = _share(page)
     places: dict[str, Any] = {name: address + path for name, path in PAGES.items()}
