@@ -121,4 +121,5 @@ def only_the_link_plays(chromium, served, link, logged_out):
     for path in ("all.zip", "stems/vocals.flac", "source.flac"):
         assert page.request.get(f"{shared}/{path}").status in {403, 404}, path
     assert page.locator("role=button[name='Share']").count() == 0
+    assert page.locator("role=button[name='Download']").count() == 0
     context.close()

@@ -42,6 +42,7 @@ class SongPage extends LitElement {
     link: { state: true },
     mixing: { state: true },
     region: { state: true },
+    mayDownload: { state: true },
   };
 
   constructor() {
@@ -58,6 +59,7 @@ class SongPage extends LitElement {
     this.link = "";
     this.mixing = "";
     this.region = false;
+    this.mayDownload = false;
     this.key = "";
     this.timer = 0;
     this.onEvent = (/** @type {Event} */ event) => this.take(/** @type {CustomEvent} */ (event).detail);
@@ -101,7 +103,15 @@ class SongPage extends LitElement {
       const { status, message } = /** @type {any} */ (error);
       this.error = this.shared && status === 404 ? "This link has ended or was taken back." : message;
     }
+    if (this.song?.state === "ready") this.mayDownload = !this.shared || (await this.asksDownload());
     if (this.song) document.title = `${this.song.title} – stream_sep`;
+  }
+
+  /** @returns {Promise<boolean>} whether a share link lets its holder download */
+  async asksDownload() {
+    const first = `${API}${this.path}/stems/${this.song.stems[0]}.flac`;
+    const answer = await fetch(first, { headers: { Range: "bytes=0-0" } }).catch(() => null);
+    return answer?.ok ?? false;
   }
 
   /** @param {{kind: string, body: any}} event */
@@ -109,7 +119,7 @@ class SongPage extends LitElement {
     if (this.shared || !this.song) return;
     if (kind === "song" && body.id === this.song.id) {
       this.song = body;
-      if (body.state === "ready") this.ready = body.frames;
+      if (body.state === "ready") [this.ready, this.mayDownload] = [body.frames, true];
     } else if (kind === "song.ready" && body.id === this.song.id) {
       if (!this.song.frames) this.load();
       this.ready = body.frames;
@@ -355,7 +365,7 @@ class SongPage extends LitElement {
         <p class="quiet">${[song.artist, song.album].filter(Boolean).join(" – ") || song.file_name}</p>
       </div>
       <div class="row wrap">
-        ${song.state === "ready" ? button("download", "Download", () => openSheet("downloads")) : nothing}
+        ${song.state === "ready" && this.mayDownload ? button("download", "Download", () => openSheet("downloads")) : nothing}
         ${this.shared
           ? nothing
           : html`${button("share-2", "Share", () => this.openShares())}

@@ -235,7 +235,7 @@ export class PlayerView extends LitElement {
       /** @type {(value: number) => string} */ text,
       /** @type {(value: number) => void} */ act,
     ) => html`<select
-      class="input tempo"
+      class="input tempo ${label.toLowerCase()}"
       aria-label=${label}
       title=${reason || label}
       ?disabled=${reason !== ""}
@@ -431,8 +431,8 @@ export class PlayerView extends LitElement {
     return html`<div class="player-tools">
       <div class="segmented" role="group" aria-label="Picture">
         ${[
-          ["wave", "Waveform"],
-          ["spectrogram", "Spectrogram"],
+          ["wave", "Wave"],
+          ["spectrogram", "Spectrum"],
         ].map(
           ([picture, label]) => html`<button
             aria-pressed=${String(this.picture === picture)}
@@ -445,8 +445,8 @@ export class PlayerView extends LitElement {
       <span class="grow"></span>
       ${this.tempo()}
       <span class="quiet small">${this.zoom > 1 ? `${this.zoom}×` : ""}</span>
-      <button class="button plain icon-only" aria-label="Zoom out" ?disabled=${this.zoom === 1} @click=${() => zoomed(0.5)}>−</button>
-      <button class="button plain icon-only" aria-label="Zoom in" ?disabled=${this.zoom >= MOST_ZOOM} @click=${() => zoomed(2)}>+</button>
+      <button class="button plain icon-only zoom" aria-label="Zoom out" ?disabled=${this.zoom === 1} @click=${() => zoomed(0.5)}>−</button>
+      <button class="button plain icon-only zoom" aria-label="Zoom in" ?disabled=${this.zoom >= MOST_ZOOM} @click=${() => zoomed(2)}>+</button>
     </div>`;
   }
 
@@ -454,7 +454,7 @@ export class PlayerView extends LitElement {
     const rate = this.song.sample_rate;
     const { first, last } = this.view;
     const seconds = (last - first) / rate;
-    const step = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600].find((one) => seconds / one <= 12) ?? 1200;
+    const step = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600].find((one) => seconds / one <= this.clientWidth / 90) ?? 1200;
     const ticks = [];
     for (let at = Math.ceil(first / rate / step) * step; at < last / rate; at += step) ticks.push(at);
     return html`<div class="ruler" title="Drag to loop">
