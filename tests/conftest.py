@@ -8,12 +8,49 @@ import shutil
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 
 from stream_sep.control.state import ControlState, parameters_for
 from stream_sep.errors import PresetError
 from stream_sep.protocols import STEMS
+
+SLOW_FIXTURES = frozenset({"jackd", "start_jackd", "portaudio_on_jack", "tiny_weights"})
+SLOW = (
+    "backends/test_jack",
+    "backends/test_portaudio",
+    "bridge/benchmarks",
+    "bridge/daws",
+    "bridge/osc/test_osc_programs",
+    "bridge/plugin",
+    "bridge/web",
+    "cli/test_cli",
+    "cli/test_documented_commands",
+    "cli/test_interrupts",
+    "cli/test_jack_notice",
+    "cli/test_lab_commands",
+    "cli/test_separate_command",
+    "cli/test_serve",
+    "cli/test_warm_up",
+    "cli/test_web_command",
+    "cli/tui",
+    "effects/test_chains_in_workers",
+    "engine",
+    "evaluation/test_bench_files",
+    "evaluation/test_report",
+    "evaluation/test_soak",
+    "files",
+    "laws",
+    "player",
+    "separators",
+    "test_docs",
+    "test_examples",
+    "test_notebook",
+    "tools",
+    "training",
+)
+"""Tests that start processes, servers or browsers, run in real time, or run networks; not in ``make fast``."""
 
 PERIOD = 128
 RATE = 44100
@@ -27,6 +64,15 @@ while True:
     except jack.JackOpenError:
         time.sleep(0.05)
 """
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the slow tests."""
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
+        if place.startswith(SLOW) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 def require(condition, remedy):
