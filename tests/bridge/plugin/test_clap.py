@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 
 import numpy as np
 import pytest
 from clap_host import ClapHost
+from osc_peer import Peer
 
 from stream_sep import StemSeparator
 
@@ -248,6 +250,26 @@ def test_instances_have_separators_and_faders_of_their_own(open_host, meeting):
         out = host.play(song, BLOCK)
         gain = np.float32(10 ** (-6.0 * number / 20))
         assert np.abs(out[8:, latency:] - gain * song[:, :-latency]).max() < 1e-6
+
+
+def test_faders_move_with_osc_both_ways(open_host, meeting):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    meeting.start_host("--osc-port", str(port))
+    host, peer = open_host(), Peer(port)
+    host.set("Model", PASSTHROUGH)
+    host.set("Bass Gain", -20.0)  # as a project has it
+    host.activate(RATE, BLOCK)
+    play_paced(host, 60, until_state=2)
+    until(lambda: peer.ask("/stem/bass/gain")[1] == -20.0)
+    peer.send("/stem/other/mute", 1)
+    until(lambda: play_paced(host, 0.05).any() and host.value("Other Mute") == 1.0)
+    assert host.shown["Other Mute"] == 1.0  # the DAW is told
+    host.process(noise(BLOCK), [(0, "Vocals Gain", -7.5)])
+    until(lambda: peer.ask("/stem/vocals/gain")[1] == -7.5)
+    assert "Vocals Gain" not in host.shown  # and it is not told what it said
+    peer.socket.close()
 
 
 def worker_of(process):
