@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
@@ -184,6 +185,8 @@ class Profile:
         track = MASTER if row.master else self._track(message.address, arguments[0])
         value = number(message.address, _last(message, arguments[0 if row.master else 1 :]))
         decoded = row.unit.decode(value)
+        if math.isinf(decoded) and row.control != "gain_db":  # which it could spoil for all that came with it
+            raise ParameterError(f"{message.address} takes a finite number, not {value}")
         # a single's last digits are noise, and would show in every preset
         return ControlChanged(track, row.control, decoded if isinstance(decoded, bool) else round(decoded, _DIGITS))
 

@@ -1,5 +1,6 @@
 """Ardour as it speaks: byte streams as version 7 sends them."""
 
+import math
 import struct
 
 import pytest
@@ -173,3 +174,17 @@ def test_what_makes_no_sense_is_counted(talk, desk):
         talk.says(packet)
         assert talk.session.errors == count, packet
     assert desk.controls.snapshot() == before
+
+
+def test_an_infinite_pan_costs_no_move_that_came_with_it(talk, desk):
+    talk.says(*strip(1, "vocals", 0.0), *strip(2, "drums", 0.0))
+    talk.hears()
+    talk.says(
+        write_message("/strip/pan_stereo_position", (1, math.inf)),
+        write_message("/strip/gain", (1, -math.inf)),
+        write_message("/strip/gain", (2, -12.0)),
+    )
+    assert desk.controls["stem/vocals/pan"] == 0
+    assert desk.controls["stem/vocals/gain_db"] == -90
+    assert desk.controls["stem/drums/gain_db"] == -12
+    assert talk.session.errors == 1

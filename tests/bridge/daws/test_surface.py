@@ -207,7 +207,7 @@ def test_a_move_is_shown_for_a_moment_and_then_the_tracks_again(monkeypatch, fol
 
 
 def test_a_daw_that_ends_and_comes_back_is_told(monkeypatch, follow, told, daw):
-    monkeypatch.setattr(Ardour, "poll_seconds", 0.05)
+    monkeypatch.setattr(Ardour, "poll_seconds", 0.5)
     surface = follow("mixbus")
     us = ("127.0.0.1", surface.port)
     daw.sendto(write_message("/strip/name", (1, "Vocals")), us)
