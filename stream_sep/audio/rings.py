@@ -168,12 +168,12 @@ class Rings:
         waited = self.captured() - (number + 1) * self.layout.hop
         self.positions[WAITED] = max(int(self.positions[WAITED]), waited)
 
-    def refuse(self, number: int) -> None:
+    def mark_invalid(self, number: int) -> None:
         """Say that hop ``number`` came but cannot be used, so that nobody waits for it or calls it late."""
         self.positions[NONFINITE] += 1
-        self.skip(number)
+        self.mark_skipped(number)
 
-    def skip(self, number: int) -> None:
+    def mark_skipped(self, number: int) -> None:
         """Say that there will be no hop ``number``."""
         _publish_tag(self.tags, number)
 
@@ -192,7 +192,7 @@ class Rings:
         _read(self.capture, start, out)
         return self.captured() - start < self.layout.capacity * 3 // 4
 
-    def mix_ahead(self, first: int, mix: Block) -> None:
+    def write_mix(self, first: int, mix: Block) -> None:
         """Put the mix, ``(channels, frames)``, where frame ``first`` and those after it will be heard.
 
         Args:
@@ -212,11 +212,11 @@ class Rings:
             sound[1:] = self.hops[slot]
         return sound
 
-    def mixed(self, end: int) -> None:
+    def set_mix_end(self, end: int) -> None:
         """Say that the mix lies ready up to frame ``end`` and no further."""
         _publish_position(self.positions, MIXED, end)
 
-    def beat(self, now_ns: int) -> None:
+    def heartbeat(self, now_ns: int) -> None:
         """Give a sign of life."""
         self.positions[HEARTBEAT] = now_ns
 
@@ -229,7 +229,7 @@ class Rings:
         self.positions[HOPS_DONE] = done + 1
 
 
-class Memory(SharedMemory):
+class DetachableSharedMemory(SharedMemory):
     """Shared memory that may go while arrays over it live on: they keep their pages, and nobody is told off.
 
     Python gives it back to the system even where this process is killed, from a process that must outlive it.
@@ -267,7 +267,7 @@ class SharedRings(Rings):
     @classmethod
     def create(cls, layout: RingLayout) -> SharedRings:
         """Allocate new rings."""
-        return cls(layout, Memory(create=True, size=layout.size), owner=True)
+        return cls(layout, DetachableSharedMemory(create=True, size=layout.size), owner=True)
 
     @classmethod
     def attach(cls, description: dict[str, Any]) -> SharedRings:
@@ -312,8 +312,8 @@ def detach(shared: SharedMemory, *, owner: bool) -> None:
 def open_untracked(name: str) -> SharedMemory:
     """Open shared memory without the promise, made by Python before 3.13, to delete it when this process ends."""
     if sys.version_info >= (3, 13):
-        return Memory(name=name, track=False)
-    shared = Memory(name=name)
+        return DetachableSharedMemory(name=name, track=False)
+    shared = DetachableSharedMemory(name=name)
     if sys.platform != "win32":
         resource_tracker.unregister(shared._name, "shared_memory")  # type: ignore[attr-defined] # noqa: SLF001 - no public way
     return shared

@@ -77,7 +77,7 @@ class AudioState:
         hold: frames stems must be there again before they are trusted.
         record_frames: frames of the ring between the audio thread and the recorder; 0 records nothing.
         source: ``(channels, frames)`` to play in place of a device's input, or None.
-        ahead: there is no input; whoever fills the stem ring writes the mix ahead too, with `Rings.mix_ahead`.
+        ahead: there is no input; whoever fills the stem ring writes the mix ahead too, with `Rings.write_mix`.
         adds_up: whether the stems add up to the input, so that the mix is the input where all faders are at unity.
         on_failure: `DRY`, `MUTE` or `FADE`: what plays where stems are missing and faders are not at unity.
         fade_out: frames that `FADE` takes.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.audio.rings import Memory, detach, open_untracked
+from stream_sep.audio.rings import DetachableSharedMemory, detach, open_untracked
 
 if TYPE_CHECKING:
     from multiprocessing.shared_memory import SharedMemory
@@ -83,7 +83,7 @@ class SharedPlayheadMap(PlayheadMap):
             slots: hops the map holds.
             hop: frames of a hop.
         """
-        return cls(slots, hop, Memory(create=True, size=cls.size(slots)), owner=True)
+        return cls(slots, hop, DetachableSharedMemory(create=True, size=cls.size(slots)), owner=True)
 
     @classmethod
     def attach(cls, description: dict[str, Any]) -> SharedPlayheadMap:

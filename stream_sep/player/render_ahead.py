@@ -126,7 +126,7 @@ class RenderAhead:
     def run(self, stopped: threading.Event) -> None:
         """Step until ``stopped``, with a heartbeat at least every few milliseconds."""
         while not stopped.is_set():
-            self._rings.beat(time.monotonic_ns())
+            self._rings.heartbeat(time.monotonic_ns())
             if not self.step():
                 self.woken.wait(_IDLE_SECONDS)
                 self.woken.clear()
@@ -196,9 +196,9 @@ class RenderAhead:
             self._timeline.fade_out_from(fading if self._effects is None else self._read_fade(hop, self._effects.dry))
             if self._effects is not None:  # which hear the jump fade; only where they are others, they must fade too
                 self._effects.replace_from(hop, fading if self._fades_effects else None)
-        self._rings.mixed(hop * HOP)
+        self._rings.set_mix_end(hop * HOP)
         for number in range(hop, self._next):
-            self._rings.skip(number)
+            self._rings.mark_skipped(number)
             self._playhead_map.clear_hop(number)
         self._next = hop
 
@@ -244,7 +244,7 @@ class RenderAhead:
         if self._effects is not None:
             sound = self._effects.render(self._next, sound)
         self._playhead_map.write(self._next, song, frame, 0.0 if starved else speed)
-        self._rings.mix_ahead(self._next * HOP, sound[0])
+        self._rings.write_mix(self._next * HOP, sound[0])
         self._rings.publish(self._next, sound[1:])
         self._rings.count_hop(time.perf_counter_ns() - started)
         self._next += 1

@@ -59,7 +59,7 @@ def prime_jit(separator: Separator) -> None:
     renderer = RenderAhead(separator, rings, PlayheadMap(16, HOP), lambda _: None, block=HOP)
     renderer.command(PlaybackCommand())
     while renderer.step():
-        rings.skip(0)
+        rings.mark_skipped(0)
     rings.read_ahead(1)
 
 

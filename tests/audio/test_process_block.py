@@ -221,7 +221,7 @@ def test_a_lost_hop_is_counted_once_and_a_skipped_one_not_at_all():
     assert player.count("late_hops") == 3
     player = Player()
     for number in range(10):
-        player.rings.skip(number)
+        player.rings.mark_skipped(number)
     player.play(song[:, : PREFILL + 10 * HOP])
     assert player.count("late_hops") == 0
     assert player.count("dry_frames") >= 10 * HOP

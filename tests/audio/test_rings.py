@@ -114,8 +114,8 @@ def test_a_skipped_or_refused_hop_is_told_from_one_that_never_came():
     rings = Rings(LAYOUT)
     assert rings.tags.tolist() == [EMPTY] * 5
     rings.publish(1, np.ones((3, 2, 48), np.float32))
-    rings.skip(6)
-    rings.refuse(7)
+    rings.mark_skipped(6)
+    rings.mark_invalid(7)
     assert rings.tags.tolist() == [EMPTY, EMPTY - 7, EMPTY - 8, EMPTY, EMPTY]
     assert rings.positions[NONFINITE] == 1
 
@@ -146,7 +146,7 @@ def test_a_second_process_sees_the_rings_and_leaves_them_when_it_ends(shared, se
 block = np.zeros((2, hop), np.float32)
 assert rings.captured() == 96 and rings.read_hop(1, block)
 rings.publish(7, np.stack([block, 2 * block, 3 * block]))
-rings.beat(123)
+rings.heartbeat(123)
 rings.close()
 """
     process = second_process(script)

@@ -51,12 +51,12 @@ def blocks(monkeypatch):
     """A function that gives the blocks of shared memory that were made here and are still there."""
     made = []
 
-    class Recorded(rings.Memory):
+    class Recorded(rings.DetachableSharedMemory):
         def __init__(self, *arguments, **options):
             super().__init__(*arguments, **options)
             made.append(SHARED / self.name)
 
-    monkeypatch.setattr(rings, "Memory", Recorded)
+    monkeypatch.setattr(rings, "DetachableSharedMemory", Recorded)
     return lambda: [path for path in made if path.exists()]
 
 

@@ -59,7 +59,7 @@ class SeparatorInfo:
     chain_latency: int = 0
     compute_share: float = DEFAULT_COMPUTE_SHARE
 
-    def check_return(self, back: SeparatorInfo) -> None:
+    def check_compatible(self, back: SeparatorInfo) -> None:
         """Refuse a separator that was started again and does not fit the rings of the one before.
 
         Raises:
@@ -89,7 +89,7 @@ def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
         seconds.append(time.perf_counter() - started)
         if sum(seconds) > 3 and len(seconds) > 2:
             break
-    _rehearse(separator, noise)
+    _prime_jit(separator, noise)
     separator.reset()
     timed = sorted(seconds[len(seconds) // 2 :])
     names = ("stems", "sample_rate", "channels", "hop", "latency")
@@ -101,12 +101,12 @@ def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
     )
 
 
-def _rehearse(separator: Separator, noise: Block) -> None:
+def _prime_jit(separator: Separator, noise: Block) -> None:
     """Pass one hop through rings of its own, so that the first real one need not wait for compiled code to load."""
     layout = RingLayout(separator.channels, len(separator.stems), separator.hop, 4 * separator.hop, slots=4)
     rings = Rings(layout)
     write_frames(rings.capture, rings.positions, noise, separator.hop)
-    rings.skip(1)
+    rings.mark_skipped(1)
     HopWorker(separator, rings).step()
 
 
@@ -126,12 +126,12 @@ class HopWorker:
         has_effects = isinstance(separator, ChainedSeparator)  # and looks at what it puts into them itself
         self._guard = StemGuard(separator, MAX_SAMPLE if has_effects else MAX_STEM_GAIN)
         self._next = 0
-        self._quiet = 0
+        self._muted_hops = 0
         self._stream_begin = rings.stream_begin() if join else 0
         longest = rings.layout.capacity // 2
         self._backlog = min(longest, 4 * separator.hop + math.ceil(_BACKLOG_SECONDS * separator.sample_rate))
         if join:
-            self._jump()
+            self._resync()
 
     def step(self) -> bool:
         """Separate the next hop if it is there; return whether it was."""
@@ -143,12 +143,12 @@ class HopWorker:
         too_late = captured - self._next * hop > self._backlog
         if too_late or not self._rings.read_hop(self._next, self._block):
             self._rings.count_jump()
-            self._jump()
+            self._resync()
             return True
         self._separate()
         return True
 
-    def missing(self) -> float:
+    def seconds_until_next_hop(self) -> float:
         """Return the seconds of sound that the next hop still lacks."""
         frames = (self._next + 1) * self._separator.hop - self._rings.captured()
         return max(frames, 0) / self._separator.sample_rate
@@ -156,39 +156,39 @@ class HopWorker:
     def run(self, stopped: threading.Event) -> None:
         """Step until ``stopped``, with a sign of life at least every few milliseconds."""
         while not stopped.is_set():
-            self._rings.beat(time.monotonic_ns())
+            self._rings.heartbeat(time.monotonic_ns())
             if not self.step():
                 time.sleep(self._rest())
 
     def _rest(self) -> float:
         if self._rings.positions[OFFLINE]:
             return _OFFLINE_NAP_SECONDS
-        return min(max(self.missing() / 2, _NAP_SECONDS), 0.005)
+        return min(max(self.seconds_until_next_hop() / 2, _NAP_SECONDS), 0.005)
 
     def _follow_stream(self) -> None:
         """Begin anew where the stream does: what is played twice is then separated the same way twice."""
         begin = self._rings.stream_begin()
         if begin != self._stream_begin:
             self._separator.reset()
-            self._stream_begin, self._next, self._quiet = begin, begin // self._separator.hop, 0
+            self._stream_begin, self._next, self._muted_hops = begin, begin // self._separator.hop, 0
 
-    def _jump(self) -> None:
+    def _resync(self) -> None:
         """Skip to the sound of now; what the separator gives before it has heard enough is not played."""
         self._separator.reset()
         self._next = self._rings.captured() // self._separator.hop
-        self._quiet = math.ceil(self._separator.latency / self._separator.hop)
+        self._muted_hops = math.ceil(self._separator.latency / self._separator.hop)
 
     def _separate(self) -> None:
         started = time.perf_counter_ns()
         stems = self._separator.process(self._block)
         self._rings.count_hop(time.perf_counter_ns() - started)
         if not self._guard.accepts(self._block, stems):
-            self._rings.refuse(self._next)
+            self._rings.mark_invalid(self._next)
             self._separator.reset()
-            self._quiet = math.ceil(self._separator.latency / self._separator.hop)
-        elif self._quiet > 0:
-            self._quiet -= 1
-            self._rings.skip(self._next)
+            self._muted_hops = math.ceil(self._separator.latency / self._separator.hop)
+        elif self._muted_hops > 0:
+            self._muted_hops -= 1
+            self._rings.mark_skipped(self._next)
         else:
             self._rings.publish(self._next, stems)
         self._next += 1

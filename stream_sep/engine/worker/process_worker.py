@@ -188,7 +188,7 @@ class ProcessWorker:
         reply = self._client.request(self._task(join=join), _BEGIN_TIMEOUT)
         if "running" not in reply:
             raise SeparatorError(f"the separator process {self._process.pid} ended before it began")
-        self._rings.beat(time.monotonic_ns())
+        self._rings.heartbeat(time.monotonic_ns())
         self._begun_at, self._hops_before = time.monotonic(), int(self._rings.positions[HOPS_DONE])
 
     def _task(self, *, join: bool) -> dict[str, Any]:
@@ -224,7 +224,7 @@ class ProcessWorker:
     def _come_back(self) -> None:
         sent = self._chains
         self._spawn()
-        self.info.check_return(self._load(sent, again=True))
+        self.info.check_compatible(self._load(sent, again=True))
         self._begin(join=True)
         self._catch_up_changes(sent)
         self.restarts += 1

@@ -77,7 +77,7 @@ class ThreadWorker(InlineWorker):
     def _reload(self) -> None:
         with self._changing:
             fresh = self._with_the_same_chains(self._load())
-            self.info.check_return(warm_up(fresh))
+            self.info.check_compatible(warm_up(fresh))
             self._separator = fresh
 
     def _with_the_same_chains(self, separator: Separator) -> Separator:

@@ -140,7 +140,7 @@ def test_a_worker_takes_each_hop_once_and_only_when_it_is_whole():
     assert not worker.step()
     capture(rings, given[:, : HOP - 1])
     assert not worker.step()
-    assert worker.missing() == 1 / RATE
+    assert worker.seconds_until_next_hop() == 1 / RATE
     capture(rings, given[:, HOP - 1 :])
     assert [worker.step() for _ in range(11)] == [True] * 10 + [False]
     np.testing.assert_array_equal(np.concatenate(rings.hops[:10, 3], axis=1), given)
