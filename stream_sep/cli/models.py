@@ -83,7 +83,7 @@ def import_(
     checkpoint: Annotated[
         Path, typer.Argument(help="a .pth file of vocal-remover 5 or the frame transformer of 2022")
     ],
-    out: Annotated[Path | None, typer.Option(help="the .safetensors file [default: beside the checkpoint]")] = None,
+    out: Annotated[Path | None, typer.Option(help="the .safetensors file (default: beside the checkpoint)")] = None,
 ) -> None:
     """Import a checkpoint of another project, without running its pickle, for --model FILE.safetensors."""
     from stream_sep.separators.imported.importer import import_checkpoint
