@@ -28,7 +28,7 @@ def song(chromium, served, admin):
     assert renamed.ok, renamed.text()
     page = context.new_page()
     page.goto(f"{served.address}/songs/{made['id']}")
-    page.wait_for_selector("button:has-text('Download')", timeout=180_000)
+    page.wait_for_selector("button:has-text('Download')", timeout=600_000)
     context.close()
     return made["id"]
 

@@ -48,7 +48,7 @@ def test_story(chromium, served, admin, tmp_path):
     page.click(".song-row a.title", timeout=60_000)
     hear_while_it_is_made(page)
     mute_and_loop(page)
-    page.wait_for_selector("button:has-text('Download')", timeout=300_000)
+    page.wait_for_selector("button:has-text('Download')", timeout=600_000)
     assert page.evaluate(f"{_PLAYER}.song.frames") == frames
     compare_the_mix(page, served, context)
     link = share(page)
@@ -60,7 +60,7 @@ def test_story(chromium, served, admin, tmp_path):
 
 
 def hear_while_it_is_made(page):
-    page.wait_for_selector("ss-player canvas", timeout=180_000)
+    page.wait_for_selector("ss-player canvas", timeout=600_000)
     page.click("role=button[name='Play']")
     until(lambda: sounds(page, "vocals") or sounds(page, "drums"))
     assert page.evaluate(f"{_PLAYER}.song.state") == "working"
