@@ -109,7 +109,7 @@ std::unique_ptr<Session> Link::negotiate(const SessionSpec& spec, uint64_t reque
                               ",\"latency\":" + std::to_string(spec.latency) + ",\"controls\":{" +
                               client_.changed_controls(true) + "}}";
     connection_.send(hello);
-    for (std::string answer; current(request) && connection_.is_open();)
+    for (std::string answer; current(request) && connection_.is_open(); collect())
         if (connection_.receive(answer, EXCHANGE_NS)) return map(answer, request);
     return nullptr;
 }
