@@ -224,7 +224,7 @@ def test_what_is_no_kind_is_refused(own, name, words):
 
 
 def test_an_unknown_name_lists_all_that_there_are():
-    with pytest.raises(SeparatorError, match="choose one of") as raised:
+    with pytest.raises(SeparatorError, match="choose from") as raised:
         load_separator("nobody")
     assert all(name in str(raised.value) for name in (*REGISTRY, *NEEDS_WEIGHTS))
 
