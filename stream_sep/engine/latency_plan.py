@@ -40,7 +40,14 @@ def plan(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> La
 
 
 def extra_delay(info: SeparatorInfo, config: EngineConfig, latency: LatencyReport, block_size: int) -> int:
-    """Return the frames to add to ``latency``, as it was planned, where blocks have become ``block_size`` frames."""
+    """Return the frames to add to ``latency``, as it was planned, where blocks have become ``block_size`` frames.
+
+    Args:
+        info: the separator's description.
+        config: the engine's settings.
+        latency: as `plan_latency` returned it.
+        block_size: frames of a block now.
+    """
     adaptation = adaptation_delay(block_size, info.hop)
     slack = _slack(info, config, block_size) if config.slack is None else config.slack
     return max(adaptation + slack - latency.prefill, 0)

@@ -55,7 +55,14 @@ class Client:
     def call(
         self, method: str, path: str, data: bytes | None = None, kind: str = "application/octet-stream"
     ) -> bytes:
-        """Return the body of an answer."""
+        """Return the body of an answer.
+
+        Args:
+            method: the HTTP method.
+            path: below ``/api/v1``.
+            data: the request's body.
+            kind: its content type.
+        """
         headers = {"Cookie": self.cookie, "Origin": self.base, "Content-Type": kind}
         request = urllib.request.Request(f"{self.base}/api/v1{path}", data, headers, method=method)  # noqa: S310 - http only
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above

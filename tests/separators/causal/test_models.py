@@ -389,7 +389,7 @@ def test_48_khz_needs_no_filter_and_96_khz_gets_one(weights):
 
 
 def test_a_model_without_weights_says_how_to_train():
-    for name in NEEDS_WEIGHTS:
+    for name in sorted(set(NEEDS_WEIGHTS) - {"checkpoint", "imported"}):  # which others train
         with pytest.raises(SeparatorError, match=r"stream-sep train [\w-]+'") as raised:
             load_separator(name)
         (preset,) = re.findall(r"stream-sep train ([\w-]+)'", str(raised.value))
