@@ -34,7 +34,7 @@ _INFO_PLIST = """\
 <key>CFBundleIdentifier</key><string>io.stream-sep.plugin</string>
 <key>CFBundleName</key><string>StreamSep</string>
 <key>CFBundlePackageType</key><string>BNDL</string>
-<key>CFBundleVersion</key><string>0.1.0</string>
+<key>CFBundleVersion</key><string>0.2.0</string>
 </dict></plist>
 """
 

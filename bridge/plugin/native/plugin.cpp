@@ -12,7 +12,7 @@ namespace stream_sep {
 const char* const PLUGIN_NAME = "stream_sep";
 const char* const PLUGIN_VENDOR = "stream_sep";
 const char* const PLUGIN_URL = "https://github.com/stream-sep/stream-sep";
-const char* const PLUGIN_VERSION = "0.1.0";
+const char* const PLUGIN_VERSION = "0.2.0";
 const char* const BUS_NAMES[1 + STEMS] = {"Main", "Vocals", "Drums", "Bass", "Other"};
 
 namespace {
