@@ -17,9 +17,9 @@ from stream_sep.lowlevel.numba_intrinsics import (
     c_function,
     call_c,
     call_with_frames,
-    compiled,
-    inlined,
     load_acquire,
+    njit_cached,
+    njit_inline,
     pointer_at,
     store_release,
 )
@@ -58,7 +58,7 @@ def _on_cycle(frames, userdata):
     return np.int32(0)
 
 
-@inlined
+@njit_inline
 def _take_in(record, positions, frames):
     buffer = call_with_frames(record.jack_port_get_buffer, record.in_port, frames)
     event = carray(pointer_at(record.event), (3,), np.int64)  # its frame, its length, its address
@@ -70,7 +70,7 @@ def _take_in(record, positions, frames):
         call_c(record.write, (record.bell, record.lamp, 1))
 
 
-@inlined
+@njit_inline
 def _keep(record, positions, length, address):
     number = positions[RECEIVED]
     message = carray(pointer_at(address), (length,), np.uint8)
@@ -87,7 +87,7 @@ def _keep(record, positions, length, address):
     store_release(positions, RECEIVED, number + 1)
 
 
-@inlined
+@njit_inline
 def _give_out(record, positions, frames):
     buffer = call_with_frames(record.jack_port_get_buffer, record.out_port, frames)
     call_c(record.jack_midi_clear_buffer, (buffer,))
@@ -102,7 +102,7 @@ def _give_out(record, positions, frames):
     store_release(positions, SENT, number)
 
 
-@compiled
+@njit_cached
 def put(kept, lengths, positions, message) -> bool:
     """Hand a message, bytes as uint8, to the server's thread; say whether there was room. For one thread.
 
@@ -124,14 +124,14 @@ def put(kept, lengths, positions, message) -> bool:
     return True
 
 
-@compiled
+@njit_cached
 def received(positions) -> int:
     """Return how many messages have come so far."""
     number: int = load_acquire(positions, RECEIVED)
     return number
 
 
-@compiled
+@njit_cached
 def take_until(positions, number) -> None:
     """Give back the room of all messages before ``number``.
 

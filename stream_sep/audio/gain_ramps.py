@@ -11,7 +11,7 @@ import numpy as np
 from numba import carray
 
 from stream_sep.audio.state import SNAPSHOT_HEAD, SNAPSHOTS
-from stream_sep.lowlevel.numba_intrinsics import inlined, load_acquire, pointer_at
+from stream_sep.lowlevel.numba_intrinsics import load_acquire, njit_inline, pointer_at
 
 MAX_SAMPLE = 1e6
 """120 dB above full scale: more is no sound that anybody means."""
@@ -20,7 +20,7 @@ _LIMITER_RECOVERY = 1 / 16384
 """Gain a limiter gives back in a frame: from silence to unity in about a third of a second."""
 
 
-@inlined
+@njit_inline
 def take_snapshot(state, start):
     """Aim the gains at the newest mix; those that change take the ramp that came with it, the others go on.
 
@@ -48,7 +48,7 @@ def take_snapshot(state, start):
             aims[row] = aim
 
 
-@inlined
+@njit_inline
 def _ramps(state, rows):
     return (
         carray(pointer_at(state.froms), (rows,), np.float32),
@@ -58,14 +58,14 @@ def _ramps(state, rows):
     )
 
 
-@inlined
+@njit_inline
 def _gain_at(begun, aim, begin, end, now):
     if now >= end:
         return aim
     return begun + (aim - begun) * np.float32(max(now - begin, 0)) / np.float32(end - begin)
 
 
-@inlined
+@njit_inline
 def follow_ramps(state, start, frames):
     """Write every gain of this block down; return 1 if the stems at theirs are the input, else 0.
 
@@ -92,7 +92,7 @@ def follow_ramps(state, start, frames):
     return unity
 
 
-@inlined
+@njit_inline
 def bound(state, frames):
     """Keep every bus finite, whatever came: NaN is silence, and nothing is beyond `MAX_SAMPLE`.
 
@@ -110,7 +110,7 @@ def bound(state, frames):
                 buses[row, frame] = most if sample > 0 else -most if sample < 0 else np.float32(0.0)
 
 
-@inlined
+@njit_inline
 def limit(state, frames):
     """Turn the main mix down at once where it would pass full scale, and slowly up again.
 

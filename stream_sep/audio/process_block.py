@@ -21,13 +21,13 @@ from stream_sep.audio.state import (
     TIME_BIN_NS,
     TIME_BINS,
 )
-from stream_sep.lowlevel.numba_intrinsics import inlined, load_acquire, monotonic_ns, pointer_at, store_release
+from stream_sep.lowlevel.numba_intrinsics import load_acquire, monotonic_ns, njit_inline, pointer_at, store_release
 
 _METER_FALL = 0.9997
 """Factor a meter falls by in a frame: about 115 dB a second at 44.1 kHz."""
 
 
-@inlined
+@njit_inline
 def process_block(state, frames):
     """Turn the frames that lie in ``state.input`` into the buses, ``frames`` at most ``state.max_block``.
 
@@ -57,7 +57,7 @@ def process_block(state, frames):
     state.frames += frames
 
 
-@inlined
+@njit_inline
 def start_clock(state, started):
     """Tell which frame the callback that began at clock ``started`` begins with.
 
@@ -69,7 +69,7 @@ def start_clock(state, started):
     state.clock_ns = started
 
 
-@inlined
+@njit_inline
 def time_block(state, started):
     """Count how long the callback took that began at clock ``started``.
 
@@ -83,7 +83,7 @@ def time_block(state, started):
     state.max_ns = max(state.max_ns, took)
 
 
-@inlined
+@njit_inline
 def _capture(state, positions, frames):
     block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
     if state.source != 0:
@@ -96,7 +96,7 @@ def _capture(state, positions, frames):
     write_frames(_captured(state), positions, block, frames)
 
 
-@inlined
+@njit_inline
 def _play_source(state, block, start, frames):
     source = carray(pointer_at(state.source), (state.channels, state.source_frames), np.float32)
     for channel in range(state.channels):
@@ -106,12 +106,12 @@ def _play_source(state, block, start, frames):
     state.source_end = 1 if start + frames >= state.source_frames + state.delay else 0
 
 
-@inlined
+@njit_inline
 def _captured(state):
     return carray(pointer_at(state.capture), (state.channels, state.capacity), np.float32)
 
 
-@inlined
+@njit_inline
 def _fetch_dry(state, first, end, frames):
     capture = _captured(state)
     dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
@@ -121,7 +121,7 @@ def _fetch_dry(state, first, end, frames):
             dry[channel, frame] = capture[channel, at % state.capacity] if 0 <= at < end else 0.0
 
 
-@inlined
+@njit_inline
 def _locate(state, first, frames, unity):
     """Find where each frame's stems lie, and how much of them to hear: all, none, or a crossfade's share.
 
@@ -157,7 +157,7 @@ def _locate(state, first, frames, unity):
         offsets[frame] = _offset(state, at if there else 2 * state.edge - 1 - at)
 
 
-@inlined
+@njit_inline
 def _follow_dry_level(state, heard, unity):
     """Move the level of the dry sound by a frame: all of it, or none where stems fail and silence is wanted.
 
@@ -175,7 +175,7 @@ def _follow_dry_level(state, heard, unity):
         state.dry_level = max(state.dry_level - 1, 0)
 
 
-@inlined
+@njit_inline
 def _is_ready(state, tags, number):
     tag = load_acquire(tags, number % state.slots)
     if tag != number and number > state.last_missed:
@@ -184,7 +184,7 @@ def _is_ready(state, tags, number):
     return tag == number
 
 
-@inlined
+@njit_inline
 def _offset(state, at):
     if at < 0:
         return np.int64(-1)
@@ -192,7 +192,7 @@ def _offset(state, at):
     return (number % state.slots) * (state.stems * state.channels * state.hop) + at - number * state.hop
 
 
-@inlined
+@njit_inline
 def _judge_unity(state, frames):
     """Find the frame from which a change to or from unity counts: at once, but for a gap that still fades to dry.
 
@@ -204,7 +204,7 @@ def _judge_unity(state, frames):
     state.unity_from = 0 if add_up or alone else frames
 
 
-@inlined
+@njit_inline
 def _mix(state, frames, unity):
     rows = (1 + state.stems) * state.channels
     buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
@@ -228,7 +228,7 @@ def _mix(state, frames, unity):
         state.unity = unity
 
 
-@inlined
+@njit_inline
 def _mix_stem(state, buses, stem, channel, frames):
     """Put one channel of one stem on its bus and add it to the main mix; missing stems leave dry on the carrier."""
     weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
@@ -249,7 +249,7 @@ def _mix_stem(state, buses, stem, channel, frames):
         buses[row, frame] = value + dry_share * dry_weights[frame] * dry[channel, frame]
 
 
-@inlined
+@njit_inline
 def _meter(state, frames):
     rows = (1 + state.stems) * state.channels
     buses = carray(pointer_at(state.buses), (rows, state.max_block), np.float32)
@@ -264,7 +264,7 @@ def _meter(state, frames):
             state.clipped += 1
 
 
-@inlined
+@njit_inline
 def _peak(samples, frames):
     peak = np.float32(0.0)
     for frame in range(frames):
@@ -272,7 +272,7 @@ def _peak(samples, frames):
     return peak
 
 
-@inlined
+@njit_inline
 def _record(state, frames):
     rows = (1 + state.stems) * state.channels
     local = carray(pointer_at(state.local), (RECORD_TAIL + 1,), np.int64)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.errors import SeparatorError
-from stream_sep.lowlevel.numba_intrinsics import compiled, fence, load_acquire, store_release
+from stream_sep.lowlevel.numba_intrinsics import fence, load_acquire, njit_cached, store_release
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -319,7 +319,7 @@ def open_untracked(name: str) -> SharedMemory:
     return shared
 
 
-@compiled
+@njit_cached
 def write_frames(capture: NDArray[np.float32], positions: NDArray[np.int64], block: Block, frames: int) -> None:
     """Append ``frames`` of ``block`` to the capture ring and publish them; for its one writer, the audio thread.
 
@@ -339,18 +339,18 @@ def write_frames(capture: NDArray[np.float32], positions: NDArray[np.int64], blo
     store_release(positions, CAPTURED, start + frames)
 
 
-@compiled
+@njit_cached
 def _position(positions: NDArray[np.int64], index: int) -> int:
     position: int = load_acquire(positions, index)
     return position
 
 
-@compiled
+@njit_cached
 def _publish_position(positions: NDArray[np.int64], index: int, position: int) -> None:
     store_release(positions, index, position)
 
 
-@compiled
+@njit_cached
 def _read(capture: NDArray[np.float32], start: int, out: Block) -> None:
     capacity = capture.shape[1]
     at = start % capacity
@@ -359,7 +359,7 @@ def _read(capture: NDArray[np.float32], start: int, out: Block) -> None:
             out[channel, frame] = capture[channel, (at + frame) % capacity]
 
 
-@compiled
+@njit_cached
 def _publish(tags: NDArray[np.int64], hops: NDArray[np.float32], number: int, stems: Stems) -> None:
     slot = number % tags.shape[0]
     store_release(tags, slot, EMPTY)
@@ -371,6 +371,6 @@ def _publish(tags: NDArray[np.int64], hops: NDArray[np.float32], number: int, st
     store_release(tags, slot, number)
 
 
-@compiled
+@njit_cached
 def _publish_tag(tags: NDArray[np.int64], number: int) -> None:
     store_release(tags, number % tags.shape[0], EMPTY - 1 - number)

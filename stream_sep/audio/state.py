@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, store_release
+from stream_sep.lowlevel.numba_intrinsics import njit_cached, store_release
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -222,7 +222,7 @@ class AudioState:
         return frame + round((nanoseconds - then) * sample_rate / 1e9)
 
 
-@compiled
+@njit_cached
 def _publish(local: NDArray[np.int64], snapshots: NDArray[np.float64], snapshot: NDArray[np.float64]) -> None:
     head = local[SNAPSHOT_HEAD] + 1
     for k in range(len(snapshot)):  # assigning all of it takes two seconds to compile

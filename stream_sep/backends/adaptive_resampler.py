@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import carray
 
-from stream_sep.lowlevel.numba_intrinsics import inlined, load_acquire, pointer_at, reordered, store_release
+from stream_sep.lowlevel.numba_intrinsics import load_acquire, njit_inline, njit_reassoc, pointer_at, store_release
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +105,7 @@ def sinc_table() -> NDArray[np.float32]:
     return rows
 
 
-@inlined
+@njit_inline
 def give_block(bridge, sound, frames, now):
     """Put a block of the giving device, ``(frames, inputs)``, into the ring; ``now`` in nanoseconds.
 
@@ -129,7 +129,7 @@ def give_block(bridge, sound, frames, now):
     _publish_moment(bridge)
 
 
-@inlined
+@njit_inline
 def take_aim(bridge, frames, now):
     """Set the pace for a block of the taking device, of ``frames``, that begins at ``now``.
 
@@ -163,7 +163,7 @@ def take_aim(bridge, frames, now):
     bridge.step = bridge.taken_period / period + min(max(pull, -_WIDEST), _WIDEST)
 
 
-@inlined
+@njit_inline
 def take_block(bridge, block, frames):
     """Fill ``block``, ``(2, frames)`` or longer, from the ring; silence, with a fade, where there is nothing.
 
@@ -193,7 +193,7 @@ def take_block(bridge, block, frames):
         bridge.starved += 1
 
 
-@inlined
+@njit_inline
 def _follow(nominal, time, period, since, now, frames):  # noqa: PLR0917 - either side's, and inlined
     """Return when a clock's block ended in truth, its nanoseconds a frame, and how long it has been followed."""
     late = now - time - frames * period
@@ -206,7 +206,7 @@ def _follow(nominal, time, period, since, now, frames):  # noqa: PLR0917 - eithe
     return time + frames * period + np.sqrt(2.0) * weight * late, steady, since + frames * nominal
 
 
-@inlined
+@njit_inline
 def _publish_moment(bridge):
     shared = carray(pointer_at(bridge.shared), (16,), np.int64)
     head = shared[_HEAD] + 1
@@ -218,7 +218,7 @@ def _publish_moment(bridge):
     store_release(shared, _HEAD, head)
 
 
-@inlined
+@njit_inline
 def _count_ready(bridge, written, frames):
     """Return how many frames can be made: none of a sound so old that it may be overwritten while it is read."""
     if written - bridge.read > CAPACITY // 2:
@@ -227,7 +227,7 @@ def _count_ready(bridge, written, frames):
     return min(max(np.int64(np.floor(room / bridge.step)) + 1, 0), frames) if room >= 0.0 else np.int64(0)
 
 
-@inlined
+@njit_inline
 def _make_sample(bridge, block, frame, gain):
     kernel = carray(pointer_at(bridge.kernel), (PHASES + 1, TAPS), np.float32)
     ring = carray(pointer_at(bridge.ring), (2, 2 * CAPACITY), np.float32)
@@ -240,7 +240,7 @@ def _make_sample(bridge, block, frame, gain):
         block[channel, frame] = gain * _blend(kernel[row], kernel[row + 1], share, sound)
 
 
-@reordered
+@njit_reassoc
 def _blend(low, high, share, sound):
     total = np.float32(0.0)
     for tap in range(TAPS):

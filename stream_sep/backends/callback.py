@@ -15,7 +15,7 @@ from numba import carray, types
 from stream_sep.audio.process_block import process_block, start_clock, time_block
 from stream_sep.audio.state import RECORD
 from stream_sep.backends.adaptive_resampler import BRIDGE, give_block, take_aim, take_block
-from stream_sep.lowlevel.numba_intrinsics import c_function, call_with_frames, inlined, monotonic_ns, pointer_at
+from stream_sep.lowlevel.numba_intrinsics import c_function, call_with_frames, monotonic_ns, njit_inline, pointer_at
 
 _INPUT_UNDERFLOW, _INPUT_OVERFLOW, _OUTPUT_UNDERFLOW, _OUTPUT_OVERFLOW = 1, 2, 4, 8  # PortAudio's status bits
 
@@ -127,12 +127,12 @@ def _on_given(indata, _outdata, frames, _time, flags, userdata):
     return np.int32(0)
 
 
-_on_portaudio_compiled = inlined(_on_portaudio)
-_on_given_compiled = inlined(_on_given)
-_on_jack_compiled = inlined(_on_jack)
+_on_portaudio_compiled = njit_inline(_on_portaudio)
+_on_given_compiled = njit_inline(_on_given)
+_on_jack_compiled = njit_inline(_on_jack)
 
 
-@inlined
+@njit_inline
 def _count_flags(state, flags):
     state.input_underflows += 1 if flags & _INPUT_UNDERFLOW else 0
     state.input_overflows += 1 if flags & _INPUT_OVERFLOW else 0
@@ -140,19 +140,19 @@ def _count_flags(state, flags):
     state.output_overflows += 1 if flags & _OUTPUT_OVERFLOW else 0
 
 
-@inlined
+@njit_inline
 def _bridge(state):
     return carray(pointer_at(state.bridge), (1,), BRIDGE)[0]
 
 
-@inlined
+@njit_inline
 def _cross_bridge(state, part):
     bridge = _bridge(state)
     take_block(bridge, carray(pointer_at(state.input), (state.channels, state.max_block), np.float32), part)
     state.input_underflows, state.input_overflows = bridge.starved, bridge.overflows
 
 
-@inlined
+@njit_inline
 def _deinterleave(state, indata, done, part):
     block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
     wires = carray(pointer_at(state.input_map), (state.channels,), np.int64)
@@ -161,7 +161,7 @@ def _deinterleave(state, indata, done, part):
             block[channel, frame] = indata[done + frame, wires[channel]]
 
 
-@inlined
+@njit_inline
 def _interleave(state, outdata, done, part):
     buses = carray(pointer_at(state.buses), ((1 + state.stems) * state.channels, state.max_block), np.float32)
     wires = carray(pointer_at(state.output_map), (state.outputs,), np.int64)
@@ -171,13 +171,13 @@ def _interleave(state, outdata, done, part):
             outdata[done + frame, channel] = buses[row, frame] if row >= 0 else np.float32(0.0)
 
 
-@inlined
+@njit_inline
 def _port(state, ports, index, total):
     handle = carray(pointer_at(ports), (index + 1,), np.int64)[index]
     return carray(pointer_at(call_with_frames(state.port_buffer, handle, total)), (total,), np.float32)
 
 
-@inlined
+@njit_inline
 def _from_ports(state, total, done, part):
     block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
     wires = carray(pointer_at(state.input_map), (state.channels,), np.int64)
@@ -187,7 +187,7 @@ def _from_ports(state, total, done, part):
             block[channel, frame] = sound[done + frame]
 
 
-@inlined
+@njit_inline
 def _to_ports(state, total, done, part):
     buses = carray(pointer_at(state.buses), ((1 + state.stems) * state.channels, state.max_block), np.float32)
     wires = carray(pointer_at(state.output_map), (state.outputs,), np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 
 from stream_sep.audio.state import RECORD_HEAD, RECORD_TAIL
 from stream_sep.errors import AudioFileError
-from stream_sep.lowlevel.numba_intrinsics import compiled, load_acquire, store_release
+from stream_sep.lowlevel.numba_intrinsics import load_acquire, njit_cached, store_release
 from stream_sep.lowlevel.streaming_wav import StreamingWavWriter
 
 if TYPE_CHECKING:
@@ -177,11 +177,11 @@ def _take(local: NDArray[np.generic], recording: NDArray[np.generic]) -> NDArray
     return frames
 
 
-@compiled
+@njit_cached
 def _bounds(local: NDArray[np.generic]) -> tuple[int, int]:
     return load_acquire(local, RECORD_HEAD), load_acquire(local, RECORD_TAIL)
 
 
-@compiled
+@njit_cached
 def _release(local: NDArray[np.generic], tail: int) -> None:
     store_release(local, RECORD_TAIL, tail)

@@ -30,28 +30,28 @@ _FLUSHES = {"x86_64": 0x8040, "aarch64": 1 << 24}
 """Bits of the register that says how floats are computed: what comes out too small is zero, what goes in too."""
 
 
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
+def njit_cached(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` without the interpreter and cache it on disk; it runs without the GIL."""
     return cast("Callable[P, R]", keep_code(_jit(function)))
 
 
-def inlined(function: Callable[P, R]) -> Callable[P, R]:
+def njit_inline(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` for use inside other compiled code only: it has no entry of its own."""
     return _jit(function)
 
 
-def merged(function: Callable[P, R]) -> Callable[P, R]:
-    """Like `inlined`, for what is small or called in one place: it is never compiled by itself, only there."""
+def njit_always_inline(function: Callable[P, R]) -> Callable[P, R]:
+    """Like `njit_inline`, for what is small or called in one place: it is never compiled by itself, only there."""
     return _jit(function, inline="always")
 
 
-def reordered(function: Callable[P, R]) -> Callable[P, R]:
-    """Like `inlined`, for sums whose order does not matter: they are added up several at a time."""
+def njit_reassoc(function: Callable[P, R]) -> Callable[P, R]:
+    """Like `njit_inline`, for sums whose order does not matter: they are added up several at a time."""
     return _jit(function, fastmath={"reassoc", "contract"})
 
 
-def vectorised(function: Callable[P, R]) -> Callable[P, R]:
-    """Like `reordered`, for loops over many numbers, of which none is NaN, and zero has no sign."""
+def njit_fastmath(function: Callable[P, R]) -> Callable[P, R]:
+    """Like `njit_reassoc`, for loops over many numbers, of which none is NaN, and zero has no sign."""
     return _jit(function, fastmath={"reassoc", "contract", "arcp", "nsz", "nnan"})
 
 

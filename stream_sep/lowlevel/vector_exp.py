@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_fastmath
 
 LOG2_E = np.float32(np.log2(np.e))
 LIMIT = np.float32(126.0)
@@ -13,7 +13,7 @@ LIMIT = np.float32(126.0)
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)
 
 
-@vectorised
+@njit_fastmath
 def exponential(x: np.float32) -> np.float32:
     """Return e to the power of ``x``, right to a few millionths of it; of less than -87 or more than 87, as of these.
 
@@ -32,7 +32,7 @@ def exponential(x: np.float32) -> np.float32:
     return np.float32(series * power_of_two(whole))
 
 
-@vectorised
+@njit_fastmath
 def power_of_two(whole: np.float32) -> np.float32:
     """Return 2 to a whole power of -126 to 127, which is the exponent in its bits."""
     return np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_fastmath
 
 _LOG_2, _ROOT_2 = float(np.log(2)), float(np.sqrt(2))
 _EXPONENT, _MANTISSA, _ONE = 52, 2**52 - 1, 1023 << 52  # of the bits of a float64
 _BIAS = np.int32(1023)
 
 
-@vectorised
+@njit_fastmath
 def logarithm(x: float) -> float:
     """Return the natural logarithm of a positive float64, right to a billionth; of less than 2e-308, about -709.
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, flush_denormals, inlined, merged, restore_denormals
+from stream_sep.lowlevel.numba_intrinsics import (
+    flush_denormals,
+    njit_always_inline,
+    njit_cached,
+    njit_inline,
+    restore_denormals,
+)
 from stream_sep.protocols import STEMS, Block, Stems
 
 if TYPE_CHECKING:
@@ -71,7 +77,7 @@ class MidSideStft:
 # Shifts by a hop read and write different buffers: only then are the loops vectorized.
 
 
-@compiled
+@njit_cached
 def _analyze(  # noqa: PLR0917 - compiled code has no objects
     block: Block, mix_before: Block, past_before: Block, analysis: Block, mix: Block, past: Block, windowed: Block
 ) -> int:
@@ -92,7 +98,7 @@ def _analyze(  # noqa: PLR0917 - compiled code has no objects
     return mode
 
 
-@compiled
+@njit_cached
 def _synthesize(  # noqa: PLR0917 - as above
     frames: Stems, synthesis: Block, mix: Block, tail_before: Stems, tail: Stems, out: Stems, mode: int
 ) -> None:
@@ -113,18 +119,18 @@ def _synthesize(  # noqa: PLR0917 - as above
     restore_denormals(mode)
 
 
-@inlined
+@njit_inline
 def _move(before: Block, by: int, after: Block) -> None:
     for plane in range(len(after)):
         for k in range(min(before.shape[1] - by, after.shape[1])):
             after[plane, k] = before[plane, by + k]
 
 
-@merged
+@njit_always_inline
 def _finite(number: np.float32) -> np.float32:
     return number if math.isfinite(number) else _ZERO
 
 
-@merged
+@njit_always_inline
 def _bounded(number: np.float32) -> np.float32:
     return min(max(number, -_MAX_LEVEL), _MAX_LEVEL)

@@ -14,12 +14,12 @@ PROGRAM = """
 import logging, sys
 logging.basicConfig(format="%(message)s")
 from stream_sep.lowlevel import code_cache
-from stream_sep.lowlevel.numba_intrinsics import compiled
+from stream_sep.lowlevel.numba_intrinsics import njit_cached
 compiling = []
 code_cache.on_first_compile(lambda: compiling.append(True))
 sys.path.insert(0, sys.argv[1])
 import kernel
-double = compiled(kernel.double)
+double = njit_cached(kernel.double)
 print(double(21), len(compiling), double._cache.cache_path)
 """
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled
+from stream_sep.lowlevel.numba_intrinsics import njit_cached
 from stream_sep.lowlevel.vector_exp import exponential
 
 
-@compiled
+@njit_cached
 def all_of(powers, made):
     for k in range(len(powers)):
         made[k] = exponential(powers[k])

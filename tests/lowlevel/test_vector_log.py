@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled
+from stream_sep.lowlevel.numba_intrinsics import njit_cached
 from stream_sep.lowlevel.vector_log import logarithm
 
 
-@compiled
+@njit_cached
 def all_of(numbers, made):
     for k in range(len(numbers)):
         made[k] = logarithm(numbers[k])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, merged, vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_cached, njit_fastmath
 from stream_sep.lowlevel.vector_log import logarithm
 from stream_sep.separators.bands.medians import copy_row, median_beside, median_of_past
 from stream_sep.separators.bands.state import TINY
@@ -53,7 +53,7 @@ _RANGE = 25.0
 """Nepers of power below the loudest recent spectrum at which a bin counts as silent: about 108 dB."""
 
 
-@compiled
+@njit_cached
 def measure_cues(mid: Spectrum, side: Spectrum, layout: BandsConfig, memory: BandsState, cues: Cues) -> None:
     """Measure the cues, ``(cues, bins)`` float32, of the spectra ``mid`` and ``side``, ``(bins,)`` complex.
 
@@ -71,12 +71,12 @@ def measure_cues(mid: Spectrum, side: Spectrum, layout: BandsConfig, memory: Ban
     _compare_bands(layout, memory, cues)
 
 
-@merged
+@njit_always_inline
 def _clip(value: float, limit: float) -> float:
     return min(max(value, -limit), limit)
 
 
-@merged
+@njit_always_inline
 def _take_powers(mid: Spectrum, side: Spectrum, layout: BandsConfig, memory: BandsState) -> float:
     totals, powers = memory.totals, memory.powers
     p, q, r = memory.rows[0], memory.rows[1], memory.rows[2]
@@ -97,7 +97,7 @@ def _take_powers(mid: Spectrum, side: Spectrum, layout: BandsConfig, memory: Ban
     return floor
 
 
-@merged
+@njit_always_inline
 def _place(memory: BandsState, cues: Cues) -> None:
     totals, powers = memory.totals, memory.powers
     trace = totals[0] + totals[1]
@@ -108,7 +108,7 @@ def _place(memory: BandsState, cues: Cues) -> None:
     _find_places(powers[0], powers[1], powers[2], width, cues[4], cues[16])
 
 
-@merged
+@njit_always_inline
 def _find_onsets(layout: BandsConfig, memory: BandsState, floor: float, cues: Cues) -> None:
     now, slow, long = memory.logs[0], memory.logs[1], memory.logs[2]
     rise, band = memory.rows[0], memory.rows[1]
@@ -127,7 +127,7 @@ def _find_onsets(layout: BandsConfig, memory: BandsState, floor: float, cues: Cu
     _compare(slow, long, 4.0, 0.5, cues[10])
 
 
-@merged
+@njit_always_inline
 def _compare_medians(memory: BandsState, cues: Cues) -> None:
     now, past, beside, scratch = memory.levels[0], memory.levels[1], memory.levels[2], memory.levels[3]
     copy_row(memory.logs[0], now)
@@ -137,7 +137,7 @@ def _compare_medians(memory: BandsState, cues: Cues) -> None:
     _compare(beside, past, 4.0, 0.25, cues[5])
 
 
-@merged
+@njit_always_inline
 def _compare_bands(layout: BandsConfig, memory: BandsState, cues: Cues) -> None:
     now, sums = memory.logs[0], memory.sums
     band, uneven, average = memory.rows[0], memory.rows[1], memory.rows[2]
@@ -156,27 +156,27 @@ def _compare_bands(layout: BandsConfig, memory: BandsState, cues: Cues) -> None:
 # a time.
 
 
-@vectorised
+@njit_fastmath
 def _multiply(one: Spectrum, other: Spectrum, product: Row) -> None:
     for k in range(len(product)):
         a, b = complex(one[k]), complex(other[k])
         product[k] = a.real * b.real + a.imag * b.imag
 
 
-@vectorised
+@njit_fastmath
 def _follow(row: Row, tiny: float, share: float, average: Row) -> None:
     for k in range(len(row)):
         average[k] += share * (row[k] + tiny - average[k])
 
 
-@vectorised
+@njit_fastmath
 def _follow_above(row: Row, floor: float, share: float, average: Row) -> None:
     for k in range(len(row)):
         before = max(average[k], floor)
         average[k] = before + share * (row[k] - before)
 
 
-@vectorised
+@njit_fastmath
 def _moment(row: Row) -> float:
     total = 0.0
     for k in range(len(row)):
@@ -184,7 +184,7 @@ def _moment(row: Row) -> float:
     return total
 
 
-@vectorised
+@njit_fastmath
 def _sum(row: Row) -> float:
     total = 0.0
     for k in range(len(row)):
@@ -192,13 +192,13 @@ def _sum(row: Row) -> float:
     return total
 
 
-@vectorised
+@njit_fastmath
 def _measure_levels(p: Row, q: Row, floor: float, levels: Row) -> None:
     for k in range(len(levels)):
         levels[k] = max(logarithm(p[k] + q[k] + TINY), floor)
 
 
-@vectorised
+@njit_fastmath
 def _compare_sides(mid: Row, side: Row, width: float, centre: Cue, clear: Cue) -> None:
     for k in range(len(mid)):
         ratio = logarithm(mid[k] / side[k])
@@ -206,7 +206,7 @@ def _compare_sides(mid: Row, side: Row, width: float, centre: Cue, clear: Cue) -
         clear[k] = width * min(max(ratio - 2.0, 0.0), 5.0) / 5
 
 
-@vectorised
+@njit_fastmath
 def _find_places(  # noqa: PLR0917 - compiled code has no objects
     mid: Row, side: Row, both: Row, width: float, panned: Cue, beside: Cue
 ) -> None:
@@ -216,25 +216,25 @@ def _find_places(  # noqa: PLR0917 - compiled code has no objects
         beside[k] = max(place - 0.8, 0.0) * 5
 
 
-@vectorised
+@njit_fastmath
 def _rise(now: Row, slow: Row, floor: float, rise: Row) -> None:
     for k in range(len(now)):
         rise[k] = _clip(now[k] - max(slow[k], floor), 4.0)
 
 
-@merged
+@njit_always_inline
 def _add_up(row: Row, sums: Row) -> None:
     for k in range(len(row)):
         sums[k + 1] = sums[k] + row[k]
 
 
-@vectorised
+@njit_fastmath
 def _average(sums: Row, low: NDArray[np.int64], high: NDArray[np.int64], share: Row, band: Row) -> None:
     for k in range(len(band)):
         band[k] = (sums[high[k]] - sums[low[k]]) * share[k]
 
 
-@vectorised
+@njit_fastmath
 def _strike(band: Row, ring: float, struck: Row, onset: Cue, fading: Cue) -> None:
     for k in range(len(band)):
         onset[k] = band[k] / 2
@@ -242,19 +242,19 @@ def _strike(band: Row, ring: float, struck: Row, onset: Cue, fading: Cue) -> Non
         fading[k] = struck[k]
 
 
-@vectorised
+@njit_fastmath
 def _compare(one: Row, other: Row, limit: float, scale: float, cue: Cue) -> None:
     for k in range(len(cue)):
         cue[k] = _clip(one[k] - other[k], limit) * scale
 
 
-@vectorised
+@njit_fastmath
 def _be_positive(cue: Cue, row: Row) -> None:
     for k in range(len(row)):
         row[k] = abs(cue[k])
 
 
-@vectorised
+@njit_fastmath
 def _be_noisy(uneven: Row, cue: Cue) -> None:
     for k in range(len(cue)):
         cue[k] = 1 - 4 * uneven[k]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_cached, njit_fastmath
 from stream_sep.lowlevel.vector_exp import exponential
 from stream_sep.separators.bands.table import BREAK_POINTS, TABLE
 
@@ -33,7 +33,7 @@ def spread_weights(sample_rate: int, window: int) -> NDArray[np.float32]:
     return np.asarray(np.array(TABLE) @ hats, np.float32)
 
 
-@compiled
+@njit_cached
 def find_masks(cues: NDArray[np.float32], weights: NDArray[np.float32], masks: NDArray[np.float32]) -> None:
     """Turn the cues into ``masks``, ``(2, 3, bins)``: mid and side, then stems without ``other``.
 
@@ -50,13 +50,13 @@ def find_masks(cues: NDArray[np.float32], weights: NDArray[np.float32], masks: N
         _soften(masks[plane, 0], masks[plane, 1], masks[plane, 2])
 
 
-@vectorised
+@njit_fastmath
 def _weigh(weights: NDArray[np.float32], cue: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
     for k in range(len(scores)):
         scores[k] += weights[k] * cue[k]
 
 
-@vectorised
+@njit_fastmath
 def _soften(vocals: NDArray[np.float32], drums: NDArray[np.float32], bass: NDArray[np.float32]) -> None:
     """Turn scores into shares; ``other`` scores 0."""
     for k in range(len(vocals)):
@@ -67,7 +67,7 @@ def _soften(vocals: NDArray[np.float32], drums: NDArray[np.float32], bass: NDArr
         vocals[k], drums[k], bass[k] = a * share, b * share, c * share
 
 
-@compiled
+@njit_cached
 def apply_masks(
     masks: NDArray[np.float32],
     powers: NDArray[np.float64],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import merged, vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_fastmath
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ def new_padding(bins: int) -> Row:
     return np.zeros(bins + 2 * _BESIDE, np.float32)
 
 
-@merged
+@njit_always_inline
 def median_of_past(now: Row, at: int, ring: Rows, ordered: Rows, below: Row, medians: Row) -> None:  # noqa: PLR0917 - compiled code has no objects
     """Go on by a hop, and write the median of the last ones of each bin.
 
@@ -51,7 +51,7 @@ def median_of_past(now: Row, at: int, ring: Rows, ordered: Rows, below: Row, med
     copy_row(ordered[len(ring) // 2], medians)
 
 
-@vectorised
+@njit_fastmath
 def _exchange(old: Row, new: Row, here: Row, above: Row, below: Row) -> None:
     """Write one rank of the lists without ``old``, with ``new``; ``below`` has what the rank before is without it."""
     for k in range(len(here)):
@@ -60,13 +60,13 @@ def _exchange(old: Row, new: Row, here: Row, above: Row, below: Row) -> None:
         below[k] = kept
 
 
-@vectorised
+@njit_fastmath
 def _end(new: Row, below: Row, here: Row) -> None:
     for k in range(len(here)):
         here[k] = max(below[k], new[k])
 
 
-@merged
+@njit_always_inline
 def median_beside(now: Row, padding: Row, medians: Row) -> None:
     """Write the median of each bin and the eight on either side; beyond the ends all is as at the ends.
 
@@ -80,7 +80,7 @@ def median_beside(now: Row, padding: Row, medians: Row) -> None:
     _medians(padding, medians)
 
 
-@merged
+@njit_always_inline
 def copy_row(row: NDArray[np.floating[Any]], to: Row) -> None:
     """Write a row over the beginning of another one.
 
@@ -92,7 +92,7 @@ def copy_row(row: NDArray[np.floating[Any]], to: Row) -> None:
         to[k] = row[k]
 
 
-@vectorised
+@njit_fastmath
 def _medians(x: Row, medians: Row) -> None:
     for k in range(len(medians)):
         a, b, c, d, e, f, g, h = _in_order(x[k], x[k + 1], x[k + 2], x[k + 3], x[k + 4], x[k + 5], x[k + 6], x[k + 7])
@@ -105,7 +105,7 @@ def _medians(x: Row, medians: Row) -> None:
         medians[k] = max(low, min(high, x[k + 8]))
 
 
-@vectorised
+@njit_fastmath
 def _in_order(  # noqa: PLR0917 - one number a wire
     a: np.float32,
     b: np.float32,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, merged, vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_cached, njit_fastmath
 from stream_sep.lowlevel.vector_log import logarithm
 from stream_sep.separators.bands.cues import CUES, measure_cues
 from stream_sep.separators.bands.masks import find_masks, spread_weights
@@ -101,7 +101,7 @@ class BandPrior:
             _write_prior(masks, cues, state.powers, plan.spans, row)
 
 
-@compiled
+@njit_cached
 def _write_prior(
     masks: NDArray[np.float32],
     cues: NDArray[np.float32],
@@ -117,7 +117,7 @@ def _write_prior(
     _pool_cues(cues, spans, prior[PRIOR_LOGITS:])
 
 
-@vectorised
+@njit_fastmath
 def _blend_sides(masks: NDArray[np.float32], powers: NDArray[np.float64]) -> None:
     """Blend the side's masks towards the mid's the closer a bin is to one channel, as `bands` does."""
     for k in range(masks.shape[2]):
@@ -126,7 +126,7 @@ def _blend_sides(masks: NDArray[np.float32], powers: NDArray[np.float64]) -> Non
             masks[1, stem, k] += place * place * (masks[0, stem, k] - masks[1, stem, k])
 
 
-@merged
+@njit_always_inline
 def _pool_shares(
     masks: NDArray[np.float32], powers: NDArray[np.float64], spans: NDArray[np.int64], shares: Block
 ) -> None:
@@ -144,7 +144,7 @@ def _pool_shares(
             shares[:, point] = 1 / (MASKED + 1)
 
 
-@vectorised
+@njit_fastmath
 def _to_logits(first: Row, second: Row, third: Row) -> None:
     """Convert each share to nepers against the remainder."""
     for point in range(len(first)):
@@ -154,12 +154,12 @@ def _to_logits(first: Row, second: Row, third: Row) -> None:
         third[point] = _clip(logarithm(max(third[point], _TINY)) - rest)
 
 
-@merged
+@njit_always_inline
 def _clip(nepers: float) -> float:
     return min(max(nepers, -_MAX_LOGIT), _MAX_LOGIT)
 
 
-@merged
+@njit_always_inline
 def _pool_cues(cues: NDArray[np.float32], spans: NDArray[np.int64], means: Block) -> None:
     for row in range(len(_CUE_ROWS)):
         cue = cues[_CUE_ROWS[row]]

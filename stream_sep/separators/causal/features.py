@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, merged, vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_cached, njit_fastmath
 from stream_sep.lowlevel.vector_log import logarithm
 from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
 from stream_sep.separators.causal.harmonics import HARMONICS, find_harmonics, harmonic_workspace, plan_harmonics
@@ -95,7 +95,7 @@ class FeatureExtractor:
         _compute(spectra, self._plan, state, features, workspace)
 
 
-@compiled
+@njit_cached
 def _compute(
     spectra: NDArray[np.complex64],
     plan: FeaturePlan,
@@ -118,7 +118,7 @@ def _compute(
             state.before[k] = mid[k]
 
 
-@merged
+@njit_always_inline
 def _loudness(
     mid: NDArray[np.complex64], side: NDArray[np.complex64], decay: float, level: NDArray[np.float64]
 ) -> float:
@@ -131,7 +131,7 @@ def _loudness(
     return float(level[0] / level[1] + _TINY)
 
 
-@merged
+@njit_always_inline
 def _point_features(  # noqa: PLR0917 - the innermost loop, where a tuple of them costs time
     mid: NDArray[np.complex64],
     side: NDArray[np.complex64],
@@ -163,13 +163,13 @@ def _point_features(  # noqa: PLR0917 - the innermost loop, where a tuple of the
     features[7] = min(max(stepped.imag, -_MAX_STEP), _MAX_STEP)
 
 
-@vectorised
+@njit_fastmath
 def _measure_loudness(powers: Row, loudness: float) -> None:
     for point in range(len(powers)):
         powers[point] = logarithm(powers[point] / loudness + _FLOOR) * _HALF_BELS + 1.0
 
 
-@merged
+@njit_always_inline
 def _pool_salience(salience: Row, spans: NDArray[np.int64], features: Row) -> None:
     """Max-pool the salience of FFT bins into mask bins."""
     for point in range(len(spans)):
@@ -179,6 +179,6 @@ def _pool_salience(salience: Row, spans: NDArray[np.int64], features: Row) -> No
         features[point] = best
 
 
-@merged
+@njit_always_inline
 def _power(number: complex) -> float:
     return float(number.real) ** 2 + float(number.imag) ** 2

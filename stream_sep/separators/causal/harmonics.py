@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import inlined, merged
+from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_inline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +80,7 @@ def harmonic_workspace(plan: HarmonicPlan, bins: int) -> HarmonicWorkspace:
     )
 
 
-@merged
+@njit_always_inline
 def find_harmonics(
     spectrum: NDArray[np.complex64],
     loudness: float,
@@ -106,7 +106,7 @@ def find_harmonics(
     _spread(plan.pitches[best], most, workspace.salience[2])
 
 
-@merged
+@njit_always_inline
 def _find_peaks(spectrum: NDArray[np.complex64], floor: float, workspace: HarmonicWorkspace) -> None:
     sums, peaks = workspace.sums, workspace.peaks
     for k in range(len(sums) - 1):
@@ -119,7 +119,7 @@ def _find_peaks(spectrum: NDArray[np.complex64], floor: float, workspace: Harmon
         peaks[k] = min(max(sums[k + 1] - sums[k] - around, -_MAX_PEAK), _MAX_PEAK)
 
 
-@merged
+@njit_always_inline
 def _pitch_score(pitch: float, top: int, peaks: NDArray[np.float64]) -> float:
     weight, share = 0.0, _SCALE
     for partial in range(1, _PARTIALS + 1):
@@ -131,13 +131,13 @@ def _pitch_score(pitch: float, top: int, peaks: NDArray[np.float64]) -> float:
     return weight
 
 
-@merged
+@njit_always_inline
 def _between(values: NDArray[np.float64], at: float) -> float:
     k = int(at)
     return float(values[k] + (at - k) * (values[k + 1] - values[k]))
 
 
-@inlined
+@njit_inline
 def _spread(pitch: float, weight: float, salience: NDArray[np.float32]) -> None:
     if weight <= 0.0:
         return

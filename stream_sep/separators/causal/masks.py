@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_cached, njit_fastmath
 from stream_sep.lowlevel.vector_exp import exponential
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ LINEAR_GAIN = 0.125
 _ONE, _LINEAR_GAIN = np.float32(1.0), np.float32(LINEAR_GAIN)
 
 
-@compiled
+@njit_cached
 def apply_mask_residuals(  # noqa: PLR0917 - compiled code has no objects
     outputs: Block,
     prior: Block,
@@ -55,7 +55,7 @@ def apply_mask_residuals(  # noqa: PLR0917 - compiled code has no objects
             _mask(masks[stem], z[MASKED + 1 + stem], mask_bin_of, spectra[plane], parts[stem, plane])
 
 
-@vectorised
+@njit_fastmath
 def _softmax_masks(z: Block, logits: Block, masks: Block) -> None:
     """Write the real part of each mask bin's masks."""
     for point in range(z.shape[1]):
@@ -69,7 +69,7 @@ def _softmax_masks(z: Block, logits: Block, masks: Block) -> None:
         masks[2, point] = c * whole + _LINEAR_GAIN * z[2, point]
 
 
-@vectorised
+@njit_fastmath
 def _mask(
     real: Block,
     imaginary: Block,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, reordered
+from stream_sep.lowlevel.numba_intrinsics import njit_cached, njit_reassoc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,7 @@ def windowed_sinc(rate: float) -> NDArray[np.float32]:
     return weights.astype(np.float32)
 
 
-@compiled
+@njit_cached
 def _cut(
     song: NDArray[np.int16], start: int, rate: float, sinc: NDArray[np.float32], out: NDArray[np.float32]
 ) -> None:
@@ -68,7 +68,7 @@ def _cut(
         _interpolate(song[at + first : at + last], sinc[row : row + 2, first:last], phase - row, out[:, frame])
 
 
-@reordered
+@njit_reassoc
 def _interpolate(song: NDArray[np.int16], sinc: NDArray[np.float32], share: float, out: NDArray[np.float32]) -> None:
     """Sum up frames, weighted by a sinc between two of those that the table holds."""
     part = np.float32(share)

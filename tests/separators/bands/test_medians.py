@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from stream_sep.lowlevel.numba_intrinsics import compiled
+from stream_sep.lowlevel.numba_intrinsics import njit_cached
 from stream_sep.separators.bands.medians import median_beside, median_of_past, new_padding
 
 BINS = 205
 
 
-@compiled
+@njit_cached
 def beside(now, padding, medians):
     median_beside(now, padding, medians)
 
 
-@compiled
+@njit_cached
 def of_past(now, at, ring, ordered, below, medians):  # noqa: PLR0917 - compiled code has no objects
     median_of_past(now, at, ring, ordered, below, medians)
 

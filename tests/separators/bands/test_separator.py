@@ -7,7 +7,7 @@ import pytest
 
 from stream_sep.errors import ConfigError
 from stream_sep.evaluation.sdr import ACCOMPANIMENT, BASELINES, evaluate, separate
-from stream_sep.lowlevel.numba_intrinsics import _FLUSHES, _MACHINE, compiled, flush_denormals, restore_denormals
+from stream_sep.lowlevel.numba_intrinsics import _FLUSHES, _MACHINE, flush_denormals, njit_cached, restore_denormals
 from stream_sep.separators.bands.separator import BandsSeparator, asymmetric_windows
 
 RATE = 44100
@@ -178,7 +178,7 @@ def test_long_silence_leaves_no_denormal_numbers_that_would_slow_it_down():
     assert kept[kept > 0].min() > 1e-200
 
 
-@compiled
+@njit_cached
 def exact_from_here(flushes):
     """Have this thread compute small numbers exactly, as other tests may have ended that; return what was before."""
     before = flush_denormals()
@@ -186,7 +186,7 @@ def exact_from_here(flushes):
     return before
 
 
-@compiled
+@njit_cached
 def as_before(mode):
     restore_denormals(mode)
 

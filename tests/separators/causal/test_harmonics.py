@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from stream_sep.lowlevel.numba_intrinsics import compiled
+from stream_sep.lowlevel.numba_intrinsics import njit_cached
 from stream_sep.separators.causal.config import SIZES
 from stream_sep.separators.causal.harmonics import HARMONICS, find_harmonics, harmonic_workspace, plan_harmonics
 
 WINDOW, RATE = 4096, 44100
 
 
-@compiled
+@njit_cached
 def find(spectrum, loudness, plan, workspace):
     find_harmonics(spectrum, loudness, plan, workspace)
 

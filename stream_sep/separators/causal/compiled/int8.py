@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import merged, vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_fastmath
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -60,7 +60,7 @@ def quantized_shapes(bands: int, inputs: int, outputs: int) -> tuple[tuple[int, 
     return (bands, padded), (bands, padded, outputs)
 
 
-@merged
+@njit_always_inline
 def dequant_matvec_add(row: Row, scales: Row, values: Numbers, into: Row) -> None:
     """Add the dequantized matrix-vector product of one band to ``into``, ``(outputs,)``; ``row`` is overwritten.
 
@@ -77,7 +77,7 @@ def dequant_matvec_add(row: Row, scales: Row, values: Numbers, into: Row) -> Non
         _add(row[k], row[k + 1], row[k + 2], row[k + 3], w[0], w[1], w[2], w[3], into)
 
 
-@vectorised
+@njit_fastmath
 def _add(  # noqa: PLR0917 - a list of rows would not be vectorized
     a: np.float32, b: np.float32, c: np.float32, d: np.float32,
     of_a: Numbers, of_b: Numbers, of_c: Numbers, of_d: Numbers, into: Row,

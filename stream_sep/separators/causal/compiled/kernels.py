@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import inlined, vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_fastmath, njit_inline
 from stream_sep.lowlevel.vector_exp import exponential
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _UNROLL = 8  # inputs per inner loop
 _ROOT_HALF = np.float32(np.sqrt(0.5))
 
 
-@inlined
+@njit_inline
 def matmul_add(rows: Block, weights: Block, into: Block) -> None:
     """Add ``rows @ weights``, ``(rows, inputs)`` and ``(inputs, outputs)``, to ``into``.
 
@@ -51,7 +51,7 @@ def matmul_add(rows: Block, weights: Block, into: Block) -> None:
             _add_one(a[k], weights[k], y)
 
 
-@vectorised
+@njit_fastmath
 def _add_eight(  # noqa: PLR0917 - a list of rows would not be vectorized
     a: np.float32, b: np.float32, c: np.float32, d: np.float32,
     e: np.float32, f: np.float32, g: np.float32, h: np.float32,
@@ -62,13 +62,13 @@ def _add_eight(  # noqa: PLR0917 - a list of rows would not be vectorized
         into[k] += first + (e * of_e[k] + f * of_f[k] + g * of_g[k] + h * of_h[k])
 
 
-@vectorised
+@njit_fastmath
 def _add_one(a: np.float32, of_a: Row, into: Row) -> None:
     for k in range(len(into)):
         into[k] += a * of_a[k]
 
 
-@vectorised
+@njit_fastmath
 def fill_bias(values: Row, rows: Block) -> None:
     """Set every row to ``values``.
 
@@ -81,7 +81,7 @@ def fill_bias(values: Row, rows: Block) -> None:
             rows[i, k] = values[k]
 
 
-@vectorised
+@njit_fastmath
 def add_bias(values: Row, rows: Block) -> None:
     """Add ``values`` to every row.
 
@@ -94,7 +94,7 @@ def add_bias(values: Row, rows: Block) -> None:
             rows[i, k] += values[k]
 
 
-@vectorised
+@njit_fastmath
 def fill_column_bias(values: Row, rows: Block) -> None:
     """Set every column to ``values``.
 
@@ -107,7 +107,7 @@ def fill_column_bias(values: Row, rows: Block) -> None:
             rows[i, k] = values[i]
 
 
-@vectorised
+@njit_fastmath
 def add_column_bias(values: Row, rows: Block) -> None:
     """Add ``values`` to every column.
 
@@ -120,7 +120,7 @@ def add_column_bias(values: Row, rows: Block) -> None:
             rows[i, k] += values[i]
 
 
-@vectorised
+@njit_fastmath
 def layer_norm(rows: Block, gains: Block, offsets: Block, into: Block) -> None:
     """Write the layer norm of each row, with its own weight and bias.
 
@@ -143,7 +143,7 @@ def layer_norm(rows: Block, gains: Block, offsets: Block, into: Block) -> None:
             into[i, k] = (rows[i, k] - mean) * scale * gains[i, k] + offsets[i, k]
 
 
-@vectorised
+@njit_fastmath
 def gru_cell(given: Row, recalled: Row, memory: Row, after: Row) -> None:
     """Write the state of a GRU cell after a step (Cho et al. 2014, in PyTorch's form).
 
@@ -162,7 +162,7 @@ def gru_cell(given: Row, recalled: Row, memory: Row, after: Row) -> None:
         after[k] = new + keep * (memory[k] - new)
 
 
-@vectorised
+@njit_fastmath
 def gelu(row: Row) -> None:
     """Apply GELU in place, to 1e-6 (erf after Abramowitz and Stegun 1964, 7.1.26)."""
     for k in range(len(row)):

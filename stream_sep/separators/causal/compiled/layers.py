@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, merged
+from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_cached
 from stream_sep.separators.causal.compiled.int8 import dequant_matvec_add
 from stream_sep.separators.causal.compiled.kernels import (
     add_bias,
@@ -120,7 +120,7 @@ def new_workspace(
     return Workspace(*(np.zeros(shape, np.float32) for shape in shapes))
 
 
-@compiled
+@njit_cached
 def encode(features: Block, prior: Block, weights: QuantizedWeights, workspace: Workspace, x: Block) -> None:
     """Add the embedding of features and prior to ``x``, ``(bands, width)``.
 
@@ -138,14 +138,14 @@ def encode(features: Block, prior: Block, weights: QuantizedWeights, workspace: 
         dequant_matvec_add(row, weights.scales[band], weights.values[band], x[band])
 
 
-@merged
+@njit_always_inline
 def _gather(given: Block, start: int, points: int, at: int, row: Row) -> None:
     for kind in range(len(given)):
         for point in range(points):
             row[at + kind * points + point] = given[kind, start + point]
 
 
-@compiled
+@njit_cached
 def run_layer(x: Block, state: Block, layer: Layer, workspace: Workspace, after: Block) -> None:
     """Apply one block to ``x``, ``(bands, width)``, in place, and write its new state ``after``.
 
@@ -184,7 +184,7 @@ def run_layer(x: Block, state: Block, layer: Layer, workspace: Workspace, after:
     matmul_add(workspace.wide, layer.mlp_down, x)
 
 
-@compiled
+@njit_cached
 def decode(x: Block, decoder: Decoder, workspace: Workspace, corrections: Block) -> None:
     """Write the outputs, ``(channels, mask_bins)``, of ``x``.
 

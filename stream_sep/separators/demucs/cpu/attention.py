@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_cached, njit_fastmath
 from stream_sep.lowlevel.vector_exp import LIMIT, LOG2_E, power_of_two
 from stream_sep.separators.demucs.cpu.threads import use_single_thread_kernels
 
@@ -66,7 +66,7 @@ def _attend(queries: Any, keys: Any, values: Any) -> Any:  # noqa: ANN401 - tens
     return found
 
 
-@compiled
+@njit_cached
 def softmax_exp(scores: NDArray[np.uint16], inverse_sums: Row) -> None:
     """Turn rows of scores into exponentials of at most 1: a softmax, still to be multiplied with ``inverse_sums``.
 
@@ -80,13 +80,13 @@ def softmax_exp(scores: NDArray[np.uint16], inverse_sums: Row) -> None:
         inverse_sums[number] = _ONE / _exponentials(row, _greatest(row, folded), scores[number])
 
 
-@vectorised
+@njit_fastmath
 def _widen(halves: NDArray[np.uint16], row: Row) -> None:
     for t in range(len(row)):
         row[t] = np.uint32(np.uint32(halves[t]) << np.uint32(16)).view(np.float32)
 
 
-@vectorised
+@njit_fastmath
 def _greatest(row: Row, folded: Row) -> np.float32:
     """Return the greatest number of a row, folding it again and again: a search from end to end is not vectorised."""
     left = len(row)
@@ -101,7 +101,7 @@ def _greatest(row: Row, folded: Row) -> np.float32:
     return np.float32(folded[0])
 
 
-@vectorised
+@njit_fastmath
 def _exponentials(row: Row, greatest: np.float32, halves: NDArray[np.uint16]) -> np.float32:
     """Write exponentials in bfloat16; return their sum."""
     total = np.float32(0.0)
@@ -112,7 +112,7 @@ def _exponentials(row: Row, greatest: np.float32, halves: NDArray[np.uint16]) ->
     return total
 
 
-@vectorised
+@njit_fastmath
 def _exp(x: np.float32) -> np.float32:
     """Return e to a power of at most 0, right to a ten thousandth: finer than bfloat16 is."""
     power = max(x * LOG2_E, -LIMIT)

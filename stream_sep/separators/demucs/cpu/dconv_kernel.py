@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stream_sep.lowlevel.numba_intrinsics import compiled, vectorised
+from stream_sep.lowlevel.numba_intrinsics import njit_cached, njit_fastmath
 from stream_sep.lowlevel.vector_exp import exponential
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class DConvWeights(NamedTuple):
     epsilon: float
 
 
-@compiled
+@njit_cached
 def add_dconv(sounds: NDArray[np.float32], branch: DConvWeights) -> None:
     """Add to every sound, ``(sounds, channels, frames)``, what the branch makes of it.
 
@@ -81,7 +81,7 @@ def add_dconv(sounds: NDArray[np.float32], branch: DConvWeights) -> None:
             _add_gated(sound[channel], value, gate, branch.scale[channel])
 
 
-@vectorised
+@njit_fastmath
 def _gelu(row: Row) -> None:
     # The error function after Abramowitz and Stegun, 7.1.26.
     for t in range(len(row)):
@@ -95,7 +95,7 @@ def _gelu(row: Row) -> None:
         row[t] = _HALF * (row[t] + size * (_ONE - series * u * exponential(-a * a)))
 
 
-@vectorised
+@njit_fastmath
 def _conv_norm_gelu(sound: Rows, branch: DConvWeights, hidden: Rows) -> None:
     """Fill the hidden rows: convolution, norm, GELU."""
     for k in range(len(hidden)):
@@ -116,7 +116,7 @@ def _conv_norm_gelu(sound: Rows, branch: DConvWeights, hidden: Rows) -> None:
         _gelu(hidden[k])
 
 
-@vectorised
+@njit_fastmath
 def _add_taps(out: Row, sound: Rows, taps: Rows, far: int) -> None:
     """Add four rows of a sound, each before, at and after a frame; nothing lies beyond its ends."""
     count = len(out) - 2 * far
@@ -141,7 +141,7 @@ def _add_taps(out: Row, sound: Rows, taps: Rows, far: int) -> None:
             out[end] += taps[row, 0] * sound[row, end - far] + taps[row, 1] * sound[row, end]
 
 
-@vectorised
+@njit_fastmath
 def _normalise_spread(hidden: Rows, branch: DConvWeights, spread: Rows, offset: Row) -> None:
     """Fill weights and offsets that spread the hidden rows and normalise the result, as a group norm of one group."""
     count, wide = len(hidden), len(offset)
@@ -170,7 +170,7 @@ def _normalise_spread(hidden: Rows, branch: DConvWeights, spread: Rows, offset: 
         offset[channel] = (branch.conv2_bias[channel] - np.float32(mean)) * gain + branch.conv2_offset[channel]
 
 
-@vectorised
+@njit_fastmath
 def _add_rows(out: Row, rows: Rows, weights: Row) -> None:
     at = 0
     while at + 4 <= len(weights):
@@ -186,13 +186,13 @@ def _add_rows(out: Row, rows: Rows, weights: Row) -> None:
         at += 1
 
 
-@vectorised
+@njit_fastmath
 def _add_gated(sound: Row, value: Row, gate: Row, scale: np.float32) -> None:
     for t in range(len(sound)):
         sound[t] += scale * value[t] / (_ONE + exponential(-gate[t]))
 
 
-@vectorised
+@njit_fastmath
 def _sum(row: Row) -> float:
     total = 0.0
     for start in range(0, len(row), _STRETCH):
@@ -203,7 +203,7 @@ def _sum(row: Row) -> float:
     return total
 
 
-@vectorised
+@njit_fastmath
 def _dot(row: Row, other: Row) -> float:
     total = 0.0
     for start in range(0, len(row), _STRETCH):
@@ -215,7 +215,7 @@ def _dot(row: Row, other: Row) -> float:
     return total
 
 
-@vectorised
+@njit_fastmath
 def _scale(row: Row, gain: np.float32, offset: np.float32) -> None:
     for t in range(len(row)):
         row[t] = row[t] * gain + offset

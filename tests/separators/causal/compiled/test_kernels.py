@@ -5,32 +5,32 @@ import math
 import numpy as np
 import pytest
 
-from stream_sep.lowlevel.numba_intrinsics import compiled
+from stream_sep.lowlevel.numba_intrinsics import njit_cached
 from stream_sep.separators.causal.compiled import kernels
 from stream_sep.separators.causal.compiled.int8 import dequant_matvec_add, quantize_int8
 
 
-@compiled
+@njit_cached
 def product(rows, weights, into):
     kernels.matmul_add(rows, weights, into)
 
 
-@compiled
+@njit_cached
 def norm(rows, gains, offsets, into):
     kernels.layer_norm(rows, gains, offsets, into)
 
 
-@compiled
+@njit_cached
 def step(given, recalled, memory, after):
     kernels.gru_cell(given, recalled, memory, after)
 
 
-@compiled
+@njit_cached
 def weigh(row, scales, values, into):
     dequant_matvec_add(row, scales, values, into)
 
 
-@compiled
+@njit_cached
 def bend(row):
     kernels.gelu(row)
 
