@@ -52,10 +52,12 @@ class StemGuard:
 
 
 def peak_of(samples: NDArray[np.floating[Any]]) -> float:
-    """Return the largest magnitude; NaN if there is one among them.
+    """Return the largest magnitude, 0 of no samples; NaN if there is one among them.
 
     >>> import numpy as np
+    >>> peak_of(np.zeros((2, 0)))
+    0.0
     >>> peak_of(np.array([-2.0, 1.0])), peak_of(np.array([1.0, np.nan])), peak_of(np.array([-np.inf]))
     (2.0, nan, inf)
     """
-    return max(float(samples.max()), -float(samples.min()))
+    return max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
