@@ -29,6 +29,11 @@ def test_python_snippet_runs_after_those_above_it(page, number, tmp_path):
     text = "\n".join(snippets_of(page)[: number + 1])
     if "set_chains" in text and not importlib.util.find_spec("pedalboard"):
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("needs Pedalboard")
+    if (
+        "127.0.0.1:9191" in text
+    ):  # needs a running service and a token; tests/bridge/web/service makes the same requests
+        compile(text, str(page), "exec")
+        return
     done = subprocess.run(
         [sys.executable, "-c", text], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
     )

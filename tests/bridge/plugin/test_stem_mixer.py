@@ -113,7 +113,7 @@ class Deliveries:
             self._later.remove((number, due, refused))
             for one in rings:
                 if refused:
-                    one.skip(number)
+                    one.mark_skipped(number)
                 else:
                     one.publish(number, stems_of(number))
 
