@@ -72,7 +72,9 @@ def mute_and_loop(page):
     page.wait_for_timeout(100)
     until(lambda: not sounds(page, "drums"))
     page.evaluate(f"{_PLAYER}.setLoop({{start: 44100, end: 66150}})")
-    until(lambda: page.evaluate(f"{_PLAYER}.frame") < 66150)
+    until(
+        lambda: 44100 <= page.evaluate(f"{_PLAYER}.stage.player.position") <= 66150
+    )  # it may be before the loop yet
     visited = {page.evaluate(f"{_PLAYER}.stage.player.position") for _ in range(40)}
     assert all(44000 <= frame <= 66150 for frame in visited)
     page.click("role=button[name='Pause']")
