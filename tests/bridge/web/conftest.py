@@ -22,9 +22,9 @@ def require_browser():
     return None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A running browser."""
+    """A running browser; for one module, as its event loop would be in the way of tests that run one of their own."""
     path = require_browser()
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - optional
 

@@ -1,10 +1,10 @@
-"""One service for the tests of its pages."""
+"""A service for the tests of its pages, one a module, as the browser is."""
 
 import pytest
 from served import serving, sign_up
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(chromium, tmp_path_factory):
     """A service with the demo song that anybody may sign up to; needs a browser to be of use."""
     del chromium
@@ -12,7 +12,7 @@ def served(chromium, tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def admin(chromium, served):
     """The cookies of a logged-in admin."""
     context = chromium.new_context()

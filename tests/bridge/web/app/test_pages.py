@@ -12,7 +12,7 @@ ANYBODY = ["/", "/login", "/signup", "/recover", "/s#k=nothing"]
 MEMBERS = ["/library", "/trash", "/settings", "/admin", "/design", "song"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def song(chromium, served, admin):
     """A song of one second, whose title is markup, separated."""
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, (44100, 2))
