@@ -75,6 +75,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.fixture(autouse=True)
+def _denormals():
+    """Undo what models do to the thread: with denormals flushed, Hypothesis refuses to draw floats."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+
+
 def require(condition, remedy):
     """Skip the test, saying what to install; on a build machine, which has to have it all, fail instead."""
     if condition:
