@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -28,6 +29,8 @@ _log = logging.getLogger(__name__)
 _SUBFOLDER = "compiled"
 _COMPILED_PACKAGES = ("lowlevel", "audio", "backends", "engine", "separators", "training/data")
 _STALE_SECONDS = 30 * 86400
+_DIGEST_BYTES = 8
+_DIGEST = re.compile(f"[0-9a-f]{{{2 * _DIGEST_BYTES}}}")
 
 
 def code_folders() -> tuple[Path, ...]:
@@ -35,12 +38,16 @@ def code_folders() -> tuple[Path, ...]:
 
     The environment variable ``NUMBA_CACHE_DIR`` names another.
     """
+    return tuple(folder / _sources_digest() for folder in _roots())
+
+
+def _roots() -> tuple[Path, ...]:
     if config.CACHE_DIR:
         return (Path(config.CACHE_DIR),)
     folders = []
     with suppress(ImportError):  # a machine that only trains may lack platformdirs
         folders = [cache_folder() / _SUBFOLDER]
-    return tuple(folder / _sources_digest() for folder in (*folders, _temporary_folder()))
+    return (*folders, _temporary_folder())
 
 
 @cache
@@ -54,7 +61,7 @@ def _sources_digest() -> str:
     files = [root / "bridge" / "midi" / "jack_callback.py"]
     for package in _COMPILED_PACKAGES:
         files += sorted((root / "stream_sep" / package).rglob("*.py"))
-    digest = hashlib.blake2b(digest_size=8)
+    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
     for file in files:
         with suppress(OSError):
             digest.update(file.read_bytes())
@@ -67,7 +74,8 @@ def remove_stale_code() -> None:
         with suppress(OSError):
             os.utime(folder)  # touch would make a file where there is no folder
             for other in folder.parent.iterdir():
-                if other != folder and time.time() - other.stat().st_mtime > _STALE_SECONDS:
+                is_ours = other != folder and _DIGEST.fullmatch(other.name)  # others may keep things there too
+                if is_ours and time.time() - other.stat().st_mtime > _STALE_SECONDS:
                     shutil.rmtree(other, ignore_errors=True)
 
 

@@ -87,18 +87,22 @@ def test_code_of_another_version_is_not_loaded(run, monkeypatch):
     assert code_cache._sources_digest() in folder
 
 
+NOW, RECENT, STALE = ("0" * 16, "1" * 16, "2" * 16)
+"""Folders of compiled code are named after a digest of the sources."""
+
+
 def test_stale_code_is_removed_and_newer_code_of_other_versions_stays(tmp_path, monkeypatch):
-    monkeypatch.setattr(code_cache, "code_folders", lambda: (tmp_path / "now",))
-    for name, days in (("now", 0), ("recent", 3), ("stale", 60)):
+    monkeypatch.setattr(code_cache, "code_folders", lambda: (tmp_path / NOW,))
+    for name, days in ((NOW, 0), (RECENT, 3), (STALE, 60)):
         (tmp_path / name).mkdir()
         then = time.time() - days * 86400
         os.utime(tmp_path / name, (then, then))
     code_cache.remove_stale_code()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["now", "recent"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [NOW, RECENT]
 
 
 def test_sweeping_keeps_what_is_used_and_makes_nothing(tmp_path, monkeypatch):
-    used, missing, stale, fresh = (tmp_path / name for name in ("used", "missing", "stale", "fresh"))
+    used, missing, stale, fresh = (tmp_path / (digit * 16) for digit in "0123")
     for folder in (used, stale, fresh):
         folder.mkdir()
     long_ago = time.time() - 40 * 86400
@@ -106,5 +110,17 @@ def test_sweeping_keeps_what_is_used_and_makes_nothing(tmp_path, monkeypatch):
         os.utime(folder, (long_ago, long_ago))
     monkeypatch.setattr(code_cache, "code_folders", lambda: (used, missing))
     code_cache.remove_stale_code()
-    assert {folder.name for folder in tmp_path.iterdir()} == {"used", "fresh"}
+    assert {folder.name for folder in tmp_path.iterdir()} == {used.name, fresh.name}
     assert used.stat().st_mtime > long_ago + 86400
+
+
+def test_sweeping_touches_nothing_that_others_keep_beside_or_in_a_folder_of_the_users_choice(tmp_path, monkeypatch):
+    chosen = tmp_path / "chosen"
+    monkeypatch.setattr(code_cache.config, "CACHE_DIR", str(chosen))
+    theirs = [tmp_path / "photos", chosen / "other_program"]
+    for folder in (*theirs, *code_cache.code_folders()):
+        folder.mkdir(parents=True)
+    for folder in theirs:
+        os.utime(folder, (0, 0))
+    code_cache.remove_stale_code()
+    assert all(folder.is_dir() for folder in theirs)
