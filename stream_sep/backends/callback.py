@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,59 +23,22 @@ _PORTAUDIO = types.int32(
 _JACK = types.int32(types.uint32, types.voidptr)
 
 
-_SOURCES = (
-    "audio/gain_ramps.py",
-    "audio/process_block.py",
-    "audio/rings.py",
-    "audio/state.py",
-    "backends/adaptive_resampler.py",
-    "backends/callback.py",
-    "lowlevel/numba_intrinsics.py",
-)
-
-
 @cache
 def portaudio_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
     """Compile, or load from disk, the `PaStreamCallback`; its user data is `AudioState.address`."""
-    source = _source_digest()
-
-    def callback(indata, outdata, frames, time, flags, userdata):  # noqa: PLR0917 - as PortAudio calls it
-        return _on_portaudio_compiled(indata, outdata, frames, time, flags, userdata) if source else np.int32(1)
-
-    return c_function(_PORTAUDIO, callback)
+    return c_function(_PORTAUDIO, _on_portaudio)
 
 
 @cache
 def giving_callback() -> Any:  # noqa: ANN401 - as above
     """Compile, or load from disk, the callback of an input alone; its user data is `ClockBridge.address`."""
-    source = _source_digest()
-
-    def callback(indata, outdata, frames, time, flags, userdata):  # noqa: PLR0917 - as PortAudio calls it
-        return _on_given_compiled(indata, outdata, frames, time, flags, userdata) if source else np.int32(1)
-
-    return c_function(_PORTAUDIO, callback)
+    return c_function(_PORTAUDIO, _on_given)
 
 
 @cache
 def jack_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
     """Compile, or load from disk, the `JackProcessCallback`; its argument is `AudioState.address`."""
-    source = _source_digest()
-
-    def callback(frames, userdata):
-        return _on_jack_compiled(frames, userdata) if source else np.int32(1)
-
-    return c_function(_JACK, callback)
-
-
-def _source_digest() -> int:
-    """Return a number that changes with the source of anything the callbacks call.
-
-    Numba's cache looks at the date of one file and at the values a function encloses: without this number among them,
-    a change to another file would leave old machine code running over a new layout of memory.
-    """
-    package = Path(__file__).parent.parent
-    digest = hashlib.sha256(b"".join((package / name).read_bytes() for name in _SOURCES)).digest()
-    return int.from_bytes(digest[:7], "little") + 1
+    return c_function(_JACK, _on_jack)
 
 
 def _on_portaudio(indata, outdata, frames, _time, flags, userdata):
@@ -125,11 +86,6 @@ def _on_given(indata, _outdata, frames, _time, flags, userdata):
     bridge.overflows += 1 if np.int64(flags) & _INPUT_OVERFLOW else 0
     give_block(bridge, carray(indata, (total, bridge.inputs), np.float32), total, monotonic_ns())
     return np.int32(0)
-
-
-_on_portaudio_compiled = njit_inline(_on_portaudio)
-_on_given_compiled = njit_inline(_on_given)
-_on_jack_compiled = njit_inline(_on_jack)
 
 
 @njit_inline
