@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from requirements import require
 
 from stream_sep.control.state import ControlState, parameters_for
 from stream_sep.errors import PresetError
@@ -81,15 +81,6 @@ def _denormals():
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
-
-
-def require(condition, remedy):
-    """Skip the test, saying what to install; on a build machine, which has to have it all, fail instead."""
-    if condition:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(remedy)
-    pytest.skip(remedy)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from requirements import require
 
 import stream_sep
 from stream_sep import Engine, EngineConfig, OfflineBackend
@@ -49,8 +50,7 @@ def vst3():
 
     def find(name):
         path = ZAM / f"{name}.vst3"
-        if not path.exists():
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("needs: apt install zam-plugins")
+        require(path.exists(), "needs: apt install zam-plugins")
         return str(path)
 
     return find

@@ -2,11 +2,13 @@
 
 import os
 import signal
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import waiting
+from requirements import require
 
 from stream_sep.audio.rings import RingLayout, SharedRings, write_frames
 from stream_sep.effects.chained_separator import ChainSpec
@@ -16,6 +18,8 @@ from stream_sep.engine.worker.thread_worker import ThreadWorker
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.separators import load_separator
 
+wait_until = partial(waiting.until, patience=30)
+
 if os.environ.get("CI") != "true":
     pytest.importorskip("pedalboard", reason="needs Pedalboard: pip install 'stream-sep[effects]'")
 
@@ -23,13 +27,6 @@ RATE, HOP, CARRIER = 44100, 256, 3
 INVERT = {"other": [{"plugin": "Invert"}]}
 LIMITER = {"other": [{"plugin": "BrickwallLimiter"}]}
 QUIET = {"other": [{"plugin": "Gain", "parameters": {"gain_db": -20.0}}]}
-
-
-def wait_until(condition, patience=30):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 class Player:
@@ -182,8 +179,7 @@ def test_a_chain_that_cannot_come_back_is_left_out_and_said_so(tmp_path):
 
 def test_a_vst3_comes_back_with_its_process_and_leaves_none_behind():
     path = Path("/usr/lib/vst3/ZaMaximX2.vst3")
-    if not path.exists():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("needs: apt install zam-plugins")
+    require(path.exists(), "needs: apt install zam-plugins")
     reports = []
     worker = ProcessWorker("passthrough", RATE, {"hop": HOP}, reports.append, chain_reserve=480)
     try:

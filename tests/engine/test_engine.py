@@ -4,10 +4,12 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
+import waiting
 
 from stream_sep import (
     ConfigError,
@@ -23,6 +25,8 @@ from stream_sep import (
 from stream_sep.control.levels import db_to_gain
 from stream_sep.control.mix_snapshot import compile_mix
 from stream_sep.control.presets.library import load_preset
+
+wait_until = partial(waiting.until, patience=60)
 
 RATE = 44100
 BLOCKS = [1, 16, 40, 128, 160, 1024, 1025]
@@ -49,13 +53,6 @@ def separated(model, options, mix):
     padded = np.pad(mix, ((0, 0), (0, hops * separator.hop - mix.shape[1])))
     parts = [separator.process(part).copy() for part in np.split(padded, hops, axis=1)]
     return np.concatenate(parts, axis=2)[..., separator.latency :][..., : mix.shape[1]]
-
-
-def wait_until(condition, patience=60):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("block", BLOCKS)

@@ -4,15 +4,19 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import waiting
 
 from stream_sep import AudioFileError, ConfigError, Engine, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.audio import rings
 from stream_sep.control.scheduler import ChangeScheduler
 from stream_sep.separators.passthrough import PassthroughSeparator
+
+wait_until = partial(waiting.until, patience=60)
 
 RATE = 44100
 SHARED = Path("/dev/shm")
@@ -65,13 +69,6 @@ def stops(engine, patience=20):
     thread.start()
     thread.join(patience)
     return not thread.is_alive()
-
-
-def wait_until(condition, patience=60):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @needs_shm

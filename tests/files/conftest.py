@@ -1,11 +1,11 @@
 """What tests of songs on disk share."""
 
-import os
 import signal
 import subprocess
 
 import pytest
 import typer
+from requirements import require
 from song_files import Shares
 from typer.testing import CliRunner
 
@@ -46,8 +46,7 @@ def command():
 def ffmpeg():
     from stream_sep.files.ffmpeg import INSTALL, has_ffmpeg  # noqa: PLC0415 - only what needs it
 
-    if not has_ffmpeg():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(INSTALL)
+    require(has_ffmpeg(), INSTALL)
 
     def run(*arguments):
         subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, arguments)], check=True)

@@ -1,15 +1,18 @@
 """Songs that are handed in one by one, and taken back."""
 
-import time
+from functools import partial
 
 import pytest
 from song_files import job, music, parts_left, read, write
+from waiting import until
 
 from stream_sep.errors import ConfigError
 from stream_sep.files import crew as crew_module
 from stream_sep.files.crew import Crew
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.tracks import find_tracks
+
+wait_for = partial(until, patience=60, every=0.02)
 
 SLOW = """
 import time
@@ -40,13 +43,6 @@ def slow(tmp_path, monkeypatch):
         return find_tracks([path], wanted.out)[0], wanted
 
     return make
-
-
-def wait_for(happened, seconds=60):
-    until = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.02)
 
 
 def test_songs_are_done_as_they_come(slow):

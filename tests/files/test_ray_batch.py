@@ -1,6 +1,5 @@
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import types
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from requirements import require
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.extras import install_hint
@@ -35,8 +35,7 @@ def write_songs(folder, seconds=12):
 
 
 def test_a_cluster_does_as_one_machine_does_although_a_node_is_killed(tmp_path):
-    if importlib.util.find_spec("ray") is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(install_hint("ray"))
+    require(importlib.util.find_spec("ray"), install_hint("ray"))
     songs, out = write_songs(tmp_path / "songs", seconds=45), tmp_path / "out"  # so long that a node dies meanwhile
     program = Path(__file__).with_name("ray_cluster.py")
     done = subprocess.run(

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
+import waiting
 
 from stream_sep.lowlevel.child_process import ChildProcess
 from stream_sep.lowlevel.wire import read_message, write_message
+
+wait_until = partial(waiting.until, patience=30)
 
 ECHO = """
 from stream_sep.lowlevel.child_side import open_pipes
@@ -58,13 +61,6 @@ def is_running(pid):
 def catches(pid, number):
     caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(encoding="ascii"))[1]
     return bool(int(caught, 16) >> number - 1 & 1)
-
-
-def wait_until(condition, patience=30):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_child_answers_in_frames_that_prints_do_not_disturb(echo):

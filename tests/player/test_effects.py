@@ -3,11 +3,12 @@
 import importlib.util
 import os
 import signal
-import time
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
+import waiting
 
 from stream_sep import ConfigError, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.control.presets.preset import Preset
@@ -18,6 +19,8 @@ if importlib.util.find_spec("pedalboard") is None and os.environ.get("CI") != "t
     pytest.skip("needs Pedalboard: pip install 'stream-sep[effects]'", allow_module_level=True)
 
 import pedalboard
+
+wait_until = partial(waiting.until, patience=60)
 
 RATE = 44100
 FADE = round(FADE_SECONDS * RATE)
@@ -50,13 +53,6 @@ def play(backend, frames):
     """What is heard next: the mix and the stem that has it all."""
     out = backend.feed(np.zeros((2, frames), np.float32))
     return out[0], out[4]
-
-
-def wait_until(condition, patience=60):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_effects_are_there_from_the_first_frame(write):

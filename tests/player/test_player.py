@@ -4,11 +4,13 @@ import importlib.util
 import os
 import signal
 import threading
-import time
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
+import waiting
+from requirements import require
 
 from stream_sep import AudioFileError, EngineConfig, OfflineBackend, PacedBackend, load_separator
 from stream_sep.control.presets.library import preset_of
@@ -21,6 +23,8 @@ from stream_sep.player.engine import PlayEngine
 from stream_sep.player.playlist import Playlist
 from stream_sep.player.render_ahead import FADE_SECONDS
 from stream_sep.player.streamed_stems import SHORT_WARM_UP, StreamedStems
+
+wait_until = partial(waiting.until, patience=60)
 
 RATE = 44100
 FADE = round(FADE_SECONDS * RATE)
@@ -68,13 +72,6 @@ def find(part, song):
 def decoded(path, song):
     DecodedSongWriter(path).write([song])
     return DecodedSong(path)
-
-
-def wait_until(condition, patience=60):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -308,8 +305,7 @@ def level_at(sound, hertz):
 @pytest.fixture
 def stretched():
     """Rubber Band, or a skip."""
-    if importlib.util.find_spec("pylibrb") is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(install_hint("stretch"))
+    require(importlib.util.find_spec("pylibrb"), install_hint("stretch"))
 
 
 @pytest.mark.usefixtures("stretched")

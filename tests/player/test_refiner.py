@@ -3,13 +3,14 @@
 import os
 import queue
 import signal
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import soxr
+import waiting
 
 from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
 from stream_sep.files.job import SeparationJob
@@ -30,6 +31,8 @@ from stream_sep.player.resampled_stems import ResampledStems
 from stream_sep.player.song_refiner import SongRefiner
 from stream_sep.player.song_stems import PIECE, PartialStemFile, open_stems
 from stream_sep.player.stem_reader import FADE
+
+wait_until = partial(waiting.until, patience=90, every=0.02)
 
 try:
     import demucs.apply
@@ -62,13 +65,6 @@ def write(tmp_path, monkeypatch):
         return tmp_path / name
 
     return write_song
-
-
-def wait_until(condition, patience=90):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def decoded(path, song):

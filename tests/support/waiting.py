@@ -9,9 +9,9 @@ QUIET = 0.15
 """Seconds in which something that should not come would have come."""
 
 
-def until(condition, patience=PATIENCE):
-    """Wait until ``condition()`` is true, or fail."""
+def until(condition, patience=PATIENCE, every=0.005):
+    """Wait until ``condition()`` is true, or fail; ask ``every`` so many seconds."""
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
+        time.sleep(every)

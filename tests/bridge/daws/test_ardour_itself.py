@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from requirements import require
 from waiting import until
 
 from bridge.daws.surface import DawSurface
@@ -35,14 +36,6 @@ while io.read("l") do end
 close_session()
 quit()
 """
-
-
-def require(condition, remedy):
-    """As in conftest.py, which tests cannot import."""
-    if not condition and os.environ.get("CI") == "true":
-        pytest.fail(remedy)
-    if not condition:
-        pytest.skip(remedy)
 
 
 def port_is_free():

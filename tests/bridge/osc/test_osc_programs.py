@@ -10,6 +10,7 @@ import pytest
 from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.udp_client import SimpleUDPClient
+from requirements import require
 from waiting import PATIENCE, until
 
 from bridge.osc.server import OscServer
@@ -49,11 +50,7 @@ n.sendMsg('/stem/drums/mute/toggle');
 
 
 def need(program, package):
-    if shutil.which(program) is not None:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"needs {program}: apt install {package}")
-    pytest.skip(f"needs {program}: apt install {package}")
+    require(shutil.which(program), f"needs {program}: apt install {package}")
 
 
 @pytest.fixture

@@ -1,29 +1,24 @@
 """The plug-in, compiled once; a host of its own for every test that needs one."""
 
 import ctypes
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
+import waiting
+from requirements import require
 
 from bridge.plugin.build import compile_plugin
 from bridge.plugin.install import write_bundle
 
+until = partial(waiting.until, patience=60, every=0.02)
+
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
-
-
-def require(condition, remedy):
-    """As in conftest.py, which tests cannot import."""
-    if not condition and os.environ.get("CI") == "true":
-        pytest.fail(remedy)
-    if not condition:
-        pytest.skip(remedy)
 
 
 def require_compiler():
@@ -116,11 +111,3 @@ def meeting(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("STREAM_SEP_PLUGIN_COMMAND", str(made.command))
     yield made
     made.close()
-
-
-def until(condition, patience=60.0):
-    """Wait until ``condition()`` is true."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)

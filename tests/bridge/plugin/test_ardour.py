@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
+from requirements import require
 
 from bridge.plugin.install import write_bundle
 from bridge.plugin.lv2_bundle import URI
@@ -102,14 +103,6 @@ session:save_state("")
 close_session()
 quit()
 """
-
-
-def require(condition, remedy):
-    """As in conftest.py, which tests cannot import."""
-    if not condition and os.environ.get("CI") == "true":
-        pytest.fail(remedy)
-    if not condition:
-        pytest.skip(remedy)
 
 
 class Ardour:

@@ -5,13 +5,17 @@ import signal
 import socket
 import subprocess
 import time
+from functools import partial
 
 import numpy as np
 import pytest
+import waiting
 from clap_host import ClapHost
 from osc_peer import Peer
 
 from stream_sep import StemSeparator
+
+until = partial(waiting.until, patience=60, every=0.02)
 
 RATE, BLOCK = 44100, 512
 PASSTHROUGH = 3
@@ -44,13 +48,6 @@ def host(open_host):
 
 def noise(frames, seed=0):
     return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
-
-
-def until(condition, patience=60.0):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 def play_paced(host, seconds, *, until_state=None, wave=None):

@@ -6,17 +6,10 @@ import subprocess
 import time
 
 import pytest
+from requirements import require
 
 from bridge.plugin.lv2_bundle import URI, description
 from bridge.plugin.parameters import plugin_parameters
-
-
-def require(condition, remedy):
-    """As in conftest.py, which tests cannot import."""
-    if not condition and os.environ.get("CI") == "true":
-        pytest.fail(remedy)
-    if not condition:
-        pytest.skip(remedy)
 
 
 @pytest.fixture

@@ -3,15 +3,18 @@
 import os
 import signal
 import threading
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import waiting
 
 from stream_sep import Engine, EngineConfig, PacedBackend, SeparatorError
 from stream_sep.engine.worker import process_worker
 from stream_sep.engine.worker.process_worker import ProcessWorker
+
+wait_until = partial(waiting.until, patience=60)
 
 RATE = 44100
 SEPARATOR = """
@@ -50,13 +53,6 @@ def engine_for(folder, report=lambda _: None):
     options = {"folder": str(folder)}
     config = EngineConfig(model="faulty_separator:Faulty", options=options, slack=4096, hold_ms=10)
     return Engine(PacedBackend(RATE, 256), config, source=np.ones((2, 600 * RATE), np.float32), report=report)
-
-
-def wait_until(condition, patience=60):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def stops(engine, patience=20):

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
+import waiting
 
 from stream_sep import Engine, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.audio.rings import EMPTY, NONFINITE, RingLayout, Rings, write_frames
@@ -13,6 +15,8 @@ from stream_sep.engine.worker.hop_worker import HopWorker, InlineWorker, warm_up
 from stream_sep.engine.worker.thread_worker import ThreadWorker
 from stream_sep.errors import SeparatorError
 from stream_sep.separators.passthrough import PassthroughSeparator
+
+wait_until = partial(waiting.until, patience=30)
 
 RATE, HOP, LATENCY = 44100, 256, 300
 HOPS = 100
@@ -69,13 +73,6 @@ def song(frames, marked_hops=()):
     for hop in marked_hops:
         sound[:, hop * HOP] = 0.95
     return sound
-
-
-def wait_until(condition, patience=30):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def play_late(sleep, seconds, folder):

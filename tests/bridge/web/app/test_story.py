@@ -1,13 +1,16 @@
 """The story as a new user plays it: sign up, upload, hear it while it is made, loop, mix, share, log out."""
 
 import io
-import time
+from functools import partial
 
 import numpy as np
 import soundfile
+import waiting
 from served import sign_up
 
 from stream_sep.files.demo_song import load_demo_song
+
+until = partial(waiting.until, patience=30, every=0.02)
 
 _PLAYER = "document.querySelector('ss-player')"
 
@@ -19,13 +22,6 @@ def real_song(path, seconds=45):
     whole = np.tile(mix, (int(seconds * song.sample_rate / len(mix)) + 1, 1))[: int(seconds * song.sample_rate)]
     soundfile.write(path, whole, song.sample_rate, subtype="PCM_16")
     return len(whole)
-
-
-def until(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 def sounds(page, stem):

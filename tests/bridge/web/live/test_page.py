@@ -1,9 +1,11 @@
 """The live page as a phone sees it: Chromium, 360 px, touch."""
 
 import time
+from functools import partial
 
 import numpy as np
 import pytest
+import waiting
 
 from bridge.web.live.surface import LivePage
 from stream_sep.backends.callback import portaudio_callback
@@ -11,14 +13,9 @@ from stream_sep.backends.paced import PacedBackend
 from stream_sep.engine.config import EngineConfig
 from stream_sep.engine.engine import Engine
 
+until = partial(waiting.until, patience=10)
+
 GAIN = "stem/vocals/gain_db"
-
-
-def until(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

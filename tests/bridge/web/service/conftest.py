@@ -5,6 +5,7 @@ import os
 
 import postgres
 import pytest
+from requirements import require
 from web_service import CHEAP, ORIGIN, PASSWORD, Clock, TestClient
 
 from bridge.web.service.admin_view import new_link
@@ -22,10 +23,7 @@ def clock():
 def new_database():
     """A function that makes an empty PostgreSQL database and returns its URL."""
     installed = postgres.find_programs() and importlib.util.find_spec("psycopg")
-    if not installed and os.environ.get("CI") == "true":
-        pytest.fail(postgres.NEEDS)
-    if not installed:
-        pytest.skip(postgres.NEEDS)
+    require(installed, postgres.NEEDS)
     with postgres.running_postgres() as create:
         yield create
 

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
+import waiting
 from sqlalchemy import select
 from web_service import broken_promises, song_bytes, upload
 
@@ -16,6 +18,7 @@ from bridge.web.service.tables import Job, Song
 
 TIMEOUT = 180.0
 SONGS = 6
+wait_until = partial(waiting.until, patience=TIMEOUT, every=0.2)
 
 
 @pytest.fixture
@@ -49,13 +52,6 @@ def worker(service, crash_at=""):
 def states(service):
     with service.database.read() as session:
         return [song.state for song in session.scalars(select(Song).order_by(Song.created))]
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_two_workers_share_the_queue_and_one_that_is_killed_loses_nothing(service, admin):
