@@ -12,20 +12,15 @@ if TYPE_CHECKING:
 
 
 def portaudio() -> Any:  # noqa: ANN401 - a module without types
-    """Return the sounddevice module, which finds and starts PortAudio when first imported.
+    """Return the sounddevice module, with PortAudio started.
 
     Raises:
         DeviceError: PortAudio is not installed, or does not start.
     """
-    try:
-        import sounddevice  # noqa: PLC0415 - importing it starts PortAudio, which offline users may not have
-    except OSError as error:
-        raise DeviceError(f"{error}: install it with `apt install libportaudio2`, or the like") from error
-    except Exception as error:
-        if type(error).__name__ != "PortAudioError":
-            raise
-        raise DeviceError(f"PortAudio does not start: {error}; check the sound system") from error
-    return sounddevice
+    module = _library()
+    if not module._initialized:  # noqa: SLF001 - ended, as by a rescan that failed
+        _start(module)
+    return module
 
 
 def rescan() -> None:
@@ -34,19 +29,39 @@ def rescan() -> None:
     Raises:
         DeviceError: PortAudio does not start.
     """
-    module = portaudio()
+    module = _library()
+    # PortAudio finds devices only while it starts, and sounddevice has no public name for that
+    if module._initialized:  # noqa: SLF001
+        module._terminate()  # noqa: SLF001
+    _start(module)
+
+
+def _library() -> Any:  # noqa: ANN401 - a module without types
     try:
-        # PortAudio finds devices only while it starts, and sounddevice has no public name for that
-        if module._initialized:  # noqa: SLF001
-            module._terminate()  # noqa: SLF001
-        module._initialize()  # noqa: SLF001
+        import sounddevice  # noqa: PLC0415 - importing it starts PortAudio, which offline users may not have
+    except OSError as error:
+        raise DeviceError(f"{error}: install it with `apt install libportaudio2`, or the like") from error
+    except Exception as error:
+        if type(error).__name__ != "PortAudioError":
+            raise
+        raise _not_started(error) from error
+    return sounddevice
+
+
+def _start(module: Any) -> None:  # noqa: ANN401 - a module without types
+    try:
+        module._initialize()  # noqa: SLF001 - as above
     except module.PortAudioError as error:
-        raise DeviceError(f"PortAudio does not start: {error}; check the sound system") from error
+        raise _not_started(error) from error
+
+
+def _not_started(error: Exception) -> DeviceError:
+    return DeviceError(f"PortAudio does not start: {error}; check the sound system")
 
 
 def abandon() -> None:
-    """Leave PortAudio alone from here on, also at exit, where ending it would hang."""
-    portaudio()._initialized = 0  # noqa: SLF001 - sounddevice ends PortAudio that many times at exit
+    """Never end PortAudio, not even at exit, as that would hang."""
+    _library()._initialized = 0  # noqa: SLF001 - sounddevice ends PortAudio that many times at exit
 
 
 def open_stream(

@@ -12,6 +12,7 @@ from stream_sep.backends import devices
 from stream_sep.backends.audio_device import AudioDevice
 from stream_sep.backends.devices import find_device, list_devices
 from stream_sep.backends.portaudio import PortAudioBackend
+from stream_sep.backends.portaudio_library import portaudio
 
 RATE = 44100  # of the server in conftest.py
 PASSTHROUGH = EngineConfig(model="passthrough", worker="thread", slack=2048)
@@ -40,6 +41,12 @@ def test_the_device_is_listed():
     assert system.default_sample_rate == RATE
     assert system.is_default_input
     assert system.is_default_output
+
+
+@pytest.mark.usefixtures("portaudio_on_jack")
+def test_portaudio_that_ended_is_started_again_for_who_asks():
+    portaudio()._terminate()
+    assert [found.name for found in list_devices()] == ["system"]
 
 
 @pytest.mark.usefixtures("portaudio_on_jack")
@@ -217,6 +224,7 @@ OUTLIVE_THE_SERVER = """
 import os, signal, sys, time
 from stream_sep import Engine, EngineConfig
 from stream_sep.backends.portaudio import PortAudioBackend
+from stream_sep.backends.portaudio_library import portaudio
 config = EngineConfig(model="passthrough", worker="thread", slack=2048)
 with Engine(PortAudioBackend(report=print), config):
     os.kill(int(sys.argv[1]), signal.SIGTERM)

@@ -87,4 +87,5 @@ def test_comments_and_a_byte_order_mark_survive(command, file):
     file.write_text("\ufeff# my card\nblock-size = 64\n", encoding="utf-8")
     command("config", "set", "block-size", "128")
     assert "# my card" in file.read_text(encoding="utf-8")
-    assert command("devices")[0] == 0
+    code, _, errors = command("devices")
+    assert code == 0, errors
