@@ -39,11 +39,11 @@ def song_bytes(seconds=5.0, rate=44100, form="FLAC", seed=0):
     return file.getvalue()
 
 
-def upload(browser, data=None, name="song.flac", **headers):
+def upload(browser, data=None, name="song.flac", model="", **headers):
     """Upload a file in one request; return the song."""
     sent = browser.post(
         "/api/v1/songs",
-        params={"name": name},
+        params={"name": name, "model": model},
         content=song_bytes() if data is None else data,
         headers={"Content-Type": "application/octet-stream", **headers},
     )
