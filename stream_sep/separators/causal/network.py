@@ -19,6 +19,7 @@ from stream_sep.separators.causal.band_layout import plan_band_layout
 from stream_sep.separators.causal.band_prior import LOGIT_SCALE, PRIOR_CHANNELS, PRIOR_LOGITS
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
+from stream_sep.separators.per_band import linear_per_band, random_weights
 
 if TYPE_CHECKING:
     from stream_sep.separators.causal.config import NetworkConfig
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 State: TypeAlias = tuple[Tensor, ...]
 """The GRU state of each block, ``(1, batch * bands, width)``."""
 
-_GIVEN = FEATURES + PRIOR_CHANNELS
+_INPUTS = FEATURES + PRIOR_CHANNELS
 
 
 class CausalNetwork(nn.Module):
@@ -41,12 +42,12 @@ class CausalNetwork(nn.Module):
         self.size = size
         self.plan = plan_band_layout(size)
         bands, width = self.plan.bands, size.width
-        self.encoder = nn.Parameter(_random(bands, size.points * _GIVEN, width))
+        self.encoder = nn.Parameter(random_weights(bands, size.points * _INPUTS, width))
         self.place = nn.Parameter(0.1 * torch.randn(bands, width))
         self.blocks = nn.ModuleList(_Block(size, bands) for _ in range(size.blocks))
         self.norm = nn.LayerNorm(width)
         self.hidden = nn.Linear(width, width // 2)  # half, as most weights are the decoder's, and memory is slow
-        self.decoder = nn.Parameter(_random(bands, width // 2, size.points * 2 * OUTPUT_CHANNELS) / 4)
+        self.decoder = nn.Parameter(random_weights(bands, width // 2, size.points * 2 * OUTPUT_CHANNELS) / 4)
 
     def initial_state(self, batch: int = 1) -> State:
         """Return the state before the first hop."""
@@ -68,26 +69,28 @@ class CausalNetwork(nn.Module):
             after.append(kept)
         return x, tuple(after)
 
-    def run_stage(self, number: int, *given: Tensor) -> tuple[Tensor, ...]:
+    def run_stage(self, number: int, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Run one of the ``blocks + 1`` stages of a step, which run in order, with pauses if need be.
 
         Stage 0 computes ``x`` from features and prior; each of the others computes ``x`` and its block's state from
         ``x`` and that state. The ``x`` of the last are the outputs.
         """
         if number == 0:
-            return (self._encode(*given),)
-        x, memory = self.blocks[number - 1](*given)
+            return (self._encode(*inputs),)
+        x, memory = self.blocks[number - 1](*inputs)
         return (self._decode(x) if number == self.size.blocks else x), memory
 
     def _encode(self, features: Tensor, hints: Tensor) -> Tensor:
         """Return the embedding of each band, ``(batch, hops, bands, width)``."""
-        given = torch.cat([features, LOGIT_SCALE * hints[:, :, :PRIOR_LOGITS], hints[:, :, PRIOR_LOGITS:]], dim=2)
-        batch, hops, bands = *given.shape[:2], self.plan.bands
-        parted = given.reshape(batch, hops, _GIVEN, bands, self.size.points).transpose(2, 3)
-        return _per_band(parted.reshape(batch, hops, bands, _GIVEN * self.size.points), self.encoder) + self.place
+        inputs = torch.cat([features, LOGIT_SCALE * hints[:, :, :PRIOR_LOGITS], hints[:, :, PRIOR_LOGITS:]], dim=2)
+        batch, hops, bands = *inputs.shape[:2], self.plan.bands
+        parted = inputs.reshape(batch, hops, _INPUTS, bands, self.size.points).transpose(2, 3)
+        return (
+            linear_per_band(parted.reshape(batch, hops, bands, _INPUTS * self.size.points), self.encoder) + self.place
+        )
 
     def _decode(self, x: Tensor) -> Tensor:
-        x = _per_band(nn.functional.gelu(self.hidden(self.norm(x))), self.decoder)
+        x = linear_per_band(nn.functional.gelu(self.hidden(self.norm(x))), self.decoder)
         batch, hops = x.shape[:2]
         x = x.reshape(batch, hops, self.plan.bands, 2 * OUTPUT_CHANNELS, self.size.points)
         return x.transpose(2, 3).reshape(batch, hops, 2, OUTPUT_CHANNELS, self.plan.points)
@@ -108,13 +111,11 @@ class _Block(nn.Module):
     def forward(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Return the output, ``(batch, hops, bands, width)``, and the GRU state, ``(1, batch * bands, width)``."""
         batch, hops, bands, width = x.shape
-        heard = self.norms[0](x)
-        heard = heard.transpose(1, 2).reshape(batch * bands, hops, width)
-        recalled, memory = self.memory(heard, memory)
-        recalled = recalled.reshape(batch, bands, hops, width).transpose(1, 2)
-        x = x + self.recall(recalled)
-        told = self.norms[1](x).transpose(2, 3)
-        x = x + self.spread(nn.functional.gelu(self.gather(told))).transpose(2, 3)
+        rows = self.norms[0](x).transpose(1, 2).reshape(batch * bands, hops, width)
+        rows, memory = self.memory(rows, memory)
+        x = x + self.recall(rows.reshape(batch, bands, hops, width).transpose(1, 2))
+        columns = self.norms[1](x).transpose(2, 3)
+        x = x + self.spread(nn.functional.gelu(self.gather(columns))).transpose(2, 3)
         return x + self.narrow(nn.functional.gelu(self.widen(self.norms[2](x)))), memory
 
 
@@ -130,15 +131,3 @@ class _BandNorm(nn.Module):
         """Return ``(..., bands, width)``."""
         normal: Tensor = nn.functional.layer_norm(x, x.shape[-1:]) * self.gain + self.offset
         return normal
-
-
-def _per_band(x: Tensor, weights: Tensor) -> Tensor:
-    """Return ``(batch, hops, bands, outputs)``, each band through its own ``(inputs, outputs)`` matrix."""
-    batch, hops, bands, inputs = x.shape
-    y = torch.bmm(x.reshape(batch * hops, bands, inputs).transpose(0, 1), weights)
-    return y.transpose(0, 1).reshape(batch, hops, bands, weights.shape[-1])
-
-
-def _random(bands: int, inputs: int, outputs: int) -> Tensor:
-    weights: Tensor = torch.randn(bands, inputs, outputs) / inputs**0.5
-    return weights

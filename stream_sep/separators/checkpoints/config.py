@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ARCHITECTURES = ("bs_roformer", "mel_band_roformer", "scnet", "mdx23c")
-"""What is played; others that pymss-core knows are refused, as they are not tested."""
+"""The supported architectures; others in pymss-core are refused, as they are not tested."""
 
 _DEFAULT_WINDOW = 8 * 44100
 
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """What a separator has to know of a checkpoint.
+    """The parts of a checkpoint's config that a separator uses.
 
     Attributes:
         path: the YAML file.
         architecture: one of `ARCHITECTURES`.
-        stems: names of the outputs; the last is what the others leave where the network makes one stem less.
+        stems: names of the outputs; the last is the residual where the network outputs one stem less.
         sample_rate: frames per second.
         window: frames of a window, an even number.
     """
@@ -42,10 +42,10 @@ def read_checkpoint_config(path: Path, weights: Path) -> CheckpointConfig:
 
     Args:
         path: the YAML file.
-        weights: the file that it belongs to, for the sentence where it is missing.
+        weights: the weights that it belongs to, for the error message if it is missing.
 
     Raises:
-        SeparatorError: it is missing, cannot be read, or is of no architecture that is played.
+        SeparatorError: it is missing, cannot be read, or its architecture is not supported.
     """
     table = _read_yaml(path, weights)
     architecture = _architecture_of(table, path)
@@ -66,16 +66,26 @@ def read_checkpoint_config(path: Path, weights: Path) -> CheckpointConfig:
     return CheckpointConfig(path, architecture, tuple(names), rate, window // 2 * 2)
 
 
-def _architecture_of(table: Mapping[str, Any], path: Path) -> str:
+def import_pymss_core() -> Any:  # noqa: ANN401 - an optional module
+    """Return the module ``pymss_core``, which builds the networks.
+
+    Raises:
+        SeparatorError: it is not installed.
+    """
     try:
-        from pymss_core import ModelTypeDetectionError, detect_model_type  # noqa: PLC0415 - an extra
+        import pymss_core  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise SeparatorError(
             f"published checkpoints need pymss-core ({error}); {install_hint('checkpoints')}"
         ) from error
+    return pymss_core
+
+
+def _architecture_of(table: Mapping[str, Any], path: Path) -> str:
+    library = import_pymss_core()
     try:
-        found = str(detect_model_type(table))
-    except ModelTypeDetectionError as error:
+        found = str(library.detect_model_type(table))
+    except library.ModelTypeDetectionError as error:
         raise SeparatorError(f"{path} is of no known architecture: {error}") from error
     if found not in ARCHITECTURES:
         raise SeparatorError(f"{path} describes a {found}; played are: {', '.join(ARCHITECTURES)}")
@@ -99,7 +109,7 @@ def _read_yaml(path: Path, weights: Path) -> Mapping[str, Any]:
             table = yaml.load(file, Loader=Loader)  # noqa: S506 - a safe loader, but for tuples
     except FileNotFoundError as error:
         raise SeparatorError(
-            f"{weights} needs its config, and there is no {path}; put it there or say --option config=FILE.yaml. "
+            f"{weights} needs its config, and there is no {path}; put it there or use --option config=FILE.yaml. "
             "Checkpoints of vocal-remover and of the frame transformer of 2022 have none: 'stream-sep models import'"
         ) from error
     except (OSError, UnicodeError, yaml.YAMLError) as error:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.extras import install_hint
 from stream_sep.separators.causal.weights import WeightStats, count_weights
-from stream_sep.separators.checkpoints.config import CheckpointConfig, read_checkpoint_config
+from stream_sep.separators.checkpoints.config import CheckpointConfig, import_pymss_core, read_checkpoint_config
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 from stream_sep.separators.rates import at_rate
 from stream_sep.separators.windowed import WindowedSeparator
@@ -42,7 +41,7 @@ class CheckpointWindows:
         self.stems, self.sample_rate = config.stems, config.sample_rate
 
     def __call__(self, window: Block) -> Stems:
-        """Return the stems of a window, ``(stems, 2, frames)``; numbers that are not finite are taken as silence."""
+        """Return the stems of a window, ``(stems, 2, frames)``; NaN and infinite samples count as silence."""
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
         finite = np.nan_to_num(window, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
@@ -52,7 +51,7 @@ class CheckpointWindows:
         made = made.reshape(-1, 2, made.shape[-1])[..., : window.shape[1]]
         stems = np.zeros((len(self.stems), *window.shape), np.float32)
         stems[: len(made), :, : made.shape[-1]] = made
-        if len(made) < len(stems):  # a network of one stem leaves the rest
+        if len(made) < len(stems):  # the residual of a network with one stem less
             stems[-1] = finite - stems[:-1].sum(axis=0)
         return stems
 
@@ -140,14 +139,9 @@ def load_checkpoint(
 
 
 def _build(config: CheckpointConfig) -> Any:  # noqa: ANN401 - a torch module
+    library = import_pymss_core()
     try:
-        from pymss_core import get_model_from_config  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise SeparatorError(
-            f"published checkpoints need pymss-core ({error}); {install_hint('checkpoints')}"
-        ) from error
-    try:
-        return get_model_from_config(config.architecture, str(config.path))[0]
+        return library.get_model_from_config(config.architecture, str(config.path))[0]
     except Exception as error:  # whatever the library makes of a config that it cannot build
         raise SeparatorError(
             f"{config.path} describes no {config.architecture} that can be built: {error}"

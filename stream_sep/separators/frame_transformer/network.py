@@ -1,4 +1,4 @@
-"""The frame transformer: features and hints in, corrections of masks out, many frames at once or one by one.
+"""The frame transformer: features and prior in, mask corrections out, many frames at once or one by one.
 
 Frames are folded into the batch wherever frequency is convolved, so that nothing crosses frames there, and norms are
 per frame: only attention and its kernels reach into the past, over a bounded span, with their past as explicit state.
@@ -22,6 +22,7 @@ from stream_sep.separators.frame_transformer.blocks import (
     initial_states,
     split_states,
 )
+from stream_sep.separators.per_band import linear_per_band, random_weights
 
 if TYPE_CHECKING:
     from stream_sep.separators.frame_transformer.attention import State
@@ -31,11 +32,11 @@ _INPUTS = FEATURES + PRIOR_CHANNELS
 
 
 class FrameTransformer(nn.Module):
-    """Maps features and hints to corrections of masks, with all its past in a state that is passed in and out.
+    """Maps features and prior to mask corrections, with all state passed in and out.
 
     Args:
         config: its sizes.
-        stems: groups of sources that it separates into; the last is what the others leave.
+        stems: number of source groups in the output; the last is the residual.
     """
 
     def __init__(self, config: FrameTransformerConfig, stems: int = 4) -> None:
@@ -44,7 +45,7 @@ class FrameTransformer(nn.Module):
         self.plan = plan_band_layout(config.front_end)
         self.outputs = stems + (stems - 1 if config.complex else 0)
         bands, first = self.plan.bands, config.channels[0]
-        self.embedding = nn.Parameter(_random(bands, config.points * _INPUTS, first))
+        self.embedding = nn.Parameter(random_weights(bands, config.points * _INPUTS, first))
         self.place = nn.Parameter(0.1 * torch.randn(bands, first))
         sizes = [bands]
         for _ in config.channels[1:]:
@@ -57,14 +58,14 @@ class FrameTransformer(nn.Module):
         )
         self.norm = nn.LayerNorm(joined[0])
         self.hidden = nn.Linear(joined[0], first // 2)
-        self.decoder = nn.Parameter(_random(bands, first // 2, config.points * 2 * self.outputs) / 4)
+        self.decoder = nn.Parameter(random_weights(bands, first // 2, config.points * 2 * self.outputs) / 4)
 
     def initial_state(self, batch: int = 1) -> State:
-        """Return the state before the first frame, zeros, module by module from the first level."""
+        """Return the state before the first frame, zeros, ordered by module from the first level."""
         return flatten_states(initial_states(self._modules_by_level(), batch))
 
     def forward(self, features: Tensor, hints: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return corrections of the masks of some hops, and the state to go on with.
+        """Return the mask corrections of some hops, and the next state.
 
         Shape:
             features: ``(batch, hops, FEATURES, points)``
@@ -89,29 +90,17 @@ class FrameTransformer(nn.Module):
         return cast("list[FrameModule]", list(self.frame_modules))
 
     def _embed(self, features: Tensor, hints: Tensor) -> Tensor:
-        """Return ``(batch, hops, bands, channels)``: each band by a matrix of its own."""
-        guesses = LOGIT_SCALE * hints[:, :, :PRIOR_LOGITS] * float(self.config.hints)
-        given = torch.cat([features, guesses, hints[:, :, PRIOR_LOGITS:]], dim=2)
-        parted = given.reshape(*given.shape[:3], self.plan.bands, self.config.points).transpose(2, 3)
-        return _per_band(parted.flatten(3), self.embedding) + self.place
+        """Return ``(batch, hops, bands, channels)``: each band through its own matrix."""
+        logits = LOGIT_SCALE * hints[:, :, :PRIOR_LOGITS] * float(self.config.hints)
+        inputs = torch.cat([features, logits, hints[:, :, PRIOR_LOGITS:]], dim=2)
+        parted = inputs.reshape(*inputs.shape[:3], self.plan.bands, self.config.points).transpose(2, 3)
+        return linear_per_band(parted.flatten(3), self.embedding) + self.place
 
     def _decode(self, x: Tensor) -> Tensor:
-        y = _per_band(nn.functional.gelu(self.hidden(self.norm(x))), self.decoder)
+        y = linear_per_band(nn.functional.gelu(self.hidden(self.norm(x))), self.decoder)
         y = y.reshape(*y.shape[:3], 2 * self.outputs, self.config.points).transpose(2, 3)
         return y.reshape(*y.shape[:2], 2, self.outputs, self.plan.points)
 
 
 def _unfolded(x: Tensor, batch: int) -> Tensor:
     return x.reshape(batch, -1, *x.shape[1:])
-
-
-def _per_band(x: Tensor, weights: Tensor) -> Tensor:
-    """Return ``(batch, hops, bands, outputs)``: each band by its own ``(inputs, outputs)``."""
-    batch, hops, bands, inputs = x.shape
-    y = torch.bmm(x.reshape(batch * hops, bands, inputs).transpose(0, 1), weights)
-    return y.transpose(0, 1).reshape(batch, hops, bands, weights.shape[-1])
-
-
-def _random(bands: int, inputs: int, outputs: int) -> Tensor:
-    weights: Tensor = torch.randn(bands, inputs, outputs) / inputs**0.5
-    return weights
