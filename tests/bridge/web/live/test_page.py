@@ -136,7 +136,7 @@ def test_buttons_and_presets_move_the_mixer(desk, phone):
 def test_after_a_restart_faders_take_the_mixers_values_and_old_moves_are_not_sent(desk, phone, live_page):
     live_page._port = live_page.port
     live_page.stop()
-    phone.wait_for_selector("text=Connection lost, faders rest")
+    phone.wait_for_selector("text=Connection lost; faders are off")
     assert phone.is_disabled(f"{VOCALS} input")
     finger = Finger(phone, VOCALS)
     finger.down()
@@ -154,7 +154,7 @@ def test_a_viewer_sees_changes_and_moves_nothing(desk, open_page):
     live_page.start()
     try:
         page = open_page(live_page.address)
-        page.wait_for_selector("text=You can look, but not move anything.")
+        page.wait_for_selector("text=This page is read-only.")
         desk.apply({GAIN: -12.0})
         until(lambda: page.input_value(f"{VOCALS} input") == "-12")
         assert page.is_disabled(f"{VOCALS} input")

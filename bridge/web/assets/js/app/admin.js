@@ -11,7 +11,7 @@ import { formatBytes, formatName, formatShare } from "../lib/format.js";
 
 const REFRESH_MS = 5000;
 
-/** @type {Record<string, [string, number]>} what is set, and what one of its unit is worth */
+/** @type {Record<string, [string, number]>} label of a setting, and the factor of its unit */
 const LABELS = {
   sign_up: ["Who may sign up", 1],
   max_upload_bytes: ["Largest file, MB", 1e6],
@@ -253,7 +253,7 @@ class Admin extends LitElement {
       ${sheet({
         id: "link",
         title: "A link that works once",
-        body: html`<p>Send it to whom it is for. It is not shown again.</p>
+        body: html`<p>Send it to its recipient. It is not shown again.</p>
           <div class="secret">${this.link}</div>
           <button class="button" @click=${() => copy(this.link)}>Copy</button>`,
       })}`;

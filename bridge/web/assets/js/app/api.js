@@ -1,5 +1,5 @@
 // @ts-check
-// The API as functions; what it refuses is an error with a sentence for people.
+// The API as functions; failed requests throw an error with a message for people.
 
 export const API = "/api/v1";
 
@@ -28,7 +28,7 @@ export async function errorOf(answer) {
 /**
  * @param {string} method
  * @param {string} path below /api/v1
- * @param {unknown} [body] goes as JSON
+ * @param {unknown} [body] sent as JSON
  * @param {Record<string, string>} [headers]
  * @returns {Promise<any>}
  */

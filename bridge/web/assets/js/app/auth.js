@@ -164,13 +164,13 @@ class SignUpPage extends Form {
       app.server = { ...app.server, needs_setup: false };
       app.enter(welcome.user);
     });
-    const asks = this.kind === "signup" && app.server?.sign_up === "invite" && !this.key;
+    const needsInvitation = this.kind === "signup" && app.server?.sign_up === "invite" && !this.key;
     return html`<div class="page narrow">
       <form class="card stack" @submit=${act}>
         <h1>${this.kind === "setup" ? "Set up this server" : "Sign up"}</h1>
         ${this.kind === "setup" ? html`<p class="quiet">You become its admin.</p>` : nothing}
         ${this.name()} ${this.password("new-password", "Password", true)}
-        ${asks
+        ${needsInvitation
           ? html`<div class="field">
               <label for="invitation">Invitation</label>
               <input class="input" id="invitation" name="invitation" required autocomplete="off" />

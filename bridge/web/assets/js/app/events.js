@@ -1,15 +1,15 @@
 // @ts-check
-// What the server tells while a page is open: one WebSocket, which goes on where it was.
+// Events of the server while a page is open: one WebSocket, resumed after the last event it received.
 
 import { API } from "./api.js";
 
-const FIRST_RETRY_MS = 500;
-const LAST_RETRY_MS = 15000;
-const ENDED = 4401;
+const MIN_RETRY_MS = 500;
+const MAX_RETRY_MS = 15000;
+const SESSION_ENDED = 4401;
 
 /**
  * @fires event with detail `{kind, body}`
- * @fires reset the lists have to be read anew
+ * @fires reset events were missed; lists have to be loaded again
  * @fires ended the session is over
  */
 export class Events extends EventTarget {
@@ -19,11 +19,11 @@ export class Events extends EventTarget {
     this.socket = null;
     /** @type {number | null} */
     this.seq = null;
-    this.retry = FIRST_RETRY_MS;
+    this.retry = MIN_RETRY_MS;
     this.wanted = false;
     this.timer = 0;
-    for (const event of ["online", "pageshow"]) addEventListener(event, () => this.hurry());
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.hurry());
+    for (const event of ["online", "pageshow"]) addEventListener(event, () => this.reconnectNow());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.reconnectNow());
   }
 
   open() {
@@ -39,7 +39,7 @@ export class Events extends EventTarget {
     this.seq = null;
   }
 
-  hurry() {
+  reconnectNow() {
     if (this.wanted && !this.socket) this.connect();
   }
 
@@ -51,7 +51,7 @@ export class Events extends EventTarget {
     this.socket = socket;
     socket.addEventListener("message", (event) => {
       const { seq, kind, body } = JSON.parse(event.data);
-      this.retry = FIRST_RETRY_MS;
+      this.retry = MIN_RETRY_MS;
       this.seq = seq;
       if (kind === "hello") {
         if (body.reset) this.dispatchEvent(new Event("reset"));
@@ -60,10 +60,10 @@ export class Events extends EventTarget {
     socket.addEventListener("close", (event) => {
       if (socket !== this.socket) return;
       this.socket = null;
-      if (event.code === ENDED) this.dispatchEvent(new Event("ended"));
+      if (event.code === SESSION_ENDED) this.dispatchEvent(new Event("ended"));
       else if (this.wanted) {
         this.timer = setTimeout(() => this.connect(), this.retry * (0.75 + Math.random() / 2));
-        this.retry = Math.min(this.retry * 2, LAST_RETRY_MS);
+        this.retry = Math.min(this.retry * 2, MAX_RETRY_MS);
       }
     });
   }

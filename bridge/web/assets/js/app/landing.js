@@ -43,7 +43,7 @@ class Landing extends LitElement {
   }
 
   /** @param {string} icon @param {string} title @param {string} text */
-  promise(icon, title, text) {
+  feature(icon, title, text) {
     return html`<section class="stack tight">
       <h2><span class="icon icon-${icon}" aria-hidden="true"></span>${title}</h2>
       <p class="quiet">${text}</p>
@@ -68,10 +68,10 @@ class Landing extends LitElement {
         : this.error
           ? html`<p class="quiet">${this.error}</p>`
           : nothing}
-      <div class="promises">
-        ${this.promise("hard-drive", "Your files stay here", "Songs are separated on this server and go nowhere else. Delete one and it is gone after seven days in the trash.")}
-        ${this.promise("gauge", "Play before it is done", "Stems play while they are being made. Loops are exact to the sample, faders the same as in the studio.")}
-        ${this.promise("download", "Take it all", "One stem, all of them, or the mix as you hear it: FLAC, WAV, MP3, Ogg, or a stem file for DJ software.")}
+      <div class="features">
+        ${this.feature("hard-drive", "Your files stay here", "Songs are separated on this server and go nowhere else. Delete one and it is gone after seven days in the trash.")}
+        ${this.feature("gauge", "Play before it is done", "Stems play while they are being made. Loops are exact to the sample, faders the same as in the studio.")}
+        ${this.feature("download", "Take it all", "One stem, all of them, or the mix as you hear it: FLAC, WAV, MP3, Ogg, or a stem file for DJ software.")}
       </div>
     </div>`;
   }

@@ -1,11 +1,12 @@
 // @ts-check
-// <ss-library>: drop zone, what is on its way, and all songs.
+// <ss-library>: drop zone, running uploads, and all songs.
 
 import { LitElement, html, nothing } from "lit";
 import { API, api } from "./api.js";
 import { app } from "./state.js";
 import { toast } from "../components/toast.js";
 import { formatBytes, formatShare, formatTime } from "../lib/format.js";
+import { listenWhileConnected } from "../lib/listen.js";
 import "../components/progress.js";
 
 const SEARCH_MS = 200;
@@ -13,7 +14,7 @@ const SORTS = { "-created": "Newest first", created: "Oldest first", title: "Tit
 const STATES = { "": "All songs", ready: "Ready", working: "Separating", waiting: "Waiting", failed: "Failed" };
 const STAGES = { "": "Starting", read: "Reading", separate: "Separating", pack: "Packing" };
 
-/** @param {any} song @returns {string} what is being done, for people */
+/** @param {any} song @returns {string} the state of its job, for people */
 export function jobText(song) {
   const { job } = song;
   if (song.state === "waiting") return job?.position ? `Waiting, number ${job.position} in the queue` : "Waiting";
@@ -56,17 +57,11 @@ class Library extends LitElement {
     /** @type {Record<string, unknown>} */
     this.settings = {};
     this.timer = 0;
-    this.asked = 0;
+    this.loads = 0;
     this.storage = { used: 0, limit: 1 };
-    this.onEvent = (/** @type {Event} */ event) => this.take(/** @type {CustomEvent} */ (event).detail);
-    this.onReset = () => this.load();
-    this.onUploads = () => this.requestUpdate();
-    this.onDone = (/** @type {Event} */ event) => this.put(/** @type {CustomEvent} */ (event).detail, true);
-    this.onKey = (/** @type {KeyboardEvent} */ event) => {
-      if (event.key !== "/" || (event.target instanceof Element && event.target.closest("input, select, textarea"))) return;
-      event.preventDefault();
-      /** @type {HTMLElement | null} */ (this.querySelector("#search"))?.focus();
-    };
+    listenWhileConnected(this, app.events, { event: ({ detail }) => this.receive(detail), reset: () => this.load() });
+    listenWhileConnected(this, app.uploads, { changed: () => this.requestUpdate(), done: ({ detail }) => this.put(detail, true) });
+    listenWhileConnected(this, document, { keydown: (event) => this.onKey(event) });
   }
 
   createRenderRoot() {
@@ -75,21 +70,14 @@ class Library extends LitElement {
 
   connectedCallback() {
     super.connectedCallback();
-    app.events.addEventListener("event", this.onEvent);
-    app.events.addEventListener("reset", this.onReset);
-    app.uploads.addEventListener("changed", this.onUploads);
-    app.uploads.addEventListener("done", this.onDone);
-    document.addEventListener("keydown", this.onKey);
     this.load();
   }
 
-  disconnectedCallback() {
-    super.disconnectedCallback();
-    app.events.removeEventListener("event", this.onEvent);
-    app.events.removeEventListener("reset", this.onReset);
-    app.uploads.removeEventListener("changed", this.onUploads);
-    app.uploads.removeEventListener("done", this.onDone);
-    document.removeEventListener("keydown", this.onKey);
+  /** @param {KeyboardEvent} event */
+  onKey(event) {
+    if (event.key !== "/" || (event.target instanceof Element && event.target.closest("input, select, textarea"))) return;
+    event.preventDefault();
+    /** @type {HTMLElement | null} */ (this.querySelector("#search"))?.focus();
   }
 
   /** @param {Map<string, unknown>} changed */
@@ -99,11 +87,11 @@ class Library extends LitElement {
 
   /** @param {string} [cursor] */
   async load(cursor = "") {
-    const asked = ++this.asked;
+    const load = ++this.loads;
     const query = new URLSearchParams({ q: this.words, state: this.filter, sort: this.sort, cursor, trash: String(this.trash) });
     try {
       const page = await api.get(`/songs?${query}`);
-      if (asked !== this.asked) return;
+      if (load !== this.loads) return;
       this.songs = cursor ? [...this.songs, ...page.songs] : page.songs;
       [this.next, this.storage, this.error] = [page.next, page.storage, ""];
     } catch (error) {
@@ -113,7 +101,7 @@ class Library extends LitElement {
   }
 
   /** @param {{kind: string, body: any}} event */
-  take({ kind, body }) {
+  receive({ kind, body }) {
     if (kind === "song") this.put(body, false);
     else if (kind === "song.gone") this.songs = this.songs.filter(({ id }) => id !== body.id);
     else if (kind === "quota") this.storage = body;
@@ -125,9 +113,9 @@ class Library extends LitElement {
 
   /** @param {any} song @param {boolean} added */
   put(song, added) {
-    const known = this.songs.some(({ id }) => id === song.id);
+    const listed = this.songs.some(({ id }) => id === song.id);
     const shown = Boolean(song.deleted) === this.trash;
-    if (known) this.songs = this.songs.map((one) => (one.id === song.id ? song : one)).filter(() => shown || true);
+    if (listed) this.songs = this.songs.map((one) => (one.id === song.id ? song : one)).filter(() => shown || true);
     else if (added && shown) this.songs = [song, ...this.songs];
     if (!shown) this.songs = this.songs.filter(({ id }) => id !== song.id);
   }
@@ -162,7 +150,7 @@ class Library extends LitElement {
     const { models, default_model: usual } = app.server;
     const chosen = models.find((/** @type {any} */ one) => one.name === (this.settings.model ?? usual)) ?? models[0];
     if (!chosen) return nothing;
-    const cost = chosen.speed ? `A song of 4:00 takes about ${formatTime(240 / chosen.speed)} here.` : "How long it takes here is known after the first song.";
+    const cost = chosen.speed ? `A song of 4:00 takes about ${formatTime(240 / chosen.speed)} here.` : "The first song shows how long it takes here.";
     return html`<details>
       <summary>Options <span class="icon small icon-chevron-down" aria-hidden="true"></span></summary>
       <div class="field">
@@ -231,7 +219,7 @@ class Library extends LitElement {
       <div class="truncate"><b>${file.name}</b></div>
       <div class="row">
         ${state === "failed" || state === "paused"
-          ? this.iconButton(`Go on with ${file.name}`, "play", () => app.uploads.resume(upload))
+          ? this.iconButton(`Resume ${file.name}`, "play", () => app.uploads.resume(upload))
           : this.iconButton(`Pause ${file.name}`, "pause", () => app.uploads.pause(upload))}
         ${this.iconButton(`Cancel ${file.name}`, "x", () => app.uploads.cancel(upload))}
       </div>

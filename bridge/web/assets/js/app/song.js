@@ -9,6 +9,7 @@ import { jobText } from "./library.js";
 import { toast } from "../components/toast.js";
 import { closeSheet, openSheet, sheet } from "../components/sheet.js";
 import { formatName } from "../lib/format.js";
+import { listenWhileConnected } from "../lib/listen.js";
 import "../components/progress.js";
 import "../player/view.js";
 
@@ -62,11 +63,8 @@ class SongPage extends LitElement {
     this.mayDownload = false;
     this.key = "";
     this.timer = 0;
-    this.onEvent = (/** @type {Event} */ event) => this.take(/** @type {CustomEvent} */ (event).detail);
-    this.onReset = () => this.load();
-    this.onKey = (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "?" && !(event.target instanceof Element && event.target.closest("input"))) openSheet("keys");
-    };
+    listenWhileConnected(this, app.events, { event: ({ detail }) => this.receive(detail), reset: () => this.load() });
+    listenWhileConnected(this, document, { keydown: (event) => this.onKey(event) });
   }
 
   createRenderRoot() {
@@ -76,18 +74,17 @@ class SongPage extends LitElement {
   connectedCallback() {
     super.connectedCallback();
     if (this.shared) this.key = new URLSearchParams(location.hash.slice(1)).get("k") ?? "";
-    app.events.addEventListener("event", this.onEvent);
-    app.events.addEventListener("reset", this.onReset);
-    document.addEventListener("keydown", this.onKey);
     this.load();
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
-    app.events.removeEventListener("event", this.onEvent);
-    app.events.removeEventListener("reset", this.onReset);
-    document.removeEventListener("keydown", this.onKey);
     clearTimeout(this.timer);
+  }
+
+  /** @param {KeyboardEvent} event */
+  onKey(event) {
+    if (event.key === "?" && !(event.target instanceof Element && event.target.closest("input"))) openSheet("keys");
   }
 
   get path() {
@@ -103,19 +100,19 @@ class SongPage extends LitElement {
       const { status, message } = /** @type {any} */ (error);
       this.error = this.shared && status === 404 ? "This link has ended or was taken back." : message;
     }
-    if (this.song?.state === "ready") this.mayDownload = !this.shared || (await this.asksDownload());
+    if (this.song?.state === "ready") this.mayDownload = !this.shared || (await this.probeDownload());
     if (this.song) document.title = `${this.song.title} – stream_sep`;
   }
 
   /** @returns {Promise<boolean>} whether a share link lets its holder download */
-  async asksDownload() {
+  async probeDownload() {
     const first = `${API}${this.path}/stems/${this.song.stems[0]}.flac`;
     const answer = await fetch(first, { headers: { Range: "bytes=0-0" } }).catch(() => null);
     return answer?.ok ?? false;
   }
 
   /** @param {{kind: string, body: any}} event */
-  take({ kind, body }) {
+  receive({ kind, body }) {
     if (this.shared || !this.song) return;
     if (kind === "song" && body.id === this.song.id) {
       this.song = body;
@@ -128,7 +125,7 @@ class SongPage extends LitElement {
     } else if (kind === "song.gone" && body.id === this.song.id) app.go("/library");
   }
 
-  // what can be done
+  // actions
 
   /** @param {() => Promise<any>} act @returns {Promise<any>} */
   async attempt(act) {

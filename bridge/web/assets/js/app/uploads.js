@@ -1,17 +1,17 @@
 // @ts-check
-// Files on their way to the server: two at a time, in pieces, and on again by itself after a broken connection.
+// Uploads: two at a time, in pieces, resumed automatically after a broken connection.
 
 import { API, ApiError, api, errorOf } from "./api.js";
 
 const PIECE_BYTES = 8 * 1024 * 1024;
-const AT_ONCE = 2;
+const MAX_PARALLEL = 2;
 const RETRY_MS = 2000;
 
 /**
  * @typedef {object} Upload
  * @property {number} number
  * @property {File} file
- * @property {string} id of the server's upload; empty before it knows of it
+ * @property {string} id of the upload on the server; empty before it has one
  * @property {number} sent bytes
  * @property {number} speed bytes a second
  * @property {"queued" | "sending" | "paused" | "broken" | "failed" | "done"} state
@@ -44,7 +44,7 @@ export class Uploads extends EventTarget {
 
   pump() {
     for (const one of this.list) {
-      if (this.list.filter(({ state }) => state === "sending").length >= AT_ONCE) break;
+      if (this.list.filter(({ state }) => state === "sending").length >= MAX_PARALLEL) break;
       if (one.state === "queued" || one.state === "broken") this.send(one);
     }
     this.dispatchEvent(new Event("changed"));
@@ -82,11 +82,11 @@ export class Uploads extends EventTarget {
         upload.id = (await api.post("/uploads", { name: file.name, size: file.size, settings })).id;
       } else upload.sent = await this.offset(upload);
       while (upload.state === "sending") {
-        const told = await this.piece(upload);
-        if (told.song) {
+        const { song } = await this.piece(upload);
+        if (song) {
           upload.state = "done";
           this.list = this.list.filter((one) => one !== upload);
-          this.dispatchEvent(new CustomEvent("done", { detail: told.song }));
+          this.dispatchEvent(new CustomEvent("done", { detail: song }));
         }
       }
     } catch (error) {
@@ -98,11 +98,11 @@ export class Uploads extends EventTarget {
   /** @param {Upload} upload @param {unknown} error */
   fail(upload, error) {
     if (upload.state !== "sending") return; // paused or cancelled
-    const passing = error instanceof ApiError && (error.status === 0 || error.status === 409 || error.status >= 500);
-    upload.state = passing ? "broken" : "failed";
+    const transient = error instanceof ApiError && (error.status === 0 || error.status === 409 || error.status >= 500);
+    upload.state = transient ? "broken" : "failed";
     const share = Math.round((upload.sent / Math.max(upload.file.size, 1)) * 100);
-    upload.error = passing ? `The connection broke at ${share} %. It goes on by itself.` : String(/** @type {any} */ (error).message);
-    if (passing) setTimeout(() => this.pump(), RETRY_MS);
+    upload.error = transient ? `The connection broke at ${share} %. It resumes automatically.` : String(/** @type {any} */ (error).message);
+    if (transient) setTimeout(() => this.pump(), RETRY_MS);
   }
 
   /** @param {Upload} upload @returns {Promise<number>} */
@@ -113,13 +113,13 @@ export class Uploads extends EventTarget {
     return Number(answer.headers.get("Upload-Offset"));
   }
 
-  /** @param {Upload} upload @returns {Promise<any>} what the server says after the next piece */
+  /** @param {Upload} upload @returns {Promise<any>} the server's answer to the next piece */
   piece(upload) {
     const { file, sent } = upload;
     const body = file.slice(sent, sent + PIECE_BYTES);
     const began = performance.now();
     return new Promise((resolve, reject) => {
-      const request = new XMLHttpRequest(); // fetch tells nothing of what was sent
+      const request = new XMLHttpRequest(); // fetch reports no upload progress
       upload.request = request;
       request.open("PATCH", `${API}/uploads/${upload.id}`);
       request.setRequestHeader("Upload-Offset", String(sent));
@@ -130,11 +130,11 @@ export class Uploads extends EventTarget {
         this.dispatchEvent(new Event("changed"));
       });
       request.addEventListener("load", () => {
-        const told = JSON.parse(request.responseText || "{}");
-        if (request.status >= 300) reject(new ApiError(request.status, told.code, told.detail, told.hint));
+        const answer = JSON.parse(request.responseText || "{}");
+        if (request.status >= 300) reject(new ApiError(request.status, answer.code, answer.detail, answer.hint));
         else {
-          upload.sent = told.offset ?? told.size;
-          resolve(told);
+          upload.sent = answer.offset ?? answer.size;
+          resolve(answer);
         }
       });
       for (const event of ["error", "abort", "timeout"]) {

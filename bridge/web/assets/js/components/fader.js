@@ -5,7 +5,7 @@ import { LitElement, html } from "lit";
 import { makeDraggable } from "../lib/drag.js";
 import { LOUDEST_DB, SILENCE_DB, dbToPosition, positionToDb, spokenDb } from "../lib/levels.js";
 
-const LEAST_TRAVEL = 200; // pixels, where the fader itself is shorter
+const MIN_TRAVEL = 200; // pixels, where the fader itself is shorter
 const CATCH_DB = 0.5;
 const TICKS = [10, 5, 0, -5, -10, -20, -30, -50];
 const STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 6, PageDown: -6 };
@@ -77,7 +77,7 @@ export class Fader extends LitElement {
         this.travel = dbToPosition(0);
         this.moveTo(0);
       },
-      travel: () => Math.max(LEAST_TRAVEL, fader.clientHeight - 28),
+      travel: () => Math.max(MIN_TRAVEL, fader.clientHeight - 28),
     });
   }
 

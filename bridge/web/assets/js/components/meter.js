@@ -26,7 +26,7 @@ export class Meter extends LitElement {
   constructor() {
     super();
     this.label = "";
-    this.told = [-90, -90];
+    this.peaks = [-90, -90];
     this.shown = [-90, -90];
     this.clippedAt = [-Infinity, -Infinity];
   }
@@ -47,8 +47,8 @@ export class Meter extends LitElement {
   }
 
   /** @param {number} left dBFS @param {number} right */
-  tell(left, right) {
-    this.told = [left, right];
+  setPeaks(left, right) {
+    this.peaks = [left, right];
     const now = performance.now();
     if (left >= -0.05) this.clippedAt[0] = now;
     if (right >= -0.05) this.clippedAt[1] = now;
@@ -59,7 +59,7 @@ export class Meter extends LitElement {
     const bars = /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll(".bar"));
     for (const [side, bar] of bars.entries()) {
       const fallen = this.shown[side] - FALL_DB_PER_SECOND * seconds;
-      const next = Math.max(this.told[side], fallen, -90);
+      const next = Math.max(this.peaks[side], fallen, -90);
       if (next !== this.shown[side] || !bar.dataset.drawn) {
         this.shown[side] = next;
         bar.dataset.drawn = "yes";

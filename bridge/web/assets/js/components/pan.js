@@ -5,7 +5,7 @@ import { LitElement, html } from "lit";
 import { makeDraggable } from "../lib/drag.js";
 
 const CATCH = 0.04;
-const LEAST_TRAVEL = 120;
+const MIN_TRAVEL = 120;
 
 /** @param {number} pan @returns {string} */
 export function spokenPan(pan) {
@@ -45,7 +45,7 @@ export class Pan extends LitElement {
         this.travel = 0;
         this.moveTo(0);
       },
-      travel: () => Math.max(LEAST_TRAVEL, knob.clientWidth - 20),
+      travel: () => Math.max(MIN_TRAVEL, knob.clientWidth - 20),
     });
   }
 

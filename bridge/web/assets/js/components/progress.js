@@ -1,5 +1,5 @@
 // @ts-check
-// <ss-progress>: a bar that tells screen readers at quarters only.
+// <ss-progress>: a progress bar announced to screen readers at quarters only.
 
 import { LitElement, html } from "lit";
 

@@ -7,7 +7,7 @@ import { LitElement, html, nothing } from "lit";
 
 const SHOWN_MS = 6000;
 const WITH_ACTION_MS = 10000;
-const LONGEST_LIST = 3;
+const MAX_TOASTS = 3;
 
 export class Toasts extends LitElement {
   static properties = { toasts: { state: true } };
@@ -29,7 +29,7 @@ export class Toasts extends LitElement {
    */
   show(text, { bad = false, action, act } = {}) {
     const toast = { id: ++this.count, text, bad, action, act };
-    this.toasts = [...this.toasts.filter((one) => one.text !== text), toast].slice(-LONGEST_LIST);
+    this.toasts = [...this.toasts.filter((one) => one.text !== text), toast].slice(-MAX_TOASTS);
     setTimeout(() => this.hide(toast.id), action ? WITH_ACTION_MS : SHOWN_MS);
   }
 

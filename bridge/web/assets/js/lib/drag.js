@@ -1,5 +1,5 @@
 // @ts-check
-// A pointer that moves something by how far it goes, never by where it is put down.
+// Relative dragging: a pointer moves a control by its travel, never by where it is put down.
 
 const FINE_PX = 60; // this far sideways makes it four times finer
 const FINE = 0.25;

@@ -44,7 +44,7 @@ export function writeMessage(address, ...args) {
 /**
  * @param {ArrayBuffer | Uint8Array} packet
  * @returns {Message[]}
- * @throws {RangeError} the bytes are no OSC
+ * @throws {RangeError} the bytes are not OSC
  */
 export function readPacket(packet) {
   const bytes = packet instanceof Uint8Array ? packet : new Uint8Array(packet);
@@ -66,7 +66,7 @@ function readMessage(bytes) {
   let offset = 0;
   const text = () => {
     const end = bytes.indexOf(0, offset);
-    if (end < 0) throw new RangeError("a text has no end");
+    if (end < 0) throw new RangeError("a string has no terminating null");
     const found = decoder.decode(bytes.subarray(offset, end));
     offset = (Math.floor(end / 4) + 1) * 4;
     return found;

@@ -1,20 +1,20 @@
 // @ts-check
-// The WebSocket to the engine: connects again by itself, and never sends later what was moved while it was away.
+// The WebSocket to the engine: reconnects automatically, and drops moves made while it was disconnected.
 
 import { readPacket, writeMessage } from "../lib/osc.js";
 
 const PING_MS = 3000;
-const DEAD_MS = 6000;
-const CONNECT_MS = 5000;
-const FIRST_RETRY_MS = 250;
-const LAST_RETRY_MS = 4000;
+const SILENCE_TIMEOUT_MS = 6000;
+const CONNECT_TIMEOUT_MS = 5000;
+const MIN_RETRY_MS = 250;
+const MAX_RETRY_MS = 4000;
 const NOT_PAIRED = 4401;
 
 /** @typedef {"connecting" | "open" | "lost" | "unpaired"} Status */
 
 /**
  * @fires status the status has changed
- * @fires text with detail: an object that the server told
+ * @fires text with detail: a JSON object from the server
  * @fires message with detail: an OSC message
  */
 export class LiveConnection extends EventTarget {
@@ -29,12 +29,12 @@ export class LiveConnection extends EventTarget {
     /** @type {Map<string, (number | string)[]>} the newest value of each address, until the next frame */
     this.pending = new Map();
     this.frame = 0;
-    this.retry = FIRST_RETRY_MS;
-    this.heard = 0;
+    this.retry = MIN_RETRY_MS;
+    this.lastReceived = 0;
     this.timer = 0;
     setInterval(() => this.ping(), PING_MS);
     document.addEventListener("visibilitychange", () => this.visibility());
-    for (const event of ["pageshow", "online"]) addEventListener(event, () => this.hurry());
+    for (const event of ["pageshow", "online"]) addEventListener(event, () => this.reconnectNow());
   }
 
   /** Connects, at once. */
@@ -44,72 +44,72 @@ export class LiveConnection extends EventTarget {
     const socket = new WebSocket(this.url, ["osc"]);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
-    const hanging = setTimeout(() => socket.readyState === WebSocket.CONNECTING && this.lose(socket, 0), CONNECT_MS);
+    const timeout = setTimeout(() => socket.readyState === WebSocket.CONNECTING && this.onLost(socket, 0), CONNECT_TIMEOUT_MS);
     socket.addEventListener("message", (event) => {
-      clearTimeout(hanging);
+      clearTimeout(timeout);
       if (socket === this.socket) this.receive(event.data);
     });
     socket.addEventListener("close", (event) => {
-      clearTimeout(hanging);
-      this.lose(socket, event.code);
+      clearTimeout(timeout);
+      this.onLost(socket, event.code);
     });
   }
 
   /** @param {string | ArrayBuffer} data */
   receive(data) {
-    this.heard = performance.now();
+    this.lastReceived = performance.now();
     if (typeof data === "string") {
-      const told = JSON.parse(data);
-      if (told.hello) {
-        this.retry = FIRST_RETRY_MS;
-        this.dispatchEvent(new CustomEvent("text", { detail: told }));
-        this.become("open");
+      const message = JSON.parse(data);
+      if (message.hello) {
+        this.retry = MIN_RETRY_MS;
+        this.dispatchEvent(new CustomEvent("text", { detail: message }));
+        this.setStatus("open");
         this.visibility();
-      } else this.dispatchEvent(new CustomEvent("text", { detail: told }));
+      } else this.dispatchEvent(new CustomEvent("text", { detail: message }));
       return;
     }
     for (const message of readPacket(data)) this.dispatchEvent(new CustomEvent("message", { detail: message }));
   }
 
   /** @param {WebSocket} socket @param {number} code */
-  lose(socket, code) {
+  onLost(socket, code) {
     if (socket !== this.socket) return;
     this.socket = null;
     socket.close();
     this.pending.clear(); // moves made now are not sent later
     if (code === NOT_PAIRED) {
-      this.become("unpaired");
+      this.setStatus("unpaired");
       return;
     }
-    this.become("lost");
+    this.setStatus("lost");
     this.timer = setTimeout(() => this.connect(), this.retry * (0.75 + Math.random() / 2));
-    this.retry = Math.min(this.retry * 2, LAST_RETRY_MS);
+    this.retry = Math.min(this.retry * 2, MAX_RETRY_MS);
   }
 
   /** @param {Status} status */
-  become(status) {
+  setStatus(status) {
     if (this.status === status) return;
     this.status = status;
     this.dispatchEvent(new Event("status"));
   }
 
-  /** Connects now if it was waiting to. */
-  hurry() {
+  /** Connects now if a reconnection is pending. */
+  reconnectNow() {
     if (this.status === "lost" && !this.socket && document.visibilityState === "visible") this.connect();
     else this.ping();
   }
 
   visibility() {
     const visible = document.visibilityState === "visible";
-    if (visible) this.hurry();
+    if (visible) this.reconnectNow();
     else this.flush();
     if (this.status === "open") this.socket?.send(JSON.stringify({ meters: visible }));
   }
 
   ping() {
     if (this.status !== "open" || !this.socket) return;
-    if (performance.now() - this.heard > DEAD_MS && document.visibilityState === "visible") {
-      this.lose(this.socket, 0);
+    if (performance.now() - this.lastReceived > SILENCE_TIMEOUT_MS && document.visibilityState === "visible") {
+      this.onLost(this.socket, 0);
       return;
     }
     this.socket.send(writeMessage("/ping"));
@@ -126,7 +126,7 @@ export class LiveConnection extends EventTarget {
     if (!this.frame) this.frame = requestAnimationFrame(() => this.flush());
   }
 
-  /** Sends now, after what is waiting. @param {string} address @param {...(number | string)} args */
+  /** Sends now, after all pending values. @param {string} address @param {...(number | string)} args */
   sendNow(address, ...args) {
     this.flush();
     if (this.status === "open") this.socket?.send(writeMessage(address, ...args));
@@ -135,9 +135,9 @@ export class LiveConnection extends EventTarget {
   flush() {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
-    const waiting = [...this.pending];
+    const pending = [...this.pending];
     this.pending.clear();
     if (this.status !== "open") return;
-    for (const [address, args] of waiting) this.socket?.send(writeMessage(address, ...args));
+    for (const [address, args] of pending) this.socket?.send(writeMessage(address, ...args));
   }
 }

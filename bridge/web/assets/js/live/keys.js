@@ -1,5 +1,5 @@
 // @ts-check
-// The keys of the terminal page, in the browser.
+// Keyboard shortcuts, the same as in the terminal mixer.
 
 import { LOUDEST_DB, SILENCE_DB } from "../lib/levels.js";
 import { seek, setLoop, songPosition } from "./transport.js";
@@ -50,7 +50,7 @@ function choose(page, step) {
   page.chosen = page.chosen < 0 ? 0 : (page.chosen + step + count) % count;
 }
 
-/** @param {EventTarget | null} target @returns {boolean} whether keys belong to what has the focus */
+/** @param {EventTarget | null} target @returns {boolean} whether the focused element handles keys itself */
 function takesKeys(target) {
   return target instanceof Element && target.closest("input, select, textarea, dialog") !== null;
 }

@@ -41,8 +41,8 @@ export class LivePage extends LitElement {
   connectedCallback() {
     super.connectedCallback();
     this.connection.addEventListener("status", () => this.requestUpdate());
-    this.connection.addEventListener("text", (event) => this.takeText(/** @type {CustomEvent} */ (event).detail));
-    this.connection.addEventListener("message", (event) => this.take(/** @type {CustomEvent} */ (event).detail));
+    this.connection.addEventListener("text", (event) => this.receiveText(/** @type {CustomEvent} */ (event).detail));
+    this.connection.addEventListener("message", (event) => this.receive(/** @type {CustomEvent} */ (event).detail));
     document.addEventListener("keydown", (event) => onKey(this, event));
     this.enter();
   }
@@ -60,26 +60,26 @@ export class LivePage extends LitElement {
     if (!this.pairError || this.connection.status !== "unpaired") this.connection.connect();
   }
 
-  /** @param {Record<string, any>} told */
-  takeText(told) {
-    if (told.tree) this.store.tree = told.tree;
-    if (told.stems) this.store.stems = told.stems;
-    if (told.role) this.permission = told.role;
-    if (told.peers) [this.peers, this.you] = [told.peers, told.you];
+  /** @param {Record<string, any>} message */
+  receiveText(message) {
+    if (message.tree) this.store.tree = message.tree;
+    if (message.stems) this.store.stems = message.stems;
+    if (message.role) this.permission = message.role;
+    if (message.peers) [this.peers, this.you] = [message.peers, message.you];
     this.requestUpdate();
   }
 
   /** @param {import("../lib/osc.js").Message} message */
-  take({ address, args }) {
+  receive({ address, args }) {
     if (address.endsWith("/meter")) {
-      this.meterOf(address)?.tell(Number(args[0]), Number(args[1]));
+      this.meterOf(address)?.setPeaks(Number(args[0]), Number(args[1]));
       return;
     }
     if (address === "/error") toast(String(args[0]), { bad: true });
     if (address === "/pong" || address.startsWith("/list/")) return;
-    if (address === "/engine/late_hops" && this.store.number(address) < Number(args[0])) this.light();
+    if (address === "/engine/late_hops" && this.store.number(address) < Number(args[0])) this.flashLate();
     if (address === "/transport/position") this.position = { seconds: Number(args[0]), at: performance.now() };
-    if (this.store.tell(address, args)) this.requestUpdate();
+    if (this.store.receive(address, args)) this.requestUpdate();
   }
 
   /** @param {string} address @returns {import("../components/meter.js").Meter | null} */
@@ -91,17 +91,17 @@ export class LivePage extends LitElement {
     return strip?.meter ?? null;
   }
 
-  light() {
+  flashLate() {
     this.lateSince = performance.now();
     setTimeout(() => this.requestUpdate(), LAMP_MS);
   }
 
-  /** @returns {string[]} what the addresses of the strips begin with */
+  /** @returns {string[]} prefixes of the strips' addresses */
   bases() {
     return [...this.store.stems.map((stem) => `/stem/${safeName(stem)}`), "/master"];
   }
 
-  /** @returns {boolean} whether nothing can be moved */
+  /** @returns {boolean} whether the controls are disabled */
   get resting() {
     return this.connection.status !== "open" || this.permission !== "control";
   }
@@ -158,13 +158,13 @@ export class LivePage extends LitElement {
   banner() {
     const { status } = this.connection;
     const state = this.store.text("/engine/state");
-    if (status === "lost") return this.warn("wifi-off", "Connection lost, faders rest. Trying again …");
+    if (status === "lost") return this.warn("wifi-off", "Connection lost; faders are off until it is back. Trying again …");
     if (status === "connecting") return nothing;
     if (state && !["running", "playing", "bypassed", "starting"].includes(state)) {
       return this.warn("power", "The engine is not running.");
     }
     if (this.permission === "view") return html`<div class="banner" role="status">
-      <span class="icon icon-eye" aria-hidden="true"></span>You can look, but not move anything.
+      <span class="icon icon-eye" aria-hidden="true"></span>This page is read-only.
     </div>`;
     return nothing;
   }

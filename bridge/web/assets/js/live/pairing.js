@@ -1,16 +1,16 @@
 // @ts-check
-// How a phone is let in: the key of the QR code is in the fragment, posted once, and gone from the address.
+// Pairing a phone: the QR code's key is in the fragment, posted once, and removed from the address.
 
 import { html } from "lit";
 
-/** @returns {string} the key that this page was opened with; it leaves the address bar and the history */
+/** @returns {string} the key that this page was opened with; removed from the address bar and the history */
 export function readKey() {
   const key = new URLSearchParams(location.hash.slice(1)).get("k") ?? "";
   if (location.hash) history.replaceState(null, "", location.pathname);
   return key;
 }
 
-/** @param {string} key @returns {Promise<string>} why not, or nothing */
+/** @param {string} key @returns {Promise<string>} the error message, or an empty string */
 export async function sendKey(key) {
   try {
     const answer = await fetch("/pair", {

@@ -1,5 +1,5 @@
 // @ts-check
-// What does not fit beside the faders: presets, effects, and the rest.
+// Dialogs for what does not fit beside the faders: presets, effects, and the rest.
 
 import { html, nothing } from "lit";
 import { closeSheet, sheet } from "../components/sheet.js";

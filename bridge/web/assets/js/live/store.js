@@ -1,5 +1,5 @@
 // @ts-check
-// What the engine has told: one value an address, and who wants to know.
+// The last values received from the engine, one for each address.
 
 /** @typedef {import("../lib/osc.js").Argument} Argument */
 /** @typedef {{address: string, types: string, low: number | null, high: number | null, unit: string, description: string, writable: boolean}} Node */
@@ -13,14 +13,14 @@ export class ControlStore extends EventTarget {
     this.tree = [];
     /** @type {string[]} */
     this.stems = [];
-    /** @type {Set<string>} base addresses of faders under a finger */
+    /** @type {Set<string>} base addresses of faders being touched */
     this.held = new Set();
   }
 
-  /** @param {string} address @param {Argument[]} args @returns {boolean} whether it is shown */
-  tell(address, args) {
+  /** @param {string} address @param {Argument[]} args @returns {boolean} whether the value was stored */
+  receive(address, args) {
     const base = address.slice(0, address.lastIndexOf("/"));
-    if (this.held.has(base) && /\/(gain|fader)$/.test(address)) return false; // the finger rules
+    if (this.held.has(base) && /\/(gain|fader)$/.test(address)) return false; // a fader in use ignores echoes
     this.values.set(address, args);
     return true;
   }
@@ -47,7 +47,7 @@ export class ControlStore extends EventTarget {
   }
 }
 
-/** @param {string} stem @returns {string} as an OSC address holds it */
+/** @param {string} stem @returns {string} as it is written in OSC addresses */
 export function safeName(stem) {
   return stem.replace(/[ #*,/?[\]{}]/g, "_");
 }

@@ -1,10 +1,10 @@
 // @ts-check
-// The song that is played: where it is, and where it goes.
+// The transport: position, seeking and loop of the song that plays.
 
 import { html } from "lit";
 import { formatTime } from "../lib/format.js";
 
-/** @param {import("./page.js").LivePage} page @returns {number} the second that is heard, between two tellings too */
+/** @param {import("./page.js").LivePage} page @returns {number} the playing position in seconds, also between two messages */
 export function songPosition(page) {
   const { store, position } = page;
   const rolls = store.on("/transport/play") && page.connection.status === "open";

@@ -1,7 +1,7 @@
 // @ts-check
 // The loop on the ruler: drag to make one, drag its ends to change it, a tap goes there.
 
-const LEAST_PX = 6;
+const MIN_DRAG_PX = 6;
 
 /** @param {import("./view.js").PlayerView} view @param {HTMLElement} ruler */
 export function makeLoopHandle(view, ruler) {
@@ -23,7 +23,7 @@ export function makeLoopHandle(view, ruler) {
   });
   ruler.addEventListener("pointermove", (event) => {
     if (!held || event.pointerId !== held.id) return;
-    held.moved ||= Math.abs(event.clientX - held.x) > LEAST_PX;
+    held.moved ||= Math.abs(event.clientX - held.x) > MIN_DRAG_PX;
     if (!held.moved) return;
     const here = frameAt(event.clientX);
     view.setLoop({ start: Math.min(here, held.fixed), end: Math.max(here, held.fixed) });

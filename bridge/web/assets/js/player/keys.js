@@ -1,5 +1,5 @@
 // @ts-check
-// The keys of the terminal page, in the player.
+// Keyboard shortcuts of the player, the same as in the terminal mixer.
 
 import { LOUDEST_DB, SILENCE_DB } from "../lib/levels.js";
 

@@ -1,7 +1,7 @@
 // @ts-check
 // Pieces of all stems: fetched a few at a time, decoded, and dropped when they are far away.
 
-const AT_ONCE = 2;
+const MAX_PARALLEL = 2;
 const RETRY_MS = 1000;
 
 /**
@@ -43,7 +43,7 @@ export class Pieces extends EventTarget {
     /** @type {number[]} */
     this.wanted = [];
     /** @type {Set<number>} */
-    this.resting = new Set(); // asked for too early, or failed a moment ago
+    this.backingOff = new Set(); // requested too early, or failed a moment ago: no request for now
   }
 
   /** @param {number} number @returns {AudioBuffer[] | undefined} one a stem */
@@ -51,7 +51,7 @@ export class Pieces extends EventTarget {
     return this.ready.get(number);
   }
 
-  /** Loads these, the first first, and forgets all others. @param {number[]} numbers */
+  /** Loads these, the first first, and drops all others. @param {number[]} numbers */
   want(numbers) {
     const kept = new Set(numbers);
     this.wanted = numbers;
@@ -62,14 +62,14 @@ export class Pieces extends EventTarget {
 
   pump() {
     for (const number of this.wanted) {
-      if (this.loading.size >= AT_ONCE) return;
-      if (!this.ready.has(number) && !this.loading.has(number) && !this.resting.has(number)) this.load(number);
+      if (this.loading.size >= MAX_PARALLEL) return;
+      if (!this.ready.has(number) && !this.loading.has(number) && !this.backingOff.has(number)) this.load(number);
     }
   }
 
-  /** Asks again at once for what was not there a moment ago. */
-  hurry() {
-    this.resting.clear();
+  /** Requests again at once what was not there a moment ago. */
+  retryNow() {
+    this.backingOff.clear();
     this.pump();
   }
 
@@ -99,9 +99,9 @@ export class Pieces extends EventTarget {
 
   /** @param {number} number @param {string} event @param {unknown} detail */
   rest(number, event, detail) {
-    this.resting.add(number);
+    this.backingOff.add(number);
     setTimeout(() => {
-      this.resting.delete(number);
+      this.backingOff.delete(number);
       this.pump();
     }, RETRY_MS);
     this.dispatchEvent(new CustomEvent(event, { detail }));

@@ -15,7 +15,7 @@ const TICK_MS = 250;
 const LOOKAHEAD_SECONDS = 3;
 const BEHIND_SECONDS = 10;
 const AHEAD_SECONDS = 20;
-const LEAST_LOOP_SECONDS = 0.02;
+const MIN_LOOP_SECONDS = 0.02;
 
 /**
  * @fires state the state has changed
@@ -29,7 +29,7 @@ export class Player extends EventTarget {
    * @param {import("./pieces.js").Pieces} options.pieces
    * @param {number} options.frames of the whole song
    * @param {number} options.pieceFrames
-   * @param {number} [options.margin] frames between a decision and what is heard of it
+   * @param {number} [options.margin] frames from a command to the first frame it changes
    * @param {number} [options.fade] seconds of fade where sound begins and ends
    * @param {number} [options.lookahead] seconds
    */
@@ -92,7 +92,7 @@ export class Player extends EventTarget {
   async play() {
     if (this.playing) return;
     if (this.state === "ended") this.at = this.loop ? this.loop.start : 0;
-    this.become("loading");
+    this.setState("loading");
     if (this.context instanceof AudioContext && this.context.state !== "running") await this.context.resume();
     this.start(this.at);
   }
@@ -101,7 +101,7 @@ export class Player extends EventTarget {
     if (!this.playing) return;
     this.at = this.position;
     this.stop();
-    this.become("paused");
+    this.setState("paused");
   }
 
   toggle() {
@@ -115,7 +115,7 @@ export class Player extends EventTarget {
     const { playing } = this;
     if (playing) this.stop();
     this.at = target;
-    if (this.state === "ended") this.become("paused");
+    if (this.state === "ended") this.setState("paused");
     if (playing) this.start(target);
     else this.prefetch();
     this.dispatchEvent(new Event("moved"));
@@ -123,7 +123,7 @@ export class Player extends EventTarget {
 
   /** Changes the loop without a gap in what sounds. @param {Loop | null} loop */
   setLoop(loop) {
-    const least = Math.round(LEAST_LOOP_SECONDS * this.rate);
+    const least = Math.round(MIN_LOOP_SECONDS * this.rate);
     if (loop) {
       const start = Math.round(Math.min(Math.max(loop.start, 0), this.frames - least));
       const end = Math.round(Math.min(Math.max(loop.end, start + least), this.frames));
@@ -210,7 +210,7 @@ export class Player extends EventTarget {
       const buffers = this.pieces.get(found.segment.piece);
       if (!buffers) break;
       if (this.cursor.context < now + this.margin / 2) {
-        // it came late: all stems go on together, a little later
+        // it came too late: all stems start together, a little later
         this.cursor = { song: this.cursor.song, context: now + this.margin };
         continue;
       }
@@ -226,15 +226,15 @@ export class Player extends EventTarget {
     if (stretcher.ended) {
       this.at = this.frames;
       this.stop();
-      this.become("ended");
+      this.setState("ended");
       return;
     }
     this.cursor = { song: this.position, context: this.now };
     this.prefetch();
     stretcher.feed(this.pieces.ready);
     const here = Math.floor(this.position / this.pieceFrames);
-    const waiting = [here, here + 1].some((piece) => this.pieces.resting.has(piece));
-    this.become(!stretcher.starving ? "playing" : waiting ? "waiting" : "loading");
+    const waiting = [here, here + 1].some((piece) => this.pieces.backingOff.has(piece));
+    this.setState(!stretcher.starving ? "playing" : waiting ? "waiting" : "loading");
   }
 
   /** @param {Segment} segment @param {AudioBuffer[]} buffers */
@@ -251,7 +251,7 @@ export class Player extends EventTarget {
     this.placed.push({ segment, sources });
   }
 
-  /** Takes back what is scheduled but not heard yet, and schedules it anew. */
+  /** Cancels what is scheduled but not audible yet, and schedules it again. */
   reschedule() {
     const cut = this.now + this.margin;
     const kept = [];
@@ -293,14 +293,14 @@ export class Player extends EventTarget {
   settle(now) {
     const last = this.placed.at(-1)?.segment;
     const sounding = last !== undefined && last.context + last.frames > now;
-    if (sounding) this.become("playing");
+    if (sounding) this.setState("playing");
     else if (!this.cursor) {
       this.at = this.frames;
       this.stop();
-      this.become("ended");
+      this.setState("ended");
     } else {
       const piece = Math.floor(this.cursor.song / this.pieceFrames);
-      this.become(this.pieces.resting.has(piece) ? "waiting" : "loading");
+      this.setState(this.pieces.backingOff.has(piece) ? "waiting" : "loading");
     }
   }
 
@@ -322,7 +322,7 @@ export class Player extends EventTarget {
   }
 
   /** @param {State} state */
-  become(state) {
+  setState(state) {
     if (this.state === state) return;
     this.state = state;
     this.dispatchEvent(new Event("state"));

@@ -1,5 +1,5 @@
 // @ts-check
-// Everything that sounds for one song: context, mixer, pieces and player, made at the first wish to hear something.
+// The audio graph of one song: context, mixer, pieces and player, made when playback is first requested.
 
 import { StemMixer } from "./mixer.js";
 import { Pieces } from "./pieces.js";

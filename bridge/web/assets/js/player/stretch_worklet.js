@@ -1,6 +1,6 @@
 // @ts-nocheck: the globals of a worklet have no types
 // Plays pieces at another speed or pitch: WSOLA (Verhelst and Roelands, 1993), all stems cut at the same places.
-// Where to cut is searched in their sum, so that stems stay together; a resampler behind it moves the pitch.
+// The cut is searched in their sum, so that stems stay aligned; a resampler after it shifts the pitch.
 
 const GRAIN = 2048;
 const HOP = GRAIN / 2;
@@ -38,7 +38,7 @@ class StemStretch extends AudioWorkletProcessor {
 
   jump(frame) {
     this.at = frame; // of the song, where the next grain ideally begins
-    this.continued = null; // where the grain before would go on
+    this.continued = null; // where the previous grain would continue
     this.sum = Array.from({ length: this.channels }, () => new Float32Array(GRAIN));
     this.made = Array.from({ length: this.channels }, () => new Float32Array(HOP + 1));
     this.read = HOP; // nothing made yet

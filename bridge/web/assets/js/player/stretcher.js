@@ -1,5 +1,5 @@
 // @ts-check
-// The worklet that plays at another speed or pitch, seen from the page; it needs HTTPS or this machine.
+// The page's side of the worklet that changes speed and pitch; worklets need HTTPS or localhost.
 
 /** @returns {boolean} */
 export function canStretch() {
@@ -11,7 +11,7 @@ export class Stretcher {
    * @param {BaseAudioContext} context
    * @param {import("./mixer.js").StemMixer} mixer
    * @param {{frames: number, pieceFrames: number}} song
-   * @param {() => void} onChange called when it starves, goes on or ends
+   * @param {() => void} onChange called when it underruns, resumes or ends
    */
   constructor(context, mixer, { frames, pieceFrames }, onChange) {
     const stems = mixer.stems.length;
@@ -61,7 +61,7 @@ export class Stretcher {
     this.node.port.postMessage({ loop });
   }
 
-  /** Gives it the pieces that are there, and takes back those that are not kept. @param {Map<number, AudioBuffer[]>} ready */
+  /** Sends it the loaded pieces, and removes those that are no longer kept. @param {Map<number, AudioBuffer[]>} ready */
   feed(ready) {
     const drop = [...this.sent].filter((number) => !ready.has(number));
     for (const number of drop) this.sent.delete(number);

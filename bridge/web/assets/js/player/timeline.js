@@ -2,7 +2,7 @@
 // Which part of which piece sounds at which frame of the context: integers only, so that nothing drifts or gaps.
 
 /**
- * @typedef {object} Cursor where scheduling goes on
+ * @typedef {object} Cursor where scheduling continues
  * @property {number} song frame of the song
  * @property {number} context frame of the audio context
  *
@@ -10,8 +10,8 @@
  * @property {number} piece its number
  * @property {number} offset frame within the piece
  * @property {number} frames
- * @property {number} song frame of the song at its begin
- * @property {number} context frame of the context at its begin
+ * @property {number} song frame of the song at its start
+ * @property {number} context frame of the context at its start
  *
  * @typedef {{start: number, end: number}} Loop frames of the song; the end is the first that is not played
  */

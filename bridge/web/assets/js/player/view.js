@@ -15,7 +15,7 @@ import "../components/strip.js";
 
 /** @typedef {import("../components/strip.js").StripState} StripState */
 
-const MOST_ZOOM = 64;
+const MAX_ZOOM = 64;
 
 export class PlayerView extends LitElement {
   static properties = {
@@ -91,7 +91,7 @@ export class PlayerView extends LitElement {
   /** @param {Map<string, unknown>} changed */
   updated(changed) {
     if (changed.has("ready") && changed.get("ready") !== undefined) {
-      this.stage?.pieces.hurry();
+      this.stage?.pieces.retryNow();
       if (!this.animation) this.loadPictures();
       else this.picturesLate = true;
     }
@@ -128,7 +128,7 @@ export class PlayerView extends LitElement {
     }
   }
 
-  // what sounds
+  // playback
 
   /** @returns {ReturnType<typeof openStage>} */
   get open() {
@@ -187,10 +187,10 @@ export class PlayerView extends LitElement {
       this.frame = this.unscaled(this.stage.player.position);
       for (const strip of this.querySelectorAll("ss-strip")) {
         const { name, meter } = /** @type {import("../components/strip.js").Strip} */ (strip);
-        meter?.tell(...this.stage.mixer.peaks(name));
+        meter?.setPeaks(...this.stage.mixer.peaks(name));
       }
       if (this.playing) this.followSound();
-      else for (const meter of this.querySelectorAll("ss-meter")) /** @type {any} */ (meter).tell(-90, -90);
+      else for (const meter of this.querySelectorAll("ss-meter")) /** @type {any} */ (meter).setPeaks(-90, -90);
     });
   }
 
@@ -277,7 +277,7 @@ export class PlayerView extends LitElement {
     return this.strips[stem] ?? { db: 0, pan: 0, mute: false, solo: false };
   }
 
-  // what is drawn
+  // drawing
 
   get view() {
     const length = this.song.frames / this.zoom;
@@ -366,7 +366,7 @@ export class PlayerView extends LitElement {
 
   status() {
     const state = this.stage?.player.state;
-    if (/** @type {string} */ (this.stage?.context.state) === "interrupted") return "Tap to go on";
+    if (/** @type {string} */ (this.stage?.context.state) === "interrupted") return "Tap to continue";
     if (this.note) return this.note;
     if (state === "waiting" || (this.song.state !== "ready" && this.ready < this.song.frames)) {
       const rate = this.song.sample_rate;
@@ -427,7 +427,7 @@ export class PlayerView extends LitElement {
   }
 
   tools() {
-    const zoomed = (/** @type {number} */ factor) => (this.zoom = Math.min(Math.max(this.zoom * factor, 1), MOST_ZOOM));
+    const zoomed = (/** @type {number} */ factor) => (this.zoom = Math.min(Math.max(this.zoom * factor, 1), MAX_ZOOM));
     return html`<div class="player-tools">
       <div class="segmented" role="group" aria-label="Picture">
         ${[
@@ -446,7 +446,7 @@ export class PlayerView extends LitElement {
       ${this.tempo()}
       <span class="quiet small">${this.zoom > 1 ? `${this.zoom}×` : ""}</span>
       <button class="button plain icon-only zoom" aria-label="Zoom out" ?disabled=${this.zoom === 1} @click=${() => zoomed(0.5)}>−</button>
-      <button class="button plain icon-only zoom" aria-label="Zoom in" ?disabled=${this.zoom >= MOST_ZOOM} @click=${() => zoomed(2)}>+</button>
+      <button class="button plain icon-only zoom" aria-label="Zoom in" ?disabled=${this.zoom >= MAX_ZOOM} @click=${() => zoomed(2)}>+</button>
     </div>`;
   }
 
