@@ -1,4 +1,4 @@
-"""The figures of control: how soon a message is heard, what a storm of messages does, what idle bridges cost."""
+"""Measures control: delay from a message to the sound, a flood of messages, and the cost of idle bridges."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ to = "master/fader"
 
 
 def measure_control(model: str, options: dict[str, Any], moves: int, seconds: float) -> dict[str, Any]:
-    """Return the figures of control on a running JACK server, as plain values for JSON.
+    """Measure control on a running JACK server; return values for JSON.
 
     Args:
         model: the separator.
         options: its options.
         moves: fader moves to time, over OSC and over MIDI each.
-        seconds: length of the storm of messages, and of the rest after it.
+        seconds: length of the flood of messages, and of the pause after it.
 
     Returns:
-        Plain values by the name of what was measured, delays in ms.
+        Figures by name, delays in ms.
 
     Raises:
         DeviceError: no JACK server.
@@ -74,8 +74,8 @@ def measure_control(model: str, options: dict[str, Any], moves: int, seconds: fl
         storm = _flood(engine, send, seconds)
     return {
         "block_ms": 1000 * backend.block_size / backend.sample_rate,
-        "osc_to_sound_ms": osc.plain(),
-        "midi_to_sound_ms": midi.plain(),
+        "osc_to_sound_ms": osc.to_dict(),
+        "midi_to_sound_ms": midi.to_dict(),
         "storm": storm,
         "idle_percent_of_a_core": idle_cost(seconds),
     }
@@ -83,7 +83,7 @@ def measure_control(model: str, options: dict[str, Any], moves: int, seconds: fl
 
 @contextlib.contextmanager
 def _osc(engine: Engine) -> Iterator[Callable[[str, float], None]]:
-    """Give a function that sends one message to a server of ``engine``."""
+    """Yield a function that sends one message to an OSC server of ``engine``."""
     server = OscServer(engine, port=0)
     server.start()
     try:
@@ -101,9 +101,9 @@ def _send(sender: socket.socket, port: int, address: str, value: float) -> None:
 
 @contextlib.contextmanager
 def _box(engine: Engine) -> Iterator[JackMidiPort]:
-    """Give a box with one fader, the master's, at a MIDI port of ``engine``."""
+    """Yield a MIDI device with one fader, the master's, connected to ``engine``."""
     with _started(_midi(engine)):
-        # to the engine only: JACK would break a circle of two clients with a block of delay
+        # to the engine only: JACK adds a block of delay to a feedback loop of two clients
         box = JackMidiPort(("", f"{CLIENT}:in"), lambda _: None)
         with contextlib.closing(box):
             box.connect()
@@ -124,7 +124,7 @@ def _started(*surfaces: OscServer | OscQueryServer | MidiSurface | DawSurface) -
 
 
 def _flood(engine: Engine, send: Callable[[str, float], None], seconds: float) -> dict[str, Any]:
-    """Send a thousand fader moves a second; return what that did."""
+    """Send a thousand fader moves a second; return the figures."""
     late, began, value = engine.stats().late_hops, time.perf_counter(), 0.0
     messages = int(seconds * _STORM_RATE)
     for number in range(messages):
@@ -142,9 +142,9 @@ def _flood(engine: Engine, send: Callable[[str, float], None], seconds: float) -
 
 
 def idle_cost(seconds: float) -> float:
-    """Return what all bridges, and the processes they start, take of a core while nobody moves anything, in percent.
+    """Return the CPU load of all bridges and their processes while nothing moves, in percent of a core.
 
-    OSC, OSCQuery with its announcement, MIDI on a running JACK server and a DAW, on an engine that stands still.
+    OSC, OSCQuery with its announcement, MIDI on a running JACK server and a DAW, on an engine that is not running.
     """
     with (
         Engine(OfflineBackend(), EngineConfig(model="passthrough", worker="inline")) as engine,
@@ -155,7 +155,7 @@ def idle_cost(seconds: float) -> float:
             DawSurface(engine, "reaper", listen=0),
         ),
     ):
-        time.sleep(2)  # what they do once, at the start, such as to announce themselves
+        time.sleep(2)  # one-off work at the start, such as the announcement
         cpu, began = cpu_seconds(), time.perf_counter()
         time.sleep(seconds)
         return 100 * (cpu_seconds() - cpu) / (time.perf_counter() - began)

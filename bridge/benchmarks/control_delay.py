@@ -1,4 +1,4 @@
-"""How long a moved control takes to be heard: messages to a running engine, its sound watched on a JACK server."""
+"""Measures control delay: from a message to a running engine to the change in its sound, on a JACK server."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CHANGE = 1e-4
-_PATIENCE_SECONDS = 2.0
-_MOST_VOID = 2
+_TIMEOUT_SECONDS = 2.0
+_MAX_VOID = 2
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class ControlDelay:
     """Milliseconds from a message to the first frame that it changes.
 
     Attributes:
-        p50: of half the moves at most.
-        p99: of 99 in a hundred.
-        longest: of all.
-        moves: how many were timed.
-        lost: of them, those that were never heard.
-        void: moves that do not count, as the server lost a cycle meanwhile and its clock jumped.
+        p50: the median.
+        p99: the 99th percentile.
+        longest: the maximum.
+        moves: count of timed moves.
+        lost: those of them that never changed the sound.
+        void: moves that do not count, as the server had an xrun and its clock jumped.
     """
 
     p50: float
@@ -43,8 +43,8 @@ class ControlDelay:
     lost: int
     void: int
 
-    def plain(self) -> dict[str, float | int]:
-        """Return the figures as plain values for JSON."""
+    def to_dict(self) -> dict[str, float | int]:
+        """Return the figures for JSON."""
         return {"p50": self.p50, "p99": self.p99, "max": self.longest, "lost": self.lost, "void": self.void}
 
 
@@ -55,7 +55,7 @@ class LevelChangeProbe:
         source: the port to listen to, such as ``stream_sep:mix_L``.
 
     Attributes:
-        xruns: cycles that the server lost.
+        xruns: count of the server's xruns.
 
     Raises:
         DeviceError: no JACK server.
@@ -76,9 +76,9 @@ class LevelChangeProbe:
 
     @property
     def now(self) -> int:
-        """The server's frame at this moment, reckoned from its last cycle.
+        """The server's current frame, estimated from its last cycle.
 
-        JACK's own estimate drifts away from its cycles where many are lost.
+        JACK's own estimate drifts after many xruns.
         """
         moment, frame = self._cycle
         return frame + round((time.perf_counter() - moment) * float(self._client.samplerate))
@@ -90,17 +90,17 @@ class LevelChangeProbe:
     def wait(self) -> int | None:
         """Return the frame of the next change, or None if none comes in time."""
         try:
-            return self._changes.get(timeout=_PATIENCE_SECONDS)
+            return self._changes.get(timeout=_TIMEOUT_SECONDS)
         except queue.Empty:
             return None
 
-    def forget(self) -> None:
-        """Drop what was heard so far."""
+    def clear(self) -> None:
+        """Drop the changes detected so far."""
         while not self._changes.empty():
             self._changes.get()
 
     def close(self) -> None:
-        """Leave the server."""
+        """Close the JACK client."""
         self._client.deactivate()
         self._client.close()
 
@@ -118,35 +118,37 @@ class LevelChangeProbe:
         self._level = float(sound[-1])
 
 
-def measure_delay(watch: LevelChangeProbe, move: Callable[[int], None], moves: int) -> ControlDelay:
-    """Make ``moves`` moves, one after the other at odd moments, and return how long they took to be heard.
+def measure_delay(probe: LevelChangeProbe, move: Callable[[int], None], moves: int) -> ControlDelay:
+    """Make ``moves`` moves, one after the other at random moments, and return their delays.
 
     Args:
-        watch: listens to the sound, which must be steady but for the moves.
-        move: makes the move of a number; each must change the sound. One that was not heard is made again.
+        probe: detects changes in the sound, which must be steady but for the moves.
+        move: makes the move of a number; each must change the sound. One that was lost is made again.
         moves: how many.
 
     Returns:
-        The delay of each move that was heard, in ms.
+        The delays, in ms.
 
     Raises:
-        BridgeError: not one was heard.
+        BridgeError: none changed the sound.
     """
     rng, delays, void, lost, turn = random.Random(0), list[float](), list[float](), 0, 0  # noqa: S311 - no secrets
-    while len(delays) + lost < moves and len(void) < _MOST_VOID * moves:
+    while len(delays) + lost < moves and len(void) < _MAX_VOID * moves:
         time.sleep(0.03 + rng.random() * 0.02)
-        watch.forget()
-        xruns, sent = watch.xruns, watch.now
+        probe.clear()
+        xruns, sent = probe.xruns, probe.now
         move(turn)
-        heard = watch.wait()
-        turn += heard is not None
-        if heard is None:
+        changed = probe.wait()
+        turn += changed is not None
+        if changed is None:
             lost += 1
         else:
-            calm = watch.xruns == xruns and heard >= sent
-            (delays if calm else void).append(max(0.0, watch.milliseconds(heard - sent)))
-    counted = delays or void  # of a server that never keeps up, what it gives
+            valid = probe.xruns == xruns and changed >= sent
+            (delays if valid else void).append(max(0.0, probe.milliseconds(changed - sent)))
+    counted = delays or void  # a server that never keeps up has only void ones
     if not counted:
-        raise BridgeError(f"none of {moves} moves was heard: does the sound run, and is the port connected?")
+        raise BridgeError(
+            f"none of {moves} moves changed the sound; check that the engine plays and that the port is connected"
+        )
     p50, p99 = np.percentile(counted, [50, 99])
     return ControlDelay(float(p50), float(p99), max(counted), len(counted) + lost, lost, len(void))

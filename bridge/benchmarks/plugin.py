@@ -90,7 +90,7 @@ def measure_plugin(model: str, block_size: int, blocks: int, instances: int) -> 
 
 
 class _host:  # noqa: N801 - a context manager that reads as a function
-    """A host in this process while the context lasts."""
+    """A host in this process, as a context manager."""
 
     def __init__(self, address: str) -> None:
         self._host, self._stopped = PluginHost(print, address=address, linger=0), threading.Event()
@@ -106,7 +106,7 @@ class _host:  # noqa: N801 - a context manager that reads as a function
 
 
 def _play_paced(instances: list[PluginInstance], blocks: int | None, block_size: int) -> list[int]:
-    """Play in real time so many blocks, or until all have stems; return the nanoseconds of each call."""
+    """Play ``blocks`` in real time, or until all instances have stems; return the nanoseconds of each call."""
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, (2, block_size)).astype(np.float32)
     started, times, number = time.perf_counter(), list[int](), 0
     while number < blocks if blocks is not None else any(one["state"] != _RUNNING for one in instances):
@@ -122,7 +122,7 @@ def _play_paced(instances: list[PluginInstance], blocks: int | None, block_size:
 
 
 def _bounce(instance: PluginInstance, model: str, block_size: int) -> dict[str, float]:
-    """Render offline, beside the separator without a plug-in."""
+    """Render offline, and compare with the separator without the plug-in."""
     song = np.random.default_rng(1).uniform(-0.3, 0.3, (2, 10 * RATE)).astype(np.float32)
     instance["vocals_mute"] = 1.0
     instance.set_offline(offline=True)

@@ -1,4 +1,4 @@
-"""The plug-in without a DAW: an LV2 host of a few lines, for measurements."""
+"""The plug-in without a DAW: a minimal LV2 host for measurements."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class PluginInstance:
             self._calls.connect_port(self._handle, _FREEWHEEL + at, self._controls[at:].ctypes.data)
 
     def activate(self) -> None:
-        """Get ready to play; a separator is asked for now."""
+        """Activate the plug-in, which requests a separator."""
         self._calls.activate(self._handle)
 
     def __setitem__(self, symbol: str, value: float) -> None:
@@ -93,11 +93,11 @@ class PluginInstance:
 
     @property
     def latency(self) -> int:
-        """Frames between input and output, known once a block was played."""
+        """Frames between input and output, valid once a block was played."""
         return int(self._controls[_LATENCY - _FREEWHEEL])
 
     def set_offline(self, *, offline: bool) -> None:
-        """Say whether anybody listens in real time."""
+        """Set whether the host renders offline."""
         self._controls[0] = float(offline)
 
     def run(self, block: Block) -> NDArray[np.float32]:
@@ -107,13 +107,13 @@ class PluginInstance:
         return self._sound[_INPUTS:]
 
     def close(self) -> None:
-        """Let go of the plug-in and its separator."""
+        """Release the plug-in and its separator."""
         self._calls.deactivate(self._handle)
         self._calls.cleanup(self._handle)
 
 
 def _features(block_size: int) -> tuple[Any, ...]:
-    """Return the features that tell the plug-in its block, and all that has to live as long."""
+    """Return the features that pass the block size to the plug-in, and the objects that must outlive it."""
     numbers: dict[bytes, int] = {}
     count = itertools.count(1)
     mapped = _MAP(lambda _, uri: numbers.setdefault(uri, next(count)))

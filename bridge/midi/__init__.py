@@ -1,1 +1,1 @@
-"""MIDI: ports and their messages, maps of controllers, faders that wait to be crossed, and learning."""
+"""MIDI: ports and their messages, maps of controllers, pickup for faders without motors, and MIDI learn."""

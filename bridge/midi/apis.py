@@ -1,4 +1,4 @@
-"""The MIDI systems of this machine together: JACK, which we speak ourselves, and those that RtMidi speaks."""
+"""The MIDI systems of this machine together: JACK by a client of our own, the others through RtMidi."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class AllPorts:
         """
         if self._open is not None and not self._open[0].disconnected:
             return self._open[1].names()
-        self._join()
+        self._open_systems()
         if not self._running:
             raise BridgeError(f"no MIDI system runs here: {'; '.join(self._failures.values())}")
         found = [ports.names() for ports in self._running.values()]
@@ -59,7 +59,7 @@ class AllPorts:
 
     def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> MidiPort:
         """See `MidiPorts.open`."""
-        self._join()
+        self._open_systems()
         for ports in self._running.values():
             if input_name in ports.names().inputs:
                 return self._opened(ports.open(input_name, output_name, receive), ports)
@@ -67,7 +67,7 @@ class AllPorts:
 
     def open_virtual(self, name: str, receive: Callable[[bytes], None]) -> MidiPort:
         """See `MidiPorts.open_virtual`: on the first system that has such ports."""
-        self._join()
+        self._open_systems()
         failures = list(self._failures.values())
         for ports in self._running.values():
             try:
@@ -89,7 +89,7 @@ class AllPorts:
     def _closed(self) -> None:
         self._open = None
 
-    def _join(self) -> None:
+    def _open_systems(self) -> None:
         now = self._clock()
         if len(self._running) == len(self._systems) or now < self._retry_at:
             return
@@ -106,7 +106,7 @@ class AllPorts:
 
 
 class _TrackedPort:
-    """A port that tells when it is closed."""
+    """A port that calls `closed` when it is closed."""
 
     def __init__(self, port: MidiPort, closed: Callable[[], None]) -> None:
         self._port, self._closed = port, closed
@@ -146,7 +146,7 @@ def system_ports(api: str | None = None) -> MidiPorts:
         The ports, to be closed.
 
     Raises:
-        BridgeError: RtMidi is not installed or does not know ``api``, or that system does not run.
+        BridgeError: RtMidi is not installed, ``api`` is unknown, or that system does not run.
     """
     if api == JACK:
         return JackMidiClient()

@@ -1,4 +1,4 @@
-"""A map at work: events of a device move the desk, changes of the desk move the device."""
+"""The bindings of a map: events of a device move the desk, changes of the desk move the device."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from bridge.midi.pending_changes import PendingChanges
 
 SETTLE_S = 0.2
-"""How long a motor fader that does not tell touch rests before it is told where it stands, in seconds."""
+"""How long a motor fader without touch sensing rests before its position is sent to it, in seconds."""
 
-_SNAP_DB = {7: 0.25, 14: 0.04}  # 7 bits do not meet 0 dB; a motor fader sends 14 and measures ten
-_MOTOR_SNAP_DB = 0.1  # an endless knob that is put back further would never get past
+_SNAP_DB = {7: 0.25, 14: 0.04}  # 7 bits do not reach 0 dB exactly; a motor fader sends 14 bits and measures 10
+_MOTOR_SNAP_DB = 0.1  # an endless knob that snaps back further could never be turned past 0 dB
 _RING_CENTRE = 0x40
 _RING_MODES = {"linear": 0, "fader": 2, "decibels": 2, "switch": 2}
 
 
 def ring(target: Target, position: float) -> int:
-    """Return what Mackie Control's ring around a knob shows at a travel of 0 to 1.
+    """Return the value of Mackie Control's LED ring for a travel of 0 to 1.
 
     One of eleven lights for a pan, as many as needed for a level; the light below the knob for the middle of a pan.
 
@@ -60,8 +60,8 @@ class ControlBindings:
 
     Args:
         midi_map: what they move.
-        moves: takes the values.
-        feedback: takes what goes back.
+        moves: receives the values.
+        feedback: receives what is sent back to the device.
     """
 
     def __init__(self, midi_map: MidiMap, moves: PendingChanges, feedback: Feedback) -> None:
@@ -88,7 +88,7 @@ class ControlBindings:
         return self._ranged(target, control) if is_effect(control.to) and target.law == "linear" else target
 
     def _ranged(self, target: Target, control: Control) -> Target:
-        """Return a target that goes as far as the effect lets it, where the map does not say how far."""
+        """Return a target with the range of the effect's parameter where the map sets none."""
         parameter = self._moves.desk.controls.parameters[target.path]
         if parameter.high >= UNBOUNDED:
             return target
@@ -99,19 +99,19 @@ class ControlBindings:
         return path in self._moves.desk.controls.parameters
 
     def rebind(self) -> None:
-        """Find what the map's controls move anew, as controls of the desk have come or gone."""
+        """Resolve the map's targets again, after controls of the desk were added or removed."""
         self._bind()
         self.refresh()
 
     def receive(self, event: Event, now: float) -> str:
-        """Act on an event; return what it did, for people to see, or nothing where the map does not know it.
+        """Apply an event; return a description of what it did, for people to see.
 
         Args:
-            event: what came.
+            event: the event.
             now: `time.monotonic`.
 
         Returns:
-            A text; empty where the map does not know the control.
+            The description; empty where the map does not list the control.
         """
         done = [self._move(bound, event, now) for bound in self._by_source.get(event.address, [])]
         if event.address in self._by_touch:
@@ -125,10 +125,10 @@ class ControlBindings:
             return f"{bound.control.to} touched"
         self._touched.discard(source)
         self._settling.pop(source, None)
-        self._feedback.forget(source)  # its motor holds on only when it is told where it stands
+        self._feedback.forget(source)  # its motor holds only a position that is sent to it
         self._moves.commit()
         self._show(bound)
-        return f"{bound.control.to} let go"
+        return f"{bound.control.to} released"
 
     def _move(self, bound: Binding, event: Event, now: float) -> str:
         control, target = bound.control, bound.target
@@ -168,7 +168,7 @@ class ControlBindings:
             if not self._pickups[source].caught:
                 way = "up" if position < there else "down"
                 return f"{target.path} waits at {there:.2f}: move {way} from {position:.2f}"
-        # a value that the control already stands at, as finely as it can say it, is no move
+        # the value that the control has already, at the resolution of the message, is no move
         if from_position(there, bits, centred=target.centred) != event.value:
             snap = min(_SNAP_DB[bits], _MOTOR_SNAP_DB) if control.motor else _SNAP_DB[bits]
             self._moves[target.path] = target.value(position, snap)
@@ -199,20 +199,20 @@ class ControlBindings:
         return [path for path in (f"stem/{stem}/solo" for stem in self._stems) if self._has(path)]
 
     def refresh(self, paths: Collection[str] | None = None) -> None:
-        """Bring the device to where the desk is; with ``paths`` only what hangs on these."""
+        """Send the desk's state to the device; with ``paths`` only what depends on these."""
         for bound in self._bound:
             if paths is None or bound.target is None or bound.target.path in paths:
                 self._show(bound)
 
     def correct_motors(self) -> None:
-        """Put motors right that went where the desk did not follow; to be called when moves are stored."""
+        """Send motor faders back where the desk did not accept their moves; call it after a commit."""
         moved, self._moved = self._moved, set()
         for bound in moved:
             if bound.control.motor:
                 self._show(bound)
 
     def tick(self, now: float) -> None:
-        """Tell motor faders at rest where they stand."""
+        """Send their positions to motor faders at rest."""
         due = [source for source, when in self._settling.items() if when <= now]
         for source in due:
             del self._settling[source]
@@ -221,7 +221,7 @@ class ControlBindings:
                 self._show(bound)
 
     def clear_feedback(self) -> None:
-        """Switch all LEDs and rings off, as for a program that ends; motors stay."""
+        """Switch all LEDs and rings off, as when the program ends; motors stay."""
         for control in self._map.controls:
             if control.led is not None:
                 self._feedback.show(control.led, encode(control.led, control.led_off))

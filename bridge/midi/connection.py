@@ -1,4 +1,4 @@
-"""The line to one device: opened by a part of its port's name, and opened again when the port comes back."""
+"""The connection to one device: opened by a part of its port's name, and opened again when the port is back."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ class AbsentPortError(BridgeError):
 
 
 VIRTUAL_PORT = "stream_sep"
-"""Asking for this name makes a port that other programs connect to."""
+"""The name that opens a virtual port, which other programs connect to."""
 
 _IDLE_S = 0.04
 
 
 class MidiConnection:
-    """Messages from and to one device. For one thread; messages are taken in on any.
+    """Messages from and to one device. For one thread; messages are queued from any.
 
     Args:
         wanted: part of the name of the device's port; `VIRTUAL_PORT` makes one.
-        ports: the system's ports, to be closed with the line.
-        report: told in sentences when the device goes and comes.
+        ports: the system's ports, to be closed with the connection.
+        report: callback that receives a message when the device is disconnected or is back.
     """
 
     def __init__(self, wanted: str, ports: MidiPorts, report: Callable[[str], None]) -> None:
         self._wanted, self._ports, self._report = wanted, ports, report
         self._inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._link: MidiPort | None = None
+        self._port: MidiPort | None = None
         self._was_open = False
 
     @property
     def name(self) -> str:
         """Name of the port that is open, or empty."""
-        return "" if self._link is None else self._link.input
+        return "" if self._port is None else self._port.input
 
     def connect(self) -> None:
         """Open the device's port.
@@ -61,15 +61,15 @@ class MidiConnection:
         self._open(names)
 
     def poll_port(self) -> bool:
-        """Look whether the device is still there, or there again; return whether it has just come back."""
-        if self._link is not None and self._link.disconnected:
-            self._lose(_gone(self._link.input))
+        """Check whether the device is connected; return whether it has just come back."""
+        if self._port is not None and self._port.disconnected:
+            self._disconnect(_gone(self._port.input))
         try:
             names = self._ports.names()
         except BridgeError:
-            return False  # a port that goes while ports are counted makes RtMidi stumble: the next look will tell
+            return False  # RtMidi fails where a port goes while it lists ports; the next poll tries again
         try:
-            if self._link is not None:
+            if self._port is not None:
                 self._check(names)
             elif self._wanted == VIRTUAL_PORT or find_port(self._wanted, names.inputs) is not None:
                 word = "back" if self._was_open else "there"
@@ -77,7 +77,7 @@ class MidiConnection:
                 self._report(f"MIDI port {self.name!r} is {word}")
                 return True
         except BridgeError as error:
-            self._lose(str(error))
+            self._disconnect(str(error))
         return False
 
     def _open(self, names: PortNames) -> None:
@@ -86,37 +86,37 @@ class MidiConnection:
 
     def _open_port(self, names: PortNames) -> None:
         if self._wanted == VIRTUAL_PORT:
-            self._link = self._ports.open_virtual(self._wanted, self._inbox.put)
+            self._port = self._ports.open_virtual(self._wanted, self._inbox.put)
             return
         source, sink = find_port(self._wanted, names.inputs), find_port(self._wanted, names.outputs)
         assert source is not None
-        self._link = self._ports.open(source, sink, self._inbox.put)
+        self._port = self._ports.open(source, sink, self._inbox.put)
         if sink is None:
             self._report(f"MIDI port {source!r} cannot be sent to: its LEDs and motors stay as they are")
 
     def _check(self, names: PortNames) -> None:
-        link = self._link
-        assert link is not None
+        port = self._port
+        assert port is not None
         if self._wanted == VIRTUAL_PORT:
             return
-        gone = link.input not in names.inputs or (link.output is not None and link.output not in names.outputs)
+        gone = port.input not in names.inputs or (port.output is not None and port.output not in names.outputs)
         if gone:
-            self._lose(_gone(link.input))
+            self._disconnect(_gone(port.input))
 
-    def _lose(self, why: str) -> None:
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+    def _disconnect(self, why: str) -> None:
+        if self._port is not None:
+            self._port.close()
+            self._port = None
             self._report(why)
 
     def send(self, message: bytes) -> None:
-        """Send one message; a port that fails is gone, and is looked for again."""
-        if self._link is None:
+        """Send one message; a port that fails is closed, and searched for again."""
+        if self._port is None:
             return
         try:
-            self._link.send(message)
+            self._port.send(message)
         except BridgeError as error:
-            self._lose(str(error))
+            self._disconnect(str(error))
 
     def receive(self, timeout_s: float = _IDLE_S) -> list[bytes]:
         """Return the messages that have come; waits at most ``timeout_s`` seconds for the first."""
@@ -130,9 +130,9 @@ class MidiConnection:
 
     def close(self) -> None:
         """Release the ports; harmless when closed."""
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+        if self._port is not None:
+            self._port.close()
+            self._port = None
         self._ports.close()
 
 

@@ -1,4 +1,4 @@
-"""What goes back to a device: only what it does not show yet."""
+"""Feedback to a device: only what it does not show yet."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 class Feedback:
-    r"""Remember what every LED, ring, fader and text of a device shows, and send changes only.
+    r"""Sends changes only: keeps the last message sent to every LED, ring, fader and text.
 
     Args:
-        send: what takes one message.
+        send: callback that sends one message.
 
     >>> sent = []
     >>> feedback = Feedback(sent.append)
@@ -39,7 +39,7 @@ class Feedback:
                 self._send(message)
 
     def shows(self, where: Hashable, messages: Sequence[bytes]) -> None:
-        """Take down that the device shows this by itself, as a fader does that was moved by hand.
+        """Record that the device shows this already, as a fader does that was moved by hand.
 
         Args:
             where: the control.
@@ -48,9 +48,9 @@ class Feedback:
         self._shown[where] = list(messages)
 
     def forget(self, where: Hashable) -> None:
-        """Send what comes next to ``where``, whatever it shows."""
+        """Send the next message to ``where`` even if it is unchanged."""
         self._shown.pop(where, None)
 
     def forget_all(self) -> None:
-        """Send everything anew, as to a device that was switched on."""
+        """Send everything again, as to a device that was just switched on."""
         self._shown.clear()

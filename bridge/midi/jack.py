@@ -1,4 +1,4 @@
-"""MIDI ports on a JACK server, or on PipeWire's JACK: one client, whose cycle never waits for Python."""
+"""MIDI ports on a JACK server, or on PipeWire's JACK: one client, whose process cycle never waits for Python."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy as np
 
 from bridge.midi.jack_callback import (
     FUNCTIONS,
-    LONGEST,
+    MAX_BYTES,
     POSITIONS,
     RECORD,
     SLOTS,
+    enqueue,
     midi_callback,
-    put,
     received,
-    take_until,
+    release_until,
 )
 from bridge.midi.ports import PortNames
 from stream_sep.backends.jack_session import load_jack, open_client
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CLIENT = "stream_sep midi"
-"""What JACK calls our side of a connection."""
+"""Name of our JACK client."""
 
 _CYCLES_S = 0.1
 
@@ -42,7 +42,7 @@ class JackMidiPort:
 
     Args:
         names: of the port that sends to us, or empty, and of the one that we send to.
-        receive: gets the messages, on a thread of the link's.
+        receive: callback for the messages, on a thread of the port's.
 
     Raises:
         BridgeError: the server is not there.
@@ -55,22 +55,22 @@ class JackMidiPort:
         self._receive = receive
         self._client: Any = _client(CLIENT)
         self._memory: dict[str, NDArray[Any]] = {
-            "in_bytes": np.zeros((SLOTS, LONGEST), np.uint8),
+            "in_bytes": np.zeros((SLOTS, MAX_BYTES), np.uint8),
             "in_lengths": np.zeros(SLOTS, np.int64),
-            "out_bytes": np.zeros((SLOTS, LONGEST), np.uint8),
+            "out_bytes": np.zeros((SLOTS, MAX_BYTES), np.uint8),
             "out_lengths": np.zeros(SLOTS, np.int64),
             "positions": np.zeros(POSITIONS, np.int64),
             "event": np.zeros(3, np.int64),
-            "lamp": np.ones(1, np.uint8),
+            "wake_byte": np.ones(1, np.uint8),
         }
-        self._hearing, bell = os.pipe()
-        os.set_blocking(bell, False)
-        self._bell = bell
-        self._begin()
+        self._wake_recv, wake_send = os.pipe()
+        os.set_blocking(wake_send, False)
+        self._wake_send = wake_send
+        self._activate()
         self._thread = threading.Thread(target=self._listen, name="jack midi", daemon=True)
         self._thread.start()
 
-    def _begin(self) -> None:
+    def _activate(self) -> None:
         library, ffi = load_jack()._lib, load_jack()._ffi  # noqa: SLF001 - JACK-Client takes Python callables only
         self._ports = self._client.midi_inports.register("in"), self._client.midi_outports.register("out")
         record = self._record = np.zeros(1, RECORD)
@@ -80,7 +80,7 @@ class JackMidiPort:
             record[name] = int(ffi.cast("uintptr_t", getattr(library, name)))
         for name, array in self._memory.items():
             record[name] = array.ctypes.data
-        record["write"], record["bell"] = _address_of_write(), self._bell
+        record["write"], record["wake_send"] = _address_of_write(), self._wake_send
         process = ffi.cast("JackProcessCallback", midi_callback().address)
         library.jack_set_process_callback(self._client._ptr, process, ffi.cast("void*", record.ctypes.data))  # noqa: SLF001
         self._client.activate()
@@ -89,7 +89,7 @@ class JackMidiPort:
         """Connect to the device's ports.
 
         Raises:
-            BridgeError: they are gone, or somebody forbids it.
+            BridgeError: they are gone, or the server refuses.
         """
         ours = self._ports
         try:
@@ -99,50 +99,50 @@ class JackMidiPort:
                 self._client.connect(ours[1], self.output)
         except load_jack().JackError as error:
             raise BridgeError(f"cannot open MIDI port {self.input!r}: {error}") from error
-        time.sleep(_CYCLES_S)  # what is sent before the graph knows the connection is lost
+        time.sleep(_CYCLES_S)  # what is sent before the connection is in the graph is lost
 
     def _listen(self) -> None:
         taken, memory = 0, self._memory
         with suppress(OSError):  # the end
-            while os.read(self._hearing, 4096) and self._client is not None:
+            while os.read(self._wake_recv, 4096) and self._client is not None:
                 while taken < received(memory["positions"]):
                     length = memory["in_lengths"][taken % SLOTS]
                     self._receive(memory["in_bytes"][taken % SLOTS, :length].tobytes())
                     taken += 1
-                    take_until(memory["positions"], taken)
+                    release_until(memory["positions"], taken)
 
     def send(self, message: bytes) -> None:
-        """See `MidiPort.send`. What a server that stands still has no room for is lost."""
+        """See `MidiPort.send`. Messages are dropped while the queue of a stalled server is full."""
         if self._client is not None:
             data = np.frombuffer(message, np.uint8)
-            put(self._memory["out_bytes"], self._memory["out_lengths"], self._memory["positions"], data)
+            enqueue(self._memory["out_bytes"], self._memory["out_lengths"], self._memory["positions"], data)
 
     def close(self) -> None:
         """See `MidiPort.close`."""
         client, self._client = self._client, None
         if client is None:
             return
-        time.sleep(_CYCLES_S)  # what was sent last has to leave first
+        time.sleep(_CYCLES_S)  # the last messages have to be sent first
         client.deactivate()
         client.close()
-        os.close(self._bell)
+        os.close(self._wake_send)
         if threading.current_thread() is not self._thread:
             self._thread.join()
-        os.close(self._hearing)
+        os.close(self._wake_recv)
 
 
 class JackMidiPorts:
     """The MIDI ports of a JACK server; see `MidiPorts`.
 
     Args:
-        on_gone: called, on a thread of JACK's, when the server dies: nothing here can be used any more.
+        on_gone: called, on a thread of JACK's, when the server dies; nothing here can be used after it.
 
     Raises:
         BridgeError: there is no server, or JACK-Client is not installed.
     """
 
     def __init__(self, on_gone: Callable[[], None] = lambda: None) -> None:
-        self._client: Any = _client(f"{CLIENT} ports")  # it never becomes active, and so costs the server nothing
+        self._client: Any = _client(f"{CLIENT} ports")  # never activated, so it costs the server nothing
         self._client.set_shutdown_callback(lambda *_: on_gone())
 
     def names(self) -> PortNames:
@@ -180,7 +180,7 @@ def _client(name: str) -> Any:  # noqa: ANN401 - JACK-Client has no types
 
 
 def _address_of_write() -> int:
-    # Windows gives its own files no numbers that its C library knows in another library
+    # on Windows a file descriptor is valid in one C library only
     address = ctypes.cast(ctypes.CDLL(None).write, ctypes.c_void_p).value
     assert address is not None
     return address

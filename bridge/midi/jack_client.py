@@ -1,4 +1,4 @@
-"""JACK's MIDI ports, kept in a process of their own.
+"""JACK's MIDI ports in a process of their own.
 
 When its server dies, JACK's library must release every client of a process before one of them joins a new server.
 Apart, the clients of MIDI and of the engine need not wait for each other; the process of MIDI's ends, and another
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _TIMEOUT = 15.0  # where code is compiled for the first time
-_LEAVE_TIMEOUT = 1.0  # a client that just ends keeps its server waiting
+_LEAVE_TIMEOUT = 1.0  # the server waits for a client that ends without closing
 _ENDED = "the process that has JACK's MIDI ports has ended"
 
 
 class JackMidiRemotePort:
-    """A connection that the other process has; see `MidiPort`."""
+    """A connection held by the other process; see `MidiPort`."""
 
     def __init__(self, ports: JackMidiClient, source: str, sink: str | None) -> None:
         self.input, self.output = source, sink
@@ -64,9 +64,9 @@ class JackMidiClient:
 
     def __init__(self) -> None:
         self._receive: Callable[[bytes], None] | None = None
-        self._begin()
+        self._start()
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         try:
             self.process = ChildProcess("bridge.midi.jack_process", quiet=True)
         except OSError as error:
@@ -84,7 +84,7 @@ class JackMidiClient:
             receive(bytes.fromhex(message["in"]))
 
     def send(self, **message: object) -> None:
-        """Send a message to the other process, which does not answer it.
+        """Send a message to the other process, without a reply.
 
         Raises:
             BridgeError: it has ended.
@@ -103,10 +103,10 @@ class JackMidiClient:
         return reply
 
     def names(self) -> PortNames:
-        """See `MidiPorts.names`. After a crash of the other process there is nothing for once."""
+        """See `MidiPorts.names`. The first call after a crash of the other process returns no ports."""
         if self.process.ended.is_set():
             self.close()
-            self._begin()
+            self._start()
             return PortNames((), ())
         found = self._request(do="names")
         return PortNames(tuple(found["inputs"]), tuple(found["outputs"]))
@@ -124,7 +124,7 @@ class JackMidiClient:
         return JackMidiRemotePort(self, name, name)
 
     def leave(self) -> None:
-        """Close the connection there is."""
+        """Close the open connection, if any."""
         self._receive = None
         with suppress(BridgeError):
             self.send(do="leave")

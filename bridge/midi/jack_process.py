@@ -1,6 +1,6 @@
 """The process that owns JACK's MIDI ports; `bridge.midi.jack_client` starts it.
 
-Requests name what to ``do`` and its arguments; ``in`` in a message of ours has the bytes of a MIDI message, in hex.
+Requests name what to ``do`` and its arguments; the messages sent back have a MIDI message in ``in``, in hex.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class JackMidiServer:
     def __init__(self, server: RpcServer) -> None:
         self._server = server
         self._ports: JackMidiPorts | None = None
-        self._link: JackMidiPort | None = None
+        self._port: JackMidiPort | None = None
 
     def join(self) -> dict[str, Any]:
         """Become a client of the server."""
-        self._ports = JackMidiPorts(on_gone=lambda: os._exit(1))  # a library whose server died does not recover
+        self._ports = JackMidiPorts(on_gone=lambda: os._exit(1))  # the JACK library cannot recover from a dead server
         return {}
 
     def names(self) -> dict[str, Any]:
-        """Return what ports there are."""
+        """Return the ports that exist."""
         assert self._ports is not None
         found = self._ports.names()
         return {"inputs": found.inputs, "outputs": found.outputs}
@@ -46,36 +46,36 @@ class JackMidiServer:
             An empty reply.
         """
         assert self._ports is not None
-        self._link = self._ports.open(source, sink, self._receive)
+        self._port = self._ports.open(source, sink, self._receive)
         return {}
 
     def open_virtual(self, name: str) -> dict[str, Any]:
         """Make a port that other programs connect to."""
         assert self._ports is not None
-        self._link = self._ports.open_virtual(name, self._receive)
+        self._port = self._ports.open_virtual(name, self._receive)
         return {}
 
     def send(self, message: str) -> dict[str, Any]:
         """Send a message, in hexadecimal digits, to the device."""
-        if self._link is not None:
-            self._link.send(bytes.fromhex(message))
+        if self._port is not None:
+            self._port.send(bytes.fromhex(message))
         return {}
 
     def leave(self) -> dict[str, Any]:
-        """Close the connection there is."""
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+        """Close the open connection, if any."""
+        if self._port is not None:
+            self._port.close()
+            self._port = None
         return {}
 
     def close(self) -> None:
-        """Leave the server as a client should: one that just ends keeps it waiting."""
+        """Close the client: the server waits for one that ends without closing."""
         self.leave()
         if self._ports is not None:
             self._ports.close()
 
     def handle(self, request: dict[str, Any]) -> None:
-        """Do what a request says, and reply."""
+        """Handle a request, and reply."""
         arguments = {name: value for name, value in request.items() if name not in {"do", "id"}}
         try:
             reply = getattr(self, request["do"])(**arguments)
@@ -89,7 +89,7 @@ class JackMidiServer:
 
 
 def main() -> None:
-    """Serve until the other side hangs up."""
+    """Serve until the other side closes the connection."""
     server = RpcServer()
     host = JackMidiServer(server)
     while "closed" not in (request := server.receive()):

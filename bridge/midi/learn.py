@@ -1,4 +1,4 @@
-"""Learning: move a control of a device, and get the line of the map that it should have."""
+"""MIDI learn: move a control of a device, and get its entry for a map."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Learned:
     """A control that was moved.
 
     Attributes:
-        control: what a map should say of it.
+        control: its entry for a map.
         port: name of the port it came from.
     """
 
@@ -47,9 +47,9 @@ class Learned:
 
 
 class Learner:
-    """Find the control that moves among what a device sends; without ports or clocks.
+    """Identifies the control that is moved from a device's messages; without ports or clocks.
 
-    A button is known at its press; a fader or knob when it has been moved and rests; an endless knob when it has
+    A button is identified when pressed; a fader or knob when it has been moved and rests; an endless knob when it has
     been turned right, then left.
 
     Args:
@@ -66,14 +66,14 @@ class Learner:
         self._latest = 0.0
 
     def feed(self, data: bytes, now: float) -> Control | None:
-        """Take in one message; return the control if that tells.
+        """Process one message; return the control once it is identified.
 
         Args:
-            data: the message as bytes; what is no message is passed over.
+            data: the message as bytes; invalid ones are ignored.
             now: time in seconds.
 
         Returns:
-            The control; None while it is not clear what it is.
+            The control; None while it is not identified.
         """
         try:
             events = self._decoder.decode(parse_message(data))
@@ -116,11 +116,11 @@ class Learner:
         return Control(address, self._to, "absolute")
 
     def _half(self, address: Address, rest_s: float) -> Control | None:
-        """Return the commonest style for an endless knob that has been turned one way only."""
+        """Return the most common style for an endless knob that has been turned one way only."""
         return Control(address, self._to, "relative-2s") if rest_s >= _ENCODER_REST_S else None
 
     def _is_part(self, address: Address) -> bool:
-        """Tell whether the address is a half of something finer, or a pair whose lower half never came."""
+        """Return whether the address is half of a 14-bit value, or a pair whose lower half never came."""
         if address.kind == "cc" and address.number in {6, 38, 98, 99}:
             return any(other.kind == "nrpn" for other in self._moves)
         if address.kind == "cc":
@@ -154,13 +154,13 @@ def learn(
     report: Callable[[str], None] = print,
     ports: Callable[[], MidiPorts] = system_ports,
 ) -> Learned:
-    """Wait for a control to be moved; return what a map should say of it, for `save_control`.
+    """Wait for a control to be moved; return its entry for a map, for `save_control`.
 
     Args:
         to: what it is to move, as in a map: ``stem/1/fader``.
         port: part of the name of the device's port.
         timeout_s: how long to wait, in seconds.
-        report: told in sentences what to do.
+        report: callback that receives messages for the user.
         ports: makes the system's ports.
 
     Returns:
@@ -171,16 +171,18 @@ def learn(
         ConfigError: there is nothing to move at ``to``.
     """
     learner = Learner(to)
-    line = MidiConnection(port, ports(), report)
+    connection = MidiConnection(port, ports(), report)
     try:
-        line.connect()
-        report(f"move the control for {to} on {line.name!r}; turn an endless knob right, then left")
+        connection.connect()
+        report(f"move the control for {to} on {connection.name!r}; turn an endless knob right, then left")
         deadline = time.monotonic() + timeout_s
         while (now := time.monotonic()) < deadline:
-            heard = [learner.feed(message, now) for message in line.receive()]
-            control = next((one for one in heard if one is not None), None) or learner.poll(now)
+            found = [learner.feed(message, now) for message in connection.receive()]
+            control = next((one for one in found if one is not None), None) or learner.poll(now)
             if control is not None:
-                return Learned(control, line.name)
+                return Learned(control, connection.name)
     finally:
-        line.close()
-    raise BridgeError(f"nothing was moved on {port!r} in {timeout_s:g} s; run monitor to see whether it sends at all")
+        connection.close()
+    raise BridgeError(
+        f"nothing was moved on {port!r} in {timeout_s:g} s; run monitor to see whether it sends anything"
+    )

@@ -17,7 +17,7 @@ CELL = 7
 """Characters of a strip on the scribble line; the last stays blank."""
 
 METER_S = 1 / 12
-"""Time between two meter messages, in seconds: the device lets its bars fall by itself and wants them renewed."""
+"""Time between two meter messages, in seconds: the device's bars decay on their own and need updates."""
 
 _MAKER = b"\x00\x00\x66"
 _MAIN, _EXTENDER = 0x14, 0x15
@@ -31,7 +31,7 @@ _PALETTE = (2, 1, 4, 3, 5, 6, 7)  # green, red, blue, yellow, magenta, cyan, whi
 
 
 def answer(challenge: bytes) -> bytes:
-    """Return the four bytes that a device expects of a host for its four.
+    """Return the four response bytes for a device's four challenge bytes.
 
     >>> answer(bytes((1, 2, 3, 4))).hex()
     '05057b2f'
@@ -72,9 +72,9 @@ class Mackie:
     """The texts, meters and handshake of one Mackie Control.
 
     Args:
-        desk: what it shows.
-        feedback: takes what goes back.
-        colours: whether it takes the X-Touch's colours behind its texts.
+        desk: the desk that it shows.
+        feedback: receives what is sent back to the device.
+        colours: whether it supports the X-Touch's scribble strip colours.
     """
 
     def __init__(self, desk: MixerControl, feedback: Feedback, *, colours: bool = False) -> None:
@@ -85,14 +85,14 @@ class Mackie:
         self._next_meters = -math.inf
 
     def initialize(self) -> None:
-        """Ask the device who it is and switch its meters on; it may stay silent."""
+        """Request the device's identity and switch its meters on; it need not reply."""
         self._feedback.forget("query")
         self._feedback.show("query", [self._sysex(bytes((_QUERY,)))])
         for strip in range(STRIPS):
             self._feedback.show(("meter mode", strip), [self._sysex(bytes((_METER_MODE, strip, 0x07)))])
 
     def receive(self, data: bytes) -> bool:
-        """Answer a system exclusive message, without its F0 and F7; return whether the device has started anew."""
+        """Answer a system exclusive message, without its F0 and F7; return whether the device was restarted."""
         if len(data) < 5 or data[:3] != _MAKER or data[3] not in _DEVICES:
             return False
         self._device, command = data[3], data[4]
@@ -126,7 +126,7 @@ class Mackie:
         self._feedback.show(("text", place), [self._sysex(bytes((_TEXT, place)) + cell)])
 
     def tick(self, now: float, offset: int) -> None:
-        """Show the meters when it is time.
+        """Send the meters when they are due.
 
         Args:
             now: `time.monotonic`.
@@ -152,7 +152,7 @@ class Mackie:
             self._feedback.show(("overload", strip), [bytes((0xD0, strip << 4 | mark))])
 
     def clear_feedback(self) -> None:
-        """Blank texts and meters, as for a program that ends."""
+        """Blank texts and meters, as when the program ends."""
         for strip in range(STRIPS):
             self._write(0, strip, "")
             self._write(1, strip, "")

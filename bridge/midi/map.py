@@ -1,4 +1,4 @@
-"""Maps: which control of a MIDI device moves what, read strictly from TOML."""
+"""Maps: which control of a MIDI device moves what, parsed strictly from TOML."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMA = 1
-"""The version of the files this program reads."""
+"""The schema version that this program reads."""
 
 PROFILES = ("mackie-control",)
-"""What a device may have beyond controls: Mackie Control's texts, meters and handshake."""
+"""Device profiles beyond plain controls: Mackie Control's texts, meters and handshake."""
 
 _MODES = {
     "value": ("absolute", "14-bit", "reset", *RELATIVE),
@@ -59,16 +59,16 @@ class Control:
     """One control of a device and what it moves.
 
     Attributes:
-        source: where it sends from.
+        source: address that it sends.
         to: what it moves, such as ``stem/1/fader``.
         mode: ``absolute``, ``reset`` or one of `RELATIVE` for values; ``toggle``, ``hold`` or ``latch`` for switches;
             ``press`` for actions.
-        led: where its LED or ring listens, or None.
+        led: address of its LED or ring, or None.
         led_on: value of a lit LED.
         led_off: value of a dark LED.
         led_style: ``plain``, or ``ring`` for Mackie Control's rings around knobs.
         motor: whether it can be moved from here: by a motor, or as the ring of an endless knob that sends values.
-        touch: the note that tells whether a hand is on it, or None.
+        touch: the note of its touch sensor, or None.
         step: travel of one step of a relative knob, 0 to 1.
         low: value at the bottom of its travel, in the control's unit; None for the control's own.
         high: value at its top.
@@ -97,7 +97,7 @@ class MidiMap:
         controls: one by one.
         match: parts of the names of ports that this map is for.
         pickup: whether faders without a motor wait until they reach the value they would change.
-        bank: how many stems ``bank/left`` and ``bank/right`` pass by.
+        bank: how many stems ``bank/left`` and ``bank/right`` move by.
         profile: one of `PROFILES`, or empty.
     """
 
@@ -114,13 +114,13 @@ def parse_map(content: str, file: str = "map") -> MidiMap:
 
     Args:
         content: TOML.
-        file: what errors call it.
+        file: its name in error messages.
 
     Returns:
         The map.
 
     Raises:
-        ConfigError: it is not what this program reads; the sentence names the file and the key.
+        ConfigError: it is not valid; the message names the file and the key.
     """
     try:
         return _map(parse(content))
@@ -154,10 +154,10 @@ def _entry(place: int, entry: object) -> list[Control]:
 
 
 def controls_of(entry: Mapping[str, Any]) -> list[Control]:
-    """Return the controls of one ``[[control]]``: as many as its ``count`` says.
+    """Return the controls of one ``[[control]]``: one, or as many as its ``count``.
 
     Raises:
-        ConfigError: it is not what this program reads.
+        ConfigError: it is not valid.
 
     >>> [str(one.source) for one in controls_of({"in": "cc:1:0", "to": "stem/1/fader", "count": 2})]
     ['cc:1:0', 'cc:1:1']

@@ -1,4 +1,4 @@
-"""Where maps lie: the ones that ship, and the user's own."""
+"""The files of maps: those that ship, and the user's own."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from bridge.midi.map import MidiMap
 
 GENERIC = "generic"
-"""The map for a device that no other map knows."""
+"""The map for a device that no other map matches."""
 
 FOLDER_VARIABLE = "STREAM_SEP_MIDI_MAPS"
 """The environment variable that names another folder for the user's maps."""
 
 
 def user_maps_folder() -> Path:
-    """Return the folder of the user's maps, which may not be there yet."""
+    """Return the folder of the user's maps, which may not exist yet."""
     chosen = os.environ.get(FOLDER_VARIABLE)
     return Path(chosen) if chosen else config_folder() / "midi"
 
 
 def midi_maps() -> dict[str, Traversable]:
-    """Return the files of all maps, by name: those that ship, and the user's own, which win.
+    """Return the files of all maps, by name: the user's own override those that ship.
 
     Raises:
         ConfigError: the folder of the user's maps cannot be read.
@@ -50,7 +50,7 @@ def load_map(name: str | Path) -> MidiMap:
     """Return the map of a name, or of a file.
 
     Raises:
-        ConfigError: there is none, or it is not what this program reads.
+        ConfigError: there is none, or it is not valid.
 
     >>> load_map("nanokontrol2").controls[0].to
     'stem/1/fader'
@@ -67,9 +67,9 @@ def load_map(name: str | Path) -> MidiMap:
 
 
 def match_map(port: str) -> str:
-    """Return the name of the map for a port: the one that knows the longest part of its name, the user's own first.
+    """Return the name of the map for a port: the one that matches the longest part of its name, the user's own first.
 
-    A file that cannot be read knows none.
+    A file that cannot be read matches nothing.
 
     >>> match_map("X-TOUCH MINI MIDI 1"), match_map("Some Piano")
     ('x-touch-mini', 'generic')

@@ -1,4 +1,4 @@
-"""Putting a learnt control into a map of the user's."""
+"""Saves a learned control in a map of the user's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def entry(control: Control) -> dict[str, Any]:
-    """Return a control as a map has it: what differs from the defaults.
+    """Return a control's entry in a map: what differs from the defaults.
 
     >>> from bridge.midi.map import Control
     >>> entry(Control(Address("cc14", 1, 7), "stem/1/fader", "absolute"))
@@ -39,20 +39,20 @@ def entry(control: Control) -> dict[str, Any]:
 
 
 def save_control(control: Control, port: str, file: Path | None = None) -> Path:
-    """Put a control into a map, in the place of what the same knob did before; whole or not at all.
+    """Save a control in a map, atomically; it replaces what the same control did before.
 
-    A new map begins as the one that knows the port.
+    A new map starts as a copy of the one that matches the port.
 
     Args:
-        control: what to put in.
+        control: the control.
         port: name of the device's port.
-        file: of the map; in the user's folder, by the name of the map that knows the port, unless given.
+        file: of the map; in the user's folder, named after the map that matches the port, unless given.
 
     Returns:
         The file.
 
     Raises:
-        ConfigError: the map is not what this program reads, or cannot be written.
+        ConfigError: the map is not valid, or cannot be written.
     """
     known = match_map(port)
     device = port.split(":", maxsplit=1)[0].strip()  # ALSA and JACK write client:port

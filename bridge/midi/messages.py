@@ -1,4 +1,4 @@
-"""MIDI on the wire: what messages say, as events with an address, and how to say it back."""
+"""MIDI on the wire: messages decoded to events with an address, and encoded from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 KINDS = {"cc": 127, "cc14": 31, "nrpn": 16383, "note": 127, "program": 127, "bend": 0}
-"""Kind of control -> the greatest number it can have; ``bend`` has one a channel and no number."""
+"""Kind of control -> its greatest number; ``bend`` is one per channel and has no number."""
 
 _NRPN = {"msb": 99, "lsb": 98}
 _RPN = (101, 100)
@@ -23,7 +23,7 @@ _DATA_MSB, _DATA_LSB = 6, 38
 
 @dataclass(frozen=True)
 class Address:
-    """Where a control sits: ``cc:1:7`` is controller 7 on channel 1, ``bend:3`` the pitch wheel of channel 3.
+    """The address of a control: ``cc:1:7`` is controller 7 on channel 1, ``bend:3`` the pitch wheel of channel 3.
 
     Attributes:
         kind: one of `KINDS`.
@@ -40,7 +40,7 @@ class Address:
 
     @property
     def bits(self) -> int:
-        """How fine its values are, at best: 7 or 14 bits."""
+        """Resolution of its values, at best: 7 or 14 bits."""
         return 14 if self.kind in {"cc14", "nrpn", "bend"} else 7
 
     def moved(self, numbers: int, channels: int = 0) -> Address:
@@ -51,7 +51,7 @@ class Address:
             channels: how many MIDI channels on.
 
         Returns:
-            The address, which may be none that exists: see `check_address`.
+            The address, which may be out of range: see `check_address`.
         """
         return replace(self, number=self.number + numbers, channel=self.channel + channels)
 
@@ -60,7 +60,7 @@ def parse_address(text: str) -> Address:
     """Read an address.
 
     Raises:
-        ConfigError: it names nothing that MIDI has.
+        ConfigError: it is not a MIDI address.
 
     >>> parse_address("cc:1:48")
     Address(kind='cc', channel=1, number=48)
@@ -70,7 +70,9 @@ def parse_address(text: str) -> Address:
     kind, *numbers = text.split(":")
     if kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0)
-        raise ConfigError(f"{text!r} begins with no kind of control; did you mean {near[0]!r}, as in 'cc:1:7'?")
+        raise ConfigError(
+            f"{text!r} does not begin with a kind of control; did you mean {near[0]!r}, as in 'cc:1:7'?"
+        )
     if len(numbers) != (1 if kind == "bend" else 2) or not all(part.isdecimal() for part in numbers):
         raise ConfigError(f"{text!r} is not an address; write kind:channel:number as in 'cc:1:7', or 'bend:1'")
     return check_address(Address(kind, *map(int, numbers)))
@@ -83,9 +85,9 @@ def check_address(address: Address) -> Address:
         ConfigError: its channel or number is out of range.
     """
     if not 1 <= address.channel <= 16:
-        raise ConfigError(f"'{address}' has no channel between 1 and 16")
+        raise ConfigError(f"'{address}' needs a channel between 1 and 16")
     if not 0 <= address.number <= KINDS[address.kind]:
-        raise ConfigError(f"'{address}' has no number between 0 and {KINDS[address.kind]}")
+        raise ConfigError(f"'{address}' needs a number between 0 and {KINDS[address.kind]}")
     return address
 
 
@@ -96,7 +98,7 @@ class Event:
     Attributes:
         address: which.
         value: where to; a note's velocity, 0 when released.
-        bits: how fine ``value`` is: 7 or 14 bits.
+        bits: resolution of ``value``: 7 or 14 bits.
     """
 
     address: Address
@@ -105,15 +107,15 @@ class Event:
 
     @property
     def pressed(self) -> bool:
-        """Whether this is a button going down: a note of any strength, a controller in its upper half."""
+        """Whether this is a button press: a note of any velocity, a controller value of at least 64."""
         return self.value > 0 if self.address.kind == "note" else self.value >= 1 << (self.bits - 1)
 
 
 def parse_message(data: bytes) -> mido.Message:
-    """Return the message that the bytes are.
+    """Parse the bytes of one message.
 
     Raises:
-        ValueError: they are none, or more than one.
+        ValueError: they are not exactly one message.
     """
     try:
         return mido.Message.from_bytes(data)
@@ -122,11 +124,11 @@ def parse_message(data: bytes) -> mido.Message:
 
 
 class Decoder:
-    """Turn messages into events; remembers halves of 14-bit values and selected parameters.
+    """Turns messages into events; keeps halves of 14-bit values and selected parameters.
 
     A controller below 64 gives two events: itself, with 7 bits, and the pair it may be half of. The halves may come
-    in any order. Until the lower half has been seen, a pair counts as the 7 bits of its upper half, so that a device
-    that never sends the lower half still reaches the top.
+    in any order. Until the lower half has been received, a pair counts as the 7 bits of its upper half, so that a
+    device that never sends the lower half still reaches the top.
 
     >>> decoder = Decoder()
     >>> [str(event.address) for event in decoder.decode(mido.Message("control_change", control=7, value=64))]
@@ -138,7 +140,7 @@ class Decoder:
         self._selected: dict[int, tuple[int, int] | None] = {}
 
     def decode(self, message: mido.Message) -> list[Event]:
-        """Return what the message says; nothing for what is no control."""
+        """Return the events of a message; none for messages that are not of a control."""
         return _DECODERS[message.type](self, message) if message.type in _DECODERS else []
 
     def _note(self, message: mido.Message) -> list[Event]:
@@ -228,7 +230,7 @@ RELATIVE: Mapping[str, Callable[[int], int]] = {
     "relative-sign": lambda value: -(value & 63) if value & 64 else value,
     "relative-sign-inverted": lambda value: value & 63 if value & 64 else -value,
 }
-"""How endless encoders say steps, by mode: two's complement (127 is one left), offset (63 is one left), a sign bit
+"""How endless encoders encode steps, by mode: two's complement (127 is one left), offset (63 is one left), a sign bit
 that means left (65 is one left, as Mackie Control has it) or right (1 is one left)."""
 
 

@@ -1,4 +1,4 @@
-"""What a MIDI device sends, as lines for people."""
+"""A MIDI monitor: what a device sends, as lines of text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def describe(data: bytes, decoder: Decoder) -> str:
 
     Args:
         data: the message.
-        decoder: keeps what belongs together, such as both halves of 14 bits.
+        decoder: combines messages that belong together, such as both halves of 14 bits.
 
     Returns:
         A line without its end.
@@ -34,8 +34,8 @@ def describe(data: bytes, decoder: Decoder) -> str:
         message = parse_message(data)
     except ValueError as error:
         return str(error)
-    said = ", ".join(f"{event.address} {event.value}" for event in decoder.decode(message))
-    return f"{data.hex(' ')}: {said or message.type}"
+    events = ", ".join(f"{event.address} {event.value}" for event in decoder.decode(message))
+    return f"{data.hex(' ')}: {events or message.type}"
 
 
 def monitor(
@@ -45,12 +45,12 @@ def monitor(
     report: Callable[[str], None] = print,
     ports: Callable[[], MidiPorts] = system_ports,
 ) -> Iterator[str]:
-    """Give a line for everything that a device sends.
+    """Yield a line for every message that a device sends.
 
     Args:
         port: part of the name of its port.
-        seconds: when to end; None goes on until the caller stops asking.
-        report: told in sentences when the device goes and comes.
+        seconds: when to end; None goes on until the caller closes the iterator.
+        report: callback that receives a message when the device is disconnected or is back.
         ports: makes the system's ports.
 
     Returns:
@@ -59,15 +59,15 @@ def monitor(
     Raises:
         BridgeError: the port is not there, or taken.
     """
-    line, decoder = MidiConnection(port, ports(), report), Decoder()
+    connection, decoder = MidiConnection(port, ports(), report), Decoder()
     try:
-        line.connect()
+        connection.connect()
         start = seek_at = time.monotonic()
         while seconds is None or time.monotonic() - start < seconds:
-            for message in line.receive():
+            for message in connection.receive():
                 yield describe(message, decoder)
             if time.monotonic() >= seek_at:
                 seek_at = time.monotonic() + _SEEK_S
-                line.poll_port()
+                connection.poll_port()
     finally:
-        line.close()
+        connection.close()

@@ -1,4 +1,4 @@
-"""What a device's moves make of the desk: gathered, and stored as one change."""
+"""Changes from a device: gathered, and applied to the desk as one change."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 
 
 class PendingChanges:
-    """Values on their way to a desk; reading one gives what it will be.
+    """Values to be applied to a desk; reading a path returns the pending value, if there is one.
 
     A burst of moves of one fader is one change, and of two faders of one moment one change too.
 
     Args:
-        desk: what is moved.
-        refused: told the sentence when the desk will not take something.
+        desk: the desk.
+        refused: callback that receives a message when the desk rejects a change.
     """
 
     def __init__(self, desk: MixerControl, refused: Callable[[str], None]) -> None:
         self.desk = desk
         self._refused = refused
-        self._waiting: dict[str, Value] = {}
+        self._pending: dict[str, Value] = {}
         self._jobs = MixerJobs(desk, wake=lambda: None)
 
     def __getitem__(self, path: str) -> Value:
-        return self._waiting[path] if path in self._waiting else self.desk.controls[path]
+        return self._pending[path] if path in self._pending else self.desk.controls[path]
 
     def __setitem__(self, path: str, value: Value) -> None:
-        self._waiting[path] = value
+        self._pending[path] = value
 
     def default(self, path: str) -> Value:
-        """Return what a control is at the start."""
+        """Return the default of a control."""
         return self.desk.controls.parameters[path].default
 
     def recall(self, preset: str) -> None:
@@ -50,12 +50,12 @@ class PendingChanges:
         self._try(lambda: self._jobs.recall(preset, None, self._refuse))
 
     def finish(self) -> None:
-        """Take in what took longer: presets and effects that have come."""
+        """Complete presets and effects that have been loaded."""
         self._try(self._jobs.finish)
 
     def commit(self) -> None:
-        """Store what waits."""
-        values, self._waiting = self._waiting, {}
+        """Apply the pending values."""
+        values, self._pending = self._pending, {}
         effects = {path: values.pop(path) for path in list(values) if is_of_effect(path)}
         if values:
             self._try(lambda: self._apply(values))

@@ -1,23 +1,23 @@
-"""Pickup: a fader without a motor moves nothing until it has reached the value it would change."""
+"""Pickup (soft takeover): a fader without a motor changes nothing until it has reached the control's value."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 WINDOW_STEPS = 2
-"""How near, in steps of the fader's own, counts as reached."""
+"""Distance, in steps of the fader, that counts as reached."""
 
 
 @dataclass(frozen=True)
 class Pickup:
-    """One fader's hold on one control.
+    """The pickup state of one fader for one control.
 
     Crossing counts, not nearness alone: a fast hand jumps over the value. Once caught, it stays caught until
     something else moves the control away.
 
     Attributes:
         last: where the fader was, 0 to 1; None before its first move.
-        put: where the fader has put the control; None while it has not caught it.
+        put: position that the fader set the control to; None while it has not caught it.
 
     >>> fader = Pickup().moved(0.2, target=0.75, step=1 / 127)
     >>> fader.caught, fader.moved(0.9, target=0.75, step=1 / 127).caught
@@ -33,7 +33,7 @@ class Pickup:
         return self.put is not None
 
     def moved(self, position: float, *, target: float, step: float) -> Pickup:
-        """Return the hold after a move.
+        """Return the state after a move.
 
         Args:
             position: where the fader is now, 0 to 1.

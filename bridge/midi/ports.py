@@ -1,4 +1,4 @@
-"""MIDI ports: what a system has to offer, and a connection to one device."""
+"""MIDI ports: those of a system, and a connection to one device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PortNames:
-    """What ports there are.
+    """The names of the ports that exist.
 
     Attributes:
         inputs: names of ports that send to us.
@@ -37,7 +37,7 @@ class MidiPort(Protocol):
 
     @property
     def disconnected(self) -> bool:
-        """Whether the system that the port was of has ended."""
+        """Whether the port's MIDI system has ended."""
         ...
 
     def send(self, message: bytes) -> None:
@@ -54,23 +54,23 @@ class MidiPort(Protocol):
 
 
 class MidiPorts(Protocol):
-    """The ports of a system. Used by one thread only: Core MIDI tells of changes on the thread that asked first."""
+    """The ports of a system. Used by one thread only: Core MIDI reports changes on the first thread that used it."""
 
     def names(self) -> PortNames:
-        """Return what ports there are now, without our own.
+        """Return the ports that exist now, without our own.
 
         Raises:
-            BridgeError: the system cannot say, perhaps because a port goes this very moment.
+            BridgeError: the system cannot list them, perhaps as a port is being removed.
         """
         ...
 
     def open(self, input_name: str, output_name: str | None, receive: Callable[[bytes], None]) -> MidiPort:
-        """Connect to a device; ``receive`` gets its messages, on any thread, and must not block.
+        """Connect to a device; ``receive`` is called with its messages, on any thread, and must not block.
 
         Args:
             input_name: of the port that sends to us.
             output_name: of the port that we send to; None for none.
-            receive: gets the messages.
+            receive: callback for the messages.
 
         Returns:
             The connection.
@@ -84,8 +84,8 @@ class MidiPorts(Protocol):
         """Make a port that other programs connect to.
 
         Args:
-            name: what others see.
-            receive: gets the messages, on any thread, and must not block.
+            name: its name for others.
+            receive: callback for the messages, on any thread; it must not block.
 
         Returns:
             The connection.
@@ -101,14 +101,14 @@ class MidiPorts(Protocol):
 
 
 def find_port(wanted: str, names: Sequence[str]) -> str | None:
-    """Return the name that is ``wanted``, or else the first that has it as a part; case does not matter.
+    """Return the name equal to ``wanted``, or else the first that contains it; case is ignored.
 
     Args:
         wanted: a name or a part of one.
         names: of the ports there are.
 
     Returns:
-        The name; None if none fits.
+        The name; None if none matches.
 
     >>> find_port("nano", ("Midi Through:0", "nanoKONTROL2:nanoKONTROL2 MIDI 1 28:0"))
     'nanoKONTROL2:nanoKONTROL2 MIDI 1 28:0'

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CLIENT = "stream_sep midi"
-"""What ALSA calls our side of a connection."""
+"""Name of our ALSA client."""
 
-_SYSTEMS = ("alsa", "core", "winmm")  # not JACK: it would be four clients, asked for messages again and again
+_SYSTEMS = ("alsa", "core", "winmm")  # not JACK: it would be four clients, polled for messages
 _QUEUE = 4096
 
 

@@ -1,4 +1,4 @@
-"""A device while it is connected: bytes in, bytes out, and nothing of ports or threads."""
+"""The session of a connected device: bytes in, bytes out, without ports or threads."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class MidiSession:
-    """Move a desk by a device's messages, and the device by the desk's changes.
+    """Moves a desk by a device's messages, and the device by the desk's changes.
 
     Args:
-        desk: what is moved.
+        desk: the desk.
         midi_map: what the device's controls move.
-        send: what takes one message to the device.
+        send: callback that sends one message to the device.
         colours: whether the device is an X-Touch, with colours behind its texts.
 
     Attributes:
-        last: what was received last and what it did, for people to see.
-        errors: how many messages made no sense.
+        last: the last message and what it did, for people to see.
+        errors: count of invalid messages.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class MidiSession:
         self._mackie = Mackie(desk, self._feedback, colours=colours) if mackie else None
 
     def initialize(self) -> None:
-        """Bring a device that has just come to where the desk is."""
+        """Send the desk's state to a device that was just connected."""
         if self._mackie is not None:
             self._mackie.initialize()
         self.refresh()
 
     def receive(self, data: bytes, now: float) -> None:
-        """Take in one message; what it moves is stored at the next `commit`.
+        """Process one message; its changes are applied by the next `commit`.
 
         Args:
             data: the message as bytes.
@@ -82,24 +82,24 @@ class MidiSession:
         self.last = why
 
     def commit(self) -> None:
-        """Store what has been moved, as one change of the desk."""
+        """Apply what has been moved, as one change of the desk."""
         self._moves.commit()
         self._controls.correct_motors()
         if self._mackie is not None:
             self._mackie.refresh(self._controls.offset)
 
     def rebind(self) -> None:
-        """Take in that controls of the desk have come or gone."""
+        """Update the bindings after controls of the desk were added or removed."""
         self._controls.rebind()
 
     def refresh(self, paths: Collection[str] | None = None) -> None:
-        """Bring the device to where the desk is; with ``paths`` only what hangs on these."""
+        """Send the desk's state to the device; with ``paths`` only what depends on these."""
         self._controls.refresh(paths)
         if self._mackie is not None:
             self._mackie.refresh(self._controls.offset)
 
     def tick(self, now: float) -> None:
-        """Do what is due: presets that have come, meters, and motor faders at rest.
+        """Do what is due: presets that were loaded, meters, and motor faders at rest.
 
         Args:
             now: `time.monotonic`.
@@ -110,7 +110,7 @@ class MidiSession:
             self._mackie.tick(now, self._controls.offset)
 
     def shutdown(self) -> None:
-        """Leave the device dark."""
+        """Switch the device's LEDs, texts and meters off."""
         self._controls.clear_feedback()
         if self._mackie is not None:
             self._mackie.clear_feedback()

@@ -1,4 +1,4 @@
-"""A MIDI device as a control surface: found by its name, found again after its plug was pulled."""
+"""A MIDI device as a control surface: found by its name, and found again after it was unplugged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SEEK_S = 0.5
-"""Time between two looks at the system's ports, in seconds."""
+"""Time between two polls of the system's ports, in seconds."""
 
 REFRESH_S = 0.02
 """Least time between two rounds of changes sent to a device, in seconds: a MIDI cable carries a thousand messages in
@@ -37,17 +37,17 @@ _TIMEOUT_S = 20.0  # more than the ports take where code is compiled for the fir
 
 
 class MidiSurface:
-    """Move a desk with a MIDI device, and its LEDs and motors with the desk. A `bridge.protocols.Surface`.
+    """Moves a desk with a MIDI device, and its LEDs and motors with the desk. A `bridge.protocols.Surface`.
 
     Args:
-        desk: what is moved.
+        desk: the desk.
         port: part of the name of the device's port; ``stream_sep`` makes a port that programs connect to.
-        map: a map, its name or its file; None for the one that knows the port, or else the generic one.
-        report: told in sentences when the device goes and comes.
+        map: a map, its name or its file; None for the one that matches the port, or else the generic one.
+        report: callback that receives a message when the device is disconnected or is back.
         ports: makes the system's ports; called on the surface's own thread, which alone uses them.
 
     Raises:
-        ConfigError: there is no such map, or it is not what this program reads.
+        ConfigError: there is no such map, or it is not valid.
 
     Example::
 
@@ -77,7 +77,7 @@ class MidiSurface:
 
     @property
     def last(self) -> str:
-        """What was received last and what it did, such as ``cc:1:0 95: stem/vocals/gain_db 0.00``."""
+        """The last message and what it did, such as ``cc:1:0 95: stem/vocals/gain_db 0.00``."""
         session, connection = self._session, self._connection
         if connection is not None and not connection.name:
             return f"no MIDI port {self._port!r} yet"
@@ -85,16 +85,16 @@ class MidiSurface:
 
     @property
     def errors(self) -> int:
-        """How many messages made no sense."""
+        """Count of invalid messages."""
         session = self._session
         return self._past_errors + (0 if session is None else session.errors)
 
     def start(self) -> None:
-        """Open the port and bring the device to where the desk is; a port that is not there yet is waited for.
+        """Open the port and send the desk's state to the device; waits for a port that is not there yet.
 
         Raises:
             BridgeError: the port is taken, MIDI is not installed, or it cannot make a port of our own.
-            ConfigError: the map for the port is not what this program reads.
+            ConfigError: the map for the port is not valid.
         """
         if self._thread is not None:
             return
@@ -105,13 +105,15 @@ class MidiSurface:
         try:
             started.result(_TIMEOUT_S)
         except TimeoutError:
-            raise BridgeError(f"MIDI does not answer in {_TIMEOUT_S:g} s; restart what has its ports") from None
+            raise BridgeError(
+                f"MIDI does not answer in {_TIMEOUT_S:g} s; restart the program that uses its ports"
+            ) from None
         except StreamSepError:
             self.stop()
             raise
 
     def stop(self) -> None:
-        """Leave the device dark and let go of its port; harmless when stopped."""
+        """Switch the device's lights off and release its port; harmless when stopped."""
         if self._thread is not None:
             self._ending.set()
             self._thread.join(_TIMEOUT_S)
@@ -179,7 +181,7 @@ class MidiSurface:
                 self._report(str(error))
 
     def _guard(self, call: Callable[..., None], *arguments: object) -> None:
-        """Do something with the device's session; no message may cost another."""
+        """Call a method of the device's session; an error in one message must not lose others."""
         if self._session is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""What a map's ``to`` means on a desk: a control's path with the law of its travel, or an action."""
+"""Targets of a map, its ``to``: a control's path with the law of its travel, or an action."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STRIP_TARGETS: dict[str, Kind] = {
     "solo": "switch",
     "chain/bypass": "switch",
 }
-"""What a stem has, after ``stem/<name or number>/``."""
+"""The controls of a stem, after ``stem/<name or number>/``."""
 
 PLAIN_TARGETS: dict[str, Kind] = {
     "master/fader": "value",
@@ -47,7 +47,7 @@ PLAIN_TARGETS: dict[str, Kind] = {
     "channel/right": "press",
     "solo/clear": "press",
 }
-"""What there is once; the last seven are actions."""
+"""The controls that exist once; the last seven are actions."""
 
 _RANGES = {"pan": (-1.0, 1.0), "karaoke": (0.0, 1.0), "speed": (SLOWEST, FASTEST), "pitch": (-OCTAVE, OCTAVE)}
 
@@ -55,7 +55,7 @@ _EFFECT = re.compile(r"(stem/.+)/(chain/[1-9][0-9]*/[^/]+)")
 
 
 def target_kind(to: str) -> Kind:
-    """Return what a target takes: values, on and off, or presses.
+    """Return the kind of a target: value, switch or press.
 
     Raises:
         ConfigError: there is no such target; the nearest is named.
@@ -87,12 +87,12 @@ def is_effect(to: str) -> bool:
     return _EFFECT.fullmatch(to) is not None
 
 
-_DECIMALS = 6  # of a level in dB: rounding in the law of the travel is nobody's wish
+_DECIMALS = 6  # in dB: hides rounding errors in the law of the travel
 
 
 @dataclass(frozen=True)
 class Target:
-    """A control of the desk and the law between it and travel.
+    """A control of the desk and the law that maps travel to its values.
 
     Attributes:
         path: of the control.
@@ -108,7 +108,7 @@ class Target:
 
     @property
     def centred(self) -> bool:
-        """Whether the middle of the travel is a value of its own, as a pan's is."""
+        """Whether the middle of the travel is a distinct value, as a pan's centre is."""
         return self.law == "linear" and self.low == -self.high
 
     def value(self, position: float, snap_db: float = 1e-6) -> Value:
@@ -129,7 +129,7 @@ class Target:
         return 0.0 if abs(level) < snap_db else round(level, _DECIMALS)
 
     def position(self, value: Value) -> float:
-        """Return the travel, 0 to 1, at which the control stands."""
+        """Return the travel, 0 to 1, of a value."""
         if self.law == "fader":
             return db_to_position(float(value))
         return min(max((float(value) - self.low) / (self.high - self.low), 0.0), 1.0)
@@ -138,14 +138,14 @@ class Target:
 def find_target(
     to: str, stems: Sequence[str], *, low: float | None = None, high: float | None = None, offset: int = 0
 ) -> Target | None:
-    """Return the control that ``to`` means, or None if it is an action or a stem that is not there.
+    """Return the control of ``to``, or None if it is an action or a stem that is not there.
 
     Args:
         to: as in a map; a stem by name or, from 1, by number.
         stems: names of the desk's stems.
         low: another bottom than the control's own, in its unit.
         high: another top.
-        offset: the stem that number 1 means, from 0; names do not care.
+        offset: the stem that number 1 means, from 0; names are not shifted.
 
     Returns:
         The control with its law; None for actions and for stems that are not there.

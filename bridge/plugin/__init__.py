@@ -1,1 +1,1 @@
-"""The plug-in for DAWs: a small native binary that plays, and the host beside it that separates for it."""
+"""The plug-in for DAWs: a small native binary, and the host process that separates for it."""

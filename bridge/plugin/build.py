@@ -1,6 +1,6 @@
 """Compiles the plug-in: with the system's compiler for this machine, with `ziglang` for any.
 
-One binary serves all formats. It needs the C library alone, so that a file can be copied from machine to machine.
+One binary serves all formats. It depends on the C library only, so it can be copied to other machines.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TARGETS = {
     "macos-x86_64": "x86_64-macos.11.0",
     "macos-aarch64": "aarch64-macos.11.0",
 }
-"""System and processor -> what `ziglang` calls it."""
+"""System and processor -> target name of `ziglang`."""
 
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 _FLAGS = (
@@ -48,7 +48,7 @@ def this_system() -> str:
     """Return this machine's key in `TARGETS`.
 
     Raises:
-        ConfigError: nobody has built the plug-in for such a machine.
+        ConfigError: the plug-in does not support this machine.
 
     >>> this_system() in TARGETS
     True
@@ -56,7 +56,7 @@ def this_system() -> str:
     system = {"linux": "linux", "win32": "windows", "darwin": "macos"}.get(sys.platform, sys.platform)
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
     if f"{system}-{machine}" not in TARGETS:
-        raise ConfigError(f"there is no plug-in for {system} on {machine}; there is for {', '.join(TARGETS)}")
+        raise ConfigError(f"the plug-in does not support {system} on {machine}; supported: {', '.join(TARGETS)}")
     return f"{system}-{machine}"
 
 
@@ -72,10 +72,10 @@ def compile_plugin(out: Path, *, system: str | None = None, more: Sequence[str] 
     Args:
         out: where to write the binary.
         system: a key of `TARGETS`; this machine, with its own compiler where it has one, unless given.
-        more: sources and flags besides, as tests have them.
+        more: further sources and flags, for tests.
 
     Raises:
-        ConfigError: there is no compiler, or it refuses.
+        ConfigError: there is no compiler, or it fails.
     """
     command = [*_compiler(system), *_FLAGS, *WARNINGS, *more]
     with as_file(files("bridge.plugin") / "native") as native:

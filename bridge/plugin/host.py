@@ -1,4 +1,4 @@
-"""The program beside the plug-in: a separator for every instance in every DAW, and the control surfaces."""
+"""The plug-in's host process: a separator for every instance in every DAW, and the control surfaces."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _STATUS_SECONDS = 0.5
 
 
 class PluginHost:
-    """Serves instances of the plug-in until it is stopped, or nobody has needed it for a while.
+    """Serves instances of the plug-in until it is stopped or idle.
 
     Args:
-        report: is told in sentences what happens.
-        address: where to listen; the usual place unless given.
-        linger: seconds to go on without an instance; 0 for ever.
+        report: callback that receives messages.
+        address: where to listen; the default address unless given.
+        linger: seconds to run without an instance; 0 for ever.
 
     Raises:
         BridgeError: another host runs.
@@ -38,19 +38,19 @@ class PluginHost:
     def serve(self, stopped: threading.Event) -> None:
         """Serve until ``stopped``, or until the last instance has been gone for so long."""
         idle_since = time.monotonic()
-        told = 0.0
+        published = 0.0
         while not stopped.is_set():
             line = self._listener.accept()
             if line is not None:
-                self._welcome(line)
+                self._accept(line)
             now = time.monotonic()
             if self._running():
                 idle_since = now
             elif self._linger and now - idle_since > self._linger:
                 return
-            if now - told > _STATUS_SECONDS:
+            if now - published > _STATUS_SECONDS:
                 self.mixer.publish_status()
-                told = now
+                published = now
 
     def close(self) -> None:
         """End all sessions and their separators."""
@@ -63,7 +63,7 @@ class PluginHost:
         self._threads = {session: thread for session, thread in self._threads.items() if thread.is_alive()}
         return bool(self._threads)
 
-    def _welcome(self, line: SocketLine | PipeLine) -> None:
+    def _accept(self, line: SocketLine | PipeLine) -> None:
         session = PluginSession(line, on_controls=self._follow, on_ready=self.mixer.add, report=self._report)
         thread = threading.Thread(target=self._serve, args=(session,), name="plug-in session", daemon=True)
         self._threads[session] = thread

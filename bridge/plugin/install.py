@@ -1,4 +1,4 @@
-"""Puts the plug-in where DAWs look for it, and takes it away again."""
+"""Installs the plug-in where DAWs look for it, and removes it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 FORMATS = ("vst3", "clap", "lv2")
-"""The formats that the one binary serves."""
+"""The formats that the binary implements."""
 
 FOLDER_VARIABLE = "STREAM_SEP_PLUGIN_FOLDER"
-"""The environment variable that names another folder for all formats, as tests need it."""
+"""The environment variable that names another folder for all formats, for tests."""
 
 _NAMES = {"vst3": "StreamSep.vst3", "clap": "StreamSep.clap", "lv2": "stream_sep.lv2"}
 _INFO_PLIST = """\
@@ -55,7 +55,7 @@ class Installed:
 
 
 def list_plugins() -> tuple[Installed, ...]:
-    """Return every format this system has, and whether it is installed."""
+    """Return every format of this system, and whether it is installed."""
     return tuple(Installed(name, path, path.exists()) for name, path in plugin_paths().items())
 
 
@@ -63,7 +63,7 @@ def install_plugins(formats: Iterable[str] = (), *, binary: Path | None = None) 
     """Install the plug-in for this user.
 
     Args:
-        formats: some of `FORMATS`; all that this system has unless given.
+        formats: some of `FORMATS`; all of this system unless given.
         binary: to install; the one that ships, else one compiled now, unless given.
 
     Returns:
@@ -105,7 +105,7 @@ def remove_plugins(formats: Iterable[str] = ()) -> tuple[Installed, ...]:
 
 
 def plugin_paths() -> dict[str, Path]:
-    """Return where each format goes for this user on this system."""
+    """Return the path of each format for this user on this system."""
     given = os.environ.get(FOLDER_VARIABLE)
     folders = {name: Path(given) for name in FORMATS} if given else _folders()
     return {name: folder / _NAMES[name] for name, folder in folders.items()}
@@ -117,7 +117,7 @@ def host_command() -> list[str]:
 
 
 def write_bundle(path: Path, form: str, binary: Path) -> None:
-    """Write one format of the plug-in, whole, at ``path``, which is not there yet.
+    """Write one format of the plug-in at ``path``, which must not exist yet.
 
     Args:
         path: where to write.

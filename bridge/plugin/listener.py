@@ -1,4 +1,4 @@
-"""Lines of text from and to the plug-in: over a socket that belongs to the user alone, on Windows over a pipe."""
+"""Lines of text from and to the plug-in: over a socket that only the user can open, on Windows over a pipe."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Line(Protocol):
     """A connection with one instance of the plug-in."""
 
     def lines(self, timeout: float | None = None) -> Iterator[str]:
-        """Yield whole lines until the other side is gone, or silent for ``timeout`` seconds."""
+        """Yield whole lines until the other side closes, or sends nothing for ``timeout`` seconds."""
         ...
 
     def send(self, line: str) -> None:
-        """Send a line; one to a side that is gone is dropped."""
+        """Send a line; dropped if the other side has closed."""
         ...
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class SocketLine:
         self._socket.close()
 
     def is_open(self) -> bool:
-        """Return whether the other side is still there, as far as one can tell without reading."""
+        """Return whether the other side is still connected, as far as can be checked without reading."""
         try:
             readable, _, _ = select.select([self._socket], [], [], 0)
             return not readable or bool(self._socket.recv(1, socket.MSG_PEEK))
@@ -106,7 +106,7 @@ class PipeLine:
         self._pipe.close()
 
     def is_open(self) -> bool:
-        """Return whether the other side is still there."""
+        """Return whether the other side is still connected."""
         return not self._pipe.closed
 
 
@@ -128,14 +128,14 @@ class SocketListener:
             self._socket = _bound(self._path)
         except OSError as error:
             raise BridgeError(
-                f"cannot listen for the plug-in on {path}: {error}; end the program that does, or set "
+                f"cannot listen for the plug-in on {path}: {error}; stop the program that uses it, or set "
                 "STREAM_SEP_PLUGIN_SOCKET to another path"
             ) from error
         self._inode = self._path.stat().st_ino
         self._socket.listen()
 
     def accept(self) -> SocketLine | None:
-        """Return the next connection, or None after a moment without one."""
+        """Return the next connection, or None after a short timeout."""
         try:
             readable, _, _ = select.select([self._socket], [], [], _POLL_SECONDS)
             return SocketLine(self._socket.accept()[0]) if readable else None
@@ -143,10 +143,10 @@ class SocketListener:
             return None
 
     def close(self) -> None:
-        """Stop to listen."""
+        """Stop listening."""
         self._socket.close()
         with contextlib.suppress(OSError):
-            if self._path.stat().st_ino == self._inode:  # else it is another host's by now
+            if self._path.stat().st_ino == self._inode:  # else another host has bound it by now
                 self._path.unlink()
 
 
@@ -157,7 +157,9 @@ class PipeListener:
         try:
             self._listener = connection.Listener(name, family="AF_PIPE")
         except OSError as error:
-            raise BridgeError(f"cannot listen for the plug-in on {name}: {error}; another host may run") from error
+            raise BridgeError(
+                f"cannot listen for the plug-in on {name}: {error}; another host may be running"
+            ) from error
 
     def accept(self) -> PipeLine | None:
         """Return the next connection; waits for one."""
@@ -167,22 +169,22 @@ class PipeListener:
             return None
 
     def close(self) -> None:
-        """Stop to listen."""
+        """Stop listening."""
         self._listener.close()
 
 
 def listen(address: str) -> SocketListener | PipeListener:
-    """Return what waits for the plug-in at ``address``.
+    """Return a listener for the plug-in at ``address``.
 
     Raises:
-        BridgeError: another host listens there, or it cannot be had.
+        BridgeError: another host listens there, or it cannot be bound.
     """
     return PipeListener(address) if sys.platform == "win32" else SocketListener(address)
 
 
 def _bound(path: Path) -> socket.socket:
     if path.exists() and _answers(path):
-        raise OSError("a host is running already")
+        raise OSError("another host is running")
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:

@@ -1,4 +1,4 @@
-"""Where the plug-in and its host meet; native/platform_*.cpp look in the same places."""
+"""The socket and the files that the plug-in and its host share; native/platform_*.cpp has the same paths."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def socket_address() -> str:
 
 
 def command_file() -> Path:
-    """Return the file from which the plug-in takes the command that starts the host, one argument a line."""
+    """Return the file with the command that starts the host, one argument a line."""
     given = os.environ.get(COMMAND_VARIABLE)
     return Path(given) if given else config_folder() / "plugin-host"
 

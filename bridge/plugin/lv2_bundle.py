@@ -1,4 +1,4 @@
-"""The description of the plug-in that LV2 hosts read instead of loading it: two files of Turtle."""
+"""The plug-in's LV2 description, which hosts read instead of loading it: two Turtle files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bridge.plugin.parameters import PluginParameter
 
 URI = "https://github.com/stream-sep/stream-sep#plugin"
-"""The plug-in's name in LV2, for ever."""
+"""The plug-in's URI in LV2; it never changes."""
 
 _STATES = ("no engine", "starting", "running")
 _BUSES = ("main", *STEMS)

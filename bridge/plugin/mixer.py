@@ -1,7 +1,7 @@
-"""The control tree of the plug-in's host: control surfaces move it, and it moves the faders in the DAW, both ways.
+"""The control tree of the plug-in's host: control surfaces and the DAW's faders move each other through it.
 
-Each instance of the plug-in has faders of its own. The tree shows those of one of them, the first that was opened and
-still is; the others follow their DAW alone.
+Each instance of the plug-in has faders of its own. The tree shows those of one instance, the first opened of
+those that are open; the others follow their DAW only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BUSES = ("mix", *STEMS)
 
 
 def plugin_parameters() -> tuple[Parameter, ...]:
-    """Return the controls that the plug-in has, and those that tell how it is.
+    """Return the plug-in's controls, and its read-only ones.
 
     >>> [parameter.path for parameter in plugin_parameters()][:3]
     ['stem/vocals/gain_db', 'stem/vocals/mute', 'stem/vocals/solo']
@@ -56,18 +56,18 @@ class PluginMixer:
 
     @property
     def sessions(self) -> tuple[PluginSession, ...]:
-        """The instances that play, the one that the tree shows first."""
+        """The instances that play; the tree shows the first."""
         return tuple(self._sessions)
 
     def add(self, session: PluginSession) -> None:
-        """Take in an instance; the tree shows it where it is the first."""
+        """Add an instance; the tree shows it if it is the first."""
         with self._lock:
             self._sessions.append(session)
             if len(self._sessions) == 1:
                 self._show(session)
 
     def remove(self, session: PluginSession) -> None:
-        """Let go of an instance; the tree then shows the next one."""
+        """Remove an instance; the tree then shows the next one."""
         with self._lock:
             if session not in self._sessions:
                 return
@@ -79,7 +79,7 @@ class PluginMixer:
                 self.controls.publish({"engine/state": "stopped"})
 
     def follow(self, session: PluginSession, values: Mapping[str, float]) -> None:
-        """Have the tree go where the DAW moved an instance.
+        """Update the tree with what the DAW moved in an instance.
 
         Args:
             session: the instance.
@@ -91,13 +91,13 @@ class PluginMixer:
                 self.controls.publish({path: value for path, value in values.items() if self._settable(path)})
 
     def publish_status(self) -> None:
-        """Bring the controls that tell how the plug-in is up to date."""
+        """Update the read-only controls."""
         with self._lock:
             if self._sessions:
                 self.controls.publish({"engine/late_hops": self._sessions[0].late_hops, "engine/state": "running"})
 
     def apply(self, values: Mapping[str, object], *, fade_ms: float | None = None, at: float | None = None) -> None:
-        """Store values as one change, now and with the plug-in's own ramp.
+        """Apply values as one change, at once and with the plug-in's own ramp.
 
         Args:
             values: values by path.
@@ -120,7 +120,7 @@ class PluginMixer:
         return tuple(list_presets())
 
     def recall(self, preset: str, *, fade_ms: float | None = None) -> None:
-        """Apply what of a preset the plug-in has; its effects and its pan are the DAW's.
+        """Apply the controls of a preset that the plug-in has; effects and pan are the DAW's.
 
         Args:
             preset: its name.
@@ -134,10 +134,10 @@ class PluginMixer:
         self.controls.publish({"preset": preset})
 
     def store(self, preset: str) -> None:
-        """Keep the controls as they are as a preset of the user's.
+        """Save the controls as a preset of the user's.
 
         Raises:
-            PresetError: the name will not do, or the file cannot be written.
+            PresetError: the name is invalid, or the file cannot be written.
         """
         store_preset(preset, self.controls)
         self.controls.publish({"preset": preset})
@@ -164,6 +164,6 @@ class PluginMixer:
         with self._lock:
             value = self.controls[path]
             if not self._sessions or not self._settable(path) or self._shown.get(path) == value:
-                return  # the DAW has it already: it came from there
+                return  # it came from the DAW, which has it already
             self._shown[path] = float(value)
             self._sessions[0].send_controls({path: float(value)})

@@ -1,6 +1,6 @@
-"""What the separators of the plug-in owe at each sample rate, as a table for the native code.
+"""Hop and latency of the plug-in's separators at each sample rate, as a table for the native code.
 
-A project must have the same latency tomorrow, with the engine or without: so it is compiled in. Run
+A project must always have the same latency, with the engine or without: so it is compiled in. Run
 ``python -m bridge.plugin.models`` after a model's hop or latency changed.
 """
 
@@ -17,7 +17,7 @@ RATES = (22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
 
 _FILE = Path(__file__).parent / "native" / "models.def"
 _HEAD = """\
-// What the separators owe at each sample rate. Written by `python -m bridge.plugin.models`; do not edit.
+// Hop and latency of the separators at each sample rate. Written by `python -m bridge.plugin.models`; do not edit.
 //
 // MODEL(name, rate, hop, latency)
 """

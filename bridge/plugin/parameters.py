@@ -22,7 +22,7 @@ class PluginParameter:
     """A parameter as DAWs see it.
 
     Attributes:
-        id: its number, for ever.
+        id: its number; it never changes.
         symbol: its name in LV2 and in saved states.
         name: what DAWs show.
         minimum: least value.
@@ -45,7 +45,7 @@ class PluginParameter:
 
     @property
     def readonly(self) -> bool:
-        """Whether the plug-in writes it, to tell how it is."""
+        """Whether it is an output of the plug-in."""
         return self.kind in {"METER", "COUNTER"}
 
 

@@ -1,4 +1,4 @@
-"""One instance of the plug-in as the host sees it: a separator of its own, rings, and the controls it was sent."""
+"""One instance of the plug-in in the host: a separator of its own, rings, and the controls received from it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from stream_sep.engine.worker.hop_worker import SeparatorInfo
 
 PROTOCOL = 1
-"""Version of what is said on the connection."""
+"""Version of the protocol."""
 MODELS = ("live", "instant", "bands", "passthrough")
-"""What the plug-in's parameter `model` offers, in its order; for ever, as projects keep the number."""
+"""Choices of the plug-in's parameter `model`, in its order; fixed, as projects store the number."""
 STEM_COUNT = 4
 
 _HELLO_SECONDS = 10.0
@@ -33,7 +33,7 @@ _MAX_BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Hello:
-    """What an instance asks for.
+    """The first message of an instance: what it requests.
 
     Attributes:
         model: the separator.
@@ -54,7 +54,7 @@ class Hello:
         """Read the first line of a connection.
 
         Raises:
-            ConfigError: it makes no sense, or is of another version.
+            ConfigError: it is invalid, or of another version.
 
         >>> Hello.from_line('{"hello":1,"model":"live","rate":44100,"block":512,"latency":960,"controls":{}}').block
         512
@@ -63,12 +63,10 @@ class Hello:
         if message.get("hello") != PROTOCOL:
             raise ConfigError(
                 f"the plug-in uses version {message.get('hello')!r} of the protocol, the host {PROTOCOL}; run "
-                "'stream-sep plugin install' once more and restart the DAW"
+                "'stream-sep plugin install' again and restart the DAW"
             )
         if message.get("model") not in MODELS:
-            raise ConfigError(
-                f"there is no model {message.get('model')!r} for the plug-in; one of {', '.join(MODELS)}"
-            )
+            raise ConfigError(f"unknown plug-in model {message.get('model')!r}; choose one of {', '.join(MODELS)}")
         rate = _whole(message, "rate", 1000, 400000)
         return cls(
             model=message["model"],
@@ -84,9 +82,9 @@ class PluginSession:
 
     Args:
         line: the connection.
-        on_controls: is told the values that the DAW moved, by path.
-        on_ready: is told when stems can be had.
-        report: is told in sentences what goes wrong.
+        on_controls: callback for the values that the DAW moved, by path.
+        on_ready: called when stems are available.
+        report: callback that receives error messages.
     """
 
     def __init__(
@@ -106,14 +104,14 @@ class PluginSession:
         self.latency_ms = 0.0
 
     def serve(self) -> None:
-        """Load a separator, say where its rings are, and follow the connection to its end."""
+        """Load a separator, send the description of its rings, and handle messages until the connection ends."""
         try:
             self.hello = Hello.from_line(next(self._line.lines(_HELLO_SECONDS), ""))
             self.controls.update(self.hello.controls)
             with contextlib.ExitStack() as stack:
                 worker = ProcessWorker(self.hello.model, self.hello.rate, {}, self._report)
                 stack.callback(worker.stop)
-                if self._line.is_open():  # else the DAW went while the separator was loaded
+                if self._line.is_open():  # else the DAW quit while the separator was loaded
                     self._play(worker, stack)
         except StreamSepError as error:
             self._report(str(error))
@@ -135,7 +133,7 @@ class PluginSession:
         layout = ring_layout(worker.info, self.hello)
         rings = SharedRings.create(layout)
         stack.callback(rings.close)
-        stack.callback(worker.stop)  # before the rings go; once more does no harm
+        stack.callback(worker.stop)  # before the rings are closed; stopping twice is harmless
         worker.start(rings)
         self.latency_ms = 1000 * self.hello.latency / self.hello.rate
         self._line.send(json.dumps({**rings.describe(), "separator": worker.info.latency}))
@@ -160,7 +158,7 @@ class PluginSession:
 
 
 def ring_layout(info: SeparatorInfo, hello: Hello) -> RingLayout:
-    """Return rings that hold what an instance with such blocks and such a latency is behind.
+    """Return a layout with room for an instance's block size and latency.
 
     Args:
         info: the separator's description.
@@ -170,12 +168,12 @@ def ring_layout(info: SeparatorInfo, hello: Hello) -> RingLayout:
         ConfigError: the separator has other stems than the plug-in has outputs, or needs more latency than it has.
     """
     if info.channels != 2 or len(info.stems) != STEM_COUNT:
-        raise ConfigError(f"{hello.model} gives {len(info.stems)} stems of {info.channels} channels, not 4 of 2")
+        raise ConfigError(f"{hello.model} has {len(info.stems)} stems of {info.channels} channels, not 4 of 2")
     prefill = hello.latency - info.latency
     if prefill < info.hop:
         raise ConfigError(
             f"{hello.model} needs at least {info.latency + info.hop} frames of latency, the plug-in has "
-            f"{hello.latency}; run 'stream-sep plugin install' once more, they are of different versions"
+            f"{hello.latency}; their versions differ: run 'stream-sep plugin install' again"
         )
     spare = hello.block + 2 * math.ceil(_FADE_SECONDS * hello.rate) + 4 * info.hop
     capacity = hello.latency + spare + math.ceil(_BACKLOG_SECONDS * hello.rate)
@@ -189,10 +187,10 @@ def ring_layout(info: SeparatorInfo, hello: Hello) -> RingLayout:
 
 
 def read_message(line: str) -> dict[str, Any]:
-    """Return the object of a line.
+    """Parse the JSON object of a line.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not one.
     """
     try:
         message = json.loads(line)
@@ -204,7 +202,7 @@ def read_message(line: str) -> dict[str, Any]:
 
 
 def numbers_of(found: object) -> dict[str, float]:
-    """Return what in ``found`` is a finite number, by its key.
+    """Return the finite numbers in ``found``, by key.
 
     >>> numbers_of({"a": 1, "b": "x", "c": True})
     {'a': 1.0, 'c': 1.0}
@@ -220,5 +218,5 @@ def _is_number(value: object) -> bool:
 def _whole(message: Mapping[str, Any], key: str, low: int, high: int) -> int:
     value = message.get(key)
     if not isinstance(value, int | float) or not low <= value <= high or value != int(value):
-        raise ConfigError(f"the plug-in asks for {key} {value!r}, which is not a whole number in {low}..{high}")
+        raise ConfigError(f"the plug-in requests {key} {value!r}, which is not a whole number in {low}..{high}")
     return int(value)

@@ -14,7 +14,7 @@ namespace {
 constexpr int PROTOCOL = 1;
 constexpr int64_t MILLISECOND = 1000000;
 constexpr int64_t EXCHANGE_NS = 20 * MILLISECOND;
-constexpr int64_t HOST_START_NS = 20000 * MILLISECOND;  // how long a host that was started may take to answer
+constexpr int64_t HOST_START_NS = 20000 * MILLISECOND;  // time for a started host to accept a connection
 constexpr int64_t RETRY_MS = 500;
 
 std::vector<std::string> host_command() {
@@ -162,7 +162,7 @@ void Link::withdraw() {
     if (Session* unused = offered_.exchange(nullptr, std::memory_order_acq_rel)) unused->withdrawn = true;
 }
 
-// No more hops will come: withdraw what was not taken, tell whoever has the rest.
+// No more hops follow: withdraw the session that was not taken, mark the others as gone.
 void Link::retire() {
     withdraw();
     for (const auto& session : sessions_) session->gone = true;

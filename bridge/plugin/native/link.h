@@ -1,5 +1,5 @@
-// The way to the engine's host: a thread of its own that connects, asks for a separator, maps the rings, and passes
-// controls both ways. The audio thread is handed whole sessions, and hands them back when their sound has faded.
+// The link to the engine's host: a thread of its own connects, requests a separator, maps the rings, and exchanges
+// controls. The audio thread takes whole sessions, and gives them back when their sound has faded out.
 #pragma once
 
 #include <atomic>
@@ -16,14 +16,14 @@
 
 namespace stream_sep {
 
-// What a separator is asked for.
+// What is requested of a separator.
 struct SessionSpec {
     std::string model;
     double rate = 0;
     int64_t block = 0;
     int64_t latency = 0;
 
-    // Whether rings made for `other` do for this too.
+    // Whether rings made for `other` can be used.
     bool fits(const SessionSpec& other) const {
         return model == other.model && rate == other.rate && block <= other.block && latency <= other.latency;
     }
@@ -34,17 +34,17 @@ struct Session {
     SharedMemory memory;
     std::unique_ptr<Rings> rings;
     int64_t separator_latency = 0;
-    uint64_t request = 0;             // which request it answers
+    uint64_t request = 0;             // number of its request
     std::atomic<bool> gone{false};    // the engine ended: no more hops come
-    std::atomic<bool> withdrawn{false};  // nobody took it, and nobody will
+    std::atomic<bool> withdrawn{false};  // never taken, and no longer offered
 };
 
-// What the link reads and writes of the plug-in.
+// The link's interface to the plug-in.
 class LinkClient {
    public:
     virtual ~LinkClient() = default;
-    virtual std::string changed_controls(bool all) = 0;  // the inside of a JSON object, empty where there are none
-    virtual std::string status() = 0;                    // as above, to be sent where it is another than before
+    virtual std::string changed_controls(bool all) = 0;  // members of a JSON object, empty if there are none
+    virtual std::string status() = 0;                    // as above; sent when it has changed
     virtual void control_received(const std::string& path, double value) = 0;
 };
 
@@ -55,12 +55,12 @@ class Link {
     explicit Link(LinkClient& client) : client_(client) {}
     ~Link();
 
-    // Ask for a session; the one before ends. Not on the audio thread.
+    // Request a session; the previous one ends. Not on the audio thread.
     void request(const SessionSpec& spec);
 
     State state() const { return state_.load(std::memory_order_acquire); }
 
-    // For the audio thread: a new session where there is one, and the end of one that it used.
+    // For the audio thread: take a new session, if there is one, and give back a used one.
     Session* take();
     bool give_back(Session* session);
 
@@ -90,7 +90,7 @@ class Link {
     std::atomic<bool> stopped_{false};
     std::atomic<State> state_{State::ABSENT};
     std::atomic<Session*> offered_{nullptr}, returned_{nullptr};
-    std::list<std::unique_ptr<Session>> sessions_;  // all that the audio thread may still have
+    std::list<std::unique_ptr<Session>> sessions_;  // all that the audio thread may still use
     int64_t next_start_ns_ = 0;
 };
 

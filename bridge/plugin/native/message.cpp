@@ -83,7 +83,7 @@ class Reader {
     bool escape(std::string& out) {
         const char next = peek();
         ++at_;
-        if (next == 'u') {  // nothing that matters is written so; keep the place of a character
+        if (next == 'u') {  // not used by the protocol; insert a placeholder
             out += '?';
             at_ += 4;
             return at_ <= text_.size();
@@ -92,7 +92,7 @@ class Reader {
         return next != '\0';
     }
 
-    // By hand: strtod would take a comma where the host has set such a locale.
+    // By hand: strtod would expect a comma in some locales of the host.
     bool number(double& out) {
         const double sign = peek() == '-' ? (++at_, -1.0) : 1.0;
         if (peek() < '0' || peek() > '9') return false;

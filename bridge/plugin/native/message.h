@@ -6,7 +6,7 @@
 
 namespace stream_sep {
 
-// A message that was read: keys, those of an object inside joined by a line break, to texts and to numbers.
+// A parsed message: keys, those of an object inside joined by a line break, to texts and to numbers.
 struct Message {
     std::map<std::string, std::string> texts;
     std::map<std::string, double> numbers;
@@ -16,7 +16,7 @@ struct Message {
     std::string text(const std::string& key) const;
 };
 
-// Read a line; false where it is no such object. Lists are skipped.
+// Parse a line; false if it is not such an object. Lists are skipped.
 bool parse(const std::string& line, Message& message);
 
 std::string quoted(const std::string& text);

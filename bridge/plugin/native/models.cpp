@@ -24,16 +24,16 @@ const Entry ENTRIES[] = {
 
 const Model CHOICES[MODELS] = {{"live"}, {"instant"}, {"bands"}, {"passthrough"}};
 
-constexpr double JITTER_MS = 5.0;  // against an operating system that wakes the worker late
-constexpr double RESAMPLED_SECONDS = 0.055;  // with these frames more than a resampler takes around any separator
+constexpr double JITTER_MS = 5.0;  // allowance for late wake-ups of the worker
+constexpr double RESAMPLED_SECONDS = 0.055;  // covers the resampling around any separator
 constexpr double RESAMPLED_FRAMES = 1800;
-constexpr double LONGEST_HOP_SECONDS = 0.012;
-constexpr int64_t LEAST_HOP = 256;
+constexpr double MAX_HOP_SECONDS = 0.012;
+constexpr int64_t MIN_HOP = 256;
 
 Entry entry_for(int choice, double rate) {
     for (const Entry& entry : ENTRIES)
         if (!std::strcmp(entry.name, model_at(choice).name) && entry.rate == std::lround(rate)) return entry;
-    const int64_t hop = std::max<int64_t>(LEAST_HOP, std::llround(LONGEST_HOP_SECONDS * rate));
+    const int64_t hop = std::max<int64_t>(MIN_HOP, std::llround(MAX_HOP_SECONDS * rate));
     return {model_at(choice).name, 0, hop, std::llround(RESAMPLED_FRAMES + RESAMPLED_SECONDS * rate)};
 }
 

@@ -14,7 +14,7 @@ constexpr int MODELS = 4;
 
 const Model& model_at(int choice);
 
-// Frames between input and output. `reserve` is bought on top; all in frames at `rate`.
+// Frames between input and output. `reserve` is added on top; all in frames at `rate`.
 int64_t plugin_latency(int choice, double rate, int64_t block, int64_t reserve);
 
 }  // namespace stream_sep

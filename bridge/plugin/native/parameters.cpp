@@ -48,15 +48,15 @@ std::string Parameter::text(double value) const {
     return *unit ? std::string(text) + " " + unit : text;
 }
 
-// What `text` gives, or a number with or without its unit.
-bool Parameter::parse(const std::string& given, double& value) const {
+// The output of `text`, or a number with or without its unit.
+bool Parameter::parse(const std::string& input, double& value) const {
     for (int step = 0; stepped() && kind != Kind::COUNTER && step <= maximum - minimum; ++step) {
         value = minimum + step;
-        if (given == text(value)) return true;
+        if (input == text(value)) return true;
     }
-    if (given.compare(0, 4, "-inf") == 0) return value = minimum, true;
+    if (input.compare(0, 4, "-inf") == 0) return value = minimum, true;
     Message message;
-    const std::string number = given.substr(0, given.find_last_of("0123456789") + 1);
+    const std::string number = input.substr(0, input.find_last_of("0123456789") + 1);
     if (!stream_sep::parse("{\"value\":" + number + "}", message)) return false;
     value = clamp(message.number("value"));
     return true;

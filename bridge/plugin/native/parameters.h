@@ -43,7 +43,7 @@ int index_of_id(uint32_t id);
 int index_of_symbol(const std::string& symbol);
 int index_of_path(const std::string& path);
 
-// Indices that the plug-in itself needs; each stem has gain, mute and solo one after the other.
+// Indices that the plug-in itself uses; each stem has gain, mute and solo, in this order.
 enum Index : int {
     INDEX_BYPASS = 0,
     INDEX_KARAOKE = 1,

@@ -1,4 +1,4 @@
-// What the operating system gives: a clock, sleep, shared memory, a local connection, and a process of its own.
+// The operating system's services: a clock, sleep, shared memory, a local connection, and a process of its own.
 #pragma once
 
 #include <cstddef>
@@ -43,7 +43,7 @@ class Connection {
     bool is_open() const { return open_; }
     bool send(const std::string& line);
 
-    // The next whole line, if there is one by then; a connection that ended is closed.
+    // The next whole line, if one arrives in time; a connection that ended is closed.
     bool receive(std::string& line, int64_t wait_ns);
 
    private:

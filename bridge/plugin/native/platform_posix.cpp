@@ -21,7 +21,7 @@ namespace stream_sep {
 
 namespace {
 
-constexpr size_t LONGEST_LINE = 1 << 16;
+constexpr size_t MAX_LINE_BYTES = 1 << 16;
 constexpr size_t PAGE = 4096;
 
 std::string environment(const char* name) {
@@ -45,11 +45,11 @@ std::string config_folder() {
 #endif
 
 std::string socket_path() {
-    const std::string given = environment("STREAM_SEP_PLUGIN_SOCKET");
-    return given.empty() ? runtime_folder() + "/plugin.sock" : given;
+    const std::string configured = environment("STREAM_SEP_PLUGIN_SOCKET");
+    return configured.empty() ? runtime_folder() + "/plugin.sock" : configured;
 }
 
-// What a Python of its own needs: not the host's library path, PYTHONHOME and the like.
+// The environment for our Python: without the DAW's library path, PYTHONHOME and the like.
 std::vector<std::string> small_environment() {
     std::vector<std::string> kept;
     for (const char* name : {"HOME", "USER", "LOGNAME", "PATH", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR",
@@ -98,7 +98,7 @@ bool SharedMemory::open(const std::string& name, size_t bytes) {
     if (mapped == MAP_FAILED) return false;
     data_ = mapped;
     bytes_ = bytes;
-    mlock(data_, bytes_);  // best effort: where the limit is too low the pages are touched all the same
+    mlock(data_, bytes_);  // best effort, it has a limit; the pages are touched anyway
     volatile const char* pages = static_cast<const char*>(data_);
     for (size_t at = 0; at < bytes_; at += PAGE) (void)pages[at];
     return true;
@@ -145,7 +145,7 @@ bool Connection::send(const std::string& line) {
         const ssize_t step = ::send(socket_, text.data() + sent, text.size() - sent, FLAGS);
         if (step > 0) sent += static_cast<size_t>(step);
         else if (step < 0 && errno == EINTR) continue;
-        else close();  // a host that reads nothing for so long is no host
+        else close();  // a host that does not read has hung
     }
     return open_;
 }
@@ -159,7 +159,7 @@ bool Connection::read_some() {
     char bytes[4096];
     const ssize_t got = recv(socket_, bytes, sizeof bytes, 0);
     if (got < 0 && errno == EINTR) return true;
-    if (got <= 0 || buffer_.size() > LONGEST_LINE) {
+    if (got <= 0 || buffer_.size() > MAX_LINE_BYTES) {
         close();
         return false;
     }
@@ -168,8 +168,8 @@ bool Connection::read_some() {
 }
 
 std::string command_file() {
-    const std::string given = environment("STREAM_SEP_PLUGIN_COMMAND");
-    return given.empty() ? config_folder() + "/plugin-host" : given;
+    const std::string configured = environment("STREAM_SEP_PLUGIN_COMMAND");
+    return configured.empty() ? config_folder() + "/plugin-host" : configured;
 }
 
 bool start_detached(const std::vector<std::string>& command) {
@@ -178,7 +178,7 @@ bool start_detached(const std::vector<std::string>& command) {
     const std::vector<char*> arguments = pointers(command), settings = pointers(variables);
     const pid_t child = fork();
     if (child < 0) return false;
-    if (child == 0) {  // twice, so that the host is nobody's child and leaves no zombie
+    if (child == 0) {  // double fork: the host is detached and leaves no zombie
         if (fork() == 0) become(arguments.data(), settings.data());
         _exit(0);
     }

@@ -12,7 +12,7 @@ namespace stream_sep {
 
 namespace {
 
-constexpr size_t LONGEST_LINE = 1 << 16;
+constexpr size_t MAX_LINE_BYTES = 1 << 16;
 constexpr size_t PAGE = 4096;
 constexpr int64_t POLL_NS = 1000000;
 
@@ -22,8 +22,8 @@ std::string environment(const char* name) {
 }
 
 std::string pipe_name() {
-    const std::string given = environment("STREAM_SEP_PLUGIN_SOCKET");
-    return given.empty() ? "\\\\.\\pipe\\stream-sep-" + environment("USERNAME") : given;
+    const std::string configured = environment("STREAM_SEP_PLUGIN_SOCKET");
+    return configured.empty() ? "\\\\.\\pipe\\stream-sep-" + environment("USERNAME") : configured;
 }
 
 std::string quoted(const std::vector<std::string>& command) {
@@ -107,7 +107,7 @@ bool Connection::read_some() {
     char bytes[4096];
     DWORD got = 0;
     const BOOL read = ReadFile(pipe_, bytes, sizeof bytes, &got, nullptr);
-    if ((!read && GetLastError() != ERROR_MORE_DATA) || buffer_.size() > LONGEST_LINE) {
+    if ((!read && GetLastError() != ERROR_MORE_DATA) || buffer_.size() > MAX_LINE_BYTES) {
         close();
         return false;
     }
@@ -116,8 +116,8 @@ bool Connection::read_some() {
 }
 
 std::string command_file() {
-    const std::string given = environment("STREAM_SEP_PLUGIN_COMMAND");
-    return given.empty() ? environment("LOCALAPPDATA") + "\\stream-sep\\plugin-host" : given;
+    const std::string configured = environment("STREAM_SEP_PLUGIN_COMMAND");
+    return configured.empty() ? environment("LOCALAPPDATA") + "\\stream-sep\\plugin-host" : configured;
 }
 
 bool start_detached(const std::vector<std::string>& command) {

@@ -19,13 +19,13 @@ namespace {
 
 constexpr int64_t MILLISECOND = 1000000;
 constexpr int64_t SECOND = 1000 * MILLISECOND;
-constexpr int64_t HOP_WAIT_NS = 2 * SECOND;        // for stems, where the host says that nobody listens
+constexpr int64_t HOP_WAIT_NS = 2 * SECOND;        // for stems, when the host renders offline
 constexpr int64_t SESSION_WAIT_NS = 30 * SECOND;   // for an engine that is starting
-constexpr int64_t NEAR_NS = 2 * MILLISECOND;       // while a stream begins, a host so far ahead of the clock can wait,
-constexpr int64_t FAR_NS = 100 * MILLISECOND;      // later only such a one: a driver catches up after a stall
+constexpr int64_t NEAR_NS = 2 * MILLISECOND;       // at a stream's start, a host this far ahead can wait
+constexpr int64_t FAR_NS = 100 * MILLISECOND;      // later only one this far ahead: a driver catches up after a stall
 constexpr int64_t MARGIN_NS = 20 * MILLISECOND;
 constexpr int64_t SETTLED_NS = SECOND / 2;
-constexpr int64_t USUAL_LONGEST_BLOCK = 8192;
+constexpr int64_t MIN_RING_BLOCK = 8192;
 const char* const STATE_HEAD = "stream_sep 1\n";
 
 }  // namespace
@@ -35,9 +35,9 @@ Plugin::Plugin() : link_(*this) {
         values_[static_cast<size_t>(index)] = PARAMETER_TABLE[index].initial;
 }
 
-// Rings for longer blocks than these cost little, and serve on when the host changes its block.
+// Rings for longer blocks cost little, and stay usable when the host changes its block size.
 SessionSpec Plugin::spec() const {
-    const int64_t longest = std::max(block_, USUAL_LONGEST_BLOCK);
+    const int64_t longest = std::max(block_, MIN_RING_BLOCK);
     const char* const model = model_at(static_cast<int>(value(INDEX_MODEL))).name;
     return {model, rate_, longest, std::max(latency(), latency_with(longest))};
 }
@@ -79,7 +79,7 @@ void Plugin::reset() {
     virtual_ns_ = stream_ns_ = monotonic_ns();
 }
 
-// While no audio runs: the session before has nothing to fade.
+// While no audio runs: the previous session has nothing to fade out.
 void Plugin::drop_session() {
     mixer_.release();
     while (session_ && !link_.give_back(session_)) sleep_ns(MILLISECOND);
@@ -119,8 +119,8 @@ void Plugin::begin_block(int64_t frames, bool offline) {
     if (!mixer_.prepared()) return;
     if (offline) await_session();
     adopt(offline);
-    patience_.wait_ns = patience_ns(frames, offline);
-    patience_.gone = session_ ? &session_->gone : nullptr;
+    wait_.wait_ns = wait_limit_ns(frames, offline);
+    wait_.gone = session_ ? &session_->gone : nullptr;
 }
 
 void Plugin::process(const float* const* input, float* const* output, int64_t frames) {
@@ -128,14 +128,14 @@ void Plugin::process(const float* const* input, float* const* output, int64_t fr
         mixer_.set_gains(gains());
         mixer_.set_bypass(value(INDEX_BYPASS) >= 0.5);
     }
-    mixer_.process(input, output, frames, patience_);
+    mixer_.process(input, output, frames, wait_);
     for (int row = 0; row < OUTPUTS; ++row)
         peaks_[static_cast<size_t>(row)].store(mixer_.peak(row), std::memory_order_relaxed);
     publish(INDEX_STATE, static_cast<double>(link_.state()));
     publish(INDEX_LATE_HOPS, static_cast<double>(mixer_.late_hops()));
 }
 
-// Wait until an engine that is starting is there: a bounce is to have stems from its first frame on.
+// Wait for an engine that is starting: a bounce needs stems from its first frame on.
 void Plugin::await_session() {
     if (session_ || waited_) return;
     waited_ = true;
@@ -143,7 +143,7 @@ void Plugin::await_session() {
     while (link_.state() == Link::State::STARTING && monotonic_ns() < deadline) sleep_ns(MILLISECOND);
 }
 
-// Take up a new session, and hand back one whose engine ended once its sound has faded.
+// Take a new session, and give back one whose engine ended once its sound has faded out.
 void Plugin::adopt(bool offline) {
     if (session_) {
         if (session_->gone) mixer_.detach();
@@ -157,8 +157,8 @@ void Plugin::adopt(bool offline) {
     if (session_ && mixer_.attached()) session_->rings->set_offline(offline);
 }
 
-// How long to wait for stems: long where nobody listens, else as far as the host is ahead of the clock.
-int64_t Plugin::patience_ns(int64_t frames, bool offline) {
+// How long to wait for stems: long when offline, else as far as the host is ahead of the clock.
+int64_t Plugin::wait_limit_ns(int64_t frames, bool offline) {
     const int64_t now = monotonic_ns();
     virtual_ns_ = std::max(virtual_ns_, now);
     const int64_t ahead = virtual_ns_ - now;

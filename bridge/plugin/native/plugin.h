@@ -23,19 +23,19 @@ class Plugin : private LinkClient {
     Plugin();
     ~Plugin() override = default;
 
-    // What the latency is reckoned for, before `activate` is told the same.
+    // Set what the latency is computed for, ahead of `activate`.
     void set_format(double rate, int64_t block);
 
-    // Get ready to play: `block` is the nominal or the longest. Not on the audio thread.
+    // Prepare to play; `block` is the nominal or the longest block. Not on the audio thread.
     void activate(double rate, int64_t block);
 
-    // Begin a new stream where sound is to come out as if nothing had been played before.
+    // Start a new stream, as if nothing had been played before.
     void reset();
 
-    // Of the parameters as they are; what plays now has that of the last activation.
+    // `latency` is of the current parameters, `active_latency` of the last activation.
     int64_t latency() const { return latency_with(block_); }
     int64_t active_latency() const { return latency_; }
-    // Whether model or latency are no more those of the last activation, and the host has to activate anew.
+    // Whether model or latency differ from the last activation, so that the host has to activate again.
     bool outdated() const;
 
     double value(int index) const { return values_[static_cast<size_t>(index)].load(std::memory_order_relaxed); }
@@ -43,13 +43,13 @@ class Plugin : private LinkClient {
     // A change by the host, from any thread; within a block, between two calls of `process`.
     void set(int index, double value);
 
-    // A change that did not come from the host and is for it to show; -1 where there is none.
+    // A change from elsewhere that the host has to show; -1 if there is none.
     int take_change();
 
-    // Play `frames`: two inputs, ten outputs, null where the host has none.
+    // Process `frames`: two inputs, ten outputs, null where the host has none.
     void process(const float* const* input, float* const* output, int64_t frames);
 
-    // Once a block before `process`: what the host says of time, and how many frames it asks for.
+    // Once a block, before `process`: its frames, and whether the host renders offline.
     void begin_block(int64_t frames, bool offline);
 
     std::string state() const;
@@ -66,7 +66,7 @@ class Plugin : private LinkClient {
     void drop_session();
     void await_session();
     std::array<double, STEMS> gains() const;
-    int64_t patience_ns(int64_t frames, bool offline);
+    int64_t wait_limit_ns(int64_t frames, bool offline);
     void publish(int index, double value);
 
     std::array<std::atomic<double>, PARAMETERS> values_;
@@ -75,7 +75,7 @@ class Plugin : private LinkClient {
     std::array<std::atomic<float>, OUTPUTS> peaks_{};
 
     StemMixer mixer_;
-    Patience patience_;
+    StemWait wait_;
     Session* session_ = nullptr;
     SessionSpec session_spec_;
     double rate_ = 44100;
@@ -83,7 +83,7 @@ class Plugin : private LinkClient {
     int model_ = 0;
     bool active_ = false, waited_ = false;
     int64_t virtual_ns_ = 0, stream_ns_ = 0;
-    Link link_;  // last: its thread ends before what it reads
+    Link link_;  // last: its thread has to end before what it uses
 };
 
 }  // namespace stream_sep

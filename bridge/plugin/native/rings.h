@@ -1,5 +1,5 @@
 // The rings shared with the separator, as stream_sep/audio/rings.py lays them out: a header, positions, the numbers
-// of the hops, timings, the captured sound and the stems. The plug-in alone writes the captured sound.
+// of the hops, timings, the captured sound and the stems. Only the plug-in writes the captured sound.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ struct RingSizes {
     int64_t channels, stems, hop, capacity, slots;
 
     bool sane() const {
-        const auto within = [](int64_t value, int64_t most) { return value > 0 && value <= most; };
+        const auto within = [](int64_t value, int64_t max) { return value > 0 && value <= max; };
         return channels == 2 && within(stems, 16) && within(hop, 1 << 20) && within(capacity, 1 << 26) &&
                within(slots, 1 << 20);
     }
@@ -36,7 +36,7 @@ class Rings {
         return static_cast<size_t>(8 * (HEADER + POSITIONS + sizes.slots + TIMINGS) + 4 * floats);
     }
 
-    // Whether `memory` begins as rings of these sizes do.
+    // Whether `memory` has the header of rings of these sizes.
     static bool matches(const void* memory, const RingSizes& sizes) {
         int64_t header[HEADER];
         std::memcpy(header, memory, sizeof header);
@@ -54,7 +54,7 @@ class Rings {
 
     const RingSizes& sizes() const { return sizes_; }
 
-    // Start a new stream at the next whole hop; return its first frame. The separator forgets what came before.
+    // Start a new stream at the next whole hop; return its first frame. The separator resets its state.
     int64_t begin() {
         const int64_t captured = positions_[CAPTURED].load(std::memory_order_relaxed);
         const int64_t first = (captured + sizes_.hop - 1) / sizes_.hop * sizes_.hop;
@@ -63,7 +63,7 @@ class Rings {
         return first;
     }
 
-    // Tell the separator that nobody plays in real time, so that it need not rest between hops.
+    // Set whether playback is offline, so that the separator need not sleep between hops.
     void set_offline(bool offline) { positions_[OFFLINE].store(offline, std::memory_order_relaxed); }
 
     void write(const float* const* input, int64_t frames) {
@@ -82,7 +82,7 @@ class Rings {
         return tag == -2 - number ? Hop::NEVER : Hop::PENDING;
     }
 
-    // Where the first stem's left sample of a frame of the ring lies in `stems`, in whatever hop is there now.
+    // Offset in `stems` of the first stem's left sample of a ring frame, in the hop that is there now.
     int64_t offset(int64_t at) const {
         const int64_t number = at / sizes_.hop;
         return number % sizes_.slots * sizes_.stems * sizes_.channels * sizes_.hop + at - number * sizes_.hop;

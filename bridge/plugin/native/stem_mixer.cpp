@@ -10,7 +10,7 @@ namespace stream_sep {
 namespace {
 
 constexpr double FADE_SECONDS = 0.006;  // crossfade between stems and dry sound, as in the engine
-constexpr double HOLD_SECONDS = 0.1;    // how long stems must be there again before they are trusted
+constexpr double HOLD_SECONDS = 0.1;    // how long stems must be available again before they are used
 constexpr double RAMP_SECONDS = 0.01;   // of a gain
 constexpr int64_t POLL_NS = 50000;
 constexpr int64_t BRIEF_NS = 20000000;
@@ -22,8 +22,8 @@ int64_t frames_of(double seconds, double rate) { return std::max<int64_t>(1, std
 }  // namespace
 
 float StemMixer::Ramp::at(int64_t frame) const {
-    if (frame >= end) return aim;
-    return from + (aim - from) * static_cast<float>(std::max<int64_t>(frame - begin, 0)) /
+    if (frame >= end) return target;
+    return from + (target - from) * static_cast<float>(std::max<int64_t>(frame - begin, 0)) /
                       static_cast<float>(end - begin);
 }
 
@@ -39,7 +39,7 @@ void StemMixer::prepare(double rate, int64_t latency) {
 
 void StemMixer::reset() {
     for (auto& line : delay_line_) std::fill(line.begin(), line.end(), 0.0f);
-    for (Ramp& ramp : ramps_) ramp = {ramp.aim, ramp.aim, 0, 0};
+    for (Ramp& ramp : ramps_) ramp = {ramp.target, ramp.target, 0, 0};
     position_ = 0;
     in_gap_ = unity_before_ = false;
     wet_ = fade_;
@@ -64,35 +64,35 @@ void StemMixer::attach(Rings* rings, int64_t separator_latency) {
 void StemMixer::set_gains(const std::array<double, STEMS>& gains) {
     for (size_t stem = 0; stem < STEMS; ++stem) {
         Ramp& ramp = ramps_[stem];
-        const float aim = static_cast<float>(gains[stem]);
-        if (aim != ramp.aim) ramp = {ramp.at(position_), aim, position_, position_ + ramp_};
+        const float target = static_cast<float>(gains[stem]);
+        if (target != ramp.target) ramp = {ramp.at(position_), target, position_, position_ + ramp_};
     }
 }
 
 void StemMixer::set_gains_now(const std::array<double, STEMS>& gains) {
     for (size_t stem = 0; stem < STEMS; ++stem) {
-        const float aim = static_cast<float>(gains[stem]);
-        ramps_[stem] = {aim, aim, 0, 0};
+        const float target = static_cast<float>(gains[stem]);
+        ramps_[stem] = {target, target, 0, 0};
     }
 }
 
-void StemMixer::process(const float* const* input, float* const* output, int64_t frames, Patience& patience) {
+void StemMixer::process(const float* const* input, float* const* output, int64_t frames, StemWait& wait) {
     for (int64_t done = 0; done < frames; done += MAX_CHUNK) {
         const float* in[CHANNELS];
         float* out[OUTPUTS];
         for (int channel = 0; channel < CHANNELS; ++channel) in[channel] = input[channel] + done;
         for (int row = 0; row < OUTPUTS; ++row) out[row] = output[row] ? output[row] + done : nullptr;
-        mix(in, out, std::min(MAX_CHUNK, frames - done), patience);
+        mix(in, out, std::min(MAX_CHUNK, frames - done), wait);
     }
 }
 
-void StemMixer::mix(const float* const* input, float* const* output, int64_t frames, Patience& patience) {
+void StemMixer::mix(const float* const* input, float* const* output, int64_t frames, StemWait& wait) {
     delay(input, frames);
     const int64_t first = position_ + ring_shift_ - prefill_;
     if (rings_ && !detached_) {
         const float* rows[CHANNELS] = {captured_[0].data(), captured_[1].data()};
         rings_->write(rows, frames);
-        await_stems(first, frames, patience);
+        await_stems(first, frames, wait);
     }
     const bool unity = is_unity(frames);
     unity_from_ = !in_gap_ || wet_ == 0 ? 0 : frames;
@@ -103,7 +103,7 @@ void StemMixer::mix(const float* const* input, float* const* output, int64_t fra
     position_ += frames;
 }
 
-// Copy the input, which hosts may overwrite with the output, and fetch what came in `latency` frames ago.
+// Copy the input, which hosts may overwrite with the output, and read the input of `latency` frames ago.
 void StemMixer::delay(const float* const* input, int64_t frames) {
     const int64_t length = static_cast<int64_t>(delay_line_[0].size());
     for (size_t channel = 0; channel < CHANNELS; ++channel) {
@@ -118,29 +118,29 @@ void StemMixer::delay(const float* const* input, int64_t frames) {
     }
 }
 
-// Once stems did not come in all the time there was, the next are waited for only briefly, until some come again: a
-// bounce must end though its separator does not answer.
-void StemMixer::await_stems(int64_t first, int64_t frames, Patience& patience) {
+// After a wait that timed out, the next ones are short until stems arrive again: a bounce has to end even if its
+// separator hangs.
+void StemMixer::await_stems(int64_t first, int64_t frames, StemWait& wait) {
     const int64_t hop = rings_->sizes().hop, last = (first + frames - 1) / hop;
-    for (int64_t number = std::max(first, first_stem_) / hop; patience.wait_ns > 0 && number <= last; ++number) {
+    for (int64_t number = std::max(first, first_stem_) / hop; wait.wait_ns > 0 && number <= last; ++number) {
         if (rings_->hop(number) != Rings::Hop::PENDING) continue;
-        const int64_t began = monotonic_ns(), longest = gave_up_ ? BRIEF_NS : patience.wait_ns;
+        const int64_t began = monotonic_ns(), longest = gave_up_ ? BRIEF_NS : wait.wait_ns;
         const auto waited = [&] { return monotonic_ns() - began; };
-        while (rings_->hop(number) == Rings::Hop::PENDING && waited() < longest && !*patience.gone) sleep_ns(POLL_NS);
+        while (rings_->hop(number) == Rings::Hop::PENDING && waited() < longest && !*wait.gone) sleep_ns(POLL_NS);
         gave_up_ = rings_->hop(number) == Rings::Hop::PENDING;
-        patience.wait_ns -= waited();
+        wait.wait_ns -= waited();
     }
 }
 
 bool StemMixer::is_unity(int64_t frames) const {
     return std::all_of(ramps_.begin(), ramps_.end(), [&](const Ramp& ramp) {
         const bool still = position_ >= ramp.end || ramp.begin >= position_ + frames;
-        return still && (position_ >= ramp.end ? ramp.aim : ramp.from) == 1.0f;
+        return still && (position_ >= ramp.end ? ramp.target : ramp.from) == 1.0f;
     });
 }
 
-// Find where each frame's stems lie, and how much of them to play: all, none, or a crossfade's share. Where stems
-// are missing the last ones are read backwards under the fade, so that there is something to fade from.
+// Find the offset of each frame's stems, and their gain: 1, 0, or a step of a crossfade. Where stems are missing
+// the last ones are read backwards during the fade-out, so that there is something to fade from.
 void StemMixer::locate(int64_t first, int64_t frames) {
     const bool asking = rings_ && !detached_;
     int64_t checked = -1;
@@ -151,7 +151,7 @@ void StemMixer::locate(int64_t first, int64_t frames) {
             checked = at / rings_->sizes().hop;
             found = ready(checked);
         }
-        const bool there = found && (!in_gap_ || wet_ == 0);  // a fade that has begun goes on to its end
+        const bool there = found && (!in_gap_ || wet_ == 0);  // a fade that has started is completed
         if (there) {
             in_gap_ = false;
             hold_left_ = std::max<int64_t>(hold_left_ - 1, 0);
@@ -179,7 +179,7 @@ bool StemMixer::ready(int64_t number) {
     return hop == Rings::Hop::READY;
 }
 
-// Put one stem on its output and add it to the main mix; where stems are missing one output carries the dry sound.
+// Write one stem to its output and add it to the main mix; where stems are missing one output carries the dry sound.
 void StemMixer::mix_stem(int stem, float* const* output, int64_t frames) {
     const Ramp& ramp = ramps_[static_cast<size_t>(stem)];
     for (int64_t frame = 0; frame < frames; ++frame)

@@ -1,8 +1,8 @@
-// What the audio thread does with a block: delay it, ask for its stems, mix them, fade where they are missing.
+// Processes a block on the audio thread: delay it, read its stems, mix them, fade where they are missing.
 //
 // The same as stream_sep/audio/process_block.py, frame for frame (tests/bridge/plugin/test_stem_mixer.py), but for a
-// delay line of its own: it plays on, in time, while there is no engine. All it asks of an engine are the stems of
-// hop n. It takes no lock and allocates nothing after `prepare`.
+// delay line of its own: it keeps playing, in time, while there is no engine. All it needs of an engine is the stems
+// of hop n. It takes no lock and allocates nothing after `prepare`.
 #pragma once
 
 #include <array>
@@ -18,26 +18,26 @@ namespace stream_sep {
 constexpr int CHANNELS = 2;
 constexpr int OUTPUTS = CHANNELS * (1 + STEMS);
 
-// When to wait for stems that are late, instead of going on without them.
-struct Patience {
-    int64_t wait_ns = 0;                       // at most, in all
-    const std::atomic<bool>* gone = nullptr;   // the engine ended: nothing to wait for
+// How long to wait for late stems before playing without them.
+struct StemWait {
+    int64_t wait_ns = 0;                       // in total
+    const std::atomic<bool>* gone = nullptr;   // the engine ended: do not wait
 };
 
 class StemMixer {
    public:
     static constexpr int64_t MAX_CHUNK = 1024;
 
-    // Lay out the memory for a latency; the sound so far is forgotten. Not on the audio thread.
+    // Allocate the buffers for a latency and clear them. Not on the audio thread.
     void prepare(double rate, int64_t latency);
 
-    // Forget the sound so far: the next frame is the first one of a stream.
+    // Clear the state: the next frame is the first one of a stream.
     void reset();
 
-    // Ask these rings for stems from now on; `latency` is the separator's own part.
+    // Read stems from these rings from now on; `separator_latency` is the separator's share of the latency.
     void attach(Rings* rings, int64_t separator_latency);
 
-    // Ask nobody; the rings are free once `released` says so.
+    // Stop reading stems; the rings are free once `released` returns true.
     void detach() { detached_ = true; }
     bool prepared() const { return !delay_line_[0].empty(); }
     bool attached() const { return rings_ != nullptr; }
@@ -46,13 +46,13 @@ class StemMixer {
     bool attachable() const { return !rings_ && (position_ == 0 || wet_ == 0); }
     void release() { rings_ = nullptr; }
 
-    // Start a ramp to these gains with the next frame, one a stem.
+    // Ramp to these gains, one a stem, from the next frame on.
     void set_gains(const std::array<double, STEMS>& gains);
     void set_gains_now(const std::array<double, STEMS>& gains);
     void set_bypass(bool bypass) { bypass_ = bypass; }
 
     // Mix `frames` of stereo into main and stems, each left and right; buffers may be the same, outputs null.
-    void process(const float* const* input, float* const* output, int64_t frames, Patience& patience);
+    void process(const float* const* input, float* const* output, int64_t frames, StemWait& wait);
 
     int64_t late_hops() const { return late_hops_; }
     int64_t dry_frames() const { return dry_frames_; }
@@ -60,14 +60,14 @@ class StemMixer {
 
    private:
     struct Ramp {
-        float from = 1, aim = 1;
+        float from = 1, target = 1;
         int64_t begin = 0, end = 0;
         float at(int64_t frame) const;
     };
 
-    void mix(const float* const* input, float* const* output, int64_t frames, Patience& patience);
+    void mix(const float* const* input, float* const* output, int64_t frames, StemWait& wait);
     void delay(const float* const* input, int64_t frames);
-    void await_stems(int64_t first, int64_t frames, Patience& patience);
+    void await_stems(int64_t first, int64_t frames, StemWait& wait);
     void locate(int64_t first, int64_t frames);
     bool ready(int64_t number);
     bool is_unity(int64_t frames) const;
@@ -88,10 +88,10 @@ class StemMixer {
     int64_t position_ = 0;     // frames since `reset`
     int64_t ring_shift_ = 0;   // frame of the ring minus frame of the stream
     int64_t separator_latency_ = 0;
-    int64_t prefill_ = 0;      // frames of stems that lie ready ahead of the audio thread
-    int64_t stream_begin_ = 0; // frame of the ring that the separator began with
-    int64_t first_stem_ = 0;   // frame of the ring before which it gives silence
-    bool fresh_ = true;        // nothing was played before this stream: begin with its stems, not with a fade
+    int64_t prefill_ = 0;      // frames of stems that are ready ahead of the audio thread
+    int64_t stream_begin_ = 0; // first ring frame of the separator's stream
+    int64_t first_stem_ = 0;   // ring frame before which it outputs silence
+    bool fresh_ = true;        // nothing was played before this stream: start with its stems, without a fade
 
     std::array<Ramp, STEMS> ramps_{};
     bool bypass_ = false, unity_before_ = false;

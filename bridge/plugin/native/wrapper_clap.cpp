@@ -20,7 +20,7 @@ const clap_descriptor DESCRIPTOR = {CLAP_IMPLEMENTED, "io.stream_sep.plugin", PL
                                     PLUGIN_URL, PLUGIN_URL, PLUGIN_VERSION,
                                     "Live stems: vocals, drums, bass and other, each on an output and a fader",
                                     FEATURES};
-constexpr uint64_t LARGEST_STATE = 1 << 16;
+constexpr uint64_t MAX_STATE_BYTES = 1 << 16;
 
 struct ClapPlugin {
     clap_plugin interface;
@@ -66,8 +66,9 @@ bool activate(const clap_plugin* plugin, double rate, uint32_t, uint32_t max_fra
     ClapPlugin& instance = self(plugin);
     instance.plugin.activate(rate, max_frames);
     const auto latency = static_cast<uint32_t>(instance.plugin.active_latency());
-    const auto* told = static_cast<const clap_host_latency*>(instance.host->get_extension(instance.host, "clap.latency"));
-    if (latency != instance.reported_latency && told) told->changed(instance.host);
+    const void* extension = instance.host->get_extension(instance.host, "clap.latency");
+    const auto* host_latency = static_cast<const clap_host_latency*>(extension);
+    if (latency != instance.reported_latency && host_latency) host_latency->changed(instance.host);
     instance.reported_latency = latency;
     return true;
 }
@@ -91,7 +92,7 @@ bool rows(const clap_process* process, const float** input, float** output) {
     return true;
 }
 
-// Play up to `end`; what comes in from elsewhere is read from there on.
+// Process up to `end`; later changes apply from there on.
 void play(ClapPlugin& instance, const float** input, float** output, uint32_t begin, uint32_t end) {
     if (begin >= end) return;
     const float* in[CHANNELS];
@@ -196,7 +197,7 @@ bool state_save(const clap_plugin* plugin, const clap_ostream* stream) {
 bool state_load(const clap_plugin* plugin, const clap_istream* stream) {
     std::string text;
     char bytes[1024];
-    for (int64_t got; (got = stream->read(stream, bytes, sizeof bytes)) > 0 && text.size() < LARGEST_STATE;)
+    for (int64_t got; (got = stream->read(stream, bytes, sizeof bytes)) > 0 && text.size() < MAX_STATE_BYTES;)
         text.append(bytes, static_cast<size_t>(got));
     ClapPlugin& instance = self(plugin);
     const bool restored = instance.plugin.restore(text);

@@ -19,7 +19,7 @@ namespace {
 const char* const URI = "https://github.com/stream-sep/stream-sep#plugin";
 const char* const BLOCK_OPTIONS[] = {"http://lv2plug.in/ns/ext/buf-size#nominalBlockLength",
                                      "http://lv2plug.in/ns/ext/buf-size#maxBlockLength"};
-constexpr int64_t USUAL_BLOCK = 1024;  // where the host tells only a bound, or nothing
+constexpr int64_t DEFAULT_BLOCK = 1024;  // if the host reports only a maximum, or nothing
 
 enum Port : uint32_t {
     INPUTS = 0,
@@ -33,7 +33,7 @@ enum Port : uint32_t {
 struct Lv2Plugin {
     Plugin plugin;
     double rate = 44100;
-    int64_t block = USUAL_BLOCK;
+    int64_t block = DEFAULT_BLOCK;
     std::array<void*, PORTS> ports{};
     std::array<float, PARAMETERS> seen{};
     const lv2_change_request* host = nullptr;
@@ -49,18 +49,18 @@ void* feature(const lv2_feature* const* features, const char* uri) {
     return nullptr;
 }
 
-// The block that the host says is usual; a bound alone (Ardour's is 8192 whatever the card's) says little.
+// The host's nominal block; its maximum alone (Ardour's is always 8192) is a poor guess.
 int64_t nominal_block(const lv2_feature* const* features) {
     const auto* map = static_cast<const lv2_urid_map*>(feature(features, "http://lv2plug.in/ns/ext/urid#map"));
     const auto* options = static_cast<const lv2_option*>(feature(features, "http://lv2plug.in/ns/ext/options#options"));
-    if (!map || !options) return USUAL_BLOCK;
+    if (!map || !options) return DEFAULT_BLOCK;
     int64_t found[2] = {0, 0};
     for (; options->key; ++options)
         for (int kind = 0; kind < 2; ++kind)
             if (options->key == map->map(map->handle, BLOCK_OPTIONS[kind]) && options->size == sizeof(int32_t))
                 found[kind] = *static_cast<const int32_t*>(options->value);
     if (found[0] > 0) return found[0];
-    return found[1] > 0 ? std::min(found[1], USUAL_BLOCK) : USUAL_BLOCK;
+    return found[1] > 0 ? std::min(found[1], DEFAULT_BLOCK) : DEFAULT_BLOCK;
 }
 
 void* instantiate(const lv2_plugin_descriptor*, double rate, const char*, const lv2_feature* const* features) {
@@ -78,7 +78,7 @@ void connect_port(void* instance, uint32_t port, void* data) {
     if (port < PORTS) self(instance).ports[port] = data;
 }
 
-// A port that stays as it is has not been moved: else it would undo what a control surface did.
+// An unchanged port is no move: it would undo a change by a control surface.
 void read_controls(Lv2Plugin& instance) {
     for (int index = 0; index < PARAMETERS; ++index) {
         const float* port = instance.port(CONTROLS + static_cast<uint32_t>(index));

@@ -17,8 +17,8 @@ namespace {
 
 using namespace vst3;
 
-constexpr Id CLASS_ID = make_id(0x53747265, 0x616D5365, 0x706C7567, 0x696E0001);  // for ever: projects keep it
-constexpr int32_t LARGEST_STATE = 1 << 16;
+constexpr Id CLASS_ID = make_id(0x53747265, 0x616D5365, 0x706C7567, 0x696E0001);  // never changes: projects store it
+constexpr int32_t MAX_STATE_BYTES = 1 << 16;
 
 template <size_t Size>
 void copy(char (&out)[Size], const char* text) {
@@ -153,7 +153,7 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
 
     Result VST3_CALL set_component_state(Stream*) override {
         read_back();
-        if (handler_) handler_->restart(VALUES_CHANGED);  // not every host asks by itself
+        if (handler_) handler_->restart(VALUES_CHANGED);  // not every host reads the values by itself
         return OK;
     }
     Result VST3_CALL set_controller_state(Stream*) override { return OK; }
@@ -199,7 +199,7 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
     static bool read(Stream* stream, std::string& text) {
         char bytes[1024];
         int32_t got = 0;
-        while (stream->read(bytes, sizeof bytes, &got) == OK && got > 0 && text.size() < LARGEST_STATE)
+        while (stream->read(bytes, sizeof bytes, &got) == OK && got > 0 && text.size() < MAX_STATE_BYTES)
             text.append(bytes, static_cast<size_t>(got));
         return !text.empty();
     }
@@ -216,7 +216,7 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
     void push_changes(ParameterChanges* out);
 
     Plugin plugin_;
-    std::array<std::atomic<double>, PARAMETERS> shown_{};  // what the host shows may lag behind what plays
+    std::array<std::atomic<double>, PARAMETERS> shown_{};  // the host's values may lag behind what plays
     std::atomic<uint32_t> references_{1};
     std::atomic<bool> active_{false};
     ProcessSetup setup_ = {0, SAMPLES_32, 512, 44100};
@@ -239,8 +239,8 @@ Result Vst3Plugin::parameter_info(int32_t index, ParameterInfo& info) {
     return OK;
 }
 
-// What the host shows. Faders reach the sound by `process`, at their frame; what changes the latency, and all while
-// no sound runs, at once.
+// The host's values. Faders act in `process`, at their frame; changes of the latency, and all changes while no audio
+// runs, at once.
 Result Vst3Plugin::set_normalized(uint32_t id, double normalized) {
     const int index = index_of_id(id);
     if (index < 0) return INVALID;

@@ -139,10 +139,10 @@ def test_travel_there_and_back_is_where_it_was(bits, centred, data):
         ("cc:1", "kind:channel:number"),
         ("cc:1:x", "kind:channel:number"),
         ("bend:1:2", "bend:1"),
-        ("cc:0:7", "no channel between 1 and 16"),
-        ("note:1:128", "no number between 0 and 127"),
-        ("cc14:1:32", "no number between 0 and 31"),
-        ("", "begins with no kind"),
+        ("cc:0:7", "needs a channel between 1 and 16"),
+        ("note:1:128", "needs a number between 0 and 127"),
+        ("cc14:1:32", "needs a number between 0 and 31"),
+        ("", "does not begin with a kind"),
     ],
 )
 def test_an_address_that_is_none_is_refused(text, says):

@@ -15,7 +15,7 @@ struct Harness {
     StemMixer mixer;
     std::unique_ptr<Rings> rings;
     std::atomic<bool> gone{false};
-    Patience patience;
+    StemWait wait;
 };
 
 std::array<double, STEMS> gains_of(const double* gains) { return {gains[0], gains[1], gains[2], gains[3]}; }
@@ -29,7 +29,7 @@ extern "C" {
 API Harness* mixer_new(double rate, int64_t latency) {
     auto* made = new Harness;
     made->mixer.prepare(rate, latency);
-    made->patience.gone = &made->gone;
+    made->wait.gone = &made->gone;
     return made;
 }
 API void mixer_free(Harness* harness) { delete harness; }
@@ -56,9 +56,9 @@ API int64_t mixer_process(Harness* harness, const float* input, float* output, i
     float* out[OUTPUTS];
     for (int row = 0; row < CHANNELS; ++row) in[row] = input + row * stride + first;
     for (int row = 0; row < OUTPUTS; ++row) out[row] = output + row * stride + first;
-    harness->patience.wait_ns = wait_ns;
-    harness->mixer.process(in, out, frames, harness->patience);
-    return harness->patience.wait_ns;
+    harness->wait.wait_ns = wait_ns;
+    harness->mixer.process(in, out, frames, harness->wait);
+    return harness->wait.wait_ns;
 }
 
 API int64_t harness_latency(int choice, double rate, int64_t block, int64_t reserve) {

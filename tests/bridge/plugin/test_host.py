@@ -174,7 +174,7 @@ def test_worker_ends_with_its_client(running):
 
 
 def test_second_host_is_refused_and_the_first_goes_on(running, address):
-    with pytest.raises(BridgeError, match="running already"):
+    with pytest.raises(BridgeError, match="another host is running"):
         listen(address)
     assert running.client().hear()["name"]
 
