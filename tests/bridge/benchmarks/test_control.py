@@ -1,4 +1,4 @@
-"""The bench of control on a real JACK server: every figure is there, and both ways of moving a fader are heard."""
+"""The control benchmark on a real JACK server: all figures, and both ways of moving a fader."""
 
 import json
 

@@ -19,26 +19,26 @@ class Mackie:
         desk.controls.subscribe(self._changed.append)
         self.session.initialize()
 
-    def says(self, *messages):
+    def send(self, *messages):
         for message in messages:
             self.session.receive(bytes.fromhex(message), self.now)
             self.session.commit()
 
-    def hears(self, later=0.0):
+    def take_sent(self, later=0.0):
         self.now += later
         if self._changed:
             self.session.refresh(set(self._changed))
             self._changed.clear()
         self.session.tick(self.now)
-        heard = [message.hex(" ") for message in self.sent]
+        sent = [message.hex(" ") for message in self.sent]
         self.sent.clear()
-        return heard
+        return sent
 
     @staticmethod
-    def lines(heard):
+    def lines(sent):
         """What its two lines of text show, of what they were sent."""
         face = [" "] * 112
-        for message in heard:
+        for message in sent:
             data = bytes.fromhex(message)
             if message.startswith(f"{HEAD} 12"):
                 place, text = data[6], data[7:-1].decode("ascii")
@@ -49,7 +49,7 @@ class Mackie:
 @pytest.fixture
 def mackie(desk):
     device = Mackie(desk)
-    device.first = device.hears()
+    device.first = device.take_sent()
     return device
 
 
@@ -72,100 +72,104 @@ def test_names_stand_over_levels(mackie):
 def test_the_scribble_strip_follows_the_level(mackie, desk):
     for level, text in ((-12.34, "-12.3 "), (-90, "off   "), (10, "10.0dB"), (-0.01, "0.0dB ")):
         desk.controls.set("stem/drums/gain_db", level)
-        _, levels = mackie.lines(mackie.hears())
+        _, levels = mackie.lines(mackie.take_sent())
         assert levels[7:13] == text
 
 
 def test_a_fader_moves_with_fourteen_bits_and_is_told_where_it_stands(mackie, desk):
-    mackie.says("90 69 7f", "e1 00 40", "e1 00 20")
+    mackie.send("90 69 7f", "e1 00 40", "e1 00 20")
     assert desk.controls["stem/drums/gain_db"] == pytest.approx(-30.0, abs=0.01)
-    assert not any(message.startswith("e1") for message in mackie.hears())
-    mackie.says("90 69 00")
-    assert "e1 00 20" in mackie.hears()
+    assert not any(message.startswith("e1") for message in mackie.take_sent())
+    mackie.send("90 69 00")
+    assert "e1 00 20" in mackie.take_sent()
 
 
 def test_unity_and_back_is_unity(mackie, desk):
-    mackie.says("90 68 7f", "e0 00 00", "e0 70 5f", "90 68 00")  # 12272: two steps of the ten bits off
+    mackie.send("90 68 7f", "e0 00 00", "e0 70 5f", "90 68 00")  # 12272: two steps of the ten bits off
     assert desk.controls["stem/vocals/gain_db"] == 0.0
-    assert "e0 7f 5f" in mackie.hears()
+    assert "e0 7f 5f" in mackie.take_sent()
 
 
 def test_mute_solo_and_the_lamp_of_solos(mackie, desk):
-    mackie.says("90 12 7f", "90 12 00", "90 08 7f", "90 08 00")
+    mackie.send("90 12 7f", "90 12 00", "90 08 7f", "90 08 00")
     assert desk.controls["stem/bass/mute"] is True
     assert desk.controls["stem/vocals/solo"] is True
-    assert {"90 12 7f", "90 08 7f", "90 73 7f"} <= set(mackie.hears())
-    mackie.says("90 5a 7f")
-    assert {"90 08 00", "90 73 00"} <= set(mackie.hears())
+    assert {"90 12 7f", "90 08 7f", "90 73 7f"} <= set(mackie.take_sent())
+    mackie.send("90 5a 7f")
+    assert {"90 08 00", "90 73 00"} <= set(mackie.take_sent())
 
 
 def test_a_v_pot_pans_and_its_ring_shows_it(mackie, desk):
-    mackie.says("b0 10 05")
+    mackie.send("b0 10 05")
     assert desk.controls["stem/vocals/pan"] == pytest.approx(0.2)
-    assert "b0 30 07" in mackie.hears()
-    mackie.says("b0 10 4a", *["b0 10 7f"] * 9)
+    assert "b0 30 07" in mackie.take_sent()
+    mackie.send("b0 10 4a", *["b0 10 7f"] * 9)
     assert desk.controls["stem/vocals/pan"] == -1.0
-    assert "b0 30 01" in mackie.hears()
-    mackie.says("90 20 7f", "90 20 00")
-    assert "b0 30 46" in mackie.hears()
+    assert "b0 30 01" in mackie.take_sent()
+    mackie.send("90 20 7f", "90 20 00")
+    assert "b0 30 46" in mackie.take_sent()
 
 
 def test_the_master_fader_is_the_ninth(mackie, desk):
-    mackie.says("90 70 7f", "e8 7f 7f", "90 70 00")
+    mackie.send("90 70 7f", "e8 7f 7f", "90 70 00")
     assert desk.controls["master/gain_db"] == 10.0
-    assert "e8 7f 7f" in mackie.hears()
+    assert "e8 7f 7f" in mackie.take_sent()
 
 
 def test_function_keys_recall_presets(mackie, desk):
-    mackie.says("90 38 7f", "90 38 00")
+    mackie.send("90 38 7f", "90 38 00")
     assert desk.recalled == [("acapella", None)]
-    assert "90 38 7f" in mackie.hears()
+    assert "90 38 7f" in mackie.take_sent()
 
 
 def test_meters_rise_with_the_stems_and_say_overload_once(mackie, desk):
     desk.metered = {**desk.metered, "drums": (0.1, 0.05), "other": (1.2, 0.1)}
-    assert [message for message in mackie.hears(later=1.0) if message.startswith("d0")] == ["d0 16", "d0 3c", "d0 3e"]
-    assert mackie.hears(later=0.01) == []
-    assert mackie.hears(later=1.0) == ["d0 16", "d0 3c"]
+    assert [message for message in mackie.take_sent(later=1.0) if message.startswith("d0")] == [
+        "d0 16",
+        "d0 3c",
+        "d0 3e",
+    ]
+    assert mackie.take_sent(later=0.01) == []
+    assert mackie.take_sent(later=1.0) == ["d0 16", "d0 3c"]
     desk.metered = dict.fromkeys(desk.metered, (0.0, 0.0))
-    assert mackie.hears(later=1.0) == ["d0 10", "d0 30", "d0 3f"]
-    assert mackie.hears(later=1.0) == []
+    assert mackie.take_sent(later=1.0) == ["d0 10", "d0 30", "d0 3f"]
+    assert mackie.take_sent(later=1.0) == []
 
 
 def test_a_device_that_asks_is_answered_and_told_everything_again(mackie):
-    mackie.says(f"{HEAD} 01 31 32 33 34 35 36 37 01 02 03 04 f7")
-    heard = mackie.hears()
-    assert f"{HEAD} 02 31 32 33 34 35 36 37 05 05 7b 2f f7" in heard
-    assert "e8 7f 5f" in heard
-    assert mackie.lines(heard)[0].split() == ["vocals", "drums", "bass", "other"]
-    mackie.says(f"{HEAD} 03 31 32 33 34 35 36 37 f7")
-    assert "e8 7f 5f" in mackie.hears()
+    mackie.send(f"{HEAD} 01 31 32 33 34 35 36 37 01 02 03 04 f7")
+    sent = mackie.take_sent()
+    assert f"{HEAD} 02 31 32 33 34 35 36 37 05 05 7b 2f f7" in sent
+    assert "e8 7f 5f" in sent
+    assert mackie.lines(sent)[0].split() == ["vocals", "drums", "bass", "other"]
+    mackie.send(f"{HEAD} 03 31 32 33 34 35 36 37 f7")
+    assert "e8 7f 5f" in mackie.take_sent()
 
 
 def test_an_extender_is_answered_by_its_own_number(mackie):
-    mackie.says("f0 00 00 66 15 01 31 32 33 34 35 36 37 01 02 03 04 f7")
-    assert any(message.startswith("f0 00 00 66 15 12 00") for message in mackie.hears())
+    mackie.send("f0 00 00 66 15 01 31 32 33 34 35 36 37 01 02 03 04 f7")
+    assert any(message.startswith("f0 00 00 66 15 12 00") for message in mackie.take_sent())
 
 
 @pytest.mark.parametrize("data", ["f0 f7", "f0 7e 00 06 01 f7", "f0 00 00 66 14 01 31 f7", "f0 00 00 66 55 01 f7"])
 def test_other_exclusive_messages_are_let_be(mackie, data):
-    mackie.says(data)
+    mackie.send(data)
     assert mackie.session.errors == 0
 
 
 def test_an_x_touch_gets_colours(desk):
-    assert any(message.startswith(f"{HEAD} 72 02 01 04 03 00") for message in Mackie(desk, colours=True).hears())
-    assert not any(message.startswith(f"{HEAD} 72") for message in Mackie(desk).hears())
+    assert any(message.startswith(f"{HEAD} 72 02 01 04 03 00") for message in Mackie(desk, colours=True).take_sent())
+    assert not any(message.startswith(f"{HEAD} 72") for message in Mackie(desk).take_sent())
 
 
 def test_it_is_left_dark(mackie):
-    mackie.says("90 12 7f")
-    mackie.hears()
+    mackie.send("90 12 7f")
+    mackie.take_sent()
     mackie.session.shutdown()
-    heard = mackie.hears()
-    assert "90 12 00" in heard
-    assert "b0 30 00" in heard
-    assert mackie.lines(heard) == (" " * 56, " " * 56)
+    sent = mackie.take_sent()
+    assert "90 12 00" in sent
+    assert "b0 30 00" in sent
+    assert mackie.lines(sent) == (" " * 56, " " * 56)
 
 
 class Choir:
@@ -183,14 +187,14 @@ class Choir:
 def test_more_than_eight_stems_come_in_banks():
     choir = Choir(10)
     mackie = Mackie(choir)
-    assert mackie.lines(mackie.hears())[0].split() == [f"part{n}" for n in range(1, 9)]
-    mackie.says("90 2f 7f", "90 2f 00")
-    heard = mackie.hears(later=1.0)
-    assert mackie.lines(heard)[0].split() == [f"part{n}" for n in range(3, 11)]
-    assert {"90 2e 7f", "90 2f 00", "d0 7c"} <= set(heard)
-    mackie.says("90 6f 7f", "e7 00 00")
+    assert mackie.lines(mackie.take_sent())[0].split() == [f"part{n}" for n in range(1, 9)]
+    mackie.send("90 2f 7f", "90 2f 00")
+    sent = mackie.take_sent(later=1.0)
+    assert mackie.lines(sent)[0].split() == [f"part{n}" for n in range(3, 11)]
+    assert {"90 2e 7f", "90 2f 00", "d0 7c"} <= set(sent)
+    mackie.send("90 6f 7f", "e7 00 00")
     assert choir.controls["stem/part10/gain_db"] == -90
-    mackie.says("90 6f 00", "90 30 7f")
-    assert mackie.lines(mackie.hears())[0].split() == [f"part{n}" for n in range(2, 10)]
-    mackie.says("90 2e 7f")
-    assert mackie.lines(mackie.hears())[0].split()[0] == "part1"
+    mackie.send("90 6f 00", "90 30 7f")
+    assert mackie.lines(mackie.take_sent())[0].split() == [f"part{n}" for n in range(2, 10)]
+    mackie.send("90 2e 7f")
+    assert mackie.lines(mackie.take_sent())[0].split()[0] == "part1"

@@ -138,7 +138,7 @@ CONTROL = "schema = 1\n[[control]]\nin = 'cc:1:0'\nto = 'stem/1/fader'\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("", "does not begin with schema = 1"),
         ("schema = 2", "does not begin with schema = 1"),
@@ -166,8 +166,8 @@ CONTROL = "schema = 1\n[[control]]\nin = 'cc:1:0'\nto = 'stem/1/fader'\n"
         (CONTROL.replace("fader", "gain") + "low = 3\nhigh = 2", "low = 3 is not below high = 2"),
     ],
 )
-def test_a_map_that_is_not_right_is_refused_by_file_key_and_nearest_name(text, says):
-    with pytest.raises(ConfigError, match=says) as refused:
+def test_a_map_that_is_not_right_is_refused_by_file_key_and_nearest_name(text, message):
+    with pytest.raises(ConfigError, match=message) as refused:
         parse_map(text, "my.toml")
     assert str(refused.value).startswith("MIDI map my.toml: ")
 

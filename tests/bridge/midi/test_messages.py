@@ -133,7 +133,7 @@ def test_travel_there_and_back_is_where_it_was(bits, centred, data):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("c:1:0", "did you mean 'cc'"),
         ("cc:1", "kind:channel:number"),
@@ -145,6 +145,6 @@ def test_travel_there_and_back_is_where_it_was(bits, centred, data):
         ("", "does not begin with a kind"),
     ],
 )
-def test_an_address_that_is_none_is_refused(text, says):
-    with pytest.raises(ConfigError, match=says):
+def test_an_address_that_is_none_is_refused(text, message):
+    with pytest.raises(ConfigError, match=message):
         parse_address(text)

@@ -24,7 +24,7 @@ JACK_PERIOD = 1024  # clients written in Python are seldom late then, and what a
 def press(box, messages, done):
     """Send messages until something is done; a server that is late loses some, which then changed nothing."""
     for _ in range(10):
-        box.says(*messages)
+        box.send(*messages)
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
             if done():
@@ -42,7 +42,7 @@ import queue, sys
 import jack
 client = jack.Client(sys.argv[1], no_start_server=True)
 out, taken = client.midi_outports.register("out"), client.midi_inports.register("in")
-to_send, heard = queue.SimpleQueue(), queue.SimpleQueue()
+to_send, received = queue.SimpleQueue(), queue.SimpleQueue()
 
 @client.set_process_callback
 def process(frames):
@@ -50,7 +50,7 @@ def process(frames):
     for frame in range(min(to_send.qsize(), frames)):
         out.write_midi_event(frame, to_send.get())
     for _, data in taken.incoming_midi_events():
-        heard.put(bytes(data).hex(" "))
+        received.put(bytes(data).hex(" "))
 
 client.activate()
 print("ready", flush=True)
@@ -62,7 +62,7 @@ for line in sys.stdin:
         for port in client.get_ports("stream_sep midi:(in|out)$", is_midi=True):
             client.connect(*((out, port) if port.is_input else (port, taken)))
     else:
-        print(*[heard.get() for _ in range(heard.qsize())], sep=",", flush=True)
+        print(*[received.get() for _ in range(received.qsize())], sep=",", flush=True)
 client.close()
 """
 
@@ -79,20 +79,20 @@ class Box:
         self.got = []
         assert self._process.stdout.readline() == "ready\n"
 
-    def _tell(self, *lines):
+    def _write(self, *lines):
         self._process.stdin.writelines(f"{line}\n" for line in lines)
         self._process.stdin.flush()
 
-    def says(self, *messages):
-        self._tell(*(f"send {message}" for message in messages))
+    def send(self, *messages):
+        self._write(*(f"send {message}" for message in messages))
 
     def join(self):
         """Connect to the virtual port."""
-        self._tell("join")
+        self._write("join")
 
-    def hears(self, message):
+    def count(self, message):
         """Count a message among all that came since the device was plugged in."""
-        self._tell("tell")
+        self._write("report")
         self.got += self._process.stdout.readline().strip().split(",")
         return self.got.count(message)
 
@@ -121,11 +121,11 @@ def start(desk):
     made = []
 
     def started(port, map=None, ports=on_jack):  # noqa: A002 - as the surface's own
-        said = []
-        surface = MidiSurface(desk, port, map, report=said.append, ports=ports)
+        reports = []
+        surface = MidiSurface(desk, port, map, report=reports.append, ports=ports)
         made.append(surface)
         surface.start()
-        return surface, said
+        return surface, reports
 
     yield started
     for surface in made:
@@ -142,22 +142,22 @@ def test_ports_are_listed(plug):
 def test_a_device_moves_the_desk_and_the_desk_its_lights(desk, plug, start):
     box = plug()
     surface, _ = start("nanoKONTROL2")
-    until(lambda: box.hears("b0 30 00"))
+    until(lambda: box.count("b0 30 00"))
     press(box, ["b0 30 7f"], lambda: desk.controls["stem/vocals/mute"])
-    until(lambda: box.hears("b0 30 7f"))
+    until(lambda: box.count("b0 30 7f"))
     press(box, ["b0 00 5f", "b0 00 7f"], lambda: desk.controls["stem/vocals/gain_db"] == 10.0)
     assert surface.errors == 0
     surface.stop()
-    until(lambda: box.hears("b0 30 00") == 2)
+    until(lambda: box.count("b0 30 00") == 2)
 
 
 def test_after_a_storm_the_newest_move_counts(desk, plug, start):
     box = plug("Keys")
     surface, _ = start("keys", "generic")
-    box.says(*(f"b1 07 {step % 128:02x}" for step in range(2000)))
+    box.send(*(f"b1 07 {step % 128:02x}" for step in range(2000)))
 
     def newest():
-        box.says("b1 07 7f")  # again and again: a server that is late loses what it should have carried
+        box.send("b1 07 7f")  # again and again: a server that is late loses what it should have carried
         return desk.controls["stem/drums/gain_db"] == 10.0
 
     until(newest)
@@ -166,15 +166,15 @@ def test_after_a_storm_the_newest_move_counts(desk, plug, start):
 
 def test_a_pulled_plug_and_back(desk, plug, start):
     box = Box()
-    _, said = start("nano")
+    _, reports = start("nano")
     box.close()
-    until(lambda: said)
-    assert "'nanoKONTROL2:out' is gone" in said[0]
+    until(lambda: reports)
+    assert "'nanoKONTROL2:out' is gone" in reports[0]
     desk.controls.update({"stem/bass/solo": True})
     box = plug()
-    until(lambda: len(said) == 2)
-    assert "'nanoKONTROL2:out' is back" in said[1]
-    until(lambda: box.hears("b0 22 7f"))
+    until(lambda: len(reports) == 2)
+    assert "'nanoKONTROL2:out' is back" in reports[1]
+    until(lambda: box.count("b0 22 7f"))
     press(box, ["b0 32 7f"], lambda: desk.controls["stem/bass/mute"])
 
 
@@ -184,21 +184,21 @@ def test_other_programs_connect_to_a_virtual_port(desk, plug, start):
     daw.join()
 
     def answered():
-        daw.says("f0 00 00 66 14 01 31 32 33 34 35 36 37 01 02 03 04 f7")  # a new connection loses what comes first
-        return daw.hears("f0 00 00 66 14 02 31 32 33 34 35 36 37 05 05 7b 2f f7")
+        daw.send("f0 00 00 66 14 01 31 32 33 34 35 36 37 01 02 03 04 f7")  # a new connection loses what comes first
+        return daw.count("f0 00 00 66 14 02 31 32 33 34 35 36 37 05 05 7b 2f f7")
 
     until(answered)
-    until(lambda: daw.hears("e8 7f 5f"))
+    until(lambda: daw.count("e8 7f 5f"))
     press(daw, ["e0 00 20"], lambda: desk.controls["stem/vocals/gain_db"] == pytest.approx(-30, abs=0.01))
 
 
 def test_learning_and_watching_a_real_port(plug):
     box = plug()
     moves = [f"b0 02 {value:02x}" for value in (1, 2, 3)]
-    learned = learn("stem/1/fader", "nano", report=lambda _: box.says(*moves), ports=on_jack)
+    learned = learn("stem/1/fader", "nano", report=lambda _: box.send(*moves), ports=on_jack)
     assert str(learned.control.source) == "cc:1:2"
     lines = monitor("nano", seconds=10, report=lambda _: None, ports=on_jack)
-    box.says("90 10 7f")  # before the port is open: not ours to see
+    box.send("90 10 7f")  # before the port is open: not ours to see
     watched = _first(lines, box)
     lines.close()
     assert watched == "b0 10 40: cc:1:16 64, cc14:1:16 64"
@@ -209,7 +209,7 @@ def _first(lines, box):
 
     def keep_saying():
         while not stop.wait(0.05):
-            box.says("b0 10 40")
+            box.send("b0 10 40")
 
     sender = threading.Thread(target=keep_saying)
     sender.start()
@@ -224,7 +224,7 @@ def test_a_port_opens_while_the_engine_is_on_jack_too(plug, start):
     box = plug()
     with Engine(JackBackend(), EngineConfig(model="passthrough", worker="thread", slack=2048)):
         surface, _ = start("nano")  # in one process they would wait for each other until JACK gives up
-        until(lambda: box.hears("b0 30 00"))
+        until(lambda: box.count("b0 30 00"))
         surface.stop()
 
 
@@ -232,23 +232,23 @@ def test_a_server_that_comes_back_has_its_ports_again(desk, start_jackd, monkeyp
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name := "stream_sep_short_lived")
     with start_jackd(name):
         box = Box()
-        _, said = start("nano")
-        until(lambda: box.hears("b0 30 00"))
+        _, reports = start("nano")
+        until(lambda: box.count("b0 30 00"))
     box.close()
     with start_jackd(name), contextlib.closing(Box()) as box:
-        until(lambda: len(said) == 2)
-        assert "is gone" in said[0]
-        assert "is back" in said[1]
+        until(lambda: len(reports) == 2)
+        assert "is gone" in reports[0]
+        assert "is back" in reports[1]
         press(box, ["b0 30 7f"], lambda: desk.controls["stem/vocals/mute"])
 
 
 def test_a_server_that_comes_back_has_our_own_port_again(desk, start_jackd, monkeypatch, start):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name := "stream_sep_short_lived")
     with start_jackd(name):
-        _, said = start("stream_sep", "generic")
+        _, reports = start("stream_sep", "generic")
     with start_jackd(name), contextlib.closing(Box("Keys")) as box:
-        until(lambda: len(said) == 2)
-        assert said == [
+        until(lambda: len(reports) == 2)
+        assert reports == [
             "MIDI port 'stream_sep' is gone; it is used again as soon as it is back",
             "MIDI port 'stream_sep' is back",
         ]
@@ -276,11 +276,11 @@ def test_messages_leave_in_the_order_they_were_sent_many_at_once(plug):
     ):
         for message in sent:
             to.send(bytes.fromhex(message))
-        until(lambda: box.hears(sent[-1]))
-    heard = [message for message in box.got if message]
-    places = [sent.index(message) for message in heard]
+        until(lambda: box.count(sent[-1]))
+    received = [message for message in box.got if message]
+    places = [sent.index(message) for message in received]
     assert places == sorted(places)
-    assert len(heard) > 250  # a server that is late loses what it should have carried
+    assert len(received) > 250  # a server that is late loses what it should have carried
 
 
 def test_a_system_that_does_not_run_is_refused_and_leaves_nothing(monkeypatch):

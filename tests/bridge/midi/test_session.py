@@ -15,7 +15,7 @@ from stream_sep.control.state import Parameter
 
 
 class Device:
-    """A device on a session: what it is told, and what it tells."""
+    """A device on a session: what it sends, and what is sent to it."""
 
     def __init__(self, desk, controls, head=""):
         self.sent, self.now, self.desk = [], 0.0, desk
@@ -26,22 +26,22 @@ class Device:
         self.session.initialize()
         self.sent.clear()
 
-    def says(self, *messages):
+    def send(self, *messages):
         """Send messages, each stored at once; return what comes back."""
         for message in messages:
             self.session.receive(bytes.fromhex(message), self.now)
             self.session.commit()
-        return self.hears()
+        return self.take_sent()
 
-    def hears(self, later=0.0):
+    def take_sent(self, later=0.0):
         self.now += later
         if self.changed:
             self.session.refresh(set(self.changed))
             self.changed.clear()
         self.session.tick(self.now)
-        heard = [message.hex(" ") for message in self.sent]
+        sent = [message.hex(" ") for message in self.sent]
         self.sent.clear()
-        return heard
+        return sent
 
     def level(self, stem="vocals"):
         return self.desk.controls[f"stem/{stem}/gain_db"]
@@ -54,24 +54,24 @@ FREE = "pickup = false"
 def test_a_fader_moves_its_stem_by_the_fader_law(desk):
     device = Device(desk, [FADER], FREE)
     for value, level in ((0, -90.0), (127, 10.0), (64, -9.84)):
-        device.says(f"b0 00 {value:02x}")
+        device.send(f"b0 00 {value:02x}")
         assert device.level() == pytest.approx(level, abs=0.01)
 
 
 def test_seven_bits_reach_zero_decibels_exactly(desk):
     device = Device(desk, [FADER], FREE)
     for value in (95, 96):
-        device.says("b0 00 00", f"b0 00 {value:02x}")
+        device.send("b0 00 00", f"b0 00 {value:02x}")
         assert device.level() == 0.0
-    device.says("b0 00 61")
+    device.send("b0 00 61")
     assert device.level() == pytest.approx(0.55, abs=0.01)
 
 
 def test_fourteen_bits_are_as_fine_as_they_say(desk):
     device = Device(desk, [FADER + "\nmode = '14-bit'"], FREE)
-    device.says("b0 00 40", "b0 20 01")
+    device.send("b0 00 40", "b0 20 01")
     assert db_to_position(device.level()) == pytest.approx(8193 / 16383)
-    device.says("b0 00 5f", "b0 20 7f")
+    device.send("b0 00 5f", "b0 20 7f")
     assert device.level() == 0.0
 
 
@@ -79,33 +79,33 @@ def test_pan_has_a_middle(desk):
     device = Device(desk, ["in = 'cc:1:0'\nto = 'stem/bass/pan'"], FREE)
     pans = []
     for value in (0, 64, 127):
-        device.says(f"b0 00 {value:02x}")
+        device.send(f"b0 00 {value:02x}")
         pans.append(desk.controls["stem/bass/pan"])
     assert pans == [-1.0, 0.0, 1.0]
 
 
 def test_a_gain_knob_may_be_a_trim(desk):
     device = Device(desk, ["in = 'nrpn:1:300'\nto = 'stem/1/gain'\nlow = -12\nhigh = 10"], FREE)
-    device.says("b0 63 02", "b0 62 2c", "b0 06 00", "b0 26 00")
+    device.send("b0 63 02", "b0 62 2c", "b0 06 00", "b0 26 00")
     assert device.level() == -12.0
-    device.says("b0 06 7f", "b0 26 7f")
+    device.send("b0 06 7f", "b0 26 7f")
     assert device.level() == 10.0
 
 
 def test_an_endless_knob_steps_and_stops_at_the_ends(desk):
     device = Device(desk, [FADER + "\nmode = 'relative-2s'"], FREE)
-    device.says("b0 00 7f")
+    device.send("b0 00 7f")
     assert device.level() == pytest.approx(-0.4)
-    device.says("b0 00 01")
+    device.send("b0 00 01")
     assert device.level() == 0.0
-    device.says(*["b0 00 3f"] * 3)
+    device.send(*["b0 00 3f"] * 3)
     assert device.level() == 10.0
     assert device.session.errors == 0
 
 
 def test_pressing_a_knob_puts_its_control_back(desk):
     desk.controls.set("stem/vocals/gain_db", -20)
-    Device(desk, ["in = 'note:1:3'\nto = 'stem/1/fader'\nmode = 'reset'"]).says("90 03 7f", "80 03 00")
+    Device(desk, ["in = 'note:1:3'\nto = 'stem/1/fader'\nmode = 'reset'"]).send("90 03 7f", "80 03 00")
     assert desk.controls["stem/vocals/gain_db"] == 0.0
 
 
@@ -117,7 +117,7 @@ def test_buttons_toggle_hold_or_latch(desk, mode, after):
     device = Device(desk, [f"in = 'note:1:16'\nto = 'stem/drums/mute'\nmode = '{mode}'"])
     seen = []
     for message in ("90 10 7f", "90 10 00", "90 10 7f", "80 10 40"):
-        device.says(message)
+        device.send(message)
         seen.append(desk.controls["stem/drums/mute"])
     assert seen == after
 
@@ -140,32 +140,32 @@ def test_a_burst_is_one_change_of_the_desk(desk):
 
 def test_lights_follow_the_desk_and_are_sent_once(desk):
     device = Device(desk, ["in = 'note:1:16'\nto = 'stem/drums/mute'\nled = 'note:1:16'\nled_on = 15\nled_off = 12"])
-    assert device.says("90 10 7f") == ["90 10 0f"]
-    assert device.says("90 10 00") == []
+    assert device.send("90 10 7f") == ["90 10 0f"]
+    assert device.send("90 10 00") == []
     desk.controls.update({"stem/drums/mute": False})
-    assert device.hears() == ["90 10 0c"]
-    assert device.hears() == []
+    assert device.take_sent() == ["90 10 0c"]
+    assert device.take_sent() == []
 
 
 def test_a_motor_is_told_of_others_moves_not_of_its_own(desk):
     device = Device(desk, [FADER + "\nmotor = true"])
-    assert device.says("b0 00 20", "b0 00 21") == []
+    assert device.send("b0 00 20", "b0 00 21") == []
     desk.controls.set("stem/vocals/gain_db", -10)
-    assert device.hears() == ["b0 00 40"]
+    assert device.take_sent() == ["b0 00 40"]
 
 
 def test_an_endless_knob_with_a_ring_gets_past_unity(desk):
     device = Device(desk, [FADER + "\nmotor = true"])
     for value in (94, 95, 96, 97):
-        assert device.says(f"b0 00 {value:02x}") == []
+        assert device.send(f"b0 00 {value:02x}") == []
     assert device.level() == pytest.approx(0.55, abs=0.01)
 
 
 def test_a_value_at_which_the_desk_stands_does_not_round_it(desk):
     device = Device(desk, [FADER + "\nmotor = true"])
     desk.controls.set("stem/vocals/gain_db", -3.21)
-    [there] = device.hears()
-    device.says(there)
+    [there] = device.take_sent()
+    device.send(there)
     assert device.level() == -3.21
 
 
@@ -174,53 +174,53 @@ TOUCH = "in = 'bend:1'\nto = 'stem/1/fader'\nmotor = true\ntouch = 'note:1:104'"
 
 def test_a_touched_fader_is_never_driven(desk):
     device = Device(desk, [TOUCH])
-    device.says("90 68 7f")
+    device.send("90 68 7f")
     desk.controls.set("stem/vocals/gain_db", -30)
-    assert device.hears() == []
-    assert device.says("90 68 00") == ["e0 00 20"]
+    assert device.take_sent() == []
+    assert device.send("90 68 00") == ["e0 00 20"]
 
 
 def test_a_fader_let_go_is_told_where_it_stands(desk):
     device = Device(desk, [TOUCH])
-    assert device.says("90 68 7f", "e0 00 40", "e0 00 50") == []
-    assert device.says("80 68 00") == ["e0 00 50"]
+    assert device.send("90 68 7f", "e0 00 40", "e0 00 50") == []
+    assert device.send("80 68 00") == ["e0 00 50"]
 
 
 def test_a_fader_that_does_not_tell_touch_is_told_when_it_rests(desk):
     device = Device(desk, [TOUCH])
-    assert device.says("e0 00 40") == []
-    assert device.hears(later=0.1) == []
-    assert device.hears(later=0.2) == ["e0 00 40"]
-    assert device.hears(later=1.0) == []
+    assert device.send("e0 00 40") == []
+    assert device.take_sent(later=0.1) == []
+    assert device.take_sent(later=0.2) == ["e0 00 40"]
+    assert device.take_sent(later=1.0) == []
 
 
 def test_a_fader_waits_until_it_has_picked_up(desk):
     device = Device(desk, [FADER])
-    device.says("b0 00 20")
+    device.send("b0 00 20")
     assert device.level() == 0.0
     assert "waits at 0.75: move up" in device.session.last
-    device.says("b0 00 30", "b0 00 70")
+    device.send("b0 00 30", "b0 00 70")
     assert device.level() == pytest.approx(5.28, abs=0.01)
 
 
 def test_a_fader_loses_what_something_else_moved(desk):
     device = Device(desk, [FADER])
-    device.says("b0 00 5f", "b0 00 50")
+    device.send("b0 00 5f", "b0 00 50")
     desk.controls.set("stem/vocals/gain_db", -40)
-    device.says("b0 00 4e")
+    device.send("b0 00 4e")
     assert device.level() == -40
-    device.says("b0 00 10", "b0 00 0e")
+    device.send("b0 00 10", "b0 00 0e")
     assert device.level() == pytest.approx(-52.4, abs=0.1)
 
 
 def test_a_fader_picks_up_anew_after_a_change_of_bank(desk):
     controls = ["in = 'cc:1:0'\nto = 'stem/1/fader'", "in = 'note:1:1'\nto = 'bank/right'\nled = 'note:1:1'"]
     device = Device(desk, controls, "bank = 1")
-    device.says("b0 00 5f", "b0 00 20")
-    assert device.says("90 01 7f") == []
-    device.says("b0 00 1e")
+    device.send("b0 00 5f", "b0 00 20")
+    assert device.send("90 01 7f") == []
+    device.send("b0 00 1e")
     assert device.level("drums") == 0.0
-    device.says("b0 00 7f")
+    device.send("b0 00 7f")
     assert device.level("drums") == 10.0
 
 
@@ -229,50 +229,50 @@ def test_banks_end_where_the_stems_do(desk):
     controls = [f"in = 'note:1:{n}'\nto = 'bank/{way}'\nled = 'note:1:{n}'" for way, n in names.items()]
     device = Device(desk, [*controls, "in = 'bend:1'\nto = 'stem/1/fader'\nmotor = true\ncount = 3"], "bank = 3")
     desk.controls.set("stem/other/gain_db", 10)
-    assert device.hears() == []
-    assert set(device.says("90 02 7f")) == {"90 01 7f", "90 02 00", "e2 7f 7f"}
-    assert device.says("90 02 7f") == []
-    assert set(device.says("90 01 7f")) == {"90 01 00", "90 02 7f", "e2 7f 5f"}
+    assert device.take_sent() == []
+    assert set(device.send("90 02 7f")) == {"90 01 7f", "90 02 00", "e2 7f 7f"}
+    assert device.send("90 02 7f") == []
+    assert set(device.send("90 01 7f")) == {"90 01 00", "90 02 7f", "e2 7f 5f"}
 
 
 def test_presets_are_recalled_and_lit(desk):
     device = Device(desk, ["in = 'program:1:5'\nto = 'preset/karaoke'\nled = 'note:1:9'"])
-    assert device.says("c0 05") == ["90 09 7f"]
+    assert device.send("c0 05") == ["90 09 7f"]
     assert desk.recalled == [("karaoke", None)]
 
 
 def test_a_preset_that_is_not_there_is_an_error_and_a_sentence(desk):
     device = Device(desk, ["in = 'note:1:5'\nto = 'preset/nothing'"])
-    device.says("90 05 7f")
+    device.send("90 05 7f")
     assert device.session.errors == 1
 
 
 def test_all_solos_end_with_one_press(desk):
     device = Device(desk, ["in = 'note:1:90'\nto = 'solo/clear'\nled = 'note:1:115'"])
     desk.controls.update({"stem/drums/solo": True, "stem/bass/solo": True})
-    assert device.hears() == ["90 73 7f"]
-    assert device.says("90 5a 7f") == ["90 73 00"]
+    assert device.take_sent() == ["90 73 7f"]
+    assert device.send("90 5a 7f") == ["90 73 00"]
     assert not any(desk.controls[f"stem/{stem}/solo"] for stem in desk.stems)
 
 
 def test_karaoke_is_a_knob_or_a_button(desk):
     device = Device(desk, ["in = 'cc:1:1'\nto = 'karaoke'", "in = 'note:1:1'\nto = 'karaoke'"], FREE)
-    device.says("b0 01 7f")
+    device.send("b0 01 7f")
     assert desk.controls["karaoke"] == 1.0
-    device.says("90 01 7f")
+    device.send("90 01 7f")
     assert desk.controls["karaoke"] == 0.0
 
 
 def test_a_strip_without_a_stem_does_nothing_and_says_so(desk):
     device = Device(desk, ["in = 'cc:1:0'\nto = 'stem/5/fader'", "in = 'note:1:0'\nto = 'stem/guitar/mute'"])
-    device.says("b0 00 40", "90 00 7f")
+    device.send("b0 00 40", "90 00 7f")
     assert desk.applied == []
     assert "stem/guitar/mute is not there" in device.session.last
 
 
 def test_what_is_not_in_the_map_is_shown_and_no_error(desk):
     device = Device(desk, [FADER])
-    device.says("b0 63 10")
+    device.send("b0 63 10")
     assert "not in the map 'test'" in device.session.last
     assert device.session.errors == 0
 
@@ -281,7 +281,7 @@ def test_the_device_is_left_dark(desk):
     desk.controls.update({"stem/drums/mute": True})
     device = Device(desk, ["in = 'note:1:16'\nto = 'stem/drums/mute'\nled = 'note:1:16'"])
     device.session.shutdown()
-    assert device.hears() == ["90 10 00"]
+    assert device.take_sent() == ["90 10 00"]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -301,16 +301,16 @@ ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5, 0.0, 2.0)
 
 def test_a_knob_moves_a_setting_of_an_effect_while_the_effect_is_there(desk):
     device = Device(desk, ["in = 'cc:1:1'\nto = 'stem/1/chain/1/room_size'\nled = 'cc:1:1'"], FREE)
-    device.says("b0 01 7f")
+    device.send("b0 01 7f")
     assert device.session.last == "cc:1:1 127: stem/1/chain/1/room_size is not there"
     desk.controls.replace_parameters((), (ROOM,))
     device.session.rebind()
-    assert device.hears() == ["b0 01 20"]
-    device.says("b0 01 7f")
+    assert device.take_sent() == ["b0 01 20"]
+    device.send("b0 01 7f")
     assert desk.controls[ROOM.path] == 2.0
     desk.controls.replace_parameters((ROOM.path,), ())
     device.session.rebind()
-    assert device.says("b0 01 00") == ["b0 01 00"]
+    assert device.send("b0 01 00") == ["b0 01 00"]
     assert device.session.errors == 0
 
 
@@ -319,10 +319,10 @@ def test_a_button_bypasses_one_effect_and_a_map_may_narrow_a_knob(desk):
     desk.controls.replace_parameters((), (ROOM, bypass))
     knob = f"in = 'cc:1:1'\nto = 'stem/vocals/chain/1/room_size'\n{narrow}"
     device = Device(desk, [knob, "in = 'note:1:1'\nto = 'stem/1/chain/1/bypass'"], FREE)
-    device.says("b0 01 00", "90 01 7f")
+    device.send("b0 01 00", "90 01 7f")
     assert desk.controls[ROOM.path] == 0.5
     assert desk.controls[bypass.path] is True
-    device.says("b0 01 7f")
+    device.send("b0 01 7f")
     assert desk.controls[ROOM.path] == 1.5
 
 

@@ -73,11 +73,11 @@ def start(desk):
     made = []
 
     def started(system, port="nano", **options):
-        said = []
-        surface = MidiSurface(desk, port, report=said.append, ports=lambda: system, **options)
+        reports = []
+        surface = MidiSurface(desk, port, report=reports.append, ports=lambda: system, **options)
         made.append(surface)
         surface.start()
-        return surface, said
+        return surface, reports
 
     yield started
     for surface in made:
@@ -96,22 +96,22 @@ def test_a_device_is_found_by_a_part_of_its_name_and_gets_its_map(desk, start):
 
 def test_a_port_that_is_not_there_is_told_and_used_when_it_comes(desk, start):
     system = System("Midi Through:0")
-    surface, said = start(system)
-    assert said == [
+    surface, reports = start(system)
+    assert reports == [
         "no MIDI port has 'nano' in its name; the ports are: Midi Through:0; it is used as soon as it is there"
     ]
     assert surface.last == "no MIDI port 'nano' yet"
     system.inputs = system.outputs = ("Midi Through:0", NANO)
     system.plays("b0 30 7f")
     until(lambda: desk.controls["stem/vocals/mute"])
-    assert said[1:] == [f"MIDI port {NANO!r} is there"]
+    assert reports[1:] == [f"MIDI port {NANO!r} is there"]
 
 
 def test_a_system_of_ports_that_does_not_run_yet_is_told_and_waited_for(start):
     system = System(NANO)
     system.stumbles = True
-    surface, said = start(system)
-    assert "cannot list MIDI ports; it is used as soon as it is there" in said[0]
+    surface, reports = start(system)
+    assert "cannot list MIDI ports; it is used as soon as it is there" in reports[0]
     system.stumbles = False
     until(lambda: system.cables)
     surface.stop()
@@ -155,16 +155,16 @@ def test_a_map_that_is_not_there_is_refused_before_anything_starts(desk):
 
 def test_a_pulled_plug_is_told_and_the_device_is_brought_up_to_date_when_it_is_back(desk, start):
     system = System(NANO)
-    _, said = start(system)
+    _, reports = start(system)
     system.inputs = system.outputs = ()
-    until(lambda: said)
-    assert said == [f"MIDI port {NANO!r} is gone; it is used again as soon as it is back"]
+    until(lambda: reports)
+    assert reports == [f"MIDI port {NANO!r} is gone; it is used again as soon as it is back"]
     assert system.cables[0].closed
     desk.controls.update({"stem/bass/mute": True})
     back = NANO.replace("28:0", "32:0")
     system.inputs = system.outputs = (back,)
-    until(lambda: len(said) == 2)
-    assert said[1] == f"MIDI port {back!r} is back"
+    until(lambda: len(reports) == 2)
+    assert reports[1] == f"MIDI port {back!r} is back"
     until(lambda: "b0 32 7f" in system.cables[1].sent)
     system.plays("b0 33 7f")
     until(lambda: desk.controls["stem/other/mute"])
@@ -172,55 +172,55 @@ def test_a_pulled_plug_is_told_and_the_device_is_brought_up_to_date_when_it_is_b
 
 def test_a_device_that_comes_back_while_it_cannot_be_opened_is_tried_again(start):
     system = System(NANO)
-    _, said = start(system)
+    _, reports = start(system)
     system.taken, system.inputs, system.outputs = True, (), ()
-    until(lambda: said)
+    until(lambda: reports)
     system.inputs = system.outputs = (NANO,)
     time.sleep(0.6)
-    assert len(said) == 1
+    assert len(reports) == 1
     system.taken = False
-    until(lambda: len(said) == 2)
+    until(lambda: len(reports) == 2)
 
 
 def test_a_system_that_stumbles_over_its_ports_keeps_the_device(desk, start):
     system = System(NANO)
-    _, said = start(system)
+    _, reports = start(system)
     system.stumbles = True
     time.sleep(0.6)  # one look
     system.plays("b0 30 7f")
     until(lambda: desk.controls["stem/vocals/mute"])
-    assert said == []
+    assert reports == []
     assert not system.cables[0].closed
 
 
 def test_a_port_that_fails_is_opened_again(desk, start):
     system = System(NANO)
-    _, said = start(system)
+    _, reports = start(system)
     system.broken = True
     desk.controls.update({"stem/bass/mute": True})
-    until(lambda: said)
-    assert "broken" in said[0]
+    until(lambda: reports)
+    assert "broken" in reports[0]
     system.broken = False
     until(lambda: "b0 32 7f" in system.cables[-1].sent)
 
 
 def test_a_device_that_cannot_be_sent_to_works_and_is_told(desk, start):
     system = System(NANO, outputs=())
-    _, said = start(system)
-    assert "cannot be sent to" in said[0]
+    _, reports = start(system)
+    assert "cannot be sent to" in reports[0]
     system.plays("b0 30 7f")
     until(lambda: desk.controls["stem/vocals/mute"])
 
 
 def test_what_makes_no_sense_is_counted_and_kept_over_a_pulled_plug(start):
     system = System(NANO)
-    surface, said = start(system)
+    surface, reports = start(system)
     system.plays("b0 ff", "ff ff", "")
     until(lambda: surface.errors == 3)
     system.inputs = system.outputs = ()
-    until(lambda: said)
+    until(lambda: reports)
     system.inputs = system.outputs = (NANO,)
-    until(lambda: len(said) == 2)
+    until(lambda: len(reports) == 2)
     assert surface.errors == 3
 
 
@@ -265,7 +265,7 @@ def test_an_exact_name_goes_before_a_part():
 # Learning
 
 
-def hear(to, *messages, rest=3.0):
+def learned(to, *messages, rest=3.0):
     learner = Learner(to)
     for message in messages:
         if found := learner.feed(bytes.fromhex(message), 0.0):
@@ -275,35 +275,35 @@ def hear(to, *messages, rest=3.0):
 
 def test_a_button_is_known_at_its_press():
     pad = Address("note", 1, 64)
-    assert hear("stem/1/mute", "90 40 7f") == Control(pad, "stem/1/mute", "toggle", led=pad)
-    assert hear("stem/1/mute", "b0 30 7f").source == Address("cc", 1, 48)
-    assert hear("preset/karaoke", "c0 07") == Control(Address("program", 1, 7), "preset/karaoke", "press")
-    assert hear("stem/1/fader", "90 40 7f").mode == "reset"
+    assert learned("stem/1/mute", "90 40 7f") == Control(pad, "stem/1/mute", "toggle", led=pad)
+    assert learned("stem/1/mute", "b0 30 7f").source == Address("cc", 1, 48)
+    assert learned("preset/karaoke", "c0 07") == Control(Address("program", 1, 7), "preset/karaoke", "press")
+    assert learned("stem/1/fader", "90 40 7f").mode == "reset"
 
 
 def test_a_fader_is_known_when_it_has_moved_and_rests():
     moves = [f"b0 02 {value:02x}" for value in (10, 12, 13)]
-    assert hear("stem/1/fader", *moves) == Control(Address("cc", 1, 2), "stem/1/fader", "absolute")
-    assert hear("stem/1/fader", *moves, rest=0.1) is None
-    assert hear("stem/1/fader", *moves[:2]) is None
-    assert hear("stem/1/fader", "e3 00 10", "e3 00 20", "e3 00 30").source == Address("bend", 4)
+    assert learned("stem/1/fader", *moves) == Control(Address("cc", 1, 2), "stem/1/fader", "absolute")
+    assert learned("stem/1/fader", *moves, rest=0.1) is None
+    assert learned("stem/1/fader", *moves[:2]) is None
+    assert learned("stem/1/fader", "e3 00 10", "e3 00 20", "e3 00 30").source == Address("bend", 4)
 
 
 def test_the_control_that_moved_most_is_meant():
     noise = ["b0 05 01", "b0 05 02", "b0 05 03"]
     moves = [f"b0 02 {value:02x}" for value in range(10, 20)]
-    assert hear("stem/1/fader", *noise, *moves).source == Address("cc", 1, 2)
+    assert learned("stem/1/fader", *noise, *moves).source == Address("cc", 1, 2)
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_two_halves_are_one_fine_fader(order):
     moves = [pair for value in range(9) for pair in (f"b0 07 {value:02x}", f"b0 27 {9 * value:02x}")[::order]]
-    assert hear("master/fader", *moves).source == Address("cc14", 1, 7)
+    assert learned("master/fader", *moves).source == Address("cc14", 1, 7)
 
 
 def test_a_parameter_is_known_by_its_number():
     moves = [pair for value in range(5) for pair in ("b0 63 02", "b0 62 2c", f"b0 06 {value:02x}", "b0 26 00")]
-    assert hear("master/fader", *moves).source == Address("nrpn", 1, 300)
+    assert learned("master/fader", *moves).source == Address("nrpn", 1, 300)
 
 
 @pytest.mark.parametrize(
@@ -317,21 +317,21 @@ def test_a_parameter_is_known_by_its_number():
 )
 def test_endless_knobs_are_told_apart_by_turning_right_then_left(mode, right, left):
     moves = [f"b0 10 {value:02x}" for value in (*right, *left)]
-    assert hear("stem/1/pan", *moves, rest=0.5) == Control(Address("cc", 1, 16), "stem/1/pan", mode)
-    assert hear("stem/1/pan", *moves[:4], rest=0.5) is None
+    assert learned("stem/1/pan", *moves, rest=0.5) == Control(Address("cc", 1, 16), "stem/1/pan", mode)
+    assert learned("stem/1/pan", *moves[:4], rest=0.5) is None
 
 
 def test_learning_says_what_to_do_and_gives_the_port():
-    system, said = System(NANO), []
+    system, reports = System(NANO), []
 
     def report(sentence):
-        said.append(sentence)
+        reports.append(sentence)
         system.plays("b0 02 01", "b0 02 02", "b0 02 03")
 
     learned = learn("stem/1/fader", "nano", report=report, ports=lambda: system)
     assert learned.control.source == Address("cc", 1, 2)
     assert learned.port == NANO
-    assert "right, then left" in said[0]
+    assert "right, then left" in reports[0]
     assert system.closed == 1
 
 

@@ -262,10 +262,10 @@ def test_faders_move_with_osc_both_ways(open_host, meeting):
     until(lambda: peer.ask("/stem/bass/gain")[1] == -20.0)
     peer.send("/stem/other/mute", 1)
     until(lambda: play_paced(host, 0.05).any() and host.value("Other Mute") == 1.0)
-    assert host.shown["Other Mute"] == 1.0  # the DAW is told
+    assert host.shown["Other Mute"] == 1.0  # the DAW is notified
     host.process(noise(BLOCK), [(0, "Vocals Gain", -7.5)])
     until(lambda: peer.ask("/stem/vocals/gain")[1] == -7.5)
-    assert "Vocals Gain" not in host.shown  # and it is not told what it said
+    assert "Vocals Gain" not in host.shown  # and gets no echo of its own change
     peer.socket.close()
 
 

@@ -34,11 +34,11 @@ class Client:
         self.socket.settimeout(60)
         self._file = self.socket.makefile("r")
 
-    def say(self, message):
+    def send(self, message):
         text = message if isinstance(message, str) else json.dumps(message)
         self.socket.sendall(text.encode() + b"\n")
 
-    def hear(self):
+    def receive(self):
         line = self._file.readline()
         return json.loads(line) if line else None
 
@@ -59,7 +59,7 @@ class Running:
         made = Client(self.address)
         self._clients.append(made)
         if changes is not None:
-            made.say({**HELLO, **changes})
+            made.send({**HELLO, **changes})
         return made
 
     def silent_client(self):
@@ -94,7 +94,7 @@ def workers():
 
 
 def test_answer_describes_rings_that_can_be_mapped(running):
-    answer = running.client().hear()
+    answer = running.client().receive()
     assert answer["separator"] == 0
     assert answer["hop"] == 256
     rings = SharedRings.attach({key: value for key, value in answer.items() if key != "separator"})
@@ -111,13 +111,13 @@ def test_socket_belongs_to_the_user_alone(running, address):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "text"),
     [
         ("garbage", "not JSON"),
         ("[1, 2]", "not a JSON object"),
         ({**HELLO, "hello": 99}, "version 99"),
-        ({**HELLO, "model": "os:system"}, "no model 'os:system'"),
-        ({**HELLO, "model": 7}, "no model 7"),
+        ({**HELLO, "model": "os:system"}, "unknown plug-in model 'os:system'"),
+        ({**HELLO, "model": 7}, "unknown plug-in model 7"),
         ({**HELLO, "rate": 0}, "rate 0"),
         ({**HELLO, "rate": "44100"}, "rate '44100'"),
         ({**HELLO, "rate": 1e300}, "rate"),
@@ -127,12 +127,12 @@ def test_socket_belongs_to_the_user_alone(running, address):
         ({**HELLO, "latency": 100}, "needs at least 256 frames"),
     ],
 )  # fmt: skip
-def test_hello_that_makes_no_sense_is_refused_in_a_sentence(running, line, said):
+def test_invalid_hello_is_rejected_with_a_message(running, line, text):
     client = running.silent_client()
-    client.say(line)
-    assert said in client.hear()["error"]
-    assert client.hear() is None
-    assert running.client().hear()["name"]  # and the next one is served
+    client.send(line)
+    assert text in client.receive()["error"]
+    assert client.receive() is None
+    assert running.client().receive()["name"]  # and the next one is served
 
 
 @pytest.mark.parametrize("junk", [b"\xff" * 100000, b"{" * 70000, b"\n\n\n", b""])
@@ -141,18 +141,18 @@ def test_bytes_without_sense_or_end_harm_nobody(running, junk):
     client.socket.sendall(junk)
     client.socket.shutdown(socket.SHUT_WR)
     with contextlib.suppress(ConnectionResetError):  # it was closed before all was read
-        while client.hear():
+        while client.receive():
             pass
-    assert running.client().hear()["name"]
+    assert running.client().receive()["name"]
 
 
 def test_nonsense_on_a_running_connection_is_passed_over(running):
     client = running.client()
-    assert client.hear()["name"]
-    client.say("nonsense")
-    client.say({"set": {"no/such": 1, "bypass": "x", "stem/vocals/gain_db": 1e999}})
-    client.say({"status": {"late_hops": "many", "peaks": ["a", None, 0.5]}})
-    client.say({"set": {"stem/bass/gain_db": -7.0}})
+    assert client.receive()["name"]
+    client.send("nonsense")
+    client.send({"set": {"no/such": 1, "bypass": "x", "stem/vocals/gain_db": 1e999}})
+    client.send({"status": {"late_hops": "many", "peaks": ["a", None, 0.5]}})
+    client.send({"set": {"stem/bass/gain_db": -7.0}})
     until(lambda: running.host.mixer.controls["stem/bass/gain_db"] == -7.0)
 
 
@@ -167,7 +167,7 @@ def test_worker_whose_client_went_while_it_loaded_ends(running):
 def test_worker_ends_with_its_client(running):
     before = set(workers())
     client = running.client()
-    assert client.hear()["name"]
+    assert client.receive()["name"]
     assert set(workers()) - before
     client.close()
     until(lambda: not set(workers()) - before)
@@ -176,7 +176,7 @@ def test_worker_ends_with_its_client(running):
 def test_second_host_is_refused_and_the_first_goes_on(running, address):
     with pytest.raises(BridgeError, match="another host is running"):
         listen(address)
-    assert running.client().hear()["name"]
+    assert running.client().receive()["name"]
 
 
 def test_socket_that_a_killed_host_left_is_taken_over(tmp_path):
@@ -191,7 +191,7 @@ def test_socket_that_a_killed_host_left_is_taken_over(tmp_path):
 def test_host_ends_a_while_after_its_last_client(address):
     made = Running(address, linger=0.5)
     client = made.client()
-    assert client.hear()["name"]
+    assert client.receive()["name"]
     time.sleep(1.5)
     assert made.thread.is_alive()
     client.close()
@@ -202,24 +202,24 @@ def test_host_ends_a_while_after_its_last_client(address):
 
 def test_control_moved_in_the_daw_moves_the_tree_and_is_not_echoed(running):
     client = running.client()
-    client.hear()
+    client.receive()
     controls = running.host.mixer.controls
-    client.say({"set": {"stem/vocals/gain_db": -12.5, "stem/drums/mute": 1}})
+    client.send({"set": {"stem/vocals/gain_db": -12.5, "stem/drums/mute": 1}})
     until(lambda: controls["stem/drums/mute"] is True)
     assert controls["stem/vocals/gain_db"] == -12.5
     running.host.mixer.apply({"karaoke": 0.5})
-    assert client.hear() == {"set": {"karaoke": 0.5}}  # the first that comes: no echo before it
+    assert client.receive() == {"set": {"karaoke": 0.5}}  # the first that comes: no echo before it
 
 
 def test_control_moved_elsewhere_is_sent_to_the_daw_once(running):
     client = running.client()
-    client.hear()
+    client.receive()
     mixer = running.host.mixer
     until(lambda: mixer.sessions)
     for value in (-3.0, -3.0, -4.0):
         mixer.apply({"stem/bass/gain_db": value})
     mixer.apply({"stem/other/solo": True})
-    assert [client.hear() for _ in range(3)] == [
+    assert [client.receive() for _ in range(3)] == [
         {"set": {"stem/bass/gain_db": -3.0}},
         {"set": {"stem/bass/gain_db": -4.0}},
         {"set": {"stem/other/solo": 1.0}},
@@ -228,14 +228,14 @@ def test_control_moved_elsewhere_is_sent_to_the_daw_once(running):
 
 def test_value_out_of_range_is_corrected_for_its_author(running):
     client = running.client()
-    client.hear()
-    client.say({"set": {"stem/bass/gain_db": -300.0}})
-    assert client.hear() == {"set": {"stem/bass/gain_db": -90.0}}
+    client.receive()
+    client.send({"set": {"stem/bass/gain_db": -300.0}})
+    assert client.receive() == {"set": {"stem/bass/gain_db": -90.0}}
 
 
 def test_tree_begins_where_the_project_left_the_faders(running):
     client = running.client(controls={"stem/vocals/gain_db": -20.0, "bypass": 1.0})
-    client.hear()
+    client.receive()
     controls = running.host.mixer.controls
     until(lambda: controls["stem/vocals/gain_db"] == -20.0)
     assert controls["bypass"] is True
@@ -245,14 +245,14 @@ def test_tree_begins_where_the_project_left_the_faders(running):
 
 def test_tree_shows_the_first_instance_and_then_the_next(running):
     first = running.client(controls={"stem/bass/gain_db": -1.0})
-    first.hear()
+    first.receive()
     second = running.client(controls={"stem/bass/gain_db": -2.0})
-    second.hear()
+    second.receive()
     mixer = running.host.mixer
     until(lambda: len(mixer.sessions) == 2)
-    second.say({"set": {"stem/bass/gain_db": -2.5}})
+    second.send({"set": {"stem/bass/gain_db": -2.5}})
     mixer.apply({"stem/drums/gain_db": -9.0})
-    assert first.hear() == {"set": {"stem/drums/gain_db": -9.0}}
+    assert first.receive() == {"set": {"stem/drums/gain_db": -9.0}}
     assert mixer.controls["stem/bass/gain_db"] == -1.0
     first.close()
     until(lambda: mixer.controls["stem/bass/gain_db"] == -2.5)
@@ -261,18 +261,18 @@ def test_tree_shows_the_first_instance_and_then_the_next(running):
 
 def test_preset_sets_what_the_plugin_has(running):
     client = running.client()
-    client.hear()
+    client.receive()
     mixer = running.host.mixer
     until(lambda: mixer.sessions)
     mixer.recall("karaoke")
-    assert client.hear()["set"]
+    assert client.receive()["set"]
     assert mixer.controls["preset"] == "karaoke"
 
 
 def test_peaks_are_those_of_the_instance(running):
     client = running.client()
-    client.hear()
-    client.say({"status": {"late_hops": 3, "peaks": [0.5, 0.25, 0.125, 0, 0, 0, 0, 0, 0, 0.75]}})
+    client.receive()
+    client.send({"status": {"late_hops": 3, "peaks": [0.5, 0.25, 0.125, 0, 0, 0, 0, 0, 0, 0.75]}})
     mixer = running.host.mixer
     until(lambda: mixer.peaks()["mix"] == (0.5, 0.25))
     assert mixer.peaks()["vocals"] == (0.125, 0.0)
@@ -303,11 +303,11 @@ def test_host_command_serves_osc_on_the_same_tree(meeting, free_port):
     try:
         until(meeting.answers)
         client = Client(str(meeting.socket))
-        client.say(HELLO)
-        assert client.hear()["name"]
+        client.send(HELLO)
+        assert client.receive()["name"]
         send = f"from pythonosc.udp_client import SimpleUDPClient as C; C('127.0.0.1', {free_port}).send_message"
         subprocess.run([sys.executable, "-c", f"{send}('/stem/vocals/mute', 1)"], check=True)
-        assert client.hear() == {"set": {"stem/vocals/mute": 1.0}}
+        assert client.receive() == {"set": {"stem/vocals/mute": 1.0}}
         client.close()
     finally:
         process.terminate()

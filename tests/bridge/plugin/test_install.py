@@ -1,4 +1,4 @@
-"""Installing puts whole bundles where DAWs look, says where, and removing leaves nothing."""
+"""Installing writes complete bundles where DAWs look and prints the paths; removing leaves nothing."""
 
 import os
 import subprocess
@@ -95,10 +95,10 @@ def test_command_line_installs_says_the_menu_lists_and_removes(folder):
         command = [sys.executable, "-m", "stream_sep", "plugin", *arguments]
         return subprocess.run(command, env=os.environ, capture_output=True, text=True, check=True).stdout
 
-    said = run("install", "--format", "clap", "--no-warm")
-    assert f"installed clap: {folder / 'plugins' / 'StreamSep.clap'}" in said
-    assert "Ardour" in said
-    assert "REAPER" in said
+    output = run("install", "--format", "clap", "--no-warm")
+    assert f"installed clap: {folder / 'plugins' / 'StreamSep.clap'}" in output
+    assert "Ardour" in output
+    assert "REAPER" in output
     assert "not installed" in run("list")
     assert "removed clap" in run("remove")
     assert "nothing was installed" in run("remove")

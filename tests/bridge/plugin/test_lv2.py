@@ -27,16 +27,16 @@ def run(path, *command):
 def test_description_passes_the_formats_own_check(path):
     require(shutil.which("lv2_validate"), "needs lv2_validate: apt install lv2-dev")
     require(shutil.which("sord_validate"), "needs sord_validate: apt install sordi")
-    said = run(path, "lv2_validate", *map(str, sorted((path / "stream_sep.lv2").glob("*.ttl"))))
-    assert "Found 0 errors" in said, said
+    output = run(path, "lv2_validate", *map(str, sorted((path / "stream_sep.lv2").glob("*.ttl"))))
+    assert "Found 0 errors" in output, output
 
 
 def test_host_library_finds_every_port(path):
     require(shutil.which("lv2info"), "needs lv2info: apt install lilv-utils")
-    said = run(path, "lv2info", URI)
-    assert "reported by port 13" in said, said
-    assert said.count("Port ") == 14 + len(plugin_parameters())
-    assert "Required Features" not in said
+    output = run(path, "lv2info", URI)
+    assert "reported by port 13" in output, output
+    assert output.count("Port ") == 14 + len(plugin_parameters())
+    assert "Required Features" not in output
 
 
 def test_ports_are_numbered_in_the_order_of_the_native_code():
