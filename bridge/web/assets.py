@@ -1,4 +1,4 @@
-"""The pages' own files: which there are, under which address, and the HTML that names them.
+"""The static files of the pages: their addresses, and the HTML that refers to them.
 
 Every file is served under a hash of all of them and may be cached for ever; the HTML is read anew each time and so
 never mixes versions.
@@ -59,7 +59,7 @@ class Assets:
 
     @property
     def root(self) -> str:
-        """What the addresses of all files begin with."""
+        """The prefix of all files' addresses."""
         return f"/a/{self.version}/"
 
     @cached_property
@@ -91,11 +91,11 @@ class Assets:
         return template.replace("{modules}", head).replace("{root}", self.root)
 
     async def serve(self, request: Request) -> Response:
-        """Answer a request for ``/a/{version}/{path}``."""
+        """Handle a request for ``/a/{version}/{path}``."""
         path = self._files.get(request.path_params["path"])
         if path is None or request.path_params["version"] != self.version:
-            hint = "Load the page again: it is of another version."
-            return problem(404, "not-found", "There is no such file.", hint)
+            hint = "Reload the page: it is of another version."
+            return problem(404, "not-found", "File not found.", hint)
         media_type = "text/javascript" if path.suffix == ".js" else mimetypes.guess_type(path.name)[0]
         return FileResponse(path, headers={"Cache-Control": _FOREVER}, media_type=media_type)
 

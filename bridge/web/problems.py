@@ -1,4 +1,4 @@
-"""Errors as HTTP answers them: RFC 9457 problem details, in the sentences of the command line."""
+"""Errors as HTTP responses: RFC 9457 problem details, with the messages of the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MEDIA_TYPE = "application/problem+json"
 def problem(
     status: int, code: str, detail: str, hint: str = "", headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Return the answer to a request that failed.
+    """Return the response to a failed request.
 
     Args:
         status: HTTP status.
@@ -38,7 +38,7 @@ def problem(
 
 
 class Problem(StreamSepError):  # noqa: N818 - what RFC 9457 calls it
-    """A request that is refused; the application answers with `response`.
+    """A rejected request; the application sends `response`.
 
     Args:
         status: HTTP status.
@@ -55,7 +55,7 @@ class Problem(StreamSepError):  # noqa: N818 - what RFC 9457 calls it
         self.status, self.code, self.detail, self.hint, self.headers = status, code, detail, hint, headers
 
     def response(self) -> JSONResponse:
-        """Return the answer."""
+        """Return the response."""
         return problem(self.status, self.code, self.detail, self.hint, self.headers)
 
 
@@ -65,14 +65,14 @@ def not_found(what: str = "page") -> Problem:
 
 
 def too_many(detail: str, seconds: float) -> Problem:
-    """Return the problem of a client that has to wait; the seconds are in the sentence and in ``Retry-After``.
+    """Return the problem of a client that has to wait; the seconds are in the message and in ``Retry-After``.
 
     Args:
-        detail: the sentence for the user.
+        detail: the message for the user.
         seconds: how long the client has to wait.
 
-    >>> too_many("Too many tries.", 31.2).detail
-    'Too many tries. Try again in 32 s.'
+    >>> too_many("Too many attempts.", 31.2).detail
+    'Too many attempts. Try again in 32 s.'
     """
     whole = max(1, math.ceil(seconds))
     return Problem(429, "slow-down", f"{detail} Try again in {whole} s.", headers={"Retry-After": str(whole)})

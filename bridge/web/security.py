@@ -1,4 +1,4 @@
-"""What every page and answer has to keep to: allowed hosts, same origin, and headers that lock the browser down.
+"""Security of every page and response: allowed hosts, same origin, and restrictive headers.
 
 One set of ASGI middlewares serves the live page and the service. There is no CORS: no other site may read or write.
 """
@@ -63,12 +63,12 @@ def content_security_policy(import_map: str = "") -> str:
 
 
 class SecurityHeaders:
-    """Adds the headers of a locked-down page to every answer, errors too.
+    """Adds security headers to every response, including errors.
 
-    It wraps a whole application; as one of Starlette's own middlewares it would miss the answer to an exception.
+    It wraps a whole application; as one of Starlette's own middlewares it would miss the response to an exception.
 
     Args:
-        app: what answers.
+        app: the application.
         policy: the Content-Security-Policy, as `content_security_policy` writes it.
         https: whether browsers should insist on HTTPS from now on.
     """
@@ -80,7 +80,7 @@ class SecurityHeaders:
             self._headers["Strict-Transport-Security"] = _HSTS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and complete its answer."""
+        """Pass a request on and add headers to its response."""
 
         async def complete(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
@@ -94,10 +94,10 @@ class SecurityHeaders:
 
 
 class HostCheck:
-    """Refuses requests for a host that is not ours, as DNS rebinding makes them.
+    """Rejects requests for a host that is not ours, against DNS rebinding.
 
     Args:
-        app: what answers.
+        app: the application.
         hosts: names and addresses, without ports; ``*`` allows any.
     """
 
@@ -105,7 +105,7 @@ class HostCheck:
         self._app, self._hosts = app, frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it with 400."""
+        """Pass a request on, or reject it with 400."""
         if scope["type"] in ("http", "websocket"):
             host = Headers(scope=scope).get("host", "")
             if "*" not in self._hosts and hostname(host) not in self._hosts:
@@ -117,20 +117,20 @@ class HostCheck:
 
 
 class OriginCheck:
-    """Refuses requests that change something, and WebSockets, when another site sent them.
+    """Rejects requests that change something, and WebSockets, from other sites.
 
-    A request without the headers that browsers set is refused unless it carries a bearer token: a token is never sent
-    by a browser on its own. WebSockets without an ``Origin`` come from programs, not from pages, and pass.
+    A request without the headers that browsers set is rejected unless it has a bearer token: browsers never send one
+    on their own. WebSockets without an ``Origin`` come from programs, not from pages, and pass.
 
     Args:
-        app: what answers.
+        app: the application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it with 403."""
+        """Pass a request on, or reject it with 403."""
         if not _is_own(scope):
             detail = "This request came from another site."
             hint = "Open the page itself and try again."
@@ -213,7 +213,7 @@ def own_addresses() -> tuple[str, ...]:
     found: dict[str, None] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # RFC 5737: names a route, sends nothing
+            probe.connect(("192.0.2.1", 9))  # RFC 5737: selects a route, sends nothing
             found[probe.getsockname()[0]] = None
         except OSError:
             pass

@@ -1,4 +1,4 @@
-"""What the live page answers over HTTP."""
+"""The HTTP application of the live page."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _MAX_BODY = 1024
 
 
 class ServesBrowsers(Protocol):
-    """What converses with an accepted WebSocket."""
+    """A handler of accepted WebSockets."""
 
     async def serve(self, websocket: WebSocket, peer: Peer) -> None:
-        """Converse until the browser goes.
+        """Handle messages until the browser disconnects.
 
         Args:
             websocket: the connection.
@@ -44,10 +44,10 @@ class ServesBrowsers(Protocol):
 
 
 class Gate:
-    """Decides who a browser is.
+    """Authenticates browsers.
 
     Args:
-        pairing: keys and devices; None lets everybody in who can reach the port.
+        pairing: keys and devices; None admits everybody who can reach the port.
         read_only: give nobody more than the role ``view``.
     """
 
@@ -56,7 +56,7 @@ class Gate:
         self._open_role = "view" if read_only else "control"
 
     def peer(self, request: HTTPConnection) -> Peer | None:
-        """Return who sent a request, or None if it is not let in."""
+        """Return who sent a request, or None if the browser is not admitted."""
         name = browser_name(request.headers.get("user-agent", ""))
         if self.pairing is None:
             return Peer("view" if self._open_role == "view" else "control", name)
@@ -64,8 +64,8 @@ class Gate:
         device = self.pairing.device(token) if token else None
         return None if device is None else Peer(device.role, device.name, token)
 
-    def is_let_in(self, peer: Peer) -> bool:
-        """Return whether a peer may still be here."""
+    def is_admitted(self, peer: Peer) -> bool:
+        """Return whether a peer is still admitted."""
         return self.pairing is None or self.pairing.device(peer.token) is not None
 
 
@@ -73,10 +73,10 @@ def live_app(session: ServesBrowsers, gate: Gate, assets: Assets, hosts: Collect
     """Return the application of the live page.
 
     Args:
-        session: converses with browsers.
-        gate: decides who they are.
+        session: handles the browsers' WebSockets.
+        gate: authenticates them.
         assets: the page's files.
-        hosts: names and addresses that the page is asked for by.
+        hosts: names and addresses of the server in requests.
     """
 
     async def page(_: Request) -> Response:
@@ -85,7 +85,7 @@ def live_app(session: ServesBrowsers, gate: Gate, assets: Assets, hosts: Collect
     async def pair(request: Request) -> Response:
         return await _pair(request, gate)
 
-    async def converse(websocket: WebSocket) -> None:
+    async def websocket_route(websocket: WebSocket) -> None:
         await websocket.accept("osc" if "osc" in websocket.scope["subprotocols"] else None)
         peer = gate.peer(websocket)
         if peer is None:
@@ -97,7 +97,7 @@ def live_app(session: ServesBrowsers, gate: Gate, assets: Assets, hosts: Collect
         Route("/", page),
         Route("/pair", pair, methods=["POST"]),
         Route("/a/{version}/{path:path}", assets.serve),
-        WebSocketRoute("/ws", converse),
+        WebSocketRoute("/ws", websocket_route),
     ]
     app: ASGIApp = Starlette(routes=routes, exception_handlers={404: _not_found})
     return SecurityHeaders(HostCheck(OriginCheck(app), hosts), assets.policy)
@@ -114,7 +114,7 @@ async def _pair(request: Request, gate: Gate) -> Response:
     async for part in request.stream():
         body += part
         if len(body) > _MAX_BODY:
-            return problem(413, "too-large", "That is no key.")
+            return problem(413, "too-large", "Invalid key.")
     try:
         key = str(json.loads(body)["key"])
     except (ValueError, LookupError, TypeError, RecursionError):

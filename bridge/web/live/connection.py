@@ -1,4 +1,4 @@
-"""One browser at the live page: what it may send, how much of it, and what waits to be sent to it."""
+"""One browser of the live page: its permissions, its rate limit, and its send queue."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MAX_MESSAGE_BYTES = 4096
 """Bytes of one message from a browser."""
 
 MAX_MESSAGES_PER_SECOND = 200
-"""Messages a browser may send in a second; more end the connection."""
+"""Messages that a browser may send in a second; more close the connection."""
 
 _MAX_UNSENT_BYTES = 2**18
 _POLICY_VIOLATION = 1008
 _FOR_VIEWERS = frozenset({"/ping", "/refresh", "/list"})
-_FOR_NOBODY = frozenset({"/subscribe", "/unsubscribe", "/meters/rate"})  # the server subscribes, at its own rate
+_FORBIDDEN = frozenset({"/subscribe", "/unsubscribe", "/meters/rate"})  # the server subscribes, at its own rate
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Peer:
 
     Attributes:
         role: what it may do.
-        name: what kind of browser it is.
-        token: what it was let in with; empty on this machine.
+        name: the kind of browser.
+        token: its token; empty on this machine.
     """
 
     role: Role
@@ -52,7 +52,7 @@ class Connection:
     Args:
         websocket: accepted.
         peer: who is at the other end.
-        address: what the OSC session calls it.
+        address: its address in the OSC session.
         clock: seconds.
     """
 
@@ -66,7 +66,7 @@ class Connection:
         self._second, self._count = 0.0, 0
 
     def send(self, message: bytes | str) -> bool:
-        """Queue a message; False if so much waits already that it should be tried again."""
+        """Queue a message; False if the queue is full and it should be tried again."""
         if self._unsent_bytes > _MAX_UNSENT_BYTES:
             return False
         self._unsent_bytes += len(message)
@@ -74,7 +74,7 @@ class Connection:
         return True
 
     async def run(self, receive: Callable[[bytes | str], None]) -> None:
-        """Send what is queued and give ``receive`` what comes, until the browser goes or is sent away."""
+        """Send queued messages and pass received ones to ``receive``, until the browser disconnects or is closed."""
         writer = asyncio.create_task(self._write())
         try:
             await self._read(receive)
@@ -112,7 +112,7 @@ class Connection:
         return self._count <= MAX_MESSAGES_PER_SECOND
 
     async def close(self, code: int, reason: str) -> None:
-        """End the conversation.
+        """Close the connection.
 
         Args:
             code: WebSocket close code.
@@ -122,7 +122,7 @@ class Connection:
 
 
 def refusal(packet: bytes, role: Role) -> str:
-    """Return why a browser of that role may not send this packet; empty if it may.
+    """Return why a browser with that role may not send this packet; empty if it may.
 
     Args:
         packet: an OSC packet.
@@ -130,11 +130,13 @@ def refusal(packet: bytes, role: Role) -> str:
 
     >>> from bridge.osc.codec import write_message
     >>> refusal(write_message("/bypass", (1,)), "view"), refusal(write_message("/bypass", (1,)), "control")
-    ('this page may look but not change anything', '')
+    ('this page is read-only', '')
     """
-    addresses = {message.address for message in read_packet(packet).messages}  # of the rest the session tells
-    if addresses & _FOR_NOBODY:
-        return f"{min(addresses & _FOR_NOBODY)} is not for browsers: they are told of everything"
+    addresses = {
+        message.address for message in read_packet(packet).messages
+    }  # the session replies to invalid packets
+    if addresses & _FORBIDDEN:
+        return f"{min(addresses & _FORBIDDEN)} is not for browsers: they are subscribed to everything"
     if role == "view" and not addresses <= _FOR_VIEWERS:
-        return "this page may look but not change anything"
+        return "this page is read-only"
     return ""

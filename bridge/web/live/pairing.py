@@ -1,4 +1,4 @@
-"""Which browsers may move the faders: short-lived keys, and devices that showed one."""
+"""Pairing of browsers with the live page: short-lived keys, and the devices that used one."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Role: TypeAlias = Literal["control", "view"]
-"""What a browser may do: move everything, or only look."""
+"""What a browser may do: move everything, or only view."""
 
 KEY_SECONDS = 600.0
-"""How long a key can be used."""
+"""How long a key is valid."""
 
 DEVICE_SECONDS = 90 * 86400.0
-"""How long a paired device is let in."""
+"""How long a device stays paired."""
 
 _MAX_DEVICES = 256
 _MAX_NAME = 40
 
 
 def devices_file() -> Path:
-    """Return where paired devices are kept."""
+    """Return the file of the paired devices."""
     return platformdirs.user_config_path("stream_sep", appauthor=False) / "web_devices.json"
 
 
 @dataclass(frozen=True)
 class Device:
-    """A browser that has shown a key.
+    """A paired browser.
 
     Attributes:
-        id: short, for people to name it by.
-        digest: SHA-256 of its token; the token itself is kept nowhere.
+        id: short, for people to use.
+        digest: SHA-256 of its token; the token itself is not stored.
         role: what it may do.
-        name: what kind of browser it is.
+        name: the kind of browser.
         paired_at: Unix time.
     """
 
@@ -68,7 +68,7 @@ class Devices:
         self._path, self._clock = path or devices_file(), clock
 
     def all(self) -> tuple[Device, ...]:
-        """Return the devices that are let in, the newest last.
+        """Return the devices whose pairing is valid, the newest last.
 
         Raises:
             BridgeError: the file is open to others, or cannot be read.
@@ -90,7 +90,7 @@ class Devices:
         return tuple(device for device in known if device.paired_at > oldest)
 
     def add(self, role: Role, name: str) -> str:
-        """Let a device in and return its token, which is told once.
+        """Pair a device and return its token, which is not stored.
 
         Args:
             role: ``control`` or ``view``.
@@ -105,12 +105,12 @@ class Devices:
         return token
 
     def find(self, token: str) -> Device | None:
-        """Return the device with that token, if it is let in."""
+        """Return the device with that token, if its pairing is valid."""
         digest = _digest(token)
         return next((one for one in self.all() if secrets.compare_digest(one.digest, digest)), None)
 
     def revoke(self, device_id: str) -> Device:
-        """Let a device in no more.
+        """Remove a paired device.
 
         Raises:
             BridgeError: there is none with that id.
@@ -133,7 +133,7 @@ class Devices:
 
 @dataclass(frozen=True)
 class Key:
-    """A key to pair with.
+    """A key for pairing.
 
     Attributes:
         text: 22 characters, 128 random bits.
@@ -147,12 +147,12 @@ class Key:
 
 
 class Pairing:
-    """Keys that are valid now; each pairs any number of devices until it expires.
+    """The valid keys; each pairs any number of devices until it expires.
 
     Args:
-        devices: where paired devices are kept.
+        devices: the paired devices.
         read_only: give nobody more than the role ``view``.
-        clock: seconds that keys live by.
+        clock: seconds, for the expiry of keys.
     """
 
     def __init__(
@@ -162,26 +162,26 @@ class Pairing:
         self._keys: tuple[Key, ...] = ()
 
     def new_key(self, role: Role = "control") -> Key:
-        """Return a fresh key; those before it go on until they expire."""
+        """Return a new key; earlier ones stay valid until they expire."""
         key = Key(secrets.token_urlsafe(16), "view" if self._read_only else role, self._clock() + KEY_SECONDS)
         self._keys = (*self._valid(), key)
         return key
 
     def pair(self, text: str, name: str) -> tuple[str, Role] | None:
-        """Return the token and the role of a device that shows a key, or None if the key is wrong or too old.
+        """Pair a device by a key; return its token and role, or None if the key is wrong or expired.
 
         Args:
             text: the key.
             name: the device's name.
 
         Raises:
-            BridgeError: the device cannot be kept.
+            BridgeError: the device cannot be stored.
         """
         key = next((key for key in self._valid() if secrets.compare_digest(key.text.encode(), text.encode())), None)
         return None if key is None else (self._devices.add(key.role, name), key.role)
 
     def device(self, token: str) -> Device | None:
-        """Return the device with that token, with the role it has here."""
+        """Return the device with that token, with its role here."""
         device = self._devices.find(token)
         return replace(device, role="view") if device and self._read_only else device
 
@@ -195,7 +195,7 @@ def _digest(token: str) -> str:
 
 
 def browser_name(user_agent: str) -> str:
-    """Return what kind of browser a ``User-Agent`` header names, for people to tell devices apart.
+    """Return the kind of browser in a ``User-Agent`` header, so that people can distinguish devices.
 
     >>> browser_name("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Safari/604.1")
     'Safari on iPhone'

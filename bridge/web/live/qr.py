@@ -25,4 +25,4 @@ def qr_code(link: str) -> str:
     return drawn.getvalue()
 
 
-_BLOCKS = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}  # light is drawn: terminals are mostly dark
+_BLOCKS = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}  # light modules are drawn: most terminals are dark

@@ -1,4 +1,4 @@
-"""All browsers at the live page, as clients of one OSC session."""
+"""All browsers of the live page, as clients of one OSC session."""
 
 from __future__ import annotations
 
@@ -34,38 +34,36 @@ MAX_CONNECTIONS = 32
 _CHECK_SECONDS = 3.0
 
 NOT_PAIRED, TRY_LATER = 4401, 1013
-"""Codes that a WebSocket is closed with."""
+"""Close codes of WebSockets."""
 
 
 class LiveSession:
-    """Moves a mixer as browsers say and tells them what changed; for the thread of one event loop.
+    """Applies browsers' messages to a mixer and sends them its changes; for the thread of one event loop.
 
     Args:
-        mixer: what is moved.
-        reception: keeps what came in last and counts what made no sense.
-        is_let_in: says whether a peer may still be here.
+        mixer: the mixer.
+        log: keeps the last message and counts invalid ones.
+        is_admitted: returns whether a peer is still admitted.
         meter_rate: rounds of meters a second.
     """
 
     def __init__(
         self,
         mixer: MixerControl,
-        reception: ReceiveLog,
-        is_let_in: Callable[[Peer], bool],
+        log: ReceiveLog,
+        is_admitted: Callable[[Peer], bool],
         *,
         meter_rate: float = 20.0,
     ) -> None:
-        self._mixer, self._reception, self._is_let_in = mixer, reception, is_let_in
+        self._mixer, self._receive_log, self._is_admitted = mixer, log, is_admitted
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
         self._connections: dict[Address, Connection] = {}
         self._numbers = itertools.count(1)
         self._meter_rate = meter_rate
-        self._osc = OscSession(
-            mixer, self._send, self._wake, reception, meter_rate=meter_rate, tell_tree=self._tell_tree
-        )
+        self._osc = OscSession(mixer, self._send, self._wake, log, meter_rate=meter_rate, tell_tree=self._send_tree)
 
     async def run(self) -> None:
-        """Tell browsers what is due, until cancelled."""
+        """Send due messages to browsers, until cancelled."""
         with contextlib.ExitStack() as stack:
             stack.callback(self._mixer.controls.subscribe(self._osc.feedback.changed))
             stack.callback(self._mixer.controls.subscribe_tree(self._osc.tree_changed))
@@ -75,12 +73,12 @@ class LiveSession:
                 self._woken.clear()
                 try:
                     self._osc.run_due()
-                except Exception:  # noqa: BLE001 - one broken reading may not end all feedback
-                    self._reception.errors += 1
+                except Exception:  # noqa: BLE001 - one error must not end all feedback
+                    self._receive_log.errors += 1
                     _log.exception("the live page goes on after an error of its own")
 
     async def serve(self, websocket: WebSocket, peer: Peer) -> None:
-        """Converse with a browser until it goes.
+        """Handle a browser's messages until it disconnects.
 
         Args:
             websocket: the connection.
@@ -94,32 +92,32 @@ class LiveSession:
         self._connections[connection.address] = connection
         try:
             self._set_meters(connection, on=True)
-            self._tell_peers()
+            self._send_peers()
             await connection.run(lambda message: self._receive(message, connection))
         finally:
             del self._connections[connection.address]
             client = self._osc.clients.of(connection.address)
             if client is not None:
                 self._osc.clients.drop(client)
-            self._tell_peers()
+            self._send_peers()
 
     async def expel_revoked(self) -> None:
-        """Send browsers away that may no longer be here, until cancelled."""
+        """Disconnect browsers that are no longer admitted, until cancelled."""
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
             for connection in tuple(self._connections.values()):
-                if not self._is_let_in(connection.peer):
-                    await connection.close(NOT_PAIRED, "this device is paired no more")
+                if not self._is_admitted(connection.peer):
+                    await connection.close(NOT_PAIRED, "this device is no longer paired")
 
     async def close_all(self, code: int, reason: str) -> None:
-        """Send every browser away.
+        """Disconnect every browser.
 
         Args:
             code: WebSocket close code.
             reason: for the browser.
         """
         for connection in tuple(self._connections.values()):
-            with contextlib.suppress(RuntimeError):  # gone in between
+            with contextlib.suppress(RuntimeError):  # closed meanwhile
                 await connection.close(code, reason)
 
     # to browsers
@@ -142,15 +140,15 @@ class LiveSession:
             for node in self._osc.nodes
         ]
 
-    def _tell_tree(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
-        told = json.dumps({"tree": self._tree(), "stems": self._mixer.stems})
+    def _send_tree(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
+        message = json.dumps({"tree": self._tree(), "stems": self._mixer.stems})
         for connection in self._connections.values():
-            connection.send(told)
+            connection.send(message)
             for address, nodes in (("/list/removed", removed), ("/list/added", added)):
                 for node in nodes:
                     connection.send(write_message(address, (node.address,)))
 
-    def _tell_peers(self) -> None:
+    def _send_peers(self) -> None:
         peers = [{"name": one.peer.name, "role": one.peer.role} for one in self._connections.values()]
         for connection in self._connections.values():
             you = list(self._connections).index(connection.address)
@@ -170,32 +168,31 @@ class LiveSession:
         if isinstance(message, str):
             self._receive_text(message, connection)
         elif reason := refusal(message, connection.peer.role):
-            self._refuse(connection, reason)
+            self._reject(connection, reason)
         else:
             self._osc.receive([(message, connection.address)])
         self._woken.set()
 
     def _receive_text(self, text: str, connection: Connection) -> None:
         try:
-            told = json.loads(text)
-            on = told["meters"]
+            on = json.loads(text)["meters"]
         except (ValueError, LookupError, TypeError, RecursionError):
             on = None
         if not isinstance(on, bool):
-            self._refuse(connection, f'{text[:80]!r} is not {{"meters": true}} or {{"meters": false}}')
+            self._reject(connection, f'{text[:80]!r} is not {{"meters": true}} or {{"meters": false}}')
             return
         self._set_meters(connection, on=on)
 
     def _set_meters(self, connection: Connection, *, on: bool) -> None:
         mask = Group.EVERYTHING if on else Group.EVERYTHING & ~Group.METERS
-        with contextlib.suppress(BridgeError):  # as many clients as connections fit
+        with contextlib.suppress(BridgeError):  # there is a client for every connection
             client = self._osc.clients.subscribe(connection.address, connection.address, mask)
             client.expires = math.inf  # as long as the connection
         self._woken.set()
 
-    def _refuse(self, connection: Connection, sentence: str) -> None:
-        self._reception.errors += 1
-        connection.send(write_message("/error", (sentence.replace("\0", ""),)))
+    def _reject(self, connection: Connection, reason: str) -> None:
+        self._receive_log.errors += 1
+        connection.send(write_message("/error", (reason.replace("\0", ""),)))
 
 
 def _finite(bound: float | None) -> float | None:

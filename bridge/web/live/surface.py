@@ -36,13 +36,13 @@ _MAX_REQUESTS = 200
 class LivePage:
     """Serves faders to browsers.
 
-    On 127.0.0.1 everybody on this machine may move them. On any other address browsers pair with a key first.
+    On 127.0.0.1 everybody on this machine may move them. On any other address browsers have to pair with a key.
 
     Args:
-        mixer: what is moved.
-        host: address to listen at; ``0.0.0.0`` lets phones on the network in.
+        mixer: the mixer.
+        host: address to listen at; ``0.0.0.0`` admits phones on the network.
         port: TCP port; 0 takes a free one.
-        read_only: let browsers look and change nothing.
+        read_only: browsers may view but change nothing.
         meter_rate: rounds of meters a second.
         devices: file of the paired devices.
 
@@ -66,40 +66,40 @@ class LivePage:
         self._mixer, self._host, self._port = mixer, host, port
         self._read_only, self._meter_rate = read_only, meter_rate
         self._pairing = None if is_loopback(host) else Pairing(Devices(devices), read_only=read_only)
-        self._reception = ReceiveLog()
+        self._receive_log = ReceiveLog()
         self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
-        """The TCP port, once started the one that 0 became."""
+        """The TCP port; once started, the actual one instead of 0."""
         return self._port if self._thread is None else self._bound_port
 
     @property
     def last(self) -> str:
-        """What was received last, such as ``/stem/vocals/fader 0.75``."""
-        return str(self._reception)
+        """The last message, such as ``/stem/vocals/fader 0.75``."""
+        return str(self._receive_log)
 
     @property
     def errors(self) -> int:
-        """How many messages made no sense."""
-        return self._reception.errors
+        """Count of invalid messages."""
+        return self._receive_log.errors
 
     @property
     def address(self) -> str:
-        """What to type into a browser, without a key."""
+        """The address for a browser, without a key."""
         return f"http://{_reachable(self._host)}:{self.port}/"
 
     def link(self, role: Role = "control") -> str:
         """Return an address that pairs the browser which opens it; on this machine, the plain one.
 
-        The key is in the fragment, which browsers keep to themselves: no log and no ``Referer`` has it.
+        The key is in the fragment, which browsers do not send: it is in no log and no ``Referer``.
         """
         if self._pairing is None:
             return self.address
         return f"{self.address}#k={self._pairing.new_key(role).text}"
 
     def start(self) -> None:
-        """Listen and give feedback, on a thread; harmless when started.
+        """Serve on a thread of its own; harmless when started.
 
         Raises:
             BridgeError: the port is taken, or the host is not one of this machine's.
@@ -119,10 +119,10 @@ class LivePage:
         self._thread = thread
 
     def stop(self) -> None:
-        """Let go of the port and the thread; harmless when stopped."""
+        """Release the port and end the thread; harmless when stopped."""
         if self._thread is None:
             return
-        with contextlib.suppress(RuntimeError):  # ended by itself
+        with contextlib.suppress(RuntimeError):  # already ended
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
         self._thread = None
@@ -131,7 +131,7 @@ class LivePage:
         try:
             with listening:
                 asyncio.run(self._run(listening, started))
-        except Exception as error:  # noqa: BLE001 - told to whoever waits for the start, or logged
+        except Exception as error:  # noqa: BLE001 - raised by `start`, or logged
             if started.done():
                 _log.exception("the live page ended")
             else:
@@ -144,7 +144,7 @@ class LivePage:
 
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         gate = Gate(self._pairing, read_only=self._read_only)
-        session = LiveSession(self._mixer, self._reception, gate.is_let_in, meter_rate=self._meter_rate)
+        session = LiveSession(self._mixer, self._receive_log, gate.is_admitted, meter_rate=self._meter_rate)
         server = _server(live_app(session, gate, Assets(), own_hosts(self._host)))
         tasks = [asyncio.create_task(work()) for work in (session.run, session.expel_revoked)]
         serving = asyncio.create_task(server.serve(sockets=[listening]))

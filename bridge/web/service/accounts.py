@@ -1,4 +1,4 @@
-"""Accounts: who may come in with what, and how a forgotten password is replaced without mail."""
+"""Accounts: log-in, and recovery of a forgotten password without mail."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _NAME = re.compile(r"[^\s\x00-\x1f\x7f/\\<>\"'&][^\x00-\x1f\x7f/\\<>\"&]{0,30}[^
 
 
 def check_name(name: str) -> str:
-    """Return a name that an account may have.
+    """Validate and normalize the name of an account.
 
     Raises:
-        Problem: it is not 2 to 32 characters, or has some that would confuse.
+        Problem: it is not 2 to 32 characters, or has forbidden ones.
 
     >>> check_name("  Ada Lovelace ")
     'Ada Lovelace'
@@ -41,7 +41,7 @@ def check_name(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Return the form in which two names must differ."""
+    """Return the form of a name that must be unique."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
@@ -56,7 +56,7 @@ def find_user(session: Session, name: str) -> User | None:
 
 
 def has_users(session: Session) -> bool:
-    """Tell whether the server was set up."""
+    """Return whether the server was set up."""
     return session.scalar(select(User.id).where(User.admin).limit(1)) is not None
 
 
@@ -68,10 +68,10 @@ def create_user(service: Service, session: Session, name: str, password: str, *,
         session: the database session.
         name: the account's name.
         password: the password in the clear.
-        admin: whether it may administrate the server.
+        admin: whether it may administer the server.
 
     Raises:
-        Problem: the name or the password will not do, or the name is taken.
+        Problem: the name or the password is invalid, or the name is taken.
     """
     name = check_name(name)
     password = check_password(password, name)
@@ -90,7 +90,7 @@ def create_user(service: Service, session: Session, name: str, password: str, *,
 
 
 def new_recovery_codes(session: Session, user: User) -> list[str]:
-    """Replace an account's recovery codes; return the new ones, which are shown this once.
+    """Replace an account's recovery codes; return the new ones, which are shown only once.
 
     Args:
         session: the database session.
@@ -105,7 +105,7 @@ def new_recovery_codes(session: Session, user: User) -> list[str]:
 def log_in(service: Service, name: str, password: str, address: str) -> User:
     """Return the account that a name and a password belong to.
 
-    After five failures every further one makes the account wait, 1 s, 2 s, 4 s, at most 60: slowed, never locked.
+    After five failures each further one delays the account, by 1 s, 2 s, 4 s, at most 60: slowed, never locked.
 
     Args:
         service: the service.
@@ -114,14 +114,14 @@ def log_in(service: Service, name: str, password: str, address: str) -> User:
         address: address of the client.
 
     Raises:
-        Problem: they do not fit, or it is too soon.
+        Problem: they do not match, or it is too early.
     """
     service.throttle.check("login", address, 20, 60)
     with service.database.read() as session:
         user = find_user(session, name)
     now = service.clock()
     if user is not None and (wait := _wait(user) - (now - user.failed)) > 0:
-        raise too_many("Too many tries.", wait)
+        raise too_many("Too many attempts.", wait)
     right = service.passwords.verify(user.password_hash if user else None, password)
     with service.database.write() as session:
         user = find_user(session, name)
@@ -138,7 +138,7 @@ def log_in(service: Service, name: str, password: str, address: str) -> User:
 
 
 def confirm_password(service: Service, user: User, password: str) -> None:
-    """Make sure that it is the owner who asks for something that cannot be undone.
+    """Verify the password again before something that cannot be undone.
 
     Args:
         service: the service.
@@ -154,7 +154,7 @@ def confirm_password(service: Service, user: User, password: str) -> None:
 
 
 def change_password(service: Service, session: Session, user: User, password: str) -> None:
-    """Give an account a new password; whoever was logged in is logged out.
+    """Set a new password and end all sessions of the account.
 
     Args:
         service: the service.
@@ -163,7 +163,7 @@ def change_password(service: Service, session: Session, user: User, password: st
         password: the password in the clear.
 
     Raises:
-        Problem: the password will not do.
+        Problem: the password is invalid.
     """
     user = session.merge(user)
     user.password_hash = service.passwords.hash(check_password(password, user.name))
@@ -182,7 +182,7 @@ def recover(service: Service, name: str, code: str, password: str, address: str)
         address: address of the client.
 
     Raises:
-        Problem: name and code do not fit, or the password will not do.
+        Problem: name and code do not match, or the password is invalid.
     """
     service.throttle.check("recover", address, 10, 600)
     with service.database.write() as session:
@@ -202,7 +202,7 @@ def recover(service: Service, name: str, code: str, password: str, address: str)
         return user
 
 
-def spend_invitation(session: Session, kind: str, secret: str, now: float) -> Invitation:
+def use_invitation(session: Session, kind: str, secret: str, now: float) -> Invitation:
     """Use up a link.
 
     Args:
@@ -212,14 +212,14 @@ def spend_invitation(session: Session, kind: str, secret: str, now: float) -> In
         now: the current time.
 
     Raises:
-        Problem: there is none, it was used, or it has ended.
+        Problem: there is none, it was used, or it has expired.
     """
     found = session.scalar(
         select(Invitation).where(Invitation.kind == kind, Invitation.secret_hash == hash_secret(secret))
     )
     spent = found and session.scalar(delete(Invitation).where(Invitation.id == found.id).returning(Invitation.id))
     if found is None or spent is None or found.expires <= now:
-        raise Problem(403, "link-ended", "This link was used or has ended.", "Ask the server's owner for another.")
+        raise Problem(403, "link-ended", "This link was used or has expired.", "Ask the server's owner for another.")
     return found
 
 
@@ -244,7 +244,7 @@ def delete_user(session: Session, user: User) -> list[str]:
 
 
 def is_last_admin(session: Session, user: User) -> bool:
-    """Tell whether nobody else could run the server.
+    """Return whether an account is the only admin.
 
     Args:
         session: the database session.

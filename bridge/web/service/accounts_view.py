@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def storage_of(service: Service, session: Session, user: User) -> Storage:
-    """Return how much of an account's space is taken: a sum over rows, so that no counter can be wrong.
+    """Return an account's used storage: a sum over rows, so that no counter can be wrong.
 
     Args:
         service: the service.
@@ -31,7 +31,7 @@ def storage_of(service: Service, session: Session, user: User) -> Storage:
 
 
 def max_seconds_of(service: Service, session: Session, user: User) -> int:
-    """Return how long a song of an account may be.
+    """Return the longest song that an account may have, in seconds.
 
     Args:
         service: the service.

@@ -1,4 +1,4 @@
-"""The state of a server as its admin sees it."""
+"""The state of a server, for its admin."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def admin_user(service: Service, session: Session, user: User) -> AdminUser:
 
 
 def list_accounts(service: Service, session: Session) -> list[AdminUser]:
-    """Return all accounts that people have, by name.
+    """Return all accounts of people, by name.
 
     Args:
         service: the service.

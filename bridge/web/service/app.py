@@ -58,7 +58,7 @@ def make_app(service: Service) -> FastAPI:
     """Return the application for a service.
 
     Args:
-        service: made by `open_service`; whoever made it closes it.
+        service: made by `open_service`; the caller closes it.
     """
     app = FastAPI(
         title="stream_sep",
@@ -89,14 +89,14 @@ def make_app(service: Service) -> FastAPI:
 
 
 def make_site(service: Service) -> ASGIApp:
-    """Return the application within the headers that every answer has, those to exceptions too."""
+    """Return the application with the headers of every response, also to exceptions."""
     app = make_app(service)
     return SecurityHeaders(app, app.state.assets.policy, https=service.config.https)
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    # both kinds of thread wait for hashes, decoders and disks more than they compute: few would hold others up
+    # threads mostly wait for hashes, decoders and disks: with few of them, others would wait too
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "service"))
     feed = asyncio.create_task(app.state.feed.run())
@@ -126,7 +126,10 @@ def _add_errors(app: FastAPI) -> None:
 
     async def on_fault(_: Request, _error: Exception) -> Response:
         return Problem(
-            500, "internal", "Something in the server broke.", "Try again; if it stays, tell its owner."
+            500,
+            "internal",
+            "Internal server error.",
+            "Try again; if it happens again, contact the owner of this server.",
         ).response()
 
     app.add_exception_handler(Problem, on_problem)
@@ -145,13 +148,13 @@ class _Timing:
             return
         started, status = time.perf_counter(), 500
 
-        async def noting(message: Message) -> None:
+        async def timed_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, timed_send)
         finally:
             self._times.add(status, time.perf_counter() - started)

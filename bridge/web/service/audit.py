@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def record(
     service: Service, session: Session, actor: str, action: str, *, target: str = "", address: str = ""
 ) -> None:
-    """Add an entry, which is committed with what it tells of.
+    """Add an entry, committed together with the action it records.
 
     Args:
         service: the service.

@@ -30,7 +30,7 @@ class Backup:
     """What a backup holds.
 
     Attributes:
-        folder: laid out as a data folder is: restoring it is serving a copy of it with ``--data``.
+        folder: a data folder; to restore it, serve a copy of it with ``--data``.
         files: how many files of sound.
         bytes: of all of them.
     """
@@ -43,7 +43,7 @@ class Backup:
 def back_up(service: Service, folder: Path) -> Backup:
     """Make a backup in a folder that is empty or not there; files are linked where possible, as they never change.
 
-    The database comes first: a song that comes meanwhile has files that it does not know, which is harmless.
+    The database is copied first: files of a song added meanwhile are not in it, which is harmless.
 
     Args:
         service: the service.
@@ -54,9 +54,7 @@ def back_up(service: Service, folder: Path) -> Backup:
         BackupError: it cannot be written.
     """
     if service.database.path is None:
-        raise ConfigError(
-            "backup knows SQLite only; take pg_dump for the database, and copy the folder songs after it"
-        )
+        raise ConfigError("backup supports SQLite only; use pg_dump for the database, then copy the folder songs")
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} is not empty; name a new folder")
     try:
@@ -76,7 +74,7 @@ def check_backup(folder: Path) -> Backup:
     """Return what a backup holds.
 
     Raises:
-        BackupError: it was never finished, or a file is gone or of another size.
+        BackupError: it is unfinished, or a file is missing or of another size.
     """
     try:
         files: dict[str, int] = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
@@ -90,7 +88,7 @@ def check_backup(folder: Path) -> Backup:
 
 
 def _copy_files(source: Path, target: Path) -> Iterator[tuple[Path, int]]:
-    """Link or copy every whole file below a folder; give each with its size."""
+    """Link or copy every whole file below a folder; yield each with its size."""
     for path in sorted(source.rglob("*")):
         if not path.is_file() or ".part" in path.suffixes:
             continue
@@ -98,7 +96,7 @@ def _copy_files(source: Path, target: Path) -> Iterator[tuple[Path, int]]:
         copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             _link_or_copy(path, copy)
-        except FileNotFoundError:  # it was deleted just now
+        except FileNotFoundError:  # deleted meanwhile
             continue
         yield copy, copy.stat().st_size
 

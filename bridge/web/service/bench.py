@@ -1,4 +1,4 @@
-"""Figures of a running service: uploads, first sound, seeks, sockets, and what it costs over separating alone."""
+"""Measures a running service: uploads, first sound, seeks, sockets, and its overhead over separating alone."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ import numpy as np
 import soundfile
 from websockets.sync.client import connect
 
-from bridge.web.service.cage import decode_song
 from bridge.web.service.model_shelf import make_shelf, separator_for
+from bridge.web.service.sandbox import decode_song
 from bridge.web.service.schemas import SeparationSettings
 from stream_sep.errors import BridgeError
 from stream_sep.files.demo_song import load_demo_song
@@ -101,7 +101,7 @@ def measure_service(model: str, *, clients: int = 20, sockets: int = 200, copies
 
 
 def _time_song(client: Client, song: bytes) -> dict[str, Any]:
-    """Return what the upload of a song takes, and when its first piece can be heard."""
+    """Return the time of a song's upload, and until its first piece can be played."""
     _warm_worker(client)
     started = time.perf_counter()
     made = json.loads(client.call("POST", "/songs?name=song.flac", song))
@@ -109,7 +109,7 @@ def _time_song(client: Client, song: bytes) -> dict[str, Any]:
     path = f"/songs/{made['id']}"
     _poll(lambda: client.get(path)["job"]["frames_ready"] > 0 or client.get(path)["state"] == "ready")
     client.call("GET", f"{path}/pieces/0") if client.get(path)["state"] == "ready" else _first_piece(client, path)
-    heard = time.perf_counter()
+    playable = time.perf_counter()
     _poll(lambda: _is_ready(client, path))
     done = client.get(path)
     worked = _seconds(done["job"]["ended"]) - _seconds(done["job"]["started"])
@@ -117,7 +117,7 @@ def _time_song(client: Client, song: bytes) -> dict[str, Any]:
         "song": path,
         "seconds": done["seconds"],
         "upload_seconds": accepted - started,
-        "upload_to_first_piece_seconds": heard - started,
+        "upload_to_first_piece_seconds": playable - started,
         "worker_seconds": worked,
     }
 
@@ -133,7 +133,7 @@ def _first_piece(client: Client, path: str) -> None:
 
 
 def _time_pieces(client: Client, path: str) -> dict[str, float]:
-    """Return what a page waits for when it opens a finished song, and when it seeks."""
+    """Return the waiting times of a page that opens a finished song, and that seeks."""
     last = int(client.get(path)["frames"] / client.get(path)["piece_frames"])
     numbers = np.random.default_rng(_SEED).integers(0, last, _SEEKS)
     opened = _times(lambda _: (client.get(path), client.call("GET", f"{path}/pieces/0")), range(10))
@@ -254,7 +254,7 @@ def _poll(condition: Callable[[], bool]) -> None:
     pause, deadline = threading.Event(), time.monotonic() + _TIMEOUT
     while not condition():
         if time.monotonic() > deadline:
-            raise BridgeError(f"the service did not get on within {_TIMEOUT:g} s")
+            raise BridgeError(f"the service made no progress within {_TIMEOUT:g} s")
         pause.wait(0.02)
 
 

@@ -28,9 +28,9 @@ class CatalogEntry:
     """A model on offer.
 
     Attributes:
-        name: as `Recipe` takes it.
+        name: as in `SeparationSettings`.
         title: for people.
-        stems: what it makes.
+        stems: its stems.
         description: a sentence: what it is good for, what it costs.
         needs: the module that has to be installed; none for those that ship.
     """
@@ -43,7 +43,7 @@ class CatalogEntry:
 
     @property
     def missing(self) -> str:
-        """A sentence on what is missing here, or nothing."""
+        """What is missing here, as a message; empty if nothing."""
         if self.needs and importlib.util.find_spec(self.needs) is None:
             return f"It is not installed on this server; {install_hint('demucs')}."
         return ""
@@ -51,17 +51,17 @@ class CatalogEntry:
 
 CATALOG = (
     CatalogEntry(
-        "causal-22ms", "Fast", STEMS, "Our causal network: many times faster than real time, good to practise with."
+        "causal-22ms", "Fast", STEMS, "Our causal network: many times faster than real time, good for practising."
     ),
     CatalogEntry("causal-6ms", "Fastest", STEMS, "Our causal network with the shortest latency: a draft in seconds."),
     CatalogEntry(
-        "htdemucs", "Best", _DEMUCS, "Hybrid Transformer Demucs: the cleanest stems, and by far more work.", "demucs"
+        "htdemucs", "Best", _DEMUCS, "Hybrid Transformer Demucs: the cleanest stems, but much slower.", "demucs"
     ),
     CatalogEntry(
         "htdemucs_ft",
         "Best, fine-tuned",
         _DEMUCS,
-        "Four networks, one a stem: slightly cleaner, four times the work.",
+        "Four networks, one a stem: slightly cleaner, four times slower.",
         "demucs",
     ),
     CatalogEntry(
@@ -109,7 +109,7 @@ def check_settings(config: ServiceConfig, settings: SeparationSettings) -> Separ
         settings: of the separation.
 
     Raises:
-        Problem: a model that is not on offer, or stems that it does not make.
+        Problem: a model that is not offered, or stems that it does not have.
     """
     name = settings.model or config.model
     entry = next((entry for entry in offered(config) if entry.name == name), None)

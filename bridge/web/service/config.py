@@ -1,4 +1,4 @@
-"""How the service is set up: what the command line gives, and what the admin may change while it runs."""
+"""Configuration of the service: from the command line, and settings that the admin may change while it runs."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class Limits:
     share_days: int = 30
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Validate all values."""
         if self.sign_up not in SIGN_UP:
             raise ConfigError(f"sign_up {self.sign_up!r} is none of {', '.join(SIGN_UP)}")
         for name, value in self.to_dict().items():
             if name != "sign_up" and (not isinstance(value, int) or value < 1):
-                raise ConfigError(f"{name} {value!r} is no whole number of 1 or more")
+                raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values by name."""
@@ -76,14 +76,14 @@ class Limits:
         """Return limits with some values changed.
 
         Raises:
-            ConfigError: a name that does not exist, or a value that makes no sense.
+            ConfigError: a name that does not exist, or an invalid value.
 
         >>> Limits().changed({"sign_up": "open"}).sign_up
         'open'
         """
         unknown = sorted(set(values) - set(self.to_dict()))
         if unknown:
-            raise ConfigError(f"there is no setting {unknown[0]!r}; one of: {', '.join(self.to_dict())}")
+            raise ConfigError(f"unknown setting {unknown[0]!r}; choose one of {', '.join(self.to_dict())}")
         return dataclasses.replace(self, **values)
 
 
@@ -101,10 +101,10 @@ class ServiceConfig:
         https: whether browsers reach it by HTTPS, through a proxy.
         model: the separator for songs whose owner does not choose.
         models: those that may be chosen; all that ship unless given.
-        limits: where the settings begin.
+        limits: the initial settings.
         costs: of password hashes.
-        demo_song: whether a new admin finds the demo song in the library.
-        workers: processes that separate, started by this one.
+        demo_song: whether the library of a new admin starts with the demo song.
+        workers: worker processes, started by this one.
     """
 
     data: Path = field(default_factory=lambda: Path(platformdirs.user_data_dir("stream-sep")) / "serve")

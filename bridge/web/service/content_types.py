@@ -1,4 +1,4 @@
-"""Refuses bodies of the content types that a form of another site can send without the browser asking first."""
+"""Rejects the content types that a form of another site can send without a CORS preflight."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class JsonOnly:
     """Answers 415 to forms; requests with a bearer token may send what curl sends.
 
     Args:
-        app: what answers the rest.
+        app: the application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
+        """Pass a request on, or reject it."""
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and _is_form(Headers(scope=scope)):
             hint = "Send application/json, or the bytes of a song as application/octet-stream."
             response = problem(415, "wrong-content-type", "This content type is not accepted.", hint)

@@ -28,10 +28,10 @@ class Service:
 
     Attributes:
         config: how it was started.
-        database: where accounts, songs and jobs are.
-        data: where the sound is.
-        passwords: hashes and verifies.
-        throttle: counts tries by address.
+        database: accounts, songs and jobs.
+        data: the folder of audio files.
+        passwords: hashes and verifies passwords.
+        throttle: counts attempts by address.
         clock: the seconds since 1970.
     """
 
@@ -43,7 +43,7 @@ class Service:
     clock: Callable[[], float] = time.time
 
     def limits(self, session: Session) -> Limits:
-        """Return the limits as the admin left them."""
+        """Return the current limits."""
         stored = session.get(Setting, _LIMITS)
         return self.config.limits.changed(stored.value) if stored else self.config.limits
 
@@ -55,7 +55,7 @@ class Service:
             values: values by name.
 
         Raises:
-            ConfigError: a name that does not exist, or a value that makes no sense.
+            ConfigError: a name that does not exist, or an invalid value.
         """
         limits = self.limits(session).changed(values)
         session.merge(Setting(key=_LIMITS, value=limits.to_dict()))
@@ -67,7 +67,7 @@ class Service:
 
 
 def open_service(config: ServiceConfig, clock: Callable[[], float] = time.time) -> Service:
-    """Make the data folder and the tables where they are missing, and return the service.
+    """Create the data folder and the tables if they are missing, and return the service.
 
     Args:
         config: settings of the server.
@@ -75,7 +75,7 @@ def open_service(config: ServiceConfig, clock: Callable[[], float] = time.time) 
 
     Raises:
         DatabaseError: the database cannot be reached.
-        ConfigError: its URL makes no sense.
+        ConfigError: its URL is invalid.
     """
     data = DataFolder(config.data)
     data.create()

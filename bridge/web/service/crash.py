@@ -1,4 +1,4 @@
-"""Points at which tests end the process as a power cut would; nothing happens unless the environment names one."""
+"""Points at which tests end the process as a power cut would; inactive unless the environment names one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POINTS = (
 
 
 def crash_point(name: str) -> None:
-    """End the process with SIGKILL if the environment says so.
+    """End the process with SIGKILL if the environment names this point.
 
     Args:
         name: one of `POINTS`.

@@ -1,4 +1,4 @@
-"""The database: SQLite in WAL mode, or PostgreSQL by its URL; one way to read and one to write."""
+"""The database: SQLite in WAL mode, or PostgreSQL by its URL; one context manager to read and one to write."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _BUSY_SECONDS = 30
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_MIGRATION_LOCK = 0x57AE  # any number that is ours alone
+_MIGRATION_LOCK = 0x57AE  # an arbitrary number of our own
 
 
 class DatabaseError(StreamSepError):
@@ -59,13 +59,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session that sees one state of the database and changes nothing."""
+        """Yield a session on one snapshot of the database that changes nothing."""
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Give a session whose changes are committed together at the end, or, when it raises, not at all."""
+        """Yield a session whose changes are committed at the end, or rolled back on an exception."""
         engine = self.engine.execution_options(immediate=True)
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
@@ -95,13 +95,13 @@ class Database:
             ) from error
 
     def is_current(self) -> bool:
-        """Tell whether all migrations were made."""
+        """Return whether all migrations were made."""
         with self.engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
         return found == ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
     def copy_to(self, target: Path) -> None:
-        """Write a copy of a SQLite database as it is now, while others go on writing.
+        """Write a copy of a SQLite database as it is now, while others write.
 
         Raises:
             DatabaseError: it cannot be written.

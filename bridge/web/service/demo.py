@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from bridge.web.service.context import Service
 
 KEY = "demo"
-"""What stands for the key of a share link."""
+"""Used as the key of a share link."""
 
 _NAME_KEY = " demo"  # no name can begin with a space, so that nobody can take it
 
 
 def add_demo(service: Service) -> None:
-    """Have the demo song separated, once."""
+    """Queue the separation of the demo song, once."""
     with service.database.write() as session:
         user = session.scalar(select(User).where(User.name_key == _NAME_KEY))
         if user is None:

@@ -1,4 +1,4 @@
-"""What routes ask FastAPI for: the service, the caller, the caller's own rows."""
+"""Dependencies of the routes: the service, the caller, the caller's own rows."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 def service_of(connection: HTTPConnection) -> Service:
-    """Return the service that an application was made for."""
+    """Return the service of an application."""
     service: Service = connection.app.state.service
     return service
 
 
 def optional_caller(request: Request) -> Caller | None:
-    """Return who asks, if that is known."""
+    """Return the caller, or None if nobody is logged in."""
     return identify(service_of(request), request.headers, request.cookies)
 
 
 def require_caller(request: Request) -> Caller:
-    """Return who asks.
+    """Return the caller.
 
     Raises:
-        Problem: nobody that is known, or a token that only reads asks for a change.
+        Problem: nobody is logged in, or a read-only token was used for a change.
     """
     caller = optional_caller(request)
     if caller is None:
@@ -41,15 +41,15 @@ def require_caller(request: Request) -> Caller:
             401, "log-in", "Log in first.", "Programs send an API token.", headers={"WWW-Authenticate": "Bearer"}
         )
     if request.method not in SAFE_METHODS and not caller.may_write:
-        raise Problem(403, "read-only", "This token only reads.", "Make one with the scope write.")
+        raise Problem(403, "read-only", "This token is read-only.", "Make one with the scope write.")
     return caller
 
 
 def require_browser(request: Request) -> Caller:
-    """Return who asks, for what only a logged-in browser may do, such as making tokens.
+    """Return the caller, for what only a logged-in browser may do, such as creating tokens.
 
     Raises:
-        Problem: it is nobody, or a program.
+        Problem: nobody is logged in, or the caller is a program.
     """
     caller = require_caller(request)
     if not caller.session_id:
@@ -58,10 +58,10 @@ def require_browser(request: Request) -> Caller:
 
 
 def require_admin(request: Request) -> Caller:
-    """Return who asks, for what only the admin may do; others see that there is no such page.
+    """Return the caller, for what only the admin may do; others get 404.
 
     Raises:
-        Problem: the caller is no admin, or a token that only reads.
+        Problem: the caller is not an admin, or a read-only token.
     """
     caller = require_caller(request)
     if not caller.user.admin:
@@ -77,7 +77,7 @@ AdminCaller = Annotated[Caller, Depends(require_admin)]
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """Return the address of the other end; a forwarded one only where uvicorn was told to trust the proxy."""
+    """Return the client's address; a forwarded one only if uvicorn is configured to trust the proxy."""
     return connection.client.host if connection.client else ""
 
 
@@ -86,7 +86,7 @@ def own_song(session: Session, caller: Caller, song_id: str, *, deleted: bool = 
 
     Args:
         session: the database session.
-        caller: who asks.
+        caller: the caller.
         song_id: id of the song.
         deleted: whether songs in the trash count.
 

@@ -1,4 +1,4 @@
-"""Files to take away: one stem in any format, all as a zip, a stem file for DJ software."""
+"""Downloads: one stem in any format, all as a zip, a stem file for DJ software."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TYPES = {
     ".mp4": "audio/mp4",
     ".zip": "application/zip",
 }
-_CONVERTING = threading.Lock()  # one at a time: encoding takes a core, and separating should have the others
+_CONVERTING = threading.Lock()  # one at a time: encoding uses a core, the others are for separation
 
 
 def attachment(path: Path, name: str) -> FileResponse:
@@ -51,7 +51,7 @@ def attachment(path: Path, name: str) -> FileResponse:
 
 
 def disposition(name: str) -> dict[str, str]:
-    r"""Return the header that names a file, whatever letters it has.
+    r"""Return the header for a file name with any characters.
 
     >>> print(disposition('Ça "va".flac')["Content-Disposition"])
     attachment; filename="_a _va_.flac"; filename*=UTF-8''%C3%87a%20_va_.flac
@@ -62,7 +62,7 @@ def disposition(name: str) -> dict[str, str]:
 
 
 def stem_path(service: Service, song: Song, stem: str, form: str) -> Path:
-    """Return the file of a stem in a format, made now if it is not there; such copies go after a day.
+    """Return the file of a stem in a format, converted now if it is not there; such copies are deleted after a day.
 
     Args:
         service: the service.
@@ -71,7 +71,7 @@ def stem_path(service: Service, song: Song, stem: str, form: str) -> Path:
         form: the format.
 
     Raises:
-        Problem: the stems are not whole yet, or there is no such stem.
+        Problem: the stems are not complete yet, or there is no such stem.
     """
     if song.job_id is None:
         raise not_whole()
@@ -97,7 +97,7 @@ def stem_file_path(service: Service, song: Song) -> Path:
         song: the song.
 
     Raises:
-        Problem: the stems are not whole yet, are others than the format has, or ffmpeg is missing.
+        Problem: the stems are not complete yet, the format has other stems, or ffmpeg is missing.
     """
     if song.job_id is None:
         raise not_whole()
@@ -118,7 +118,7 @@ def stem_file_path(service: Service, song: Song) -> Path:
 
 
 def zip_response(files: Iterable[tuple[str, Path]], name: str) -> StreamingResponse:
-    """Return files as one zip, sent while it is read; sound does not get smaller, so nothing is compressed.
+    """Return files as one zip, streamed and uncompressed, as audio does not get smaller.
 
     Args:
         files: paths and their names.
@@ -128,7 +128,7 @@ def zip_response(files: Iterable[tuple[str, Path]], name: str) -> StreamingRespo
 
 
 def not_whole() -> Problem:
-    """Return the problem of stems that are not whole yet."""
+    """Return the problem for stems that are not complete yet."""
     return Problem(
         409,
         "not-separated",
@@ -152,7 +152,7 @@ def _convert(source: Path, target: Path, form: AudioFormat) -> None:
 
 
 class _Pipe:
-    """What `zipfile` writes to: it takes bytes out as fast as they come in."""
+    """A file object for `zipfile` whose bytes are taken out while it writes."""
 
     def __init__(self) -> None:
         self._waiting = bytearray()
@@ -172,7 +172,7 @@ class _Pipe:
 
 def _zipped(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
     pipe = _Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload] # no seek: zipfile copes
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload] # zipfile needs no seek
         for name, path in files:
             with path.open("rb") as file, archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as entry:
                 while data := file.read(_READ):

@@ -1,4 +1,4 @@
-"""What open pages are told: rows of one table, numbered, so that a page can go on where it was."""
+"""Events for open pages: numbered rows of one table, so that a page can resume after the last one it received."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Notice:
-    """An event as a page gets it."""
+    """An event as it is sent to a page."""
 
     seq: int
     user_id: str
@@ -43,10 +43,10 @@ class Notice:
 
 
 def publish(service: Service, session: Session, user_id: str, kind: str, body: dict[str, Any]) -> None:
-    """Add an event, which is seen once the session commits.
+    """Add an event, which is visible once the session commits.
 
-    PostgreSQL gives numbers out before a commit: without the lock a page could see number 8, go on after it, and miss
-    7, which was committed later.
+    PostgreSQL assigns numbers before a commit: without the lock a page could receive number 8, resume after it, and
+    miss 7, which was committed later.
 
     Args:
         service: the service.
@@ -67,7 +67,7 @@ def last_seq(session: Session) -> int:
 
 
 def events_after(session: Session, seq: int, user_id: str | None = None) -> list[Notice]:
-    """Return the events behind a number, of one account or of all.
+    """Return the events after a number, of one account or of all.
 
     Args:
         session: the database session.
@@ -81,7 +81,7 @@ def events_after(session: Session, seq: int, user_id: str | None = None) -> list
 
 
 def can_resume(session: Session, seq: int) -> bool:
-    """Tell whether nothing behind a number was deleted or is too much.
+    """Return whether a page can resume after a number: no event was deleted, and there are not too many.
 
     Args:
         session: the database session.
@@ -93,7 +93,7 @@ def can_resume(session: Session, seq: int) -> bool:
 
 
 def prune(service: Service, session: Session) -> None:
-    """Delete old events; the newest stays, so that numbers go on.
+    """Delete old events; the newest stays, so that numbers continue.
 
     Args:
         service: the service.
@@ -104,7 +104,7 @@ def prune(service: Service, session: Session) -> None:
 
 
 class EventFeed:
-    """Reads new events of all workers and web processes, and hands them to the pages of their account.
+    """Reads new events of all workers and web processes, and sends them to the pages of their account.
 
     Args:
         service: whose events.
@@ -117,7 +117,7 @@ class EventFeed:
 
     @contextmanager
     def subscribe(self, user_id: str) -> Iterator[asyncio.Queue[Notice]]:
-        """Give a queue that gets every event of an account from now on."""
+        """Yield a queue that receives every event of an account from now on."""
         queue: asyncio.Queue[Notice] = asyncio.Queue(_MAX_BEHIND)
         self._queues[user_id].add(queue)
         try:
@@ -126,7 +126,7 @@ class EventFeed:
             self._queues[user_id].discard(queue)
 
     async def run(self) -> None:
-        """Poll until cancelled; a database that is away is tried again."""
+        """Poll until cancelled; an unreachable database is tried again."""
         self._seq = await asyncio.to_thread(self._newest)
         while True:
             await asyncio.sleep(POLL_SECONDS)
@@ -150,6 +150,6 @@ class EventFeed:
 
 
 def _put(queue: asyncio.Queue[Notice], notice: Notice) -> None:
-    if queue.full():  # a page that does not read: its next number shows it the gap
+    if queue.full():  # a page that does not read: it sees the gap by its next number
         queue.get_nowait()
     queue.put_nowait(notice)

@@ -1,4 +1,4 @@
-"""The data folder: where the bytes of uploads, songs and stems are, and how they get there whole."""
+"""The data folder: the files of uploads, songs and stems, written atomically."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class DataFolder:
-    """The folders under one root; every name in them is an id of ours, never one that a user gave.
+    """The folders under one root; names in them are ids of ours, never a user's input.
 
     Attributes:
         root: of all.
@@ -29,7 +29,7 @@ class DataFolder:
 
     @property
     def incoming(self) -> Path:
-        """Uploads that are not whole yet."""
+        """Incomplete uploads."""
         return self.root / "incoming"
 
     @property
@@ -39,16 +39,16 @@ class DataFolder:
 
     @property
     def work(self) -> Path:
-        """What workers are writing just now; on the same file system, so that it can be renamed into place."""
+        """Work in progress; on the same file system, so that it can be renamed into place."""
         return self.root / "work"
 
     def create(self) -> None:
-        """Make the folders, for the owner's eyes only."""
+        """Create the folders, readable by the owner only."""
         for folder in (self.root, self.incoming, self.songs, self.work):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def part(self, upload_id: str) -> Path:
-        """Return the file of an upload that is not whole."""
+        """Return the file of an incomplete upload."""
         return self.incoming / f"{upload_id}.part"
 
     def song(self, song_id: str) -> Path:
@@ -92,7 +92,7 @@ class DataFolder:
 
 
 def sync(path: Path) -> None:
-    """Have a file or folder written to the disk itself."""
+    """Flush a file or folder to the disk (fsync)."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -101,14 +101,14 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Have a folder and all files in it written to the disk itself."""
+    """Flush a folder and all files in it to the disk."""
     for path in folder.iterdir():
         sync(path)
     sync(folder)
 
 
 def move_into_place(source: Path, target: Path) -> None:
-    """Rename a file or folder and have both folders written; does nothing where it was renamed before.
+    """Rename a file or folder and flush both parent folders; does nothing if it was renamed before.
 
     Args:
         source: where it is.
@@ -122,7 +122,7 @@ def move_into_place(source: Path, target: Path) -> None:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the bytes of all files in a folder and below; one that goes away meanwhile counts nothing."""
+    """Return the bytes of all files in a folder and below; one that is deleted meanwhile counts as 0."""
     total = 0
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):

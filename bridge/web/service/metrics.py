@@ -1,4 +1,4 @@
-"""Whether the service can do its work, and figures on it for Prometheus."""
+"""Health of the service, and metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RequestTimes:
                 self._buckets[bound] += seconds <= bound
 
     def lines(self) -> Iterable[str]:
-        """Give the lines of a histogram."""
+        """Yield the lines of a histogram."""
         with self._lock:
             total = self._counts.total()
             yield from (f'stream_sep_requests_total{{status="{s}"}} {n}' for s, n in sorted(self._counts.items()))
@@ -57,7 +57,7 @@ class RequestTimes:
 
 
 def problems_of(service: Service) -> list[str]:
-    """Return a sentence for everything that keeps the service from working; none if all is well."""
+    """Return a message for each problem that keeps the service from working."""
     found = []
     if service.data.free_bytes() < MIN_FREE_BYTES:
         found.append("Less than 2 GB are left on the disk.")
@@ -74,7 +74,7 @@ def problems_of(service: Service) -> list[str]:
 
 
 def no_worker(service: Service, seen: float | None) -> str:
-    """Return the sentence on workers that are missing.
+    """Return the message about missing workers.
 
     Args:
         service: the service.
@@ -85,7 +85,7 @@ def no_worker(service: Service, seen: float | None) -> str:
 
 
 def metrics_text(service: Service, times: RequestTimes) -> str:
-    """Return all figures in Prometheus' text format.
+    """Return all metrics in Prometheus' text format.
 
     Args:
         service: the service.

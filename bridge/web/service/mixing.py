@@ -1,4 +1,4 @@
-"""Mixes of stored stems, as they were heard: the faders' law is the engine's own."""
+"""Mixes of stored stems, as in the player: with the engine's fader law."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:
         lease: its lease.
 
     Raises:
-        Problem: the stems were made anew, or deleted.
+        Problem: the stems were separated again, or deleted.
         StreamSepError: the file cannot be written.
-        StopWorkError: it was cancelled, lost, or the worker has to end.
+        StopWorkError: it was cancelled, lost, or the worker has to stop.
     """
     mix = NewMix(**{name: claimed.settings[name] for name in NewMix.model_fields})
     with service.database.read() as session:

@@ -1,4 +1,4 @@
-"""How the worker separates: songs as WAV files that can be read while they grow, with one model loaded."""
+"""Separation in the worker: stems as WAV files that can be read while they grow, with one model loaded."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def make_shelf() -> ModelShelf:
 
 
 def separator_for(settings: SeparationSettings, shelf: ModelShelf) -> SongSeparator:
-    """Return what separates a song; a track's folder, being absolute, decides where its stems go.
+    """Return the separator of a song; a track's absolute folder is where its stems are written.
 
     Args:
-        settings: what the song's owner chose.
-        shelf: has the model, if the song before had the same.
+        settings: the owner's settings of the song.
+        shelf: has the model, if the previous song used the same.
 
     Raises:
         SeparatorError: the model cannot be loaded.
-        ConfigError: it lacks a stem that is asked for.
+        ConfigError: it lacks a requested stem.
     """
     stems = tuple(settings.stems) or None
     threads = max(1, (os.cpu_count() or 2) - 1)

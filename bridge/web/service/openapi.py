@@ -1,4 +1,4 @@
-"""The OpenAPI description as a file, so that a change of the API is seen in a review."""
+"""The OpenAPI description as a file, so that changes of the API are visible in reviews."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stem as it is kept: FLAC of 16 bits, with peaks and spectrogram drawn in the same pass."""
+"""Stored stems: 16-bit FLAC, with peaks and spectrogram computed in the same pass."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _BLOCK = 1 << 18
 
 @dataclass(frozen=True)
 class PackedStem:
-    """What is known of a stem once it was packed.
+    """A packed stem.
 
     Attributes:
-        frames: how many.
+        frames: count of frames.
         sample_rate: frames per second.
         digest: BLAKE2b of the file.
         peaks: see `pictures`.
@@ -36,7 +36,7 @@ class PackedStem:
 
 
 def pack_stem(source: Path, target: Path) -> PackedStem:
-    """Write a stem as FLAC; 16-bit samples come out as they went in.
+    """Write a stem as FLAC; 16-bit samples are unchanged.
 
     Args:
         source: a WAV file.

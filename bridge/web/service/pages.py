@@ -1,4 +1,4 @@
-"""The pages: one HTML shell for all of them, which shows what the path names."""
+"""The pages: one HTML shell for all of them; the path selects the content."""
 
 from __future__ import annotations
 

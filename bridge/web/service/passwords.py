@@ -1,7 +1,7 @@
-"""Passwords and other secrets: argon2id for what people choose, SHA-256 for what is random.
+"""Passwords and other secrets: argon2id for passwords, SHA-256 for random secrets.
 
-Costs are above the least that OWASP asks for (m=19,456 KiB, t=2, p=1); rules are those of NIST SP 800-63B-4 for a
-password that is the only factor: long, any characters, none that everybody uses.
+Costs exceed OWASP's minimum (m=19,456 KiB, t=2, p=1); rules are those of NIST SP 800-63B-4 for a
+password that is the only factor: long, any characters, no common one.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from bridge.web.service.config import HashCosts
 
 MIN_LENGTH, MAX_LENGTH = 15, 128
-_AT_ONCE = 2  # each takes 64 MiB and a core
+_PARALLEL = 2  # each takes 64 MiB and a core
 _SITE_WORDS = frozenset({"streamsep", "stream_sep", "stream-sep"})
 
 
 class Passwords:
-    """Hashes and verifies, two at a time, so that a storm of log-ins leaves the machine to others.
+    """Hashes and verifies, two at a time, so that a flood of log-ins does not block the machine.
 
     Args:
         costs: of argon2id.
@@ -37,22 +37,22 @@ class Passwords:
 
     def __init__(self, costs: HashCosts) -> None:
         self._hasher = PasswordHasher(costs.passes, costs.memory_kib, costs.lanes, hash_len=32, salt_len=16)
-        self._places = threading.Semaphore(_AT_ONCE)
+        self._slots = threading.Semaphore(_PARALLEL)
         self._decoy = self._hasher.hash(secrets.token_hex())
 
     def hash(self, password: str) -> str:
         """Return the hash of a password, with salt and costs in it."""
-        with self._places:
+        with self._slots:
             return self._hasher.hash(normalize(password))
 
     def verify(self, stored: str | None, password: str) -> bool:
-        """Tell whether a password is the one; takes as long where there is no account, ``stored`` being None.
+        """Return whether a password is correct; takes as long without an account, ``stored`` being None.
 
         Args:
             stored: the stored hash, or None.
             password: the password in the clear.
         """
-        with self._places:
+        with self._slots:
             try:
                 self._hasher.verify(stored or self._decoy, normalize(password))
             except (VerifyMismatchError, InvalidHashError):
@@ -60,7 +60,7 @@ class Passwords:
         return stored is not None
 
     def is_outdated(self, stored: str) -> bool:
-        """Tell whether a hash was made with other costs."""
+        """Return whether a hash was made with other costs."""
         return self._hasher.check_needs_rehash(stored)
 
 
@@ -70,7 +70,7 @@ def normalize(password: str) -> str:
 
 
 def check_password(password: str, name: str = "") -> str:
-    """Return a password that may be used.
+    """Validate and normalize a password.
 
     Args:
         password: the password in the clear.
@@ -89,7 +89,7 @@ def check_password(password: str, name: str = "") -> str:
         raise _weak(f"Use at most {MAX_LENGTH} characters.")
     squeezed = "".join(password.casefold().split())
     if _is_common(squeezed):
-        raise _weak("That is one of the passwords that are tried first.", "Three random words are fine.")
+        raise _weak("This is one of the most common passwords.", "Three random words are fine.")
     if name and squeezed.replace(name.casefold(), "") in {"", *_SITE_WORDS}:
         raise _weak("Do not use your name as your password.", "Three random words are fine.")
     return password
@@ -107,17 +107,17 @@ def new_recovery_code() -> str:
 
 
 def hash_secret(secret: str) -> str:
-    """Return what is kept of a random secret; it needs no salt and no cost, as it cannot be guessed."""
+    """Return the stored hash of a random secret, which needs no salt and no cost as it cannot be guessed."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _is_common(text: str) -> bool:
-    """Tell whether a text is guessed early: a common one, one or two of them joined, or a short one repeated.
+    """Return whether a password is easy to guess: a common one, two of them joined, or a short one repeated.
 
-    Of the 30,000 most common passwords only 31 have 15 characters or more, so that a list alone would refuse nearly
-    nothing: what people do when they have to be longer is to write two, or to add digits.
+    Of the 30,000 most common passwords only 31 have 15 characters or more, so that a list alone would reject almost
+    nothing: people who have to use more characters write two, or add digits.
     """
-    if len(set(text)) < 5 or (text + text).find(text, 1) <= len(text) // 2:  # a period: it comes back in its double
+    if len(set(text)) < 5 or (text + text).find(text, 1) <= len(text) // 2:  # a period: the text occurs in its double
         return True
     found = {letters for word in _common().findall(text) if (letters := _letters(word))}
     return not _letters(_common().sub("", text)) and len(found) <= 2
@@ -129,7 +129,7 @@ def _letters(text: str) -> str:
 
 @cache
 def _common() -> re.Pattern[str]:
-    """Return what matches common passwords (the lists of zxcvbn, MIT), the longest first."""
+    """Return a pattern of common passwords (the lists of zxcvbn, MIT), the longest first."""
     words = resources.files(__package__).joinpath("common_passwords.txt").read_text("utf-8").split()
     return re.compile("|".join(map(re.escape, sorted({*words, *_SITE_WORDS}, key=len, reverse=True))))
 

@@ -1,4 +1,4 @@
-"""What the player draws: peaks of the waveform, and a spectrogram in log bands.
+"""The player's graphics: peaks of the waveform, and a spectrogram in log bands.
 
 Peaks are int8 pairs, least and greatest sample of 256 frames of both channels. A spectrogram is rows of 128 bytes,
 one for 2,048 frames: bands from 40 Hz to 16 kHz, 0 for -90 dBFS or less, 255 for 0.
@@ -25,7 +25,7 @@ _FLOOR_DB = -90.0
 
 
 class PeakMeter:
-    """Gathers the peaks of a stem, block by block."""
+    """Computes the peaks of a stem, block by block."""
 
     def __init__(self) -> None:
         self._waiting = np.zeros((0, 2), np.float32)
@@ -39,13 +39,13 @@ class PeakMeter:
         self._waiting = sound[whole:]
 
     def result(self) -> bytes:
-        """Return all pairs, the last of what frames are left."""
+        """Return all pairs, the last of the remaining frames."""
         rest = [_pairs(self._waiting.reshape(1, -1))] if len(self._waiting) else []
         return np.concatenate([*self._pairs, *rest], dtype=np.int8).tobytes() if self._pairs or rest else b""
 
 
 class Spectrogram:
-    """Gathers the columns of a stem's spectrogram, block by block; a column is centred on its frames.
+    """Computes the columns of a stem's spectrogram, block by block; a column is centred on its frames.
 
     Args:
         sample_rate: frames per second.

@@ -1,7 +1,7 @@
-"""Pieces of all stems for the player, from whole stems or from those that are still being written.
+"""Pieces of all stems for the player, from complete stems or from those that are still being written.
 
-A body frames one blob a stem, in the order of the song's `stems`: its length as an unsigned 32-bit little-endian
-number, then its bytes. There is nothing before the first and nothing between them. A piece's blobs are whole FLAC
+A body has one blob per stem, in the order of the song's `stems`: its length as an unsigned 32-bit little-endian
+number, then its bytes. There is no header and no padding. A piece's blobs are whole FLAC
 files of 16 bits, which carry their sample rate and their frames.
 """
 
@@ -35,13 +35,13 @@ _CONTEXT_SECONDS = 0.1  # a whole number of periods of 44,100 to 48,000; longer 
 
 @dataclass(frozen=True)
 class StemSource:
-    """Where the stems of a song can be read.
+    """The files of a song's stems.
 
     Attributes:
         files: one a stem, in the song's order.
         sample_rate: of all of them.
-        frames: that are there.
-        whole: whether they are all that there will be.
+        frames: available frames.
+        whole: whether the stems are complete.
     """
 
     files: tuple[Path, ...]
@@ -51,15 +51,15 @@ class StemSource:
 
 
 def find_stems(service: Service, song: Song, job: Job | None) -> StemSource:
-    """Return the whole stems of a song, or those that its running job writes.
+    """Return the complete stems of a song, or those that its running job writes.
 
     Args:
-        service: where the data is.
+        service: the service.
         song: the song.
         job: its newest separation.
 
     Raises:
-        Problem: there is nothing to play yet; 404 with ``Retry-After``.
+        Problem: nothing can be played yet; 404 with ``Retry-After``.
     """
     if song.job_id is not None:
         folder = service.data.stems(song.id, song.job_id)
@@ -94,7 +94,7 @@ def read_piece(source: StemSource, number: int, rate: int | None = None) -> byte
 
 
 def frame_blobs(blobs: Sequence[bytes]) -> bytes:
-    r"""Return blobs, each behind its length.
+    r"""Return the blobs joined, each after its length.
 
     >>> frame_blobs([b"ab", b""])
     b'\x02\x00\x00\x00ab\x00\x00\x00\x00'
@@ -117,7 +117,7 @@ def split_blobs(body: bytes) -> list[bytes]:
 
 
 def not_ready() -> Problem:
-    """Return the problem of sound that is not there yet."""
+    """Return the problem for audio that is not available yet."""
     return Problem(
         404,
         "not-ready",
@@ -128,13 +128,13 @@ def not_ready() -> Problem:
 
 
 def _growing(folder: Path, stem: str) -> Path:
-    """Return the file of a stem that is being written, or that has just become whole and waits to be packed."""
+    """Return the file of a stem that is being written, or that was just completed and is not packed yet."""
     part = folder / f"{stem}.part.wav"
     return part if part.exists() else folder / f"{stem}.wav"
 
 
 def _frames_there(files: Sequence[Path]) -> int:
-    """Return how many frames all files of growing stems have; they turn into whole ones under the reader's hands."""
+    """Return the frames available in all files of growing stems; files may be completed meanwhile."""
     try:
         return min(int(soundfile.info(path).frames) for path in files)
     except (OSError, soundfile.SoundFileError):

@@ -22,14 +22,14 @@ Kind = Literal["peaks", "spectrogram"]
 
 
 def growing_pictures(source: StemSource, kind: Kind) -> bytes:
-    """Return the framed peaks or spectrograms of what is there of stems that are being written.
+    """Return the framed peaks or spectrograms of the available part of stems that are being written.
 
     Args:
         source: the folder with the growing stems.
         kind: ``peaks`` or ``spectrogram``.
 
     Raises:
-        Problem: they have just become whole; the client tries again.
+        Problem: they were just completed; the client tries again.
     """
     try:
         return frame_blobs([_draw(path, source, kind) for path in source.files])

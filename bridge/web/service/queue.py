@@ -1,6 +1,6 @@
 """The queue of jobs: rows that workers claim for a while, with a lease that they renew.
 
-Everything a worker writes names its attempt, so that one that lost its lease changes nothing.
+Every write of a worker names its attempt, so that one that lost its lease changes nothing.
 """
 
 from __future__ import annotations
@@ -26,27 +26,25 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 30.0
 MAX_TRIES = 3
-LOST = (
-    "The worker ended three times while it had this song. It may take more memory than there is: try a smaller model."
-)
+LOST = "The worker crashed three times on this song, perhaps for lack of memory: try a smaller model."
 ACTIVE = ("queued", "running")
-_MAX_TOLD = 50
+_MAX_POSITIONS = 50
 
 
 class LeaseLostError(StreamSepError):
-    """The job is another worker's by now, or it was cancelled for good."""
+    """Another worker has the job now, or it was cancelled."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that a worker has for a while.
+    """A job claimed by a worker.
 
     Attributes:
         job_id: the job.
         song_id: its song.
-        user_id: whose.
-        worker: who has it.
-        attempt: which time it is worked on.
+        user_id: its owner.
+        worker: the worker that claimed it.
+        attempt: number of the attempt.
         kind: ``separate`` or ``mix``.
         settings: of the separation or the mix.
     """
@@ -61,7 +59,7 @@ class Claim:
 
 
 def fingerprint(kind: str, settings: dict[str, Any]) -> str:
-    """Return a text that is the same for the same work.
+    """Return a key that is equal for the same work.
 
     Args:
         kind: its kind.
@@ -72,7 +70,7 @@ def fingerprint(kind: str, settings: dict[str, Any]) -> str:
 
 
 def enqueue(service: Service, session: Session, song: Song, kind: str, settings: dict[str, Any]) -> Job:
-    """Add a job, or return the one that does the same work already.
+    """Add a job, or return the existing one for the same work.
 
     Args:
         service: the service.
@@ -104,29 +102,31 @@ def enqueue(service: Service, session: Session, song: Song, kind: str, settings:
     if kind == "separate" and song.job_id is None:
         song.state, song.error = "waiting", ""
     session.flush()
-    tell(service, session, job, song)
+    publish_job(service, session, job, song)
     return job
 
 
 def check_queue(service: Service, session: Session, user_id: str, coming: int = 0) -> None:
-    """Refuse more work than an account may have waiting.
+    """Check the limit of an account's waiting jobs.
 
     Args:
-        service: has the limit.
+        service: the service.
         session: of the database.
         user_id: the account.
         coming: songs that are still being uploaded.
 
     Raises:
-        Problem: too much waits already.
+        Problem: too many jobs are waiting.
     """
     waiting = session.scalar(select(func.count()).where(Job.user_id == user_id, Job.state == "queued")) or 0
     if waiting + coming >= service.limits(session).max_waiting_jobs:
-        raise Problem(429, "queue-full", f"{waiting} of your jobs wait already.", "Try again when some are done.")
+        raise Problem(
+            429, "queue-full", f"{waiting} of your jobs are waiting already.", "Try again when some are done."
+        )
 
 
 def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None:
-    """Take the next job; the account with the fewest that run goes first, then the oldest.
+    """Take the next job; the account with the fewest running ones first, then the oldest.
 
     Args:
         service: the service.
@@ -159,12 +159,12 @@ def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None
         if job.kind == "separate" and song.job_id is None:
             song.state = "working"
         session.flush()
-        tell(service, session, job, song)
-        _tell_waiting(service, session)
+        publish_job(service, session, job, song)
+        _publish_positions(service, session)
         return Claim(job.id, job.song_id, job.user_id, worker, job.attempt, job.kind, dict(job.settings))
 
 
-def held(session: Session, claimed: Claim) -> Job:
+def lock_claimed(session: Session, claimed: Claim) -> Job:
     """Return the row of a claimed job, locked until the session commits.
 
     Args:
@@ -172,7 +172,7 @@ def held(session: Session, claimed: Claim) -> Job:
         claimed: the claimed job.
 
     Raises:
-        LeaseLostError: the worker has it no more.
+        LeaseLostError: the worker no longer has it.
     """
     job = session.scalar(
         select(Job)
@@ -190,17 +190,17 @@ def held(session: Session, claimed: Claim) -> Job:
 
 
 def renew(service: Service, claimed: Claim) -> float | None:
-    """Renew a lease; return when a cancel was asked for, if it was.
+    """Renew a lease; return when a cancel was requested, or None.
 
     Args:
         service: the service.
         claimed: the claimed job.
 
     Raises:
-        LeaseLostError: the worker has it no more.
+        LeaseLostError: the worker no longer has it.
     """
     with service.database.write() as session:
-        job = held(session, claimed)
+        job = lock_claimed(session, claimed)
         job.lease = service.clock() + LEASE_SECONDS
         return job.cancel
 
@@ -208,35 +208,35 @@ def renew(service: Service, claimed: Claim) -> float | None:
 def finish(
     service: Service, session: Session, claimed: Claim, state: str, *, error: str = "", result: str = ""
 ) -> Job:
-    """End a job; the caller commits it together with what it made.
+    """End a job; the caller commits it together with its result.
 
     Args:
         service: the service.
         session: the database session.
         claimed: the claimed job.
         state: the new state.
-        error: sentence for a failed job.
+        error: message of a failed job.
         result: result of a finished job.
 
     Raises:
-        LeaseLostError: the worker has it no more.
+        LeaseLostError: the worker no longer has it.
     """
-    return _end(service, session, held(session, claimed), state, error=error, result=result)
+    return _end(service, session, lock_claimed(session, claimed), state, error=error, result=result)
 
 
 def release(service: Service, claimed: Claim) -> None:
-    """Give a job back before it is done, as when the worker is told to end; the attempt does not count as a try.
+    """Release a job before it is done, as when the worker has to end; the attempt does not count.
 
     Args:
         service: the service.
         claimed: the claimed job.
     """
     with service.database.write() as session:
-        _back_to_queue(service, session, held(session, claimed))
+        _back_to_queue(service, session, lock_claimed(session, claimed))
 
 
 def requeue_expired(service: Service, session: Session) -> None:
-    """Queue again the jobs whose worker did not renew its lease; after three times they fail, with the reason.
+    """Requeue the jobs whose lease expired; after three times they fail, with the reason.
 
     Args:
         service: the service.
@@ -254,7 +254,7 @@ def requeue_expired(service: Service, session: Session) -> None:
 
 
 def cancel(service: Service, session: Session, job_id: str) -> Job | None:
-    """Cancel a job: one that waits at once, one that runs as soon as its worker sees it; None if there is none.
+    """Cancel a job: a waiting one at once, a running one as soon as its worker notices; None if there is none.
 
     Args:
         service: the service.
@@ -284,7 +284,7 @@ def cancel_all(service: Service, session: Session, song_id: str) -> None:
 
 
 def position(session: Session, job: Job) -> int | None:
-    """Return which place a waiting job has; None for one that does not wait.
+    """Return the position of a job in the queue; None if it is not waiting.
 
     Args:
         session: the database session.
@@ -297,8 +297,8 @@ def position(session: Session, job: Job) -> int | None:
     return 1 + (session.scalar(query) or 0)
 
 
-def tell(service: Service, session: Session, job: Job, song: Song) -> None:
-    """Publish a job's state, and its song's where that hangs on it.
+def publish_job(service: Service, session: Session, job: Job, song: Song) -> None:
+    """Publish a job's state, and its song's if that depends on it.
 
     Args:
         service: the service.
@@ -312,8 +312,8 @@ def tell(service: Service, session: Session, job: Job, song: Song) -> None:
         events.publish(service, session, job.user_id, "song", body.model_dump())
 
 
-def tell_progress(service: Service, session: Session, job: Job, song: Song) -> None:
-    """Publish how far a job is, and how many frames of a song can be played for the first time.
+def publish_progress(service: Service, session: Session, job: Job, song: Song) -> None:
+    """Publish a job's progress, and how many frames of a song being separated can be played.
 
     Args:
         service: the service.
@@ -328,8 +328,8 @@ def tell_progress(service: Service, session: Session, job: Job, song: Song) -> N
         events.publish(service, session, job.user_id, "song.ready", ready)
 
 
-def _tell_waiting(service: Service, session: Session) -> None:
-    waiting = select(Job).where(Job.state == "queued").order_by(Job.created, Job.id).limit(_MAX_TOLD)
+def _publish_positions(service: Service, session: Session) -> None:
+    waiting = select(Job).where(Job.state == "queued").order_by(Job.created, Job.id).limit(_MAX_POSITIONS)
     for place, job in enumerate(session.scalars(waiting).all(), start=1):
         events.publish(service, session, job.user_id, "job", job_body(job, place).model_dump())
 
@@ -341,7 +341,7 @@ def _back_to_queue(service: Service, session: Session, job: Job) -> None:
     if job.kind == "separate" and song.job_id is None:
         song.state = "waiting"
     session.flush()
-    tell(service, session, job, song)
+    publish_job(service, session, job, song)
 
 
 def _end(service: Service, session: Session, job: Job, state: str, *, error: str = "", result: str = "") -> Job:
@@ -353,5 +353,5 @@ def _end(service: Service, session: Session, job: Job, state: str, *, error: str
     if job.kind == "separate" and song.job_id is None and song.state != "deleting":
         song.state, song.error = ("ready" if state == "done" else state), job.error
     session.flush()
-    tell(service, session, job, song)
+    publish_job(service, session, job, song)
     return job

@@ -1,4 +1,4 @@
-"""Makes disk and database agree again after a crash, and does what is due: trash, old mixes, old rows."""
+"""Reconciles disk and database after a crash, and does housekeeping: trash, old mixes, old rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bridge.web.service.context import Service
 
 UNKNOWN_SECONDS = 86400.0
-"""A file that no row knows goes after this: its row may be about to be written."""
+"""Age at which a file without a row is removed: its row may be about to be written."""
 
 MIX_SECONDS = 86400.0
 UPLOAD_SECONDS = 3 * 86400.0
@@ -33,13 +33,13 @@ GONE = "Its files are gone from the disk of this server. Upload it again."
 
 @dataclass
 class Findings:
-    """What was put right, or would be.
+    """What was repaired, or would be.
 
     Attributes:
         completed: uploads whose bytes were all there, and which became songs.
         failed: songs whose files are gone.
-        removed: files and folders that nothing knows.
-        recounted: songs that took other space than was written down.
+        removed: files and folders without a row.
+        recounted: songs whose stored size was wrong.
     """
 
     completed: list[str] = field(default_factory=list)
@@ -48,21 +48,21 @@ class Findings:
     recounted: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """Return a sentence for each."""
+        """Return a line for each."""
         return [
-            *(f"upload {upload} is whole and becomes a song" for upload in self.completed),
+            *(f"upload {upload} is complete and becomes a song" for upload in self.completed),
             *(f"song {song} has lost its files" for song in self.failed),
-            *(f"song {song} takes other space than its owner's quota has" for song in self.recounted),
-            *(f"{path} belongs to nothing and goes" for path in self.removed),
+            *(f"song {song} has another size than in its owner's quota" for song in self.recounted),
+            *(f"{path} belongs to nothing and is removed" for path in self.removed),
         ]
 
 
 def reconcile(service: Service, *, dry_run: bool = False) -> Findings:
-    """Complete whole uploads, fail songs without files, remove files without rows; safe while others work.
+    """Complete received uploads, fail songs without files, remove files without rows; safe while others write.
 
     Args:
-        service: whose folder and database.
-        dry_run: whether only to look.
+        service: the service.
+        dry_run: report only.
     """
     found = Findings()
     _complete_uploads(service, found, dry_run=dry_run)
@@ -77,7 +77,7 @@ def reconcile(service: Service, *, dry_run: bool = False) -> Findings:
 
 
 def housekeep(service: Service) -> None:
-    """Do what time brings: empty the trash, end sessions, uploads and links, delete old mixes, copies and events."""
+    """Do what is due: empty the trash, end sessions, uploads and links, delete old mixes, copies and events."""
     now = service.clock()
     with service.database.write() as session:
         days = service.limits(session).trash_days
@@ -100,7 +100,7 @@ def housekeep(service: Service) -> None:
 
 
 def purge_deleted(service: Service) -> None:
-    """Remove the files, then the rows, of songs that are to be deleted; accounts that are closed go last."""
+    """Remove the files, then the rows, of songs to be deleted, then closed accounts."""
     with service.database.read() as session:
         going = list(session.scalars(select(Song.id).where(Song.state == "deleting")))
     for song_id in going:
@@ -121,7 +121,7 @@ def _complete_uploads(service: Service, found: Findings, *, dry_run: bool) -> No
     for upload_id in whole:
         found.completed.append(upload_id)
         if not dry_run:
-            with suppress(Problem):  # it is no song; it was deleted
+            with suppress(Problem):  # not a song; it was deleted
                 complete(service, upload_id)
 
 
@@ -167,7 +167,7 @@ def _remove_unknown(service: Service, found: Findings, *, dry_run: bool) -> None
 
 
 def _recount(service: Service, found: Findings, *, dry_run: bool) -> None:
-    """Have the space of songs that nobody works on be what their files take."""
+    """Update the stored size of songs without a running job from their files."""
     active = select(Job.song_id).where(Job.state.in_(ACTIVE))
     with service.database.read() as session:
         songs = list(session.scalars(select(Song).where(Song.state != "deleting", Song.id.not_in(active))))

@@ -1,4 +1,4 @@
-"""The JSON of the API: what comes in is checked here, what goes out is described here."""
+"""The JSON of the API: validation of requests, description of responses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ProblemBody(BaseModel):
     title: str
     status: int
     code: str = Field(description="for programs; never changes", examples=["not-found"])
-    detail: str = Field(description="a sentence for people", examples=["There is no such song."])
+    detail: str = Field(description="a message for people", examples=["There is no such song."])
     hint: str = Field("", description="what to try")
 
 
@@ -66,7 +66,7 @@ class ChangeMe(_Model):
 
 
 class Confirm(_Model):
-    """The password again, for what cannot be undone."""
+    """The password, to confirm what cannot be undone."""
 
     password: Password
 
@@ -79,14 +79,14 @@ class NewToken(_Model):
 
 
 class Storage(BaseModel):
-    """How much of an account's space is taken."""
+    """An account's used storage."""
 
-    used: int = Field(description="bytes, uploads on their way included")
+    used: int = Field(description="bytes, including running uploads")
     limit: int = Field(description="bytes")
 
 
 class UserBody(BaseModel):
-    """An account, as its owner sees it."""
+    """An account, for its owner."""
 
     id: str
     name: str
@@ -99,14 +99,14 @@ class UserBody(BaseModel):
 
 
 class Welcome(BaseModel):
-    """A new account, with the codes that replace a forgotten password; they are shown this once."""
+    """A new account, with its recovery codes, which are shown only once."""
 
     user: UserBody
     recovery_codes: list[str]
 
 
 class RecoveryCodes(BaseModel):
-    """New recovery codes, shown this once."""
+    """New recovery codes, shown only once."""
 
     recovery_codes: list[str]
 
@@ -123,7 +123,7 @@ class SessionBody(BaseModel):
 
 
 class TokenBody(BaseModel):
-    """A token for programs; `secret` is there only right after it was made."""
+    """A token for programs; `secret` is present only in the response that created it."""
 
     id: str
     name: str
@@ -148,7 +148,7 @@ class ModelBody(BaseModel):
 
 
 class ServerBody(BaseModel):
-    """What anybody may know of a server."""
+    """Public information on a server."""
 
     name: str
     version: str
@@ -174,7 +174,7 @@ class SeparationSettings(_Model):
 
 
 class NewUpload(_Model):
-    """A file that will come in pieces."""
+    """A file to be uploaded in pieces."""
 
     name: str = Field(max_length=1000, examples=["song.mp3"])
     size: int = Field(ge=1, description="bytes")
@@ -182,7 +182,7 @@ class NewUpload(_Model):
 
 
 class UploadBody(BaseModel):
-    """A file on its way in; once it is whole there is a song with the same id."""
+    """A running upload; once complete there is a song with the same id."""
 
     id: str
     name: str
@@ -203,7 +203,7 @@ class JobBody(BaseModel):
     share: float = Field(description="of the whole work, 0 to 1")
     position: int | None = Field(description="1 is the next; null unless it waits")
     seconds_left: float | None
-    frames_ready: int = Field(description="frames of the stems that can be played already")
+    frames_ready: int = Field(description="frames of the stems that can be played so far")
     error: str
     created: str
     started: str | None
@@ -212,7 +212,7 @@ class JobBody(BaseModel):
 
 
 class ShareBody(BaseModel):
-    """A link that plays a song; `key` is there only right after it was made."""
+    """A link that plays a song; `key` is present only in the response that created it."""
 
     id: str
     download: bool
@@ -250,7 +250,7 @@ class SongBody(BaseModel):
 
 
 class SongPage(BaseModel):
-    """Some songs, and where to go on."""
+    """A page of songs."""
 
     songs: list[SongBody]
     next: str | None = Field(description="cursor of the next page; null at the end")
@@ -258,16 +258,16 @@ class SongPage(BaseModel):
 
 
 class ChangeSong(_Model):
-    """New words for a song, or out of the trash again."""
+    """Changes of a song; `deleted` false restores it from the trash."""
 
     title: str | None = Field(None, min_length=1, max_length=200)
     artist: str | None = Field(None, max_length=200)
     album: str | None = Field(None, max_length=200)
-    deleted: Literal[False] | None = Field(None, description="false takes it out of the trash")
+    deleted: Literal[False] | None = Field(None, description="false restores it from the trash")
 
 
 class Strip(_Model):
-    """How one stem goes into a mix."""
+    """Settings of one stem in a mix."""
 
     gain_db: Annotated[float, Field(ge=-90, le=10, description="-90 is silence")] = 0.0
     mute: bool = False
@@ -276,7 +276,7 @@ class Strip(_Model):
 
 
 class NewMix(_Model):
-    """A mix as it was heard; stems that are not named are at unity."""
+    """A mix of the player; stems that are not named are at unity."""
 
     strips: dict[str, Strip] = Field(default_factory=dict, examples=[{"vocals": {"mute": True}}])
     master_db: float = Field(0.0, ge=-90, le=10)
@@ -293,14 +293,14 @@ class NewShare(_Model):
 
 
 class NewInvitation(_Model):
-    """A link by which somebody may sign up."""
+    """An invitation to sign up."""
 
-    note: str = Field("", max_length=100, description="whom it is for")
+    note: str = Field("", max_length=100, description="its recipient")
     days: int = Field(7, ge=1, le=365)
 
 
 class LinkBody(BaseModel):
-    """A link that works once; `path` is there only right after it was made."""
+    """A link that works once; `path` is present only in the response that created it."""
 
     id: str
     kind: str
@@ -311,7 +311,7 @@ class LinkBody(BaseModel):
 
 
 class ChangeUser(_Model):
-    """What the admin may change of an account."""
+    """Changes of an account by the admin."""
 
     disabled: bool | None = None
     admin: bool | None = None
@@ -320,7 +320,7 @@ class ChangeUser(_Model):
 
 
 class AdminUser(BaseModel):
-    """An account, as the admin sees it: no titles, no files."""
+    """An account, for the admin: no titles, no files."""
 
     id: str
     name: str
@@ -343,7 +343,7 @@ class WorkerBody(BaseModel):
 
 
 class QueueEntry(BaseModel):
-    """A job, as the admin sees it."""
+    """A job, for the admin."""
 
     id: str
     user: str
@@ -362,7 +362,7 @@ class AdminOverview(BaseModel):
     songs: int
     jobs: dict[str, int]
     workers: list[WorkerBody]
-    warning: str = Field(description="a sentence where something is wrong; else empty")
+    warning: str = Field(description="a message if something is wrong; else empty")
     disk_free: int
     disk_songs: int
     queue: list[QueueEntry]

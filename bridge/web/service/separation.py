@@ -1,4 +1,4 @@
-"""One separation, from the uploaded bytes to stems in the library; it may be killed anywhere and begun again."""
+"""One separation, from the uploaded file to stems in the library; it can be killed at any point and restarted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sqlalchemy import delete
 
 from bridge.web.service import queue
 from bridge.web.service.accounts_view import max_seconds_of
-from bridge.web.service.cage import decode_song
 from bridge.web.service.crash import crash_point
 from bridge.web.service.files import MANIFEST, SOURCE, UPLOADED, folder_bytes, move_into_place, remove, sync_tree
 from bridge.web.service.model_shelf import separator_for
 from bridge.web.service.packing import pack_stem
 from bridge.web.service.play_data import write_pictures
+from bridge.web.service.sandbox import decode_song
 from bridge.web.service.schemas import SeparationSettings
 from bridge.web.service.songs import fold_words
 from bridge.web.service.tables import Song, StemFile, User
@@ -41,10 +41,10 @@ class Separation:
     """A separation that a worker has claimed.
 
     Attributes:
-        service: where all is.
+        service: the service.
         claimed: the job.
-        lease: holds it.
-        shelf: the model that is loaded.
+        lease: its lease.
+        shelf: the loaded model.
     """
 
     service: Service
@@ -53,12 +53,12 @@ class Separation:
     shelf: ModelShelf
 
     def run(self) -> None:
-        """Do it all; what was done before a crash is not done again.
+        """Run the separation; completed steps are not repeated after a crash.
 
         Raises:
             Problem: the song cannot be read.
             StreamSepError: it cannot be separated.
-            StopWorkError: it was cancelled, lost, or the worker has to end.
+            StopWorkError: it was cancelled, lost, or the worker has to stop.
         """
         self._remove_earlier_attempts()
         if not (self._published / MANIFEST).is_file():
@@ -73,7 +73,7 @@ class Separation:
         self._commit()
 
     def _remove_earlier_attempts(self) -> None:
-        """Delete what killed workers left of this job; one that still runs has lost its lease."""
+        """Delete the files of killed workers on this job; a running one has lost its lease."""
         for folder in self.service.data.work.glob(f"{self.claimed.job_id}-*.tmp"):
             remove(folder)
 
@@ -86,7 +86,7 @@ class Separation:
         return self.service.data.song(self.claimed.song_id) / SOURCE
 
     def _read(self, attempt: Path) -> None:
-        """Decode what was uploaded, once; nothing reads it after that."""
+        """Decode the upload, once; it is not read again."""
         self.lease.report(READ, 0.0)
         uploaded = self._source.with_name(UPLOADED)
         if not self._source.is_file():
@@ -98,15 +98,15 @@ class Separation:
             move_into_place(attempt / SOURCE, self._source)
         crash_point("after_read")
         if uploaded.is_file():
-            self._note(_digest(uploaded))
+            self._store_source(_digest(uploaded))
             remove(uploaded)
         self.lease.report(READ, _READ_SHARE)
 
-    def _note(self, digest: str) -> None:
-        """Write down what was decoded, before what was uploaded goes."""
+    def _store_source(self, digest: str) -> None:
+        """Store what was decoded, before the upload is deleted."""
         info = soundfile.info(self._source)
         with self.service.database.write() as session:
-            queue.held(session, self.claimed)
+            queue.lock_claimed(session, self.claimed)
             song = session.get_one(Song, self.claimed.song_id)
             song.seconds, song.bytes = info.frames / info.samplerate, self._source.stat().st_size
             song.digest = digest
@@ -133,18 +133,18 @@ class Separation:
         return stems
 
     def _announce(self, stems: tuple[str, ...], rate: int, frames: int, folder: Path) -> None:
-        """Write down where the growing stems are, so that they can be played."""
+        """Store where the growing stems are, so that they can be played."""
         with self.service.database.write() as session:
-            job = queue.held(session, self.claimed)
+            job = queue.lock_claimed(session, self.claimed)
             job.folder = folder.relative_to(self.service.data.root).as_posix()
             song = session.get_one(Song, job.song_id)
             if song.job_id is None:
                 song.stems, song.sample_rate, song.frames = list(stems), rate, frames
             session.flush()
-            queue.tell(self.service, session, job, song)
+            queue.publish_job(self.service, session, job, song)
 
     def _pack(self, attempt: Path, stems: tuple[str, ...]) -> None:
-        """Write the stems as they are kept, with pictures and a manifest, and give the folder its name."""
+        """Write the final stems, with pictures and a manifest, and rename their folder into place."""
         packed = attempt / "packed"
         packed.mkdir()
         peaks, spectrograms, entries = [], [], []
@@ -170,7 +170,7 @@ class Separation:
     def _commit(self) -> None:
         manifest: dict[str, Any] = json.loads((self._published / MANIFEST).read_text("utf-8"))
         with self.service.database.write() as session:
-            job = queue.held(session, self.claimed)
+            job = queue.lock_claimed(session, self.claimed)
             song = session.get_one(Song, job.song_id)
             replaced, song.job_id = song.job_id, job.id
             song.state, song.error, song.version = "ready", "", song.version + 1

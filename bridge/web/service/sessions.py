@@ -1,4 +1,4 @@
-"""Who a request comes from: a browser's cookie or a program's token, both random and kept as hashes."""
+"""Authentication of requests: a browser's cookie or a program's token, both random and stored as hashes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 14 * 86400
 MAX_SECONDS = 90 * 86400
 TOKEN_PREFIX = "sst_"  # noqa: S105 - so that leaked tokens are found by scanners
-_TOUCH_SECONDS = 60.0  # how often the last use is written down
+_TOUCH_SECONDS = 60.0  # how often the last use is stored
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks.
+    """The account behind a request.
 
     Attributes:
         user: the account.
         session_id: of the browser's session; empty for a token.
-        may_write: false for a token that only reads.
+        may_write: false for a read-only token.
     """
 
     user: User
@@ -38,12 +38,12 @@ class Caller:
 
 
 def cookie_name(service: Service) -> str:
-    """Return the cookie's name: the prefix has browsers refuse it without Secure, which plain HTTP cannot have."""
+    """Return the cookie's name: with its prefix, browsers reject it without Secure, which plain HTTP cannot have."""
     return "__Host-stream_sep" if service.config.https else "stream_sep"
 
 
 def cookie(service: Service, value: str) -> dict[str, Any]:
-    """Return the arguments for `Response.set_cookie`; without a value, one that ends the cookie.
+    """Return the arguments for `Response.set_cookie`; without a value, those that delete it.
 
     Args:
         service: the service.
@@ -96,7 +96,7 @@ def end_sessions(session: Session, user_id: str, *, keep: str = "") -> None:
 
 
 def identify(service: Service, headers: Headers, cookies: dict[str, str]) -> Caller | None:
-    """Return who sends these headers; None for nobody that is known.
+    """Return the caller of these headers, or None.
 
     Args:
         service: the service.
@@ -111,7 +111,7 @@ def identify(service: Service, headers: Headers, cookies: dict[str, str]) -> Cal
 
 
 def is_alive(service: Service, caller: Caller) -> bool:
-    """Tell whether a caller would still be let in; open WebSockets ask again and again.
+    """Return whether a caller's session or token is still valid; polled by open WebSockets.
 
     Args:
         service: the service.

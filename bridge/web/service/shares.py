@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A song that somebody may hear.
+class PlayableSong:
+    """A song that a caller may play.
 
     Attributes:
         song: the song.
         job: its newest separation.
-        downloads: whether its files may be taken away.
+        downloads: whether its files may be downloaded.
     """
 
     song: Song
@@ -34,18 +34,18 @@ class Heard:
     downloads: bool
 
     def require_downloads(self) -> None:
-        """Refuse what the link does not allow.
+        """Check that downloads are allowed.
 
         Raises:
-            Problem: the link only plays.
+            Problem: the link allows playing only.
         """
         if not self.downloads:
             raise Problem(
-                403, "play-only", "This link plays the song; its files stay here.", "Ask its owner for them."
+                403, "play-only", "This link plays the song but does not allow downloads.", "Ask its owner for them."
             )
 
 
-def shared_song(service: Service, key: str) -> Heard:
+def shared_song(service: Service, key: str) -> PlayableSong:
     """Return the song of a link.
 
     Args:
@@ -53,13 +53,13 @@ def shared_song(service: Service, key: str) -> Heard:
         key: the secret of the link.
 
     Raises:
-        Problem: the link never was, has ended, or was taken back; the three look the same.
+        Problem: the link does not exist, has expired, or was revoked; the three look the same.
     """
     with service.database.read() as session:
         song, download = _demo(session) if key == demo.KEY else _linked(service, session, key)
         if song is None or song.deleted is not None or song.state == "deleting":
-            raise Problem(404, "link-ended", "This link has ended or was taken back.")
-        return Heard(song, newest_jobs(session, [song]).get(song.id), downloads=download)
+            raise Problem(404, "link-ended", "This link has expired or was revoked.")
+        return PlayableSong(song, newest_jobs(session, [song]).get(song.id), downloads=download)
 
 
 def _demo(session: Session) -> tuple[Song | None, bool]:

@@ -34,7 +34,7 @@ _SORTS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
 
 
 def fold_words(*texts: str) -> str:
-    """Return texts in the form that the search compares: case folded, without accents.
+    """Return texts normalized for the search: case folded, without accents.
 
     >>> fold_words("Café", "Ünder")
     'cafe under'
@@ -50,15 +50,15 @@ def find_songs(
 
     Args:
         session: of the database.
-        user_id: whose.
+        user_id: their owner.
         words: all of them must be in title, artist, album or file name.
         state: of the songs; any unless given.
-        sort: ``created``, ``title``, ``artist`` or ``seconds``, with ``-`` before it the other way round.
-        cursor: where the page before ended; empty for the first.
-        trash: the deleted ones, instead.
+        sort: ``created``, ``title``, ``artist`` or ``seconds``, descending with ``-`` before it.
+        cursor: end of the previous page; empty for the first.
+        trash: songs in the trash instead.
 
     Raises:
-        Problem: an order that does not exist, or a cursor of another.
+        Problem: unknown order, or a cursor of another order.
     """
     query = select(Song).where(Song.user_id == user_id, Song.state != "deleting")
     query = query.where(Song.deleted.is_not(None) if trash else Song.deleted.is_(None))
@@ -89,13 +89,13 @@ def newest_jobs(session: Session, songs: list[Song]) -> dict[str, Job]:
 
 
 def add_demo_song(service: Service, user: User) -> Song:
-    """Put the demo song into a library, by the way that every song takes.
+    """Add the demo song to a library, by an upload like any other.
 
     Args:
         service: the service.
         user: the account.
     """
-    from bridge.web.service.schemas import NewUpload  # noqa: PLC0415 - uploads know songs
+    from bridge.web.service.schemas import NewUpload  # noqa: PLC0415 - circular: uploads import songs
     from bridge.web.service.uploads import advance, begin_upload, complete  # noqa: PLC0415 - as above
 
     song = load_demo_song()
@@ -128,7 +128,7 @@ def _behind(query: Select[Song], column: InstrumentedAttribute[Any], cursor: str
     try:
         _, value, last = json.loads(base64.urlsafe_b64decode(cursor))
     except ValueError as error:
-        raise Problem(422, "bad-cursor", "This cursor is none of ours.", "Begin again without one.") from error
+        raise Problem(422, "bad-cursor", "Invalid cursor.", "Begin again without one.") from error
     if down:
         return query.where(or_(column < value, and_(column == value, Song.id < last)))
     return query.where(or_(column > value, and_(column == value, Song.id > last)))

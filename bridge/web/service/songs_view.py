@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bridge.web.service.tables import Job, Song
 
 PIECE_SECONDS = 2
-"""Length of a piece; at 44.1 and 48 kHz a whole number of frames, which any two seconds are."""
+"""Length of a piece; a whole number of frames at 44.1 and 48 kHz."""
 
 
 def job_body(job: Job, position: int | None) -> JobBody:
@@ -71,5 +71,5 @@ def song_body(song: Song, job: Job | None, position: int | None = None) -> SongB
 
 
 def etag(song: Song) -> str:
-    """Return what changes whenever a song's words do."""
+    """Return a tag that changes with a song's texts."""
     return f'"{song.version}"'

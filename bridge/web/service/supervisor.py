@@ -40,14 +40,14 @@ _MAX_MESSAGE = 1 << 16
 
 
 class _Server(uvicorn.Server):
-    """A server that returns when it is told to end.
+    """A server that returns on a signal.
 
-    uvicorn's own sends the signal to the process once more, which would end it before its workers have.
+    uvicorn's own raises the signal again, which would end the process before its workers have ended.
     """
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Have signals end the server, as long as it runs."""
+        """Stop the server on signals, as long as it runs."""
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
@@ -58,11 +58,11 @@ class _Server(uvicorn.Server):
 
 
 class WorkerPool:
-    """Keeps worker processes running; ends them when it is left.
+    """Keeps worker processes running; ends them on exit.
 
     Args:
-        command: starts one.
-        count: how many.
+        command: of one worker.
+        count: of workers.
     """
 
     def __init__(self, command: Sequence[str], count: int) -> None:
@@ -81,7 +81,7 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Have them give their jobs back, and wait for it."""
+        """Stop them, and wait until they have released their jobs."""
         self._ended.set()
         for thread in self._threads:
             thread.join(_END_SECONDS + 5.0)
@@ -97,16 +97,16 @@ class WorkerPool:
 
 
 def run_all(config: ServiceConfig, workers: int, report: Callable[[str], None], *, insecure_http: bool) -> None:
-    """Serve, with worker processes beside, until SIGINT or SIGTERM.
+    """Serve, with worker processes, until SIGINT or SIGTERM.
 
     Args:
         config: of the service.
         workers: how many processes; none where they run elsewhere.
-        report: is told the address, and the set-up link while there is no admin.
-        insecure_http: whether passwords may cross a network in the clear.
+        report: callback that receives the address, and the set-up link while there is no admin.
+        insecure_http: whether passwords may be sent over a network unencrypted.
 
     Raises:
-        ConfigError: they may not, and would.
+        ConfigError: they would be, without `insecure_http`.
         BridgeError: the port is taken.
         DatabaseError: the database cannot be reached.
     """
@@ -134,29 +134,29 @@ def run_only_worker(config: ServiceConfig) -> None:
 
 
 def check_exposure(config: ServiceConfig, *, insecure_http: bool) -> None:
-    """Refuse to carry passwords over a network in the clear.
+    """Check that passwords are not sent over a network unencrypted.
 
     Args:
         config: settings of the server.
-        insecure_http: whether plain HTTP was asked for.
+        insecure_http: whether plain HTTP is allowed.
 
     Raises:
-        ConfigError: the address is reached by others, and no HTTPS is in front.
+        ConfigError: the address can be reached by others without HTTPS.
     """
     if is_loopback(config.host) or config.https or insecure_http:
         return
     raise ConfigError(
-        f"--host {config.host} would carry passwords over the network unencrypted; put a proxy with HTTPS in front, "
-        "with --https --trusted-proxy ADDRESS, or take --insecure-http in a network you trust"
+        f"--host {config.host} would send passwords over the network unencrypted; put a proxy with HTTPS in front, "
+        "with --https --trusted-proxy ADDRESS, or use --insecure-http in a network you trust"
     )
 
 
 def serve_web(service: Service, report: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; then let requests end, for ten seconds at most.
+    """Serve until SIGINT or SIGTERM; then wait for requests to end, ten seconds at most.
 
     Args:
         service: what to serve.
-        report: is told the address, and the set-up link while there is no admin.
+        report: callback that receives the address, and the set-up link while there is no admin.
 
     Raises:
         BridgeError: the port is taken.
@@ -177,7 +177,7 @@ def serve_web(service: Service, report: Callable[[str], None]) -> None:
 
 
 def setup_path(service: Service) -> str | None:
-    """Return the path of a fresh set-up link while there is no admin; the ones before it end."""
+    """Return the path of a new set-up link while there is no admin; earlier ones become invalid."""
     with service.database.write() as session:
         if has_users(session):
             return None
@@ -186,13 +186,13 @@ def setup_path(service: Service) -> str | None:
 
 
 def worker_command(config: ServiceConfig) -> list[str]:
-    """Return the command of a worker for a service; see `pass_database_on` for what it lacks."""
+    """Return the command of a worker for a service; the database is passed by `pass_database_on`."""
     command = [sys.executable, "-m", "stream_sep", "serve", "run", "--role", "worker", "--data", str(config.data)]
     return [*command, "--model", config.model]
 
 
 def pass_database_on(config: ServiceConfig) -> None:
-    """Have child processes find the database: its URL may hold a password, which command lines would show."""
+    """Pass the database to child processes in the environment: command lines would show a password in its URL."""
     if config.database:
         os.environ["STREAM_SEP_DATABASE"] = config.database
 
@@ -219,7 +219,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise BridgeError(f"cannot listen at {host} port {port}: {error.strerror}; take another --port") from error
+        raise BridgeError(f"cannot listen at {host} port {port}: {error.strerror}; choose another --port") from error
 
 
 def _shown(host: str) -> str:

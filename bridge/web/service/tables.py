@@ -1,4 +1,4 @@
-"""The tables. Times are seconds since 1970, ids are random UUIDs as hex, secrets are kept as SHA-256 only."""
+"""The tables. Times are seconds since 1970, ids are random UUIDs as hex, secrets are stored as SHA-256 only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CASCADE = "CASCADE"
 
 NO_PASSWORD = "none"  # noqa: S105 - no hash is this text: the demo's account, which nobody logs in to
 CLOSED = "closed"
-"""In place of the password's hash: the account was deleted, and goes once its songs have gone."""
+"""In place of the password's hash: the account was deleted, and is removed once its songs are."""
 
 _Sequence = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
@@ -28,7 +28,7 @@ def _owner(table: str = "users", *, nullable: bool = False) -> Mapped[Any]:
 
 
 class Base(DeclarativeBase):
-    """What Alembic compares the database with."""
+    """The metadata that Alembic compares the database with."""
 
 
 class User(Base):
@@ -80,7 +80,7 @@ class Token(Base):
 
 
 class RecoveryCode(Base):
-    """One of the codes that replace a forgotten password, each once."""
+    """A recovery code for a forgotten password; each works once."""
 
     __tablename__ = "recovery_codes"
 
@@ -104,14 +104,14 @@ class Invitation(Base):
 
 
 class Upload(Base):
-    """Bytes of a song on their way in; the song gets the same id."""
+    """A running upload; its song gets the same id."""
 
     __tablename__ = "uploads"
 
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
     user_id: Mapped[str] = _owner()
     name: Mapped[str] = mapped_column(String(200))
-    size: Mapped[int] = mapped_column(BigInteger)  # reserved in the quota from the first byte on
+    size: Mapped[int] = mapped_column(BigInteger)  # reserved in the quota from the start
     offset: Mapped[int] = mapped_column(BigInteger, default=0)
     key: Mapped[str | None] = mapped_column(String(100))
     settings: Mapped[dict[str, Any]] = mapped_column(JSON)  # model and quality of the first separation
@@ -174,10 +174,10 @@ class Job(Base):
     result: Mapped[str] = mapped_column(String(200), default="")  # of a mix: the file's name
     worker: Mapped[str | None] = mapped_column(String(100))
     attempt: Mapped[int] = mapped_column(default=0)
-    tries: Mapped[int] = mapped_column(default=0)  # attempts that ended with the worker
-    lease: Mapped[float] = mapped_column(default=0.0)  # the worker's until then
+    tries: Mapped[int] = mapped_column(default=0)  # attempts in which the worker crashed
+    lease: Mapped[float] = mapped_column(default=0.0)  # expiry of the worker's lease
     due: Mapped[float] = mapped_column(default=0.0)
-    cancel: Mapped[float | None]  # asked for at
+    cancel: Mapped[float | None]  # time of the request
     created: Mapped[float]
     started: Mapped[float | None]
     ended: Mapped[float | None]
@@ -196,7 +196,7 @@ class Job(Base):
 
 
 class StemFile(Base):
-    """A whole stem on disk."""
+    """A complete stem on disk."""
 
     __tablename__ = "stem_files"
 
@@ -222,7 +222,7 @@ class Share(Base):
 
 
 class Worker(Base):
-    """A worker process that was seen."""
+    """A worker process."""
 
     __tablename__ = "workers"
 
@@ -234,7 +234,7 @@ class Worker(Base):
 
 
 class Event(Base):
-    """Something that open pages are told; kept for an hour."""
+    """An event for open pages; kept for an hour."""
 
     __tablename__ = "events"
 
@@ -244,7 +244,7 @@ class Event(Base):
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
     created: Mapped[float] = mapped_column(index=True)
 
-    __table_args__ = ({"sqlite_autoincrement": True},)  # or a number would come twice once rows are deleted
+    __table_args__ = ({"sqlite_autoincrement": True},)  # or numbers would be reused once rows are deleted
 
 
 class AuditEntry(Base):

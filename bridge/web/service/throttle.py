@@ -1,4 +1,4 @@
-"""Limits on how often an address may try something, in the memory of one web process."""
+"""Rate limits by address, in the memory of one web process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_KEYS = 10_000
 
 
 class Throttle:
-    """Sliding windows of tries; threads may share it.
+    """Sliding windows of attempts; threads may share it.
 
     Args:
         clock: the seconds since 1970.
@@ -27,16 +27,16 @@ class Throttle:
         self._tries: dict[tuple[str, str], deque[float]] = {}
 
     def check(self, what: str, who: str, limit: int, seconds: float) -> None:
-        """Count a try.
+        """Count an attempt.
 
         Args:
-            what: the thing that is tried, such as ``login``.
+            what: the action, such as ``login``.
             who: the address.
-            limit: tries allowed within ``seconds``.
+            limit: attempts allowed within ``seconds``.
             seconds: the length of the window.
 
         Raises:
-            Problem: it is one too many; 429 with ``Retry-After``.
+            Problem: there were too many; 429 with ``Retry-After``.
         """
         now = self._clock()
         with self._lock:
@@ -44,10 +44,10 @@ class Throttle:
             while tries and tries[0] <= now - seconds:
                 tries.popleft()
             if len(tries) >= limit:
-                raise too_many("Too many tries.", tries[0] + seconds - now)
+                raise too_many("Too many attempts.", tries[0] + seconds - now)
             tries.append(now)
             if len(self._tries) > _MAX_KEYS:
-                self._forget(now - seconds)
+                self._prune(now - seconds)
 
-    def _forget(self, before: float) -> None:
+    def _prune(self, before: float) -> None:
         self._tries = {key: tries for key, tries in self._tries.items() if tries and tries[-1] > before}

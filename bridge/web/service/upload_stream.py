@@ -1,4 +1,4 @@
-"""Writes the bytes of a request behind those that an upload has already."""
+"""Appends the bytes of a request to an upload."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 MIN_RATE_BYTES = 1 << 20
 MIN_RATE_SECONDS = 10.0
-"""A body that brings less than `MIN_RATE_BYTES` in this time holds a connection for nothing, and is given up."""
+"""Time in which a body has to bring `MIN_RATE_BYTES`; a slower one is aborted."""
 
 _WRITE_BYTES = 1 << 20
 
 
 async def receive(service: Service, upload: Upload, stream: AsyncIterator[bytes]) -> int:
-    """Append a stream; return the new offset, which is written down even where the stream breaks off.
+    """Append a stream; return the new offset, which is stored even if the stream breaks off.
 
     Args:
         service: the service.
@@ -32,8 +32,8 @@ async def receive(service: Service, upload: Upload, stream: AsyncIterator[bytes]
         stream: chunks of bytes.
 
     Raises:
-        Problem: more bytes come than were announced, they come too slowly, or others came meanwhile.
-        ClientDisconnect: the connection broke; what came is kept.
+        Problem: more bytes than announced, too slow, or another request wrote meanwhile.
+        ClientDisconnect: the connection broke; received bytes are kept.
     """
     offset = upload.offset
     await asyncio.to_thread(truncate_part, service, upload)
@@ -42,9 +42,7 @@ async def receive(service: Service, upload: Upload, stream: AsyncIterator[bytes]
     try:
         async for block in _blocks(stream):
             if offset + len(block) > upload.size:
-                broken = Problem(
-                    413, "too-many-bytes", f"More came than the {upload.size} bytes that were announced."
-                )
+                broken = Problem(413, "too-many-bytes", f"More than the announced {upload.size} bytes were sent.")
                 break
             await asyncio.to_thread(file.write, block)
             offset += len(block)
@@ -55,14 +53,14 @@ async def receive(service: Service, upload: Upload, stream: AsyncIterator[bytes]
     if offset > upload.offset:
         await asyncio.to_thread(advance, service, upload, offset)
     if isinstance(broken, TimeoutError):
-        raise Problem(408, "too-slow", "The bytes come too slowly.", "Go on with the next piece.") from broken
+        raise Problem(408, "too-slow", "The upload is too slow.", "Go on with the next piece.") from broken
     if broken is not None:
         raise broken
     return offset
 
 
 async def _blocks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Gather small chunks into larger blocks; what was gathered before the stream broke is given first."""
+    """Gather small chunks into larger blocks; what was gathered before the stream broke is yielded first."""
     waiting = bytearray()
     try:
         async with asyncio.timeout(MIN_RATE_SECONDS) as limit:

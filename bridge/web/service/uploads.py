@@ -1,4 +1,4 @@
-"""How bytes become a song that is never lost: whole on the disk first, then one commit of song and job."""
+"""Uploads, and songs made of them: the file is flushed to disk first, then song and job are committed together."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sqlalchemy import func, select
 from bridge.web.problems import Problem, not_found
 from bridge.web.service import events
 from bridge.web.service.accounts_view import max_seconds_of, storage_of
-from bridge.web.service.cage import probe_song
 from bridge.web.service.catalog import check_settings
 from bridge.web.service.crash import crash_point
 from bridge.web.service.files import UPLOADED, move_into_place, remove, sync
 from bridge.web.service.queue import check_queue, enqueue
+from bridge.web.service.sandbox import probe_song
 from bridge.web.service.schemas import NewUpload, SeparationSettings
 from bridge.web.service.songs import fold_words
 from bridge.web.service.tables import Song, Upload, User, new_id
@@ -24,8 +24,8 @@ from bridge.web.service.tables import Song, Upload, User, new_id
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from bridge.web.service.cage import ProbedSong
     from bridge.web.service.context import Service
+    from bridge.web.service.sandbox import ProbedSong
 
 MAX_NAME = 200
 _MIN_FREE = 2_000_000_000
@@ -34,11 +34,11 @@ _MB = 1_000_000
 
 @dataclass(frozen=True)
 class Received:
-    """An upload after some bytes came.
+    """The state of an upload after some bytes.
 
     Attributes:
         upload: as it was before it became a song, with the new offset.
-        song: what it became, once it is whole.
+        song: its song, once it is complete.
     """
 
     upload: Upload
@@ -46,7 +46,7 @@ class Received:
 
 
 def begin_upload(service: Service, user: User, new: NewUpload, key: str | None) -> Received:
-    """Reserve the space for a file and return where it comes in; the same key again is the same upload.
+    """Reserve the space for a file and return its upload; the same key returns the same upload.
 
     Args:
         service: the service.
@@ -55,7 +55,7 @@ def begin_upload(service: Service, user: User, new: NewUpload, key: str | None) 
         key: the idempotency key, or None.
 
     Raises:
-        Problem: it is too large, the account or the disk is full, or too many come in at once.
+        Problem: it is too large, the account or the disk is full, or too many uploads run at once.
     """
     settings = check_settings(service.config, new.settings)
     with service.database.write() as session:
@@ -77,13 +77,13 @@ def begin_upload(service: Service, user: User, new: NewUpload, key: str | None) 
             changed=now,
         )
         session.add(upload)
-        _tell_quota(service, session, user)
+        _publish_quota(service, session, user)
     service.data.part(upload.id).touch(mode=0o600)
     return Received(upload, None)
 
 
 def find_upload(service: Service, user_id: str, upload_id: str) -> Received:
-    """Return an upload, or the song that it became.
+    """Return an upload, or its song.
 
     Args:
         service: the service.
@@ -104,7 +104,7 @@ def find_upload(service: Service, user_id: str, upload_id: str) -> Received:
 
 
 def advance(service: Service, upload: Upload, offset: int) -> None:
-    """Write down how many bytes have come; they are on the disk by then.
+    """Store how many bytes were received and flushed to disk.
 
     Args:
         service: the service.
@@ -112,7 +112,7 @@ def advance(service: Service, upload: Upload, offset: int) -> None:
         offset: bytes on the disk.
 
     Raises:
-        Problem: other bytes came meanwhile, or the upload was cancelled.
+        Problem: another request wrote meanwhile, or the upload was cancelled.
     """
     crash_point("after_write")
     sync(service.data.part(upload.id))
@@ -127,16 +127,16 @@ def advance(service: Service, upload: Upload, offset: int) -> None:
 
 
 def complete(service: Service, upload_id: str) -> Song:
-    """Turn an upload whose bytes are all there into a song that waits to be separated.
+    """Turn a complete upload into a song that waits to be separated.
 
-    It may be done again after a crash anywhere in it: the file is moved once, and the commit is one.
+    It can be repeated after a crash at any point: the file is moved once, and there is one commit.
 
     Args:
         service: the service.
         upload_id: id of the upload.
 
     Raises:
-        Problem: it is no song that can be read, or it is too long; the upload is then gone.
+        Problem: it cannot be read, or it is too long; the upload is then deleted.
     """
     with service.database.read() as session:
         upload = session.get(Upload, upload_id)
@@ -154,7 +154,7 @@ def complete(service: Service, upload_id: str) -> Song:
     crash_point("after_rename")
     with service.database.write() as session:
         row = session.scalar(select(Upload).where(Upload.id == upload.id).with_for_update())
-        if row is None:  # another request was faster, or it was cancelled
+        if row is None:  # completed by another request, or cancelled
             song = session.get(Song, upload.id)
             if song is None:
                 remove(service.data.song(upload.id))
@@ -182,14 +182,14 @@ def cancel_upload(service: Service, upload: Upload) -> None:
         if row is not None:
             session.delete(row)
             session.flush()
-            _tell_quota(service, session, session.get_one(User, upload.user_id))
+            _publish_quota(service, session, session.get_one(User, upload.user_id))
     if row is not None:
         remove(service.data.part(upload.id))
         remove(service.data.song(upload.id))
 
 
 def truncate_part(service: Service, upload: Upload) -> None:
-    """Cut what came behind the offset that was committed, as before a crash.
+    """Truncate the file to the committed offset, after a crash.
 
     Args:
         service: the service.
@@ -201,23 +201,23 @@ def truncate_part(service: Service, upload: Upload) -> None:
 
 
 def wrong_offset(offset: int) -> Problem:
-    """Return the problem of bytes for another place than where the upload goes on."""
+    """Return the problem for bytes at another offset than the upload's."""
     return Problem(
         409,
         "wrong-offset",
-        f"This upload goes on at byte {offset}.",
-        "Ask where with HEAD, and send from there.",
+        f"This upload continues at byte {offset}.",
+        "Read the offset with HEAD, and send from there.",
         headers={"Upload-Offset": str(offset)},
     )
 
 
 def too_large(limit: int) -> Problem:
-    """Return the problem of a file that is too large."""
+    """Return the problem for a file that is too large."""
     return Problem(413, "too-large", f"A file may have {limit // _MB} MB on this server.")
 
 
 def clean_name(name: str) -> str:
-    r"""Return the last part of a file name without what could confuse; it is only ever shown.
+    r"""Return the last part of a file name without confusing characters, for display only.
 
     >>> clean_name("C:\\music\\song.mp3"), clean_name("../../etc/passwd")
     ('song.mp3', 'passwd')
@@ -243,12 +243,12 @@ def _check_room(service: Service, session: Session, user: User, size: int) -> No
         raise too_large(limits.max_upload_bytes)
     coming = session.scalar(select(func.count()).where(Upload.user_id == user.id)) or 0
     if coming >= limits.max_uploads:
-        raise Problem(429, "too-many-uploads", f"{coming} uploads are on their way already.", "Let one end first.")
+        raise Problem(429, "too-many-uploads", f"{coming} uploads are running already.", "Let one end first.")
     check_queue(service, session, user.id, coming)
     storage = storage_of(service, session, user)
     if storage.used + size > storage.limit:
         full = f"Your {storage.limit // _MB} MB are full." if storage.used else f"You have {storage.limit // _MB} MB."
-        raise Problem(507, "quota-full", full, "Delete songs, or ask for more.")
+        raise Problem(507, "quota-full", full, "Delete songs, or ask the owner of this server for more.")
     if service.data.free_bytes() < _MIN_FREE + size:
         raise Problem(507, "disk-full", "The disk of this server is full.", "Tell its owner.")
 
@@ -279,6 +279,6 @@ def _as_upload(song: Song) -> Upload:
     )
 
 
-def _tell_quota(service: Service, session: Session, user: User) -> None:
+def _publish_quota(service: Service, session: Session, user: User) -> None:
     session.flush()
     events.publish(service, session, user.id, "quota", storage_of(service, session, user).model_dump())

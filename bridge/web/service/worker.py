@@ -1,4 +1,4 @@
-"""The worker process: claims jobs one after the other, and never lets a song's failure end it."""
+"""The worker process: claims jobs one after the other, and survives the failure of a song."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bridge.web.service.context import Service
 
 SUPERVISOR = "STREAM_SEP_SUPERVISOR"
-"""The variable with the id of the process that a worker is to end with."""
+"""The variable with the id of the parent process: the worker ends with it."""
 
 MAX_SONGS = 50
 MAX_BYTES = 6_000_000_000
@@ -45,10 +45,10 @@ _log = logging.getLogger(__name__)
 
 
 class WorkerProcess:
-    """Works until it is told to end, or until it should be replaced by a fresh one.
+    """Works until it is stopped, or until it should be replaced by a new one.
 
     Args:
-        service: where the queue is.
+        service: the service.
     """
 
     def __init__(self, service: Service) -> None:
@@ -60,16 +60,16 @@ class WorkerProcess:
         self._done = 0
 
     def stop(self) -> None:
-        """Have it give its job back and end."""
+        """Release the job and stop."""
         self._stop.set()
 
     def run(self) -> None:
-        """Work; return when told to end, or after `MAX_SONGS` songs, or when memory has grown beyond `MAX_BYTES`."""
+        """Work until stopped, or for `MAX_SONGS` songs, or until memory has grown beyond `MAX_BYTES`."""
         reconcile(self._service)
         threads = [
             threading.Thread(target=self._repeat, args=(action, seconds), daemon=True)
             for action, seconds in (
-                (self._seen, _SEEN_SECONDS),
+                (self._record_seen, _SEEN_SECONDS),
                 (self._watch_supervisor, _SUPERVISOR_SECONDS),
                 (lambda: housekeep(self._service), _HOUSE_SECONDS),
             )
@@ -124,7 +124,7 @@ class WorkerProcess:
             self._fail(claimed, _without_paths(str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other songs go on, and it is logged
             _log.exception("job %s failed", claimed.job_id)
-            self._fail(claimed, f"Something in the server broke ({type(error).__name__}). Try again.")
+            self._fail(claimed, f"Internal server error ({type(error).__name__}). Try again.")
         finally:
             if claimed.kind != "mix":
                 self._busy = None
@@ -135,8 +135,8 @@ class WorkerProcess:
         elif reason == "cancelled":
             self._finish(claimed, "cancelled")
 
-    def _fail(self, claimed: Claim, sentence: str) -> None:
-        self._finish(claimed, "failed", sentence)
+    def _fail(self, claimed: Claim, message: str) -> None:
+        self._finish(claimed, "failed", message)
 
     def _finish(self, claimed: Claim, state: str, error: str = "") -> None:
         def finish() -> None:
@@ -150,8 +150,8 @@ class WorkerProcess:
             action()
         except LeaseLostError:
             _log.warning("a job was taken by another worker")
-        except SQLAlchemyError:  # its lease ends, and it is queued again
-            _log.exception("the end of a job cannot be written down")
+        except SQLAlchemyError:  # its lease expires, and it is queued again
+            _log.exception("the end of a job cannot be stored")
 
     def _is_worn(self) -> bool:
         return self._done >= MAX_SONGS or _peak_bytes() > MAX_BYTES
@@ -166,12 +166,12 @@ class WorkerProcess:
                 return
 
     def _watch_supervisor(self) -> None:
-        """End when the process that started us is gone: a new one starts workers of its own."""
+        """Stop when the parent process has ended: a new one starts its own workers."""
         supervisor = os.environ.get(SUPERVISOR)
         if supervisor and os.getppid() != int(supervisor):
             self.stop()
 
-    def _seen(self) -> None:
+    def _record_seen(self) -> None:
         now = self._service.clock()
         with self._service.database.write() as session:
             row = session.get(Worker, self.id)
@@ -182,7 +182,7 @@ class WorkerProcess:
 
 
 def run_worker(service: Service) -> None:
-    """Run a worker in this process until SIGTERM or SIGINT, below the priority of the web process."""
+    """Run a worker in this process until SIGTERM or SIGINT, with a lower priority than the web process."""
     worker = WorkerProcess(service)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
@@ -192,7 +192,7 @@ def run_worker(service: Service) -> None:
 
 
 def _peak_bytes() -> int:
-    """Return the most memory that the process has had; 0 where the system does not tell."""
+    """Return the process's peak memory in bytes; 0 if the system does not report it."""
     try:
         import resource  # noqa: PLC0415 - missing on Windows
     except ImportError:
@@ -201,5 +201,5 @@ def _peak_bytes() -> int:
 
 
 def _without_paths(text: str) -> str:
-    """Return a sentence for a user without the server's folders."""
+    """Return an error text without the server's folders, for users."""
     return " ".join(word.rsplit("/", 1)[-1] if word.startswith("/") else word for word in text.split())

@@ -1,4 +1,4 @@
-"""What only the admin may see and do: accounts, invitations, queue, settings, audit; never titles or sound."""
+"""Routes for the admin only: accounts, invitations, queue, settings, audit; never titles or sound."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def change_user(
         if user is None or user.password_hash in {NO_PASSWORD, CLOSED}:
             raise not_found("account")
         if (body.disabled or body.admin is False) and accounts.is_last_admin(session, user):
-            raise Problem(409, "last-admin", "Nobody else could run this server.", "Make somebody else admin first.")
+            raise Problem(409, "last-admin", "This is the only admin account.", "Make somebody else admin first.")
         for name, column in (
             ("disabled", "disabled"),
             ("admin", "admin"),
@@ -92,7 +92,7 @@ def delete_user(service: ServiceOf, user_id: str, caller: AdminCaller, request: 
         if user is None or user.password_hash in {NO_PASSWORD, CLOSED}:
             raise not_found("account")
         if accounts.is_last_admin(session, user):
-            raise Problem(409, "last-admin", "Nobody else could run this server.", "Make somebody else admin first.")
+            raise Problem(409, "last-admin", "This is the only admin account.", "Make somebody else admin first.")
         accounts.delete_user(session, user)
         record(service, session, caller.user.name, "delete-user", target=user_id, address=address_of(request))
     purge_deleted(service)
@@ -100,7 +100,7 @@ def delete_user(service: ServiceOf, user_id: str, caller: AdminCaller, request: 
 
 @router.post("/users/{user_id}/reset", operation_id="createResetLink", status_code=201)
 def create_reset_link(service: ServiceOf, user_id: str, caller: AdminCaller, request: Request) -> LinkBody:
-    """Make a link by which an account's owner chooses a new password, once, within an hour."""
+    """Create a link to choose a new password for an account; it works once, within an hour."""
     with service.database.write() as session:
         user = session.get(User, user_id)
         if user is None or user.password_hash in {NO_PASSWORD, CLOSED}:
@@ -111,7 +111,7 @@ def create_reset_link(service: ServiceOf, user_id: str, caller: AdminCaller, req
 
 @router.get("/invitations", operation_id="listInvitations")
 def list_invitations(service: ServiceOf, caller: AdminCaller) -> list[LinkBody]:
-    """List the invitations that were not used yet."""
+    """List the unused invitations."""
     query = select(Invitation).where(Invitation.kind == "invite", Invitation.expires > service.clock())
     with service.database.read() as session:
         return [link_body(link) for link in session.scalars(query.order_by(Invitation.created)).all()]
@@ -119,7 +119,7 @@ def list_invitations(service: ServiceOf, caller: AdminCaller) -> list[LinkBody]:
 
 @router.post("/invitations", operation_id="createInvitation", status_code=201)
 def create_invitation(service: ServiceOf, body: NewInvitation, caller: AdminCaller, request: Request) -> LinkBody:
-    """Make a link by which somebody may sign up, once."""
+    """Create an invitation to sign up; it works once."""
     with service.database.write() as session:
         record(service, session, caller.user.name, "invite", address=address_of(request))
         return new_link(service, session, "invite", seconds=body.days * 86400, note=body.note)
@@ -127,7 +127,7 @@ def create_invitation(service: ServiceOf, body: NewInvitation, caller: AdminCall
 
 @router.delete("/invitations/{invitation_id}", operation_id="deleteInvitation", status_code=204)
 def delete_invitation(service: ServiceOf, invitation_id: str, caller: AdminCaller) -> None:
-    """Take an invitation back."""
+    """Revoke an invitation."""
     with service.database.write() as session:
         link = session.get(Invitation, invitation_id)
         if link is None or link.kind != "invite":
@@ -138,7 +138,7 @@ def delete_invitation(service: ServiceOf, invitation_id: str, caller: AdminCalle
 
 @router.post("/jobs/{job_id}/cancel", operation_id="cancelAnyJob", status_code=204)
 def cancel_any_job(service: ServiceOf, job_id: str, caller: AdminCaller) -> None:
-    """Cancel anybody's job."""
+    """Cancel a job of any account."""
     with service.database.write() as session:
         if queue.cancel(service, session, job_id) is None:
             raise not_found("job")

@@ -1,4 +1,4 @@
-"""One WebSocket for all that an open page is told."""
+"""The WebSocket of events for open pages."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from bridge.web.service.sessions import Caller, identify, is_alive
 
 router = APIRouter(tags=["events"])
 
-_ALIVE_SECONDS = 5.0
+_CHECK_SECONDS = 5.0
 _ENDED, _RESTARTING = 4401, 1001
 
 
 @router.websocket("/events")
 async def events(socket: WebSocket, after: Annotated[int | None, Query(ge=0)] = None) -> None:
-    """Tell an account's events, beginning behind number ``after``.
+    """Send an account's events, starting after number ``after``.
 
-    The first message is ``{"seq": N, "kind": "hello", "body": {"reset": false}}``; with ``reset`` true, what came
-    behind ``after`` is no longer there, and the page reads its lists anew.
+    The first message is ``{"seq": N, "kind": "hello", "body": {"reset": false}}``; with ``reset`` true, the events
+    after ``after`` are no longer available, and the page has to reload its lists.
     """
     service, feed = service_of(socket), socket.app.state.feed
     caller = await asyncio.to_thread(identify, service, socket.headers, socket.cookies)
@@ -40,7 +40,7 @@ async def events(socket: WebSocket, after: Annotated[int | None, Query(ge=0)] = 
 
 
 async def _drain(socket: WebSocket, sender: asyncio.Task[None]) -> None:
-    """Read until the page goes away: what it sends means nothing, but keeps proxies from closing."""
+    """Read until the page disconnects; its messages are ignored, but keep proxies from closing."""
     while not sender.done():
         receiver = asyncio.create_task(socket.receive())
         await asyncio.wait({receiver, sender}, return_when=asyncio.FIRST_COMPLETED)
@@ -61,7 +61,7 @@ async def _send(service: Service, feed: EventFeed, caller: Caller, socket: WebSo
                 seq = max(seq, notice.seq)
             while True:
                 try:
-                    notice = await asyncio.wait_for(queue.get(), _ALIVE_SECONDS)
+                    notice = await asyncio.wait_for(queue.get(), _CHECK_SECONDS)
                 except TimeoutError:
                     if not await asyncio.to_thread(is_alive, service, caller):
                         await socket.close(_ENDED, "the session has ended")
@@ -69,12 +69,12 @@ async def _send(service: Service, feed: EventFeed, caller: Caller, socket: WebSo
                     continue
                 if notice.seq > seq:
                     await socket.send_json(notice.to_dict())
-        except (WebSocketDisconnect, RuntimeError):  # the page is gone; Starlette says so in two ways
+        except (WebSocketDisconnect, RuntimeError):  # the page has disconnected; Starlette raises either
             return
 
 
 def _missed(service: Service, user_id: str, after: int | None) -> tuple[bool, int, list[Notice]]:
-    """Return whether the page has to begin anew, the number it is at, and what it has missed."""
+    """Return whether the page has to reload, its current number, and the events that it missed."""
     with service.database.read() as session:
         if after is not None and can_resume(session, after):
             return False, after, events_after(session, after, user_id)

@@ -1,4 +1,4 @@
-"""Work on songs."""
+"""Jobs: work on songs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 @router.get("", operation_id="listJobs")
 def list_jobs(service: ServiceOf, caller: KnownCaller) -> list[JobBody]:
-    """List the jobs that wait or run, in their order."""
+    """List the waiting and running jobs, in their order."""
     query = (
         select(Job).where(Job.user_id == caller.user.id, Job.state.in_(queue.ACTIVE)).order_by(Job.created, Job.id)
     )
@@ -38,7 +38,7 @@ def read_job(service: ServiceOf, job_id: str, caller: KnownCaller) -> JobBody:
 
 @router.post("/{job_id}/cancel", operation_id="cancelJob")
 def cancel_job(service: ServiceOf, job_id: str, caller: KnownCaller) -> JobBody:
-    """Cancel a job: at once if it waits, within moments if it runs; one that has ended stays as it is."""
+    """Cancel a job: at once if it waits, within moments if it runs; one that has ended is unchanged."""
     with service.database.write() as session:
         _own_job(session, caller, job_id)
         job = queue.cancel(service, session, job_id)
@@ -49,7 +49,7 @@ def cancel_job(service: ServiceOf, job_id: str, caller: KnownCaller) -> JobBody:
 
 @router.post("/{job_id}/retry", operation_id="retryJob", status_code=202)
 def retry_job(service: ServiceOf, job_id: str, caller: KnownCaller) -> JobBody:
-    """Queue the same work again after it failed or was cancelled."""
+    """Queue a failed or cancelled job again."""
     with service.database.write() as session:
         job = _own_job(session, caller, job_id)
         if job.state not in {"failed", "cancelled"}:
@@ -62,7 +62,7 @@ def retry_job(service: ServiceOf, job_id: str, caller: KnownCaller) -> JobBody:
 
 @router.get("/{job_id}/file", operation_id="readMixFile")
 def read_mix_file(service: ServiceOf, job_id: str, caller: KnownCaller) -> Response:
-    """Download a mix that is done; it is kept for a day."""
+    """Download a rendered mix; it is kept for a day."""
     with service.database.read() as session:
         job = _own_job(session, caller, job_id)
         song = session.get_one(Song, job.song_id)

@@ -1,6 +1,6 @@
-"""Sound and pictures of a song, under the same names for its owner and for a share link."""
+"""Audio and pictures of a song, by the same paths for its owner and for a share link."""
 
-# without `from __future__ import annotations`: FastAPI could not resolve what a function's locals mean
+# without `from __future__ import annotations`: FastAPI could not resolve names that are local to a function
 import gzip
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -14,28 +14,28 @@ from bridge.web.service.dependencies import ServiceOf, own_song, require_caller,
 from bridge.web.service.files import COVER, SOURCE
 from bridge.web.service.pieces import RATES, StemSource, find_stems, read_piece
 from bridge.web.service.play_data import growing_pictures
-from bridge.web.service.shares import Heard, shared_song
+from bridge.web.service.shares import PlayableSong, shared_song
 from bridge.web.service.songs import newest_jobs
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _BYTES: Responses = {
-    200: {"content": {"application/octet-stream": {}}, "description": "one blob a stem, each behind its length"}
+    200: {"content": {"application/octet-stream": {}}, "description": "one blob per stem, each after its length"}
 }
 _FILE: Responses = {200: {"content": {"audio/*": {}}, "description": "a file"}}
 
 Format = Literal["flac", "wav", "mp3", "ogg"]
 
 
-def _owned(request: Request, song_id: str) -> Heard:
+def _owned(request: Request, song_id: str) -> PlayableSong:
     service, caller = service_of(request), require_caller(request)
     with service.database.read() as session:
         song = own_song(session, caller, song_id)
-        return Heard(song, newest_jobs(session, [song]).get(song.id), downloads=True)
+        return PlayableSong(song, newest_jobs(session, [song]).get(song.id), downloads=True)
 
 
-def _shared(request: Request, key: str) -> Heard:
+def _shared(request: Request, key: str) -> PlayableSong:
     return shared_song(service_of(request), key)
 
 
@@ -52,14 +52,17 @@ def make_router(who: Literal["owner", "share"]) -> APIRouter:
     return router
 
 
-def _add_sound(router: APIRouter, heard: Any, suffix: str) -> None:  # noqa: ANN401 - FastAPI's own kind of value
+def _add_sound(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa: ANN401 - FastAPI's own kind of value
     @router.get("/pieces/{number}", operation_id=f"readPiece{suffix}", response_class=Response, responses=_BYTES)
     def read_a_piece(
-        service: ServiceOf, number: int, song: Annotated[Heard, heard], rate: Annotated[int | None, Query()] = None
+        service: ServiceOf,
+        number: int,
+        song: Annotated[PlayableSong, dependency],
+        rate: Annotated[int | None, Query()] = None,
     ) -> Response:
-        """Return two seconds of all stems, FLAC of 16 bits, also while the song is being separated."""
+        """Return two seconds of all stems, as 16-bit FLAC, also while the song is being separated."""
         if rate is not None and rate not in RATES:
-            raise Problem(422, "unknown-rate", f"Pieces come at {RATES[0]} or {RATES[1]} Hz, not {rate}.")
+            raise Problem(422, "unknown-rate", f"Pieces are available at {RATES[0]} and {RATES[1]} Hz, not {rate}.")
         if number < 0:
             raise not_found("piece")
         source = find_stems(service, song.song, song.job)
@@ -68,17 +71,17 @@ def _add_sound(router: APIRouter, heard: Any, suffix: str) -> None:  # noqa: ANN
         )
 
     @router.get("/peaks", operation_id=f"readPeaks{suffix}", response_class=Response, responses=_BYTES)
-    def read_peaks(service: ServiceOf, song: Annotated[Heard, heard]) -> Response:
-        """Return least and greatest of every 256 frames as int8, of what is there."""
+    def read_peaks(service: ServiceOf, song: Annotated[PlayableSong, dependency]) -> Response:
+        """Return the minimum and maximum of every 256 available frames as int8."""
         return _picture(service, song, "peaks")
 
     @router.get("/spectrogram", operation_id=f"readSpectrogram{suffix}", response_class=Response, responses=_BYTES)
-    def read_spectrogram(service: ServiceOf, song: Annotated[Heard, heard]) -> Response:
-        """Return 128 log bands of every 2,048 frames as uint8, of what is there."""
+    def read_spectrogram(service: ServiceOf, song: Annotated[PlayableSong, dependency]) -> Response:
+        """Return 128 log bands of every 2,048 available frames as uint8."""
         return _picture(service, song, "spectrogram")
 
     @router.get("/cover", operation_id=f"readCover{suffix}", response_class=FileResponse)
-    def read_cover(service: ServiceOf, song: Annotated[Heard, heard]) -> Response:
+    def read_cover(service: ServiceOf, song: Annotated[PlayableSong, dependency]) -> Response:
         """Return the cover, as PNG."""
         path = service.data.song(song.song.id) / COVER
         if not path.is_file():
@@ -86,19 +89,21 @@ def _add_sound(router: APIRouter, heard: Any, suffix: str) -> None:  # noqa: ANN
         return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, max-age=86400"})
 
 
-def _add_files(router: APIRouter, heard: Any, suffix: str) -> None:  # noqa: ANN401 - as above
+def _add_files(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa: ANN401 - as above
     @router.get(
         "/stems/{stem}.{form}", operation_id=f"downloadStem{suffix}", response_class=FileResponse, responses=_FILE
     )
-    def download_stem(service: ServiceOf, stem: str, form: Format, song: Annotated[Heard, heard]) -> Response:
-        """Download one stem; byte ranges work."""
+    def download_stem(
+        service: ServiceOf, stem: str, form: Format, song: Annotated[PlayableSong, dependency]
+    ) -> Response:
+        """Download one stem; supports byte ranges."""
         song.require_downloads()
         path = downloads.stem_path(service, song.song, stem, form)
         return downloads.attachment(path, f"{song.song.title} - {stem}.{form}")
 
     @router.get("/source.flac", operation_id=f"downloadSource{suffix}", response_class=FileResponse, responses=_FILE)
-    def download_source(service: ServiceOf, song: Annotated[Heard, heard]) -> Response:
-        """Download the song itself, as it was separated."""
+    def download_source(service: ServiceOf, song: Annotated[PlayableSong, dependency]) -> Response:
+        """Download the song itself, as it was decoded."""
         song.require_downloads()
         path = service.data.song(song.song.id) / SOURCE
         if not path.is_file():
@@ -107,7 +112,9 @@ def _add_files(router: APIRouter, heard: Any, suffix: str) -> None:  # noqa: ANN
 
     @router.get("/all.zip", operation_id=f"downloadZip{suffix}", response_class=Response)
     def download_zip(
-        service: ServiceOf, song: Annotated[Heard, heard], form: Annotated[Format, Query(alias="format")] = "flac"
+        service: ServiceOf,
+        song: Annotated[PlayableSong, dependency],
+        form: Annotated[Format, Query(alias="format")] = "flac",
     ) -> Response:
         """Download all stems in one zip."""
         song.require_downloads()
@@ -125,14 +132,14 @@ def _add_files(router: APIRouter, heard: Any, suffix: str) -> None:  # noqa: ANN
     @router.get(
         "/stems.stem.mp4", operation_id=f"downloadStemFile{suffix}", response_class=FileResponse, responses=_FILE
     )
-    def download_stem_file(service: ServiceOf, song: Annotated[Heard, heard]) -> Response:
+    def download_stem_file(service: ServiceOf, song: Annotated[PlayableSong, dependency]) -> Response:
         """Download a stem file for DJ software."""
         song.require_downloads()
         return downloads.attachment(downloads.stem_file_path(service, song.song), f"{song.song.title}.stem.mp4")
 
 
-def _picture(service: Service, heard: Heard, kind: Literal["peaks", "spectrogram"]) -> Response:
-    source = find_stems(service, heard.song, heard.job)
+def _picture(service: Service, playable: PlayableSong, kind: Literal["peaks", "spectrogram"]) -> Response:
+    source = find_stems(service, playable.song, playable.job)
     if not source.whole:
         return Response(growing_pictures(source, kind), media_type="application/octet-stream")
     path = source.files[0].parent / f"{kind}.bin.gz"

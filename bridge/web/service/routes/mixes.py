@@ -1,4 +1,4 @@
-"""Mixes as they were heard in the player."""
+"""Mixes of the player."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/songs", tags=["songs"])
 
 @router.post("/{song_id}/mixes", operation_id="renderMix", status_code=202)
 def render_mix(service: ServiceOf, song_id: str, body: NewMix, caller: KnownCaller) -> JobBody:
-    """Render a mix of the stems to a file: a job, whose `download` is kept for a day once it is done."""
+    """Render a mix of the stems to a file, as a job; its `download` is kept for a day."""
     with service.database.write() as session:
         song = own_song(session, caller, song_id)
         if song.job_id is None:
@@ -27,7 +27,7 @@ def render_mix(service: ServiceOf, song_id: str, body: NewMix, caller: KnownCall
             raise Problem(422, "unknown-stem", f"This song has no stem {unknown[0][:40]!r}.", f"It has: {stems}.")
         end = min(body.end_frame or song.frames, song.frames)
         if body.first_frame >= end:
-            raise Problem(422, "empty-region", f"Nothing is between frames {body.first_frame} and {end}.")
+            raise Problem(422, "empty-region", f"There are no frames between {body.first_frame} and {end}.")
         settings = {**body.model_dump(), "end_frame": end, "stems_of": song.job_id}
         job = queue.enqueue(service, session, song, "mix", settings)
         return job_body(job, queue.position(session, job))

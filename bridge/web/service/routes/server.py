@@ -1,4 +1,4 @@
-"""What anybody may know of a server, and what its supervisor asks."""
+"""Public information on a server, and its health checks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORMATS = ("flac", "wav", "mp3", "ogg")
 
 @public.get("/server", operation_id="readServer")
 def read_server(service: ServiceOf, caller: AnyCaller) -> ServerBody:
-    """Return what a page has to know before anybody is logged in."""
+    """Return what a page needs before log-in."""
     with service.database.read() as session:
         limits = service.limits(session)
         return ServerBody(
@@ -53,20 +53,20 @@ def list_models(service: ServiceOf) -> list[ModelBody]:
 
 @probes.get("/healthz", include_in_schema=False)
 def healthz() -> PlainTextResponse:
-    """Say that the process answers."""
+    """Return 200 while the process is alive."""
     return PlainTextResponse("ok\n")
 
 
 @probes.get("/readyz", include_in_schema=False)
 def readyz(service: ServiceOf) -> Response:
-    """Say whether songs can be taken and separated: database, disk, migrations, workers."""
+    """Return whether songs can be accepted and separated: database, disk, migrations, workers."""
     found = problems_of(service)
     return PlainTextResponse("\n".join(found or ["ok"]) + "\n", 503 if found else 200)
 
 
 @probes.get("/metrics", include_in_schema=False)
 def metrics(service: ServiceOf, request: Request, caller: AnyCaller) -> Response:
-    """Return figures for Prometheus: to this machine and to admins; no titles, no names."""
+    """Return metrics for Prometheus, to this machine and to admins; no titles, no names."""
     if address_of(request) not in {"127.0.0.1", "::1"} and not (caller is not None and caller.user.admin):
         raise not_found()
     return PlainTextResponse(

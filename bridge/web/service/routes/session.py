@@ -1,4 +1,4 @@
-"""Log-in, log-out, and the ways back in."""
+"""Log-in, log-out, and recovery of a password."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def log_in(service: ServiceOf, body: LogIn, request: Request, response: Response
 
 @router.post("/recovery", operation_id="recover")
 def recover(service: ServiceOf, body: Recover, request: Request, response: Response) -> UserBody:
-    """Choose a new password with a recovery code, which is then used up; logs in."""
+    """Set a new password with a recovery code, which is then used up, and log in."""
     user = accounts.recover(service, body.name, body.code, body.password, address_of(request))
     return open_session(service, user, request, response)
 
 
 @router.post("/reset", operation_id="resetPassword")
 def reset(service: ServiceOf, body: Reset, request: Request, response: Response) -> UserBody:
-    """Choose a new password with a link that the admin made; logs in."""
+    """Set a new password with a reset link from the admin, and log in."""
     service.throttle.check("reset", address_of(request), 10, 600)
     with service.database.write() as session:
-        link = accounts.spend_invitation(session, "reset", body.key, service.clock())
+        link = accounts.use_invitation(session, "reset", body.key, service.clock())
         user = session.get(User, link.user_id)
         if user is None or user.disabled:
             raise Problem(403, "link-ended", "This account was closed.")
@@ -56,7 +56,7 @@ def reset(service: ServiceOf, body: Reset, request: Request, response: Response)
 
 @router.delete("", operation_id="logOut", status_code=204)
 def log_out(service: ServiceOf, caller: BrowserCaller, *, everywhere: bool = False) -> Response:
-    """Log out, on request everywhere."""
+    """Log out, optionally everywhere."""
     with service.database.write() as session:
         if everywhere:
             end_sessions(session, caller.user.id)

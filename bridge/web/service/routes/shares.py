@@ -1,4 +1,4 @@
-"""Links that play a song: made by its owner, followed by anybody who has one."""
+"""Share links: created by a song's owner, usable by anybody."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def list_shares(service: ServiceOf, song_id: str, caller: KnownCaller) -> list[S
 
 @router.post("/songs/{song_id}/shares", operation_id="createShare", status_code=201)
 def create_share(service: ServiceOf, song_id: str, body: NewShare, caller: KnownCaller) -> ShareBody:
-    """Make a link; its key is in this response only."""
+    """Create a link; its key is in this response only."""
     key, now = new_secret(), service.clock()
     with service.database.write() as session:
         song = own_song(session, caller, song_id)
@@ -47,7 +47,7 @@ def create_share(service: ServiceOf, song_id: str, body: NewShare, caller: Known
 
 @router.delete("/songs/{song_id}/shares/{share_id}", operation_id="deleteShare", status_code=204)
 def delete_share(service: ServiceOf, song_id: str, share_id: str, caller: KnownCaller) -> None:
-    """Take a link back."""
+    """Revoke a link."""
     with service.database.write() as session:
         own_song(session, caller, song_id)
         share = session.get(Share, share_id)
@@ -60,8 +60,8 @@ def delete_share(service: ServiceOf, song_id: str, share_id: str, caller: KnownC
 @router.get("/shares/{key}", operation_id="readShared")
 def read_shared(service: ServiceOf, key: str) -> SongBody:
     """Return the song of a link; `file_name` and what only its owner needs are empty."""
-    heard = shared_song(service, key)
-    body = song_body(heard.song, heard.job)
+    playable = shared_song(service, key)
+    body = song_body(playable.song, playable.job)
     job = body.job.model_copy(update={"id": "", "song_id": "", "error": ""}) if body.job else None
     return body.model_copy(update={"id": "", "file_name": "", "bytes": 0, "job": job, "etag": "", "error": ""})
 

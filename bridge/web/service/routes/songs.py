@@ -27,13 +27,11 @@ def list_songs(
     service: ServiceOf,
     caller: KnownCaller,
     q: Annotated[
-        str, Query(max_length=200, description="words that title, artist, album or file name must have")
+        str, Query(max_length=200, description="words that title, artist, album or file name must contain")
     ] = "",
     state: Literal["", "waiting", "working", "ready", "failed", "cancelled"] = "",
-    sort: Annotated[
-        str, Query(description="created, title, artist or seconds; with - the other way round")
-    ] = "created",
-    cursor: Annotated[str, Query(max_length=500, description="`next` of the page before")] = "",
+    sort: Annotated[str, Query(description="created, title, artist or seconds; descending with -")] = "created",
+    cursor: Annotated[str, Query(max_length=500, description="`next` of the previous page")] = "",
     *,
     trash: bool = False,
 ) -> SongPage:
@@ -65,7 +63,7 @@ def change_song(
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
 ) -> SongBody:
-    """Change title, artist or album, or take a song out of the trash."""
+    """Change title, artist or album, or restore a song from the trash."""
     with service.database.write() as session:
         song = own_song(session, caller, song_id, deleted=True)
         if if_match is not None and if_match != etag(song):
@@ -102,7 +100,7 @@ def delete_song(service: ServiceOf, song_id: str, caller: KnownCaller, *, foreve
 
 @router.post("/{song_id}/jobs", operation_id="separateSong", status_code=202)
 def separate_song(service: ServiceOf, song_id: str, body: SeparationSettings, caller: KnownCaller) -> JobBody:
-    """Separate a song, again or with another model; the stems of before stay until the new ones are whole."""
+    """Separate a song, again or with another model; the current stems stay until the new ones are complete."""
     settings = check_settings(service.config, body)
     with service.database.write() as session:
         song = own_song(session, caller, song_id)

@@ -1,4 +1,4 @@
-"""Files on their way in: whole in one request, or in pieces that can be resumed."""
+"""Uploads: whole in one request, or in pieces that can be resumed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["uploads"])
 _RAW = {"requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
 
-IdempotencyKey = Annotated[str | None, Header(max_length=100, description="the same key again is the same upload")]
+IdempotencyKey = Annotated[str | None, Header(max_length=100, description="the same key returns the same upload")]
 
 
 @router.post("/uploads", operation_id="beginUpload", status_code=201)
@@ -32,7 +32,7 @@ def begin_upload(
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> UploadBody:
-    """Reserve the space for a file; its bytes follow by PATCH."""
+    """Reserve the space for a file; send its bytes with PATCH."""
     received = uploads.begin_upload(service, caller.user, body, idempotency_key)
     response.headers["Location"] = f"/api/v1/uploads/{received.upload.id}"
     return _body(received)
@@ -40,7 +40,7 @@ def begin_upload(
 
 @router.get("/uploads/{upload_id}", operation_id="readUpload")
 def read_upload(service: ServiceOf, upload_id: str, caller: KnownCaller, response: Response) -> UploadBody:
-    """Return how far an upload is."""
+    """Return the state of an upload."""
     received = uploads.find_upload(service, caller.user.id, upload_id)
     response.headers["Upload-Offset"] = str(received.upload.offset)
     return _body(received)
@@ -48,7 +48,7 @@ def read_upload(service: ServiceOf, upload_id: str, caller: KnownCaller, respons
 
 @router.head("/uploads/{upload_id}", operation_id="headUpload", status_code=204)
 def head_upload(service: ServiceOf, upload_id: str, caller: KnownCaller) -> Response:
-    """Return how far an upload is, in `Upload-Offset` and `Upload-Length`."""
+    """Return the progress of an upload, in `Upload-Offset` and `Upload-Length`."""
     upload = uploads.find_upload(service, caller.user.id, upload_id).upload
     return Response(status_code=204, headers={"Upload-Offset": str(upload.offset), "Upload-Length": str(upload.size)})
 
@@ -60,9 +60,9 @@ async def send_piece(
     caller: KnownCaller,
     request: Request,
     response: Response,
-    upload_offset: Annotated[int, Header(ge=0, description="where these bytes belong")],
+    upload_offset: Annotated[int, Header(ge=0, description="offset of these bytes")],
 ) -> UploadBody:
-    """Append raw bytes, 8 MiB or so at a time; the last of them make a song and its job, in one commit."""
+    """Append raw bytes, about 8 MiB at a time; the last ones create the song and its job, in one commit."""
     received = await asyncio.to_thread(uploads.find_upload, service, caller.user.id, upload_id)
     if received.song is None:
         if upload_offset != received.upload.offset:
@@ -74,7 +74,7 @@ async def send_piece(
 
 @router.delete("/uploads/{upload_id}", operation_id="cancelUpload", status_code=204)
 def cancel_upload(service: ServiceOf, upload_id: str, caller: KnownCaller) -> None:
-    """Cancel an upload and delete its bytes; nothing happens to one that is a song already."""
+    """Cancel an upload and delete its bytes; no effect once it is a song."""
     received = uploads.find_upload(service, caller.user.id, upload_id)
     if received.song is None:
         uploads.cancel_upload(service, received.upload)
@@ -90,7 +90,7 @@ async def upload_song(
     content_length: Annotated[int | None, Header(ge=1)] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> SongBody:
-    """Send a whole file as the raw body, as with `curl --data-binary @song.mp3`; answers once it is safe."""
+    """Send a whole file as the raw body, as with `curl --data-binary @song.mp3`; responds once it is on the disk."""
     if content_length is None:
         raise Problem(411, "length-required", "The length of the file is missing.", "Send Content-Length.")
     new = NewUpload(name=name[:1000], size=content_length, settings=SeparationSettings(model=model))
@@ -99,10 +99,10 @@ async def upload_song(
         try:
             received = await _receive(service, received, request)
         finally:
-            if received.song is None and idempotency_key is None:  # nobody could go on with it
+            if received.song is None and idempotency_key is None:  # nobody could resume it
                 await asyncio.to_thread(uploads.cancel_upload, service, received.upload)
     if received.song is None:
-        raise Problem(400, "incomplete", "The connection broke before the whole file was here.", "Send it again.")
+        raise Problem(400, "incomplete", "The connection broke before the whole file was received.", "Send it again.")
     return song_body(received.song, None)
 
 

@@ -35,7 +35,7 @@ router = APIRouter(tags=["account"])
 
 @router.post("/users", operation_id="signUp", status_code=201)
 def sign_up(service: ServiceOf, body: SignUp, request: Request, response: Response) -> Welcome:
-    """Make an account and log in; which key is needed depends on the server's `sign_up`."""
+    """Create an account and log in; the required key depends on the server's `sign_up`."""
     address = address_of(request)
     service.throttle.check("sign-up", address, 5, 3600)
     with service.database.write() as session:
@@ -59,7 +59,7 @@ def read_me(service: ServiceOf, caller: KnownCaller) -> UserBody:
 def change_me(
     service: ServiceOf, body: ChangeMe, caller: BrowserCaller, request: Request, response: Response
 ) -> UserBody:
-    """Change theme or password; a new password logs out everywhere else and gives this browser a new session."""
+    """Change theme or password; a new password ends all other sessions and gives this browser a new one."""
     if body.password is not None:
         accounts.confirm_password(service, caller.user, body.current_password)
     with service.database.write() as session:
@@ -81,7 +81,7 @@ def delete_me(service: ServiceOf, body: Confirm, caller: BrowserCaller, request:
     accounts.confirm_password(service, caller.user, body.password)
     with service.database.write() as session:
         if accounts.is_last_admin(session, caller.user):
-            raise Problem(409, "last-admin", "Nobody else could run this server.", "Make somebody else admin first.")
+            raise Problem(409, "last-admin", "This is the only admin account.", "Make somebody else admin first.")
         record(service, session, caller.user.name, "delete-account", address=address_of(request))
         accounts.delete_user(session, caller.user)
     purge_deleted(service)
@@ -92,7 +92,7 @@ def delete_me(service: ServiceOf, body: Confirm, caller: BrowserCaller, request:
 
 @router.post("/me/recovery-codes", operation_id="newRecoveryCodes")
 def new_recovery_codes(service: ServiceOf, body: Confirm, caller: BrowserCaller) -> RecoveryCodes:
-    """Replace all recovery codes; the new ones are shown this once."""
+    """Replace all recovery codes; the new ones are shown only once."""
     accounts.confirm_password(service, caller.user, body.password)
     with service.database.write() as session:
         return RecoveryCodes(recovery_codes=accounts.new_recovery_codes(session, caller.user))
@@ -140,7 +140,7 @@ def list_tokens(service: ServiceOf, caller: BrowserCaller) -> list[TokenBody]:
 
 @router.post("/me/tokens", operation_id="createToken", status_code=201)
 def create_token(service: ServiceOf, body: NewToken, caller: BrowserCaller) -> TokenBody:
-    """Make a token for programs; its secret is in this response only."""
+    """Create a token for programs; its secret is in this response only."""
     secret = new_secret(TOKEN_PREFIX)
     with service.database.write() as session:
         token = Token(
@@ -158,7 +158,7 @@ def create_token(service: ServiceOf, body: NewToken, caller: BrowserCaller) -> T
 
 @router.delete("/me/tokens/{token_id}", operation_id="deleteToken", status_code=204)
 def delete_token(service: ServiceOf, token_id: str, caller: BrowserCaller) -> None:
-    """Take a token back."""
+    """Revoke a token."""
     with service.database.write() as session:
         _delete_own(session, Token, token_id, caller.user, "token")
         record(service, session, caller.user.name, "delete-token", target=token_id)
@@ -171,14 +171,14 @@ def _check_key(service: Service, session: Session, body: SignUp) -> bool:
         Problem: sign-up is closed, or needs a key that is missing or used.
     """
     if body.setup:
-        accounts.spend_invitation(session, "setup", body.setup, service.clock())
+        accounts.use_invitation(session, "setup", body.setup, service.clock())
         return True
     mode = service.limits(session).sign_up
     if body.invitation:
-        accounts.spend_invitation(session, "invite", body.invitation, service.clock())
+        accounts.use_invitation(session, "invite", body.invitation, service.clock())
     elif mode != "open" or not accounts.has_users(session):
         hint = "Ask the owner of this server for an invitation."
-        raise Problem(403, "sign-up-closed", "Not everybody can sign up here.", hint)
+        raise Problem(403, "sign-up-closed", "Sign-up needs an invitation.", hint)
     return False
 
 

@@ -107,7 +107,7 @@ def test_device_with_a_key_moves_faders(paired, desk):
             time.sleep(0.01)
 
 
-def test_viewer_is_told_everything_and_moves_nothing(paired, desk):
+def test_viewer_receives_everything_and_moves_nothing(paired, desk):
     with connect(paired, cookie=cookie_of(paired, "view")) as socket:
         assert json.loads(socket.recv())["role"] == "view"
         for message in (build_msg("/bypass", [1]), build_msg("/bypass/toggle"), build_msg("/preset/store", ["x"])):
@@ -115,7 +115,7 @@ def test_viewer_is_told_everything_and_moves_nothing(paired, desk):
         refused = 0
         while refused < 3:
             message = socket.recv(timeout=5)
-            refused += isinstance(message, bytes) and b"may look but not change" in message
+            refused += isinstance(message, bytes) and b"this page is read-only" in message
     assert desk.controls["bypass"] is False
     assert desk.stored == []
 
@@ -141,13 +141,13 @@ def test_key_is_in_the_fragment_alone(paired):
 
 
 def _closed(socket):
-    for _ in told(socket, timeout=5):
+    for _ in received(socket, timeout=5):
         pass
     return socket.close_code
 
 
-def told(socket, timeout):
-    """What a browser is told until nothing comes for so long, or the connection ends."""
+def received(socket, timeout):
+    """Yields what a browser receives until nothing comes for ``timeout`` seconds, or the connection ends."""
     with contextlib.suppress(ConnectionClosed, TimeoutError):
         while True:
             yield socket.recv(timeout=timeout)
@@ -176,7 +176,7 @@ def test_one_browser_too_many_is_asked_to_come_later(local):
         assert _closed(stack.enter_context(connect(local))) == 1013
 
 
-def test_browsers_are_told_of_each_other(local):
+def test_browsers_receive_the_list_of_peers(local):
     with connect(local) as first, connect(local):
         peers = []
         while len(peers) < 2:
@@ -185,13 +185,15 @@ def test_browsers_are_told_of_each_other(local):
     assert [peer["role"] for peer in peers] == ["control", "control"]
 
 
-def test_hidden_page_is_told_no_meters(local, desk):
+def test_hidden_page_receives_no_meters(local, desk):
     with connect(local) as socket:
         socket.send('{"meters": false}')
         socket.send(build_msg("/ping").dgram)
-        assert any(b"/pong" in message for message in told(socket, timeout=0.5) if isinstance(message, bytes))
+        assert any(b"/pong" in message for message in received(socket, timeout=0.5) if isinstance(message, bytes))
         desk.metered = dict.fromkeys(desk.metered, (0.5, 0.5))
-        assert not any(b"/meter" in message for message in told(socket, timeout=0.3) if isinstance(message, bytes))
+        assert not any(
+            b"/meter" in message for message in received(socket, timeout=0.3) if isinstance(message, bytes)
+        )
 
 
 def test_revoked_device_is_sent_away_while_it_listens(paired, tmp_path, monkeypatch):

@@ -16,12 +16,12 @@ def test_the_overview_tells_of_users_jobs_and_workers(service, admin, bea):
     assert (before["users"], before["songs"], before["jobs"]) == (2, 1, {"queued": 1})
     assert before["queue"][0]["user"] == "bea"
     assert "No worker has been seen yet" in before["warning"]
-    WorkerProcess(service)._seen()
+    WorkerProcess(service)._record_seen()
     assert admin.get("/api/v1/admin/overview").json()["warning"] == ""
 
 
 def test_a_worker_that_is_silent_for_a_minute_is_missed(service, clock, admin):
-    WorkerProcess(service)._seen()
+    WorkerProcess(service)._record_seen()
     assert admin.get("/readyz").status_code == 200
     clock.now += WORKER_SECONDS + 1
     missed = admin.get("/readyz")
@@ -69,7 +69,7 @@ def test_metrics_have_figures_and_no_names(service, admin, bea, monkeypatch):
 
 
 def test_workers_that_were_not_seen_for_a_day_are_forgotten(service, clock):
-    WorkerProcess(service)._seen()
+    WorkerProcess(service)._record_seen()
     clock.now += 2 * 86400
     housekeep(service)
     with service.database.read() as session:

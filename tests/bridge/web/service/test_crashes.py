@@ -94,7 +94,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(service, clock, admin):
     assert (late.job_id, late.attempt, now.attempt) == (now.job_id, 1, 2)
     for action in (
         lambda session: queue.finish(service, session, late, "done"),
-        lambda session: queue.held(session, late),
+        lambda session: queue.lock_claimed(session, late),
     ):
         with pytest.raises(queue.LeaseLostError), service.database.write() as session:
             action(session)
@@ -104,7 +104,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(service, clock, admin):
         assert session.scalars(select(Job.worker)).all() == ["next"]
 
 
-def test_a_worker_that_is_told_to_end_gives_its_job_back_uncounted(service, admin):
+def test_a_stopped_worker_releases_its_job_uncounted(service, admin):
     upload(admin, song_bytes(1.0))
     claimed = queue.claim(service, "w", ("separate",))
     queue.release(service, claimed)

@@ -1,4 +1,4 @@
-"""What open pages are told over their WebSocket."""
+"""Events for open pages over their WebSocket."""
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
@@ -29,7 +29,7 @@ def receive_until(socket, kind, accept=lambda _body: True):
     raise AssertionError(seen)
 
 
-def test_an_upload_and_its_separation_are_told_in_order(service, live):
+def test_an_upload_and_its_separation_are_published_in_order(service, live):
     with live.websocket_connect("/api/v1/events") as socket:
         assert socket.receive_json()["body"] == {"reset": False}
         song = upload(live, song_bytes(3.0))
@@ -71,7 +71,7 @@ def test_a_number_that_is_gone_has_the_page_begin_anew(service, clock, live):
         assert socket.receive_json()["body"]["reset"]
 
 
-def test_nobody_is_told_of_anothers_songs(service, admin, live):
+def test_nobody_receives_events_of_anothers_songs(service, admin, live):
     with live.websocket_connect("/api/v1/events") as socket:
         socket.receive_json()
         upload(admin, song_bytes(1.0))

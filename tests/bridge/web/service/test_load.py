@@ -6,7 +6,7 @@ import threading
 import httpx2
 from web_service import ORIGIN, PASSWORD, song_bytes
 
-from bridge.web.service import cage
+from bridge.web.service import sandbox
 from bridge.web.service.app import make_app
 from bridge.web.service.passwords import Passwords
 from bridge.web.service.throttle import Throttle
@@ -37,8 +37,8 @@ def test_songs_that_wait_to_be_looked_at_leave_other_requests_alone(service, adm
         go_on.wait(60)
         return {"seconds": 1.0}
 
-    monkeypatch.setattr(cage, "_run", run)
-    monkeypatch.setattr(cage, "_AT_ONCE", threading.Semaphore(STORM))
+    monkeypatch.setattr(sandbox, "_run", run)
+    monkeypatch.setattr(sandbox, "_PARALLEL", threading.Semaphore(STORM))
     cookie = f"stream_sep={admin.cookies['stream_sep']}"
 
     async def upload(client):

@@ -51,7 +51,7 @@ def test_pieces_are_joined_and_the_last_makes_the_song(service, bea):
     assert send(bea, made["id"], b"more", 0).json()["state"] == "received"
 
 
-def test_a_piece_for_another_place_is_refused_and_told_where(bea):
+def test_a_piece_for_another_place_is_rejected_with_the_right_offset(bea):
     data = song_bytes()
     made = begin(bea, len(data)).json()
     send(bea, made["id"], data[:1000], 0)

@@ -122,7 +122,7 @@ class Admin extends LitElement {
       <h2>Users</h2>
       <div class="table-wrap">
         <table>
-          <thead><tr><th scope="col">Name</th><th scope="col">Songs</th><th scope="col">Storage</th><th scope="col">Last log-in</th><th scope="col"><span class="visually-hidden">What to do</span></th></tr></thead>
+          <thead><tr><th scope="col">Name</th><th scope="col">Songs</th><th scope="col">Storage</th><th scope="col">Last log-in</th><th scope="col"><span class="visually-hidden">Actions</span></th></tr></thead>
           <tbody>${this.users.map((user) => this.userRow(user))}</tbody>
         </table>
       </div>
@@ -146,14 +146,14 @@ class Admin extends LitElement {
     return html`<section class="card stack">
       <h2>Invitations</h2>
       <form class="row" @submit=${make}>
-        <input class="input grow" name="note" maxlength="100" placeholder="Whom it is for" aria-label="Whom it is for" />
+        <input class="input grow" name="note" maxlength="100" placeholder="Recipient" aria-label="Recipient" />
         <button class="button">Invite</button>
       </form>
       <ul class="list">
         ${this.invitations.map(
           (one) => html`<li class="list-row">
             <span class="grow">${one.note || "Somebody"}<br /><span class="quiet small">until ${dateText(one.expires)}</span></span>
-            <button class="button danger" aria-label="Take back the invitation for ${one.note || "somebody"}" @click=${() => drop(one)}>Take back</button>
+            <button class="button danger" aria-label="Revoke the invitation for ${one.note || "somebody"}" @click=${() => drop(one)}>Revoke</button>
           </li>`,
         )}
       </ul>

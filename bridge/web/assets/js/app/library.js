@@ -292,7 +292,7 @@ class Library extends LitElement {
   actions(song) {
     if (this.trash) {
       return html`<div class="row">
-        ${this.iconButton(`Take ${song.title} out of the trash`, "undo-2", () => this.restore([song.id]))}
+        ${this.iconButton(`Restore ${song.title} from the trash`, "undo-2", () => this.restore([song.id]))}
         ${this.iconButton(`Delete ${song.title} for ever`, "trash-2", () => this.discard([song.id]))}
       </div>`;
     }

@@ -98,7 +98,7 @@ class SongPage extends LitElement {
       this.error = "";
     } catch (error) {
       const { status, message } = /** @type {any} */ (error);
-      this.error = this.shared && status === 404 ? "This link has ended or was taken back." : message;
+      this.error = this.shared && status === 404 ? "This link has expired or was revoked." : message;
     }
     if (this.song?.state === "ready") this.mayDownload = !this.shared || (await this.probeDownload());
     if (this.song) document.title = `${this.song.title} – stream_sep`;
@@ -281,7 +281,7 @@ class SongPage extends LitElement {
   shareSheet() {
     const body = html`<form class="stack" @submit=${this.share}>
         <div class="field">
-          <label for="days">The link ends after</label>
+          <label for="days">The link expires after</label>
           <select class="input" id="days" name="days">
             ${[1, 7, 30, 90].map((days) => html`<option value=${days} ?selected=${days === 30}>${days === 1 ? "1 day" : `${days} days`}</option>`)}
           </select>
@@ -303,7 +303,7 @@ class SongPage extends LitElement {
               ${this.shares.map(
                 (share) => html`<li class="list-row">
                   <span class="grow">${share.download ? "Listen and download" : "Listen"}<br /><span class="quiet small">until ${dateText(share.expires)}</span></span>
-                  <button class="button danger" @click=${() => this.unshare(share)}>Take back</button>
+                  <button class="button danger" @click=${() => this.unshare(share)}>Revoke</button>
                 </li>`,
               )}
             </ul>
@@ -333,7 +333,7 @@ class SongPage extends LitElement {
         <select class="input" id="again-model" name="model">
           ${models.map((/** @type {any} */ one) => html`<option value=${one.name} ?selected=${one.name === this.song.model}>${one.title}</option>`)}
         </select>
-        <span class="hint">The stems there are stay until the new ones are whole.</span>
+        <span class="hint">The current stems stay until the new ones are complete.</span>
       </div>
       <button class="button primary">Separate again</button>
     </form>`;

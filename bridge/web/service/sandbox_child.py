@@ -1,7 +1,7 @@
-"""The program in the cage: ``probe|decode FILE FOLDER MAX_SECONDS``; one line of JSON on standard output.
+"""The program in the sandbox: ``probe|decode FILE FOLDER MAX_SECONDS``; one line of JSON on standard output.
 
-It runs as ``python -I`` by its path, so that no variable and no folder decides what it imports, and sets its limits
-before anything of the user's is read. ffmpeg, where it is needed, inherits them.
+It runs as ``python -I`` by its path, so that no variable and no folder affects its imports, and sets its limits
+before it reads the user's file. ffmpeg, where it is needed, inherits them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_TAG = 200
 
 
 def main() -> None:
-    """Do what the arguments say."""
+    """Run the command in the arguments."""
     _limit()
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
     mode, path, folder, seconds = sys.argv[1:5]
@@ -42,7 +42,7 @@ def _limit() -> None:
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
-        with contextlib.suppress(ValueError, OSError):  # the machine's own limit is lower
+        with contextlib.suppress(ValueError, OSError):  # the system's own limit is lower
             resource.setrlimit(what, (value, value))
 
 
@@ -52,7 +52,7 @@ def _probe(path: Path, max_seconds: float) -> dict[str, Any]:
 
     try:
         song = open_song(path)
-        next(song.blocks(song.sample_rate), None)  # a header may be fine with nothing readable behind it
+        next(song.blocks(song.sample_rate), None)  # a valid header may be followed by nothing readable
     except StreamSepError as error:
         return _no_audio(path, error)
     if song.seconds > max_seconds:
@@ -85,7 +85,7 @@ def _decode(path: Path, folder: Path, max_seconds: float) -> dict[str, Any]:
                     return _too_long(frames / rate, max_seconds, counted=True)
                 file.write(block)
             if not frames:
-                return {"code": "not-audio", "detail": "It holds no sound."}
+                return {"code": "not-audio", "detail": "It has no audio."}
             file.finish(file.gain)
             file.commit()
         finally:
@@ -101,7 +101,7 @@ def _tags(path: Path) -> dict[str, str]:
 
     try:
         tags = read_tags(path)
-    except StreamSepError:  # a song is no worse for tags that cannot be read
+    except StreamSepError:  # tags are optional
         return {}
     return {"title": _clean(tags.title), "artist": _clean(tags.artist), "album": _clean(tags.album)}
 
@@ -119,8 +119,8 @@ def _no_audio(path: Path, error: Exception) -> dict[str, Any]:
     looks = " (it looks like a playlist)" if b"<mpd" in begin else looks
     hint = "Convert it to FLAC or MP3 first."
     if "channels" in str(error):
-        return {"code": "not-audio", "detail": "It has a number of channels that is no known layout.", "hint": hint}
-    return {"code": "not-audio", "detail": f"This is no audio file that we can read{looks}.", "hint": hint}
+        return {"code": "not-audio", "detail": "Its number of channels is not supported.", "hint": hint}
+    return {"code": "not-audio", "detail": f"This file is not readable as audio{looks}.", "hint": hint}
 
 
 def _too_long(seconds: float, limit: float, *, counted: bool = False) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reads what users uploaded, in a child process with limits: nothing else ever opens those bytes."""
+"""Reads uploaded files in a child process with limits: no other process opens them."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from bridge.web.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_CHILD = Path(__file__).with_name("cage_child.py")
+_CHILD = Path(__file__).with_name("sandbox_child.py")
 _PROBE_SECONDS = 20.0
 _DECODE_SECONDS = 600.0
 _POLL_SECONDS = 0.5
-_AT_ONCE = threading.Semaphore(2)
+_PARALLEL = threading.Semaphore(2)
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG")
 
 
 @dataclass(frozen=True)
 class ProbedSong:
-    """What the child found out about a file.
+    """What the child process read from a file.
 
     Attributes:
-        seconds: how long it is; as its header says, or, once decoded, as counted.
+        seconds: its duration, from the header, or counted once it is decoded.
         title: from the tags, as the next two; empty if there is none.
         artist: see above.
         album: see above.
@@ -51,16 +51,16 @@ class ProbedSong:
 
 
 def probe_song(path: Path, max_seconds: float) -> ProbedSong:
-    """Look at the header and the tags of an uploaded file.
+    """Read the header and the tags of an uploaded file.
 
     Args:
         path: the file.
         max_seconds: longest song allowed.
 
     Raises:
-        Problem: it is no audio file, or says that it is too long.
+        Problem: it is not an audio file, or too long by its header.
     """
-    with _AT_ONCE, tempfile.TemporaryDirectory(prefix="stream-sep-") as empty:
+    with _PARALLEL, tempfile.TemporaryDirectory(prefix="stream-sep-") as empty:
         found = _run(["probe", str(path), "", str(max_seconds)], Path(empty), _PROBE_SECONDS, lambda: None)
     return ProbedSong(**found)
 
@@ -71,11 +71,11 @@ def decode_song(path: Path, out: Path, max_seconds: float, check: Callable[[], N
     Args:
         path: the file.
         out: the folder, which the child may write to.
-        max_seconds: how long it may be; frames are counted, as headers lie.
+        max_seconds: longest song allowed; frames are counted, as headers can be wrong.
         check: called twice a second; what it raises ends the child.
 
     Raises:
-        Problem: it cannot be read, is too long, or does not end within its limits.
+        Problem: it cannot be read, is too long, or exceeds the limits.
     """
     found = _run(["decode", str(path), str(out), str(max_seconds)], out, _DECODE_SECONDS, check)
     return ProbedSong(**found)
@@ -93,10 +93,10 @@ def _run(arguments: list[str], folder: Path, seconds: float, check: Callable[[],
         start_new_session=True,
     )
     try:
-        told = _wait(child, seconds, check)
+        output = _wait(child, seconds, check)
     finally:
         _kill_group(child)
-    return _answer(told)
+    return _parse_output(output)
 
 
 def _wait(child: subprocess.Popen[bytes], seconds: float, check: Callable[[], None]) -> bytes:
@@ -120,17 +120,15 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
         child.stdout.close()
 
 
-def _answer(told: bytes) -> dict[str, Any]:
+def _parse_output(output: bytes) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(told)
-    except ValueError:  # it was ended by one of its limits, or broke
-        raise _unreadable("Reading it takes more than this server gives.") from None
+        found: dict[str, Any] = json.loads(output)
+    except ValueError:  # killed by one of its limits, or crashed
+        raise _unreadable("Reading it exceeds the limits of this server.") from None
     if "code" in found:
         raise Problem(422, found["code"], found["detail"], found.get("hint", ""))
     return found
 
 
 def _unreadable(why: str) -> Problem:
-    return Problem(
-        422, "not-audio", f"It is no audio file that we can read. {why}", "Convert it to FLAC or MP3 first."
-    )
+    return Problem(422, "not-audio", f"This file is not readable as audio. {why}", "Convert it to FLAC or MP3 first.")

@@ -12,8 +12,8 @@ import soundfile
 from web_service import song_bytes
 
 from bridge.web.problems import Problem
-from bridge.web.service import cage, cage_child
-from bridge.web.service.cage import decode_song, probe_song
+from bridge.web.service import sandbox, sandbox_child
+from bridge.web.service.sandbox import decode_song, probe_song
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg: apt install ffmpeg")
 
@@ -68,7 +68,7 @@ def test_a_decoder_that_hangs_is_killed_with_all_it_started(tmp_path, monkeypatc
     for name in ("ffmpeg", "ffprobe"):
         fake_program(tmp_path, name, hang)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(cage, "_PROBE_SECONDS", 8.0)
+    monkeypatch.setattr(sandbox, "_PROBE_SECONDS", 8.0)
     song = tmp_path / "song.m4a"
     song.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(200))
     with pytest.raises(Problem) as refused:
@@ -94,29 +94,29 @@ def test_the_child_has_limits_and_a_bare_environment(tmp_path, monkeypatch):
     probe = tmp_path / "child.py"
     probe.write_text(
         "import importlib.util, json, os, resource, sys\n"
-        f"spec = importlib.util.spec_from_file_location('child', {cage_child.__file__!r})\n"
+        f"spec = importlib.util.spec_from_file_location('child', {sandbox_child.__file__!r})\n"
         "child = importlib.util.module_from_spec(spec); spec.loader.exec_module(child); child._limit()\n"
         "kinds = ('AS', 'CPU', 'FSIZE', 'NOFILE', 'CORE')\n"
         "limits = {kind: resource.getrlimit(getattr(resource, 'RLIMIT_' + kind))[0] for kind in kinds}\n"
         "facts = {'env': sorted(os.environ), 'cwd': os.getcwd(), 'isolated': sys.flags.isolated}\n"
         "print(json.dumps({'limits': limits, **facts}))"
     )
-    monkeypatch.setattr(cage, "_CHILD", probe)
-    told = cage._run([], tmp_path, 30.0, lambda: None)
-    assert told["limits"] == {"AS": 2 << 30, "CPU": 300, "FSIZE": 3 << 30, "NOFILE": 64, "CORE": 0}
-    assert "STREAM_SEP_DATABASE" not in told["env"]
-    assert "HOME" not in told["env"]
-    assert (told["cwd"], told["isolated"]) == (str(tmp_path), 1)
+    monkeypatch.setattr(sandbox, "_CHILD", probe)
+    result = sandbox._run([], tmp_path, 30.0, lambda: None)
+    assert result["limits"] == {"AS": 2 << 30, "CPU": 300, "FSIZE": 3 << 30, "NOFILE": 64, "CORE": 0}
+    assert "STREAM_SEP_DATABASE" not in result["env"]
+    assert "HOME" not in result["env"]
+    assert (result["cwd"], result["isolated"]) == (str(tmp_path), 1)
 
 
-def test_a_child_that_eats_memory_ends_and_is_told_of(tmp_path, monkeypatch):
+def test_a_child_that_eats_memory_ends_and_is_reported(tmp_path, monkeypatch):
     greedy = tmp_path / "child.py"
     greedy.write_text(
         "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))\nx = bytearray(1 << 30)\n"
     )
-    monkeypatch.setattr(cage, "_CHILD", greedy)
+    monkeypatch.setattr(sandbox, "_CHILD", greedy)
     with pytest.raises(Problem, match="more than this server gives"):
-        cage._run([], tmp_path, 30.0, lambda: None)
+        sandbox._run([], tmp_path, 30.0, lambda: None)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -149,4 +149,4 @@ def test_songs_come_out_stereo_at_44_or_48_khz(tmp_path, rate, kept):
 
 
 def test_tags_lose_what_does_not_print():
-    assert cage_child._clean("A\x00b\u202ec\n") == "Abc"
+    assert sandbox_child._clean("A\x00b\u202ec\n") == "Abc"
