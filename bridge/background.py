@@ -18,12 +18,12 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 MAX_WAITING = 8
-"""How many calls may wait for their turn."""
+"""Maximum number of waiting calls."""
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[_Result]):
-    """What became of a call.
+    """The outcome of a call.
 
     Attributes:
         result: what it returned; None if it failed.
@@ -41,7 +41,7 @@ class _Job:
 
 
 class BackgroundCalls:
-    """Makes calls one after another on a thread of its own, which lives while there is something to do.
+    """Makes calls one after another on a thread of its own, which runs while there are calls.
 
     Args:
         name: of the thread.
@@ -57,41 +57,41 @@ class BackgroundCalls:
 
     @property
     def busy(self) -> bool:
-        """Whether a call is made or waits."""
+        """Whether a call is running or waiting."""
         return self._running
 
     def submit(self, call: Callable[[], _Result], done: Callable[[Outcome[_Result]], None]) -> None:
-        """Have a call made soon.
+        """Queue a call.
 
         Args:
             call: what to do.
-            done: takes the outcome, on the thread that calls `finish`.
+            done: callback for the outcome, on the thread that calls `finish`.
 
         Raises:
-            BridgeError: too many calls wait already.
+            BridgeError: too many calls are waiting.
         """
         with self._changed:
             if len(self._waiting) >= MAX_WAITING:
                 raise BridgeError(f"{MAX_WAITING} slow commands are waiting already; try again in a moment")
-            self._waiting.append(_Job(call, done))  # type: ignore[arg-type] # `done` takes what `call` gives
+            self._waiting.append(_Job(call, done))  # type: ignore[arg-type] # `done` takes the result of `call`
             if not self._running:
                 self._running = True
                 threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until nothing is left to do.
+        """Wait until all calls are done.
 
         Args:
             seconds: how long at most.
 
         Returns:
-            Whether nothing is.
+            Whether all are done.
         """
         with self._changed:
             return self._changed.wait_for(lambda: not self._running, seconds)
 
     def finish(self) -> None:
-        """Hand on the outcomes of the calls that have ended."""
+        """Pass the outcomes of ended calls to their callbacks."""
         while True:
             with self._changed:
                 if not self._finished:

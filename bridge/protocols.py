@@ -1,4 +1,4 @@
-"""What a control surface sees of the engine, and what the program sees of a control surface."""
+"""The interface of the engine to control surfaces, and that of control surfaces to the program."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class MixerControl(Protocol):
 
     @property
     def controls(self) -> ControlState:
-        """Every value, by path; to be subscribed to for feedback."""
+        """Every value, by path; subscribe to it for feedback."""
         ...
 
     def apply(self, values: Mapping[str, object], *, fade_ms: float | None = None, at: float | None = None) -> None:
-        """Store values as one change.
+        """Apply values as one change.
 
         Args:
             values: by path.
@@ -32,7 +32,7 @@ class MixerControl(Protocol):
             at: `time.monotonic` of the moment to begin, at most two seconds ahead; now unless given.
 
         Raises:
-            ParameterError: a path there is not, or a value it cannot hold; nothing changes.
+            ParameterError: an unknown path or an invalid value; nothing changes.
         """
         ...
 
@@ -57,19 +57,19 @@ class MixerControl(Protocol):
         ...
 
     def store(self, preset: str) -> None:
-        """Keep the controls as they are as a preset of the user's.
+        """Save the controls as a preset of the user's.
 
         Raises:
-            PresetError: the name will not do, or the file cannot be written.
+            PresetError: the name is invalid, or the file cannot be written.
         """
         ...
 
 
 class Surface(Protocol):
-    """An adapter: OSC, MIDI, OSCQuery, a DAW. It reads the desk when it sends and never holds values of its own."""
+    """An adapter: OSC, MIDI, OSCQuery, a DAW. It reads the desk when it sends, and keeps no values of its own."""
 
     def start(self) -> None:
-        """Begin to listen and to give feedback, on threads of its own.
+        """Start listening and sending feedback, on threads of its own.
 
         Raises:
             BridgeError: a port that is taken, or not there.
@@ -82,10 +82,10 @@ class Surface(Protocol):
 
     @property
     def last(self) -> str:
-        """What was received last, for people to see, such as ``/stem/vocals/fader 0.75``."""
+        """The last message, for people to see, such as ``/stem/vocals/fader 0.75``."""
         ...
 
     @property
     def errors(self) -> int:
-        """How many messages made no sense."""
+        """Count of invalid messages."""
         ...

@@ -1,4 +1,4 @@
-"""Token buckets: how often, or how much, in the long run and in one burst."""
+"""Token buckets: rate limits with bursts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _Key = TypeVar("_Key", bound="Hashable")
 
 
 class TokenBucket:
-    """Tokens that come at a steady rate, up to a burst.
+    """A bucket that fills with tokens at a steady rate, up to a burst.
 
     Args:
-        burst: how many there are at first and at most.
-        per_second: how many come.
+        burst: its capacity; it starts full.
+        per_second: tokens added per second.
         clock: seconds.
 
     >>> bucket = TokenBucket(2, 1.0, clock=lambda: 0.0)
@@ -31,18 +31,18 @@ class TokenBucket:
 
     @property
     def is_empty(self) -> bool:
-        """Whether `take` would refuse a token."""
+        """Whether there is no token to take."""
         self._refill()
         return self._tokens < 1
 
     def take(self, amount: float = 1.0) -> bool:
-        """Take ``amount`` tokens if there are as many.
+        """Take ``amount`` tokens if there are enough.
 
         Args:
             amount: how many.
 
         Returns:
-            Whether they were there.
+            Whether they were taken.
         """
         self._refill()
         if self._tokens < amount:
@@ -51,7 +51,7 @@ class TokenBucket:
         return True
 
     def charge(self, amount: float) -> None:
-        """Take ``amount`` tokens, whether they are there or not: what is owed has to come in first.
+        """Take ``amount`` tokens, even if there are not enough: the debt is paid by later ones.
 
         Args:
             amount: how many.
@@ -66,7 +66,7 @@ class TokenBucket:
 
 
 class KeyedBuckets(Generic[_Key]):
-    """A bucket for each of the keys seen last; the oldest makes room for a new one.
+    """A bucket for each of the last keys; the oldest is evicted.
 
     Args:
         burst: of each.

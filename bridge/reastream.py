@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     Block: TypeAlias = NDArray[np.float32]
 
 DEFAULT_PORT = 58710
-MOST_CHANNELS = 64
-MOST_BYTES = 1200
-"""Bytes of sound in a packet."""
+MAX_CHANNELS = 64
+MAX_BYTES = 1200
+"""Bytes of audio in a packet."""
 
 _HEADER = struct.Struct("<4si32sBih")
 _TAG = b"MRSR"
@@ -32,7 +32,7 @@ _IDENTIFIER_BYTES = 32
 
 @dataclass(frozen=True)
 class ReaStreamPacket:
-    """One packet taken apart.
+    """A parsed packet.
 
     Attributes:
         identifier: the name of the stream.
@@ -54,11 +54,11 @@ def frames_per_packet(channels: int) -> int:
     >>> frames_per_packet(2), frames_per_packet(8), frames_per_packet(64)
     (150, 37, 4)
     """
-    return MOST_BYTES // (4 * channels)
+    return MAX_BYTES // (4 * channels)
 
 
 def write_packet(block: Block, sample_rate: int, identifier: bytes) -> bytes:
-    """Put one packet together: a header, then one channel after the other, all little-endian.
+    """Build one packet: a header, then one channel after the other, all little-endian.
 
     Args:
         block: float32 ``(channels, frames)``, at most `frames_per_packet` frames.
@@ -77,10 +77,10 @@ def write_packet(block: Block, sample_rate: int, identifier: bytes) -> bytes:
 
 
 def read_packet(packet: bytes) -> ReaStreamPacket:
-    """Take one packet apart.
+    """Parse one packet.
 
     Raises:
-        BridgeError: it is no ReaStream packet with sound.
+        BridgeError: it is not a ReaStream packet with audio.
 
     >>> read_packet(write_packet(np.ones((2, 3), np.float32), 44100, b"default")).block.shape
     (2, 3)
@@ -88,7 +88,7 @@ def read_packet(packet: bytes) -> ReaStreamPacket:
     if len(packet) < _HEADER.size:
         raise BridgeError(f"a packet of {len(packet)} bytes is not ReaStream: its header has {_HEADER.size}")
     tag, size, identifier, channels, sample_rate, length = _HEADER.unpack_from(packet)
-    if tag != _TAG or size != len(packet) or length != size - _HEADER.size or not 0 < channels <= MOST_CHANNELS:
+    if tag != _TAG or size != len(packet) or length != size - _HEADER.size or not 0 < channels <= MAX_CHANNELS:
         raise BridgeError(
             f"a packet of {len(packet)} bytes is not ReaStream: {tag!r}, {channels} channels, size {size}"
         )
@@ -106,16 +106,16 @@ class ReaStreamSender:
     Args:
         host: where REAPER or the plug-in runs; a broadcast address reaches them all.
         port: its UDP port.
-        identifier: the name that the receiver listens to.
+        identifier: the name of the stream in the receiver.
         channels: how many, 1 to 64.
         sample_rate: in Hz.
 
     Attributes:
         packets: how many were sent.
-        lost: how many the network did not take.
+        lost: how many could not be sent.
 
     Raises:
-        ConfigError: channels, a rate or an identifier that ReaStream cannot have.
+        ConfigError: channels, a rate or an identifier that ReaStream does not support.
         BridgeError: the host cannot be resolved.
 
     >>> with ReaStreamSender("127.0.0.1", channels=8) as sender:
@@ -132,8 +132,8 @@ class ReaStreamSender:
         sample_rate: int = 44100,
     ) -> None:
         self._identifier = identifier.encode()
-        if not 0 < channels <= MOST_CHANNELS:
-            raise ConfigError(f"ReaStream carries 1 to {MOST_CHANNELS} channels, not {channels}")
+        if not 0 < channels <= MAX_CHANNELS:
+            raise ConfigError(f"ReaStream carries 1 to {MAX_CHANNELS} channels, not {channels}")
         if not 0 < sample_rate < 2**31:
             raise ConfigError(f"a sample rate of {sample_rate} Hz cannot be sent")
         if not 0 < len(self._identifier) < _IDENTIFIER_BYTES:
@@ -156,7 +156,7 @@ class ReaStreamSender:
         self._socket.close()
 
     def send(self, block: Block) -> int:
-        """Send a block of any length at once, and never wait; return in how many packets.
+        """Send a block of any length without blocking; return the number of packets.
 
         Args:
             block: float32 ``(channels, frames)``.
@@ -176,16 +176,16 @@ class ReaStreamSender:
         self.packets += 1
         try:
             self._socket.sendto(packet, self._peer)
-        except OSError:  # nobody listens there, or the network is full: late sound is of no use
+        except OSError:  # no receiver, or the network is congested: late audio is useless
             self.lost += 1
 
 
 class ReaStreamThread:
-    """Sends what a source gives, on a thread of its own, until the source ends.
+    """Sends the blocks of a source, on a thread of its own, until it ends.
 
     Args:
         sender: closed at the end.
-        source: gives the next block, waiting for it if need be; None if there is no more, or nothing yet.
+        source: returns the next block, and may wait for it; None if there is no more, or nothing yet.
         patience: seconds to wait after the source gave nothing.
     """
 
@@ -195,7 +195,7 @@ class ReaStreamThread:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to send; harmless when started."""
+        """Start sending; harmless when started."""
         if self._thread is None:
             self._stopping.clear()
             self._thread = threading.Thread(target=self._run, name="reastream", daemon=True)

@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw: logged whole once, counted after that, and never the end of a thread."""
+"""Unexpected errors: logged with a traceback once, counted after that, without ending a thread."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class UnexpectedErrors:
     """Logs tracebacks, each place in the code at most once a minute.
 
     Args:
-        log: takes the tracebacks.
-        name: of what goes on regardless.
+        log: the logger.
+        name: of what continues after the error.
         clock: seconds.
     """
 
