@@ -1,4 +1,4 @@
-"""The story as a new user plays it: sign up, upload, hear it while it is made, loop, mix, share, log out."""
+"""A new user's session: sign up, upload, play while it is separated, loop, mix, share, log out."""
 
 import io
 from functools import partial
@@ -25,7 +25,7 @@ def real_song(path, seconds=45):
 
 
 def sounds(page, stem):
-    """Whether a stem is heard: its meter, behind the fader."""
+    """Whether a stem is audible: its meter, behind the fader."""
     return page.evaluate(f"Math.max(...{_PLAYER}.stage.mixer.peaks('{stem}'))") > -60
 
 

@@ -48,10 +48,10 @@ _SETUP = """async ({root, frames, pieceFrames, stems, rate, length, steps}) => {
   }
   const run = ([what, ...args]) => what === "mix" ? mixer.change(...args) : player[what](...args);
   for (const {code} of steps.filter((step) => step.at === 0)) await run(code);
-  const heard = await context.startRendering();
+  const output = await context.startRendering();
   const bytes = new Uint8Array(length * 8);
-  new Float32Array(bytes.buffer, 0, length).set(heard.getChannelData(0));
-  new Float32Array(bytes.buffer, length * 4, length).set(heard.getChannelData(1));
+  new Float32Array(bytes.buffer, 0, length).set(output.getChannelData(0));
+  new Float32Array(bytes.buffer, length * 4, length).set(output.getChannelData(1));
   let text = "";
   for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
   return btoa(text);
@@ -124,40 +124,40 @@ def page(chromium, server):
 
 @pytest.fixture
 def render(page, server):
-    """Plays steps, ``(frame of the context, what, arguments...)``, and returns what is heard, ``(frames, 2)``."""
+    """Plays steps, ``(frame of the context, what, arguments...)``, and returns the output, ``(frames, 2)``."""
 
     def rendered(length, *steps):
-        told = [{"at": at, "code": code} for at, *code in steps]
+        commands = [{"at": at, "code": code} for at, *code in steps]
         options = {"root": server[1], "frames": FRAMES, "pieceFrames": PIECE, "stems": STEMS, "rate": RATE}
-        text = page.evaluate(_SETUP, {**options, "length": length, "steps": told})
+        text = page.evaluate(_SETUP, {**options, "length": length, "steps": commands})
         return np.frombuffer(base64.b64decode(text), np.float32).reshape(2, length).T
 
     return rendered
 
 
-def error(heard, expected):
-    return float(np.abs(heard - expected).max())
+def error(output, expected):
+    return float(np.abs(output - expected).max())
 
 
 def test_whole_song_in_pieces_equals_the_sum_of_its_stems(song, render):
-    heard = render(FRAMES + 1000, (0, "play"))
-    assert error(heard[:FRAMES], song.sum(0)) < NULL
-    assert not heard[FRAMES:].any()
+    output = render(FRAMES + 1000, (0, "play"))
+    assert error(output[:FRAMES], song.sum(0)) < NULL
+    assert not output[FRAMES:].any()
 
 
 def test_play_begins_at_the_frame_that_was_sought(song, render):
     first = 3 * PIECE - 77
-    heard = render(PIECE, (0, "seek", first), (0, "play"))
-    assert error(heard, song.sum(0)[first : first + PIECE]) < NULL
+    output = render(PIECE, (0, "seek", first), (0, "play"))
+    assert error(output, song.sum(0)[first : first + PIECE]) < NULL
 
 
 def test_seek_while_playing_goes_on_at_the_frame(song, render):
     at, target = 100 * QUANTUM, 4 * PIECE + 4321
-    heard = render(2 * PIECE, (0, "play"), (at, "seek", target))
+    output = render(2 * PIECE, (0, "play"), (at, "seek", target))
     mix = song.sum(0)
-    assert error(heard[: at - 1], mix[: at - 1]) < NULL
-    rest = min(len(heard) - at, FRAMES - target)
-    assert error(heard[at : at + rest], mix[target : target + rest]) < NULL
+    assert error(output[: at - 1], mix[: at - 1]) < NULL
+    rest = min(len(output) - at, FRAMES - target)
+    assert error(output[at : at + rest], mix[target : target + rest]) < NULL
 
 
 @pytest.mark.parametrize(
@@ -165,42 +165,42 @@ def test_seek_while_playing_goes_on_at_the_frame(song, render):
 )
 def test_loop_repeats_the_same_frames_for_ever(song, render, start, end):
     length = 6 * RATE
-    heard = render(length, (0, "setLoop", {"start": start, "end": end}), (0, "seek", start), (0, "play"))
+    output = render(length, (0, "setLoop", {"start": start, "end": end}), (0, "seek", start), (0, "play"))
     turn = song.sum(0)[start:end]
     expected = np.tile(turn, (length // len(turn) + 1, 1))[:length]
-    assert error(heard, expected) < NULL
+    assert error(output, expected) < NULL
 
 
 def test_song_before_a_loop_plays_into_it(song, render):
     start, end, first = 50000, 61000, 20000
-    heard = render(150000, (0, "setLoop", {"start": start, "end": end}), (0, "seek", first), (0, "play"))
+    output = render(150000, (0, "setLoop", {"start": start, "end": end}), (0, "seek", first), (0, "play"))
     mix = song.sum(0)
     turns = np.tile(mix[start:end], (20, 1))
     expected = np.concatenate([mix[first:start], turns])[:150000]
-    assert error(heard, expected) < NULL
+    assert error(output, expected) < NULL
 
 
 def test_loop_set_while_playing_leaves_no_gap_and_loses_no_frame(song, render):
     at, start, end = 200 * QUANTUM, 20000, 33000
-    heard = render(200000, (0, "play"), (at, "setLoop", {"start": start, "end": end}))
+    output = render(200000, (0, "play"), (at, "setLoop", {"start": start, "end": end}))
     mix = song.sum(0)
     expected = np.concatenate([mix[:end], np.tile(mix[start:end], (20, 1))])[:200000]
-    assert error(heard, expected) < NULL
+    assert error(output, expected) < NULL
 
 
 def test_loop_taken_away_while_playing_goes_on_with_the_song(song, render):
     start, end, at = 20000, 33024, 700 * QUANTUM
     loop = (0, "setLoop", {"start": start, "end": end})
-    heard = render(200000, loop, (0, "play"), (at, "setLoop", None))
+    output = render(200000, loop, (0, "play"), (at, "setLoop", None))
     mix = song.sum(0)
     looped = np.concatenate([mix[:end], np.tile(mix[start:end], (20, 1))])[:at]
     here = start + (at - end) % (end - start)
     expected = np.concatenate([looped, mix[here:]])[:200000]
-    assert error(heard, expected) < NULL
+    assert error(output, expected) < NULL
 
 
 def test_levels_mute_solo_and_pan_are_the_engines(song, render):
-    heard = render(
+    output = render(
         PIECE,
         (0, "mix", "vocals", {"db": -6.0}, False),
         (0, "mix", "drums", {"mute": True}, False),
@@ -211,22 +211,22 @@ def test_levels_mute_solo_and_pan_are_the_engines(song, render):
     )
     gains = np.array([[1, 1], [0, 0], [0.5, 1], [1, 0]]) * 10 ** (np.array([-6.0, 0, 0, 3.0]) / 20)[:, None]
     expected = (song[:, :PIECE] * gains[:, None]).sum(0) * 10 ** (-2.5 / 20)
-    assert error(heard, expected) < NULL
+    assert error(output, expected) < NULL
 
 
 def test_solo_silences_all_others(song, render):
-    heard = render(PIECE, (0, "mix", "bass", {"solo": True}, False), (0, "play"))
-    assert error(heard, song[2, :PIECE]) < NULL
+    output = render(PIECE, (0, "mix", "bass", {"solo": True}, False), (0, "play"))
+    assert error(output, song[2, :PIECE]) < NULL
 
 
 def test_mute_is_a_ramp_of_ten_milliseconds(song, render):
     at, ramp = 300 * QUANTUM, 441
-    heard = render(PIECE, (0, "play"), (at, "mix", "vocals", {"mute": True}))
+    output = render(PIECE, (0, "play"), (at, "mix", "vocals", {"mute": True}))
     mix = song.sum(0)[:PIECE]
-    assert error(heard[:at], mix[:at]) < NULL
+    assert error(output[:at], mix[:at]) < NULL
     end = at + ramp + QUANTUM
-    assert error(heard[end:], (mix - song[0, :PIECE])[end:]) < NULL
-    share = (mix - heard)[at:end] / song[0, at:end]
+    assert error(output[end:], (mix - song[0, :PIECE])[end:]) < NULL
+    share = (mix - output)[at:end] / song[0, at:end]
     steps = np.diff(np.median(share.reshape(-1, 2), axis=1))
     assert np.abs(steps).max() < 2 / ramp
 
@@ -240,14 +240,14 @@ def test_pause_keeps_the_position(page, server):
 
 
 def stretched(page, server, speed, semitones, *, loop=None, length=4 * RATE):
-    """What is heard of a song of one sine, 440 Hz, on all stems, at another speed or pitch."""
+    """The output for a song of one sine, 440 Hz, on all stems, at another speed or pitch."""
     code = _SETUP.replace("for (const {code} of steps.filter((step) => step.at === 0)) await run(code);", _STRETCH)
     options = {"root": server[1], "frames": FRAMES, "pieceFrames": PIECE, "stems": STEMS, "rate": RATE}
     code = code.replace("`/pieces/${n}?rate=${rate}`", "`/sine/${n}`")
     tempo = {"speed": speed, "semitones": semitones, "loop": loop}
     text = page.evaluate(code, {**options, "length": length, "steps": [tempo]})
-    heard = np.frombuffer(base64.b64decode(text), np.float32).reshape(2, length).T
-    return heard[np.flatnonzero(np.abs(heard[:, 0]) > 1e-3)[0] :]
+    output = np.frombuffer(base64.b64decode(text), np.float32).reshape(2, length).T
+    return output[np.flatnonzero(np.abs(output[:, 0]) > 1e-3)[0] :]
 
 
 _STRETCH = """
@@ -266,8 +266,8 @@ def pitch_of(sound):
 
 @pytest.mark.parametrize(("speed", "semitones"), [(0.5, 0), (1.5, 0), (1, 12), (0.8, -5)])
 def test_speed_keeps_the_pitch_and_pitch_keeps_the_speed(page, server, speed, semitones):
-    heard = stretched(page, server, speed, semitones)
-    steady = heard[RATE // 2 : RATE // 2 + 2 * RATE, 0]
+    output = stretched(page, server, speed, semitones)
+    steady = output[RATE // 2 : RATE // 2 + 2 * RATE, 0]
     assert pitch_of(steady) == pytest.approx(440 * 2 ** (semitones / 12), abs=1.0)
     assert np.abs(steady[: RATE // 4]).max() > 0.3
 

@@ -1,4 +1,4 @@
-"""The database: migrations that make what the tables say, on SQLite and on PostgreSQL."""
+"""The database: migrations that match the tables, on SQLite and on PostgreSQL."""
 
 import sqlite3
 

@@ -87,7 +87,7 @@ def belongings(service, admin, bea):
 
 
 def snapshot(service):
-    """Return all that is in the database but the log and what tells of last uses."""
+    """Return everything in the database but the log and the times of last use."""
     quiet = {"audit", "events", "workers"}
     with service.database.read() as session:
         return {

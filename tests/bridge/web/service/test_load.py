@@ -58,7 +58,7 @@ async def storm(service, request, waiting, go_on):
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=ORIGIN, headers={"Origin": ORIGIN})
     async with app.router.lifespan_context(app), client:
         many = [asyncio.create_task(request(client)) for _ in range(STORM)]
-        while len(waiting) < STORM:  # noqa: ASYNC110 - threads fill it, which no event of asyncio's knows
+        while len(waiting) < STORM:  # noqa: ASYNC110 - threads fill it, which sets no asyncio event
             await asyncio.sleep(0.01)
         for path in ("/healthz", "/api/v1/server"):
             assert (await client.get(path)).status_code == 200

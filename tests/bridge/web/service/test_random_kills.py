@@ -1,6 +1,6 @@
 """A whole service under load, its processes killed again and again: nothing that was accepted may be lost.
 
-Three kills unless STREAM_SEP_KILLS says how many.
+Three kills unless STREAM_SEP_KILLS sets the number.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ AWAY = (urllib.error.URLError, ConnectionError, TimeoutError, OSError, ValueErro
 
 
 class Load:
-    """Uploads songs as fast as they are accepted, and remembers which were."""
+    """Uploads songs as fast as they are accepted, and records their ids."""
 
     def __init__(self):
         self.base, self.cookie, self.accepted, self.error = "", "", {}, None

@@ -115,7 +115,7 @@ def test_a_child_that_eats_memory_ends_and_is_reported(tmp_path, monkeypatch):
         "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))\nx = bytearray(1 << 30)\n"
     )
     monkeypatch.setattr(sandbox, "_CHILD", greedy)
-    with pytest.raises(Problem, match="more than this server gives"):
+    with pytest.raises(Problem, match="exceeds the limits of this server"):
         sandbox._run([], tmp_path, 30.0, lambda: None)
 
 
