@@ -100,7 +100,7 @@ def test_a_token_opens_a_socket_too(site, bea):
 
 
 def test_a_socket_ends_with_its_session(live, bea, monkeypatch):
-    monkeypatch.setattr(events_route, "_ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(events_route, "_CHECK_SECONDS", 0.05)
     with live.websocket_connect("/api/v1/events") as socket:
         socket.receive_json()
         bea.delete("/api/v1/session?everywhere=true")
