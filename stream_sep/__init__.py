@@ -81,18 +81,18 @@ _HOMES = {
     "load_demo_song": "stream_sep.files.demo_song",
     "load_separator": "stream_sep.separators",
 }
-"""Name -> the module it is imported from when it is first asked for; a command can begin before all is read."""
+"""Name -> the module it is imported from on first access, so that a command starts before all modules are loaded."""
 
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Import what is asked for."""
+        """Import a public name on first access."""
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = found = getattr(importlib.import_module(_HOMES[name]), name)
         return found
 
     def __dir__() -> list[str]:
-        """List what can be asked for."""
+        """List the public names."""
         return sorted({*globals(), *_HOMES})

@@ -5,7 +5,7 @@ import signal
 
 
 def main() -> None:
-    """Run the command line; a signal that comes while it is imported ends it at once, as nothing is begun yet."""
+    """Run the command line; a signal during its import ends the program at once, as nothing has started yet."""
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), _leave)
     from stream_sep.cli import main as run  # noqa: PLC0415 - takes a second, for which the handlers are

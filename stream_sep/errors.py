@@ -1,16 +1,16 @@
-"""Every error a user of stream_sep can meet; each message says what happened, with which value, and what to try."""
+"""Every error that stream_sep raises; each message states what happened, with which value, and what to try."""
 
 
 class StreamSepError(Exception):
-    """Anything stream_sep refuses or cannot do; catch this one to catch them all."""
+    """Base class of all errors of stream_sep; catch this one to catch them all."""
 
 
 class ConfigError(StreamSepError):
-    """A setting that makes no sense, alone or beside the others."""
+    """An invalid setting, or settings that exclude each other."""
 
 
 class DeviceError(StreamSepError):
-    """A sound device that is missing, busy, gone, or cannot do what was asked."""
+    """An audio device that is missing, busy, disconnected, or does not support the requested settings."""
 
 
 class SeparatorError(StreamSepError):
@@ -18,7 +18,7 @@ class SeparatorError(StreamSepError):
 
 
 class ParameterError(StreamSepError):
-    """A control path that does not exist, or a value it cannot take."""
+    """A control path that does not exist, or a value that it does not accept."""
 
 
 class AudioFileError(StreamSepError):
@@ -30,7 +30,7 @@ class PresetError(StreamSepError):
 
 
 class BridgeError(StreamSepError):
-    """A control surface cannot be reached: a network or MIDI port that is taken or not there."""
+    """A control surface that cannot be reached: a network or MIDI port that is in use or missing."""
 
 
 class FileInUseError(AudioFileError):
@@ -38,8 +38,8 @@ class FileInUseError(AudioFileError):
 
 
 class DamagedCacheError(AudioFileError):
-    """Stems in the cache that are not what was put there."""
+    """Stems in the cache that no longer match their checksums."""
 
 
-class Cancelled(StreamSepError):  # noqa: N818 - nothing went wrong: somebody asked for it
-    """Work that was stopped because somebody asked for it, which is no failure."""
+class Cancelled(StreamSepError):  # noqa: N818 - nothing went wrong: the caller requested it
+    """Work that was stopped on request, which is not a failure."""

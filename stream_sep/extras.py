@@ -1,4 +1,4 @@
-"""How to install what an optional part needs: the one command that every message prints."""
+"""The pip command that installs an optional extra, as every error message prints it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 def install_hint(*extras: str) -> str:
     """Return the end of a sentence: the command that installs extras for the Python that runs.
 
-    It works in any shell, leaves a checkout editable, and where it would download gigabytes it says so.
+    It works in any shell, keeps a checkout editable, and warns where it would download gigabytes.
 
     >>> print(install_hint("effects"))  # doctest: +ELLIPSIS
     run: ...python... -m pip install ...[effects]"

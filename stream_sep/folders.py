@@ -1,4 +1,4 @@
-"""The user's folders: one for settings, one for what can be made again; both are called ``stream-sep``."""
+"""The user's folders, both called ``stream-sep``: one for settings, one for caches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAME, _OLD_NAME = "stream-sep", "stream_sep"
 
 
 def config_folder() -> Path:
-    """Return the folder of the user's settings, presets and MIDI maps, which may not be there yet.
+    """Return the folder of the user's settings, presets and MIDI maps, which may not exist yet.
 
     A folder of the older name ``stream_sep`` is moved there first.
 
@@ -27,7 +27,7 @@ def config_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    r"""Return the folder of kept stems and compiled code, which may not be there yet.
+    r"""Return the folder of cached stems and compiled code, which may not exist yet.
 
     On Windows, a folder of the older name ``stream-sep\stream-sep`` is moved there first.
     """
@@ -39,7 +39,7 @@ def cache_folder() -> Path:
 
 
 def is_reachable(folder: Path) -> bool:
-    """Return whether a folder is there or could be made: not where the user has no home, or may not enter it.
+    """Return whether a folder exists or can be created; it cannot where the user has no home, or no access to it.
 
     >>> from pathlib import Path
     >>> is_reachable(Path("/dev/null/home")), is_reachable(Path("not there yet"))
@@ -55,7 +55,7 @@ def is_reachable(folder: Path) -> bool:
 
 
 def _adopt(old: Path, new: Path) -> None:
-    """Move what ``old`` holds into ``new``, but over nothing; where files cannot be moved, they stay."""
+    """Move the contents of ``old`` into ``new`` without overwriting; files that cannot be moved stay."""
     with suppress(OSError):
         if old == new or not old.is_dir() or old.is_symlink():
             return
@@ -63,4 +63,4 @@ def _adopt(old: Path, new: Path) -> None:
         for entry in old.iterdir():
             if not (new / entry.name).exists():
                 entry.rename(new / entry.name)
-        old.rmdir()  # refused, and rightly, where something was left
+        old.rmdir()  # fails, as it should, where something was left

@@ -1,6 +1,6 @@
-"""The contract between the engine and whatever splits a mix: one page, and all of it.
+"""The interface between the engine and a separator.
 
-Arrays are ``float32``, ``(channels, frames)`` for a mix and ``(stems, channels, frames)`` for what comes out of it.
+Arrays are ``float32``, ``(channels, frames)`` for a mix and ``(stems, channels, frames)`` for its stems.
 """
 
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Block: TypeAlias = NDArray[np.float32]
-"""A stretch of audio, ``(channels, frames)``."""
+"""A block of audio, ``(channels, frames)``."""
 
 Stems: TypeAlias = NDArray[np.float32]
-"""The parts of a stretch of audio, ``(stems, channels, frames)``."""
+"""The stems of a block of audio, ``(stems, channels, frames)``."""
 
 STEMS = ("vocals", "drums", "bass", "other")
 """The stems of every four-stem separator, in the order of its output."""
@@ -27,8 +27,8 @@ STEM_COLORS = {
 }
 """The color of each stem, wherever stems are shown.
 
-The first four were searched for so that any two differ for people with normal sight and with protanopia, deuteranopia
-and tritanopia (CIEDE2000 22.7 at least), with a contrast of at least 4.6 on a dark surface.
+The first four were chosen by a search, so that any two differ for people with normal sight and with protanopia,
+deuteranopia and tritanopia (CIEDE2000 22.7 at least), with a contrast of at least 4.6 on a dark surface.
 """
 
 MAIN = "main"
@@ -76,7 +76,7 @@ class Separator(Protocol):
 
     @property
     def hop(self) -> int:
-        """Frames taken and given by every call of `process`."""
+        """Frames per call of `process`, input and output."""
         ...
 
     @property
@@ -85,12 +85,12 @@ class Separator(Protocol):
         ...
 
     def process(self, block: Block) -> Stems:
-        """Take the next hop of the mix, ``(channels, hop)``; return the stems, ``(stems, channels, hop)``.
+        """Process the next hop of the mix, ``(channels, hop)``; return the stems, ``(stems, channels, hop)``.
 
         The result may be a buffer that the next call overwrites.
         """
         ...
 
     def reset(self) -> None:
-        """Forget the past: the next call behaves as the first one of a fresh object."""
+        """Clear the state: the next call behaves as the first one of a new object."""
         ...

@@ -1,1 +1,1 @@
-"""What the audio thread runs: the compiled block, its gain ramps, the shared rings and their latency."""
+"""The audio thread: the compiled callback, its gain ramps, the shared rings and their latency."""

@@ -1,4 +1,4 @@
-"""How loud everything is in a block: snapshots of the mix taken up, ramps followed, the limiter.
+"""Gains of a block: mix snapshots, ramps and the limiter.
 
 Compiled into the audio thread, like `stream_sep.audio.process_block`.
 """
@@ -14,15 +14,15 @@ from stream_sep.audio.state import SNAPSHOT_HEAD, SNAPSHOTS
 from stream_sep.lowlevel.numba_intrinsics import load_acquire, njit_inline, pointer_at
 
 MAX_SAMPLE = 1e6
-"""120 dB above full scale: more is no sound that anybody means."""
+"""120 dB above full scale: anything above is not audio."""
 
 _LIMITER_RECOVERY = 1 / 16384
-"""Gain a limiter gives back in a frame: from silence to unity in about a third of a second."""
+"""Limiter release, in gain per frame: from silence to unity in about a third of a second."""
 
 
 @njit_inline
 def take_snapshot(state, start):
-    """Aim the gains at the newest mix; those that change take the ramp that came with it, the others go on.
+    """Set the target gains from the newest mix; gains that change start its ramp, the others continue theirs.
 
     A ramp begins with this block or, for a gain at rest, at the later frame that the snapshot names.
 
@@ -37,24 +37,24 @@ def take_snapshot(state, start):
     state.snapshot_seen = head
     rows = (1 + state.stems) * state.channels
     snapshot = carray(pointer_at(state.snapshots), (SNAPSHOTS, state.snapshot_size), np.float64)[head % SNAPSHOTS]
-    froms, aims, begins, ends = _ramps(state, rows)
+    start_gains, target_gains, ramp_begins, ramp_ends = _ramps(state, rows)
     state.bypass, state.limiter_on = np.int64(snapshot[rows]), np.int64(snapshot[rows + 1])
     for row in range(rows):
         aim = np.float32(snapshot[row])
-        if aim != aims[row]:
-            froms[row] = _gain_at(froms[row], aims[row], begins[row], ends[row], start)
-            begins[row] = max(np.int64(snapshot[rows + 3]), start) if ends[row] <= start else start
-            ends[row] = begins[row] + max(np.int64(snapshot[rows + 2]), 1)
-            aims[row] = aim
+        if aim != target_gains[row]:
+            start_gains[row] = _gain_at(start_gains[row], target_gains[row], ramp_begins[row], ramp_ends[row], start)
+            ramp_begins[row] = max(np.int64(snapshot[rows + 3]), start) if ramp_ends[row] <= start else start
+            ramp_ends[row] = ramp_begins[row] + max(np.int64(snapshot[rows + 2]), 1)
+            target_gains[row] = aim
 
 
 @njit_inline
 def _ramps(state, rows):
     return (
-        carray(pointer_at(state.froms), (rows,), np.float32),
-        carray(pointer_at(state.aims), (rows,), np.float32),
-        carray(pointer_at(state.begins), (rows,), np.int64),
-        carray(pointer_at(state.ends), (rows,), np.int64),
+        carray(pointer_at(state.start_gains), (rows,), np.float32),
+        carray(pointer_at(state.target_gains), (rows,), np.float32),
+        carray(pointer_at(state.ramp_begins), (rows,), np.int64),
+        carray(pointer_at(state.ramp_ends), (rows,), np.int64),
     )
 
 
@@ -67,7 +67,7 @@ def _gain_at(begun, aim, begin, end, now):
 
 @njit_inline
 def follow_ramps(state, start, frames):
-    """Write every gain of this block down; return 1 if the stems at theirs are the input, else 0.
+    """Compute every gain of this block; return 1 if the stems at these gains add up to the input, else 0.
 
     Args:
         state: of the audio thread.
@@ -76,10 +76,10 @@ def follow_ramps(state, start, frames):
     """
     rows = (1 + state.stems) * state.channels
     gains = carray(pointer_at(state.gains), (rows, state.max_block), np.float32)
-    froms, aims, begins, ends = _ramps(state, rows)
-    unity = state.adds_up
+    start_gains, target_gains, ramp_begins, ramp_ends = _ramps(state, rows)
+    unity = state.stems_sum_to_mix
     for row in range(rows):
-        begun, aim, begin, end = froms[row], aims[row], begins[row], ends[row]
+        begun, aim, begin, end = start_gains[row], target_gains[row], ramp_begins[row], ramp_ends[row]
         if start >= end or begin >= start + frames:
             still = aim if start >= end else begun
             unity = 0 if row >= state.channels and still != 1.0 else unity
@@ -94,7 +94,7 @@ def follow_ramps(state, start, frames):
 
 @njit_inline
 def bound(state, frames):
-    """Keep every bus finite, whatever came: NaN is silence, and nothing is beyond `MAX_SAMPLE`.
+    """Keep every bus finite: NaN becomes silence, and samples are clamped to `MAX_SAMPLE`.
 
     Args:
         state: of the audio thread.
@@ -112,7 +112,7 @@ def bound(state, frames):
 
 @njit_inline
 def limit(state, frames):
-    """Turn the main mix down at once where it would pass full scale, and slowly up again.
+    """Limit the main mix: immediate attack where it would exceed full scale, slow release.
 
     Args:
         state: of the audio thread.

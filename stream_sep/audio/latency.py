@@ -1,4 +1,4 @@
-"""The arithmetic of delay, all of it in frames: what is owed to buffers, to computing and to the separator."""
+"""Latency arithmetic, all in frames: buffering, computing time and the separator's own latency."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import math
 from dataclasses import dataclass
 
 JITTER_MS = 5.0
-"""Time bought against an operating system that wakes the worker late."""
+"""Allowance for an operating system that wakes the worker late."""
 
 VM_JITTER_MS = 8.0
-"""The same, enough for a virtual machine whose host gives its processors to others too: with `JITTER_MS`, one hop was
-late in each of three runs of ten minutes of `live`, and one more block of 2.9 ms would have waited for each. Some
-thefts take longer."""
+"""The same for a virtual machine whose host shares its processors with others: with `JITTER_MS`, one hop was late in
+each of three runs of ten minutes of `live`, and one more block of 2.9 ms would have covered each. Some stalls take
+longer."""
 
 HEADROOM = 1.4
-"""A hop can take so much longer than the slowest of the warm-up: HTDemucs on two shared cores took 1.35 medians."""
+"""Factor by which a hop may exceed the slowest of the warm-up: HTDemucs on two shared cores took 1.35 medians."""
 
 
 def adaptation_delay(block_size: int, hop: int) -> int:
-    """Return the frames to wait so that blocks can always be served from hops, with computing free of cost.
+    """Return the frames to wait so that blocks can always be filled from hops, if computing took no time.
 
     Equal to a brute-force search for every pair of sizes (tests/audio/test_latency.py); after Letz, "Callback
     adaptation techniques", 2001.
@@ -34,7 +34,7 @@ def adaptation_delay(block_size: int, hop: int) -> int:
 
 
 def slack_for(block_size: int, hop: int, compute: int) -> int:
-    """Return the frames to buy so that a hop that takes ``compute`` frames of time is never late.
+    """Return the slack, in frames, with which a hop that takes ``compute`` frames of time is never late.
 
     Where a hop does not hold whole blocks, hops bunch up, and one block more is needed: found and confirmed by
     simulating every pair of sizes (tests/audio/test_latency.py). It needs ``compute <= hop``.
@@ -42,7 +42,7 @@ def slack_for(block_size: int, hop: int, compute: int) -> int:
     Args:
         block_size: frames of a block.
         hop: frames of a hop.
-        compute: time of a hop's computation, in frames.
+        compute: compute time of a hop, in frames.
 
     >>> slack_for(128, 256, compute=40)
     128
@@ -51,15 +51,15 @@ def slack_for(block_size: int, hop: int, compute: int) -> int:
     return math.ceil(compute / block_size) * block_size + uneven
 
 
-def slack_after(block_size: int, hop: int, waited: int) -> int:
-    """Return the least slack with which stems that came ``waited`` frames after their hop's last one are in time.
+def required_slack(block_size: int, hop: int, waited: int) -> int:
+    """Return the least slack with which stems that arrive ``waited`` frames after the end of their hop are in time.
 
     Args:
         block_size: frames of a block.
         hop: frames of a hop.
         waited: frames between a hop's end and its stems.
 
-    >>> slack_after(128, 512, waited=256)
+    >>> required_slack(128, 512, waited=256)
     384
     """
     return slack_for(block_size, hop, waited + block_size)
@@ -68,18 +68,17 @@ def slack_after(block_size: int, hop: int, waited: int) -> int:
 def fixed_prefill(
     block_size: int, hop: int, sample_rate: int, *, compute_share: float = 0.5, jitter_ms: float = JITTER_MS
 ) -> int:
-    """Return the frames of stems to have ready where a hop takes half its length to compute, and begins late.
+    """Return the prefill, in frames, for a hop that takes half its length to compute, and starts late.
 
-    A function of sizes alone, so that the same settings have the same latency on every machine
-    and on every day. It is enough for every pair of sizes in a simulation of the worker
-    (tests/audio/test_latency.py).
+    A function of sizes alone, so that the same settings have the same latency on every machine. It is enough for
+    every pair of sizes in a simulation of the worker (tests/audio/test_latency.py).
 
     Args:
         block_size: frames of a block; where blocks vary, of the longest.
         hop: frames of a hop of the separator.
         sample_rate: frames per second.
         compute_share: share of a hop's length that computing it takes.
-        jitter_ms: how late it may begin.
+        jitter_ms: how late the computation may start.
 
     Returns:
         Frames between a frame's capture and the block that plays its stems, without the separator's own latency.
@@ -88,7 +87,7 @@ def fixed_prefill(
     [960, 896, 768, 512, 1024]
     """
     jitter = math.ceil(jitter_ms * sample_rate / 1000)
-    if compute_share > 0.5:  # where a late hop is not made up for within the next one: the terms one by one
+    if compute_share > 0.5:  # a late hop is not caught up within the next one: add the terms one by one
         slack = (
             slack_for(block_size, hop, math.ceil(hop * compute_share)) + math.ceil(jitter / block_size) * block_size
         )
@@ -106,10 +105,10 @@ class LatencyReport:
         sample_rate: frames per second.
         device: what the sound card reports for its input and output together.
         adaptation: waiting for a whole hop when blocks and hops differ.
-        slack: bought for the time it takes to compute a hop, and for jitter.
+        slack: for the compute time of a hop, and for jitter.
         separator: the separator's own look-ahead.
-        drift: kept ready between two devices whose clocks differ.
-        extra: added while it plays, as the device's blocks have grown.
+        drift: of the resampler between two devices whose clocks differ.
+        extra: added during playback, when the device's blocks have grown.
     """
 
     sample_rate: int
@@ -122,7 +121,7 @@ class LatencyReport:
 
     @property
     def prefill(self) -> int:
-        """Frames of stems that lie ready ahead of the callback."""
+        """Frames of stems that are ready ahead of the callback."""
         return self.adaptation + self.slack
 
     @property
@@ -132,7 +131,7 @@ class LatencyReport:
 
     @property
     def total(self) -> int:
-        """Frames between the sound going in and the sound coming out."""
+        """Frames between the audio going in and coming out."""
         return self.engine + self.device + self.drift + self.extra
 
     def milliseconds(self, frames: int) -> float:

@@ -1,7 +1,7 @@
-"""What the audio thread does with a block: capture it, find its stems, mix them, meter, record.
+"""The processing of a block on the audio thread: capture it, find its stems, mix them, meter, record.
 
 One compiled path serves the sound card, JACK, the paced and the offline backend. It takes no lock, allocates
-nothing and calls nothing but itself and the clock.
+nothing and calls no function but its own and the clock.
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202 - Numba infers these types, and an annotation would claim a Python object
@@ -24,12 +24,12 @@ from stream_sep.audio.state import (
 from stream_sep.lowlevel.numba_intrinsics import load_acquire, monotonic_ns, njit_inline, pointer_at, store_release
 
 _METER_FALL = 0.9997
-"""Factor a meter falls by in a frame: about 115 dB a second at 44.1 kHz."""
+"""Decay of a meter per frame: about 115 dB per second at 44.1 kHz."""
 
 
 @njit_inline
 def process_block(state, frames):
-    """Turn the frames that lie in ``state.input`` into the buses, ``frames`` at most ``state.max_block``.
+    """Process the frames in ``state.input`` into the buses; ``frames`` is at most ``state.max_block``.
 
     Args:
         state: of the audio thread.
@@ -37,16 +37,16 @@ def process_block(state, frames):
     """
     positions = carray(pointer_at(state.positions), (MIXED + 1,), np.int64)
     start = positions[CAPTURED]
-    if state.ahead == 0:
+    if state.prerendered == 0:
         _capture(state, positions, frames)
-        _fetch_dry(state, start - state.delay - state.extra_delay, start + frames, frames)
+        _read_dry(state, start - state.delay - state.extra_delay, start + frames, frames)
     else:
-        _fetch_dry(state, start, load_acquire(positions, MIXED), frames)
+        _read_dry(state, start, load_acquire(positions, MIXED), frames)
         store_release(positions, CAPTURED, start + frames)
     take_snapshot(state, start)
     unity = follow_ramps(state, start, frames)
-    _judge_unity(state, frames)
-    _locate(state, start - state.prefill - state.extra_delay, frames, unity)
+    _update_unity_frame(state, frames)
+    _resolve_stem_frames(state, start - state.prefill - state.extra_delay, frames, unity)
     _mix(state, frames, unity)
     bound(state, frames)
     limit(state, frames)
@@ -59,7 +59,7 @@ def process_block(state, frames):
 
 @njit_inline
 def start_clock(state, started):
-    """Tell which frame the callback that began at clock ``started`` begins with.
+    """Record the first frame of the callback that began at clock ``started``.
 
     Args:
         state: of the audio thread.
@@ -71,7 +71,7 @@ def start_clock(state, started):
 
 @njit_inline
 def time_block(state, started):
-    """Count how long the callback took that began at clock ``started``.
+    """Add the duration of the callback that began at clock ``started`` to the histogram.
 
     Args:
         state: of the audio thread.
@@ -112,7 +112,7 @@ def _captured(state):
 
 
 @njit_inline
-def _fetch_dry(state, first, end, frames):
+def _read_dry(state, first, end, frames):
     capture = _captured(state)
     dry = carray(pointer_at(state.dry), (state.channels, state.max_block), np.float32)
     for channel in range(state.channels):
@@ -122,10 +122,10 @@ def _fetch_dry(state, first, end, frames):
 
 
 @njit_inline
-def _locate(state, first, frames, unity):
-    """Find where each frame's stems lie, and how much of them to hear: all, none, or a crossfade's share.
+def _resolve_stem_frames(state, first, frames, unity):
+    """Set, for each frame, the offset of its stems and their weight: one, zero, or within a crossfade between.
 
-    Where stems are missing the last ones are read backwards under the fade, so that there is something to fade from.
+    Where stems are missing, the last ones are read backwards during the fade, so that there is a signal to fade from.
     """
     tags = carray(pointer_at(state.tags), (state.slots,), np.int64)
     weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
@@ -137,7 +137,7 @@ def _locate(state, first, frames, unity):
         number = at // state.hop
         if at >= 0 and number != checked:
             checked, ready = number, _is_ready(state, tags, number)
-        there = ready and (state.searching == 0 or state.wet == 0)  # a fade that has begun goes on to its end
+        there = ready and (state.searching == 0 or state.wet == 0)  # a fade that has begun runs to its end
         if there:
             state.searching = 0
             state.hold_left = max(state.hold_left - 1, 0)
@@ -145,24 +145,24 @@ def _locate(state, first, frames, unity):
             if state.searching == 0:
                 state.searching, state.edge = 1, at
             state.hold_left = state.hold
-        heard = there and state.hold_left == 0 and state.bypass == 0
-        _follow_dry_level(state, heard, unity)
-        state.wet = min(state.wet + 1, state.fade) if heard else max(state.wet - 1, 0)
-        state.dry_frames += 0 if heard else 1
+        audible = there and state.hold_left == 0 and state.bypass == 0
+        _follow_dry_level(state, audible, unity)
+        state.wet = min(state.wet + 1, state.fade) if audible else max(state.wet - 1, 0)
+        state.dry_frames += 0 if audible else 1
         if state.wet == 0 and state.dry_level == state.dry_fade:
             state.unity_from = min(state.unity_from, frame)
         wet = np.float32(state.wet) / np.float32(state.fade)
         weights[frame] = wet
         dry_weights[frame] = (np.float32(1.0) - wet) * (np.float32(state.dry_level) / np.float32(state.dry_fade))
-        offsets[frame] = _offset(state, at if there else 2 * state.edge - 1 - at)
+        offsets[frame] = _stem_offset(state, at if there else 2 * state.edge - 1 - at)
 
 
 @njit_inline
-def _follow_dry_level(state, heard, unity):
-    """Move the level of the dry sound by a frame: all of it, or none where stems fail and silence is wanted.
+def _follow_dry_level(state, audible, unity):
+    """Advance the level of the dry sound by a frame: towards full, or towards zero where missing stems are muted.
 
-    Where faders are at unity the dry sound is what is wanted, as it is in a bypass. Under stems in full it cannot be
-    heard, and is put where it will be wanted at once.
+    With the faders at unity, as in a bypass, the dry sound plays. Under stems at full level it is inaudible, and
+    jumps to its target at once.
     """
     if state.on_failure == DRY:
         return
@@ -171,7 +171,7 @@ def _follow_dry_level(state, heard, unity):
         state.dry_level = state.dry_fade if wanted or state.on_failure == FADE else 0
     elif wanted:
         state.dry_level = min(state.dry_level + (state.dry_fade + state.fade - 1) // state.fade, state.dry_fade)
-    elif not heard:
+    elif not audible:
         state.dry_level = max(state.dry_level - 1, 0)
 
 
@@ -185,7 +185,7 @@ def _is_ready(state, tags, number):
 
 
 @njit_inline
-def _offset(state, at):
+def _stem_offset(state, at):
     if at < 0:
         return np.int64(-1)
     number = at // state.hop
@@ -193,11 +193,11 @@ def _offset(state, at):
 
 
 @njit_inline
-def _judge_unity(state, frames):
-    """Find the frame from which a change to or from unity counts: at once, but for a gap that still fades to dry.
+def _update_unity_frame(state, frames):
+    """Set the frame from which a change to or from unity applies: at once, except in a gap that still fades to dry.
 
-    Stems that are read backwards do not add up to the dry sound, so that there one cannot stand for the other; nor
-    do stems and a dry sound that is turned down.
+    Stems that are read backwards do not add up to the dry sound, so that one cannot replace the other there; nor
+    do stems and an attenuated dry sound.
     """
     add_up = state.searching == 0 and (state.dry_level == state.dry_fade or state.wet == state.fade)
     alone = state.wet == 0 and state.dry_level == state.dry_fade
@@ -230,7 +230,7 @@ def _mix(state, frames, unity):
 
 @njit_inline
 def _mix_stem(state, buses, stem, channel, frames):
-    """Put one channel of one stem on its bus and add it to the main mix; missing stems leave dry on the carrier."""
+    """Write one channel of one stem to its bus and to the main mix; the carrier plays dry for missing stems."""
     weights = carray(pointer_at(state.weights), (state.max_block,), np.float32)
     dry_weights = carray(pointer_at(state.dry_weights), (state.max_block,), np.float32)
     offsets = carray(pointer_at(state.offsets), (state.max_block,), np.int64)

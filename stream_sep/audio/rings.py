@@ -1,8 +1,8 @@
-"""The memory between the audio thread and the separator: one ring of captured sound, one ring of finished stems.
+"""The ring buffers between the audio thread and the separator: one of captured audio, one of finished stems.
 
-The audio thread alone writes the capture ring, the separator alone the stem ring. Positions are ever-growing frame
-or hop counts, published after the data they speak of. A stem hop carries its number: whoever reads hop 7 finds
-hop 7 or nothing, so late stems can be dropped but never played in the wrong place.
+Only the audio thread writes the capture ring, and only the separator the stem ring. Positions are ever-growing frame
+or hop counts, published after the data they refer to. A stem hop carries its number: a reader of hop 7 finds hop 7
+or nothing, so late stems can be dropped but never played in the wrong place.
 """
 
 from __future__ import annotations
@@ -32,40 +32,40 @@ CAPTURED = 0 * _LINE
 STREAM_BEGIN = CAPTURED + 1
 """Index in `Rings.positions`: the frame, a whole number of hops, with which the present stream begins."""
 OFFLINE = CAPTURED + 2
-"""Index in `Rings.positions`: not 0 where nobody listens in real time, so that the separator need not rest."""
+"""Index in `Rings.positions`: not 0 in an offline run, where the separator does not pause between hops."""
 HEARTBEAT = 1 * _LINE
-"""Index in `Rings.positions`: clock of the separator's last sign of life, in nanoseconds."""
+"""Index in `Rings.positions`: clock of the separator's last heartbeat, in nanoseconds."""
 HOPS_DONE = 2 * _LINE
-"""Index in `Rings.positions`: hops the separator has computed, over all its lives."""
+"""Index in `Rings.positions`: hops the separator has computed, across restarts."""
 COMPUTE_NS = HOPS_DONE + 1
-"""Index in `Rings.positions`: nanoseconds it took for them in all."""
+"""Index in `Rings.positions`: their total compute time in nanoseconds."""
 COMPUTE_MAX_NS = HOPS_DONE + 2
-"""Index in `Rings.positions`: nanoseconds of the slowest."""
+"""Index in `Rings.positions`: compute time of the slowest in nanoseconds."""
 NONFINITE = HOPS_DONE + 3
-"""Index in `Rings.positions`: hops refused because the separator gave NaN, infinity or sound beyond all measure."""
+"""Index in `Rings.positions`: hops rejected because the separator returned NaN, infinity or excessive levels."""
 JUMPS = HOPS_DONE + 4
 """Index in `Rings.positions`: times the separator was so late that it skipped to the present."""
 MIXED = HOPS_DONE + 5
-"""Index in `Rings.positions`: frames of the mix that lie ready, where it is not captured but written ahead."""
+"""Index in `Rings.positions`: end of the mix that is ready, where it is prerendered instead of captured."""
 WAITED = HOPS_DONE + 6
 """Index in `Rings.positions`: most frames captured between the last frame of a hop and its stems."""
 _POSITIONS = 3 * _LINE
 
 MAGIC = int.from_bytes(b"SSEPRNG1", "little")
-"""First word of the memory, by which a program in another language knows what it has mapped."""
+"""First word of the memory: identifies it to a program in another language that maps it."""
 VERSION = 1
-"""Second word of the memory: raised whenever what follows is laid out in another way."""
+"""Second word of the memory: the version of the layout that follows."""
 _HEADER = 1 * _LINE  # magic, version, the five sizes of the layout, and the bytes of the whole
 
 EMPTY = -1
-"""Tag of a slot that holds no hop; `EMPTY - 1 - n` says that hop n came but could not be used."""
+"""Tag of a slot that holds no hop; `EMPTY - 1 - n` marks hop n as computed but unusable."""
 TIMINGS = 8192
-"""Computing times kept, newest over oldest."""
+"""Number of compute times kept, newest over oldest."""
 
 
 @dataclass(frozen=True)
 class RingLayout:
-    """The sizes of the rings, all a second process needs to find its way.
+    """The sizes of the rings, from which another process derives their layout.
 
     Attributes:
         channels: channels of the mix.
@@ -83,18 +83,18 @@ class RingLayout:
 
     @property
     def size(self) -> int:
-        """Bytes of the whole."""
+        """Total size in bytes."""
         floats = self.channels * self.capacity + self.slots * self.stems * self.channels * self.hop
         return 8 * (_HEADER + _POSITIONS + self.slots + TIMINGS) + 4 * floats
 
     @property
     def header(self) -> tuple[int, ...]:
-        """The words that the memory begins with."""
+        """The words at the start of the memory."""
         return (MAGIC, VERSION, self.channels, self.stems, self.hop, self.capacity, self.slots, self.size)
 
 
 class Rings:
-    """Both rings and their positions, as arrays over one piece of memory.
+    """Both rings and their positions, as arrays over one block of memory.
 
     Args:
         layout: the sizes.
@@ -123,7 +123,7 @@ class Rings:
             self.clear()
 
     def clear(self) -> None:
-        """Make the rings as new; only while nobody uses them."""
+        """Reset the rings; only while no thread uses them."""
         self.header[:] = self.layout.header
         self.positions[:] = 0
         self.tags[:] = EMPTY
@@ -135,14 +135,14 @@ class Rings:
         return _position(self.positions, CAPTURED)
 
     def stream_begin(self) -> int:
-        """Return the frame with which the present stream begins; to be read after `captured`."""
+        """Return the first frame of the current stream; to be read after `captured`."""
         return _position(self.positions, STREAM_BEGIN)
 
     def begin_stream(self) -> int:
         """Begin a stream with the next whole hop, for the one writer of the capture ring; return its first frame.
 
-        The separator forgets what came before. Published before the position that belongs to it, so that whoever
-        reads them the other way round has the beginning of all that is captured.
+        The separator resets its state there. Published before the capture position that belongs to it, so that a
+        reader that reads them in the opposite order has the start of all captured frames.
         """
         first = -(-self.captured() // self.layout.hop) * self.layout.hop
         _publish_position(self.positions, STREAM_BEGIN, first)
@@ -150,7 +150,7 @@ class Rings:
         return first
 
     def publish(self, number: int, stems: Stems) -> None:
-        """Put the stems of hop ``number``, ``(stems, channels, hop)``, where the audio thread finds them.
+        """Write the stems of hop ``number``, ``(stems, channels, hop)``, to their slot for the audio thread.
 
         Args:
             number: index of the hop.
@@ -161,24 +161,24 @@ class Rings:
         """
         if stems.shape != self.hops.shape[1:]:
             raise SeparatorError(
-                f"a separator gave stems of the shape {stems.shape}, not {self.hops.shape[1:]}, as many stems, "
-                "channels and frames as it says it gives in a hop"
+                f"a separator returned stems of the shape {stems.shape}, not {self.hops.shape[1:]}: the stems, "
+                "channels and hop that it declares"
             )
         _publish(self.tags, self.hops, number, stems)
         waited = self.captured() - (number + 1) * self.layout.hop
         self.positions[WAITED] = max(int(self.positions[WAITED]), waited)
 
     def mark_invalid(self, number: int) -> None:
-        """Say that hop ``number`` came but cannot be used, so that nobody waits for it or calls it late."""
+        """Mark hop ``number`` as computed but unusable, so that it does not count as late."""
         self.positions[NONFINITE] += 1
         self.mark_skipped(number)
 
     def mark_skipped(self, number: int) -> None:
-        """Say that there will be no hop ``number``."""
+        """Mark hop ``number`` as skipped: it will not be computed."""
         _publish_tag(self.tags, number)
 
     def count_jump(self) -> None:
-        """Note that the separator was too late to go on and skips to the present."""
+        """Count that the separator fell too far behind and skips to the newest input."""
         self.positions[JUMPS] += 1
 
     def read_hop(self, number: int, out: Block) -> bool:
@@ -193,7 +193,7 @@ class Rings:
         return self.captured() - start < self.layout.capacity * 3 // 4
 
     def write_mix(self, first: int, mix: Block) -> None:
-        """Put the mix, ``(channels, frames)``, where frame ``first`` and those after it will be heard.
+        """Write the prerendered mix, ``(channels, frames)``, from stream frame ``first`` on.
 
         Args:
             first: the first frame.
@@ -204,7 +204,7 @@ class Rings:
         _publish_position(self.positions, MIXED, first + mix.shape[1])
 
     def read_ahead(self, number: int) -> Stems:
-        """Return mix and stems of hop ``number``, ``(1 + stems, channels, hop)``; zeros where none lie ready."""
+        """Return mix and stems of hop ``number``, ``(1 + stems, channels, hop)``; zeros where none are ready."""
         hop, slot = self.layout.hop, number % self.layout.slots
         sound = np.zeros((1 + self.layout.stems, self.layout.channels, hop), np.float32)
         if int(self.tags[slot]) == number:
@@ -213,15 +213,15 @@ class Rings:
         return sound
 
     def set_mix_end(self, end: int) -> None:
-        """Say that the mix lies ready up to frame ``end`` and no further."""
+        """Publish that the mix is ready up to frame ``end``."""
         _publish_position(self.positions, MIXED, end)
 
     def heartbeat(self, now_ns: int) -> None:
-        """Give a sign of life."""
+        """Publish the worker's heartbeat."""
         self.positions[HEARTBEAT] = now_ns
 
     def count_hop(self, nanoseconds: int) -> None:
-        """Note how long a hop took."""
+        """Count a hop and its compute time."""
         done = int(self.positions[HOPS_DONE])
         self.timings[done % TIMINGS] = nanoseconds
         self.positions[COMPUTE_NS] += nanoseconds
@@ -230,9 +230,9 @@ class Rings:
 
 
 class DetachableSharedMemory(SharedMemory):
-    """Shared memory that may go while arrays over it live on: they keep their pages, and nobody is told off.
+    """Shared memory that may be closed while arrays over it are alive: they keep their pages, without a warning.
 
-    Python gives it back to the system even where this process is killed, from a process that must outlive it.
+    Python releases it to the system even if this process is killed, from a process that must outlive it.
     """
 
     def __init__(self, name: str | None = None, *, create: bool = False, size: int = 0, **options: Any) -> None:  # noqa: ANN401 - of newer Pythons
@@ -246,9 +246,9 @@ class DetachableSharedMemory(SharedMemory):
 
 
 class SharedRings(Rings):
-    """Rings that two processes see.
+    """Rings that two processes share.
 
-    Use `create` in the process that owns them and `attach` in the other; close both, unlink by the owner alone.
+    Use `create` in the process that owns them and `attach` in the other; both close them, the owner also unlinks.
     """
 
     def __init__(self, layout: RingLayout, shared: SharedMemory, *, owner: bool) -> None:
@@ -261,7 +261,7 @@ class SharedRings(Rings):
         elif tuple(self.header) != layout.header:
             raise SeparatorError(
                 f"the shared memory {shared.name!r} begins with {self.header.tolist()}, not {list(layout.header)}: "
-                "it is of another version of stream_sep; restart what made it"
+                "it is of another version of stream_sep; restart the program that created it"
             )
 
     @classmethod
@@ -271,22 +271,22 @@ class SharedRings(Rings):
 
     @classmethod
     def attach(cls, description: dict[str, Any]) -> SharedRings:
-        """Open the rings that another process described."""
+        """Open the rings of another process from its `describe`."""
         fields = dict(description)
         shared = open_untracked(fields.pop("name"))
         return cls(RingLayout(**fields), shared, owner=False)
 
     def describe(self) -> dict[str, Any]:
-        """Return what `attach` needs, in plain JSON values."""
+        """Return the arguments of `attach` as JSON values."""
         return {"name": self._shared.name, **asdict(self.layout)}
 
     def close(self) -> None:
-        """Let go of the memory; the owner also gives it back to the system. Harmless when closed already."""
+        """Release the memory; the owner also unlinks it. Harmless when closed already."""
         self._detach()
 
 
 def _start_tracker() -> None:
-    """Start the process that gives memory back, if need be, so that a terminal that closes does not end it first."""
+    """Start Python's resource tracker if it does not run, so that a closed terminal does not end it first."""
     if sys.platform == "win32":
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it unblocks all others, and ignores them
@@ -297,20 +297,22 @@ def _start_tracker() -> None:
 
 
 def detach(shared: SharedMemory, *, owner: bool) -> None:
-    """Let go of shared memory, and give it back to the system if it is one's own.
+    """Close shared memory, and unlink it if this process created it.
 
     Args:
         shared: the memory.
         owner: whether this process created it.
     """
-    with contextlib.suppress(BufferError):  # arrays over it may live on, in a thread that hangs: it goes with them
+    with contextlib.suppress(
+        BufferError
+    ):  # arrays over it may be in use by a thread that hangs: it is released with them
         shared.close()
     if owner:
         shared.unlink()
 
 
 def open_untracked(name: str) -> SharedMemory:
-    """Open shared memory without the promise, made by Python before 3.13, to delete it when this process ends."""
+    """Open shared memory untracked: Python before 3.13 would delete it when this process ends."""
     if sys.version_info >= (3, 13):
         return DetachableSharedMemory(name=name, track=False)
     shared = DetachableSharedMemory(name=name)
@@ -363,7 +365,7 @@ def _read(capture: NDArray[np.float32], start: int, out: Block) -> None:
 def _publish(tags: NDArray[np.int64], hops: NDArray[np.float32], number: int, stems: Stems) -> None:
     slot = number % tags.shape[0]
     store_release(tags, slot, EMPTY)
-    fence()  # nobody may see new sound under the old number
+    fence()  # no reader may see new audio under the old number
     for stem in range(stems.shape[0]):  # assigning all of it takes two seconds to compile
         for channel in range(stems.shape[1]):
             for frame in range(stems.shape[2]):

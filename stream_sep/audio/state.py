@@ -1,7 +1,7 @@
-"""Everything the audio thread owns or reads, laid out as plain memory behind one address.
+"""The state of the audio thread, laid out as plain memory behind one address.
 
-The callback gets that address and nothing else. Sizes never change while sound runs; gains arrive as whole
-snapshots; counters are written by the audio thread alone and may be read by anybody.
+The callback receives only that address. Sizes never change while audio runs; gains arrive as whole snapshots;
+counters are written by the audio thread alone and may be read by any thread.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block
 
 SNAPSHOTS = 16
-"""Mix snapshots kept: a reader would have to sleep through fifteen changes in one block to see a torn one."""
+"""Mix snapshots kept: a reader would have to miss fifteen changes within one block to read a torn one."""
 SNAPSHOT_EXTRA = 4
 """Numbers after the gains of a snapshot: bypass, limiter, frames of the ramp, and the frame it begins at."""
 METERS_EXTRA = 2
-"""Meter rows after those of the buses: the input, one for each channel."""
+"""Meter rows after those of the buses: one for each channel of the input."""
 TIME_BINS = 4096
 """Bins of the callback's histogram of durations; the last one holds everything longer."""
 TIME_BIN_NS = 250
-"""Nanoseconds a bin spans."""
+"""Width of a bin in nanoseconds."""
 
 SNAPSHOT_HEAD, RECORD_HEAD, RECORD_TAIL = 0, 8, 16  # a cache line apart
 _LOCAL_POSITIONS = 24
 
 _SIZES = (
     "channels", "stems", "hop", "max_block", "capacity", "slots", "prefill", "delay", "fade", "hold", "carrier",
-    "inputs", "outputs", "record_capacity", "source_frames", "snapshot_size", "ahead", "adds_up", "on_failure",
-    "dry_fade",
+    "inputs", "outputs", "record_capacity", "source_frames", "snapshot_size", "prerendered", "stems_sum_to_mix",
+    "on_failure", "dry_fade",
 )  # fmt: skip
 _ADDRESSES = (
-    "capture", "positions", "tags", "hops", "dry", "input", "buses", "gains", "froms", "aims", "begins", "ends",
-    "snapshots", "local", "limiter",
+    "capture", "positions", "tags", "hops", "dry", "input", "buses", "gains", "start_gains", "target_gains",
+    "ramp_begins", "ramp_ends", "snapshots", "local", "limiter",
     "input_map", "output_map", "recording", "meters", "histogram", "weights", "dry_weights", "offsets",
     "source",
-    "port_buffer", "input_ports", "output_ports", "bridge",
+    "port_buffer", "input_ports", "output_ports", "resampler",
 )  # fmt: skip
 _RUNNING = (
     "wet", "hold_left", "edge", "searching", "last_missed", "snapshot_seen", "bypass", "recording_on", "unity",
@@ -54,31 +54,31 @@ COUNTERS = (
 )  # fmt: skip
 
 DRY, MUTE, FADE = 0, 1, 2
-"""What plays where stems are missing: the dry sound, nothing, or the dry sound that fades away."""
+"""What plays where stems are missing: the dry sound, silence, or the dry sound fading out."""
 
 RECORD = np.dtype([(name, np.int64) for name in (*_SIZES, *_ADDRESSES, *_RUNNING, *COUNTERS)])
 """The memory behind the callback's one argument: sizes, addresses, running state, counters."""
 
 
 class AudioState:
-    """The arrays of the audio thread, and the record that tells compiled code where they are.
+    """The arrays of the audio thread, and the record through which compiled code accesses them.
 
     Args:
         rings: the rings shared with the separator.
-        prefill: frames of stems that lie ready ahead of the callback.
+        prefill: frames of stems that are ready ahead of the callback.
         delay: frames of the dry path, prefill plus the separator's latency.
-        carrier: index of the stem whose own output carries the dry sound when stems are missing.
-        max_block: most frames handled at once.
+        carrier: index of the stem whose bus plays the dry sound when stems are missing.
+        max_block: most frames processed at once.
         input_map: for each channel of the mix, the device channel it comes from, counted from 0.
         inputs: channels of the input device.
         output_map: for each channel of the output device the bus channel it plays, -1 for silence. Bus channels
             0 and 1 are the main mix, then two for each stem.
         fade: frames of the crossfade between stems and dry sound.
-        hold: frames stems must be there again before they are trusted.
+        hold: frames for which stems must have arrived in time again before they are played.
         record_frames: frames of the ring between the audio thread and the recorder; 0 records nothing.
         source: ``(channels, frames)`` to play in place of a device's input, or None.
-        ahead: there is no input; whoever fills the stem ring writes the mix ahead too, with `Rings.write_mix`.
-        adds_up: whether the stems add up to the input, so that the mix is the input where all faders are at unity.
+        prerendered: there is no input; the writer of the stem ring also writes the mix, with `Rings.write_mix`.
+        stems_sum_to_mix: whether the stems add up to the input, so that the mix at unity gains is the input.
         on_failure: `DRY`, `MUTE` or `FADE`: what plays where stems are missing and faders are not at unity.
         fade_out: frames that `FADE` takes.
     """
@@ -98,8 +98,8 @@ class AudioState:
         hold: int = 4410,
         record_frames: int = 0,
         source: Block | None = None,
-        ahead: bool = False,
-        adds_up: bool = True,
+        prerendered: bool = False,
+        stems_sum_to_mix: bool = True,
         on_failure: int = DRY,
         fade_out: int = 44100,
     ) -> None:
@@ -116,10 +116,10 @@ class AudioState:
             "input": np.zeros((channels, max_block), np.float32),
             "buses": np.zeros((buses, max_block), np.float32),
             "gains": np.ones((buses, max_block), np.float32),
-            "froms": np.ones(buses, np.float32),
-            "aims": np.ones(buses, np.float32),
-            "begins": np.zeros(buses, np.int64),
-            "ends": np.zeros(buses, np.int64),
+            "start_gains": np.ones(buses, np.float32),
+            "target_gains": np.ones(buses, np.float32),
+            "ramp_begins": np.zeros(buses, np.int64),
+            "ramp_ends": np.zeros(buses, np.int64),
             "limiter": np.ones(1, np.float32),
             "snapshots": np.ones((SNAPSHOTS, snapshot_size), np.float64),
             "local": np.zeros(_LOCAL_POSITIONS, np.int64),
@@ -141,7 +141,8 @@ class AudioState:
             max_block=max_block, prefill=prefill, delay=delay, fade=fade, hold=hold, carrier=carrier,
             inputs=inputs, outputs=len(output_map), record_capacity=record_frames, snapshot_size=snapshot_size,
             source_frames=0 if source is None else source.shape[1],
-            ahead=int(ahead), adds_up=int(adds_up), wet=fade, last_missed=-1, recording_on=int(record_frames > 0),
+            prerendered=int(prerendered), stems_sum_to_mix=int(stems_sum_to_mix), wet=fade, last_missed=-1,
+            recording_on=int(record_frames > 0),
             on_failure=on_failure, dry_fade=fade_out if on_failure == FADE else fade,
             dry_level=fade_out if on_failure == FADE else fade,
         )  # fmt: skip
@@ -154,7 +155,7 @@ class AudioState:
 
     @property
     def address(self) -> int:
-        """Where compiled code finds it all; valid as long as this object lives."""
+        """Address of the record, for compiled code; valid as long as this object lives."""
         return self._record.ctypes.data
 
     @property
@@ -167,11 +168,11 @@ class AudioState:
         return self._arrays[name]
 
     def delay_by(self, frames: int) -> None:
-        """Play everything so many frames later than at the start, from the next block on."""
+        """Set the latency added since the start, in frames, from the next block on."""
         self._record["extra_delay"] = frames
 
     def set_pointer(self, name: str, address: int) -> None:
-        """Tell compiled code the address of a C function; before sound runs.
+        """Set the address of a C function or record for compiled code; before audio runs.
 
         Args:
             name: the field.
@@ -180,39 +181,39 @@ class AudioState:
         self._record[name] = address
 
     def counters(self) -> dict[str, int]:
-        """Return the counters as they are now."""
+        """Return the current values of the counters."""
         return {name: int(self._record[name][0]) for name in COUNTERS}
 
     def meters(self) -> NDArray[np.float32]:
-        """Return the falling peaks: bus channels, then the input's channels."""
+        """Return the decaying peaks: bus channels, then the input's channels."""
         return self._arrays["meters"].astype(np.float32)
 
     def durations(self) -> NDArray[np.int64]:
-        """Return how many callbacks took how long, in bins of `TIME_BIN_NS`."""
+        """Return the histogram of callback durations, in bins of `TIME_BIN_NS`."""
         return self._arrays["histogram"].astype(np.int64)
 
     def clear_durations(self) -> None:
-        """Start the durations anew, as after a warm-up."""
+        """Reset the histogram of durations, as after a warm-up."""
         self._arrays["histogram"][:] = 0
         self._record["max_ns"] = 0
 
     def publish(self, snapshot: NDArray[np.float64]) -> None:
-        """Hand the audio thread a new mix, whole; one caller at a time.
+        """Publish a whole new mix to the audio thread; one caller at a time.
 
         Laid out as gains of the main channels, gains of each stem's channels, then `SNAPSHOT_EXTRA`. Gains that
         change ramp there; a ramp begins with the next block, or at the frame given where that is still to come.
         """
         _publish(self._arrays["local"], self._arrays["snapshots"], snapshot)  # type: ignore[arg-type]
 
-    def snap(self, snapshot: NDArray[np.float64]) -> None:
-        """Start from ``snapshot`` without a ramp; only before sound runs."""
-        self._arrays["froms"][:] = self._arrays["aims"][:] = snapshot[:-SNAPSHOT_EXTRA]
+    def set_mix_now(self, snapshot: NDArray[np.float64]) -> None:
+        """Set all gains to ``snapshot`` without a ramp; only before audio runs."""
+        self._arrays["start_gains"][:] = self._arrays["target_gains"][:] = snapshot[:-SNAPSHOT_EXTRA]
         self.publish(snapshot)
 
     def frame_at(self, nanoseconds: int, sample_rate: int) -> int:
-        """Return the frame of the stream that is handled at a moment of the monotonic clock.
+        """Return the frame of the stream that is processed at a time of the monotonic clock.
 
-        Reckoned from the last block, so it is off by what the system delayed that.
+        Extrapolated from the last block, so it is off by that callback's scheduling delay.
 
         Args:
             nanoseconds: monotonic clock.

@@ -1,1 +1,1 @@
-"""The ways sound gets in and out: sound cards, JACK, files, and no device at all."""
+"""Audio backends: sound cards, JACK, offline, and a clock without a device."""

@@ -1,9 +1,9 @@
-"""Carries sound from one device to another whose clock differs: a ring that is read a little faster or slower.
+"""Resampling between two devices whose clocks differ: a ring that is read slightly faster or slower.
 
 Each device's blocks are timed by a delay-locked loop (F. Adriaensen, "Using a DLL to filter time", Linux Audio
-Conference 2005), which gives the rate of its clock and how far it has got at any moment. The reader's step is the
-ratio of both rates, with what keeps the sound at its age. Between the samples lies a windowed sinc (J. O. Smith, "The
-Digital Audio Resampling Home Page").
+Conference 2005), which estimates the rate and position of its clock. The step of the reader is the ratio of both
+rates, corrected to hold the delay constant. Samples are interpolated with a windowed sinc (J. O. Smith, "The Digital
+Audio Resampling Home Page").
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202 - Numba infers the types of what the audio threads run
@@ -21,49 +21,49 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TAPS = 64
-"""Samples that a new one is made of; half of them come after it."""
+"""Length of the interpolation kernel in samples; half of them come after the new one."""
 PHASES = 512
-"""Places between two samples that the sinc is kept for; between those it is a line, 106 dB below."""
+"""Positions between two samples that the sinc table holds; linear interpolation between them errs by -106 dB."""
 CAPACITY = 1 << 15
 FADE = 256
 """Frames of the fade around a gap."""
 
 _CUTOFF, _KAISER = 0.95, 9.0  # passes 19.5 kHz at 44.1 kHz; side lobes 90 dB down
-_SLOW_HZ, _QUICK_HZ = 0.05, 1.0  # of the loops: in the end, and at first
-_SETTLE_SECONDS = 10.0  # in which an age that is not right gets so
-_LOST_NS, _LOST_BLOCKS = 40e6, 4.0  # a block as far from its time as both begins a new reckoning
-_WIDEST = 0.005  # no clock is further off
+_SLOW_HZ, _QUICK_HZ = 0.05, 1.0  # bandwidth of the loops: in the end, and at first
+_SETTLE_SECONDS = 10.0  # time constant that corrects the delay
+_LOST_NS, _LOST_BLOCKS = 40e6, 4.0  # a block as far off as both restarts the loop
+_WIDEST = 0.005  # limit of clock deviation
 _MOMENTS, _HEAD, _WRITTEN = 8, 0, 8  # a cache line apart
 _LEAVING = 2
 
 _INTS = (
-    "inputs", "reserve", "ring", "wires", "shared", "moments", "kernel", "written", "locked", "read",
+    "inputs", "reserve", "ring", "channel_map", "shared", "moments", "kernel", "written", "locked", "read",
     "rise", "starved", "overflows",
 )  # fmt: skip
 _FLOATS = (
-    "nominal", "fraction", "step", "given_time", "given_period", "given_since", "taken_time", "taken_period",
-    "taken_since",
+    "nominal", "fraction", "step", "input_time", "input_period", "input_since", "output_time", "output_period",
+    "output_since",
 )  # fmt: skip
-BRIDGE = np.dtype([(name, np.int64) for name in _INTS] + [(name, np.float64) for name in _FLOATS])
+RESAMPLER = np.dtype([(name, np.int64) for name in _INTS] + [(name, np.float64) for name in _FLOATS])
 """The memory behind the input callback's one argument."""
 
 
-class ClockBridge:
-    """Two channels of sound on their way between two clocks.
+class AdaptiveResampler:
+    """Resamples two channels from the clock of the input device to that of the output device.
 
     Args:
-        sample_rate: frames per second that both devices call theirs.
-        inputs: channels of the device that gives.
-        input_map: for left and right, the channel it comes from, counted from 0.
-        reserve: frames that the sound gets older than with one clock, to cover both devices' blocks and their jitter.
+        sample_rate: nominal sample rate of both devices.
+        inputs: channels of the input device.
+        input_map: for left and right, the input channel, counted from 0.
+        reserve: latency in frames, to cover both devices' blocks and their jitter.
     """
 
     def __init__(self, sample_rate: int, inputs: int, input_map: tuple[int, int], reserve: int) -> None:
         self.reserve = reserve
-        self._record = np.zeros(1, BRIDGE)
+        self._record = np.zeros(1, RESAMPLER)
         self._arrays: dict[str, NDArray[np.generic]] = {
             "ring": np.zeros((2, 2 * CAPACITY), np.float32),
-            "wires": np.array(input_map, np.int64),
+            "channel_map": np.array(input_map, np.int64),
             "shared": np.zeros(16, np.int64),
             "moments": np.zeros((_MOMENTS, 3), np.float64),
             "kernel": sinc_table(),
@@ -76,7 +76,7 @@ class ClockBridge:
 
     @property
     def address(self) -> int:
-        """Where compiled code finds it; valid as long as this object lives."""
+        """Address of the record, for compiled code; valid as long as this object lives."""
         return self._record.ctypes.data
 
     @property
@@ -85,18 +85,18 @@ class ClockBridge:
         return self._record
 
     def restart(self) -> None:
-        """Forget both clocks and the sound under way; only while neither device runs."""
+        """Reset both clocks and the ring; only while neither device runs."""
         self._arrays["shared"][:] = 0
         self._arrays["ring"][:] = 0
         self._record["written"] = self._record["locked"] = self._record["rise"] = 0
         self._record["step"] = 1.0
-        for side in ("given", "taken"):
+        for side in ("input", "output"):
             self._record[f"{side}_period"] = self._record["nominal"]
             self._record[f"{side}_since"] = -1.0
 
 
 def sinc_table() -> NDArray[np.float32]:
-    """Return the windowed sinc for each place between two samples, ``(PHASES + 1, TAPS)``; rows add up to 1."""
+    """Return the windowed sinc for each position between two samples, ``(PHASES + 1, TAPS)``; rows add up to 1."""
     places = np.arange(PHASES + 1)[:, None] / PHASES
     t = np.arange(TAPS)[None] - (TAPS // 2 - 1) - places
     window = np.i0(_KAISER * np.sqrt(np.maximum(1 - (2 * t / TAPS) ** 2, 0)))
@@ -106,96 +106,106 @@ def sinc_table() -> NDArray[np.float32]:
 
 
 @njit_inline
-def give_block(bridge, sound, frames, now):
-    """Put a block of the giving device, ``(frames, inputs)``, into the ring; ``now`` in nanoseconds.
+def write_input(resampler, sound, frames, now):
+    """Write a block of the input device, ``(frames, inputs)``, to the ring, and update its clock.
 
     Args:
-        bridge: the resampler's record.
+        resampler: the resampler's record.
         sound: ``(frames, inputs)``.
         frames: frames of the block.
         now: monotonic clock in nanoseconds.
     """
-    wires = carray(pointer_at(bridge.wires), (2,), np.int64)
-    ring = carray(pointer_at(bridge.ring), (2, 2 * CAPACITY), np.float32)
+    channel_map = carray(pointer_at(resampler.channel_map), (2,), np.int64)
+    ring = carray(pointer_at(resampler.ring), (2, 2 * CAPACITY), np.float32)
     for channel in range(2):
         for frame in range(frames):
-            at = (bridge.written + frame) % CAPACITY
-            # twice, so that any stretch of it lies in one piece
-            ring[channel, at] = ring[channel, at + CAPACITY] = sound[frame, wires[channel]]
-    bridge.written += frames
-    bridge.given_time, bridge.given_period, bridge.given_since = _follow(
-        bridge.nominal, bridge.given_time, bridge.given_period, bridge.given_since, np.float64(now), frames
+            at = (resampler.written + frame) % CAPACITY
+            # twice, so that any section of it is contiguous
+            ring[channel, at] = ring[channel, at + CAPACITY] = sound[frame, channel_map[channel]]
+    resampler.written += frames
+    resampler.input_time, resampler.input_period, resampler.input_since = _follow(
+        resampler.nominal,
+        resampler.input_time,
+        resampler.input_period,
+        resampler.input_since,
+        np.float64(now),
+        frames,
     )
-    _publish_moment(bridge)
+    _publish_moment(resampler)
 
 
 @njit_inline
-def take_aim(bridge, frames, now):
-    """Set the pace for a block of the taking device, of ``frames``, that begins at ``now``.
+def update_ratio(resampler, frames, now):
+    """Update the resampling ratio for a block of the output device that begins at ``now``.
 
     Args:
-        bridge: the resampler's record.
+        resampler: the resampler's record.
         frames: frames of the block.
         now: monotonic clock in nanoseconds.
     """
-    bridge.taken_time, bridge.taken_period, bridge.taken_since = _follow(
-        bridge.nominal, bridge.taken_time, bridge.taken_period, bridge.taken_since, np.float64(now), frames
+    resampler.output_time, resampler.output_period, resampler.output_since = _follow(
+        resampler.nominal,
+        resampler.output_time,
+        resampler.output_period,
+        resampler.output_since,
+        np.float64(now),
+        frames,
     )
-    shared = carray(pointer_at(bridge.shared), (16,), np.int64)
+    shared = carray(pointer_at(resampler.shared), (16,), np.int64)
     head = load_acquire(shared, _HEAD)
     if head == 0:
         return
-    moments = carray(pointer_at(bridge.moments), (_MOMENTS, 3), np.float64)
+    moments = carray(pointer_at(resampler.moments), (_MOMENTS, 3), np.float64)
     written, time, period = moments[head % _MOMENTS]
-    reached = written + (bridge.taken_time - time) / period
-    wanted = np.float64(bridge.reserve + frames)
-    if bridge.locked == 0:
+    reached = written + (resampler.output_time - time) / period
+    wanted = np.float64(resampler.reserve + frames)
+    if resampler.locked == 0:
         place = np.floor(reached - wanted)
-        # a device that stands still seems to go on: only what is there counts
+        # the estimate runs on where a device has stalled: only written frames count
         if place < 0.0 or load_acquire(shared, _WRITTEN) < np.int64(place) + frames + TAPS:
             return
-        bridge.read, bridge.fraction = np.int64(place), reached - wanted - place
-        bridge.locked, bridge.rise = 1, 0
-    error = reached - wanted - bridge.read - bridge.fraction
-    if abs(error) > bridge.reserve:
-        bridge.locked = _LEAVING  # a device stood still: better a gap than sound that is late from now on
-    pull = error * bridge.nominal / (_SETTLE_SECONDS * 1e9)
-    bridge.step = bridge.taken_period / period + min(max(pull, -_WIDEST), _WIDEST)
+        resampler.read, resampler.fraction = np.int64(place), reached - wanted - place
+        resampler.locked, resampler.rise = 1, 0
+    error = reached - wanted - resampler.read - resampler.fraction
+    if abs(error) > resampler.reserve:
+        resampler.locked = _LEAVING  # a device stalled: a gap is better than a permanently higher latency
+    pull = error * resampler.nominal / (_SETTLE_SECONDS * 1e9)
+    resampler.step = resampler.output_period / period + min(max(pull, -_WIDEST), _WIDEST)
 
 
 @njit_inline
-def take_block(bridge, block, frames):
-    """Fill ``block``, ``(2, frames)`` or longer, from the ring; silence, with a fade, where there is nothing.
+def read_output(resampler, block, frames):
+    """Fill ``block``, ``(2, frames)`` or longer, from the ring; silence, with a fade, where it is empty.
 
     Args:
-        bridge: the resampler's record.
+        resampler: the resampler's record.
         block: ``(2, frames)`` or longer, which is written.
         frames: frames of the block.
     """
-    shared = carray(pointer_at(bridge.shared), (16,), np.int64)
+    shared = carray(pointer_at(resampler.shared), (16,), np.int64)
     written = load_acquire(shared, _WRITTEN)
-    ready = _count_ready(bridge, written, frames) if bridge.locked else np.int64(0)
-    ends = bridge.locked == _LEAVING or ready < frames
+    ready = _count_ready(resampler, written, frames) if resampler.locked else np.int64(0)
+    ends = resampler.locked == _LEAVING or ready < frames
     for frame in range(ready):
-        bridge.rise = min(bridge.rise + 1, FADE)
-        gain = np.float32(bridge.rise) / np.float32(FADE)
+        resampler.rise = min(resampler.rise + 1, FADE)
+        gain = np.float32(resampler.rise) / np.float32(FADE)
         if ends:
             gain *= np.float32(ready - frame - 1) / np.float32(ready)
-        _make_sample(bridge, block, frame, gain)
-        forward = bridge.fraction + bridge.step
-        bridge.read += np.int64(forward)
-        bridge.fraction = forward - np.int64(forward)
+        _make_sample(resampler, block, frame, gain)
+        forward = resampler.fraction + resampler.step
+        resampler.read += np.int64(forward)
+        resampler.fraction = forward - np.int64(forward)
     for channel in range(2):
         for frame in range(ready, frames):
             block[channel, frame] = 0.0
-    if ends and bridge.locked:
-        bridge.locked = 0
-        bridge.starved += 1
+    if ends and resampler.locked:
+        resampler.locked = 0
+        resampler.starved += 1
 
 
 @njit_inline
 def _follow(nominal, time, period, since, now, frames):  # noqa: PLR0917 - either side's, and inlined
-    """Return when a clock's block ended in truth, its nanoseconds a frame, and how long it has been followed."""
+    """Return the filtered end time of a clock's block, its nanoseconds per frame, and the time since lock."""
     late = now - time - frames * period
     if since < 0.0 or abs(late) > max(_LOST_NS, _LOST_BLOCKS * frames * nominal):
         return now, period, 0.0
@@ -207,34 +217,34 @@ def _follow(nominal, time, period, since, now, frames):  # noqa: PLR0917 - eithe
 
 
 @njit_inline
-def _publish_moment(bridge):
-    shared = carray(pointer_at(bridge.shared), (16,), np.int64)
+def _publish_moment(resampler):
+    shared = carray(pointer_at(resampler.shared), (16,), np.int64)
     head = shared[_HEAD] + 1
-    moments = carray(pointer_at(bridge.moments), (_MOMENTS, 3), np.float64)
-    moments[head % _MOMENTS, 0] = bridge.written
-    moments[head % _MOMENTS, 1] = bridge.given_time
-    moments[head % _MOMENTS, 2] = bridge.given_period
-    store_release(shared, _WRITTEN, bridge.written)
+    moments = carray(pointer_at(resampler.moments), (_MOMENTS, 3), np.float64)
+    moments[head % _MOMENTS, 0] = resampler.written
+    moments[head % _MOMENTS, 1] = resampler.input_time
+    moments[head % _MOMENTS, 2] = resampler.input_period
+    store_release(shared, _WRITTEN, resampler.written)
     store_release(shared, _HEAD, head)
 
 
 @njit_inline
-def _count_ready(bridge, written, frames):
-    """Return how many frames can be made: none of a sound so old that it may be overwritten while it is read."""
-    if written - bridge.read > CAPACITY // 2:
+def _count_ready(resampler, written, frames):
+    """Return how many frames can be produced: none if the input may be overwritten while it is read."""
+    if written - resampler.read > CAPACITY // 2:
         return np.int64(0)
-    room = np.float64(written - TAPS // 2 - 1 - bridge.read) - bridge.fraction
-    return min(max(np.int64(np.floor(room / bridge.step)) + 1, 0), frames) if room >= 0.0 else np.int64(0)
+    room = np.float64(written - TAPS // 2 - 1 - resampler.read) - resampler.fraction
+    return min(max(np.int64(np.floor(room / resampler.step)) + 1, 0), frames) if room >= 0.0 else np.int64(0)
 
 
 @njit_inline
-def _make_sample(bridge, block, frame, gain):
-    kernel = carray(pointer_at(bridge.kernel), (PHASES + 1, TAPS), np.float32)
-    ring = carray(pointer_at(bridge.ring), (2, 2 * CAPACITY), np.float32)
-    place = bridge.fraction * PHASES
+def _make_sample(resampler, block, frame, gain):
+    kernel = carray(pointer_at(resampler.kernel), (PHASES + 1, TAPS), np.float32)
+    ring = carray(pointer_at(resampler.ring), (2, 2 * CAPACITY), np.float32)
+    place = resampler.fraction * PHASES
     row = np.int64(place)
     share = np.float32(place - row)
-    first = (bridge.read - TAPS // 2 + 1) % CAPACITY
+    first = (resampler.read - TAPS // 2 + 1) % CAPACITY
     for channel in range(2):
         sound = ring[channel, first : first + TAPS]
         block[channel, frame] = gain * _blend(kernel[row], kernel[row + 1], share, sound)

@@ -10,17 +10,17 @@ Kind = Literal["input", "output"]
 
 @dataclass(frozen=True)
 class AudioDevice:
-    """One device as PortAudio sees it.
+    """One device as PortAudio lists it.
 
     Attributes:
         index: its number, as ``--input`` and ``--output`` take it.
         name: its name.
-        host_api: the system it is reached through, such as ALSA, JACK or Core Audio.
-        inputs: channels it records, 0 for none.
-        outputs: channels it plays, 0 for none.
-        default_sample_rate: frames per second it would like.
-        is_default_input: whether it is recorded from unless another is asked for.
-        is_default_output: whether it is played on unless another is asked for.
+        host_api: its host API, such as ALSA, JACK or Core Audio.
+        inputs: input channels, 0 for none.
+        outputs: output channels, 0 for none.
+        default_sample_rate: its preferred sample rate.
+        is_default_input: whether it is the default input.
+        is_default_output: whether it is the default output.
     """
 
     index: int
@@ -34,7 +34,7 @@ class AudioDevice:
 
     @property
     def full_name(self) -> str:
-        """Its name and host API, as `find_device` takes it."""
+        """Its name and host API, as `find_device` accepts them."""
         return f"{self.name}, {self.host_api}"
 
     def channels(self, kind: Kind) -> int:

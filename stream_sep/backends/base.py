@@ -1,4 +1,4 @@
-"""What the engine asks of whatever drives it: a sound card, JACK, a clock, or a loop."""
+"""The interface of audio backends: a sound card, JACK, a clock, or a loop."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AudioBackend(Protocol):
     wants_recording: bool
 
     def compile(self) -> None:
-        """Compile, or load from disk, what it calls for every block: ahead, as it takes seconds the first time."""
+        """Compile the callback, or load it from disk: in advance, as it takes seconds the first time."""
         ...
 
     def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
@@ -39,7 +39,7 @@ class AudioBackend(Protocol):
         ...
 
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
-        """Begin; backends that run on a Python thread call ``between_blocks`` after each block.
+        """Start; backends that run on a Python thread call ``between_blocks`` after each block.
 
         Args:
             state: of the audio thread.
@@ -48,11 +48,11 @@ class AudioBackend(Protocol):
         ...
 
     def complete(self, latency: LatencyReport) -> LatencyReport:
-        """Return ``latency`` with what the device adds, known once it runs."""
+        """Return ``latency`` with the device's latency, which is available once it runs."""
         ...
 
     def stop(self) -> None:
-        """End; harmless when already ended."""
+        """Stop; harmless when already stopped."""
         ...
 
 
@@ -61,16 +61,16 @@ def channel_map(outputs: int, pairs: Mapping[str, int], stems: tuple[str, ...]) 
 
     Args:
         outputs: channels of the device.
-        pairs: bus (`MAIN` or a stem) -> its first device channel, counted from 1 as people do.
+        pairs: bus (`MAIN` or a stem) -> its first device channel, counted from 1.
         stems: names of the stems, in the separator's order.
 
     >>> channel_map(4, {"main": 1, "drums": 3}, ("vocals", "drums"))
     (0, 1, 4, 5)
     """
-    wires = [-1] * outputs
+    bus_channels = [-1] * outputs
     for bus, first in pairs.items():
         row = 0 if bus == MAIN else 2 * (1 + stems.index(bus))
         for side in (0, 1):
             if first - 1 + side < outputs:
-                wires[first - 1 + side] = row + side
-    return tuple(wires)
+                bus_channels[first - 1 + side] = row + side
+    return tuple(bus_channels)

@@ -1,4 +1,4 @@
-"""The functions an audio system calls for every block, as C function pointers: they never take the GIL."""
+"""The audio callbacks of PortAudio and JACK, as C function pointers that never take the GIL."""
 
 # ruff: noqa: ANN001, ANN202 - Numba infers these types, and an annotation would claim a Python object
 
@@ -12,7 +12,7 @@ from numba import carray, types
 
 from stream_sep.audio.process_block import process_block, start_clock, time_block
 from stream_sep.audio.state import RECORD
-from stream_sep.backends.adaptive_resampler import BRIDGE, give_block, take_aim, take_block
+from stream_sep.backends.adaptive_resampler import RESAMPLER, read_output, update_ratio, write_input
 from stream_sep.lowlevel.numba_intrinsics import c_function, call_with_frames, monotonic_ns, njit_inline, pointer_at
 
 _INPUT_UNDERFLOW, _INPUT_OVERFLOW, _OUTPUT_UNDERFLOW, _OUTPUT_OVERFLOW = 1, 2, 4, 8  # PortAudio's status bits
@@ -30,9 +30,9 @@ def portaudio_callback() -> Any:  # noqa: ANN401 - Numba's CFunc
 
 
 @cache
-def giving_callback() -> Any:  # noqa: ANN401 - as above
-    """Compile, or load from disk, the callback of an input alone; its user data is `ClockBridge.address`."""
-    return c_function(_PORTAUDIO, _on_given)
+def capture_callback() -> Any:  # noqa: ANN401 - as above
+    """Compile, or load from disk, the callback of an input-only stream; user data: `AdaptiveResampler.address`."""
+    return c_function(_PORTAUDIO, _on_capture)
 
 
 @cache
@@ -47,13 +47,13 @@ def _on_portaudio(indata, outdata, frames, _time, flags, userdata):
     start_clock(state, started)
     total = np.int64(frames) & 0xFFFFFFFF
     _count_flags(state, np.int64(flags))
-    if state.bridge != 0:
-        take_aim(_bridge(state), total, started)
+    if state.resampler != 0:
+        update_ratio(_resampler(state), total, started)
     done = np.int64(0)
     while done < total:
         part = min(total - done, state.max_block)
-        if state.bridge != 0:
-            _cross_bridge(state, part)
+        if state.resampler != 0:
+            _read_resampler(state, part)
         elif state.source == 0 and state.ahead == 0:
             _deinterleave(state, carray(indata, (total, state.inputs), np.float32), done, part)
         process_block(state, part)
@@ -80,11 +80,11 @@ def _on_jack(frames, userdata):
     return np.int32(0)
 
 
-def _on_given(indata, _outdata, frames, _time, flags, userdata):
-    bridge = carray(userdata, (1,), BRIDGE)[0]
+def _on_capture(indata, _outdata, frames, _time, flags, userdata):
+    resampler = carray(userdata, (1,), RESAMPLER)[0]
     total = np.int64(frames) & 0xFFFFFFFF
-    bridge.overflows += 1 if np.int64(flags) & _INPUT_OVERFLOW else 0
-    give_block(bridge, carray(indata, (total, bridge.inputs), np.float32), total, monotonic_ns())
+    resampler.overflows += 1 if np.int64(flags) & _INPUT_OVERFLOW else 0
+    write_input(resampler, carray(indata, (total, resampler.inputs), np.float32), total, monotonic_ns())
     return np.int32(0)
 
 
@@ -97,33 +97,33 @@ def _count_flags(state, flags):
 
 
 @njit_inline
-def _bridge(state):
-    return carray(pointer_at(state.bridge), (1,), BRIDGE)[0]
+def _resampler(state):
+    return carray(pointer_at(state.resampler), (1,), RESAMPLER)[0]
 
 
 @njit_inline
-def _cross_bridge(state, part):
-    bridge = _bridge(state)
-    take_block(bridge, carray(pointer_at(state.input), (state.channels, state.max_block), np.float32), part)
-    state.input_underflows, state.input_overflows = bridge.starved, bridge.overflows
+def _read_resampler(state, part):
+    resampler = _resampler(state)
+    read_output(resampler, carray(pointer_at(state.input), (state.channels, state.max_block), np.float32), part)
+    state.input_underflows, state.input_overflows = resampler.starved, resampler.overflows
 
 
 @njit_inline
 def _deinterleave(state, indata, done, part):
     block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
-    wires = carray(pointer_at(state.input_map), (state.channels,), np.int64)
+    channel_map = carray(pointer_at(state.input_map), (state.channels,), np.int64)
     for channel in range(state.channels):
         for frame in range(part):
-            block[channel, frame] = indata[done + frame, wires[channel]]
+            block[channel, frame] = indata[done + frame, channel_map[channel]]
 
 
 @njit_inline
 def _interleave(state, outdata, done, part):
     buses = carray(pointer_at(state.buses), ((1 + state.stems) * state.channels, state.max_block), np.float32)
-    wires = carray(pointer_at(state.output_map), (state.outputs,), np.int64)
+    channel_map = carray(pointer_at(state.output_map), (state.outputs,), np.int64)
     for frame in range(part):
         for channel in range(state.outputs):
-            row = wires[channel]
+            row = channel_map[channel]
             outdata[done + frame, channel] = buses[row, frame] if row >= 0 else np.float32(0.0)
 
 
@@ -136,9 +136,9 @@ def _port(state, ports, index, total):
 @njit_inline
 def _from_ports(state, total, done, part):
     block = carray(pointer_at(state.input), (state.channels, state.max_block), np.float32)
-    wires = carray(pointer_at(state.input_map), (state.channels,), np.int64)
+    channel_map = carray(pointer_at(state.input_map), (state.channels,), np.int64)
     for channel in range(state.channels):
-        sound = _port(state, state.input_ports, wires[channel], total)
+        sound = _port(state, state.input_ports, channel_map[channel], total)
         for frame in range(part):
             block[channel, frame] = sound[done + frame]
 
@@ -146,9 +146,9 @@ def _from_ports(state, total, done, part):
 @njit_inline
 def _to_ports(state, total, done, part):
     buses = carray(pointer_at(state.buses), ((1 + state.stems) * state.channels, state.max_block), np.float32)
-    wires = carray(pointer_at(state.output_map), (state.outputs,), np.int64)
+    channel_map = carray(pointer_at(state.output_map), (state.outputs,), np.int64)
     for index in range(state.outputs):
         sound = _port(state, state.output_ports, index, total)
-        row = wires[index]
+        row = channel_map[index]
         for frame in range(part):
             sound[done + frame] = buses[row, frame] if row >= 0 else np.float32(0.0)

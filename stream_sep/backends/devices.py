@@ -1,4 +1,4 @@
-"""The sound devices of this machine, and how a user's words pick one of them."""
+"""The audio devices of this machine, and the choice of one by number or part of its name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class JackPort:
 
     Attributes:
         name: its full name, such as ``system:capture_1``.
-        direction: ``output`` for ports that give sound to others, ``input`` for those that take it.
+        direction: ``output`` for ports that others read from, ``input`` for those they write to.
         is_physical: whether it belongs to the sound card.
     """
 
@@ -59,15 +59,15 @@ def list_jack_ports() -> list[JackPort]:
 
 
 def find_device(query: int | str | None, kind: Kind) -> AudioDevice:
-    """Return the device that ``query`` means.
+    """Return the device that matches ``query``.
 
     Args:
-        query: its number; or words out of its name and host API, such as ``"scarlett alsa"``; or None for the
-            system's default.
-        kind: whether it is to record or to play.
+        query: its number; or parts of its name and host API, such as ``"scarlett alsa"``; or None for the system's
+            default.
+        kind: ``input`` or ``output``.
 
     Raises:
-        DeviceError: no such device, several of them, or one without channels of that kind.
+        DeviceError: no match, several matches, or a device without channels of that kind.
     """
     devices = list_devices()
     usable = [device for device in devices if device.channels(kind)]
@@ -80,8 +80,8 @@ def find_device(query: int | str | None, kind: Kind) -> AudioDevice:
     return _named(query, usable, kind)
 
 
-def refusal(device: AudioDevice, kind: Kind, channels: int, sample_rate: int) -> str | None:
-    """Return why ``device`` cannot run like that, in PortAudio's words; None where it can.
+def unsupported_reason(device: AudioDevice, kind: Kind, channels: int, sample_rate: int) -> str | None:
+    """Return PortAudio's error message if ``device`` does not support these settings; None if it does.
 
     Args:
         device: the device.
@@ -122,7 +122,7 @@ def _default(usable: list[AudioDevice], kind: Kind) -> AudioDevice:
 
 def _numbered(number: int, devices: list[AudioDevice], usable: list[AudioDevice], kind: Kind) -> AudioDevice:
     if not 0 <= number < len(devices):
-        raise DeviceError(f"there is no device {number}; {_choices(usable, kind)}")
+        raise DeviceError(f"no device {number}; {_choices(usable, kind)}")
     if devices[number] not in usable:
         raise DeviceError(f"device {number}, {devices[number].name!r}, has no {kind}; {_choices(usable, kind)}")
     return devices[number]
@@ -135,10 +135,10 @@ def _named(query: str, usable: list[AudioDevice], kind: Kind) -> AudioDevice:
     if len(exact) == 1 or len(found) == 1:
         return (exact or found)[0]
     if not found:
-        raise DeviceError(f"there is no {kind} device {query!r}; {_choices(usable, kind)}")
-    raise DeviceError(f"{query!r} fits several devices; {_choices(found, kind)}")
+        raise DeviceError(f"no {kind} device {query!r}; {_choices(usable, kind)}")
+    raise DeviceError(f"{query!r} matches several devices; {_choices(found, kind)}")
 
 
 def _choices(devices: list[AudioDevice], kind: Kind) -> str:
     names = ", ".join(f"{d.index} {d.name!r} ({d.host_api})" for d in devices)
-    return f"{kind} devices: {names}; `stream-sep devices` tells more"
+    return f"{kind} devices: {names}; run `stream-sep devices` for details"

@@ -1,4 +1,4 @@
-"""JACK: every stem on ports of its own, patched by name to whatever else runs on the server."""
+"""JACK backend: every stem on ports of its own, for connections to other clients of the server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stream_sep.backends.callback import jack_callback
-from stream_sep.backends.jack_session import JackMember, load_jack
+from stream_sep.backends.jack_session import JackSession, load_jack
 from stream_sep.errors import ConfigError, DeviceError
 from stream_sep.protocols import MAIN
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from stream_sep.audio.latency import LatencyReport
     from stream_sep.audio.state import AudioState
-    from stream_sep.backends.jack_session import Wire
+    from stream_sep.backends.jack_session import Connection
 
 MAX_BLOCK_SIZE = 4096
-"""Frames that a server's cycle may grow to while the engine plays; longer ones need a new start."""
+"""Frames that the server's block size may grow to while the engine plays; larger ones need a restart."""
 
 _log = logging.getLogger(__name__)
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 class JackBackend:
@@ -36,11 +36,11 @@ class JackBackend:
         name: of the client; the server adds a number where the name is taken.
         outputs: buses to give ports, ``"main"`` and names of stems; all of them unless given.
         connect: connect the sound card's inputs to ``in``, and ``mix`` to its outputs.
-        report: is told when the server goes away and comes back.
+        report: callback that receives a message when the server goes away or comes back.
 
     Attributes:
         client_name: the name the server gave.
-        on_block_size: called, on a thread of the backend's, with the frames of a cycle once the server changed them.
+        on_block_size: called, on a thread of the backend, with the new block size when the server changes it.
 
     Raises:
         DeviceError: no JACK client library, or no server.
@@ -58,10 +58,10 @@ class JackBackend:
         connect: bool = False,
         report: Callable[[str], None] = _log.warning,
     ) -> None:
-        self._member: JackMember | None = JackMember(name)
-        self.client_name: str = self._member.name
-        self.sample_rate: int = self._member.sample_rate
-        self.block_size: int = self._member.block_size
+        self._session: JackSession | None = JackSession(name)
+        self.client_name: str = self._session.name
+        self.sample_rate: int = self._session.sample_rate
+        self.block_size: int = self._session.block_size
         self._wanted = None if outputs is None else tuple(outputs)
         self._connect = connect
         self._report = report
@@ -70,26 +70,26 @@ class JackBackend:
         self.on_block_size: Callable[[int], None] = lambda _: None
         self._cycle = self.block_size
         self._lost = 0
-        self._wires: set[Wire] = set()
+        self._last_connections: set[Connection] = set()
         self._gone, self._stopped = threading.Event(), threading.Event()
         self._watcher: threading.Thread | None = None
 
     @property
     def xruns(self) -> int:
-        """Cycles the server lost since the start."""
+        """Xruns of the server since the start."""
         return self._lost if self._state is None else int(self._state.record["output_underflows"][0])
 
     @property
     def connected_ports(self) -> frozenset[str]:
-        """Short names of the ports of ours that were connected when they were last looked at."""
-        return frozenset(port for port, _ in self._wires)
+        """Short names of this client's ports that were connected at the last poll."""
+        return frozenset(port for port, _ in self._last_connections)
 
     def compile(self) -> None:
         """Compile, or load, the callback."""
         jack_callback()
 
     def output_map(self, stems: tuple[str, ...]) -> tuple[int, ...]:
-        """Return the bus channels that get ports, two for each bus wanted.
+        """Return the bus channels that get ports, two for each requested bus.
 
         Raises:
             ConfigError: a bus that the separator does not have.
@@ -98,7 +98,7 @@ class JackBackend:
         self._buses = buses if self._wanted is None else self._wanted
         for bus in self._buses:
             if bus not in buses:
-                raise ConfigError(f"there is no stem {bus!r} to give ports; one of: {', '.join(buses)}")
+                raise ConfigError(f"no stem {bus!r} for ports; choose from {', '.join(buses)}")
         return tuple(2 * buses.index(bus) + side for bus in self._buses for side in (0, 1))
 
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
@@ -109,12 +109,12 @@ class JackBackend:
             between_blocks: not used, as JACK calls compiled code.
         """
         del between_blocks  # no Python runs between the blocks of a server
-        assert self._member is not None
+        assert self._session is not None
         self._state = state
         try:
-            self._member.join(state, self._buses, self._on_shutdown)
+            self._session.join(state, self._buses, self._on_shutdown)
             if self._connect:
-                self._connect_to_card(self._member)
+                self._connect_to_card(self._session)
         except load_jack().JackError as error:
             self.stop()
             raise DeviceError(f"JACK refused {self.client_name!r}: {error}; try another name") from error
@@ -122,8 +122,8 @@ class JackBackend:
         self._watcher.start()
 
     def complete(self, latency: LatencyReport) -> LatencyReport:
-        """Return ``latency`` with what the server reports for the ports that ours are connected to."""
-        return replace(latency, device=0 if self._member is None else self._member.device_latency())
+        """Return ``latency`` with the latency that the server reports for the connected ports."""
+        return replace(latency, device=0 if self._session is None else self._session.device_latency())
 
     def stop(self) -> None:
         """Leave the server; harmless when already gone."""
@@ -134,32 +134,32 @@ class JackBackend:
         self._leave()
         self._lost, self._state = self.xruns, None
 
-    def _connect_to_card(self, member: JackMember) -> None:
-        for port, other in sorted(member.connect(member.card_wires(self._buses))):
-            self._report(f"JACK does not connect {member.name}:{port} and {other}: connect them by hand")
+    def _connect_to_card(self, session: JackSession) -> None:
+        for port, other in sorted(session.connect(session.system_connections(self._buses))):
+            self._report(f"JACK does not connect {session.name}:{port} and {other}: connect them by hand")
 
     def _leave(self) -> None:
-        member, self._member = self._member, None
-        if member is not None:
-            member.leave()
+        session, self._session = self._session, None
+        if session is not None:
+            session.leave()
 
     def _watch(self) -> None:
-        """Remember what is connected for as long as the server lives, and join it anew when it comes back."""
-        missing: set[Wire] = set()  # connections of old whose other ends are not back yet
+        """Track the connections while the server runs, and rejoin it when it comes back."""
+        missing: set[Connection] = set()  # earlier connections whose other ends are not back yet
         while not self._stopped.is_set():
-            if self._gone.wait(_LOOK_SECONDS):
-                missing |= self._wires
+            if self._gone.wait(_POLL_SECONDS):
+                missing |= self._last_connections
                 self._leave()
                 self._wait_for_return()
                 missing = self._reconnect(missing)
             elif missing:
                 missing = self._reconnect(missing)
-            self._wires = self._current_wires()
+            self._last_connections = self._current_connections()
             self._follow_block_size()
 
     def _wait_for_return(self) -> None:
         refused = ""
-        while not self._stopped.wait(_LOOK_SECONDS):
+        while not self._stopped.wait(_POLL_SECONDS):
             try:
                 self._rejoin()
             except DeviceError as error:
@@ -171,37 +171,37 @@ class JackBackend:
 
     def _rejoin(self) -> None:
         assert self._state is not None
-        member = JackMember(self.client_name)
-        if member.sample_rate != self.sample_rate or member.block_size > max(self.block_size, MAX_BLOCK_SIZE):
-            member.leave()
+        session = JackSession(self.client_name)
+        if session.sample_rate != self.sample_rate or session.block_size > max(self.block_size, MAX_BLOCK_SIZE):
+            session.leave()
             raise DeviceError(
-                f"the JACK server is back with {member.sample_rate} Hz and blocks of {member.block_size} frames, not"
-                f" {self.sample_rate} Hz and {self.block_size}: start stream_sep anew, or the server as it was"
+                f"the JACK server is back at {session.sample_rate} Hz with a block size of {session.block_size}, not"
+                f" {self.sample_rate} Hz and {self.block_size}: restart stream_sep, or the server as it was"
             )
         self._gone.clear()
         try:
-            member.join(self._state, self._buses, self._on_shutdown)
+            session.join(self._state, self._buses, self._on_shutdown)
         except load_jack().JackError as error:
-            member.leave()
+            session.leave()
             raise DeviceError(f"JACK refused {self.client_name!r}: {error}") from error
-        self._member = member
+        self._session = session
 
-    def _current_wires(self) -> set[Wire]:
-        # a server that just died answers with nothing, which is not what was connected
-        found = set() if self._member is None else self._member.wires()
-        return self._wires if self._gone.is_set() else found
+    def _current_connections(self) -> set[Connection]:
+        # a server that just died lists no connections, which must not replace the last ones
+        found = set() if self._session is None else self._session.connections()
+        return self._last_connections if self._gone.is_set() else found
 
-    def _reconnect(self, missing: set[Wire]) -> set[Wire]:
-        return missing if self._member is None else self._member.connect(missing)
+    def _reconnect(self, missing: set[Connection]) -> set[Connection]:
+        return missing if self._session is None else self._session.connect(missing)
 
     def _follow_block_size(self) -> None:
-        # asked now and then: a callback in Python would keep the server waiting
-        frames = self._cycle if self._member is None else int(self._member.client.blocksize)
+        # polled, as a callback in Python would delay the server
+        frames = self._cycle if self._session is None else int(self._session.client.blocksize)
         if frames == self._cycle:
             return
         self._cycle = frames
         if frames > max(self.block_size, MAX_BLOCK_SIZE):
-            self._report(f"JACK's blocks are {frames} frames now, more than {MAX_BLOCK_SIZE}: start stream_sep anew")
+            self._report(f"JACK's block size is {frames} frames now, more than {MAX_BLOCK_SIZE}: restart stream_sep")
         else:
             self.on_block_size(frames)
 

@@ -1,7 +1,7 @@
-"""What JACK's graph is told of delays, and what it tells: the calls that JACK-Client leaves out.
+"""Port latencies of the JACK graph, reported and queried: calls that JACK-Client does not wrap.
 
-After the rules of JACK's ``types.h``: a client that delays sound answers a latency callback for each direction, from
-the ports on its one side to those on its other.
+As JACK's ``types.h`` requires, a client that delays audio handles a latency callback for each direction, from the
+ports on one side to those on the other.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class PortLatencies:
         self._client = client
 
     def settle(self) -> None:
-        """Have the server work out all delays now; after connecting it does so in its own time."""
+        """Make the server recompute all latencies now; after a connection it does so later."""
         self._library.jack_recompute_total_latencies(self._pointer(self._client))
 
     def longest(self, ports: Iterable[Any], mode: int) -> int:
-        """Return the longest delay in frames between any of ``ports`` and the sound card, 0 where there is none.
+        """Return the longest latency in frames between any of ``ports`` and the sound card, 0 if there is none.
 
         Args:
             ports: the ports.
@@ -48,10 +48,10 @@ class PortLatencies:
         return max((self._range(port, mode)[1] for port in ports), default=0)
 
     def declare(self, frames: int) -> object:
-        """Tell the graph that this client delays sound by ``frames``; before it is activated.
+        """Report to the graph that this client delays audio by ``frames``; before it is activated.
 
         Returns:
-            What has to live as long as the client.
+            An object that must live as long as the client.
         """
         ins, outs = (np.array([self._pointer(port).value for port in ports], np.int64) for ports in self._ports())
         record, span = np.zeros(1, LATENCIES), np.zeros(2, np.uint32)

@@ -1,4 +1,4 @@
-"""One membership of a JACK server: ports, callbacks and connections, from joining until the server goes or we do."""
+"""A client of a JACK server: ports, callbacks and connections, until the server ends or the client leaves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stream_sep.backends.jack_callbacks import xrun_callback
 from stream_sep.backends.jack_latency import CAPTURE, PLAYBACK, PortLatencies
 from stream_sep.errors import DeviceError
 from stream_sep.extras import install_hint
-from stream_sep.lowlevel.thread_priority import put_sound_first, thread_ids
+from stream_sep.lowlevel.thread_priority import raise_audio_priority, thread_ids
 from stream_sep.protocols import MAIN
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SIDES = ("L", "R")
 
-Wire = tuple[str, str]
-"""The short name of a port of ours, and the full name of the port it is connected to."""
+Connection = tuple[str, str]
+"""The short name of one of this client's ports, and the full name of the port it is connected to."""
 
 
-class JackMember:
-    """A client of a JACK server; after the server is gone all that is left to do with it is to `leave`.
+class JackSession:
+    """A client of a JACK server; once the server is gone, only `leave` may be called.
 
     Args:
         name: of the client; the server adds a number where the name is taken.
@@ -38,7 +38,7 @@ class JackMember:
         client: the `jack.Client`.
         name: the name the server gave.
         sample_rate: frames per second, the server's.
-        block_size: frames of a cycle, the server's.
+        block_size: the server's block size in frames.
         threads: ids of the library's threads, of which one runs the callback.
 
     Raises:
@@ -59,10 +59,10 @@ class JackMember:
         buses: tuple[str, ...],
         on_shutdown: Callable[[object, str], None],
     ) -> None:
-        """Register ``in`` and a pair of ports for each bus, and run the compiled callback once for every cycle.
+        """Register ``in`` and a pair of ports for each bus, and run the compiled callback once per cycle.
 
-        A server without real-time priority gives its clients none either: here they get it, where the system allows
-        it, or the separator, which has it, would keep the callback waiting.
+        The threads of a server without real-time priority get it here, where the system allows it; otherwise the
+        separator, which has it, would delay the callback.
 
         Args:
             state: of the audio thread.
@@ -73,29 +73,29 @@ class JackMember:
         self._set_callbacks(state, on_shutdown)
         before = thread_ids()
         self.client.activate()
-        put_sound_first(self.threads | (thread_ids() - before))
+        raise_audio_priority(self.threads | (thread_ids() - before))
 
-    def card_wires(self, buses: tuple[str, ...]) -> set[Wire]:
-        """Return what joins the sound card's inputs to ``in``, and ``mix`` to its outputs."""
+    def system_connections(self, buses: tuple[str, ...]) -> set[Connection]:
+        """Return the connections of the sound card's inputs to ``in``, and of ``mix`` to its outputs."""
         capture = self.client.get_ports(is_audio=True, is_physical=True, is_output=True)
         playback = self.client.get_ports(is_audio=True, is_physical=True, is_input=True)
         ins = [port.shortname for port in self.client.inports] if capture else []
-        wires = {(port, capture[min(side, len(capture) - 1)].name) for side, port in enumerate(ins)}
+        connections = {(port, capture[min(side, len(capture) - 1)].name) for side, port in enumerate(ins)}
         if MAIN in buses:
             mix = self.client.outports[2 * buses.index(MAIN) :][:2]
-            wires |= {(port.shortname, target.name) for port, target in zip(mix, playback, strict=False)}
-        return wires
+            connections |= {(port.shortname, target.name) for port, target in zip(mix, playback, strict=False)}
+        return connections
 
-    def wires(self) -> set[Wire]:
-        """Return what our ports are connected to."""
+    def connections(self) -> set[Connection]:
+        """Return the connections of this client's ports."""
         ports = (*self.client.inports, *self.client.outports)
         return {(port.shortname, other.name) for port in ports for other in self.client.get_all_connections(port)}
 
-    def connect(self, wires: set[Wire]) -> set[Wire]:
-        """Connect what is not; return the wires whose other end is not there, or that the server refuses."""
+    def connect(self, connections: set[Connection]) -> set[Connection]:
+        """Make the missing connections; return those whose other end is missing, or that the server refuses."""
         ins = {port.shortname for port in self.client.inports}
         refused = set()
-        for port, other in wires - self.wires():
+        for port, other in connections - self.connections():
             ours = f"{self.name}:{port}"
             try:
                 self.client.connect(*((other, ours) if port in ins else (ours, other)))
@@ -105,13 +105,13 @@ class JackMember:
         return refused
 
     def device_latency(self) -> int:
-        """Return the frames of delay that the server reports for the ports that ours are connected to."""
+        """Return the latency in frames that the server reports for the connected ports."""
         ports = PortLatencies(load_jack(), self.client)
         ports.settle()
         return ports.longest(self.client.inports, CAPTURE) + ports.longest(self.client.outports, PLAYBACK)
 
     def leave(self) -> None:
-        """Leave the server, or what is left of it."""
+        """Close the client, also where the server is gone."""
         self.client.deactivate()
         self.client.close()
 
@@ -136,18 +136,18 @@ class JackMember:
             raise DeviceError("JACK refused the process callback: restart the server")
         library.jack_set_xrun_callback(pointer, lost, counter)
         self._declared = PortLatencies(load_jack(), self.client).declare(int(state.record["delay"][0]))
-        self.client.set_shutdown_callback(on_shutdown)  # Python: it is called when there is no server left to wait
+        self.client.set_shutdown_callback(on_shutdown)  # in Python: when it is called, no server waits for it
 
 
 def xrun_counter(state: AudioState) -> int:
-    """Return the address of the counter of lost cycles; the cycle leaves it alone, as JACK gives it no flags."""
+    """Return the address of the xrun counter, which the process callback never writes, as JACK passes no flags."""
     fields = RECORD.fields
     assert fields is not None
     return state.address + int(fields["output_underflows"][1])
 
 
 def open_client(name: str) -> Any:  # noqa: ANN401 - JACK-Client has no types
-    """Return a `jack.Client`, without starting a server and with nothing printed by the library.
+    """Return a `jack.Client`, without starting a server and without output of the library.
 
     Raises:
         DeviceError: no JACK client library, or no server.

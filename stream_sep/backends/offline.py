@@ -1,4 +1,4 @@
-"""Drives the engine as fast as it can, from an array to arrays; the same compiled path as on stage."""
+"""Offline backend: runs the engine as fast as possible, from an array to arrays, in the compiled path of live."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class OfflineBackend:
-    """Runs when told to, with no clock and no device; for an engine with an ``inline`` worker.
+    """Runs when `feed` or `run` is called, without clock and device; for an engine with an ``inline`` worker.
 
     Args:
         sample_rate: frames per second.
@@ -45,7 +45,7 @@ class OfflineBackend:
         return tuple(range(2 * (1 + len(stems))))
 
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
-        """Take the engine's state; nothing runs yet.
+        """Attach the engine's state; nothing runs yet.
 
         Args:
             state: of the audio thread.
@@ -59,13 +59,13 @@ class OfflineBackend:
         return latency
 
     def stop(self) -> None:
-        """Let go of the state."""
+        """Release the state."""
         self._state = None
 
     def feed(self, block: Block) -> Stems:
-        """Push ``(2, frames)`` through; return the buses as they come out, ``(1 + stems, 2, frames)``.
+        """Process ``(2, frames)``; return the buses, ``(1 + stems, 2, frames)``, with their latency.
 
-        Whole blocks only, but for the last call: the latency is reckoned for blocks of one size.
+        Whole blocks only, except in the last call: the latency is planned for blocks of one size.
         """
         assert self._state is not None, "the engine is not started"
         frames, outputs = block.shape[1], int(self._state.record["outputs"][0])
@@ -79,7 +79,7 @@ class OfflineBackend:
         return taken.T.reshape(outputs // 2, 2, frames)
 
     def run(self, audio: Block) -> tuple[Block, Stems]:
-        """Push a whole song through; return the mix, ``(2, frames)``, and the stems, in time with the song."""
+        """Process a whole song; return the mix, ``(2, frames)``, and the stems, aligned with the song."""
         delay, block = self._latency.engine, self.block_size
         padded = -(-(audio.shape[1] + delay) // block) * block
         out = self.feed(np.pad(audio, ((0, 0), (0, padded - audio.shape[1]))))

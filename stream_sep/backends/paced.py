@@ -1,4 +1,4 @@
-"""Drives the engine in real time with no device: a clock in place of a sound card."""
+"""Paced backend: runs the engine in real time without a device, by a clock."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _JOIN_TIMEOUT = 1.0
 
 
 class PacedBackend:
-    """Runs a block whenever a sound card would, on a thread of its own; what comes out is dropped unless recorded.
+    """Runs a block whenever a sound card would, on a thread of its own; the output is dropped unless recorded.
 
-    A thread that woke late makes up for it at twice the speed, no faster: the separator must not be blamed for
-    blocks that came all at once because this thread overslept. How far it was behind its clock at most is counted.
+    A thread that woke late catches up at twice the speed, no faster: blocks that all came at once because this thread
+    woke late must not count against the separator. The longest lag behind the clock is counted.
 
     Args:
         sample_rate: frames per second.
         block_size: frames of a block.
-        sound: ``(2, frames)`` that comes in over and over; silence unless given.
+        sound: input, ``(2, frames)``, which is looped; silence unless given.
     """
 
     wants_recording = False
@@ -61,7 +61,7 @@ class PacedBackend:
         return (0, 1)
 
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
-        """Begin to run blocks.
+        """Start running blocks.
 
         Args:
             state: of the audio thread.

@@ -1,4 +1,4 @@
-"""Sound cards, through PortAudio: the compiled callback runs on the card's own thread."""
+"""PortAudio backend: the compiled callback runs on the sound card's thread."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.backends.adaptive_resampler import CAPACITY, TAPS, ClockBridge
+from stream_sep.backends.adaptive_resampler import CAPACITY, TAPS, AdaptiveResampler
 from stream_sep.backends.base import channel_map
 from stream_sep.backends.callback import portaudio_callback
-from stream_sep.backends.devices import find_device, refusal
-from stream_sep.backends.portaudio_library import abandon, is_active, is_stuck, open_stream, portaudio, rescan
+from stream_sep.backends.devices import find_device, unsupported_reason
+from stream_sep.backends.portaudio_library import (
+    is_active,
+    open_stream,
+    portaudio,
+    rescan,
+    skip_terminate,
+    would_hang_on_close,
+)
 from stream_sep.errors import ConfigError, DeviceError
-from stream_sep.lowlevel.thread_priority import put_sound_first, thread_ids
+from stream_sep.lowlevel.thread_priority import raise_audio_priority, thread_ids
 from stream_sep.protocols import MAIN
 
 if TYPE_CHECKING:
@@ -24,18 +31,18 @@ if TYPE_CHECKING:
     from stream_sep.backends.audio_device import AudioDevice, Kind
 
 DRIFT_MS = 20.0
-"""How much older sound gets between two clocks: Windows hands over 10 ms at a time."""
+"""Latency of the resampler between two clocks: Windows delivers 10 ms at a time."""
 
 _log = logging.getLogger(__name__)
-_LOOK_SECONDS = 0.5
-_PATIENCE = 4  # looks without a block before a stream that calls itself active counts as dead
+_POLL_SECONDS = 0.5
+_MAX_MISSED_POLLS = 4  # polls without a block before a stream that reports itself active counts as dead
 
 
 class PortAudioBackend:
-    """Plays through a sound card, and comes back by itself when the card does.
+    """Plays through a sound card, and reconnects by itself when the card comes back.
 
     Args:
-        input: number of the device to record from, or words out of its name; the default one unless given.
+        input: number of the device to record from, or part of its name; the default one unless given.
         output: the same for the device to play on.
         sample_rate: frames per second.
         block_size: frames of a block.
@@ -44,15 +51,14 @@ class PortAudioBackend:
         input_channels: device channels to take left and right from, counted from 1; the first two unless given,
             both sides from the one channel of a mono device.
         playback_only: open no input; for an engine with a ``source``.
-        one_clock: the input and the output are halves of one card, though PortAudio shows two devices; otherwise
-            the sound of two devices is carried from the clock of one to that of the other.
-        drift_ms: how much older the sound gets on its way between two clocks, to cover what both devices' blocks and
-            the system's delays take.
-        report: is told when the device goes and comes back.
+        one_clock: input and output share one clock, as halves of one card that PortAudio lists as two devices;
+            otherwise audio is resampled between the clocks of two devices.
+        drift_ms: latency of the resampler between two clocks, to cover both devices' blocks and scheduling delays.
+        report: callback that receives a message when the device goes away or comes back.
 
     Raises:
-        DeviceError: no such device, or one that cannot do what is asked.
-        ConfigError: channels that make no sense.
+        DeviceError: no such device, or one that does not support the settings.
+        ConfigError: invalid channels.
     """
 
     wants_recording = False
@@ -82,7 +88,7 @@ class PortAudioBackend:
         self._outputs = self._open_width(self._output, "output", _last_channel(self._pairs))
         self._input = None if playback_only else find_device(input, "input")
         self.input_map, self.inputs = self._plan_input(input_channels)
-        self._bridge = None if one_clock else self._span_clocks(drift_ms)
+        self._resampler = None if one_clock else self._span_clocks(drift_ms)
         self._streams: tuple[Any, ...] = ()
         self._state: AudioState | None = None
         self._stopped = threading.Event()
@@ -100,11 +106,11 @@ class PortAudioBackend:
         """
         for bus in self._pairs:
             if bus not in (MAIN, *stems):
-                raise ConfigError(f"there is no stem {bus!r} to play; one of: {', '.join((MAIN, *stems))}")
+                raise ConfigError(f"no stem {bus!r} to play; choose from {', '.join((MAIN, *stems))}")
         return channel_map(self._outputs, self._pairs, stems)
 
     def start(self, state: AudioState, between_blocks: Callable[[], None]) -> None:
-        """Open the stream and let it run.
+        """Open and start the stream.
 
         Args:
             state: of the audio thread.
@@ -119,10 +125,10 @@ class PortAudioBackend:
         self._watcher.start()
 
     def complete(self, latency: LatencyReport) -> LatencyReport:
-        """Return ``latency`` with what the device says it adds, input and output together."""
+        """Return ``latency`` with the latency that the device reports, input and output together."""
         latencies = [stream.latency for stream in self._streams]
         seconds = sum(one if isinstance(one, float) else sum(one) for one in latencies)
-        drift = 0 if self._bridge is None else self._bridge.reserve
+        drift = 0 if self._resampler is None else self._resampler.reserve
         return replace(latency, device=round(seconds * self.sample_rate), drift=drift)
 
     def stop(self) -> None:
@@ -144,35 +150,35 @@ class PortAudioBackend:
         return (chosen[0] - 1, chosen[1] - 1), width
 
     def _open_width(self, device: AudioDevice, kind: Kind, needed: int) -> int:
-        """Return how many channels to open: as few as are needed, or all, on cards that take nothing else."""
+        """Return how many channels to open: as few as needed, or all on cards that accept only that."""
         most = device.channels(kind)
         if needed > most:
             raise DeviceError(
                 f"{device.name!r} has {most} {kind} channels, not {needed}: choose others, or another device"
             )
-        refused = refusal(device, kind, needed, self.sample_rate)
-        if refused and refusal(device, kind, most, self.sample_rate):
+        refused = unsupported_reason(device, kind, needed, self.sample_rate)
+        if refused and unsupported_reason(device, kind, most, self.sample_rate):
             remedy = f"try {device.default_sample_rate} Hz"
-            raise DeviceError(f"{device.name!r} refuses {kind} at {self.sample_rate} Hz ({refused}): {remedy}")
+            raise DeviceError(f"{device.name!r} does not support {self.sample_rate} Hz {kind} ({refused}): {remedy}")
         return most if refused else needed
 
-    def _span_clocks(self, drift_ms: float) -> ClockBridge | None:
+    def _span_clocks(self, drift_ms: float) -> AdaptiveResampler | None:
         if self._input is None or _share_clock(self._input, self._output):
             return None
         least, most = 1000 * (self.block_size + TAPS) / self.sample_rate, 1000 * CAPACITY / 4 / self.sample_rate
         if not least <= drift_ms <= most:
             raise ConfigError(
-                f"{drift_ms} ms between two clocks is not from {least:.1f} to {most:.0f} for these blocks"
+                f"resampler latency {drift_ms} ms is not from {least:.1f} to {most:.0f} at this block size"
             )
         self._report(
-            f"{self._input.name!r} and {self._output.name!r} have clocks of their own: the sound is resampled between"
-            f" them, {drift_ms:g} ms later"
+            f"{self._input.name!r} and {self._output.name!r} have separate clocks: audio is resampled between them,"
+            f" which adds {drift_ms:g} ms of latency"
         )
         reserve = round(drift_ms * self.sample_rate / 1000)
-        return ClockBridge(self.sample_rate, self.inputs, self.input_map, reserve)
+        return AdaptiveResampler(self.sample_rate, self.inputs, self.input_map, reserve)
 
     def _open(self) -> None:
-        module, state, bridge = portaudio(), self._state, self._bridge
+        module, state, resampler = portaudio(), self._state, self._resampler
         assert state is not None
         given, played, widths = (
             None if self._input is None else self._input.index,
@@ -180,14 +186,14 @@ class PortAudioBackend:
             (self.inputs, self._outputs),
         )
         settings = {"samplerate": self.sample_rate, "blocksize": self.block_size}
-        if bridge is None:
+        if resampler is None:
             self._streams = (open_stream(module, (given, played), widths, state.address, **settings),)
         else:
-            bridge.restart()
-            state.set_pointer("bridge", bridge.address)
+            resampler.restart()
+            state.set_pointer("resampler", resampler.address)
             output = open_stream(module, (None, played), widths, state.address, **settings)
             self._streams = (output,)
-            self._streams = (output, open_stream(module, (given, None), widths, bridge.address, **settings))
+            self._streams = (output, open_stream(module, (given, None), widths, resampler.address, **settings))
         self._start_streams()
 
     def _start_streams(self) -> None:
@@ -198,31 +204,31 @@ class PortAudioBackend:
         except portaudio().PortAudioError as error:
             self._close()
             raise DeviceError(f"{self._output.name!r} does not start: {error}; is it in use?") from error
-        if "ALSA" in self._output.host_api:  # where PortAudio's thread is one like any other
-            put_sound_first(thread_ids() - before)
+        if "ALSA" in self._output.host_api:  # where PortAudio's thread has normal priority
+            raise_audio_priority(thread_ids() - before)
 
     def _close(self) -> None:
         streams, self._streams = self._streams, ()
         for stream in streams:
-            if is_stuck(stream, self._output):
-                abandon()
+            if would_hang_on_close(stream, self._output):
+                skip_terminate()
                 return
             stream.abort()
             stream.close()
 
     def _watch(self) -> None:
         seen, idle = -1, 0
-        while not self._stopped.wait(_LOOK_SECONDS):
+        while not self._stopped.wait(_POLL_SECONDS):
             assert self._state is not None
             blocks = self._state.counters()["blocks"]
             idle = idle + 1 if blocks == seen else 0
             seen = blocks
-            if idle >= _PATIENCE or not all(map(is_active, self._streams)):
+            if idle >= _MAX_MISSED_POLLS or not all(map(is_active, self._streams)):
                 self._on_loss()
                 idle = 0
 
     def _on_loss(self) -> None:
-        stuck = any(is_stuck(stream, self._output) for stream in self._streams)
+        stuck = any(would_hang_on_close(stream, self._output) for stream in self._streams)
         self._close()
         if stuck:
             self._report("the JACK server is gone: start it again, then stream_sep")
@@ -233,7 +239,7 @@ class PortAudioBackend:
 
     def _wait_for_return(self) -> None:
         module = portaudio()
-        while not self._stopped.wait(_LOOK_SECONDS):
+        while not self._stopped.wait(_POLL_SECONDS):
             try:
                 rescan()
                 self._find_again()
@@ -257,7 +263,9 @@ def _last_channel(pairs: Mapping[str, int]) -> int:
             raise ConfigError(f"output channel {first} of {bus!r} is below 1, the first")
         for channel in (first, first + 1):
             if channel in taken:
-                raise ConfigError(f"{taken[channel]!r} and {bus!r} are both on output channel {channel}: part them")
+                raise ConfigError(
+                    f"{taken[channel]!r} and {bus!r} both use output channel {channel}; assign different channels"
+                )
             taken[channel] = bus
     return max(taken)
 

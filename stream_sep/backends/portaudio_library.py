@@ -1,10 +1,10 @@
-"""PortAudio's Python library: what it keeps under private names, and its errors as ours."""
+"""Access to sounddevice: its private functions that are needed, and its errors as `DeviceError`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.backends.callback import giving_callback, portaudio_callback
+from stream_sep.backends.callback import capture_callback, portaudio_callback
 from stream_sep.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def portaudio() -> Any:  # noqa: ANN401 - a module without types
 
 
 def rescan() -> None:
-    """Look for devices anew; every open stream of this process is lost.
+    """Rescan the devices; every open stream of this process is lost.
 
     Raises:
         DeviceError: PortAudio does not start.
@@ -59,8 +59,8 @@ def _not_started(error: Exception) -> DeviceError:
     return DeviceError(f"PortAudio does not start: {error}; check the sound system")
 
 
-def abandon() -> None:
-    """Never end PortAudio, not even at exit, as that would hang."""
+def skip_terminate() -> None:
+    """Skip Pa_Terminate at exit, as it would hang."""
     _library()._initialized = 0  # noqa: SLF001 - sounddevice ends PortAudio that many times at exit
 
 
@@ -77,15 +77,15 @@ def open_stream(
         module: sounddevice.
         devices: numbers of the input and of the output; None leaves one out.
         channels: of the input and of the output.
-        address: of the `AudioState`; of the `ClockBridge`, where there is no output.
-        settings: more of sounddevice's own, such as ``samplerate``.
+        address: of the `AudioState`; of the `AdaptiveResampler`, where there is no output.
+        settings: further arguments of sounddevice, such as ``samplerate``.
 
     Raises:
         DeviceError: the device does not open.
     """
     kind = "duplex" if None not in devices else "output" if devices[0] is None else "input"
     side = 1 if kind == "output" else 0
-    callback = giving_callback() if kind == "input" else portaudio_callback()
+    callback = capture_callback() if kind == "input" else portaudio_callback()
     ffi = module._ffi  # noqa: SLF001 - only the base class takes C callbacks
     try:
         return module._StreamBase(  # noqa: SLF001
@@ -104,14 +104,14 @@ def open_stream(
 
 
 def is_active(stream: Any) -> bool:  # noqa: ANN401 - sounddevice has no types
-    """Return whether ``stream`` runs, as far as PortAudio knows."""
+    """Return whether PortAudio reports ``stream`` as active."""
     try:
         return bool(stream.active)
     except portaudio().PortAudioError:
         return False
 
 
-def is_stuck(stream: Any, device: AudioDevice) -> bool:  # noqa: ANN401 - sounddevice has no types
+def would_hang_on_close(stream: Any, device: AudioDevice) -> bool:  # noqa: ANN401 - sounddevice has no types
     """Return whether PortAudio would wait ten minutes for a dead JACK server before it closes ``stream``.
 
     Args:

@@ -85,7 +85,7 @@ def jack(
         "xruns of a bare client": soak.bare_xruns,
         "xruns of the engine": soak.engine_xruns,
         "late hops": soak.late_hops,
-        **{name: count for name, count in soak.stats.troubles.items() if name not in {"xruns", "late_hops"}},
+        **{name: count for name, count in soak.stats.error_counts.items() if name not in {"xruns", "late_hops"}},
         "callback_us": soak.stats.callback_us,
     }
     _print(figures, as_json=as_json)

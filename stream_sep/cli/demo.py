@@ -50,7 +50,7 @@ def demo(
     backend = backend or PacedBackend(song.sample_rate, block_size)
     with Interrupts() as interrupts:
         with starting(str(config.model)):
-            engine = Engine(backend, config, source=source, report=messages.tell)
+            engine = Engine(backend, config, source=source, report=messages.add)
         with engine, show(engine, messages, "stream-sep demo") as redraw:
             _play(engine, redraw, interrupts.defer())
         written = engine.recording_folder
@@ -63,10 +63,10 @@ def _sound_card(sample_rate: int, block_size: int, messages: Messages) -> AudioB
 
     try:
         return PortAudioBackend(
-            sample_rate=sample_rate, block_size=block_size, playback_only=True, report=messages.tell
+            sample_rate=sample_rate, block_size=block_size, playback_only=True, report=messages.add
         )
     except DeviceError as error:
-        messages.tell(f"playing without a sound card ({error})")
+        messages.add(f"playing without a sound card ({error})")
         return None
 
 

@@ -45,7 +45,7 @@ def unconnected_notice(ports: ConnectedPorts) -> str:
     return f"{', and '.join(ends)}: {remedy}" if ends else ""
 
 
-def tell_if_unconnected(
+def report_if_unconnected(
     ports: ConnectedPorts, report: Callable[[str], None], seconds: float = WAIT_SECONDS
 ) -> Callable[[], None]:
     """Tell people once, a while from now, if ports are not connected by then.

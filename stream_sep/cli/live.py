@@ -23,7 +23,7 @@ from stream_sep.cli.arguments import (
     stems_of,
 )
 from stream_sep.cli.interrupts import Interrupts
-from stream_sep.cli.jack_notice import tell_if_unconnected
+from stream_sep.cli.jack_notice import report_if_unconnected
 from stream_sep.cli.startup import starting
 from stream_sep.cli.summary import print_summary
 from stream_sep.cli.surface_options import with_surface_options
@@ -133,7 +133,7 @@ def live(
         driver = open_backend(
             backend,
             connect=auto_connect,
-            report=messages.tell,
+            report=messages.add,
             input=parse_device(input_device),
             output=parse_device(output_device),
             sample_rate=sample_rate,
@@ -146,18 +146,18 @@ def live(
         for tap in taps:
             stack.callback(tap.close)
         with starting(str(config.model)):
-            engine = Engine(driver, replace(config, taps=taps), report=messages.tell)
+            engine = Engine(driver, replace(config, taps=taps), report=messages.add)
         with stop_unless_started(engine):
-            built = build_surfaces(engine, surfaces, messages.tell)
+            built = build_surfaces(engine, surfaces, messages.add)
             if preset:
                 engine.apply_preset(load_preset(preset, stems=engine.stems))
             engine.controls.update(faders)
         stack.enter_context(engine)
         if preset:
-            stack.enter_context(follow_preset(preset, engine.apply_preset, engine.stems, messages.tell))
+            stack.enter_context(follow_preset(preset, engine.apply_preset, engine.stems, messages.add))
         if backend == "jack":
-            stack.callback(tell_if_unconnected(cast("JackBackend", driver), messages.tell))
-        running = start_surfaces(built, surfaces, messages.tell, stack)
+            stack.callback(report_if_unconnected(cast("JackBackend", driver), messages.add))
+        running = start_surfaces(built, surfaces, messages.add, stack)
         ControlPage(engine, running, messages).run(interrupts.defer(), duration)
     end_run(engine, interrupts)
 

@@ -139,7 +139,7 @@ def play(
             driver = open_backend(
                 backend,
                 connect=auto_connect,
-                report=messages.tell,
+                report=messages.add,
                 output=parse_device(output_device),
                 sample_rate=sample_rate,
                 block_size=block_size,
@@ -150,18 +150,16 @@ def play(
         for tap in taps:
             stack.callback(tap.close)
         with starting(str(config.model)):
-            engine = PlayEngine(
-                driver, paths, replace(config, taps=taps), refinement=refinement, report=messages.tell
-            )
+            engine = PlayEngine(driver, paths, replace(config, taps=taps), refinement=refinement, report=messages.add)
         with stop_unless_started(engine):
-            built = build_surfaces(engine, surfaces, messages.tell)
+            built = build_surfaces(engine, surfaces, messages.add)
             if preset:
                 engine.apply_preset(load_preset(preset, stems=engine.stems))
             engine.controls.update({**faders, **transport})
         stack.enter_context(engine)
         if preset:
-            stack.enter_context(follow_preset(preset, engine.apply_preset, engine.stems, messages.tell))
-        running = start_surfaces(built, surfaces, messages.tell, stack)
+            stack.enter_context(follow_preset(preset, engine.apply_preset, engine.stems, messages.add))
+        running = start_surfaces(built, surfaces, messages.add, stack)
         _run(
             engine,
             ControlPage(engine, running, messages, title="stream-sep play, Ctrl-C stops"),

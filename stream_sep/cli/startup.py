@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 COMPILING = "compiling for this processor: about 20 s, only this once"
-_PATIENCE_SECONDS = 2.0
+_COMPILE_NOTICE_SECONDS = 2.0
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def starting(what: str) -> Iterator[None]:
 @contextmanager
 def _when_compiling(tell: Callable[[], None]) -> Iterator[None]:
     """Call ``tell`` some seconds after the first function is compiled, unless the block has ended by then."""
-    timer = threading.Timer(_PATIENCE_SECONDS, tell)
+    timer = threading.Timer(_COMPILE_NOTICE_SECONDS, tell)
     timer.daemon = True
     on_first_compile(timer.start)
     try:

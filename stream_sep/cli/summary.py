@@ -84,7 +84,7 @@ def print_counters(engine: Engine, console: Console) -> None:
     stats = engine.stats()
     hop, callback = stats.hop_ms, stats.callback_us
     lines = [
-        f"counters  {'   '.join(f'{name} {count}' for name, count in stats.troubles.items())}",
+        f"counters  {'   '.join(f'{name} {count}' for name, count in stats.error_counts.items())}",
         f"hops      {stats.hops}   {hop[0]:.2f} ms each (p99 {hop[1]:.2f}, max {hop[2]:.2f})",
         f"callback  p50 {callback[0]:.1f} us   p99.9 {callback[1]:.1f}   max {callback[2]:.1f}",
     ]

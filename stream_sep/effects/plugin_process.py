@@ -23,7 +23,7 @@ from stream_sep.effects.pedalboard_chain import PedalboardChain
 from stream_sep.effects.spec import EffectSpec
 from stream_sep.lowlevel.child_process import ChildProcess
 from stream_sep.lowlevel.child_side import open_pipes
-from stream_sep.lowlevel.thread_priority import go_first
+from stream_sep.lowlevel.thread_priority import raise_worker_priority
 from stream_sep.lowlevel.wire import AUDIO_FRAME, TEXT_FRAME, read_frame, read_message, write_frame, write_message
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def main() -> None:
         kind = type(error).__name__ if isinstance(error, errors.StreamSepError) else "SeparatorError"
         write_message(pipes.replies, {"error": str(error), "kind": kind})
         return
-    go_first()  # the separator's hops wait for it; only now, as loading is never urgent
+    raise_worker_priority()  # the separator's hops wait for it; only now, as loading is never urgent
     gc.collect()
     gc.freeze()
     write_message(pipes.replies, reply)

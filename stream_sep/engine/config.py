@@ -1,4 +1,4 @@
-"""The settings of an engine, checked once, and the latency classes a user picks by name."""
+"""The settings of an engine, checked once, and the latency classes that users select by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block, Separator
 
 SAMPLE_RATES = (44100, 48000, 88200, 96000)
-"""Sample rates a live engine runs at."""
+"""Sample rates that a live engine supports."""
 
 LATENCY_CLASSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "instant": ("causal-6ms", {}),
@@ -31,7 +31,7 @@ ON_FAILURE: Mapping[str, str] = {
     "mute": "nothing plays",
     "fade": "the dry sound fades out",
 }
-"""Choice of what plays while stems are missing -> how sentences for the user call it."""
+"""Choice of what plays while stems are missing -> its wording in messages to the user."""
 
 
 @dataclass(frozen=True)
@@ -39,25 +39,25 @@ class EngineConfig:
     """How an engine runs.
 
     Attributes:
-        model: the separator, as for `load_separator`; or a separator of your own, for a ``thread`` or ``inline``.
+        model: the separator, as for `load_separator`; or a separator object, for a ``thread`` or ``inline`` worker.
         options: the separator's options, where it is given by name.
-        worker: where it runs: its own ``process``, a ``thread``, or ``inline`` between blocks.
-        fallback: the separator to go on with where ``model`` cannot be loaded; None refuses instead.
-        slack: frames bought for computing; None measures the separator and buys what it needs.
+        worker: where it runs: in its own ``process``, in a ``thread``, or ``inline`` between blocks.
+        fallback: the separator to use if ``model`` cannot be loaded; None raises the error instead.
+        slack: output buffering in frames, in place of what the separator needs at this block size.
         fade_ms: length of the crossfade between stems and dry sound.
-        hold_ms: how long stems must be there again after a miss before they are trusted.
+        hold_ms: how long stems must have arrived in time after a miss before they are played again.
         on_failure: what plays while stems are missing, as after a crash, and faders are not at unity: the ``dry``
             sound; nothing (``mute``); or the dry sound that fades away in a second (``fade``).
-        record: folder to write the mix and the stems to, or None; where it has a take, this one goes to ``take-2``,
-            or the next, in it.
-        taps: functions that are given all that is played, float32 ``(2 * (1 + stems), frames)``, the mix first, soon
-            after it was, on a thread of their own.
-        chains: effects behind the stems, stem -> list of ``{"plugin": ..., "parameters": {...}}``; see `ChainSpec`.
-        chain_reserve: frames of latency kept for effects that come later; what ``chains`` needs unless given. With
-            neither there can be no effects.
+        record: folder to write the mix and the stems to, or None; if it holds a take already, this one goes to
+            ``take-2`` in it, or the next free one.
+        taps: callbacks that receive all audio soon after it is played, float32 ``(2 * (1 + stems), frames)``, the mix
+            first, on a thread of their own.
+        chains: effects on the stems, stem -> list of ``{"plugin": ..., "parameters": {...}}``; see `ChainSpec`.
+        chain_reserve: frames of latency reserved for effects added later; what ``chains`` needs unless given. With
+            neither, effects are not available.
 
     Raises:
-        ConfigError: a value that makes no sense.
+        ConfigError: an invalid value.
     """
 
     model: str | Separator = DEFAULT
@@ -74,13 +74,13 @@ class EngineConfig:
     chain_reserve: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Check the values."""
         if self.worker not in {"process", "thread", "inline"}:
             raise ConfigError(f"worker {self.worker!r} is none of process, thread, inline")
         if not isinstance(self.model, str) and (self.worker == "process" or self.options):
             raise ConfigError(
-                "a separator that is built already has its options and cannot move to a process; say "
-                "worker='thread', or name a function that builds it, as 'package.module:factory'"
+                "a separator object takes no options and cannot run in another process; use worker='thread', or name "
+                "a function that builds it, as 'package.module:factory'"
             )
         if self.on_failure not in ON_FAILURE:
             raise ConfigError(f"on_failure {self.on_failure!r} is none of {', '.join(ON_FAILURE)}")
@@ -91,12 +91,12 @@ class EngineConfig:
 
     @property
     def chained(self) -> bool:
-        """Whether there can be effects."""
+        """Whether effects are available."""
         return self.chains is not None or self.chain_reserve is not None
 
 
 def for_latency_class(name: str) -> EngineConfig:
-    """Return the settings of the latency class called ``name``.
+    """Return the settings of the latency class ``name``.
 
     Raises:
         ConfigError: there is no such class.

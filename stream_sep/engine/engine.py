@@ -1,4 +1,4 @@
-"""The engine: wires a backend, a separator and the controls into stems on faders, while the music plays."""
+"""The engine: connects an audio backend, a separator and the controls: every stem on a fader, in real time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stream_sep.backends.jack import MAX_BLOCK_SIZE, JackBackend
 from stream_sep.effects.controls import EffectWorker
 from stream_sep.engine.config import ON_FAILURE, EngineConfig
 from stream_sep.engine.latency_plan import extra_delay, plan
-from stream_sep.engine.mixer import MixingDesk
+from stream_sep.engine.mixer import Mixer
 from stream_sep.engine.recorder import Recorder
 from stream_sep.engine.stats import EngineStats, Reporter, collect
 from stream_sep.engine.worker.hop_worker import InlineWorker, SeparatorInfo
@@ -46,31 +46,31 @@ class Worker(EffectWorker, Protocol):
     restarts: int
 
     def start(self, rings: SharedRings) -> None:
-        """Begin to separate what is captured in ``rings``."""
+        """Start separating the audio captured in ``rings``."""
         ...
 
     def catch_up(self) -> None:
-        """Separate all that is captured, where nobody else does."""
+        """Separate all captured hops on the calling thread, if the worker has none of its own."""
         ...
 
     def stop(self) -> None:
-        """End."""
+        """Stop the worker."""
         ...
 
 
-class Engine(MixingDesk):
-    """Takes sound from a backend, splits it, and gives it back with every stem on a fader.
+class Engine(Mixer):
+    """Reads audio from a backend, separates it, and plays it back with every stem on a fader.
 
     Args:
-        backend: where sound comes from and goes to, such as `PacedBackend` or `PortAudioBackend`.
+        backend: audio input and output, such as `PacedBackend` or `PortAudioBackend`.
         config: how to run; the defaults are good.
         source: ``(2, frames)`` to play in place of the backend's input.
-        report: is told, in sentences, what goes wrong and what to try; logged unless given.
+        report: callback that receives warnings, each with what to try; they are logged unless given.
 
     Raises:
         SeparatorError: the separator cannot be loaded.
-        DeviceError: the device cannot do what is asked.
-        ConfigError: settings that do not fit each other.
+        DeviceError: the device does not support the settings.
+        ConfigError: settings that exclude each other.
 
     >>> import numpy as np
     >>> from stream_sep import Engine, EngineConfig, OfflineBackend
@@ -84,7 +84,7 @@ class Engine(MixingDesk):
     True
     """
 
-    _ahead = False  # whether the worker knows the sound before it is heard
+    _prerendered = False  # whether the worker renders the audio before it is due
 
     def __init__(
         self,
@@ -127,9 +127,9 @@ class Engine(MixingDesk):
             self._audio_state(source, info.stems),
             self._worker,
             chained=self.config.chained,
-            tick=self._tell,
+            tick=self._publish_status,
             report=self._report,
-            more=self._more_parameters(),
+            extra=self._extra_parameters(),
         )
         self._recorder = self._open_recorder()
         self._reporter = Reporter(
@@ -144,8 +144,8 @@ class Engine(MixingDesk):
         """Return the counters as they are now, or as they were when the engine stopped."""
         return self._final_stats or collect(self._state, self._rings, self._worker.restarts, self.backend.block_size)
 
-    def clear_times(self) -> None:
-        """Forget how long callbacks took so far, as after a warm-up."""
+    def reset_timing(self) -> None:
+        """Reset the statistics of callback durations, as after a warm-up."""
         self._state.clear_durations()
 
     @property
@@ -160,33 +160,33 @@ class Engine(MixingDesk):
 
     @property
     def recording_folder(self) -> Path | None:
-        """Where the recording is: the folder of the settings, or one in it for a later take; None for none."""
+        """Folder of the recording: that of the settings, or one in it for a later take; None without a recording."""
         return None if self._recorder is None else self._recorder.folder
 
     @property
     def recording_error(self) -> str | None:
-        """Why the recording ended before the sound did, in a sentence; None if it did not."""
+        """Why the recording ended early, as a message; None if it did not."""
         return None if self._recorder is None else self._recorder.failed
 
     def start(self) -> None:
-        """Let the sound run."""
+        """Start the audio."""
         self._running = True
-        self._snap_gains()
+        self._set_gains_now()
         self._worker.start(self._rings)
         self._reporter.start()
         if self._recorder is not None and self.config.worker != "inline":
             self._recorder.start()
-        if isinstance(self.backend, JackBackend) and not self._ahead:  # what is written ahead is there for any block
+        if isinstance(self.backend, JackBackend) and not self._prerendered:  # prerendered audio serves any block size
             self.backend.on_block_size = self._follow_block_size
         self.backend.start(self._state, self._between_blocks)
         self.latency = self.backend.complete(self.latency)
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Stop the sound, write what is left to write, end the separator; once stopped, an engine is spent.
+        """Stop the audio, finish the recording and end the separator; a stopped engine cannot be started again.
 
-        Takes at most three seconds, whatever the separator does. Harmless when stopped already, and the way to let
-        go of an engine that was never started.
+        Takes at most three seconds, whatever the separator does. Harmless when stopped already; also releases an
+        engine that was never started.
         """
         if self._stopped:
             return
@@ -203,7 +203,7 @@ class Engine(MixingDesk):
                 last_first.callback(self._scheduler.stop)
 
     def _follow_block_size(self, block_size: int) -> None:
-        """Play later where blocks that have grown need more stems ready; what is later stays so."""
+        """Add latency if larger blocks need more stems ready; the latency never shrinks again."""
         latency = self.latency
         extra = extra_delay(self._worker.info, self.config, latency, block_size)
         if extra <= latency.extra:
@@ -212,7 +212,7 @@ class Engine(MixingDesk):
         self.latency = replace(latency, extra=extra)
         more, total = (latency.milliseconds(frames) for frames in (extra - latency.extra, self.latency.total))
         self._report(
-            f"JACK's blocks are {block_size} frames now: the sound is {more:.0f} ms later, {total:.0f} ms in all"
+            f"JACK's block size is {block_size} frames now: {more:.0f} ms more latency, {total:.0f} ms in all"
         )
 
     def _keep_stats(self) -> None:
@@ -262,7 +262,7 @@ class Engine(MixingDesk):
     def _plan(self, info: SeparatorInfo) -> LatencyReport:
         return plan(info, self.config, self.backend)
 
-    def _more_parameters(self) -> tuple[Parameter, ...]:
+    def _extra_parameters(self) -> tuple[Parameter, ...]:
         return ()
 
     def _layout(self, info: SeparatorInfo) -> RingLayout:
@@ -301,8 +301,8 @@ class Engine(MixingDesk):
             hold=self._frames(self.config.hold_ms) if self.config.hold_ms else 0,
             record_frames=round(_RECORD_SECONDS * self.backend.sample_rate) if recording else 0,
             source=source,
-            ahead=self._ahead,
-            adds_up=not self.config.chained,
+            prerendered=self._prerendered,
+            stems_sum_to_mix=not self.config.chained,
             on_failure={"dry": DRY, "mute": MUTE, "fade": FADE}[self.config.on_failure],
             fade_out=round(_FADE_OUT_SECONDS * self.backend.sample_rate),
         )
@@ -325,8 +325,8 @@ class Engine(MixingDesk):
         if self._recorder is not None and self.config.worker == "inline":
             self._recorder.drain()
 
-    def _tell(self) -> None:
-        """Bring the controls that tell how the engine is up to date."""
+    def _publish_status(self) -> None:
+        """Update the read-only controls of the engine's status."""
         stats, latency = self.stats(), self.latency
         dry = stats.counters["dry_frames"]
         hop_ms = 1000 * self._worker.info.hop / self.sample_rate

@@ -1,4 +1,4 @@
-"""How long an engine makes the sound wait, decided once at the start: what a separator owes at a block size."""
+"""The latency of an engine, planned once at the start from the separator, the block size and the settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def plan(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> La
         backend: the audio backend.
 
     Raises:
-        ConfigError: the separator does not fit the sound.
+        ConfigError: the separator's channels or sample rate differ from the backend's.
     """
     if info.channels != 2:
         raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
@@ -40,7 +40,7 @@ def plan(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> La
 
 
 def extra_delay(info: SeparatorInfo, config: EngineConfig, latency: LatencyReport, block_size: int) -> int:
-    """Return the frames to add to ``latency``, as it was planned, where blocks have become ``block_size`` frames.
+    """Return the frames to add to the planned ``latency`` when the block size has grown to ``block_size``.
 
     Args:
         info: the separator's description.

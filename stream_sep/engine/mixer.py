@@ -1,4 +1,4 @@
-"""The part of an engine that is moved: controls, presets and effects, and the gains they come to."""
+"""The mixer of an engine: controls, presets and effects, and the gains that result from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stream_sep.control.state import ControlState, Value, parameters_for
 from stream_sep.control.transport import TRANSPORT
 from stream_sep.effects.controls import EffectControls, EffectWorker, effect_parameters
 from stream_sep.effects.spec import ChainSpec
-from stream_sep.engine.worker.effects import UNCHAINED
+from stream_sep.engine.worker.effects import NO_EFFECTS
 from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from stream_sep.control.state import Parameter
     from stream_sep.effects.chained_separator import Chains
 
-_LONGEST_FADE_MS = 60000
+_MAX_FADE_MS = 60000
 
 
-class MixingDesk:
-    """Controls, and the audio thread that follows them; `stream_sep.Engine` is one.
+class Mixer:
+    """Controls and presets, compiled into gains for the audio thread; the base of `stream_sep.Engine`.
 
     Args:
         stems: names of the stems.
         sample_rate: frames per second.
-        state: takes the gains.
+        state: receives the gains.
         worker: runs the effects.
-        chained: whether there can be effects.
-        tick: called a few times a second while the desk runs.
-        report: is told in sentences what could not be done.
-        more: controls besides those of stems and effects.
+        chained: whether effects are available.
+        tick: called a few times a second while the mixer runs.
+        report: callback that receives warnings about changes that could not be applied.
+        extra: controls besides those of stems and effects.
     """
 
     def __init__(
@@ -55,47 +55,47 @@ class MixingDesk:
         chained: bool,
         tick: Callable[[], None],
         report: Callable[[str], None],
-        more: tuple[Parameter, ...] = (),
+        extra: tuple[Parameter, ...] = (),
     ) -> None:
         self.stems, self.sample_rate = stems, sample_rate
-        self.controls = ControlState((*parameters_for(stems), *more, *effect_parameters(worker.chains)))
+        self.controls = ControlState((*parameters_for(stems), *extra, *effect_parameters(worker.chains)))
         self._state, self._effects, self._chained, self._report = state, worker, chained, report
         self._effect_controls = EffectControls(self.controls, worker, chained=chained, report=report)
         self._publishing = threading.Lock()
-        self._manner = _Manner()
+        self._transition = _Transition()
         self._scheduler = ChangeScheduler(tick)
-        state.snap(self._mix())
+        state.set_mix_now(self._mix())
         self.controls.subscribe(self._publish)
 
     def set(self, path: str, value: object) -> Value:
-        """Move a control, such as ``engine.set("stem/vocals/gain_db", -60)``; heard from the next block on.
+        """Set a control, such as ``engine.set("stem/vocals/gain_db", -60)``; audible from the next block on.
 
         Args:
             path: the control's path.
             value: its new value.
 
         Returns:
-            What was stored: the value, clamped to its range.
+            The stored value, clamped to its range.
 
         Raises:
-            ParameterError: no such control, or not a value it takes.
+            ParameterError: no such control, or an invalid value.
         """
         return self.controls.set(path, value)
 
     def apply(self, values: Mapping[str, object], *, fade_ms: float | None = None, at: float | None = None) -> None:
-        """Move many controls as one.
+        """Set many controls as one change.
 
         Args:
             values: by path.
-            fade_ms: how long the gains take to get there; the control ``ramp_ms`` unless given.
-            at: `time.monotonic` of the frame to begin with, at most two seconds ahead; the next block unless given.
+            fade_ms: length of the gain ramps; the control ``ramp_ms`` unless given.
+            at: `time.monotonic` of the first frame, at most two seconds ahead; the next block unless given.
 
         Raises:
-            ParameterError: a path there is not, or a value it cannot hold; nothing changes.
-            ConfigError: a fade of no length, or a moment too far away.
+            ParameterError: an unknown path, or an invalid value; nothing changes.
+            ConfigError: an invalid fade length, or a time too far ahead.
         """
-        if fade_ms is not None and not 0 <= fade_ms <= _LONGEST_FADE_MS:
-            raise ConfigError(f"a fade of {fade_ms} ms must be in 0..{_LONGEST_FADE_MS}")
+        if fade_ms is not None and not 0 <= fade_ms <= _MAX_FADE_MS:
+            raise ConfigError(f"a fade of {fade_ms} ms must be in 0..{_MAX_FADE_MS}")
         if at is not None and not math.isfinite(at):
             raise ConfigError(f"a change cannot begin at {at}")
         if at is None or at <= time.monotonic():
@@ -110,21 +110,21 @@ class MixingDesk:
         )
 
     def _apply(self, values: Mapping[str, object], fade_ms: float | None, begin: int) -> None:
-        self._manner.fade_ms, self._manner.begin = fade_ms, begin
+        self._transition.fade_ms, self._transition.begin = fade_ms, begin
         try:
             self.controls.update(values)
         finally:
-            self._manner.fade_ms, self._manner.begin = None, 0
+            self._transition.fade_ms, self._transition.begin = None, 0
 
     def set_chains(self, chains: Chains) -> None:
-        """Have other effects behind the stems: loaded now, then heard by a crossfade, and controls from then on.
+        """Replace the effects on the stems: load them now, then crossfade, and add controls for their parameters.
 
         Args:
-            chains: stem -> list of ``{"plugin": ..., "parameters": {...}, "bypass": ...}``; a stem that is not there
-                has none.
+            chains: stem -> list of ``{"plugin": ..., "parameters": {...}, "bypass": ...}``; a stem that is not in it
+                has no effects.
 
         Raises:
-            ConfigError: a chain that makes no sense, or is later than what was reserved; nothing changes.
+            ConfigError: an invalid chain, or one whose latency exceeds the reserve; nothing changes.
             SeparatorError: an effect that cannot be loaded; nothing changes.
         """
         if ChainSpec.parse(chains) != self._effects.chains:
@@ -147,23 +147,23 @@ class MixingDesk:
         self._effect_controls.sync()
 
     def presets(self) -> tuple[str, ...]:
-        """Return the names of the presets there are, shipped and the user's own."""
+        """Return the names of all presets, bundled and the user's own."""
         return tuple(list_presets())
 
     def recall(self, preset: str, *, fade_ms: float | None = None) -> None:
-        """Apply a preset by its name, with a fade of so long, of its own, or of ``ramp_ms``.
+        """Load a preset by its name and apply it, with the given fade, its own, or ``ramp_ms``.
 
         Args:
             preset: its name.
             fade_ms: length of the fade; the preset's own by default.
 
         Raises:
-            PresetError: there is none, or it is not for these stems.
+            PresetError: no such preset, or it is for other stems.
         """
         self.apply_preset(load_preset(preset, stems=self.stems, files=False), fade_ms=fade_ms)
 
     def apply_preset(self, preset: Preset, *, fade_ms: float | None = None) -> None:
-        """Apply a preset that is loaded already.
+        """Apply a loaded preset.
 
         Args:
             preset: the preset.
@@ -172,26 +172,26 @@ class MixingDesk:
         if self._chained and (preset.chains or preset.resets_all):
             self.set_chains(preset.chains)
         elif preset.chains:
-            self._report(f"preset {preset.name!r} has effects and {UNCHAINED}; its values are set all the same")
+            self._report(f"preset {preset.name!r} has effects and {NO_EFFECTS}; its values are set all the same")
         values = {
             path: value
             for path, value in preset.resolve(self.stems).items()
-            if path in self.controls.parameters or not path.startswith(TRANSPORT)  # nothing to seek in what is live
+            if path in self.controls.parameters or not path.startswith(TRANSPORT)  # a live input has no transport
         }
         self.apply(values, fade_ms=preset.fade_ms if fade_ms is None else fade_ms)
         self.controls.publish({"preset": preset.name})
 
     def store(self, preset: str) -> None:
-        """Keep the controls as they are as a preset of the user's.
+        """Save the current values of the controls as a user preset.
 
         Raises:
-            PresetError: the name will not do, or the file cannot be written.
+            PresetError: an invalid name, or the file cannot be written.
         """
         store_preset(preset, self.controls)
         self.controls.publish({"preset": preset})
 
     def peaks(self) -> dict[str, tuple[float, float]]:
-        """Return the falling peak of the mix, each stem and the input, linear, left and right."""
+        """Return the decaying peak of the mix, each stem and the input, linear, left and right."""
         names, sides = ("mix", *self.stems, "input"), self._state.meters().reshape(-1, 2).tolist()
         return {name: (left, right) for name, (left, right) in zip(names, sides, strict=True)}
 
@@ -200,10 +200,8 @@ class MixingDesk:
         return {name: max(sides) for name, sides in self.peaks().items()}
 
     def _mix(self) -> NDArray[np.float64]:
-        manner = self._manner
-        return compile_mix(
-            self.controls.snapshot(), self.stems, self.sample_rate, fade_ms=manner.fade_ms, begin=manner.begin
-        )
+        fade_ms, begin = self._transition.fade_ms, self._transition.begin
+        return compile_mix(self.controls.snapshot(), self.stems, self.sample_rate, fade_ms=fade_ms, begin=begin)
 
     def _publish(self, path: str) -> None:
         if (
@@ -212,17 +210,17 @@ class MixingDesk:
             or self._effect_controls.handle_change(path, self.controls[path])
         ):
             return
-        with self._publishing:  # read and hand over as one, or a thread that read early could have the last word
+        with self._publishing:  # read and publish as one, or a thread that read early could overwrite newer gains
             self._state.publish(self._mix())
 
-    def _snap_gains(self) -> None:
-        """Begin with the faders where they were put before any sound ran; there is nothing to ramp from."""
+    def _set_gains_now(self) -> None:
+        """Set the gains without a ramp, as before the audio starts."""
         with self._publishing:
-            self._state.snap(self._mix())
+            self._state.set_mix_now(self._mix())
 
 
-class _Manner(threading.local):
-    """How the change that this thread is making is to be heard."""
+class _Transition(threading.local):
+    """Fade and start frame of the change that this thread is making."""
 
     fade_ms: float | None = None
     begin: int = 0

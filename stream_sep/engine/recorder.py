@@ -1,4 +1,4 @@
-"""Takes what the engine plays, the mix and every stem after their faders, to files and to whoever taps it."""
+"""Records the engine's output, the mix and every stem after their faders, to files and to taps."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
 
 _JOIN_TIMEOUT = 1.0
 _PERIOD = 0.05
-_TAP_PERIOD = 0.003  # a tap is heard somewhere, and waits for it
+_TAP_PERIOD = 0.003  # a tap plays elsewhere, so its delay counts
 
 
 class Recorder:
     """Drains the audio thread's recording ring into ``mix.wav`` and one 32-bit float WAV for each stem.
 
-    No earlier take is written over: where the folder has one, this one goes to ``take-2`` in it, or the next that is
-    free. What is written is a valid file at all times, beyond 4 GB an RF64; a full disk ends the recording with one
-    sentence, and leaves all files as long as the shortest.
+    Earlier takes are never overwritten: if the folder holds one, this one goes to ``take-2`` in it, or the next free
+    one. Each file is valid at all times, beyond 4 GB as RF64; a full disk ends the recording with one message, and
+    truncates all files to the length of the shortest.
 
     Args:
-        state: where the sound is.
-        folder: where the files go; made if missing; None writes none.
+        state: holds the recording ring.
+        folder: for the files; created if missing; None writes none.
         stems: names of the stems.
         sample_rate: frames per second.
         skip: frames to leave out at the start, such as the latency.
-        report: is told why a recording ended early.
-        taps: each is given all that is played, float32 ``(2 * (1 + stems), frames)``, the mix first, on the thread of
-            the recorder; one that raises is told and not called again.
+        report: callback that receives a message when the recording ends early.
+        taps: callbacks that receive all audio, float32 ``(2 * (1 + stems), frames)``, the mix first, on the thread of
+            the recorder; one that raises is reported and not called again.
 
     Attributes:
-        folder: where the files are; None where there are none.
+        folder: of the files; None without files.
         failed: why the recording ended early, or None.
 
     Raises:
@@ -75,7 +75,7 @@ class Recorder:
         self.folder = None if folder is None else self._open(folder, ("mix", *stems), sample_rate)
 
     def _open(self, folder: Path, names: tuple[str, ...], sample_rate: int) -> Path:
-        """Create the files of a take in ``folder``, or in the first one below it that has none yet."""
+        """Create the files of a take in ``folder``, or in its first free subfolder for a later take."""
         for take in itertools.count(1):
             target = folder if take == 1 else folder / f"take-{take}"
             try:
@@ -100,7 +100,7 @@ class Recorder:
         self._thread.start()
 
     def drain(self) -> None:
-        """Write what has been recorded since the last time."""
+        """Write the frames recorded since the last call."""
         frames = _take(self._state.array("local"), self._state.array("recording"))
         if self._taps and len(frames):
             self._feed(np.ascontiguousarray(frames.T))
@@ -110,11 +110,11 @@ class Recorder:
             self._write(frames[skipped:])
 
     def stop(self) -> None:
-        """Write the rest and close the files; a take in which nothing was played leaves none."""
+        """Write the rest and close the files; a take in which nothing was played is deleted."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(_JOIN_TIMEOUT)
-            if self._thread.is_alive():  # a tap, or a disk, that does not come back
+            if self._thread.is_alive():  # a tap or a disk hangs
                 return
         self.drain()
         if any(file.frames for file in self._files):
@@ -145,7 +145,7 @@ class Recorder:
             self._level()
 
     def _level(self) -> None:
-        """Leave all files as long as the shortest, so that the stems go on being those of the mix."""
+        """Truncate all files to the length of the shortest, so that stems and mix stay aligned."""
         shortest = min(file.frames for file in self._files)
         for file in self._files:
             with suppress(OSError):
@@ -159,7 +159,7 @@ class Recorder:
                 self.failed = self.failed or f"closing the recording in {self.folder} failed: {error}"
 
     def _discard(self) -> None:
-        """Delete what was just created, and the folder if nothing else is in it."""
+        """Delete the files just created, and the folder if it is empty then."""
         for file in self._files:
             with suppress(OSError):
                 file.close()

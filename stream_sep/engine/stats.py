@@ -1,4 +1,4 @@
-"""What happened so far, in numbers; and the sentences that tell a user about it, at most one every two seconds."""
+"""Counters and timings of an engine, and warnings derived from them, at most one every two seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.audio.latency import slack_after
+from stream_sep.audio.latency import required_slack
 from stream_sep.audio.rings import COMPUTE_MAX_NS, HOPS_DONE, JUMPS, NONFINITE, TIMINGS, WAITED
 from stream_sep.audio.state import TIME_BIN_NS
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from stream_sep.audio.state import AudioState
 
 REPORT_SECONDS = 2.0
-"""Least time between two sentences about the same thing."""
+"""Least time between two warnings of the same kind."""
 
 _JOIN_TIMEOUT = 0.5
-_MOST_BEHIND_SECONDS = 0.5  # a thread that woke late makes up for less
-_MOST_ADVISED = 4096  # frames of slack; who is later than that has another trouble than jitter
+_MAX_CATCH_UP_SECONDS = 0.5  # a thread that woke late catches up on less
+_MAX_ADVISED_SLACK = 4096  # frames; more than that is not a matter of jitter
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class EngineStats:
     """Counters and times of an engine.
 
     Attributes:
-        counters: the audio thread's own, by the names in `audio_state.COUNTERS`.
+        counters: those of the audio thread, by the names in `stream_sep.audio.state.COUNTERS`.
         hops: hops separated.
-        hop_ms: time a hop took: p50, p99, max.
-        callback_us: time a callback took: p50, p99.9, max.
-        nonfinite_hops: hops refused for NaN, infinity or more than 24 dB above the mix.
-        jumps: times the separator skipped to the present.
-        restarts: times its process was started again.
-        slack_needed: frames of slack with which none of the stems that came would have come late.
+        hop_ms: compute time of a hop: p50, p99, max.
+        callback_us: duration of a callback: p50, p99.9, max.
+        nonfinite_hops: hops rejected for NaN, infinity or more than 24 dB above the mix.
+        jumps: times the separator skipped to the newest input.
+        restarts: times its process was restarted.
+        slack_needed: frames of slack with which no stems would have been late so far.
     """
 
     counters: Mapping[str, int]
@@ -52,7 +52,7 @@ class EngineStats:
 
     @property
     def late_hops(self) -> int:
-        """Hops that were not there when they had to sound."""
+        """Hops that were not ready when they were due."""
         return self.counters["late_hops"]
 
     @property
@@ -62,12 +62,12 @@ class EngineStats:
 
     @property
     def xruns(self) -> int:
-        """Blocks the device lost or starved, as it says itself."""
+        """Overruns and underruns that the device reported."""
         names = ("input_overflows", "input_underflows", "output_overflows", "output_underflows")
         return sum(self.counters[name] for name in names)
 
     @property
-    def troubles(self) -> dict[str, int]:
+    def error_counts(self) -> dict[str, int]:
         """Every counter that should be zero, by name."""
         names = ("late_hops", "dry_frames", "bad_input", "record_dropped")
         return {
@@ -80,7 +80,7 @@ class EngineStats:
 
 
 def collect(state: AudioState, rings: Rings, restarts: int, block_size: int) -> EngineStats:
-    """Read all counters as they are now.
+    """Read all counters.
 
     Args:
         state: of the audio thread.
@@ -100,7 +100,7 @@ def collect(state: AudioState, rings: Rings, restarts: int, block_size: int) -> 
         nonfinite_hops=int(rings.positions[NONFINITE]),
         jumps=int(rings.positions[JUMPS]),
         restarts=restarts,
-        slack_needed=slack_after(block_size, rings.layout.hop, int(rings.positions[WAITED])) if hops else 0,
+        slack_needed=required_slack(block_size, rings.layout.hop, int(rings.positions[WAITED])) if hops else 0,
     )
 
 
@@ -113,59 +113,59 @@ def _callback_percentiles(state: AudioState) -> tuple[float, float]:
 
 
 class Reporter:
-    """Looks at the counters now and then, and says in a sentence what went wrong and what to try.
+    """Polls the counters and reports problems, each with what to try.
 
     Args:
-        read: gives the counters.
-        hop_ms: what a hop lasts, the budget to compute it in.
-        tell: takes the sentence.
-        slack: frames that are bought for computing.
-        meanwhile: what plays while stems are missing, as part of a sentence.
+        read: returns the counters.
+        hop_ms: length of a hop, the budget to compute it in.
+        report: callback that receives each message.
+        slack: frames of output buffering.
+        meanwhile: what plays while stems are missing, as part of a message.
     """
 
     def __init__(
         self,
         read: Callable[[], EngineStats],
         hop_ms: float,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
         slack: int = 0,
         meanwhile: str = "the dry sound plays",
     ) -> None:
         self._read = read
         self._hop_ms = hop_ms
         self._slack, self._meanwhile = slack, meanwhile
-        self._tell = tell
+        self._report = report
         self._seen = read()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start polling."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Say what is left to say, and end."""
+        """Report what is left, and stop."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(_JOIN_TIMEOUT)
-        self.look()
+        self.poll()
 
-    def look(self) -> None:
-        """Tell what changed for the worse since the last look."""
+    def poll(self) -> None:
+        """Report the problems since the last call."""
         now, before = self._read(), self._seen
         self._seen = now
-        for sentence in sentences(before, now, self._hop_ms, self._slack, self._meanwhile):
-            self._tell(sentence)
+        for message in describe_problems(before, now, self._hop_ms, self._slack, self._meanwhile):
+            self._report(message)
 
     def _run(self) -> None:
         while not self._stopped.wait(REPORT_SECONDS):
-            self.look()
+            self.poll()
 
 
-def sentences(
+def describe_problems(
     before: EngineStats, now: EngineStats, hop_ms: float, slack: int = 0, meanwhile: str = "the dry sound plays"
 ) -> list[str]:
-    """Return what to say about the time between two readings; nothing if all was well.
+    """Return messages about the problems between two readings; none if all was well.
 
     Args:
         before: the earlier reading.
@@ -182,7 +182,7 @@ def sentences(
             f"separator late {late} hops, {meanwhile} in their place: {now.hop_ms[0]:.1f} ms a hop (p99 "
             f"{now.hop_ms[1]:.1f}), budget {hop_ms:.1f} ms; {advice}"
         )
-    if now.behind_seconds > max(before.behind_seconds, _MOST_BEHIND_SECONDS):
+    if now.behind_seconds > max(before.behind_seconds, _MAX_CATCH_UP_SECONDS):
         found.append(
             f"this machine is too slow for real time: {now.behind_seconds:.1f} s behind; close other programs"
         )
@@ -190,12 +190,12 @@ def sentences(
         found.append(f"the device lost {xruns} blocks: raise --block-size, or close what loads the machine")
     if bad := now.nonfinite_hops - before.nonfinite_hops:
         found.append(
-            f"the model gave NaN, infinity or sound beyond all measure in {bad} hops: {meanwhile} in their place; try"
+            f"the model returned NaN, infinity or excessive levels in {bad} hops: {meanwhile} in their place; try"
             " another model"
         )
     if bad := now.counters["bad_input"] - before.counters["bad_input"]:
         found.append(
-            f"the input held {bad} samples of NaN, infinity or sound beyond all measure, taken as silence: check the"
+            f"the input contained {bad} samples of NaN, infinity or excessive level, replaced by silence: check the"
             " sending program"
         )
     if dropped := now.counters["record_dropped"] - before.counters["record_dropped"]:
@@ -208,6 +208,6 @@ def _advice(before: EngineStats, now: EngineStats, hop_ms: float, slack: int) ->
         return "it computed none, and is started again if it does not answer"
     if now.hop_ms[0] > hop_ms:
         return "choose a lighter model"
-    if slack < now.slack_needed <= _MOST_ADVISED:
+    if slack < now.slack_needed <= _MAX_ADVISED_SLACK:
         return f"--slack {now.slack_needed} would have waited for them"
     return "raise --slack or --block-size"

@@ -20,7 +20,7 @@ from stream_sep.engine.worker.hop_worker import warm_up
 from stream_sep.errors import AudioFileError
 from stream_sep.evaluation.signals import delay_between, null_db, resident_bytes
 from stream_sep.files.demo_song import load_demo_song
-from stream_sep.lowlevel.cpu_steal import stolen_seconds
+from stream_sep.lowlevel.cpu_steal import cpu_steal_seconds
 from stream_sep.separators import load_separator
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def time_callback(block_size: int, blocks: int = _TRUE_BLOCKS) -> dict[str, floa
     silence = np.random.default_rng(0).standard_normal((2, block_size * 200)).astype(np.float32) * 0.1
     with Engine(backend, EngineConfig(model="passthrough", worker="inline")) as engine:
         backend.feed(silence)
-        engine.clear_times()
+        engine.reset_timing()
         for turn in range(blocks // 200):
             engine.set("stem/other/gain_db", -turn % 7)
             backend.feed(silence)
@@ -167,10 +167,10 @@ def run_paced(
         with engine:
             start_seconds = time.perf_counter() - started
             time.sleep(min(1.0, seconds / 2))
-            before, stolen = _memory(engine), stolen_seconds()
+            before, stolen = _memory(engine), cpu_steal_seconds()
             while not engine.source_ended:
                 time.sleep(0.05)
-            after, stolen = _memory(engine), stolen_seconds() - stolen
+            after, stolen = _memory(engine), cpu_steal_seconds() - stolen
         recorded = soundfile.read(Path(folder) / "mix.wav", dtype="float32", always_2d=True, frames=4 * sample_rate)[
             0
         ].T
@@ -185,7 +185,7 @@ def run_paced(
         "hop_p99_ms": stats.hop_ms[1],
         "slack_needed": stats.slack_needed,
         "stolen_ms": 1000 * stolen,
-        "counters": stats.troubles,
+        "counters": stats.error_counts,
         "memory_start_mb": before,
         "memory_end_mb": after,
     }

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from stream_sep.player.refiner import Refinement
 
 _POLL_SECONDS = 0.0005
-_PATIENCE = 10.0
-_FARTHEST = 0.3  # seconds behind a target that still count as the target
+_TIMEOUT = 10.0
+_MAX_LAG = 0.3  # seconds behind a target that still count as the target
 
 
 def measure_play(
@@ -68,19 +68,19 @@ def measure_play(
             "max": max(jumps),
         },
         "refined_edge": edge,
-        "counters": engine.stats().troubles,
+        "counters": engine.stats().error_counts,
     }
 
 
 def _time_jumps(engine: PlayEngine, seeks: int) -> list[float]:
     """Return, in milliseconds, how long it took until stems of the target were heard."""
     draw = random.Random(0)  # noqa: S311 - a fair choice of targets, nothing secret
-    longest = float(engine.controls["transport/length"]) - 2 * _FARTHEST
+    longest = float(engine.controls["transport/length"]) - 2 * _MAX_LAG
     jumps = []
     for _ in range(seeks):
         time.sleep(draw.uniform(0.05, 0.15))
         target = draw.uniform(0.0, max(longest, 0.0))
-        if abs(target - engine.transport.position) < 2 * _FARTHEST:
+        if abs(target - engine.transport.position) < 2 * _MAX_LAG:
             target = (target + longest / 2) % longest
         asked = time.monotonic()
         engine.set("transport/seek", target)
@@ -91,7 +91,7 @@ def _time_jumps(engine: PlayEngine, seeks: int) -> list[float]:
 
 def _is_at(engine: PlayEngine, target: float) -> bool:
     position = engine.transport.exact_position
-    return position is not None and 0 <= position - target < _FARTHEST
+    return position is not None and 0 <= position - target < _MAX_LAG
 
 
 def _watch_edge(engine: PlayEngine, seconds: float) -> list[dict[str, float]]:
@@ -125,6 +125,6 @@ def _edge(refined: dict[str, Any] | None, position: float, engine: PlayEngine) -
 
 
 def _wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while not condition() and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)

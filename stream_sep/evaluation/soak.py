@@ -173,7 +173,7 @@ class _Run:
             dry_seconds=stats.counters["dry_frames"] / self._engine.sample_rate,
             behind_seconds=stats.behind_seconds,
             callback_us=stats.callback_us,
-            errors={name: count for name, count in stats.troubles.items() if name not in expected},
+            errors={name: count for name, count in stats.error_counts.items() if name not in expected},
             samples=tuple(self._samples),
         )
 

@@ -15,7 +15,7 @@ _FLAC = {16: "PCM_16", 24: "PCM_24"}
 _KBPS = (32, 320)
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _FULL_BAND = 44100
-_LARGEST_WAV = 4_000_000_000
+_MAX_WAV_BYTES = 4_000_000_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class AudioFormat:
             level = (_KBPS[1] - self.kbps) / (_KBPS[1] - _KBPS[0])
             constant = {"compression_level": level, "bitrate_mode": "CONSTANT"}
             return {"format": "MP3", "subtype": "MPEG_LAYER_III", **constant}
-        large = frames * 2 * self.bits // 8 > _LARGEST_WAV  # what a WAV header cannot count
+        large = frames * 2 * self.bits // 8 > _MAX_WAV_BYTES  # what a WAV header cannot count
         return {"format": "RF64" if large else "WAV", "subtype": _WAV[self.bits]}
 
 

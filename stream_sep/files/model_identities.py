@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stream_sep.files.settings import SeparationSettings
 
 _NAME = "models.json"
-_MOST = 64
+_MAX_ENTRIES = 64
 
 
 class ModelIdentityCache:
@@ -43,7 +43,7 @@ class ModelIdentityCache:
         known, name = self._read(), _print_of(settings)
         if known.get(name) == identity:
             return
-        newest = dict([*known.items(), (name, identity)][-_MOST:])
+        newest = dict([*known.items(), (name, identity)][-_MAX_ENTRIES:])
         with suppress(OSError):
             atomic_write(self._path, json.dumps(newest).encode())
 

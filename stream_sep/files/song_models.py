@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from stream_sep.errors import SeparatorError
 from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.stream_pass import StreamingSongModel
-from stream_sep.lowlevel.malloc import keep_freed_memory
+from stream_sep.lowlevel.malloc import disable_malloc_trim
 from stream_sep.separators import is_known
 
 if TYPE_CHECKING:
@@ -119,4 +119,4 @@ def _prepare_process() -> None:
     (Large pages, ``THP_MEM_ALLOC_ENABLE``, would save a second of the first window, and take 0.6 GB more.)
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    keep_freed_memory()
+    disable_malloc_trim()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _GAIN = 1.3  # it has to be so much faster at one product of matrices to be worth its rounding
 
 
-def is_bfloat16_fast() -> bool:
+def has_fast_bf16() -> bool:
     """Tell whether this machine multiplies matrices of bfloat16 much faster than of float32; takes about 50 ms."""
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 

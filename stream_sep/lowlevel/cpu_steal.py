@@ -8,7 +8,7 @@ from pathlib import Path
 _STOLEN = 8  # which number of a line of processor times is the time that a host gave to others (proc(5): steal)
 
 
-def stolen_seconds(times: Path = Path("/proc/stat")) -> float:
+def cpu_steal_seconds(times: Path = Path("/proc/stat")) -> float:
     """Return for how long a host kept this machine's processors from it since it started, summed over all of them.
 
     Args:

@@ -6,10 +6,10 @@ import ctypes
 import platform
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # of mallopt, as malloc.h of glibc numbers them
-_MOST = 2**31 - 1
+_MAX_INT = 2**31 - 1
 
 
-def keep_freed_memory() -> None:
+def disable_malloc_trim() -> None:
     """Have this process keep what it frees, in one heap for all threads, for its next allocations.
 
     Tensors of networks are tens of megabytes each. glibc hands such blocks back to the system at once, which clears
@@ -18,5 +18,5 @@ def keep_freed_memory() -> None:
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
-        for setting, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _MOST), (_ARENA_MAX, 1)):
+        for setting, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _MAX_INT), (_ARENA_MAX, 1)):
             library.mallopt(setting, value)

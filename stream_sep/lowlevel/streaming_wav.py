@@ -16,7 +16,7 @@ _CHANNELS = 2
 _FLOATS = 3  # as WAV names them
 _WHOLE_NUMBERS = 1
 _UNKNOWN = 0xFFFFFFFF
-_LARGEST = 0xFFFFFFFF - 1  # bytes that the counts of WAV can count
+_MAX_COUNT = 0xFFFFFFFF - 1  # bytes that the counts of WAV can count
 _SIZES = struct.Struct("<QQQ")
 
 
@@ -82,7 +82,7 @@ class StreamingWavWriter:
         """Write every count, the one that readers go by last."""
         size = self.frames * self._frame_bytes
         whole = self._begin + size - 8
-        if self._is_large or whole > _LARGEST:
+        if self._is_large or whole > _MAX_COUNT:
             self._put(20, _SIZES.pack(whole, size, self.frames))
             if not self._is_large:
                 self._is_large = True

@@ -19,7 +19,7 @@ _SEPARATOR, _SOUND = 1, 2  # the lowest two: what JACK and drivers do goes befor
 _BUSIEST = 0.6
 
 
-def go_first(busy: float = 1.0) -> None:
+def raise_worker_priority(busy: float = 1.0) -> None:
     """Have this thread go before programs that can wait, where the system allows it.
 
     Args:
@@ -33,7 +33,7 @@ def go_first(busy: float = 1.0) -> None:
             _make_real_time(0, _SEPARATOR)
 
 
-def put_sound_first(threads: Iterable[int]) -> None:
+def raise_audio_priority(threads: Iterable[int]) -> None:
     """Have threads that run audio callbacks go before separators, where the system allows it.
 
     Args:

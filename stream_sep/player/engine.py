@@ -55,7 +55,7 @@ class PlayEngine(Engine):
         ConfigError: settings that do not fit each other.
     """
 
-    _ahead = True
+    _prerendered = True
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class PlayEngine(Engine):
             raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
         return LatencyReport(sample_rate=info.sample_rate, adaptation=0, slack=0, separator=0)
 
-    def _more_parameters(self) -> tuple[Parameter, ...]:
+    def _extra_parameters(self) -> tuple[Parameter, ...]:
         return transport_parameters()
 
     def _layout(self, info: SeparatorInfo) -> RingLayout:
@@ -146,8 +146,8 @@ class PlayEngine(Engine):
         capacity = slots * HOP + 4 * self._max_block
         return RingLayout(info.channels, len(info.stems), HOP, 1 << capacity.bit_length(), slots)
 
-    def _tell(self) -> None:
-        super()._tell()
+    def _publish_status(self) -> None:
+        super()._publish_status()
         self.transport.tick()
         self._refine()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.audio.rings import SharedRings
 from stream_sep.engine.worker.process_main import change_chains, load_or_refuse, start_server
-from stream_sep.lowlevel.thread_priority import go_first
+from stream_sep.lowlevel.thread_priority import raise_worker_priority
 from stream_sep.player.commands import PlaybackCommand
 from stream_sep.player.playhead_map import SharedPlayheadMap
 from stream_sep.player.render_ahead import RenderAhead
@@ -47,7 +47,7 @@ def main() -> None:
         task = server.receive()
     renderer = _begin(separator, effects, task, server)
     threading.Thread(target=_handle_commands, args=(renderer, effects, server), daemon=True).start()
-    go_first()  # it works in bursts, which the prepared audio covers
+    raise_worker_priority()  # it works in bursts, which the prepared audio covers
     renderer.run(threading.Event())
 
 

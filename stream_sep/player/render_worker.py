@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from stream_sep.audio.rings import RingLayout, Rings
 from stream_sep.effects.spec import ChainSpec
-from stream_sep.engine.worker.effects import UNCHAINED
+from stream_sep.engine.worker.effects import NO_EFFECTS
 from stream_sep.engine.worker.hop_worker import SeparatorInfo, warm_up
 from stream_sep.engine.worker.process_worker import ProcessWorker
 from stream_sep.errors import ConfigError
@@ -180,7 +180,7 @@ class InlineRenderWorker:
 
     def _change(self, change: Callable[[ChainedSeparator], None]) -> None:
         if self._effects is None:
-            raise ConfigError(UNCHAINED)
+            raise ConfigError(NO_EFFECTS)
         change(self._effects.chained)
         if self._renderer is not None:
             self._renderer.rerender()

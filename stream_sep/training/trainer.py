@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
-from stream_sep.lowlevel.bf16 import is_bfloat16_fast
-from stream_sep.lowlevel.malloc import keep_freed_memory
+from stream_sep.lowlevel.bf16 import has_fast_bf16
+from stream_sep.lowlevel.malloc import disable_malloc_trim
 from stream_sep.training.augmentation import Augmenter
 from stream_sep.training.checkpoints import load_checkpoint, save_checkpoint
 from stream_sep.training.data.cache import RATE
@@ -59,8 +59,8 @@ class Trainer:
         _prepare(config.training.threads, config.training.precision)
         is_half = config.training.precision == "bfloat16"
         if self._device.type == "cpu":
-            keep_freed_memory()
-            is_half |= config.training.precision == "auto" and is_bfloat16_fast()
+            disable_malloc_trim()
+            is_half |= config.training.precision == "auto" and has_fast_bf16()
         torch.manual_seed(config.training.seed)
         self._random = torch.Generator(self._device).manual_seed(config.training.seed + self._distributed.rank)
         network = dict(config.network)

@@ -12,7 +12,7 @@ from stream_sep import Engine, EngineConfig, OfflineBackend
 from stream_sep.audio.latency import JITTER_MS, LatencyReport, adaptation_delay, fixed_prefill, slack_for
 from stream_sep.engine import latency_plan
 from stream_sep.engine.worker.hop_worker import warm_up
-from stream_sep.lowlevel.cpu_steal import stolen_seconds
+from stream_sep.lowlevel.cpu_steal import cpu_steal_seconds
 from stream_sep.separators import load_separator
 
 SIZES = range(1, 25)
@@ -125,8 +125,8 @@ def test_slack_that_is_asked_for_is_what_there_is():
 def test_what_a_host_stole_is_read_from_the_times_of_all_processors(tmp_path, told, seconds):
     (tmp_path / "stat").write_text(told)
     ticks = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 1
-    assert stolen_seconds(tmp_path / "stat") * ticks == pytest.approx(seconds)
-    assert stolen_seconds(tmp_path / "none") == 0
+    assert cpu_steal_seconds(tmp_path / "stat") * ticks == pytest.approx(seconds)
+    assert cpu_steal_seconds(tmp_path / "none") == 0
 
 
 def stats_of_lagging(block, hop, lag, slack):

@@ -293,7 +293,7 @@ def calls_of(function):
     return {name for name in called - defined if not name.startswith("llvm.")}
 
 
-@pytest.mark.parametrize("function", [callback._on_portaudio, callback._on_given])
+@pytest.mark.parametrize("function", [callback._on_portaudio, callback._on_capture])
 def test_a_compiled_callback_allocates_nothing_and_calls_nobody_but_the_clock(function):
     assert calls_of(function) <= {"clock_gettime", "QueryPerformanceCounter", "NRT_MemInfo_call_dtor"}
 

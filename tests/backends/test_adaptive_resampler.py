@@ -8,11 +8,11 @@ from stream_sep.backends.adaptive_resampler import (
     FADE,
     PHASES,
     TAPS,
-    ClockBridge,
-    give_block,
+    AdaptiveResampler,
+    read_output,
     sinc_table,
-    take_aim,
-    take_block,
+    update_ratio,
+    write_input,
 )
 
 RATE, BLOCK, RESERVE = 44100, 128, 900
@@ -20,20 +20,20 @@ SECOND = 1_000_000_000
 
 
 @numba.njit
-def run(record, sound, given_at, given_sizes, taken_at, block, out):  # noqa: PLR0917 - Numba takes them so
+def run(record, sound, input_at, input_sizes, output_at, block, out):  # noqa: PLR0917 - Numba takes them so
     """Give and take blocks in the order of their moments."""
-    bridge = record[0]
+    resampler = record[0]
     begin, given, taken = 0, 0, 0
     room = np.zeros((2, block), np.float32)
-    while taken < len(taken_at):
-        if given < len(given_at) and given_at[given] <= taken_at[taken]:
-            size = given_sizes[given]
-            give_block(bridge, sound[begin : begin + size], size, given_at[given])
+    while taken < len(output_at):
+        if given < len(input_at) and input_at[given] <= output_at[taken]:
+            size = input_sizes[given]
+            write_input(resampler, sound[begin : begin + size], size, input_at[given])
             begin += size
             given += 1
         else:
-            take_aim(bridge, block, taken_at[taken])
-            take_block(bridge, room, block)
+            update_ratio(resampler, block, output_at[taken])
+            read_output(resampler, room, block)
             out[:, taken * block : (taken + 1) * block] = room
             taken += 1
 
@@ -41,15 +41,15 @@ def run(record, sound, given_at, given_sizes, taken_at, block, out):  # noqa: PL
 class Clocks:
     """Two devices: when their blocks come, in nanoseconds, of clocks that are off by parts in a million."""
 
-    def __init__(self, seconds, *, given_ppm=0, taken_ppm=0, jitter_ms=0.0, given_block=BLOCK, burst=1):
+    def __init__(self, seconds, *, input_ppm=0, output_ppm=0, jitter_ms=0.0, input_block=BLOCK, burst=1):
         draw = np.random.default_rng(0)
-        self.given_rate, self.taken_rate = RATE * (1 + given_ppm / 1e6), RATE * (1 + taken_ppm / 1e6)
-        blocks = int(seconds * self.given_rate) // (given_block * burst) * burst
-        self.given_sizes = np.full(blocks, given_block)
-        ends = (np.arange(blocks) // burst + 1) * burst * given_block
-        self.given_at = self._moments(ends / self.given_rate, jitter_ms, draw)
-        starts = np.arange(int(seconds * self.taken_rate) // BLOCK) * BLOCK
-        self.taken_at = self._moments(starts / self.taken_rate, jitter_ms, draw)
+        self.input_rate, self.output_rate = RATE * (1 + input_ppm / 1e6), RATE * (1 + output_ppm / 1e6)
+        blocks = int(seconds * self.input_rate) // (input_block * burst) * burst
+        self.input_sizes = np.full(blocks, input_block)
+        ends = (np.arange(blocks) // burst + 1) * burst * input_block
+        self.input_at = self._moments(ends / self.input_rate, jitter_ms, draw)
+        starts = np.arange(int(seconds * self.output_rate) // BLOCK) * BLOCK
+        self.output_at = self._moments(starts / self.output_rate, jitter_ms, draw)
 
     @staticmethod
     def _moments(seconds, jitter_ms, draw):
@@ -57,17 +57,25 @@ class Clocks:
         return (1000 * SECOND + SECOND * np.maximum.accumulate(late)).astype(np.int64)
 
     def carry(self, sound):
-        """Return what the taking device gets of ``sound``, a function of seconds, and the bridge."""
-        bridge = ClockBridge(RATE, 2, (1, 0), RESERVE)
-        given = sound(np.arange(self.given_sizes.sum()) / self.given_rate).astype(np.float32)
-        out = np.zeros((2, len(self.taken_at) * BLOCK), np.float32)
-        run(bridge.record, np.stack([given, -given], 1), self.given_at, self.given_sizes, self.taken_at, BLOCK, out)
-        return out, bridge.record
+        """Return what the taking device gets of ``sound``, a function of seconds, and the resampler."""
+        resampler = AdaptiveResampler(RATE, 2, (1, 0), RESERVE)
+        given = sound(np.arange(self.input_sizes.sum()) / self.input_rate).astype(np.float32)
+        out = np.zeros((2, len(self.output_at) * BLOCK), np.float32)
+        run(
+            resampler.record,
+            np.stack([given, -given], 1),
+            self.input_at,
+            self.input_sizes,
+            self.output_at,
+            BLOCK,
+            out,
+        )
+        return out, resampler.record
 
     def heard(self, out, second):
         """Return a second of the left side, and when its frames are heard, by the world's clock."""
         part = slice(second * RATE, (second + 1) * RATE)
-        return out[0, part], (np.arange(out.shape[1]) / self.taken_rate)[part]
+        return out[0, part], (np.arange(out.shape[1]) / self.output_rate)[part]
 
 
 def sine(frequency):
@@ -97,7 +105,7 @@ def test_with_equal_clocks_a_tone_is_only_late(frequency):
 
 @pytest.mark.parametrize("ppm", [-300, -20, 100])
 def test_a_tone_keeps_its_pitch_and_its_age_between_clocks_that_differ(ppm):
-    clocks = Clocks(60, given_ppm=ppm)
+    clocks = Clocks(60, input_ppm=ppm)
     out, record = clocks.carry(sine(20))
     noise, delay = noise_and_delay(*clocks.heard(out, 57), 20)
     assert noise < -80
@@ -106,7 +114,7 @@ def test_a_tone_keeps_its_pitch_and_its_age_between_clocks_that_differ(ppm):
 
 
 def test_ten_minutes_of_late_blocks_of_other_sizes_lose_nothing():
-    clocks = Clocks(600, given_ppm=-150, taken_ppm=150, jitter_ms=4, given_block=147, burst=3)
+    clocks = Clocks(600, input_ppm=-150, output_ppm=150, jitter_ms=4, input_block=147, burst=3)
     out, record = clocks.carry(sine(20))
     assert record["starved"][0] == 0
     heard, delays = out[0, RATE:], []
@@ -128,7 +136,7 @@ def test_the_start_is_silence_and_then_a_fade():
 
 def test_a_device_that_stands_still_is_a_gap_with_fades_and_the_age_comes_back():
     clocks = Clocks(20)
-    clocks.given_at[clocks.given_at > clocks.given_at[1000]] += SECOND // 5
+    clocks.input_at[clocks.input_at > clocks.input_at[1000]] += SECOND // 5
     out, record = clocks.carry(lambda t: np.full(len(t), -0.5))
     assert record["starved"][0] >= 1
     gap = np.flatnonzero(out[0, RATE:] == 0)
@@ -139,8 +147,8 @@ def test_a_device_that_stands_still_is_a_gap_with_fades_and_the_age_comes_back()
 
 def test_a_taking_device_that_stands_still_is_not_late_for_ever():
     clocks = Clocks(20)
-    clocks.taken_at[clocks.taken_at > clocks.taken_at[1000]] += SECOND // 5
-    clocks.taken_at = clocks.taken_at[clocks.taken_at < clocks.given_at[-1]]
+    clocks.output_at[clocks.output_at > clocks.output_at[1000]] += SECOND // 5
+    clocks.output_at = clocks.output_at[clocks.output_at < clocks.input_at[-1]]
     out, record = clocks.carry(sine(20))
     assert record["starved"][0] == 1
     seconds = np.arange(out.shape[1]) / RATE + 0.2
@@ -161,11 +169,11 @@ def test_what_lies_between_two_samples_is_what_a_band_limited_sound_has_there():
 
 def test_after_a_restart_nothing_is_known():
     clocks = Clocks(1)
-    bridge = ClockBridge(RATE, 2, (0, 1), RESERVE)
-    sound = np.ones((int(clocks.given_sizes.sum()), 2), np.float32)
+    resampler = AdaptiveResampler(RATE, 2, (0, 1), RESERVE)
+    sound = np.ones((int(clocks.input_sizes.sum()), 2), np.float32)
     outs = []
     for _ in range(2):
-        outs.append(np.zeros((2, len(clocks.taken_at) * BLOCK), np.float32))
-        run(bridge.record, sound, clocks.given_at, clocks.given_sizes, clocks.taken_at, BLOCK, outs[-1])
-        bridge.restart()
+        outs.append(np.zeros((2, len(clocks.output_at) * BLOCK), np.float32))
+        run(resampler.record, sound, clocks.input_at, clocks.input_sizes, clocks.output_at, BLOCK, outs[-1])
+        resampler.restart()
     np.testing.assert_array_equal(*outs)

@@ -139,8 +139,8 @@ def test_a_stem_that_is_not_there_is_refused():
 def test_connecting_reaches_the_sound_card_and_counts_its_latency():
     with engine_on(backend := JackBackend(name="wired", connect=True)) as engine:
         connected = {
-            port.shortname: [other.name for other in backend._member.client.get_all_connections(port)]
-            for port in (*backend._member.client.inports, *backend._member.client.outports)
+            port.shortname: [other.name for other in backend._session.client.get_all_connections(port)]
+            for port in (*backend._session.client.inports, *backend._session.client.outports)
         }
         assert engine.latency.device >= PERIOD
     assert connected["in_L"] == ["system:capture_1"]
@@ -165,9 +165,9 @@ def test_the_graph_is_told_of_the_engine_latency_in_both_directions(probes):
         deadline = time.monotonic() + 5
         while card.longest([receiver.receive], CAPTURE) == 0 and time.monotonic() < deadline:
             time.sleep(0.02)
-        before = PortLatencies(jack, backend._member.client).longest(backend._member.client.inports, CAPTURE)
+        before = PortLatencies(jack, backend._session.client).longest(backend._session.client.inports, CAPTURE)
         assert card.longest([receiver.receive], CAPTURE) == before + engine.latency.engine
-        after = PortLatencies(jack, backend._member.client).longest(backend._member.client.outports, PLAYBACK)
+        after = PortLatencies(jack, backend._session.client).longest(backend._session.client.outports, PLAYBACK)
         assert PortLatencies(jack, sender.client).longest([sender.send], PLAYBACK) == after + engine.latency.engine
 
 
@@ -183,7 +183,7 @@ def test_lost_cycles_are_counted_with_the_others():
 
 def test_nothing_that_the_server_waits_for_needs_python():
     with engine_on(backend := JackBackend()):
-        python_callbacks = backend._member.client._keepalive
+        python_callbacks = backend._session.client._keepalive
         assert len(python_callbacks) == 1  # the one that is called when there is no server any more
 
 
@@ -213,14 +213,14 @@ def test_the_engine_joins_a_server_that_comes_back_with_the_same_connections(sho
     with contextlib.ExitStack() as open_things:
         with short_lived():
             engine = open_things.enter_context(engine_on(backend := JackBackend(report=said.put, connect=True)))
-            backend._member.client.connect("stream_sep:vocals_L", "system:playback_1")
-            before = backend._member.wires()
-            until(lambda: backend._wires == before)
+            backend._session.client.connect("stream_sep:vocals_L", "system:playback_1")
+            before = backend._session.connections()
+            until(lambda: backend._last_connections == before)
         assert "is gone" in said.get(timeout=5)
         blocks = int(engine._state.counters()["blocks"])
         with short_lived():
             assert said.get(timeout=5) == "the JACK server is back"
-            until(lambda: backend._member.wires() == before)
+            until(lambda: backend._session.connections() == before)
             until(lambda: int(engine._state.counters()["blocks"]) > blocks + 100)
             assert engine.stats().jumps == 0
             open_things.close()
@@ -233,14 +233,14 @@ def test_a_server_that_comes_back_with_another_rate_is_refused(short_lived):
             open_things.enter_context(engine_on(JackBackend(report=said.put)))
         assert "is gone" in said.get(timeout=5)
         with short_lived(rate=48000):
-            assert re.search("48000 Hz.*not 44100 Hz.*start stream_sep anew", said.get(timeout=5))
+            assert re.search("48000 Hz.*not 44100 Hz.*restart stream_sep", said.get(timeout=5))
             open_things.close()
 
 
 def test_threads_of_the_library_go_before_separators(monkeypatch):
     """Of a server without real-time priority they would wait for the separator, which has it."""
     raised = []
-    monkeypatch.setattr("stream_sep.backends.jack_session.put_sound_first", raised.append)
+    monkeypatch.setattr("stream_sep.backends.jack_session.raise_audio_priority", raised.append)
     backend = JackBackend(name="first")
     with engine_on(backend):
         alive = thread_ids()

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from waiting import QUIET, until
 
-from stream_sep.cli.jack_notice import tell_if_unconnected, unconnected_notice
+from stream_sep.cli.jack_notice import report_if_unconnected, unconnected_notice
 
 
 def ports(*connected):
@@ -32,7 +32,7 @@ def test_a_player_and_an_output_are_enough(connected):
 
 def test_it_is_told_once_and_not_if_it_is_over_before():
     told = []
-    tell_if_unconnected(ports(), told.append, 0.01)
+    report_if_unconnected(ports(), told.append, 0.01)
     until(lambda: told)
-    tell_if_unconnected(ports(), told.append, 60.0)()
+    report_if_unconnected(ports(), told.append, 60.0)()
     until(lambda: len(told) == 1, QUIET)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stream_sep.audio.state import COUNTERS
-from stream_sep.engine.stats import EngineStats, Reporter, sentences
+from stream_sep.engine.stats import EngineStats, Reporter, describe_problems
 
 QUIET = EngineStats(dict.fromkeys(COUNTERS, 0), 100, (1.0, 2.0, 3.0), (5.0, 9.0, 20.0), 0, 0, 0)
 
@@ -15,7 +15,7 @@ def after(**counters):
 
 
 def test_nothing_is_said_when_all_is_well():
-    assert sentences(QUIET, after(blocks=500, frames=64000), 5.8) == []
+    assert describe_problems(QUIET, after(blocks=500, frames=64000), 5.8) == []
 
 
 @pytest.mark.parametrize(
@@ -26,29 +26,29 @@ def test_nothing_is_said_when_all_is_well():
         (after(bad_input=7), "7 samples of NaN"),
         (after(record_dropped=128), "128 frames are missing"),
         (after(behind_ms=2300), "2.3 s behind"),
-        (replace(after(), nonfinite_hops=1), "NaN, infinity or sound beyond all measure in 1 hops"),
+        (replace(after(), nonfinite_hops=1), "NaN, infinity or excessive levels in 1 hops"),
     ],
     ids=["late", "xruns", "bad input", "slow disk", "slow machine", "bad model"],
 )
 def test_each_trouble_has_one_sentence_with_its_number(now, words):
-    said = sentences(QUIET, now, 5.8)
+    said = describe_problems(QUIET, now, 5.8)
     assert len(said) == 1
     assert words in said[0]
 
 
 def test_the_remedy_fits_the_cause():
     slow = replace(after(late_hops=1), hop_ms=(9.0, 9.0, 9.0))
-    assert "lighter model" in sentences(QUIET, slow, 5.8)[0]
-    assert "--slack" in sentences(QUIET, after(late_hops=1), 5.8)[0]
+    assert "lighter model" in describe_problems(QUIET, slow, 5.8)[0]
+    assert "--slack" in describe_problems(QUIET, after(late_hops=1), 5.8)[0]
     waited = replace(after(late_hops=1), slack_needed=640)
-    assert "--slack 640 would have waited" in sentences(QUIET, waited, 5.8, slack=512)[0]
-    assert "raise --slack" in sentences(QUIET, replace(waited, slack_needed=50000), 5.8, slack=512)[0]
-    assert "computed none" in sentences(QUIET, replace(after(late_hops=1), hops=QUIET.hops), 5.8)[0]
+    assert "--slack 640 would have waited" in describe_problems(QUIET, waited, 5.8, slack=512)[0]
+    assert "raise --slack" in describe_problems(QUIET, replace(waited, slack_needed=50000), 5.8, slack=512)[0]
+    assert "computed none" in describe_problems(QUIET, replace(after(late_hops=1), hops=QUIET.hops), 5.8)[0]
 
 
 def test_old_trouble_is_not_told_twice():
     readings, told = [QUIET, after(late_hops=1), after(late_hops=1)], []
     reporter = Reporter(lambda: readings.pop(0), 5.8, told.append)
-    reporter.look()
-    reporter.look()
+    reporter.poll()
+    reporter.poll()
     assert len(told) == 1

@@ -30,7 +30,7 @@ def test_file_is_whole_after_every_write(tmp_path, bits):
 
 @pytest.mark.parametrize("bits", [16, 24, 32])
 def test_file_becomes_rf64_where_the_counts_of_wav_end(tmp_path, bits, monkeypatch):
-    monkeypatch.setattr(streaming_wav, "_LARGEST", 20_000)
+    monkeypatch.setattr(streaming_wav, "_MAX_COUNT", 20_000)
     path, sound = tmp_path / "a.wav", noise(9000)
     writer = StreamingWavWriter(path, RATE, bits)
     for start in range(0, 9000, 500):

@@ -8,7 +8,7 @@ import pytest
 
 from stream_sep import Engine, EngineConfig, PacedBackend
 from stream_sep.backends.portaudio import PortAudioBackend
-from stream_sep.lowlevel.thread_priority import go_first, put_sound_first, thread_ids
+from stream_sep.lowlevel.thread_priority import raise_audio_priority, raise_worker_priority, thread_ids
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="needs the schedulers of Linux")
 
@@ -45,13 +45,13 @@ def scheduled(thread=0):
 @pytest.mark.usefixtures("allowed")
 @pytest.mark.parametrize(("busy", "expected"), [(0.1, (os.SCHED_RR, 1)), (0.6, (os.SCHED_RR, 1)), (0.7, (0, 0))])
 def test_only_a_thread_that_leaves_time_to_others_is_real_time(busy, expected):
-    assert on_a_thread(lambda: (go_first(busy), scheduled())[1]) == expected
+    assert on_a_thread(lambda: (raise_worker_priority(busy), scheduled())[1]) == expected
     assert scheduled() == (os.SCHED_OTHER, 0)
 
 
 @pytest.mark.usefixtures("allowed")
 def test_what_a_real_time_thread_starts_is_as_any_other():
-    assert on_a_thread(lambda: (go_first(0.1), on_a_thread(scheduled))[1]) == (os.SCHED_OTHER, 0)
+    assert on_a_thread(lambda: (raise_worker_priority(0.1), on_a_thread(scheduled))[1]) == (os.SCHED_OTHER, 0)
 
 
 @pytest.mark.usefixtures("allowed")
@@ -59,7 +59,7 @@ def test_sound_goes_before_separators():
     begun, done, levels = threading.Barrier(3), threading.Event(), []
 
     def wait(first):
-        go_first(0.1 if first else 0.9)
+        raise_worker_priority(0.1 if first else 0.9)
         begun.wait()
         done.wait()
         levels.append(scheduled()[1])
@@ -69,7 +69,7 @@ def test_sound_goes_before_separators():
     for thread in threads:
         thread.start()
     begun.wait()
-    put_sound_first(thread_ids() - before)
+    raise_audio_priority(thread_ids() - before)
     done.set()
     for thread in threads:
         thread.join()
@@ -82,13 +82,13 @@ def test_where_nothing_is_allowed_nothing_fails(monkeypatch):
 
     monkeypatch.setattr(os, "setpriority", refuse)
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
-    go_first(0.1)
-    put_sound_first(thread_ids())
+    raise_worker_priority(0.1)
+    raise_audio_priority(thread_ids())
     assert scheduled() == (os.SCHED_OTHER, 0)
 
 
 def test_a_thread_that_is_gone_is_passed_over():
-    put_sound_first([on_a_thread(threading.get_native_id)])
+    raise_audio_priority([on_a_thread(threading.get_native_id)])
 
 
 @pytest.mark.usefixtures("allowed")
@@ -102,7 +102,7 @@ def test_the_process_of_a_light_separator_is_real_time_and_the_engine_is_not():
 @pytest.mark.parametrize(("host_api", "raised"), [("ALSA", True), ("JACK", False)])
 def test_the_thread_of_a_card_without_a_sound_server_goes_first(monkeypatch, host_api, raised):
     given = []
-    monkeypatch.setattr("stream_sep.backends.portaudio.put_sound_first", given.append)
+    monkeypatch.setattr("stream_sep.backends.portaudio.raise_audio_priority", given.append)
     backend = PortAudioBackend()
     backend._output = replace(backend._output, host_api=host_api)
     with Engine(backend, EngineConfig(model="passthrough", worker="thread", slack=2048)):

@@ -35,7 +35,7 @@ MASTER = "master"
 
 _REDRAW_SECONDS = 0.1  # keys and mouse draw at once, this is for meters and for what others move
 _STATS_SECONDS = 0.25
-_LONGEST_ACRONYM = 4  # OSC, MIDI, DAW
+_MAX_ACRONYM = 4  # OSC, MIDI, DAW
 
 
 class MixerApp(App[None]):
@@ -263,7 +263,7 @@ def engine_line(engine: TuiEngine) -> str:
 def surface_line(surface: TuiSurface) -> str:
     """Return what a surface received last, and how much of what it received made no sense."""
     name = type(surface).__name__.removesuffix("Surface").removesuffix("Server")
-    name = name.upper() if len(name) <= _LONGEST_ACRONYM else name
+    name = name.upper() if len(name) <= _MAX_ACRONYM else name
     errors = f"   ({surface.errors} ignored)" if surface.errors else ""
     return _plain(f"{name}: {surface.last or 'nothing yet'}{errors}")
 

@@ -31,7 +31,7 @@ class Messages:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def tell(self, sentence: str) -> None:
+    def add(self, sentence: str) -> None:
         """Take a sentence."""
         self.lines = [*self.lines[-2:], sentence]
         log_shown(sentence)

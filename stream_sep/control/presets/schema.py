@@ -29,7 +29,7 @@ SCHEMA = 1
 KNOWN_STEMS = (*STEMS, "guitar", "piano")
 """Stems of the separators that ship, for files that are checked with no separator running."""
 
-LONGEST_FADE_MS = 60000.0
+MAX_FADE_MS = 60000.0
 """The longest fade a preset may ask for."""
 
 _TABLES = ("chains", "outputs")
@@ -170,9 +170,9 @@ class _Rules:
     def fade(self, value: object) -> float | None:
         if value is None:
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LONGEST_FADE_MS:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_FADE_MS:
             return float(value)
-        self.refuse(("fade_ms",), f"'fade_ms' is {value!r}, which is outside 0..{LONGEST_FADE_MS:g} ms")
+        self.refuse(("fade_ms",), f"'fade_ms' is {value!r}, which is outside 0..{MAX_FADE_MS:g} ms")
         return None
 
     def switch(self, keys: Keys, value: object) -> bool:

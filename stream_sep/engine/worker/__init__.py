@@ -1,1 +1,1 @@
-"""Where separators run: on the engine's thread, on one of its own, or in a process that may die and come back."""
+"""Workers that run a separator: on the engine's thread, on a thread of its own, or in a supervised process."""

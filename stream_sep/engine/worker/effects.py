@@ -1,4 +1,4 @@
-"""Effect chains as a worker has them: perhaps none, perhaps those of a process that died."""
+"""Effect chains of a worker: added at the start, restored after a restart, or not available."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from stream_sep.effects.spec import ChainSpec
     from stream_sep.protocols import Separator
 
-UNCHAINED = "this engine was started without effect chains: start it with chain_reserve=0, or more"
-"""Why chains cannot be set."""
+NO_EFFECTS = "this engine was started without effect chains: start it with chain_reserve=0, or more"
+"""Error message of an engine without effects."""
 
 
 def with_chains(
     separator: Separator, chains: Chains | None, reserve: int | None, report: Callable[[str], None]
 ) -> Separator:
-    """Return ``separator`` with effect chains behind it, or as it is where neither they nor a reserve are wanted.
+    """Return ``separator`` with effect chains, or unchanged if neither chains nor a reserve are given.
 
     Args:
         separator: the separator.
@@ -37,7 +37,7 @@ def with_chains(
 def restore_chains(
     separator: Separator, chains: ChainSpec, reserve: int, report: Callable[[str], None]
 ) -> ChainedSeparator:
-    """Return ``separator`` with chains that once were there; one that cannot be loaded any more is reported.
+    """Return ``separator`` with the chains of before a restart; one that cannot be loaded any more is reported.
 
     Args:
         separator: the separator.
@@ -54,19 +54,19 @@ def restore_chains(
     return restored
 
 
-def chained(separator: Separator) -> ChainedSeparator:
-    """Return ``separator`` as the one with chains that it is.
+def require_effects(separator: Separator) -> ChainedSeparator:
+    """Return ``separator`` if it has effect chains.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: it has none.
     """
     if isinstance(separator, ChainedSeparator):
         return separator
-    raise ConfigError(UNCHAINED)
+    raise ConfigError(NO_EFFECTS)
 
 
-def bypassing(bypassed: frozenset[str], stem: str, stems: tuple[str, ...], *, on: bool) -> frozenset[str]:
-    """Return ``bypassed`` with ``stem`` in it, or not.
+def with_bypass(bypassed: frozenset[str], stem: str, stems: tuple[str, ...], *, on: bool) -> frozenset[str]:
+    """Return ``bypassed`` with ``stem`` added or removed.
 
     Args:
         bypassed: the bypassed stems.

@@ -1,6 +1,6 @@
-"""The separator's side of the rings: takes hops as they are captured, gives stems, never waits for the audio.
+"""The separator's side of the rings: reads hops as they are captured, writes stems, never blocks the audio thread.
 
-The same code runs in its own process when it matters, in a thread or in line when it must be simple.
+The same code runs in a process of its own, in a thread, or inline between blocks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from stream_sep.audio.rings import OFFLINE, RingLayout, Rings, write_frames
 from stream_sep.effects.chained_separator import ChainedSeparator
 from stream_sep.effects.spec import ChainSpec
-from stream_sep.engine.worker.effects import chained, with_chains
+from stream_sep.engine.worker.effects import require_effects, with_chains
 from stream_sep.errors import SeparatorError
 from stream_sep.separators.compute_share import DEFAULT_COMPUTE_SHARE, compute_share_of
 from stream_sep.separators.stem_guard import MAX_SAMPLE, MAX_STEM_GAIN, StemGuard
@@ -32,12 +32,12 @@ _log = logging.getLogger(__name__)
 _BACKLOG_SECONDS = 0.5
 _NAP_SECONDS = 0.0002
 _OFFLINE_NAP_SECONDS = 0.00005
-_LONGEST_REST = 0.02
+_MAX_REST = 0.02
 
 
 @dataclass(frozen=True)
 class SeparatorInfo:
-    """What the engine must know of a separator that lives elsewhere.
+    """The properties of a separator that may run in another process.
 
     Attributes:
         stems: names of the stems.
@@ -60,7 +60,7 @@ class SeparatorInfo:
     compute_share: float = DEFAULT_COMPUTE_SHARE
 
     def check_compatible(self, back: SeparatorInfo) -> None:
-        """Refuse a separator that was started again and does not fit the rings of the one before.
+        """Check that a restarted separator fits the rings of the one before.
 
         Raises:
             SeparatorError: it has other stems, another hop or another latency.
@@ -72,8 +72,8 @@ class SeparatorInfo:
 def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
     """Run ``separator`` on noise so that the first real hop is as fast as any, time it, and reset it.
 
-    The calls that count come after a rest each, as long as hops come apart: meanwhile other programs empty the
-    caches, and a network takes half as long again as without.
+    Each timed call follows a pause as long as that between two hops: meanwhile other programs evict the CPU caches,
+    and a network takes half as long again as without.
 
     Args:
         separator: the separator.
@@ -81,7 +81,7 @@ def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
     """
     noise = np.random.default_rng(0).standard_normal((separator.channels, separator.hop)).astype(np.float32) * 0.1
     seconds = []
-    rest = min(separator.hop / separator.sample_rate, _LONGEST_REST)
+    rest = min(separator.hop / separator.sample_rate, _MAX_REST)
     for call in range(calls):
         time.sleep(rest if 2 * call >= calls else 0.0)
         started = time.perf_counter()
@@ -102,7 +102,7 @@ def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
 
 
 def _prime_jit(separator: Separator, noise: Block) -> None:
-    """Pass one hop through rings of its own, so that the first real one need not wait for compiled code to load."""
+    """Pass one hop through separate rings, so that the first real one does not wait for compiled code to load."""
     layout = RingLayout(separator.channels, len(separator.stems), separator.hop, 4 * separator.hop, slots=4)
     rings = Rings(layout)
     write_frames(rings.capture, rings.positions, noise, separator.hop)
@@ -111,19 +111,19 @@ def _prime_jit(separator: Separator, noise: Block) -> None:
 
 
 class HopWorker:
-    """Feeds a separator from the capture ring and fills the stem ring, one hop a step.
+    """Feeds a separator from the capture ring and fills the stem ring, one hop per step.
 
     Args:
         separator: what splits the mix.
-        rings: the memory shared with the audio thread.
-        join: begin with the sound of now rather than with the first frame, as after a restart.
+        rings: shared with the audio thread.
+        join: start with the newest input instead of the first frame, as after a restart.
     """
 
     def __init__(self, separator: Separator, rings: Rings, *, join: bool = False) -> None:
         self._separator = separator
         self._rings = rings
         self._block = np.zeros((separator.channels, separator.hop), np.float32)
-        has_effects = isinstance(separator, ChainedSeparator)  # and looks at what it puts into them itself
+        has_effects = isinstance(separator, ChainedSeparator)  # and checks the input of its chains itself
         self._guard = StemGuard(separator, MAX_SAMPLE if has_effects else MAX_STEM_GAIN)
         self._next = 0
         self._muted_hops = 0
@@ -134,7 +134,7 @@ class HopWorker:
             self._resync()
 
     def step(self) -> bool:
-        """Separate the next hop if it is there; return whether it was."""
+        """Separate the next hop if it is complete; return whether it was."""
         hop = self._separator.hop
         captured = self._rings.captured()
         self._follow_stream()
@@ -149,12 +149,12 @@ class HopWorker:
         return True
 
     def seconds_until_next_hop(self) -> float:
-        """Return the seconds of sound that the next hop still lacks."""
+        """Return the seconds of audio that the next hop still lacks."""
         frames = (self._next + 1) * self._separator.hop - self._rings.captured()
         return max(frames, 0) / self._separator.sample_rate
 
     def run(self, stopped: threading.Event) -> None:
-        """Step until ``stopped``, with a sign of life at least every few milliseconds."""
+        """Step until ``stopped``, with a heartbeat at least every few milliseconds."""
         while not stopped.is_set():
             self._rings.heartbeat(time.monotonic_ns())
             if not self.step():
@@ -166,14 +166,14 @@ class HopWorker:
         return min(max(self.seconds_until_next_hop() / 2, _NAP_SECONDS), 0.005)
 
     def _follow_stream(self) -> None:
-        """Begin anew where the stream does: what is played twice is then separated the same way twice."""
+        """Reset the separator where a new stream begins, so that the same song is always separated the same way."""
         begin = self._rings.stream_begin()
         if begin != self._stream_begin:
             self._separator.reset()
             self._stream_begin, self._next, self._muted_hops = begin, begin // self._separator.hop, 0
 
     def _resync(self) -> None:
-        """Skip to the sound of now; what the separator gives before it has heard enough is not played."""
+        """Skip to the newest input; the separator's output is muted until its context is filled again."""
         self._separator.reset()
         self._next = self._rings.captured() // self._separator.hop
         self._muted_hops = math.ceil(self._separator.latency / self._separator.hop)
@@ -195,18 +195,18 @@ class HopWorker:
 
 
 class InlineWorker:
-    """Separates when it is told to, on the caller's thread: for offline work and tests.
+    """Separates when `catch_up` is called, on the caller's thread: for offline work and tests.
 
     Args:
         load: builds the separator.
-        report: is told, in a sentence, when an effect chain fails; logged unless given.
-        chains: the effects to begin with.
-        chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
-        meanwhile: what plays while it is started again, as part of a sentence.
+        report: callback that receives a message when an effect chain fails; logged unless given.
+        chains: the effects to start with.
+        chain_reserve: frames of latency reserved for effects; with neither this nor ``chains``, none can be added.
+        meanwhile: what plays during a restart, as part of a message.
 
     Raises:
         SeparatorError: the separator, or an effect, cannot be loaded.
-        ConfigError: chains that make no sense, or are later than the reserve.
+        ConfigError: invalid chains, or chains whose latency exceeds the reserve.
     """
 
     def __init__(
@@ -226,40 +226,40 @@ class InlineWorker:
 
     @property
     def chain_latency(self) -> int:
-        """Frames by which the chains make all stems later."""
+        """Frames of latency that the chains add to all stems."""
         return self.info.chain_latency
 
     @property
     def chains(self) -> ChainSpec:
-        """The effects that are wanted."""
+        """The current effects."""
         return self._separator.chains if isinstance(self._separator, ChainedSeparator) else ChainSpec()
 
     def set_chains(self, chains: Chains) -> None:
-        """Have other effects; as `ChainedSeparator.set_chains`."""
+        """Replace the effects; as `ChainedSeparator.set_chains`."""
         with self._changing:
-            chained(self._separator).set_chains(chains)
+            require_effects(self._separator).set_chains(chains)
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
         """Set a parameter of an effect; as `ChainedSeparator.set_effect`."""
         with self._changing:
-            chained(self._separator).set_effect(stem, index, parameter, value)
+            require_effects(self._separator).set_effect(stem, index, parameter, value)
 
     def set_bypass(self, stem: str, *, bypassed: bool) -> None:
-        """Send a stem past its chain; as `ChainedSeparator.set_bypass`."""
+        """Bypass a stem's chain; as `ChainedSeparator.set_bypass`."""
         with self._changing:
-            chained(self._separator).set_bypass(stem, bypassed=bypassed)
+            require_effects(self._separator).set_bypass(stem, bypassed=bypassed)
 
     def start(self, rings: Rings) -> None:
-        """Take the rings to work on."""
+        """Attach to ``rings``."""
         self._worker = HopWorker(self._separator, rings)
 
     def catch_up(self) -> None:
-        """Separate every hop that is there."""
+        """Separate every complete hop."""
         while self._worker is not None and self._worker.step():
             pass
 
     def stop(self) -> None:
-        """Let go of the rings, and of effects in processes of their own."""
+        """Release the rings, and end effects in processes of their own."""
         self._worker = None
         if isinstance(self._separator, ChainedSeparator):
             self._separator.close()

@@ -1,4 +1,4 @@
-"""What a separator's own process does: loads it, works through the hops, and changes its effects when told to."""
+"""The main program of a separator's process: loads it, processes hops, and changes its effects on request."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.audio.rings import SharedRings
 from stream_sep.effects.spec import ChainSpec
-from stream_sep.engine.worker.effects import chained, restore_chains, with_chains
+from stream_sep.engine.worker.effects import require_effects, restore_chains, with_chains
 from stream_sep.engine.worker.hop_worker import HopWorker, warm_up
 from stream_sep.engine.worker.rpc import RpcServer, error_reply
 from stream_sep.errors import SeparatorError, StreamSepError
-from stream_sep.lowlevel.thread_priority import go_first
+from stream_sep.lowlevel.thread_priority import raise_worker_priority
 from stream_sep.separators import load_separator
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from stream_sep.engine.worker.hop_worker import SeparatorInfo
     from stream_sep.protocols import Separator
 
-_SWITCH_SECONDS = 0.0005  # Python lets a hop wait ten times as long for a thread that loads effects
+_SWITCH_SECONDS = 0.0005  # by default, a hop waits ten times as long for a thread that loads effects
 
 
 def main() -> None:
-    """Be the separator's process: load, say so, work until standard input ends."""
+    """Run the separator's process: load it, reply, process hops until standard input ends."""
     server = start_server()
     loaded = load_or_refuse(server.receive(), server, warm_up)
     if loaded is None:
@@ -42,7 +42,7 @@ def main() -> None:
         task = server.receive()
     rings = SharedRings.attach(task["rings"])
     threading.Thread(target=_handle_commands, args=(separator, server), daemon=True).start()
-    go_first(busy=info.hop_seconds * info.sample_rate / info.hop)
+    raise_worker_priority(busy=info.hop_seconds * info.sample_rate / info.hop)
     gc.collect()
     gc.freeze()  # a collection that walks the model's objects would cost milliseconds
     worker = HopWorker(separator, rings, join=task["join"])
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def start_server() -> RpcServer:
-    """Return the child's side of the pipes, with threads that hand Python over to the hops soon."""
+    """Return the child's side of the pipes, with a short switch interval, so that hops get the GIL soon."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     return RpcServer()
 
@@ -59,7 +59,7 @@ def start_server() -> RpcServer:
 def load_or_refuse(
     spec: Mapping[str, Any], server: RpcServer, measure: Callable[[Separator], SeparatorInfo]
 ) -> tuple[Separator, SeparatorInfo] | None:
-    """Load the separator of a first message, and answer and return what it is like; or answer why there is none.
+    """Load the separator of the first message, reply with its properties and return it; or reply with an error.
 
     Args:
         spec: the first message.
@@ -105,7 +105,7 @@ def _handle_commands(separator: Separator, server: RpcServer) -> None:
 
 
 def change_chains(separator: Separator, message: Mapping[str, Any], server: RpcServer) -> None:
-    """Have the effects of a message, and answer how that went.
+    """Set the effects that a message requests, and reply with the result.
 
     Args:
         separator: the separator.
@@ -113,7 +113,7 @@ def change_chains(separator: Separator, message: Mapping[str, Any], server: RpcS
         server: sends the reply.
     """
     try:
-        chains = chained(separator)
+        chains = require_effects(separator)
         chains.set_chains(message["chains"])
         for stem in chains.stems:
             chains.set_bypass(stem, bypassed=stem in message["bypassed"])

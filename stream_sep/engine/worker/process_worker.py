@@ -1,7 +1,7 @@
-"""A separator in a process of its own, watched, and started again when it dies.
+"""A separator in a process of its own, supervised and restarted when it dies.
 
-Nothing that Python does in the engine's process (a busy web page, a garbage collection) can then make a hop late.
-Requests and replies go over the child's standard input and output, sound through shared memory.
+Python code in the engine's process (a busy web page, a garbage collection) then cannot delay a hop.
+Requests and replies go over the child's standard input and output, audio through shared memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.audio.rings import HEARTBEAT, HOPS_DONE, SharedRings
 from stream_sep.effects.spec import ChainSpec
-from stream_sep.engine.worker.effects import UNCHAINED, bypassing
+from stream_sep.engine.worker.effects import NO_EFFECTS, with_bypass
 from stream_sep.engine.worker.hop_worker import SeparatorInfo
 from stream_sep.engine.worker.rpc import RpcClient, raise_for_error
 from stream_sep.errors import ConfigError, SeparatorError, StreamSepError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.1
 _HEARTBEAT_TIMEOUT = 2.0
 _FIRST_LOAD_TIMEOUT = 1800.0  # weights may have to be downloaded
-_LOAD_SILENCE = 60.0  # a process that loads gives a sign of life every second
+_LOAD_SILENCE = 60.0  # a loading process sends a heartbeat every second
 _RELOAD_TIMEOUT = 15.0  # or four times as long as it took first
 _BEGIN_TIMEOUT = 60.0
 _CHANGE_TIMEOUT = 90.0  # an effect in a process of its own may take 30 s, and a stem may have several
@@ -44,14 +44,14 @@ class ProcessWorker:
         name: the separator, as for `load_separator`.
         sample_rate: frames per second of the stream.
         options: the separator's options; plain values only.
-        report: is told, in a sentence, when the process dies, when it is back, and when a chain fails.
-        chains: the effects to begin with; they outlive the process.
-        chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
-        meanwhile: what plays while it is started again, as part of a sentence.
+        report: callback that receives a message when the process dies, when it is back, and when a chain fails.
+        chains: the effects to start with; they survive a restart of the process.
+        chain_reserve: frames of latency reserved for effects; with neither this nor ``chains``, none can be added.
+        meanwhile: what plays during a restart, as part of a message.
 
     Raises:
         SeparatorError: the separator, or an effect, cannot be loaded.
-        ConfigError: chains that make no sense, or are later than the reserve.
+        ConfigError: invalid chains, or chains whose latency exceeds the reserve.
     """
 
     child = "stream_sep.engine.worker.process_main"
@@ -83,22 +83,22 @@ class ProcessWorker:
         self._process, self._client = self._spawn()
         self.info = self._load(self._chains, again=False)
         self._load_seconds = time.monotonic() - started
-        self._chain_reserve = self.info.chain_latency  # a process that comes back has to have the same latency
+        self._chain_reserve = self.info.chain_latency  # a restarted process must have the same latency
 
     @property
     def chain_latency(self) -> int:
-        """Frames by which the chains make all stems later."""
+        """Frames of latency that the chains add to all stems."""
         return self.info.chain_latency
 
     @property
     def chains(self) -> ChainSpec:
-        """The effects that are wanted."""
+        """The current effects."""
         return self._chains or ChainSpec()
 
     def set_chains(self, chains: Chains) -> None:
-        """Have other effects; as `ChainedSeparator.set_chains`. Waits until they are loaded.
+        """Replace the effects; as `ChainedSeparator.set_chains`. Waits until they are loaded.
 
-        While the process is being started again, they are loaded when it is back.
+        While the process restarts, they are loaded when it is back.
         """
         wanted = ChainSpec.parse(chains)
         wanted.check(self.info.stems)
@@ -111,9 +111,9 @@ class ProcessWorker:
             self._change(self.chains.with_effect(stem, index, parameter, value), self._bypassed)
 
     def set_bypass(self, stem: str, *, bypassed: bool) -> None:
-        """Send a stem past its chain; as `ChainedSeparator.set_bypass`."""
+        """Bypass a stem's chain; as `ChainedSeparator.set_bypass`."""
         with self._changing:
-            self._change(self.chains, bypassing(self._bypassed, stem, self.info.stems, on=bypassed))
+            self._change(self.chains, with_bypass(self._bypassed, stem, self.info.stems, on=bypassed))
 
     @property
     def pid(self) -> int:
@@ -121,7 +121,7 @@ class ProcessWorker:
         return self._process.pid
 
     def start(self, rings: SharedRings) -> None:
-        """Let the process work on ``rings`` and watch over it."""
+        """Let the process work on ``rings``, and supervise it."""
         self._rings = rings
         self._begin(join=False)
         self._watcher = threading.Thread(target=self._watch, name="separator watch", daemon=True)
@@ -131,7 +131,7 @@ class ProcessWorker:
         """Do nothing: the process does it."""
 
     def stop(self) -> None:
-        """End the process and the watch, at once, whatever either does."""
+        """End the process and its supervision at once, whatever either does."""
         with self._installing:
             self._stopped.set()
         self._process.kill()
@@ -141,10 +141,10 @@ class ProcessWorker:
 
     def _change(self, chains: ChainSpec, bypassed: frozenset[str]) -> None:
         if self._chains is None:
-            raise ConfigError(UNCHAINED)
+            raise ConfigError(NO_EFFECTS)
         message = {"chains": chains.to_dict(), "bypassed": sorted(bypassed)}
         reply = self._client.request(message, _CHANGE_TIMEOUT)
-        if "closed" not in reply:  # else the process that comes back is told
+        if "closed" not in reply:  # else the restarted process receives the change
             raise_for_error(reply)
         self._chains, self._bypassed = chains, bypassed
 
@@ -152,7 +152,7 @@ class ProcessWorker:
         """Start a process in which nothing is loaded yet.
 
         Raises:
-            SeparatorError: the system cannot, or this worker is stopped.
+            SeparatorError: the system cannot start it, or this worker is stopped.
         """
         with self._installing:  # so that `stop` finds every process that was ever started
             if self._stopped.is_set():
@@ -166,7 +166,7 @@ class ProcessWorker:
         return self._process, self._client
 
     def _load(self, chains: ChainSpec | None, *, again: bool) -> SeparatorInfo:
-        """Have the separator loaded by the process that was started last, which is ended where that fails."""
+        """Load the separator in the newest process; end the process if that fails."""
         plain = None if chains is None else chains.to_dict()
         spec = {**self._spec, "chains": plain, "reserve": self._chain_reserve, "again": again}
         timeout = max(_RELOAD_TIMEOUT, 4 * self._load_seconds) if again else _FIRST_LOAD_TIMEOUT
@@ -217,7 +217,7 @@ class ProcessWorker:
         try:
             self._come_back()
         except StreamSepError as error:
-            self._client.close()  # the next look finds it ended
+            self._client.close()  # the next poll finds it ended
             if not self._stopped.is_set():
                 self._report(f"the separator did not come back ({error}); trying again")
 
@@ -231,7 +231,7 @@ class ProcessWorker:
         self._report("the separator is back: the stems fade in")
 
     def _delay(self, code: int | None) -> float:
-        """Return the seconds to wait before a restart: more with each failure, none after somebody killed it."""
+        """Return the seconds to wait before a restart: more with each failure, none if the process was killed."""
         assert self._rings is not None
         worked = int(self._rings.positions[HOPS_DONE]) > self._hops_before
         if worked and code in {-signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM)}:
@@ -241,7 +241,7 @@ class ProcessWorker:
         return self._backoff.delay_after(lived)
 
     def _catch_up_changes(self, sent: ChainSpec | None) -> None:
-        """Tell the process that came back what it was not told when it was started."""
+        """Send the restarted process the changes that were made since it was started."""
         with self._changing:
             if self._chains is sent and not self._bypassed:
                 return

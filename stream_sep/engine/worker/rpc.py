@@ -1,6 +1,6 @@
-"""Requests to a child process and its replies: a message a frame, matched by number.
+"""Requests to a child process and its replies: one message per frame, matched by number.
 
-The client never blocks in a write and never waits without a limit; a process that ends answers with `CLOSED`.
+The client never blocks in a write and never waits without a timeout; if the process ends, the reply is `CLOSED`.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ CLOSED: Mapping[str, Any] = {
     "closed": True,
     "error": "the separator process exited unexpectedly; see its output above",
 }
-"""The reply of a process that is not there any more."""
+"""The reply when the process has ended."""
 
 ALIVE: Mapping[str, Any] = {"alive": True}
-"""The message of a process that is busy with a request and wants to be known to run."""
+"""The heartbeat message of a process that is busy with a request."""
 
 ALIVE_SECONDS = 1.0
-"""Time between two of them."""
+"""Interval of the heartbeat."""
 
 _POLL_SECONDS = 0.5
 _JOIN_TIMEOUT = 1.0
 
 
 class RpcClient:
-    """The side that asks, over the pipes of a `ChildProcess`.
+    """Sends requests over the pipes of a `ChildProcess`.
 
     Args:
         child: the process.
-        report: is called with the sentences that come without a request.
-        on_message: is called with every other message that comes without a request.
-        on_close: is called, on the thread that reads, when the process has closed its end.
+        report: callback that receives texts for the user.
+        on_message: callback that receives every other message that is not a reply.
+        on_close: called, on the reading thread, when the process has closed its end.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class RpcClient:
         Args:
             message: what to send.
             timeout: most seconds to wait.
-            silence: most seconds to wait for any sign of the process, such as `ALIVE`; as long as that unless given.
+            silence: most seconds without any message, such as `ALIVE`; ``timeout`` unless given.
 
         Returns:
             The reply; `CLOSED` if the process ends first; an error with the key ``timeout`` if it takes too long.
@@ -91,7 +91,7 @@ class RpcClient:
             self._waiting.pop(number, None)
 
     def notify(self, message: Mapping[str, Any]) -> None:
-        """Send ``message``, which has no reply."""
+        """Send ``message`` without waiting for a reply."""
         self._outbox.put(encode_message(message))
 
     def close(self, patience: float = 0.0) -> int | None:
@@ -158,7 +158,7 @@ class RpcServer:
         self._pipes, self._writing = pipes or open_pipes(), threading.Lock()
 
     def receive(self) -> Message:
-        """Return the next request, or `CLOSED` when the parent has gone or closed the pipe."""
+        """Return the next request, or `CLOSED` when the parent has ended or closed the pipe."""
         message = read_message(self._pipes.requests)
         return dict(CLOSED) if message is None else message
 
@@ -172,16 +172,16 @@ class RpcServer:
         self.send({**answer, "id": request.get("id")})
 
     def report(self, sentence: str) -> None:
-        """Send a sentence for the user."""
+        """Send a text for the user."""
         self.send({"report": sentence})
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message that no request asked for."""
+        """Send a message that is not a reply."""
         with self._writing:
             write_message(self._pipes.replies, message)
 
     def send_signs_of_life(self) -> threading.Event:
-        """Send `ALIVE` every second, as while something long is loaded, until the returned event is set."""
+        """Send `ALIVE` every second, as during a long load, until the returned event is set."""
         done = threading.Event()
 
         def run() -> None:
@@ -202,7 +202,7 @@ def error_reply(error: Exception) -> dict[str, Any]:
 
 
 def raise_for_error(reply: Mapping[str, Any]) -> None:
-    """Raise the error that ``reply`` holds, if it does.
+    """Raise the error in ``reply``, if it has one.
 
     Raises:
         StreamSepError: one of its kinds.

@@ -1,4 +1,4 @@
-"""A separator on a thread of the engine's own process, built anew when it fails."""
+"""A separator on a thread of the engine's process, rebuilt when it fails."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _JOIN_TIMEOUT = 1.0
 
 
 class ThreadWorker(InlineWorker):
-    """Separates on a thread of this process: no second interpreter, and no protection from a busy first one.
+    """Separates on a thread of this process: no second interpreter, but no protection from other Python code either.
 
-    When the separator raises, it is loaded again, with the chains as they were last; the dry sound plays meanwhile.
+    When the separator raises, it is loaded again with its current chains; the dry sound plays meanwhile.
     """
 
     _thread: threading.Thread | None = None
 
     def start(self, rings: Rings) -> None:
-        """Begin to separate whatever is captured."""
+        """Start separating the captured audio."""
         self._rings, self._stopped, self._backoff = rings, threading.Event(), Backoff()
         self._thread = threading.Thread(target=self._run, name="separator", daemon=True)
         self._thread.start()
@@ -38,7 +38,7 @@ class ThreadWorker(InlineWorker):
         """Do nothing: the thread does it."""
 
     def stop(self) -> None:
-        """End the thread; one whose separator hangs is left to itself, as no thread can be ended from outside."""
+        """End the thread; one whose separator hangs is abandoned, as a thread cannot be ended from outside."""
         if self._thread is not None:
             self._stopped.set()
             self._thread.join(_JOIN_TIMEOUT)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.lowlevel.bf16 import is_bfloat16_fast
+from stream_sep.lowlevel.bf16 import has_fast_bf16
 from stream_sep.separators.demucs.cpu.network import accelerate_for_cpu, without_training_segment
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class CheckedBf16:
         self._network = network
         self._fallbacks = [partial(accelerate_for_cpu, network, full) for full in layers_in_float32(network)]
         self._windows = 0
-        if not is_bfloat16_fast():
+        if not has_fast_bf16():
             del self._fallbacks[:-1]
         self._chosen = self._fallbacks.pop(0)()
 

@@ -43,7 +43,7 @@ def network():
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(precision, "is_bfloat16_fast", lambda: True)
+    monkeypatch.setattr(precision, "has_fast_bf16", lambda: True)
 
 
 def window(seed=0, level=1.0, frames=RATE):
@@ -136,7 +136,7 @@ def test_a_try_is_on_the_loudest_second(network, monkeypatch):
 
 
 def test_where_bfloat16_is_no_faster_all_is_done_in_float32(network, monkeypatch):
-    monkeypatch.setattr(precision, "is_bfloat16_fast", lambda: False)
+    monkeypatch.setattr(precision, "has_fast_bf16", lambda: False)
     tried = CheckedBf16(network)
     monkeypatch.setattr(precision, "without_training_segment", lambda _: pytest.fail("there is nothing to try"))
     assert null_of(run(tried, window()), run(network, window())) < -110
