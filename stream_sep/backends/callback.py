@@ -54,7 +54,7 @@ def _on_portaudio(indata, outdata, frames, _time, flags, userdata):
         part = min(total - done, state.max_block)
         if state.resampler != 0:
             _read_resampler(state, part)
-        elif state.source == 0 and state.ahead == 0:
+        elif state.source == 0 and state.prerendered == 0:
             _deinterleave(state, carray(indata, (total, state.inputs), np.float32), done, part)
         process_block(state, part)
         _interleave(state, carray(outdata, (total, state.outputs), np.float32), done, part)
@@ -71,7 +71,7 @@ def _on_jack(frames, userdata):
     done = np.int64(0)
     while done < total:
         part = min(total - done, state.max_block)
-        if state.source == 0 and state.ahead == 0:
+        if state.source == 0 and state.prerendered == 0:
             _from_ports(state, total, done, part)
         process_block(state, part)
         _to_ports(state, total, done, part)

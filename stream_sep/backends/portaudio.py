@@ -117,7 +117,7 @@ class PortAudioBackend:
             between_blocks: not used, as PortAudio calls compiled code.
         """
         del between_blocks  # no Python runs between the blocks of a sound card
-        if self.playback_only and not (state.record["source"][0] or state.record["ahead"][0]):
+        if self.playback_only and not (state.record["source"][0] or state.record["prerendered"][0]):
             raise ConfigError("a backend with playback_only=True needs an engine with a source, or songs, to play")
         self._state = state
         self._open()

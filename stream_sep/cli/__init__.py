@@ -88,16 +88,16 @@ def _read_options(
         bool, typer.Option("--version", help="print the version and exit", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Take the defaults of the user's settings."""
+    """Apply the defaults of the user's settings."""
     del version  # its callback has printed it
-    if ctx.invoked_subcommand != "config":  # which has to be able to mend the file
+    if ctx.invoked_subcommand != "config":  # which must run with a broken file, to fix it
         ctx.default_map = read_defaults(Options(ctx))
 
 
 def main() -> None:
-    """Run the command line; exit with 0, or 1 and a sentence, or 2 where the command was wrong, or 130 on Ctrl-C.
+    """Run the command line; exit with 0, with 1 and a message, with 2 for wrong usage, or with 130 on Ctrl-C.
 
-    Any other signal that ends it gives 128 and its number.
+    Any other signal that ends it exits with 128 plus its number.
     """
     _print_any_name()
     set_up_logging(0)
@@ -118,33 +118,35 @@ def main() -> None:
 
 
 def _fail(error: Exception) -> int:
-    """Say what went wrong; return the exit code."""
+    """Print the error; return the exit code."""
     if hasattr(error, "format_message"):  # of typer: the command was wrong
         context = getattr(error, "ctx", None)
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
             return 2
         hint = f" (see {context.command_path} --help)" if context is not None else ""
-        return _say(f"{error.format_message().rstrip('.')}{hint}", 2)
+        return _print_error(f"{error.format_message().rstrip('.')}{hint}", 2)
     if isinstance(error, StreamSepError):
         _log.debug("raised here:", exc_info=error)
-        return _say(str(error))
+        return _print_error(str(error))
     _log.debug("raised here:", exc_info=error)
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
-        return _say(f"{error.strerror.lower()}{where}")
+        return _print_error(f"{error.strerror.lower()}{where}")
     if is_verbose():
-        return _say(f"unexpected {type(error).__name__}: {error}; please report this")
-    return _say(f"unexpected {type(error).__name__}: {error}; run it again with -vv and report what it prints")
+        return _print_error(f"unexpected {type(error).__name__}: {error}; please report this")
+    return _print_error(
+        f"unexpected {type(error).__name__}: {error}; run it again with -vv and report what it prints"
+    )
 
 
-def _say(sentence: str, code: int = 1) -> int:
-    print(f"stream-sep: error: {sentence}", file=sys.stderr)
+def _print_error(message: str, code: int = 1) -> int:
+    print(f"stream-sep: error: {message}", file=sys.stderr)
     return code
 
 
 def _print_any_name() -> None:
-    """Escape letters that the terminal has not, such as in names of files, where they would end the program."""
+    """Escape characters that the terminal cannot print, as in file names, where they would end the program."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

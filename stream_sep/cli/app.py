@@ -1,4 +1,4 @@
-"""The kind of command line that all of ours are: ``-h``, the options of every command, and older names."""
+"""The base of all commands: ``-h``, the common options, and older names of options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Command(TyperCommand):
-    """A command that takes its options by older names as well."""
+    """A command that also accepts older names of its options."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - whose type moved between versions
         """Parse the arguments, after renaming options."""

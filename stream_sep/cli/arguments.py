@@ -1,4 +1,4 @@
-"""Arguments of several commands: how they are read, and what is refused before any device is opened."""
+"""Arguments of several commands: parsing, and validation before any device is opened."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def choose_model(model: str, latency_class: str, options: Mapping[str, Any]) -> 
 
     Args:
         model: a separator; empty for that of the class.
-        latency_class: empty for ``live``; nothing else goes with a model.
+        latency_class: empty for ``live``; must be empty with a model.
         options: of the separator.
 
     Raises:
-        SeparatorError: nothing has that name.
-        ConfigError: both a model and a class, a class there is not, or an option that the separator does not have.
+        SeparatorError: an unknown model.
+        ConfigError: both a model and a class, an unknown class, or an option that the separator does not have.
     """
     if model and latency_class:
         raise ConfigError(f"--model {model} and --latency-class {latency_class} exclude each other; give one of them")
@@ -43,7 +43,7 @@ def choose_model(model: str, latency_class: str, options: Mapping[str, Any]) -> 
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """Return the models that begin so, for the shell's completion.
+    """Return the models with that prefix, for the shell's completion.
 
     >>> complete_model("causal-2")
     ['causal-22ms']
@@ -54,7 +54,7 @@ def complete_model(incomplete: str) -> list[str]:
 
 
 def complete_preset(incomplete: str) -> list[str]:
-    """Return the presets that begin so, for the shell's completion.
+    """Return the presets with that prefix, for the shell's completion.
 
     >>> complete_preset("kara")
     ['karaoke']
@@ -63,7 +63,7 @@ def complete_preset(incomplete: str) -> list[str]:
 
 
 def stems_of(model: str) -> tuple[str, ...] | None:
-    """Return the stems of a model, where they are known without loading it.
+    """Return the stems of a model, if they are known without loading it.
 
     >>> stems_of("live")
     ('vocals', 'drums', 'bass', 'other')
@@ -72,7 +72,7 @@ def stems_of(model: str) -> tuple[str, ...] | None:
 
 
 def check_sample_rate(sample_rate: int) -> None:
-    """Refuse a rate at which no engine runs.
+    """Check that the engine supports a sample rate.
 
     Raises:
         ConfigError: it is none of `SAMPLE_RATES`.
@@ -105,7 +105,7 @@ def parse_outputs(text: str, stems: tuple[str, ...] | None = None) -> dict[str, 
     """Return bus -> first channel from ``main=1,vocals=3``.
 
     Raises:
-        ConfigError: not of that form, or a bus that is neither main nor, where they are known, one of ``stems``.
+        ConfigError: not of that form, or a bus that is neither main nor one of ``stems``, if they are known.
 
     >>> parse_outputs("main=1,vocals=3")
     {'main': 1, 'vocals': 3}
@@ -126,7 +126,7 @@ def parse_controls(assignments: list[str], stems: tuple[str, ...] | None) -> dic
 
     Args:
         assignments: the texts.
-        stems: of the separator; None where they are not known yet, and any name is taken for a stem.
+        stems: of the separator; None if they are not known yet, and any name counts as a stem.
 
     Raises:
         ConfigError: not of that form.
@@ -180,7 +180,7 @@ def _number(text: str, path: str, word: str) -> float:
 
 
 def parse_device(text: str) -> int | str | None:
-    """Return the number of a device, words out of its name, or None for the default one."""
+    """Return the number of a device, part of its name, or None for the default one."""
     return int(text) if text.isdecimal() else (text or None)
 
 

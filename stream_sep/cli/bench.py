@@ -27,17 +27,17 @@ _Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 class _BenchGroup(TyperGroup):
-    """Measures the engine where no command is named, and takes the options that once stood for commands."""
+    """Measures the engine if no command is named, and accepts the options that preceded the commands."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - whose type moved between versions
-        """Put the name of a command first where there is none."""
+        """Insert the default command if none is named."""
         if not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"}):
             args = _with_command(args)
         return super().parse_args(ctx, args)
 
 
 def _with_command(args: list[str]) -> list[str]:
-    """Return arguments that begin with the name of a command.
+    """Return the arguments with a command first.
 
     >>> _with_command(["--separate", "--hours", "2"]), _with_command(["--play", "a.mp3", "--json"])
     (['memory', '--hours', '2'], ['player', 'a.mp3', '--json'])
@@ -101,7 +101,7 @@ def soak(
     *,
     as_json: _Json = False,
 ) -> None:
-    """Run the engine for an hour with moves, presets and kills; fails if it leaks or does not come back."""
+    """Run the engine for an hour with fader moves, presets and kills; fails if it leaks or does not recover."""
     from stream_sep.evaluation.soak import soak as run
 
     report = run(duration, canonical_name(model), kill_every=kill_every)
@@ -151,7 +151,7 @@ def files(
     *,
     as_json: _Json = False,
 ) -> None:
-    """Time 'separate' beside the demucs command."""
+    """Time 'separate' against the demucs command."""
     from stream_sep.evaluation.bench_files import compare_with_demucs
 
     _print(compare_with_demucs(duration, model), as_json=as_json)
@@ -164,7 +164,7 @@ def memory(
     *,
     as_json: _Json = False,
 ) -> None:
-    """Measure the memory that 'separate' takes for a long song."""
+    """Measure the memory use of 'separate' for a long song."""
     from stream_sep.evaluation.bench_files import measure_memory
 
     if hours <= 0:
@@ -225,7 +225,7 @@ def _print(figures: dict[str, Any], text: list[str] | None = None, *, as_json: b
 
 
 def _rounded(figure: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """Return figures as people read them: to a thousandth."""
+    """Return figures rounded to a thousandth."""
     if isinstance(figure, dict):
         return {name: _rounded(value) for name, value in figure.items()}
     if isinstance(figure, (list, tuple)):

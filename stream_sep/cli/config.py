@@ -71,7 +71,7 @@ def path() -> None:
 
 
 def parse_value(text: str) -> str | int | float | bool:
-    """Return what a word on the command line means in TOML.
+    """Return the TOML value of a text on the command line.
 
     >>> [parse_value(text) for text in ("64", "0.5", "on", "USB Audio", "0,1")]
     [64, 0.5, True, 'USB Audio', '0,1']
@@ -87,7 +87,7 @@ def parse_value(text: str) -> str | int | float | bool:
 
 
 def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
-    """Write the file whole or not at all."""
+    """Write the file atomically."""
     try:
         atomic_write(path, tomlkit.dumps(document).encode())
     except OSError as error:

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 VARIABLE = "STREAM_SEP_CONFIG"
-"""The environment variable that names another file."""
+"""Environment variable that overrides the path of the file."""
 
 SHARED = ("live", "play")
-"""The commands that a setting outside of all tables is for, where they have it."""
+"""The commands that a setting outside of all tables applies to, if they have the option."""
 
 _NOT_SETTINGS = ("help", "verbose", "log-file", "install-completion", "show-completion")
 
 
 class Options:
-    """The options of every command that can have defaults, as typer built them.
+    """The options of all commands that can have defaults, from typer.
 
     Args:
         context: typer's, of the whole command line.
@@ -63,7 +63,7 @@ class Options:
         return found
 
     def default(self, command: str, option: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 - as above
-        """Return an option's default as typer takes it: the name of its parameter, and texts."""
+        """Return an option's default for typer: the name of its parameter, and its texts."""
         parameter = self._options[command][option]
         if isinstance(value, list):
             return parameter.name, [str(entry) for entry in value]
@@ -71,10 +71,10 @@ class Options:
         return parameter.name, [text] if parameter.multiple else text
 
     def check(self, key: str, value: Any) -> None:  # noqa: ANN401 - whatever TOML holds
-        """Have typer try a value.
+        """Validate a value with typer.
 
         Raises:
-            ConfigError: an option that does not exist, or a value it does not take.
+            ConfigError: an unknown option, or an invalid value.
         """
         for command, option in self.targets(key):
             required = [parameter for parameter in self._commands[command].params if parameter.required]
@@ -94,7 +94,7 @@ class Options:
 
 
 def config_path() -> Path:
-    """Return the file, which may not be there yet."""
+    """Return the path of the file, which may not exist yet."""
     named = os.environ.get(VARIABLE)
     return Path(named) if named else config_folder() / "config.toml"
 
@@ -103,7 +103,7 @@ def read_config(path: Path | None = None) -> tomlkit.TOMLDocument:
     """Return the file's content; empty where there is none.
 
     Raises:
-        ConfigError: it cannot be read, or is no TOML.
+        ConfigError: it cannot be read, or is not TOML.
     """
     path = path or config_path()
     if not is_reachable(path.parent):  # a service, or a container, whose user has no home
@@ -130,10 +130,10 @@ def settings_of(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def read_defaults(options: Options, path: Path | None = None) -> dict[str, dict[str, Any]]:
-    """Return the defaults of the file as typer takes them: command -> parameter -> value.
+    """Return the defaults of the file for typer: command -> parameter -> value.
 
     Raises:
-        ConfigError: the file cannot be read, or holds a setting there is not, or a value it does not take.
+        ConfigError: the file cannot be read, or contains an unknown setting or an invalid value.
     """
     path = path or config_path()
     defaults: dict[str, dict[str, Any]] = {}

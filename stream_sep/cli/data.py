@@ -1,4 +1,4 @@
-"""``stream-sep data``: songs into caches that a training reads, songs made of samples, and packs to carry."""
+"""``stream-sep data``: training caches from songs, songs synthesized from samples, and archives of caches."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def build(
         task = bar.add_task("songs", total=len(found))
         added = build_cache(found, cache, lambda _name: bar.advance(task), jobs)
     typer.echo(f"{cache}: {added} songs added, {len(found) - added} were there")
-    _tell_unused(unused)
+    _warn_unused(unused)
 
 
 @app.command("import")
@@ -137,7 +137,7 @@ def unpack(
         typer.echo(f"{archive}: {added} songs added")
 
 
-def _tell_unused(files: Sequence[Path]) -> None:
+def _warn_unused(files: Sequence[Path]) -> None:
     if files:
         typer.echo(f"{len(files)} sound files belong to no stem and were left out:", err=True)
         for file in files[:_MAX_LISTED]:

@@ -1,4 +1,4 @@
-"""``stream-sep demo``: the live engine on a bundled song, with nothing plugged in."""
+"""``stream-sep demo``: the live engine on the bundled demo song."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def _play(engine: Engine, redraw, stopped: threading.Event) -> None:  # type: ig
 
 
 def _measured(engine: Engine, source: Block, mix: Path) -> int | None:
-    """Return the delay found in the recording, which left out the frames the engine says it needs."""
-    if not mix.exists():  # the run ended before anything was heard
+    """Return the latency measured in the recording, which skips the engine's reported latency."""
+    if not mix.exists():  # the run ended before anything was played
         return None
     recorded = soundfile.read(mix, dtype="float32", always_2d=True)[0].T
-    heard = min(round(_OUT_AT * engine.sample_rate), recorded.shape[1])
-    if heard < engine.sample_rate:
+    compared = min(round(_OUT_AT * engine.sample_rate), recorded.shape[1])
+    if compared < engine.sample_rate:
         return None
-    return engine.latency.total + delay_between(source[:, :heard], recorded[:, :heard])
+    return engine.latency.total + delay_between(source[:, :compared], recorded[:, :compared])

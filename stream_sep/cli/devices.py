@@ -1,4 +1,4 @@
-"""``stream-sep devices``: what sound can come from and go to on this machine."""
+"""``stream-sep devices``: the audio devices and JACK ports of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``stream-sep evaluate``: how well separators separate songs whose stems are known."""
+"""``stream-sep evaluate``: separation scores on songs with reference stems."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _full_report(
     as_json: Path | None,
     plot: Path | None,
 ) -> list[str]:
-    """Print the long report; return a sentence on every song that could not be read."""
+    """Print the long report; return a message for every song that could not be read."""
     from stream_sep.evaluation import report
 
     skipped: list[str] = []

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a terminal that is closed: an orderly end, at whatever moment they come."""
+"""Orderly shutdown on Ctrl-C, SIGTERM or a closed terminal, at any time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 class Interrupted(BaseException):
-    """A signal asked the program to end while it had nothing to wait in.
+    """A signal arrived that ends the program, before `Interrupts.defer` was called.
 
     Args:
         number: of the signal.
 
     Attributes:
-        exit_code: 128 and the number, as shells count.
+        exit_code: 128 plus the number, as in shells.
     """
 
     def __init__(self, number: int) -> None:
@@ -30,13 +30,13 @@ class Interrupted(BaseException):
 
 
 class Interrupts:
-    """Takes the signals that end a program, while the ``with`` block runs.
+    """Handles the signals that end a program, while the ``with`` block runs.
 
-    The first one raises `Interrupted` on the main thread or, after `defer`, sets an event. Those after it change
-    nothing: the end is on its way, and nothing half-closed is left by haste.
+    The first one raises `Interrupted` on the main thread or, after `defer`, sets an event. Later ones are ignored, so
+    that the shutdown completes.
 
     Attributes:
-        number: of the signal that came; 0 while none has.
+        number: of the signal that arrived; 0 before.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Interrupts:
         return self._event
 
     def exit(self) -> None:
-        """Leave a command with the exit code of the signal, if one came.
+        """Exit with the exit code of the signal, if one arrived.
 
         Raises:
             Exit: typer's own.
@@ -59,7 +59,7 @@ class Interrupts:
             raise typer.Exit(128 + self.number)
 
     def __enter__(self) -> Self:
-        """Take the signals; of those that are ignored, as under nohup, a closed terminal stays so."""
+        """Install the handlers; SIGHUP stays ignored where it was, as under nohup."""
         for number in SIGNALS:
             if number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN:
                 continue
@@ -69,7 +69,7 @@ class Interrupts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give them back to whoever had them."""
+        """Restore the previous handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 

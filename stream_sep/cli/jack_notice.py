@@ -1,4 +1,4 @@
-"""A word to people whose JACK ports are not connected: they hear nothing, and nothing is wrong."""
+"""A hint when the JACK ports are not connected, so that nothing plays without an error."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WAIT_SECONDS = 8.0
-"""How long people have to connect ports before they are told to."""
+"""Seconds until the hint is shown."""
 
 
 class ConnectedPorts(Protocol):
-    """What is asked of a JACK client; `stream_sep.backends.jack.JackBackend` is one."""
+    """The ports of a JACK client; `stream_sep.backends.jack.JackBackend` implements it."""
 
     @property
     def client_name(self) -> str:
-        """The name that the server gave."""
+        """The client's name on the server."""
         ...
 
     @property
     def connected_ports(self) -> frozenset[str]:
-        """Short names of the ports of ours that are connected."""
+        """Short names of the client's connected ports."""
         ...
 
 
 def unconnected_notice(ports: ConnectedPorts) -> str:
-    """Return what to tell people about ports that are not connected.
+    """Return a hint about ports that are not connected.
 
     Args:
         ports: of the JACK client.
 
     Returns:
-        A sentence; empty if a player and an output are connected.
+        The hint; empty if a player and an output are connected.
     """
     name, connected = ports.client_name, ports.connected_ports
     ends = []
@@ -48,22 +48,22 @@ def unconnected_notice(ports: ConnectedPorts) -> str:
 def report_if_unconnected(
     ports: ConnectedPorts, report: Callable[[str], None], seconds: float = WAIT_SECONDS
 ) -> Callable[[], None]:
-    """Tell people once, a while from now, if ports are not connected by then.
+    """Report once, after ``seconds``, if ports are not connected by then.
 
     Args:
         ports: of the JACK client.
-        report: told the sentence, on another thread.
+        report: callback that receives the hint, on another thread.
         seconds: how long to wait.
 
     Returns:
-        What keeps it from being told.
+        A function that cancels it.
     """
 
-    def tell() -> None:
+    def check() -> None:
         if notice := unconnected_notice(ports):
             report(notice)
 
-    timer = threading.Timer(seconds, tell)
+    timer = threading.Timer(seconds, check)
     timer.daemon = True
     timer.start()
     return timer.cancel

@@ -1,4 +1,4 @@
-"""``stream-sep layout``: the files that other programs load to show or to send our faders."""
+"""``stream-sep layout``: control surface layouts and DAW files for other programs."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ _PORTAUDIO_ONLY = {
     "shared_clock": "--shared-clock",
     "resampler_ms": "--resampler-ms",
 }
-"""Parameter -> option that JACK decides itself."""
+"""Parameter -> option that is determined by JACK."""
 
 
 @with_surface_options
@@ -163,7 +163,7 @@ def live(
 
 
 def check_backend(backend: str, decided_by_jack: dict[str, str], ctx: typer.Context) -> None:
-    """Refuse a backend there is not, and options given on the command line that JACK decides itself.
+    """Reject an unknown backend, and options on the command line that JACK determines.
 
     Raises:
         ConfigError: either of the two.
@@ -186,7 +186,7 @@ def open_backend(
     """Return the backend of a name.
 
     Raises:
-        DeviceError: the device cannot do what is asked.
+        DeviceError: the device does not support the settings.
     """
     if name == "jack":
         from stream_sep.backends.jack import JackBackend
@@ -199,7 +199,7 @@ def open_backend(
 
 @contextmanager
 def stop_unless_started(engine: Engine) -> Iterator[None]:
-    """Stop an engine where what comes before its start fails, or its memory and its process stay."""
+    """Stop an engine if an error occurs before its start, to release its memory and its process."""
     try:
         yield
     except BaseException:
@@ -210,13 +210,13 @@ def stop_unless_started(engine: Engine) -> Iterator[None]:
 def end_run(
     engine: Engine, interrupts: Interrupts, measured: int | None = None, *, with_latency: bool = True
 ) -> None:
-    """Print the summary and leave with the right code, after an engine has stopped.
+    """Print the summary and exit with the right code, after an engine has stopped.
 
     Args:
-        engine: what ran.
-        interrupts: knows what ended it.
-        measured: as `print_summary` takes it.
-        with_latency: as `print_summary` takes it.
+        engine: the engine.
+        interrupts: holds the signal that ended the run, if any.
+        measured: as for `print_summary`.
+        with_latency: as for `print_summary`.
 
     Raises:
         Exit: typer's own, with 128 and the number of the signal that ended the run, or 1 where its recording failed.

@@ -1,4 +1,4 @@
-"""Where warnings and details go: standard error, and a file for those who ask for one."""
+"""Logging: warnings and details to standard error, and to a log file if one is given."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def log_options(
     ] = 0,
     log_file: Annotated[Path | None, typer.Option(help="append details to this file", show_default=False)] = None,
 ) -> None:
-    """Set logging up as the options of every command ask.
+    """Set up logging from the common options.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -34,7 +34,7 @@ def log_options(
 
 
 def set_up_logging(verbose: int, file: Path | None = None) -> None:
-    """Send warnings to standard error, and more of them the higher ``verbose``; and everything to ``file``."""
+    """Send warnings to standard error, with more details the higher ``verbose``, and everything to ``file``."""
     screen = logging.StreamHandler()
     screen.setFormatter(_Sentence())
     screen.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
@@ -59,7 +59,7 @@ def is_verbose() -> bool:
 
 
 def log_shown(sentence: str) -> None:
-    """Write to the log file what the user was shown by other means."""
+    """Write to the log file a message that is shown to the user by other means."""
     logging.getLogger(_SHOWN).info(sentence)
 
 
@@ -80,8 +80,8 @@ def _open(file: Path) -> logging.Handler:
 
 
 class _Sentence(logging.Formatter):
-    """Formats a record as every message on standard error: ``stream-sep: warning: ...``."""
+    """Formats a record like all messages on standard error: ``stream-sep: warning: ...``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and a traceback after it where the record has one."""
+        """Return the line, followed by the traceback if the record has one."""
         return f"stream-sep: {record.levelname.lower()}: {super().format(record)}"

@@ -1,4 +1,4 @@
-"""``stream-sep midi``: which ports there are, what arrives at one, and maps learnt by moving a control."""
+"""``stream-sep midi``: list ports, monitor one, and MIDI learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``stream-sep models``: which there are, what their weights can do, and weights made ready to play."""
+"""``stream-sep models``: list models, show and export weights, import checkpoints."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LIVE = {
     "demucs": ("0.3-2 s", "a download", "latency class quality; needs the extra demucs and a fast machine"),
     "passthrough": ("0 ms", "none needed", "no separation, for tests"),
 }
-"""Separator -> its own latency, its weights, and a remark."""
+"""Separator -> its own latency, its weights, and a note."""
 
 _SONGS = {
     "htdemucs": ("80 MB", "the default of separate and of refining in play"),
@@ -39,7 +39,7 @@ _SONGS = {
     "hdemucs_mmi": ("", "Hybrid Demucs, the architecture before"),
     "mdx_extra": ("", "a bag of four models"),
 }
-"""Model of Demucs -> its download, and a remark."""
+"""Demucs model -> download size, and a note."""
 
 
 @app.command("list")
@@ -85,7 +85,7 @@ def import_(
     ],
     out: Annotated[Path | None, typer.Option(help="the .safetensors file (default: beside the checkpoint)")] = None,
 ) -> None:
-    """Import a checkpoint of another project, without running its pickle, for --model FILE.safetensors."""
+    """Import a checkpoint of another project, without executing its pickle, for --model FILE.safetensors."""
     from stream_sep.separators.imported.importer import import_checkpoint
 
     target = out or checkpoint.with_suffix(".safetensors")

@@ -1,4 +1,4 @@
-"""``stream-sep pipeline``: from multitrack songs to separated ones, in one command."""
+"""``stream-sep pipeline``: train on multitrack songs and separate others, in one command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pipeline(
     songs: Annotated[
         list[Path] | None, typer.Argument(metavar="SONG...", help="songs to separate in the end")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="folder for all that is made")] = Path("out/pipeline"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for all results")] = Path("out/pipeline"),
     network: Annotated[str, typer.Option(help="kind of network: unet, frame-transformer, or module:KIND")] = "unet",
     option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE of the network, such as base=16")] = None,
     groups: Annotated[

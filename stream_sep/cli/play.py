@@ -1,4 +1,4 @@
-"""``stream-sep play``: songs with every stem on a fader at once, refined while they play."""
+"""``stream-sep play``: songs with every stem on a fader from the start, refined while they play."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _PORTAUDIO_ONLY = {
     "block_size": "--block-size",
     "outputs": "--outputs",
 }
-"""Parameter -> option that JACK decides itself."""
+"""Parameter -> option that is determined by JACK."""
 
 
 @with_surface_options
@@ -177,7 +177,7 @@ def _existing(paths: list[Path]) -> list[Path]:
 
 
 def parse_time(text: str) -> float:
-    """Return the seconds that ``90``, ``1:30`` or ``1:00:00.5`` mean.
+    """Return the seconds of a time such as ``90``, ``1:30`` or ``1:00:00.5``.
 
     Raises:
         ConfigError: not of that form.
@@ -218,7 +218,7 @@ def _initial_transport(
 
 
 def _run(engine: PlayEngine, page: ControlPage, stopped: threading.Event, seconds: float) -> None:
-    """Stay until the last song has ended, somebody quits, or ``seconds`` have passed."""
+    """Run until the last song has ended, the user quits, or ``seconds`` have passed."""
     watcher = threading.Thread(target=_await_end, args=(engine, stopped), name="end of songs", daemon=True)
     watcher.start()
     page.run(stopped, seconds)

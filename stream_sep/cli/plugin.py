@@ -1,4 +1,4 @@
-"""``stream-sep plugin``: the plug-in for DAWs, installed, listed and removed."""
+"""``stream-sep plugin``: install, list and remove the plug-in for DAWs."""
 
 from __future__ import annotations
 

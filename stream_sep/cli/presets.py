@@ -95,7 +95,7 @@ def save(
         raise PresetError(f"cannot save {name!r}: {problems[0].partition(': ')[2]}")
     path = save_preset(preset)
     print(f"saved to {path}")
-    for problem in check_preset(str(path)):  # a stem of some other separator is no mistake, but may be a slip
+    for problem in check_preset(str(path)):  # an unknown stem may be of another separator, or a typing error
         print(f"note: {problem}")
 
 
@@ -122,7 +122,7 @@ def check(
 
 
 def _effect_mistakes(effect: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Give what is wrong with an effect's table, as far as it can be told without loading a plug-in."""
+    """Yield the problems of an effect's table that can be found without loading a plug-in."""
     plugin = effect["plugin"]
     try:
         EffectSpec(plugin)
@@ -130,7 +130,7 @@ def _effect_mistakes(effect: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...
         yield ("plugin",), str(error)
         return
     if is_file(plugin) and not Path(plugin).exists():
-        yield ("plugin",), f"there is no file {plugin}"
+        yield ("plugin",), f"file not found: {plugin}"
     for name, value in effect.get("parameters", {}).items():
         try:
             EffectSpec(plugin, {name: value})
@@ -139,7 +139,7 @@ def _effect_mistakes(effect: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...
 
 
 def _parse_controls(assignments: list[str]) -> dict[str, Value]:
-    """Return path -> value; a preset may be for stems that no separator of ours has."""
+    """Return path -> value; a preset may be for stems that no bundled separator has."""
     parsed: dict[str, Value] = {}
     for text in assignments:
         first, _, rest = text.partition("/")

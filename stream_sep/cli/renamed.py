@@ -1,4 +1,4 @@
-"""Options by older names, which go on working and are listed nowhere."""
+"""Older names of options, which still work but are not listed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     **{bench: {"--seconds": "--duration"} for bench in ("engine", "jack", "control", "files", "player")},
     "monitor": {"--seconds": "--duration"},
 }
-"""Command -> older name of an option -> its name now."""
+"""Command -> older name of an option -> its current name."""
 
 
 def rename_options(command: str, arguments: Iterable[str]) -> list[str]:
-    """Return a command's arguments with today's names of its options.
+    """Return a command's arguments with the current names of its options.
 
     >>> rename_options("live", ["--seconds", "3", "--drift-ms=10", "-i", "pulse"])
     ['--duration', '3', '--resampler-ms=10', '-i', 'pulse']

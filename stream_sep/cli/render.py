@@ -1,4 +1,4 @@
-"""``stream-sep render``: the live engine driven as fast as it can, from a file to stem files."""
+"""``stream-sep render``: the live engine offline, from a file to stem files."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ def render_file(
     preset: str = "",
     report: Callable[[str], None] = _log.warning,
 ) -> int:
-    """Drive ``file`` through the engine into ``folder``; return the frames written.
+    """Process ``file`` with the engine into ``folder``; return the frames written.
 
     Memory is bounded by a thousand blocks, whatever the file's length.
 
     Args:
         file: the song; more than two channels are mixed down.
-        folder: gets a float WAV file for the mix and for each stem, all of them or none.
+        folder: for a float WAV file of the mix and of each stem, all of them or none.
         model: the separator.
-        block_size: frames a block of the engine.
+        block_size: frames per block of the engine.
         preset: faders and effects.
-        report: told, in a sentence, of what is wrong with the song.
+        report: callback that receives warnings about the song.
 
     Raises:
         AudioFileError: the file cannot be read or the folder not written.
@@ -102,7 +102,7 @@ def _render(song: Song, folder: Path, model: str, block_size: int, preset: str, 
             for file, bus in zip(files, buses, strict=True):
                 file.write(bus)
         if not written:
-            raise AudioFileError(f"{song.path} holds no sound")
+            raise AudioFileError(f"{song.path} contains no audio")
         for file in files:
             file.finish(1.0)
         for file in files:
@@ -111,7 +111,7 @@ def _render(song: Song, folder: Path, model: str, block_size: int, preset: str, 
 
 
 def _engine(backend: OfflineBackend, model: str, preset: str) -> Engine:
-    """Return an engine whose faders are where a preset has them before the first frame."""
+    """Return an engine with a preset applied before the first frame."""
     chains = load_preset(preset).chains if preset else None
     engine = Engine(backend, EngineConfig(model=model, worker="inline", chains=chains or None))
     try:
@@ -124,9 +124,9 @@ def _engine(backend: OfflineBackend, model: str, preset: str) -> Engine:
 
 
 def _blocks(song: Song, block_size: int, latency: int, report: Callable[[str], None]) -> Iterator[tuple[Block, int]]:
-    """Give the song in whole blocks, and silence after it until its last frame has come out.
+    """Yield the song in whole blocks, followed by silence until its last frame has come out.
 
-    With each comes the count of the song's frames up to its end.
+    Each comes with the number of the song's frames up to its end.
     """
     frames, waiting = 0, np.zeros((2, 0), np.float32)
     for block in song.blocks(song.sample_rate, report):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stream_sep.files.tracks import Track
 
     Executor = Callable[[Sequence[Track], Callable[[int, Progress], None]], Iterator[tuple[int, Outcome]]]
-    """Does a job for songs; is given what to tell how far each is."""
+    """Does a job for songs, with a callback that receives the progress of each."""
 
 _GB = 1e9
 
@@ -124,7 +124,7 @@ def separate(
 
 
 def run_job(tracks: Sequence[Track], outcomes_of: Executor, console: Console, errors: Console | None = None) -> int:
-    """Do a job with a bar for every song and one for all; return how many songs failed."""
+    """Do a job with a progress bar per song and one in total; return how many songs failed."""
     outcomes: list[Outcome] = []
     with BatchProgress(tracks, console, errors) as progress:
         for index, outcome in outcomes_of(tracks, progress.advance):
@@ -141,7 +141,7 @@ def run_job(tracks: Sequence[Track], outcomes_of: Executor, console: Console, er
 
 @cache_app.command("list")
 def list_cache() -> None:
-    """List the songs whose stems are kept, most recently used first."""
+    """List the songs whose stems are cached, most recently used first."""
     cache = StemCache()
     entries = cache.entries()
     for entry in entries:
@@ -154,7 +154,7 @@ def list_cache() -> None:
 
 @cache_app.command("clear")
 def clear_cache() -> None:
-    """Delete the kept stems."""
+    """Delete the cached stems."""
     cache = StemCache()
     print(f"the stems of {cache.clear()} songs deleted from {cache.folder}")
 

@@ -1,4 +1,4 @@
-"""Progress of a batch in the terminal: a bar for every song, one for all, and the time that is left."""
+"""Progress of a batch in the terminal: a bar per song, one in total, and the time left."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _ESTIMATE_SECONDS = 300.0
 
 
 class BatchProgress:
-    """Shows how far songs are, in seconds of music, so that the time left is right for songs of any length.
+    """Shows progress in seconds of music, so that the time left is right for songs of any length.
 
     Args:
         tracks: the songs.
-        console: where to show it; without a terminal only sentences are printed.
-        errors: where to tell of songs that failed; the same place unless given.
+        console: for the bars; without a terminal only messages are printed.
+        errors: console for songs that failed; the same one unless given.
     """
 
     def __init__(self, tracks: Sequence[Track], console: Console, errors: Console | None = None) -> None:
@@ -64,7 +64,7 @@ class BatchProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         self._bars.stop()
 
     @property
@@ -73,7 +73,7 @@ class BatchProgress:
         return sum(self._done)
 
     def advance(self, index: int, progress: SongProgress) -> None:
-        """Show how far a song is."""
+        """Show the progress of a song."""
         if index not in self._songs:
             name = escape(self._tracks[index].path.name)
             self._songs[index] = self._bars.add_task(name, total=self._seconds[index])
@@ -82,7 +82,7 @@ class BatchProgress:
         self._bars.update(self._all, completed=self.seconds_done)
 
     def end(self, index: int, outcome: Outcome) -> None:
-        """Say what became of a song. One that was there, or failed, no longer counts for the time left."""
+        """Print the outcome of a song. A skipped or failed one no longer counts for the time left."""
         if outcome.skipped or outcome.error:
             self._seconds[index] = self._done[index] = 0.0
             self._bars.update(self._all, total=sum(self._seconds), completed=self.seconds_done)

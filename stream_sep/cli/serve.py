@@ -1,4 +1,4 @@
-"""``stream-sep serve``: a service with accounts where people upload songs and play the stems."""
+"""``stream-sep serve``: a web service with accounts, uploads and a stem player."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _Name = Annotated[str, typer.Argument(help="name of the account")]
 
 
 class _ServeGroup(TyperGroup):
-    """Runs the service where no command is named."""
+    """Runs the service if no command is named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - whose type moved between versions
-        """Put the name of a command first where there is none."""
+        """Insert the default command if none is named."""
         is_bare = not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"})
         return super().parse_args(ctx, ["run", *args] if is_bare else args)
 
@@ -73,7 +73,7 @@ def serve(
     ] = False,
     demo_song: Annotated[bool, typer.Option("--demo-song", help="the demo song is there from the start")] = False,
 ) -> None:
-    """Serve songs; all is made in one folder, and the first start prints a link to make the admin's account."""
+    """Run the web service, with all data in one folder; the first start prints a link to create the admin account."""
     config = dataclasses.replace(
         _config(data, database),
         host=host,
@@ -97,7 +97,7 @@ def add_user(
     *,
     admin: Annotated[bool, typer.Option("--admin", help="may run the server")] = False,
 ) -> None:
-    """Make an account; asks for the password, or reads it from standard input."""
+    """Create an account; prompts for the password, or reads it from standard input."""
     with _opened(data, database) as service, service.database.write() as session:
         from bridge.web.service import accounts
 
@@ -118,7 +118,7 @@ def list_users(data: _Data = None, database: _Database = "") -> None:
 
 @user_app.command("passwd")
 def change_password(name: _Name, data: _Data = None, database: _Database = "") -> None:
-    """Give an account a new password; whoever was logged in to it is logged out."""
+    """Change the password of an account, and end its sessions."""
     with _opened(data, database) as service, service.database.write() as session:
         from bridge.web.service import accounts
 
@@ -143,9 +143,11 @@ def check(
     data: _Data = None,
     database: _Database = "",
     *,
-    repair: Annotated[bool, typer.Option("--repair", help="put it right; only tells unless given")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="fix the differences, instead of only listing them")
+    ] = False,
 ) -> None:
-    """Compare folder and database: whole uploads that are no songs yet, songs without files, files without songs."""
+    """Compare folder and database: finished uploads without a song, songs without files, files without a song."""
     with _opened(data, database) as service:
         from bridge.web.service.reconcile import reconcile
 
@@ -159,7 +161,7 @@ def backup(
     data: _Data = None,
     database: _Database = "",
     *,
-    verify: Annotated[bool, typer.Option("--verify", help="check the backup that is there, instead")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="check an existing backup instead")] = False,
 ) -> None:
     """Copy database and songs while the service runs; a copy of the folder, served with --data, restores it."""
     _config(data, database)

@@ -1,4 +1,4 @@
-"""Options that several commands share, written once and added to each command's own."""
+"""Options that several commands share, defined once and added to each command."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 def add_options(
     command: Callable[..., None], options: Callable[..., Any], parameter: str = ""
 ) -> Callable[..., None]:
-    """Return ``command`` with the options of ``options`` after its own.
+    """Return ``command`` with the parameters of ``options`` after its own.
 
     Args:
         command: a function whose parameters typer reads.
-        options: is called with the values of its own parameters, before ``command``.
-        parameter: the parameter of ``command`` that takes what ``options`` returns; none of that name is an option.
+        options: called with the values of its own parameters, before ``command``.
+        parameter: the parameter of ``command`` that receives the result of ``options``; it is not an option itself.
     """
     own = inspect.signature(command, eval_str=True).parameters
     added = inspect.signature(options, eval_str=True).parameters

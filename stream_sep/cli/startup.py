@@ -1,4 +1,4 @@
-"""What is shown while an engine starts, which takes seconds, and the first time of all longer."""
+"""The status that is shown while an engine starts, which takes seconds, and longer the first time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMPILE_NOTICE_SECONDS = 2.0
 
 @contextmanager
 def starting(what: str) -> Iterator[None]:
-    """Show that ``what`` starts, while the block runs; without a terminal, tell only when compiling takes long."""
+    """Show that ``what`` starts, while the block runs; without a terminal, print only if compiling takes long."""
     remove_stale_code()
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     if not console.is_terminal:
@@ -34,9 +34,9 @@ def starting(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _when_compiling(tell: Callable[[], None]) -> Iterator[None]:
-    """Call ``tell`` some seconds after the first function is compiled, unless the block has ended by then."""
-    timer = threading.Timer(_COMPILE_NOTICE_SECONDS, tell)
+def _when_compiling(notify: Callable[[], None]) -> Iterator[None]:
+    """Call ``notify`` some seconds after the first function is compiled, unless the block has ended by then."""
+    timer = threading.Timer(_COMPILE_NOTICE_SECONDS, notify)
     timer.daemon = True
     on_first_compile(timer.start)
     try:

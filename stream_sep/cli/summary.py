@@ -1,4 +1,4 @@
-"""What the end of a run tells: one sentence, and for those who ask for details, every term and counter."""
+"""The summary at the end of a run: one sentence, and with ``--verbose`` every latency term and counter."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def print_summary(engine: Engine, measured: int | None = None, *, with_latency: bool = True) -> None:
-    """Print how a run went.
+    """Print the summary of a run.
 
     Args:
-        engine: one that has stopped.
-        measured: the delay in frames that was found in a recording.
-        with_latency: whether the sound came in while it played, rather than out of a file.
+        engine: a stopped engine.
+        measured: the latency in frames that was measured in a recording.
+        with_latency: whether the input was live, rather than a file.
     """
     console = Console(soft_wrap=True, highlight=False)
     if is_verbose():
@@ -35,13 +35,13 @@ def print_summary(engine: Engine, measured: int | None = None, *, with_latency: 
 
 
 def describe_run(stats: EngineStats, latency_ms: float | None, sample_rate: int, measured: str = "") -> str:
-    """Return how a run went, in one sentence.
+    """Return the summary of a run, in one sentence.
 
     Args:
         stats: of the run.
-        latency_ms: how late the sound was; None where it was known before it was due.
+        latency_ms: the latency; None for prerendered audio.
         sample_rate: frames per second.
-        measured: follows the latency.
+        measured: text after the latency.
     """
     lost = _losses(stats, sample_rate)
     end = ", ".join(lost) if lost else "nothing was lost"
@@ -68,7 +68,7 @@ def _losses(stats: EngineStats, sample_rate: int) -> list[str]:
 
 
 def print_latency(latency: LatencyReport, measured: int | None, console: Console) -> None:
-    """Print the latency budget, a line a term, and what was measured."""
+    """Print the latency budget, one term per line, and the measured latency."""
     table = Table(title="latency", box=None, title_justify="left")
     for heading in ("term", "frames", "ms"):
         table.add_column(heading, justify="left" if heading == "term" else "right")
@@ -80,7 +80,7 @@ def print_latency(latency: LatencyReport, measured: int | None, console: Console
 
 
 def print_counters(engine: Engine, console: Console) -> None:
-    """Print what went wrong, which should be nothing, and how hard the machine worked."""
+    """Print the error counters and the timings."""
     stats = engine.stats()
     hop, callback = stats.hop_ms, stats.callback_us
     lines = [

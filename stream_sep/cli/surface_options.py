@@ -1,4 +1,4 @@
-"""The options of control surfaces, written once for every command that has them."""
+"""The options of control surfaces, defined once for all commands that have them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def surface_options(
     osc_bind: Annotated[
         str, typer.Option(help="address to listen on for OSC; 0.0.0.0 is the whole network, without a password")
     ] = "127.0.0.1",
-    osc_out: Annotated[list[str] | None, typer.Option(help="HOST:PORT that is sent every change")] = None,
+    osc_out: Annotated[list[str] | None, typer.Option(help="HOST:PORT to send every change to")] = None,
     osc_prefix: Annotated[str, typer.Option(help="prefix of every OSC address")] = "",
     meter_rate: Annotated[float, typer.Option(help="OSC meter messages per second")] = 20.0,
     oscquery_port: Annotated[int, typer.Option(help="HTTP port for OSCQuery, usually 9180; 0 turns it off")] = 0,
@@ -81,5 +81,5 @@ def _web_port(port: int, *, wanted: bool) -> int:
 
 
 def with_surface_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `surface_options`, in place of its parameter ``surfaces``."""
+    """Add the options of `surface_options` to a command, in place of its parameter ``surfaces``."""
     return add_options(command, surface_options, "surfaces")

@@ -1,4 +1,4 @@
-"""The one place that puts control surfaces and the engine together."""
+"""Connects control surfaces to the engine."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _MAX_METER_RATE = 100
 
 @dataclass(frozen=True)
 class SurfaceOptions:
-    """What the command line says of control surfaces.
+    """The options of control surfaces on the command line.
 
     Attributes:
-        osc_port: where OSC is heard; 0 not at all; None the usual port, where it is free.
-        bind: address of this machine that OSC and OSCQuery are heard on; 0.0.0.0 for the whole network.
-        osc_out: ``host:port`` of each program that is sent every change.
-        osc_prefix: what every address begins with.
-        meter_rate: meters a second.
-        osc_trust: addresses and networks that OSC answers without a proof that they receive.
-        oscquery_port: where clients can ask over HTTP what there is; 0 nowhere.
-        oscquery_origins: web pages that may ask and move there.
-        web_port: where browsers get faders; 0 nowhere.
-        web_bind: address of this machine for browsers; on any but 127.0.0.1 they pair with a key first.
-        web_read_only: whether browsers may only look.
-        midi: part of the name of each MIDI port, ``stream_sep`` for one of our own.
-        midi_map: name or file of the map for all of them; found by the ports' names unless given.
+        osc_port: UDP port for OSC; 0 turns OSC off; None uses the default port if it is free.
+        bind: address to listen on for OSC and OSCQuery; 0.0.0.0 for the whole network.
+        osc_out: ``host:port`` of each program that receives every change.
+        osc_prefix: prefix of every OSC address.
+        meter_rate: meter messages per second.
+        osc_trust: addresses and networks that OSC replies to without proof of receipt.
+        oscquery_port: HTTP port for OSCQuery; 0 turns it off.
+        oscquery_origins: origins of web pages that may use OSCQuery.
+        web_port: TCP port of the faders for browsers; 0 turns them off.
+        web_bind: address to serve browsers on; on any but 127.0.0.1 they pair with a key first.
+        web_read_only: whether browsers may only view.
+        midi: part of the name of each MIDI port; ``stream_sep`` opens a virtual one.
+        midi_map: name or file of the map for all of them; chosen by the ports' names unless given.
         daws: DAWs to follow, each ``NAME`` or ``NAME@HOST``.
         daw_push: whether, on connect, the DAW's faders are set to the stems', in place of the reverse.
     """
@@ -61,11 +61,11 @@ class SurfaceOptions:
 
 
 def check_surfaces(options: SurfaceOptions) -> None:
-    """Refuse, before any device is opened, what makes no sense.
+    """Validate the options before any device is opened.
 
     Raises:
-        ConfigError: a port or rate out of its range, a DAW or a MIDI map that is not known.
-        BridgeError: a target or a network that makes no sense.
+        ConfigError: a port or rate out of its range, or an unknown DAW or MIDI map.
+        BridgeError: an invalid target or network.
     """
     from bridge.daws.surface import check_daw
     from bridge.network import network_filter, parse_target
@@ -91,10 +91,10 @@ def check_surfaces(options: SurfaceOptions) -> None:
 
 
 def build_surfaces(desk: MixerControl, options: SurfaceOptions, report: Callable[[str], None]) -> list[Surface]:
-    """Return what is to move ``desk``, not yet started.
+    """Return the control surfaces of ``desk``, not yet started.
 
     Raises:
-        ConfigError: an option that makes no sense.
+        ConfigError: an invalid option.
         BridgeError: a package is missing.
     """
     check_surfaces(options)
@@ -137,15 +137,15 @@ def build_surfaces(desk: MixerControl, options: SurfaceOptions, report: Callable
 
 
 class ReaStreamTap:
-    """Sends every stem, without the mix, to ReaStream: a tap for `EngineConfig`.
+    """Sends every stem, without the mix, by ReaStream; a tap for `EngineConfig`.
 
     Args:
         target: ``HOST`` or ``HOST:PORT``.
         sample_rate: frames per second.
 
     Raises:
-        BridgeError: the host is not to be found.
-        ConfigError: the port is no number.
+        BridgeError: the host cannot be resolved.
+        ConfigError: the port is not a number.
     """
 
     def __init__(self, target: str, sample_rate: int) -> None:
@@ -167,7 +167,7 @@ class ReaStreamTap:
         self._sender.send(stems)
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         self._sender.close()
 
     def _open(self, channels: int) -> None:
@@ -182,10 +182,10 @@ def start_surfaces(
 ) -> list[Surface]:
     """Start ``surfaces``, to be stopped by ``stack``; return those that run.
 
-    OSC on a port that nobody asked for is a courtesy: where it is taken, that is said and the music plays.
+    OSC on the default port is optional: if the port is in use, that is reported and playback continues.
 
     Raises:
-        BridgeError: a surface that was asked for cannot start.
+        BridgeError: a requested surface cannot start.
     """
     running = []
     for surface in surfaces:
@@ -199,11 +199,11 @@ def start_surfaces(
         stack.callback(surface.stop)
         running.append(surface)
         if type(surface).__name__ == "LivePage":
-            _tell_address(cast("LivePage", surface), report)
+            _report_address(cast("LivePage", surface), report)
     return running
 
 
-def _tell_address(page: LivePage, report: Callable[[str], None]) -> None:
+def _report_address(page: LivePage, report: Callable[[str], None]) -> None:
     from bridge.web.live.qr import qr_code
 
     link = page.link()

@@ -1,4 +1,4 @@
-"""``stream-sep train``: from a config and caches to a file of weights."""
+"""``stream-sep train``: train a network from a config and caches."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def train(
     state = "done" if trainer.progress >= 1 else f"stopped at {100 * trainer.progress:.1f} %; run it again to resume"
     best = folder / "best.safetensors"
     if trainer.is_main:
-        told = f"{best}, {trainer.best:.2f} dB" if best.is_file() else "no weights yet, as nothing was validated"
-        console.print(f"{state}: {told}", highlight=False)
+        result = f"{best}, {trainer.best:.2f} dB" if best.is_file() else "no weights yet, as nothing was validated"
+        console.print(f"{state}: {result}", highlight=False)
 
 
 def find_config(config: Path) -> tuple[Path, bool]:
-    """Return the file of a training config, and whether it is one that ships, named by itself or as in a checkout.
+    """Return the file of a training config, and whether it is bundled, named alone or by its path in a checkout.
 
     >>> find_config(Path("small"))[1], find_config(Path("presets/training/small.toml"))[0].name
     (True, 'small.toml')
@@ -69,12 +69,12 @@ def find_config(config: Path) -> tuple[Path, bool]:
     return (Path(str(bundled)), True) if bundled.is_file() else (config, False)
 
 
-def _stopper(minutes: float):  # type: ignore[no-untyped-def] # noqa: ANN202 - a function that gives a bool
-    """Return a function that says whether to stop, since a signal came or the time is over."""
-    asked, begun = threading.Event(), time.monotonic()
+def _stopper(minutes: float):  # type: ignore[no-untyped-def] # noqa: ANN202 - a function that returns a bool
+    """Return a function that returns whether to stop, on a signal or at the end of the time."""
+    requested, begun = threading.Event(), time.monotonic()
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: asked.set())
-    return lambda: asked.is_set() or (minutes > 0 and time.monotonic() - begun > 60 * minutes)
+        signal.signal(name, lambda *_: requested.set())
+    return lambda: requested.is_set() or (minutes > 0 and time.monotonic() - begun > 60 * minutes)
 
 
 def _need(*packages: str) -> None:

@@ -1,4 +1,4 @@
-"""``stream-sep warm-up``: the compiling that the first start of all does, done when it is convenient."""
+"""``stream-sep warm-up``: compile in advance what the first start would compile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``stream-sep web``: the devices that are paired with the live page."""
+"""``stream-sep web``: list and revoke the devices that are paired with the live page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def list_devices() -> None:
 
 @app.command("revoke")
 def revoke(device: Annotated[str, typer.Argument(help="id of the device, as web devices lists it")]) -> None:
-    """Let a device in no more; it is sent away within seconds."""
+    """Revoke a device; it is disconnected within seconds."""
     from bridge.web.live.pairing import Devices
 
     gone = Devices().revoke(device)

@@ -1,4 +1,4 @@
-"""Decibels, gains and fader positions, and nothing else.
+"""Conversions between decibels, gains and fader positions.
 
 The fader law is that of the Behringer X32: four straight segments from -inf to +10 dB with 0 dB at three quarters
 of the travel, the scale printed on most hardware faders.
@@ -9,7 +9,7 @@ import math
 from stream_sep.errors import ParameterError
 
 SILENCE_DB = -90.0
-"""At this level and below a fader is closed: gain exactly 0."""
+"""At this level and below, a fader is closed: the gain is exactly 0."""
 
 LOUDEST_DB = 10.0
 """The top of every fader."""
@@ -21,16 +21,16 @@ _MAX_GAIN = 3.4028234663852886e38  # of a float32 sample
 
 
 def db_to_gain(gain_db: float) -> float:
-    """Turn decibels into a linear factor; `SILENCE_DB` and below is exactly 0, and 0 dB exactly 1.
+    """Convert decibels to a linear gain; `SILENCE_DB` and below is exactly 0, and 0 dB exactly 1.
 
     Args:
         gain_db: a level in dB; -inf is silence.
 
     Returns:
-        A factor from 0 on, finite.
+        A finite gain, 0 or more.
 
     Raises:
-        ParameterError: NaN, or more than a sample can hold.
+        ParameterError: NaN, or more than a float32 sample can hold.
 
     >>> db_to_gain(0.0), db_to_gain(-90.0), round(db_to_gain(-6.0), 3)
     (1.0, 0.0, 0.501)
@@ -38,15 +38,15 @@ def db_to_gain(gain_db: float) -> float:
     if gain_db <= SILENCE_DB:
         return 0.0
     if not gain_db <= _MAX_DB:
-        raise ParameterError(f"a level of {gain_db} dB cannot be played")
+        raise ParameterError(f"invalid level {gain_db} dB")
     return math.pow(10.0, gain_db / 20.0)
 
 
 def gain_to_db(gain: float) -> float:
-    """Turn a linear factor into decibels, `SILENCE_DB` at the least.
+    """Convert a linear gain to decibels, `SILENCE_DB` at least.
 
     Args:
-        gain: a factor, or a peak; NaN, which cannot be seen on a meter, is silence.
+        gain: a gain, or a peak; NaN counts as silence.
 
     Returns:
         A finite level in dB.
@@ -61,10 +61,10 @@ _MAX_DB = gain_to_db(_MAX_GAIN)
 
 
 def position_to_db(position: float) -> float:
-    """Turn fader travel into decibels by the X32 law.
+    """Convert a fader position to decibels by the X32 law.
 
     Args:
-        position: 0 to 1; what is outside is the nearer end.
+        position: 0 to 1; clamped to that range.
 
     Returns:
         `SILENCE_DB` to `LOUDEST_DB`.
@@ -81,10 +81,10 @@ def position_to_db(position: float) -> float:
 
 
 def db_to_position(gain_db: float) -> float:
-    """Turn decibels into fader travel by the X32 law.
+    """Convert decibels to a fader position by the X32 law.
 
     Args:
-        gain_db: a level; what is beyond the fader's ends is the nearer end.
+        gain_db: a level; clamped to the fader's range.
 
     Returns:
         0 to 1.
@@ -101,5 +101,5 @@ def db_to_position(gain_db: float) -> float:
 
 def _number(value: float) -> float:
     if math.isnan(value):
-        raise ParameterError("a fader cannot stand at NaN")
+        raise ParameterError("invalid fader position NaN")
     return value

@@ -1,4 +1,4 @@
-"""From controls to gains: what every stem's fader, mute, solo and pan come to as numbers for the audio thread."""
+"""From controls to gains: the faders, mutes, solos and pans of all stems as one snapshot for the audio thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def balance(pan: float) -> tuple[float, float]:
-    """Return the left and right gain of a stereo balance: the far side fades, the centre is exactly unity.
+    """Return the left and right gain of a stereo balance: the far side is attenuated, the centre is exactly unity.
 
     >>> balance(0.0), balance(1.0), balance(-0.5)
     ((1.0, 1.0), (0.0, 1.0), (1.0, 0.5))
@@ -27,7 +27,7 @@ def balance(pan: float) -> tuple[float, float]:
 
 
 def stem_gain(values: Mapping[str, Value], stem: str, *, any_solo: bool) -> float:
-    """Return the linear gain of a stem's fader: 0 when muted, or when another is soloed and it is not.
+    """Return the linear gain of a stem's fader: 0 when it is muted, or when only others are soloed.
 
     Args:
         values: `ControlState.snapshot`.
@@ -35,7 +35,7 @@ def stem_gain(values: Mapping[str, Value], stem: str, *, any_solo: bool) -> floa
         any_solo: whether any stem is soloed.
 
     Returns:
-        A factor from 0 on.
+        A gain, 0 or more.
     """
     silent = values[f"stem/{stem}/mute"] or (any_solo and not values[f"stem/{stem}/solo"])
     return 0.0 if silent else db_to_gain(float(values[f"stem/{stem}/gain_db"]))
@@ -49,14 +49,14 @@ def compile_mix(
     fade_ms: float | None = None,
     begin: int = 0,
 ) -> NDArray[np.float64]:
-    """Return the snapshot that `AudioState.publish` takes, for two channels.
+    """Return the snapshot for `AudioState.publish`, with two channels.
 
     Args:
         values: `ControlState.snapshot`.
         stems: names of the stems, in the separator's order.
         sample_rate: frames per second, for the length of the ramp.
         fade_ms: length of the ramp; ``ramp_ms`` among the values unless given.
-        begin: frame of the stream at which to begin; with the next block where that is past.
+        begin: first frame of the ramp in the stream; the next block if that has passed.
 
     Returns:
         float64: left and right gain of the master and of each stem, then bypass, limiter, length of the ramp and

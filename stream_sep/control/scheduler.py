@@ -1,4 +1,4 @@
-"""Changes that are due at a moment to come, and a look at the engine now and then: one thread that mostly sleeps."""
+"""Scheduled changes and a periodic tick, on one thread."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_SCHEDULED = 4096
-"""How many changes may be due at moments to come."""
+"""Maximum number of pending changes."""
 
 LEAD_SECONDS = 0.03
-"""A change is handed over so long before it is due: the audio thread waits for the very frame."""
+"""A change is applied this long before it is due: the audio thread starts it at the exact frame."""
 
 TICK_SECONDS = 0.2
-"""Time between two looks."""
+"""Interval of the tick."""
 
 MAX_LOOKAHEAD_SECONDS = 2.0
-"""A change that is due later than this is refused: nobody's clock is trusted that far."""
+"""A change that is due later than this is rejected, as clocks drift."""
 
 _JOIN_TIMEOUT = 0.5
 
 
 class ChangeScheduler:
-    """Calls functions shortly before they are due, and another one regularly.
+    """Calls functions shortly before they are due, and one periodically.
 
     Args:
         tick: called every `TICK_SECONDS`.
 
-    >>> scheduler, heard = ChangeScheduler(lambda: None), threading.Event()
+    >>> scheduler, called = ChangeScheduler(lambda: None), threading.Event()
     >>> scheduler.start()
-    >>> scheduler.schedule(time.monotonic() + 0.05, heard.set)
-    >>> heard.wait(5)
+    >>> scheduler.schedule(time.monotonic() + 0.05, called.set)
+    >>> called.wait(5)
     True
     >>> scheduler.stop()
     """
@@ -54,11 +54,11 @@ class ChangeScheduler:
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; what is still to come does not happen."""
+        """Stop the thread and drop pending changes."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -66,14 +66,14 @@ class ChangeScheduler:
             self._thread.join(_JOIN_TIMEOUT)  # a change may wait for a separator that does not answer
 
     def schedule(self, at: float, change: Callable[[], Any]) -> None:
-        """Have ``change`` called `LEAD_SECONDS` before ``at``.
+        """Schedule ``change`` to be called `LEAD_SECONDS` before ``at``.
 
         Args:
-            at: a moment of `time.monotonic`.
-            change: called on the thread of this object.
+            at: a time of `time.monotonic`.
+            change: called on the scheduler's thread.
 
         Raises:
-            ConfigError: too many changes wait already.
+            ConfigError: too many changes are pending.
         """
         with self._changed:
             if len(self._due) >= MAX_SCHEDULED:

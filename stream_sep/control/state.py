@@ -1,7 +1,7 @@
-"""Every control of a running engine: one path each, one place that checks values, one way to be told of changes.
+"""Every control of a running engine: one path each, one place that validates values, one way to subscribe to changes.
 
-dB is what is stored. Listeners are told which path changed and read the value when they need it, so late or
-reordered notices still end on the truth.
+Levels are stored in dB. Listeners receive the path that changed and read the value when they need it, so late or
+reordered notifications still end with the current value.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 KARAOKE_STEM = "vocals"
-"""The stem that the control ``karaoke`` takes out."""
+"""The stem that the control ``karaoke`` removes."""
 
 UNLIMITED = 2.0**53
-"""The bound of a number that has no bound of its own: every whole number up to here is exact."""
+"""The default bound of a number: every whole number up to here is exact in float32."""
 
 Value: TypeAlias = float | bool | str
-"""What a control holds: a number, on and off, or a text."""
+"""Value of a control: a number, a switch, or a text."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class Parameter:
 
     Attributes:
         path: its address, such as ``stem/vocals/gain_db``.
-        default: its value at the start; a bool makes it a switch, a str a text.
+        default: its initial value; a bool makes it a switch, a str a text.
         low: least value of a number.
         high: greatest value of a number.
-        unit: for people, such as ``dB``.
-        readonly: whether only the engine writes it, to tell how it is.
+        unit: for display, such as ``dB``.
+        readonly: whether only the engine writes it, to report its status.
     """
 
     path: str
@@ -53,20 +53,20 @@ class Parameter:
     readonly: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse bounds, and a default, that could let infinity or NaN in."""
+        """Check that the bounds and the default are finite."""
         for number in (self.low, self.high, self.default):
             if isinstance(number, float) and not math.isfinite(number):
-                raise ParameterError(f"{self.path} cannot begin at, or be bounded by, {number}")
+                raise ParameterError(f"{self.path} has a default or bound of {number}; use a finite number")
 
     def coerce(self, value: object) -> Value:
-        """Return ``value`` as this parameter stores it: within its range, or on and off for a switch.
+        """Return ``value`` as this parameter stores it: clamped to its range, or as a bool for a switch.
 
         Args:
-            value: a number, a switch or a text; of levels in dB, and of what is read-only, infinity is an end of the
+            value: a number, a switch or a text; for levels in dB, and read-only values, infinity is an end of the
                 range.
 
         Returns:
-            What is stored: a text, a bool or a finite float.
+            The stored value: a text, a bool or a finite float.
 
         Raises:
             ParameterError: not a number, NaN, or infinity where that is not a level; for a text, not a text.
@@ -133,7 +133,7 @@ class ControlState:
     """The values of all controls; safe from any thread.
 
     Args:
-        parameters: the controls there are.
+        parameters: the controls.
 
     >>> state = ControlState(parameters_for(("vocals", "other")))
     >>> state.set("stem/vocals/gain_db", -200)
@@ -157,31 +157,31 @@ class ControlState:
         return iter(self.parameters)
 
     def set(self, path: str, value: object) -> Value:
-        """Store ``value`` and tell the listeners if that changed anything; return what was stored.
+        """Store ``value`` and notify the listeners if it changed; return the stored value.
 
         Args:
             path: of the control.
             value: in its unit.
 
         Returns:
-            What was stored: the value, within its range.
+            The stored value, clamped to the range.
 
         Raises:
-            ParameterError: there is no such path, or it cannot hold that value; nothing changes.
+            ParameterError: an unknown path, or an invalid value; nothing changes.
         """
         self.update({path: value})
         return self._values[path]
 
     def update(self, values: Mapping[str, object]) -> None:
-        """Store many values as one change, or none of them if one is refused."""
+        """Store many values as one change, or none of them if one is invalid."""
         self.check(values)
         self.publish(values)
 
     def check(self, values: Mapping[str, object]) -> None:
-        """Refuse what `update` would refuse, and change nothing.
+        """Validate values as `update` does, without a change.
 
         Raises:
-            ParameterError: there is no such path, it is read-only, or it cannot hold that value.
+            ParameterError: an unknown or read-only path, or an invalid value.
         """
         for path, value in values.items():
             parameter = self._find(path)
@@ -190,7 +190,7 @@ class ControlState:
             parameter.coerce(value)
 
     def publish(self, values: Mapping[str, object]) -> None:
-        """Store many values as `update` does, read-only ones too: what the engine tells of itself."""
+        """Store many values as `update` does, read-only ones too: the engine's status."""
         checked = {path: self._find(path).coerce(value) for path, value in values.items()}
         with self._lock:
             there = {path: value for path, value in checked.items() if path in self.parameters}
@@ -202,13 +202,13 @@ class ControlState:
                 _notify(listener, path)
 
     def replace_parameters(self, retired: Collection[str], parameters: Collection[Parameter]) -> None:
-        """Have other controls in place of ``retired``, each at its default; tell who watches the tree if it changed.
+        """Replace the controls ``retired`` by others at their defaults; notify tree subscribers if the tree changed.
 
-        The listeners are told of a control that was there already and now has another value.
+        Listeners are notified of existing controls that now have another value.
 
         Args:
-            retired: paths that are to go.
-            parameters: controls that come in their place.
+            retired: paths to remove.
+            parameters: controls to add.
         """
         with self._lock:
             before, values = self.parameters, self._values
@@ -226,18 +226,18 @@ class ControlState:
                 _notify(listener, path)
 
     def snapshot(self) -> dict[str, Value]:
-        """Return all values as they are at one moment."""
+        """Return a consistent copy of all values."""
         return dict(self._values)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call ``listener(path)`` after every change, on the thread that made it; return how to stop that.
+        """Call ``listener(path)`` after every change, on the thread that made it; return what unsubscribes.
 
-        A listener that raises is logged: neither the change nor the other listeners are its to stop.
+        An exception in a listener is logged; it stops neither the change nor the other listeners.
         """
         return self._register(self._listeners, listener)
 
     def subscribe_tree(self, watcher: Callable[[], None]) -> Callable[[], None]:
-        """Call ``watcher()`` after controls have come or gone, as `subscribe` does."""
+        """Call ``watcher()`` after controls were added or removed, as `subscribe` does."""
         return self._register(self._watchers, watcher)
 
     def _register(self, told: list[Callable[..., None]], listener: Callable[..., None]) -> Callable[[], None]:
@@ -259,5 +259,5 @@ class ControlState:
 
 
 def _shapes(parameters: Mapping[str, Parameter]) -> set[tuple[object, ...]]:
-    """Return what tells controls apart: all but their values."""
+    """Return the definitions of the controls without their values, to compare two trees."""
     return {(one.path, type(one.default), one.low, one.high, one.unit) for one in parameters.values()}

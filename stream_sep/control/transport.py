@@ -1,24 +1,24 @@
-"""The controls of songs that are played: where they are, and where they go."""
+"""The transport controls of songs: position, seek, loop, speed and pitch."""
 
 from __future__ import annotations
 
 from stream_sep.control.state import UNLIMITED, Parameter
 
 TRANSPORT = "transport/"
-"""What the paths of these controls begin with."""
+"""Prefix of the paths of these controls."""
 
 NOWHERE = -1.0
-"""Value of ``transport/seek`` when nobody wants to go anywhere; it is back there at once."""
+"""Value of ``transport/seek`` when no seek is requested; the control resets to it at once."""
 
 MAX_SECONDS = 1e6
-"""The end of the longest song: 11 days, which a count of frames at any rate can hold."""
+"""Maximum length of a song: 11 days, which a frame count at any rate can hold."""
 
 SLOWEST, FASTEST = 0.5, 2.0
 OCTAVE = 12.0
 
 
 def transport_parameters() -> tuple[Parameter, ...]:
-    """Return the controls of the transport; ``seek``, ``next`` and ``previous`` act, and are then as before."""
+    """Return the controls of the transport; ``seek``, ``next`` and ``previous`` are momentary."""
     return (
         Parameter("transport/play", default=True),
         Parameter("transport/seek", NOWHERE, NOWHERE, MAX_SECONDS, "s"),

@@ -89,7 +89,7 @@ def test_a_rate_the_device_cannot_do_is_refused_with_one_it_can():
         ({"input_channels": (8, 9)}, DeviceError, "has 8 input channels, not 9"),
         ({"input_channels": (0, 1)}, ConfigError, "counted from 1"),
         ({"outputs": {"main": 0}}, ConfigError, "channel 0 of 'main' is below 1"),
-        ({"outputs": {"main": 1, "vocals": 2}}, ConfigError, "'main' and 'vocals' are both on output channel 2"),
+        ({"outputs": {"main": 1, "vocals": 2}}, ConfigError, "'main' and 'vocals' both use output channel 2"),
         ({"block_size": 0}, ConfigError, "block size 0"),
     ],
 )

@@ -135,8 +135,8 @@ def test_a_change_with_a_time_begins_at_its_frame_and_fades_as_long_as_asked(tmp
         engine.apply({"stem/other/gain_db": -20}, fade_ms=100, at=time.monotonic() + 0.8)
         assert engine.controls["stem/other/gain_db"] == 0
         wait_until(lambda: engine.controls["stem/other/gain_db"] == -20)
-        wait_until(lambda: engine._state.array("begins")[-1])
-        begin = engine._state.array("begins")[-1]
+        wait_until(lambda: engine._state.array("ramp_begins")[-1])
+        begin = engine._state.array("ramp_begins")[-1]
         wait_until(lambda: engine.stats().counters["frames"] > begin + RATE // 2)
         delay = engine.latency.engine
     assert begin > before + 0.2 * RATE  # as late as a machine that loses half a second may make it

@@ -1,4 +1,4 @@
-"""The terminal page itself: strips with faders, one line about the engine, one for each control surface."""
+"""The terminal mixer: channel strips, one line for the engine, and one per control surface."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class MixerApp(App[None]):
     """The page.
 
     Args:
-        engine: what it shows and moves.
-        surfaces: control surfaces to tell about.
-        messages: what the engine said last.
+        engine: the engine that it shows and controls.
+        surfaces: control surfaces to show.
+        messages: the engine's last messages.
         stopped: ends the page when set.
-        seconds: ends the page after so long; 0 never.
+        seconds: ends the page after this time; 0 never.
     """
 
     CSS = "#song, #engine, #notices { height: auto; } #strips { height: 1fr; margin: 1 0; }"
@@ -86,43 +86,43 @@ class MixerApp(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Begin to draw."""
+        """Start drawing."""
         self._draw_strips()
         self._draw_lines()
         self.set_interval(_REDRAW_SECONDS, self._draw_strips)
         self.set_interval(_STATS_SECONDS, self._draw_lines)
 
     def action_interrupt(self) -> None:
-        """End as Ctrl-C ends any program, where the terminal makes a key of it."""
+        """Quit on Ctrl-C, where the terminal delivers it as a key."""
         self.exit()
         if isinstance(getattr(signal.getsignal(signal.SIGINT), "__self__", None), Interrupts):
             signal.raise_signal(signal.SIGINT)
 
     def action_choose(self, step: int) -> None:
-        """Let keys move the next strip, or the one before."""
+        """Select the next or the previous strip."""
         self._chosen = (self._chosen + step) % len(self._strips)
         self._draw_strips()
 
     def action_nudge(self, change_db: float) -> None:
-        """Move the chosen fader by so many dB."""
+        """Move the selected fader by ``change_db``."""
         self._nudge(self._strips[self._chosen].bus, change_db)
 
     def action_unity(self) -> None:
-        """Put the chosen fader to 0 dB."""
+        """Set the selected fader to 0 dB."""
         self._set(_path(self._strips[self._chosen].bus, "gain_db"), 0.0)
 
     def action_switch(self, switch: str) -> None:
-        """Press mute or solo of the chosen strip."""
+        """Toggle mute or solo of the selected strip."""
         self._toggle(_path(self._strips[self._chosen].bus, switch))
 
     def action_karaoke(self) -> None:
-        """Take the vocals out, or bring them back."""
+        """Toggle karaoke: vocals out or in."""
         path = "karaoke"
         out = path in self._engine.controls.parameters and float(self._engine.controls[path]) > 0
         self._set(path, 0.0 if out else 1.0)
 
     def action_bypass(self) -> None:
-        """Play the sound as it came in, or go on with the stems."""
+        """Toggle the bypass: the input instead of the stems."""
         self._toggle("bypass")
 
     def action_preset(self) -> None:
@@ -137,12 +137,12 @@ class MixerApp(App[None]):
                 self._notice = f"preset {self._recalled}"
 
     def action_transport(self, action: str, amount: float = 0.0) -> None:
-        """Move the song."""
+        """Control the transport."""
         with self._showing_errors():
             handle_action(self._engine.controls, action, amount)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide keys that do nothing: of the transport without a song, of pairing without a live page."""
+        """Hide keys without an effect: transport without a song, pairing without a live page."""
         del parameters
         if action == "pair":
             return pairing_surface(self._surfaces) is not None
@@ -153,7 +153,7 @@ class MixerApp(App[None]):
         self.push_screen(HelpScreen(with_transport=has_transport(self._engine.controls.parameters)))
 
     def action_save(self) -> None:
-        """Ask for a name, and save the mix as it is now under it."""
+        """Prompt for a name, and save the current mix under it."""
         self.push_screen(SaveScreen(self._engine.presets()), self._save)
 
     def _save(self, name: str | None) -> None:
@@ -163,7 +163,7 @@ class MixerApp(App[None]):
                 self._notice = f"saved as preset {name}"
 
     def action_pair(self) -> None:
-        """Show the code that pairs a phone."""
+        """Show the QR code that pairs a phone."""
         surface = pairing_surface(self._surfaces)
         if surface is not None:
             self.push_screen(PairingScreen(surface.link()))
@@ -174,7 +174,7 @@ class MixerApp(App[None]):
         self._set(_path(event.bus, "gain_db"), event.gain_db)
 
     def on_strip_nudged(self, event: Strip.Nudged) -> None:
-        """Follow the wheel."""
+        """Follow the mouse wheel."""
         self._choose(event.bus)
         self._nudge(event.bus, event.change_db)
 
@@ -200,7 +200,7 @@ class MixerApp(App[None]):
 
     @contextmanager
     def _showing_errors(self) -> Iterator[None]:
-        """Show what is refused, and go on; draw what has changed."""
+        """Show errors and continue; draw what has changed."""
         self._notice = ""
         try:
             yield
@@ -212,7 +212,7 @@ class MixerApp(App[None]):
     def _draw_strips(self) -> None:
         if self._stopped.is_set() or time.monotonic() > self._ends:
             self.exit()
-        if not self._notices.is_attached:  # a timer can ring once more while the page is taken down
+        if not self._notices.is_attached:  # a timer can fire once more while the page closes
             return
         values, peaks = self._engine.controls.snapshot(), self._engine.peaks()
         for place, strip in enumerate(self._strips):
@@ -228,9 +228,9 @@ class MixerApp(App[None]):
     def _draw_lines(self) -> None:
         if not self._notices.is_attached:
             return
-        said = [surface_line(surface) for surface in self._surfaces]
+        status = [surface_line(surface) for surface in self._surfaces]
         notices = [*self._messages.lines, *([self._notice] if self._notice else [])]
-        rows = [*(Text(line, "dim") for line in said), *(Text(_plain(line), "yellow") for line in notices)]
+        rows = [*(Text(line, "dim") for line in status), *(Text(_plain(line), "yellow") for line in notices)]
         values = self._engine.controls.snapshot()
         for widget, text in (
             (self._song_line, Text(_plain(transport_line(values)) if has_transport(values) else "", "bold")),
@@ -243,7 +243,7 @@ class MixerApp(App[None]):
 
 
 def engine_line(engine: TuiEngine) -> str:
-    """Return how the engine is, in one line."""
+    """Return the status of the engine, in one line."""
     values, stats, latency = engine.controls.snapshot(), engine.stats(), engine.latency
     losses = {"late hops": stats.late_hops, "xruns": stats.xruns, "restarts": stats.restarts}
     parts = [
@@ -261,7 +261,7 @@ def engine_line(engine: TuiEngine) -> str:
 
 
 def surface_line(surface: TuiSurface) -> str:
-    """Return what a surface received last, and how much of what it received made no sense."""
+    """Return the last message that a surface received, and its number of invalid messages."""
     name = type(surface).__name__.removesuffix("Surface").removesuffix("Server")
     name = name.upper() if len(name) <= _MAX_ACRONYM else name
     errors = f"   ({surface.errors} ignored)" if surface.errors else ""
@@ -269,7 +269,7 @@ def surface_line(surface: TuiSurface) -> str:
 
 
 def _plain(text: str) -> str:
-    """Leave nothing in a text from the network that a terminal would obey."""
+    """Remove terminal control characters from a text from the network."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

@@ -1,4 +1,4 @@
-"""The terminal page: faders on keys and under the mouse, where textual is; the plain screen where it is not."""
+"""The terminal page: a mixer for keyboard and mouse with textual, a plain screen without it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _REDRAW_SECONDS = 0.05
 
 
 class ControlPage:
-    """Shows an engine in the terminal, and moves it by keys and mouse.
+    """Shows an engine in the terminal, and controls it by keyboard and mouse.
 
     Args:
-        engine: what to show.
-        surfaces: control surfaces; the page tells what each received last.
-        messages: what the engine says.
-        title: stands above the plain screen.
+        engine: the engine.
+        surfaces: control surfaces; the page shows the last message that each received.
+        messages: the engine's messages.
+        title: of the plain screen.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ControlPage:
         self._title = title
 
     def run(self, stopped: threading.Event | None = None, seconds: float = 0.0) -> None:
-        """Stay on the screen until the listener quits, ``stopped`` is set, or ``seconds`` have passed, if not 0."""
+        """Run until the user quits, ``stopped`` is set, or ``seconds`` have passed, if not 0."""
         stopped = stopped or threading.Event()
         if has_keys():
             self.app(stopped, seconds).run()
@@ -51,7 +51,7 @@ class ControlPage:
             self._run_screen(stopped, seconds)
 
     def app(self, stopped: threading.Event | None = None, seconds: float = 0.0) -> MixerApp:
-        """Return the page as textual runs it."""
+        """Return the textual app of the page."""
         from stream_sep.cli.tui.app import MixerApp
 
         return MixerApp(
@@ -67,6 +67,6 @@ class ControlPage:
 
 
 def has_keys() -> bool:
-    """Tell whether the page can be moved here: a terminal to write to and to read from, and textual."""
+    """Return whether the interactive page is available: a terminal for input and output, and textual."""
     terminal = sys.stdout.isatty() and sys.stdin.isatty()
     return terminal and importlib.util.find_spec("textual") is not None

@@ -1,4 +1,4 @@
-"""The keys of the terminal mixer: what each does, which the footer names, and the page that names all."""
+"""The key bindings of the terminal mixer, its footer and its help screen."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Key(NamedTuple):
     """A key of the mixer.
 
     Attributes:
-        name: as textual calls it.
-        action: what it does.
-        shown: how the help names it; keys that share a line of the help have theirs there.
-        description: for the help; empty where another key's line tells.
-        footer: for the footer; empty where there is no room for it.
+        name: in textual.
+        action: textual action.
+        shown: its name in the help; keys that share a line of the help are named there.
+        description: for the help; empty if another key's line covers it.
+        footer: for the footer; empty if it is not shown there.
         footer_key: the key's name there.
     """
 
@@ -78,7 +78,7 @@ GENERAL = (
 
 
 def bindings() -> list[BindingType]:
-    """Return the keys as textual takes them."""
+    """Return the keys as bindings of textual."""
     return [
         Binding(
             key.name,
@@ -93,7 +93,7 @@ def bindings() -> list[BindingType]:
 
 
 class HelpScreen(ModalScreen[None]):
-    """Names all keys, until any of some is pressed.
+    """Lists all keys until it is closed.
 
     Args:
         with_transport: whether songs are played.

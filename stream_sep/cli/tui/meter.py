@@ -1,4 +1,4 @@
-"""How high a level stands on a meter: the scale printed on studio meters, and the characters that draw it."""
+"""The scale of a level meter (IEC 60268-18), and the characters that draw it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def meter_position(level_db: float) -> float:
-    """Return how much of a meter a level in dBFS fills, 0 to 1; the top is +6 dBFS, the bottom -70.
+    """Return the meter position of a level in dBFS, 0 to 1; the top is +6 dBFS, the bottom -70.
 
     >>> meter_position(6.0), meter_position(-70.0), round(meter_position(0.0), 2)
     (1.0, 0.0, 0.87)

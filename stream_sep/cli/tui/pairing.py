@@ -1,4 +1,4 @@
-"""The QR code that lets a phone in, over the terminal page."""
+"""The QR code that pairs a phone, over the terminal page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Pairable(Protocol):
-    """A surface that browsers reach by a link."""
+    """A surface that browsers open by a link."""
 
     def link(self) -> str:
         """Return an address with a fresh key."""
@@ -26,7 +26,7 @@ class Pairable(Protocol):
 
 
 def pairing_surface(surfaces: Iterable[object]) -> Pairable | None:
-    """Return the surface that browsers reach, if there is one."""
+    """Return the surface that browsers can pair with, if there is one."""
     return next((surface for surface in surfaces if isinstance(surface, Pairable)), None)
 
 
@@ -34,7 +34,7 @@ class PairingScreen(ModalScreen[None]):
     """Shows a link and its QR code until any key is pressed.
 
     Args:
-        link: what is opened by scanning the code.
+        link: the content of the code.
     """
 
     DEFAULT_CSS = "PairingScreen { align: center middle; } PairingScreen Static { width: auto; height: auto; }"

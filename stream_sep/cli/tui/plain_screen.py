@@ -26,13 +26,13 @@ _FLOOR_DB = -60.0
 
 
 class Messages:
-    """The last few sentences the engine said, for the foot of the screen; printed where there is no screen."""
+    """The engine's last few messages, for the foot of the screen; printed to standard error without a terminal."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def add(self, sentence: str) -> None:
-        """Take a sentence."""
+        """Append a message."""
         self.lines = [*self.lines[-2:], sentence]
         log_shown(sentence)
         if not sys.stdout.isatty():
@@ -41,7 +41,7 @@ class Messages:
 
 @contextmanager
 def show(engine: Engine, messages: Messages, title: str) -> Iterator[Callable[[], None]]:
-    """Draw the engine while the block runs; what is given redraws, and where there is no terminal does nothing."""
+    """Draw the engine while the block runs; yield a function that redraws, a no-op without a terminal."""
     console = Console()
     if not console.is_terminal:
         yield lambda: None

@@ -1,4 +1,4 @@
-"""What the terminal mixer reads from an engine, a surface and a message log."""
+"""The interfaces of the terminal mixer to an engine, a surface and a message log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class TuiEngine(Protocol):
-    """What the page sees of an engine."""
+    """The engine, as the page uses it."""
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -25,11 +25,11 @@ class TuiEngine(Protocol):
 
     @property
     def latency(self) -> LatencyReport:
-        """Where its delay comes from."""
+        """The terms of its latency."""
         ...
 
     def peaks(self) -> dict[str, tuple[float, float]]:
-        """Return the falling peak of ``mix`` and each stem, linear, left and right."""
+        """Return the decaying peak of ``mix`` and each stem, linear, left and right."""
         ...
 
     def stats(self) -> EngineStats:
@@ -45,28 +45,28 @@ class TuiEngine(Protocol):
         ...
 
     def store(self, preset: str) -> None:
-        """Save the controls as they are as a preset."""
+        """Save the current values of the controls as a preset."""
         ...
 
 
 class TuiSurface(Protocol):
-    """What the page sees of a control surface."""
+    """A control surface, as the page shows it."""
 
     @property
     def last(self) -> str:
-        """What was received last."""
+        """The last received message."""
         ...
 
     @property
     def errors(self) -> int:
-        """How many messages made no sense."""
+        """Number of invalid messages."""
         ...
 
 
 class TuiMessages(Protocol):
-    """What the page sees of the sentences an engine says."""
+    """The engine's messages, as the page shows them."""
 
     @property
     def lines(self) -> list[str]:
-        """The last few."""
+        """The last few messages."""
         ...

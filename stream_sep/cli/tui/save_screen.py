@@ -1,4 +1,4 @@
-"""The question under which name the mix is saved; a preset that exists is replaced only when that is confirmed."""
+"""The dialog that saves the mix as a preset; an existing one is replaced only after a confirmation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class SaveScreen(ModalScreen[str]):
-    """Asks for a name; its result is the name, or an empty text where the question was closed.
+    """Prompts for a name; its result is the name, or an empty text if it was cancelled.
 
     Args:
-        presets: names that are taken.
+        presets: existing names.
     """
 
     DEFAULT_CSS = """
@@ -36,7 +36,7 @@ class SaveScreen(ModalScreen[str]):
         self._question = Static("Save the mix as a preset; Enter saves, Esc closes.", markup=False)
 
     def compose(self) -> ComposeResult:
-        """Lay the question out above the name."""
+        """Lay out the prompt above the input."""
         yield self._question
         yield Input(free_name(self._presets))
 
@@ -45,7 +45,7 @@ class SaveScreen(ModalScreen[str]):
         self.dismiss("")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the name, once more where it is that of a preset that exists."""
+        """Accept the name; that of an existing preset must be confirmed."""
         name = event.value.strip()
         if name in self._presets and name != self._confirmed:
             self._confirmed = name
@@ -55,7 +55,7 @@ class SaveScreen(ModalScreen[str]):
 
 
 def free_name(names: Collection[str]) -> str:
-    """Return a name that is not taken.
+    """Return a free name.
 
     >>> free_name(["karaoke", "mix-1"])
     'mix-2'

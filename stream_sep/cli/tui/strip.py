@@ -28,14 +28,14 @@ StyledText: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True)
 class StripState:
-    """What a strip shows.
+    """The state that a strip shows.
 
     Attributes:
-        gain_db: where the fader stands.
+        gain_db: level of the fader.
         mute: whether it is muted.
-        solo: whether it is soloed; None where there is no solo, as on the master.
+        solo: whether it is soloed; None for the master, which has no solo.
         peaks: linear, left and right.
-        chosen: whether keys move it.
+        chosen: whether it is selected for the keyboard.
     """
 
     gain_db: float = 0.0
@@ -46,7 +46,7 @@ class StripState:
 
 
 class Strip(Widget):
-    """A strip; it shows its `StripState`, and says what the mouse does to it.
+    """A channel strip; shows its `StripState`, and posts mouse actions as messages.
 
     Args:
         bus: a stem's name, or ``master``.
@@ -55,7 +55,7 @@ class Strip(Widget):
     DEFAULT_CSS = "Strip { width: 1fr; height: 1fr; }"
 
     class Moved(Message):
-        """The mouse put the fader to ``gain_db``."""
+        """The mouse moved the fader to ``gain_db``."""
 
         def __init__(self, bus: str, gain_db: float) -> None:
             super().__init__()
@@ -63,7 +63,7 @@ class Strip(Widget):
             self.gain_db = gain_db
 
     class Nudged(Message):
-        """The wheel moved the fader by ``change_db``."""
+        """The mouse wheel moved the fader by ``change_db``."""
 
         def __init__(self, bus: str, change_db: float) -> None:
             super().__init__()
@@ -86,7 +86,7 @@ class Strip(Widget):
 
     @property
     def state(self) -> StripState:
-        """What it shows; setting it draws it."""
+        """The state that it shows; setting it redraws."""
         return self._state
 
     @state.setter
@@ -102,15 +102,15 @@ class Strip(Widget):
 
     @property
     def rows(self) -> int:
-        """Height of the fader's way, in characters."""
+        """Height of the fader's travel, in characters."""
         return max(2, self.size.height - _HEAD - _FOOT)
 
     def row_of(self, gain_db: float) -> int:
-        """Return the row of the widget at which the fader stands for ``gain_db``."""
+        """Return the row of the widget for a fader at ``gain_db``."""
         return _HEAD + round((1 - db_to_position(gain_db)) * (self.rows - 1))
 
     def render_lines(self, crop: Region) -> list[Line]:
-        """Draw rows, on the colours of now."""
+        """Draw rows in the current colours."""
         self._ground = self.rich_style
         return super().render_lines(crop)
 
@@ -136,7 +136,7 @@ class Strip(Widget):
         return [("off" if self._state.gain_db <= SILENCE_DB else f"{self._state.gain_db:+.1f} dB", "")]
 
     def _draw_switches(self) -> list[StyledText]:
-        """Draw mute and solo; on a terminal without colours brackets tell what is on."""
+        """Draw mute and solo; on a terminal without colours, brackets mark those that are on."""
         state = self._state
         mute = ("[M]", "bold white on red") if state.mute else (" M ", "dim")
         solo = ("[S]", "bold black on yellow") if state.solo else (" S ", "dim")
@@ -155,7 +155,7 @@ class Strip(Widget):
         return [(f"{level:.1f}" if level > SILENCE_DB else "-", colour(meter_position(level)))]
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take the fader, or press a switch."""
+        """Grab the fader, or press a switch."""
         if event.y == _SWITCHES:
             self.post_message(self.Switched(self.bus, "mute" if event.x < self.size.width // 2 else "solo"))
         elif _HEAD <= event.y < _HEAD + self.rows:
@@ -163,12 +163,12 @@ class Strip(Widget):
             self._move_to(event.y)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Draw the fader along."""
+        """Drag the fader."""
         if self.app.mouse_captured is self:
             self._move_to(event.y)
 
     def on_mouse_up(self) -> None:
-        """Let go."""
+        """Release the fader."""
         self.release_mouse()
 
     def on_mouse_scroll_up(self) -> None:

@@ -1,4 +1,4 @@
-"""The transport on the terminal page: one line that tells where the song is, and what keys do to it."""
+"""The transport on the terminal page: a status line, and the actions of its keys."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _SPEED_STEP, _PITCH_STEP = 0.05, 1.0
 
 
 def has_transport(values: Collection[str]) -> bool:
-    """Tell whether songs are played, rather than what comes in."""
+    """Return whether the engine plays songs, rather than a live input."""
     return "transport/play" in values
 
 
 def transport_line(values: Mapping[str, Value]) -> str:
-    """Return where the song is, in one line.
+    """Return the status of the transport, in one line.
 
     >>> transport_line({"transport/play": False, "transport/title": "a.wav", "transport/position": 61.5,
     ...     "transport/length": 240, "transport/track": 1, "transport/tracks": 1, "transport/loop/on": False,
@@ -40,7 +40,7 @@ def transport_line(values: Mapping[str, Value]) -> str:
 
 
 def clock(seconds: Value) -> str:
-    """Return a time as people read it.
+    """Format a time as minutes and seconds.
 
     >>> clock(61.9), clock(3661.0)
     ('1:01', '1:01:01')
@@ -51,12 +51,12 @@ def clock(seconds: Value) -> str:
 
 
 def handle_action(controls: ControlState, action: str, amount: float = 0.0) -> None:
-    """Do what a key means.
+    """Perform the action of a key.
 
     Args:
         controls: of an engine that plays songs.
-        action: ``play``, ``jump``, ``next``, ``previous``, ``loop``, ``mark`` (the loop begins here, or ends where
-            ``amount`` is 1), ``speed`` or ``pitch``.
+        action: ``play``, ``jump``, ``next``, ``previous``, ``loop``, ``mark`` (set the start of the loop, or its end
+            if ``amount`` is 1), ``speed`` or ``pitch``.
         amount: seconds to jump, or the direction.
     """
     now = float(controls["transport/position"])

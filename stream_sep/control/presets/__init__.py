@@ -1,1 +1,1 @@
-"""Presets: files that name what faders, chains and outputs should be; read strictly, written whole, followed live."""
+"""Presets: TOML files of control values, chains and outputs; validated, written atomically, reloaded on change."""

@@ -1,8 +1,8 @@
-"""Presets by name: those that ship with the package, and the user's own, which win.
+"""Presets by name: the bundled ones, and the user's own, which override them.
 
 A preset is a TOML file: ``schema = 1``, then values by control path as tables, ``[stem.vocals]`` and
 ``gain_db = -90.0``, or in one line, ``"stem/vocals/gain_db" = -90.0``. It may have a ``description``, ``fade_ms``,
-``reset = true`` (what it does not name goes back to the start), ``[outputs]`` and ``[[chains.STEM]]``.
+``reset = true`` (all other controls go back to their defaults), ``[outputs]`` and ``[[chains.STEM]]``.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ __all__ = [
 ]
 
 FOLDER_VARIABLE = "STREAM_SEP_PRESETS"
-"""The environment variable that names another folder for the user's presets."""
+"""Environment variable that overrides the folder of the user's presets."""
 
-_NAME = re.compile(r"\w[\w .-]{0,60}(?<![ .])")  # a name may come from the network: nothing that leaves the folder
+_NAME = re.compile(r"\w[\w .-]{0,60}(?<![ .])")  # a name may come from the network: no path out of the folder
 _DIGITS = 4
 
 
 def user_folder() -> Path:
-    """Return the folder of the user's presets, which may not be there yet."""
+    """Return the folder of the user's presets, which may not exist yet."""
     chosen = os.environ.get(FOLDER_VARIABLE)
     return Path(chosen) if chosen else config_folder() / "presets"
 
 
 def shipped_presets() -> dict[str, Traversable]:
-    """Return the presets that ship, by name; found in a wheel as well as in a checkout.
+    """Return the bundled presets by name; found in a wheel as well as in a checkout.
 
     >>> "karaoke" in shipped_presets()
     True
@@ -68,7 +68,7 @@ def shipped_presets() -> dict[str, Traversable]:
 
 
 def list_presets(folder: Path | None = None) -> dict[str, Traversable]:
-    """Return all presets' files by name, sorted; of two of the same name the user's.
+    """Return the files of all presets by name, sorted; the user's override the bundled ones.
 
     Args:
         folder: the user's presets; `user_folder` unless given.
@@ -82,7 +82,7 @@ def list_presets(folder: Path | None = None) -> dict[str, Traversable]:
 
 
 def find_preset(name: str, folder: Path | None = None) -> Traversable:
-    """Return the file of the preset of that name, and of no other file: what a control surface may ask for.
+    """Return the file of a preset by name, never another file, as the name may come from a control surface.
 
     Args:
         name: of the preset.
@@ -92,11 +92,11 @@ def find_preset(name: str, folder: Path | None = None) -> Traversable:
         Its file.
 
     Raises:
-        PresetError: there is none.
+        PresetError: no such preset.
     """
     found = list_presets(folder)
     if name not in found:
-        raise PresetError(f"there is no preset {name!r}; {nearest(name, tuple(found))}")
+        raise PresetError(f"no preset {name!r}; {nearest(name, tuple(found))}")
     return found[name]
 
 
@@ -108,14 +108,14 @@ def load_preset(
     Args:
         name: a preset's name, or a file.
         folder: the user's presets; `user_folder` unless given.
-        stems: the separator's stems; a preset that names another is refused. None takes any.
-        files: whether ``name`` may be a file that is in neither folder.
+        stems: the separator's stems; a preset that names another is rejected. None accepts any.
+        files: whether ``name`` may be a file in another folder.
 
     Returns:
         The preset.
 
     Raises:
-        PresetError: there is none, it cannot be read, or something in it is wrong.
+        PresetError: no such preset, it cannot be read, or it is invalid.
 
     >>> dict(load_preset("karaoke").values)
     {'stem/vocals/gain_db': -90.0}
@@ -134,7 +134,7 @@ def check_preset(
     stems: tuple[str, ...] = KNOWN_STEMS,
     check_effect: EffectCheck | None = None,
 ) -> tuple[str, ...]:
-    """Return everything that is wrong in a preset.
+    """Return all problems in a preset.
 
     Args:
         name: a preset's name, or a file.
@@ -143,10 +143,10 @@ def check_preset(
         check_effect: as `parse_preset`.
 
     Returns:
-        A sentence each, with file, line and key; nothing if all is well.
+        A message each, with file, line and key; empty if it is valid.
 
     Raises:
-        PresetError: there is none, or it is not TOML.
+        PresetError: no such preset, or it is not TOML.
 
     >>> check_preset("karaoke")
     ()
@@ -155,11 +155,11 @@ def check_preset(
 
 
 def apply_preset(name: str, controls: ControlState, folder: Path | None = None) -> Preset:
-    """Set all of a preset's values, or none of them if one is refused; return the preset.
+    """Set all values of a preset, or none of them if one is invalid; return the preset.
 
     Args:
         name: a preset's name, or a file.
-        controls: what is set.
+        controls: the control tree to set.
         folder: the user's presets; `user_folder` unless given.
 
     Returns:
@@ -180,7 +180,7 @@ def stems_of(controls: ControlState) -> tuple[str, ...]:
 
 
 def save_preset(preset: Preset, folder: Path | None = None) -> Path:
-    """Write a preset to the user's folder, whole or not at all; comments of a file that is there are kept.
+    """Write a preset to the user's folder atomically; the comments of an existing file are kept.
 
     Args:
         preset: with its name.
@@ -190,27 +190,27 @@ def save_preset(preset: Preset, folder: Path | None = None) -> Path:
         Its file.
 
     Raises:
-        PresetError: a name that will not do, or the file cannot be written.
+        PresetError: an invalid name, or the file cannot be written.
     """
     if not _NAME.fullmatch(preset.name):
-        raise PresetError(f"{preset.name!r} is no name for a preset: letters, digits, '-', '_' and spaces, up to 61")
+        raise PresetError(f"invalid preset name {preset.name!r}; use up to 61 letters, digits, '-', '_' and spaces")
     path = (folder or user_folder()) / f"{preset.name}{SUFFIX}"
     write_preset(path, preset)
     return path
 
 
 def remove_preset(name: str, folder: Path | None = None) -> Path:
-    """Delete a preset of the user's; return its file.
+    """Delete a user preset; return its file.
 
     Args:
-        name: of a preset of the user's.
+        name: of a user preset.
         folder: the user's presets; `user_folder` unless given.
 
     Returns:
         The file that was deleted.
 
     Raises:
-        PresetError: there is none of that name, it ships with the package, or the file cannot be deleted.
+        PresetError: no such preset, it is bundled, or the file cannot be deleted.
     """
     own = folder or user_folder()
     try:
@@ -223,14 +223,14 @@ def remove_preset(name: str, folder: Path | None = None) -> Path:
         raise PresetError(f"cannot remove preset {name!r}: {error}") from error
     if name in shipped_presets():
         raise PresetError(f"preset {name!r} is bundled and cannot be removed; save one of that name to override it")
-    raise PresetError(f"there is no preset {name!r} in {own}; {nearest(name, tuple(mine) or ('none',))}")
+    raise PresetError(f"no preset {name!r} in {own}; {nearest(name, tuple(mine) or ('none',))}")
 
 
 def preset_of(name: str, controls: ControlState) -> Preset:
-    """Return the controls as they are as a preset that brings all of them back.
+    """Return the current values of all controls as a preset.
 
     Args:
-        name: what to call it.
+        name: of the preset.
         controls: read once.
 
     Returns:
@@ -239,7 +239,7 @@ def preset_of(name: str, controls: ControlState) -> Preset:
     settable = [
         path
         for path, parameter in controls.parameters.items()
-        if not parameter.readonly and not path.startswith(TRANSPORT)  # where a song is, is no setting
+        if not parameter.readonly and not path.startswith(TRANSPORT)  # the position in a song is not a setting
     ]
     now = controls.snapshot()
     rounded = {path: round(value, _DIGITS) if isinstance(value := now[path], float) else value for path in settable}
@@ -247,10 +247,10 @@ def preset_of(name: str, controls: ControlState) -> Preset:
 
 
 def store_preset(name: str, controls: ControlState, folder: Path | None = None) -> Path:
-    """Save the controls as they are; a preset of that name keeps its chains, outputs, fade and description.
+    """Save the current values of the controls; an existing preset keeps its chains, outputs, fade and description.
 
     Args:
-        name: what to call it.
+        name: of the preset.
         controls: read once.
         folder: the user's presets; `user_folder` unless given.
 

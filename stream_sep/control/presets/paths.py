@@ -1,4 +1,4 @@
-"""Where presets and controller maps lie: those that ship, in a wheel inside the package, in a checkout beside it."""
+"""The folder of bundled presets and controller maps: inside the package in a wheel, beside it in a checkout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def shipped_folder() -> Traversable:
 
 
 def named_files(folder: Traversable) -> dict[str, Traversable]:
-    """Return the TOML files of a folder by name, sorted, without hidden ones; none where there is no such folder.
+    """Return the TOML files of a folder by name, sorted, without hidden ones; none if the folder is missing.
 
     Raises:
         OSError: the folder cannot be read.

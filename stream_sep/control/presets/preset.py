@@ -1,4 +1,4 @@
-"""What a preset says, once it is read: values for controls, effect chains, device channels and a fade."""
+"""A loaded preset: control values, effect chains, device channels and a fade."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _RESET = ("gain_db", "mute", "solo", "pan")
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of control values and what goes with them.
+    """A named set of control values, with chains, outputs and a fade.
 
     Attributes:
-        name: what it is called.
+        name: of the preset.
         values: by control path, as ``{"stem/vocals/gain_db": -90.0}``.
         chains: stem -> its effects in order, each a table of ``plugin``, ``parameters`` and ``bypass``.
         outputs: bus (``main`` or a stem) -> the first of its two device channels, counted from 1.
-        fade_ms: how long the gains take to get there, in ms; None leaves that to ``ramp_ms``.
-        description: a sentence for people.
-        resets_all: whether stems it does not name go back to unity, centre, unmuted, and karaoke and bypass off.
+        fade_ms: length of the fade in ms; None uses ``ramp_ms``.
+        description: a sentence for the user.
+        resets_all: whether all other stems go back to unity, centre and unmuted, and karaoke and bypass off.
 
     >>> Preset("quiet", {"master/gain_db": -20.0}).values["master/gain_db"]
     -20.0
@@ -42,12 +42,12 @@ class Preset:
     resets_all: bool = False
 
     def __post_init__(self) -> None:
-        """Keep copies that cannot be written to."""
+        """Keep read-only copies."""
         for name in ("values", "chains", "outputs"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def resolve(self, stems: tuple[str, ...]) -> dict[str, Value]:
-        """Return what to apply to a desk with ``stems``: the values, over the defaults where it resets.
+        """Return the values to apply to a mixer with ``stems``: its own, over the defaults if it resets.
 
         >>> only = Preset("only", {"stem/bass/solo": True}, resets_all=True).resolve(("bass",))
         >>> only["stem/bass/gain_db"], only["stem/bass/solo"]
@@ -57,7 +57,7 @@ class Preset:
 
 
 def defaults(stems: tuple[str, ...]) -> dict[str, Value]:
-    """Return what a preset that resets begins with; master, limiter and ramp stay as the listener has them."""
+    """Return the defaults of a preset that resets; master, limiter and ramp keep their values."""
     wanted = {f"stem/{stem}/{name}" for stem in stems for name in _RESET} | {"bypass"}
     wanted |= {"karaoke"} if KARAOKE_STEM in stems else set()
     return {parameter.path: parameter.default for parameter in parameters_for(stems) if parameter.path in wanted}

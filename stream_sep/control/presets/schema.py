@@ -1,4 +1,4 @@
-"""What may stand in a preset's file; each mistake is a sentence with the file, the line and the key."""
+"""Validation of preset files; each problem is a message with the file, the line and the key."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from stream_sep.control.state import Parameter, Value
 
 EffectCheck: TypeAlias = "Callable[[Mapping[str, Any]], Iterable[tuple[Keys, str]]]"
-"""What finds mistakes in an effect's table: each as the keys in it that lead there, and a sentence."""
+"""Finds problems in an effect's table: each as the keys that lead to it, and a message."""
 
 SCHEMA = 1
-"""The version of the files this program reads and writes."""
+"""The version of the preset files that this program reads and writes."""
 
 KNOWN_STEMS = (*STEMS, "guitar", "piano")
-"""Stems of the separators that ship, for files that are checked with no separator running."""
+"""Stems of the bundled separators, for files that are checked without a separator."""
 
 MAX_FADE_MS = 60000.0
-"""The longest fade a preset may ask for."""
+"""The longest fade of a preset."""
 
 _TABLES = ("chains", "outputs")
 _SINGLE = ("schema", "description", "fade_ms", "reset")
@@ -44,17 +44,17 @@ def parse_preset(
     stems: tuple[str, ...] | None = None,
     check_effect: EffectCheck | None = None,
 ) -> tuple[Preset, tuple[str, ...]]:
-    r"""Return a preset and what is wrong with it, a sentence each; what is wrong is left out of the preset.
+    r"""Return a preset and its problems, a message each; invalid values are left out of the preset.
 
     Args:
-        text: what the file holds.
-        name: what the preset is called.
-        where: what to call the file in the sentences.
-        stems: the separator's stems; None takes a stem of any name.
-        check_effect: finds mistakes in the effects; None leaves them to whoever loads them.
+        text: the content of the file.
+        name: of the preset.
+        where: name of the file in the messages.
+        stems: the separator's stems; None accepts any.
+        check_effect: finds problems in the effects; None defers that to when they are loaded.
 
     Returns:
-        The preset, and the sentences.
+        The preset, and the messages.
 
     Raises:
         PresetError: it is not TOML, or of another schema.
@@ -68,8 +68,8 @@ def parse_preset(
         raise PresetError(f"cannot read preset {where}: {error}") from error
     schema = data.pop("schema", None)
     if schema != SCHEMA or isinstance(schema, bool):
-        said = "does not say schema" if schema is None else f"is of schema {schema!r}"
-        raise PresetError(f"preset {where} {said}; this program reads schema = {SCHEMA}")
+        found = "has no schema" if schema is None else f"has schema {schema!r}"
+        raise PresetError(f"preset {where} {found}; this program reads schema = {SCHEMA}")
     rules = _Rules(where, text, stems, check_effect)
     preset = Preset(
         name=name,
@@ -84,10 +84,10 @@ def parse_preset(
 
 
 def leaves(table: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
-    """Give the keys and the value of everything in ``table`` that is no table itself.
+    """Yield the keys and the value of everything in ``table`` that is not a table itself.
 
     Args:
-        table: as TOML is read.
+        table: a parsed TOML table.
         above: the keys that lead to it.
 
     Returns:
@@ -104,14 +104,14 @@ def leaves(table: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, A
 
 
 def check_value(parameter: Parameter, value: object) -> str:
-    """Return what is wrong with ``value``, to follow the words "which"; nothing where it will do.
+    """Return the problem with ``value`` as the end of a message, after the word "which".
 
     Args:
-        parameter: what is set.
-        value: as TOML has it.
+        parameter: the control.
+        value: from TOML.
 
     Returns:
-        The end of a sentence; empty if nothing is wrong.
+        The end of a message; empty if the value is valid.
 
     >>> check_value(parameters_for(("bass",))[1], 1)
     'is not true or false'
@@ -126,14 +126,14 @@ def check_value(parameter: Parameter, value: object) -> str:
 
 
 def nearest(name: str, names: tuple[str, ...]) -> str:
-    """Return the end of a sentence about a wrong name: the name that was meant, or all there are.
+    """Return a hint for an unknown name: the closest name, or all names.
 
     Args:
-        name: that there is not.
-        names: all that there are.
+        name: the unknown name.
+        names: the known names.
 
     Returns:
-        The end of the sentence.
+        The end of a message.
 
     >>> nearest("fade", ("fade_ms", "reset"))
     "did you mean 'fade_ms'?"
@@ -143,7 +143,7 @@ def nearest(name: str, names: tuple[str, ...]) -> str:
 
 
 class _Rules:
-    """Checks one file, and notes what is wrong in it."""
+    """Checks one file, and collects its problems."""
 
     def __init__(
         self, where: str, text: str, stems: tuple[str, ...] | None, check_effect: EffectCheck | None
@@ -153,7 +153,7 @@ class _Rules:
 
     @cached_property
     def _lines(self) -> Mapping[Keys, int]:
-        return lines_of(self._text)  # which costs a second look at the file, and few have mistakes
+        return lines_of(self._text)  # on demand, as it parses the file again, and few files have problems
 
     def refuse(self, keys: Keys, sentence: str) -> None:
         line = next(
@@ -261,7 +261,7 @@ class _Rules:
         return f"{path!r} is {value!r}, which {wrong}" if wrong else f"{path!r} is set twice" if twice else ""
 
     def _named(self, table: Mapping[str, Any]) -> list[str]:
-        """Return the stems that a file names, where any will do."""
+        """Return the stems that a file names, where any name is accepted."""
         paths = ["/".join(map(str, keys)).split("/") for keys, _ in leaves(table)]
         return [] if self._stems is not None else [path[1] for path in paths if path[0] == "stem" and len(path) > 2]
 
@@ -275,7 +275,7 @@ class _Rules:
         near = difflib.get_close_matches(stem, self._stems or (), n=1)
         meant = path.replace(f"stem/{stem}/", f"stem/{near[0]}/") if near and path else near[0] if near else ""
         hint = f"; did you mean {meant!r}?" if meant else ""
-        return f"the separator gives no {stem!r}, it gives {', '.join(self._stems or ())}{hint}"
+        return f"the separator has no stem {stem!r}; it has {', '.join(self._stems or ())}{hint}"
 
     def _table(self, keys: Keys, value: object, holds: str) -> list[tuple[str, Any]]:
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""On which line of a TOML file each key stands, which no parser of the standard library tells."""
+"""The line of each key of a TOML file, which the standard library's parser does not provide."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Keys: TypeAlias = tuple[str | int, ...]
-"""The way to a value: keys of tables, and places in arrays of tables."""
+"""The path to a value: keys of tables, and indices in arrays of tables."""
 
 
 _MAX_PARSED = 2**22
 
 
 def lines_of(text: str) -> dict[Keys, int]:
-    r"""Return the line, counted from 1, of every table and key of ``text``, which has to be valid TOML.
+    r"""Return the line, counted from 1, of every table and key of ``text``, which must be valid TOML.
 
     >>> lines_of('schema = 1\n\n[stem.vocals]\nmute = true')
     {('schema',): 1, ('stem',): 3, ('stem', 'vocals'): 3, ('stem', 'vocals', 'mute'): 4}
@@ -38,7 +38,7 @@ def lines_of(text: str) -> dict[Keys, int]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Cut TOML into its statements: lines are added until what there is can be parsed alone."""
+    """Split TOML into its statements: lines are added until they parse on their own."""
     pending, begun, budget = "", 1, _MAX_PARSED
     for line, row in enumerate(io.StringIO(text), 1):
         begun = begun if pending else line
@@ -64,7 +64,7 @@ def _keys(value: Any, above: Keys = ()) -> Iterator[Keys]:  # noqa: ANN401 - wha
 
 
 def _numbered(header: Keys, arrays: dict[Keys, int], *, new: bool) -> Keys:
-    """Return a header's keys with the places of the arrays of tables it lies in; a ``[[header]]`` begins a place."""
+    """Return a header's keys with the indices of its arrays of tables; a ``[[header]]`` starts a new element."""
     keys: Keys = ()
     names = [key for key in header if isinstance(key, str)]
     for depth, name in enumerate(names, 1):

@@ -1,4 +1,4 @@
-"""TOML as editors write it: with a byte-order mark or in a wrong encoding, and nested without end."""
+"""Reading TOML files with limits: byte-order marks, wrong encodings, size and nesting."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 MAX_BYTES = 2**20
-"""The largest file that is read."""
+"""Maximum size of a file."""
 
 MAX_DEPTH = 32
-"""How deep tables and arrays may be nested."""
+"""Maximum nesting of tables and arrays."""
 
 _UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
 
 
 def read_text(file: Traversable) -> str:
-    """Return what a file holds.
+    """Return the text of a file.
 
     Args:
         file: of UTF-8 text, with a byte-order mark or without.
 
     Returns:
-        The text, without the mark and with one kind of line end.
+        The text, without the mark and with Unix line ends.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is in another encoding, or too large; what follows the words "cannot read FILE".
+        ValueError: it is in another encoding, or too large; the message follows "cannot read FILE: ".
     """
     with file.open("rb") as opened:
         data = opened.read(MAX_BYTES + 1)
@@ -69,10 +69,10 @@ def parse(text: str) -> dict[str, Any]:
         text: the document.
 
     Returns:
-        Its tables, nested no deeper than this program can walk through.
+        Its tables, nested at most `MAX_DEPTH` deep.
 
     Raises:
-        ValueError: it is not TOML, or nested without end.
+        ValueError: it is not TOML, or nested too deep.
 
     >>> parse("schema = 1")
     {'schema': 1}

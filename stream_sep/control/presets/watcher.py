@@ -1,4 +1,4 @@
-"""Hot reload: a preset that is edited while the music plays is heard when the editor saves it."""
+"""Hot reload: a preset that is edited during playback is applied when its file is saved."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ _log = logging.getLogger(__name__)
 def follow_preset(
     name: str, on_change: Callable[[Preset], object], stems: tuple[str, ...], report: Callable[[str], None]
 ) -> AbstractContextManager[object]:
-    """Follow the file of a preset, given by its name or as a file; those that ship inside an archive have none.
+    """Watch the file of a preset, given by its name or as a file; presets inside an archive are not watched.
 
     Args:
         name: a preset's name, or a file.
-        on_change: takes the preset after each edit.
+        on_change: callback that receives the preset after each edit.
         stems: the separator's stems.
-        report: told of edits that cannot be used.
+        report: callback that receives a message about each invalid edit.
 
     Returns:
-        A context in which the file is followed.
+        A context in which the file is watched.
     """
     file = Path(str(list_presets().get(name, name)))
     return PresetWatcher(file, on_change, stems=stems, report=report) if file.is_file() else nullcontext()
 
 
 class PresetWatcher:
-    """Looks at a preset's file now and then; the values stay as they are while the file is broken or gone.
+    """Polls the file of a preset; the values are kept while the file is invalid or missing.
 
     Args:
         path: the file.
-        on_change: takes the preset after each edit, on the watcher's thread; not called for the file as it is now.
-        interval: seconds between two looks.
-        stems: the separator's stems, so that a stem it lacks is a mistake in the file; None takes any.
-        report: takes a sentence about an edit that cannot be used, once for each.
+        on_change: callback that receives the preset after each edit, on the watcher's thread.
+        interval: seconds between two polls.
+        stems: the separator's stems, so that unknown stems are reported; None accepts any.
+        report: callback that receives a message about each invalid edit.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class PresetWatcher:
         self._thread = threading.Thread(target=self._run, name="preset watcher", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start polling."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; harmless when never started."""
+        """Stop; harmless when never started."""
         self._stopped.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -86,10 +86,10 @@ class PresetWatcher:
         """Stop."""
         self.stop()
 
-    def look(self) -> None:
-        """Hand on the preset if the file has changed since the last look."""
+    def poll(self) -> None:
+        """Load the preset and call ``on_change`` if the file has changed since the last call."""
         stamp = self._stamp()
-        if stamp is None or stamp == self._seen:  # editors take a file away for a moment
+        if stamp is None or stamp == self._seen:  # editors remove a file for a moment
             return
         self._seen = stamp
         try:
@@ -108,4 +108,4 @@ class PresetWatcher:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval):
-            self.look()
+            self.poll()

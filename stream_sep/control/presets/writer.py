@@ -1,4 +1,4 @@
-"""Writing a preset: whole or not at all, and with the comments that people wrote in it."""
+"""Writing presets atomically, with the comments of the existing file."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 def write_preset(path: Path, preset: Preset) -> None:
-    """Write ``preset`` to ``path``; whoever reads meanwhile sees the old file or the new one, never half of one.
+    """Write ``preset`` to ``path`` atomically: concurrent readers see the old file or the new one.
 
-    Comments and order of a file that is there already are kept.
+    Comments and order of an existing file are kept.
 
     Args:
-        path: of the file; its folder is made.
-        preset: what to write.
+        path: of the file; its folder is created.
+        preset: the preset.
 
     Raises:
-        PresetError: the file there is no preset, or it cannot be written.
+        PresetError: the existing file is not a preset, or it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def write_preset(path: Path, preset: Preset) -> None:
 
 
 def preset_text(preset: Preset) -> str:
-    """Return the file of a preset.
+    """Return the text of a preset's file.
 
     >>> from stream_sep.control.presets.preset import Preset
     >>> print(preset_text(Preset("x", {"stem/bass/gain_db": -90.0, "bypass": False}, fade_ms=250.0)).rstrip())
@@ -60,8 +60,8 @@ def preset_text(preset: Preset) -> str:
 def _render(preset: Preset, old: str, where: str) -> str:
     if not old.strip():
         return preset_text(preset)
-    parse_preset(old, preset.name, where)  # a file that is no preset is nobody's to overwrite
-    # The editor of TOML has corners where tables out of order get lost; comments are worth less than values.
+    parse_preset(old, preset.name, where)  # a file that is not a preset must not be overwritten
+    # tomlkit can lose tables that are out of order; values matter more than comments.
     with contextlib.suppress(TOMLKitError, PresetError, ValueError, KeyError, RecursionError):
         text = _merged(preset, old)
         if parse_preset(text, preset.name, where) == (preset, ()):
@@ -98,7 +98,7 @@ def _put(table: MutableMapping[Any, Any], keys: Keys, value: object) -> None:
 
 
 def _tables(preset: Preset) -> dict[str, Any]:
-    """Return a preset as TOML's tables: what stands alone first, tables after it."""
+    """Return a preset as TOML tables: single values first, tables after them."""
     single: dict[str, Any] = {"schema": SCHEMA}
     single |= {"description": preset.description} if preset.description else {}
     single |= {"fade_ms": preset.fade_ms} if preset.fade_ms is not None else {}
@@ -119,7 +119,7 @@ def _nest(table: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    target = path.resolve()  # of a link, the file it leads to
+    target = path.resolve()  # the target of a link
     scratch = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         with scratch.open("x", encoding="utf-8", newline="\n") as file:

@@ -164,7 +164,7 @@ def test_a_preset_with_a_wrong_key_changes_nothing(write, controls):
 def test_a_stem_the_separator_lacks_is_a_sentence_that_names_those_it_gives(write, controls):
     path = write("schema = 1\n\n[stem.guitar]\nmute = true")
     assert load_preset(path).values == {"stem/guitar/mute": True}
-    with pytest.raises(PresetError, match=r"toml:4: .*no 'guitar', it gives vocals, drums, bass, other"):
+    with pytest.raises(PresetError, match=r"toml:4: .*no stem 'guitar'; it has vocals, drums, bass, other"):
         apply_preset(path, controls)
 
 
@@ -333,11 +333,11 @@ def edit(path, text):
 
 def test_an_edit_is_handed_on_once(watched):
     path, presets, reports, watcher = watched
-    watcher.look()
+    watcher.poll()
     assert presets == []
     edit(path, "schema = 1\nkaraoke = 1.0")
-    watcher.look()
-    watcher.look()
+    watcher.poll()
+    watcher.poll()
     assert [preset.values for preset in presets] == [{"karaoke": 1.0}]
     assert reports == []
 
@@ -346,24 +346,24 @@ def test_an_edit_is_handed_on_once(watched):
 def test_a_broken_edit_is_reported_once_and_the_next_good_one_is_heard(watched, broken):
     path, presets, reports, watcher = watched
     edit(path, broken)
-    watcher.look()
-    watcher.look()
+    watcher.poll()
+    watcher.poll()
     assert presets == []
     assert len(reports) == 1
     assert "mine.toml" in reports[0]
     assert "stay as they were" in reports[0]
     edit(path, "schema = 1\nkaraoke = 0.5")
-    watcher.look()
+    watcher.poll()
     assert [preset.values for preset in presets] == [{"karaoke": 0.5}]
 
 
 def test_a_file_that_goes_away_for_a_moment_is_waited_for(watched):
     path, presets, reports, watcher = watched
     path.unlink()
-    watcher.look()
+    watcher.poll()
     assert (presets, reports) == ([], [])
     path.write_text("schema = 1\nbypass = true")
-    watcher.look()
+    watcher.poll()
     assert [preset.values for preset in presets] == [{"bypass": True}]
 
 
