@@ -71,7 +71,7 @@ class ChainedSeparator:
         report: Callable[[str], None] = _log.warning,
     ) -> None:
         if reserve is not None and reserve < 0:
-            raise ConfigError(f"a chain reserve of {reserve} frames is negative; leave it out, or say 0")
+            raise ConfigError(f"a chain reserve of {reserve} frames is negative; leave it out, or use 0")
         self._separator, self._guard = separator, StemGuard(separator)
         self.stems, self.channels, self.hop = tuple(separator.stems), separator.channels, separator.hop
         self.sample_rate = separator.sample_rate
@@ -189,7 +189,7 @@ class ChainedSeparator:
         )
 
     def _ready(self, spec: ChainSpec, stems: list[str]) -> dict[str, AlignedChain]:
-        """Return the voices of ``stems`` that have effects, with the last second's sound behind them."""
+        """Return the aligned chains of ``stems``, prerolled with the last second of audio."""
         loaded = load_chains(spec, stems, self._shape)
         self._check_reserve(loaded)
         aligned_chains = {stem: self._align(chain) for stem, chain in loaded.items()}
@@ -220,7 +220,7 @@ class ChainedSeparator:
 
 
 def check_stem(stem: str, stems: tuple[str, ...]) -> None:
-    """Refuse a stem there is not.
+    """Check that a stem exists.
 
     Args:
         stem: the name to check.

@@ -28,11 +28,11 @@ class EffectWorker(Protocol):
 
     @property
     def chains(self) -> ChainSpec:
-        """The effects that are wanted."""
+        """The current effects."""
         ...
 
     def set_chains(self, chains: Chains) -> None:
-        """Have other effects."""
+        """Replace the effects."""
         ...
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
@@ -47,7 +47,7 @@ class EffectWorker(Protocol):
         ...
 
     def set_bypass(self, stem: str, *, bypassed: bool) -> None:
-        """Send a stem past its chain.
+        """Bypass a stem's chain.
 
         Args:
             stem: whose chain.

@@ -1,1 +1,1 @@
-"""How good and how fast: SDR, reports over folders of songs, test signals and benchmarks."""
+"""Evaluation: SDR, reports over folders of songs, test signals and benchmarks."""

@@ -1,4 +1,4 @@
-"""The figures that decide whether a separator can go on stage, measured on this machine."""
+"""Benchmarks of a separator in the live engine on this machine."""
 
 from __future__ import annotations
 

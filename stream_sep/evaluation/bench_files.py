@@ -1,7 +1,7 @@
-"""How fast ``stream-sep separate`` is beside the ``demucs`` command, and how much memory a long song takes.
+"""Speed of ``stream-sep separate`` against the ``demucs`` command, and memory use for a long song.
 
 Every command runs in a process of its own and is measured by the system when it ends. The weights of the comparison
-are random ones of a full-size HTDemucs: neither command can be faster for knowing them.
+are random ones of a full-size HTDemucs, so that neither command has an advantage.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True)
 class Taken:
-    """What a command took.
+    """Time and memory of a command.
 
     Attributes:
         seconds: from its start to its end.
@@ -127,18 +127,18 @@ def write_song(path: Path, seconds: float) -> Path:
 
 
 def run_measured(arguments: Sequence[str]) -> Taken:
-    """Run Python with arguments, and say what it took.
+    """Run Python with arguments, and measure time and memory.
 
     Raises:
-        SeparatorError: it failed; says how.
+        SeparatorError: it failed.
     """
-    with tempfile.TemporaryFile() as told:
+    with tempfile.TemporaryFile() as errors:
         command = [sys.executable, "-c", _MEASURE, sys.executable, *arguments]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=told, check=True)  # noqa: S603 - ourselves, no shell
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, check=True)  # noqa: S603 - ourselves, no shell
         status, seconds, cpu, kilobytes = json.loads(done.stdout)
         if status:
-            told.seek(0)
-            last = told.read().decode(errors="replace").strip().splitlines()[-1:]
+            errors.seek(0)
+            last = errors.read().decode(errors="replace").strip().splitlines()[-1:]
             raise SeparatorError(f"{' '.join(arguments[:3])} ... failed: {' '.join(last) or status}")
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
     return Taken(round(seconds, 2), round(cpu, 2), round(kilobytes * unit / 1e9, 3))

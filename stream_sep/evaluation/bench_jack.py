@@ -1,4 +1,4 @@
-"""A run on a real JACK server under load, beside a client that does nothing: whose fault is a lost block?"""
+"""Xruns on a JACK server under load, with the engine and with a bare client as the baseline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WINDOW_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Soak:
-    """What a run on JACK came to.
+    """The result of a run on JACK.
 
     Attributes:
         bare_xruns: cycles lost while a client without any work ran beside the same load.

@@ -1,4 +1,4 @@
-"""What decides whether songs can be played by hand: how soon there is sound, and how soon stems after a jump."""
+"""Benchmarks of the player: time to first sound, and to stems after a seek."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def measure_play(
     seconds: float = 20.0,
     refinement: Refinement | None = None,
 ) -> dict[str, Any]:
-    """Return how soon a song is heard and where it jumps, as plain values for JSON.
+    """Return the time to first sound and of seeks, as plain values for JSON.
 
-    It plays in real time with no device, and the separator in its own process.
+    It plays in real time without a device, with the separator in its own process.
 
     Args:
         song: the file.
@@ -73,7 +73,7 @@ def measure_play(
 
 
 def _time_jumps(engine: PlayEngine, seeks: int) -> list[float]:
-    """Return, in milliseconds, how long it took until stems of the target were heard."""
+    """Return, in milliseconds, the times until stems at the target were played."""
     draw = random.Random(0)  # noqa: S311 - a fair choice of targets, nothing secret
     longest = float(engine.controls["transport/length"]) - 2 * _MAX_LAG
     jumps = []
@@ -82,10 +82,10 @@ def _time_jumps(engine: PlayEngine, seeks: int) -> list[float]:
         target = draw.uniform(0.0, max(longest, 0.0))
         if abs(target - engine.transport.position) < 2 * _MAX_LAG:
             target = (target + longest / 2) % longest
-        asked = time.monotonic()
+        requested = time.monotonic()
         engine.set("transport/seek", target)
         _wait(lambda: _is_at(engine, target))  # noqa: B023 - called at once
-        jumps.append(1000 * (time.monotonic() - asked))
+        jumps.append(1000 * (time.monotonic() - requested))
     return jumps
 
 

@@ -1,8 +1,8 @@
-"""How well separators separate, measured in more ways than one: what `stream-sep evaluate` says at length.
+"""Separation scores in several metrics: the long report of `stream-sep evaluate`.
 
-Every song is streamed, hop by hop, as it would be on a stage. Beside the SDR of whole songs there is what it hides:
-errors of level (SI-SDR leaves them out), the low end, what leaks into stems that are absent, and whether the last
-minute of a long song is as good as its first.
+Every song is streamed, hop by hop, as in live use. Besides the SDR of whole songs, the report shows what it hides:
+level errors (SI-SDR ignores them), the low end, leakage into absent stems, and whether the last minute of a long
+song is as good as its first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MEASURES = ("uSDR", "SI-SDR", "low", "leak", "first minute", "last minute", "SDR
 """What is measured, all in dB.
 
 ``low`` is the uSDR below 250 Hz; ``leak`` the level of the estimate of an absent stem, against the mix, so the lower
-the better; ``SDR v4`` is museval's: the median over seconds, which is slow to compute and only made when asked for.
+the better; ``SDR v4`` is museval's: the median over seconds, which is slow and only computed on request.
 """
 
 _LOW_RATE = 500
@@ -106,8 +106,8 @@ def evaluate_folder(
         limit: so many songs at most.
         validation_percent: only songs that a training with this percentage keeps apart.
         museval: measure ``SDR v4`` too.
-        report: told the name of each song.
-        skip: told, in a sentence, of songs that cannot be read, which are then left out; they end it unless given.
+        report: callback that receives the name of each song.
+        skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.
 
     Raises:
         AudioFileError: there is no song, or one cannot be read.

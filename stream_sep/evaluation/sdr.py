@@ -1,4 +1,4 @@
-"""How well a separator separates: songs whose stems are known, streamed through it hop by hop, scored in decibels."""
+"""SDR of a separator on songs with reference stems, streamed through it hop by hop."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def evaluate(
         model: name of a separator, as `load_separator` takes it.
         limit: so many songs at most, the first by name.
         sample_rate: frames per second to resample the songs to; their own unless given.
-        skip: told, in a sentence, of songs that cannot be read, which are then left out; they end it unless given.
+        skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.
         options: passed to the separator.
 
     Raises:
@@ -138,7 +138,7 @@ def load_songs(
     Args:
         paths: some of `find_songs`.
         sample_rate: frames per second to resample them to; their own unless given.
-        skip: told, in a sentence, of songs that cannot be read, which are then left out; they end it unless given.
+        skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.
 
     Raises:
         AudioFileError: a song cannot be read.

@@ -1,4 +1,4 @@
-"""Measuring what the engine does rather than believing what it says."""
+"""Signal measurements: delay, null tests, levels, memory and CPU time."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def level_db(sound: Block) -> float:
 
 
 def resident_bytes(pid: int | None = None) -> int | None:
-    """Return the memory a process holds (this one unless given), or None where the system does not say."""
+    """Return the memory a process holds (this one unless given), or None if the system does not report it."""
     try:
         with open(f"/proc/{pid or 'self'}/status", encoding="ascii") as status:  # noqa: PTH123 - no path, a kernel answer
             for line in status:
@@ -66,7 +66,7 @@ def resident_bytes(pid: int | None = None) -> int | None:
 def cpu_seconds() -> float:
     """Return the time that processors gave to this process so far, and to those it has started and that still run.
 
-    Of this process alone where the system does not say more.
+    Of this process alone if the system does not report more.
     """
     children = [child for task in Path("/proc/self/task").glob("*/children") for child in _words(task)]
     return time.process_time() + sum(map(_seconds_of, children))

@@ -1,4 +1,4 @@
-"""A long run of the live engine while all that users do happens to it: what grows, what is lost, what leaks."""
+"""A soak test of the live engine under user actions: memory growth, late hops, leaks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WARM_UP_SHARE = 0.2  # of the run, after which memory should not grow any more
 
 @dataclass(frozen=True)
 class Sample:
-    """What the engine and its separator hold at a moment.
+    """Resource use of the engine and its separator at one time.
 
     Attributes:
         seconds: since the start.
@@ -49,7 +49,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class SoakReport:
-    """What a run came to.
+    """The result of a run.
 
     Attributes:
         seconds: how long it was.
@@ -92,7 +92,7 @@ class SoakReport:
         return {"files": last.files - first.files, "threads": last.threads - first.threads}
 
     def figures(self) -> dict[str, Any]:
-        """Return everything that a reader wants to know, by name."""
+        """Return the main figures, by name."""
         first, last = self.samples[0], self.samples[-1]
         return {
             "seconds": round(self.seconds),

@@ -6,7 +6,7 @@ import hashlib
 
 
 def is_validation(name: str, percent: int) -> bool:
-    """Say whether a song is kept out of training: by its artist, so that no voice is on both sides.
+    """Return whether a song is kept out of training: by its artist, so that no voice is in both sets.
 
     Args:
         name: the song's name, ``artist - title``.

@@ -1,1 +1,1 @@
-"""Separation of whole files: a song in, stem files out, with memory bounded by a few windows of the model."""
+"""Separation of whole files: songs to stem files, with memory bounded by a few windows of the model."""

@@ -1,4 +1,4 @@
-"""Many songs: one that fails does not stop the rest, and several can be done at once."""
+"""Batches of songs: a failed one does not stop the others, and several can run in parallel."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _POLL_SECONDS = 0.1
 def separate_all(
     tracks: Sequence[Track], job: SeparationJob, report: Callable[[int, Progress], None], *, jobs: int = 1
 ) -> Iterator[tuple[int, Outcome]]:
-    """Do a job for every track; give the outcomes, each with the track's index, as they come.
+    """Do a job for every track; yield the outcomes, each with the track's index, as they complete.
 
     Args:
         tracks: the songs.
-        job: what to do with each.
-        report: told the index of a song and how far it is.
-        jobs: songs at once, each in a process with its own copy of the model.
+        job: the job for each.
+        report: callback that receives a song's index and its progress.
+        jobs: songs in parallel, each in a process with its own copy of the model.
 
     Raises:
         SeparatorError: the model cannot be loaded.
-        ConfigError: the job asks for what the model does not have, ``jobs`` is less than 1, or two songs would get
-            the same files.
+        ConfigError: the job needs a stem that the model does not have, ``jobs`` is less than 1, or two songs would
+            get the same files.
     """
     if jobs < 1:
         raise ConfigError(f"--jobs must be at least 1, not {jobs}")
     refuse_shared_targets(tracks, job)
-    if not any(track.path.exists() for track in tracks):  # or a model would be loaded, perhaps from afar, for nothing
+    if not any(track.path.exists() for track in tracks):  # else a model would be loaded, or downloaded, in vain
         for index, track in enumerate(tracks):
             yield index, Outcome(track, error=str(no_file(track.path)))
     elif min(jobs, len(tracks)) <= 1:
@@ -57,13 +57,13 @@ def _in_processes(
     with Crew(size) as crew:
         handles = [crew.submit(track, job) for track in tracks]
         indices = {handle: index for index, handle in enumerate(handles)}
-        told: dict[int, Progress] = {}
+        reported: dict[int, Progress] = {}
         while indices:
             done = crew.wait(_POLL_SECONDS)
             for handle, index in indices.items():
                 progress = crew.progress(handle)
-                if told.get(index, Progress()) is not progress and told.get(index) != progress:
-                    told[index] = progress
+                if reported.get(index, Progress()) is not progress and reported.get(index) != progress:
+                    reported[index] = progress
                     report(index, progress)
             if done is None:
                 continue

@@ -1,4 +1,4 @@
-"""The stems of one song on their way into the cache, and the checksums they are known by."""
+"""Writing the stems of one song to the cache, with checksums."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Stems
 
 SONG_NAME = "song.txt"
-"""The file that names the song, and is written last."""
+"""The file with the song's path, which is written last."""
 
 CHECKSUMS = "checksums.json"
 
 
 class NewEntry:
-    """The stems of a song on their way into the cache; what fails there fails silently but for a warning."""
+    """Writes the stems of a song to the cache; failures only cause a warning."""
 
     def __init__(
         self, folder: Path, stems: Sequence[str], rate: int, frames: int, warn: Callable[[str], None]
@@ -42,16 +42,16 @@ class NewEntry:
         self._guard(lambda: self._write(sounds))
 
     def commit(self, song: Path) -> None:
-        """Give the files their names, and note their checksums and the song they are of."""
+        """Rename the files to their final names, and write their checksums and the song's path."""
         self._guard(lambda: self._commit(song))
 
     def abort(self) -> None:
-        """Leave nothing behind; does nothing after `commit`."""
+        """Delete the files; does nothing after `commit`."""
         for file in reversed(self._files):
             file.abort()
 
     def _open(self) -> None:
-        check_room(self._folder, 2 * self._size)  # half of it is for the files that are asked for
+        check_room(self._folder, 2 * self._size)  # half of it is for the output files
         for file in self._files:
             file.open()
 
@@ -73,12 +73,12 @@ class NewEntry:
             return
         try:
             step()
-        except FileInUseError:  # whoever writes it keeps the same stems
+        except FileInUseError:  # the other process caches the same stems
             self._give_up()
         except (AudioFileError, OSError) as error:
             self._give_up()
             why = str(error).partition(";")[0]
-            self._warn(f"the stems are not kept for another time ({why}); --cache-gb 0 does not try to")
+            self._warn(f"the stems are not cached ({why}); --cache-gb 0 turns the cache off")
 
     def _give_up(self) -> None:
         self._does_keep = False
@@ -86,7 +86,7 @@ class NewEntry:
 
 
 def are_undamaged(files: Sequence[Path]) -> bool:
-    """Tell whether files are what was kept; those of a version without checksums get theirs now."""
+    """Return whether files match their checksums; those of a version without checksums get them now."""
     known = _checksums(files[0].parent)
     try:
         found = {file.name: _checksum(file) for file in files}
@@ -107,7 +107,7 @@ def _checksums(folder: Path) -> dict[str, str]:
 
 
 def _checksum(file: Path) -> str:
-    """Return a CRC-32, which is as fast as the disk, and all that is asked for: nobody forges stems."""
+    """Return a CRC-32, which is as fast as the disk; it only has to detect damage, not forgery."""
     total = 0
     with file.open("rb") as data:
         while block := data.read(1 << 20):

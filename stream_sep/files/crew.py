@@ -1,4 +1,4 @@
-"""Processes that separate songs as they come, each with its own loaded models; any song can be cancelled."""
+"""A pool of processes that separate queued songs, each with its own loaded models; any song can be cancelled."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from stream_sep.files.tracks import Track
 
 _TRIES = 2
-"""How often a song is begun whose process is lost, the last time with no other song beside it."""
+"""Attempts for a song whose process is lost, the last one with no other song in parallel."""
 
 _POLL_SECONDS = 0.1
 _CANCEL_SECONDS = 10.0
-"""After these, a process that does not see that its song was cancelled is killed."""
+"""Seconds after which a process that does not react to a cancellation is killed."""
 
 _SHUTDOWN_SECONDS = 2.0
 
@@ -35,14 +35,14 @@ _LOST = "its process ended, twice, perhaps for lack of memory; try a smaller --s
 
 @dataclass(eq=False)
 class Handle:
-    """A song that was given to a crew.
+    """A song that was submitted to a crew.
 
     Attributes:
         track: the song.
-        job: what to do with it.
-        progress: how far it is.
-        outcome: what became of it; None until then.
-        refusal: why its model could not be loaded, where that was so; the outcome tells the same.
+        job: its job.
+        progress: its progress.
+        outcome: its outcome; None until it is done.
+        refusal: the error if its model could not be loaded; also in the outcome.
     """
 
     track: Track
@@ -55,9 +55,9 @@ class Handle:
 
 
 class Crew:
-    """Separates songs in processes of their own, as they are handed in.
+    """Separates submitted songs in processes of their own.
 
-    Use it in a ``with`` statement, or `close` it: what is not done by then is cancelled.
+    Use it in a ``with`` statement, or `close` it: unfinished songs are then cancelled.
 
     Args:
         size: songs at once.
@@ -90,11 +90,11 @@ class Crew:
         self.close()
 
     def submit(self, track: Track, job: SeparationJob) -> Handle:
-        """Hand in a song; it is begun when its turn comes.
+        """Queue a song.
 
         Args:
             track: the song.
-            job: what to do with it; its threads of torch are shared out among the songs at once unless it says.
+            job: its job; the threads of torch are divided among parallel songs unless it sets them.
         """
         threads = job.settings.threads or max(1, (os.cpu_count() or 1) // self._size)
         handle = Handle(track, replace(job, settings=replace(job.settings, threads=threads)))
@@ -104,7 +104,7 @@ class Crew:
         return handle
 
     def cancel(self, handle: Handle) -> None:
-        """Stop a song; its outcome is then cancelled, and nothing of its files stays. Does nothing to one done."""
+        """Cancel a song and delete its unfinished files; does nothing to a finished one."""
         with self._changed:
             handle._cancelled = True  # noqa: SLF001 - of the same module
             for line in (self._waiting, self._alone):
@@ -113,11 +113,11 @@ class Crew:
                     self._finish(handle, Outcome(handle.track, cancelled=True))
 
     def progress(self, handle: Handle) -> Progress:
-        """Return how far a song is."""
+        """Return the progress of a song."""
         return handle.progress
 
     def wait(self, seconds: float | None = None) -> Handle | None:
-        """Return the next song that is done; None where there is none within ``seconds``, or none is left."""
+        """Return the next finished song; None if there is none within ``seconds``, or none is left."""
         until = None if seconds is None else time.monotonic() + seconds
         with self._changed:
             while not self._done and (self._waiting or self._alone or self._running):
@@ -128,7 +128,7 @@ class Crew:
             return self._done.popleft() if self._done else None
 
     def close(self) -> None:
-        """Cancel what is not done and end all processes, within a few seconds; leaves no half-written file."""
+        """Cancel unfinished songs and end all processes within a few seconds; leaves no partial files."""
         with self._changed:
             self._closed = True
             for handle in (*self._waiting, *self._alone):
@@ -139,7 +139,7 @@ class Crew:
         for thread in self._threads:
             thread.join()
 
-    # what a thread for each process does
+    # run by one thread per process
 
     def _serve(self) -> None:
         process: CrewProcess | None = None
@@ -156,7 +156,7 @@ class Crew:
             process.end(_SHUTDOWN_SECONDS)
 
     def _next(self) -> Handle | None:
-        """Wait for a song; those that were lost come when nothing else runs or waits."""
+        """Wait for a song; those whose process was lost come when nothing else runs or waits."""
         with self._changed:
             while not self._closed:
                 if self._waiting:
@@ -173,7 +173,7 @@ class Crew:
         return handle
 
     def _separate(self, process: CrewProcess, handle: Handle) -> Outcome | None:
-        """Have a song separated; None where the process was lost."""
+        """Separate a song in ``process``; return None if the process was lost."""
         process.send(handle.track, handle.job)
         stopped_at = 0.0
         while True:

@@ -1,4 +1,4 @@
-"""One process of a crew: separates one song after the other, for whoever is at the other end of its pipe."""
+"""One process of a crew: separates one song after the other, controlled over a pipe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _REPORT_SECONDS = 0.1
 
 LOST = object()
-"""Stands for a message where the process is gone."""
+"""Returned in place of a message when the process has ended."""
 
 
 class CrewProcess:
@@ -39,36 +39,36 @@ class CrewProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be given a song."""
+        """Whether it can receive a song."""
         return bool(self._process.is_alive())
 
     def send(self, track: Track, job: SeparationJob) -> None:
-        """Give it a song; where it is gone, `receive` tells so.
+        """Send it a song; if the process has ended, `receive` returns `LOST`.
 
         Args:
             track: the song.
-            job: what to do with it.
+            job: its job.
         """
         self._cancelled = False
         with suppress(OSError):
             self._pipe.send((track, job))
 
     def receive(self, seconds: float) -> object:
-        """Return what it sent: `Progress`, an error of its model, an `Outcome`; None after ``seconds``; `LOST`."""
+        """Return its next message: `Progress`, a model error, an `Outcome`; None after ``seconds``; or `LOST`."""
         try:
             return self._pipe.recv() if self._pipe.poll(seconds) else None
         except (EOFError, OSError):
             return LOST
 
     def cancel(self) -> None:
-        """Ask it to stop the song it is at, once."""
+        """Request once that it stops its current song."""
         if not self._cancelled:
             self._cancelled = True
             with suppress(OSError):
                 self._pipe.send(CANCEL)
 
     def end(self, seconds: float) -> None:
-        """Let it end, and after ``seconds`` kill it."""
+        """Wait for it to end, and kill it after ``seconds``."""
         self._pipe.close()
         self._process.join(seconds)
         self.kill()
@@ -83,8 +83,8 @@ CANCEL = "cancel"
 
 
 def _work(pipe: Connection) -> None:
-    """Separate songs in this process until nobody listens any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; whoever began this ends it
+    """Separate songs in this process until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent ends this process
     shelf, stop, songs = ModelShelf(), threading.Event(), _Inbox(pipe)
     threading.Thread(target=songs.run, args=(stop,), daemon=True).start()
     while (song := songs.take()) is not None:
@@ -97,7 +97,7 @@ def _work(pipe: Connection) -> None:
 
 
 class _Inbox:
-    """Songs and cancellations as they come through a pipe; the end of the pipe cancels, and is the last song."""
+    """Receives songs and cancellations through a pipe; a closed pipe cancels the song and ends the queue."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -126,7 +126,7 @@ class _Inbox:
 
 
 def _reporter(pipe: Connection, stop: threading.Event) -> Callable[[Progress], None]:
-    """Return a function that passes on progress, not too often, and raises where the song was cancelled."""
+    """Return a function that sends progress, rate-limited, and raises if the song was cancelled."""
     last, stage = 0.0, ""
 
     def report(progress: Progress) -> None:

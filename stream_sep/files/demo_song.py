@@ -1,4 +1,4 @@
-"""The song that the package carries, stem by stem: something to separate, and the truth to compare with."""
+"""The bundled demo song as its stems: a mix to separate, and the references to compare with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DemoSong:
-    """A short pop song as its stems, all equally long.
+    """A short pop song as its stems, all of one length.
 
     Attributes:
         sample_rate: frames per second.
@@ -34,7 +34,7 @@ class DemoSong:
 
     @property
     def mix(self) -> Block:
-        """The sum of the stems, added up in the order of `STEMS`, ``(2, frames)``."""
+        """The sum of the stems, added in the order of `STEMS`, ``(2, frames)``."""
         mix = np.zeros_like(self.stems[STEMS[0]])
         for name in STEMS:
             mix += self.stems[name]
@@ -42,7 +42,7 @@ class DemoSong:
 
 
 def load_demo_song() -> DemoSong:
-    """Read the demo song; every call gives arrays of its own.
+    """Read the demo song; every call returns new arrays.
 
     >>> song = load_demo_song()
     >>> list(song.stems), song.mix.shape[1] // song.sample_rate

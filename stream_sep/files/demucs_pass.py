@@ -1,4 +1,4 @@
-"""Demucs networks over a whole song, window by window, with no more of it in memory than the windows reach."""
+"""Demucs networks over a whole song, window by window, with only the part under the windows in memory."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 
 SHORTEST = 1.5
-"""Seconds of the shortest windows that are tried when memory runs out."""
+"""Shortest window in seconds that is tried when memory runs out."""
 
 
 class DemucsSongModel:
-    """Makes the stems of a song as `demucs.apply.apply_model` does, but in one go through the song.
+    """Separates a song as `demucs.apply.apply_model` does, but in one pass through the song.
 
-    Every network, at every shift, is a run; all runs go through the song together, the one that is furthest behind
-    first, and a frame is given out when the last window over it has been added. So memory does not grow with the
-    song, and the first seconds are there first. Networks that no wanted stem needs are not run.
+    Every network, at every shift, is a run; all runs advance through the song together, the one furthest behind
+    first, and a frame is output when the last window over it has been added. So memory does not grow with the song,
+    and its beginning is ready first. Networks that no requested stem needs are not run.
 
     Args:
         parts: the networks.
@@ -66,16 +66,16 @@ class DemucsSongModel:
 
     @property
     def networks(self) -> int:
-        """How many networks run for each window of the song."""
+        """Number of networks that run for each window of the song."""
         return len({run.network for run in self._runs})
 
     @property
     def runs(self) -> list[ShiftedPass]:
-        """Every network over the song, at every shift: all that has to be computed."""
+        """Every network over the song, at every shift."""
         return self._runs
 
     def window(self, run: ShiftedPass, index: int, mix: Mix, level: SongStatistics) -> tuple[int, Stems]:
-        """Compute one window, of which there are as many as begin within the song; in any order.
+        """Compute one of the windows that begin within the song; in any order.
 
         Args:
             run: the shifted pass.
@@ -122,7 +122,7 @@ class DemucsSongModel:
         return DemucsSongModel(self._parts, self.stems, settings, "cpu"), "on the CPU"
 
     def separate(self, blocks: Iterable[Block], _rate: int, level: SongStatistics) -> Iterator[tuple[Block, Stems]]:
-        """Give the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``, from the first frame to the last.
+        """Yield the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``, from the first frame to the last.
 
         Args:
             blocks: the song, at the rate of the networks.
@@ -141,16 +141,16 @@ class DemucsSongModel:
                 mix.forget(following - longest)
 
     def _computed(self, mix: _Mix, level: SongStatistics, longest: int) -> Iterator[tuple[_Window, int, Stems]]:
-        """Give what the networks make of all windows, in turn; see `_in_turn`."""
+        """Yield the networks' output for all windows, in order; see `_in_turn`."""
         at_once = self._runner.at_once(longest / self._parts[0].network.samplerate)
         with split_torch_threads(at_once) as (take_share, take_all):
             for (window, following), parts in ordered_map(self._in_turn(mix, level), at_once, take_share, take_all):
                 yield window, following, parts
 
     def _in_turn(self, mix: _Mix, level: SongStatistics) -> Iterator[tuple[tuple[_Window, int], Callable[[], Stems]]]:
-        """Give the windows of all runs, the one that begins first before the others, and what computes each.
+        """Yield the windows of all runs, ordered by their start, with a function that computes each.
 
-        Beside each stands the frame where the next one begins, before which nothing will be added any more.
+        Each comes with the start of the next window: frames before that are final.
         """
         due = [(run.start, index, 0) for index, run in enumerate(self._runs)]
         heapq.heapify(due)
@@ -186,7 +186,7 @@ class DemucsSongModel:
 
 @dataclass(frozen=True)
 class _Window:
-    """One window of a run: which, where, how far it lies within what the network is given, and how long it is."""
+    """One window of a run: its index, start, offset within the network's input, and length."""
 
     run: ShiftedPass
     number: int
@@ -196,7 +196,7 @@ class _Window:
 
 
 class Mix(Protocol):
-    """A song, of which windows can be read."""
+    """A song that can be read window by window."""
 
     @property
     def end(self) -> int:
@@ -215,7 +215,7 @@ class Mix(Protocol):
 
 
 class _Mix:
-    """The part of the song that windows still reach."""
+    """The part of the song that later windows still cover."""
 
     def __init__(self, blocks: Iterable[Block]) -> None:
         self._blocks = iter(blocks)
@@ -239,7 +239,7 @@ class _Mix:
         return self.end
 
     def read(self, start: int, end: int) -> Block:
-        """Return frames that have been read and not forgotten."""
+        """Return frames that have been read and not dropped."""
         return self._sound[:, start - self._first : end - self._first]
 
     def normalised(self, start: int, end: int, level: SongStatistics) -> Block:

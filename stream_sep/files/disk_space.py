@@ -1,4 +1,4 @@
-"""Room on a disk, looked at before something large is written."""
+"""Free disk space, checked before large files are written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GB = 1e9
 
 
 def free_bytes(folder: Path) -> int | None:
-    """Return the bytes that are free where a folder is, or will be; None where that cannot be told."""
+    """Return the free bytes on the disk of an existing or future folder; None if that is unknown."""
     for each in (folder, *folder.absolute().parents):
         try:
             return shutil.disk_usage(each).free
@@ -24,15 +24,15 @@ def free_bytes(folder: Path) -> int | None:
 
 
 def check_room(folder: Path, size: int, advice: str = "or take another --out") -> None:
-    """Refuse what a disk has no room for.
+    """Check that a disk has enough free space.
 
     Args:
-        folder: where it shall be written.
-        size: bytes that it takes.
-        advice: what else to do than to free some.
+        folder: destination.
+        size: bytes to write.
+        advice: an alternative to freeing space, for the message.
 
     Raises:
-        AudioFileError: there are fewer.
+        AudioFileError: there is not enough.
     """
     free = free_bytes(folder)
     if free is not None and size > free:

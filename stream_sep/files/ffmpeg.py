@@ -1,7 +1,7 @@
-"""The program ffmpeg, where it is installed: formats that libsndfile cannot read, tags, covers, stem files.
+"""ffmpeg, where it is installed: formats that libsndfile cannot read, tags, covers, stem files.
 
-Files come from anywhere, so every input is held to one file and to containers that cannot name another: what calls
-itself a song may be a playlist of files that are nobody's business.
+Files are untrusted, so every input is restricted to one file and to containers that cannot reference another: a
+supposed song may be a playlist of private files.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _CONTAINERS = (
     *("aac", "ac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf", "dts", "eac3", "flac", "flv"),
     *("matroska", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "ogg", "tak", "tta", "voc", "w64", "wav", "wv"),
 )
-"""Demuxers whose files hold their own sound: no playlists (hls, concat, dash, sdp), devices or image sequences."""
+"""Demuxers whose files contain their own audio: no playlists (hls, concat, dash, sdp), devices or image sequences."""
 
 _RESYNCING = {"aac", "mp3", "ogg"}
-"""Demuxers of streams that may begin anew, where players skip what is damaged and go on at the next frame."""
+"""Demuxers of streams where players skip damaged parts and resume at the next frame."""
 
 _NOISE = (b"non monotonically", b"Last message repeated")  # of times, which raw sound has none of
 
@@ -41,12 +41,12 @@ _MIN_DAMAGED = 20
 
 
 def has_ffmpeg() -> bool:
-    """Tell whether both programs, ffmpeg and ffprobe, are there."""
+    """Return whether both programs, ffmpeg and ffprobe, are installed."""
     return shutil.which("ffmpeg") is not None and shutil.which("ffprobe") is not None
 
 
 def input_arguments(path: Path, *, ignore_length: bool = False) -> list[str]:
-    """Return the arguments of ffmpeg that open a file, and no other that the file may name.
+    """Return the arguments of ffmpeg that open a file, but no other file that it references.
 
     Args:
         path: the file.
@@ -60,7 +60,7 @@ def run_ffmpeg(arguments: Sequence[str]) -> None:
     """Run ffmpeg; the last argument names its output, which it overwrites.
 
     Raises:
-        AudioFileError: ffmpeg is missing, or it failed; says why.
+        AudioFileError: ffmpeg is missing, or it failed.
     """
     command = [_program("ffmpeg"), "-nostdin", "-v", "error", "-y", *arguments]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - no shell, and every path is one argument
@@ -115,9 +115,9 @@ def decode_blocks(
     ignore_length: bool = False,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Give an audio stream of a file, a block at a time, to its true end.
+    """Yield an audio stream of a file, block by block, to its actual end.
 
-    Where the sound changes its rate or its channels on the way, as in recordings of radio, it is converted.
+    Where the sample rate or the channels change within the file, as in recordings of radio, it is converted.
 
     Args:
         path: the file.
@@ -125,9 +125,9 @@ def decode_blocks(
         rate: frames per second of the output.
         frames: of a block.
         stream: which of its audio streams.
-        container: what ffprobe calls the kind of file; bare streams are read as players do, past damaged frames.
-        ignore_length: of a WAV file, whether to read on behind what its header counts.
-        warn: told of damage that was skipped, once all is read.
+        container: ffprobe's name of the format; raw streams are read past damaged frames, as players do.
+        ignore_length: of a WAV file, whether to read beyond the length in its header.
+        warn: callback that receives a message about skipped damage, at the end.
 
     Returns:
         float32 ``(frames, channels)``, the last one shorter.
@@ -160,7 +160,7 @@ def decode_blocks(
 
 
 class _Complaints(threading.Thread):
-    """Reads what ffmpeg has to say, which would otherwise stop it once the pipe is full."""
+    """Reads the error messages of ffmpeg, which would block once the pipe is full."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(daemon=True)
@@ -186,6 +186,6 @@ def _program(name: str) -> str:
     return found
 
 
-def _last_line(told: bytes) -> str:
-    lines = told.decode(errors="replace").strip().splitlines()
+def _last_line(output: bytes) -> str:
+    lines = output.decode(errors="replace").strip().splitlines()
     return lines[-1].strip() if lines else "it gives no reason"

@@ -34,15 +34,15 @@ def finish_files(
     report: Callable[[], None],
     notes: list[str],
 ) -> None:
-    """Turn all files down together where one would be cut, tag them, and give them their names.
+    """Attenuate all files together if one would clip, tag them, and rename them to their final names.
 
     Args:
-        job: what was asked for.
-        song: what they were made of.
+        job: the job.
+        song: their source.
         targets: their names.
         files: the files, all written.
         report: called between steps, and may raise `Cancelled`.
-        notes: gets a sentence on every change of level.
+        notes: receives a message about every change of level.
 
     Raises:
         AudioFileError: one cannot be written.

@@ -1,4 +1,4 @@
-"""The kinds of file that stems are written as."""
+"""The output formats of stems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_WAV_BYTES = 4_000_000_000
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """How a file holds its sound.
+    """The audio format of a file.
 
     Attributes:
         name: one of `FORMATS`; also the ending of the file's name.
@@ -40,7 +40,7 @@ class AudioFormat:
     clip: str = "auto"
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Check the values."""
         if self.name not in FORMATS:
             raise ConfigError(f"unknown format {self.name!r}; choose from {', '.join(FORMATS)}")
         depths = {"wav": _WAV, "flac": _FLAC}.get(self.name)
@@ -64,7 +64,7 @@ class AudioFormat:
         return self.name == "wav" and self.bits == 32
 
     def rate_for(self, rate: int) -> int:
-        """Return the frames per second that a file can hold which are nearest to ``rate``, or above.
+        """Return the lowest supported sample rate that is not below ``rate``, else the highest.
 
         >>> AudioFormat("mp3").rate_for(96000), AudioFormat("mp3").rate_for(88200), AudioFormat("wav").rate_for(96000)
         (48000, 44100, 96000)
@@ -75,7 +75,7 @@ class AudioFormat:
         return max(fractions, default=next((held for held in _MP3_RATES if held > rate), _MP3_RATES[-1]))
 
     def container(self, frames: int) -> dict[str, object]:
-        """Return what `soundfile.SoundFile` has to be told for a stereo file of so many frames.
+        """Return the arguments of `soundfile.SoundFile` for a stereo file of so many frames.
 
         >>> AudioFormat("wav", 32).container(600_000_000)
         {'format': 'RF64', 'subtype': 'FLOAT'}

@@ -1,4 +1,4 @@
-"""What to do with songs: which files to make of each, where, and how."""
+"""A separation job: which files to write for each song, where, and how."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FIELDS = ("track", "trackext", "stem", "ext")
 
 @dataclass(frozen=True)
 class SeparationJob:
-    """What to do with every song; it never changes, so that any process can do a song of it.
+    """The job for every song; immutable, so that any process can do a song of it.
 
     Attributes:
         settings: how the stems are made.
@@ -64,7 +64,7 @@ class SeparationJob:
     cache_gb: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Check the values."""
         try:
             fields = [name for _, name, _, _ in string.Formatter().parse(self.template) if name is not None]
         except ValueError as error:
@@ -118,7 +118,7 @@ class SeparationJob:
 
         Args:
             mix: the mix.
-            model_key: what tells the weights of the model from others.
+            model_key: identifies the weights of the model.
         """
         form = self.format
         held = {"wav": form.bits, "flac": form.bits, "mp3": form.kbps, "stem.mp4": form.kbps}.get(form.name)
@@ -129,12 +129,12 @@ class SeparationJob:
 
 @dataclass(frozen=True)
 class OutputPlan:
-    """What a job comes to with a model whose stems are known.
+    """The output of a job with a given model.
 
     Attributes:
         mixes: the files to write.
-        stems: the stems that they are made of.
-        made: those that the model makes; the rest is what these leave of the song.
+        stems: the stems that they are mixed from.
+        made: those that the model computes; the rest is the remainder of the song.
     """
 
     mixes: tuple[StemMix, ...]
@@ -143,7 +143,7 @@ class OutputPlan:
 
 
 def plan_outputs(job: SeparationJob, sources: Sequence[str]) -> OutputPlan:
-    """Find out which stems a job needs.
+    """Return the files and stems that a job needs.
 
     Args:
         job: the job.

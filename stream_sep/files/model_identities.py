@@ -1,4 +1,4 @@
-"""Which weights a model had when it was last loaded, so that its kept stems are found without loading it."""
+"""The weights of a model when it was last loaded, so that its cached stems are found without loading it."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class ModelIdentityCache:
 
     def get(self, settings: SeparationSettings) -> str | None:
         """Return the identity of the model of settings, if nothing has changed since it was loaded."""
-        return self._read().get(_print_of(settings))
+        return self._read().get(_settings_hash(settings))
 
     def put(self, settings: SeparationSettings, identity: str) -> None:
-        """Remember an identity; where that cannot be written, the model is loaded the next time.
+        """Store an identity; if that cannot be written, the model is loaded the next time.
 
         Args:
             settings: of the separation.
             identity: the model's cache key.
         """
-        known, name = self._read(), _print_of(settings)
+        known, name = self._read(), _settings_hash(settings)
         if known.get(name) == identity:
             return
         newest = dict([*known.items(), (name, identity)][-_MAX_ENTRIES:])
@@ -55,7 +55,7 @@ class ModelIdentityCache:
         return found if isinstance(found, dict) else {}
 
 
-def _print_of(settings: SeparationSettings) -> str:
+def _settings_hash(settings: SeparationSettings) -> str:
     files = []
     if settings.repo is not None:
         with suppress(OSError):

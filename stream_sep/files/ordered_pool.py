@@ -1,4 +1,4 @@
-"""Work that threads do at once, a bounded way ahead, whose results come in the order it was handed out."""
+"""A parallel map over threads with ordered results and bounded look-ahead."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def ordered_map(
     initializer: Callable[[], None] | None = None,
     before_last: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Tag, Result]]:
-    """Give the result of every call, in the order of the calls.
+    """Yield the result of every call, in the order of the calls.
 
-    Calls are taken from ``tasks`` by whoever reads, at most ``threads`` and one before the one whose result is given;
-    where one fails, its error comes in its turn.
+    Calls are read from ``tasks`` by the consumer, at most ``threads`` plus one ahead of the current result; the error
+    of a failed call is raised in its turn.
 
     Args:
-        tasks: calls, and what to call them by.
+        tasks: calls, each with a tag.
         threads: calls at once; 1 makes them where the results are read, with no thread.
         initializer: called in every thread before its first call.
         before_last: called, in its thread, before a last call that is left over when calls of the same length are
@@ -62,7 +62,7 @@ def _both(first: Callable[[], None], call: Callable[[], Result]) -> Result:
 
 
 def _with_ends(tasks: Iterable[tuple[Tag, Callable[[], Result]]]) -> Iterator[tuple[Tag, Callable[[], Result], bool]]:
-    """Give every call, and whether it is the last."""
+    """Yield every call, and whether it is the last."""
     calls = iter(tasks)
     held = next(calls, None)
     while held is not None:

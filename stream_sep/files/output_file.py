@@ -1,4 +1,4 @@
-"""One file that stems are written to: it has its name only when it is whole, and one writer."""
+"""An output file with one writer, which gets its final name only when it is complete."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FULL_BYTES = 1 << 20
 
 
 class OutputFile:
-    """Sound on its way to a file. Until `commit` it is beside it, under a name that ends in ``.part`` and the suffix.
+    """A sound file being written. Until `commit` it has a name that ends in ``.part`` and the suffix.
 
     Args:
         target: the file, which is replaced; its folder is made.
@@ -60,7 +60,7 @@ class OutputFile:
         self._written = 0
 
     def open(self) -> None:
-        """Make it. Before that there is nothing to `abort`: who is interrupted in between leaves nothing behind.
+        """Create the file. Before that there is nothing to `abort`.
 
         Raises:
             FileInUseError: another process is writing the same file.
@@ -153,7 +153,7 @@ class OutputFile:
             raise self._refusal(error) from error
 
     def abort(self) -> None:
-        """Leave nothing behind, no folder either; does nothing after `commit`."""
+        """Delete the file and the folders created for it; does nothing after `commit`."""
         if self._file is not None:
             with suppress(OSError, soundfile.SoundFileError):
                 self._file.close()
@@ -177,7 +177,7 @@ class OutputFile:
                 file.write(block * np.float32(gain))
 
     def _check(self) -> None:
-        """Look whether the file holds what was written to it: a full disk is not always an error before."""
+        """Check that the file contains what was written: a full disk does not always raise an error before."""
         if self._format.name == "mp3":  # whose frames are padded
             whole = self.part.stat().st_size > 0
         else:
@@ -215,7 +215,7 @@ def beside(target: Path, ending: str) -> Path:
 
 
 def cannot_write(target: Path, error: BaseException) -> AudioFileError:
-    """Return the error for a file that cannot be written, in words for its most usual reasons.
+    """Return the error for a file that cannot be written, with a specific message for the usual reasons.
 
     Args:
         target: the file.
@@ -238,9 +238,9 @@ def cannot_write(target: Path, error: BaseException) -> AudioFileError:
 
 
 def sweep_outputs(folder: Path) -> list[Path]:
-    """Delete what processes that were killed left of files they were writing, in a folder and all below it.
+    """Delete partial files of killed processes, in a folder and all below it.
 
-    What a living process writes stays, as does every finished file.
+    Files that a running process writes stay, as does every finished file.
 
     Returns:
         The files that were deleted.

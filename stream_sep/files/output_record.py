@@ -1,4 +1,4 @@
-"""What the files in a folder were made of, and how: kept beside them, so that nothing else passes for done."""
+"""The source and settings of the files in a folder, recorded beside them, to skip finished songs reliably."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Origin:
-    """What a file was made of, and how.
+    """The source and settings of a file.
 
     Attributes:
         digest: of the song's bytes.
@@ -46,7 +46,7 @@ class Origin:
 
 
 def origin_of(song: Song, settings: str) -> Origin:
-    """Return what is kept of a file that is made of a song; its size is added by `record_outputs`.
+    """Return the record of a file that is made from a song; its size is added by `record_outputs`.
 
     Args:
         song: the song.
@@ -67,7 +67,7 @@ def stamp_of(path: Path) -> tuple[int, ...]:
 
 
 def record_outputs(origins: Mapping[Path, Origin]) -> None:
-    """Keep what files were made of.
+    """Record the origins of files.
 
     Raises:
         OSError: that cannot be written; the files are then made again the next time.
@@ -84,7 +84,7 @@ def record_outputs(origins: Mapping[Path, Origin]) -> None:
 
 
 def recorded(files: Sequence[Path]) -> list[Origin | None]:
-    """Return what is kept of each of the files that are there; None for those that are not, or of unknown origin."""
+    """Return the record of each file; None for missing files and files of unknown origin."""
     folders = {folder: _read(folder) for folder in {file.parent for file in files}}
     found: list[Origin | None] = []
     for file in files:
@@ -103,7 +103,7 @@ def recorded_names(folder: Path) -> set[str]:
 
 
 def is_same_song(origin: Origin, song: Song) -> bool:
-    """Tell whether a file was made of what a song holds now.
+    """Return whether a file was made from the current content of a song.
 
     Args:
         origin: as `origin_of` returned it.
@@ -113,12 +113,12 @@ def is_same_song(origin: Origin, song: Song) -> bool:
 
 
 def is_done(song: Song, settings: Mapping[Path, str], warn: Callable[[str], None]) -> bool:
-    """Tell whether all files are there, made of what a song holds now and in the same way.
+    """Return whether all files exist, made from the current content of a song with the same settings.
 
     Args:
         song: the song.
         settings: for each file, the text of all that decides what it holds.
-        warn: told of files that somebody has changed since: they count as done, or the change would be lost.
+        warn: callback that receives a message about files edited since: they count as done, to keep the edits.
 
     Raises:
         AudioFileError: they are those of another song, which is still there.

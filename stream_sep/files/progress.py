@@ -1,4 +1,4 @@
-"""How far a song is."""
+"""The progress of a song."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 Stage: TypeAlias = Literal["read", "separate", "write"]
 
 _MIN_SECONDS = 2.0
-"""Of work, before it tells how long the rest will take."""
+"""Seconds of work before the remaining time is estimated."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a song is.
+    """The progress of a song.
 
     Attributes:
         stage: what is being done: the song is read once for its level, separated, and its files are finished.
@@ -35,14 +35,14 @@ class Progress:
 
 
 Report: TypeAlias = "Callable[[Progress], None]"
-"""Is told of progress, and stops the work by raising `Cancelled`."""
+"""Callback that receives progress, and cancels the work by raising `Cancelled`."""
 
 
 class ProgressMeter:
-    """Makes `Progress` of frames, and of the time they take.
+    """Computes `Progress` from frame counts and elapsed time.
 
     Args:
-        report: is told.
+        report: callback that receives it.
     """
 
     def __init__(self, report: Report) -> None:
@@ -50,21 +50,21 @@ class ProgressMeter:
         self._frames, self._begun = 0, 0.0
 
     def read(self) -> None:
-        """Tell that some more of the song was read."""
+        """Report that the song is being read."""
         self._report(Progress())
 
     def begin(self, frames: int) -> None:
-        """Tell that the song was read, and is now separated."""
+        """Report that the song was read, and separation starts."""
         self._frames, self._begun = frames, time.monotonic()
         self._report(Progress("separate", 0.0, 0, frames))
 
     def separate(self, ready: int) -> None:
-        """Tell how many frames of the stems are there."""
+        """Report how many frames of the stems are ready."""
         share = ready / self._frames
         seconds = time.monotonic() - self._begun
         left = seconds * (1 - share) / share if share and seconds > _MIN_SECONDS else None
         self._report(Progress("separate", share, ready, self._frames, left))
 
     def write(self) -> None:
-        """Tell that all is separated, and the files are being finished."""
+        """Report that separation is complete, and the files are being finished."""
         self._report(Progress("write", 1.0, self._frames, self._frames, None))

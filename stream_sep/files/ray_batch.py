@@ -1,4 +1,4 @@
-"""Many songs on many machines: workers of Ray (https://ray.io) hold the model, and each gets one song at a time.
+"""Batches of songs on many machines: workers of Ray (https://ray.io) load the model, and get one song at a time.
 
 The machines share the folders of the songs and of the stems, under the same names, and have stream_sep installed.
 """
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from stream_sep.files.tracks import Track
 
 TRIES = 3
-"""How often a song is begun whose workers are lost, before it counts as failed: it may be what kills them."""
+"""Attempts for a song whose workers are lost, before it counts as failed: it may be the cause."""
 
 _MAX_SPAWN_FAILURES = 10  # of workers, one after the other, until that is an error
-_POLL_SECONDS = 0.2  # seconds between looks at how far songs are
-_SHUTDOWN_SECONDS = 5.0  # seconds that workers have to tidy up
+_POLL_SECONDS = 0.2  # seconds between progress polls
+_SHUTDOWN_SECONDS = 5.0  # seconds that workers have to clean up
 _START_TIMEOUT = 300.0  # seconds without any worker until that is an error
 
 
@@ -41,18 +41,18 @@ def separate_on_ray(
     address: str | None = None,
     jobs: int | None = None,
 ) -> Iterator[tuple[int, Outcome]]:
-    """Do a job for every track on the machines of a Ray cluster; give the outcomes, with their indices, as they come.
+    """Do a job for every track on a Ray cluster; yield the outcomes, with their indices, as they complete.
 
     Args:
         tracks: the songs.
-        job: what to do with each.
-        report: told the index of a song and how far it is.
+        job: the job for each.
+        report: callback that receives a song's index and its progress.
         address: of the cluster; unless given it is what ``RAY_ADDRESS`` names, or one on this machine, for so long.
         jobs: songs at once; one for every GPU, or for every four cores where there is none, unless given.
 
     Raises:
         SeparatorError: Ray is not installed or not to be reached, no worker starts, or the model cannot be loaded.
-        ConfigError: the job asks for what the model does not have, or ``jobs`` is less than 1.
+        ConfigError: the job needs a stem that the model does not have, or ``jobs`` is less than 1.
     """
     if jobs is not None and jobs < 1:
         raise ConfigError(f"--jobs must be at least 1, not {jobs}")
@@ -69,7 +69,7 @@ def separate_on_ray(
 
 
 class _Worker:
-    """What runs on the cluster: a loaded model. One thread separates, another says how far it is."""
+    """A worker on the cluster with a loaded model. One thread separates, another returns the progress."""
 
     def __init__(self, job: SeparationJob) -> None:
         self._separator: SongSeparator | None = None
@@ -90,8 +90,8 @@ class _Worker:
             return Outcome(
                 track, error=f"{where}; the machines of a Ray cluster share the folders of songs and stems"
             )
-        self._tell(Progress())
-        return attempt(self._separator, track, self._tell)
+        self._set_progress(Progress())
+        return attempt(self._separator, track, self._set_progress)
 
     def progress(self) -> Progress:
         return self._progress
@@ -99,14 +99,14 @@ class _Worker:
     def stop(self) -> None:
         self._stopped = True
 
-    def _tell(self, progress: Progress) -> None:
+    def _set_progress(self, progress: Progress) -> None:
         if self._stopped:
             raise Cancelled("it was stopped")
         self._progress = progress
 
 
 class _WorkerPool:
-    """The workers, and the songs that wait for one. A song is given out when a worker is free, no sooner."""
+    """The workers and the queue of songs. A song is dispatched only when a worker is free."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class _WorkerPool:
         self._lost: Counter[int] = Counter()  # workers, by song
         self._starting: dict[Any, Any] = {}  # by what each will answer
         self._running: dict[Any, tuple[Any, int]] = {}
-        self._asked: dict[Any, int] = {}  # how far a song is
+        self._polled: dict[Any, int] = {}  # how far a song is
         self._idle: list[Any] = []
         self._spawn_failures = 0
 
@@ -146,7 +146,7 @@ class _WorkerPool:
             self._stop()
 
     def _ready(self, answers: list[Any], seconds: float) -> list[Any]:
-        """Return those that have come, once one has or the time is over."""
+        """Return the answers that have arrived, once one has or the time is over."""
         if not answers:
             time.sleep(seconds)
             return []
@@ -205,10 +205,10 @@ class _WorkerPool:
             yield "its stems are not to be seen from here; share --out with the machines of the cluster"
 
     def _pass_on(self) -> None:
-        """Report how far songs are, and ask anew; a worker that is lost does not answer."""
+        """Report the progress of songs, and request it again; a lost worker does not reply."""
         running = {index for _, index in self._running.values()}
-        for answer in self._ready([*self._asked], 0.0):
-            index = self._asked.pop(answer)
+        for answer in self._ready([*self._polled], 0.0):
+            index = self._polled.pop(answer)
             try:
                 progress = self._ray.get(answer)
             except self._ray.exceptions.RayError:
@@ -216,11 +216,11 @@ class _WorkerPool:
             if index in running:
                 self._report(index, progress)
         for worker, index in self._running.values():
-            if index not in self._asked.values():
-                self._asked[worker.progress.remote()] = index
+            if index not in self._polled.values():
+                self._polled[worker.progress.remote()] = index
 
     def _stop(self) -> None:
-        """Let all workers go; those whose songs nobody waits for any more first take half-written files away."""
+        """Release all workers; those with unfinished songs delete their partial files first."""
         for worker, _ in self._running.values():
             worker.stop.remote()
         if self._running:

@@ -1,4 +1,4 @@
-"""The way into a Ray cluster (https://ray.io), and what there is room for in it."""
+"""Connection to a Ray cluster (https://ray.io), and its capacity."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def connect(ray: ModuleType, address: str | None) -> None:
     Raises:
         SeparatorError: it does not answer.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody asked for a call home
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry without consent
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
@@ -53,7 +53,7 @@ def connect(ray: ModuleType, address: str | None) -> None:
 
 
 def room_for(ray: ModuleType, job: SeparationJob) -> tuple[int, dict[str, float], SeparationJob]:
-    """Return how many workers the cluster has room for, what each needs, and the job as each does it.
+    """Return how many workers fit on the cluster, the resources of each, and the job for each.
 
     Args:
         ray: the module.

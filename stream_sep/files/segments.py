@@ -1,4 +1,4 @@
-"""Where the windows of a network lie in a song, and how much each counts: the arithmetic of Demucs' `apply_model`."""
+"""The positions and weights of a network's windows in a song, as in Demucs' `apply_model`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SegmentGrid:
         return {}
 
     def gain(self, index: int) -> NDArray[np.float32]:
-        """Return how much each frame of window ``index`` counts; over all windows that cover a frame they sum to 1.
+        """Return the weight of each frame of window ``index``; over all windows that cover a frame they sum to 1.
 
         >>> grid = SegmentGrid(segment=4, stride=2)
         >>> grid.gain(0).tolist(), (grid.gain(1)[:2] + grid.gain(0)[2:]).tolist()
@@ -81,9 +81,9 @@ class ShiftedPass:
 
 
 def plan_passes(parts: Sequence[Part], wanted: Sequence[int], settings: SeparationSettings) -> list[ShiftedPass]:
-    """Return every run that the ``wanted`` sources, given by index, need.
+    """Return every run that the ``wanted`` sources need.
 
-    Shifts are drawn for the other networks too: leaving a stem out does not change the rest.
+    Shifts are drawn for the other networks too, so that leaving out a stem does not change the others.
 
     Args:
         parts: members of the bag of models.
@@ -101,7 +101,7 @@ def plan_passes(parts: Sequence[Part], wanted: Sequence[int], settings: Separati
 
 
 def grid_of(network: Any, settings: SeparationSettings) -> SegmentGrid:  # noqa: ANN401 - torch modules are untyped here
-    """Return where the windows of a network lie.
+    """Return the window grid of a network.
 
     Args:
         network: a Demucs network.
@@ -123,7 +123,7 @@ def grid_of(network: Any, settings: SeparationSettings) -> SegmentGrid:  # noqa:
 
 
 def padded_length(network: Any, length: int, settings: SeparationSettings) -> int:  # noqa: ANN401 - as above
-    """Return how many frames a network is given for a stretch of ``length``; the stretch lies in their middle.
+    """Return the frames of a network's input for a segment of ``length``, which is centred in it.
 
     Args:
         network: a Demucs network.

@@ -1,4 +1,4 @@
-"""Which stems to make of a song, and how: all that decides how they sound."""
+"""The settings of a separation: model, weights and inference parameters."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class SeparationSettings:
     """How stems are made; the names and their meaning are those of the ``demucs`` command.
 
     Attributes:
-        model: a model that Demucs knows, or a separator for `load_separator`, such as ``causal-22ms``.
+        model: a Demucs model, or a separator for `load_separator`, such as ``causal-22ms``.
         repo: folder that holds the weights, or None.
         options: the options of a separator that is no Demucs model.
-        shifts: so many times the song is separated, each time moved by up to half a second; the mean is kept.
-        overlap: share of a window that the next one covers, 0 up to 1.
+        shifts: number of passes, each shifted by up to half a second, to average.
+        overlap: overlap of adjacent windows, 0 up to 1.
         segment: seconds of a window; the model's own unless given.
         seed: where the random shifts start.
         device: where torch computes: ``cpu``, ``cuda``, ``mps``, or ``auto``.
@@ -37,7 +37,7 @@ class SeparationSettings:
             pads it with silence to the model's own.
 
     Raises:
-        ConfigError: a value that makes no sense.
+        ConfigError: an invalid value.
     """
 
     model: str = DEFAULT_MODEL
@@ -53,7 +53,7 @@ class SeparationSettings:
     short_windows: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Check the values."""
         if self.shifts < 0:
             raise ConfigError(f"--shifts must be 0 or more, not {self.shifts}; Demucs uses 1")
         if not 0 <= self.overlap < 1:
@@ -72,7 +72,7 @@ class SeparationSettings:
         True
         """
         parts = {
-            "model": older_name(self.model),  # as kept stems know it
+            "model": older_name(self.model),  # as in the keys of cached stems
             "options": dict(self.options),
             "shifts": self.shifts,
             "overlap": self.overlap,

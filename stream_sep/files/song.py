@@ -1,4 +1,4 @@
-"""A song on disk, read in blocks: two channels, at the rate that a model wants, whatever the file holds."""
+"""A song on disk, read in blocks as stereo at a model's sample rate, whatever the format of the file."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ _DOWNMIX = {
     6: [(1, 0), (0, 1), (_HALF, _HALF), (0, 0), (_HALF, 0), (0, _HALF)],
     8: [(1, 0), (0, 1), (_HALF, _HALF), (0, 0), (_HALF, 0), (0, _HALF), (_HALF, 0), (0, _HALF)],
 }
-"""Channels of a file -> what each gives to left and right: the surround layouts, as ITU-R BS.775 mixes them down."""
+"""Channels of a file -> gains of each to left and right: surround downmix as in ITU-R BS.775."""
 
 
 @dataclass(frozen=True)
 class Song:
-    """What is known of a song before it is read; `open_song` makes one.
+    """The properties of a song before it is read; `open_song` returns one.
 
     Attributes:
         path: the file.
         sample_rate: frames per second in the file.
         channels: channels in the file.
-        seconds: how long its header says it is, or an estimate; the sound may end sooner or later.
-        through_ffmpeg: whether ffmpeg reads it, as libsndfile cannot, or not to its true end.
-        container: what ffprobe calls the kind of file, where ffmpeg reads it.
-        is_estimate: whether ``seconds`` is no more than an estimate.
+        seconds: its length by the header, or an estimate; the audio may end sooner or later.
+        through_ffmpeg: whether ffmpeg reads it, as libsndfile cannot, or not to its actual end.
+        container: ffprobe's name of the format, where ffmpeg reads it.
+        is_estimate: whether ``seconds`` is an estimate.
         stream: which of the file's audio streams.
     """
 
@@ -77,20 +77,20 @@ class Song:
 
     @property
     def note(self) -> str:
-        """A sentence on what is done to its channels, or nothing."""
+        """A message about a downmix of its channels, or empty."""
         if self.channels <= 2:
             return ""
         return f"{self.path} has {self.channels} channels, which are mixed down to two"
 
     def blocks(self, rate: int, warn: Callable[[str], None] = lambda _: None) -> Iterator[Block]:
-        """Give the song, ``(2, frames)`` at ``rate`` frames per second, a block at a time, to its true end.
+        """Yield the song, ``(2, frames)`` at ``rate`` frames per second, block by block, to its actual end.
 
-        Mono is heard on both sides. Numbers that are not finite are taken as silence.
+        Mono goes to both channels. Samples that are not finite become silence.
 
         Args:
             rate: frames per second.
-            warn: told, once all is read, in a sentence each, of damage that was skipped and of sound that the header
-                counts and that is not there.
+            warn: callback that receives messages about skipped damage, and about audio that is missing by the
+                header, at the end.
 
         Raises:
             AudioFileError: the file breaks off, or cannot be read.
@@ -172,7 +172,7 @@ class SongStatistics:
 
 
 def no_file(path: Path) -> AudioFileError:
-    """Return the error for a song that is not there."""
+    """Return the error for a missing song."""
     if path.is_dir():
         return AudioFileError(f"{path} is a folder, not a song")
     if path.exists():
@@ -181,14 +181,14 @@ def no_file(path: Path) -> AudioFileError:
 
 
 def open_song(path: Path, stream: int = 0) -> Song:
-    """Look at a file without reading its sound.
+    """Read the properties of a file without its audio.
 
     Args:
         path: the file.
         stream: which of its audio streams.
 
     Raises:
-        AudioFileError: it is missing, is no audio file, or has a number of channels that no layout has.
+        AudioFileError: it is missing, not an audio file, or has an unsupported number of channels.
     """
     if not path.is_file():
         raise no_file(path)
@@ -257,16 +257,16 @@ def _stereo(block: NDArray[np.float32]) -> Block:
     sound = block
     if sound.shape[1] > 2:
         gains = np.array(_DOWNMIX[sound.shape[1]], np.float32)
-        sound = sound @ (gains / gains.sum(axis=0).max())  # no channel can then push the sum over full scale
+        sound = sound @ (gains / gains.sum(axis=0).max())  # so that no channel can push the sum over full scale
     return np.ascontiguousarray(np.broadcast_to(sound, (len(sound), 2)).T)
 
 
 def _resampled(blocks: Iterable[Block], rate: int, wanted: int) -> Iterator[Block]:
     stream = soxr.ResampleStream(rate, wanted, 2, "float32")
     for block in blocks:
-        heard = stream.resample_chunk(np.ascontiguousarray(block.T))
-        if len(heard):
-            yield np.ascontiguousarray(heard.T)
+        resampled = stream.resample_chunk(np.ascontiguousarray(block.T))
+        if len(resampled):
+            yield np.ascontiguousarray(resampled.T)
     rest = stream.resample_chunk(np.zeros((0, 2), np.float32), last=True)
     if len(rest):
         yield np.ascontiguousarray(rest.T)

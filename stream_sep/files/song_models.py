@@ -1,4 +1,4 @@
-"""What makes stems of a song, chosen by the name of a model."""
+"""Models that separate whole songs, selected by name."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 class SongModel(Protocol):
-    """Makes stems of a song, read in blocks, with bounded memory."""
+    """Separates a song, read in blocks, with bounded memory."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """All stems that there could be."""
+        """All stems of the model."""
         ...
 
     @property
     def stems(self) -> tuple[str, ...]:
-        """The stems it makes, in the order of the output's first axis."""
+        """The stems it computes, in the order of the output's first axis."""
         ...
 
     @property
     def cache_key(self) -> str:
-        """What tells its weights from others; empty where its stems are not worth keeping in a cache."""
+        """Identifies its weights; empty if its stems are not worth caching."""
         ...
 
     def rate_for(self, song_rate: int) -> int:
@@ -42,7 +42,7 @@ class SongModel(Protocol):
         ...
 
     def separate(self, blocks: Iterable[Block], rate: int, level: SongStatistics) -> Iterator[tuple[Block, Stems]]:
-        """Give the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``, from the first frame to the last.
+        """Yield the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``, from the first frame to the last.
 
         Args:
             blocks: the mix, ``(2, frames)`` each.
@@ -60,7 +60,7 @@ class SongModel(Protocol):
         ...
 
     def with_less_memory(self) -> tuple[SongModel, str] | None:
-        """Return what to try when memory ran out, and a sentence on it; None where there is nothing left."""
+        """Return a model to retry with when memory ran out, and a message; None if there is none."""
         ...
 
 
@@ -113,7 +113,7 @@ class ModelShelf:
 
 
 def _prepare_process() -> None:
-    """Have threads wait without spinning, and memory stay for the next window.
+    """Make threads wait without spinning, and keep freed memory for the next window.
 
     Where other programs run, threads that spin take the cores from each other; torch reads this when it is loaded.
     (Large pages, ``THP_MEM_ALLOC_ENABLE``, would save a second of the first window, and take 0.6 GB more.)

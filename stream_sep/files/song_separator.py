@@ -1,4 +1,4 @@
-"""One song after the other through one model, into files."""
+"""Separates songs into files, one after the other, with one model."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block, Stems
 
     Tap: TypeAlias = Callable[[int, Block, Stems], None]
-    """Is given the first frame of a block, the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``."""
+    """Receives the first frame of a block, the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a song.
+    """The outcome of a song.
 
     Attributes:
         track: the song.
-        files: the files made of it, or found; none where it failed.
-        error: the sentence that says why it failed, or nothing.
-        notes: sentences on what was done otherwise than asked.
-        skipped: whether the files were there before.
-        cancelled: whether it was stopped because somebody asked for it.
+        files: its files, written or found; none if it failed.
+        error: the error message if it failed, else empty.
+        notes: messages about deviations from the job.
+        skipped: whether the files existed already.
+        cancelled: whether it was cancelled.
     """
 
     track: Track
@@ -90,7 +90,7 @@ class SongSeparator:
 
     @property
     def stems(self) -> tuple[str, ...]:
-        """The stems that are needed, in the order in which a tap is given them."""
+        """The stems of the job, in the order in which a tap receives them."""
         return self._plan.stems
 
     def targets(self, track: Track) -> tuple[Path, ...]:
@@ -119,8 +119,8 @@ class SongSeparator:
 
         Args:
             track: the song.
-            report: told, again and again, how far the song is.
-            on_block: given every block of mix and stems, after it was written.
+            report: callback that receives the progress.
+            on_block: callback that receives every block of mix and stems, after it was written.
 
         Raises:
             AudioFileError: the song cannot be read or the files not written.
@@ -156,7 +156,7 @@ class SongSeparator:
     def _attempt(
         self, song: Song, targets: tuple[Path, ...], report: Report, on_block: Tap | None, notes: list[str]
     ) -> str | None:
-        """Return None, or, where memory ran out, what was said about it."""
+        """Return None, or the error message if memory ran out."""
         try:
             try:
                 self._write(song, targets, report, on_block, notes)
@@ -216,7 +216,7 @@ class SongSeparator:
     def _parts(
         self, song: Song, rate: int, statistics: SongStatistics, notes: list[str]
     ) -> Iterator[tuple[Block, Stems]]:
-        """Give the mix and all stems that are needed, from the cache, silence, or the model."""
+        """Yield the mix and all stems of the job, from the cache, silence, or the model."""
         names = self._plan.made
         for mix, made in self._made(song, rate, statistics, notes):
             if names == self._plan.stems and not self.job.residual:
@@ -246,7 +246,7 @@ class SongSeparator:
 
 
 def attempt(separator: SongSeparator, track: Track, report: Report, on_block: Tap | None = None) -> Outcome:
-    """Do a job for one track, and where that fails or is cancelled, tell so in the outcome.
+    """Do a job for one track; a failure or a cancellation is stated in the outcome.
 
     Args:
         separator: does the job.
@@ -260,7 +260,7 @@ def attempt(separator: SongSeparator, track: Track, report: Report, on_block: Ta
         return Outcome(track, cancelled=True)
     except StreamSepError as error:
         return Outcome(track, error=str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other songs go on, and it is told
+    except Exception as error:  # noqa: BLE001 - any error is reported in the outcome, and the other songs continue
         return Outcome(track, error=f"{track.path} failed: {type(error).__name__}: {error}; please report this")
 
 

@@ -1,4 +1,4 @@
-"""Files that libsndfile reads by itself, to their true end, whatever their headers count."""
+"""Files that libsndfile reads by itself, to their actual end, whatever the length in their headers."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _OGG_BEGIN = b"OggS\x00\x02"
 """The first page of a stream in an Ogg file."""
 
 _MAX_FRAMES = 1 << 40
-"""More frames than this is how libsndfile says that the header counts none."""
+"""libsndfile reports more frames than this if the header has no length."""
 
 _UNCOUNTED = 0x7FFFF000
-"""Bytes and more that programs write into headers of sound that they do not know the length of."""
+"""Sizes from here on in a header stand for an unknown length."""
 
 _WRONG_SIZE = re.compile(r": (\d+) \(should be (\d+)\)")
 
@@ -51,7 +51,7 @@ _MAX_TRAILER = 1 << 16
 
 
 class LongerThanItsHeaderError(AudioFileError):
-    """A file that goes on behind the sound that its header counts."""
+    """A file whose audio continues beyond the length in its header."""
 
 
 def sound_path(path: Path) -> str | bytes:
@@ -70,13 +70,13 @@ def open_sound(path: Path) -> soundfile.SoundFile:
 
 
 def may_be_exact(path: Path) -> bool:
-    """Tell by its first bytes whether a file is of a kind that `is_exact` may say yes to."""
+    """Return, by its first bytes, whether `is_exact` can be true for a file."""
     with path.open("rb") as file:
         return file.read(4) in _EXACT_BEGINNINGS
 
 
 def is_exact(file: soundfile.SoundFile) -> bool:
-    """Tell whether libsndfile reads all of a file, rather than what an estimate or a first part of it counts."""
+    """Return whether libsndfile reads all of a file, rather than an estimated length or its first part."""
     if not 0 <= file.frames < _MAX_FRAMES:
         return False
     if file.format == "OGG":
@@ -85,7 +85,7 @@ def is_exact(file: soundfile.SoundFile) -> bool:
 
 
 def _has_one_link(path: Path) -> bool:
-    """Tell whether an Ogg file holds one stream, rather than a chain of them, as recordings of radio do."""
+    """Return whether an Ogg file contains one stream, rather than a chain of them, as recordings of radio do."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.find(_OGG_BEGIN, data.find(_OGG_BEGIN) + 1) < 0
 
@@ -93,15 +93,15 @@ def _has_one_link(path: Path) -> bool:
 def read_frames(
     path: Path, frames: int, warn: Callable[[str], None] = lambda _: None
 ) -> Iterator[NDArray[np.float32]]:
-    """Give the sound of a file, float32 ``(frames, channels)``, a block at a time.
+    """Yield the audio of a file, float32 ``(frames, channels)``, block by block.
 
     Args:
         path: the file.
         frames: of a block.
-        warn: told, once all is read, of sound that the header counts and that is not there.
+        warn: callback that receives a message about audio that is missing by the header, at the end.
 
     Raises:
-        LongerThanItsHeaderError: all that the header counts was given, and more follows.
+        LongerThanItsHeaderError: after all frames by the header, if more follow.
         AudioFileError: the file ends early, or is damaged.
     """
     start, seconds = 0, 0.0
@@ -138,8 +138,8 @@ class _Part:
 
     def _finish(self, file: soundfile.SoundFile, end: int) -> None:
         if self.read < file.frames < _MAX_FRAMES:
-            told = f"after {self.read / self.rate:.1f} of the {file.frames / self.rate:.1f} s that its header counts"
-            raise AudioFileError(f"cannot read {self._path} to its end: {told} nothing follows; the file is damaged")
+            where = f"after {self.read / self.rate:.1f} of the {file.frames / self.rate:.1f} s that its header counts"
+            raise AudioFileError(f"cannot read {self._path} to its end: {where} nothing follows; the file is damaged")
         self.missing = _missing_share(file.extra_info) * self.read / self.rate
         is_wav = file.format in {"WAV", "WAVEX", "RF64"}
         self.goes_on = _goes_on(self._path, _wav_sound_end(self._path) if is_wav else end)
@@ -158,7 +158,7 @@ def _next_flac(path: Path, start: int, part: _Part) -> int:
 
 
 def ends_early(path: Path, seconds: float, missing: float) -> str:
-    """Return the sentence for a file that ends sooner than it says.
+    """Return the message for a file that is shorter than its header states.
 
     Args:
         path: the file.
@@ -169,7 +169,7 @@ def ends_early(path: Path, seconds: float, missing: float) -> str:
 
 
 class _Watched(io.RawIOBase):
-    """A file from one of its bytes on, for reading, that notes how far it was read."""
+    """A read-only view of a file from an offset on, which records how far it was read."""
 
     def __init__(self, raw: io.BufferedReader, start: int) -> None:
         super().__init__()
@@ -195,13 +195,13 @@ class _Watched(io.RawIOBase):
 
 
 def _missing_share(log: str) -> float:
-    """Return how much larger than it is a file says to be, by the sizes of chunks that libsndfile found wrong.
+    """Return the missing share of a file, by the wrong chunk sizes in libsndfile's log.
 
     >>> _missing_share("RIFF : 3000 (should be 2000)")
     0.5
     """
-    sizes = [(int(told), int(found)) for told, found in _WRONG_SIZE.findall(log) if int(told) < _UNCOUNTED]
-    return max((told / found - 1 for told, found in sizes if found), default=0.0)
+    sizes = [(int(stated), int(found)) for stated, found in _WRONG_SIZE.findall(log) if int(stated) < _UNCOUNTED]
+    return max((stated / found - 1 for stated, found in sizes if found), default=0.0)
 
 
 def _wav_sound_end(path: Path) -> int:
@@ -223,7 +223,7 @@ def _wav_data(file: io.BufferedReader) -> tuple[int, int] | None:
 
 
 def _goes_on(path: Path, end: int) -> bool:
-    """Tell whether sound, rather than tags or further chunks, follows the last byte that was read."""
+    """Return whether audio, rather than tags or further chunks, follows the last byte that was read."""
     size = path.stat().st_size
     if size - end <= _MAX_TRAILER:
         return False

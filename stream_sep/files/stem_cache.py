@@ -1,4 +1,4 @@
-"""Stems kept on disk, so that the same song is not separated twice; the least recently used go first."""
+"""A disk cache of stems, so that a song is not separated twice; the least recently used are evicted first."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block, Stems
 
 ENVIRONMENT = "STREAM_SEP_CACHE"
-"""Environment variable that names another folder."""
+"""Environment variable that overrides the folder."""
 
 DEFAULT_GB = 10.0
 
 PARTIAL, PARTIAL_SONG = "begun.stems", "begun.txt"
-"""Files of an entry that a player has made a part of, and goes on with another time."""
+"""Files of a partial entry, which a player resumes later."""
 
 _GB = 1e9
 _LEFTOVER_SECONDS = 60.0
@@ -39,12 +39,12 @@ _TRIES = 5  # to look at a folder whose files move: there are four stems, and th
 
 @dataclass(frozen=True)
 class Entry:
-    """The stems of one song, made in one way.
+    """The stems of one song, by one model and its settings.
 
     Attributes:
-        folder: where they are.
-        song: the file they were made of.
-        stems: their names; none where a player has only begun to make them.
+        folder: of the files.
+        song: the file they were made from.
+        stems: their names; none for a partial entry of a player.
         size: bytes on disk.
         used: when they were last made or read, in seconds of the system's clock.
     """
@@ -57,11 +57,11 @@ class Entry:
 
 
 class StemCache:
-    """A folder of stems, by what was separated and how.
+    """A folder of stems, by song, model and settings.
 
     Args:
         folder: where; the user's cache folder, or what `ENVIRONMENT` names, unless given.
-        limit_gb: gigabytes it may take; what was not used for longest is deleted.
+        limit_gb: maximum size in gigabytes; the least recently used stems are deleted.
 
     Raises:
         ConfigError: a negative limit.
@@ -75,23 +75,23 @@ class StemCache:
         self.limit = int(limit_gb * _GB)
 
     def entries(self) -> list[Entry]:
-        """List what there is, the last used first."""
+        """List the entries, the most recently used first."""
         found = [entry for folder in self._folders() if (entry := _entry(folder))]
         return sorted(found, key=lambda entry: -entry.used)
 
     def leftovers(self, min_age: float = 0.0) -> list[Path]:
-        """List the folders of songs that a process that was killed had begun to keep, ``min_age`` seconds ago."""
+        """List the unfinished folders of killed processes that are at least ``min_age`` seconds old."""
         return [folder for folder in self._folders() if _is_left_over(folder, min_age)]
 
     def stems_of(self, key: str) -> list[Path]:
-        """Return the files of all stems of a song that are kept, undamaged; none where they are not."""
+        """Return the files of all cached stems of a song; none if they are missing or damaged."""
         folder = self.folder / key
         files = sorted(folder.glob("*.wav")) if is_complete(folder) else []
         files = [file for file in files if ".part" not in file.suffixes]
         return files if files and are_undamaged(files) else []
 
     def clear(self) -> int:
-        """Delete all, leftovers too; return how many songs there were."""
+        """Delete all entries, leftovers too; return how many songs there were."""
         entries = self.entries()
         for folder in (*(entry.folder for entry in entries), *self.leftovers()):
             shutil.rmtree(folder, ignore_errors=True)
@@ -100,7 +100,7 @@ class StemCache:
     def find(
         self, key: str, stems: Sequence[str], rate: int, frames: int, warn: Callable[[str], None] = lambda _: None
     ) -> list[Path] | None:
-        """Return the files of stems that are all there, ``frames`` long and undamaged, or None.
+        """Return the files of stems if all are cached, ``frames`` long and undamaged, else None.
 
         They count as used now. Damaged ones are deleted.
 
@@ -109,7 +109,7 @@ class StemCache:
             stems: which of its stems.
             rate: frames per second they have.
             frames: frames they have.
-            warn: told of damage.
+            warn: callback that receives a message about damage.
         """
         files = [self.folder / key / f"{stem}.wav" for stem in stems]
         try:
@@ -137,10 +137,10 @@ class StemCache:
         frames: int,
         warn: Callable[[str], None] = lambda _: None,
     ) -> Iterator[tuple[Block, Stems]]:
-        """Pass on mix and stems, and keep the stems once the last has passed.
+        """Yield mix and stems unchanged, and cache the stems once the last has passed.
 
-        A song that would fill more than half the cache is not kept. Nor is one where the cache cannot be written or
-        another process keeps the same song: whatever happens to the cache, all parts are passed on.
+        A song that would fill more than half the cache is not cached, nor is one if the cache cannot be written or
+        another process caches the same song: whatever happens to the cache, all parts are passed on.
 
         Args:
             parts: mix and stems.
@@ -149,7 +149,7 @@ class StemCache:
             stems: names of the stems.
             rate: frames per second.
             frames: frames of the song.
-            warn: told why a song was not kept.
+            warn: callback that receives the reason if a song is not cached.
         """
         if 2 * len(stems) * frames * 8 > self.limit:
             yield from parts
@@ -184,19 +184,19 @@ class StemCache:
 
 
 def is_complete(folder: Path) -> bool:
-    """Tell whether a folder is an entry with all its stems."""
+    """Return whether a folder is an entry with all its stems."""
     return (folder / SONG_NAME).is_file()
 
 
 def remove_partial(folder: Path) -> None:
-    """Delete what a process that ended in the middle of `StemCache.tee` has left of an entry, but what was begun."""
+    """Delete the leftovers of a process that ended within `StemCache.tee`, except partial stems to resume."""
     remove_stale(folder.glob("*.part.*" if is_complete(folder) else "*.wav"))
     with suppress(OSError):
         folder.rmdir()
 
 
 def read_cached(files: Sequence[Path], blocks: Iterable[Block]) -> Iterator[tuple[Block, Stems]]:
-    """Give the mix and its stems from files that `StemCache.find` found, as whoever made them gave them.
+    """Yield the mix and its stems from files that `StemCache.find` returned, as they were cached.
 
     Args:
         files: one per stem.
@@ -246,7 +246,7 @@ def _is_left_over(folder: Path, min_age: float) -> bool:
 
 def _entry(folder: Path) -> Entry | None:
     """Return what a folder holds; None where that is no entry, or goes away just now."""
-    for _ in range(_TRIES):  # who makes the stems gives files their last names meanwhile
+    for _ in range(_TRIES):  # another process may rename files meanwhile
         if not (is_complete(folder) or (folder / PARTIAL_SONG).is_file()):
             return None
         with suppress(FileNotFoundError):

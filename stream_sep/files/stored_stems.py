@@ -1,4 +1,4 @@
-"""Stems that are files already: mixed into one, or packed into a stem file, without a model."""
+"""Existing stem files, mixed into one or packed into a stem file, without a model."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def render_mix(
         first: frame of the stems with which the mix begins.
         last: the frame after the last one; the end of the stems unless given.
         tags_from: a file whose title, artist and cover the mix gets.
-        report: told the share that is done, 0 to 1, and may raise `Cancelled`.
+        report: callback that receives the share that is done, 0 to 1, and may raise `Cancelled`.
 
     Returns:
-        Sentences on what was done otherwise than asked, such as how far the mix was turned down.
+        Messages about changes, such as how far the mix was attenuated.
 
     Raises:
-        ConfigError: a stem that is not there, or frames that are not.
+        ConfigError: an unknown stem, or frames outside the stems.
         AudioFileError: a file cannot be read or written.
     """
     if format.name == "stem.mp4":
@@ -140,8 +140,8 @@ def _common(opened: Mapping[str, soundfile.SoundFile], first: int, last: int | N
     """Return the rate of all files, and the frame after the last one to mix."""
     kinds = {(file.samplerate, file.frames) for file in opened.values()}
     if len(kinds) != 1:
-        told = ", ".join(f"{name} {file.frames} at {file.samplerate} Hz" for name, file in opened.items())
-        raise ConfigError(f"stems to mix are of one length and rate, not: {told or 'none'}")
+        found = ", ".join(f"{name} {file.frames} at {file.samplerate} Hz" for name, file in opened.items())
+        raise ConfigError(f"stems to mix are of one length and rate, not: {found or 'none'}")
     ((rate, frames),) = kinds
     end = frames if last is None else last
     if not 0 <= first < end <= frames:

@@ -1,4 +1,4 @@
-"""A separator made for live streams, such as ``live``, over a whole song: its delay is taken away again."""
+"""A streaming separator, such as ``live``, over a whole song, with its latency compensated."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _USUAL_RATE = 44100
 
 
 class StreamingSongModel:
-    """Makes the stems of a song hop by hop; in the manner of `DemucsSongModel`.
+    """Separates a song hop by hop; the streaming counterpart of `DemucsSongModel`.
 
     Args:
-        stems: the stems to make, in the order of the output; all unless given.
-        settings: which separator, with its options.
+        stems: the stems to compute, in the order of the output; all unless given.
+        settings: the separator, with its options.
 
     Raises:
-        ConfigError: a stem that the separator does not have, or an option it refuses.
-        SeparatorError: no separator has that name.
+        ConfigError: a stem that the separator does not have, or an invalid option.
+        SeparatorError: an unknown separator.
     """
 
     def __init__(self, stems: Sequence[str] | None, settings: SeparationSettings) -> None:
@@ -63,15 +63,15 @@ class StreamingSongModel:
         return None
 
     def separate(self, blocks: Iterable[Block], rate: int, _level: SongStatistics) -> Iterator[tuple[Block, Stems]]:
-        """Give the mix and its stems, as `DemucsSongModel.separate` does."""
+        """Yield the mix and its stems, as `DemucsSongModel.separate` does."""
         separator = self._separator_for(rate)
         rows = [separator.stems.index(name) for name in self.stems]
         hop, skip = separator.hop, separator.latency
         after = np.zeros((2, separator.latency + hop - 1), np.float32)
         waiting, mix = np.zeros((2, 0), np.float32), np.zeros((2, 0), np.float32)
-        for block, heard in itertools.chain(((block, block.shape[1]) for block in blocks), [(after, 0)]):
+        for block, used in itertools.chain(((block, block.shape[1]) for block in blocks), [(after, 0)]):
             waiting = np.concatenate([waiting, block], axis=1)
-            mix = np.concatenate([mix, block[:, :heard]], axis=1)
+            mix = np.concatenate([mix, block[:, :used]], axis=1)
             whole = waiting.shape[1] // hop * hop
             if not whole:
                 continue
@@ -129,7 +129,7 @@ def weight_file_of(settings: SeparationSettings) -> Path | None:
 
 
 def _cache_key(settings: SeparationSettings) -> str:
-    """Return what tells a model's stems from others'; nothing for those that ship, which are as fast as a disk."""
+    """Return the identity of a model's weights; empty for bundled models, which are as fast as a disk."""
     path = weight_file_of(settings)
     if path is None:
         return ""

@@ -24,7 +24,7 @@ _OGG = {".ogg", ".opus", ".oga"}
 
 @dataclass(frozen=True)
 class Tags:
-    """What a file tells of its song.
+    """The tags of a song.
 
     Attributes:
         title: of the song.
@@ -65,7 +65,7 @@ def cover_stream(facts: dict[str, Any]) -> int | None:
 
 
 def find_tags(song: Song) -> tuple[bool, str]:
-    """Tell whether a song has tags or a cover that can be kept, and, where they cannot, a sentence on it."""
+    """Return whether a song has tags or a cover that can be copied, and a message if they cannot be."""
     if has_ffmpeg():
         return _is_tagged(song.path), ""
     if song.through_ffmpeg or _libsndfile_tags(song.path) == Tags():

@@ -1,4 +1,4 @@
-"""The songs that a command line names: files, folders, patterns."""
+"""The songs of a command line: files, folders and patterns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Track:
 
 
 def find_tracks(arguments: Sequence[Path], out: Path) -> list[Track]:
-    """Return the songs that files, folders (with all below them) and patterns name, each once.
+    """Return the songs of files, folders (with all subfolders) and patterns, each once.
 
     What lies in ``out`` is left out, or stems would be separated again. A file that is named is taken whatever it is
     called, and need not be there: it then fails by itself. Songs that share a name get more of their paths into it.
@@ -65,7 +65,7 @@ def find_tracks(arguments: Sequence[Path], out: Path) -> list[Track]:
     for argument in arguments:
         for path, folder in _expand(argument, out):
             found.setdefault(path.resolve(), Track(path, Path(readable(str(folder))), readable(_stem(path))))
-    return _told_apart(list(found.values()))
+    return _disambiguated(list(found.values()))
 
 
 def readable(name: str) -> str:
@@ -82,8 +82,8 @@ def readable(name: str) -> str:
         return data.decode("cp1252", "replace")
 
 
-def _told_apart(tracks: Sequence[Track]) -> list[Track]:
-    """Return tracks of which no two would write to one place."""
+def _disambiguated(tracks: Sequence[Track]) -> list[Track]:
+    """Return tracks with unique output paths."""
     named = [replace(track, name=track.path.name) if is_shared else track for track, is_shared in _shared(tracks)]
     depth = 1
     while any(is_shared for _, is_shared in _shared(named)) and depth < _MAX_DEPTH:
@@ -96,7 +96,7 @@ def _told_apart(tracks: Sequence[Track]) -> list[Track]:
 
 
 def _numbered(named: Sequence[Track], originals: Sequence[Track]) -> list[Track]:
-    """Give a number to songs that only the case of letters in one folder tells apart."""
+    """Append a number to songs whose names differ only in case."""
     seen: Counter[str] = Counter()
     result = []
     for (track, is_shared), original in zip(_shared(named), originals, strict=True):

@@ -51,8 +51,8 @@ class PlayEngine(Engine):
     Raises:
         AudioFileError: no song can be read.
         SeparatorError: the separator cannot be loaded.
-        DeviceError: the device cannot do what is asked.
-        ConfigError: settings that do not fit each other.
+        DeviceError: the device does not support the settings.
+        ConfigError: settings that exclude each other.
     """
 
     _prerendered = True

@@ -68,11 +68,11 @@ class Refiner:
         self._identities = ModelIdentityCache(self._cache.folder)
         self._process: ChildProcess | None = None
         self._client: RpcClient | None = None
-        self._asked: tuple[int, int] | None = None
+        self._requested: tuple[int, int] | None = None
         self._given: dict[int, dict[str, Any]] = {}
         self._finished: set[int] = set()
         self._starts, self._windows, self._ratio = 0, 0, 1.0
-        self._ready, self._gave_up, self._told_slow = False, False, False
+        self._ready, self._gave_up, self._reported_slow = False, False, False
         self._keeping: Path | None = None
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -110,8 +110,8 @@ class Refiner:
         with self._lock:
             if self._client is None:
                 self._start()
-            if self._ready and self._asked != (song.number, frame) and self._client is not None:
-                self._asked = (song.number, frame)
+            if self._ready and self._requested != (song.number, frame) and self._client is not None:
+                self._requested = (song.number, frame)
                 message = {"number": song.number, "path": str(song.song.path), "scratch": str(song.sound.path)}
                 self._client.notify({**message, "frame": round(frame * self._ratio)})
 
@@ -133,7 +133,7 @@ class Refiner:
 
     def _start(self) -> None:
         self._starts += 1
-        self._ready, self._asked = False, None
+        self._ready, self._requested = False, None
         # libraries would print over the terminal mixer
         self._process = process = ChildProcess("stream_sep.player.refiner_process", quiet=True)
         self._client = RpcClient(
@@ -183,8 +183,8 @@ class Refiner:
 
     def _report_speed(self, speed: float) -> None:
         self._windows += 1
-        if speed < 1 and self._windows >= _WARM_UP_WINDOWS and not self._told_slow:
-            self._told_slow = True
+        if speed < 1 and self._windows >= _WARM_UP_WINDOWS and not self._reported_slow:
+            self._reported_slow = True
             self._report(
                 f"refining runs at {speed:.1f}x real time on this machine; playing live stems where it is behind"
             )

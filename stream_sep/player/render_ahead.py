@@ -194,7 +194,7 @@ class RenderAhead:
         if hop:
             fading = self._read_fade(hop, self._rings.read_ahead)
             self._timeline.fade_out_from(fading if self._effects is None else self._read_fade(hop, self._effects.dry))
-            if self._effects is not None:  # which hear the jump fade; only where they are others, they must fade too
+            if self._effects is not None:  # they process the jump fade; only replaced effects must fade as well
                 self._effects.replace_from(hop, fading if self._fades_effects else None)
         self._rings.set_mix_end(hop * HOP)
         for number in range(hop, self._next):

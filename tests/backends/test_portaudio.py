@@ -138,11 +138,11 @@ def test_other_input_channels_can_be_taken(machine):
 def test_two_clocks_are_told_and_their_latency_too(machine):
     machine(device(0, "mic", outputs=0), device(1, "speaker", inputs=0))
     said = []
-    assert PortAudioBackend(report=said.append)._bridge.reserve == 882
-    assert "'mic' and 'speaker' have clocks of their own" in said[0]
+    assert PortAudioBackend(report=said.append)._resampler.reserve == 882
+    assert "'mic' and 'speaker' have separate clocks" in said[0]
     assert "20 ms later" in said[0]
-    assert PortAudioBackend(one_clock=True)._bridge is None
-    assert PortAudioBackend(playback_only=True)._bridge is None
+    assert PortAudioBackend(one_clock=True)._resampler is None
+    assert PortAudioBackend(playback_only=True)._resampler is None
 
 
 @pytest.mark.parametrize("drift_ms", [0.0, 4.3, 1000.0, float("nan")])
@@ -162,8 +162,8 @@ def two_clocks(monkeypatch):
 def test_two_streams_carry_the_sound_between_two_clocks():
     with Engine(backend := PortAudioBackend(), PASSTHROUGH) as engine:
         time.sleep(2)
-        stats, record = engine.stats(), backend._bridge.record
-        assert engine.latency.drift == backend._bridge.reserve
+        stats, record = engine.stats(), backend._resampler.record
+        assert engine.latency.drift == backend._resampler.reserve
         assert record["locked"][0] == 1
         assert record["read"][0] > RATE // 2
         assert stats.counters["frames"] > 0.8 * 2 * RATE
@@ -174,14 +174,14 @@ def test_two_streams_carry_the_sound_between_two_clocks():
 def test_an_input_that_goes_away_is_opened_again_with_its_output():
     said = queue.SimpleQueue()
     with Engine(backend := PortAudioBackend(report=said.put), PASSTHROUGH) as engine:
-        assert "clocks of their own" in said.get(timeout=1)
+        assert "separate clocks" in said.get(timeout=1)
         backend._streams[1].abort()
         assert "'system' is gone; waiting" in said.get(timeout=5)
         assert "'system' is back" in said.get(timeout=5)
         before = engine.stats().counters["blocks"]
         time.sleep(1)
         assert engine.stats().counters["blocks"] > before
-        assert backend._bridge.record["locked"][0] == 1
+        assert backend._resampler.record["locked"][0] == 1
 
 
 def test_two_clients_of_one_jack_share_its_clock(machine):

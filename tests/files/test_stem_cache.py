@@ -192,7 +192,7 @@ def test_a_cache_that_cannot_be_written_costs_no_song(tmp_path, monkeypatch, rea
         monkeypatch.setattr(OutputFile, "write", full)
     (outcome,) = outcomes(job(tmp_path, cache_gb=1.0), path)
     assert not outcome.error
-    assert "are not kept for another time" in outcome.notes[0]
+    assert "are not cached" in outcome.notes[0]
     np.testing.assert_allclose(read(outcome.files[0]), 0.5 * music(), atol=1e-6)
 
 

@@ -351,7 +351,7 @@ def refine_here(path, tmp_path):
 def test_a_cache_that_cannot_be_written_is_told_and_the_stems_play_all_the_same(write, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     heard = refine_here(write(noise(3 * RATE)), tmp_path)
-    assert "the stems are not kept for another time" in heard.sentences[0]
+    assert "the stems are not cached" in heard.sentences[0]
     assert "cache" in heard.sentences[0]
     growing = next(message["refined"] for message in heard.messages if "refined" in message)
     stems = open_stems(growing)

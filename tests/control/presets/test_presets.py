@@ -177,7 +177,7 @@ def test_a_surface_cannot_read_any_file_by_its_path(write):
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "a\\b", "a\0b", "x" * 200, "dots..."])
 def test_a_name_that_could_leave_the_folder_is_refused(name, folder):
-    with pytest.raises(PresetError, match="no name for a preset"):
+    with pytest.raises(PresetError, match="invalid preset name"):
         save_preset(Preset(name))
     assert not folder.exists()
 
