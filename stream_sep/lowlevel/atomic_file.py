@@ -1,4 +1,4 @@
-"""Files that have their name only when they are whole, and locks on files that are still being written."""
+"""Atomic file writes, and locks on files that are being written."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ else:
 
 
 def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file so that its name never stands for a part of it, not even after a power cut.
+    """Write a file atomically, so that it is never incomplete, not even after a power cut.
 
     Args:
-        path: the file, which is replaced; its folder is made.
-        data: all of its bytes.
+        path: the file, which is replaced; its folder is created.
+        data: its content.
         mode: its permissions.
 
     Raises:
-        OSError: it cannot be written; what was there before stays.
+        OSError: it cannot be written; an existing file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as part:
@@ -74,17 +74,17 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 class FileClaim:
-    """A file under construction, locked: no other process can claim it or sweep it away.
+    """A locked file that is being written: no other process can claim or remove it.
 
-    The lock is the operating system's and goes with the process, however that ends; the file then stays, unlocked,
-    and `remove_stale` finds it. A file that was left so is claimed like a new one, and emptied.
+    The lock is the operating system's and ends with the process; the file then stays, unlocked, for `remove_stale`.
+    A file that was left behind is claimed like a new one, and truncated.
 
     Args:
-        path: the file; its folder has to exist.
+        path: the file; its folder must exist.
 
     Raises:
         BlockingIOError: another process, or another part of this one, has claimed it.
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -117,11 +117,11 @@ class FileClaim:
         return self._handle >= 0 and _is_at(self._handle, self.path)
 
     def rename(self, target: Path) -> None:
-        """Give the file its final name, whatever has it now, and give up the claim.
+        """Rename the file to its final name, replacing an existing file, and release the claim.
 
         Raises:
-            FileNotFoundError: the file was taken away or replaced by somebody who did not claim it.
-            OSError: the name cannot be had, as where another program has the file open on Windows.
+            FileNotFoundError: the file was removed or replaced by another program.
+            OSError: it cannot be renamed, as where another program has the target open on Windows.
         """
         if not self.is_ours:
             raise FileNotFoundError(2, "it was taken away while it was being written", str(self.path))
@@ -131,7 +131,7 @@ class FileClaim:
         self._release()
 
     def replace(self, other: FileClaim) -> None:
-        """Put another claimed file in the place of this one.
+        """Replace this file by another claimed one.
 
         Raises:
             OSError: that cannot be done.
@@ -144,7 +144,7 @@ class FileClaim:
         self._handle, other._handle = other._handle, -1
 
     def remove(self) -> None:
-        """Delete the file and give up the claim; does nothing after `rename`, or a second time."""
+        """Delete the file and release the claim; does nothing after `rename`, or a second time."""
         if self._handle < 0:
             return
         ours = self.is_ours
@@ -162,13 +162,13 @@ class FileClaim:
 
 
 def is_claimed(path: Path) -> bool:
-    """Tell whether a process that lives is writing a file."""
+    """Return whether a running process is writing a file."""
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:
         return False
     try:
-        return not _try_lock(handle)  # where there are no locks, nobody can tell
+        return not _try_lock(handle)  # unknown on file systems without locks
     except BlockingIOError:
         return True
     finally:
@@ -176,7 +176,7 @@ def is_claimed(path: Path) -> bool:
 
 
 def remove_stale(paths: Iterable[Path]) -> list[Path]:
-    """Delete files that nobody has claimed any more; return those that were there."""
+    """Delete files that no process has claimed; return the deleted ones."""
     removed = []
     for path in paths:
         try:
@@ -185,7 +185,7 @@ def remove_stale(paths: Iterable[Path]) -> list[Path]:
             continue
         with suppress(OSError):
             try:
-                if not _try_lock(handle):  # somebody may be writing it
+                if not _try_lock(handle):  # a process may be writing it
                     continue
                 if os.name == "nt":  # pragma: no cover - as above
                     os.close(handle)
@@ -207,7 +207,7 @@ def _is_at(handle: int, path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the folder's entry on the disk as well; where folders cannot be synced there is nothing to do."""
+    """Sync the folder's entry to the disk, where folders can be synced."""
     if os.name == "nt":  # pragma: no cover - folders cannot be opened there
         return
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Pauses between restarts of something that keeps failing: none at first, then longer and longer."""
+"""Exponential backoff between restarts: no pause at first, then longer and longer ones."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ class Backoff:
         return delay
 
     def clear(self) -> None:
-        """Count from none, as after an end that is nobody's failure."""
+        """Reset the count of failures, as after a regular end."""
         self.failures = 0

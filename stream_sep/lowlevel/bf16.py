@@ -1,4 +1,4 @@
-"""Whether this machine gains by bfloat16: what separates songs, and what trains, asks before it uses it."""
+"""Whether bfloat16 is fast enough on this machine to be used for separation and training."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_GAIN = 1.3  # it has to be so much faster at one product of matrices to be worth its rounding
+_GAIN = 1.3  # speed-up of a matrix product that is worth the rounding
 
 
 def has_fast_bf16() -> bool:
-    """Tell whether this machine multiplies matrices of bfloat16 much faster than of float32; takes about 50 ms."""
+    """Return whether bfloat16 matrix products are much faster than float32 here; takes about 50 ms."""
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
     seconds = {torch.float32: np.inf, torch.bfloat16: np.inf}

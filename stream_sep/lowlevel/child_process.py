@@ -1,8 +1,8 @@
-"""A module of ours run in a process of its own, and what that process does to be a good child.
+"""A module of this package run in a child process.
 
 The child gets a session of its own, so that Ctrl-C in the terminal, a closed terminal and signals to the group reach
-the parent alone, which ends the child when it is ready to. The child ends with its standard input; on Linux the
-kernel also kills it when its parent is gone, even while it is stopped or hangs.
+only the parent, which then ends the child. The child ends with its standard input; on Linux the kernel also kills it
+when its parent is gone, even while it is stopped or hangs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ChildProcess:
 
     Args:
         module: dotted name of the module.
-        quiet: throw away what the child prints to its standard error.
+        quiet: discard the child's standard error.
         on_exit: called with the exit code, on a thread of the child's own, when it has ended.
 
     Raises:
@@ -58,7 +58,7 @@ class ChildProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """What the process ended with, negative for a signal; None while it runs."""
+        """Exit code of the process, negative for a signal; None while it runs."""
         return self._child.poll()
 
     @property
@@ -72,18 +72,18 @@ class ChildProcess:
         return cast("BinaryIO", self._child.stdout)
 
     def kill(self) -> None:
-        """Have the process end at once, whatever it does."""
+        """Kill the process."""
         with suppress(OSError):
             self._child.kill()
 
     def close(self, patience: float = 0.0) -> int | None:
-        """End the process and let go of its pipes; harmless when it has ended already.
+        """End the process and close its pipes; harmless when it has ended already.
 
         Args:
             patience: seconds to wait for the child to end by itself, its standard input closed, before it is killed.
 
         Returns:
-            The exit code, or None where even a killed process is not gone, as on a disk that does not answer.
+            The exit code, or None if even a killed process does not end, as on a disk that does not respond.
         """
         if patience > 0:
             _close(self.requests)

@@ -1,4 +1,4 @@
-"""What a child process does first: take its pipes, leave signals to the parent, and tie its life to the parent's."""
+"""Setup of a child process: its pipes, signals left to the parent, and its end with the parent's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 PARENT_VARIABLE = "STREAM_SEP_PARENT_PID"
-"""Environment variable in which the parent leaves its process id."""
+"""Environment variable with the parent's process id."""
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -28,9 +28,9 @@ class Pipes(NamedTuple):
 
 
 def open_pipes() -> Pipes:
-    """Make this process a child of `ChildProcess` and return its pipes; to be called once, on the main thread.
+    """Set this process up as a child of `ChildProcess` and return its pipes; to be called once, on the main thread.
 
-    Whatever a library prints from now on goes to standard error and never between two replies.
+    Output that libraries print from now on goes to standard error, never between two replies.
     """
     for name in (signal.SIGINT, signal.SIGTERM):  # a handler, as what is ignored would stay so in programs it starts
         signal.signal(name, lambda *_: None)
@@ -41,7 +41,7 @@ def open_pipes() -> Pipes:
 
 
 def _die_with_parent() -> None:
-    """Have Linux kill this process when its parent ends: end of file alone ends no process that is stopped."""
+    """Make Linux kill this process when its parent ends: end of file alone does not end a stopped process."""
     parent = os.environ.pop(PARENT_VARIABLE, None)
     if sys.platform != "linux" or parent is None:
         return

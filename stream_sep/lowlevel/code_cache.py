@@ -1,7 +1,7 @@
-"""Where machine code is kept between runs: the user's cache folder, else one in the temporary folder, else nowhere.
+"""The cache of compiled code between runs: the user's cache folder, else one in the temporary folder, else none.
 
-Numba's own choice, beside the sources, ends every program that is installed read-only for a user without a home
-(a container, a service), and leaves files behind when the package is uninstalled.
+Numba's default, beside the sources, fails where the package is installed read-only for a user without a home (a
+container, a service), and leaves files behind when the package is uninstalled.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _DIGEST = re.compile(f"[0-9a-f]{{{2 * _DIGEST_BYTES}}}")
 
 
 def code_folders() -> tuple[Path, ...]:
-    """Return the folders that machine code may be kept in, the best first; they may not be there yet.
+    """Return the possible folders for machine code, the best first; they may not exist yet.
 
-    The environment variable ``NUMBA_CACHE_DIR`` names another.
+    The environment variable ``NUMBA_CACHE_DIR`` overrides them.
     """
     return tuple(folder / _sources_digest() for folder in _roots())
 
@@ -74,15 +74,15 @@ def remove_stale_code() -> None:
         with suppress(OSError):
             os.utime(folder)  # touch would make a file where there is no folder
             for other in folder.parent.iterdir():
-                is_ours = other != folder and _DIGEST.fullmatch(other.name)  # others may keep things there too
+                is_ours = other != folder and _DIGEST.fullmatch(other.name)  # other files may be there too
                 if is_ours and time.time() - other.stat().st_mtime > _STALE_SECONDS:
                     shutil.rmtree(other, ignore_errors=True)
 
 
 def keep_code(compiled: Any) -> Any:  # noqa: ANN401 - a dispatcher or C function of Numba
-    """Have ``compiled`` load its machine code from disk, or write it there; return it.
+    """Make ``compiled`` load its machine code from disk, or write it there; return it.
 
-    Where no folder can be written, every process compiles anew, and logs that once.
+    If no folder can be written, every process compiles again, and logs that once.
     """
     function = getattr(compiled, "py_func", None) or compiled._pyfunc  # noqa: SLF001 - a CFunc offers no other name
     try:
@@ -145,16 +145,16 @@ def _temporary_folder() -> Path:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder, and the one above it, for this user alone, as what lies in it is run.
+    """Create a folder and its parent for this user alone, as the code in it is executed.
 
     Raises:
-        OSError: it cannot be made, or somebody else could have put code into it.
+        OSError: it cannot be created, or another user could have put code into it.
     """
     for place in (folder.parent, folder):
         place.mkdir(exist_ok=True, mode=0o700)
         status = place.lstat()
         if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o077):
-            raise PermissionError(f"{place} belongs to somebody else, or others may write to it")
+            raise PermissionError(f"{place} belongs to another user, or others may write to it")
 
 
 def _warn_once() -> None:

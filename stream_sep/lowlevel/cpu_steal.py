@@ -1,21 +1,21 @@
-"""Whether this machine's processors are its own, or a host's that gives them to others as well."""
+"""CPU steal: the time that a virtual machine's host gave its processors to others."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-_STOLEN = 8  # which number of a line of processor times is the time that a host gave to others (proc(5): steal)
+_STEAL = 8  # index of steal in a line of processor times (proc(5))
 
 
 def cpu_steal_seconds(times: Path = Path("/proc/stat")) -> float:
-    """Return for how long a host kept this machine's processors from it since it started, summed over all of them.
+    """Return the CPU steal since the start of the machine, summed over all processors.
 
     Args:
-        times: what Linux tells of its processors. On a machine of its own it is 0; other systems tell nothing, so 0.
+        times: Linux's file of processor times. Steal is 0 on a physical machine, and on other systems.
     """
     try:
-        ticks = int(times.read_text(encoding="ascii").split(maxsplit=_STOLEN + 1)[_STOLEN])
+        ticks = int(times.read_text(encoding="ascii").split(maxsplit=_STEAL + 1)[_STEAL])
     except (OSError, ValueError, IndexError):
         return 0.0
     return ticks / os.sysconf("SC_CLK_TCK")

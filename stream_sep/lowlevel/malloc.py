@@ -1,4 +1,4 @@
-"""What the C library does with freed memory: kept for the next tensors, as asking the system anew takes long."""
+"""Settings of glibc's malloc: keep freed memory for the next tensors, as new pages from the system are slow."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _MAX_INT = 2**31 - 1
 
 
 def disable_malloc_trim() -> None:
-    """Have this process keep what it frees, in one heap for all threads, for its next allocations.
+    """Keep freed memory in this process, in one heap for all threads, for its next allocations.
 
-    Tensors of networks are tens of megabytes each. glibc hands such blocks back to the system at once, which clears
-    them, page by page, when they are asked for again a moment later: a tenth of the time of a separation, and up to
-    half of a training's. Other C libraries are left as they are.
+    Tensors of networks are tens of megabytes each. glibc returns such blocks to the system at once, which clears
+    them, page by page, when they are allocated again a moment later: a tenth of the time of a separation, and up to
+    half of a training's. Other C libraries are not changed.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)

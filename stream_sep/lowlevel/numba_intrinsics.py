@@ -1,4 +1,4 @@
-"""What compiled code needs and Numba does not offer: typed decorators, memory ordering, raw pointers and a clock.
+"""Extensions of Numba for compiled code: typed decorators, memory ordering, raw pointers and a clock.
 
 Everything here compiles to a few machine instructions; none of it allocates, locks or touches a Python object.
 """
@@ -27,7 +27,7 @@ _ALIGNMENT = 8  # bytes of an int64, which is all that is ever shared
 _CLOCK_MONOTONIC = 6 if sys.platform == "darwin" else 1
 _MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
 _FLUSHES = {"x86_64": 0x8040, "aarch64": 1 << 24}
-"""Bits of the register that says how floats are computed: what comes out too small is zero, what goes in too."""
+"""Bits of the floating-point control register: flush-to-zero for results, denormals-are-zero for inputs."""
 
 
 def njit_cached(function: Callable[P, R]) -> Callable[P, R]:
@@ -68,7 +68,7 @@ def c_function(signature: Any, function: Callable[..., Any]) -> Any:  # noqa: AN
     """
     options = {"nopython": True, "error_model": "numpy"}
     callback = CFunc(function, sigutils.normalize_signature(signature), locals={}, options=options)
-    keep_code(callback).compile()  # numba.cfunc compiles before it could be told where to look
+    keep_code(callback).compile()  # numba.cfunc compiles before its cache can be set
     return callback
 
 
@@ -173,9 +173,9 @@ def monotonic_ns(_typing: Any) -> Any:  # noqa: ANN401 - as above
 
 @_instruction
 def flush_denormals(_typing: Any) -> Any:  # noqa: ANN401 - as above
-    """Have this thread take numbers too small for a full mantissa as zero; return how it took them until now.
+    """Flush denormal numbers to zero on this thread; return the previous mode.
 
-    They arise where sound dies away, and each costs a hundred times what others cost.
+    Denormals occur where audio decays to silence, and each costs a hundred times as much as another number.
     """
 
     def codegen(_context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:  # noqa: ANN401 - as above
@@ -188,7 +188,7 @@ def flush_denormals(_typing: Any) -> Any:  # noqa: ANN401 - as above
 
 @_instruction
 def restore_denormals(_typing: Any, mode: Any) -> Any:  # noqa: ANN401 - as above
-    """Have this thread take small numbers as it did before `flush_denormals`, which returned ``mode``.
+    """Restore the mode that `flush_denormals` returned on this thread.
 
     Args:
         _typing: Numba's typing context.

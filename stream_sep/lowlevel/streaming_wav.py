@@ -1,4 +1,4 @@
-"""A WAV file that any program can read while it is being written: its header counts what is there at all times."""
+"""A WAV file that other programs can read while it is being written: its header is valid at all times."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ class StreamingWavWriter:
         self._file.truncate(self._begin + self.frames * self._frame_bytes)
 
     def flush(self) -> None:
-        """Do nothing: there is nothing that others do not see."""
+        """Do nothing: every write is visible at once."""
 
     def close(self) -> None:
-        """Let go of the file; may come twice."""
+        """Close the file; harmless when closed already."""
         self._file.close()
 
     def _count(self) -> None:

@@ -1,7 +1,7 @@
-"""Who goes first where programs want the processor at once: sound, then separators, then all that can wait.
+"""Thread priorities: audio callbacks first, then separators, then everything else.
 
-Real-time priority is for the little that must be done before the next block, as the sound servers of studios have it.
-Systems give it to users whom they trust with it (``ulimit -r``); for others all stays as it was.
+Real-time priority is for the work that must be done before the next block, as in professional sound servers.
+Systems grant it to trusted users (``ulimit -r``); for others nothing changes.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_NICE = -11  # what desktop sound servers ask for
-_SEPARATOR, _SOUND = 1, 2  # the lowest two: what JACK and drivers do goes before both
+_NICE = -11  # as desktop sound servers use
+_SEPARATOR, _SOUND = 1, 2  # the lowest two: threads of JACK and drivers precede both
 _BUSIEST = 0.6
 
 
 def raise_worker_priority(busy: float = 1.0) -> None:
-    """Have this thread go before programs that can wait, where the system allows it.
+    """Raise the priority of this thread above ordinary programs, where the system allows it.
 
     Args:
-        busy: the share of its time that it computes. A thread that is busy for 60 % of it or less is given real-time
-            priority, and nothing but sound goes before it; a busier one could bring the machine to a stand.
+        busy: the share of its time that it computes. A thread that is busy for 60 % of it or less gets real-time
+            priority, below audio callbacks only; a busier one could block the machine.
     """
     with suppress(AttributeError, OSError):
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)
@@ -34,10 +34,10 @@ def raise_worker_priority(busy: float = 1.0) -> None:
 
 
 def raise_audio_priority(threads: Iterable[int]) -> None:
-    """Have threads that run audio callbacks go before separators, where the system allows it.
+    """Raise the priority of audio callback threads above separators, where the system allows it.
 
     Args:
-        threads: their ids, as of `thread_ids`; those that have real-time priority already keep theirs.
+        threads: their ids, as of `thread_ids`; those with real-time priority keep it.
     """
     for thread in threads:
         with suppress(AttributeError, OSError):
@@ -46,7 +46,7 @@ def raise_audio_priority(threads: Iterable[int]) -> None:
 
 
 def thread_ids() -> frozenset[int]:
-    """Return the ids of all threads of this process, those of libraries too; none where the system does not tell."""
+    """Return the ids of all threads of this process, including those of libraries; none if unavailable."""
     try:
         return frozenset(int(entry.name) for entry in Path("/proc/self/task").iterdir())
     except OSError:
@@ -54,5 +54,5 @@ def thread_ids() -> frozenset[int]:
 
 
 def _make_real_time(thread: int, level: int) -> None:
-    """Give a thread, or 0 for this one, real-time priority; what it starts is as any other."""
+    """Give a thread, or 0 for this one, real-time priority, which its children do not inherit."""
     os.sched_setscheduler(thread, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(level))

@@ -19,7 +19,7 @@ _HEADER = struct.Struct("<cI")
 
 
 class Frame(NamedTuple):
-    """A frame as it was read.
+    """A received frame.
 
     Attributes:
         kind: `TEXT_FRAME` or `AUDIO_FRAME`.
@@ -42,7 +42,7 @@ class Frame(NamedTuple):
 
 
 def write_frame(pipe: BinaryIO, kind: bytes, body: bytes) -> bool:
-    """Write one frame and flush it; return False where the reader is gone.
+    """Write one frame and flush it; return False if the reader has closed the pipe.
 
     Args:
         pipe: a binary pipe.
@@ -57,7 +57,7 @@ def write_frame(pipe: BinaryIO, kind: bytes, body: bytes) -> bool:
 
 
 def read_frame(pipe: BinaryIO) -> Frame | None:
-    """Return the next frame, or None where the writer is gone, between two frames or within one.
+    """Return the next frame, or None if the writer has closed the pipe, between two frames or within one.
 
     >>> import io
     >>> read_frame(io.BytesIO(encode_message({"hop": 512}))).message()
@@ -76,13 +76,13 @@ def read_frame(pipe: BinaryIO) -> Frame | None:
 
 
 def encode_message(message: Mapping[str, Any]) -> bytes:
-    """Return ``message`` as a whole text frame; values that JSON lacks become strings."""
+    """Return ``message`` as a text frame; values that are not JSON become strings."""
     body = json.dumps(message, default=str).encode()
     return _HEADER.pack(TEXT_FRAME, len(body)) + body
 
 
 def write_message(pipe: BinaryIO, message: Mapping[str, Any]) -> bool:
-    """Write ``message`` as a text frame; return False where the reader is gone.
+    """Write ``message`` as a text frame; return False if the reader has closed the pipe.
 
     Args:
         pipe: a binary pipe.
@@ -92,7 +92,7 @@ def write_message(pipe: BinaryIO, message: Mapping[str, Any]) -> bool:
 
 
 def read_message(pipe: BinaryIO) -> dict[str, Any] | None:
-    """Return the next message, or None where the writer is gone or wrote something else."""
+    """Return the next message, or None if the writer closed the pipe or wrote something else."""
     frame = read_frame(pipe)
     if frame is None:
         return None
