@@ -240,13 +240,13 @@ class ControlState:
         """Call ``watcher()`` after controls were added or removed, as `subscribe` does."""
         return self._register(self._watchers, watcher)
 
-    def _register(self, told: list[Callable[..., None]], listener: Callable[..., None]) -> Callable[[], None]:
+    def _register(self, subscribers: list[Callable[..., None]], listener: Callable[..., None]) -> Callable[[], None]:
         with self._lock:
-            told.append(listener)
+            subscribers.append(listener)
 
         def stop() -> None:
             with self._lock, contextlib.suppress(ValueError):
-                told.remove(listener)
+                subscribers.remove(listener)
 
         return stop
 

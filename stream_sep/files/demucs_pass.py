@@ -178,10 +178,10 @@ class DemucsSongModel:
         part = self._parts[window.run.network]
         counts = [part.weights[source] / max(1, self._settings.shifts) for source in self._wanted]
         shares = np.array(counts, np.float32)[:, None, None]
-        heard = parts[self._wanted][..., window.before : window.before + window.length]
+        covered = parts[self._wanted][..., window.before : window.before + window.length]
         skipped = max(0, -window.start)
         gain = window.run.grid.gain(window.number)[: window.length]
-        return window.start + skipped, (shares * heard * gain)[..., skipped:]
+        return window.start + skipped, (shares * covered * gain)[..., skipped:]
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class SongSeparator:
 
     Raises:
         SeparatorError: the model cannot be loaded.
-        ConfigError: the job asks for stems that the model does not have.
+        ConfigError: the job needs stems that the model does not have.
     """
 
     def __init__(self, job: SeparationJob, model: SongModel | None = None) -> None:
