@@ -1,4 +1,4 @@
-"""What a control surface asks of the mixer that takes time: presets and effects, off its thread and within limits."""
+"""Slow operations on the mixer for a control surface: presets and effects, in the background and rate-limited."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _RECALLS = 20, 20.0
 class MixerJobs:
     """Recalls and stores presets and sets effects for one surface; for one thread, which calls `finish` when woken.
 
-    A preset with plug-ins may take seconds. What is moved meanwhile is heard at once, and again when the preset has
-    come: it was moved after the preset was asked for.
+    A preset with plug-ins may take seconds. Values set meanwhile apply at once, and again after the
+    preset: they were set after it was requested.
 
     Args:
-        desk: whose presets they are.
+        mixer: whose presets they are.
         wake: called, from any thread, when `finish` has something to do.
         changed: called when there are other presets than before.
         clock: seconds.
@@ -48,12 +48,12 @@ class MixerJobs:
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         wake: Callable[[], None],
         changed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._desk, self._changed, self._clock = desk, changed, clock
+        self._mixer, self._changed, self._clock = mixer, changed, clock
         self._calls = BackgroundCalls("mixer jobs", wake)
         self._stores, self._recalls = TokenBucket(*_STORES, clock), TokenBucket(*_RECALLS, clock)
         self._moved: dict[str, object] = {}
@@ -66,7 +66,7 @@ class MixerJobs:
     def load_names(self) -> None:
         """Read which presets there are, and wait for it: for the start, when nobody is served yet."""
         with contextlib.suppress(StreamSepError):
-            self._names = self._desk.presets()
+            self._names = self._mixer.presets()
         self._fresh_until = self._clock() + _FRESH_SECONDS
 
     @property
@@ -97,7 +97,7 @@ class MixerJobs:
             self._take_names(outcome)
             done()
 
-        self._submit(self._desk.presets, take)
+        self._submit(self._mixer.presets, take)
 
     def recall(self, preset: object, fade_ms: float | None, failed: Failed) -> None:
         """Apply a preset soon.
@@ -105,7 +105,7 @@ class MixerJobs:
         Args:
             preset: its name, or its number in the list from 1.
             fade_ms: as `MixerControl.recall`.
-            failed: told why not.
+            failed: called with the error.
 
         Raises:
             PresetError: presets are recalled too fast.
@@ -120,11 +120,11 @@ class MixerJobs:
             if outcome.error is not None:
                 failed(outcome.error)
             elif moved:
-                self._desk.apply(moved)
+                self._mixer.apply(moved)
 
         self._recalling += 1
         try:
-            self._submit(lambda: self._desk.recall(self._named(preset), fade_ms=fade_ms), done)
+            self._submit(lambda: self._mixer.recall(self._named(preset), fade_ms=fade_ms), done)
         except StreamSepError:
             self._recalling -= 1
             raise
@@ -134,7 +134,7 @@ class MixerJobs:
 
         Args:
             preset: the name.
-            failed: told why not.
+            failed: called with the error.
             replace: whether a preset of that name is replaced; otherwise that is refused.
 
         Raises:
@@ -156,7 +156,7 @@ class MixerJobs:
 
         Args:
             values: by control path.
-            failed: told why not.
+            failed: called with the error.
 
         Raises:
             BridgeError: too much waits already.
@@ -168,7 +168,7 @@ class MixerJobs:
         def apply() -> None:
             with self._lock:
                 chosen, self._effects = self._effects, {}
-            self._desk.apply(chosen)
+            self._mixer.apply(chosen)
 
         def done(outcome: Outcome[None]) -> None:
             if outcome.error is not None:
@@ -192,7 +192,7 @@ class MixerJobs:
             self._moved.update(values)
 
     def finish(self) -> None:
-        """Hand on what has been done."""
+        """Call the callbacks of finished jobs."""
         self._calls.finish()
 
     def _submit(self, call: Callable[[], _Result], done: Callable[[Outcome[_Result]], None]) -> None:
@@ -202,16 +202,16 @@ class MixerJobs:
             self._calls.finish()
 
     def _stored(self, preset: str, *, replace: bool) -> tuple[str, ...]:
-        names = self._desk.presets()
+        names = self._mixer.presets()
         if preset in names and not replace:
             raise PresetError(f"preset {preset!r} exists; send 1 after its name to replace it")
         if preset not in names and len(names) >= MAX_PRESETS:
             raise PresetError(f"there are {len(names)} presets already; remove some before you store {preset!r:.60}")
-        self._desk.store(preset)
-        return self._desk.presets()
+        self._mixer.store(preset)
+        return self._mixer.presets()
 
     def _named(self, preset: object) -> str:
-        names = self._desk.presets()
+        names = self._mixer.presets()
         if isinstance(preset, str) and (preset in names or not preset.isdecimal()):
             return preset
         index = float(str(preset))

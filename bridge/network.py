@@ -98,7 +98,7 @@ def is_local_network(host: str) -> bool:
 
 
 def network_filter(networks: Iterable[str]) -> Callable[[str], bool]:
-    """Return a function that tells whether an address is in one of ``networks``.
+    """Return a predicate: whether an address is in one of ``networks``.
 
     Args:
         networks: each an address, ``192.168.1.20``, or a network, ``192.168.1.0/24``.

@@ -62,11 +62,11 @@ class UdpEventLoop:
         return int(self._socket.getsockname()[1])
 
     def start(self) -> None:
-        """Begin to take turns."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the turns; what `send` is given is sent until `close`."""
+        """End the thread; what `send` is given is sent until `close`."""
         self._stopping.set()
         self.wake()
         self._thread.join()
@@ -77,7 +77,7 @@ class UdpEventLoop:
             opened.close()
 
     def wake(self) -> None:
-        """Have a turn soon; from any thread."""
+        """Wake the loop; from any thread."""
         with contextlib.suppress(OSError):  # one waiting ring is enough, and none is needed at the end
             self._wake_send.send(b"\0")
 
@@ -96,7 +96,7 @@ class UdpEventLoop:
         except BlockingIOError:
             return False
         except OSError as error:
-            _log.debug("%s cannot be told: %s", address, error)
+            _log.debug("cannot send to %s: %s", address, error)
         return True
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Ardour and Mixbus: strips by number, levels in decibels, told to whoever asks with ``/set_surface``."""
+"""Ardour and Mixbus: strips by number, levels in decibels, sent to whoever registers with ``/set_surface``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GAIN = ValueCodec(
 
 
 class Ardour(Profile):
-    """Ardour tells changes, automation among them, to the surfaces that made themselves known.
+    """Ardour sends changes, automation among them, to registered surfaces.
 
     >>> Ardour().write(1, "gain_db", -90.0)
     (('/strip/gain', (1, -193.0)),)
@@ -39,7 +39,7 @@ class Ardour(Profile):
     setup_hint: ClassVar[str] = "turn OSC on in Edit, Preferences, Control Surfaces"
     send: ClassVar[int] = 3819
     poll_seconds: ClassVar[float] = 2.0
-    gather_seconds: ClassVar[float] = 0.01
+    batch_seconds: ClassVar[float] = 0.01
     rows: tuple[Row, ...] = (
         Row("gain_db", "/strip/gain", GAIN),
         Row("mute", "/strip/mute", SWITCH),
@@ -65,7 +65,7 @@ class Ardour(Profile):
         return (("/set_surface/feedback", (0,)),)
 
     def read(self, message: Message) -> Iterator[Event]:
-        """Say what a message means."""
+        """Yield the events of a message."""
         if message.address == "/reply":
             yield from self._listed(message)
         elif message.address == "/strip/name":

@@ -70,7 +70,7 @@ class Bitwig(Profile):
         return (("/refresh", ()),)
 
     def read(self, message: Message) -> Iterator[Event]:
-        """Say what a message means."""
+        """Yield the events of a message."""
         about = _ABOUT.fullmatch(message.address)
         if not about or not 0 < int(about[1]) < MAX_TRACKS:
             yield from super().read(message)

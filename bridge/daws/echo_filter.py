@@ -1,4 +1,4 @@
-"""What the other side of a connection is known to show, and which of its messages are only its echo."""
+"""Filters the echoes of sent values out of the messages that a client sends."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ Setting: TypeAlias = float | bool
 """A value of a control that is no text."""
 
 ECHO_SECONDS = 0.5
-"""How long a program may take to tell back what it was told."""
+"""How long a program may take to echo a value."""
 
 _MAX_ECHOES = 64
 _CLOSE = 0.0005  # of a fader's travel, half a step of a ten bit fader
 
 
 class EchoFilter:
-    """The values that a client last told or was told, by path.
+    """The values last sent to a client or received from it, by path.
 
     Args:
-        echo_seconds: how long after it was told something the client may tell that back, which then is no news.
+        echo_seconds: how long after a value was sent the same value counts as its echo.
     """
 
     def __init__(self, echo_seconds: float = ECHO_SECONDS) -> None:
@@ -37,12 +37,12 @@ class EchoFilter:
             value: of the mixer.
 
         Returns:
-            Whether the client was told that value last, or told it itself.
+            Whether it was the last value sent to the client or received from it.
         """
         return path in self._known and self._known[path] == value
 
     def on_received(self, path: str, value: Setting, now: float) -> bool:
-        """Note what the client tells; say whether that is news and not what it was told itself.
+        """Note a received value; return whether it is new and not an echo.
 
         Args:
             path: of the control.
@@ -50,18 +50,18 @@ class EchoFilter:
             now: `time.monotonic`.
 
         Returns:
-            Whether it is news; False for an echo of what was sent.
+            Whether it is new; False for an echo of what was sent.
         """
         echoes = list(self._sent.pop(path, ()))
-        for index, (until, told) in enumerate(echoes):
-            if now <= until and is_close(path, told, value):
+        for index, (until, sent) in enumerate(echoes):
+            if now <= until and is_close(path, sent, value):
                 self._sent[path] = deque(echoes[index + 1 :], maxlen=_MAX_ECHOES)
                 return False
         self._known[path] = value
         return True
 
     def on_sent(self, path: str, value: Setting, held: Setting, now: float) -> None:
-        """Note what the client was told, and as what it will hold that.
+        """Note a sent value, and the value as the client will hold it.
 
         Args:
             path: of the control.
@@ -73,7 +73,7 @@ class EchoFilter:
         self._sent.setdefault(path, deque(maxlen=_MAX_ECHOES)).append((now + self._echo_seconds, held))
 
     def forget(self, path: str) -> None:
-        """Know nothing of a control any more."""
+        """Drop the values of a control."""
         self._known.pop(path, None)
         self._sent.pop(path, None)
 
@@ -98,7 +98,7 @@ def is_close(path: str, one: Setting, other: Setting) -> bool:
 
 
 def normalize(path: str, value: Setting) -> Setting:
-    """Return what a client means in the desk's terms: every level that cannot be heard is the same.
+    """Return what a client means in the mixer's terms: all inaudible levels are the same.
 
     Args:
         path: of the control.

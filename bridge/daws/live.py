@@ -48,7 +48,7 @@ def volume_to_db(volume: float) -> float:
     >>> round(volume_to_db(0.85), 6), round(volume_to_db(1.0), 6), volume_to_db(0.2384), volume_to_db(0.0)
     (0.0, 6.0, -30.0, -90.0)
     """
-    return _between(_VOLUMES, _LEVELS, volume)
+    return _interpolate(_VOLUMES, _LEVELS, volume)
 
 
 def db_to_volume(gain_db: float) -> float:
@@ -57,21 +57,21 @@ def db_to_volume(gain_db: float) -> float:
     >>> round(db_to_volume(0.0), 6), db_to_volume(10.0), db_to_volume(-90.0)
     (0.85, 1.0, 0.0)
     """
-    return _between(_LEVELS, _VOLUMES, gain_db)
+    return _interpolate(_LEVELS, _VOLUMES, gain_db)
 
 
-def _between(given: tuple[float, ...], wanted: tuple[float, ...], value: float) -> float:
-    inside = min(max(value, given[0]), given[-1])
-    upper = max(1, bisect.bisect_left(given, inside))
-    share = (inside - given[upper - 1]) / (given[upper] - given[upper - 1])
-    return wanted[upper - 1] + share * (wanted[upper] - wanted[upper - 1])
+def _interpolate(xs: tuple[float, ...], ys: tuple[float, ...], value: float) -> float:
+    inside = min(max(value, xs[0]), xs[-1])
+    upper = max(1, bisect.bisect_left(xs, inside))
+    fraction = (inside - xs[upper - 1]) / (xs[upper] - xs[upper - 1])
+    return ys[upper - 1] + fraction * (ys[upper] - ys[upper - 1])
 
 
 VOLUME = ValueCodec(volume_to_db, db_to_volume)
 
 
 class Live(Profile):
-    """AbletonOSC tells of the tracks that it was told to listen to, and counts them from 0.
+    """AbletonOSC sends changes of subscribed tracks, and counts tracks from 0.
 
     >>> Live().write(1, "mute", True)
     (('/live/track/set/mute', (0, 1)),)
@@ -104,21 +104,21 @@ class Live(Profile):
         return ((_NAMES, ()),)
 
     def subscribe(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
-        """Return what makes it listen; it tells at once where things are."""
+        """Return what subscribes to the tracks; it sends their current values at once."""
         return self._each("start_listen", tracks)
 
     def goodbye(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
-        """Return what makes it listen no more."""
+        """Return what unsubscribes from the tracks."""
         return self._each("stop_listen", tracks)
 
     def _each(self, verb: str, tracks: Iterable[int]) -> Iterable[Outgoing]:
         return [(f"/live/track/{verb}/{one}", (track - 1,)) for track in tracks for one in _LISTENED]
 
     def read(self, message: Message) -> Iterator[Event]:
-        """Say what a message means.
+        """Yield the events of a message.
 
         Raises:
-            ParameterError: the wrong arguments, or an error that Live tells of.
+            ParameterError: the wrong arguments, or an error that Live reports.
         """
         if message.address == "/live/startup":
             yield DawStarted()

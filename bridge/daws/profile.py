@@ -1,4 +1,4 @@
-"""What a DAW says and hears, put into the words of a mixer: tracks, their names, and what they are moved to."""
+"""A DAW's OSC messages as events of a mixer: tracks, their names, and the values of their controls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_TRACKS = 4096
 
 @dataclass(frozen=True)
 class TrackNamed:
-    """A track has a name; an empty one tells nothing."""
+    """A track has a name; an empty one is no information."""
 
     track: int
     name: str
@@ -50,7 +50,7 @@ class TrackList:
 
 @dataclass(frozen=True)
 class ControlChanged:
-    """A track's control stands there now, in the unit of the desk's control of that name."""
+    """A track's control stands there now, in the unit of the mixer's control of that name."""
 
     track: int
     control: str
@@ -59,7 +59,7 @@ class ControlChanged:
 
 @dataclass(frozen=True)
 class DawStarted:
-    """The DAW has just started and knows nothing of us."""
+    """The DAW has just started and has no subscription of ours."""
 
 
 Event: TypeAlias = TrackNamed | TrackRemoved | TrackList | ControlChanged | DawStarted
@@ -70,8 +70,8 @@ class ValueCodec:
     """How a DAW writes a control's value.
 
     Attributes:
-        decode: from the DAW's number to the desk's value.
-        encode: from the desk's value to what is sent; an int goes as an integer, a float as a float.
+        decode: from the DAW's number to the mixer's value.
+        encode: from the mixer's value to what is sent; an int goes as an integer, a float as a float.
     """
 
     decode: Callable[[float], float | bool]
@@ -94,10 +94,10 @@ class Row:
     """One control of every track.
 
     Attributes:
-        control: the last part of the desk's path, such as ``gain_db``.
-        address: what is heard; ``@`` stands for the track's number, which else is the first argument.
+        control: the last part of the mixer's path, such as ``gain_db``.
+        address: of received messages; ``@`` stands for the track's number, which else is the first argument.
         unit: how the value is written.
-        send_address: what is sent, where that is another address.
+        send_address: of sent messages, where it differs.
         master: whether it is the master's, which has no number.
     """
 
@@ -119,9 +119,9 @@ class Profile:
         rows: its addresses.
         digits: how many digits a track's number has at least.
         first: what it calls the first track.
-        flush_seconds: the least time between two rounds of what it is told.
+        flush_seconds: the least time between two rounds of messages to it.
         poll_seconds: how often it is asked whether it is there; 0 is never.
-        gather_seconds: how long to wait for the rest when something comes, where only the whole makes sense.
+        batch_seconds: how long to wait for the rest when something comes, where only the whole makes sense.
     """
 
     title: str = "the DAW"
@@ -133,7 +133,7 @@ class Profile:
     first: ClassVar[int] = 1
     flush_seconds: ClassVar[float] = 1 / 30
     poll_seconds: ClassVar[float] = 0.0
-    gather_seconds: ClassVar[float] = 0.0
+    batch_seconds: ClassVar[float] = 0.0
 
     def __init__(self) -> None:
         self._by_control = {(row.control, row.master): row for row in self.rows}
@@ -145,7 +145,7 @@ class Profile:
         return packet
 
     def hello(self, port: int) -> Iterable[Outgoing]:
-        """Return what makes the DAW tell everything to ``port`` of ours."""
+        """Return what makes the DAW send everything to our ``port``."""
         del port
         return ()
 
@@ -154,17 +154,17 @@ class Profile:
         return ()
 
     def subscribe(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
-        """Return what makes the DAW tell of these tracks, and of nothing more than it has to."""
+        """Return what subscribes to these tracks, and to as little else as possible."""
         del tracks
         return ()
 
     def goodbye(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
-        """Return what makes the DAW forget us."""
+        """Return what ends the subscriptions."""
         del tracks
         return ()
 
     def read(self, message: Message) -> Iterator[Event]:
-        """Say what a message means; nothing, if it is about what does not concern us.
+        """Yield the events of a message; none, if it is not about our controls.
 
         Raises:
             ParameterError: it would concern us, but has the wrong arguments.
@@ -213,7 +213,7 @@ class Profile:
         return ((address, (ours, encoded)),)
 
     def quantize(self, track: int, control: str, value: float) -> float:
-        """Return ``value`` as the DAW holds it after it was told: in its own steps, within its own range.
+        """Return ``value`` as the DAW holds it: in its own steps, within its own range.
 
         Args:
             track: `MASTER`, or its number from 1.
@@ -221,7 +221,7 @@ class Profile:
             value: in the control's own unit.
 
         Returns:
-            The value that the DAW will tell back.
+            The value that the DAW will send back.
         """
         row = self._by_control[control, track == MASTER]
         return float(row.unit.decode(row.unit.encode(value)))

@@ -45,7 +45,7 @@ class Reaper(Profile):
         return ((f"/action/{_REFRESH_ALL_SURFACES}", ()),)
 
     def read(self, message: Message) -> Iterator[Event]:
-        """Say what a message means."""
+        """Yield the events of a message."""
         named = _NAME.fullmatch(message.address)
         if named and 0 < int(named[1]) < MAX_TRACKS:
             yield TrackNamed(int(named[1]), text(message, 0))

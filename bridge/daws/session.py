@@ -1,4 +1,4 @@
-"""A DAW and a desk while they talk: messages in, messages out, and nothing of sockets or threads."""
+"""A session between a DAW and the mixer: messages in, messages out, without sockets or threads."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
     from bridge.protocols import MixerControl
 
 SETTLE_SECONDS = 0.1
-"""Tracks are matched with stems when no name has been told for so long: names come one by one."""
+"""Tracks are matched with stems when no name has been received for so long: names come one by one."""
 
 INITIAL_SYNC_SECONDS = 0.5
-"""What a DAW tells first within so long of being matched is where it stands, and no move."""
+"""The first value received within so long of matching is the current position, not a move."""
 
 ABSENT_SECONDS = 3.0
-"""A DAW that has not answered for so long at the start is said not to be there."""
+"""A DAW that has not answered for so long at the start is reported as absent."""
 
 _log = logging.getLogger(__name__)
 
 MAX_MISSED_POLLS = 2
-"""A DAW that left so many questions unanswered is greeted anew."""
+"""After so many unanswered polls the session is initialized anew."""
 
 _CONTROLS = ("gain_db", "mute", "solo", "pan")
 
 
 class DawSession:
-    """Moves a desk by a DAW's tracks, and the tracks by what else moves the desk.
+    """Moves a mixer by a DAW's tracks, and the tracks by what else moves the mixer.
 
     When the two meet, the DAW has its way: a mix made there is not to be lost because a separator was started. Unless
-    the desk is to lead: then the DAW's faders go where the desk's are.
+    the mixer is to lead: then the DAW's faders go where the mixer's are.
 
     Args:
-        desk: what is moved.
+        mixer: what is moved.
         profile: the DAW's OSC dialect.
         send: takes a packet to the DAW; False if it should be tried again.
-        port: where the DAW is to tell what it does.
-        push_on_connect: whether the desk has its way when the two meet.
+        port: where the DAW sends its messages.
+        push_on_connect: whether the mixer has its way when the two meet.
 
     Attributes:
         last: what was received last, for people to see.
@@ -60,7 +60,7 @@ class DawSession:
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         profile: Profile,
         send: Callable[[bytes], bool],
         port: int,
@@ -68,16 +68,16 @@ class DawSession:
         push_on_connect: bool = False,
     ) -> None:
         self.last, self.errors = "", 0
-        self._desk, self._profile, self._send, self._port = desk, profile, send, port
+        self._mixer, self._profile, self._send, self._port = mixer, profile, send, port
         self._push_on_connect = push_on_connect
-        self._tracks, self._echoes = Tracks(desk.stems), EchoFilter()
+        self._tracks, self._echoes = Tracks(mixer.stems), EchoFilter()
         self._places: dict[str, tuple[int, str]] = {}
         self._paths: dict[tuple[int, str], str] = {}
         self._values: dict[tuple[int, str], Setting] = {}
         self._batch: dict[str, Setting] = {}
         self._held: set[tuple[int, str]] = set()
-        self._meeting: dict[str, float] = {}
-        self._greeted = False
+        self._syncing_until: dict[str, float] = {}
+        self._initialized = False
         self._pending: set[str] = set()
         self._lock = threading.Lock()
         self._settled: float | None = None
@@ -98,11 +98,11 @@ class DawSession:
             return f"{self._profile.title} does not answer"
         tracks = self._tracks.of_stem
         found = ", ".join(f"{stem} {track}" for stem, track in tracks.items()) or "no track of a stem's name yet"
-        missing = [stem for stem in self._desk.stems if tracks and stem not in tracks]
+        missing = [stem for stem in self._mixer.stems if tracks and stem not in tracks]
         return f"{self._profile.title}: {found}" + (f"; no track for {', '.join(missing)}" if missing else "")
 
     def notice(self, now: float) -> str:
-        """Return what to tell people as things are now.
+        """Return the text to report to the user now.
 
         Args:
             now: `time.monotonic`.
@@ -116,8 +116,8 @@ class DawSession:
             return ""
         return f"{self.status}: {self._profile.setup_hint}"
 
-    def greet(self, now: float) -> None:
-        """Make the DAW tell everything.
+    def initialize(self, now: float) -> None:
+        """Make the DAW send everything.
 
         Args:
             now: `time.monotonic`.
@@ -126,11 +126,11 @@ class DawSession:
         self._unanswered = 0
         self._next_poll = now + self._profile.poll_seconds
         self._settled = now + SETTLE_SECONDS
-        self._greeted = True
-        self._tell(self._profile.hello(self._port))
+        self._initialized = True
+        self._send_messages(self._profile.hello(self._port))
 
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
-        """Do what packets say: names first, and of many values for one control only the newest.
+        """Apply packets: names first, and of many values for one control only the newest.
 
         Args:
             packets: each with where it came from.
@@ -156,7 +156,7 @@ class DawSession:
                 if isinstance(event, ControlChanged):
                     moves.append((message, event))
                 else:
-                    self._learn(event, now)
+                    self._on_track_event(event, now)
         except StreamSepError as error:
             self._refused(str(error))
         except Exception as error:  # noqa: BLE001 - one message may not cost those that came with it
@@ -168,7 +168,7 @@ class DawSession:
         self.errors += 1
         self.last = why
 
-    def _learn(self, event: TrackNamed | TrackRemoved | TrackList | DawStarted, now: float) -> None:
+    def _on_track_event(self, event: TrackNamed | TrackRemoved | TrackList | DawStarted, now: float) -> None:
         if isinstance(event, DawStarted):
             self._reconnect(now)
             return
@@ -190,14 +190,14 @@ class DawSession:
             self.last = f"{describe(message)}: {path} {self._batch[path]:g}"
 
     def _follow(self, place: tuple[int, str], now: float) -> bool:
-        """Take over where the DAW has a control; say whether that is a move."""
+        """Take over the DAW's value of a control; return whether that is a move."""
         path = self._paths.get(place)
         if path is None or place not in self._values:
             return False
         value = normalize(path, self._values[place])
         if not self._echoes.on_received(path, value, now):
             return False
-        if now <= self._meeting.pop(path, -math.inf):
+        if now <= self._syncing_until.pop(path, -math.inf):
             self.changed(path)
             return False
         self._batch[path] = value
@@ -208,13 +208,13 @@ class DawSession:
         if not batch:
             return
         try:
-            self._desk.apply(batch)
+            self._mixer.apply(batch)
         except StreamSepError as error:
             self._refused(str(error))
-        self.changed(*batch)  # the desk may have made something else of it
+        self.changed(*batch)  # the mixer may have made something else of it
 
     def changed(self, *paths: str) -> None:
-        """Note that controls of the desk have changed; for any thread."""
+        """Note that controls of the mixer have changed; for any thread."""
         with self._lock:
             self._pending.update(paths)
 
@@ -230,7 +230,7 @@ class DawSession:
         return max(0.0, min(moments) - now) if moments else None
 
     def work(self, now: float) -> None:
-        """Do what is due: match tracks, tell changes, ask whether the DAW is there."""
+        """Do what is due: match tracks, send changes, poll the DAW."""
         if self._settled is not None and now >= self._settled:
             self._settled = None
             self._match_tracks(now)
@@ -242,22 +242,22 @@ class DawSession:
 
     def _match_tracks(self, now: float) -> None:
         new = self._tracks.bind()
-        met = {*new, "master"} if self._greeted else {*new}
-        self._places = {path: place for path in self._desk.controls if (place := self._place(path)) is not None}
+        met = {*new, "master"} if self._initialized else {*new}
+        self._places = {path: place for path in self._mixer.controls if (place := self._place(path)) is not None}
         self._paths = {place: path for path, place in self._places.items()}
-        held, self._held, self._greeted = self._held, set(), False
+        held, self._held, self._initialized = self._held, set(), False
         for path, place in self._places.items():
             if path.removeprefix("stem/").rpartition("/")[0] in met:
                 self._initial_sync(path, place, now)
             elif place in held:
                 self._follow(place, now)
         self._apply()
-        self._tell(self._profile.subscribe([self._tracks.of_stem[stem] for stem in new]))
+        self._send_messages(self._profile.subscribe([self._tracks.of_stem[stem] for stem in new]))
 
     def _initial_sync(self, path: str, place: tuple[int, str], now: float) -> None:
         self._echoes.forget(path)
         if self._push_on_connect:
-            self._meeting[path] = now + INITIAL_SYNC_SECONDS
+            self._syncing_until[path] = now + INITIAL_SYNC_SECONDS
             self.changed(path)
         self._follow(place, now)
 
@@ -273,13 +273,13 @@ class DawSession:
     def _flush(self, now: float) -> None:
         with self._lock:
             paths, self._pending = self._pending, set()
-        for path in [path for path in self._desk.controls if path in paths and path in self._places]:
-            value = self._desk.controls[path]
+        for path in [path for path in self._mixer.controls if path in paths and path in self._places]:
+            value = self._mixer.controls[path]
             if isinstance(value, str) or self._echoes.matches(path, value):
                 continue
             track, control = self._places[path]
             messages = self._profile.write(track, control, value)
-            if messages and self._tell(messages):
+            if messages and self._send_messages(messages):
                 self._echoes.on_sent(path, value, self._profile.quantize(track, control, value), now)
             elif messages:
                 self.changed(path)
@@ -290,20 +290,20 @@ class DawSession:
         if self._unanswered > MAX_MISSED_POLLS:
             self._reconnect(now)
         else:
-            self._tell(self._profile.poll())
+            self._send_messages(self._profile.poll())
 
     def _reconnect(self, now: float) -> None:
         if self._connected:
             self._connected, self._waiting_since = False, -math.inf  # it was waited for already
         self._tracks.forget()
         self._values.clear()
-        self.greet(now)
+        self.initialize(now)
 
-    def farewell(self) -> None:
-        """Make the DAW forget us."""
-        self._tell(self._profile.goodbye(self._tracks.of_stem.values()))
+    def shutdown(self) -> None:
+        """End the subscriptions in the DAW."""
+        self._send_messages(self._profile.goodbye(self._tracks.of_stem.values()))
 
-    def _tell(self, messages: Iterable[Outgoing]) -> bool:
+    def _send_messages(self, messages: Iterable[Outgoing]) -> bool:
         written = [write_message(address, arguments) for address, arguments in messages]
         sent = [self._send(packet) for packet in written]  # all of them, whatever becomes of the first
         return all(sent)

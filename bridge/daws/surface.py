@@ -59,14 +59,14 @@ class DawSurface:
     """Lets a DAW's own track faders, mutes, solos and automation move the stems, and follows what else moves them.
 
     Args:
-        desk: what is moved.
+        mixer: what is moved.
         name: ``reaper``, ``ardour``, ``mixbus``, ``ableton``, ``bitwig``, or ``x32`` to be one for its clients.
         host: where the DAW runs; for ``x32`` the address of this machine to listen at, ``0.0.0.0`` for the network.
         listen: UDP port to listen at; the DAW's usual one unless given, 0 takes a free one.
         send: UDP port that the DAW listens at; its usual one unless given.
         resolution: steps of Bitwig's values, as set there.
         push_on_connect: whether, on connect, the DAW's faders are set to the mixer's instead of the reverse.
-        report: told in sentences when the DAW answers, and when it does not.
+        report: callback that receives messages: the DAW answers, or does not.
 
     Raises:
         ConfigError: a DAW or a resolution that is not known.
@@ -74,7 +74,7 @@ class DawSurface:
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         name: str,
         host: str = "127.0.0.1",
         listen: int | None = None,
@@ -86,7 +86,7 @@ class DawSurface:
     ) -> None:
         name = check_daw(name)
         self._profile = Bitwig(resolution) if name == "bitwig" and resolution is not None else DAWS[name]()
-        self._desk, self._name, self._host, self._push_on_connect = desk, name, host, push_on_connect
+        self._mixer, self._name, self._host, self._push_on_connect = mixer, name, host, push_on_connect
         self._listen = self._profile.listen if listen is None else listen
         self._peer_port = self._profile.send if send is None else send
         self._session: DawSession | X32Server | None = None
@@ -120,7 +120,7 @@ class DawSurface:
         return self._session.of_stem if isinstance(self._session, DawSession) else {}
 
     def start(self) -> None:
-        """Listen, and make the DAW tell what it does; harmless when started.
+        """Listen, and subscribe to the DAW; harmless when started.
 
         Raises:
             BridgeError: the port is taken, or the host cannot be resolved.
@@ -132,15 +132,15 @@ class DawSurface:
         line = UdpEventLoop(
             _bound(ours, self._listen, self._name),
             f"daw {self._name}",
-            self._turn,
-            lambda: self._talk.due(time.monotonic()),
+            self._on_wakeup,
+            lambda: self._running.due(time.monotonic()),
             self._fail,
-            batch_seconds=self._profile.gather_seconds,
+            batch_seconds=self._profile.batch_seconds,
         )
-        self._talk = self._session = self._begin(line, ours)
-        self._unsubscribe = self._desk.controls.subscribe(self._changed)
+        self._running = self._session = self._begin(line, ours)
+        self._unsubscribe = self._mixer.controls.subscribe(self._changed)
         self._line = line
-        self._talk.greet(time.monotonic())
+        self._running.initialize(time.monotonic())
         line.start()
 
     @property
@@ -149,9 +149,9 @@ class DawSurface:
 
     def _begin(self, line: UdpEventLoop, ours: str) -> DawSession | X32Server:
         if self._serves:
-            return X32Server(self._desk, line.send, ours)
+            return X32Server(self._mixer, line.send, ours)
         return DawSession(
-            self._desk,
+            self._mixer,
             self._profile,
             lambda packet: line.send(packet, self._peer),
             line.port,
@@ -164,25 +164,25 @@ class DawSurface:
             return
         self._unsubscribe()
         self._line.stop()
-        self._talk.farewell()
+        self._running.shutdown()
         self._line.close()
         self._line = None
         self._last, self._errors, self._session = self.last, self.errors, None
 
-    def _turn(self, packets: list[tuple[bytes, Address]]) -> None:
-        heard = [(packet, sender) for packet, sender in packets if self._is_heard(sender)]
-        if heard:
-            self._talk.receive(heard, time.monotonic())
-        self._talk.work(time.monotonic())
-        self._tell_notice()
+    def _on_wakeup(self, packets: list[tuple[bytes, Address]]) -> None:
+        accepted = [(packet, sender) for packet, sender in packets if self._accepts(sender)]
+        if accepted:
+            self._running.receive(accepted, time.monotonic())
+        self._running.work(time.monotonic())
+        self._report_notice()
 
-    def _tell_notice(self) -> None:
-        notice = self._talk.notice(time.monotonic())
+    def _report_notice(self) -> None:
+        notice = self._running.notice(time.monotonic())
         if notice and notice != self._noticed:
             self._noticed = notice
             self._report(notice)
 
-    def _is_heard(self, sender: Address) -> bool:
+    def _accepts(self, sender: Address) -> bool:
         if self._serves:
             if is_local_network(str(sender[0])):  # its clients cannot prove that they receive, as in `bridge.osc`
                 return True
@@ -197,7 +197,7 @@ class DawSurface:
         self._errors += 1
 
     def _changed(self, path: str) -> None:
-        self._talk.changed(path)
+        self._running.changed(path)
         if self._line is not None:
             self._line.wake()
 
@@ -213,7 +213,7 @@ def _resolved(host: str, port: int) -> tuple[str, int]:
 
 
 def _local_address_for(peer: tuple[str, int]) -> str:
-    """Return the address of this machine that a DAW can answer to: the network need not hear the rest."""
+    """Return the address of this machine that a DAW can answer to: nothing else on the network is exposed."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((peer[0], peer[1] or 9))

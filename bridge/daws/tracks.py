@@ -68,7 +68,7 @@ class Tracks:
         self.of_stem: dict[str, int] = {}
 
     def name(self, track: int, name: str | None) -> bool:
-        """Note a track's name, None if it is gone; say whether that is new.
+        """Note a track's name, None if it is gone; return whether that is new.
 
         Args:
             track: its number, from 1.
@@ -82,7 +82,7 @@ class Tracks:
         return new
 
     def list(self, names: tuple[str, ...]) -> bool:
-        """Note the names of all tracks; say whether that is new."""
+        """Note the names of all tracks; return whether that is new."""
         listed: dict[int, str | None] = dict(enumerate(names, 1))
         missing = dict.fromkeys((track for track in range(1, len(self._stems) + 1) if track not in listed), None)
         new = self._names != listed | missing
@@ -90,7 +90,7 @@ class Tracks:
         return new
 
     def forget(self) -> None:
-        """Know nothing any more."""
+        """Drop all names and matches."""
         self._names, self.of_stem = {}, {}
 
     def bind(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A mixing desk that answers as a Behringer X32 does, so that everything that is made for one can move the stems."""
+"""A mixing mixer that answers as a Behringer X32 does, so that everything that is made for one can move the stems."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOUD = 1.0
 
 
 def _fader_to_db(position: float) -> float:
-    # what is above the travel stays above it, so that its sender is told better
+    # what is above the travel stays above it, so that its sender is corrected
     return position * 40 - 30 if position > 1 else position_to_db(position)
 
 

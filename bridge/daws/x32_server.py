@@ -1,4 +1,4 @@
-"""An X32 for its clients: answers what they ask, does what they send, and tells those who renew their lease."""
+"""An X32 for its clients: replies to queries, applies values, and sends changes to clients with a lease."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ICON = 1
 
 
 class X32Client:
-    """A client that is told of changes."""
+    """A client that receives changes."""
 
     def __init__(self) -> None:
         self.expires = 0.0
@@ -46,26 +46,26 @@ class X32Client:
 
 
 class X32Server:
-    """Puts a desk behind the addresses of an X32.
+    """Puts a mixer behind the addresses of an X32.
 
     Args:
-        desk: what is moved.
+        mixer: what is moved.
         send: takes a packet to a client; False if it should be tried again.
-        host: the address of this machine that clients are told.
+        host: the address of this machine that clients receive.
 
     Attributes:
         last: what was received last, for people to see.
         errors: how many messages made no sense.
     """
 
-    def __init__(self, desk: MixerControl, send: Callable[[bytes, Address], bool], host: str) -> None:
+    def __init__(self, mixer: MixerControl, send: Callable[[bytes, Address], bool], host: str) -> None:
         self.last, self.errors = "", 0
-        self._desk, self._send, self._profile = desk, send, X32()
+        self._mixer, self._send, self._profile = mixer, send, X32()
         self._host, self._name = host, "stream_sep"
-        self._paths = {**_stem_paths(desk.stems), (0, "gain_db"): "master/gain_db", (0, "mute"): "master/mute"}
+        self._paths = {**_stem_paths(mixer.stems), (0, "gain_db"): "master/gain_db", (0, "mute"): "master/mute"}
         self._places = {path: place for place, path in self._paths.items()}
-        self._remotes: dict[Address, X32Client] = {}
-        self._metered: dict[Address, float] = {}
+        self._clients: dict[Address, X32Client] = {}
+        self._meter_clients: dict[Address, float] = {}
         self._changed: set[str] = set()
         self._lock = threading.Lock()
         self._batch: dict[str, Setting] = {}
@@ -74,23 +74,23 @@ class X32Server:
 
     @property
     def status(self) -> str:
-        """How many clients are told of changes."""
-        count = len(self._remotes)
+        """How many clients receive changes."""
+        count = len(self._clients)
         return f"X32: {count} client{'s' if count != 1 else ''}" if count else "X32: no client yet"
 
     def notice(self, now: float) -> str:
-        """Return what to tell people as things are now: nothing, as clients come and go all the time."""
+        """Return the text to report to the user now: none, as clients come and go all the time."""
         del now
         return ""
 
-    def greet(self, now: float) -> None:
+    def initialize(self, now: float) -> None:
         """Wait for clients: they come by themselves."""
 
-    def farewell(self) -> None:
+    def shutdown(self) -> None:
         """Leave; clients notice that by themselves."""
 
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
-        """Do what packets say; of many values for one control only the newest is applied.
+        """Apply packets; of many values for one control only the newest is applied.
 
         Args:
             packets: each with where it came from.
@@ -102,23 +102,23 @@ class X32Server:
                 self._refused(problem)
             for message in decoded.messages:
                 self.last = describe(message)
-                self._act(message, sender, now)
+                self._handle(message, sender, now)
         self._apply()
 
-    def _act(self, message: Message, sender: Address, now: float) -> None:
+    def _handle(self, message: Message, sender: Address, now: float) -> None:
         try:
             if message.address == "/xremote":
                 self._renew(sender, now)
             elif message.address == "/unsubscribe":
-                self._remotes.pop(sender, None)
-                self._metered.pop(sender, None)
+                self._clients.pop(sender, None)
+                self._meter_clients.pop(sender, None)
             elif message.address == "/meters":
                 self._renew_meters(sender, now)
             elif message.arguments:
                 self._move(message, sender, now)
             else:
                 self._apply()
-                self._answer(message.address, sender, now)
+                self._reply(message.address, sender, now)
         except StreamSepError as error:
             self._refused(str(error))
         except Exception as error:  # noqa: BLE001 - one message may not cost those that came with it
@@ -131,19 +131,19 @@ class X32Server:
 
     def _renew(self, sender: Address, now: float) -> None:
         self._forget_expired(now)
-        if sender not in self._remotes and len(self._remotes) >= MAX_CLIENTS:
-            raise BridgeError(f"{sender[0]} is one more than the {MAX_CLIENTS} clients that an X32 tells of changes")
-        self._remotes.setdefault(sender, X32Client()).expires = now + LEASE_SECONDS
+        if sender not in self._clients and len(self._clients) >= MAX_CLIENTS:
+            raise BridgeError(f"{sender[0]} is one more than the {MAX_CLIENTS} clients that an X32 sends changes to")
+        self._clients.setdefault(sender, X32Client()).expires = now + LEASE_SECONDS
 
     def _renew_meters(self, sender: Address, now: float) -> None:
         self._forget_expired(now)
-        if sender not in self._metered and len(self._metered) >= MAX_CLIENTS:
+        if sender not in self._meter_clients and len(self._meter_clients) >= MAX_CLIENTS:
             raise BridgeError(f"{sender[0]} is one more than the {MAX_CLIENTS} clients that an X32 sends meters to")
-        self._metered[sender] = now + LEASE_SECONDS
+        self._meter_clients[sender] = now + LEASE_SECONDS
 
     def _forget_expired(self, now: float) -> None:
-        self._remotes = {address: remote for address, remote in self._remotes.items() if remote.expires > now}
-        self._metered = {address: expires for address, expires in self._metered.items() if expires > now}
+        self._clients = {address: remote for address, remote in self._clients.items() if remote.expires > now}
+        self._meter_clients = {address: expires for address, expires in self._meter_clients.items() if expires > now}
 
     def _move(self, message: Message, sender: Address, now: float) -> None:
         self._path(message.address)
@@ -152,27 +152,27 @@ class X32Server:
             path = self._paths[moved.track, moved.control]
             value = self._batch[path] = normalize(path, moved.value)
             self.last += f": {path} {value:g}"
-            if sender in self._remotes:
-                self._remotes[sender].echoes.on_received(path, value, now)
+            if sender in self._clients:
+                self._clients[sender].echoes.on_received(path, value, now)
 
     def _apply(self) -> None:
         batch, self._batch = self._batch, {}
         if batch:
-            self._desk.apply(batch)
-            self.changed(*batch)  # the desk may have made something else of it
+            self._mixer.apply(batch)
+            self.changed(*batch)  # the mixer may have made something else of it
 
-    def _answer(self, address: str, sender: Address, now: float) -> None:
+    def _reply(self, address: str, sender: Address, now: float) -> None:
         about = self._about(address)
         if about is not None:
             self._send(write_message(*about), sender)
             return
         path = self._path(address)
-        if self._tell(path, sender) and sender in self._remotes:
-            self._remotes[sender].echoes.on_sent(path, self._value(path), self._value(path), now)
+        if self._send_messages(path, sender) and sender in self._clients:
+            self._clients[sender].echoes.on_sent(path, self._value(path), self._value(path), now)
 
     def _about(self, address: str) -> Outgoing | None:
         config = _CONFIG.fullmatch(address)
-        if config and 0 < int(config[1]) <= len(self._desk.stems):
+        if config and 0 < int(config[1]) <= len(self._mixer.stems):
             return address, (self._strip(int(config[1]), config[2]),)
         return {
             "/info": ("/info", ("V2.07", self._name, "X32", FIRMWARE)),
@@ -182,59 +182,59 @@ class X32Server:
 
     def _strip(self, channel: int, what: str) -> str | int:
         if what == "name":
-            return self._desk.stems[channel - 1][:NAME_LENGTH]
+            return self._mixer.stems[channel - 1][:NAME_LENGTH]
         return colour_of(channel) if what == "color" else _ICON
 
     def _path(self, address: str) -> str:
         place = self._profile.place_of(address)
         if place is None or place not in self._paths:
             raise ParameterError(
-                f"there is no {address:.60} here: the stems are channels 1 to {len(self._desk.stems)}"
+                f"there is no {address:.60} here: the stems are channels 1 to {len(self._mixer.stems)}"
             )
         return self._paths[place]
 
     def _value(self, path: str) -> Setting:
-        value = self._desk.controls[path]
+        value = self._mixer.controls[path]
         assert not isinstance(value, str)
         return value
 
-    def _tell(self, path: str, client: Address) -> bool:
+    def _send_messages(self, path: str, client: Address) -> bool:
         messages = self._profile.write(*self._places[path], self._value(path))
         return all(self._send(write_message(*message), client) for message in messages)
 
     def changed(self, *paths: str) -> None:
-        """Note that controls of the desk have changed; for any thread."""
+        """Note that controls of the mixer have changed; for any thread."""
         with self._lock:
             self._changed.update(paths)
 
     def due(self, now: float) -> float | None:
         """Return seconds until `work` has something to do; None if nothing is in sight."""
-        moments = [self._next_meters] if self._metered else []
-        if self._changed or any(remote.pending for remote in self._remotes.values()):
+        moments = [self._next_meters] if self._meter_clients else []
+        if self._changed or any(remote.pending for remote in self._clients.values()):
             moments.append(self._next_flush)
         return max(0.0, min(moments) - now) if moments else None
 
     def work(self, now: float) -> None:
-        """Tell what is due: changes, and meters."""
+        """Send what is due: changes and meters."""
         if now >= self._next_flush:
             self._next_flush = now + _FLUSH_SECONDS
             self._forget_expired(now)
             self._flush(now)
-        if self._metered and now >= self._next_meters:
+        if self._meter_clients and now >= self._next_meters:
             self._next_meters = now + _METER_SECONDS
-            packet = meters_packet(self._desk.stems, self._desk.peaks())
-            for client in self._metered:
+            packet = meters_packet(self._mixer.stems, self._mixer.peaks())
+            for client in self._meter_clients:
                 self._send(packet, client)
 
     def _flush(self, now: float) -> None:
         with self._lock:
             changed, self._changed = self._changed, set()
-        for address, remote in self._remotes.items():
+        for address, remote in self._clients.items():
             pending, remote.pending = (remote.pending | changed) & self._places.keys(), set()
             for path in sorted(pending):
                 value = self._value(path)
                 if not remote.echoes.matches(path, value):
-                    if self._tell(path, address):
+                    if self._send_messages(path, address):
                         remote.echoes.on_sent(path, value, value, now)
                     else:
                         remote.pending.add(path)

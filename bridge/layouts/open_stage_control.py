@@ -49,11 +49,11 @@ def _strip(strip: Strip) -> Widget:
 
 
 def _widget(kind: str, name: str) -> Widget:
-    # what only the page knows is kept from the network
+    # widgets without an address of ours send nothing
     return {"type": kind, "id": name, "bypass": kind not in {"fader", "button", "variable"}}
 
 
-def _spoken(address: str, tags: str) -> Widget:
+def _osc_target(address: str, tags: str) -> Widget:
     # without a type, numbers go as floats; with two decimals, as is usual, a fader would have a hundred steps
     return {"address": address, "preArgs": "", "typeTags": tags, "decimals": 4, "target": _TARGET}
 
@@ -61,7 +61,7 @@ def _spoken(address: str, tags: str) -> Widget:
 def _fader(strip: Strip, name: str) -> Widget:
     return {
         **_widget("fader", f"{name}_fader"),
-        **_spoken(f"{strip.address}/fader", "f"),
+        **_osc_target(f"{strip.address}/fader", "f"),
         "range": {"min": 0, "max": 1},
         "default": "",  # a page that is opened must not move anything
         "expand": True,
@@ -69,10 +69,10 @@ def _fader(strip: Strip, name: str) -> Widget:
 
 
 def _button(strip: Strip, name: str, control: str, label: str) -> Widget:
-    spoken = _spoken(f"{strip.address}/{control}", "i")
+    target = _osc_target(f"{strip.address}/{control}", "i")
     return {
         **_widget("button", f"{name}_{control}"),
-        **spoken,
+        **target,
         "label": label,
         "mode": "toggle",
         "on": 1,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 IN_PORT, OUT_PORT = 9137, 9138
-"""UDP ports: where stems are moved, and where their faders are told."""
+"""UDP ports: of the engine, and of the page that receives its feedback."""
 
 UNITY = 0.75
 """Where a fader stands at 0 dB."""

@@ -1,1 +1,1 @@
-"""OSC over UDP: packets, the addresses of a desk, and who is told of changes."""
+"""OSC over UDP: packets, the addresses of a mixer, and subscriptions to changes."""

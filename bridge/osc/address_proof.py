@@ -40,7 +40,7 @@ class AddressProofs:
     """Which addresses have shown that they receive what is sent to them.
 
     Args:
-        trusted: tells of addresses that need no proof.
+        trusted: returns whether an address needs no proof.
         clock: seconds.
 
     >>> proofs = AddressProofs(lambda address: False)
@@ -62,7 +62,7 @@ class AddressProofs:
             address: host and port.
 
         Returns:
-            What the predicate of this object says.
+            The result of the ``trusted`` predicate.
         """
         return self._trusted(address)
 

@@ -1,4 +1,4 @@
-"""One who is told of changes: what it asked for, and what it was told last."""
+"""A client that receives changes: its subscriptions, and the values that it received last."""
 
 from __future__ import annotations
 
@@ -16,57 +16,57 @@ if TYPE_CHECKING:
     from bridge.osc.namespace import Node
 
 BY_NUMBER = 64
-"""Added to a mask: stems are told by their numbers instead of by their names."""
+"""Added to a mask: stems are addressed by number instead of by name."""
 
 _TOLERANCE = 1e-6
 
 
 @dataclass(eq=False)
 class Client:
-    """One who is told of changes.
+    """A client that receives changes.
 
     Attributes:
         address: where it listens.
         mask: the groups it asked for, and `BY_NUMBER`.
-        listens: addresses it asked for one by one; None if it goes by groups.
-        expires: when it is forgotten unless it subscribes again.
-        known: what it was told last, or told us, by address.
+        subscriptions: addresses that it subscribed to one by one; None if it subscribes to groups.
+        expires: when it is dropped unless it subscribes again.
+        last_values: arguments last sent to it or received from it, by address.
         pending: nodes that may have changed since.
-        touched: until when each fader is held, by base address; nothing is told of it before.
+        touched: until when each fader is touched, by base address; no feedback is sent for it before.
     """
 
     address: Address
     mask: int = Group.EVERYTHING
-    listens: set[str] | None = None
+    subscriptions: set[str] | None = None
     expires: float = math.inf
-    known: dict[str, Arguments] = field(default_factory=dict)
+    last_values: dict[str, Arguments] = field(default_factory=dict)
     pending: dict[str, Node] = field(default_factory=dict)
     touched: dict[str, float] = field(default_factory=dict)
 
     @property
     def by_number(self) -> bool:
-        """Whether stems are told by their numbers."""
+        """Whether stems are addressed by number."""
         return bool(self.mask & BY_NUMBER)
 
     def subscribes_to(self, node: Node) -> bool:
         """Return whether it asked for this address."""
-        return node.address in self.listens if self.listens is not None else bool(node.group & self.mask)
+        return node.address in self.subscriptions if self.subscriptions is not None else bool(node.group & self.mask)
 
     def mark(self, nodes: Iterable[Node]) -> None:
         """Look at these again with the next flush."""
         self.pending.update((node.address, node) for node in nodes if self.subscribes_to(node))
 
     def is_current(self, node: Node, arguments: Arguments) -> bool:
-        """Return whether it need not be told.
+        """Return whether the client has these arguments already.
 
         Args:
             node: the address.
-            arguments: what it tells now.
+            arguments: its current arguments.
 
         Returns:
-            Whether the client was told that, or sent it.
+            Whether they were sent to the client or received from it last.
         """
-        known = self.known.get(node.address)
+        known = self.last_values.get(node.address)
         return known is not None and len(known) == len(arguments) and all(map(_same, known, arguments))
 
     def is_touched(self, node: Node, now: float) -> bool:

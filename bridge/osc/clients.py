@@ -1,4 +1,4 @@
-"""All who are told of changes: who comes, who goes, and what there is to tell each."""
+"""All clients that receive changes: their leases, and the updates pending for each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEASE_SECONDS = 10.0
 """How long a subscription lasts unless it is renewed."""
 
 MAX_CLIENTS = 64
-"""How many are told of changes."""
+"""The most clients that receive changes."""
 
 MAX_PER_HOST = 16
 """How many of them may be at one host, where others can reach us."""
@@ -34,7 +34,7 @@ class Clients:
 
     Args:
         nodes: every address there is.
-        targets: where everything is told, always.
+        targets: addresses that always receive everything.
         clock: seconds that leases are measured in.
         max_per_host: how many clients one host may have, targets among them.
     """
@@ -61,7 +61,7 @@ class Clients:
         return self._clients.get(self._senders.get(sender, sender))
 
     def subscribe(self, sender: Address, address: Address, mask: int = Group.EVERYTHING) -> Client:
-        """Tell ``address`` of changes for `LEASE_SECONDS` more; a new one is told everything first.
+        """Send changes to ``address`` for `LEASE_SECONDS` more; a new one receives everything first.
 
         Args:
             sender: where the message came from.
@@ -75,45 +75,45 @@ class Clients:
             BridgeError: there are too many already.
         """
         self.forget_expired()
-        client = self._clients.get(address) or self._welcome(address)
+        client = self._clients.get(address) or self._new_client(address)
         if len(self._senders) >= _MAX_SENDERS:  # tools that send from a new port every time
             self._senders.clear()
         self._senders[sender] = address
         if client.mask != mask:
-            client.mask, client.listens = mask, None
+            client.mask, client.subscriptions = mask, None
             client.mark(self._nodes)
         if client.expires < math.inf:
             client.expires = self._clock() + LEASE_SECONDS
         return client
 
     def join(self, address: Address) -> Client:
-        """Take in a client that asks for addresses one by one, until it is dropped.
+        """Add a client that subscribes to addresses one by one, until it is dropped.
 
         Raises:
             BridgeError: there are too many already.
         """
-        client = self._welcome(address)
-        client.listens, client.expires = set(), math.inf
+        client = self._new_client(address)
+        client.subscriptions, client.expires = set(), math.inf
         return client
 
     def listen(self, address: Address, nodes: Iterable[Node], *, listening: bool) -> None:
-        """Tell a client of these, beginning with how they are, or no more of them.
+        """Subscribe a client to these, beginning with their current values, or unsubscribe it.
 
         Args:
             address: of a client that joined.
             nodes: the addresses.
-            listening: whether it is told of them from now on.
+            listening: whether it receives them from now on.
         """
         client = self._clients[address]
         chosen = {node.address: node for node in nodes}
         wanted = {node.address for node in self._nodes if client.subscribes_to(node)}
-        client.listens = wanted | chosen.keys() if listening else wanted - chosen.keys()
-        client.known = {at: known for at, known in client.known.items() if at not in chosen}
-        client.pending = {at: node for at, node in client.pending.items() if at in client.listens}
+        client.subscriptions = wanted | chosen.keys() if listening else wanted - chosen.keys()
+        client.last_values = {at: known for at, known in client.last_values.items() if at not in chosen}
+        client.pending = {at: node for at, node in client.pending.items() if at in client.subscriptions}
         client.mark(chosen.values())
 
     def set_nodes(self, nodes: tuple[Node, ...], added: Iterable[Node], removed: Iterable[Node]) -> None:
-        """Go on with other addresses: tell those that came, and forget what is known of those that went.
+        """Replace the addresses: send the added ones, and drop the state of the removed ones.
 
         Args:
             nodes: every address there is.
@@ -123,19 +123,19 @@ class Clients:
         self._nodes = nodes
         gone = {node.address for node in removed}
         for client in self:
-            for of_client in (client.known, client.pending):
+            for of_client in (client.last_values, client.pending):
                 for address in gone & of_client.keys():
                     del of_client[address]
-            if client.listens is not None:
-                client.listens -= gone
+            if client.subscriptions is not None:
+                client.subscriptions -= gone
             client.mark(added)
 
     def drop(self, client: Client) -> None:
-        """Tell a client nothing more, whatever it asked for."""
+        """Remove a client, whatever it subscribed to."""
         self._clients.pop(client.address, None)
         self._senders = {sender: at for sender, at in self._senders.items() if at != client.address}
 
-    def _welcome(self, address: Address) -> Client:
+    def _new_client(self, address: Address) -> Client:
         if len(self._clients) >= MAX_CLIENTS:
             raise BridgeError(f"{MAX_CLIENTS} clients are subscribed already, and no more can be")
         if sum(at[0] == address[0] for at in self._clients) >= self._max_per_host:
@@ -146,14 +146,14 @@ class Clients:
         return client
 
     def unsubscribe(self, sender: Address) -> None:
-        """Tell a client nothing more; a fixed target goes on being told."""
+        """Remove a client; a fixed target goes on receiving changes."""
         client = self.of(sender)
         if client is not None and client.expires < math.inf:
             self.drop(client)
 
     def refresh(self, client: Client) -> None:
-        """Tell a client everything again."""
-        client.known.clear()
+        """Send everything to a client again."""
+        client.last_values.clear()
         client.mark(self._nodes)
 
     def forget_expired(self) -> None:
@@ -164,16 +164,16 @@ class Clients:
                 self.unsubscribe(client.address)
 
     def record_write(self, sender: Address, node: Node, assumed: Arguments) -> None:
-        """Note that a sender moved something itself: it is told only if that comes out otherwise.
+        """Note that a sender wrote a value: it receives feedback only if the result differs.
 
         Args:
             sender: where the message came from.
             node: the address.
-            assumed: what the sender takes it to tell now.
+            assumed: the arguments that the sender now assumes.
         """
         client = self.of(sender)
         if client is not None:
-            client.known[node.address] = assumed
+            client.last_values[node.address] = assumed
 
     def touch(self, sender: Address, base: str, *, held: bool) -> None:
         """Note that a hand is on a fader, for a lease at most, or off it.
@@ -195,39 +195,39 @@ class Clients:
             client.mark(changed)
 
     def has_subscriber(self, nodes: Iterable[Node]) -> bool:
-        """Return whether anyone is told of one of these."""
+        """Return whether a client is subscribed to one of these."""
         return any(client.subscribes_to(node) for node in nodes for client in self)
 
     @property
     def next_touch_expiry(self) -> float | None:
-        """Seconds until a hand that keeps something from being told counts as gone."""
+        """Seconds until the next touch that holds back feedback expires."""
         now = self._clock()
         ends = (end for client in self if client.pending for end in client.touched.values() if end > now)
         return min((end - now for end in ends), default=None)
 
     @property
     def has_pending(self) -> bool:
-        """Whether there is something that a client may have to be told now."""
+        """Whether an update may be due for a client now."""
         now = self._clock()
         return any(not client.is_touched(node, now) for client in self for node in client.pending.values())
 
     def pending_updates(
         self, client: Client, read: Callable[[Node], Arguments | None]
     ) -> list[tuple[Node, Arguments]]:
-        """Take what a client has to be told.
+        """Take the updates that are due for a client.
 
         Args:
-            client: who is told.
-            read: gives what an address tells; None if it cannot be read.
+            client: the receiver.
+            read: returns the current arguments of a node; None if it cannot be read.
 
         Returns:
-            Addresses and what they tell.
+            Nodes and their arguments.
         """
         now = self._clock()
-        told = []
+        updates = []
         for node in [node for node in client.pending.values() if not client.is_touched(node, now)]:
             del client.pending[node.address]
             arguments = read(node)
             if arguments is not None and not client.is_current(node, arguments):
-                told.append((node, arguments))
-        return told
+                updates.append((node, arguments))
+        return updates

@@ -29,7 +29,7 @@ Command: TypeAlias = Callable[[tuple[object, ...], Address], Answers]
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "/list": ("", "names every address with its types and `r` or `rw`, then `/list/end`"),
     "/ping": ("", "is answered with `/pong`"),
-    "/refresh": ("", "tells a client everything again, and others once"),
+    "/refresh": ("", "sends a client everything again, and others once"),
     "/subscribe": (
         "[port] [mask]",
         "sends changes for 10 s, to the port or the one it came from; a mask adds up groups",
@@ -37,7 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "/unsubscribe": ("", "ends a subscription"),
     ECHO: ("number", "sends back the number that was received with it: the client receives what it is sent"),
     "/query": ("address [port]", "answers another address, to another port of the sender's host"),
-    "/meters/rate": ("[rate]", "sets, or without a value tells, how many rounds of meters come a second"),
+    "/meters/rate": ("[rate]", "sets, or without a value reports, the rounds of meters per second"),
     "/preset/recall": ("name or number [ms]", "applies a preset, with a fade of so many ms"),
     "/preset/save": ("name [1]", "keeps the controls as they are under a free name; 1 replaces a preset"),
     "/preset/store": ("name", "keeps the controls as they are under a name, free or not"),
@@ -52,20 +52,20 @@ class Commands:
     """What commands do; each takes what its message carries and the sender, and returns what to answer.
 
     Args:
-        desk: read for `refresh`.
+        mixer: read for `refresh`.
         clients: who subscribes and leaves.
-        feedback: what tells them.
+        feedback: sends changes to clients.
         jobs: recalls and stores presets.
         proofs: which addresses receive what is sent to them.
         gate: sends challenges, and answers that come later.
         nodes: every address there is, for lists.
-        refuse: told the sender and what failed after its command had returned.
-        ask: returns what an address tells.
+        refuse: callback that receives the sender and the error when a command fails after it returned.
+        ask: returns the current arguments of an address.
     """
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         clients: Clients,
         feedback: Feedback,
         *,
@@ -76,7 +76,7 @@ class Commands:
         refuse: Callable[[Address, StreamSepError], None],
         ask: Callable[[str], Answers],
     ) -> None:
-        self._desk, self._clients, self._feedback, self._nodes = desk, clients, feedback, nodes
+        self._mixer, self._clients, self._feedback, self._nodes = mixer, clients, feedback, nodes
         self._jobs, self._proofs, self._gate, self._refuse, self._ask = jobs, proofs, gate, refuse, ask
         self._refreshes: KeyedBuckets[Address] = KeyedBuckets(*_REFRESHES)
         self._unproved: dict[Address, tuple[Address, int]] = {}
@@ -116,7 +116,7 @@ class Commands:
         return self._by_address.get(address)
 
     def reply_address(self, address: str, arguments: tuple[object, ...], sender: Address) -> Address | None:
-        """Return where a command says that its answer goes.
+        """Return the reply address that a command names.
 
         Args:
             address: of the command, without the prefix.
@@ -136,7 +136,7 @@ class Commands:
         return (sender[0], port, *sender[2:]) if port else None
 
     def _subscribe(self, arguments: tuple[object, ...], sender: Address) -> Answers:
-        """Tell the sender of changes: ``[port] [mask]``, port 0 being the one it sends from."""
+        """Send changes to the sender: ``[port] [mask]``, port 0 being the one it sends from."""
         _integer("/subscribe's port", arguments[:1], 0, MAX_PORT)
         address = self.reply_address("/subscribe", arguments, sender) or sender
         mask = _integer("/subscribe's mask", arguments[1:2], Group.EVERYTHING, Group.EVERYTHING + BY_NUMBER)
@@ -162,7 +162,7 @@ class Commands:
         return ()
 
     def _unsubscribe(self, _: tuple[object, ...], sender: Address) -> Answers:
-        """Tell the sender of no more changes."""
+        """Send the sender no more changes."""
         self._clients.unsubscribe(sender)
         return ()
 
@@ -175,10 +175,10 @@ class Commands:
         return self._queries[address]((), sender) if address in self._queries else self._ask(address)
 
     def _refresh(self, _: tuple[object, ...], sender: Address) -> Answers:
-        """Tell the sender everything again, or once if it is no client."""
+        """Send the sender everything again, or once if it is no client."""
         client = self._clients.of(sender)
         if client is None:
-            return [(node.address, node.read(self._desk)) for node in self._nodes]
+            return [(node.address, node.read(self._mixer)) for node in self._nodes]
         if not self._refreshes[client.address].take():
             raise ParameterError("/refresh tells everything at most once a second")
         self._clients.refresh(client)
@@ -190,7 +190,7 @@ class Commands:
         return [*entries, ("/list/end", (len(entries),))]
 
     def _ping(self, _: tuple[object, ...], __: Address) -> Answers:
-        """Tell that someone is there."""
+        """Reply with ``/pong``."""
         return [("/pong", ())]
 
     def _meter_rate(self, arguments: tuple[object, ...], _: Address) -> Answers:
@@ -226,20 +226,20 @@ class Commands:
         return ()
 
     def _preset_list(self, _: tuple[object, ...], sender: Address) -> Answers:
-        """Tell the names of all presets, when their folder has been read."""
+        """Send the names of all presets, when their folder has been read."""
         if self._jobs.is_fresh:
             return [(PRESET_LIST, self._jobs.names)]
         client = self._clients.of(sender)
         to = client.address if client is not None else sender
-        self._jobs.refresh(lambda: self._tell_presets(to))
+        self._jobs.refresh(lambda: self._send_preset_names(to))
         return ()
 
-    def _tell_presets(self, to: Address) -> None:
+    def _send_preset_names(self, to: Address) -> None:
         self._gate.reply(to, [(PRESET_LIST, self._jobs.names)])
 
 
 def entry(node: Node, name: str) -> Arguments:
-    """Return what a list tells of an address: its name, its types, and ``r`` if it is read, ``rw`` if set as well.
+    """Return the list entry of an address: its name, its types, and ``r`` if it is read, ``rw`` if set as well.
 
     Args:
         node: the address.

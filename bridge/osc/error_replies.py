@@ -1,4 +1,4 @@
-"""What a client is told when it sends what makes no sense: a sentence, now and then."""
+"""Error replies to clients that send invalid messages, rate-limited."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_SENTENCE = 400
 """How long a sentence may be."""
 
 _REPEAT_SECONDS = 1.0
-_MAX_REMEMBERED = 256
+_MAX_RECENT = 256
 _BURST, _PER_SECOND = 30.0, 10.0
 
 
@@ -42,20 +42,20 @@ class ErrorReplies:
         self._buckets: KeyedBuckets[object] = KeyedBuckets(_BURST, _PER_SECOND, clock)
 
     def send(self, address: Address, sentence: str, hint: Callable[[], str] = str, *, once: bool = False) -> None:
-        """Tell a client what was wrong, if that is not told too often.
+        """Send a client an error text, within the rate limit.
 
         Args:
             address: host and port.
             sentence: what was wrong.
             hint: makes the end of the sentence, where that costs something.
-            once: tell it this client never again.
+            once: never send this text to this client again.
         """
         now = self._clock()
         if self._silent_until.get((address, sentence), 0.0) > now or not self._buckets[address[0]].take():
             return
-        if len(self._silent_until) >= _MAX_REMEMBERED:
+        if len(self._silent_until) >= _MAX_RECENT:
             self._silent_until = {key: until for key, until in self._silent_until.items() if until == math.inf}
-        if len(self._silent_until) >= _MAX_REMEMBERED:
+        if len(self._silent_until) >= _MAX_RECENT:
             self._silent_until.clear()
         self._silent_until[address, sentence] = math.inf if once else now + _REPEAT_SECONDS
         whole = (sentence + hint())[:MAX_SENTENCE].replace("\0", "")

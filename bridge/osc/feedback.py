@@ -1,4 +1,4 @@
-"""Tells clients what changed: gathered, at most thirty times a second, and meters at a rate of their own."""
+"""Sends changes to clients: batched, at most thirty times a second, and meters at a rate of their own."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     Send: TypeAlias = Callable[[Address, bytes], bool]
 
 FLUSH_SECONDS = 1 / 30
-"""The least time between two rounds of news."""
+"""The least time between two rounds of updates."""
 
 MIN_METER_RATE, MAX_METER_RATE = 0.1, 100.0
 """Rounds of meters a second; 0 is none."""
 
 
 class Feedback:
-    """What is told without being asked; all but `changed` is for one thread.
+    """Feedback to subscribed clients; all but `changed` is for one thread.
 
     Args:
-        desk: read when something is told.
+        mixer: read when feedback is sent.
         nodes: every address there is.
-        clients: who is told.
+        clients: the receivers.
         send: gives a packet to the network; False if it should be tried again.
         name: what an address is called in a client's messages.
         meter_rate: rounds of meters a second; 0 is none.
         wake: called, from any thread, when `run_due` has something new to do.
-        failed: told of an unexpected error of a reading, which then is not told.
+        failed: called with an unexpected error while reading a value, which is then not sent.
     """
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         nodes: tuple[Node, ...],
         clients: Clients,
         send: Send,
@@ -54,7 +54,7 @@ class Feedback:
         wake: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        self._desk, self._clients, self._send, self._name, self._wake = desk, clients, send, name, wake
+        self._mixer, self._clients, self._send, self._name, self._wake = mixer, clients, send, name, wake
         self._failed = failed
         self.set_nodes(nodes)
         self._lock = threading.Lock()
@@ -85,7 +85,7 @@ class Feedback:
         self._next_meters = 0.0
 
     def changed(self, path: str) -> None:
-        """Note that a control may tell something else now; from any thread."""
+        """Note that the value of a control may have changed; from any thread."""
         with self._lock:
             first = not self._paths
             self._paths.add(path)
@@ -110,7 +110,7 @@ class Feedback:
         return self._meter_rate > 0 and self._clients.has_subscriber(self._meters)
 
     def run_due(self) -> None:
-        """Tell what is due."""
+        """Send the feedback that is due."""
         now = time.monotonic()
         self._mark_changes()
         metering = self._metering and now >= self._next_meters
@@ -129,24 +129,24 @@ class Feedback:
 
     def _flush(self) -> None:
         self._clients.forget_expired()
-        told: dict[str, Arguments] = {}
+        values: dict[str, Arguments] = {}
 
         def read(node: Node) -> Arguments | None:
-            if node.address not in told:
+            if node.address not in values:
                 try:
-                    told[node.address] = node.read(self._desk)
+                    values[node.address] = node.read(self._mixer)
                 except Exception as error:  # noqa: BLE001 - one broken reading may not end all feedback
                     self._failed(error)
                     return None
-            return told[node.address]
+            return values[node.address]
 
         for client in self._clients:
             news = self._clients.pending_updates(client, read)
-            if self._tell(client, news):
-                client.known.update((node.address, arguments) for node, arguments in news)
+            if self._send_updates(client, news):
+                client.last_values.update((node.address, arguments) for node, arguments in news)
             else:
                 client.mark(node for node, _ in news)
 
-    def _tell(self, client: Client, news: list[tuple[Node, Arguments]]) -> bool:
+    def _send_updates(self, client: Client, news: list[tuple[Node, Arguments]]) -> bool:
         messages = [write_message(self._name(client, node.address), arguments) for node, arguments in news]
         return all(self._send(client.address, packet) for packet in write_packets(messages))

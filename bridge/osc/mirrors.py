@@ -1,4 +1,4 @@
-"""Programs that tell us everything they have: another stream_sep, whose feedback is no wish to set anything."""
+"""Peers that send feedback, such as another stream_sep: their values are not requests to set anything."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bridge.osc.namespace import Node
 
 REPLIES = frozenset({"/error", "/pong", "/list/end", "/list/added", "/list/removed"})
-"""What is only ever told; answering it could go on for ever between two programs."""
+"""Messages that are only replies; answering them could loop for ever between two programs."""
 
 _LEASE_SECONDS = 10.0
 _MAX_MIRRORS = 256
@@ -22,10 +22,10 @@ _TYPES = {float: "f", int: "i", str: "s"}
 
 
 class Mirrors:
-    """Recognizes the feedback of another stream_sep: read-only addresses with the very types that they tell.
+    """Recognizes the feedback of another stream_sep: read-only addresses with exactly their own types.
 
     Args:
-        targets: addresses that are told everything always, and may tell as much.
+        targets: addresses that always receive everything, and may send as much.
         clock: seconds.
     """
 
@@ -34,22 +34,22 @@ class Mirrors:
         self._until: OrderedDict[Address, float] = OrderedDict()
 
     def note(self, sender: Address, messages: Sequence[Message], nodes: Callable[[str], Node | None]) -> None:
-        """Look at a packet: one that tells of several read-only addresses is feedback.
+        """Inspect a packet: one with several read-only addresses is feedback.
 
         Args:
             sender: where it came from.
             messages: what it holds.
             nodes: gives the node of an address.
         """
-        told = sum(is_told(nodes(message.address), message.arguments) for message in messages)
-        if told > 1 or (told and sender in self._until):
+        readings = sum(is_read_only_value(nodes(message.address), message.arguments) for message in messages)
+        if readings > 1 or (readings and sender in self._until):
             self._until[sender] = self._clock() + _LEASE_SECONDS
             self._until.move_to_end(sender)
             if len(self._until) > _MAX_MIRRORS:
                 self._until.popitem(last=False)
 
     def is_feedback(self, sender: Address, node: Node | None, arguments: tuple[object, ...]) -> bool:
-        """Return whether a message only tells what another program has.
+        """Return whether a message is only feedback of another program.
 
         Args:
             sender: where it came from.
@@ -57,14 +57,14 @@ class Mirrors:
             arguments: what it carries.
 
         Returns:
-            Whether nobody asked for anything.
+            Whether it requests nothing.
         """
-        known = sender in self._targets or self._until.get(sender, 0.0) > self._clock()
-        return known and is_told(node, arguments)
+        is_mirror = sender in self._targets or self._until.get(sender, 0.0) > self._clock()
+        return is_mirror and is_read_only_value(node, arguments)
 
 
-def is_told(node: Node | None, arguments: tuple[object, ...]) -> bool:
-    """Return whether a message is what a read-only node tells, as far as its types go.
+def is_read_only_value(node: Node | None, arguments: tuple[object, ...]) -> bool:
+    """Return whether a message has exactly the types of a read-only node.
 
     Args:
         node: of the message's address, if there is one.

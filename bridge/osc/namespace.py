@@ -1,4 +1,4 @@
-"""The OSC addresses of a desk: which control each one moves, in which unit, and what it tells."""
+"""The OSC addresses of a mixer: which control each one moves, in which unit, and its arguments."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _METERS = {"mix": "/master", "input": "/input"}
 
 
 class Group(IntFlag):
-    """What a client asks to be told of, added up."""
+    """Groups of addresses to subscribe to, added up."""
 
     FADERS = 1
     BUTTONS = 2
@@ -50,11 +50,11 @@ class Node:
 
     Attributes:
         address: such as ``/stem/vocals/fader``.
-        types: OSC types of what it tells, such as ``f``.
+        types: OSC types of its arguments, such as ``f``.
         group: what it belongs to.
-        read: asks a desk what it tells.
-        sources: the controls it tells of.
-        path: the control that it moves; none if it only tells.
+        read: returns its current arguments from a mixer.
+        sources: paths of the controls that its value depends on.
+        path: the control that it sets; empty if it is read-only.
         to_stored: turns what came, a number or a text, into that control's unit.
         low: least value, if it has one.
         high: greatest value, if it has one.
@@ -75,13 +75,13 @@ class Node:
     description: str = ""
 
     def decode(self, argument: object) -> tuple[object, Arguments]:
-        """Return what to store for ``argument``, and what its sender now assumes that this address tells.
+        """Return what to store for ``argument``, and the arguments that its sender now assumes.
 
         Args:
             argument: as it came.
 
         Returns:
-            The value, in the control's unit, and the arguments of a message that would tell it.
+            The value, in the control's unit, and the arguments of the matching feedback message.
 
         Raises:
             ParameterError: it can only be read, or takes no such thing.
@@ -131,34 +131,34 @@ def safe_name(stem: str) -> str:
     return stem.translate(_RESERVED)
 
 
-def nodes_of(desk: MixerControl, presets: Callable[[], tuple[str, ...]] | None = None) -> tuple[Node, ...]:
-    """Return all addresses of a desk, stems first.
+def nodes_of(mixer: MixerControl, presets: Callable[[], tuple[str, ...]] | None = None) -> tuple[Node, ...]:
+    """Return all addresses of a mixer, stems first.
 
     Args:
-        desk: what is moved.
-        presets: gives the names of the presets without a wait; the desk reads them from a folder.
+        mixer: what is moved.
+        presets: gives the names of the presets without a wait; the mixer reads them from a folder.
 
     Returns:
         A node for each address.
     """
-    parameters = desk.controls.parameters.values()
+    parameters = mixer.controls.parameters.values()
     return (
-        *(node for parameter in parameters for node in _of_parameter(parameter, desk.stems)),
-        *(node for index, stem in enumerate(desk.stems) for node in _of_stem(index, stem)),
+        *(node for parameter in parameters for node in _of_parameter(parameter, mixer.stems)),
+        *(node for index, stem in enumerate(mixer.stems) for node in _of_stem(index, stem)),
         *(_meter(name, address) for name, address in _METERS.items()),
         Node("/engine/latency", "fi", Group.ENGINE, _latency, _LATENCY, unit="ms", description="in ms and in frames"),
         Node(
             PRESET_LIST,
             "s",
             Group.PRESET,
-            lambda desk: (presets or desk.presets)(),
+            lambda mixer: (presets or mixer.presets)(),
             description="the presets there are",
         ),
     )
 
 
-def _latency(desk: MixerControl) -> Arguments:
-    milliseconds, frames = (desk.controls[path] for path in _LATENCY)
+def _latency(mixer: MixerControl) -> Arguments:
+    milliseconds, frames = (mixer.controls[path] for path in _LATENCY)
     return float(milliseconds), _integer(frames)
 
 
@@ -187,7 +187,7 @@ def _level(parameter: Parameter, base: str) -> Iterator[Node]:
         f"{base}fader",
         "f",
         Group.FADERS,
-        lambda desk: (db_to_position(float(desk.controls[path])),),
+        lambda mixer: (db_to_position(float(mixer.controls[path])),),
         (path,),
         path,
         lambda position: position_to_db(float(str(position))),
@@ -212,7 +212,7 @@ def _node(
         address,
         types,
         group,
-        lambda desk: (encode(desk.controls[path]),),
+        lambda mixer: (encode(mixer.controls[path]),),
         (path,),
         "" if parameter.readonly else path,
         to_stored,
@@ -252,7 +252,7 @@ def _meter(name: str, base: str) -> Node:
         f"{base}/meter",
         "ff",
         Group.METERS,
-        lambda desk: _decibels(desk.peaks()[name]),
+        lambda mixer: _decibels(mixer.peaks()[name]),
         low=SILENCE_DB,
         high=LOUDEST_DB,
         unit="dB",

@@ -19,7 +19,7 @@ class NetworkSurface(ABC):
     """A control surface that listens at a port of this machine. A `bridge.protocols.Surface`.
 
     Args:
-        desk: what is moved.
+        mixer: what is moved.
         host: address to listen at; ``0.0.0.0`` lets the whole network in.
         port: to listen at; 0 takes a free one.
         port_option: what the command line calls the port, for errors.
@@ -32,7 +32,7 @@ class NetworkSurface(ABC):
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         host: str,
         port: int,
         *,
@@ -42,7 +42,7 @@ class NetworkSurface(ABC):
     ) -> None:
         if not (math.isfinite(meter_rate) and 0 <= meter_rate <= MAX_METER_RATE):
             raise BridgeError(f"--meter-rate {meter_rate} is not in 0..{MAX_METER_RATE:g} a second")
-        self._desk, self._host, self._port = desk, host, checked_port(port, port_option)
+        self._mixer, self._host, self._port = mixer, host, checked_port(port, port_option)
         self._meter_rate, self._prefix = meter_rate, checked_prefix(prefix)
         self._received = ReceiveLog()
 

@@ -41,7 +41,7 @@ class Route:
     """What a message to an address does.
 
     Attributes:
-        verb: ``value`` sets or asks; ``toggle`` turns a switch over; ``touch`` says that a hand is on a fader.
+        verb: ``value`` sets or asks; ``toggle`` turns a switch over; ``touch`` marks a fader as touched.
         node: whose value it is; for ``touch``, the fader.
     """
 
@@ -62,7 +62,7 @@ def routes_of(nodes: Iterable[Node]) -> dict[str, Route]:
 
 
 class Router:
-    """Addresses of a desk to what they do.
+    """Addresses of a mixer to what they do.
 
     Args:
         routes: by address.

@@ -31,13 +31,13 @@ class OscServer(NetworkSurface):
     ``targets`` need not.
 
     Args:
-        desk: what is moved.
+        mixer: what is moved.
         host: address to listen at; ``0.0.0.0`` lets the whole network in, and OSC asks for no password.
         port: UDP port to listen at; 0 takes a free one.
-        targets: ``host:port`` of clients that are told everything without asking.
+        targets: ``host:port`` of clients that receive everything without a subscription.
         meter_rate: rounds of meters a second; 0 is none.
         prefix: what every address begins with, such as ``/stem_sep``, where many programs share a network.
-        trust: addresses and networks, ``192.168.1.0/24``, that are told what they ask for without a proof.
+        trust: addresses and networks, ``192.168.1.0/24``, that receive replies without a proof.
         clock: seconds that subscriptions are measured in.
 
     Raises:
@@ -46,7 +46,7 @@ class OscServer(NetworkSurface):
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
         targets: Sequence[str | tuple[str, int]] = (),
@@ -56,7 +56,7 @@ class OscServer(NetworkSurface):
         trust: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(desk, host, port, port_option="--osc-port", meter_rate=meter_rate, prefix=prefix)
+        super().__init__(mixer, host, port, port_option="--osc-port", meter_rate=meter_rate, prefix=prefix)
         self._targets = [parse_target(target) for target in targets]
         self._is_trusted_host = network_filter(trust)
         self._clock = clock
@@ -84,14 +84,14 @@ class OscServer(NetworkSurface):
         loop = UdpEventLoop(listening, "osc", self._on_wakeup, lambda: self._session.next_deadline, self._fail)
         self._session = self._new_session(loop, targets, is_private=is_loopback(listening.getsockname()[0]))
         self._subscriptions = contextlib.ExitStack()
-        self._subscriptions.callback(self._desk.controls.subscribe(self._session.feedback.changed))
-        self._subscriptions.callback(self._desk.controls.subscribe_tree(self._session.tree_changed))
+        self._subscriptions.callback(self._mixer.controls.subscribe(self._session.feedback.changed))
+        self._subscriptions.callback(self._mixer.controls.subscribe_tree(self._session.tree_changed))
         self._loop = loop
         loop.start()
 
     def _new_session(self, loop: UdpEventLoop, targets: list[Address], *, is_private: bool) -> OscSession:
         return OscSession(
-            self._desk,
+            self._mixer,
             lambda address, packet: loop.send(packet, address),
             loop.wake,
             self._received,

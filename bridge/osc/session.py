@@ -1,4 +1,4 @@
-"""A mixer that speaks OSC: what every message does to it, and what is answered."""
+"""An OSC session: applies messages to the mixer, and sends replies and feedback."""
 
 from __future__ import annotations
 
@@ -53,33 +53,33 @@ class ReceiveLog:
 
 
 class OscSession:
-    """Takes packets, moves the mixer, answers and tells clients.
+    """Takes packets, moves the mixer, and sends replies and feedback.
 
     For one thread, except `feedback.changed` and `tree_changed`.
 
     Args:
-        desk: what is moved.
+        mixer: what is moved.
         send: gives a packet to the network; False if it should be tried again.
         wake: called, from any thread, when `run_due` has something new to do.
         received: keeps what came in last and counts what made no sense.
-        targets: where everything is told, always.
+        targets: addresses that always receive everything.
         meter_rate: rounds of meters a second; 0 is none.
         prefix: what every address begins with; messages without it are for someone else.
         clock: seconds that leases are measured in.
-        tell_tree: told which addresses came and which went; unless given, clients are told over OSC.
-        trusted: tells of the addresses that receive what is sent to them without a proof; all unless given, as over
+        on_tree_change: called with the added and the removed addresses; by default they are sent over OSC.
+        trusted: returns whether an address needs no proof that it receives; by default none does, as over
             connections that cannot be forged.
         max_per_host: how many clients one host may have.
 
     Attributes:
         nodes: every address that holds a value.
-        clients: who is told of changes.
-        feedback: what tells them.
+        clients: the clients that receive changes.
+        feedback: sends changes to them.
     """
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         send: Send,
         wake: Callable[[], None],
         received: ReceiveLog,
@@ -88,20 +88,20 @@ class OscSession:
         meter_rate: float = 20.0,
         prefix: str = "",
         clock: Callable[[], float] = time.monotonic,
-        tell_tree: Callable[[tuple[Node, ...], tuple[Node, ...]], None] | None = None,
+        on_tree_change: Callable[[tuple[Node, ...], tuple[Node, ...]], None] | None = None,
         trusted: Callable[[Address], bool] = lambda _: True,
         max_per_host: int = MAX_CLIENTS,
     ) -> None:
         targets = tuple(targets)
-        self._desk, self._send, self._prefix, self._received = desk, send, prefix, received
-        self._jobs = MixerJobs(desk, wake, self._presets_changed)
+        self._mixer, self._send, self._prefix, self._received = mixer, send, prefix, received
+        self._jobs = MixerJobs(mixer, wake, self._presets_changed)
         self._jobs.load_names()
         self.nodes = self._read_tree()
-        self._wake, self._tell_tree = wake, tell_tree or self._tell_clients
+        self._wake, self._on_tree_change = wake, on_tree_change or self._send_tree_changes
         self._tree_changed = threading.Event()
         self.clients = Clients(self.nodes, targets, clock, max_per_host=max_per_host)
         self.feedback = Feedback(
-            desk,
+            mixer,
             self.nodes,
             self.clients,
             send,
@@ -114,10 +114,10 @@ class OscSession:
         self._gate = ReplyGate(send, self._proofs, prefix)
         self._errors = ErrorReplies(self._gate)
         self._mirrors = Mirrors(targets)
-        self._writes = WriteBatch(desk, self._jobs, self.feedback.changed, self._refuse_sender)
+        self._writes = WriteBatch(mixer, self._jobs, self.feedback.changed, self._refuse_sender)
         self._unexpected = UnexpectedErrors(_log, "OSC")
         self._commands = Commands(
-            desk,
+            mixer,
             self.clients,
             self.feedback,
             jobs=self._jobs,
@@ -142,7 +142,7 @@ class OscSession:
         return self.feedback.next_deadline
 
     def run_due(self) -> None:
-        """Take in controls that have come or gone and presets that are done, and tell clients what is due."""
+        """Take in controls that have come or gone and presets that are done, and send the feedback that is due."""
         if self._tree_changed.is_set():
             self._tree_changed.clear()
             self._rebuild()
@@ -158,26 +158,26 @@ class OscSession:
         self.feedback.set_nodes(self.nodes)
         self.clients.set_nodes(self.nodes, added, removed)
         self._route()
-        self._tell_tree(added, removed)
+        self._on_tree_change(added, removed)
 
     def _read_tree(self) -> tuple[Node, ...]:
-        return nodes_of(self._desk, lambda: self._jobs.names)
+        return nodes_of(self._mixer, lambda: self._jobs.names)
 
     def _route(self) -> None:
-        self._router = Router(routes_of(self.nodes), self._desk.stems)
+        self._router = Router(routes_of(self.nodes), self._mixer.stems)
         self._commands.set_nodes(self.nodes)
 
     def _name(self, client: Client, address: str) -> str:
         return self._prefix + (self._router.numbered(address) if client.by_number else address)
 
-    def _tell_clients(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
+    def _send_tree_changes(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
         for client in self.clients:
             gone, come = ([node for node in nodes if client.subscribes_to(node)] for nodes in (removed, added))
             news: list[tuple[str, Arguments]] = [
                 ("/list/removed", (self._name(client, node.address),)) for node in gone
             ]
             news += [("/list/added", entry(node, self._name(client, node.address))) for node in come]
-            for packet in write_packets([write_message(self._prefix + at, told) for at, told in news]):
+            for packet in write_packets([write_message(self._prefix + at, arguments) for at, arguments in news]):
                 self._send(client.address, packet)
 
     def _presets_changed(self) -> None:
@@ -186,7 +186,7 @@ class OscSession:
     # what comes in
 
     def receive(self, packets: Iterable[tuple[bytes, Address]]) -> None:
-        """Do what packets say; of many values for one control in a row only the newest is applied.
+        """Apply packets; of many values for one control in a row only the newest is applied.
 
         Args:
             packets: what came, each with where from; one that makes no sense costs only itself.
@@ -207,7 +207,7 @@ class OscSession:
         self._guard(self._writes.apply, None)
 
     def _guard(self, call: Callable[[], None], to: Address | None) -> None:
-        """Do something of which no error may cost anything else; tell ``to`` of one."""
+        """Make a call whose errors affect nothing else; send them to ``to``."""
         try:
             call()
         except StreamSepError as error:
@@ -251,9 +251,9 @@ class OscSession:
         return client.address if client is not None else sender
 
     def _read(self, address: str) -> Sequence[tuple[str, Arguments]]:
-        """Return what an address, or every address of a pattern, tells."""
+        """Return what an address, or every address of a pattern, holds."""
         nodes = [route.node for route in self._router.find(address) if route.verb == "value"]
-        return [((node.address if is_pattern(address) else address), node.read(self._desk)) for node in nodes]
+        return [((node.address if is_pattern(address) else address), node.read(self._mixer)) for node in nodes]
 
     def _node(self, address: str) -> Node | None:
         route = self._router.exact(address.removeprefix(self._prefix))
@@ -273,7 +273,7 @@ class OscSession:
                 self._toggle(route.node, argument, sender)
             else:
                 moves.append((route.node, *route.node.decode(argument)))
-        self._desk.controls.check({node.path: value for node, value, _ in moves})
+        self._mixer.controls.check({node.path: value for node, value, _ in moves})
         for node, value, assumed in moves:
             self._writes.put(node.path, value, sender)
             self.clients.record_write(sender, node, assumed)
@@ -298,5 +298,5 @@ class OscSession:
 
 
 def _shape(node: Node) -> tuple[object, ...]:
-    """Return what tells addresses apart that have come and gone: all but how they are read."""
+    """Return the identity of a node, to detect added and removed ones: all but its reader."""
     return node.address, node.types, node.path, node.low, node.high, node.unit

@@ -20,20 +20,20 @@ class WriteBatch:
     """Gathers values that are due at one moment.
 
     Args:
-        desk: takes them.
-        jobs: sets those of effects, and is told of the others, where a preset is on its way.
+        mixer: takes them.
+        jobs: sets those of effects, and records the others while a preset is being recalled.
         changed: called for a control that was asked to change, whether it does or not.
-        refused: told the sender and why not.
+        refused: called with the sender and the error.
     """
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         jobs: MixerJobs,
         changed: Callable[[str], None],
         refused: Callable[[Address, StreamSepError], None],
     ) -> None:
-        self._desk, self._jobs, self._changed, self._refused = desk, jobs, changed, refused
+        self._mixer, self._jobs, self._changed, self._refused = mixer, jobs, changed, refused
         self._values: dict[str, object] = {}
         self._senders: set[Address] = set()
         self._at: float | None = None
@@ -57,7 +57,7 @@ class WriteBatch:
         Returns:
             The value that waits, or else the one that it has.
         """
-        return self._values.get(path, self._desk.controls[path])
+        return self._values.get(path, self._mixer.controls[path])
 
     def put(self, path: str, value: object, sender: Address) -> None:
         """Have a value applied with the others.
@@ -65,11 +65,11 @@ class WriteBatch:
         Args:
             path: of the control.
             value: checked already.
-            sender: told if the mixer refuses it after all.
+            sender: receives the error if the mixer refuses it after all.
         """
         self._values[path] = value
         self._senders.add(sender)
-        if self._at is None:  # one that asked for too much is told so even if nothing changed
+        if self._at is None:  # a value out of range gets feedback even if nothing changed
             self._changed(path)
 
     def apply(self) -> None:
@@ -79,7 +79,7 @@ class WriteBatch:
         effects = {path: values.pop(path) for path in list(values) if is_of_effect(path)}
         try:
             if values:
-                self._desk.apply(values, at=at)
+                self._mixer.apply(values, at=at)
                 self._jobs.moved(values)
             if effects:
                 self._jobs.set_effects(effects, partial(self._refuse, senders))

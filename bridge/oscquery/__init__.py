@@ -1,1 +1,1 @@
-"""OSCQuery: what the OSC addresses are, asked over HTTP, and announced on the local network."""
+"""OSCQuery: the OSC addresses, served over HTTP and announced on the local network."""

@@ -46,7 +46,7 @@ class QueryHandler:
 
     Args:
         tree: the addresses there are.
-        access: tells which requests are answered.
+        access: decides which requests are answered.
         name: of this program, for people.
         host: address that the servers are bound to.
         port: of this server.

@@ -1,4 +1,4 @@
-"""Says on the local network that a desk can be asked what there is, so that clients list it by name."""
+"""Announces a mixer on the local network by multicast DNS, so that clients list it by name."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def require_module(module: str) -> ModuleType:
 
 
 class MdnsService:
-    """The name of a desk on the local network, by multicast DNS.
+    """The name of a mixer on the local network, by multicast DNS.
 
     Args:
         name: what clients list.
         host: address that the servers are bound to.
         http_port: where OSCQuery answers.
-        osc_port: where OSC over UDP is heard; 0 if it is not.
+        osc_port: UDP port of OSC; 0 if there is none.
 
     Raises:
         BridgeError: the package zeroconf is not installed.

@@ -38,13 +38,13 @@ _HANDSHAKE_SECONDS = 5
 
 
 class OscQueryServer(NetworkSurface):
-    """Tells OSCQuery clients what a mixer has, and lets them move it.
+    """Serves the addresses and values of a mixer to OSCQuery clients, which may set them.
 
     Args:
-        desk: what is moved.
+        mixer: what is moved.
         host: address to listen at; ``0.0.0.0`` lets the whole network in.
         port: TCP port for HTTP and WebSocket; 0 takes a free one.
-        osc_port: UDP port of the `OscServer` beside it, for clients to be told of; 0 if there is none.
+        osc_port: UDP port of the `OscServer` beside it, announced to clients; 0 if there is none.
         name: what clients list it as.
         prefix: what every address begins with, as that `OscServer` has it.
         meter_rate: rounds of meters a second.
@@ -57,7 +57,7 @@ class OscQueryServer(NetworkSurface):
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
         *,
@@ -68,7 +68,7 @@ class OscQueryServer(NetworkSurface):
         announce: bool = True,
         origins: Sequence[str] = (),
     ) -> None:
-        super().__init__(desk, host, port, port_option="--oscquery-port", meter_rate=meter_rate, prefix=prefix)
+        super().__init__(mixer, host, port, port_option="--oscquery-port", meter_rate=meter_rate, prefix=prefix)
         self._websockets = require_module("websockets.asyncio.server")
         if announce:
             require_module("zeroconf")
@@ -115,7 +115,7 @@ class OscQueryServer(NetworkSurface):
     def _main(self, started: concurrent.futures.Future[None]) -> None:
         try:
             asyncio.run(self._run(started))
-        except Exception as error:  # noqa: BLE001 - told to whoever waits for the start, or logged
+        except Exception as error:  # noqa: BLE001 - passed to the caller of start, or logged
             if started.done():
                 self._unexpected.note(error)
             else:
@@ -124,22 +124,22 @@ class OscQueryServer(NetworkSurface):
     async def _run(self, started: concurrent.futures.Future[None]) -> None:
         self._loop, self._stopping, self._woken = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
         self._session = OscSession(
-            self._desk,
+            self._mixer,
             self._send,
             self._wake,
             self._received,
             prefix=self._prefix,
             meter_rate=self._meter_rate,
-            tell_tree=self._tell_tree,
+            on_tree_change=self._send_tree_changes,
             max_per_host=MAX_CLIENTS if is_loopback(self._host) else MAX_PER_HOST,
         )
         async with contextlib.AsyncExitStack() as stack:
             server = await stack.enter_async_context(self._server())
             self._bound_port = int(next(iter(server.sockets)).getsockname()[1])
-            self._show_tree()
-            stack.callback(self._desk.controls.subscribe(self._session.feedback.changed))
-            stack.callback(self._desk.controls.subscribe_tree(self._session.tree_changed))
-            stack.callback(asyncio.create_task(self._tell_changes()).cancel)
+            self._update_tree()
+            stack.callback(self._mixer.controls.subscribe(self._session.feedback.changed))
+            stack.callback(self._mixer.controls.subscribe_tree(self._session.tree_changed))
+            stack.callback(asyncio.create_task(self._send_feedback()).cancel)
             if self._announce:
                 service = MdnsService(self._name, self._host, self._bound_port, self._osc_port)
                 stack.push_async_callback(service.unregister)
@@ -147,8 +147,8 @@ class OscQueryServer(NetworkSurface):
             started.set_result(None)
             await self._stopping.wait()
 
-    def _show_tree(self) -> None:
-        self._tree = Tree(self._desk, self._session.nodes, self._prefix)
+    def _update_tree(self) -> None:
+        self._tree = Tree(self._mixer, self._session.nodes, self._prefix)
         self._queries = QueryHandler(
             self._tree,
             self._access,
@@ -160,7 +160,7 @@ class OscQueryServer(NetworkSurface):
 
     def _server(self) -> Any:  # noqa: ANN401 - websockets is imported when needed
         return self._websockets.serve(
-            self._converse,
+            self._handle_connection,
             self._host,
             self._port,
             process_request=self._respond,
@@ -171,7 +171,7 @@ class OscQueryServer(NetworkSurface):
             logger=_connection_log(),
         )
 
-    async def _tell_changes(self) -> None:
+    async def _send_feedback(self) -> None:
         while True:
             try:
                 with contextlib.suppress(TimeoutError):
@@ -183,12 +183,12 @@ class OscQueryServer(NetworkSurface):
                 self._unexpected.note(error)
                 await asyncio.sleep(0.01)
 
-    def _tell_tree(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
-        self._show_tree()
+    def _send_tree_changes(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
+        self._update_tree()
         for command, nodes in (("PATH_REMOVED", removed), ("PATH_ADDED", added)):
             for node in nodes:
-                told = json.dumps({"COMMAND": command, "DATA": self._prefix + node.address})
-                self._websockets.broadcast(self._connections.values(), told)
+                text = json.dumps({"COMMAND": command, "DATA": self._prefix + node.address})
+                self._websockets.broadcast(self._connections.values(), text)
 
     def _wake(self) -> None:
         with contextlib.suppress(RuntimeError):  # at the end
@@ -210,7 +210,7 @@ class OscQueryServer(NetworkSurface):
             response.headers[name] = value
         return response
 
-    async def _converse(self, connection: Any) -> None:  # noqa: ANN401 - as above
+    async def _handle_connection(self, connection: Any) -> None:  # noqa: ANN401 - as above
         if connection.remote_address is None:  # it was closed meanwhile
             return
         address: Address = tuple(connection.remote_address)

@@ -1,4 +1,4 @@
-"""A desk's OSC addresses as the JSON that OSCQuery clients read."""
+"""A mixer's OSC addresses as the JSON that OSCQuery clients read."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Tree:
     """All addresses, nested as their names are.
 
     Args:
-        desk: read when a value is asked for.
+        mixer: read when a value is asked for.
         nodes: every address there is.
         prefix: what every address begins with.
     """
 
-    def __init__(self, desk: MixerControl, nodes: Iterable[Node], prefix: str = "") -> None:
-        self._desk = desk
+    def __init__(self, mixer: MixerControl, nodes: Iterable[Node], prefix: str = "") -> None:
+        self._mixer = mixer
         self._nodes = {prefix + node.address: node for node in nodes}
         self._actions = {f"{prefix}/preset/{name}": text for name, text in _ACTIONS.items()}
         self._branches: dict[str, list[str]] = {"": []}
@@ -65,7 +65,7 @@ class Tree:
         return {"FULL_PATH": at or "/", "ACCESS": 0, "CONTENTS": contents}
 
     def _leaf(self, address: str, node: Node) -> Json:
-        values = list(node.read(self._desk))
+        values = list(node.read(self._mixer))
         described = {
             "FULL_PATH": address,
             "TYPE": node.types if len(node.types) == len(values) else node.types * len(values),

@@ -10,7 +10,7 @@ class Talk:
         self.sent, self.now, self.desk, self._port = [], 100.0, desk, port
         self.session = DawSession(desk, profile, lambda packet: self.sent.append(packet) is None, 9000, **settings)
         desk.controls.subscribe(self.session.changed)
-        self.session.greet(self.now)
+        self.session.initialize(self.now)
 
     def says(self, *packets):
         self.session.receive([(packet, ("127.0.0.1", self._port)) for packet in packets], self.now)

@@ -60,7 +60,9 @@ class LiveSession:
         self._connections: dict[Address, Connection] = {}
         self._numbers = itertools.count(1)
         self._meter_rate = meter_rate
-        self._osc = OscSession(mixer, self._send, self._wake, log, meter_rate=meter_rate, tell_tree=self._send_tree)
+        self._osc = OscSession(
+            mixer, self._send, self._wake, log, meter_rate=meter_rate, on_tree_change=self._send_tree
+        )
 
     async def run(self) -> None:
         """Send due messages to browsers, until cancelled."""

@@ -151,7 +151,7 @@ def test_a_daw_that_is_gone_moves_nothing(talk, desk):
 
 
 def test_it_is_told_when_we_leave(talk):
-    talk.session.farewell()
+    talk.session.shutdown()
     assert talk.sent == [write_message("/set_surface/feedback", (0,))]
 
 

@@ -112,7 +112,7 @@ def test_live_that_starts_again_is_greeted(talk):
 
 
 def test_it_is_told_when_we_leave(talk):
-    talk.session.farewell()
+    talk.session.shutdown()
     assert write_message("/live/track/stop_listen/volume", (1,)) in talk.sent
 
 
