@@ -10,11 +10,8 @@ import uuid
 from pathlib import Path
 
 import pytest
+from mixer_double import MixerDouble
 from requirements import require
-
-from stream_sep.control.state import ControlState, parameters_for
-from stream_sep.errors import PresetError
-from stream_sep.protocols import STEMS
 
 SLOW_FIXTURES = frozenset({"jackd", "start_jackd", "portaudio_on_jack", "tiny_weights"})
 SLOW = (
@@ -207,36 +204,7 @@ def write_tiny_kinds(folder):
         save_weights(kind, model, folder / f"{name}.safetensors", {}, pair)
 
 
-class DeskDouble:
-    """A desk with no engine under it: remembers with what times values came, and meters what it is told."""
-
-    def __init__(self):
-        self.stems = STEMS
-        self.controls = ControlState(parameters_for(STEMS))
-        self.applied, self.recalled, self.stored = [], [], []
-        self.metered = dict.fromkeys(("mix", *STEMS, "input"), (0.0, 0.0))
-
-    def apply(self, values, *, fade_ms=None, at=None):
-        self.controls.update(values)
-        self.applied.append((dict(values), fade_ms, at))
-
-    def peaks(self):
-        return self.metered
-
-    def presets(self):
-        return ("acapella", "karaoke")
-
-    def recall(self, preset, *, fade_ms=None):
-        if preset not in self.presets():
-            raise PresetError(f"there is no preset {preset!r}")
-        self.recalled.append((preset, fade_ms))
-        self.controls.publish({"preset": preset})
-
-    def store(self, preset):
-        self.stored.append(preset)
-
-
 @pytest.fixture
 def desk():
     """What a control surface moves, without an engine."""
-    return DeskDouble()
+    return MixerDouble()

@@ -18,6 +18,17 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and processe
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
+@pytest.fixture(autouse=True)
+def signals_of_a_shell():
+    """Signals as a shell passes them on: nohup ignores SIGHUP, and children inherit that."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number in SIGNALS:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_signal_raises_where_nothing_waits(number):
     before = signal.getsignal(number)

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import mixer_double
 import pytest
 
 from stream_sep import LatencyReport
@@ -284,15 +285,14 @@ def test_without_textual_there_is_no_page(monkeypatch):
 
 
 REAL = """
-import importlib.util
-spec = importlib.util.spec_from_file_location("conftest", {conftest!r})
-conftest = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(conftest)
+import sys
+sys.path.append({support!r})
+from mixer_double import MixerDouble
 from stream_sep import LatencyReport
 from stream_sep.audio.state import COUNTERS
 from stream_sep.cli.tui.control_page import ControlPage
 from stream_sep.engine.stats import EngineStats
-desk = conftest.DeskDouble()
+desk = MixerDouble()
 desk.stats = lambda: EngineStats(dict.fromkeys(COUNTERS, 0), 0, (0.0,) * 3, (0.0,) * 3, 0, 0, 0)
 desk.latency = LatencyReport(sample_rate=44100, adaptation=0, slack=0, separator=0)
 ControlPage(desk).run()
@@ -315,7 +315,7 @@ def read_until(terminal, wanted):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are POSIX's")
 def test_on_a_real_terminal_keys_arrive_and_the_terminal_is_given_back():
-    code = REAL.format(conftest=str(Path(__file__).parents[2] / "conftest.py"))
+    code = REAL.format(support=str(Path(mixer_double.__file__).parent))
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
     with subprocess.Popen(
