@@ -48,14 +48,14 @@ FORMATS = {
     "stream_sep unet 1": "unet",
     "stream_sep vocal-remover 1": "imported",
 }
-"""What a file of weights says that it holds -> the separator that plays it."""
+"""Kind in a file of weights -> the separator that runs it."""
 
 _HEAVY = ("demucs", "hs-tasnet")
 _CHECKPOINT_SUFFIXES = (".ckpt", ".pth", ".pt", ".th")
 _WEIGHT_SUFFIXES = (".safetensors", ".onnx", *_CHECKPOINT_SUFFIXES)
 
 ALIASES = {"instant": "causal-6ms", "live": "causal-22ms", "near": "causal-100ms"}
-"""Older name -> name; the older ones go on working, and files of weights and kept stems are still called by them."""
+"""Older name -> name; the older ones still work, and files of weights and cached stems still use them."""
 
 
 def canonical_name(name: str) -> str:
@@ -68,7 +68,7 @@ def canonical_name(name: str) -> str:
 
 
 def older_name(name: str) -> str:
-    """Return the name that files know a separator by.
+    """Return the name of a separator that files use.
 
     >>> older_name("causal-22ms"), older_name("bands")
     ('live', 'bands')

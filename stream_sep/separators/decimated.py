@@ -26,7 +26,7 @@ class DecimatedSeparator:
     """Puts a filter before and behind a separator whose rate is a whole part of the stream's; a `Separator`.
 
     Unlike `ResampledSeparator`, which works between any two rates, it costs about a millisecond. What the inner
-    separator cannot hear, above half its own rate, is not lost: it stays in the stem ``other``.
+    separator does not receive, above half its own rate, is not lost: it stays in the stem ``other``.
 
     The filter is a sinc in a window by Kaiser (1974), of linear phase.
 
@@ -43,7 +43,7 @@ class DecimatedSeparator:
     (882, 88200, 96)
     """
 
-    _heard: Block  # (channels, filter - 1) at the outer rate
+    _history: Block  # (channels, filter - 1) at the outer rate
     _made: Stems  # (stems but other, channels, phases - 1) at the inner rate
 
     def __init__(self, inner: Separator, factor: int) -> None:
@@ -72,15 +72,15 @@ class DecimatedSeparator:
     def reset(self) -> None:
         """Forget what is held here and in the inner separator."""
         self._inner.reset()
-        self._heard = np.zeros((self.channels, len(self._filter) - 1), np.float32)
+        self._history = np.zeros((self.channels, len(self._filter) - 1), np.float32)
         self._made = np.zeros((len(self._rows), self.channels, len(self._phases) - 1), np.float32)
         self._mix = DelayedMix(self.stems, self.channels, self.latency)
 
     def _down(self, block: Block) -> Block:
         """Return every so many frames of the filtered sound, ``(channels, inner hop)``."""
-        heard = np.concatenate([self._heard, block], axis=1)
-        self._heard = heard[:, self.hop :]
-        windows = np.lib.stride_tricks.sliding_window_view(heard, len(self._filter), axis=1)
+        window = np.concatenate([self._history, block], axis=1)
+        self._history = window[:, self.hop :]
+        windows = np.lib.stride_tricks.sliding_window_view(window, len(self._filter), axis=1)
         low: Block = windows[:, :: self._factor] @ self._filter[::-1]
         return low
 

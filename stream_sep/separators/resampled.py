@@ -24,8 +24,8 @@ LONGEST_ALIGNMENT = 2048
 class ResampledSeparator:
     """Puts a resampler before and behind a separator; a `Separator` at ``sample_rate``.
 
-    What the inner separator cannot hear, above half its own rate, is not lost: the stem ``other`` is made here, as
-    the delayed mix less the rest, and where no stem has that name the remainder is shared in equal parts.
+    What the inner separator does not receive, above half its own rate, is not lost: the stem ``other`` is made here,
+    as the delayed mix less the rest, and where no stem has that name the remainder is shared in equal parts.
 
     The resamplers cost about 40 ms, as they work in blocks. A hop that is as long at both rates costs nothing more;
     any other costs one more hop, since the inner separator then sometimes waits for frames: see `matching_hop`.
@@ -66,8 +66,8 @@ class ResampledSeparator:
 
     def process(self, block: Block) -> Stems:
         """Take and return ``hop`` frames at the outer rate; shapes as in `Separator.process`."""
-        heard = np.ascontiguousarray(block.T, np.float32)
-        self._waiting = np.concatenate([self._waiting, self._down.resample_chunk(heard)])
+        frames = np.ascontiguousarray(block.T, np.float32)
+        self._waiting = np.concatenate([self._waiting, self._down.resample_chunk(frames)])
         while len(self._waiting) >= self._inner.hop:
             self._run_inner()
         assert len(self._ready) >= self.hop, "the prefill covers every lag"
@@ -130,7 +130,7 @@ def matching_hop(hop: int, inner_rate: int, outer_rate: int) -> int:
 def longest_lag(source_rate: int, target_rate: int) -> int:
     """Return the most frames, at the target rate, by which the resampler's output trails its input.
 
-    Found by feeding it single frames, since libsoxr tells neither its filters nor its block lengths; the count of
+    Found by feeding it single frames, since libsoxr publishes neither its filters nor its block lengths; the count of
     frames it has given depends only on the count it was fed, so single frames meet the worst case of all hops.
 
     Args:

@@ -133,4 +133,4 @@ class SourceGroups:
 
 
 FOUR = SourceGroups.preset("four")
-"""Vocals, drums, bass and all else: the stems of every separator unless it says otherwise."""
+"""Vocals, drums, bass and all else: the default stems of a separator."""

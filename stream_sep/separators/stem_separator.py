@@ -59,10 +59,10 @@ class StemSeparator:
         """Return the stems of ``audio``, as many frames as it has.
 
         Args:
-            audio: ``(channels, frames)`` or ``(frames,)``; mono is heard on both sides, more than two are refused.
+            audio: ``(channels, frames)`` or ``(frames,)``; mono goes to both channels, more than two are refused.
             sample_rate: frames per second.
-            reset: forget what came before, and give the stems in time with the audio, as for a whole file. False
-                goes on where the last call ended, and gives stems `latency` frames late, as for a live stream.
+            reset: clear the state, and return stems in time with the audio, as for a whole file. False
+                continues where the last call ended, and returns stems `latency` frames late, as for a live stream.
 
         Returns:
             float32 ``(stems, 2, frames)``.

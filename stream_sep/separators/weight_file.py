@@ -1,4 +1,4 @@
-"""Files of weights of any kind of network: what their metadata say, and their tensors; no code in them."""
+"""Files of weights of any kind of network: their metadata and tensors, without code."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ newest frame::
               |--- core ---|
 
 Only the core is kept. Its last ``fade`` frames are blended into the first ones of the next core, so no seam is
-heard. Context is free in latency and costs compute; look-ahead and fade cost latency; the hop costs latency in the
+audible. Context is free in latency and costs compute; look-ahead and fade cost latency; the hop costs latency in the
 engine, which has to collect it (and needs the time of a hop to compute the next).
 """
 
@@ -173,7 +173,7 @@ def sizes_for_budget(
     lookahead: tuple[int, int] = (0, 22050),
     multiple: int = 1,
 ) -> WindowSizes:
-    """Divide a window so that a sound is heard at most ``budget_ms`` after it was played.
+    """Divide a window so that stems come out at most ``budget_ms`` after their input.
 
     A sound waits for its hop to fill, then for the window to be computed, and comes out behind the look-ahead and
     the crossfade: ``total = hop + compute + lookahead + fade``. To keep up, ``compute <= MARGIN * hop``. The hop is
@@ -191,7 +191,7 @@ def sizes_for_budget(
         multiple: the hop becomes a multiple of so many frames.
 
     Raises:
-        ConfigError: the budget, or the window, is too small for this machine; says the smallest that works.
+        ConfigError: the budget, or the window, is too small for this machine; the message has the minimum.
 
     >>> sizes_for_budget(1000, 0.3, 44100, window=66150)
     WindowSizes(context=35280, hop=14700, lookahead=15729, fade=441)

@@ -112,33 +112,33 @@ class CausalTrainingModel(nn.Module):
         hints: Tensor,
         state: ModelState,
     ) -> tuple[Tensor, ModelState]:
-        """Return what a network makes of the guesses, each corrected by its last answer, and its state."""
+        """Return the masks, each the guess corrected by the latest output of the network, and its state."""
         corrections, after = network(features, hints[:, :: self._turns], state)
         held = corrections.float().repeat_interleave(self._turns, dim=1)  # half precision computes all but the sound
-        said = nn.functional.pad(held, (0, 0, 0, 0, 0, 0, self._late, 0))[:, : hints.shape[1]]
+        delayed = nn.functional.pad(held, (0, 0, 0, 0, 0, 0, self._late, 0))[:, : hints.shape[1]]
         shares = self.get_buffer("shares") if self.shares is not None else None
-        return masks_of(said, self._guess_scale * guesses_of(hints, shares)), after
+        return masks_of(delayed, self._guess_scale * guesses_of(hints, shares)), after
 
     @torch.no_grad()
-    def _measure(self, spectra: Tensor, seen: Tensor, heard: Tensor) -> tuple[Tensor, ...]:
+    def _measure(self, spectra: Tensor, feature_states: Tensor, prior_states: Tensor) -> tuple[Tensor, ...]:
         """Return features of all hops, hints for their masks, and both states to go on with; by the CPU."""
         given, batch, hops = spectra.cpu().contiguous().numpy(), *spectra.shape[:2]
-        seen_after, heard_after = (each.cpu().numpy().copy() for each in (seen, heard))
+        features_after, prior_after = (each.cpu().numpy().copy() for each in (feature_states, prior_states))
         asked = given[:, :: self._turns]
         features = np.zeros((*asked.shape[:2], FEATURES, self._prior.points), np.float32)
         hints = np.zeros((batch, self._lookahead + hops, PRIOR_CHANNELS, self._prior.points), np.float32)
         like = self._features.initial_state(), self._prior.initial_state()
 
         def compute(row: int) -> None:
-            feature_state = _as_state(seen_after[row], like[0])
+            feature_state = _as_state(features_after[row], like[0])
             self._features.compute(asked[row], feature_state, features[row], self._features.workspace())
-            prior_state = _as_state(heard_after[row], like[1])
+            prior_state = _as_state(prior_after[row], like[1])
             self._prior.compute(given[row], prior_state, hints[row, self._lookahead :], self._prior.workspace())
 
         threads = torch.get_num_threads() if spectra.device.type == "cpu" else os.cpu_count()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(compute, range(batch)))  # a list, as errors come to light only so
-        made = (features, np.ascontiguousarray(hints[:, :hops]), seen_after, heard_after)
+        made = (features, np.ascontiguousarray(hints[:, :hops]), features_after, prior_after)
         return tuple(torch.from_numpy(each).to(spectra.device) for each in made)
 
     def _overlap(self, frames: Tensor) -> Tensor:

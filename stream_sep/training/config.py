@@ -153,7 +153,7 @@ class TrainConfig:
         if strange := set(data.validation_caches) - set(data.caches):
             raise ConfigError(f"{self.name}: validation_caches {min(strange)!r} is none of the caches")
         if not (training.steps > 0 or training.minutes > 0):
-            raise ConfigError(f"{self.name}: [training] needs steps or minutes, to know when to end")
+            raise ConfigError(f"{self.name}: [training] needs steps or minutes, as the end of the training")
         if training.precision not in PRECISIONS:
             raise ConfigError(f"{self.name}: precision {training.precision!r} is none of {', '.join(PRECISIONS)}")
         if training.batch < 1 or not 0 <= training.burn_in_seconds < training.seconds:

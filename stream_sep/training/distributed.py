@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Distributed:
-    """What one process knows of the others; alone, unless a launcher says otherwise.
+    """The place of this process in a distributed training; alone unless a launcher started several.
 
     Args:
         rank: this process's number, from 0.
@@ -32,7 +32,7 @@ class Distributed:
 
     @classmethod
     def join(cls) -> Distributed:
-        """Join the processes that a launcher has started with this one, as its environment tells."""
+        """Join the processes that a launcher has started with this one, from its environment variables."""
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return cls()
@@ -54,7 +54,7 @@ class Distributed:
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"
         if name.startswith("cuda") and not torch.cuda.is_available():
-            raise ConfigError(f"torch finds no device {name!r} here; say --device cpu")
+            raise ConfigError(f"torch finds no device {name!r} here; use --device cpu")
         device = torch.device(name)
         if self.size > 1 and device.type == "cuda":
             device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -98,22 +98,22 @@ class Distributed:
         """
         if self.size == 1:
             return value
-        told = torch.tensor([value], dtype=torch.float64, device=device)
-        dist.broadcast(told, 0)
-        return float(told)
+        shared = torch.tensor([value], dtype=torch.float64, device=device)
+        dist.broadcast(shared, 0)
+        return float(shared)
 
     def any(self, *, value: bool, device: torch.device) -> bool:
-        """Return whether any process says yes.
+        """Return whether the value of any process is true.
 
         Args:
-            value: this process's answer.
+            value: this process's value.
             device: a torch device for the exchange.
         """
         if self.size == 1:
             return value
-        told = torch.tensor([float(value)], device=device)
-        dist.all_reduce(told, dist.ReduceOp.MAX)
-        return bool(told)
+        highest = torch.tensor([float(value)], device=device)
+        dist.all_reduce(highest, dist.ReduceOp.MAX)
+        return bool(highest)
 
     def shutdown(self) -> None:
         """Part from the others."""

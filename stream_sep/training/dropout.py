@@ -1,7 +1,6 @@
-"""Dropout for a causal network in training, from outside: what runs on stage knows nothing of it.
+"""Dropout for a causal network in training, added from outside: the network that runs live has no trace of it.
 
-What a network finds in a few numbers only, it learns by heart; with some of them missing at random it has to find it
-in others too (Srivastava et al. 2014).
+With some activations missing at random, a network cannot overfit to a few of them (Srivastava et al. 2014).
 """
 
 from __future__ import annotations

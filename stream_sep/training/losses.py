@@ -1,7 +1,7 @@
-"""What a training makes small: the error of each stem, in decibels, and how far its loudness over pitch is off.
+"""The losses of a training: the error of each stem in decibels, and the error of its spectrum's loudness.
 
 The first is the score itself, uSDR: an average in decibels, in which a soft song counts as much as a loud one, where
-an L1 of waveforms would learn the loud ones. Of a stem that is absent it asks for silence: energies are compared
+an L1 of waveforms is dominated by the loud ones. For an absent stem the target is silence: energies are compared
 with a share of the mix's, `_SHARE`, below which nothing counts, so that no stem is pushed towards nothing for ever
 (after Wisdom et al. 2020). The second keeps quiet partials and reverberation from being bought off by a loud bass.
 """

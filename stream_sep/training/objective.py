@@ -1,4 +1,4 @@
-"""What a network in training gets wrong in a batch: against the true stems, and against what its teachers say."""
+"""The loss of a batch: against the true stems, and against the output of teachers."""
 
 from __future__ import annotations
 

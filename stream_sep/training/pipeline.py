@@ -63,7 +63,7 @@ class Pipeline:
         jobs: songs decoded in parallel.
         validation_percent: how many percent of the artists are kept out of training.
         training: keys of the table ``[training]`` of a config that are to have other values.
-        report: told how it goes, in sentences.
+        report: callback that receives progress messages.
 
     Raises:
         ConfigError: a value that makes no sense.
@@ -203,7 +203,7 @@ class Pipeline:
 
 
 def _training(kind: str, minutes: float, steps: int, values: Mapping[str, Any]) -> TrainingConfig:
-    """Return how a kind of network is trained unless its values say otherwise."""
+    """Return the training config of a kind of network, with ``values`` in place of the defaults."""
     usual: dict[str, Any] = {"batch": 8, "seconds": 2.0, "spectral": 0.0, "ema": 0.99, "validate_every": 100}
     if kind == "unet":
         usual["burn_in_seconds"] = 0.0

@@ -1,7 +1,7 @@
-"""Trained networks that answer together, for another to learn from: the mean of several errs less than each of them.
+"""An ensemble of trained networks as teacher: the mean of several outputs has less error than each of them.
 
-Trained on few songs, networks overfit each in their own way; what they agree on generalizes. A network that learns to
-answer as their mean does costs what one costs (Hinton et al. 2015, knowledge distillation).
+Trained on few songs, networks overfit each in their own way; their agreement generalizes. A network trained on
+their mean costs as much as one (Hinton et al. 2015, knowledge distillation).
 """
 
 from __future__ import annotations

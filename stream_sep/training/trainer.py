@@ -104,8 +104,8 @@ class Trainer:
         """Train to the end, or until asked to stop; either way a checkpoint is written.
 
         Args:
-            report: told how it goes, in sentences.
-            should_stop: asked after every step.
+            report: callback that receives progress messages.
+            should_stop: called after every step.
         """
         curves = (
             MetricsLogger(self.folder, self.step, self.config.groups.stems) if self._distributed.is_main else None
@@ -113,14 +113,14 @@ class Trainer:
         report = report if curves is not None else lambda _: None
         clock = _Clock(self.seconds)
         losses: list[Tensor] = []
-        saved = told = time.monotonic()
+        saved = reported = time.monotonic()
         while self.progress < 1 and not self._distributed.any(value=should_stop(), device=self._device):
             losses.append(self._advance())
             self.step += 1
             due = self.step % self.config.training.validate_every == 0
-            if due or time.monotonic() - told > _REPORT_SECONDS:
+            if due or time.monotonic() - reported > _REPORT_SECONDS:
                 report(self._sentence(float(torch.stack(losses).mean()), clock))
-                told = time.monotonic()
+                reported = time.monotonic()
             self.seconds = self._distributed.first(clock.now(), self._device)
             if due or self.progress >= 1:
                 if curves is not None:
@@ -164,7 +164,7 @@ class Trainer:
         return warmup_poly(self.step, peak, training.warmup_steps, training.decay_steps, training.decay_power)
 
     def _update_ema(self) -> None:
-        """Move the average towards the weights; faster at first, or it would remember the beginning."""
+        """Move the average towards the weights; faster at first, or the initial weights would dominate it."""
         decay = min(self.config.training.ema, (1 + self.step) / (10 + self.step))
         now = self.model.state_dict()
         floats = [name for name, value in now.items() if value.is_floating_point()]

@@ -36,7 +36,7 @@ class UNetTrainingModel(nn.Module):
         self.hop, self.context_frames, self.first_output_frame = HOP, 0, 0
 
     def initial_state(self, batch: int) -> ModelState:
-        """Return no state: windows know nothing of each other."""
+        """Return no state: windows are independent."""
         del batch
         return ()
 

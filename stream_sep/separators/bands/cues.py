@@ -1,8 +1,8 @@
-"""What `bands` hears: a few cues for every frequency bin of the newest spectrum, none of which knows the level.
+"""The features of `bands`: a few cues for every frequency bin of the newest spectrum, all invariant to level.
 
 The cues follow Fitzgerald (2010, harmonic and percussive medians; here the harmonic one sees the past only), Avendano
-(2003, similarity of the channels as a sign of where a sound stands) and Driedger et al. (2014, what is neither).
-Powers are float64: a mix at 1e-30 must be heard like one at 1.
+(2003, similarity of the channels as a sign of the position of a source) and Driedger et al. (2014, what is neither).
+Powers are float64: a mix at 1e-30 must give the same cues as one at 1.
 """
 
 from __future__ import annotations
@@ -152,8 +152,7 @@ def _compare_bands(layout: BandsConfig, memory: BandsState, cues: Cues) -> None:
     _be_noisy(band, cues[15])
 
 
-# Loops over all bins. Each sees few rows, so that a compiler can tell that they do not overlap, and take many bins at
-# a time.
+# Loops over all bins. Each sees few rows, so that a compiler can prove that they do not overlap, and vectorize.
 
 
 @njit_fastmath

@@ -1,4 +1,4 @@
-"""The constants of `bands_masks`: what each cue says for or against a stem, at a few frequencies.
+"""The constants of `bands_masks`: the weight of each cue for each stem, at a few frequencies.
 
 Fitted by gradient descent on the mean uSDR, with a small penalty on large and jagged constants, to every second one
 by name of the 94 seven-second previews of MUSDB18's train part (Rafii, Liutkus, Stoeter, Mimilakis and Bittner 2017;

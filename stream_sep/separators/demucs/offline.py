@@ -15,11 +15,11 @@ HOST = "huggingface.co"
 _PORT = 443
 _SECONDS = 3.0
 _OTHER_WAYS = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HF_ENDPOINT")
-"""Variables that name another way to the weights, which a connection to `HOST` tells nothing of."""
+"""Variables that name another source of weights, which a connection to `HOST` does not test."""
 
 
 def is_reachable() -> bool:
-    """Tell whether weights can perhaps be downloaded; waits three seconds at most for those who answer nothing."""
+    """Return whether a download of weights may work; waits three seconds at most for a connection."""
     if any(os.environ.get(name) for name in _OTHER_WAYS):
         return True
     try:
@@ -43,7 +43,7 @@ def without_retries() -> Iterator[None]:
         with (
             contextlib.redirect_stderr(io.StringIO()),
             contextlib.redirect_stdout(io.StringIO()),
-        ):  # torch tells of a download that then fails
+        ):  # torch prints a progress bar, also for a download that fails
             yield
     finally:
         constants.HF_HUB_OFFLINE = before

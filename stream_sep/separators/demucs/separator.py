@@ -43,7 +43,7 @@ class DemucsWindow:
     no network is run for it: ``htdemucs_ft`` needs three of its four networks for all stems, and one for vocals.
 
     The window goes in as it is, with no normalisation around it. Demucs' own `Separator` first divides a file by
-    its standard deviation, which no stream knows; but every network normalises each window itself and undoes it in
+    its standard deviation, unknown in a stream; but every network normalises each window itself and undoes it in
     its output. The outer scale only matters against the 1e-5 added there to the deviation (measured: 0.1 times
     the level changes the shape of the output by -76 dB), and a running estimate would pump for nothing.
 
@@ -110,7 +110,7 @@ def load_demucs(
 
     Args:
         sample_rate: frames per second of the stream; the model's own is reached by resampling.
-        model: a name or signature that Demucs knows (``htdemucs``, ``htdemucs_ft``, ``htdemucs_6s``, ``mdx_extra``
+        model: a name or signature that Demucs has (``htdemucs``, ``htdemucs_ft``, ``htdemucs_6s``, ``mdx_extra``
             ...), ``hf://user/name``, or, of random weights, ``tiny`` (for tests) or ``random-htdemucs`` (for timing).
         repo: folder that holds the weights, for a machine that is not connected.
         stems: the stems to separate, all unless given; ``other`` always comes too, as what is left of the mix.

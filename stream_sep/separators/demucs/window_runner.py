@@ -23,7 +23,7 @@ LONGEST = 8.0
 
 
 class InferenceRunner:
-    """Calls networks, and remembers how each is best called.
+    """Calls networks, each in the fastest way found for it.
 
     Args:
         device: where torch computes.

@@ -24,7 +24,7 @@ FORMATS = {
     "frame-transformer-2022": "stream_sep frame transformer of 2022 1",
     "vocal-remover": "stream_sep vocal-remover 1",
 }
-"""Name of a network -> what a file of its weights says that it holds."""
+"""Name of a network -> kind in a file of its weights."""
 
 GROUPS = SourceGroups.preset("vocals-instruments")
 

@@ -25,8 +25,8 @@ _CROP = 256  # frames of a spectrum that CascadedNet was trained with
 class MaskWindows:
     """A network of masks for the instruments, as a `WindowModel`: the vocals are the rest.
 
-    The networks were trained on spectra divided by their song's maximum, which a stream does not know: that of the
-    window, of six seconds or more, stands for it.
+    The networks were trained on spectra divided by their song's maximum, which is unknown in a stream: the maximum of
+    the window, of six seconds or more, takes its place.
 
     Args:
         network: maps magnitudes ``(batch, 2, bins + 1, frames)`` to masks.

@@ -108,11 +108,11 @@ class HsTasnet(nn.Module):
         """
         batch, hops = frames.shape[:2]
         spectra = torch.fft.rfft(frames * self.window)
-        seen = self.spectral_in(torch.view_as_real(spectra).flatten(2))
+        spectral_input = self.spectral_in(torch.view_as_real(spectra).flatten(2))
         rectified, gate = self.wave_in(frames.flatten(2)).chunk(2, dim=-1)
         basis = torch.relu(rectified) * torch.sigmoid(gate)
-        heard = self.wave_down(basis)
-        spectral, wave, after = self._recur(seen, heard, state)
+        wave_input = self.wave_down(basis)
+        spectral, wave, after = self._recur(spectral_input, wave_input, state)
         masks = self.spectral_out(spectral).reshape(batch, hops, len(self.stems), 2, _BINS, 2)
         parts = torch.fft.irfft(torch.view_as_complex(torch.view_as_real(spectra)[:, :, None] * masks)) * self.window
         shares = self.wave_out(wave).reshape(batch, hops, len(self.stems), -1)
@@ -120,7 +120,7 @@ class HsTasnet(nn.Module):
         return parts + waves * self.window.square(), after
 
     def _recur(
-        self, seen: Tensor, heard: Tensor, state: tuple[Tensor, ...]
+        self, spectral_input: Tensor, wave_input: Tensor, state: tuple[Tensor, ...]
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         after: list[Tensor] = []
 
@@ -131,10 +131,10 @@ class HsTasnet(nn.Module):
             after.extend(part.transpose(0, 1) for part in kept)
             return y if self.small and number < 2 else y + x
 
-        spectral, wave = recall(0, seen), recall(1, heard)
+        spectral, wave = recall(0, spectral_input), recall(1, wave_input)
         if self.small:
             spectral = wave = recall(2, spectral + wave)
         else:
             spectral, wave = recall(2, torch.cat([spectral, wave], dim=-1)).chunk(2, dim=-1)
-        spectral, wave = recall(3, spectral + seen), recall(4, wave + heard)
+        spectral, wave = recall(3, spectral + spectral_input), recall(4, wave + wave_input)
         return self.norms[0](spectral), self.norms[1](wave), tuple(after)

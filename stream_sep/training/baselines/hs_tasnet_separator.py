@@ -60,7 +60,7 @@ class HsTasnetSeparator:
         return stems
 
     def reset(self) -> None:
-        """Forget the past and what the network remembers of it."""
+        """Clear the input history and the network's state."""
         self._past[:] = 0.0
         self._tail = np.zeros((len(self.stems), 2, _HOP), np.float32)
         self._state = self._network.initial_state(1)

@@ -41,7 +41,7 @@ def pack_caches(
         target: what the archives' names begin with.
         part_mb: most megabytes (of 2**20 bytes) of an archive; as many are written as it takes.
         quality: of Vorbis, 0 to 1; 0.3 is about 100 kbit/s a stereo stem.
-        report: told the name of every song once it is done.
+        report: callback that receives the name of every finished song.
 
     Raises:
         ConfigError: a song is larger than an archive may be, or a value makes no sense.
@@ -70,7 +70,7 @@ def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int
     Args:
         archive: one of `pack_caches`.
         folder: where the caches are, or will be.
-        report: told the name of every song once it is done.
+        report: callback that receives the name of every finished song.
         jobs: songs decoded at a time.
 
     Raises:

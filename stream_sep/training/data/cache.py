@@ -86,7 +86,7 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
     Args:
         songs: what to add.
         folder: the cache; made if it is not there.
-        report: told the name of every song once it is done.
+        report: callback that receives the name of every finished song.
         jobs: songs decoded at a time, each in a process of its own.
 
     Raises:
@@ -135,7 +135,7 @@ def read_index(folder: Path) -> list[CachedSong]:
     except OSError as error:
         raise ConfigError(
             f"{folder} is no cache ({error.strerror}); make one with 'stream-sep data build', "
-            "or say with 'train --data FOLDER' where yours lie"
+            "or name the folder of yours with 'train --data FOLDER'"
         ) from error
     rows = [json.loads(line) for line in lines if line.endswith("\n")]  # the last line of a kill may be cut
     return [

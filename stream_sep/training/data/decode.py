@@ -26,7 +26,7 @@ def read_blocks(source: Source, sample_rate: int) -> Iterator[Block]:
         sample_rate: target frames per second.
 
     Raises:
-        AudioFileError: it cannot be read, or is damaged in any way: nobody would hear it in a training.
+        AudioFileError: it cannot be read, or is damaged in any way: a fault would go unnoticed in training.
     """
     song = open_song(source.path, source.stream or 0)
     yield from song.blocks(sample_rate, _refuse)

@@ -37,7 +37,7 @@ def import_set(folder: Path, cache: Path, kind: str, report: Callable[[str], Non
         folder: the set.
         cache: a folder or an HDF5 file; see `build_cache`.
         kind: one of `KINDS`.
-        report: told the name of every song once it is done.
+        report: callback that receives the name of every finished song.
 
     Raises:
         AudioFileError: there is no song, or one cannot be read.

@@ -135,9 +135,9 @@ def _moises(folder: Path) -> list[StemSong]:
 
 
 def _slakh(folder: Path) -> list[StemSong]:
-    """Slakh2100: ``TrackNNNNN/metadata.yaml`` says which instrument each of ``stems/SNN`` is; nobody sings.
+    """Slakh2100: ``TrackNNNNN/metadata.yaml`` names the instrument of each of ``stems/SNN``; there are no vocals.
 
-    Songs are named ``UUID - TrackNNNNN``, as several tracks are renderings of one MIDI file, which its UUID tells:
+    Songs are named ``UUID - TrackNNNNN``, as several tracks are renderings of one MIDI file, which the UUID names:
     the split by artist then keeps them on one side.
     """
     songs = []
@@ -157,7 +157,7 @@ def _slakh(folder: Path) -> list[StemSong]:
 
 
 def _complete(name: str, found: Mapping[str, list[Source]], vocabulary: frozenset[str]) -> StemSong:
-    """Return a song of a set that tells of every instrument: what is not there is silent."""
+    """Return a song of a set that lists every instrument: a missing one is silent."""
     return StemSong(name, {source: tuple(files) for source, files in found.items()}, vocabulary - set(found))
 
 
@@ -215,7 +215,7 @@ SLAKH_SOURCES = frozenset(source for _, source in _PROGRAMS)
 
 
 def read_slakh(metadata: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Return what a track's metadata say, and what they say of each stem; values are in lower case.
+    """Return the metadata of a track and of each of its stems; values are in lower case.
 
     So little of YAML is used in them that no library is needed.
     """

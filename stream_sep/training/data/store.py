@@ -68,7 +68,7 @@ class StemDataset:
     """What there is to train on, or to validate with.
 
     Attributes:
-        stems: stem -> its samples, for songs where it can be told from the others.
+        stems: stem -> its samples, for songs where it is a stem of its own.
         whole: for each song all of whose stems are known, its number in the samples of each, or `SILENT`;
             ``(songs, stems)``.
         whole_length: int64 ``(songs,)``, frames of each of those.
@@ -184,7 +184,7 @@ class _DatasetBuilder:
         self._names: list[str] = []
 
     def add(self, song: CachedSong, frames: SongFrames, weight: float) -> None:
-        """Add the stems of a song that its sources tell of."""
+        """Add the stems of a song that its sources cover."""
         known = {*song.stems, *song.silent}
         self._sources |= known
         loudness = _loudness(frames) * (1 if len(song.stems) > 1 else 2)  # a stem is softer than its mix
@@ -210,7 +210,7 @@ class _DatasetBuilder:
         return len(song.stems) == 1 and self._groups.sources_of(stem, song.stems) == song.stems
 
     def refuse_missing(self, side: str) -> None:
-        """Raise a ConfigError where no song tells of a stem."""
+        """Raise a ConfigError where no song has a stem."""
         missing = [stem for stem, builder in self._stems.items() if not builder.sounds and stem not in self._silent]
         if missing or not any(builder.sounds for builder in self._stems.values()):
             has = f"the caches have {', '.join(sorted(self._sources))}; " if self._sources else ""

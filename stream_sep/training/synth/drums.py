@@ -66,7 +66,7 @@ _ASSORTED = ("sonic-pi", "billie_drum")
 
 
 def find_kits(folder: Path) -> list[Kit]:
-    """List the kits of a sample library: of each folder of drums the hits that can be told by name."""
+    """List the kits of a sample library: of each folder of drums the hits that their names identify."""
     kits = []
     for name in ("drumkit", "drums2/muldjord_kit", "drums2/billie_drum", "sonic-pi"):
         hits = sorted((folder / name).glob("**/*.ogg"), key=_by_number)

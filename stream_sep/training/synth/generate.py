@@ -31,7 +31,7 @@ def make_songs(
         out: where a folder for each song goes.
         songs: how many.
         seed: which ones.
-        report: told the name of every song once it is there.
+        report: callback that receives the name of every finished song.
         seconds: how long a song is, within a third.
         jobs: processes.
 

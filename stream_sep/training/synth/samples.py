@@ -31,7 +31,7 @@ class Instrument:
 
     Attributes:
         name: its folder's name.
-        files: pitch -> its recordings, the softest first as far as names tell.
+        files: pitch -> its recordings, the softest first as far as names show.
     """
 
     name: str
@@ -121,7 +121,7 @@ def _pitched(path: Path, semitones: float) -> Block:
 
 
 def _loudness(path: Path) -> tuple[float, str]:
-    """Sort recordings by how loud their names say they are."""
+    """Return the sort key of a recording: the loudness that its name states."""
     marks = {"pp": 0.1, "p": 0.3, "mp": 0.45, "mf": 0.6, "f": 0.8, "ff": 1.0}
     words = path.stem.split("_")
     written = [marks[word] for word in words if word in marks]

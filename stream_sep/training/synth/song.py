@@ -125,7 +125,7 @@ def make_song(band: Band, seed: int, number: int, seconds: float) -> tuple[dict[
     player = _Players(band, score, random)
     stems = {"vocals": player.vocals(), "drums": player.drums(), "bass": player.bass(), "other": player.other()}
     stems = {stem: process(stem, sound, random) for stem, sound in stems.items()}
-    return balance(stems, random), {"midi": source.name, **player.said}
+    return balance(stems, random), {"midi": source.name, **player.sources}
 
 
 class _Players:
@@ -133,13 +133,13 @@ class _Players:
 
     def __init__(self, band: Band, score: Score, random: np.random.Generator) -> None:
         self._band, self._score, self._random = band, score, random
-        self.said: dict[str, str] = {}
+        self.sources: dict[str, str] = {}
 
     def vocals(self) -> Block:
         """Sing the melody; now and then with a double, and a second voice in thirds or an octave."""
         melody = self._score.notes("melody")
         singer = self._band.singers[int(self._random.integers(len(self._band.singers)))]
-        self.said["vocals"] = singer[0].parent.name
+        self.sources["vocals"] = singer[0].parent.name
         sound = self._sung(singer, melody)
         if self._chance(0.35):
             for place in (-0.7, 0.7):
@@ -162,7 +162,7 @@ class _Players:
         if self._band.soundfonts and self._chance(0.25):
             return self._general(_BASSES, notes, "bass")
         bass = self._band.basses[int(self._random.integers(len(self._band.basses)))]
-        self.said["bass"] = bass.name
+        self.sources["bass"] = bass.name
         return play(bass, notes, self._score.seconds, self._random)
 
     def other(self) -> Block:
@@ -177,7 +177,7 @@ class _Players:
         if self._band.soundfonts and self._chance(0.4):
             return self._general(_KEYS, notes, "keys")
         keys = self._band.keys[int(self._random.integers(len(self._band.keys)))]
-        self.said["keys"] = keys.name
+        self.sources["keys"] = keys.name
         return _at(play(keys, notes, self._score.seconds, self._random), 1.0)
 
     def _guitar(self) -> Block:
@@ -186,7 +186,7 @@ class _Players:
         if self._band.soundfonts and self._chance(0.25):
             return panned(self._general(_GUITARS, notes, "guitar"), place)
         guitar = self._band.guitars[int(self._random.integers(len(self._band.guitars)))]
-        self.said["guitar"] = guitar.name
+        self.sources["guitar"] = guitar.name
         sound = play(guitar, notes, self._score.seconds, self._random)
         return panned(_at(amplifier(sound, self._random) if self._chance(0.6) else sound, 0.8), place)
 
@@ -205,7 +205,7 @@ class _Players:
         program = int(self._random.choice(programs))
         fonts = self._band.soundfonts
         font = fonts[int(self._random.integers(len(fonts)))]
-        self.said[part] = f"{font.stem} {program}"
+        self.sources[part] = f"{font.stem} {program}"
         return _at(play_program(font, program, notes, self._score.seconds), 1.0)
 
     def _sung(self, singer: tuple[Path, ...], notes: tuple[Note, ...] | list[Note]) -> Block:

@@ -135,8 +135,8 @@ def analyse(path: Path) -> Syllables:
     pitch = world.stonemask(sound, rough, times, _RATE)
     shape = world.cheaptrick(sound, pitch, times, _RATE)
     breath = world.d4c(sound, pitch, times, _RATE)
-    heard = shape.mean(axis=1) > 1e-3 * shape.mean(axis=1).max()
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], (heard & (pitch > 0)).astype(int), [0]])))
+    audible = shape.mean(axis=1) > 1e-3 * shape.mean(axis=1).max()
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (audible & (pitch > 0)).astype(int), [0]])))
     pairs = edges.reshape(-1, 2)
     shortest = _SHORTEST * _FRAMES_A_SECOND
     runs = tuple((int(first), int(last)) for first, last in pairs if last - first >= shortest)
@@ -160,7 +160,7 @@ def _octave(syllables: Sequence[Syllables], melody: Sequence[Note]) -> int:
 
 
 def _stretch(words: Syllables, frames: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Return which frame of a recording is heard when: a run from somewhere on, slower where it is too short."""
+    """Return the recording's frame for each output frame: a random run, slowed down where it is too short."""
     first, last = words.runs[int(random.integers(len(words.runs)))]
     speed = random.uniform(0.6, 1.1)
     length = min(int(frames * speed) + 1, last - first)

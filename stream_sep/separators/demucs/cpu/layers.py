@@ -135,10 +135,10 @@ def _transposed(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
             return type(module).forward(module, sound.float())
         batch, _, rows, frames = sound.shape
         out = sound.new_empty((batch, made, rows + 1, step, frames), dtype=torch.float32)
-        for heard, song in zip(sound.float(), out, strict=True):
+        for item, song in zip(sound.float(), out, strict=True):
             rest = bias.new_zeros(1)  # what the last row gives to the next
             for at in range(0, rows, ROWS):
-                parts = torch.mm(weight, heard[:, at : at + ROWS].reshape(given, -1))
+                parts = torch.mm(weight, item[:, at : at + ROWS].reshape(given, -1))
                 own, next_one = parts.view(2, made, step, -1, frames).transpose(2, 3)
                 here = song[:, at : at + own.shape[1]]
                 torch.add(own, bias, out=here)

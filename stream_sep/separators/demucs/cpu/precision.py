@@ -23,11 +23,11 @@ CHECK_INTERVAL = 16
 """Windows from one trial to the next, a minute and a half of music; a trial takes a third of the time of one."""
 
 _TRIAL_SECONDS = 1
-_QUIET = 1e-3  # of a normalised window: what is quieter says nothing about rounding
+_QUIET = 1e-3  # of a normalised window: quieter ones show nothing of rounding
 
 
 class CheckedBf16:
-    """Calls a network in bfloat16 for as long as that cannot be told from float32.
+    """Calls a network in bfloat16 for as long as its result matches that in float32.
 
     The loudest second of the first window with sound, and of every 16th after it, go through the network in
     float32 too. Where a stem differs by more than `MAX_ERROR_DB`, the next slower choice is tried, and kept from

@@ -7,7 +7,7 @@ MAX_THREADS = 2
 
 
 def use_single_thread_kernels() -> bool:
-    """Tell whether torch computes with no more threads than that, in the thread that asks."""
+    """Return whether torch computes with at most `MAX_THREADS` threads in the calling thread."""
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
     return bool(torch.get_num_threads() <= MAX_THREADS)
