@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class MixerControl(Protocol):
-    """The mixing desk that surfaces move; `stream_sep.Engine` is one."""
+    """The mixer that surfaces move; `stream_sep.Engine` is one."""
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class MixerControl(Protocol):
 
 
 class Surface(Protocol):
-    """An adapter: OSC, MIDI, OSCQuery, a DAW. It reads the desk when it sends, and keeps no values of its own."""
+    """An adapter: OSC, MIDI, OSCQuery, a DAW. It reads the mixer when it sends, and keeps no values of its own."""
 
     def start(self) -> None:
         """Start listening and sending feedback, on threads of its own.

@@ -205,6 +205,6 @@ def write_tiny_kinds(folder):
 
 
 @pytest.fixture
-def desk():
+def mixer():
     """What a control surface moves, without an engine."""
     return MixerDouble()

@@ -110,8 +110,8 @@ def _box(engine: Engine) -> Iterator[JackMidiPort]:
             yield box
 
 
-def _midi(desk: MixerControl) -> MidiSurface:
-    return MidiSurface(desk, VIRTUAL_PORT, parse_map(_MAP), ports=lambda: system_ports("jack"))
+def _midi(mixer: MixerControl) -> MidiSurface:
+    return MidiSurface(mixer, VIRTUAL_PORT, parse_map(_MAP), ports=lambda: system_ports("jack"))
 
 
 @contextlib.contextmanager

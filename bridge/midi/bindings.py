@@ -1,4 +1,4 @@
-"""The bindings of a map: events of a device move the desk, changes of the desk move the device."""
+"""The bindings of a map: events of a device move the mixer, changes of the mixer move the device."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ring(target: Target, position: float) -> int:
 
 @dataclass(frozen=True)
 class Binding:
-    """A control of the map and the control of the desk that it moves now, if there is one."""
+    """A control of the map and the control of the mixer that it moves now, if there is one."""
 
     control: Control
     target: Target | None
@@ -66,7 +66,7 @@ class ControlBindings:
 
     def __init__(self, midi_map: MidiMap, moves: PendingChanges, feedback: Feedback) -> None:
         self._map, self._moves, self._feedback = midi_map, moves, feedback
-        self._stems = moves.desk.stems
+        self._stems = moves.mixer.stems
         self._pickups: dict[Address, Pickup] = {}
         self._touched: set[Address] = set()
         self._settling: dict[Address, float] = {}
@@ -89,17 +89,17 @@ class ControlBindings:
 
     def _ranged(self, target: Target, control: Control) -> Target:
         """Return a target with the range of the effect's parameter where the map sets none."""
-        parameter = self._moves.desk.controls.parameters[target.path]
+        parameter = self._moves.mixer.controls.parameters[target.path]
         if parameter.high >= UNBOUNDED:
             return target
         low = parameter.low if control.low is None else control.low
         return replace(target, low=low, high=parameter.high if control.high is None else control.high)
 
     def _has(self, path: str) -> bool:
-        return path in self._moves.desk.controls.parameters
+        return path in self._moves.mixer.controls.parameters
 
     def rebind(self) -> None:
-        """Resolve the map's targets again, after controls of the desk were added or removed."""
+        """Resolve the map's targets again, after controls of the mixer were added or removed."""
         self._bind()
         self.refresh()
 
@@ -199,13 +199,13 @@ class ControlBindings:
         return [path for path in (f"stem/{stem}/solo" for stem in self._stems) if self._has(path)]
 
     def refresh(self, paths: Collection[str] | None = None) -> None:
-        """Send the desk's state to the device; with ``paths`` only what depends on these."""
+        """Send the mixer's state to the device; with ``paths`` only what depends on these."""
         for bound in self._bound:
             if paths is None or bound.target is None or bound.target.path in paths:
                 self._show(bound)
 
     def correct_motors(self) -> None:
-        """Send motor faders back where the desk did not accept their moves; call it after a commit."""
+        """Send motor faders back where the mixer did not accept their moves; call it after a commit."""
         moved, self._moved = self._moved, set()
         for bound in moved:
             if bound.control.motor:

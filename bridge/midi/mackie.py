@@ -72,13 +72,13 @@ class Mackie:
     """The texts, meters and handshake of one Mackie Control.
 
     Args:
-        desk: the desk that it shows.
+        mixer: the mixer that it shows.
         feedback: receives what is sent back to the device.
         colours: whether it supports the X-Touch's scribble strip colours.
     """
 
-    def __init__(self, desk: MixerControl, feedback: Feedback, *, colours: bool = False) -> None:
-        self._desk, self._feedback, self._colours = desk, feedback, colours
+    def __init__(self, mixer: MixerControl, feedback: Feedback, *, colours: bool = False) -> None:
+        self._mixer, self._feedback, self._colours = mixer, feedback, colours
         self._device = _MAIN
         self._levels = [0] * STRIPS
         self._overloads = [False] * STRIPS
@@ -106,7 +106,7 @@ class Mackie:
         """Write names and levels of the strips; ``offset`` is the stem of the first, from 0."""
         for strip in range(STRIPS):
             stem = self._stem(strip, offset)
-            level = "" if stem is None else level_text(float(self._desk.controls[f"stem/{stem}/gain_db"]))
+            level = "" if stem is None else level_text(float(self._mixer.controls[f"stem/{stem}/gain_db"]))
             self._write(0, strip, stem or "")
             self._write(1, strip, level)
         if self._colours:
@@ -114,11 +114,11 @@ class Mackie:
             self._feedback.show("colours", [self._sysex(bytes((_COLOURS, *colours)))])
 
     def _stem(self, strip: int, offset: int) -> str | None:
-        target = find_target(f"stem/{strip + 1}/fader", self._desk.stems, offset=offset)
+        target = find_target(f"stem/{strip + 1}/fader", self._mixer.stems, offset=offset)
         return None if target is None else target.path.split("/")[1]
 
     def _colour(self, stem: str) -> int:
-        return _PALETTE[self._desk.stems.index(stem) % len(_PALETTE)]
+        return _PALETTE[self._mixer.stems.index(stem) % len(_PALETTE)]
 
     def _write(self, line: int, strip: int, text: str) -> None:
         cell = text[: CELL - 1].ljust(CELL).encode("ascii", "replace")
@@ -135,7 +135,7 @@ class Mackie:
         if now < self._next_meters:
             return
         self._next_meters = now + METER_S
-        peaks = self._desk.peaks()
+        peaks = self._mixer.peaks()
         for strip in range(STRIPS):
             stem = self._stem(strip, offset)
             self._meter(strip, max(peaks.get(stem, (0.0,))) if stem is not None else 0.0)

@@ -1,4 +1,4 @@
-"""Changes from a device: gathered, and applied to the desk as one change."""
+"""Changes from a device: gathered, and applied to the mixer as one change."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
 
 
 class PendingChanges:
-    """Values to be applied to a desk; reading a path returns the pending value, if there is one.
+    """Values to be applied to a mixer; reading a path returns the pending value, if there is one.
 
     A burst of moves of one fader is one change, and of two faders of one moment one change too.
 
     Args:
-        desk: the desk.
-        refused: callback that receives a message when the desk rejects a change.
+        mixer: the mixer.
+        refused: callback that receives a message when the mixer rejects a change.
     """
 
-    def __init__(self, desk: MixerControl, refused: Callable[[str], None]) -> None:
-        self.desk = desk
+    def __init__(self, mixer: MixerControl, refused: Callable[[str], None]) -> None:
+        self.mixer = mixer
         self._refused = refused
         self._pending: dict[str, Value] = {}
-        self._jobs = MixerJobs(desk, wake=lambda: None)
+        self._jobs = MixerJobs(mixer, wake=lambda: None)
 
     def __getitem__(self, path: str) -> Value:
-        return self._pending[path] if path in self._pending else self.desk.controls[path]
+        return self._pending[path] if path in self._pending else self.mixer.controls[path]
 
     def __setitem__(self, path: str, value: Value) -> None:
         self._pending[path] = value
 
     def default(self, path: str) -> Value:
         """Return the default of a control."""
-        return self.desk.controls.parameters[path].default
+        return self.mixer.controls.parameters[path].default
 
     def recall(self, preset: str) -> None:
         """Apply a preset, after what was moved before.
@@ -63,7 +63,7 @@ class PendingChanges:
             self._try(lambda: self._jobs.set_effects(effects, self._refuse))
 
     def _apply(self, values: Mapping[str, Value]) -> None:
-        self.desk.apply(values)
+        self.mixer.apply(values)
         self._jobs.moved(values)
 
     def _try(self, call: Callable[[], None]) -> None:

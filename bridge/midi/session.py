@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class MidiSession:
-    """Moves a desk by a device's messages, and the device by the desk's changes.
+    """Moves a mixer by a device's messages, and the device by the mixer's changes.
 
     Args:
-        desk: the desk.
+        mixer: the mixer.
         midi_map: what the device's controls move.
         send: callback that sends one message to the device.
         colours: whether the device is an X-Touch, with colours behind its texts.
@@ -32,19 +32,19 @@ class MidiSession:
     """
 
     def __init__(
-        self, desk: MixerControl, midi_map: MidiMap, send: Callable[[bytes], None], *, colours: bool = False
+        self, mixer: MixerControl, midi_map: MidiMap, send: Callable[[bytes], None], *, colours: bool = False
     ) -> None:
         self.last, self.errors = "", 0
         self._name = midi_map.name
         self._decoder = Decoder()
-        self._moves = PendingChanges(desk, self._refused)
+        self._moves = PendingChanges(mixer, self._refused)
         self._feedback = Feedback(send)
         self._controls = ControlBindings(midi_map, self._moves, self._feedback)
         mackie = midi_map.profile == "mackie-control"
-        self._mackie = Mackie(desk, self._feedback, colours=colours) if mackie else None
+        self._mackie = Mackie(mixer, self._feedback, colours=colours) if mackie else None
 
     def initialize(self) -> None:
-        """Send the desk's state to a device that was just connected."""
+        """Send the mixer's state to a device that was just connected."""
         if self._mackie is not None:
             self._mackie.initialize()
         self.refresh()
@@ -82,18 +82,18 @@ class MidiSession:
         self.last = why
 
     def commit(self) -> None:
-        """Apply what has been moved, as one change of the desk."""
+        """Apply what has been moved, as one change of the mixer."""
         self._moves.commit()
         self._controls.correct_motors()
         if self._mackie is not None:
             self._mackie.refresh(self._controls.offset)
 
     def rebind(self) -> None:
-        """Update the bindings after controls of the desk were added or removed."""
+        """Update the bindings after controls of the mixer were added or removed."""
         self._controls.rebind()
 
     def refresh(self, paths: Collection[str] | None = None) -> None:
-        """Send the desk's state to the device; with ``paths`` only what depends on these."""
+        """Send the mixer's state to the device; with ``paths`` only what depends on these."""
         self._controls.refresh(paths)
         if self._mackie is not None:
             self._mackie.refresh(self._controls.offset)

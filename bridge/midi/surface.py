@@ -37,10 +37,10 @@ _TIMEOUT_S = 20.0  # more than the ports take where code is compiled for the fir
 
 
 class MidiSurface:
-    """Moves a desk with a MIDI device, and its LEDs and motors with the desk. A `bridge.protocols.Surface`.
+    """Moves a mixer with a MIDI device, and its LEDs and motors with the mixer. A `bridge.protocols.Surface`.
 
     Args:
-        desk: the desk.
+        mixer: the mixer.
         port: part of the name of the device's port; ``stream_sep`` makes a port that programs connect to.
         map: a map, its name or its file; None for the one that matches the port, or else the generic one.
         report: callback that receives a message when the device is disconnected or is back.
@@ -57,14 +57,14 @@ class MidiSurface:
 
     def __init__(
         self,
-        desk: MixerControl,
+        mixer: MixerControl,
         port: str = VIRTUAL_PORT,
         map: str | Path | MidiMap | None = None,  # noqa: A002 - what users call it
         *,
         report: Callable[[str], None] = _log.info,
         ports: Callable[[], MidiPorts] = system_ports,
     ) -> None:
-        self._desk, self._port, self._report, self._make_ports = desk, port, report, ports
+        self._mixer, self._port, self._report, self._make_ports = mixer, port, report, ports
         self._map = map if map is None or isinstance(map, MidiMap) else load_map(map)
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
@@ -90,7 +90,7 @@ class MidiSurface:
         return self._past_errors + (0 if session is None else session.errors)
 
     def start(self) -> None:
-        """Open the port and send the desk's state to the device; waits for a port that is not there yet.
+        """Open the port and send the mixer's state to the device; waits for a port that is not there yet.
 
         Raises:
             BridgeError: the port is taken, MIDI is not installed, or it cannot make a port of our own.
@@ -125,8 +125,8 @@ class MidiSurface:
         except StreamSepError as error:
             started.set_exception(error)
             return
-        unsubscribe = self._desk.controls.subscribe(self._changed.put)
-        unwatch = self._desk.controls.subscribe_tree(self._grown.set)
+        unsubscribe = self._mixer.controls.subscribe(self._changed.put)
+        unwatch = self._mixer.controls.subscribe_tree(self._grown.set)
         try:
             self._connect(connection)
             started.set_result(None)
@@ -154,7 +154,7 @@ class MidiSurface:
         midi_map = self._map or load_map(match_map(connection.name))
         self._past_errors = self.errors
         colours = "x-touch" in connection.name.casefold()
-        self._session = MidiSession(self._desk, midi_map, connection.send, colours=colours)
+        self._session = MidiSession(self._mixer, midi_map, connection.send, colours=colours)
         self._session.initialize()
 
     def _serve(self, connection: MidiConnection) -> None:

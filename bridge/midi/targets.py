@@ -92,7 +92,7 @@ _DECIMALS = 6  # in dB: hides rounding errors in the law of the travel
 
 @dataclass(frozen=True)
 class Target:
-    """A control of the desk and the law that maps travel to its values.
+    """A control of the mixer and the law that maps travel to its values.
 
     Attributes:
         path: of the control.
@@ -142,7 +142,7 @@ def find_target(
 
     Args:
         to: as in a map; a stem by name or, from 1, by number.
-        stems: names of the desk's stems.
+        stems: names of the mixer's stems.
         low: another bottom than the control's own, in its unit.
         high: another top.
         offset: the stem that number 1 means, from 0; names are not shifted.

@@ -90,8 +90,8 @@ def check_surfaces(options: SurfaceOptions) -> None:
         load_map(options.midi_map)
 
 
-def build_surfaces(desk: MixerControl, options: SurfaceOptions, report: Callable[[str], None]) -> list[Surface]:
-    """Return the control surfaces of ``desk``, not yet started.
+def build_surfaces(mixer: MixerControl, options: SurfaceOptions, report: Callable[[str], None]) -> list[Surface]:
+    """Return the control surfaces of ``mixer``, not yet started.
 
     Raises:
         ConfigError: an invalid option.
@@ -100,13 +100,13 @@ def build_surfaces(desk: MixerControl, options: SurfaceOptions, report: Callable
     check_surfaces(options)
     surfaces: list[Surface] = []
     if options.osc_port != 0:
-        surfaces.append(_osc(desk, options))
+        surfaces.append(_osc(mixer, options))
     if options.oscquery_port:
         from bridge.oscquery.server import OscQueryServer
 
         surfaces.append(
             OscQueryServer(
-                desk,
+                mixer,
                 options.bind,
                 options.oscquery_port,
                 osc_port=_osc_port(options),
@@ -119,19 +119,19 @@ def build_surfaces(desk: MixerControl, options: SurfaceOptions, report: Callable
         from bridge.web.live.surface import LivePage
 
         page = LivePage(
-            desk, options.web_bind, options.web_port, read_only=options.web_read_only, meter_rate=options.meter_rate
+            mixer, options.web_bind, options.web_port, read_only=options.web_read_only, meter_rate=options.meter_rate
         )
         surfaces.append(page)
     for port in options.midi:
         from bridge.midi.surface import MidiSurface
 
-        surfaces.append(MidiSurface(desk, port, options.midi_map or None, report=report))
+        surfaces.append(MidiSurface(mixer, port, options.midi_map or None, report=report))
     for daw in options.daws:
         from bridge.daws.surface import DawSurface
 
         name, _, host = daw.partition("@")
         surfaces.append(
-            DawSurface(desk, name, host=host or "127.0.0.1", push_on_connect=options.daw_push, report=report)
+            DawSurface(mixer, name, host=host or "127.0.0.1", push_on_connect=options.daw_push, report=report)
         )
     return surfaces
 
@@ -214,11 +214,11 @@ def _report_address(page: LivePage, report: Callable[[str], None]) -> None:
     report(f"faders in a browser: {link} for 10 minutes; in the terminal mixer, c shows a new code")
 
 
-def _osc(desk: MixerControl, options: SurfaceOptions) -> Surface:
+def _osc(mixer: MixerControl, options: SurfaceOptions) -> Surface:
     from bridge.osc.server import OscServer
 
     return OscServer(
-        desk,
+        mixer,
         options.bind,
         _osc_port(options),
         options.osc_out,

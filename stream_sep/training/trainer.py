@@ -233,7 +233,9 @@ class Trainer:
             return
         before, now = json.loads(state["config"]), _plain(self.config)
         if any(before.get(key, now[key]) != now[key] for key in ("network", "groups")):
-            raise ConfigError(f"{self.folder} holds the training of another network; name another folder, or --fresh")
+            raise ConfigError(
+                f"{self.folder} holds the training of another network; name another folder, or use --restart"
+            )
         self.model.load_state_dict(state["weights"])
         self._average = state["average"]
         self._optimizer.load_state_dict(state["optimizer"])

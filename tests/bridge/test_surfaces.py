@@ -20,16 +20,16 @@ def names(surfaces):
     return [type(surface).__name__ for surface in surfaces]
 
 
-def test_osc_is_there_unless_told_otherwise_and_nothing_else(desk):
-    assert names(build_surfaces(desk, SurfaceOptions(), print)) == ["OscServer"]
-    assert build_surfaces(desk, SurfaceOptions(osc_port=0), print) == []
+def test_osc_is_there_unless_told_otherwise_and_nothing_else(mixer):
+    assert names(build_surfaces(mixer, SurfaceOptions(), print)) == ["OscServer"]
+    assert build_surfaces(mixer, SurfaceOptions(osc_port=0), print) == []
 
 
-def test_each_option_makes_its_surface(desk):
+def test_each_option_makes_its_surface(mixer):
     options = SurfaceOptions(
         osc_port=0, oscquery_port=9180, web_port=9190, midi=("stream_sep",), daws=("reaper", "ardour@studio")
     )
-    assert names(build_surfaces(desk, options, print)) == [
+    assert names(build_surfaces(mixer, options, print)) == [
         "OscQueryServer",
         "LivePage",
         "MidiSurface",
@@ -39,8 +39,8 @@ def test_each_option_makes_its_surface(desk):
 
 
 @pytest.mark.parametrize("leads", [False, True])
-def test_who_leads_when_a_daw_is_met_is_the_users_choice(desk, leads):
-    [surface] = build_surfaces(desk, SurfaceOptions(osc_port=0, daws=("reaper",), daw_push=leads), print)
+def test_who_leads_when_a_daw_is_met_is_the_users_choice(mixer, leads):
+    [surface] = build_surfaces(mixer, SurfaceOptions(osc_port=0, daws=("reaper",), daw_push=leads), print)
     assert surface._push_on_connect is leads
 
 
@@ -53,21 +53,21 @@ def test_who_leads_when_a_daw_is_met_is_the_users_choice(desk, leads):
         (SurfaceOptions(osc_out=("nowhere",)), "nowhere"),
     ],
 )
-def test_options_that_make_no_sense_are_refused_in_a_sentence(desk, options, words):
+def test_options_that_make_no_sense_are_refused_in_a_sentence(mixer, options, words):
     with pytest.raises((ConfigError, BridgeError), match=words):
-        build_surfaces(desk, options, print)
+        build_surfaces(mixer, options, print)
 
 
-def test_a_taken_port_is_an_error_only_where_it_was_asked_for(desk):
+def test_a_taken_port_is_an_error_only_where_it_was_asked_for(mixer):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, ExitStack() as stack:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         said = []
-        assert start_surfaces([OscServer(desk, port=port)], SurfaceOptions(), said.append, stack) == []
+        assert start_surfaces([OscServer(mixer, port=port)], SurfaceOptions(), said.append, stack) == []
         assert f"{port}" in said[0]
         assert "going on without OSC" in said[0]
         with pytest.raises(BridgeError, match=f"{port}"):
-            start_surfaces([OscServer(desk, port=port)], SurfaceOptions(osc_port=port), said.append, stack)
+            start_surfaces([OscServer(mixer, port=port)], SurfaceOptions(osc_port=port), said.append, stack)
 
 
 def test_stems_reach_reastream_sample_for_sample():
@@ -134,7 +134,7 @@ def test_each_web_option_alone_brings_the_page(arguments, page):
     assert given == [page]
 
 
-def test_the_page_says_where_it_is_and_shows_a_code_where_phones_pair(desk, capsys, tmp_path, monkeypatch):
+def test_the_page_says_where_it_is_and_shows_a_code_where_phones_pair(mixer, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path)
     for bind, code in (("127.0.0.1", False), ("0.0.0.0", True)):
         said = []
@@ -142,7 +142,7 @@ def test_the_page_says_where_it_is_and_shows_a_code_where_phones_pair(desk, caps
             port = probe.getsockname()[1]
         options = SurfaceOptions(osc_port=0, web_port=port, web_bind=bind)
         with ExitStack() as stack:
-            start_surfaces(build_surfaces(desk, options, said.append), options, said.append, stack)
+            start_surfaces(build_surfaces(mixer, options, said.append), options, said.append, stack)
         assert f":{port}/" in said[0]
         assert ("#k=" in said[0]) is code
         assert ("█" in capsys.readouterr().out) is code

@@ -24,15 +24,15 @@ VOCALS, DRUMS = TRACKS.index("vocals") + 1, TRACKS.index("drums") + 1
 
 
 class DawDesk(SurfaceGroup):
-    """A desk with several DAWs, one `DawSurface` each, where it leads; the first is followed from the start."""
+    """A mixer with several DAWs, one `DawSurface` each, where it leads; the first is followed from the start."""
 
-    def __init__(self, desk, port, name):
+    def __init__(self, mixer, port, name):
         super().__init__()
-        self._desk, self._name = desk, name
+        self._mixer, self._name = mixer, name
         self.follow(9, port)
 
     def follow(self, send, listen=0):
-        self._surfaces.append(DawSurface(self._desk, self._name, listen=listen, send=send, push_on_connect=True))
+        self._surfaces.append(DawSurface(self._mixer, self._name, listen=listen, send=send, push_on_connect=True))
         return self._surfaces[-1]
 
     @property
@@ -227,8 +227,8 @@ class Daw:
         nonsense = build_msg(address, ["up"] if "3" in address else [VOCALS, "up"]).dgram
         self.garbage = (b"\xff" * 40, nonsense, b"#bundle\0" + b"\x7f" * 40, b"")
 
-    def surface(self, desk, port=0):
-        return DawDesk(desk, port, self._name)
+    def surface(self, mixer, port=0):
+        return DawDesk(mixer, port, self._name)
 
 
 DAWS = {

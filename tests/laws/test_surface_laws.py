@@ -1,15 +1,15 @@
-"""What every control surface owes the desk and its clients.
+"""What every control surface owes the mixer and its clients.
 
 A surface joins with a class that has its protocol: how a client is connected, writes, and tells what it heard.
 
-    surface(desk): the surface, not started, on a free port
+    surface(mixer): the surface, not started, on a free port
     connect(surface): a client that is told everything from now on
     client.write(path, value): move a control, in the control's own unit
     client.heard(path): what it was told of that control since the last call, oldest first
     client.close()
     garbage: what a client of its kind may send that makes no sense, for client.write_raw; empty if nothing can be
 
-and, where it is not exact or cannot go as far as the desk: step_db, loudest, shown, as in daw_clients.py.
+and, where it is not exact or cannot go as far as the mixer: step_db, loudest, shown, as in daw_clients.py.
 """
 
 import contextlib
@@ -95,8 +95,8 @@ class Osc:
     connect = OscClient
 
     @staticmethod
-    def surface(desk, port=0):
-        return OscServer(desk, port=port)
+    def surface(mixer, port=0):
+        return OscServer(mixer, port=port)
 
 
 class OscQueryClient(OscAddresses):
@@ -130,8 +130,8 @@ class OscQuery:
     connect = OscQueryClient
 
     @staticmethod
-    def surface(desk, port=0):
-        return OscQueryServer(desk, port=port, announce=False)
+    def surface(mixer, port=0):
+        return OscQueryServer(mixer, port=port, announce=False)
 
 
 class LivePageClient(OscAddresses):
@@ -167,8 +167,8 @@ class Live:
     connect = LivePageClient
 
     @staticmethod
-    def surface(desk, port=0):
-        return LivePage(desk, port=port)
+    def surface(mixer, port=0):
+        return LivePage(mixer, port=port)
 
 
 MIDI_MAP = """
@@ -220,17 +220,17 @@ class MidiCable:
 
 
 class MidiDesk(SurfaceGroup):
-    """A desk with several devices, one `MidiSurface` each; the first is there from the start."""
+    """A mixer with several devices, one `MidiSurface` each; the first is there from the start."""
 
     numbers = itertools.count(1)
 
-    def __init__(self, desk, port):
+    def __init__(self, mixer, port):
         super().__init__()
-        self.port, self._desk = port or next(self.numbers), desk
+        self.port, self._mixer = port or next(self.numbers), mixer
         self.plug(MidiCable(f"box {self.port}"))
 
     def plug(self, cable):
-        self._surfaces.append(MidiSurface(self._desk, cable.input, parse_map(MIDI_MAP), ports=lambda: cable))
+        self._surfaces.append(MidiSurface(self._mixer, cable.input, parse_map(MIDI_MAP), ports=lambda: cable))
         return self._surfaces[-1]
 
 
@@ -267,8 +267,8 @@ class Midi:
     connect = MidiClient
 
     @staticmethod
-    def surface(desk, port=0):
-        return MidiDesk(desk, port)
+    def surface(mixer, port=0):
+        return MidiDesk(mixer, port)
 
 
 class X32Client:
@@ -310,8 +310,8 @@ class X32:
     connect = X32Client
 
     @staticmethod
-    def surface(desk, port=0):
-        return DawSurface(desk, "x32", listen=port)
+    def surface(mixer, port=0):
+        return DawSurface(mixer, "x32", listen=port)
 
 
 SURFACES = {"osc": Osc, "oscquery": OscQuery, "live-page": Live, "midi": Midi, "x32": X32, **DAWS}
@@ -323,8 +323,8 @@ def kind(request):
 
 
 @pytest.fixture
-def surface(kind, desk):
-    made = kind.surface(desk)
+def surface(kind, mixer):
+    made = kind.surface(mixer)
     made.start()
     yield made
     made.stop()
@@ -365,22 +365,22 @@ def level(kind):
     return lambda value: pytest.approx(value, rel=0, abs=getattr(kind, "step_db", 0.0))
 
 
-def test_a_write_is_seen_in_the_state(desk, clients, level):
+def test_a_write_is_seen_in_the_state(mixer, clients, level):
     clients[0].write(GAIN, -12.5)
-    until(lambda: desk.controls[GAIN] == level(-12.5))
+    until(lambda: mixer.controls[GAIN] == level(-12.5))
     clients[0].write(MUTE, 1)
-    until(lambda: desk.controls[MUTE] is True)
+    until(lambda: mixer.controls[MUTE] is True)
 
 
-def test_a_new_client_is_told_everything(connect, desk, level):
-    desk.apply({GAIN: -7.5, MUTE: True})
+def test_a_new_client_is_told_everything(connect, mixer, level):
+    mixer.apply({GAIN: -7.5, MUTE: True})
     client = connect()
     assert heard(client, GAIN) == level([-7.5])
     assert heard(client, MUTE) == [1]
 
 
-def test_a_change_elsewhere_is_told_to_every_client_once(desk, clients, level):
-    desk.apply({GAIN: -20.0})
+def test_a_change_elsewhere_is_told_to_every_client_once(mixer, clients, level):
+    mixer.apply({GAIN: -20.0})
     for client in clients:
         assert heard(client, GAIN) == level([-20.0])
     time.sleep(QUIET)
@@ -395,30 +395,30 @@ def test_what_one_client_moves_the_others_are_told_and_it_is_not(clients, level)
 
 
 @pytest.mark.parametrize("start", [0.0, 10.0])
-def test_a_client_that_asks_for_too_much_is_corrected(kind, desk, clients, start, level):
-    desk.apply({GAIN: start})
+def test_a_client_that_asks_for_too_much_is_corrected(kind, mixer, clients, start, level):
+    mixer.apply({GAIN: start})
     if start:
         for client in clients:  # a DAW says what it was told, and only then what it wants
             heard(client, GAIN)
     clients[0].write(GAIN, 99.0)
     if (loudest := getattr(kind, "loudest", 99.0)) < 10:  # it cannot: it has what it asks for
-        until(lambda: desk.controls[GAIN] == level(loudest))
+        until(lambda: mixer.controls[GAIN] == level(loudest))
         assert heard(clients[1], GAIN)[-1] == level(loudest)
         return
     assert heard(clients[0], GAIN)[-1] == getattr(kind, "shown", 10.0)
-    assert desk.controls[GAIN] == 10.0
+    assert mixer.controls[GAIN] == 10.0
 
 
-def test_a_change_that_comes_back_is_told_to_who_moved_it(desk, clients, level):
+def test_a_change_that_comes_back_is_told_to_who_moved_it(mixer, clients, level):
     clients[0].write(GAIN, -3.0)
-    until(lambda: desk.controls[GAIN] == level(-3.0))
-    desk.apply({GAIN: -6.0})
+    until(lambda: mixer.controls[GAIN] == level(-3.0))
+    mixer.apply({GAIN: -6.0})
     assert heard(clients[0], GAIN) == level([-6.0])
 
 
-def test_many_changes_at_once_end_on_the_newest(desk, clients, level):
+def test_many_changes_at_once_end_on_the_newest(mixer, clients, level):
     for step in range(1000):
-        desk.apply({GAIN: -step / 100})
+        mixer.apply({GAIN: -step / 100})
     told = []
     newest = level(-9.99)
     newest.abs = max(newest.abs, 0.001)  # a single's last digits
@@ -426,37 +426,37 @@ def test_many_changes_at_once_end_on_the_newest(desk, clients, level):
     assert len(told) < 100
 
 
-def test_what_makes_no_sense_changes_nothing_and_is_counted(kind, surface, desk, clients, level):
-    before = desk.controls.snapshot()
+def test_what_makes_no_sense_changes_nothing_and_is_counted(kind, surface, mixer, clients, level):
+    before = mixer.controls.snapshot()
     for count, garbage in enumerate(kind.garbage, 1):
         clients[0].write_raw(garbage)
         until(lambda count=count: surface.errors >= count)
     clients[0].write("stem/nobody/gain_db", 1.0)
     until(lambda: surface.errors == len(kind.garbage) + 1)
-    assert desk.controls.snapshot() == before
+    assert mixer.controls.snapshot() == before
     clients[0].write(GAIN, -1.5)
-    until(lambda: desk.controls[GAIN] == level(-1.5))
+    until(lambda: mixer.controls[GAIN] == level(-1.5))
 
 
-def test_what_came_last_can_be_seen(surface, desk, clients):
-    before = desk.controls[GAIN]
+def test_what_came_last_can_be_seen(surface, mixer, clients):
+    before = mixer.controls[GAIN]
     clients[0].write(GAIN, -12.5)
-    until(lambda: desk.controls[GAIN] != before)
-    until(lambda: f"{desk.controls[GAIN]:g}" in surface.last)
+    until(lambda: mixer.controls[GAIN] != before)
+    until(lambda: f"{mixer.controls[GAIN]:g}" in surface.last)
     assert "vocals" in surface.last
 
 
-def test_a_taken_port_is_named(kind, surface, desk):
-    second = kind.surface(desk, port=surface.port)
+def test_a_taken_port_is_named(kind, surface, mixer):
+    second = kind.surface(mixer, port=surface.port)
     with pytest.raises(BridgeError, match=str(surface.port)):
         second.start()
     second.stop()
 
 
-def test_stopping_twice_is_harmless_and_it_can_start_again(connect, surface, desk, level):
+def test_stopping_twice_is_harmless_and_it_can_start_again(connect, surface, mixer, level):
     surface.stop()
     surface.stop()
-    desk.apply({GAIN: -30.0})
+    mixer.apply({GAIN: -30.0})
     surface.start()
     client = connect()
     assert heard(client, GAIN) == level([-30.0])

@@ -6,10 +6,10 @@ from bridge.daws.session import DawSession
 class Talk:
     """A session with what it sends kept; time stands still but for `hears`."""
 
-    def __init__(self, desk, profile, port=8000, **settings):
-        self.sent, self.now, self.desk, self._port = [], 100.0, desk, port
-        self.session = DawSession(desk, profile, lambda packet: self.sent.append(packet) is None, 9000, **settings)
-        desk.controls.subscribe(self.session.changed)
+    def __init__(self, mixer, profile, port=8000, **settings):
+        self.sent, self.now, self.mixer, self._port = [], 100.0, mixer, port
+        self.session = DawSession(mixer, profile, lambda packet: self.sent.append(packet) is None, 9000, **settings)
+        mixer.controls.subscribe(self.session.changed)
         self.session.initialize(self.now)
 
     def says(self, *packets):

@@ -1,4 +1,4 @@
-"""What a mixing desk does to each stem of the band: tone, dynamics, amplifiers, rooms, levels."""
+"""What a mixer does to each stem of the band: tone, dynamics, amplifiers, rooms, levels."""
 
 from __future__ import annotations
 

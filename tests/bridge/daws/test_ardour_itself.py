@@ -1,4 +1,4 @@
-"""Ardour itself, without screen or sound card: its faders and automation move the stems, and the desk its faders."""
+"""Ardour itself, without screen or sound card: its faders and automation move the stems, and the mixer its faders."""
 
 import os
 import shutil
@@ -101,8 +101,8 @@ def ardour(lua, song):
 
 
 @pytest.fixture
-def surface(ardour, desk):
-    made = DawSurface(desk, "ardour", host=ardour[0], send=ardour[1])
+def surface(ardour, mixer):
+    made = DawSurface(mixer, "ardour", host=ardour[0], send=ardour[1])
     made.start()
     until(lambda: len(made.tracks) == 4)
     yield made
@@ -151,49 +151,49 @@ def test_its_tracks_are_found_by_their_names(surface):
 
 
 @pytest.mark.usefixtures("surface")
-def test_its_faders_move_the_stems_and_no_others(controller, desk):
+def test_its_faders_move_the_stems_and_no_others(controller, mixer):
     controller.says("/strip/gain", 3, -7.5)
     controller.says("/strip/mute", 2, 1)
     controller.says("/strip/gain", 1, -40.0)
-    until(lambda: desk.controls["stem/drums/gain_db"] == pytest.approx(-7.5, abs=0.01))
-    until(lambda: desk.controls["stem/bass/mute"])
+    until(lambda: mixer.controls["stem/drums/gain_db"] == pytest.approx(-7.5, abs=0.01))
+    until(lambda: mixer.controls["stem/bass/mute"])
     controller.says("/strip/solo", 5, 1)
-    until(lambda: desk.controls["stem/other/solo"])
+    until(lambda: mixer.controls["stem/other/solo"])
     controller.says("/strip/solo", 5, 0)
     controller.says("/strip/mute", 2, 0)
-    until(lambda: not desk.controls["stem/other/solo"] and not desk.controls["stem/bass/mute"])
-    assert all(desk.controls[f"stem/{stem}/gain_db"] > -20 for stem in desk.stems)
+    until(lambda: not mixer.controls["stem/other/solo"] and not mixer.controls["stem/bass/mute"])
+    assert all(mixer.controls[f"stem/{stem}/gain_db"] > -20 for stem in mixer.stems)
 
 
-def test_the_desk_moves_its_faders(surface, controller, desk):
-    desk.apply({"stem/bass/gain_db": -20.0, "stem/other/mute": True, "stem/drums/gain_db": -90.0})
+def test_the_mixer_moves_its_faders(surface, controller, mixer):
+    mixer.apply({"stem/bass/gain_db": -20.0, "stem/other/mute": True, "stem/drums/gain_db": -90.0})
     until(lambda: controller.sees("/strip/gain", 2) == pytest.approx(-20.0, abs=0.01))
     until(lambda: controller.sees("/strip/mute", 5) == 1.0)
     until(lambda: controller.sees("/strip/gain", 3) <= -193.0)
-    desk.apply({"stem/other/mute": False, "stem/bass/gain_db": 0.0})
+    mixer.apply({"stem/other/mute": False, "stem/bass/gain_db": 0.0})
     until(lambda: controller.sees("/strip/mute", 5) == 0.0)
     assert surface.errors == 0
-    assert desk.controls["stem/drums/gain_db"] == -90.0
+    assert mixer.controls["stem/drums/gain_db"] == -90.0
 
 
-def test_a_sweep_ends_where_the_desk_left_it_though_ardour_echoes(surface, controller, desk):
+def test_a_sweep_ends_where_the_mixer_left_it_though_ardour_echoes(surface, controller, mixer):
     for step in range(300):
-        desk.apply({"stem/bass/gain_db": -step / 20})
+        mixer.apply({"stem/bass/gain_db": -step / 20})
         controller.sees("/strip/gain", 2)  # a full receive buffer would lose the newest
         time.sleep(0.002)
     until(lambda: controller.sees("/strip/gain", 2) == pytest.approx(-14.95, abs=0.01))
-    assert desk.controls["stem/bass/gain_db"] == -14.95
+    assert mixer.controls["stem/bass/gain_db"] == -14.95
     assert surface.errors == 0
 
 
-def test_its_automation_moves_a_stem(surface, controller, desk):
+def test_its_automation_moves_a_stem(surface, controller, mixer):
     levels = []
-    desk.controls.subscribe(
-        lambda path: levels.append(desk.controls[path]) if path == "stem/vocals/gain_db" else None
+    mixer.controls.subscribe(
+        lambda path: levels.append(mixer.controls[path]) if path == "stem/vocals/gain_db" else None
     )
     controller.says("/goto_start")
     controller.says("/transport_play")
-    until(lambda: desk.controls["stem/vocals/gain_db"] < -15.0)
+    until(lambda: mixer.controls["stem/vocals/gain_db"] < -15.0)
     controller.says("/transport_stop")
     assert len(levels) > 5
     assert surface.tracks["vocals"] == 4

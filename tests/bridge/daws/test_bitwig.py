@@ -15,32 +15,32 @@ def bundle(*messages):
 
 
 @pytest.fixture
-def talk(desk):
-    made = Talk(desk, Bitwig())
+def talk(mixer):
+    made = Talk(mixer, Bitwig())
     named = [(f"/track/{track}/name", (name,)) for track, name in enumerate(("Click", "Drums", "Vocals"), 1)]
     made.says(bundle(*named, ("/track/4/exists", (0,))))
     made.hears()
     return made
 
 
-def test_it_is_asked_to_refresh(desk):
-    assert Talk(desk, Bitwig()).sent == [b"/refresh\0\0\0\0,\0\0\0"]
+def test_it_is_asked_to_refresh(mixer):
+    assert Talk(mixer, Bitwig()).sent == [b"/refresh\0\0\0\0,\0\0\0"]
 
 
 def test_tracks_are_found_by_name_and_missing_ones_are_none(talk):
     assert talk.session.of_stem == {"vocals": 3, "drums": 2}
 
 
-def test_whole_numbers_move_the_stems(talk, desk):
+def test_whole_numbers_move_the_stems(talk, mixer):
     talk.says(bundle(("/track/2/volume", (127,)), ("/track/2/mute", (1,)), ("/track/3/volume", (0,))))
-    assert desk.controls["stem/drums/gain_db"] == pytest.approx(6.02, abs=0.01)
-    assert desk.controls["stem/drums/mute"] is True
-    assert desk.controls["stem/vocals/gain_db"] == -90.0
-    assert len(desk.applied) == 1
+    assert mixer.controls["stem/drums/gain_db"] == pytest.approx(6.02, abs=0.01)
+    assert mixer.controls["stem/drums/mute"] is True
+    assert mixer.controls["stem/vocals/gain_db"] == -90.0
+    assert len(mixer.applied) == 1
 
 
-def test_the_desk_moves_its_tracks_in_whole_numbers(talk, desk):
-    desk.apply(
+def test_the_mixer_moves_its_tracks_in_whole_numbers(talk, mixer):
+    mixer.apply(
         {"stem/drums/gain_db": 10.0, "stem/vocals/solo": True, "stem/vocals/pan": 0.5, "master/gain_db": -90.0}
     )
     assert sorted(talk.hears()) == [
@@ -52,25 +52,25 @@ def test_the_desk_moves_its_tracks_in_whole_numbers(talk, desk):
 
 
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
-def test_its_steps_are_no_moves_of_ours(desk, resolution):
-    talk = Talk(desk, Bitwig(resolution))
+def test_its_steps_are_no_moves_of_ours(mixer, resolution):
+    talk = Talk(mixer, Bitwig(resolution))
     talk.hears()
     for level in (-33.3, -12.34, 0.0, 7.0):
-        desk.apply({"stem/vocals/gain_db": level})
+        mixer.apply({"stem/vocals/gain_db": level})
         (told,) = talk.hears(later=0.1)
         talk.says(told)
-        assert desk.controls["stem/vocals/gain_db"] == level
+        assert mixer.controls["stem/vocals/gain_db"] == level
 
 
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
-def test_the_middle_is_the_middle(desk, resolution):
-    talk = Talk(desk, Bitwig(resolution))
+def test_the_middle_is_the_middle(mixer, resolution):
+    talk = Talk(mixer, Bitwig(resolution))
     talk.hears()
     for value, pan in ((0, -1.0), (resolution // 2, 0.0)):
         talk.says(write_message("/track/1/pan", (value,)))
-        assert desk.controls["stem/vocals/pan"] == pan
+        assert mixer.controls["stem/vocals/pan"] == pan
     talk.says(write_message("/track/1/pan", (resolution - 1,)))
-    assert desk.controls["stem/vocals/pan"] == pytest.approx(1.0, abs=2.1 / resolution)
+    assert mixer.controls["stem/vocals/pan"] == pytest.approx(1.0, abs=2.1 / resolution)
 
 
 def test_the_law_doubles_the_cube():
@@ -80,7 +80,7 @@ def test_the_law_doubles_the_cube():
         assert volume_to_db(db_to_volume(level)) == pytest.approx(level)
 
 
-def test_the_selected_track_and_the_rest_move_nothing(talk, desk):
+def test_the_selected_track_and_the_rest_move_nothing(talk, mixer):
     talk.says(
         bundle(
             ("/track/selected/volume", (3,)),
@@ -90,18 +90,18 @@ def test_the_selected_track_and_the_rest_move_nothing(talk, desk):
             ("/track/1/volume", (3,)),
         )
     )
-    assert desk.applied == []
+    assert mixer.applied == []
     assert talk.session.errors == 0
 
 
-def test_what_makes_no_sense_is_counted(talk, desk):
-    before = desk.controls.snapshot()
+def test_what_makes_no_sense_is_counted(talk, mixer):
+    before = mixer.controls.snapshot()
     for count, message in enumerate(
         [("/track/2/volume", ("loud",)), ("/track/2/name", (5,)), ("/track/4/exists", ()), ("/track/0/mute", (1,))], 1
     ):
         talk.says(write_message(*message))
         assert talk.session.errors == count, message
-    assert desk.controls.snapshot() == before
+    assert mixer.controls.snapshot() == before
 
 
 def test_a_resolution_that_it_has_not_is_refused():

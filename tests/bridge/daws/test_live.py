@@ -10,15 +10,15 @@ NAMES = ("1-Audio", "Vocals", "Drums", "Bass Stem", "Other")
 
 
 @pytest.fixture
-def talk(desk):
-    made = Talk(desk, Live())
+def talk(mixer):
+    made = Talk(mixer, Live())
     made.says(write_message("/live/song/get/track_names", NAMES))
     made.hears(later=0.2)
     return made
 
 
-def test_it_is_asked_for_the_names_and_told_to_listen(desk):
-    talk = Talk(desk, Live())
+def test_it_is_asked_for_the_names_and_told_to_listen(mixer):
+    talk = Talk(mixer, Live())
     assert talk.sent == [b"/live/song/get/track_names\0\0,\0\0\0"]
     talk.says(write_message("/live/song/get/track_names", NAMES))
     talk.sent.clear()
@@ -33,19 +33,19 @@ def test_it_is_asked_for_the_names_and_told_to_listen(desk):
 LISTENED = ("volume", "mute", "solo", "panning")
 
 
-def test_its_volumes_move_the_stems_by_its_own_law(talk, desk):
+def test_its_volumes_move_the_stems_by_its_own_law(talk, mixer):
     talk.says(b"/live/track/get/volume\0\0,if\0\0\0\0\1\x3f\x59\x99\x9a")  # track 1 of 0.., 0.85
-    assert desk.controls["stem/vocals/gain_db"] == pytest.approx(0.0, abs=1e-5)
+    assert mixer.controls["stem/vocals/gain_db"] == pytest.approx(0.0, abs=1e-5)
     talk.says(write_message("/live/track/get/volume", (2, 0.7)))
-    assert desk.controls["stem/drums/gain_db"] == pytest.approx(-6.0, abs=1e-5)
+    assert mixer.controls["stem/drums/gain_db"] == pytest.approx(-6.0, abs=1e-5)
 
 
-def test_true_and_false_are_switches(talk, desk):
+def test_true_and_false_are_switches(talk, mixer):
     talk.says(b"/live/track/get/mute\0\0\0\0,iT\0\0\0\0\3", b"/live/track/get/solo\0\0\0\0,ii\0\0\0\0\1\0\0\0\1")
-    assert desk.controls["stem/bass/mute"] is True
-    assert desk.controls["stem/vocals/solo"] is True
+    assert mixer.controls["stem/bass/mute"] is True
+    assert mixer.controls["stem/vocals/solo"] is True
     talk.says(b"/live/track/get/mute\0\0\0\0,iF\0\0\0\0\3")
-    assert desk.controls["stem/bass/mute"] is False
+    assert mixer.controls["stem/bass/mute"] is False
 
 
 def test_the_law_is_a_straight_line_above_minus_eighteen_and_the_table_below():
@@ -59,8 +59,8 @@ def test_the_law_has_an_inverse_everywhere():
         assert db_to_volume(volume_to_db(step / 1000)) == pytest.approx(step / 1000, abs=1e-9)
 
 
-def test_the_desk_moves_its_tracks(talk, desk):
-    desk.apply(
+def test_the_mixer_moves_its_tracks(talk, mixer):
+    mixer.apply(
         {"stem/vocals/gain_db": 0.0, "stem/drums/gain_db": 6.0, "stem/other/mute": True, "stem/bass/pan": -0.5}
     )
     assert sorted(talk.hears(later=0.2)) == [
@@ -70,32 +70,32 @@ def test_the_desk_moves_its_tracks(talk, desk):
     ]
 
 
-def test_its_listeners_echo_moves_nothing_back(talk, desk):
-    desk.apply({"stem/vocals/gain_db": -12.34, "stem/drums/gain_db": 10.0})
+def test_its_listeners_echo_moves_nothing_back(talk, mixer):
+    mixer.apply({"stem/vocals/gain_db": -12.34, "stem/drums/gain_db": 10.0})
     talk.hears(later=0.2)
-    applied = len(desk.applied)
+    applied = len(mixer.applied)
     talk.says(write_message("/live/track/get/volume", (1, db_to_volume(-12.34))))
     talk.says(write_message("/live/track/get/volume", (2, 1.0)))
-    assert len(desk.applied) == applied
-    assert desk.controls["stem/drums/gain_db"] == 10.0
+    assert len(mixer.applied) == applied
+    assert mixer.controls["stem/drums/gain_db"] == 10.0
 
 
-def test_moves_of_a_tenth_of_a_second_are_told_as_one(talk, desk):
+def test_moves_of_a_tenth_of_a_second_are_told_as_one(talk, mixer):
     told = []
     for step in range(300):
-        desk.apply({"stem/vocals/gain_db": -step / 100})
+        mixer.apply({"stem/vocals/gain_db": -step / 100})
         told += [packet for packet in talk.hears(later=0.01) if b"set/volume" in packet]
     assert len(told) <= 31
 
 
-def test_a_new_order_of_tracks_is_noticed(talk, desk):
+def test_a_new_order_of_tracks_is_noticed(talk, mixer):
     assert b"/live/song/get/track_names\0\0,\0\0\0" in talk.hears(later=2.0)
     talk.says(write_message("/live/song/get/track_names", ("Drums", "Vocals")))
     heard = talk.hears(later=0.2)
     assert talk.session.of_stem == {"vocals": 2, "drums": 1}
     assert write_message("/live/track/start_listen/volume", (0,)) in heard
     talk.says(write_message("/live/track/get/volume", (0, 0.6)))
-    assert desk.controls["stem/drums/gain_db"] == pytest.approx(-10.0, abs=1e-5)
+    assert mixer.controls["stem/drums/gain_db"] == pytest.approx(-10.0, abs=1e-5)
 
 
 def test_names_that_are_none_of_ours_are_taken_in_order(talk):
@@ -116,8 +116,8 @@ def test_it_is_told_when_we_leave(talk):
     assert write_message("/live/track/stop_listen/volume", (1,)) in talk.sent
 
 
-def test_what_makes_no_sense_is_counted_and_its_errors_are_shown(talk, desk):
-    before = desk.controls.snapshot()
+def test_what_makes_no_sense_is_counted_and_its_errors_are_shown(talk, mixer):
+    before = mixer.controls.snapshot()
     nonsense = [
         write_message("/live/track/get/volume", (-1, 0.5)),
         write_message("/live/track/get/volume", ("Vocals", 0.5)),
@@ -130,4 +130,4 @@ def test_what_makes_no_sense_is_counted_and_its_errors_are_shown(talk, desk):
         talk.says(packet)
         assert talk.session.errors == count, packet
     assert "Index out of range" in talk.session.last
-    assert desk.controls.snapshot() == before
+    assert mixer.controls.snapshot() == before

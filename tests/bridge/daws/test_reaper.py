@@ -13,8 +13,8 @@ ZERO, MINUS_SIX, MINUS_12_5 = b"\0\0\0\0", b"\xc0\xc0\0\0", b"\xc1\x48\0\0"
 
 
 @pytest.fixture
-def talk(desk):
-    made = Talk(desk, Reaper())
+def talk(mixer):
+    made = Talk(mixer, Reaper())
     made.hears()
     return made
 
@@ -23,37 +23,37 @@ def named(*names):
     return [write_message(f"/track/{track}/name", (name,)) for track, name in enumerate(names, 1)]
 
 
-def test_it_is_asked_to_tell_everything(desk):
-    assert Talk(desk, Reaper()).hears() == [b"/action/41743\0\0\0,\0\0\0"]
+def test_it_is_asked_to_tell_everything(mixer):
+    assert Talk(mixer, Reaper()).hears() == [b"/action/41743\0\0\0,\0\0\0"]
 
 
-def test_its_faders_move_the_stems(talk, desk):
+def test_its_faders_move_the_stems(talk, mixer):
     talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
-    assert desk.controls["stem/vocals/gain_db"] == -6.0
+    assert mixer.controls["stem/vocals/gain_db"] == -6.0
 
 
-def test_its_mutes_solos_and_pans_move_the_stems(talk, desk):
+def test_its_mutes_solos_and_pans_move_the_stems(talk, mixer):
     talk.says(
         b"/track/4/mute\0\0\0,f\0\0\x3f\x80\0\0",
         b"/track/4/solo\0\0\0,i\0\0\0\0\0\1",
         b"/track/4/pan\0\0\0\0,f\0\0\0\0\0\0",
     )
-    controls = desk.controls
+    controls = mixer.controls
     assert [controls["stem/other/" + one] for one in ("mute", "solo", "pan")] == [True, True, -1.0]
 
 
-def test_a_bundle_is_one_change(talk, desk):
+def test_a_bundle_is_one_change(talk, mixer):
     one = b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX
     two = b"/track/2/mute\0\0\0,f\0\0\x3f\x80\0\0"
     talk.says(b"#bundle\0" + bytes(7) + b"\1" + b"".join(len(part).to_bytes(4, "big") + part for part in (one, two)))
-    assert desk.applied == [({"stem/vocals/gain_db": -6.0, "stem/drums/mute": True}, None, None)]
+    assert mixer.applied == [({"stem/vocals/gain_db": -6.0, "stem/drums/mute": True}, None, None)]
 
 
-def test_a_closed_fader_is_silence(talk, desk):
+def test_a_closed_fader_is_silence(talk, mixer):
     talk.says(write_message("/track/1/volume/db", (-150.0,)))
-    assert desk.controls["stem/vocals/gain_db"] == -90.0
+    assert mixer.controls["stem/vocals/gain_db"] == -90.0
     assert talk.hears() == []
-    desk.apply({"stem/drums/gain_db": -90.0})
+    mixer.apply({"stem/drums/gain_db": -90.0})
     assert talk.hears() == [write_message("/track/2/volume/db", (-150.0,))]
 
 
@@ -62,80 +62,80 @@ def test_what_it_did_can_be_seen(talk):
     assert talk.session.last == "/track/1/volume/db -6: stem/vocals/gain_db -6"
 
 
-def test_a_move_while_names_come_is_not_lost(talk, desk):
+def test_a_move_while_names_come_is_not_lost(talk, mixer):
     talk.says(*named("vocals", "drums"))
     talk.hears()
     talk.says(write_message("/track/7/name", ("Reverb",)), write_message("/track/1/volume/db", (-6.0,)))
     talk.hears()
-    assert desk.controls["stem/vocals/gain_db"] == -6.0
+    assert mixer.controls["stem/vocals/gain_db"] == -6.0
 
 
 class TestTheDeskLeads:
-    """What happens where the desk is to have its way when the two meet."""
+    """What happens where the mixer is to have its way when the two meet."""
 
     @pytest.fixture
-    def talk(self, desk):
-        desk.apply({"stem/vocals/gain_db": -12.5, "stem/drums/mute": True})
-        return Talk(desk, Reaper(), push_on_connect=True)
+    def talk(self, mixer):
+        mixer.apply({"stem/vocals/gain_db": -12.5, "stem/drums/mute": True})
+        return Talk(mixer, Reaper(), push_on_connect=True)
 
-    def test_the_daw_goes_where_the_desk_is(self, talk, desk):
+    def test_the_daw_goes_where_the_mixer_is(self, talk, mixer):
         talk.says(*named("drums", "vocals"))
         talk.says(write_message("/track/2/volume/db", (0.0,)), write_message("/track/1/volume/db", (0.0,)))
         told = talk.hears()
         assert write_message("/track/2/volume/db", (-12.5,)) in told
         assert write_message("/track/1/mute", (1,)) in told
         assert write_message("/track/1/volume/db", (0.0,)) not in told
-        assert desk.controls["stem/vocals/gain_db"] == -12.5
+        assert mixer.controls["stem/vocals/gain_db"] == -12.5
 
-    def test_it_does_so_if_it_tells_late_where_it_stands(self, talk, desk):
+    def test_it_does_so_if_it_tells_late_where_it_stands(self, talk, mixer):
         talk.says(*named("vocals", "drums"))
         talk.hears(later=0.2)
         talk.says(write_message("/track/1/volume/db", (-3.0,)))
-        assert desk.controls["stem/vocals/gain_db"] == -12.5
+        assert mixer.controls["stem/vocals/gain_db"] == -12.5
         assert talk.hears(later=0.1) == [write_message("/track/1/volume/db", (-12.5,))]
 
-    def test_from_then_on_its_faders_move_the_desk(self, talk, desk):
+    def test_from_then_on_its_faders_move_the_desk(self, talk, mixer):
         talk.says(*named("vocals", "drums"), write_message("/track/1/volume/db", (0.0,)))
         talk.hears(later=0.2)
         talk.says(write_message("/track/1/volume/db", (-3.0,)))
-        assert desk.controls["stem/vocals/gain_db"] == -3.0
+        assert mixer.controls["stem/vocals/gain_db"] == -3.0
         assert talk.hears() == []
 
 
-def test_tracks_are_found_by_name(talk, desk):
+def test_tracks_are_found_by_name(talk, mixer):
     talk.says(*named("Click", "Lead VOCALS", "bass_DI", "Drums", "Another", "other"))
     talk.says(b"/track/2/volume/db\0\0,f\0\0" + MINUS_SIX, b"/track/5/volume/db\0\0,f\0\0" + MINUS_SIX)
     talk.hears()
     assert talk.session.of_stem == {"vocals": 2, "drums": 4, "bass": 3, "other": 6}
-    assert desk.controls["stem/vocals/gain_db"] == -6.0
-    assert [path for path, value in desk.controls.snapshot().items() if value == -6.0] == ["stem/vocals/gain_db"]
+    assert mixer.controls["stem/vocals/gain_db"] == -6.0
+    assert [path for path, value in mixer.controls.snapshot().items() if value == -6.0] == ["stem/vocals/gain_db"]
 
 
-def test_a_stem_gets_a_new_track_when_tracks_are_renamed(talk, desk):
+def test_a_stem_gets_a_new_track_when_tracks_are_renamed(talk, mixer):
     talk.says(*named("drums", "bass", "other", "vocals"))
     talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX, b"/track/4/volume/db\0\0,f\0\0" + MINUS_12_5)
     talk.hears()
     talk.says(write_message("/track/4/name", ("drums",)), write_message("/track/1/name", ("vocals",)))
     talk.hears()
-    assert desk.controls["stem/drums/gain_db"] == -12.5
-    assert desk.controls["stem/vocals/gain_db"] == -6.0
+    assert mixer.controls["stem/drums/gain_db"] == -12.5
+    assert mixer.controls["stem/vocals/gain_db"] == -6.0
 
 
-def test_names_that_come_one_by_one_move_no_wrong_stem(talk, desk):
+def test_names_that_come_one_by_one_move_no_wrong_stem(talk, mixer):
     for track, name in enumerate(("Click", "Guide", "Talkback", "drums", "vocals"), 1):
         talk.says(write_message(f"/track/{track}/name", (name,)))
         talk.says(write_message(f"/track/{track}/volume/db", (-float(track),)))
         assert talk.hears(later=0.05) == []
     talk.hears()
-    assert desk.controls["stem/drums/gain_db"] == -4.0
-    assert desk.controls["stem/vocals/gain_db"] == -5.0
-    assert desk.controls["stem/bass/gain_db"] == desk.controls["stem/other/gain_db"] == 0.0
+    assert mixer.controls["stem/drums/gain_db"] == -4.0
+    assert mixer.controls["stem/vocals/gain_db"] == -5.0
+    assert mixer.controls["stem/bass/gain_db"] == mixer.controls["stem/other/gain_db"] == 0.0
 
 
-def test_what_moves_the_desk_moves_its_faders(talk, desk):
+def test_what_moves_the_mixer_moves_its_faders(talk, mixer):
     talk.says(*named("vocals", "drums"))
     talk.hears()
-    desk.apply({"stem/vocals/gain_db": -12.5, "stem/drums/mute": True, "stem/drums/pan": 1.0})
+    mixer.apply({"stem/vocals/gain_db": -12.5, "stem/drums/mute": True, "stem/drums/pan": 1.0})
     assert sorted(talk.hears()) == [
         b"/track/1/volume/db\0\0,f\0\0" + MINUS_12_5,
         b"/track/2/mute\0\0\0,i\0\0\0\0\0\1",
@@ -143,9 +143,9 @@ def test_what_moves_the_desk_moves_its_faders(talk, desk):
     ]
 
 
-def test_many_moves_are_told_as_one(talk, desk):
+def test_many_moves_are_told_as_one(talk, mixer):
     for step in range(100):
-        desk.apply({"stem/vocals/gain_db": -step / 10})
+        mixer.apply({"stem/vocals/gain_db": -step / 10})
     assert talk.hears() == [write_message("/track/1/volume/db", (-9.9,))]
     assert talk.hears() == []
 
@@ -155,43 +155,43 @@ def test_it_is_not_told_what_it_did_itself(talk):
     assert talk.hears() == []
 
 
-def test_it_is_told_better_when_it_asks_for_too_much(talk, desk):
+def test_it_is_told_better_when_it_asks_for_too_much(talk, mixer):
     for _ in range(2):
         talk.says(write_message("/track/1/volume/db", (12.0,)))
-        assert desk.controls["stem/vocals/gain_db"] == 10.0
+        assert mixer.controls["stem/vocals/gain_db"] == 10.0
         assert talk.hears() == [write_message("/track/1/volume/db", (10.0,))]
 
 
-def test_its_echo_moves_nothing_back(talk, desk):
+def test_its_echo_moves_nothing_back(talk, mixer):
     for level in (-3.0, -6.0):
-        desk.apply({"stem/vocals/gain_db": level})
+        mixer.apply({"stem/vocals/gain_db": level})
         talk.hears(later=0.05)
-    applied = len(desk.applied)
+    applied = len(mixer.applied)
     talk.says(write_message("/track/1/volume/db", (-3.00001,)), write_message("/track/1/volume/db", (-6.00001,)))
-    assert len(desk.applied) == applied
+    assert len(mixer.applied) == applied
     assert talk.hears() == []
     talk.says(write_message("/track/1/volume/db", (-3.0,)))
-    assert desk.controls["stem/vocals/gain_db"] == -3.0
+    assert mixer.controls["stem/vocals/gain_db"] == -3.0
 
 
-def test_a_hand_that_undoes_and_redoes_at_once_is_no_echo(talk, desk):
-    desk.apply({"stem/vocals/mute": True})
+def test_a_hand_that_undoes_and_redoes_at_once_is_no_echo(talk, mixer):
+    mixer.apply({"stem/vocals/mute": True})
     talk.hears(later=0.05)
     for muted in (0.0, 1.0, 0.0, 1.0, 0.0):
         talk.says(write_message("/track/1/mute", (muted,)))
-    assert desk.controls["stem/vocals/mute"] is False
+    assert mixer.controls["stem/vocals/mute"] is False
 
 
-def test_what_it_says_of_other_things_is_no_error(talk, desk):
+def test_what_it_says_of_other_things_is_no_error(talk, mixer):
     talk.says(
         b"/beat/str\0\0\0,s\0\0001.1.00\0\0", b"/track/0/volume/db\0\0,f\0\0" + MINUS_SIX, b"/play\0\0\0,f\0\0" + ZERO
     )
     assert talk.session.errors == 0
-    assert desk.applied == []
+    assert mixer.applied == []
 
 
-def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, desk):
-    before = desk.controls.snapshot()
+def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, mixer):
+    before = mixer.controls.snapshot()
     nonsense = [
         b"",
         b"\xff" * 40,
@@ -206,17 +206,17 @@ def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, desk):
     for count, packet in enumerate(nonsense, 1):
         talk.says(packet)
         assert talk.session.errors == count
-    assert desk.controls.snapshot() == before
+    assert mixer.controls.snapshot() == before
 
 
-def test_random_bytes_never_end_it(talk, desk):
+def test_random_bytes_never_end_it(talk, mixer):
     for length in range(400):
         talk.says(os.urandom(length % 64), b"/track/1/" + os.urandom(length % 32))
     talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
-    assert desk.controls["stem/vocals/gain_db"] == -6.0
+    assert mixer.controls["stem/vocals/gain_db"] == -6.0
 
 
-def test_infinity_is_the_end_of_the_fader(talk, desk):
+def test_infinity_is_the_end_of_the_fader(talk, mixer):
     talk.says(write_message("/track/1/volume/db", (-math.inf,)), write_message("/track/2/volume/db", (math.inf,)))
-    assert desk.controls["stem/vocals/gain_db"] == -90.0
-    assert desk.controls["stem/drums/gain_db"] == 10.0
+    assert mixer.controls["stem/vocals/gain_db"] == -90.0
+    assert mixer.controls["stem/drums/gain_db"] == 10.0

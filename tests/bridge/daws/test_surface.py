@@ -27,8 +27,8 @@ def daw():
 
 
 @pytest.fixture
-def surface(desk, daw):
-    made = DawSurface(desk, "reaper", listen=0, send=daw.getsockname()[1])
+def surface(mixer, daw):
+    made = DawSurface(mixer, "reaper", listen=0, send=daw.getsockname()[1])
     made.start()
     yield made
     made.stop()
@@ -38,47 +38,47 @@ def heard(daw):
     return read_packet(daw.recv(65535)).messages[0]
 
 
-def test_it_greets_follows_and_is_followed(surface, desk, daw):
+def test_it_greets_follows_and_is_followed(surface, mixer, daw):
     assert heard(daw).address == "/action/41743"
     us = ("127.0.0.1", surface.port)
     daw.sendto(write_message("/track/3/name", ("Vocals",)), us)
     until(lambda: surface.tracks.get("vocals") == 3)
     daw.sendto(write_message("/track/3/volume/db", (-7.5,)), us)
-    until(lambda: desk.controls["stem/vocals/gain_db"] == -7.5)
+    until(lambda: mixer.controls["stem/vocals/gain_db"] == -7.5)
     assert surface.last == "/track/3/volume/db -7.5: stem/vocals/gain_db -7.5"
-    desk.apply({"stem/vocals/gain_db": -20.0})
+    mixer.apply({"stem/vocals/gain_db": -20.0})
     assert heard(daw) == read_packet(write_message("/track/3/volume/db", (-20.0,))).messages[0]
 
 
-def test_another_host_is_not_heard(desk, daw):
-    surface = DawSurface(desk, "reaper", host="127.0.0.2", listen=0, send=9)
+def test_another_host_is_not_heard(mixer, daw):
+    surface = DawSurface(mixer, "reaper", host="127.0.0.2", listen=0, send=9)
     surface.start()
     try:
         daw.sendto(write_message("/track/1/volume/db", (-7.5,)), ("127.0.0.1", surface.port))
         until(lambda: "127.0.0.1 is not the host of reaper, 127.0.0.2" in surface.last)
-        assert desk.applied == []
+        assert mixer.applied == []
     finally:
         surface.stop()
 
 
 @pytest.mark.parametrize("name", DAWS)
-def test_random_bytes_are_counted_and_end_nothing(desk, daw, name):
-    surface = DawSurface(desk, name, listen=0, send=daw.getsockname()[1])
+def test_random_bytes_are_counted_and_end_nothing(mixer, daw, name):
+    surface = DawSurface(mixer, name, listen=0, send=daw.getsockname()[1])
     surface.start()
     try:
         for batch in range(1, 7):
             for length in range(1, 50):
                 daw.sendto(os.urandom(length * batch), ("127.0.0.1", surface.port))
             until(lambda batch=batch: surface.errors >= 40 * batch)
-        assert desk.applied == []
+        assert mixer.applied == []
         assert any(thread.name == f"daw {name}" for thread in threading.enumerate())
     finally:
         surface.stop()
 
 
 @pytest.mark.parametrize("name", DAWS)
-def test_it_can_stop_and_start_again_and_leaves_no_thread(desk, daw, name):
-    surface = DawSurface(desk, name, listen=0, send=daw.getsockname()[1])
+def test_it_can_stop_and_start_again_and_leaves_no_thread(mixer, daw, name):
+    surface = DawSurface(mixer, name, listen=0, send=daw.getsockname()[1])
     surface.stop()
     for _ in range(3):
         surface.start()
@@ -86,33 +86,33 @@ def test_it_can_stop_and_start_again_and_leaves_no_thread(desk, daw, name):
         surface.stop()
         surface.stop()
     assert not any(thread.name == f"daw {name}" for thread in threading.enumerate())
-    desk.apply({"stem/vocals/gain_db": -3.0})
+    mixer.apply({"stem/vocals/gain_db": -3.0})
 
 
-def test_a_desk_that_fails_does_not_end_it(surface, desk, daw):
-    moves = iter([RuntimeError("the desk broke")])
+def test_a_desk_that_fails_does_not_end_it(surface, mixer, daw):
+    moves = iter([RuntimeError("the mixer broke")])
 
     def apply(values, **_):
         for error in moves:
             raise error
-        desk.controls.update(values)
+        mixer.controls.update(values)
 
-    desk.apply = apply
+    mixer.apply = apply
     us = ("127.0.0.1", surface.port)
     until(lambda: surface.tracks)
     daw.sendto(write_message("/track/1/volume/db", (-7.5,)), us)
     until(lambda: surface.errors == 1)
     daw.sendto(write_message("/track/1/volume/db", (-8.5,)), us)
-    until(lambda: desk.controls["stem/vocals/gain_db"] == -8.5)
+    until(lambda: mixer.controls["stem/vocals/gain_db"] == -8.5)
 
 
-def test_a_taken_port_is_named(surface, desk):
+def test_a_taken_port_is_named(surface, mixer):
     with pytest.raises(BridgeError, match=f"{surface.port}.*reaper"):
-        DawSurface(desk, "reaper", listen=surface.port).start()
+        DawSurface(mixer, "reaper", listen=surface.port).start()
 
 
-def test_ports_are_the_usual_ones(desk):
-    listened = {name: DawSurface(desk, name).port for name in DAWS}
+def test_ports_are_the_usual_ones(mixer):
+    listened = {name: DawSurface(mixer, name).port for name in DAWS}
     assert listened == {"reaper": 9000, "ardour": 0, "mixbus": 0, "ableton": 11001, "bitwig": 9000, "x32": 10023}
     assert {name: DAWS[name]().send for name in DAWS if name != "x32"} == {
         "reaper": 8000,
@@ -123,25 +123,25 @@ def test_ports_are_the_usual_ones(desk):
     }
 
 
-def test_a_daw_a_host_or_a_port_that_cannot_be_is_named(desk):
+def test_a_daw_a_host_or_a_port_that_cannot_be_is_named(mixer):
     with pytest.raises(ConfigError, match="audacity"):
-        DawSurface(desk, "audacity")
+        DawSurface(mixer, "audacity")
     for host, port in (("nowhere.invalid", 8000), ("127.0.0.1", 123456)):
         with pytest.raises(BridgeError, match=f"{host}.*{port}"):
-            DawSurface(desk, "reaper", host=host, listen=0, send=port).start()
+            DawSurface(mixer, "reaper", host=host, listen=0, send=port).start()
     with pytest.raises(BridgeError, match="99999"):
-        DawSurface(desk, "reaper", listen=99999).start()
+        DawSurface(mixer, "reaper", listen=99999).start()
 
 
-def test_an_x32_answers_whoever_asks(desk, daw):
-    surface = DawSurface(desk, "x32", listen=0)
+def test_an_x32_answers_whoever_asks(mixer, daw):
+    surface = DawSurface(mixer, "x32", listen=0)
     surface.start()
     try:
         us = ("127.0.0.1", surface.port)
         daw.sendto(b"/xremote\0\0\0\0,\0\0\0", us)
         daw.sendto(b"/ch/01/config/name\0\0,\0\0\0", us)
         assert heard(daw).arguments == ("vocals",)
-        desk.apply({"stem/other/mute": True})
+        mixer.apply({"stem/other/mute": True})
         assert heard(daw) == read_packet(write_message("/ch/04/mix/on", (0,))).messages[0]
     finally:
         surface.stop()
@@ -156,11 +156,11 @@ def told():
 
 
 @pytest.fixture
-def follow(desk, daw, told):
+def follow(mixer, daw, told):
     made = []
 
     def following(name, **settings):
-        made.append(DawSurface(desk, name, listen=0, send=daw.getsockname()[1], report=told.append, **settings))
+        made.append(DawSurface(mixer, name, listen=0, send=daw.getsockname()[1], report=told.append, **settings))
         made[-1].start()
         return made[-1]
 
@@ -229,7 +229,7 @@ def test_an_x32_tells_how_many_clients_it_has_and_answers_no_other_network(monke
         daw.settimeout(QUIET) or daw.recv(65535)
 
 
-def test_a_message_that_nobody_foresaw_costs_no_other(monkeypatch, surface, desk, daw, caplog):
+def test_a_message_that_nobody_foresaw_costs_no_other(monkeypatch, surface, mixer, daw, caplog):
     plain = Reaper.read
 
     def read(self, message):
@@ -244,6 +244,6 @@ def test_a_message_that_nobody_foresaw_costs_no_other(monkeypatch, surface, desk
     daw.sendto(write_message("/track/1/name", ("Vocals",)), us)
     until(lambda: surface.tracks)
     daw.sendto(write_message("/track/1/volume/db", (-7.5,)), us)
-    until(lambda: desk.controls["stem/vocals/gain_db"] == -7.5)
+    until(lambda: mixer.controls["stem/vocals/gain_db"] == -7.5)
     assert surface.errors == 5
     assert caplog.text.count("Traceback") == 1

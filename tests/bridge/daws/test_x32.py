@@ -1,4 +1,4 @@
-"""A mixing desk for everything that is made for an X32: bytes in, bytes out."""
+"""A mixer for everything that is made for an X32: bytes in, bytes out."""
 
 import struct
 
@@ -15,10 +15,12 @@ HALF, THREE_QUARTERS = b"\x3f\0\0\0", b"\x3f\x40\0\0"
 class Talk:
     """A console with what it sends kept, by client."""
 
-    def __init__(self, desk):
+    def __init__(self, mixer):
         self.sent, self.now = [], 100.0
-        self.console = X32Server(desk, lambda packet, client: self.sent.append((client, packet)) is None, "127.0.0.1")
-        desk.controls.subscribe(self.console.changed)
+        self.console = X32Server(
+            mixer, lambda packet, client: self.sent.append((client, packet)) is None, "127.0.0.1"
+        )
+        mixer.controls.subscribe(self.console.changed)
 
     def says(self, *packets, client=PHONE):
         self.console.receive([(packet, client) for packet in packets], self.now)
@@ -35,33 +37,33 @@ class Talk:
 
 
 @pytest.fixture
-def talk(desk):
-    return Talk(desk)
+def talk(mixer):
+    return Talk(mixer)
 
 
-def test_a_fader_moves_its_stem_by_the_law_printed_on_it(talk, desk):
+def test_a_fader_moves_its_stem_by_the_law_printed_on_it(talk, mixer):
     assert talk.says(b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF) == []
-    assert desk.controls["stem/vocals/gain_db"] == -10.0
+    assert mixer.controls["stem/vocals/gain_db"] == -10.0
     talk.says(b"/ch/04/mix/fader\0\0\0\0,f\0\0" + THREE_QUARTERS, b"/main/st/mix/fader\0\0,f\0\0" + HALF)
-    assert desk.controls["stem/other/gain_db"] == 0.0
-    assert desk.controls["master/gain_db"] == -10.0
+    assert mixer.controls["stem/other/gain_db"] == 0.0
+    assert mixer.controls["master/gain_db"] == -10.0
 
 
-def test_on_is_not_muted(talk, desk):
+def test_on_is_not_muted(talk, mixer):
     talk.says(b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\0")
-    assert desk.controls["stem/drums/mute"] is True
+    assert mixer.controls["stem/drums/mute"] is True
     talk.says(b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\1")
-    assert desk.controls["stem/drums/mute"] is False
+    assert mixer.controls["stem/drums/mute"] is False
 
 
-def test_solo_and_pan(talk, desk):
+def test_solo_and_pan(talk, mixer):
     talk.says(b"/-stat/solosw/03\0\0\0\0,i\0\0\0\0\0\1", b"/ch/03/mix/pan\0\0,f\0\0" + THREE_QUARTERS)
-    assert desk.controls["stem/bass/solo"] is True
-    assert desk.controls["stem/bass/pan"] == 0.5
+    assert mixer.controls["stem/bass/solo"] is True
+    assert mixer.controls["stem/bass/pan"] == 0.5
 
 
-def test_an_address_without_a_value_is_a_question(talk, desk):
-    desk.apply({"stem/vocals/gain_db": -10.0, "stem/drums/mute": True})
+def test_an_address_without_a_value_is_a_question(talk, mixer):
+    mixer.apply({"stem/vocals/gain_db": -10.0, "stem/drums/mute": True})
     assert talk.says(b"/ch/01/mix/fader\0\0\0\0,\0\0\0") == [(PHONE, b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF)]
     assert talk.says(b"/ch/02/mix/on\0\0\0") == [(PHONE, b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\0")]
     assert talk.says(write_message("/ch/03/config/name")) == [(PHONE, write_message("/ch/03/config/name", ("bass",)))]
@@ -84,9 +86,9 @@ def test_it_says_what_it_is(talk):
     assert talk.says(b"/status\0") == [(PHONE, b"/status\0,sss\0\0\0\0active\0\x00127.0.0.1\0\0\0stream_sep\0\0")]
 
 
-def test_who_asked_for_it_is_told_of_changes_and_nobody_else(talk, desk):
+def test_who_asked_for_it_is_told_of_changes_and_nobody_else(talk, mixer):
     talk.says(XREMOTE)
-    desk.apply({"stem/vocals/gain_db": -10.0, "stem/vocals/mute": True})
+    mixer.apply({"stem/vocals/gain_db": -10.0, "stem/vocals/mute": True})
     assert sorted(talk.hears()) == [
         (PHONE, b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF),
         (PHONE, b"/ch/01/mix/on\0\0\0,i\0\0\0\0\0\0"),
@@ -94,15 +96,15 @@ def test_who_asked_for_it_is_told_of_changes_and_nobody_else(talk, desk):
     assert talk.hears() == []
 
 
-def test_a_lease_ends_after_ten_seconds_unless_it_is_renewed(talk, desk):
+def test_a_lease_ends_after_ten_seconds_unless_it_is_renewed(talk, mixer):
     talk.says(XREMOTE)
     talk.hears(later=9.0)
     talk.says(XREMOTE)
     talk.hears(later=9.0)
-    desk.apply({"stem/vocals/mute": True})
+    mixer.apply({"stem/vocals/mute": True})
     assert len(talk.hears(later=0.1)) == 1
     talk.hears(later=1.0)
-    desk.apply({"stem/vocals/mute": False})
+    mixer.apply({"stem/vocals/mute": False})
     assert talk.hears() == []
 
 
@@ -114,21 +116,21 @@ def test_what_one_client_moves_the_others_are_told_and_it_is_not(talk):
     assert talk.hears() == [(TABLET, move)]
 
 
-def test_who_asks_for_too_much_is_told_better(talk, desk):
+def test_who_asks_for_too_much_is_told_better(talk, mixer):
     talk.says(XREMOTE)
     for _ in range(2):
         talk.says(write_message("/ch/01/mix/fader", (1.5,)))
         assert talk.hears() == [(PHONE, write_message("/ch/01/mix/fader", (1.0,)))]
-    assert desk.controls["stem/vocals/gain_db"] == 10.0
+    assert mixer.controls["stem/vocals/gain_db"] == 10.0
 
 
-def test_switches_flicked_at_once_are_no_echoes(talk, desk):
+def test_switches_flicked_at_once_are_no_echoes(talk, mixer):
     talk.says(XREMOTE)
-    desk.apply({"stem/vocals/mute": True})
+    mixer.apply({"stem/vocals/mute": True})
     talk.hears(later=0.04)
     for on in (1, 0, 1, 0, 1):
         talk.says(write_message("/ch/01/mix/on", (on,)))
-    assert desk.controls["stem/vocals/mute"] is False
+    assert mixer.controls["stem/vocals/mute"] is False
 
 
 def test_it_has_room_for_four(talk):
@@ -142,8 +144,8 @@ def test_it_has_room_for_four(talk):
     assert talk.console.errors == 1
 
 
-def test_meters_are_a_blob_of_little_endian_floats_for_ten_seconds(talk, desk):
-    desk.metered["drums"] = (0.25, 0.5)
+def test_meters_are_a_blob_of_little_endian_floats_for_ten_seconds(talk, mixer):
+    mixer.metered["drums"] = (0.25, 0.5)
     talk.says(b"/meters\0,s\0\0/meters/1\0\0\0")
     ((client, packet),) = talk.hears()
     assert client == PHONE
@@ -152,8 +154,8 @@ def test_meters_are_a_blob_of_little_endian_floats_for_ten_seconds(talk, desk):
     assert talk.hears(later=11.0) == []
 
 
-def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, desk):
-    before = desk.controls.snapshot()
+def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, mixer):
+    before = mixer.controls.snapshot()
     nonsense = [
         b"",
         b"\xff" * 12,
@@ -169,4 +171,4 @@ def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, desk):
     for count, packet in enumerate(nonsense, 1):
         assert talk.says(packet) == []
         assert talk.console.errors == count, packet
-    assert desk.controls.snapshot() == before
+    assert mixer.controls.snapshot() == before

@@ -16,7 +16,7 @@ STEMS = ("vocals", "drums", "bass", "lead guitar [L]", "other")
 
 
 class Mixer:
-    """As much of a desk as has addresses."""
+    """As much of a mixer as has addresses."""
 
     stems = STEMS
     controls = ControlState(parameters_for(STEMS))
@@ -77,7 +77,7 @@ def test_its_parts_lie_on_the_page_and_not_on_each_other():
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
-def test_every_address_is_one_that_the_desk_has_and_none_is_missing(kind):
+def test_every_address_is_one_that_the_mixer_has_and_none_is_missing(kind):
     if kind == "touchosc":
         found = {address for node in page().iter("node") for address, _ in messages_of(node)}
     else:

@@ -12,11 +12,11 @@ HEAD = "f0 00 00 66 14"
 class Mackie:
     """The device: keeps what it was sent, and shows it as its face would."""
 
-    def __init__(self, desk, **options):
+    def __init__(self, mixer, **options):
         self.sent, self.now = [], 0.0
-        self.session = MidiSession(desk, load_map("mackie-control"), self.sent.append, **options)
+        self.session = MidiSession(mixer, load_map("mackie-control"), self.sent.append, **options)
         self._changed = []
-        desk.controls.subscribe(self._changed.append)
+        mixer.controls.subscribe(self._changed.append)
         self.session.initialize()
 
     def send(self, *messages):
@@ -47,8 +47,8 @@ class Mackie:
 
 
 @pytest.fixture
-def mackie(desk):
-    device = Mackie(desk)
+def mackie(mixer):
+    device = Mackie(mixer)
     device.first = device.take_sent()
     return device
 
@@ -69,61 +69,61 @@ def test_names_stand_over_levels(mackie):
     assert levels.split() == ["0.0dB"] * 4
 
 
-def test_the_scribble_strip_follows_the_level(mackie, desk):
+def test_the_scribble_strip_follows_the_level(mackie, mixer):
     for level, text in ((-12.34, "-12.3 "), (-90, "off   "), (10, "10.0dB"), (-0.01, "0.0dB ")):
-        desk.controls.set("stem/drums/gain_db", level)
+        mixer.controls.set("stem/drums/gain_db", level)
         _, levels = mackie.lines(mackie.take_sent())
         assert levels[7:13] == text
 
 
-def test_a_fader_moves_with_fourteen_bits_and_is_told_where_it_stands(mackie, desk):
+def test_a_fader_moves_with_fourteen_bits_and_is_told_where_it_stands(mackie, mixer):
     mackie.send("90 69 7f", "e1 00 40", "e1 00 20")
-    assert desk.controls["stem/drums/gain_db"] == pytest.approx(-30.0, abs=0.01)
+    assert mixer.controls["stem/drums/gain_db"] == pytest.approx(-30.0, abs=0.01)
     assert not any(message.startswith("e1") for message in mackie.take_sent())
     mackie.send("90 69 00")
     assert "e1 00 20" in mackie.take_sent()
 
 
-def test_unity_and_back_is_unity(mackie, desk):
+def test_unity_and_back_is_unity(mackie, mixer):
     mackie.send("90 68 7f", "e0 00 00", "e0 70 5f", "90 68 00")  # 12272: two steps of the ten bits off
-    assert desk.controls["stem/vocals/gain_db"] == 0.0
+    assert mixer.controls["stem/vocals/gain_db"] == 0.0
     assert "e0 7f 5f" in mackie.take_sent()
 
 
-def test_mute_solo_and_the_lamp_of_solos(mackie, desk):
+def test_mute_solo_and_the_lamp_of_solos(mackie, mixer):
     mackie.send("90 12 7f", "90 12 00", "90 08 7f", "90 08 00")
-    assert desk.controls["stem/bass/mute"] is True
-    assert desk.controls["stem/vocals/solo"] is True
+    assert mixer.controls["stem/bass/mute"] is True
+    assert mixer.controls["stem/vocals/solo"] is True
     assert {"90 12 7f", "90 08 7f", "90 73 7f"} <= set(mackie.take_sent())
     mackie.send("90 5a 7f")
     assert {"90 08 00", "90 73 00"} <= set(mackie.take_sent())
 
 
-def test_a_v_pot_pans_and_its_ring_shows_it(mackie, desk):
+def test_a_v_pot_pans_and_its_ring_shows_it(mackie, mixer):
     mackie.send("b0 10 05")
-    assert desk.controls["stem/vocals/pan"] == pytest.approx(0.2)
+    assert mixer.controls["stem/vocals/pan"] == pytest.approx(0.2)
     assert "b0 30 07" in mackie.take_sent()
     mackie.send("b0 10 4a", *["b0 10 7f"] * 9)
-    assert desk.controls["stem/vocals/pan"] == -1.0
+    assert mixer.controls["stem/vocals/pan"] == -1.0
     assert "b0 30 01" in mackie.take_sent()
     mackie.send("90 20 7f", "90 20 00")
     assert "b0 30 46" in mackie.take_sent()
 
 
-def test_the_master_fader_is_the_ninth(mackie, desk):
+def test_the_master_fader_is_the_ninth(mackie, mixer):
     mackie.send("90 70 7f", "e8 7f 7f", "90 70 00")
-    assert desk.controls["master/gain_db"] == 10.0
+    assert mixer.controls["master/gain_db"] == 10.0
     assert "e8 7f 7f" in mackie.take_sent()
 
 
-def test_function_keys_recall_presets(mackie, desk):
+def test_function_keys_recall_presets(mackie, mixer):
     mackie.send("90 38 7f", "90 38 00")
-    assert desk.recalled == [("acapella", None)]
+    assert mixer.recalled == [("acapella", None)]
     assert "90 38 7f" in mackie.take_sent()
 
 
-def test_meters_rise_with_the_stems_and_say_overload_once(mackie, desk):
-    desk.metered = {**desk.metered, "drums": (0.1, 0.05), "other": (1.2, 0.1)}
+def test_meters_rise_with_the_stems_and_say_overload_once(mackie, mixer):
+    mixer.metered = {**mixer.metered, "drums": (0.1, 0.05), "other": (1.2, 0.1)}
     assert [message for message in mackie.take_sent(later=1.0) if message.startswith("d0")] == [
         "d0 16",
         "d0 3c",
@@ -131,7 +131,7 @@ def test_meters_rise_with_the_stems_and_say_overload_once(mackie, desk):
     ]
     assert mackie.take_sent(later=0.01) == []
     assert mackie.take_sent(later=1.0) == ["d0 16", "d0 3c"]
-    desk.metered = dict.fromkeys(desk.metered, (0.0, 0.0))
+    mixer.metered = dict.fromkeys(mixer.metered, (0.0, 0.0))
     assert mackie.take_sent(later=1.0) == ["d0 10", "d0 30", "d0 3f"]
     assert mackie.take_sent(later=1.0) == []
 
@@ -157,9 +157,9 @@ def test_other_exclusive_messages_are_let_be(mackie, data):
     assert mackie.session.errors == 0
 
 
-def test_an_x_touch_gets_colours(desk):
-    assert any(message.startswith(f"{HEAD} 72 02 01 04 03 00") for message in Mackie(desk, colours=True).take_sent())
-    assert not any(message.startswith(f"{HEAD} 72") for message in Mackie(desk).take_sent())
+def test_an_x_touch_gets_colours(mixer):
+    assert any(message.startswith(f"{HEAD} 72 02 01 04 03 00") for message in Mackie(mixer, colours=True).take_sent())
+    assert not any(message.startswith(f"{HEAD} 72") for message in Mackie(mixer).take_sent())
 
 
 def test_it_is_left_dark(mackie):
@@ -173,7 +173,7 @@ def test_it_is_left_dark(mackie):
 
 
 class Choir:
-    """A desk of many stems."""
+    """A mixer of many stems."""
 
     def __init__(self, count):
         self.stems = tuple(f"part{number}" for number in range(1, count + 1))

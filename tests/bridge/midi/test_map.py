@@ -102,19 +102,19 @@ def use(session, control):
 
 
 @pytest.mark.parametrize(("name", "control"), every_control())
-def test_every_control_of_every_map_reaches_its_path_and_its_light(name, control, desk):
-    desk.stems = ("vocals", *(f"part{number}" for number in range(2, 17)))
-    desk.controls = ControlState((*parameters_for(desk.stems), *transport_parameters()))
-    target = find_target(control.to, desk.stems)
+def test_every_control_of_every_map_reaches_its_path_and_its_light(name, control, mixer):
+    mixer.stems = ("vocals", *(f"part{number}" for number in range(2, 17)))
+    mixer.controls = ControlState((*parameters_for(mixer.stems), *transport_parameters()))
+    target = find_target(control.to, mixer.stems)
     if control.mode == "reset":
-        desk.controls.set(target.path, 0.5)
+        mixer.controls.set(target.path, 0.5)
     sent = []
-    session = MidiSession(desk, MidiMap(name, (control,)), sent.append)
+    session = MidiSession(mixer, MidiMap(name, (control,)), sent.append)
     session.initialize()
-    before = desk.controls.snapshot()
+    before = mixer.controls.snapshot()
     sent.clear()
     use(session, control)
-    after = desk.controls.snapshot()
+    after = mixer.controls.snapshot()
     changed = {path for path in after if after[path] != before[path]}
     if target is not None:
         assert changed == {target.path}
@@ -124,7 +124,7 @@ def test_every_control_of_every_map_reaches_its_path_and_its_light(name, control
             assert sent == encode(control.led, control.led_on if after[target.path] else control.led_off)
     else:
         assert changed <= {"preset", control.to}
-    assert session.errors == (control.to.startswith("preset/") and control.to[7:] not in desk.presets())
+    assert session.errors == (control.to.startswith("preset/") and control.to[7:] not in mixer.presets())
 
 
 def test_presets_of_the_shipped_maps_ship():
@@ -246,8 +246,8 @@ def test_every_control_reads_as_it_is_written(name):
         assert parse_map(text).controls == (control,)
 
 
-def test_the_transport_is_not_there_where_nothing_is_played(desk):
+def test_the_transport_is_not_there_where_nothing_is_played(mixer):
     (control,) = [control for control in bundled("mackie-control") if control.to == "transport/next"]
-    session = MidiSession(desk, MidiMap("mackie-control", (control,)), lambda _: None)
+    session = MidiSession(mixer, MidiMap("mackie-control", (control,)), lambda _: None)
     use(session, control)
     assert session.errors == 0

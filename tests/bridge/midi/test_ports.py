@@ -117,12 +117,12 @@ def plug():
 
 
 @pytest.fixture
-def start(desk):
+def start(mixer):
     made = []
 
     def started(port, map=None, ports=on_jack):  # noqa: A002 - as the surface's own
         reports = []
-        surface = MidiSurface(desk, port, map, report=reports.append, ports=ports)
+        surface = MidiSurface(mixer, port, map, report=reports.append, ports=ports)
         made.append(surface)
         surface.start()
         return surface, reports
@@ -139,46 +139,46 @@ def test_ports_are_listed(plug):
     assert names.outputs == ("nanoKONTROL2:in",)
 
 
-def test_a_device_moves_the_desk_and_the_desk_its_lights(desk, plug, start):
+def test_a_device_moves_the_mixer_and_the_mixer_its_lights(mixer, plug, start):
     box = plug()
     surface, _ = start("nanoKONTROL2")
     until(lambda: box.count("b0 30 00"))
-    press(box, ["b0 30 7f"], lambda: desk.controls["stem/vocals/mute"])
+    press(box, ["b0 30 7f"], lambda: mixer.controls["stem/vocals/mute"])
     until(lambda: box.count("b0 30 7f"))
-    press(box, ["b0 00 5f", "b0 00 7f"], lambda: desk.controls["stem/vocals/gain_db"] == 10.0)
+    press(box, ["b0 00 5f", "b0 00 7f"], lambda: mixer.controls["stem/vocals/gain_db"] == 10.0)
     assert surface.errors == 0
     surface.stop()
     until(lambda: box.count("b0 30 00") == 2)
 
 
-def test_after_a_storm_the_newest_move_counts(desk, plug, start):
+def test_after_a_storm_the_newest_move_counts(mixer, plug, start):
     box = plug("Keys")
     surface, _ = start("keys", "generic")
     box.send(*(f"b1 07 {step % 128:02x}" for step in range(2000)))
 
     def newest():
         box.send("b1 07 7f")  # again and again: a server that is late loses what it should have carried
-        return desk.controls["stem/drums/gain_db"] == 10.0
+        return mixer.controls["stem/drums/gain_db"] == 10.0
 
     until(newest)
     assert surface.errors == 0
 
 
-def test_a_pulled_plug_and_back(desk, plug, start):
+def test_a_pulled_plug_and_back(mixer, plug, start):
     box = Box()
     _, reports = start("nano")
     box.close()
     until(lambda: reports)
     assert "'nanoKONTROL2:out' is gone" in reports[0]
-    desk.controls.update({"stem/bass/solo": True})
+    mixer.controls.update({"stem/bass/solo": True})
     box = plug()
     until(lambda: len(reports) == 2)
     assert "'nanoKONTROL2:out' is back" in reports[1]
     until(lambda: box.count("b0 22 7f"))
-    press(box, ["b0 32 7f"], lambda: desk.controls["stem/bass/mute"])
+    press(box, ["b0 32 7f"], lambda: mixer.controls["stem/bass/mute"])
 
 
-def test_other_programs_connect_to_a_virtual_port(desk, plug, start):
+def test_other_programs_connect_to_a_virtual_port(mixer, plug, start):
     start("stream_sep", "mackie-control")
     daw = plug("DAW")
     daw.join()
@@ -189,7 +189,7 @@ def test_other_programs_connect_to_a_virtual_port(desk, plug, start):
 
     until(answered)
     until(lambda: daw.count("e8 7f 5f"))
-    press(daw, ["e0 00 20"], lambda: desk.controls["stem/vocals/gain_db"] == pytest.approx(-30, abs=0.01))
+    press(daw, ["e0 00 20"], lambda: mixer.controls["stem/vocals/gain_db"] == pytest.approx(-30, abs=0.01))
 
 
 def test_learning_and_watching_a_real_port(plug):
@@ -228,7 +228,7 @@ def test_a_port_opens_while_the_engine_is_on_jack_too(plug, start):
         surface.stop()
 
 
-def test_a_server_that_comes_back_has_its_ports_again(desk, start_jackd, monkeypatch, start):
+def test_a_server_that_comes_back_has_its_ports_again(mixer, start_jackd, monkeypatch, start):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name := "stream_sep_short_lived")
     with start_jackd(name):
         box = Box()
@@ -239,10 +239,10 @@ def test_a_server_that_comes_back_has_its_ports_again(desk, start_jackd, monkeyp
         until(lambda: len(reports) == 2)
         assert "is gone" in reports[0]
         assert "is back" in reports[1]
-        press(box, ["b0 30 7f"], lambda: desk.controls["stem/vocals/mute"])
+        press(box, ["b0 30 7f"], lambda: mixer.controls["stem/vocals/mute"])
 
 
-def test_a_server_that_comes_back_has_our_own_port_again(desk, start_jackd, monkeypatch, start):
+def test_a_server_that_comes_back_has_our_own_port_again(mixer, start_jackd, monkeypatch, start):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name := "stream_sep_short_lived")
     with start_jackd(name):
         _, reports = start("stream_sep", "generic")
@@ -253,7 +253,7 @@ def test_a_server_that_comes_back_has_our_own_port_again(desk, start_jackd, monk
             "MIDI port 'stream_sep' is back",
         ]
         box.join()
-        press(box, ["b0 07 5f", "b0 07 7f"], lambda: desk.controls["stem/vocals/gain_db"] == 10.0)
+        press(box, ["b0 07 5f", "b0 07 7f"], lambda: mixer.controls["stem/vocals/gain_db"] == 10.0)
 
 
 def test_long_messages_and_those_nobody_sent_are_left_out_and_the_rest_arrives_whole(plug):

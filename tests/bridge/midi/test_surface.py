@@ -68,13 +68,13 @@ NANO = "nanoKONTROL2:nanoKONTROL2 MIDI 1 28:0"
 
 
 @pytest.fixture
-def start(desk):
+def start(mixer):
     """Starts a surface on a system; returns it and what it reports."""
     made = []
 
     def started(system, port="nano", **options):
         reports = []
-        surface = MidiSurface(desk, port, report=reports.append, ports=lambda: system, **options)
+        surface = MidiSurface(mixer, port, report=reports.append, ports=lambda: system, **options)
         made.append(surface)
         surface.start()
         return surface, reports
@@ -84,17 +84,17 @@ def start(desk):
         surface.stop()
 
 
-def test_a_device_is_found_by_a_part_of_its_name_and_gets_its_map(desk, start):
+def test_a_device_is_found_by_a_part_of_its_name_and_gets_its_map(mixer, start):
     system = System("Midi Through:0", NANO)
     surface, _ = start(system)
     system.plays("b0 30 7f")
-    until(lambda: desk.controls["stem/vocals/mute"])
+    until(lambda: mixer.controls["stem/vocals/mute"])
     until(lambda: "b0 30 7f" in system.cables[0].sent)
     assert surface.last == "cc:1:48 127: stem/vocals/mute True"
     assert system.cables[0].input == NANO
 
 
-def test_a_port_that_is_not_there_is_told_and_used_when_it_comes(desk, start):
+def test_a_port_that_is_not_there_is_told_and_used_when_it_comes(mixer, start):
     system = System("Midi Through:0")
     surface, reports = start(system)
     assert reports == [
@@ -103,7 +103,7 @@ def test_a_port_that_is_not_there_is_told_and_used_when_it_comes(desk, start):
     assert surface.last == "no MIDI port 'nano' yet"
     system.inputs = system.outputs = ("Midi Through:0", NANO)
     system.plays("b0 30 7f")
-    until(lambda: desk.controls["stem/vocals/mute"])
+    until(lambda: mixer.controls["stem/vocals/mute"])
     assert reports[1:] == [f"MIDI port {NANO!r} is there"]
 
 
@@ -117,7 +117,7 @@ def test_a_system_of_ports_that_does_not_run_yet_is_told_and_waited_for(start):
     surface.stop()
 
 
-def test_an_error_that_nobody_foresaw_costs_only_its_message(desk, start, monkeypatch, caplog):
+def test_an_error_that_nobody_foresaw_costs_only_its_message(mixer, start, monkeypatch, caplog):
     system = System(NANO)
     surface, _ = start(system)
     plain = MidiSession.receive
@@ -129,7 +129,7 @@ def test_an_error_that_nobody_foresaw_costs_only_its_message(desk, start, monkey
 
     monkeypatch.setattr(MidiSession, "receive", receive)
     system.plays("91 00 7f", "91 00 7f", "b0 30 7f")
-    until(lambda: desk.controls["stem/vocals/mute"])
+    until(lambda: mixer.controls["stem/vocals/mute"])
     assert surface.errors == 2
     assert caplog.text.count("Traceback") == 1
 
@@ -148,26 +148,26 @@ def test_a_port_of_our_own_that_cannot_be_made_is_refused(start):
         start(system, port="stream_sep")
 
 
-def test_a_map_that_is_not_there_is_refused_before_anything_starts(desk):
+def test_a_map_that_is_not_there_is_refused_before_anything_starts(mixer):
     with pytest.raises(ConfigError, match="kazoo"):
-        MidiSurface(desk, "nano", "kazoo", ports=System)
+        MidiSurface(mixer, "nano", "kazoo", ports=System)
 
 
-def test_a_pulled_plug_is_told_and_the_device_is_brought_up_to_date_when_it_is_back(desk, start):
+def test_a_pulled_plug_is_told_and_the_device_is_brought_up_to_date_when_it_is_back(mixer, start):
     system = System(NANO)
     _, reports = start(system)
     system.inputs = system.outputs = ()
     until(lambda: reports)
     assert reports == [f"MIDI port {NANO!r} is gone; it is used again as soon as it is back"]
     assert system.cables[0].closed
-    desk.controls.update({"stem/bass/mute": True})
+    mixer.controls.update({"stem/bass/mute": True})
     back = NANO.replace("28:0", "32:0")
     system.inputs = system.outputs = (back,)
     until(lambda: len(reports) == 2)
     assert reports[1] == f"MIDI port {back!r} is back"
     until(lambda: "b0 32 7f" in system.cables[1].sent)
     system.plays("b0 33 7f")
-    until(lambda: desk.controls["stem/other/mute"])
+    until(lambda: mixer.controls["stem/other/mute"])
 
 
 def test_a_device_that_comes_back_while_it_cannot_be_opened_is_tried_again(start):
@@ -182,34 +182,34 @@ def test_a_device_that_comes_back_while_it_cannot_be_opened_is_tried_again(start
     until(lambda: len(reports) == 2)
 
 
-def test_a_system_that_stumbles_over_its_ports_keeps_the_device(desk, start):
+def test_a_system_that_stumbles_over_its_ports_keeps_the_device(mixer, start):
     system = System(NANO)
     _, reports = start(system)
     system.stumbles = True
     time.sleep(0.6)  # one look
     system.plays("b0 30 7f")
-    until(lambda: desk.controls["stem/vocals/mute"])
+    until(lambda: mixer.controls["stem/vocals/mute"])
     assert reports == []
     assert not system.cables[0].closed
 
 
-def test_a_port_that_fails_is_opened_again(desk, start):
+def test_a_port_that_fails_is_opened_again(mixer, start):
     system = System(NANO)
     _, reports = start(system)
     system.broken = True
-    desk.controls.update({"stem/bass/mute": True})
+    mixer.controls.update({"stem/bass/mute": True})
     until(lambda: reports)
     assert "broken" in reports[0]
     system.broken = False
     until(lambda: "b0 32 7f" in system.cables[-1].sent)
 
 
-def test_a_device_that_cannot_be_sent_to_works_and_is_told(desk, start):
+def test_a_device_that_cannot_be_sent_to_works_and_is_told(mixer, start):
     system = System(NANO, outputs=())
     _, reports = start(system)
     assert "cannot be sent to" in reports[0]
     system.plays("b0 30 7f")
-    until(lambda: desk.controls["stem/vocals/mute"])
+    until(lambda: mixer.controls["stem/vocals/mute"])
 
 
 def test_what_makes_no_sense_is_counted_and_kept_over_a_pulled_plug(start):
@@ -224,16 +224,16 @@ def test_what_makes_no_sense_is_counted_and_kept_over_a_pulled_plug(start):
     assert surface.errors == 3
 
 
-def test_a_virtual_port_is_made_by_its_name(desk, start):
+def test_a_virtual_port_is_made_by_its_name(mixer, start):
     system = System()
     start(system, "stream_sep", map="mackie-control")
     assert system.cables[0].input == "stream_sep"
     system.plays("90 10 7f")
-    until(lambda: desk.controls["stem/vocals/mute"])
+    until(lambda: mixer.controls["stem/vocals/mute"])
 
 
-def test_stopping_leaves_lights_dark_and_the_port_free(desk, start):
-    desk.controls.update({"stem/vocals/mute": True})
+def test_stopping_leaves_lights_dark_and_the_port_free(mixer, start):
+    mixer.controls.update({"stem/vocals/mute": True})
     system = System(NANO)
     surface, _ = start(system)
     assert "b0 30 7f" in system.cables[0].sent
@@ -246,12 +246,12 @@ def test_stopping_leaves_lights_dark_and_the_port_free(desk, start):
     assert len(system.cables) == 2
 
 
-def test_many_changes_at_once_end_on_the_newest_without_a_flood(desk, start):
+def test_many_changes_at_once_end_on_the_newest_without_a_flood(mixer, start):
     system = System("Mackie")
     start(system, "Mackie")
     system.cables[0].sent.clear()
     for step in range(1000):
-        desk.controls.set("stem/vocals/gain_db", -step / 100)
+        mixer.controls.set("stem/vocals/gain_db", -step / 100)
     newest = encode(Address("bend", 1), round(db_to_position(-9.99) * 16383))[0].hex(" ")
     until(lambda: newest in system.cables[0].sent)
     assert sum(message.startswith("e0") for message in system.cables[0].sent) < 50

@@ -9,12 +9,12 @@ from bridge.osc.server import OscServer
 
 
 @pytest.fixture
-def serve(desk):
+def serve(mixer):
     """Starts a server with settings of the test's."""
     running = []
 
     def started(**settings):
-        running.append(OscServer(desk, port=settings.pop("port", 0), **settings))
+        running.append(OscServer(mixer, port=settings.pop("port", 0), **settings))
         running[-1].start()
         return running[-1]
 

@@ -81,23 +81,23 @@ def test_a_stranger_subscribes_for_nobody_else(network, stranger, join):
     assert sum(victim.sizes) <= stranger.sent
 
 
-def test_a_client_that_answers_is_told_everything(desk, network, stranger):
+def test_a_client_that_answers_is_told_everything(mixer, network, stranger):
     stranger.send("/subscribe", 0, 1)
     answer(stranger)
     assert len(stranger.hear(5)) > 4
-    desk.apply({"stem/vocals/pan": 0.5})
+    mixer.apply({"stem/vocals/pan": 0.5})
     until(lambda: ("/stem/vocals/pan", 0.5) in stranger.listen())
     assert network.errors == 0
 
 
-def test_a_client_may_answer_for_the_port_that_it_listens_at(desk, network, join):
+def test_a_client_may_answer_for_the_port_that_it_listens_at(mixer, network, join):
     sender, listener = join(network), join(network)
     sender.send("/subscribe", listener.own_port, 1)
     (challenge,) = listener.hear()
     sender.send(*challenge)
     listener.hear(5)
     listener.quiet()
-    desk.apply({"stem/vocals/pan": 0.5})
+    mixer.apply({"stem/vocals/pan": 0.5})
     assert listener.hear() == [("/stem/vocals/pan", 0.5)]
 
 
@@ -117,9 +117,9 @@ def test_a_trusted_network_needs_no_proof(serve, join):
     assert len(peer.hear(50)) > 50
 
 
-def test_a_fader_is_moved_without_a_proof(desk, network, stranger):
+def test_a_fader_is_moved_without_a_proof(mixer, network, stranger):
     stranger.send(FADER, 0.5)
-    until(lambda: desk.controls["stem/vocals/gain_db"] == -10.0)
+    until(lambda: mixer.controls["stem/vocals/gain_db"] == -10.0)
     assert network.errors == 0
 
 

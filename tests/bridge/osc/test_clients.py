@@ -7,13 +7,13 @@ from waiting import until
 from stream_sep.protocols import STEMS
 
 
-def test_a_subscriber_is_told_everything_then_what_changes(desk, server, join):
+def test_a_subscriber_is_told_everything_then_what_changes(mixer, server, join):
     peer = join(server)
     peer.send("/subscribe")
     everything = {message[0] for message in peer.hear(56)}
     listed = {message[1] for message in listing(peer)}
     assert everything == listed
-    desk.apply({GAIN_DB: -10.0})
+    mixer.apply({GAIN_DB: -10.0})
     assert sorted(peer.hear(2)) == [(FADER, 0.5), ("/stem/vocals/gain", -10.0)]
 
 
@@ -40,32 +40,32 @@ def test_a_mask_chooses_what_is_told(server, join, mask, addresses):
     assert {message[0] for message in peer.quiet()} & watched == addresses
 
 
-def test_a_client_that_listens_elsewhere_is_told_and_answered_there(desk, server, join):
+def test_a_client_that_listens_elsewhere_is_told_and_answered_there(mixer, server, join):
     sender, listener = join(server), join(server)
     sender.send("/subscribe", listener.own_port, 1)
     listener.hear()
     listener.quiet()
-    desk.apply({"stem/vocals/pan": 0.5})
+    mixer.apply({"stem/vocals/pan": 0.5})
     assert listener.hear() == [("/stem/vocals/pan", 0.5)]
     sender.send("/stem/vocals/pan")
     assert listener.hear() == [("/stem/vocals/pan", 0.5)]
     sender.send("/stem/vocals/pan", -0.5)
     assert (listener.quiet(), sender.listen()) == ([], [])
-    assert desk.controls["stem/vocals/pan"] == -0.5
+    assert mixer.controls["stem/vocals/pan"] == -0.5
 
 
-def test_a_target_is_told_everything_without_asking(desk, serve, join):
+def test_a_target_is_told_everything_without_asking(mixer, serve, join):
     class Nowhere:
         port = 9
 
     target = join(Nowhere())
     serve(targets=[f"127.0.0.1:{target.own_port}"], clock=lambda: 0.0)
     assert {FADER, "/stem/vocals/meter", "/engine/latency"} <= {message[0] for message in target.hear(56)}
-    desk.apply({"stem/vocals/pan": 0.5})
+    mixer.apply({"stem/vocals/pan": 0.5})
     assert target.hear() == [("/stem/vocals/pan", 0.5)]
 
 
-def test_a_subscription_ends_unless_it_is_renewed(desk, serve, join):
+def test_a_subscription_ends_unless_it_is_renewed(mixer, serve, join):
     now = [0.0]
     server = serve(clock=lambda: now[0])
     renewing, forgetting = join(server, 0, 1), join(server, 0, 1)
@@ -73,18 +73,18 @@ def test_a_subscription_ends_unless_it_is_renewed(desk, serve, join):
     renewing.send("/subscribe", 0, 1)
     renewing.sync()
     now[0] = 11.0
-    desk.apply({"stem/vocals/pan": 0.5})
+    mixer.apply({"stem/vocals/pan": 0.5})
     assert renewing.hear() == [("/stem/vocals/pan", 0.5)]  # and no second full dump
     assert forgetting.quiet() == []
     forgetting.send("/subscribe", 0, 1)
     assert ("/stem/vocals/pan", 0.5) in forgetting.hear(5)
 
 
-def test_unsubscribing_ends_it_at_once(desk, server, join):
+def test_unsubscribing_ends_it_at_once(mixer, server, join):
     peer = join(server, 0, 1)
     peer.send("/unsubscribe")
     peer.sync()
-    desk.apply({"stem/vocals/pan": 0.5})
+    mixer.apply({"stem/vocals/pan": 0.5})
     assert peer.quiet() == []
 
 
@@ -99,11 +99,11 @@ def test_refreshing_tells_all_again_to_clients_and_once_to_others(server, join):
     assert stranger.quiet() == []
 
 
-def test_a_held_fader_is_told_nothing_until_it_is_let_go(desk, server, join):
+def test_a_held_fader_is_told_nothing_until_it_is_let_go(mixer, server, join):
     holding, watching = join(server, 0, 1), join(server, 0, 1)
     holding.send("/stem/1/touch", 1)
     holding.sync()
-    desk.apply({GAIN_DB: -10.0, "stem/vocals/pan": 0.5})
+    mixer.apply({GAIN_DB: -10.0, "stem/vocals/pan": 0.5})
     assert holding.hear() == [("/stem/vocals/pan", 0.5)]
     assert len(watching.hear(3)) == 3
     assert holding.quiet() == []
@@ -111,7 +111,7 @@ def test_a_held_fader_is_told_nothing_until_it_is_let_go(desk, server, join):
     assert sorted(holding.hear(2)) == [(FADER, 0.5), ("/stem/vocals/gain", -10.0)]
 
 
-def test_a_hand_that_never_lets_go_is_forgotten(desk, serve, join):
+def test_a_hand_that_never_lets_go_is_forgotten(mixer, serve, join):
     now = [0.0]
     server = serve(clock=lambda: now[0])
     peer = join(server, 0, 1)
@@ -120,7 +120,7 @@ def test_a_hand_that_never_lets_go_is_forgotten(desk, serve, join):
     now[0] = 5.0
     peer.send("/subscribe", 0, 1)
     peer.sync()
-    desk.apply({"master/gain_db": -10.0})
+    mixer.apply({"master/gain_db": -10.0})
     assert peer.quiet() == []
     now[0] = 10.5
     told = peer.sync()

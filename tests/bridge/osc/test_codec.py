@@ -26,11 +26,11 @@ RUBBISH = {
 
 
 @pytest.mark.parametrize("packet", RUBBISH.values(), ids=RUBBISH)
-def test_rubbish_is_counted_and_changes_nothing(desk, server, peer, packet):
-    before = desk.controls.snapshot()
+def test_rubbish_is_counted_and_changes_nothing(mixer, server, peer, packet):
+    before = mixer.controls.snapshot()
     peer.send_raw(packet)
     assert [message[0] for message in peer.sync()] == [FADER if packet == RUBBISH["no types"] else "/error"]
-    assert desk.controls.snapshot() == before
+    assert mixer.controls.snapshot() == before
     assert server.errors == (0 if packet == RUBBISH["no types"] else 1)
 
 
@@ -43,14 +43,14 @@ def test_a_bundle_nested_without_end_is_rubbish(server, peer):
     assert server.errors == 1
 
 
-def test_a_huge_blob_does_no_harm(desk, server, peer):
+def test_a_huge_blob_does_no_harm(mixer, server, peer):
     peer.send(FADER, bytes(60_000))
     assert len(peer.hear()[0][1]) < 500
     peer.send("/" + "x" * 60_000, 1)
     assert len(peer.hear()[0][1]) < 500
     peer.send("/stem/" + "*" * 5000, 1)
     assert peer.hear()[0][0] == "/error"
-    assert (server.errors, desk.applied) == (3, [])
+    assert (server.errors, mixer.applied) == (3, [])
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -16,42 +16,42 @@ from bridge.osc.commands import COMMANDS
         (["2", 0.5], ("karaoke", 0.5)),
     ],
 )
-def test_a_preset_is_recalled_by_name_or_number(desk, peer, arguments, recalled):
+def test_a_preset_is_recalled_by_name_or_number(mixer, peer, arguments, recalled):
     peer.send("/preset/recall", *arguments)
     peer.sync()
-    assert desk.recalled == [recalled]
+    assert mixer.recalled == [recalled]
     assert peer.ask("/preset/current")[1] == recalled[0]
 
 
 @pytest.mark.parametrize("arguments", [[], ["nobody"], [0], [3], [1.5], [-1], ["karaoke", "soon"], ["karaoke", 1, 2]])
-def test_a_preset_that_is_not_there_is_an_error(desk, server, peer, arguments):
+def test_a_preset_that_is_not_there_is_an_error(mixer, server, peer, arguments):
     assert peer.ask("/preset/recall", *arguments)[0] == "/error"
-    assert (desk.recalled, server.errors) == ([], 1)
+    assert (mixer.recalled, server.errors) == ([], 1)
 
 
-def test_a_preset_is_stored_and_the_list_told_when_it_grew(desk, server, join):
+def test_a_preset_is_stored_and_the_list_told_when_it_grew(mixer, server, join):
     peer = join(server, 0, 32)
-    desk.presets = lambda: ("acapella", "karaoke", *desk.stored)
+    mixer.presets = lambda: ("acapella", "karaoke", *mixer.stored)
     peer.send("/preset/store", "mine")
     assert peer.hear() == [("/preset/list", "acapella", "karaoke", "mine")]
-    assert desk.stored == ["mine"]
+    assert mixer.stored == ["mine"]
 
 
-def test_saving_never_replaces_a_preset_unless_told_to(desk, server, peer):
+def test_saving_never_replaces_a_preset_unless_told_to(mixer, server, peer):
     assert "'karaoke' exists" in peer.ask("/preset/save", "karaoke")[1]
-    assert desk.stored == []
+    assert mixer.stored == []
     peer.send("/preset/save", "mine")
     peer.send("/preset/save", "karaoke", 1)
     peer.sync()
-    assert desk.stored == ["mine", "karaoke"]
+    assert mixer.stored == ["mine", "karaoke"]
     assert peer.ask("/preset/save", 3)[0] == "/error"
     assert server.errors == 2
 
 
-def test_a_recall_comes_after_what_was_sent_before_it(desk, peer):
+def test_a_recall_comes_after_what_was_sent_before_it(mixer, peer):
     order = []
-    desk.apply = lambda values, **_: order.append(dict(values))
-    desk.recall = lambda name, **_: order.append(name)
+    mixer.apply = lambda values, **_: order.append(dict(values))
+    mixer.recall = lambda name, **_: order.append(name)
     peer.send_raw(bundle(IMMEDIATELY, ("/karaoke", 1), ("/preset/recall", "acapella"), ("/karaoke", 0)))
     peer.sync()
     assert order == [{"karaoke": 1.0}, "acapella", {"karaoke": 0.0}]

@@ -19,12 +19,12 @@ def test_a_decibel_reading_follows_the_fader_that_its_own_client_moves(server, j
     assert peer.quiet() == []
 
 
-def test_many_changes_are_gathered_into_few_packets(desk, server, join):
+def test_many_changes_are_gathered_into_few_packets(mixer, server, join):
     peer = join(server, 0, 1)
     peer.sizes.clear()
     started = time.monotonic()
     for step in range(500):
-        desk.apply({f"stem/{stem}/pan": step / 500 for stem in STEMS})
+        mixer.apply({f"stem/{stem}/pan": step / 500 for stem in STEMS})
     heard = []
     until(lambda: heard.extend(peer.listen()) or ("/stem/vocals/pan", pytest.approx(0.998)) in heard)
     assert len(peer.sizes) <= 3 + 30 * (time.monotonic() - started)
@@ -38,23 +38,23 @@ def test_no_packet_is_larger_than_a_network_passes(server, join):
     assert max(peer.sizes) <= 1400
 
 
-def test_meters_come_at_the_rate_that_was_asked_for(desk, serve, join):
+def test_meters_come_at_the_rate_that_was_asked_for(mixer, serve, join):
     server = serve(meter_rate=50.0)
     peer = join(server, 0, 4)
     for step in range(1, 20):
-        desk.metered = {**desk.metered, "mix": (step / 20, 0.0)}
+        mixer.metered = {**mixer.metered, "mix": (step / 20, 0.0)}
         assert peer.hear()[0][0] == "/master/meter"
     assert peer.ask("/meters/rate") == ("/meters/rate", 50.0)
     peer.send("/meters/rate", 0)
     peer.sync()
-    desk.metered = {**desk.metered, "mix": (1.0, 1.0)}
+    mixer.metered = {**mixer.metered, "mix": (1.0, 1.0)}
     assert peer.quiet() == []
 
 
-def test_meters_are_read_only_while_someone_watches(desk, server, join):
+def test_meters_are_read_only_while_someone_watches(mixer, server, join):
     reads = []
-    metered = desk.metered
-    desk.peaks = lambda: reads.append(1) or metered
+    metered = mixer.metered
+    mixer.peaks = lambda: reads.append(1) or metered
     peer = join(server, 0, 1 + 2)
     assert (peer.quiet(), reads) == ([], [])
     peer.send("/subscribe", 0, 4)
@@ -70,9 +70,9 @@ def test_it_sleeps_while_nothing_happens(server, join):
     assert turns == []
 
 
-def test_who_did_not_ask_for_faders_is_not_told_of_new_ones(desk, server, peer):  # noqa: ARG001 - the peer's other end
+def test_who_did_not_ask_for_faders_is_not_told_of_new_ones(mixer, server, peer):  # noqa: ARG001 - the peer's other end
     peer.send("/subscribe", 0, 16)
     peer.sync()
     peer.quiet()
-    desk.controls.replace_parameters((), (ROOM,))
+    mixer.controls.replace_parameters((), (ROOM,))
     assert peer.quiet() == []

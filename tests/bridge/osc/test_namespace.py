@@ -32,10 +32,10 @@ from stream_sep.protocols import STEMS
         ("/ramp_ms", 50, "ramp_ms", 50.0),
     ],
 )
-def test_an_address_moves_its_control_and_answers_when_asked(desk, peer, *, address, value, path, stored):
+def test_an_address_moves_its_control_and_answers_when_asked(mixer, peer, *, address, value, path, stored):
     peer.send(address, value)
     assert peer.sync() == []
-    assert desk.controls[path] == pytest.approx(stored)
+    assert mixer.controls[path] == pytest.approx(stored)
     asked, answer = peer.ask(address)
     assert asked == address
     if "fader" in address or abs(value) <= 1:
@@ -58,16 +58,16 @@ def test_an_address_moves_its_control_and_answers_when_asked(desk, peer, *, addr
         ("s", "0.0", False),
     ],
 )
-def test_every_kind_of_number_is_understood(desk, server, peer, *, tag, value, muted):
-    desk.apply({"stem/bass/mute": not muted})
+def test_every_kind_of_number_is_understood(mixer, server, peer, *, tag, value, muted):
+    mixer.apply({"stem/bass/mute": not muted})
     peer.send_typed("/stem/bass/mute", tag, value)
     peer.sync()
-    assert desk.controls["stem/bass/mute"] is muted
+    assert mixer.controls["stem/bass/mute"] is muted
     assert server.errors == 0
 
 
-def test_what_only_tells_is_answered_with_the_types_every_program_reads(desk, peer):
-    desk.controls.publish(
+def test_what_only_tells_is_answered_with_the_types_every_program_reads(mixer, peer):
+    mixer.controls.publish(
         {
             "engine/latency_ms": 23.0,
             "engine/latency_frames": 1014,
@@ -80,7 +80,7 @@ def test_what_only_tells_is_answered_with_the_types_every_program_reads(desk, pe
             "preset": "karaoke",
         }
     )
-    desk.metered = {**desk.metered, "mix": (1.0, 0.5), "vocals": (0.0, 0.1), "input": (2.0, 0.0)}
+    mixer.metered = {**mixer.metered, "mix": (1.0, 0.5), "vocals": (0.0, 0.1), "input": (2.0, 0.0)}
     answers = {
         address: peer.ask(address)[1:]
         for address in (

@@ -54,8 +54,8 @@ def need(program, package):
 
 
 @pytest.fixture
-def server(desk):
-    made = OscServer(desk, port=0)
+def server(mixer):
+    made = OscServer(mixer, port=0)
     made.start()
     yield made
     made.stop()
@@ -79,7 +79,7 @@ def run(tmp_path):
         program.wait()
 
 
-def test_liblo_moves_faders_and_prints_what_it_is_told(desk, server, run):
+def test_liblo_moves_faders_and_prints_what_it_is_told(mixer, server, run):
     need("oscsend", "liblo-tools")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
@@ -97,24 +97,24 @@ def test_liblo_moves_faders_and_prints_what_it_is_told(desk, server, run):
     until(subscribed)
     send("/stem/vocals/fader", "f", "0.5")
     send("/stem/*/mute", "T")
-    until(lambda: desk.controls["stem/other/mute"] is True)
-    assert desk.controls["stem/vocals/gain_db"] == -10.0
+    until(lambda: mixer.controls["stem/other/mute"] is True)
+    assert mixer.controls["stem/vocals/gain_db"] == -10.0
     until(lambda: "/stem/other/mute i 1" in printed())
     assert "/stem/vocals/fader f 0.500000" in printed()
 
 
-def test_pure_data_moves_a_fader_and_is_answered(desk, server, run, tmp_path):
+def test_pure_data_moves_a_fader_and_is_answered(mixer, server, run, tmp_path):
     need("pd", "puredata-core")
     patch = tmp_path / "controller.pd"
     patch.write_text(PATCH)
     sends = ("-send", f"port {server.port}", "-send", "fader 0.5", "-send", "ask bang")
     printed = run("pd", "-nogui", "-noaudio", "-nomidi", "-stderr", *sends, str(patch))
-    until(lambda: desk.controls["stem/vocals/gain_db"] == -10.0)
+    until(lambda: mixer.controls["stem/vocals/gain_db"] == -10.0)
     until(lambda: "stem vocals gain -10" in printed())
     assert server.errors == 0
 
 
-def test_supercollider_sends_a_bundle_for_later_and_is_told(desk, server, run, tmp_path):
+def test_supercollider_sends_a_bundle_for_later_and_is_told(mixer, server, run, tmp_path):
     need("sclang", "supercollider-language")
     script = tmp_path / "controller.scd"
     script.write_text(SCRIPT.format(port=server.port))
@@ -128,33 +128,33 @@ def test_supercollider_sends_a_bundle_for_later_and_is_told(desk, server, run, t
         XDG_RUNTIME_DIR=str(runtime),
         HOME=str(tmp_path),
     )
-    until(lambda: desk.controls["stem/other/mute"] and not desk.controls["stem/drums/mute"])
+    until(lambda: mixer.controls["stem/other/mute"] and not mixer.controls["stem/drums/mute"])
     until(lambda: "[ /stem/drums/mute, 0 ]" in printed())
-    values = {path: at for applied, _, at in desk.applied for path in applied}
+    values = {path: at for applied, _, at in mixer.applied for path in applied}
     assert values["stem/vocals/gain_db"] == values["stem/bass/mute"] is not None
     assert values["stem/other/mute"] is None
-    assert (desk.controls["stem/drums/mute"], desk.controls["stem/other/mute"]) == (False, True)
+    assert (mixer.controls["stem/drums/mute"], mixer.controls["stem/other/mute"]) == (False, True)
     assert server.errors == 0
 
 
-def test_python_osc_sends_a_bundle(desk, server):
+def test_python_osc_sends_a_bundle(mixer, server):
     client = SimpleUDPClient("127.0.0.1", server.port)
     try:
         builder = OscBundleBuilder(time.time() + 1)
         builder.add_content(build_msg("/stem/bass/gain", -6.0))
         client.send(builder.build())
         client.send_message("/stem/drums/solo", 1)
-        until(lambda: len(desk.applied) == 2)
+        until(lambda: len(mixer.applied) == 2)
     finally:
         client._sock.close()
-    assert desk.applied[0][0] == {"stem/bass/gain_db": -6.0}
-    assert desk.controls["stem/drums/solo"] is True
+    assert mixer.applied[0][0] == {"stem/bass/gain_db": -6.0}
+    assert mixer.controls["stem/drums/solo"] is True
 
 
-def test_oscsend_asks_and_oscdump_prints_the_answer(server, desk, run):
+def test_oscsend_asks_and_oscdump_prints_the_answer(server, mixer, run):
     need("oscsend", "liblo-tools")
     need("oscdump", "liblo-tools")
-    desk.apply({"stem/vocals/gain_db": -10.0})
+    mixer.apply({"stem/vocals/gain_db": -10.0})
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -43,10 +43,10 @@ QUESTIONS = [
 class Network:
     """A session that trusts nobody, with what came from and went to each address."""
 
-    def __init__(self, desk, *, trusted=False):
+    def __init__(self, mixer, *, trusted=False):
         self.received, self.sent = Counter(), Counter()
         self.session = OscSession(
-            desk, self.send, lambda: None, ReceiveLog(), meter_rate=100.0, trusted=lambda _: trusted
+            mixer, self.send, lambda: None, ReceiveLog(), meter_rate=100.0, trusted=lambda _: trusted
         )
 
     def send(self, address, packet):
@@ -72,8 +72,8 @@ def test_no_host_is_sent_more_than_came_from_it(asked):
         assert sum(size for address, size in network.sent.items() if address[0] == host) <= total[host]
 
 
-def test_a_trusted_host_is_sent_no_more_than_the_limit(desk):
-    network = Network(desk, trusted=True)
+def test_a_trusted_host_is_sent_no_more_than_the_limit(mixer):
+    network = Network(mixer, trusted=True)
     for _ in range(500):
         network.ask(write_message("/list"), ADDRESSES[0])
     assert BURST_BYTES / 2 < network.sent[ADDRESSES[0]] < BURST_BYTES + 10 * BYTES_PER_SECOND

@@ -5,19 +5,19 @@ import pytest
 from stream_sep.protocols import STEMS
 
 
-def test_a_toggle_turns_over_when_pressed_and_not_when_let_go(desk, peer):
+def test_a_toggle_turns_over_when_pressed_and_not_when_let_go(mixer, peer):
     peer.send("/stem/vocals/mute/toggle")
     peer.send("/stem/drums/mute/toggle", 1)
     peer.send("/stem/drums/mute/toggle", 0)
     peer.send("/karaoke/toggle")
     peer.sync()
-    values = desk.controls.snapshot()
+    values = mixer.controls.snapshot()
     assert (values["stem/vocals/mute"], values["stem/drums/mute"], values["karaoke"]) == (True, True, 1.0)
     peer.send("/stem/vocals/mute/toggle")
     peer.send("/stem/vocals/mute/toggle")
     peer.send("/stem/drums/mute/toggle")
     peer.sync()
-    assert (desk.controls["stem/vocals/mute"], desk.controls["stem/drums/mute"]) == (True, False)
+    assert (mixer.controls["stem/vocals/mute"], mixer.controls["stem/drums/mute"]) == (True, False)
 
 
 def test_who_toggles_is_told_what_came_of_it(server, join):
@@ -39,20 +39,20 @@ def test_who_toggles_is_told_what_came_of_it(server, join):
         ("/s*/vocals/mu*", ("vocals",)),
     ],
 )
-def test_a_pattern_moves_all_it_fits(desk, server, peer, pattern, stems):
+def test_a_pattern_moves_all_it_fits(mixer, server, peer, pattern, stems):
     peer.send(pattern, 1)
     peer.sync()
-    assert {stem for stem in STEMS if desk.controls[f"stem/{stem}/mute"]} == set(stems)
-    assert not desk.controls["master/mute"]
+    assert {stem for stem in STEMS if mixer.controls[f"stem/{stem}/mute"]} == set(stems)
+    assert not mixer.controls["master/mute"]
     assert server.errors == 0
 
 
 @pytest.mark.parametrize("pattern", ["/stem/*", "/*/mute/x", "/stem*mute", "//mute", "/stem/[!v/mute", "/stem/{a"])
-def test_a_pattern_that_fits_nothing_is_an_error(desk, server, peer, pattern):
-    before = desk.controls.snapshot()
+def test_a_pattern_that_fits_nothing_is_an_error(mixer, server, peer, pattern):
+    before = mixer.controls.snapshot()
     assert peer.ask(pattern, 1)[0] == "/error"
     assert server.errors == 1
-    assert desk.controls.snapshot() == before
+    assert mixer.controls.snapshot() == before
 
 
 def test_a_pattern_that_asks_is_answered_by_name(peer):

@@ -24,7 +24,7 @@ for packet in packets:
 """
 
 
-def test_of_a_burst_the_newest_value_of_every_fader_wins(desk, peer):
+def test_of_a_burst_the_newest_value_of_every_fader_wins(mixer, peer):
     for step in range(5000):
         peer.send(f"/stem/{STEMS[step % 4]}/fader", step / 5000)
     peer.send("/ping")
@@ -32,15 +32,15 @@ def test_of_a_burst_the_newest_value_of_every_fader_wins(desk, peer):
     until(lambda: ("/pong",) in peer.listen())
     answers = {stem: peer.ask(f"/stem/{stem}/fader")[1] for stem in STEMS}
     assert answers == pytest.approx(wanted)
-    assert len(desk.applied) < 2500
+    assert len(mixer.applied) < 2500
 
 
-def test_of_a_burst_from_another_process_too(desk, server, peer):
+def test_of_a_burst_from_another_process_too(mixer, server, peer):
     subprocess.run([sys.executable, "-c", BURST, str(server.port)], check=True, timeout=30)
     wanted = {stem: (4996 + index) / 5000 for index, stem in enumerate(STEMS)}
     peer.sync()
     assert {stem: peer.ask(f"/stem/{stem}/fader")[1] for stem in STEMS} == pytest.approx(wanted)
-    assert desk.applied
+    assert mixer.applied
 
 
 def test_a_taken_port_is_named_with_the_option_for_another(server, serve):
@@ -54,9 +54,9 @@ def test_a_host_that_is_not_here_is_refused(serve):
 
 
 @pytest.mark.parametrize("target", ["nowhere", "127.0.0.1:", ":9", "127.0.0.1:99999", ("127.0.0.1", 0)])
-def test_a_target_that_makes_no_sense_is_refused(desk, target):
+def test_a_target_that_makes_no_sense_is_refused(mixer, target):
     with pytest.raises(BridgeError, match="host:port"):
-        OscServer(desk, targets=[target])
+        OscServer(mixer, targets=[target])
 
 
 def test_a_target_that_nobody_knows_is_refused_and_leaves_the_port_free(serve):
@@ -68,24 +68,24 @@ def test_a_target_that_nobody_knows_is_refused_and_leaves_the_port_free(serve):
     serve(port=port)
 
 
-def test_the_network_hears_of_it_only_when_asked_to(desk):
-    server = OscServer(desk)
+def test_the_network_hears_of_it_only_when_asked_to(mixer):
+    server = OscServer(mixer)
     assert (server._host, server.port) == ("127.0.0.1", 9137)
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 99999, 2**31, 2**70])
-def test_a_port_that_there_is_not_is_refused_with_its_option(desk, port):
+def test_a_port_that_there_is_not_is_refused_with_its_option(mixer, port):
     with pytest.raises(BridgeError, match=f"--osc-port {port} is not a port"):
-        OscServer(desk, port=port)
+        OscServer(mixer, port=port)
 
 
 @pytest.mark.parametrize("rate", [-1.0, 101.0, math.inf, math.nan])
-def test_a_rate_that_there_is_not_is_refused(desk, rate):
+def test_a_rate_that_there_is_not_is_refused(mixer, rate):
     with pytest.raises(BridgeError, match="--meter-rate"):
-        OscServer(desk, meter_rate=rate)
+        OscServer(mixer, meter_rate=rate)
 
 
 @pytest.mark.parametrize("network", ["phone", "192.168.1.0/40", "::/200", ""])
-def test_a_network_that_there_is_not_is_refused(desk, network):
+def test_a_network_that_there_is_not_is_refused(mixer, network):
     with pytest.raises(BridgeError, match="not an address or a network"):
-        OscServer(desk, trust=[network])
+        OscServer(mixer, trust=[network])

@@ -21,13 +21,13 @@ ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5)
 ROOM_OSC = "/stem/vocals/chain/1/room_size"
 
 
-def test_addresses_may_have_a_prefix(desk, serve, join):
+def test_addresses_may_have_a_prefix(mixer, serve, join):
     server = serve(prefix="/stem_sep/")
     peer = join(server)
     peer.send("/stem_sep/stem/vocals/pan", 0.5)
     peer.send("/stem/vocals/pan", -1.0)
     assert peer.ask("/stem_sep/ping") == ("/stem_sep/pong",)
-    assert desk.controls["stem/vocals/pan"] == 0.5
+    assert mixer.controls["stem/vocals/pan"] == 0.5
     assert peer.ask("/stem_sep/stem/*/nothing")[0] == "/stem_sep/error"
     assert server.errors == 1
 
@@ -57,23 +57,23 @@ def test_addresses_may_have_a_prefix(desk, serve, join):
     ],
 )
 def test_nonsense_is_answered_with_a_sentence_and_counted_once(
-    desk, server, peer, *, address, types, values, sentence
+    mixer, server, peer, *, address, types, values, sentence
 ):
-    before = desk.controls.snapshot()
+    before = mixer.controls.snapshot()
     peer.send_typed(address, types, *values)
     (told,) = peer.hear()
     assert told[0] == "/error"
     assert sentence in told[1]
     assert peer.sync() == []
     assert server.errors == 1
-    assert desk.controls.snapshot() == before
+    assert mixer.controls.snapshot() == before
 
 
-def test_one_bad_message_of_a_bundle_leaves_the_others(desk, server, peer):
+def test_one_bad_message_of_a_bundle_leaves_the_others(mixer, server, peer):
     peer.send_raw(bundle(IMMEDIATELY, ("/stem/vocals/pan", 0.5), ("/nothing", 1), ("/stem/drums/pan", -0.5)))
     assert peer.hear()[0][0] == "/error"
     peer.sync()
-    assert (desk.controls["stem/vocals/pan"], desk.controls["stem/drums/pan"], server.errors) == (0.5, -0.5, 1)
+    assert (mixer.controls["stem/vocals/pan"], mixer.controls["stem/drums/pan"], server.errors) == (0.5, -0.5, 1)
 
 
 def test_the_same_nonsense_is_answered_now_and_then_and_always_counted(server, peer):
@@ -90,8 +90,8 @@ def test_errors_of_others_are_never_answered(server, peer):
     assert server.errors == 0
 
 
-def test_it_goes_on_after_an_error_of_its_own(desk, server, peer, caplog):
-    desk.peaks = dict
+def test_it_goes_on_after_an_error_of_its_own(mixer, server, peer, caplog):
+    mixer.peaks = dict
     for _ in range(20):
         peer.send("/master/meter")
     assert "KeyError" in peer.hear()[0][1]
@@ -101,65 +101,65 @@ def test_it_goes_on_after_an_error_of_its_own(desk, server, peer, caplog):
     assert peer.ask("/engine/state") == ("/engine/state", "stopped")
 
 
-def test_a_bundle_is_one_change(desk, peer):
+def test_a_bundle_is_one_change(mixer, peer):
     peer.send_raw(bundle(IMMEDIATELY, ("/stem/vocals/pan", 0.5), ("/stem/drums/mute", 1), ("/karaoke", 1)))
     peer.sync()
-    assert desk.applied == [({"stem/vocals/pan": 0.5, "stem/drums/mute": True, "karaoke": 1.0}, None, None)]
+    assert mixer.applied == [({"stem/vocals/pan": 0.5, "stem/drums/mute": True, "karaoke": 1.0}, None, None)]
 
 
-def test_a_bundle_ahead_is_applied_for_its_moment_without_waiting_for_it(desk, server, peer):
+def test_a_bundle_ahead_is_applied_for_its_moment_without_waiting_for_it(mixer, server, peer):
     earliest = time.monotonic() + 1.9
     peer.send_raw(bundle(time.time() + 1.9, ("/stem/vocals/pan", 0.5), ("/stem/drums/pan", 0.25)))
     peer.sync()
     now = time.monotonic()
-    ((values, fade, at),) = desk.applied
+    ((values, fade, at),) = mixer.applied
     assert values == {"stem/vocals/pan": 0.5, "stem/drums/pan": 0.25}
     assert fade is None
     assert max(now, earliest - 0.01) < at < now + 1.91
     assert server.errors == 0
 
 
-def test_bundles_of_different_moments_are_different_changes(desk, peer):
+def test_bundles_of_different_moments_are_different_changes(mixer, peer):
     now = time.time()
     for ahead in (0.5, 1.0):
         peer.send_raw(bundle(now + ahead, ("/stem/vocals/pan", ahead)))
     peer.sync()
-    (_, _, first), (_, _, second) = desk.applied
+    (_, _, first), (_, _, second) = mixer.applied
     assert second - first == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize("moment", [IMMEDIATELY, 1e9, 0.5])
-def test_a_bundle_of_the_past_is_applied_now(desk, server, peer, moment):
+def test_a_bundle_of_the_past_is_applied_now(mixer, server, peer, moment):
     peer.send_raw(bundle(moment, ("/stem/vocals/pan", 0.5)))
     assert peer.sync() == []
-    assert (desk.applied, server.errors) == ([({"stem/vocals/pan": 0.5}, None, None)], 0)
+    assert (mixer.applied, server.errors) == ([({"stem/vocals/pan": 0.5}, None, None)], 0)
 
 
-def test_a_bundle_too_far_ahead_is_applied_now_and_said_to_be(desk, server, peer):
+def test_a_bundle_too_far_ahead_is_applied_now_and_said_to_be(mixer, server, peer):
     peer.send_raw(bundle(time.time() + 60, ("/stem/vocals/pan", 0.5), ("/stem/drums/pan", 0.5)))
     (told,) = peer.sync()
     assert told[0] == "/error"
     assert "2 s ahead" in told[1]
-    assert desk.applied == [({"stem/vocals/pan": 0.5, "stem/drums/pan": 0.5}, None, None)]
+    assert mixer.applied == [({"stem/vocals/pan": 0.5, "stem/drums/pan": 0.5}, None, None)]
     assert server.errors == 1
     peer.send_raw(bundle(time.time() + 60, ("/stem/vocals/pan", 0.1)))
     assert peer.sync() == []
     assert server.errors == 2
 
 
-def test_addresses_that_come_and_go_are_told_and_work_meanwhile(desk, server, peer):
+def test_addresses_that_come_and_go_are_told_and_work_meanwhile(mixer, server, peer):
     peer.send("/subscribe", 0, 63)
     peer.sync()
     peer.sync()  # all that there was before
-    desk.controls.replace_parameters((), (ROOM,))
+    mixer.controls.replace_parameters((), (ROOM,))
     heard = peer.hear(2)
     assert heard == [("/list/added", ROOM_OSC, "f", "rw"), (ROOM_OSC, 0.5)]
     assert peer.ask(ROOM_OSC) == (ROOM_OSC, 0.5)
     peer.send(ROOM_OSC, 0.25)
-    until(lambda: desk.controls[ROOM.path] == 0.25)
+    until(lambda: mixer.controls[ROOM.path] == 0.25)
     peer.send("/list")
     assert (("/list", ROOM_OSC, "f", "rw")) in peer.sync()
-    desk.controls.replace_parameters((ROOM.path,), ())
+    mixer.controls.replace_parameters((ROOM.path,), ())
     assert peer.hear() == [("/list/removed", ROOM_OSC)]
     assert peer.ask(ROOM_OSC)[0] == "/error"
     assert server.errors == 1
@@ -185,25 +185,25 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("packet", "sentence"), BROKEN.values(), ids=BROKEN)
-def test_a_packet_that_is_not_osc_is_answered_and_costs_no_other(desk, server, peer, packet, sentence):
+def test_a_packet_that_is_not_osc_is_answered_and_costs_no_other(mixer, server, peer, packet, sentence):
     peer.send("/stem/vocals/mute", 1)
     peer.send_raw(packet)
     peer.send("/stem/drums/mute", 1)
     (told,) = peer.sync()
     assert told[0] == "/error"
     assert sentence in told[1]
-    assert desk.controls["stem/vocals/mute"] is desk.controls["stem/drums/mute"] is True
+    assert mixer.controls["stem/vocals/mute"] is mixer.controls["stem/drums/mute"] is True
     assert server.errors == 1
 
 
 @pytest.mark.parametrize(("packet", "sentence"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_element_of_a_bundle_costs_only_itself(desk, server, peer, packet, sentence):
+def test_a_broken_element_of_a_bundle_costs_only_itself(mixer, server, peer, packet, sentence):
     elements = [build_msg("/stem/vocals/mute", 1).dgram, packet, build_msg("/stem/drums/mute", 1).dgram]
     packed = b"".join(struct.pack(">i", len(element)) + element for element in elements)
     peer.send_raw(b"#bundle\0" + bytes(7) + b"\1" + packed)
     (told,) = peer.sync()
     assert sentence in told[1]
-    assert desk.controls["stem/vocals/mute"] is desk.controls["stem/drums/mute"] is True
+    assert mixer.controls["stem/vocals/mute"] is mixer.controls["stem/drums/mute"] is True
     assert server.errors == 1
 
 
@@ -217,19 +217,19 @@ def test_a_broken_element_of_a_bundle_costs_only_itself(desk, server, peer, pack
     ],
     ids=["symbol", "character", "impulse", "true"],
 )
-def test_every_type_of_the_specification_is_read(desk, server, peer, *, types, data, moved):
+def test_every_type_of_the_specification_is_read(mixer, server, peer, *, types, data, moved):
     peer.send_raw(b"/stem/vocals/fader\0\0" + types + data)
     assert peer.sync() == []
-    assert desk.controls[GAIN_DB] == moved
+    assert mixer.controls[GAIN_DB] == moved
     assert server.errors == 0
 
 
 @pytest.mark.parametrize("tag", [b"r", b"m"])
-def test_a_colour_is_not_a_number(desk, server, peer, tag):
+def test_a_colour_is_not_a_number(mixer, server, peer, tag):
     peer.send_raw(b"/stem/vocals/fader\0\0," + tag + b"\0\0" + b"\xff\xff\xff\xff")
     (told,) = peer.sync()
     assert "takes a number" in told[1]
-    assert desk.controls[GAIN_DB] == 0
+    assert mixer.controls[GAIN_DB] == 0
     assert server.errors == 1
 
 
@@ -244,33 +244,33 @@ def test_no_rate_of_meters_ends_osc(server, join, rate):
 
 @pytest.mark.parametrize("control", ["transport/seek", "transport/loop/start", "transport/track", "stem/vocals/pan"])
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
-def test_infinity_is_stored_nowhere(desk, server, peer, control, value):
-    desk.controls.replace_parameters((), transport_parameters())
+def test_infinity_is_stored_nowhere(mixer, server, peer, control, value):
+    mixer.controls.replace_parameters((), transport_parameters())
     peer.sync()
-    before = desk.controls[control]
+    before = mixer.controls[control]
     peer.send(f"/{control}", value)
     assert "number" in peer.hear()[0][1]
-    assert desk.controls[control] == before
+    assert mixer.controls[control] == before
     assert server.errors == 1
 
 
 # another stream_sep
 
 
-def test_two_that_tell_each_other_everything_make_no_errors_and_agree(desk, serve):
+def test_two_that_tell_each_other_everything_make_no_errors_and_agree(mixer, serve):
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     first = serve(targets=[f"127.0.0.1:{port}"], meter_rate=100.0)
-    other = type(desk)()
+    other = type(mixer)()
     second = OscServer(other, port=port, targets=[f"127.0.0.1:{first.port}"], meter_rate=100.0)
     second.start()
     try:
         for step in range(20):
-            desk.metered = {**desk.metered, "mix": (step / 20, 0.0)}
-            desk.controls.publish({"engine/load": step / 20})
+            mixer.metered = {**mixer.metered, "mix": (step / 20, 0.0)}
+            mixer.controls.publish({"engine/load": step / 20})
             time.sleep(0.01)
-        desk.apply({GAIN_DB: -10.0})
+        mixer.apply({GAIN_DB: -10.0})
         until(lambda: other.controls[GAIN_DB] == -10.0)
         time.sleep(QUIET)
         assert (first.errors, second.errors) == (0, 0)
@@ -278,15 +278,15 @@ def test_two_that_tell_each_other_everything_make_no_errors_and_agree(desk, serv
         second.stop()
 
 
-def test_who_is_told_everything_without_being_told_in_turn_counts_few_errors(desk, serve):
-    other = type(desk)()
+def test_who_is_told_everything_without_being_told_in_turn_counts_few_errors(mixer, serve):
+    other = type(mixer)()
     second = OscServer(other, port=0)
     second.start()
     try:
         serve(targets=[f"127.0.0.1:{second.port}"], meter_rate=100.0)
         for step in range(30):
-            desk.metered = {**desk.metered, "mix": (step / 30, 0.0)}
-            desk.controls.publish({"engine/load": step / 30})
+            mixer.metered = {**mixer.metered, "mix": (step / 30, 0.0)}
+            mixer.controls.publish({"engine/load": step / 30})
             time.sleep(0.01)
         assert second.errors == 0
     finally:
@@ -296,30 +296,30 @@ def test_who_is_told_everything_without_being_told_in_turn_counts_few_errors(des
 # what takes time, or comes too often
 
 
-def test_a_preset_that_takes_long_holds_up_no_fader_and_yields_to_later_moves(desk, server, peer):
+def test_a_preset_that_takes_long_holds_up_no_fader_and_yields_to_later_moves(mixer, server, peer):
     loading, loaded = threading.Event(), threading.Event()
 
     def recall(name, *, fade_ms=None):  # noqa: ARG001 - as the mixer's
         loading.set()
         assert loaded.wait(PATIENCE)
-        desk.controls.update({GAIN_DB: -90.0, "stem/drums/mute": True})
+        mixer.controls.update({GAIN_DB: -90.0, "stem/drums/mute": True})
 
-    desk.recall = recall
+    mixer.recall = recall
     peer.send("/preset/recall", "karaoke")
     until(loading.is_set)
     peer.send(FADER, 0.5)
     peer.sync()
-    assert desk.controls[GAIN_DB] == -10.0
+    assert mixer.controls[GAIN_DB] == -10.0
     loaded.set()
-    until(lambda: desk.controls["stem/drums/mute"])
-    until(lambda: desk.controls[GAIN_DB] == -10.0)
+    until(lambda: mixer.controls["stem/drums/mute"])
+    until(lambda: mixer.controls[GAIN_DB] == -10.0)
     assert server.errors == 0
 
 
-def test_an_effect_that_takes_long_holds_up_no_fader(desk, server, peer):
+def test_an_effect_that_takes_long_holds_up_no_fader(mixer, server, peer):
     setting, done = threading.Event(), threading.Event()
-    desk.controls.replace_parameters((), (ROOM,))
-    plain = desk.apply
+    mixer.controls.replace_parameters((), (ROOM,))
+    plain = mixer.apply
 
     def apply(values, **when):
         if ROOM.path in values:
@@ -327,38 +327,38 @@ def test_an_effect_that_takes_long_holds_up_no_fader(desk, server, peer):
             assert done.wait(PATIENCE)
         plain(values, **when)
 
-    desk.apply = apply
+    mixer.apply = apply
     peer.sync()
     for step in range(1, 50):
         peer.send(ROOM_OSC, step / 100)
     until(setting.is_set)
     peer.send(FADER, 0.5)
     peer.sync()
-    assert desk.controls[GAIN_DB] == -10.0
+    assert mixer.controls[GAIN_DB] == -10.0
     done.set()
-    until(lambda: desk.controls[ROOM.path] == pytest.approx(0.49))
-    assert len(desk.applied) < 20
+    until(lambda: mixer.controls[ROOM.path] == pytest.approx(0.49))
+    assert len(mixer.applied) < 20
     assert server.errors == 0
 
 
-def test_presets_that_are_stored_too_fast_are_refused_and_faders_go_on(desk, server, peer):
+def test_presets_that_are_stored_too_fast_are_refused_and_faders_go_on(mixer, server, peer):
     for number in range(3000):
         peer.send("/preset/store", f"take {number}")
     peer.send(FADER, 0.5)
     told = peer.sync()
-    assert desk.controls[GAIN_DB] == -10.0
-    assert len(desk.stored) < 20
-    assert server.errors == 3000 - len(desk.stored)
+    assert mixer.controls[GAIN_DB] == -10.0
+    assert len(mixer.stored) < 20
+    assert server.errors == 3000 - len(mixer.stored)
     assert any("once a second" in message[1] for message in told if message[0] == "/error")
 
 
-def test_no_client_fills_the_folder_of_presets(desk, server, peer):
-    desk.presets = lambda: tuple(f"preset {number}" for number in range(256))
+def test_no_client_fills_the_folder_of_presets(mixer, server, peer):
+    mixer.presets = lambda: tuple(f"preset {number}" for number in range(256))
     peer.send("/preset/store", "one more")
     assert "256 presets" in peer.hear()[0][1]
     peer.send("/preset/store", "preset 7")
     peer.sync()
-    until(lambda: desk.stored == ["preset 7"])
+    until(lambda: mixer.stored == ["preset 7"])
     assert server.errors == 1
 
 
@@ -380,15 +380,15 @@ def test_a_flood_of_unknown_addresses_looks_for_few_of_them(server, peer):
 
 
 @pytest.mark.parametrize("error", [RecursionError("nested"), MemoryError(), ValueError("a mistake")])
-def test_a_preset_that_breaks_everything_costs_no_move_after_it(desk, server, peer, caplog, error):
+def test_a_preset_that_breaks_everything_costs_no_move_after_it(mixer, server, peer, caplog, error):
     def recall(name, *, fade_ms=None):  # noqa: ARG001 - as the mixer's
         raise error
 
-    desk.recall = recall
+    mixer.recall = recall
     for step in range(1, 51):
         peer.send("/preset/recall", "karaoke")
         peer.send("/stem/drums/pan", step / 50)
         peer.sync()
-        assert desk.controls["stem/drums/pan"] == pytest.approx(step / 50)
+        assert mixer.controls["stem/drums/pan"] == pytest.approx(step / 50)
     assert server.errors == 50
     assert caplog.text.count("Traceback") <= 1

@@ -21,8 +21,8 @@ EVIL = "https://evil.example"
 
 
 @pytest.fixture
-def server(desk):
-    running = OscQueryServer(desk, port=0, announce=False, origins=["http://localhost:3000"])
+def server(mixer):
+    running = OscQueryServer(mixer, port=0, announce=False, origins=["http://localhost:3000"])
     running.start()
     yield running
     running.stop()
@@ -54,36 +54,36 @@ def move(server, host="", **options):
 
 
 @pytest.mark.parametrize("origin", [EVIL, "null", "http://127.0.0.1:1", "file://", "https://localhost:3000", ""])
-def test_a_page_of_another_site_moves_nothing(desk, server, origin):
+def test_a_page_of_another_site_moves_nothing(mixer, server, origin):
     with pytest.raises(websockets.exceptions.InvalidStatus, match="403"):
         move(server, origin=origin)
-    assert desk.controls["stem/vocals/gain_db"] == 0
+    assert mixer.controls["stem/vocals/gain_db"] == 0
     assert server.errors == 1
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "2130706433"]
 )
-def test_a_page_that_found_us_under_a_name_of_its_own_learns_and_moves_nothing(desk, server, host):
+def test_a_page_that_found_us_under_a_name_of_its_own_learns_and_moves_nothing(mixer, server, host):
     own = f"http://{host}"
     with pytest.raises(websockets.exceptions.InvalidStatus, match="421"):
         move(server, host, origin=own)
     assert ask(server, Host=host, Origin=own)[::2] == (421, b"")
-    assert desk.controls["stem/vocals/gain_db"] == 0
+    assert mixer.controls["stem/vocals/gain_db"] == 0
 
 
-def test_a_page_that_the_user_named_and_our_own_may(desk, server):
+def test_a_page_that_the_user_named_and_our_own_may(mixer, server):
     for origin in ("http://localhost:3000", f"http://127.0.0.1:{server.port}"):
-        desk.apply({"stem/vocals/gain_db": 0.0})
+        mixer.apply({"stem/vocals/gain_db": 0.0})
         move(server, origin=origin)
-        assert desk.controls["stem/vocals/gain_db"] == -60
+        assert mixer.controls["stem/vocals/gain_db"] == -60
         status, headers, _ = ask(server, Origin=origin)
         assert (status, headers["Access-Control-Allow-Origin"]) == (200, origin)
 
 
-def test_a_program_that_is_no_browser_may(desk, server):
+def test_a_program_that_is_no_browser_may(mixer, server):
     move(server)
-    assert desk.controls["stem/vocals/gain_db"] == -60
+    assert mixer.controls["stem/vocals/gain_db"] == -60
     status, headers, _ = ask(server)
     assert (status, headers["Access-Control-Allow-Origin"]) == (200, None)
 

@@ -23,12 +23,12 @@ OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 @pytest.fixture
-def serve(desk):
+def serve(mixer):
     """Starts a server with settings of the test's."""
     running = []
 
     def started(**settings):
-        running.append(OscQueryServer(desk, port=0, **{"announce": False, **settings}))
+        running.append(OscQueryServer(mixer, port=0, **{"announce": False, **settings}))
         running[-1].start()
         return running[-1]
 
@@ -113,8 +113,8 @@ def test_the_whole_tree_is_what_osc_has(server):
     assert all(len(leaf["TYPE"]) == len(leaf["VALUE"]) for path, leaf in described.items() if path in osc)
 
 
-def test_an_address_tells_all_there_is_to_know(desk, server):
-    desk.apply({"stem/vocals/gain_db": -10.0})
+def test_an_address_tells_all_there_is_to_know(mixer, server):
+    mixer.apply({"stem/vocals/gain_db": -10.0})
     assert get(server, "/stem/vocals/fader") == (
         200,
         {
@@ -178,45 +178,45 @@ def test_without_osc_over_udp_none_is_promised(server):
     assert "OSC_PORT" not in get(server, "/?HOST_INFO")[1]
 
 
-def test_a_listener_is_told_only_of_what_it_listens_to(desk, server, join):
+def test_a_listener_is_told_only_of_what_it_listens_to(mixer, server, join):
     client = join(server)
     client.command("LISTEN", "/stem/vocals/pan")
     assert client.hear() == [("/stem/vocals/pan", 0.0)]
-    desk.apply({"stem/drums/pan": 1.0, "stem/vocals/mute": True})
+    mixer.apply({"stem/drums/pan": 1.0, "stem/vocals/mute": True})
     assert client.quiet() == []
-    desk.apply({"stem/vocals/pan": 0.5})
+    mixer.apply({"stem/vocals/pan": 0.5})
     assert client.hear() == [("/stem/vocals/pan", 0.5)]
     client.command("IGNORE", "/stem/vocals/pan")
     client.sync()
-    desk.apply({"stem/vocals/pan": 1.0})
+    mixer.apply({"stem/vocals/pan": 1.0})
     assert client.quiet() == []
 
 
-def test_all_below_an_address_can_be_listened_to(desk, server, join):
+def test_all_below_an_address_can_be_listened_to(mixer, server, join):
     client = join(server)
     client.command("LISTEN", "/stem/vocals")
     client.command("IGNORE", "/stem/vocals/meter")
     client.sync()
     client.quiet()
-    desk.apply({"stem/vocals/pan": 0.5, "stem/vocals/mute": True, "stem/drums/pan": 0.5})
+    mixer.apply({"stem/vocals/pan": 0.5, "stem/vocals/mute": True, "stem/drums/pan": 0.5})
     assert client.gather(2) == [("/stem/vocals/mute", 1), ("/stem/vocals/pan", 0.5)]
     assert client.quiet() == []
 
 
-def test_what_is_written_over_a_socket_moves_the_desk(desk, server, join):
+def test_what_is_written_over_a_socket_moves_the_desk(mixer, server, join):
     client = join(server)
     client.send("/stem/*/pan", 0.25)
     client.send("/preset/recall", "karaoke")
     assert client.sync() == []
-    assert [desk.controls[f"stem/{stem}/pan"] for stem in STEMS] == [0.25] * 4
-    assert desk.recalled == [("karaoke", None)]
+    assert [mixer.controls[f"stem/{stem}/pan"] for stem in STEMS] == [0.25] * 4
+    assert mixer.recalled == [("karaoke", None)]
 
 
-def test_meters_are_heard_by_who_listens_to_them(desk, server, join):
+def test_meters_are_heard_by_who_listens_to_them(mixer, server, join):
     client = join(server)
     client.command("LISTEN", "/master/meter")
     client.hear()
-    desk.metered = {**desk.metered, "mix": (1.0, 0.1)}
+    mixer.metered = {**mixer.metered, "mix": (1.0, 0.1)}
     assert client.hear() == [("/master/meter", 0.0, -20.0)]
 
 
@@ -252,23 +252,23 @@ def test_all_addresses_have_the_prefix(serve, join):
     assert client.hear() == [("/stem_sep/stem/vocals/pan", 0.0)]
 
 
-def test_what_is_infinite_is_told_as_a_number_that_json_has(desk, server):
-    desk.controls.publish({"engine/load": float("inf")})
+def test_what_is_infinite_is_told_as_a_number_that_json_has(mixer, server):
+    mixer.controls.publish({"engine/load": float("inf")})
     assert get(server, "/engine/load?VALUE") == (200, {"VALUE": [UNLIMITED]})
 
 
-def test_it_goes_on_after_an_error_of_its_own(desk, server, join, caplog):
+def test_it_goes_on_after_an_error_of_its_own(mixer, server, join, caplog):
     client = join(server)
-    working, desk.peaks = desk.peaks, dict
+    working, mixer.peaks = mixer.peaks, dict
     client.command("LISTEN", "/master/meter")
     until(lambda: "goes on" in caplog.text)
     assert server.errors > 0
-    desk.peaks = working
+    mixer.peaks = working
     assert client.sync() is not None
 
 
-def test_a_desk_moved_by_one_surface_is_heard_on_the_other(desk, server, join):
-    osc = OscServer(desk, port=0)
+def test_a_desk_moved_by_one_surface_is_heard_on_the_other(mixer, server, join):
+    osc = OscServer(mixer, port=0)
     osc.start()
     try:
         client = join(server)
@@ -299,19 +299,19 @@ def test_the_network_is_told_its_name(serve):
 
 
 @pytest.mark.parametrize("module", ["websockets.asyncio.server", "zeroconf"])
-def test_a_missing_package_is_named_with_what_installs_it(desk, monkeypatch, module):
+def test_a_missing_package_is_named_with_what_installs_it(mixer, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
     package = module.partition(".")[0]
     with pytest.raises(BridgeError, match=rf"{package}; run: .* -m pip install .*\[oscquery\]"):
-        OscQueryServer(desk)
+        OscQueryServer(mixer)
 
 
-def test_paths_that_come_and_go_are_told_to_every_socket(desk, server, join):
+def test_paths_that_come_and_go_are_told_to_every_socket(mixer, server, join):
     room = Parameter("stem/vocals/chain/1/room_size", 0.5, 0.0, 1.0)
     first, second = join(server), join(server)
     for listener in (first, second):
         listener.sync()
-    desk.controls.replace_parameters((), (room,))
+    mixer.controls.replace_parameters((), (room,))
     for listener in (first, second):
         told = json.loads(listener.socket.recv(timeout=PATIENCE))
         assert told == {"COMMAND": "PATH_ADDED", "DATA": f"/{room.path}"}
@@ -319,7 +319,7 @@ def test_paths_that_come_and_go_are_told_to_every_socket(desk, server, join):
     assert (status, node["VALUE"], node["RANGE"]) == (200, [0.5], [{"MIN": 0.0, "MAX": 1.0}])
     first.command("LISTEN", f"/{room.path}")
     assert first.hear() == [(f"/{room.path}", 0.5)]
-    desk.controls.replace_parameters((room.path,), ())
+    mixer.controls.replace_parameters((room.path,), ())
     told = json.loads(first.socket.recv(timeout=PATIENCE))
     assert told == {"COMMAND": "PATH_REMOVED", "DATA": f"/{room.path}"}
     assert get(server, f"/{room.path}")[0] == 404

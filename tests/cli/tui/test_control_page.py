@@ -47,13 +47,13 @@ class HeardSurface:
 
 
 @pytest.fixture
-def engine(desk):
-    """The desk double, with what the page asks of an engine beside it."""
+def engine(mixer):
+    """The mixer double, with what the page asks of an engine beside it."""
     counters = {**dict.fromkeys(COUNTERS, 0), "late_hops": 7, "input_overflows": 3}
-    desk.stats = lambda: EngineStats(counters, 100, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), 0, 0, restarts=5)
-    desk.latency = LatencyReport(sample_rate=44100, adaptation=128, slack=313, separator=1323, device=441)
-    desk.controls.publish({"engine/model": "bands", "engine/load": 0.31, "engine/state": "running"})
-    return desk
+    mixer.stats = lambda: EngineStats(counters, 100, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), 0, 0, restarts=5)
+    mixer.latency = LatencyReport(sample_rate=44100, adaptation=128, slack=313, separator=1323, device=441)
+    mixer.controls.publish({"engine/model": "bands", "engine/load": 0.31, "engine/state": "running"})
+    return mixer
 
 
 def on_page(test):
@@ -292,11 +292,11 @@ from stream_sep import LatencyReport
 from stream_sep.audio.state import COUNTERS
 from stream_sep.cli.tui.control_page import ControlPage
 from stream_sep.engine.stats import EngineStats
-desk = MixerDouble()
-desk.stats = lambda: EngineStats(dict.fromkeys(COUNTERS, 0), 0, (0.0,) * 3, (0.0,) * 3, 0, 0, 0)
-desk.latency = LatencyReport(sample_rate=44100, adaptation=0, slack=0, separator=0)
-ControlPage(desk).run()
-print("left with", desk.controls["stem/vocals/gain_db"])
+mixer = MixerDouble()
+mixer.stats = lambda: EngineStats(dict.fromkeys(COUNTERS, 0), 0, (0.0,) * 3, (0.0,) * 3, 0, 0, 0)
+mixer.latency = LatencyReport(sample_rate=44100, adaptation=0, slack=0, separator=0)
+ControlPage(mixer).run()
+print("left with", mixer.controls["stem/vocals/gain_db"])
 """
 
 
@@ -334,7 +334,7 @@ def test_on_a_real_terminal_keys_arrive_and_the_terminal_is_given_back():
 
 
 def with_transport(test):
-    """Run a test of the page over a desk that plays songs."""
+    """Run a test of the page over a mixer that plays songs."""
 
     @functools.wraps(test)
     def run(engine):

@@ -18,15 +18,15 @@ from stream_sep.engine.stats import EngineStats
 
 
 @pytest.fixture
-def engine(desk):
-    """The desk double, with what the page asks of an engine beside it, and a song."""
+def engine(mixer):
+    """The mixer double, with what the page asks of an engine beside it, and a song."""
     counters = {**dict.fromkeys(COUNTERS, 0)}
-    desk.stats = lambda: EngineStats(counters, 100, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), 0, 0, restarts=0)
-    desk.latency = LatencyReport(sample_rate=44100, adaptation=128, slack=313, separator=1323, device=441)
-    desk.controls = ControlState((*desk.controls.parameters.values(), *transport_parameters()))
-    desk.controls.publish({"engine/model": "causal-22ms", "engine/load": 0.31, "engine/state": "running"})
-    desk.controls.publish({"preset": "karaoke"})
-    return desk
+    mixer.stats = lambda: EngineStats(counters, 100, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), 0, 0, restarts=0)
+    mixer.latency = LatencyReport(sample_rate=44100, adaptation=128, slack=313, separator=1323, device=441)
+    mixer.controls = ControlState((*mixer.controls.parameters.values(), *transport_parameters()))
+    mixer.controls.publish({"engine/model": "causal-22ms", "engine/load": 0.31, "engine/state": "running"})
+    mixer.controls.publish({"preset": "karaoke"})
+    return mixer
 
 
 def on_small_screen(test):

@@ -19,13 +19,13 @@ GAIN = "stem/vocals/gain_db"
 
 
 @pytest.fixture(autouse=True)
-def _running(desk):
-    desk.controls.publish({"engine/state": "running"})
+def _running(mixer):
+    mixer.controls.publish({"engine/state": "running"})
 
 
 @pytest.fixture
-def live_page(desk):
-    page = LivePage(desk, port=0)
+def live_page(mixer):
+    page = LivePage(mixer, port=0)
     page.start()
     yield page
     page.stop()
@@ -64,76 +64,76 @@ class Finger:
 VOCALS = "ss-strip:nth-of-type(1) .fader"
 
 
-def test_a_finger_moves_a_fader_by_how_far_it_goes(desk, phone):
+def test_a_finger_moves_a_fader_by_how_far_it_goes(mixer, phone):
     travel = phone.evaluate(f"Math.max(200, document.querySelector('{VOCALS}').clientHeight - 28)")
     finger = Finger(phone, VOCALS)
     finger.down()
-    assert desk.controls[GAIN] == 0.0
+    assert mixer.controls[GAIN] == 0.0
     finger.move(0, travel / 4)
-    until(lambda: desk.controls[GAIN] == pytest.approx(-10.0, abs=0.6))  # half of the travel by the X32 law
+    until(lambda: mixer.controls[GAIN] == pytest.approx(-10.0, abs=0.6))  # half of the travel by the X32 law
     finger.up()
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_sideways_a_finger_moves_a_fader_four_times_finer(desk, phone):
+def test_sideways_a_finger_moves_a_fader_four_times_finer(mixer, phone):
     travel = phone.evaluate(f"Math.max(200, document.querySelector('{VOCALS}').clientHeight - 28)")
     finger = Finger(phone, VOCALS)
     finger.down()
     finger.move(80, 0, steps=1)
     finger.move(0, travel / 4)
-    until(lambda: desk.controls[GAIN] == pytest.approx(-2.5, abs=0.3))
+    until(lambda: mixer.controls[GAIN] == pytest.approx(-2.5, abs=0.3))
     finger.up()
 
 
-def test_a_double_tap_is_unity(desk, phone):
-    desk.apply({GAIN: -30.0})
+def test_a_double_tap_is_unity(mixer, phone):
+    mixer.apply({GAIN: -30.0})
     until(lambda: phone.input_value(f"{VOCALS} input") == "-30")
     finger = Finger(phone, VOCALS)
     for _ in range(2):
         finger.down()
         finger.up()
-    until(lambda: desk.controls[GAIN] == 0.0)
+    until(lambda: mixer.controls[GAIN] == 0.0)
 
 
-def test_while_a_finger_holds_a_fader_only_the_finger_moves_it(desk, phone):
+def test_while_a_finger_holds_a_fader_only_the_finger_moves_it(mixer, phone):
     finger = Finger(phone, VOCALS)
     finger.down()
     finger.move(0, 20, steps=1)
-    until(lambda: desk.controls[GAIN] < 0)
-    desk.apply({GAIN: -60.0})
+    until(lambda: mixer.controls[GAIN] < 0)
+    mixer.apply({GAIN: -60.0})
     phone.wait_for_timeout(300)
     assert float(phone.input_value(f"{VOCALS} input")) > -30
     finger.up()
     until(lambda: phone.input_value(f"{VOCALS} input") == "-60")
 
 
-def test_keys_move_the_native_range(desk, phone):
+def test_keys_move_the_native_range(mixer, phone):
     phone.focus(f"{VOCALS} input")
     phone.keyboard.press("ArrowDown")
-    until(lambda: desk.controls[GAIN] == -1.0)
+    until(lambda: mixer.controls[GAIN] == -1.0)
     phone.keyboard.press("Shift+ArrowDown")
-    until(lambda: desk.controls[GAIN] == pytest.approx(-1.1))
+    until(lambda: mixer.controls[GAIN] == pytest.approx(-1.1))
     assert phone.get_attribute(f"{VOCALS} input", "aria-valuetext") == "-1.1 dB"
     for key, db in (("PageDown", -7.1), ("Home", -90.0), ("End", 10.0), ("0", 0.0)):
         phone.keyboard.press(key)
-        until(lambda db=db: desk.controls[GAIN] == pytest.approx(db))
+        until(lambda db=db: mixer.controls[GAIN] == pytest.approx(db))
 
 
-def test_buttons_and_presets_move_the_mixer(desk, phone):
+def test_buttons_and_presets_move_the_mixer(mixer, phone):
     phone.tap("role=button[name='Mute drums']")
-    until(lambda: desk.controls["stem/drums/mute"] is True)
+    until(lambda: mixer.controls["stem/drums/mute"] is True)
     phone.tap("role=button[name='Solo bass']")
-    until(lambda: desk.controls["stem/bass/solo"] is True)
+    until(lambda: mixer.controls["stem/bass/solo"] is True)
     phone.tap("role=button[name='Bypass']")
-    until(lambda: desk.controls["bypass"] is True)
+    until(lambda: mixer.controls["bypass"] is True)
     phone.tap("role=button[name='Karaoke']")
-    until(lambda: desk.controls["karaoke"] == 1.0)
+    until(lambda: mixer.controls["karaoke"] == 1.0)
     phone.tap("role=button[name='Presets']")
     phone.tap("role=button[name='Acapella']")
-    until(lambda: desk.recalled == [("acapella", None)])
+    until(lambda: mixer.recalled == [("acapella", None)])
 
 
-def test_after_a_restart_faders_take_the_mixers_values_and_old_moves_are_not_sent(desk, phone, live_page):
+def test_after_a_restart_faders_take_the_mixers_values_and_old_moves_are_not_sent(mixer, phone, live_page):
     live_page._port = live_page.port
     live_page.stop()
     phone.wait_for_selector("text=Connection lost; faders are off")
@@ -142,20 +142,20 @@ def test_after_a_restart_faders_take_the_mixers_values_and_old_moves_are_not_sen
     finger.down()
     finger.move(0, 60)
     finger.up()
-    desk.apply({GAIN: -20.0})
+    mixer.apply({GAIN: -20.0})
     live_page.start()
     phone.wait_for_selector(f"{VOCALS}:not(.resting)", timeout=15000)
     until(lambda: phone.input_value(f"{VOCALS} input") == "-20")
-    assert desk.controls[GAIN] == -20.0
+    assert mixer.controls[GAIN] == -20.0
 
 
-def test_a_viewer_sees_changes_and_moves_nothing(desk, open_page):
-    live_page = LivePage(desk, port=0, read_only=True)
+def test_a_viewer_sees_changes_and_moves_nothing(mixer, open_page):
+    live_page = LivePage(mixer, port=0, read_only=True)
     live_page.start()
     try:
         page = open_page(live_page.address)
         page.wait_for_selector("text=This page is read-only.")
-        desk.apply({GAIN: -12.0})
+        mixer.apply({GAIN: -12.0})
         until(lambda: page.input_value(f"{VOCALS} input") == "-12")
         assert page.is_disabled(f"{VOCALS} input")
     finally:

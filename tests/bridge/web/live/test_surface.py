@@ -16,23 +16,23 @@ from bridge.web.live.session import MAX_CONNECTIONS, NOT_PAIRED
 from bridge.web.live.surface import LivePage
 
 
-def started(desk, **options):
-    page = LivePage(desk, port=0, **options)
+def started(mixer, **options):
+    page = LivePage(mixer, port=0, **options)
     page.start()
     return page
 
 
 @pytest.fixture
-def local(desk):
-    page = started(desk)
+def local(mixer):
+    page = started(mixer)
     yield page
     page.stop()
 
 
 @pytest.fixture
-def paired(desk, tmp_path):
+def paired(mixer, tmp_path):
     """A page that phones have to pair with."""
-    page = started(desk, host="0.0.0.0", devices=tmp_path / "devices.json")
+    page = started(mixer, host="0.0.0.0", devices=tmp_path / "devices.json")
     yield page
     page.stop()
 
@@ -89,25 +89,25 @@ def test_foreign_host_is_refused(local):
     assert request(local, "GET", "/", Host="evil.example")[0].status == 400
 
 
-def test_device_without_a_key_is_sent_away(paired, desk):
+def test_device_without_a_key_is_sent_away(paired, mixer):
     with connect(paired) as socket:
         with contextlib.suppress(ConnectionClosed):
             socket.send(build_msg("/bypass", [1]).dgram)
         assert _closed(socket) == NOT_PAIRED
-    assert desk.controls["bypass"] is False
+    assert mixer.controls["bypass"] is False
 
 
-def test_device_with_a_key_moves_faders(paired, desk):
+def test_device_with_a_key_moves_faders(paired, mixer):
     with connect(paired, cookie=cookie_of(paired)) as socket:
         assert json.loads(socket.recv())["role"] == "control"
         socket.send(build_msg("/bypass", [1]).dgram)
         deadline = time.monotonic() + 5
-        while not desk.controls["bypass"]:
+        while not mixer.controls["bypass"]:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
 
-def test_viewer_receives_everything_and_moves_nothing(paired, desk):
+def test_viewer_receives_everything_and_moves_nothing(paired, mixer):
     with connect(paired, cookie=cookie_of(paired, "view")) as socket:
         assert json.loads(socket.recv())["role"] == "view"
         for message in (build_msg("/bypass", [1]), build_msg("/bypass/toggle"), build_msg("/preset/store", ["x"])):
@@ -116,8 +116,8 @@ def test_viewer_receives_everything_and_moves_nothing(paired, desk):
         while refused < 3:
             message = socket.recv(timeout=5)
             refused += isinstance(message, bytes) and b"this page is read-only" in message
-    assert desk.controls["bypass"] is False
-    assert desk.stored == []
+    assert mixer.controls["bypass"] is False
+    assert mixer.stored == []
 
 
 @pytest.mark.parametrize(
@@ -185,12 +185,12 @@ def test_browsers_receive_the_list_of_peers(local):
     assert [peer["role"] for peer in peers] == ["control", "control"]
 
 
-def test_hidden_page_receives_no_meters(local, desk):
+def test_hidden_page_receives_no_meters(local, mixer):
     with connect(local) as socket:
         socket.send('{"meters": false}')
         socket.send(build_msg("/ping").dgram)
         assert any(b"/pong" in message for message in received(socket, timeout=0.5) if isinstance(message, bytes))
-        desk.metered = dict.fromkeys(desk.metered, (0.5, 0.5))
+        mixer.metered = dict.fromkeys(mixer.metered, (0.5, 0.5))
         assert not any(
             b"/meter" in message for message in received(socket, timeout=0.3) if isinstance(message, bytes)
         )
@@ -208,8 +208,8 @@ def test_revoked_device_is_sent_away_while_it_listens(paired, tmp_path, monkeypa
         assert _closed(socket) == NOT_PAIRED
 
 
-def test_stop_ends_with_browsers_connected(desk):
-    page = started(desk)
+def test_stop_ends_with_browsers_connected(mixer):
+    page = started(mixer)
     with connect(page) as socket:
         socket.recv()
         page.stop()
