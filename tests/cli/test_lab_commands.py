@@ -117,7 +117,7 @@ def test_the_lab_runs_where_the_engine_cannot(home, tmp_path):
     [
         (("train", "none.toml"), "cannot be read"),
         (("train", "tiny.toml", "--data", "nowhere"), "is no cache"),
-        (("train", "tiny.toml", "--data", "nowhere"), "say with 'train --data FOLDER'"),
+        (("train", "tiny.toml", "--data", "nowhere"), "name the folder of yours with 'train --data FOLDER'"),
         (("data", "build", "nowhere", "c"), "is no folder"),
         (("data", "unpack", "none.zip"), "copy it again"),
         (("data", "synth", "songs", "out"), "holds no songs"),
