@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from mixer_double import MixerDouble
-from requirements import require
+from requirements import require, require_package
 
 SLOW_FIXTURES = frozenset({"jackd", "start_jackd", "portaudio_on_jack", "tiny_weights"})
 SLOW = (
@@ -157,7 +156,7 @@ def tiny_weights(tmp_path_factory):
 
     def write():
         for name in ("torch", "onnx", "onnxruntime"):
-            require(importlib.util.find_spec(name), f"needs {name}: pip install 'stream-sep[train]'")
+            require_package(name, "train")
         if not any(folder.iterdir()):
             write_tiny_weights(folder)
         return folder

@@ -1,13 +1,12 @@
 """The docs build without a warning, their snippets run, and their links lead somewhere."""
 
-import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from requirements import require
+from requirements import require_package
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
@@ -28,7 +27,7 @@ SNIPPETS = [(page, number) for page in PAGES for number in range(len(snippets_of
 def test_python_snippet_runs_after_those_above_it(page, number, tmp_path):
     text = "\n".join(snippets_of(page)[: number + 1])
     if "set_chains" in text:
-        require(importlib.util.find_spec("pedalboard"), "needs Pedalboard")
+        require_package("pedalboard", "effects")
     if (
         "127.0.0.1:9191" in text
     ):  # needs a running service and a token; tests/bridge/web/service makes the same requests
@@ -52,7 +51,7 @@ def test_readme_fits_a_visit():
 
 
 def test_docs_build_with_warnings_as_errors(tmp_path):
-    require(importlib.util.find_spec("sphinx"), "needs Sphinx: the extra 'docs'")
+    require_package("sphinx", "docs")
     command = [
         sys.executable,
         "-m",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import waiting
-from requirements import require
+from requirements import require, require_package
 
 from stream_sep.audio.rings import RingLayout, SharedRings, write_frames
 from stream_sep.effects.chained_separator import ChainSpec
@@ -20,8 +21,11 @@ from stream_sep.separators import load_separator
 
 wait_until = partial(waiting.until, patience=30)
 
-if os.environ.get("CI") != "true":
-    pytest.importorskip("pedalboard", reason="needs Pedalboard: pip install 'stream-sep[effects]'")
+
+@pytest.fixture(autouse=True)
+def _pedalboard():
+    require_package("pedalboard", "effects")
+
 
 RATE, HOP, CARRIER = 44100, 256, 3
 INVERT = {"other": [{"plugin": "Invert"}]}
@@ -157,7 +161,6 @@ def test_a_process_that_dies_comes_back_with_its_chains_as_they_were_last():
 
 def test_a_chain_that_cannot_come_back_is_left_out_and_said_so(tmp_path):
     impulse = tmp_path / "half.wav"
-    soundfile = pytest.importorskip("soundfile")
     soundfile.write(impulse, np.array([0.5] + [0.0] * 99), RATE)
     reports = []
     chains = {"other": [{"plugin": "Convolution", "parameters": {"impulse_response_filename": str(impulse)}}]}

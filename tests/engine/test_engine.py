@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import waiting
+from requirements import require_package
 
 from stream_sep import (
     ConfigError,
@@ -197,7 +198,7 @@ def test_taps_are_given_every_frame_in_order_and_one_that_fails_is_left_out():
 
 
 def test_effects_are_controls_and_presets_bring_their_own(monkeypatch, tmp_path):
-    pytest.importorskip("pedalboard", reason="pip install 'stream-sep[effects]'")
+    require_package("pedalboard", "effects")
     monkeypatch.setenv("STREAM_SEP_PRESETS", str(tmp_path))
     (tmp_path / "upside.toml").write_text('schema = 1\nreset = true\n[[chains.other]]\nplugin = "Invert"\n')
     ones, gain = np.ones((2, 344 * 128), np.float32), {"plugin": "Gain", "parameters": {"gain_db": -20.0}}
@@ -228,7 +229,7 @@ def effects_among(engine):
 
 
 def test_effects_that_come_move_and_go_while_it_plays_are_controls_meanwhile():
-    pytest.importorskip("pedalboard", reason="pip install 'stream-sep[effects]'")
+    require_package("pedalboard", "effects")
     ones, backend = np.ones((2, 344 * 128), np.float32), OfflineBackend(RATE, 128)
     gain = {"plugin": "Gain", "parameters": {"gain_db": -20.0}}
     drive = {"plugin": "Clipping", "parameters": {"threshold_db": -12.0}}

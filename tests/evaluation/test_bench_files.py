@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from requirements import require_package
 from typer.testing import CliRunner
 
 from stream_sep.cli import app
@@ -34,8 +34,7 @@ print(*[line.split()[1] for line in open("/proc/self/status") if line.startswith
 
 @pytest.fixture
 def _demucs():
-    if os.environ.get("CI") != "true":
-        pytest.importorskip("demucs", reason="pip install 'stream-sep[demucs]'")
+    require_package("demucs", "demucs")
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read as Linux tells it")

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import subprocess
 import sys
@@ -8,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from requirements import require
+from requirements import require_package
 
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.extras import install_hint
 from stream_sep.files import ray_batch
 from stream_sep.files.batch import separate_all
 from stream_sep.files.formats import AudioFormat
@@ -35,7 +33,7 @@ def write_songs(folder, seconds=12):
 
 
 def test_a_cluster_does_as_one_machine_does_although_a_node_is_killed(tmp_path):
-    require(importlib.util.find_spec("ray"), install_hint("ray"))
+    require_package("ray", "ray")
     songs, out = write_songs(tmp_path / "songs", seconds=45), tmp_path / "out"  # so long that a node dies meanwhile
     program = Path(__file__).with_name("ray_cluster.py")
     done = subprocess.run(

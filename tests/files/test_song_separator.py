@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from requirements import require_package
 from song_files import RATE, SHARES, SOURCES, Shares, job, music, outcomes, parts_left, read, write
 
 from stream_sep.errors import Cancelled, ConfigError
@@ -43,8 +44,7 @@ def test_the_stems_of_the_streamed_engine_and_of_the_file_are_the_same(tmp_path)
 
 
 def test_demucs_writes_what_its_network_makes(tmp_path):
-    if os.environ.get("CI") != "true":
-        pytest.importorskip("demucs")
+    require_package("demucs", "demucs")
     import torch  # noqa: PLC0415 - heavy, one test
 
     torch.set_num_threads(1)

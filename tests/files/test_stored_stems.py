@@ -5,7 +5,6 @@ import pytest
 import soundfile
 
 from stream_sep.errors import Cancelled, ConfigError
-from stream_sep.files.ffmpeg import has_ffmpeg
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.stem_mp4 import STEMS, read_stem_box
 from stream_sep.files.stored_stems import pack_stems, render_mix
@@ -69,9 +68,8 @@ def test_a_cancelled_mix_leaves_nothing(stems, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("ffmpeg")
 def test_stored_stems_become_a_stem_file(stems, tmp_path):
-    if not has_ffmpeg():
-        pytest.skip("needs ffmpeg")
     files, _ = stems
     render_mix(files, tmp_path / "mix.wav", FLOATS)
     pack_stems(files, tmp_path / "mix.wav", tmp_path / "song.stem.mp4", tags_from=tmp_path / "mix.wav")

@@ -1,6 +1,5 @@
 """Songs played with faders: at unity the file itself, exact jumps, loops without a click, no gap in a list."""
 
-import importlib.util
 import os
 import signal
 import threading
@@ -10,12 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 import waiting
-from requirements import require
+from requirements import require_package
 
 from stream_sep import AudioFileError, EngineConfig, OfflineBackend, PacedBackend, load_separator
 from stream_sep.control.presets.library import preset_of
 from stream_sep.evaluation.bench_player import measure_play
-from stream_sep.extras import install_hint
 from stream_sep.files.song import Song
 from stream_sep.player import time_stretch
 from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
@@ -305,7 +303,7 @@ def level_at(sound, hertz):
 @pytest.fixture
 def stretched():
     """Rubber Band, or a skip."""
-    require(importlib.util.find_spec("pylibrb"), install_hint("stretch"))
+    require_package("pylibrb", "stretch")
 
 
 @pytest.mark.usefixtures("stretched")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from requirements import require_package
 
 from bridge.plugin import install
 from bridge.plugin.build import compile_plugin, this_system
@@ -107,7 +108,7 @@ def test_command_line_installs_says_the_menu_lists_and_removes(folder):
 @pytest.mark.skipif("STREAM_SEP_RELEASE_TESTS" not in os.environ, reason="set STREAM_SEP_RELEASE_TESTS=1: minutes")
 @pytest.mark.parametrize("system", ["windows-x86_64", "linux-aarch64"])
 def test_binary_for_another_system_is_built(tmp_path, system):
-    pytest.importorskip("ziglang")
+    require_package("ziglang", "plugin")
     compile_plugin(tmp_path / "out", system=system)
     begin = {"windows": b"MZ", "linux": b"\x7fELF"}[system.partition("-")[0]]
     assert (tmp_path / "out").read_bytes().startswith(begin)

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from requirements import require
+from requirements import require, require_package
 
 from bridge.plugin.lv2_bundle import URI, description
 from bridge.plugin.parameters import plugin_parameters
@@ -47,7 +47,7 @@ def test_ports_are_numbered_in_the_order_of_the_native_code():
 @pytest.mark.usefixtures("meeting")
 def test_jalv_gives_it_twelve_ports_and_tells_its_latency_to_jack(path, jackd):
     require(shutil.which("jalv"), "needs jalv: apt install jalv")
-    client = pytest.importorskip("jack").Client("probe", servername=jackd, no_start_server=True)
+    client = require_package("jack", "jack").Client("probe", servername=jackd, no_start_server=True)
     environment = {**os.environ, "LV2_PATH": str(path), "JACK_DEFAULT_SERVER": jackd}
     with subprocess.Popen(
         ["jalv", "-n", "stems", URI], env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL

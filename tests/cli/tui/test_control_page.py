@@ -29,7 +29,7 @@ try:
 except ImportError:
     if os.environ.get("CI") == "true":
         raise
-    pytest.skip("needs textual: pip install 'stream-sep[page]'", allow_module_level=True)
+    pytest.skip("needs textual: pip install 'stream-sep[tui]'", allow_module_level=True)
 else:
     from textual.widgets import Static
 

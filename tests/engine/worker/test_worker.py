@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import waiting
+from requirements import require_package
 
 from stream_sep import Engine, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.audio.rings import EMPTY, NONFINITE, RingLayout, Rings, write_frames
@@ -230,7 +231,7 @@ class Moody(PassthroughSeparator):
 
 
 def test_effects_of_a_separator_that_comes_back_on_its_thread_are_as_they_were_last():
-    pytest.importorskip("pedalboard", reason="pip install 'stream-sep[effects]'")
+    require_package("pedalboard", "effects")
     rings = ring()
     worker = ThreadWorker(Moody, lambda _: None, chain_reserve=0)
     worker.start(rings)

@@ -1,9 +1,9 @@
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from requirements import require
 
 from stream_sep.errors import ConfigError
 from stream_sep.evaluation.sdr import ACCOMPANIMENT, BASELINES, evaluate, separate
@@ -212,8 +212,7 @@ def test_the_smallest_numbers_are_zero_while_a_hop_is_computed_and_not_after():
 
 
 def test_bands_beat_both_baselines_on_music(tmp_path):
-    if not (CLIPS.is_dir() and shutil.which("ffmpeg")) and os.environ.get("CI") != "true":
-        pytest.skip(f"no music at {CLIPS}, or no ffmpeg to read it")
+    require(CLIPS.is_dir() and shutil.which("ffmpeg"), f"no music at {CLIPS}, or no ffmpeg to read it")
     for clip in sorted(CLIPS.glob("*.stem.mp4"))[1:60:24]:  # three that the table was not fitted to
         (tmp_path / clip.name).symlink_to(clip)
     rows = list(evaluate(tmp_path, "bands"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
+from requirements import require_package
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.files.demo_song import load_demo_song
@@ -200,7 +201,7 @@ def test_a_network_of_fewer_parts_than_hops_rests_in_some():
 
 
 def test_a_file_is_one_model_to_other_programs(weights):
-    onnxruntime = pytest.importorskip("onnxruntime")
+    onnxruntime = require_package("onnxruntime", "train")
     data = (weights / "tiny.onnx").read_bytes()
     whole = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     runtime = OnnxRuntime(weights / "tiny.onnx")

@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from requirements import require_package
 
 from stream_sep.errors import SeparatorError
 from stream_sep.separators.demucs import offline
@@ -27,7 +28,7 @@ def tries(monkeypatch, tmp_path):
 
 
 def test_missing_weights_fail_without_retries(tries, capfd):
-    pytest.importorskip("demucs")
+    require_package("demucs", "demucs")
     from huggingface_hub import constants  # noqa: PLC0415 - an extra
 
     with pytest.raises(SeparatorError, match="not on this machine"):

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from requirements import require_package
 
 from stream_sep.errors import ConfigError
 from stream_sep.separators.frame_transformer.config import SIZES, config_from
@@ -225,7 +226,7 @@ def test_sizes_that_make_no_sense_are_refused(table, words):
 
 
 def test_exported_to_onnx_it_computes_the_same_hop_by_hop(tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime")
+    onnxruntime = require_package("onnxruntime", "train")
     made = network().eval()
     features, hints = given(made, 12, batch=1)
     names = [f"state{number}" for number in range(len(made.initial_state(1)))]

@@ -8,6 +8,7 @@ import mido
 import numpy as np
 import pytest
 import soundfile
+from requirements import require
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.protocols import STEMS
@@ -184,8 +185,7 @@ def test_hits_are_sorted_into_kits_by_name(samples):
 
 def test_general_midi_plays_in_tune():
     fonts = find_soundfonts()
-    if not fonts and os.environ.get("CI") != "true":
-        pytest.skip("needs fluidsynth and a soundfont: apt install fluidsynth fluid-soundfont-gm")
+    require(fonts, "needs fluidsynth and a soundfont: apt install fluidsynth fluid-soundfont-gm")
     sound = play_program(fonts[0], 0, [Note(0.5, 1.0, 69)], 2.0)
     assert sound.shape == (2, 2 * RATE)
     assert np.abs(sound[:, : int(0.45 * RATE)]).max() < 1e-3

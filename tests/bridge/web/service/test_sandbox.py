@@ -9,13 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from requirements import require
 from web_service import song_bytes
 
 from bridge.web.problems import Problem
 from bridge.web.service import sandbox, sandbox_child
 from bridge.web.service.sandbox import decode_song, probe_song
+from stream_sep.files.ffmpeg import INSTALL
 
-needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg: apt install ffmpeg")
+
+@pytest.fixture
+def _ffmpeg():
+    require(shutil.which("ffmpeg"), INSTALL)
+
 
 PLAYLISTS = {
     "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\n{secret}\n#EXT-X-ENDLIST\n",
@@ -61,7 +67,7 @@ def fake_program(folder, name, text):
     path.chmod(0o755)
 
 
-@needs_ffmpeg
+@pytest.mark.usefixtures("_ffmpeg")
 def test_a_decoder_that_hangs_is_killed_with_all_it_started(tmp_path, monkeypatch):
     marker = tmp_path / "alive"
     hang = f"import time, pathlib, os\npathlib.Path({str(marker)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
