@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from stream_sep import StemSeparator
 from stream_sep.errors import SeparatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 RATE = 44100
 BLOCKS = (32, 64, 128, 256, 512, 1024, 2048)
@@ -89,20 +89,18 @@ def measure_plugin(model: str, block_size: int, blocks: int, instances: int) -> 
         }
 
 
-class _host:  # noqa: N801 - a context manager that reads as a function
-    """A host in this process, as a context manager."""
-
-    def __init__(self, address: str) -> None:
-        self._host, self._stopped = PluginHost(print, address=address, linger=0), threading.Event()
-        self._thread = threading.Thread(target=self._host.serve, args=(self._stopped,), daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-        self._host.close()
+@contextmanager
+def _host(address: str) -> Iterator[None]:
+    """Run a host in this process."""
+    host, stopped = PluginHost(print, address=address, linger=0), threading.Event()
+    thread = threading.Thread(target=host.serve, args=(stopped,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+        host.close()
 
 
 def _play_paced(instances: list[PluginInstance], blocks: int | None, block_size: int) -> list[int]:

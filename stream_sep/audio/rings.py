@@ -303,9 +303,7 @@ def detach(shared: SharedMemory, *, owner: bool) -> None:
         shared: the memory.
         owner: whether this process created it.
     """
-    with contextlib.suppress(
-        BufferError
-    ):  # arrays over it may be in use by a thread that hangs: it is released with them
+    with contextlib.suppress(BufferError):  # a thread that hangs may hold arrays over it: it is released with them
         shared.close()
     if owner:
         shared.unlink()

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+import waiting
 from waiting import until
 
 from stream_sep import ConfigError, DeviceError, Engine, EngineConfig
@@ -162,9 +163,7 @@ def test_the_graph_is_told_of_the_engine_latency_in_both_directions(probes):
         sender.client.connect(sender.send, f"{backend.client_name}:in_L")
         receiver.client.connect(f"{backend.client_name}:vocals_L", receiver.receive)
         card = PortLatencies(jack, receiver.client)
-        deadline = time.monotonic() + 5
-        while card.longest([receiver.receive], CAPTURE) == 0 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        waiting.until(lambda: card.longest([receiver.receive], CAPTURE) != 0, patience=5)
         before = PortLatencies(jack, backend._session.client).longest(backend._session.client.inports, CAPTURE)
         assert card.longest([receiver.receive], CAPTURE) == before + engine.latency.engine
         after = PortLatencies(jack, backend._session.client).longest(backend._session.client.outports, PLAYBACK)

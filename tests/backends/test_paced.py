@@ -4,6 +4,7 @@ import threading
 import time
 
 import numpy as np
+import waiting
 
 from stream_sep import Engine, EngineConfig, PacedBackend
 
@@ -11,10 +12,7 @@ from stream_sep import Engine, EngineConfig, PacedBackend
 def run(backend, frames, taps=()):
     config = EngineConfig(model="passthrough", worker="thread", slack=4096, taps=taps)
     with Engine(backend, config) as engine:
-        deadline = time.monotonic() + 60
-        while engine.stats().counters["frames"] < frames:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        waiting.until(lambda: engine.stats().counters["frames"] >= frames, patience=60)
     return engine
 
 

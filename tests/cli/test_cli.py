@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
+import waiting
 
 from stream_sep import StemSeparator
 from stream_sep.files.demo_song import load_demo_song
@@ -169,9 +170,7 @@ def test_play_follows_the_file_of_its_preset(tmp_path):
     command += ["--no-device", "--no-refine", "--osc-port", "0", "--record", "out", "--loop", "0", "1.5"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     mix = tmp_path / "out/mix.wav"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (mix.exists() and mix.stat().st_size > 200_000):
-        time.sleep(0.1)
+    waiting.until(lambda: mix.exists() and mix.stat().st_size > 200_000, patience=60)
     preset.write_text("schema = 1\n[stem.other]\ngain_db = -90.0\n")
     time.sleep(2)
     process.send_signal(signal.SIGINT)
@@ -186,9 +185,7 @@ def test_ctrl_c_stops_the_demo_cleanly_and_keeps_what_was_written(tmp_path):
     command = [sys.executable, "-m", "stream_sep", "demo", "--silent", "--out", str(tmp_path / "d")]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     mix = tmp_path / "d/mix.wav"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (mix.exists() and mix.stat().st_size > 400_000):
-        time.sleep(0.1)
+    waiting.until(lambda: mix.exists() and mix.stat().st_size > 400_000, patience=60)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors

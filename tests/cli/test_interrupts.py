@@ -6,11 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import soundfile
 import typer
+import waiting
+from processes import catches, children_of, is_running
 
 from stream_sep.cli.interrupts import Interrupted, Interrupts
 
@@ -83,10 +84,6 @@ class Command:
             arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
 
-    def children(self):
-        found = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        return {int(pid) for path in found for pid in path.read_text(encoding="ascii").split()}
-
     def wait_for(self, condition):
         deadline = time.monotonic() + 90
         while not condition():
@@ -96,7 +93,7 @@ class Command:
 
     def end(self, number):
         """Signal the whole group, as a terminal does; return the output, the errors and the child processes."""
-        children = self.children()
+        children = children_of(self.process.pid)
         os.killpg(self.process.pid, number)
         output, errors = self.process.communicate(timeout=60)
         return output, errors, children
@@ -110,24 +107,9 @@ def command(tmp_path):
     command.process.communicate()
 
 
-def is_ready(command):
-    """Whether Python itself has started and takes signals."""
-    for line in Path(f"/proc/{command.process.pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("SigCgt:"):
-            return bool(int(line.split()[1], 16) >> signal.SIGTERM - 1 & 1)
-    return False
-
-
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 PHASES = {
-    "importing": is_ready,
-    "loading": lambda command: command.children(),
+    "importing": lambda command: catches(command.process.pid, signal.SIGTERM),  # Python itself has started
+    "loading": lambda command: children_of(command.process.pid),
     "playing": lambda command: command.mix.exists() and command.mix.stat().st_size > 200_000,
 }
 
@@ -144,10 +126,7 @@ def test_command_ends_in_order_at_any_moment(command, phase, number):
     assert "Traceback" not in errors
     assert "resource_tracker" not in errors
     assert "starts again" not in output + errors
-    deadline = time.monotonic() + 30
-    while any(map(is_running, children)):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    waiting.until(lambda: not any(map(is_running, children)), patience=30)
     if phase == "playing":
         assert "You heard it" in output
         assert "written to out" in output

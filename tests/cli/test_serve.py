@@ -11,7 +11,9 @@ import time
 import urllib.error
 
 import pytest
-from serving import call, children_of, serving
+import waiting
+from processes import children_of, is_running
+from serving import call, serving
 from web_service import PASSWORD, song_bytes
 
 TIMEOUT = 120
@@ -103,15 +105,12 @@ def test_nothing_secret_is_in_what_the_server_prints(tmp_path):
 
 def test_a_worker_ends_with_the_process_that_started_it(tmp_path):
     with serving(tmp_path, "--model", "passthrough") as (server, base, _):
-        deadline = time.monotonic() + TIMEOUT
-        while not (workers := children_of(server.pid)) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        waiting.until(lambda: children_of(server.pid), patience=TIMEOUT)
+        (worker,) = children_of(server.pid)
         wait_for_worker(base)
         server.kill()
         server.wait(TIMEOUT)
-        while is_running(workers[0]) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not is_running(workers[0])
+        waiting.until(lambda: not is_running(worker), patience=TIMEOUT)
 
 
 def wait_for_worker(base):
@@ -120,10 +119,3 @@ def wait_for_worker(base):
             call("GET", f"{base}/readyz")
             return
         time.sleep(0.1)
-
-
-def is_running(pid):
-    with contextlib.suppress(OSError):
-        os.kill(pid, 0)
-        return True
-    return False

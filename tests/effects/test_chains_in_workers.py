@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import waiting
+from processes import children_of, is_running
 from requirements import require, require_package
 
 from stream_sep.audio.rings import RingLayout, SharedRings, write_frames
@@ -190,29 +191,21 @@ def test_a_vst3_comes_back_with_its_process_and_leaves_none_behind():
         worker.set_chains({"other": [{"plugin": str(path), "parameters": {"output_ceiling_db": -20.0}}]})
         quiet = player.settled()
         assert 0 < quiet < 0.2
-        hosts = children(worker.pid)
+        hosts = effect_hosts(worker.pid)
         assert len(hosts) == 1
         os.kill(worker.pid, signal.SIGKILL)
         wait_until(lambda: worker.restarts == 1)
         player.jump()
         assert player.settled() == pytest.approx(quiet, rel=0.05)
-        hosts |= children(worker.pid)
+        hosts |= effect_hosts(worker.pid)
         assert len(hosts) == 2
         worker.set_chains({})
         player.settled()
-        wait_until(lambda: not any(running(pid) for pid in hosts))
+        wait_until(lambda: not any(is_running(pid) for pid in hosts))
     finally:
         worker.stop()
 
 
-def children(pid):
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    found = {int(child) for task in tasks for child in task.read_text().split()}
-    return {child for child in found if b"effects.plugin_process" in Path(f"/proc/{child}/cmdline").read_bytes()}
-
-
-def running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
+def effect_hosts(pid):
+    hosts = children_of(pid)
+    return {host for host in hosts if b"effects.plugin_process" in Path(f"/proc/{host}/cmdline").read_bytes()}

@@ -4,10 +4,10 @@ import contextlib
 import signal
 import subprocess
 import sys
-import time
 import wave
 
 import pytest
+import waiting
 from song_files import RATE, music, parts_left, write
 
 from stream_sep.files import ray_batch
@@ -24,9 +24,8 @@ def test_another_process_reads_the_first_seconds_before_the_end_and_a_crash_leav
         [sys.executable, "-m", "stream_sep", "separate", *arguments], stdout=subprocess.PIPE
     ) as program:
         try:
-            deadline = time.monotonic() + 60
-            while (seen := _frames_in(part)) < RATE and time.monotonic() < deadline:
-                time.sleep(0.02)
+            waiting.until(lambda: _frames_in(part) >= RATE, patience=60)
+            seen = _frames_in(part)
         finally:
             program.kill()
     assert RATE <= seen < 200 * RATE
@@ -49,9 +48,7 @@ def test_a_terminated_command_leaves_no_half_written_file(tmp_path):
     arguments = [sys.executable, "-c", run, str(tmp_path / "songs"), "-n", "bands", "-o", str(tmp_path / "out")]
     done = tmp_path / "out" / "bands"
     with subprocess.Popen([*arguments, "--cache-gb", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
-        deadline = time.monotonic() + 60
-        while not (done / "long" / "vocals.raw.part.wav").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        waiting.until((done / "long" / "vocals.raw.part.wav").exists, patience=60)
         program.terminate()
         program.communicate(timeout=60)
         assert program.returncode not in {0, 1}
@@ -125,10 +122,7 @@ def test_jobs_end_when_told_and_leave_no_half_written_file(tmp_path, name):
     arguments = [tmp_path / "songs", "-n", "bands", "-o", tmp_path / "out", "--jobs", "2", "--bits", "32"]
     program = [sys.executable, "-m", "stream_sep", "separate", *arguments]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
-        deadline = time.monotonic() + 90
-        while not parts_left(tmp_path / "out") and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert parts_left(tmp_path / "out")
+        waiting.until(lambda: parts_left(tmp_path / "out"), patience=90)
         run.send_signal(getattr(signal, name))
         output = run.communicate(timeout=60)
     assert run.returncode == 130, output

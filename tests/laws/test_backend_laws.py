@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
+import waiting
 
 from stream_sep import Engine, EngineConfig
 from stream_sep.backends.jack import JackBackend
@@ -41,10 +42,7 @@ def config(backend, **settings):
 def play(engine, backend):
     if isinstance(backend, OfflineBackend):
         backend.feed(np.zeros((2, 2 * FRAMES), np.float32))
-    deadline = time.monotonic() + 10
-    while not engine.source_ended and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert engine.source_ended
+    waiting.until(lambda: engine.source_ended, patience=10)
 
 
 def test_what_is_played_is_what_was_given_from_the_first_frame_on(backend, tmp_path):

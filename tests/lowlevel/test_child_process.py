@@ -1,16 +1,15 @@
 """A child process: apart from the terminal, from the current folder, and gone with its parent whatever it does."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
 from functools import partial
-from pathlib import Path
 
 import pytest
 import waiting
+from processes import catches, is_running
 
 from stream_sep.lowlevel.child_process import ChildProcess
 from stream_sep.lowlevel.wire import read_message, write_message
@@ -49,18 +48,6 @@ def echo(tmp_path, monkeypatch):
 def ask(child, **message):
     assert write_message(child.requests, message)
     return read_message(child.replies)
-
-
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def catches(pid, number):
-    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(encoding="ascii"))[1]
-    return bool(int(caught, 16) >> number - 1 & 1)
 
 
 def test_child_answers_in_frames_that_prints_do_not_disturb(echo):

@@ -37,8 +37,3 @@ def call(method, url, data=None, **headers):
     request = urllib.request.Request(url, body, {"Content-Type": kind, **headers}, method=method)
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         return answer.headers, answer.read()
-
-
-def children_of(pid):
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
-    return [int(line) for line in found.split()]

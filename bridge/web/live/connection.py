@@ -132,9 +132,7 @@ def refusal(packet: bytes, role: Role) -> str:
     >>> refusal(write_message("/bypass", (1,)), "view"), refusal(write_message("/bypass", (1,)), "control")
     ('this page is read-only', '')
     """
-    addresses = {
-        message.address for message in read_packet(packet).messages
-    }  # the session replies to invalid packets
+    addresses = {message.address for message in read_packet(packet).messages}  # invalid ones get their reply later
     if addresses & _FORBIDDEN:
         return f"{min(addresses & _FORBIDDEN)} is not for browsers: they are subscribed to everything"
     if role == "view" and not addresses <= _FOR_VIEWERS:

@@ -3,9 +3,9 @@
 import os
 import shutil
 import subprocess
-import time
 
 import pytest
+import waiting
 from requirements import require, require_package
 
 from bridge.plugin.lv2_bundle import URI, description
@@ -53,9 +53,7 @@ def test_jalv_gives_it_twelve_ports_and_tells_its_latency_to_jack(path, jackd):
         ["jalv", "-n", "stems", URI], env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as jalv:
         try:
-            deadline = time.monotonic() + 30
-            while len(client.get_ports("stems:.*")) < 12 and time.monotonic() < deadline:
-                time.sleep(0.05)
+            waiting.until(lambda: len(client.get_ports("stems:.*")) >= 12, patience=30)
             ports = client.get_ports("stems:.*")
             assert [port.shortname for port in ports] == [
                 f"{bus}_{side}" for bus in ("in", "main", "vocals", "drums", "bass", "other") for side in ("l", "r")

@@ -4,9 +4,9 @@ import contextlib
 import http.client
 import json
 import re
-import time
 
 import pytest
+import waiting
 import websockets.sync.client
 from pythonosc.osc_message_builder import build_msg
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -101,10 +101,7 @@ def test_device_with_a_key_moves_faders(paired, mixer):
     with connect(paired, cookie=cookie_of(paired)) as socket:
         assert json.loads(socket.recv())["role"] == "control"
         socket.send(build_msg("/bypass", [1]).dgram)
-        deadline = time.monotonic() + 5
-        while not mixer.controls["bypass"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        waiting.until(lambda: mixer.controls["bypass"], patience=5)
 
 
 def test_viewer_receives_everything_and_moves_nothing(paired, mixer):

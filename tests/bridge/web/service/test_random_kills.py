@@ -15,7 +15,8 @@ import time
 import urllib.error
 
 import pytest
-from serving import call, children_of, serving
+from processes import children_of
+from serving import call, serving
 from web_service import PASSWORD, broken_promises, song_bytes
 
 from bridge.web.service.reconcile import reconcile

@@ -3,12 +3,12 @@
 import os
 import shutil
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import waiting
+from processes import is_running
 from requirements import require
 from web_service import song_bytes
 
@@ -82,17 +82,7 @@ def test_a_decoder_that_hangs_is_killed_with_all_it_started(tmp_path, monkeypatc
     assert refused.value.code == "not-audio"
     assert "too long" in refused.value.detail
     pid = int(marker.read_text())
-    deadline = time.monotonic() + 10
-    while is_running(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not is_running(pid)
-
-
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    waiting.until(lambda: not is_running(pid), patience=10)
 
 
 def test_the_child_has_limits_and_a_bare_environment(tmp_path, monkeypatch):
