@@ -15,7 +15,7 @@ def test_there_are_examples():
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_runs_and_says_something(example, tmp_path):
+def test_example_runs_and_prints_something(example, tmp_path):
     command = [sys.executable, str(example), *SHORT.get(example.name, [])]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

@@ -148,7 +148,7 @@ def stats_of_lagging(block, hop, lag, slack):
 
 @pytest.mark.parametrize(("block", "hop"), [(128, 512), (128, 128), (100, 256), (256, 100)])
 @pytest.mark.parametrize("lag", [0, 1, 3])
-def test_the_slack_that_is_said_to_be_needed_is_enough(block, hop, lag):
+def test_required_slack_is_enough(block, hop, lag):
     needed = stats_of_lagging(block, hop, lag, slack=8192).slack_needed
     assert stats_of_lagging(block, hop, lag, slack=needed).late_hops == 0
     if hop % block == 0:

@@ -251,7 +251,7 @@ def test_nan_and_infinity_become_silence_and_are_counted():
     assert player.count("bad_input") == 3
 
 
-def test_the_source_plays_in_place_of_the_input_and_its_end_is_told():
+def test_the_source_plays_in_place_of_the_input_and_its_end_is_reported():
     song = noise(np.random.default_rng(8), 500)
     player = Player(source=song)
     silence = np.zeros((2, 100), np.float32)
@@ -275,7 +275,7 @@ def test_meters_show_the_loudest_and_fall_and_clipping_is_counted():
     assert (player.state.meters()[-2:] < before[-2:]).all()
 
 
-def test_what_the_driver_says_of_lost_blocks_is_counted():
+def test_lost_blocks_of_the_driver_are_counted():
     player, silence = Player(), np.zeros((8, 8), np.float32)
     for flags in (1, 2, 4, 8, 15):
         portaudio_callback().ctypes(silence.ctypes.data, silence.ctypes.data, 4, 0, flags, player.state.address)

@@ -21,7 +21,7 @@ def muted(on_failure, **settings):
     return player
 
 
-def test_dry_sound_is_heard_where_stems_fail_unless_told_otherwise():
+def test_dry_sound_plays_where_stems_fail_by_default():
     song = noise(np.random.default_rng(0), 8000)
     out = passthrough(muted(DRY), song, lost=LOST)
     np.testing.assert_array_equal(out[:2, GAP][:, FADE:], delayed(song)[:, GAP][:, FADE:])

@@ -110,7 +110,7 @@ def test_a_published_hop_carries_its_number_and_stays_whole():
             np.testing.assert_array_equal(rings.hops[earlier % LAYOUT.slots], stems[earlier])
 
 
-def test_a_skipped_or_refused_hop_is_told_from_one_that_never_came():
+def test_skipped_or_refused_hop_differs_from_one_that_never_came():
     rings = Rings(LAYOUT)
     assert rings.tags.tolist() == [EMPTY] * 5
     rings.publish(1, np.ones((3, 2, 48), np.float32))
@@ -196,7 +196,7 @@ while True:
     assert seen >= 5000
 
 
-def test_header_of_new_rings_tells_magic_version_and_sizes(shared):
+def test_header_of_new_rings_has_magic_version_and_sizes(shared):
     assert bytes(shared.header[:1]) == b"SSEPRNG1"
     assert shared.header[1:].tolist() == [1, 2, 3, 48, 512, 5, LAYOUT.size]
 

@@ -89,7 +89,7 @@ def test_an_impulse_arrives_after_exactly_the_engine_latency(probes):
         assert measured_delay(backend, *probes) == engine.latency.engine
 
 
-def test_a_client_that_sends_and_listens_hears_one_period_more(probes):
+def test_client_that_sends_and_receives_has_one_period_more(probes):
     # a loop has no order, so the server hands the sound over in the next cycle
     with engine_on(backend := JackBackend()) as engine:
         assert measured_delay(backend, probes[0], probes[0]) == engine.latency.engine + PERIOD
@@ -155,7 +155,7 @@ def test_unconnected_ports_add_no_latency():
         assert engine.latency.device == 0
 
 
-def test_the_graph_is_told_of_the_engine_latency_in_both_directions(probes):
+def test_graph_has_the_engine_latency_in_both_directions(probes):
     import jack  # noqa: PLC0415 - needs libjack
 
     with engine_on(backend := JackBackend(connect=True)) as engine:
@@ -200,7 +200,7 @@ def short_lived(start_jackd, monkeypatch):
     return lambda **settings: start_jackd(name, **settings)
 
 
-def test_a_server_that_goes_away_is_told_and_the_end_is_clean(short_lived):
+def test_a_server_that_goes_away_is_reported_and_the_end_is_clean(short_lived):
     said = queue.SimpleQueue()
     with short_lived() as server, engine_on(JackBackend(report=said.put)):
         server.terminate()
@@ -270,7 +270,7 @@ def test_blocks_that_grow_while_it_plays_make_the_sound_later_and_not_dry():
         other.close()
 
 
-def test_the_ports_that_are_connected_are_told():
+def test_the_ports_that_are_connected_are_reported():
     backend = JackBackend(connect=True)
     with engine_on(backend):
         until(lambda: {"in_L", "in_R", "mix_L", "mix_R"} <= backend.connected_ports)

@@ -135,7 +135,7 @@ def test_other_input_channels_can_be_taken(machine):
     assert (backend.inputs, backend.input_map) == (6, (5, 4))
 
 
-def test_two_clocks_are_told_and_their_latency_too(machine):
+def test_two_clocks_and_their_latency_are_reported(machine):
     machine(device(0, "mic", outputs=0), device(1, "speaker", inputs=0))
     said = []
     assert PortAudioBackend(report=said.append)._resampler.reserve == 882
@@ -207,7 +207,7 @@ def test_the_default_device_is_taken_unless_another_is_asked_for(machine):
     assert find_device(None, "output").name == "first"
 
 
-def test_a_machine_without_devices_says_so(machine):
+def test_machine_without_devices_is_reported(machine):
     machine()
     with pytest.raises(DeviceError, match="no output device that PortAudio sees"):
         PortAudioBackend()
@@ -233,7 +233,7 @@ with Engine(PortAudioBackend(report=print), config):
 
 
 @pytest.mark.usefixtures("jackd")
-def test_a_jack_server_that_dies_is_told_and_does_not_hang_the_end(start_jackd, monkeypatch):
+def test_a_jack_server_that_dies_is_reported_and_does_not_hang_the_end(start_jackd, monkeypatch):
     # in a process of its own: PortAudio is of no use afterwards
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name := "stream_sep_short_lived")
     with start_jackd(name) as server:

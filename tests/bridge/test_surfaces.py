@@ -20,7 +20,7 @@ def names(surfaces):
     return [type(surface).__name__ for surface in surfaces]
 
 
-def test_osc_is_there_unless_told_otherwise_and_nothing_else(mixer):
+def test_osc_is_the_only_surface_by_default(mixer):
     assert names(build_surfaces(mixer, SurfaceOptions(), print)) == ["OscServer"]
     assert build_surfaces(mixer, SurfaceOptions(osc_port=0), print) == []
 
@@ -93,7 +93,7 @@ def test_a_reastream_target_that_is_none_is_refused():
         ReaStreamTap("127.0.0.1:many", 44100)
 
 
-def test_a_command_with_surfaces_has_their_options_and_is_given_what_they_say():
+def test_command_with_surfaces_receives_their_options():
     heard = []
 
     @with_surface_options
@@ -134,7 +134,7 @@ def test_each_web_option_alone_brings_the_page(arguments, page):
     assert given == [page]
 
 
-def test_the_page_says_where_it_is_and_shows_a_code_where_phones_pair(mixer, capsys, tmp_path, monkeypatch):
+def test_page_prints_its_address_and_a_pairing_code(mixer, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path)
     for bind, code in (("127.0.0.1", False), ("0.0.0.0", True)):
         said = []

@@ -159,7 +159,7 @@ def test_user_without_a_home_reads_everything(arguments):
 
 
 @pytest.mark.parametrize("arguments", ["config set block-size 64", "presets save mine --set vocals=-6"])
-def test_user_without_a_home_is_told_what_cannot_be_written(arguments):
+def test_user_without_a_home_gets_the_path_that_cannot_be_written(arguments):
     environment = {name: value for name, value in os.environ.items() if name != "XDG_CONFIG_HOME"}
     for name in ("STREAM_SEP_CONFIG", "STREAM_SEP_PRESETS"):
         environment.pop(name, None)

@@ -30,7 +30,7 @@ def test_a_player_and_an_output_are_enough(connected):
     assert unconnected_notice(ports(*connected)) == ""
 
 
-def test_it_is_told_once_and_not_if_it_is_over_before():
+def test_it_is_reported_once_and_not_if_it_is_over_before():
     told = []
     report_if_unconnected(ports(), told.append, 0.01)
     until(lambda: told)

@@ -9,7 +9,7 @@ def presets(command, monkeypatch, tmp_path):
     return lambda *arguments: command("presets", *arguments)
 
 
-def test_saving_never_replaces_without_being_told(presets, tmp_path):
+def test_saving_replaces_only_on_request(presets, tmp_path):
     assert presets("save", "mine", "--set", "drums=-6")[0] == 0
     code, _, errors = presets("save", "mine", "--set", "drums=-12")
     assert code == 1

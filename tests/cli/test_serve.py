@@ -59,7 +59,7 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(tmp_path, arguments, sente
     assert "Traceback" not in refused.stderr
 
 
-def test_a_taken_port_is_said(tmp_path):
+def test_a_taken_port_is_reported(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         refused = run("--data", tmp_path, "--role", "web", "--port", taken.getsockname()[1])
     assert "choose another --port" in refused.stderr

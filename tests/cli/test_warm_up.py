@@ -39,7 +39,7 @@ def test_first_start_after_a_warm_up_compiles_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.0, False), (0.3, True)])
-def test_only_compiling_that_takes_long_is_told(monkeypatch, capsys, seconds, told):
+def test_only_long_compilation_is_reported(monkeypatch, capsys, seconds, told):
     monkeypatch.setattr(startup, "_COMPILE_NOTICE_SECONDS", 0.1)
     monkeypatch.setattr(startup, "on_first_compile", lambda begun: begun())
     with startup.starting("bands"):

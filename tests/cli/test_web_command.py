@@ -18,7 +18,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["web", *arguments])
 
 
-def test_devices_without_any_says_how_to_pair(devices):
+def test_empty_list_of_devices_shows_how_to_pair(devices):
     assert devices.all() == ()
     assert "--web-bind" in run("devices").output
 

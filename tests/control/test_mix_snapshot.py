@@ -34,7 +34,7 @@ def test_each_fader_moves_its_own_stem_alone():
         assert all(gain == [1, 1] for gain in gains.values())
 
 
-def test_a_stem_is_heard_unless_muted_or_not_among_the_soloed():
+def test_stem_is_audible_unless_muted_or_not_among_the_soloed():
     for muted, soloed in itertools.product(itertools.product([False, True], repeat=4), repeat=2):
         switches = {f"stem/{stem}/mute": on for stem, on in zip(STEMS, muted, strict=True)}
         switches |= {f"stem/{stem}/solo": on for stem, on in zip(STEMS, soloed, strict=True)}

@@ -78,7 +78,7 @@ def test_an_update_is_taken_whole_or_not_at_all(controls, told):
     assert told == [FADER, "stem/bass/pan"]
 
 
-def test_a_listener_is_told_once_for_a_change_and_not_at_all_for_none(controls, told):
+def test_listener_is_called_once_for_a_change_and_never_without_one(controls, told):
     controls.set(FADER, -6)
     controls.set(FADER, -6.0)
     controls.set("bypass", value=False)
@@ -88,7 +88,7 @@ def test_a_listener_is_told_once_for_a_change_and_not_at_all_for_none(controls, 
     assert told == [FADER, FADER]
 
 
-def test_a_listener_sees_the_value_it_is_told_of(controls):
+def test_listener_reads_the_value_it_is_called_for(controls):
     seen = []
     controls.subscribe(lambda path: seen.append(controls[path]))
     controls.set(FADER, -6)
@@ -96,7 +96,7 @@ def test_a_listener_sees_the_value_it_is_told_of(controls):
     assert seen == [-6, -7]
 
 
-def test_who_has_left_is_told_no_more(controls, told):
+def test_client_that_has_left_receives_nothing(controls, told):
     stop = controls.subscribe(told.append)
     stop()
     controls.set(FADER, -6)
@@ -157,7 +157,7 @@ def growing():
     return state, told, grown
 
 
-def test_controls_come_and_go_and_who_watches_is_told_when_it_has_happened(growing):
+def test_watchers_are_called_after_controls_were_added_or_removed(growing):
     state, told, grown = growing
     state.set("stem/vocals/gain_db", -6)
     state.replace_parameters((), (ROOM,))
@@ -172,7 +172,7 @@ def test_controls_come_and_go_and_who_watches_is_told_when_it_has_happened(growi
     assert told == ["stem/vocals/gain_db"]
 
 
-def test_a_control_that_stays_tells_its_new_value_and_no_growth(growing):
+def test_control_that_stays_publishes_its_value_and_no_growth(growing):
     state, told, grown = growing
     state.replace_parameters((), (ROOM,))
     state.replace_parameters((ROOM.path,), (dataclasses.replace(ROOM, default=0.25),))
@@ -225,7 +225,7 @@ def test_nothing_but_finite_numbers_is_ever_stored(data):
 
 @pytest.mark.parametrize("path", [parameter.path for parameter in EVERY if type(parameter.default) is float])
 @pytest.mark.parametrize("value", [math.inf, -math.inf])
-def test_infinity_is_a_level_or_what_the_engine_tells_and_nothing_else(path, value):
+def test_infinity_is_a_level_or_an_engine_reading_and_nothing_else(path, value):
     (parameter,) = (one for one in EVERY if one.path == path)
     if parameter.unit == "dB" or parameter.readonly:
         assert math.isfinite(parameter.coerce(value))

@@ -158,7 +158,7 @@ def test_effects_and_their_parameters_are_pedalboards(name):
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
-def test_what_is_said_to_give_silence_still_does(name):
+def test_models_listed_as_silent_still_are(name):
     effect = getattr(pedalboard, name)()
     for at in range(0, 2 * RATE, HOP):
         assert np.abs(effect.process(sine(HOP, at), RATE, buffer_size=HOP, reset=False)).max(initial=0) < 1e-3
@@ -361,7 +361,7 @@ def test_a_vst3s_parameters_are_checked_and_moved(chain, vst3):
     assert largest_step(quiet) <= 1.02 * (largest_step(sine(4096)) + 1 / FADE)
 
 
-def test_echoes_of_before_are_heard_through_effects_that_come_later(chain):
+def test_earlier_echoes_go_through_effects_added_later(chain):
     echo = {"plugin": "Delay", "parameters": {"delay_seconds": 0.3, "mix": 1.0, "feedback": 0.0}}
     separator = chain(reserve=0)
     stream(separator, sine(RATE // HOP * HOP))
@@ -431,7 +431,7 @@ def raising(_):
         (lambda frames: frames[:, :-5], "exceeded its measured latency"),
     ],
 )
-def test_a_chain_that_fails_is_left_out_without_a_step_and_said_so_once(chain, answer, words):
+def test_a_chain_that_fails_is_left_out_without_a_step_and_reported_once(chain, answer, words):
     reports = []
     separator = chain({"vocals": [QUIET], "drums": [QUIET]}, reserve=0, reports=reports)
     before = stream(separator, sine(40 * HOP))

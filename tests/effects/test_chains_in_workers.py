@@ -160,7 +160,7 @@ def test_a_process_that_dies_comes_back_with_its_chains_as_they_were_last():
         worker.stop()
 
 
-def test_a_chain_that_cannot_come_back_is_left_out_and_said_so(tmp_path):
+def test_a_chain_that_cannot_come_back_is_left_out_and_reported(tmp_path):
     impulse = tmp_path / "half.wav"
     soundfile.write(impulse, np.array([0.5] + [0.0] * 99), RATE)
     reports = []

@@ -82,7 +82,7 @@ def test_an_impulse_comes_out_after_the_latency_that_is_reported(model, options,
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_a_fader_is_heard_in_the_next_block_and_at_rest_is_a_plain_factor(block):
+def test_a_fader_is_audible_in_the_next_block_and_at_rest_is_a_plain_factor(block):
     backend, engine = offline(block, hop=192, latency=5000, carrier="vocals")
     given = np.ones((2, -(-(engine.latency.engine + 1000) // block) * block), np.float32)
     with engine:
@@ -118,7 +118,7 @@ def test_the_mix_is_the_sum_of_the_stems_after_their_faders():
     np.testing.assert_array_equal(stems[3], whole[3])
 
 
-def test_bypass_plays_the_delayed_input_whatever_the_faders_say():
+def test_bypass_plays_the_delayed_input_whatever_the_faders():
     backend, engine = offline(128, "bands")
     given = song(20000)
     with engine:
@@ -252,7 +252,7 @@ def test_effects_that_come_move_and_go_while_it_plays_are_controls_meanwhile():
             engine.set("stem/other/chain/1/bypass", value=True)
 
 
-def test_a_preset_with_effects_says_so_where_there_can_be_none(tmp_path):
+def test_preset_with_effects_is_refused_where_there_can_be_none(tmp_path):
     said, backend = [], OfflineBackend(RATE, 128)
     (tmp_path / "upside.toml").write_text('schema = 1\nmaster.mute = true\n[[chains.other]]\nplugin = "Invert"\n')
     with Engine(backend, EngineConfig(model="passthrough", worker="inline"), report=said.append) as engine:
@@ -261,7 +261,7 @@ def test_a_preset_with_effects_says_so_where_there_can_be_none(tmp_path):
     assert "chain_reserve" in said[0]
 
 
-def test_the_engine_tells_how_it_is_among_its_controls():
+def test_engine_publishes_its_status_among_its_controls():
     backend, engine = offline(128, hop=256)
     with engine:
         backend.feed(song(44100))

@@ -14,7 +14,7 @@ def after(**counters):
     return replace(QUIET, hops=200, counters={**QUIET.counters, **counters})
 
 
-def test_nothing_is_said_when_all_is_well():
+def test_nothing_is_reported_when_all_is_well():
     assert describe_problems(QUIET, after(blocks=500, frames=64000), 5.8) == []
 
 
@@ -46,7 +46,7 @@ def test_the_remedy_fits_the_cause():
     assert "computed none" in describe_problems(QUIET, replace(after(late_hops=1), hops=QUIET.hops), 5.8)[0]
 
 
-def test_old_trouble_is_not_told_twice():
+def test_earlier_errors_are_not_reported_twice():
     readings, told = [QUIET, after(late_hops=1), after(late_hops=1)], []
     reporter = Reporter(lambda: readings.pop(0), 5.8, told.append)
     reporter.poll()

@@ -88,7 +88,7 @@ def test_what_is_measured_is_what_was_used():
     assert 1e9 * idle.peak_gb < len(held)
 
 
-def test_a_command_that_fails_is_told_with_its_last_line():
+def test_a_command_that_fails_is_reported_with_its_last_line():
     with pytest.raises(SeparatorError, match="no such thing"):
         run_measured(["-c", "raise SystemExit('no such thing')"])
 

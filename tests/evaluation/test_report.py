@@ -45,7 +45,7 @@ def test_level_errors_count_in_one_measure_and_not_in_the_other():
     assert found["drums", "SI-SDR"] > 60
 
 
-def test_the_low_end_hears_only_what_is_low():
+def test_low_end_gets_only_low_frequencies():
     given = song()
     high = 0.1 * np.sin(2 * np.pi * 5000 * np.arange(RATE) / RATE).astype(np.float32)
     found = measured(given, {"drums": given.stems["drums"] + high})
@@ -115,7 +115,7 @@ def test_costs_are_a_models_own():
     assert (cost.weights, cost.megabytes) == (0, 0)
 
 
-def test_costs_tell_how_much_a_network_has_learnt(tiny_weights):
+def test_costs_fall_as_a_network_improves(tiny_weights):
     folder = tiny_weights()
     costs = [
         measure_cost("t", "instant", {"weights": folder / name}, sample_rate=44100)

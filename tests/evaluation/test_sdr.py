@@ -135,7 +135,7 @@ def test_the_table_has_a_row_a_model_and_leaves_unscored_stems_open():
     assert format_table(rows).splitlines()[2:] == ["| x | 1.00 | 2.00 | 1 |", "| y | -3.25 |  | 1 |"]
 
 
-def test_songs_that_cannot_be_read_are_told_and_the_others_scored(folder):
+def test_unreadable_songs_are_reported_and_the_others_scored(folder):
     sound = noise(1)
     sound[0, 100] = np.inf
     (folder / "infinite").mkdir()

@@ -95,7 +95,7 @@ def test_a_model_that_cannot_be_loaded_fails_before_any_song(tmp_path):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_song_that_is_not_there_is_said_so_before_a_model_is_loaded(tmp_path, monkeypatch, jobs):
+def test_missing_song_is_reported_before_a_model_is_loaded(tmp_path, monkeypatch, jobs):
     monkeypatch.setattr(batch, "SongSeparator", lambda _: pytest.fail("a model was loaded"))
     tracks = find_tracks([tmp_path / "a.wav", tmp_path / "b.wav"], tmp_path / "out")
     outcomes = [outcome for _, outcome in separate_all(tracks, job(tmp_path), lambda *_: None, jobs=jobs)]

@@ -57,7 +57,7 @@ def test_a_terminated_command_leaves_no_half_written_file(tmp_path):
     assert not (done / "long").exists()
 
 
-def test_the_command_writes_and_tells_where(command, tmp_path):
+def test_command_writes_and_prints_where(command, tmp_path):
     song = write(tmp_path / "a.wav", music())
     told = command("separate", song, "-o", tmp_path / "out", "--stems", "vocals,drums", "-f", "flac", "--bits", "24")
     assert told.exit_code == 0, told.output
@@ -66,7 +66,7 @@ def test_the_command_writes_and_tells_where(command, tmp_path):
     assert made == {"drums.flac", "vocals.flac", RECORD}
 
 
-def test_the_exit_code_tells_that_a_song_failed(command, tmp_path):
+def test_exit_code_shows_that_a_song_failed(command, tmp_path):
     song = write(tmp_path / "a.wav", music())
     told = command("separate", song, tmp_path / "none.wav")
     assert told.exit_code == 1
@@ -116,7 +116,7 @@ def test_failures_go_to_where_errors_go(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
-def test_jobs_end_when_told_and_leave_no_half_written_file(tmp_path, name):
+def test_jobs_end_on_a_signal_and_leave_no_half_written_file(tmp_path, name):
     for k in range(3):
         write(tmp_path / "songs" / f"{k}.wav", music(300.0))
     arguments = [tmp_path / "songs", "-n", "bands", "-o", tmp_path / "out", "--jobs", "2", "--bits", "32"]

@@ -96,7 +96,7 @@ def test_no_one_can_swap_a_stem_under_the_others(song):
 
 
 @pytest.mark.parametrize("content", [None, b"not a sound"])
-def test_a_missing_or_broken_asset_says_what_to_do(content, tmp_path, monkeypatch):
+def test_missing_or_broken_asset_is_refused_with_a_remedy(content, tmp_path, monkeypatch):
     if content is not None:
         folder = tmp_path / "assets" / "demo"
         folder.mkdir(parents=True)

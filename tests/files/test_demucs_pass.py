@@ -232,7 +232,7 @@ def test_the_gains_of_all_windows_over_a_frame_sum_to_one(segment, stride):
     np.testing.assert_allclose(total[: 20 * stride], 1.0, atol=1e-6)
 
 
-def test_identity_tells_weights_and_settings_apart():
+def test_identity_differs_by_weights_and_settings():
     _, parts = build("transformer")
     other = [Part(tiny(), (1.0,) * 4)]
 

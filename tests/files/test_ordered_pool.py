@@ -45,7 +45,7 @@ def test_every_thread_is_prepared_before_its_first_call():
 
 
 @pytest.mark.parametrize(("calls", "threads", "left_over"), [(1, 2, 0), (4, 2, None), (5, 2, 4), (7, 3, 6)])
-def test_a_last_call_that_is_left_over_knows_that_it_is(calls, threads, left_over):
+def test_leftover_last_call_is_marked_as_such(calls, threads, left_over):
     here = threading.local()
     tasks = [(number, lambda: getattr(here, "before_last", False)) for number in range(calls)]
     told = [

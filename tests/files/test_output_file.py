@@ -162,7 +162,7 @@ def test_folders_that_were_made_for_nothing_go(tmp_path):
     ],
     ids=str,
 )
-def test_why_a_file_cannot_be_written_is_said(tmp_path, error, words):
+def test_cause_of_a_failed_write_is_reported(tmp_path, error, words):
     assert words in str(cannot_write(tmp_path / "a.wav", error))
 
 

@@ -86,7 +86,7 @@ def test_another_song_of_the_same_name_does_not_replace_the_first(song, tmp_path
     assert not outcomes(job(tmp_path, overwrite=True), other)[0].error
 
 
-def test_stems_that_somebody_changed_stay_and_it_is_told(song, tmp_path):
+def test_stems_that_somebody_changed_stay_and_are_reported(song, tmp_path):
     (outcome,) = outcomes(job(tmp_path), song)
     write(outcome.files[0], music(0.1))
     (again,) = outcomes(job(tmp_path), song)

@@ -142,7 +142,7 @@ def test_a_song_that_ends_every_worker_fails_after_some_tries_and_the_rest_is_do
     assert len(ray.killed) == 1  # the others are gone already
 
 
-def test_folders_that_machines_do_not_share_are_told(monkeypatch, tracks):
+def test_folders_that_machines_do_not_share_are_reported(monkeypatch, tracks):
     done = run(monkeypatch, [Track(Path("gone.wav"), Path(), "gone"), tracks[3], tracks[0]], FakeRay({"CPU": 2}))
     assert "gone.wav on the machine" in done[0].error
     assert "share --out" in done[1].notes[0]
@@ -167,7 +167,7 @@ def test_there_is_a_worker_for_each_gpu_or_group_of_cores(monkeypatch, tracks, n
     assert (ray.hired, {k: v for k, v in ray.needs.items() if k.startswith("num")}) == expected
 
 
-def test_no_room_for_a_worker_is_said_after_a_while(monkeypatch, tracks):
+def test_no_room_for_a_worker_is_reported_after_a_while(monkeypatch, tracks):
     monkeypatch.setattr(ray_batch, "_START_TIMEOUT", 0.01)
     with pytest.raises(SeparatorError, match="ray status"):
         run(monkeypatch, tracks, FakeRay({"memory": 1.0}))
@@ -187,7 +187,7 @@ def test_without_ray_the_remedy_is_one_line(monkeypatch, tracks):
         run(monkeypatch, tracks, None)
 
 
-def test_workers_that_end_as_they_start_are_told(monkeypatch, tracks):
+def test_workers_that_end_as_they_start_are_reported(monkeypatch, tracks):
     def fail(_):
         raise FakeRay.exceptions.RayError("a long story\nno module stream_sep")
 
@@ -206,7 +206,7 @@ def test_a_cluster_is_joined_and_left(monkeypatch, tracks):
     assert done == ["10.0.0.9:6379", "left"]
 
 
-def test_a_cluster_that_does_not_answer_is_told(monkeypatch, tracks):
+def test_a_cluster_that_does_not_answer_is_reported(monkeypatch, tracks):
     def init(**asked):
         assert asked["address"] == "10.0.0.9:6379"
         raise ConnectionError("refused")

@@ -35,13 +35,13 @@ def test_bands_takes_songs_of_any_rate(tmp_path, rate):
     assert outcome.error == ""
 
 
-def test_mono_is_heard_on_both_sides(tmp_path):
+def test_mono_goes_to_both_channels(tmp_path):
     song = music(channels=1)
     (outcome,) = outcomes(job(tmp_path, stems=("drums",)), write(tmp_path / "a.wav", song))
     np.testing.assert_allclose(read(outcome.files[0]), np.repeat(0.5 * song, 2, axis=1), atol=1e-6)
 
 
-def test_five_channels_are_mixed_down_and_it_is_told(tmp_path):
+def test_five_channels_are_mixed_down_and_are_reported(tmp_path):
     song = np.zeros((1000, 5), np.float32)
     song[:, 0], song[:, 4] = 0.5, 0.5  # left and right surround
     (outcome,) = outcomes(job(tmp_path, stems=("drums",)), write(tmp_path / "a.wav", song))
@@ -108,7 +108,7 @@ def plain(tmp_path):
     return write(tmp_path / "plain.wav", music(6.0), subtype="PCM_16")
 
 
-def test_an_mp3_that_was_cut_ends_where_it_ends_and_it_is_told(ffmpeg, tmp_path, plain):
+def test_an_mp3_that_was_cut_ends_where_it_ends_and_is_reported(ffmpeg, tmp_path, plain):
     song = tmp_path / "a.mp3"
     ffmpeg("-i", plain, "-b:a", "128k", song)
     song.write_bytes(song.read_bytes()[:40_000])
@@ -177,7 +177,7 @@ def test_without_ffmpeg_a_file_that_goes_on_is_refused(plain, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["wav", "aiff", "w64"])
-def test_a_file_that_was_cut_ends_where_it_ends_and_it_is_told(tmp_path, kind):
+def test_a_file_that_was_cut_ends_where_it_ends_and_is_reported(tmp_path, kind):
     song = tmp_path / f"a.{kind}"
     soundfile.write(song, music(6.0), RATE, subtype="PCM_16", format=kind.upper())
     song.write_bytes(song.read_bytes()[:500_000])

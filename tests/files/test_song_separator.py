@@ -201,7 +201,7 @@ def test_a_run_that_fails_leaves_the_files_that_were_there(maker, tmp_path):
     assert before.files[0].read_bytes() == kept
 
 
-def test_when_memory_runs_out_it_goes_on_smaller_and_says_so(maker, tmp_path):
+def test_out_of_memory_it_goes_on_smaller_and_reports_it(maker, tmp_path):
     song = music(5.0)
     maker._fail = [RuntimeError("CUDA out of memory. Tried to allocate 20 GiB"), MemoryError()]
     (outcome,) = outcomes(job(tmp_path, stems=("drums",)), write(tmp_path / "a.wav", song))
@@ -245,7 +245,7 @@ def test_what_a_crash_left_is_gone_after_the_next_run(tmp_path):
     assert not left.exists()
 
 
-def test_progress_tells_its_stage_and_the_tap_is_given_every_frame(tmp_path):
+def test_progress_has_its_stage_and_the_tap_gets_every_frame(tmp_path):
     song, seen, told = music(5.0), [], []
     path = write(tmp_path / "a.wav", song)
     settings = job(tmp_path, stems=("drums", "vocals"))
@@ -299,7 +299,7 @@ def test_a_disk_without_room_is_seen_before_anything_is_written(tmp_path, monkey
     assert not (tmp_path / "out").exists()
 
 
-def test_loud_stems_are_turned_down_together_and_it_is_told(tmp_path):
+def test_loud_stems_are_turned_down_together_and_are_reported(tmp_path):
     song = music(level=1.0)
     (outcome,) = outcomes(job(tmp_path, format=AudioFormat("wav", 16)), write(tmp_path / "a.wav", song))
     drums, bass = (read(file) for file in outcome.files[:2])
@@ -307,14 +307,14 @@ def test_loud_stems_are_turned_down_together_and_it_is_told(tmp_path):
     assert any("all stems of" in note and "dB down" in note for note in outcome.notes)
 
 
-def test_what_is_cut_is_told(tmp_path):
+def test_what_is_cut_is_reported(tmp_path):
     wanted = job(tmp_path, format=AudioFormat("wav", 16, clip="none"), stems=("drums",))
     (outcome,) = outcomes(wanted, write(tmp_path / "a.wav", music(level=2.0)))
     assert "dB over full scale, and is cut there" in outcome.notes[0]
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(96000, 48000), (88200, 44100), (37800, 44100)])
-def test_an_mp3_of_a_rate_that_it_cannot_hold_has_another_and_it_is_told(tmp_path, rate, expected):
+def test_an_mp3_of_a_rate_that_it_cannot_hold_has_another_and_is_reported(tmp_path, rate, expected):
     wanted = job(tmp_path, settings=SeparationSettings(model="bands"), format=AudioFormat("mp3"), stems=("drums",))
     (outcome,) = outcomes(wanted, write(tmp_path / "a.wav", music(0.5, rate=rate), rate))
     assert soundfile.info(outcome.files[0]).samplerate == expected

@@ -41,7 +41,7 @@ def test_a_copy_under_another_name_is_taken_from_the_cache(maker, tmp_path):
     assert len(maker.log) == 1
 
 
-def test_the_cache_keeps_to_its_limit_and_forgets_the_oldest(tmp_path):
+def test_cache_keeps_to_its_limit_and_drops_the_oldest(tmp_path):
     paths = [write(tmp_path / f"{k}.wav", (k + 1) * music(1.0)) for k in range(5)]  # 1.4 MB of stems each
     for age, path in enumerate(paths):
         outcomes(job(tmp_path, cache_gb=0.004), path)
@@ -135,7 +135,7 @@ def kept(tmp_path):
     return min((tmp_path / "cache").rglob("drums.wav"))
 
 
-def test_kept_stems_with_flipped_bytes_are_made_again_and_it_is_told(maker, tmp_path):
+def test_kept_stems_with_flipped_bytes_are_made_again_and_are_reported(maker, tmp_path):
     path = write(tmp_path / "a.wav", music())
     outcomes(job(tmp_path, cache_gb=1.0), path)
     data = bytearray(kept(tmp_path).read_bytes())

@@ -13,7 +13,7 @@ from stream_sep.files.stem_mp4 import read_stem_box
 pytestmark = pytest.mark.usefixtures("maker")
 
 
-def test_a_stem_file_holds_song_and_stems_and_says_so(ffmpeg, tmp_path):
+def test_stem_file_holds_song_and_stems_and_is_reported(ffmpeg, tmp_path):
     song = music(1.0)
     path = write(tmp_path / "a.wav", song)
     (outcome,) = outcomes(job(tmp_path, format=AudioFormat("stem.mp4")), path)

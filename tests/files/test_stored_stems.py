@@ -41,7 +41,7 @@ def test_faders_pans_and_a_part_of_the_song(stems, tmp_path):
     np.testing.assert_allclose(read(tmp_path / "mix.wav"), expected[1000:90_000], atol=1e-6)
 
 
-def test_a_mix_that_is_too_loud_is_turned_down_and_it_is_told(stems, tmp_path):
+def test_a_mix_that_is_too_loud_is_turned_down_and_is_reported(stems, tmp_path):
     files, _ = stems
     (note,) = render_mix(files, tmp_path / "mix.flac", AudioFormat("flac"), gains_db=dict.fromkeys(STEMS, 10.0))
     assert "dB down" in note

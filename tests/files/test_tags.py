@@ -47,7 +47,7 @@ def test_a_cover_is_kept(ffmpeg, tmp_path, name):
     assert "video" in {stream["codec_type"] for stream in probe_streams(outcome.files[0])["streams"]}
 
 
-def test_without_ffmpeg_lost_tags_are_told_and_files_are_written(monkeypatch, tmp_path):
+def test_without_ffmpeg_lost_tags_are_reported_and_files_are_written(monkeypatch, tmp_path):
     path = tmp_path / "a.wav"
     with soundfile.SoundFile(path, "w", RATE, 2, subtype="PCM_16") as file:
         file.title = "Song"

@@ -81,7 +81,7 @@ def targets_of(tmp_path, *arguments):
     ],
     ids=str,
 )
-def test_songs_of_one_name_get_as_much_of_their_paths_as_tells_them_apart(tmp_path, songs, arguments, expected):
+def test_songs_of_one_name_get_as_much_of_their_paths_as_makes_them_unique(tmp_path, songs, arguments, expected):
     for name in songs:
         write(tmp_path / name, music(0.01))
     assert targets_of(tmp_path, *(tmp_path / name for name in arguments)) == expected

@@ -372,14 +372,14 @@ def test_a_write_is_seen_in_the_state(mixer, clients, level):
     until(lambda: mixer.controls[MUTE] is True)
 
 
-def test_a_new_client_is_told_everything(connect, mixer, level):
+def test_new_client_receives_everything(connect, mixer, level):
     mixer.apply({GAIN: -7.5, MUTE: True})
     client = connect()
     assert heard(client, GAIN) == level([-7.5])
     assert heard(client, MUTE) == [1]
 
 
-def test_a_change_elsewhere_is_told_to_every_client_once(mixer, clients, level):
+def test_change_elsewhere_is_sent_to_every_client_once(mixer, clients, level):
     mixer.apply({GAIN: -20.0})
     for client in clients:
         assert heard(client, GAIN) == level([-20.0])
@@ -387,7 +387,7 @@ def test_a_change_elsewhere_is_told_to_every_client_once(mixer, clients, level):
     assert [client.heard(GAIN) for client in clients] == [[], []]
 
 
-def test_what_one_client_moves_the_others_are_told_and_it_is_not(clients, level):
+def test_move_of_one_client_is_sent_to_the_others_only(clients, level):
     clients[0].write(GAIN, -3.0)
     assert heard(clients[1], GAIN) == level([-3.0])
     time.sleep(QUIET)
@@ -409,7 +409,7 @@ def test_a_client_that_asks_for_too_much_is_corrected(kind, mixer, clients, star
     assert mixer.controls[GAIN] == 10.0
 
 
-def test_a_change_that_comes_back_is_told_to_who_moved_it(mixer, clients, level):
+def test_change_that_is_corrected_is_sent_to_its_sender(mixer, clients, level):
     clients[0].write(GAIN, -3.0)
     until(lambda: mixer.controls[GAIN] == level(-3.0))
     mixer.apply({GAIN: -6.0})

@@ -90,7 +90,7 @@ def test_child_outlives_the_thread_that_started_it(tmp_path, monkeypatch):
         children[0].close()
 
 
-def test_end_of_input_ends_the_child_and_its_exit_is_told(echo):
+def test_end_of_input_ends_the_child_and_its_exit_is_reported(echo):
     ask(echo)
     assert echo.close(patience=30) == 0
     assert echo.ended.is_set()

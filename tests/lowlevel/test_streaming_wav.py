@@ -54,7 +54,7 @@ def test_more_than_4_gb_can_be_read_to_the_end(tmp_path):
     assert path.stat().st_blocks * 512 < 1e6
 
 
-def test_truncated_file_ends_where_it_is_told(tmp_path):
+def test_truncated_file_ends_where_it_was_cut(tmp_path):
     writer = StreamingWavWriter(tmp_path / "a.wav", RATE, 32)
     writer.write(noise(1000))
     writer.truncate(300)

@@ -32,7 +32,7 @@ def test_what_is_no_json_object_is_no_message(body):
     assert read_message(pipe) is None
 
 
-def test_a_reader_that_is_gone_is_told_by_the_return_value():
+def test_missing_reader_shows_in_the_return_value():
     pipe = io.BytesIO()
     pipe.close()
     assert not write_frame(pipe, AUDIO_FRAME, b"x")

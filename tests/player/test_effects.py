@@ -73,7 +73,7 @@ def test_a_reserve_alone_leaves_the_song_as_it_is(write):
     np.testing.assert_array_equal(other, song[:, :38400])
 
 
-def test_a_change_is_heard_within_30_milliseconds_and_by_a_crossfade(write):
+def test_change_is_audible_within_30_milliseconds_and_crossfaded(write):
     tone = 0.3 * np.sin(2 * np.pi * 200 / RATE * np.arange(3 * RATE))
     song = np.stack([tone, tone]).astype(np.float32)
     backend, engine = offline(write(song), chain_reserve=0)
@@ -94,7 +94,7 @@ def test_a_change_is_heard_within_30_milliseconds_and_by_a_crossfade(write):
         np.testing.assert_allclose(other[:, -6400:], song[:, 44800:51200], atol=1e-6)
 
 
-def test_the_echo_of_what_was_heard_goes_on_over_jumps(write):
+def test_echo_of_played_audio_goes_on_over_jumps(write):
     """As if the effect had stood behind the speakers: the same jumps without it, then Pedalboard in one go."""
     path, heard = write(noise(6 * RATE)), []
     for settings in ({"chain_reserve": 0}, {"chains": {"other": [ECHO]}}):

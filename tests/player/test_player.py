@@ -74,7 +74,7 @@ def decoded(path, song):
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("block", [16, 128, 1025])
-def test_at_unity_the_file_is_heard_from_its_first_frame_to_its_last(write, model, block):
+def test_at_unity_the_file_plays_from_its_first_frame_to_its_last(write, model, block):
     song = noise(40000)
     backend, engine = offline(write(song), model=model, block=block)
     with engine:
@@ -102,7 +102,7 @@ def test_the_stems_meet_the_playhead_though_the_separator_is_late(write):
     np.testing.assert_array_equal(vocals[:, 2000:], song[:, at : at + 2096])
 
 
-def test_a_fader_is_heard_in_the_next_block(write):
+def test_a_fader_is_audible_in_the_next_block(write):
     backend, engine = offline(write(np.full((2, RATE), 0.5, np.float32)))
     with engine:
         play(backend, 1280)
@@ -142,7 +142,7 @@ def test_a_jump_does_not_click(write):
     assert steps.max() < 1.1 / FADE
 
 
-def test_a_separator_hears_what_comes_before_the_target_of_a_seek(write):
+def test_separator_gets_the_frames_before_the_target_of_a_seek(write):
     song = noise(4 * RATE)
     path = write(song)
     backend, engine = offline(path, model="bands")
@@ -250,7 +250,7 @@ def test_a_song_of_another_rate_is_resampled(write):
     np.testing.assert_allclose(mix[0, 1000:-1000], expected[1000:-1000], atol=1e-3)
 
 
-def test_a_broken_song_is_told_and_left_out(write, tmp_path):
+def test_a_broken_song_is_reported_and_left_out(write, tmp_path):
     song = noise(20000)
     (tmp_path / "broken.wav").write_bytes(b"no sound at all")
     said = []
@@ -279,7 +279,7 @@ def test_a_stored_preset_leaves_the_transport_alone(write):
         assert not [path for path in preset_of("mine", engine.controls).values if path.startswith("transport/")]
 
 
-def test_a_killed_player_comes_back_before_anybody_hears(write):
+def test_killed_player_is_back_before_it_is_audible(write):
     said = []
     config = EngineConfig(model="passthrough")
     with PlayEngine(PacedBackend(RATE), [write(noise(20 * RATE))], config, report=said.append) as engine:
@@ -340,7 +340,7 @@ def test_stretched_stems_stay_together_and_at_their_place(write, speed):
     assert again - first == pytest.approx(0.5 * RATE / speed, abs=200)
 
 
-def test_without_rubber_band_the_speed_goes_back_and_a_sentence_says_why(write, monkeypatch):
+def test_without_rubber_band_the_speed_goes_back_and_the_reason_is_shown(write, monkeypatch):
     monkeypatch.setattr(time_stretch.importlib.util, "find_spec", lambda _: None)
     said = []
     _, engine = offline(write(noise(1000)), report=said.append)
@@ -352,7 +352,7 @@ def test_without_rubber_band_the_speed_goes_back_and_a_sentence_says_why(write, 
     assert "pip install" in said[0]
 
 
-def test_after_a_jump_the_separator_soon_knows_as_much_as_without_one(write):
+def test_after_a_jump_the_separator_soon_has_as_much_context_as_without_one(write):
     rng = np.random.default_rng(5)
     rises = np.repeat(rng.uniform(0.1, 1, 80), RATE // 8)[: 8 * RATE]
     song = (noise(8 * RATE) * rises).astype(np.float32)

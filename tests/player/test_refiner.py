@@ -111,7 +111,7 @@ def finish(plan, ready, window):
         ready[first:last] = 1
 
 
-def test_what_will_be_heard_comes_first_and_what_was_skipped_last():
+def test_upcoming_parts_come_first_and_skipped_ones_last():
     plan, ready = plan_of(20)
     order = []
     while (window := plan.next(90 * PIECE)) is not None:
@@ -348,7 +348,7 @@ def refine_here(path, tmp_path):
     return heard
 
 
-def test_a_cache_that_cannot_be_written_is_told_and_the_stems_play_all_the_same(write, tmp_path):
+def test_a_cache_that_cannot_be_written_is_reported_and_the_stems_play_all_the_same(write, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     heard = refine_here(write(noise(3 * RATE)), tmp_path)
     assert "the stems are not cached" in heard.sentences[0]
@@ -364,7 +364,7 @@ def test_silence_is_not_refined(write, tmp_path):
     assert heard.messages == [{"number": 7, "finished": True}]
 
 
-def test_stems_that_are_lost_while_they_play_are_told_once_and_the_live_separator_goes_on(write, tmp_path):
+def test_stems_lost_while_they_play_are_reported_once_and_the_live_separator_goes_on(write, tmp_path):
     song = noise(4 * RATE)
     files = []
     for stem in STEMS:
@@ -385,7 +385,7 @@ def test_stems_that_are_lost_while_they_play_are_told_once_and_the_live_separato
     assert len([sentence for sentence in said if "damaged" in sentence]) == 1
 
 
-def test_a_slow_machine_says_so_once():
+def test_slow_machine_is_reported_once():
     said = []
     refiner = Refiner(Refinement(TINY), RATE, lambda *_: None, said.append)
     for speed in (0.5, 0.6, 0.7):
@@ -394,7 +394,7 @@ def test_a_slow_machine_says_so_once():
     assert "refining runs at 0.6x real time" in said[0]
 
 
-def test_the_memory_of_models_knows_when_weights_change(tmp_path):
+def test_model_cache_detects_changed_weights(tmp_path):
     memory = ModelIdentityCache(tmp_path / "cache")
     (tmp_path / "weights").mkdir()
     settings = SeparationSettings(model="mine", repo=tmp_path / "weights")
@@ -479,7 +479,7 @@ def test_a_refiner_that_is_stopped_while_it_keeps_stems_leaves_nothing_half_writ
         assert [path.name for path in folder.glob("*")] == (["song.txt"] if kept else [])
 
 
-def test_a_song_too_long_to_refine_is_told(write, tmp_path, monkeypatch):
+def test_a_song_too_long_to_refine_is_reported(write, tmp_path, monkeypatch):
     monkeypatch.setattr(refiner_process, "_MAX_BYTES", 1e6)
     heard = refine_here(write(noise(RATE)), tmp_path)
     assert "it is too long" in heard.sentences[0]

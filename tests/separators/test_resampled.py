@@ -145,7 +145,7 @@ def test_no_hop_meets_a_longer_lag_than_the_longest(source, target, hop):
         assert fed * target / source - given <= longest_lag(source, target)
 
 
-def test_names_and_rates_are_told():
+def test_names_and_rates_are_reported():
     separator = make(48000)
     assert (separator.stems, separator.sample_rate, separator.channels) == (STEMS, 48000, 2)
     with pytest.raises(ConfigError, match="cannot be aligned"):
@@ -170,7 +170,7 @@ def test_a_decimated_stem_comes_exactly_the_latency_late(factor, hop, latency):
 
 
 @pytest.mark.parametrize("factor", FACTORS[1:])
-def test_what_can_be_heard_passes_and_what_cannot_is_left_to_other(factor):
+def test_audible_frequencies_pass_and_others_are_left_to_other(factor):
     separator = decimated(factor)
     for frequency, passed, left in ((17000, 0.0, -60.0), (24000, -70.0, 0.0)):
         separator.reset()
@@ -204,7 +204,7 @@ def test_the_filters_are_those_of_scipy(factor):
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_a_decimated_separator_forgets_everything(factor):
+def test_decimated_separator_resets_its_whole_state(factor):
     separator, mix = decimated(factor), noise(4 * 2048)
     first = stream(separator, mix)
     separator.reset()

@@ -24,7 +24,7 @@ def test_every_preset_holds_all_sources_once(name):
         ({"strings"}, set()),
     ],
 )
-def test_a_song_serves_only_the_groups_whose_sources_it_tells_of(known, served):
+def test_song_serves_only_the_groups_whose_sources_it_has(known, served):
     assert {stem for stem in FOUR.stems if FOUR.serves(stem, known)} == served
 
 

@@ -43,7 +43,7 @@ def test_a_stream_is_late_by_exactly_the_latency():
     assert np.abs(total[:, late:] - mix[:, :-late]).max() < 2e-6
 
 
-def test_reset_forgets_what_came_before():
+def test_reset_clears_the_state():
     mix = noise(3000)
     separator = StemSeparator("bands")
     first = separator.process(mix, RATE)
@@ -51,7 +51,7 @@ def test_reset_forgets_what_came_before():
     assert np.array_equal(separator.process(mix, RATE), first)
 
 
-def test_mono_is_heard_on_both_sides():
+def test_mono_goes_to_both_channels():
     stems = StemSeparator("bands").process(noise(2000, 1)[0], RATE)
     assert stems.shape == (4, 2, 2000)
     assert np.allclose(stems[:, 0], stems[:, 1], atol=1e-6)

@@ -81,7 +81,7 @@ def test_silence_is_not_given_to_the_model():
     assert model.calls == 0
 
 
-def test_nothing_is_heard_before_the_first_frame_of_the_mix():
+def test_silence_comes_before_the_first_frame_of_the_mix():
     out = stream(WindowedSeparator(NonlinearModel(), **SIZES), noise(20 * HOP))
     assert not out[..., : LOOKAHEAD + FADE].any()
     assert out[..., LOOKAHEAD + FADE].all()

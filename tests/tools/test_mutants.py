@@ -44,7 +44,7 @@ def test_change_can_be_made_and_its_test_is_there(mutant):
     assert not name or name.partition("[")[0] in functions_in(ROOT / path)
 
 
-def test_verdict_tells_a_test_that_sees_from_one_that_does_not():
+def test_verdict_separates_tests_that_detect_a_mutant_from_those_that_do_not():
     assert [TOOL.verdict(code) for code in (1, 0, 2, 4, 5)] == ["seen", "NOT SEEN", *["BROKEN"] * 3]
 
 

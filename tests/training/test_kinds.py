@@ -123,7 +123,7 @@ def test_it_separates_into_any_groups(tmp_path, kind):
         assert load_separator(str(tmp_path / "w.safetensors"), rate).stems == ("drums", "no_drums")
 
 
-def test_a_kind_that_cannot_says_which_can():
+def test_unsupported_kind_is_refused_with_those_that_work():
     with pytest.raises(ConfigError, match='"frame-transformer" or "unet"'):
         build_model("causal", {"size": "tiny"}, groups=PAIR)
 

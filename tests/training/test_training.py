@@ -326,7 +326,7 @@ def test_every_loss_is_least_at_the_truth_and_leads_there(kind, spectral):
     assert (estimate.grad * (estimate - stems)).sum() > 0
 
 
-def test_a_training_learns(home, tmp_path):
+def test_training_improves_the_score(home, tmp_path):
     trainer, said = train(home, tmp_path / "out", name="learns", steps=36, every=12)
     rows = list(csv.DictReader((tmp_path / "out/curves.csv").read_text().splitlines()))
     assert [int(row["step"]) for row in rows] == [12, 24, 36]
@@ -471,7 +471,7 @@ def taught(home, steps=6, share=0.5, **options):
     return dataclasses.replace(plain, teach=TeachConfig(tuple(names), share))
 
 
-def test_teachers_say_the_mean_of_what_each_says(tmp_path):
+def test_output_of_teachers_is_the_mean_of_each(tmp_path):
     names, networks = teachers(tmp_path)
     together, alone = (
         TeacherEnsemble.load([Path(name) for name in names]),
@@ -574,7 +574,7 @@ def test_a_training_that_goes_on_does_not_begin_again(home, tmp_path):
     assert all(torch.equal(value, weights(again)[key]) for key, value in weights(first).items())
 
 
-def test_teachers_may_hear_otherwise_than_each_other_and_the_network(home, tmp_path):
+def test_teachers_may_differ_in_inputs_from_each_other_and_the_network(home, tmp_path):
     """One that looks back further and ahead: the mean of all three, aligned, and long enough crops for a lesson."""
     names, networks = teachers(tmp_path)
     torch.manual_seed(6)

@@ -16,7 +16,7 @@ def figures(jackd):  # noqa: ARG001 - it has to run
 
 
 @pytest.mark.parametrize("way", ["osc", "midi"])
-def test_moves_are_heard_over_osc_and_over_midi(figures, way):
+def test_moves_are_sent_over_osc_and_over_midi(figures, way):
     delay = figures[f"{way}_to_sound_ms"]
     assert 0 <= delay["p50"] <= delay["p99"] <= delay["max"]
     assert 0 <= delay["lost"] < MOVES  # how many depends on what else the machine does
@@ -27,5 +27,5 @@ def test_a_storm_ends_on_its_newest_value(figures):
     assert figures["storm"]["newest_value_right"]
 
 
-def test_what_idle_bridges_cost_is_told(figures):
+def test_cost_of_idle_bridges_is_reported(figures):
     assert 0 < figures["idle_percent_of_a_core"] < 100

@@ -150,7 +150,7 @@ def test_a_daw_that_is_gone_moves_nothing(talk, mixer):
     assert mixer.controls.snapshot() == before
 
 
-def test_it_is_told_when_we_leave(talk):
+def test_subscriptions_end_when_we_leave(talk):
     talk.session.shutdown()
     assert talk.sent == [write_message("/set_surface/feedback", (0,))]
 

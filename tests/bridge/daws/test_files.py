@@ -35,7 +35,7 @@ def test_reaper_shows_as_many_tracks_as_there_may_be():
     assert patterns()["DEVICE_TRACK_COUNT"] == ["32"]
 
 
-def test_the_script_for_cubase_and_its_map_say_the_same():
+def test_script_for_cubase_and_its_map_agree():
     script = read_daw_file("StreamSep_Stems.js")
     controls = {control.to: control for control in parse_map(read_daw_file("cubase.toml")).controls}
     assert len(controls) == 12

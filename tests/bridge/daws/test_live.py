@@ -17,7 +17,7 @@ def talk(mixer):
     return made
 
 
-def test_it_is_asked_for_the_names_and_told_to_listen(mixer):
+def test_names_are_requested_and_tracks_subscribed(mixer):
     talk = Talk(mixer, Live())
     assert talk.sent == [b"/live/song/get/track_names\0\0,\0\0\0"]
     talk.says(write_message("/live/song/get/track_names", NAMES))
@@ -80,7 +80,7 @@ def test_its_listeners_echo_moves_nothing_back(talk, mixer):
     assert mixer.controls["stem/drums/gain_db"] == 10.0
 
 
-def test_moves_of_a_tenth_of_a_second_are_told_as_one(talk, mixer):
+def test_moves_of_a_tenth_of_a_second_are_sent_as_one(talk, mixer):
     told = []
     for step in range(300):
         mixer.apply({"stem/vocals/gain_db": -step / 100})
@@ -111,7 +111,7 @@ def test_live_that_starts_again_is_greeted(talk):
     assert write_message("/live/track/start_listen/volume", (1,)) in talk.hears(later=0.2)
 
 
-def test_it_is_told_when_we_leave(talk):
+def test_subscriptions_end_when_we_leave(talk):
     talk.session.shutdown()
     assert write_message("/live/track/stop_listen/volume", (1,)) in talk.sent
 

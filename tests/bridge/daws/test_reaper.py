@@ -23,7 +23,7 @@ def named(*names):
     return [write_message(f"/track/{track}/name", (name,)) for track, name in enumerate(names, 1)]
 
 
-def test_it_is_asked_to_tell_everything(mixer):
+def test_everything_is_requested(mixer):
     assert Talk(mixer, Reaper()).hears() == [b"/action/41743\0\0\0,\0\0\0"]
 
 
@@ -87,7 +87,7 @@ class TestTheDeskLeads:
         assert write_message("/track/1/volume/db", (0.0,)) not in told
         assert mixer.controls["stem/vocals/gain_db"] == -12.5
 
-    def test_it_does_so_if_it_tells_late_where_it_stands(self, talk, mixer):
+    def test_it_does_so_if_its_values_arrive_late(self, talk, mixer):
         talk.says(*named("vocals", "drums"))
         talk.hears(later=0.2)
         talk.says(write_message("/track/1/volume/db", (-3.0,)))
@@ -143,19 +143,19 @@ def test_what_moves_the_mixer_moves_its_faders(talk, mixer):
     ]
 
 
-def test_many_moves_are_told_as_one(talk, mixer):
+def test_many_moves_are_sent_as_one(talk, mixer):
     for step in range(100):
         mixer.apply({"stem/vocals/gain_db": -step / 10})
     assert talk.hears() == [write_message("/track/1/volume/db", (-9.9,))]
     assert talk.hears() == []
 
 
-def test_it_is_not_told_what_it_did_itself(talk):
+def test_its_own_moves_are_not_sent_back(talk):
     talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
     assert talk.hears() == []
 
 
-def test_it_is_told_better_when_it_asks_for_too_much(talk, mixer):
+def test_value_above_the_travel_is_corrected(talk, mixer):
     for _ in range(2):
         talk.says(write_message("/track/1/volume/db", (12.0,)))
         assert mixer.controls["stem/vocals/gain_db"] == 10.0
@@ -182,7 +182,7 @@ def test_a_hand_that_undoes_and_redoes_at_once_is_no_echo(talk, mixer):
     assert mixer.controls["stem/vocals/mute"] is False
 
 
-def test_what_it_says_of_other_things_is_no_error(talk, mixer):
+def test_messages_on_other_things_are_no_error(talk, mixer):
     talk.says(
         b"/beat/str\0\0\0,s\0\0001.1.00\0\0", b"/track/0/volume/db\0\0,f\0\0" + MINUS_SIX, b"/play\0\0\0,f\0\0" + ZERO
     )

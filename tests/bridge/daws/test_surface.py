@@ -50,7 +50,7 @@ def test_it_greets_follows_and_is_followed(surface, mixer, daw):
     assert heard(daw) == read_packet(write_message("/track/3/volume/db", (-20.0,))).messages[0]
 
 
-def test_another_host_is_not_heard(mixer, daw):
+def test_packets_of_another_host_are_ignored(mixer, daw):
     surface = DawSurface(mixer, "reaper", host="127.0.0.2", listen=0, send=9)
     surface.start()
     try:
@@ -169,7 +169,7 @@ def follow(mixer, daw, told):
         one.stop()
 
 
-def test_a_daw_that_is_not_there_is_told_once_with_what_to_do(monkeypatch, follow, told):
+def test_missing_daw_is_reported_once_with_a_remedy(monkeypatch, follow, told):
     monkeypatch.setattr(session, "ABSENT_SECONDS", 0.05)
     monkeypatch.setattr(Ardour, "poll_seconds", 0.05)
     surface = follow("ardour")
@@ -179,7 +179,7 @@ def test_a_daw_that_is_not_there_is_told_once_with_what_to_do(monkeypatch, follo
     assert surface.last == "Ardour does not answer"
 
 
-def test_a_daw_that_answers_is_told_with_its_tracks_and_heartbeats_are_not(follow, told, daw):
+def test_daw_that_answers_is_reported_with_its_tracks_and_heartbeats_are_not(follow, told, daw):
     surface = follow("ardour")
     assert heard(daw).address == "/set_surface"
     us = ("127.0.0.1", surface.port)
@@ -206,7 +206,7 @@ def test_a_move_is_shown_for_a_moment_and_then_the_tracks_again(monkeypatch, fol
     until(lambda: surface.last == "REAPER: vocals 1, drums 2, bass 3, other 4")
 
 
-def test_a_daw_that_ends_and_comes_back_is_told(monkeypatch, follow, told, daw):
+def test_a_daw_that_ends_and_comes_back_is_reported(monkeypatch, follow, told, daw):
     monkeypatch.setattr(Ardour, "poll_seconds", 0.5)
     surface = follow("mixbus")
     us = ("127.0.0.1", surface.port)
@@ -217,7 +217,7 @@ def test_a_daw_that_ends_and_comes_back_is_told(monkeypatch, follow, told, daw):
     until(lambda: told[-1].startswith("Mixbus: vocals 1"))
 
 
-def test_an_x32_tells_how_many_clients_it_has_and_answers_no_other_network(monkeypatch, follow, daw):
+def test_x32_reports_its_number_of_clients_and_replies_to_no_other_network(monkeypatch, follow, daw):
     surface = follow("x32")
     assert surface.last == "X32: no client yet"
     daw.sendto(write_message("/xremote"), ("127.0.0.1", surface.port))

@@ -76,7 +76,7 @@ def test_a_question_after_a_move_is_answered_with_the_move(talk):
     assert talk.says(write_message(fader, (0.5,)), write_message(fader)) == [(PHONE, write_message(fader, (0.5,)))]
 
 
-def test_it_says_what_it_is(talk):
+def test_it_describes_itself(talk):
     assert talk.says(b"/info\0\0\0") == [
         (PHONE, b"/info\0\0\0,ssss\0\0\0V2.07\0\0\0stream_sep\0\0X32\x004.06\0\0\0\0"),
     ]
@@ -86,7 +86,7 @@ def test_it_says_what_it_is(talk):
     assert talk.says(b"/status\0") == [(PHONE, b"/status\0,sss\0\0\0\0active\0\x00127.0.0.1\0\0\0stream_sep\0\0")]
 
 
-def test_who_asked_for_it_is_told_of_changes_and_nobody_else(talk, mixer):
+def test_changes_are_sent_to_subscribers_only(talk, mixer):
     talk.says(XREMOTE)
     mixer.apply({"stem/vocals/gain_db": -10.0, "stem/vocals/mute": True})
     assert sorted(talk.hears()) == [
@@ -108,7 +108,7 @@ def test_a_lease_ends_after_ten_seconds_unless_it_is_renewed(talk, mixer):
     assert talk.hears() == []
 
 
-def test_what_one_client_moves_the_others_are_told_and_it_is_not(talk):
+def test_move_of_one_client_is_sent_to_the_others_only(talk):
     for client in (PHONE, TABLET):
         talk.says(XREMOTE, client=client)
     move = b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF
@@ -116,7 +116,7 @@ def test_what_one_client_moves_the_others_are_told_and_it_is_not(talk):
     assert talk.hears() == [(TABLET, move)]
 
 
-def test_who_asks_for_too_much_is_told_better(talk, mixer):
+def test_value_out_of_range_is_corrected_for_its_sender(talk, mixer):
     talk.says(XREMOTE)
     for _ in range(2):
         talk.says(write_message("/ch/01/mix/fader", (1.5,)))

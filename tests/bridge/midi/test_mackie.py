@@ -53,7 +53,7 @@ def mackie(mixer):
     return device
 
 
-def test_a_silent_device_is_told_everything_at_once(mackie):
+def test_silent_device_receives_everything_at_once(mackie):
     for strip in range(4):
         assert f"e{strip} 7f 5f" in mackie.first
         assert f"90 {0x10 + strip:02x} 00" in mackie.first
@@ -76,7 +76,7 @@ def test_the_scribble_strip_follows_the_level(mackie, mixer):
         assert levels[7:13] == text
 
 
-def test_a_fader_moves_with_fourteen_bits_and_is_told_where_it_stands(mackie, mixer):
+def test_fader_moves_with_fourteen_bits_and_receives_its_value(mackie, mixer):
     mackie.send("90 69 7f", "e1 00 40", "e1 00 20")
     assert mixer.controls["stem/drums/gain_db"] == pytest.approx(-30.0, abs=0.01)
     assert not any(message.startswith("e1") for message in mackie.take_sent())
@@ -122,7 +122,7 @@ def test_function_keys_recall_presets(mackie, mixer):
     assert "90 38 7f" in mackie.take_sent()
 
 
-def test_meters_rise_with_the_stems_and_say_overload_once(mackie, mixer):
+def test_meters_rise_with_the_stems_and_show_overload_once(mackie, mixer):
     mixer.metered = {**mixer.metered, "drums": (0.1, 0.05), "other": (1.2, 0.1)}
     assert [message for message in mackie.take_sent(later=1.0) if message.startswith("d0")] == [
         "d0 16",
@@ -136,7 +136,7 @@ def test_meters_rise_with_the_stems_and_say_overload_once(mackie, mixer):
     assert mackie.take_sent(later=1.0) == []
 
 
-def test_a_device_that_asks_is_answered_and_told_everything_again(mackie):
+def test_device_that_sends_a_query_receives_a_reply_and_everything_again(mackie):
     mackie.send(f"{HEAD} 01 31 32 33 34 35 36 37 01 02 03 04 f7")
     sent = mackie.take_sent()
     assert f"{HEAD} 02 31 32 33 34 35 36 37 05 05 7b 2f f7" in sent

@@ -55,7 +55,7 @@ def test_what_a_mac_leaves_beside_a_map_is_no_map(own_folder):
     assert set(midi_maps()) - set(SHIPPED) == {"mine"}
 
 
-def test_a_folder_of_maps_that_cannot_be_read_is_told(own_folder, monkeypatch):
+def test_a_folder_of_maps_that_cannot_be_read_is_reported(own_folder, monkeypatch):
     own_folder.mkdir()
     read = Path.iterdir
 
@@ -190,7 +190,7 @@ def test_the_users_map_wins_over_one_that_ships(own_folder):
     assert len(load_map("mine").controls) == 1
 
 
-def test_a_learnt_control_makes_a_map_that_knows_the_port(own_folder):
+def test_learnt_control_makes_a_map_with_the_port(own_folder):
     learnt = Control(Address("cc14", 2, 7), "stem/1/fader", "absolute")
     file = save_control(learnt, "Faderfox EC4:EC4 MIDI 1 20:0")
     assert file == own_folder / "faderfox-ec4.toml"

@@ -67,7 +67,7 @@ def test_seven_bits_reach_zero_decibels_exactly(mixer):
     assert device.level() == pytest.approx(0.55, abs=0.01)
 
 
-def test_fourteen_bits_are_as_fine_as_they_say(mixer):
+def test_fourteen_bits_have_their_full_resolution(mixer):
     device = Device(mixer, [FADER + "\nmode = '14-bit'"], FREE)
     device.send("b0 00 40", "b0 20 01")
     assert db_to_position(device.level()) == pytest.approx(8193 / 16383)
@@ -147,7 +147,7 @@ def test_lights_follow_the_mixer_and_are_sent_once(mixer):
     assert device.take_sent() == []
 
 
-def test_a_motor_is_told_of_others_moves_not_of_its_own(mixer):
+def test_motor_follows_moves_of_others_and_not_its_own(mixer):
     device = Device(mixer, [FADER + "\nmotor = true"])
     assert device.send("b0 00 20", "b0 00 21") == []
     mixer.controls.set("stem/vocals/gain_db", -10)
@@ -180,13 +180,13 @@ def test_a_touched_fader_is_never_driven(mixer):
     assert device.send("90 68 00") == ["e0 00 20"]
 
 
-def test_a_fader_let_go_is_told_where_it_stands(mixer):
+def test_fader_receives_its_value_on_release(mixer):
     device = Device(mixer, [TOUCH])
     assert device.send("90 68 7f", "e0 00 40", "e0 00 50") == []
     assert device.send("80 68 00") == ["e0 00 50"]
 
 
-def test_a_fader_that_does_not_tell_touch_is_told_when_it_rests(mixer):
+def test_fader_without_touch_receives_its_value_at_rest(mixer):
     device = Device(mixer, [TOUCH])
     assert device.send("e0 00 40") == []
     assert device.take_sent(later=0.1) == []
@@ -263,7 +263,7 @@ def test_karaoke_is_a_knob_or_a_button(mixer):
     assert mixer.controls["karaoke"] == 0.0
 
 
-def test_a_strip_without_a_stem_does_nothing_and_says_so(mixer):
+def test_strip_without_a_stem_does_nothing_and_reports_it(mixer):
     device = Device(mixer, ["in = 'cc:1:0'\nto = 'stem/5/fader'", "in = 'note:1:0'\nto = 'stem/guitar/mute'"])
     device.send("b0 00 40", "90 00 7f")
     assert mixer.applied == []

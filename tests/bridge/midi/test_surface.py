@@ -94,7 +94,7 @@ def test_a_device_is_found_by_a_part_of_its_name_and_gets_its_map(mixer, start):
     assert system.cables[0].input == NANO
 
 
-def test_a_port_that_is_not_there_is_told_and_used_when_it_comes(mixer, start):
+def test_missing_port_is_reported_and_used_when_it_appears(mixer, start):
     system = System("Midi Through:0")
     surface, reports = start(system)
     assert reports == [
@@ -107,7 +107,7 @@ def test_a_port_that_is_not_there_is_told_and_used_when_it_comes(mixer, start):
     assert reports[1:] == [f"MIDI port {NANO!r} is there"]
 
 
-def test_a_system_of_ports_that_does_not_run_yet_is_told_and_waited_for(start):
+def test_port_system_that_does_not_run_yet_is_reported_and_waited_for(start):
     system = System(NANO)
     system.stumbles = True
     surface, reports = start(system)
@@ -153,7 +153,7 @@ def test_a_map_that_is_not_there_is_refused_before_anything_starts(mixer):
         MidiSurface(mixer, "nano", "kazoo", ports=System)
 
 
-def test_a_pulled_plug_is_told_and_the_device_is_brought_up_to_date_when_it_is_back(mixer, start):
+def test_unplugged_device_is_reported_and_updated_when_it_is_back(mixer, start):
     system = System(NANO)
     _, reports = start(system)
     system.inputs = system.outputs = ()
@@ -204,7 +204,7 @@ def test_a_port_that_fails_is_opened_again(mixer, start):
     until(lambda: "b0 32 7f" in system.cables[-1].sent)
 
 
-def test_a_device_that_cannot_be_sent_to_works_and_is_told(mixer, start):
+def test_device_without_an_output_works_and_is_reported(mixer, start):
     system = System(NANO, outputs=())
     _, reports = start(system)
     assert "cannot be sent to" in reports[0]
@@ -315,13 +315,13 @@ def test_a_parameter_is_known_by_its_number():
         ("relative-offset", (65, 65, 66, 65), (63, 63, 62)),
     ],
 )
-def test_endless_knobs_are_told_apart_by_turning_right_then_left(mode, right, left):
+def test_endless_knobs_are_detected_by_turning_right_then_left(mode, right, left):
     moves = [f"b0 10 {value:02x}" for value in (*right, *left)]
     assert learned("stem/1/pan", *moves, rest=0.5) == Control(Address("cc", 1, 16), "stem/1/pan", mode)
     assert learned("stem/1/pan", *moves[:4], rest=0.5) is None
 
 
-def test_learning_says_what_to_do_and_gives_the_port():
+def test_learning_prints_instructions_and_the_port():
     system, reports = System(NANO), []
 
     def report(sentence):

@@ -65,7 +65,7 @@ QUESTIONS = {
 
 
 @pytest.mark.parametrize("packet", QUESTIONS.values(), ids=QUESTIONS)
-def test_a_stranger_is_never_told_more_than_it_sent(stranger, packet):
+def test_unproven_address_never_receives_more_than_it_sent(stranger, packet):
     for _ in range(5):
         stranger.send_raw(packet)
     stranger.quiet()
@@ -81,7 +81,7 @@ def test_a_stranger_subscribes_for_nobody_else(network, stranger, join):
     assert sum(victim.sizes) <= stranger.sent
 
 
-def test_a_client_that_answers_is_told_everything(mixer, network, stranger):
+def test_client_that_answers_receives_everything(mixer, network, stranger):
     stranger.send("/subscribe", 0, 1)
     answer(stranger)
     assert len(stranger.hear(5)) > 4
@@ -195,7 +195,7 @@ def test_a_number_cannot_be_guessed_by_trying(proofs):
     assert proofs.confirm(HERE[0], number) is None
 
 
-def test_what_is_remembered_is_bounded(proofs):
+def test_stored_state_is_bounded(proofs):
     for port in range(2000):
         proofs.confirm("192.0.2.1", proofs.challenge(("192.0.2.1", port)))
         proofs.challenge(("192.0.2.3", port))

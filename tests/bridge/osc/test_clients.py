@@ -7,7 +7,7 @@ from waiting import until
 from stream_sep.protocols import STEMS
 
 
-def test_a_subscriber_is_told_everything_then_what_changes(mixer, server, join):
+def test_subscriber_receives_everything_then_changes(mixer, server, join):
     peer = join(server)
     peer.send("/subscribe")
     everything = {message[0] for message in peer.hear(56)}
@@ -30,7 +30,7 @@ def test_a_subscriber_is_told_everything_then_what_changes(mixer, server, join):
         (0, set()),
     ],
 )
-def test_a_mask_chooses_what_is_told(server, join, mask, addresses):
+def test_mask_selects_what_is_sent(server, join, mask, addresses):
     watched = {FADER, "/stem/vocals/gain", "/karaoke", "/stem/vocals/mute", "/bypass", "/stem/vocals/meter"}
     watched |= {"/engine/load", "/stem/vocals/name", "/stem/vocals/color", "/preset/current", "/preset/list"}
     if mask & 64:
@@ -40,7 +40,7 @@ def test_a_mask_chooses_what_is_told(server, join, mask, addresses):
     assert {message[0] for message in peer.quiet()} & watched == addresses
 
 
-def test_a_client_that_listens_elsewhere_is_told_and_answered_there(mixer, server, join):
+def test_client_with_another_reply_port_receives_everything_there(mixer, server, join):
     sender, listener = join(server), join(server)
     sender.send("/subscribe", listener.own_port, 1)
     listener.hear()
@@ -54,7 +54,7 @@ def test_a_client_that_listens_elsewhere_is_told_and_answered_there(mixer, serve
     assert mixer.controls["stem/vocals/pan"] == -0.5
 
 
-def test_a_target_is_told_everything_without_asking(mixer, serve, join):
+def test_target_receives_everything_without_a_request(mixer, serve, join):
     class Nowhere:
         port = 9
 
@@ -88,7 +88,7 @@ def test_unsubscribing_ends_it_at_once(mixer, server, join):
     assert peer.quiet() == []
 
 
-def test_refreshing_tells_all_again_to_clients_and_once_to_others(server, join):
+def test_refresh_sends_all_again_to_clients_and_once_to_others(server, join):
     client, stranger = join(server, 0, 16), join(server)
     client.send("/refresh")
     assert {message[0] for message in client.hear(8)} == {
@@ -99,7 +99,7 @@ def test_refreshing_tells_all_again_to_clients_and_once_to_others(server, join):
     assert stranger.quiet() == []
 
 
-def test_a_held_fader_is_told_nothing_until_it_is_let_go(mixer, server, join):
+def test_touched_fader_receives_nothing_until_release(mixer, server, join):
     holding, watching = join(server, 0, 1), join(server, 0, 1)
     holding.send("/stem/1/touch", 1)
     holding.sync()
@@ -111,7 +111,7 @@ def test_a_held_fader_is_told_nothing_until_it_is_let_go(mixer, server, join):
     assert sorted(holding.hear(2)) == [(FADER, 0.5), ("/stem/vocals/gain", -10.0)]
 
 
-def test_a_hand_that_never_lets_go_is_forgotten(mixer, serve, join):
+def test_touch_without_release_expires(mixer, serve, join):
     now = [0.0]
     server = serve(clock=lambda: now[0])
     peer = join(server, 0, 1)

@@ -29,7 +29,7 @@ def test_a_preset_that_is_not_there_is_an_error(mixer, server, peer, arguments):
     assert (mixer.recalled, server.errors) == ([], 1)
 
 
-def test_a_preset_is_stored_and_the_list_told_when_it_grew(mixer, server, join):
+def test_stored_preset_is_sent_in_the_list(mixer, server, join):
     peer = join(server, 0, 32)
     mixer.presets = lambda: ("acapella", "karaoke", *mixer.stored)
     peer.send("/preset/store", "mine")
@@ -37,7 +37,7 @@ def test_a_preset_is_stored_and_the_list_told_when_it_grew(mixer, server, join):
     assert mixer.stored == ["mine"]
 
 
-def test_saving_never_replaces_a_preset_unless_told_to(mixer, server, peer):
+def test_saving_replaces_a_preset_only_on_request(mixer, server, peer):
     assert "'karaoke' exists" in peer.ask("/preset/save", "karaoke")[1]
     assert mixer.stored == []
     peer.send("/preset/save", "mine")
@@ -92,7 +92,7 @@ def test_every_command_is_described(server):
     assert set(COMMANDS) == set(server._session._commands._by_address)
 
 
-def test_a_client_is_told_everything_again_only_now_and_then(server, join):
+def test_repeated_refresh_is_rate_limited(server, join):
     client = join(server, 0, 16)
     for _ in range(100):
         client.send("/refresh")

@@ -70,7 +70,7 @@ def test_it_sleeps_while_nothing_happens(server, join):
     assert turns == []
 
 
-def test_who_did_not_ask_for_faders_is_not_told_of_new_ones(mixer, server, peer):  # noqa: ARG001 - the peer's other end
+def test_client_without_faders_receives_no_new_ones(mixer, server, peer):  # noqa: ARG001 - the peer's other end
     peer.send("/subscribe", 0, 16)
     peer.sync()
     peer.quiet()

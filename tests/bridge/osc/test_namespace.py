@@ -66,7 +66,7 @@ def test_every_kind_of_number_is_understood(mixer, server, peer, *, tag, value, 
     assert server.errors == 0
 
 
-def test_what_only_tells_is_answered_with_the_types_every_program_reads(mixer, peer):
+def test_read_only_address_replies_with_types_that_every_program_reads(mixer, peer):
     mixer.controls.publish(
         {
             "engine/latency_ms": 23.0,
@@ -106,7 +106,7 @@ def test_what_only_tells_is_answered_with_the_types_every_program_reads(mixer, p
     }
 
 
-def test_nothing_but_floats_integers_and_texts_is_ever_told(server, join):
+def test_nothing_but_floats_integers_and_texts_is_ever_sent(server, join):
     peer = join(server)
     peer.send("/subscribe")
     types = set()

@@ -79,7 +79,7 @@ def run(tmp_path):
         program.wait()
 
 
-def test_liblo_moves_faders_and_prints_what_it_is_told(mixer, server, run):
+def test_liblo_moves_faders_and_prints_what_it_receives(mixer, server, run):
     need("oscsend", "liblo-tools")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
@@ -114,7 +114,7 @@ def test_pure_data_moves_a_fader_and_is_answered(mixer, server, run, tmp_path):
     assert server.errors == 0
 
 
-def test_supercollider_sends_a_bundle_for_later_and_is_told(mixer, server, run, tmp_path):
+def test_supercollider_sends_a_bundle_for_later_and_receives_the_change(mixer, server, run, tmp_path):
     need("sclang", "supercollider-language")
     script = tmp_path / "controller.scd"
     script.write_text(SCRIPT.format(port=server.port))

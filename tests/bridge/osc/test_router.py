@@ -20,7 +20,7 @@ def test_a_toggle_turns_over_when_pressed_and_not_when_let_go(mixer, peer):
     assert (mixer.controls["stem/vocals/mute"], mixer.controls["stem/drums/mute"]) == (True, False)
 
 
-def test_who_toggles_is_told_what_came_of_it(server, join):
+def test_toggle_replies_with_the_result(server, join):
     peer = join(server, 0, 2)
     peer.send("/stem/vocals/mute/toggle")
     assert peer.hear() == [("/stem/vocals/mute", 1)]

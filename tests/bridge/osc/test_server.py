@@ -59,7 +59,7 @@ def test_a_target_that_makes_no_sense_is_refused(mixer, target):
         OscServer(mixer, targets=[target])
 
 
-def test_a_target_that_nobody_knows_is_refused_and_leaves_the_port_free(serve):
+def test_unknown_target_is_refused_and_leaves_the_port_free(serve):
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -68,7 +68,7 @@ def test_a_target_that_nobody_knows_is_refused_and_leaves_the_port_free(serve):
     serve(port=port)
 
 
-def test_the_network_hears_of_it_only_when_asked_to(mixer):
+def test_it_is_announced_to_the_network_only_on_request(mixer):
     server = OscServer(mixer)
     assert (server._host, server.port) == ("127.0.0.1", 9137)
 

@@ -135,7 +135,7 @@ def test_a_bundle_of_the_past_is_applied_now(mixer, server, peer, moment):
     assert (mixer.applied, server.errors) == ([({"stem/vocals/pan": 0.5}, None, None)], 0)
 
 
-def test_a_bundle_too_far_ahead_is_applied_now_and_said_to_be(mixer, server, peer):
+def test_bundle_too_far_ahead_is_applied_now_and_reported(mixer, server, peer):
     peer.send_raw(bundle(time.time() + 60, ("/stem/vocals/pan", 0.5), ("/stem/drums/pan", 0.5)))
     (told,) = peer.sync()
     assert told[0] == "/error"
@@ -147,7 +147,7 @@ def test_a_bundle_too_far_ahead_is_applied_now_and_said_to_be(mixer, server, pee
     assert server.errors == 2
 
 
-def test_addresses_that_come_and_go_are_told_and_work_meanwhile(mixer, server, peer):
+def test_added_and_removed_addresses_are_sent_and_work_meanwhile(mixer, server, peer):
     peer.send("/subscribe", 0, 63)
     peer.sync()
     peer.sync()  # all that there was before
@@ -257,7 +257,7 @@ def test_infinity_is_stored_nowhere(mixer, server, peer, control, value):
 # another stream_sep
 
 
-def test_two_that_tell_each_other_everything_make_no_errors_and_agree(mixer, serve):
+def test_two_engines_that_mirror_each_other_make_no_errors_and_agree(mixer, serve):
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -278,7 +278,7 @@ def test_two_that_tell_each_other_everything_make_no_errors_and_agree(mixer, ser
         second.stop()
 
 
-def test_who_is_told_everything_without_being_told_in_turn_counts_few_errors(mixer, serve):
+def test_mirror_in_one_direction_counts_few_errors(mixer, serve):
     other = type(mixer)()
     second = OscServer(other, port=0)
     second.start()

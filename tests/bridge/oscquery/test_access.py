@@ -64,7 +64,7 @@ def test_a_page_of_another_site_moves_nothing(mixer, server, origin):
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "2130706433"]
 )
-def test_a_page_that_found_us_under_a_name_of_its_own_learns_and_moves_nothing(mixer, server, host):
+def test_page_under_a_foreign_host_name_reads_and_moves_nothing(mixer, server, host):
     own = f"http://{host}"
     with pytest.raises(websockets.exceptions.InvalidStatus, match="421"):
         move(server, host, origin=own)

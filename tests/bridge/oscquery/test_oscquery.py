@@ -113,7 +113,7 @@ def test_the_whole_tree_is_what_osc_has(server):
     assert all(len(leaf["TYPE"]) == len(leaf["VALUE"]) for path, leaf in described.items() if path in osc)
 
 
-def test_an_address_tells_all_there_is_to_know(mixer, server):
+def test_address_returns_all_its_attributes(mixer, server):
     mixer.apply({"stem/vocals/gain_db": -10.0})
     assert get(server, "/stem/vocals/fader") == (
         200,
@@ -159,7 +159,7 @@ def test_a_query_asks_for_one_attribute(server, path, status, answer):
     assert get(server, path) == (status, answer)
 
 
-def test_the_host_says_where_it_listens(serve):
+def test_host_prints_its_address(serve):
     server = serve(osc_port=9137, name="stage left")
     status, info = get(server, "/?HOST_INFO")
     assert status == 200
@@ -178,7 +178,7 @@ def test_without_osc_over_udp_none_is_promised(server):
     assert "OSC_PORT" not in get(server, "/?HOST_INFO")[1]
 
 
-def test_a_listener_is_told_only_of_what_it_listens_to(mixer, server, join):
+def test_listener_receives_only_what_it_subscribed_to(mixer, server, join):
     client = join(server)
     client.command("LISTEN", "/stem/vocals/pan")
     assert client.hear() == [("/stem/vocals/pan", 0.0)]
@@ -212,7 +212,7 @@ def test_what_is_written_over_a_socket_moves_the_desk(mixer, server, join):
     assert mixer.recalled == [("karaoke", None)]
 
 
-def test_meters_are_heard_by_who_listens_to_them(mixer, server, join):
+def test_meters_are_sent_to_their_subscribers(mixer, server, join):
     client = join(server)
     client.command("LISTEN", "/master/meter")
     client.hear()
@@ -235,7 +235,7 @@ def test_nonsense_is_answered_and_counted(server, join):
     assert server.errors == 2
 
 
-def test_a_client_that_goes_is_forgotten(server):
+def test_client_that_goes_is_dropped(server):
     with contextlib.ExitStack() as stack:
         Listener(server, stack).sync()
         assert len(list(server._session.clients)) == 1
@@ -252,7 +252,7 @@ def test_all_addresses_have_the_prefix(serve, join):
     assert client.hear() == [("/stem_sep/stem/vocals/pan", 0.0)]
 
 
-def test_what_is_infinite_is_told_as_a_number_that_json_has(mixer, server):
+def test_infinite_value_is_sent_as_a_number_of_json(mixer, server):
     mixer.controls.publish({"engine/load": float("inf")})
     assert get(server, "/engine/load?VALUE") == (200, {"VALUE": [UNLIMITED]})
 
@@ -267,7 +267,7 @@ def test_it_goes_on_after_an_error_of_its_own(mixer, server, join, caplog):
     assert client.sync() is not None
 
 
-def test_a_desk_moved_by_one_surface_is_heard_on_the_other(mixer, server, join):
+def test_move_by_one_surface_is_sent_to_the_other(mixer, server, join):
     osc = OscServer(mixer, port=0)
     osc.start()
     try:
@@ -280,7 +280,7 @@ def test_a_desk_moved_by_one_surface_is_heard_on_the_other(mixer, server, join):
         osc.stop()
 
 
-def test_the_network_is_told_its_name(serve):
+def test_its_name_is_announced(serve):
     server = serve(announce=True, osc_port=9137, name="stem_sep under test")
     found = {}
 
@@ -306,7 +306,7 @@ def test_a_missing_package_is_named_with_what_installs_it(mixer, monkeypatch, mo
         OscQueryServer(mixer)
 
 
-def test_paths_that_come_and_go_are_told_to_every_socket(mixer, server, join):
+def test_added_and_removed_paths_are_sent_to_every_socket(mixer, server, join):
     room = Parameter("stem/vocals/chain/1/room_size", 0.5, 0.0, 1.0)
     first, second = join(server), join(server)
     for listener in (first, second):

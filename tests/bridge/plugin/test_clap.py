@@ -217,7 +217,7 @@ def test_rate_and_block_may_change_between_activations(open_host, meeting):
         host.deactivate()
 
 
-def test_host_that_runs_ahead_of_the_clock_and_does_not_tell_loses_no_hop(open_host, meeting):
+def test_host_that_runs_ahead_of_the_clock_unannounced_loses_no_hop(open_host, meeting):
     meeting.start_host()
     host, song = open_host(), noise(6 * RATE)
     host.set("Model", PASSTHROUGH)

@@ -77,7 +77,7 @@ def test_install_that_fails_leaves_the_old_one_and_nothing_half_written(folder, 
     assert sorted(folder.rglob("*")) == before
 
 
-def test_no_compiler_is_said_with_its_remedy(folder, monkeypatch):
+def test_missing_compiler_is_reported_with_its_remedy(folder, monkeypatch):
     assert folder
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
@@ -85,13 +85,13 @@ def test_no_compiler_is_said_with_its_remedy(folder, monkeypatch):
         install_plugins()
 
 
-def test_native_code_that_does_not_compile_is_said(tmp_path):
+def test_native_code_that_does_not_compile_is_reported(tmp_path):
     (tmp_path / "broken.cpp").write_text("int broken( {\n")
     with pytest.raises(ConfigError, match=r"broken\.cpp"):
         compile_plugin(tmp_path / "out", more=[str(tmp_path / "broken.cpp")])
 
 
-def test_command_line_installs_says_the_menu_lists_and_removes(folder):
+def test_command_line_installs_names_the_menu_lists_and_removes(folder):
     def run(*arguments):
         command = [sys.executable, "-m", "stream_sep", "plugin", *arguments]
         return subprocess.run(command, env=os.environ, capture_output=True, text=True, check=True).stdout

@@ -45,7 +45,7 @@ def test_ports_are_numbered_in_the_order_of_the_native_code():
 
 
 @pytest.mark.usefixtures("meeting")
-def test_jalv_gives_it_twelve_ports_and_tells_its_latency_to_jack(path, jackd):
+def test_jalv_gives_it_twelve_ports_and_reports_its_latency_to_jack(path, jackd):
     require(shutil.which("jalv"), "needs jalv: apt install jalv")
     client = require_package("jack", "jack").Client("probe", servername=jackd, no_start_server=True)
     environment = {**os.environ, "LV2_PATH": str(path), "JACK_DEFAULT_SERVER": jackd}

@@ -56,7 +56,7 @@ def test_version_changes_with_any_file(tmp_path):
     assert Assets(tmp_path).version != first
 
 
-def test_vendored_files_are_as_the_lock_says():
+def test_vendored_files_match_the_lock():
     vendor = _vendor()
     assert vendor.check(vendor.FOLDER) == []
 

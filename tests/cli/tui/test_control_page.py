@@ -88,7 +88,7 @@ async def redrawn(pilot):
 
 
 @on_page
-async def test_the_screen_names_every_stem_the_engine_and_what_surfaces_heard(engine, pilot):
+async def test_screen_shows_every_stem_the_engine_and_what_surfaces_received(engine, pilot):
     engine.controls.update({"stem/drums/gain_db": -12.5, "stem/bass/gain_db": -90, "karaoke": 1})
     await redrawn(pilot)
     screen = shown(pilot)
@@ -130,7 +130,7 @@ async def test_keys_press_and_release_switches(engine, pilot):
 
 
 @on_page
-async def test_the_master_has_no_solo_and_says_so(engine, pilot):
+async def test_master_has_no_solo_and_reports_it(engine, pilot):
     before = engine.controls.snapshot()
     await pilot.press("left", "s")
     assert engine.controls.snapshot() == before
@@ -204,7 +204,7 @@ async def test_what_a_surface_moves_is_drawn_without_a_key(engine, pilot):
 
 
 @on_page
-async def test_meters_rise_with_the_sound_and_tell_left_from_right(engine, pilot):
+async def test_meters_rise_with_the_sound_and_separate_left_from_right(engine, pilot):
     def rows(text):
         return sum(row.count("█") for row in text.splitlines())
 
@@ -226,7 +226,7 @@ async def test_a_text_from_the_network_cannot_write_on_the_screen(engine, pilot)
 
 
 @on_page
-async def test_what_the_engine_says_stands_at_the_foot(engine, pilot):  # noqa: ARG001
+async def test_messages_of_the_engine_are_at_the_foot(engine, pilot):  # noqa: ARG001
     pilot.app._messages.lines.append("separator late 3 hops")
     await redrawn(pilot)
     assert "separator late 3 hops" in shown(pilot)

@@ -94,7 +94,7 @@ def test_four_stems_go_to_a_daw_on_pairs_of_their_own():
     assert load_preset("daw-stems").outputs == {"main": 1, "vocals": 3, "drums": 5, "bass": 7, "other": 9}
 
 
-def test_tables_and_paths_say_the_same(write):
+def test_tables_and_paths_agree(write):
     tables = write("schema = 1\n[stem.vocals]\ngain_db = -6.0\nchain.bypass = true\n[master]\nmute = true", "a.toml")
     paths = '"stem/vocals/gain_db" = -6.0\n"stem/vocals/chain/bypass" = true\n"master/mute" = true'
     assert load_preset(tables).values == load_preset(write(f"schema = 1\n{paths}", "b.toml")).values
@@ -139,7 +139,7 @@ def test_a_mistake_is_a_sentence_with_its_line_and_what_was_meant(text, said, wr
     assert "mine.toml" in str(refused.value)
 
 
-def test_all_mistakes_of_a_file_are_told_at_once(write):
+def test_all_mistakes_of_a_file_are_reported_at_once(write):
     path = write('schema = 1\n"stem/vocals/gain_db" = 40\n"stem/vocal/mute" = true\n')
     first, second = check_preset(path)
     assert ":2:" in first
@@ -343,7 +343,7 @@ def test_an_edit_is_handed_on_once(watched):
 
 
 @pytest.mark.parametrize("broken", ["schema = 1\nkaraoke = ", "schema = 1\nstem.flute.mute = true", "schema = 3"])
-def test_a_broken_edit_is_reported_once_and_the_next_good_one_is_heard(watched, broken):
+def test_broken_edit_is_reported_once_and_the_next_good_one_applies(watched, broken):
     path, presets, reports, watcher = watched
     edit(path, broken)
     watcher.poll()

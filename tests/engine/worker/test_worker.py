@@ -108,7 +108,7 @@ def test_after_a_long_stall_the_separator_jumps_to_the_present(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e37, -3.4e38, 16.0])
-def test_a_separator_that_gives_nan_is_not_heard_is_counted_and_recovers(value):
+def test_separator_that_returns_nan_is_inaudible_is_counted_and_recovers(value):
     given, backend = song(50000, marked_hops={60, 61, 100}), OfflineBackend(RATE, 128)
     config = EngineConfig(model=f"{__name__}:Broken", options={"value": float(value)}, worker="inline", hold_ms=5)
     with Engine(backend, config) as engine:
@@ -145,7 +145,7 @@ def test_a_worker_takes_each_hop_once_and_only_when_it_is_whole():
     assert rings.tags[:11].tolist() == [*range(10), EMPTY]
 
 
-def test_a_worker_that_joins_begins_now_and_hides_what_its_separator_has_not_heard_enough_for():
+def test_worker_that_joins_begins_now_and_hides_hops_without_enough_context():
     rings, given = ring(), song(20 * HOP)
     capture(rings, given[:, : 10 * HOP])
     worker = HopWorker(PassthroughSeparator(hop=HOP, latency=LATENCY), rings, join=True)
@@ -170,7 +170,7 @@ def test_a_worker_refuses_nan_resets_its_separator_and_goes_on():
     np.testing.assert_array_equal(rings.hops[8, 0], given[:, 8 * HOP - LATENCY : 9 * HOP - LATENCY])
 
 
-def test_warming_up_leaves_a_separator_as_new_and_tells_what_it_is():
+def test_warming_up_leaves_a_separator_as_new_and_describes_it():
     separator = PassthroughSeparator(hop=HOP, latency=LATENCY)
     info = warm_up(separator)
     assert (info.hop, info.latency, info.channels, info.stems) == (HOP, LATENCY, 2, separator.stems)
@@ -250,7 +250,7 @@ def test_effects_of_a_separator_that_comes_back_on_its_thread_are_as_they_were_l
     np.testing.assert_array_equal(rings.hops[hop, 3], -late)
 
 
-def test_a_separator_whose_stems_have_another_shape_than_it_says_is_refused_before_it_plays():
+def test_separator_whose_stems_have_another_shape_than_declared_is_refused_before_it_plays():
     class Short(PassthroughSeparator):
         def process(self, block):
             return super().process(block)[..., :-1]

@@ -110,5 +110,5 @@ def fade(rows, factor):
 
 
 @pytest.mark.parametrize("name", CUES)
-def test_a_cue_is_what_its_formula_says(name, measured, expected):
+def test_cue_equals_its_formula(name, measured, expected):
     np.testing.assert_allclose(measured[:, CUES.index(name)], expected[name], atol=3e-5)

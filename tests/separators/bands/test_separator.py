@@ -117,7 +117,7 @@ def test_a_voice_on_one_side_is_other():
     assert gain_of(sound, mix, "vocals", RATE) < 0.4
 
 
-def test_a_voice_is_told_apart_within_6_ms_as_well():
+def test_voice_is_separated_within_6_ms_as_well():
     sound = centred(voice(RATE))
     mix = sound + wide_pad(RATE)
     assert gain_of(sound, mix, "vocals", RATE, latency_ms=6) > 0.6
@@ -139,7 +139,7 @@ def test_a_low_tone_is_bass(rate):
     assert gain_of(sound, sound + wide_pad(rate), "bass", rate) > 0.55
 
 
-def test_a_mono_mix_is_still_told_apart():
+def test_mono_mix_is_still_separated():
     mix = centred(bass(RATE) + drums(RATE) + voice(RATE))
     assert gain_of(centred(bass(RATE)), mix, "bass", RATE) > 0.6
     assert gain_of(centred(drums(RATE)), mix, "drums", RATE) > 0.5
@@ -163,7 +163,7 @@ def test_level_changes_nothing_but_the_level(scale):
         assert np.abs(scaled[stem] / np.float32(scale) - sound).max() < 1e-6
 
 
-def test_frames_that_are_not_finite_are_forgotten():
+def test_frames_that_are_not_finite_leave_no_state():
     bands, mix = BandsSeparator(), centred(voice(RATE)).astype(np.float32)
     for broken in (np.nan, np.inf):
         assert np.isfinite(bands.process(np.full((2, bands.hop), broken, np.float32))).all()

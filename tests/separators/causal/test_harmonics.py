@@ -62,7 +62,7 @@ def find_slowly(mid, side, plan):
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 @pytest.mark.parametrize("rate", [44100, 48000])
-def test_what_is_found_is_what_the_formulas_say(size, rate):
+def test_what_is_found_equals_the_formulas(size, rate):
     rng, plan = np.random.default_rng(1), plan_harmonics(rate, size.window)
     mid, side = rng.standard_normal((2, 2 * size.bins)).astype(np.float32).view(np.complex64)
     np.testing.assert_allclose(salience(mid, side, plan), find_slowly(mid, side, plan), atol=1e-6)
@@ -82,7 +82,7 @@ def test_a_voice_is_found_at_its_partials_and_not_between_them(rate, step):
     assert low[partials].mean() < 0.7 * high[partials].mean()  # the pitches an octave and two below
 
 
-def test_a_bass_and_a_voice_are_told_apart():
+def test_bass_and_voice_are_separated():
     plan = plan_harmonics(RATE, WINDOW)
     bass, voice = (plan.pitches[step] * RATE / WINDOW for step in (30, 128))  # 80 and 529 Hz
     low, high, _ = salience(*spectrum(bass, voice), plan)

@@ -143,7 +143,7 @@ def test_what_bands_see_is_as_far_from_exact_as_rounding_takes_it(runtimes):
     assert 0 < np.square(seen - expected).sum() < 1e-4 * np.square(expected).sum()
 
 
-def test_weights_of_another_size_than_a_file_tells_of_are_refused(weights, monkeypatch):
+def test_weights_of_another_size_than_the_file_states_are_refused(weights, monkeypatch):
     told = read_export(weights / "tiny.onnx")
     for change in ({"width": 12}, {"mixer": 9}, {"points": 6}, {"blocks": 2}):
         other = told._replace(size=dataclasses.replace(told.size, **change))
@@ -178,7 +178,7 @@ def test_a_part_changes_nothing_it_was_given(weights):
 
 
 @pytest.mark.parametrize("hops", [1, 2, 3, 4])
-def test_a_network_hears_the_first_of_some_hops_and_answers_when_half_are_over(hops):
+def test_network_gets_the_first_of_some_hops_and_returns_after_half(hops):
     runtime = Asked(dataclasses.replace(SIZES["tiny"], blocks=3), certain=None)
     asking, said, most = StaggeredInference(runtime, hops), [], 0
     for hop in range(5 * hops):
@@ -260,7 +260,7 @@ def look_slowly(spectra, size):
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-def test_features_are_what_their_formulas_say(size):
+def test_features_equal_their_formulas(size):
     rng, hops = np.random.default_rng(0), 6
     spectra = rng.standard_normal((hops, 2, 2 * size.bins)).astype(np.float32).view(np.complex64)
     spectra *= np.float32(10) ** rng.uniform(-3, 1, (hops, 2, 1)).astype(np.float32)
@@ -270,7 +270,7 @@ def test_features_are_what_their_formulas_say(size):
     np.testing.assert_allclose(found[:, :-HARMONICS], look_slowly(spectra, size), atol=2e-5)
 
 
-def test_a_point_is_told_the_best_that_its_bins_are():
+def test_point_gets_the_maximum_of_its_bins():
     size = SIZES["live"]
     meter, plan = FeatureExtractor(size), plan_band_layout(size)
     spectra = np.fft.rfft(noise(size.window)[None]).astype(np.complex64)
@@ -335,7 +335,7 @@ def test_hints_hop_by_hop_are_those_of_many_hops_at_once():
     assert np.array_equal(whole, parts)
 
 
-def test_a_network_that_says_nothing_plays_bands():
+def test_network_with_zero_output_plays_bands():
     """As close as points are to bins, and windows of 22 milliseconds to those of 23."""
     mix = load_demo_song().mix[:, : 512 * 300]
     silent, bands = CausalSeparator(Asked(NetworkConfig())), load_separator("bands")
@@ -389,7 +389,7 @@ def test_48_khz_needs_no_filter_and_96_khz_gets_one(weights):
     assert (resampled.sample_rate, resampled.hop) == (96000, 2 * SIZES["tiny"].hop)
 
 
-def test_a_model_without_weights_says_how_to_train():
+def test_model_without_weights_is_refused_with_the_training_command():
     for name in sorted(set(NEEDS_WEIGHTS) - {"checkpoint", "imported"}):  # which others train
         with pytest.raises(SeparatorError, match=r"stream-sep train [\w-]+'") as raised:
             load_separator(name)
@@ -432,7 +432,7 @@ class Asked:
         return said, memory
 
 
-def test_a_network_of_long_hops_is_heard_sooner_in_short_ones(weights):
+def test_network_of_long_hops_has_less_latency_in_short_ones(weights):
     late = save_random(NetworkConfig(blocks=1, width=4, mixer=4), weights.parent / "live.safetensors")
     instant = load_causal("instant", weights=late)
     assert (instant.hop, instant.latency) == (128, 128)
@@ -451,7 +451,7 @@ def test_in_short_hops_a_network_is_asked_as_often_as_it_was_trained_to_be():
         separator.reset()
 
 
-def test_what_a_network_says_holds_while_guesses_go_on():
+def test_network_output_holds_while_guesses_go_on():
     """A network that says nothing leaves the guesses of every short hop alone; what it is sure of outlasts them."""
     mix = noise(128 * 200)
     silent, bands = CausalSeparator(Asked(NetworkConfig()), hop=128), load_separator("bands", latency_ms=6)

@@ -277,7 +277,7 @@ def test_a_missing_package_of_a_quantised_model_does_not_end_the_program(monkeyp
         load_separator("demucs", RATE, model="mdx_q")
 
 
-def test_a_folder_without_the_weights_says_what_to_put_there(tmp_path):
+def test_folder_without_the_weights_is_refused_with_what_to_put_there(tmp_path):
     with pytest.raises(SeparatorError, match=r"htdemucs.yaml and 955717e8-8726e21a.th"):
         load_separator("demucs", RATE, model="htdemucs", repo=tmp_path)
     (tmp_path / "htdemucs.yaml").write_text("models: ['955717e8']\n")
@@ -305,7 +305,7 @@ def test_weights_in_a_folder_are_loaded_and_checked(tmp_path):
         load_separator("demucs", RATE, **SMALL | {"model": "abcd1234"}, repo=tmp_path)
 
 
-def test_without_demucs_the_error_says_what_to_install(monkeypatch):
+def test_without_demucs_the_error_names_what_to_install(monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "demucs"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "demucs", None)

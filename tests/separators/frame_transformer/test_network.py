@@ -148,7 +148,7 @@ def test_attention_is_that_of_the_formula():
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_an_earlier_state_is_forgotten_after_the_hops_it_reaches(blocks):
+def test_earlier_state_has_no_effect_after_the_hops_it_reaches(blocks):
     made = network(blocks=blocks)
     reach = made.config.reach
     features, hints = given(made, reach + 20, batch=1)
@@ -163,7 +163,7 @@ def test_an_earlier_state_is_forgotten_after_the_hops_it_reaches(blocks):
     assert float(apart[reach:].max()) == 0.0
 
 
-def test_the_size_that_ships_forgets_within_fourteen_seconds():
+def test_shipped_size_has_no_state_beyond_fourteen_seconds():
     assert SIZES["s"].reach == 1209
 
 

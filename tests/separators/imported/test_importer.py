@@ -158,12 +158,12 @@ def test_what_does_not_fit_is_one_sentence_and_leaves_no_file(tmp_path, capsys, 
     assert not (tmp_path / "out.safetensors").exists()
 
 
-def test_a_file_of_keras_says_what_to_do_instead(tmp_path):
+def test_file_of_keras_is_refused_with_a_remedy(tmp_path):
     with pytest.raises(SeparatorError, match="decibels and gives no sound"):
         import_checkpoint(tmp_path / "modelCheckpoint.h5", tmp_path / "out.safetensors")
 
 
-def test_a_pth_file_as_a_model_says_to_import_it(tmp_path):
+def test_pth_file_as_a_model_is_refused_with_the_import_command(tmp_path):
     _, path = write(tmp_path, "cascaded")
     with pytest.raises(SeparatorError, match="stream-sep models import"):
         load_separator(str(path))

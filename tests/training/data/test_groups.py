@@ -158,5 +158,5 @@ def test_a_second_voice_is_in_the_vocals_and_so_in_the_mix(tmp_path):
         (118, "percussive"),
     ],
 )
-def test_programs_are_the_sources_that_general_midi_says(program, source):
+def test_programs_are_the_sources_of_general_midi(program, source):
     assert slakh_source({"is_drum": "false", "program_num": str(program)}) == source

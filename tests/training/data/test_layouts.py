@@ -32,7 +32,7 @@ def test_sounds_that_belong_to_no_stem_are_named_but_for_mixtures(tmp_path):
     assert found == [tmp_path / "a/Gitarre.wav", tmp_path / "b/Gesang.flac"]
 
 
-def test_data_build_tells_what_it_leaves_out(tmp_path):
+def test_data_build_reports_what_it_leaves_out(tmp_path):
     for name in ("vocals.wav", "Gitarre.wav"):
         write(tmp_path / "songs/a" / name)
     told = CliRunner().invoke(app, ["build", str(tmp_path / "songs"), str(tmp_path / "cache")])

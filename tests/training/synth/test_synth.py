@@ -171,7 +171,7 @@ def test_songs_that_are_there_are_left_alone_and_no_half_song_stays(samples, tmp
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_samples_that_are_missing_are_told(tmp_path):
+def test_samples_that_are_missing_are_reported(tmp_path):
     with pytest.raises(AudioFileError, match="holds no songs"):
         make_songs(tmp_path, tmp_path / "out", songs=1, seed=1, report=lambda _name: None)
     with pytest.raises(ConfigError, match="at least 1"):

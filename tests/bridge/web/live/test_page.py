@@ -200,7 +200,7 @@ class SteadyBackend(PacedBackend):
             time.sleep(self.block_size / self.sample_rate)
 
 
-def test_a_finger_on_a_running_engine_is_heard_in_the_next_block(open_page):
+def test_a_finger_on_a_running_engine_is_audible_in_the_next_block(open_page):
     backend = SteadyBackend()
     engine = Engine(backend, EngineConfig(model="passthrough", options={"carrier": "vocals"}))
     moved_at = []

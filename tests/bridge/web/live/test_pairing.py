@@ -50,7 +50,7 @@ def pair(pairing):
     return pairing.pair(pairing.new_key("control").text, "Chrome")
 
 
-def test_device_is_forgotten_after_ninety_days(path):
+def test_device_expires_after_ninety_days(path):
     now = [1e9]
     devices = Devices(path, clock=lambda: now[0])
     token = devices.add("control", "Chrome")
@@ -75,7 +75,7 @@ def test_file_that_others_can_read_is_refused(path):
         devices.all()
 
 
-def test_file_that_is_damaged_says_what_to_do(path):
+def test_damaged_file_is_refused_with_a_remedy(path):
     path.parent.mkdir()
     path.write_text('[{"id": 1}]')
     path.chmod(0o600)

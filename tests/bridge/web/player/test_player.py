@@ -272,7 +272,7 @@ def test_speed_keeps_the_pitch_and_pitch_keeps_the_speed(page, server, speed, se
     assert np.abs(steady[: RATE // 4]).max() > 0.3
 
 
-def test_end_of_a_sound_comes_when_the_speed_says(page, server):
+def test_end_of_a_sound_follows_the_speed(page, server):
     ends = {}
     for speed in (0.8, 2.0):
         loud = np.abs(stretched(page, server, speed, 0, length=8 * RATE)[:, 0]) > 0.05

@@ -10,7 +10,7 @@ from bridge.web.service.tables import AuditEntry, Worker
 from bridge.web.service.worker import WorkerProcess
 
 
-def test_the_overview_tells_of_users_jobs_and_workers(service, admin, bea):
+def test_overview_lists_users_jobs_and_workers(service, admin, bea):
     upload(bea, song_bytes(1.0))
     before = admin.get("/api/v1/admin/overview").json()
     assert (before["users"], before["songs"], before["jobs"]) == (2, 1, {"queued": 1})
@@ -42,7 +42,7 @@ def test_a_quota_of_ones_own_goes_before_the_servers(admin, bea):
     assert bea.get("/api/v1/me").json()["storage"]["limit"] == 123
 
 
-def test_the_log_tells_who_did_what_and_no_secret(service, admin, bea, browse):
+def test_log_has_who_did_what_and_no_secret(service, admin, bea, browse):
     song = upload(bea, song_bytes(1.0), name="Private title.flac")
     work(service)
     key = bea.post(f"/api/v1/songs/{song['id']}/shares", json={}).json()["key"]
@@ -68,7 +68,7 @@ def test_metrics_have_figures_and_no_names(service, admin, bea, monkeypatch):
     assert not [name for name in ("bea", "Private") if name in text]
 
 
-def test_workers_that_were_not_seen_for_a_day_are_forgotten(service, clock):
+def test_workers_that_were_not_seen_for_a_day_are_dropped(service, clock):
     WorkerProcess(service)._record_seen()
     clock.now += 2 * 86400
     housekeep(service)

@@ -76,7 +76,7 @@ def test_a_worker_killed_while_it_has_a_song(service, clock, admin, point):
     assert broken_promises(service) == []
 
 
-def test_a_song_that_ends_three_workers_fails_and_says_so(service, clock, admin):
+def test_a_song_that_ends_three_workers_fails_and_reports_it(service, clock, admin):
     upload(admin, song_bytes(1.0))
     for _ in range(queue.MAX_TRIES):
         assert queue.claim(service, "a worker that dies", ("separate",)) is not None
@@ -125,7 +125,7 @@ def test_a_song_whose_files_are_gone_fails_with_a_sentence(service, admin):
     assert "gone" in admin.get(f"/api/v1/songs/{song['id']}").json()["error"]
 
 
-def test_files_that_nothing_knows_go_after_a_day_and_not_before(service):
+def test_unreferenced_files_are_removed_after_a_day_and_not_before(service):
     stray = service.data.incoming / "nobody.part"
     stray.write_bytes(b"x")
     assert reconcile(service).removed == []

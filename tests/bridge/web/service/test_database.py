@@ -20,7 +20,7 @@ def empty(request, tmp_path):
     database.close()
 
 
-def test_the_migrations_make_what_the_tables_say(empty):
+def test_migrations_make_the_declared_tables(empty):
     empty.migrate()
     with empty.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

@@ -30,7 +30,7 @@ def ready(service, bea):
     return song_of(bea, song)
 
 
-def test_a_song_is_separated_and_tells_what_it_has(ready):
+def test_song_is_separated_and_lists_its_stems(ready):
     assert (ready["state"], ready["stems"], ready["frames"]) == (
         "ready",
         ["vocals", "drums", "bass", "other"],
@@ -206,6 +206,6 @@ def test_a_running_job_that_is_cancelled_leaves_no_stems(service, bea, monkeypat
     assert bea.post(f"/api/v1/jobs/{job.id}/cancel").json()["state"] == "cancelled"
 
 
-def test_positions_tell_whose_turn_it_is(bea):
+def test_positions_show_whose_turn_it_is(bea):
     songs = [upload(bea, song_bytes(1.0, seed=n)) for n in range(3)]
     assert [song_of(bea, song)["job"]["position"] for song in songs] == [1, 2, 3]

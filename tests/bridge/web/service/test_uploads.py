@@ -116,7 +116,7 @@ def test_three_uploads_come_in_at_once(bea):
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3", "AIFF"])
-def test_the_content_decides_whatever_the_name_says(bea, form):
+def test_content_decides_whatever_the_name(bea, form):
     assert upload(bea, song_bytes(2.0, form=form), "song.txt")["state"] == "waiting"
 
 

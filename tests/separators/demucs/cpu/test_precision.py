@@ -142,7 +142,7 @@ def test_where_bfloat16_is_no_faster_all_is_done_in_float32(network, monkeypatch
     assert null_of(run(tried, window()), run(network, window())) < -110
 
 
-def test_what_was_found_is_remembered_from_song_to_song(network, monkeypatch):
+def test_findings_are_kept_from_song_to_song(network, monkeypatch):
     tries = []
     monkeypatch.setattr(precision, "worst_null_db", lambda *made: tries.append(made) or -60.0)
     song = [window(frames=2 * RATE, level=0.1)]
