@@ -114,7 +114,7 @@ def test_slack_that_is_asked_for_is_what_there_is():
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("received", "seconds"),
     [
         ("cpu  9 8 7 6 5 4 3 250 2 1\ncpu0 9 8 7 6 5 4 3 1 2 1\n", 250),
         ("cpu  9 8 7 6 5 4 3 0 2 1\n", 0),
@@ -122,8 +122,8 @@ def test_slack_that_is_asked_for_is_what_there_is():
         ("", 0),
     ],
 )
-def test_what_a_host_stole_is_read_from_the_times_of_all_processors(tmp_path, told, seconds):
-    (tmp_path / "stat").write_text(told)
+def test_what_a_host_stole_is_read_from_the_times_of_all_processors(tmp_path, received, seconds):
+    (tmp_path / "stat").write_text(received)
     ticks = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 1
     assert cpu_steal_seconds(tmp_path / "stat") * ticks == pytest.approx(seconds)
     assert cpu_steal_seconds(tmp_path / "none") == 0

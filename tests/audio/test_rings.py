@@ -70,23 +70,23 @@ def second_process(shared):
 @pytest.mark.parametrize("seed", range(5))
 def test_any_mixture_of_writes_and_reads_gives_what_a_list_would(seed):
     rng = np.random.default_rng(seed)
-    rings, told, recent = Rings(LAYOUT), np.zeros((2, 0), np.float32), 0
+    rings, received, recent = Rings(LAYOUT), np.zeros((2, 0), np.float32), 0
     for _ in range(300):
         block = rng.standard_normal((2, rng.integers(1, 130))).astype(np.float32)
         write(rings, block)
-        told = np.concatenate([told, block], axis=1)
-        assert rings.captured() == told.shape[1]
-        number = int(rng.integers(0, told.shape[1] // LAYOUT.hop + 1))
-        if (number + 1) * LAYOUT.hop > told.shape[1]:
+        received = np.concatenate([received, block], axis=1)
+        assert rings.captured() == received.shape[1]
+        number = int(rng.integers(0, received.shape[1] // LAYOUT.hop + 1))
+        if (number + 1) * LAYOUT.hop > received.shape[1]:
             continue
         good, out = read(rings, number)
         if good:
-            np.testing.assert_array_equal(out, told[:, number * LAYOUT.hop : (number + 1) * LAYOUT.hop])
+            np.testing.assert_array_equal(out, received[:, number * LAYOUT.hop : (number + 1) * LAYOUT.hop])
         else:
-            assert told.shape[1] - number * LAYOUT.hop > LAYOUT.capacity // 2
+            assert received.shape[1] - number * LAYOUT.hop > LAYOUT.capacity // 2
         recent += good
     assert recent > 3
-    assert told.shape[1] > 10 * LAYOUT.capacity
+    assert received.shape[1] > 10 * LAYOUT.capacity
 
 
 def test_a_hop_that_is_overwritten_is_refused():

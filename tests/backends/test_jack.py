@@ -201,24 +201,24 @@ def short_lived(start_jackd, monkeypatch):
 
 
 def test_a_server_that_goes_away_is_reported_and_the_end_is_clean(short_lived):
-    said = queue.SimpleQueue()
-    with short_lived() as server, engine_on(JackBackend(report=said.put)):
+    messages = queue.SimpleQueue()
+    with short_lived() as server, engine_on(JackBackend(report=messages.put)):
         server.terminate()
-        assert "the JACK server is gone" in said.get(timeout=5)
+        assert "the JACK server is gone" in messages.get(timeout=5)
 
 
 def test_the_engine_joins_a_server_that_comes_back_with_the_same_connections(short_lived):
-    said = queue.SimpleQueue()
+    messages = queue.SimpleQueue()
     with contextlib.ExitStack() as open_things:
         with short_lived():
-            engine = open_things.enter_context(engine_on(backend := JackBackend(report=said.put, connect=True)))
+            engine = open_things.enter_context(engine_on(backend := JackBackend(report=messages.put, connect=True)))
             backend._session.client.connect("stream_sep:vocals_L", "system:playback_1")
             before = backend._session.connections()
             until(lambda: backend._last_connections == before)
-        assert "is gone" in said.get(timeout=5)
+        assert "is gone" in messages.get(timeout=5)
         blocks = int(engine._state.counters()["blocks"])
         with short_lived():
-            assert said.get(timeout=5) == "the JACK server is back"
+            assert messages.get(timeout=5) == "the JACK server is back"
             until(lambda: backend._session.connections() == before)
             until(lambda: int(engine._state.counters()["blocks"]) > blocks + 100)
             assert engine.stats().jumps == 0
@@ -226,13 +226,13 @@ def test_the_engine_joins_a_server_that_comes_back_with_the_same_connections(sho
 
 
 def test_a_server_that_comes_back_with_another_rate_is_refused(short_lived):
-    said = queue.SimpleQueue()
+    messages = queue.SimpleQueue()
     with contextlib.ExitStack() as open_things:
         with short_lived():
-            open_things.enter_context(engine_on(JackBackend(report=said.put)))
-        assert "is gone" in said.get(timeout=5)
+            open_things.enter_context(engine_on(JackBackend(report=messages.put)))
+        assert "is gone" in messages.get(timeout=5)
         with short_lived(rate=48000):
-            assert re.search("48000 Hz.*not 44100 Hz.*restart stream_sep", said.get(timeout=5))
+            assert re.search("48000 Hz.*not 44100 Hz.*restart stream_sep", messages.get(timeout=5))
             open_things.close()
 
 

@@ -112,13 +112,13 @@ def test_playback_without_anything_to_play_is_refused():
 
 @pytest.mark.usefixtures("portaudio_on_jack")
 def test_a_stream_that_ends_by_itself_is_opened_again_and_counters_go_on():
-    said = queue.SimpleQueue()
-    backend = PortAudioBackend(report=said.put)
+    messages = queue.SimpleQueue()
+    backend = PortAudioBackend(report=messages.put)
     with Engine(backend, PASSTHROUGH) as engine:
         backend._streams[0].abort()
-        assert "'system' is gone; waiting" in said.get(timeout=5)
+        assert "'system' is gone; waiting" in messages.get(timeout=5)
         before = engine.stats().counters["blocks"]
-        assert "'system' is back" in said.get(timeout=5)
+        assert "'system' is back" in messages.get(timeout=5)
         time.sleep(0.2)
         assert engine.stats().counters["blocks"] > before
 
@@ -137,10 +137,10 @@ def test_other_input_channels_can_be_taken(machine):
 
 def test_two_clocks_and_their_latency_are_reported(machine):
     machine(device(0, "mic", outputs=0), device(1, "speaker", inputs=0))
-    said = []
-    assert PortAudioBackend(report=said.append)._resampler.reserve == 882
-    assert "'mic' and 'speaker' have separate clocks" in said[0]
-    assert "20 ms of latency" in said[0]
+    messages = []
+    assert PortAudioBackend(report=messages.append)._resampler.reserve == 882
+    assert "'mic' and 'speaker' have separate clocks" in messages[0]
+    assert "20 ms of latency" in messages[0]
     assert PortAudioBackend(one_clock=True)._resampler is None
     assert PortAudioBackend(playback_only=True)._resampler is None
 
@@ -172,12 +172,12 @@ def test_two_streams_carry_the_sound_between_two_clocks():
 
 @pytest.mark.usefixtures("portaudio_on_jack", "two_clocks")
 def test_an_input_that_goes_away_is_opened_again_with_its_output():
-    said = queue.SimpleQueue()
-    with Engine(backend := PortAudioBackend(report=said.put), PASSTHROUGH) as engine:
-        assert "separate clocks" in said.get(timeout=1)
+    messages = queue.SimpleQueue()
+    with Engine(backend := PortAudioBackend(report=messages.put), PASSTHROUGH) as engine:
+        assert "separate clocks" in messages.get(timeout=1)
         backend._streams[1].abort()
-        assert "'system' is gone; waiting" in said.get(timeout=5)
-        assert "'system' is back" in said.get(timeout=5)
+        assert "'system' is gone; waiting" in messages.get(timeout=5)
+        assert "'system' is back" in messages.get(timeout=5)
         before = engine.stats().counters["blocks"]
         time.sleep(1)
         assert engine.stats().counters["blocks"] > before

@@ -106,7 +106,7 @@ def test_what_is_no_packet_is_refused(packet):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "messages"),
     [
         ({"channels": 0}, "not 0"),
         ({"channels": 65}, "not 65"),
@@ -115,8 +115,8 @@ def test_what_is_no_packet_is_refused(packet):
         ({"identifier": ""}, "bytes long"),
     ],
 )
-def test_what_cannot_be_sent_is_refused(settings, said):
-    with pytest.raises(ConfigError, match=said):
+def test_what_cannot_be_sent_is_refused(settings, messages):
+    with pytest.raises(ConfigError, match=messages):
         ReaStreamSender("127.0.0.1", **settings)
 
 

@@ -1,4 +1,4 @@
-"""The command line's own work on control surfaces: which are made, what is said, and stems sent as ReaStream."""
+"""The command line's own work on control surfaces: which are made, what is printed, and stems sent as ReaStream."""
 
 import socket
 from contextlib import ExitStack
@@ -62,12 +62,12 @@ def test_a_taken_port_is_an_error_only_where_it_was_asked_for(mixer):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, ExitStack() as stack:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        said = []
-        assert start_surfaces([OscServer(mixer, port=port)], SurfaceOptions(), said.append, stack) == []
-        assert f"{port}" in said[0]
-        assert "going on without OSC" in said[0]
+        messages = []
+        assert start_surfaces([OscServer(mixer, port=port)], SurfaceOptions(), messages.append, stack) == []
+        assert f"{port}" in messages[0]
+        assert "going on without OSC" in messages[0]
         with pytest.raises(BridgeError, match=f"{port}"):
-            start_surfaces([OscServer(mixer, port=port)], SurfaceOptions(osc_port=port), said.append, stack)
+            start_surfaces([OscServer(mixer, port=port)], SurfaceOptions(osc_port=port), messages.append, stack)
 
 
 def test_stems_reach_reastream_sample_for_sample():
@@ -137,12 +137,12 @@ def test_each_web_option_alone_brings_the_page(arguments, page):
 def test_page_prints_its_address_and_a_pairing_code(mixer, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path)
     for bind, code in (("127.0.0.1", False), ("0.0.0.0", True)):
-        said = []
+        messages = []
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         options = SurfaceOptions(osc_port=0, web_port=port, web_bind=bind)
         with ExitStack() as stack:
-            start_surfaces(build_surfaces(mixer, options, said.append), options, said.append, stack)
-        assert f":{port}/" in said[0]
-        assert ("#k=" in said[0]) is code
+            start_surfaces(build_surfaces(mixer, options, messages.append), options, messages.append, stack)
+        assert f":{port}/" in messages[0]
+        assert ("#k=" in messages[0]) is code
         assert ("█" in capsys.readouterr().out) is code

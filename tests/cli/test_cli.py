@@ -127,10 +127,10 @@ def test_bench_measures_what_the_engine_reports(tmp_path):
 )
 def test_what_cannot_be_done_is_one_sentence_and_a_failure(arguments, words, tmp_path):
     done = run(*arguments, cwd=tmp_path)
-    said = done.stdout + done.stderr
-    assert done.returncode == 1, said
-    assert words in said
-    assert "Traceback" not in said
+    messages = done.stdout + done.stderr
+    assert done.returncode == 1, messages
+    assert words in messages
+    assert "Traceback" not in messages
 
 
 def test_play_goes_through_the_songs_and_ends(tmp_path):

@@ -1,4 +1,4 @@
-"""Who connected nothing to JACK's ports is told so, once."""
+"""The notice that nothing is connected to JACK's ports: once, and only where it is true."""
 
 from types import SimpleNamespace
 
@@ -13,16 +13,16 @@ def ports(*connected):
 
 
 @pytest.mark.parametrize(
-    ("connected", "told"),
+    ("connected", "received"),
     [
         ((), ("stream_sep:in_L", "stream_sep:mix_L", "--auto-connect")),
         (("mix_L",), ("no player is connected to stream_sep:in_L",)),
         (("in_L", "in_R"), ("stream_sep:mix_L and stream_sep:mix_R are connected to nothing",)),
     ],
 )
-def test_ports_that_are_not_connected_are_named_with_what_to_do(connected, told):
+def test_ports_that_are_not_connected_are_named_with_what_to_do(connected, received):
     notice = unconnected_notice(ports(*connected))
-    assert all(part in notice for part in told)
+    assert all(part in notice for part in received)
 
 
 @pytest.mark.parametrize("connected", [("in_L", "mix_L"), ("in_R", "vocals_L")])
@@ -31,8 +31,8 @@ def test_a_player_and_an_output_are_enough(connected):
 
 
 def test_it_is_reported_once_and_not_if_it_is_over_before():
-    told = []
-    report_if_unconnected(ports(), told.append, 0.01)
-    until(lambda: told)
-    report_if_unconnected(ports(), told.append, 60.0)()
-    until(lambda: len(told) == 1, QUIET)
+    received = []
+    report_if_unconnected(ports(), received.append, 0.01)
+    until(lambda: received)
+    report_if_unconnected(ports(), received.append, 60.0)()
+    until(lambda: len(received) == 1, QUIET)

@@ -46,7 +46,7 @@ threads = 1
 
 
 def run(*arguments, cwd):
-    """Run a verb in this process, which has torch loaded already; return what it said and its exit status."""
+    """Run a verb in this process, which has torch loaded already; return its output and its exit status."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with contextlib.chdir(cwd):
@@ -82,9 +82,9 @@ def test_from_songs_to_a_file_that_plays(home):
         (("models", "export", "out/best.safetensors"), "masks differ"),
         (("models", "show", "out/best.safetensors"), "algorithmic latency: 128 frames"),
     ):
-        said, status = run(*arguments, cwd=home)
-        assert status == 0, said
-        assert words in said
+        messages, status = run(*arguments, cwd=home)
+        assert status == 0, messages
+        assert words in messages
     assert load_separator("instant", weights=home / "out/best.onnx").latency == 64
 
 
@@ -92,8 +92,8 @@ def test_a_damaged_cache_is_a_failure_until_it_is_dropped(home, tmp_path):
     assert run("data", "build", home / "songs", "cache", cwd=tmp_path)[1] == 0
     file = next((tmp_path / "cache").glob("*.i16"))
     file.write_bytes(file.read_bytes()[:-4])
-    said, status = run("data", "check", "cache", cwd=tmp_path)
-    assert (status, "damaged: Artist" in said) == (1, True)
+    messages, status = run("data", "check", "cache", cwd=tmp_path)
+    assert (status, "damaged: Artist" in messages) == (1, True)
     assert run("data", "check", "cache", "--drop", cwd=tmp_path)[1] == 0
     assert "3 songs" in run("data", "check", "cache", cwd=tmp_path)[0]
 
@@ -127,5 +127,5 @@ def test_the_lab_runs_where_the_engine_cannot(home, tmp_path):
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_be_done_is_one_sentence_and_a_failure(home, arguments, words):
-    said, status = run(*arguments, cwd=home)
-    assert (status, words in said) == (1, True), said
+    messages, status = run(*arguments, cwd=home)
+    assert (status, words in messages) == (1, True), messages

@@ -40,8 +40,8 @@ def asked(monkeypatch, tmp_path):
     app.command()(command.separate)
 
     def run(*options):
-        told = CliRunner().invoke(app, [str(song), *options])
-        assert told.exit_code == 0, told.output or told.exception
+        received = CliRunner().invoke(app, [str(song), *options])
+        assert received.exit_code == 0, received.output or received.exception
         return heard["job"], heard["jobs"]
 
     yield run

@@ -97,10 +97,10 @@ def test_nothing_secret_is_in_what_the_server_prints(tmp_path):
         with contextlib.suppress(urllib.error.HTTPError):
             call("GET", f"{base}/api/v1/shares/a-secret-key/pieces/0")
         server.send_signal(signal.SIGTERM)
-        _, told = server.communicate(timeout=TIMEOUT)
-    assert "a-secret-key" not in told
+        _, received = server.communicate(timeout=TIMEOUT)
+    assert "a-secret-key" not in received
     assert key
-    assert key not in told
+    assert key not in received
 
 
 def test_a_worker_ends_with_the_process_that_started_it(tmp_path):

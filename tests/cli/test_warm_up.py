@@ -1,4 +1,4 @@
-"""Compiling ahead: after it, the first start compiles nothing; and it is told only where it takes long."""
+"""Compiling ahead: after it, the first start compiles nothing; it is reported only where it takes long."""
 
 import os
 import subprocess
@@ -38,10 +38,10 @@ def test_first_start_after_a_warm_up_compiles_nothing(tmp_path):
     assert "compiled" not in done.stdout
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.0, False), (0.3, True)])
-def test_only_long_compilation_is_reported(monkeypatch, capsys, seconds, told):
+@pytest.mark.parametrize(("seconds", "received"), [(0.0, False), (0.3, True)])
+def test_only_long_compilation_is_reported(monkeypatch, capsys, seconds, received):
     monkeypatch.setattr(startup, "_COMPILE_NOTICE_SECONDS", 0.1)
     monkeypatch.setattr(startup, "on_first_compile", lambda begun: begun())
     with startup.starting("bands"):
         time.sleep(seconds)
-    assert (startup.COMPILING in capsys.readouterr().err) == told
+    assert (startup.COMPILING in capsys.readouterr().err) == received

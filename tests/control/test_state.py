@@ -1,4 +1,4 @@
-"""The one truth of all faders: checked, whole, and told once."""
+"""The state of all faders: validated, published whole, and each change once."""
 
 import dataclasses
 import math
@@ -21,7 +21,7 @@ def controls():
 
 
 @pytest.fixture
-def told(controls):
+def received(controls):
     heard = []
     controls.subscribe(heard.append)
     return heard
@@ -48,12 +48,12 @@ def test_a_value_is_brought_into_range_and_given_back(controls, path, given, sto
 
 @pytest.mark.parametrize("value", [math.nan, "loud", None, [1.0], 1j])
 @pytest.mark.parametrize("path", [FADER, "bypass"])
-def test_what_is_no_number_is_refused_by_name_and_changes_nothing(controls, told, path, value):
+def test_what_is_no_number_is_refused_by_name_and_changes_nothing(controls, received, path, value):
     before = controls.snapshot()
     with pytest.raises(ParameterError, match=path):
         controls.set(path, value)
     assert controls.snapshot() == before
-    assert told == []
+    assert received == []
 
 
 def test_an_unknown_path_names_the_nearest(controls):
@@ -67,25 +67,25 @@ def test_a_path_like_no_other_lists_them_all(controls):
         controls.set("0", 0)
 
 
-def test_an_update_is_taken_whole_or_not_at_all(controls, told):
+def test_an_update_is_taken_whole_or_not_at_all(controls, received):
     before = controls.snapshot()
     for wrong in ({"stem/nobody/pan": 0}, {"stem/bass/pan": "left"}):
         with pytest.raises(ParameterError):
             controls.update({FADER: -10, **wrong})
     assert controls.snapshot() == before
-    assert told == []
+    assert received == []
     controls.update({FADER: -10, "stem/bass/pan": 0.5})
-    assert told == [FADER, "stem/bass/pan"]
+    assert received == [FADER, "stem/bass/pan"]
 
 
-def test_listener_is_called_once_for_a_change_and_never_without_one(controls, told):
+def test_listener_is_called_once_for_a_change_and_never_without_one(controls, received):
     controls.set(FADER, -6)
     controls.set(FADER, -6.0)
     controls.set("bypass", value=False)
-    assert told == [FADER]
+    assert received == [FADER]
     controls.set(FADER, -100)
     controls.set(FADER, -90)
-    assert told == [FADER, FADER]
+    assert received == [FADER, FADER]
 
 
 def test_listener_reads_the_value_it_is_called_for(controls):
@@ -96,11 +96,11 @@ def test_listener_reads_the_value_it_is_called_for(controls):
     assert seen == [-6, -7]
 
 
-def test_client_that_has_left_receives_nothing(controls, told):
-    stop = controls.subscribe(told.append)
+def test_client_that_has_left_receives_nothing(controls, received):
+    stop = controls.subscribe(received.append)
     stop()
     controls.set(FADER, -6)
-    assert told == [FADER]
+    assert received == [FADER]
 
 
 def test_a_listener_that_fails_stops_neither_the_change_nor_the_others(controls, caplog):
@@ -108,10 +108,10 @@ def test_a_listener_that_fails_stops_neither_the_change_nor_the_others(controls,
         raise RuntimeError(f"broken surface for {path}")
 
     stop = controls.subscribe(broken)
-    told = []
-    controls.subscribe(told.append)
+    received = []
+    controls.subscribe(received.append)
     assert controls.set(FADER, -6) == -6
-    assert told == [FADER]
+    assert received == [FADER]
     assert "broken surface" in caplog.text
     stop()
     stop()
@@ -126,8 +126,8 @@ def test_a_snapshot_does_not_change_afterwards(controls):
 
 
 def test_many_threads_lose_no_update_and_end_on_the_newest_values(controls):
-    told = []
-    controls.subscribe(told.append)
+    received = []
+    controls.subscribe(received.append)
     paths = [f"stem/{stem}/{control}" for stem in STEMS for control in ("gain_db", "pan")]
     ready = threading.Barrier(len(paths))
 
@@ -142,7 +142,7 @@ def test_many_threads_lose_no_update_and_end_on_the_newest_values(controls):
     for thread in threads:
         thread.join()
     assert {path: controls[path] for path in paths} == dict.fromkeys(paths, -0.5)
-    assert {path: told.count(path) for path in paths} == dict.fromkeys(paths, 500)
+    assert {path: received.count(path) for path in paths} == dict.fromkeys(paths, 500)
 
 
 ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5)
@@ -150,15 +150,15 @@ ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5)
 
 @pytest.fixture
 def growing():
-    """Controls, the paths that listeners are told and how often watchers are."""
-    state, told, grown = ControlState(parameters_for(("vocals", "other"))), [], []
-    state.subscribe(told.append)
+    """Controls, the paths that listeners receive and how often watchers are called."""
+    state, received, grown = ControlState(parameters_for(("vocals", "other"))), [], []
+    state.subscribe(received.append)
     state.subscribe_tree(lambda: grown.append(set(state.parameters)))
-    return state, told, grown
+    return state, received, grown
 
 
 def test_watchers_are_called_after_controls_were_added_or_removed(growing):
-    state, told, grown = growing
+    state, received, grown = growing
     state.set("stem/vocals/gain_db", -6)
     state.replace_parameters((), (ROOM,))
     assert state[ROOM.path] == 0.5
@@ -169,15 +169,15 @@ def test_watchers_are_called_after_controls_were_added_or_removed(growing):
         state.set(ROOM.path, 0.1)
     assert state["stem/vocals/gain_db"] == -6
     assert ROOM.path not in state.snapshot()
-    assert told == ["stem/vocals/gain_db"]
+    assert received == ["stem/vocals/gain_db"]
 
 
 def test_control_that_stays_publishes_its_value_and_no_growth(growing):
-    state, told, grown = growing
+    state, received, grown = growing
     state.replace_parameters((), (ROOM,))
     state.replace_parameters((ROOM.path,), (dataclasses.replace(ROOM, default=0.25),))
     assert state[ROOM.path] == 0.25
-    assert told == [ROOM.path]
+    assert received == [ROOM.path]
     assert len(grown) == 1
 
 

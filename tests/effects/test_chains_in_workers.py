@@ -1,4 +1,4 @@
-"""Effects behind every kind of worker: set while it runs, told of in sentences, there again after a crash."""
+"""Effects behind every kind of worker: set while it runs, reported, restored after a crash."""
 
 import os
 import signal
@@ -149,7 +149,7 @@ def test_a_process_that_dies_comes_back_with_its_chains_as_they_were_last():
         assert player.settled() == -0.25
         worker.set_bypass("other", bypassed=True)
         os.kill(worker.pid, signal.SIGKILL)
-        worker.set_chains(QUIET)  # to a process that is not there: it is told when it is
+        worker.set_chains(QUIET)  # to a process that is not there: it is sent once it is
         wait_until(lambda: worker.restarts == 2)
         player.jump()
         assert player.settled() == 0.25

@@ -185,16 +185,16 @@ def test_a_preset_is_recalled_with_its_fade_and_stored_by_name(monkeypatch, tmp_
 
 
 def test_taps_are_given_every_frame_in_order_and_one_that_fails_is_left_out():
-    said, heard, backend, given = [], [], OfflineBackend(RATE, 128), song(128 * 100)
+    messages, heard, backend, given = [], [], OfflineBackend(RATE, 128), song(128 * 100)
 
     def broken(block):
         raise RuntimeError(f"broken at {block.shape[1]}")
 
     config = EngineConfig(model="passthrough", worker="inline", taps=(broken, heard.append))
-    with Engine(backend, config, report=said.append):
+    with Engine(backend, config, report=messages.append):
         out = backend.feed(given)
     np.testing.assert_array_equal(np.concatenate(heard, axis=1), out.reshape(10, -1))
-    assert said == ["a tap on the sound failed and is left out: RuntimeError: broken at 128"]
+    assert messages == ["a tap on the sound failed and is left out: RuntimeError: broken at 128"]
 
 
 def test_effects_are_controls_and_presets_bring_their_own(monkeypatch, tmp_path):
@@ -253,12 +253,12 @@ def test_effects_that_come_move_and_go_while_it_plays_are_controls_meanwhile():
 
 
 def test_preset_with_effects_is_refused_where_there_can_be_none(tmp_path):
-    said, backend = [], OfflineBackend(RATE, 128)
+    messages, backend = [], OfflineBackend(RATE, 128)
     (tmp_path / "upside.toml").write_text('schema = 1\nmaster.mute = true\n[[chains.other]]\nplugin = "Invert"\n')
-    with Engine(backend, EngineConfig(model="passthrough", worker="inline"), report=said.append) as engine:
+    with Engine(backend, EngineConfig(model="passthrough", worker="inline"), report=messages.append) as engine:
         engine.apply_preset(load_preset(str(tmp_path / "upside.toml")))
         assert engine.controls["master/mute"] is True
-    assert "chain_reserve" in said[0]
+    assert "chain_reserve" in messages[0]
 
 
 def test_engine_publishes_its_status_among_its_controls():
@@ -350,13 +350,13 @@ def test_a_model_that_cannot_load_is_refused_or_replaced_in_a_sentence(worker):
     wrong = {"model": "nobody:Here", "worker": worker}
     with pytest.raises(SeparatorError, match="nobody:Here"):
         Engine(OfflineBackend(), EngineConfig(**wrong))
-    told = []
-    engine = Engine(OfflineBackend(), EngineConfig(**wrong, fallback="bands"), report=told.append)
+    received = []
+    engine = Engine(OfflineBackend(), EngineConfig(**wrong, fallback="bands"), report=received.append)
     with engine:
         assert engine.stems == load_separator("bands").stems
-    assert len(told) == 1
-    assert "nobody:Here" in told[0]
-    assert told[0].endswith("going on with 'bands'")
+    assert len(received) == 1
+    assert "nobody:Here" in received[0]
+    assert received[0].endswith("going on with 'bands'")
 
 
 def test_a_misspelt_model_names_the_nearest():
@@ -400,9 +400,9 @@ def test_a_separator_of_the_users_own_runs_in_the_worker_process(own_separator, 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 @pytest.mark.parametrize("fader", [0, -90])
 def test_a_killed_worker_is_replaced_while_the_dry_sound_plays(tmp_path, fader):
-    given, told = sine(12 * RATE), []
+    given, received = sine(12 * RATE), []
     config = EngineConfig(model="passthrough", options={"carrier": "vocals"}, slack=8192, record=tmp_path)
-    with Engine(PacedBackend(RATE, 256), config, source=given, report=told.append) as engine:
+    with Engine(PacedBackend(RATE, 256), config, source=given, report=received.append) as engine:
         latency = engine.latency
         engine.set("stem/vocals/gain_db", fader)
         wait_until(lambda: engine.stats().hops > 50)
@@ -415,8 +415,8 @@ def test_a_killed_worker_is_replaced_while_the_dry_sound_plays(tmp_path, fader):
         assert engine.worker_pid != first
         assert engine.latency == latency
     assert engine.stats().late_hops > 0
-    assert "ended with code -9" in told[0]
-    assert any("is back" in sentence for sentence in told)
+    assert "ended with code -9" in received[0]
+    assert any("is back" in sentence for sentence in received)
     mix, vocals = (soundfile.read(tmp_path / f"{name}.wav", dtype="float32")[0].T for name in ("mix", "vocals"))
     given = given[:, : mix.shape[1]]
     slope, fade = np.abs(np.diff(given)).max(), 0.006 * RATE

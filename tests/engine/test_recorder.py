@@ -40,9 +40,9 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_is_whole(tmp_path, mon
         real(file, at, data)
 
     monkeypatch.setattr(StreamingWavWriter, "_put", put)
-    told = []
-    engine, buses = play(tmp_path, told.append)
-    assert len([sentence for sentence in told if "No space left" in sentence]) == 1
+    received = []
+    engine, buses = play(tmp_path, received.append)
+    assert len([sentence for sentence in received if "No space left" in sentence]) == 1
     assert "No space left" in engine.recording_error
     monkeypatch.undo()
     late, names = engine.latency.engine, ("mix", *engine.stems)

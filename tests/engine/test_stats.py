@@ -31,9 +31,9 @@ def test_nothing_is_reported_when_all_is_well():
     ids=["late", "xruns", "bad input", "slow disk", "slow machine", "bad model"],
 )
 def test_each_trouble_has_one_sentence_with_its_number(now, words):
-    said = describe_problems(QUIET, now, 5.8)
-    assert len(said) == 1
-    assert words in said[0]
+    messages = describe_problems(QUIET, now, 5.8)
+    assert len(messages) == 1
+    assert words in messages[0]
 
 
 def test_the_remedy_fits_the_cause():
@@ -47,8 +47,8 @@ def test_the_remedy_fits_the_cause():
 
 
 def test_earlier_errors_are_not_reported_twice():
-    readings, told = [QUIET, after(late_hops=1), after(late_hops=1)], []
-    reporter = Reporter(lambda: readings.pop(0), 5.8, told.append)
+    readings, received = [QUIET, after(late_hops=1), after(late_hops=1)], []
+    reporter = Reporter(lambda: readings.pop(0), 5.8, received.append)
     reporter.poll()
     reporter.poll()
-    assert len(told) == 1
+    assert len(received) == 1

@@ -47,10 +47,10 @@ def test_memory_of_a_song_is_that_of_one_a_tenth_as_long(tmp_path):
         with soundfile.SoundFile(song, "w", 44100, 1) as file:
             for _ in range(60 * minutes):
                 file.write(second)
-        told = subprocess.run(
+        received = subprocess.run(
             [sys.executable, "-c", _PEAK, song, tmp_path], check=True, capture_output=True, text=True
         )
-        peaks[minutes] = int(told.stdout)
+        peaks[minutes] = int(received.stdout)
         assert soundfile.info(tmp_path / "tiny" / song.stem / "vocals.wav").frames == 60 * minutes * 44100
         (tmp_path / "tiny" / song.stem / "vocals.wav").unlink()
         song.unlink()
@@ -74,9 +74,9 @@ def test_memory_is_measured_for_a_long_song_and_a_short_one(monkeypatch):
         return Taken(1.0, 1.0, 0.5)
 
     monkeypatch.setattr("stream_sep.evaluation.bench_files.run_measured", run)
-    told = CliRunner().invoke(app, ["bench", "--separate", "--hours", "0.05", "--model", "passthrough"])
+    received = CliRunner().invoke(app, ["bench", "--separate", "--hours", "0.05", "--model", "passthrough"])
     assert songs == [(120.0, "passthrough"), (180.0, "passthrough")]
-    assert "'peak_gb': 0.5" in told.output
+    assert "'peak_gb': 0.5" in received.output
 
 
 def test_what_is_measured_is_what_was_used():

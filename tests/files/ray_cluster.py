@@ -27,28 +27,28 @@ def main(songs, out):
     second = cluster.add_node(num_cpus=1, object_store_memory=SMALL)
     ray.init(address=cluster.address)
     left = files_of_a_stopped_run(find_tracks([songs], out), replace(job, out=out / "stopped"))
-    told = {"left": left, **separate_with_a_loss(find_tracks([songs], out), job, cluster, second)}
+    received = {"left": left, **separate_with_a_loss(find_tracks([songs], out), job, cluster, second)}
     ray.shutdown()
     cluster.shutdown()
-    json.dump(told, sys.stdout)
+    json.dump(received, sys.stdout)
 
 
 def separate_with_a_loss(tracks, job, cluster, second):
     shares, finished, outcomes = {}, set(), {}
-    told = {"outcomes": outcomes, "at_once": 0, "killed": False}
+    received = {"outcomes": outcomes, "at_once": 0, "killed": False}
 
     def report(index, share):
         shares[index] = share
         begun = set(shares) - finished
-        told["at_once"] = max(told["at_once"], len(begun))
-        if not told["killed"] and sum(0 < shares[k].share < 1 for k in begun) == 2:
+        received["at_once"] = max(received["at_once"], len(begun))
+        if not received["killed"] and sum(0 < shares[k].share < 1 for k in begun) == 2:
             cluster.remove_node(second, allow_graceful=False)
-            told["killed"] = True
+            received["killed"] = True
 
     for index, outcome in separate_on_ray(tracks, job, report):
         finished.add(index)
         outcomes[outcome.track.path.name] = [outcome.error, outcome.notes, list(map(str, outcome.files))]
-    return told
+    return received
 
 
 def files_of_a_stopped_run(tracks, job):

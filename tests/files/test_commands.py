@@ -59,19 +59,21 @@ def test_a_terminated_command_leaves_no_half_written_file(tmp_path):
 
 def test_command_writes_and_prints_where(command, tmp_path):
     song = write(tmp_path / "a.wav", music())
-    told = command("separate", song, "-o", tmp_path / "out", "--stems", "vocals,drums", "-f", "flac", "--bits", "24")
-    assert told.exit_code == 0, told.output
-    assert "1 separated" in told.output
+    received = command(
+        "separate", song, "-o", tmp_path / "out", "--stems", "vocals,drums", "-f", "flac", "--bits", "24"
+    )
+    assert received.exit_code == 0, received.output
+    assert "1 separated" in received.output
     made = {path.name for path in (tmp_path / "out" / "htdemucs" / "a").iterdir()}
     assert made == {"drums.flac", "vocals.flac", RECORD}
 
 
 def test_exit_code_shows_that_a_song_failed(command, tmp_path):
     song = write(tmp_path / "a.wav", music())
-    told = command("separate", song, tmp_path / "none.wav")
-    assert told.exit_code == 1
-    assert "1 separated, 1 failed" in told.output
-    assert "file not found: " in told.output
+    received = command("separate", song, tmp_path / "none.wav")
+    assert received.exit_code == 1
+    assert "1 separated, 1 failed" in received.output
+    assert "file not found: " in received.output
 
 
 @pytest.mark.parametrize(
@@ -79,8 +81,8 @@ def test_exit_code_shows_that_a_song_failed(command, tmp_path):
     [(("--executor", "cloud"), "choose local or ray"), (("--address", "10.0.0.9:6379"), "needs --executor ray")],
 )
 def test_executors_that_do_not_exist_are_refused(command, tmp_path, arguments, complaint):
-    told = command("separate", write(tmp_path / "a.wav", music(0.1)), *arguments)
-    assert complaint in str(told.exception)
+    received = command("separate", write(tmp_path / "a.wav", music(0.1)), *arguments)
+    assert complaint in str(received.exception)
 
 
 def test_a_ray_cluster_is_used_at_its_address(command, tmp_path, monkeypatch):
@@ -92,10 +94,10 @@ def test_a_ray_cluster_is_used_at_its_address(command, tmp_path, monkeypatch):
 
     monkeypatch.setattr(ray_batch, "separate_on_ray", on_ray)
     where = ("--executor", "ray", "--address", "10.0.0.9:6379", "-j", "3")
-    told = command("separate", write(tmp_path / "a.wav", music(0.1)), *where)
+    received = command("separate", write(tmp_path / "a.wav", music(0.1)), *where)
     assert asked == {"address": "10.0.0.9:6379", "jobs": 3}
-    assert "it rained" in told.output
-    assert told.exit_code == 1
+    assert "it rained" in received.output
+    assert received.exit_code == 1
 
 
 def test_the_cache_can_be_listed_and_cleared(command, tmp_path):

@@ -246,12 +246,12 @@ def test_identity_differs_by_weights_and_settings():
 def test_out_of_memory_windows_are_halved_then_the_cpu_is_tried_then_it_is_over():
     torch.manual_seed(3)
     parts = [Part(HTDemucs(SOURCES, **{**RANDOM["tiny"], "segment": Fraction(6)}).eval(), (1.0,) * 4)]
-    maker, told = DemucsSongModel(parts, ("vocals",), SeparationSettings(), "cuda"), []
+    maker, received = DemucsSongModel(parts, ("vocals",), SeparationSettings(), "cuda"), []
     while (smaller := maker.with_less_memory()) is not None:
         maker, how = smaller
-        told.append(how)
+        received.append(how)
         assert maker.stems == ("vocals",)
-    assert told[:3] == ["with windows of 3 s", "with windows of 1.5 s", "on the CPU"]
+    assert received[:3] == ["with windows of 3 s", "with windows of 1.5 s", "on the CPU"]
     assert maker._device == "cpu"
 
 

@@ -48,9 +48,9 @@ def test_every_thread_is_prepared_before_its_first_call():
 def test_leftover_last_call_is_marked_as_such(calls, threads, left_over):
     here = threading.local()
     tasks = [(number, lambda: getattr(here, "before_last", False)) for number in range(calls)]
-    told = [
+    received = [
         number
         for number, before_last in ordered_map(tasks, threads, before_last=lambda: setattr(here, "before_last", True))
         if before_last
     ]
-    assert told == ([] if left_over is None else [left_over])
+    assert received == ([] if left_over is None else [left_over])

@@ -98,8 +98,8 @@ def test_the_header_of_a_streamed_file_counts_what_is_there_at_all_times(tmp_pat
         if kind == b"RF64":
             assert struct.unpack_from("<QQQ", header, 20) == (len(header) - 8, size, written)
         else:
-            told = [struct.unpack_from("<I", header, at)[0] for at in (4, begin - 4, header.index(b"fact") + 8)]
-            assert told == [len(header) - 8, size, written]
+            received = [struct.unpack_from("<I", header, at)[0] for at in (4, begin - 4, header.index(b"fact") + 8)]
+            assert received == [len(header) - 8, size, written]
     file.finish(1.0)
     file.commit()
     assert read(tmp_path / "a.wav").shape == (100, 2)

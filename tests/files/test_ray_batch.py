@@ -40,17 +40,17 @@ def test_a_cluster_does_as_one_machine_does_although_a_node_is_killed(tmp_path):
         [sys.executable, program, songs, out], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["killed"]
-    assert told["at_once"] == 2
-    assert told["left"] == []
-    assert len(told["outcomes"]) == SONGS + 1
-    assert "bad.wav" in told["outcomes"]["bad.wav"][0]
-    assert sum("a worker was lost" in str(remarks) for _, remarks, _ in told["outcomes"].values()) == 1
+    received = json.loads(done.stdout.splitlines()[-1])
+    assert received["killed"]
+    assert received["at_once"] == 2
+    assert received["left"] == []
+    assert len(received["outcomes"]) == SONGS + 1
+    assert "bad.wav" in received["outcomes"]["bad.wav"][0]
+    assert sum("a worker was lost" in str(remarks) for _, remarks, _ in received["outcomes"].values()) == 1
     local = SeparationJob(SeparationSettings("bands", threads=1), out=tmp_path / "local", format=AudioFormat(bits=32))
     for _, outcome in separate_all(find_tracks([songs], local.out), local, lambda *_: None):
-        assert len(told["outcomes"][outcome.track.path.name][2]) == len(outcome.files)
-        for there, here in zip(told["outcomes"][outcome.track.path.name][2], outcome.files, strict=True):
+        assert len(received["outcomes"][outcome.track.path.name][2]) == len(outcome.files)
+        for there, here in zip(received["outcomes"][outcome.track.path.name][2], outcome.files, strict=True):
             np.testing.assert_array_equal(soundfile.read(there)[0], soundfile.read(here)[0])
     assert not [path for path in out.rglob("*") if ".part" in path.name]
 

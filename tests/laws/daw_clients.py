@@ -1,6 +1,6 @@
 """DAWs as the other end of a wire: each says, in its own dialect and types, what the real one says.
 
-Every one has four tracks in an order of its own, answers what it is asked, and tells back what it is told, as all of
+Every one has four tracks in an order of its own, replies to queries, and echoes what it receives, as all of
 them do.
 """
 
@@ -41,7 +41,7 @@ class DawDesk(SurfaceGroup):
 
 
 class DawClient:
-    """What all of them share; `answer`, `say_moved` and `told` are the dialect."""
+    """What all of them share; `answer`, `say_moved` and `received` are the dialect."""
 
     def __init__(self, surface):
         self._told = []
@@ -75,7 +75,7 @@ class DawClient:
 
     def answer(self, message):
         """Note what a control is moved to and tell it back."""
-        moved = self.told(message.address, *message.params)
+        moved = self.received(message.address, *message.params)
         if moved is not None:
             track, control, value = moved
             self.say_moved(track, control, value)
@@ -84,9 +84,9 @@ class DawClient:
 
     def heard(self, path):
         self.listen()
-        told = [value for at, value in self._told if at == path]
+        received = [value for at, value in self._told if at == path]
         self._told = [(at, value) for at, value in self._told if at != path]
-        return told
+        return received
 
     def close(self):
         self._surface.stop()
@@ -109,7 +109,7 @@ class ReaperClient(DawClient):
     def say_moved(self, track, control, value):
         self.say(f"/track/{track}/{self.addresses[control]}", float(value))
 
-    def told(self, address, value=None, *_):
+    def received(self, address, value=None, *_):
         controls = {theirs: ours for ours, theirs in self.addresses.items()}
         track, _, control = address.removeprefix("/track/").partition("/")
         return (int(track), controls[control], value) if control in controls else None
@@ -136,7 +136,7 @@ class ArdourClient(DawClient):
     def say_moved(self, track, control, value):
         self.say(self.addresses[control], track, float(value))
 
-    def told(self, address, track=0, value=None, *_):
+    def received(self, address, track=0, value=None, *_):
         controls = {theirs: ours for ours, theirs in self.addresses.items()}
         return (track, controls[address], value) if address in controls else None
 
@@ -146,7 +146,7 @@ class ArdourClient(DawClient):
 
 
 class LiveClient(DawClient):
-    """Live with AbletonOSC: tracks from 0, what is listened to is told, switches are OSC's true and false."""
+    """Live with AbletonOSC: tracks from 0; sends changes of subscribed tracks; switches are OSC's true and false."""
 
     names: ClassVar = {"gain_db": "volume", "mute": "mute"}
 
@@ -169,7 +169,7 @@ class LiveClient(DawClient):
         self._values[track, control] = value
         self.say(f"/live/track/get/{self.names[control]}", track - 1, theirs)
 
-    def told(self, address, track=0, value=None, *_):
+    def received(self, address, track=0, value=None, *_):
         if address == "/live/track/set/volume":
             return track + 1, "gain_db", live.volume_to_db(value)
         return (track + 1, "mute", int(value)) if address == "/live/track/set/mute" else None
@@ -201,7 +201,7 @@ class BitwigClient(DawClient):
         steps = round(127 * bitwig.db_to_volume(value)) if control == "gain_db" else int(value)
         return f"/track/{track}/{self.addresses[control]}", steps
 
-    def told(self, address, value=None, *_):
+    def received(self, address, value=None, *_):
         track, _, control = address.removeprefix("/track/").partition("/")
         if control == "volume":
             assert isinstance(value, int)

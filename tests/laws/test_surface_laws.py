@@ -3,9 +3,9 @@
 A surface joins with a class that has its protocol: how a client is connected, writes, and tells what it heard.
 
     surface(mixer): the surface, not started, on a free port
-    connect(surface): a client that is told everything from now on
+    connect(surface): a client that receives everything from now on
     client.write(path, value): move a control, in the control's own unit
-    client.heard(path): what it was told of that control since the last call, oldest first
+    client.heard(path): what it received of that control since the last call, oldest first
     client.close()
     garbage: what a client of its kind may send that makes no sense, for client.write_raw; empty if nothing can be
 
@@ -60,9 +60,9 @@ class OscAddresses:
 
     def heard(self, path):
         self.listen()
-        told = [message for message in self._told if message.address == self.address(path)]
-        self._told = [message for message in self._told if message not in told]
-        return [message.params[0] for message in told]
+        received = [message for message in self._told if message.address == self.address(path)]
+        self._told = [message for message in self._told if message not in received]
+        return [message.params[0] for message in received]
 
 
 class OscClient(OscAddresses):
@@ -252,11 +252,11 @@ class MidiClient:
 
     def heard(self, path):
         self._told += [self._cable.sent.get() for _ in range(self._cable.sent.qsize())]
-        told = [message for message in self._told if message[0] == (0xE0 if path == GAIN else 0x90)]
-        self._told = [message for message in self._told if message not in told]
+        received = [message for message in self._told if message[0] == (0xE0 if path == GAIN else 0x90)]
+        self._told = [message for message in self._told if message not in received]
         if path == MUTE:
-            return [message[2] // 127 for message in told]
-        return [round((message[2] << 7 | message[1]) / 100 - 90, 2) for message in told]
+            return [message[2] // 127 for message in received]
+        return [round((message[2] << 7 | message[1]) / 100 - 90, 2) for message in received]
 
     def close(self):
         self._surface.stop()
@@ -297,9 +297,9 @@ class X32Client:
         with contextlib.suppress(BlockingIOError):
             while True:
                 self._told += [timed.message for timed in OscPacket(self._socket.recv(65535)).messages]
-        told = [message.params[0] for message in self._told if message.address == self.places[path]]
+        received = [message.params[0] for message in self._told if message.address == self.places[path]]
         self._told = [message for message in self._told if message.address != self.places[path]]
-        return [int(not value) if path == MUTE else round(position_to_db(value), 3) for value in told]
+        return [int(not value) if path == MUTE else round(position_to_db(value), 3) for value in received]
 
     def close(self):
         self._socket.close()
@@ -346,7 +346,7 @@ def connect(kind, surface):
 
 @pytest.fixture
 def clients(connect):
-    """Two clients that were told everything."""
+    """Two clients that received everything."""
     made = [connect(), connect()]
     for client in made:
         heard(client, GAIN)
@@ -354,9 +354,9 @@ def clients(connect):
 
 
 def heard(client, path, count=1):
-    told = []
-    until(lambda: told.extend(client.heard(path)) or len(told) >= count)
-    return told
+    received = []
+    until(lambda: received.extend(client.heard(path)) or len(received) >= count)
+    return received
 
 
 @pytest.fixture
@@ -398,7 +398,7 @@ def test_move_of_one_client_is_sent_to_the_others_only(clients, level):
 def test_a_client_that_asks_for_too_much_is_corrected(kind, mixer, clients, start, level):
     mixer.apply({GAIN: start})
     if start:
-        for client in clients:  # a DAW says what it was told, and only then what it wants
+        for client in clients:  # a DAW echoes what it received, and only then sends moves
             heard(client, GAIN)
     clients[0].write(GAIN, 99.0)
     if (loudest := getattr(kind, "loudest", 99.0)) < 10:  # it cannot: it has what it asks for
@@ -419,11 +419,11 @@ def test_change_that_is_corrected_is_sent_to_its_sender(mixer, clients, level):
 def test_many_changes_at_once_end_on_the_newest(mixer, clients, level):
     for step in range(1000):
         mixer.apply({GAIN: -step / 100})
-    told = []
+    received = []
     newest = level(-9.99)
     newest.abs = max(newest.abs, 0.001)  # a single's last digits
-    until(lambda: told.extend(clients[0].heard(GAIN)) or (told and told[-1] == newest))
-    assert len(told) < 100
+    until(lambda: received.extend(clients[0].heard(GAIN)) or (received and received[-1] == newest))
+    assert len(received) < 100
 
 
 def test_what_makes_no_sense_changes_nothing_and_is_counted(kind, surface, mixer, clients, level):

@@ -65,9 +65,9 @@ def test_temporary_folder_that_others_may_write_is_not_used(run, tmp_path):
     (tmp_path / "home").write_text("no folder")
     (tmp_path / f"stream-sep-{os.getuid()}").mkdir(mode=0o777)
     (tmp_path / f"stream-sep-{os.getuid()}").chmod(0o777)
-    compiles, folder, said = run()
+    compiles, folder, messages = run()
     assert (compiles, folder) == (1, "None")
-    assert "NUMBA_CACHE_DIR" in said
+    assert "NUMBA_CACHE_DIR" in messages
 
 
 def test_numba_cache_dir_is_obeyed(run, tmp_path):

@@ -131,19 +131,19 @@ def test_a_chain_later_than_the_reserve_is_refused(write):
 
 
 def test_without_a_reserve_there_are_none(write):
-    told = []
-    _, engine = offline(write(noise(RATE)), report=told.append)
+    received = []
+    _, engine = offline(write(noise(RATE)), report=received.append)
     engine.apply_preset(Preset("mine", {"stem/other/gain_db": -6.0}, chains={"other": ({"plugin": "Gain"},)}))
     assert engine.controls["stem/other/gain_db"] == -6
-    assert "without effect chains" in told[0]
+    assert "without effect chains" in received[0]
     engine.stop()
 
 
 def test_a_process_plays_effects_changes_them_and_has_them_when_it_comes_back(write):
-    said = []
+    messages = []
     config = EngineConfig(model="passthrough", chains={"other": [{"plugin": "Gain", "parameters": {"gain_db": -20}}]})
     song = write(np.full((2, 20 * RATE), 0.5, np.float32))
-    with PlayEngine(PacedBackend(RATE), [song], config, report=said.append) as engine:
+    with PlayEngine(PacedBackend(RATE), [song], config, report=messages.append) as engine:
 
         def level():
             return engine.meters()["other"]
@@ -158,4 +158,4 @@ def test_a_process_plays_effects_changes_them_and_has_them_when_it_comes_back(wr
         engine.set("transport/seek", 2.0)
         wait_until(lambda: 2 <= engine.transport.position < 5)
         wait_until(lambda: 0.2 < level() < 0.3)  # a slow machine plays dry sound before
-        assert any("is back" in sentence for sentence in said)
+        assert any("is back" in sentence for sentence in messages)

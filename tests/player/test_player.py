@@ -253,12 +253,12 @@ def test_a_song_of_another_rate_is_resampled(write):
 def test_a_broken_song_is_reported_and_left_out(write, tmp_path):
     song = noise(20000)
     (tmp_path / "broken.wav").write_bytes(b"no sound at all")
-    said = []
-    backend, engine = offline(tmp_path / "broken.wav", write(song), report=said.append)
+    messages = []
+    backend, engine = offline(tmp_path / "broken.wav", write(song), report=messages.append)
     with engine:
         mix, _ = play(backend, 12800)
     np.testing.assert_array_equal(mix, song[:, :12800])
-    assert "broken.wav" in said[0]
+    assert "broken.wav" in messages[0]
     with pytest.raises(AudioFileError, match=r"broken\.wav"):
         Playlist([tmp_path / "broken.wav"], RATE)
 
@@ -280,9 +280,9 @@ def test_a_stored_preset_leaves_the_transport_alone(write):
 
 
 def test_killed_player_is_back_before_it_is_audible(write):
-    said = []
+    messages = []
     config = EngineConfig(model="passthrough")
-    with PlayEngine(PacedBackend(RATE), [write(noise(20 * RATE))], config, report=said.append) as engine:
+    with PlayEngine(PacedBackend(RATE), [write(noise(20 * RATE))], config, report=messages.append) as engine:
         wait_until(lambda: engine.transport.position > 0.2)
         engine.set("transport/seek", 5.0)
         wait_until(lambda: engine.transport.position > 5)
@@ -292,7 +292,7 @@ def test_killed_player_is_back_before_it_is_audible(write):
         engine.set("transport/seek", 1.0)
         wait_until(lambda: 1 <= engine.transport.position < 5)
     assert 5 < back < 15
-    assert "ended with code" in said[0]
+    assert "ended with code" in messages[0]
 
 
 def level_at(sound, hertz):
@@ -342,14 +342,14 @@ def test_stretched_stems_stay_together_and_at_their_place(write, speed):
 
 def test_without_rubber_band_the_speed_goes_back_and_the_reason_is_shown(write, monkeypatch):
     monkeypatch.setattr(time_stretch.importlib.util, "find_spec", lambda _: None)
-    said = []
-    _, engine = offline(write(noise(1000)), report=said.append)
+    messages = []
+    _, engine = offline(write(noise(1000)), report=messages.append)
     with engine:
         engine.set("transport/speed", 0.5)
         assert engine.controls["transport/speed"] == 1
-    assert len(said) == 1
-    assert "speed and pitch need Rubber Band" in said[0]
-    assert "pip install" in said[0]
+    assert len(messages) == 1
+    assert "speed and pitch need Rubber Band" in messages[0]
+    assert "pip install" in messages[0]
 
 
 def test_after_a_jump_the_separator_soon_has_as_much_context_as_without_one(write):

@@ -194,18 +194,20 @@ def test_a_fader_that_leaves_unity_makes_no_step_where_refined_stems_lack_someth
     assert mix[0, -1] == pytest.approx(0.4, abs=1e-5)
 
 
-def played(path, refinement, said, until):
+def played(path, refinement, reports, until):
     config = EngineConfig(model="passthrough")
-    with PlayEngine(PacedBackend(RATE), [path], config, refinement=refinement, report=said.append) as engine:
+    with PlayEngine(PacedBackend(RATE), [path], config, refinement=refinement, report=reports.append) as engine:
         wait_until(lambda: until(engine))
         assert engine.stats().restarts == 0
         return engine.transport.position
 
 
 def test_the_stems_are_kept_where_separate_finds_them_and_play_the_next_time(write, tmp_path):
-    path, said = write(noise(7 * RATE)), []
-    played(path, Refinement(TINY), said, lambda _: any(is_complete(entry.folder) for entry in StemCache().entries()))
-    assert said == []
+    path, reports = write(noise(7 * RATE)), []
+    played(
+        path, Refinement(TINY), reports, lambda _: any(is_complete(entry.folder) for entry in StemCache().entries())
+    )
+    assert reports == []
     (entry,) = StemCache().entries()
     assert entry.stems == tuple(sorted(STEMS))
     before = {file: file.stat().st_mtime_ns for file in entry.folder.glob("*.wav")}
@@ -300,10 +302,10 @@ def test_what_separate_made_plays_from_the_first_frame(write, tmp_path):
 
 
 def test_a_killed_refiner_is_started_again_and_the_music_goes_on(write):
-    path, said = write(noise(30 * RATE)), []
+    path, reports = write(noise(30 * RATE)), []
     config = EngineConfig(model="passthrough")
     refinement = Refinement(TINY)
-    with PlayEngine(PacedBackend(RATE), [path], config, refinement=refinement, report=said.append) as engine:
+    with PlayEngine(PacedBackend(RATE), [path], config, refinement=refinement, report=reports.append) as engine:
         wait_until(lambda: engine.controls["transport/refined"] > 0)
         first = engine._refiner.pid
         os.kill(first, signal.SIGKILL)
@@ -311,18 +313,20 @@ def test_a_killed_refiner_is_started_again_and_the_music_goes_on(write):
         share = engine.controls["transport/refined"]
         wait_until(lambda: engine.controls["transport/refined"] > max(share, 0.2))
         assert engine.stats().restarts == 0
-    assert any("the refining process exited with code -9" in sentence for sentence in said)
+    assert any("the refining process exited with code -9" in sentence for sentence in reports)
 
 
 def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    said = []
-    position = played(write(noise(60 * RATE)), Refinement(SeparationSettings(model="htdemucs")), said, lambda _: said)
+    reports = []
+    position = played(
+        write(noise(60 * RATE)), Refinement(SeparationSettings(model="htdemucs")), reports, lambda _: reports
+    )
     assert position > 0
-    assert "the weights of 'htdemucs' are not on this machine" in said[0]
-    assert "--refined-model" in said[0]
-    assert "playing the live separator's" in said[0]
+    assert "the weights of 'htdemucs' are not on this machine" in reports[0]
+    assert "--refined-model" in reports[0]
+    assert "playing the live separator's" in reports[0]
 
 
 @pytest.mark.parametrize(("model", "words"), [("bands", "cannot refine stems"), ("nonsense", "no model 'nonsense'")])
@@ -333,7 +337,7 @@ def test_a_model_that_cannot_refine_is_refused_in_a_sentence(model, words):
 
 
 class Heard:
-    """What a refining process would have said."""
+    """The messages of a refining process."""
 
     def __init__(self):
         self.sentences, self.messages = [], []
@@ -370,9 +374,9 @@ def test_stems_lost_while_they_play_are_reported_once_and_the_live_separator_goe
     for stem in STEMS:
         files.append(tmp_path / f"{stem}.wav")
         soundfile.write(files[-1], 0.25 * song.T, RATE, subtype="FLOAT")
-    backend, said = OfflineBackend(RATE, 128), []
+    backend, reports = OfflineBackend(RATE, 128), []
     with PlayEngine(
-        backend, [write(song)], EngineConfig(model="passthrough", worker="inline"), report=said.append
+        backend, [write(song)], EngineConfig(model="passthrough", worker="inline"), report=reports.append
     ) as engine:
         engine.playlist.current.decoder.join()
         link = {"kept": [str(file) for file in files], "stems": list(STEMS)}
@@ -382,16 +386,16 @@ def test_stems_lost_while_they_play_are_reported_once_and_the_live_separator_goe
             stems.refined._files[0].close()
         mix = backend.feed(np.zeros((2, 128 * 1200), np.float32))[0]
     np.testing.assert_array_equal(mix, song[:, 128 : 128 * 1201])
-    assert len([sentence for sentence in said if "damaged" in sentence]) == 1
+    assert len([sentence for sentence in reports if "damaged" in sentence]) == 1
 
 
 def test_slow_machine_is_reported_once():
-    said = []
-    refiner = Refiner(Refinement(TINY), RATE, lambda *_: None, said.append)
+    reports = []
+    refiner = Refiner(Refinement(TINY), RATE, lambda *_: None, reports.append)
     for speed in (0.5, 0.6, 0.7):
         refiner._take({"number": 0, "speed": speed, "frame": 0})
-    assert len(said) == 1
-    assert "refining runs at 0.6x real time" in said[0]
+    assert len(reports) == 1
+    assert "refining runs at 0.6x real time" in reports[0]
 
 
 def test_model_cache_detects_changed_weights(tmp_path):

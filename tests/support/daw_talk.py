@@ -1,4 +1,4 @@
-"""A DAW's session without sockets: what is said to it, what it sends, and time that passes when told to."""
+"""A DAW's session without sockets: messages to it, messages from it, and a clock that a test advances."""
 
 from bridge.daws.session import DawSession
 

@@ -33,8 +33,8 @@ def serving(folder, *options):
     log = folder / "serve.log"
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     with (
-        log.open("w") as told,
-        subprocess.Popen([*command, *options], stdout=told, stderr=told, env=environment) as run,
+        log.open("w") as received,
+        subprocess.Popen([*command, *options], stdout=received, stderr=received, env=environment) as run,
     ):
         try:
             address = f"http://127.0.0.1:{port}"

@@ -71,8 +71,8 @@ def pipeline(slakh, out, **options):
 
 
 def test_one_call_makes_stems_that_add_up_and_a_second_makes_nothing(slakh, song, tmp_path, monkeypatch):
-    told = []
-    done = pipeline(slakh, tmp_path / "out", report=told.append).run([song])
+    received = []
+    done = pipeline(slakh, tmp_path / "out", report=received.append).run([song])
     files = done.stems[song]
     assert set(files) == {"drums", "no_drums"}
     stems = [soundfile.read(files[stem])[0] for stem in files]
@@ -84,11 +84,11 @@ def test_one_call_makes_stems_that_add_up_and_a_second_makes_nothing(slakh, song
     assert len(done.pictures) == 2
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.wav")}
     monkeypatch.setattr(Trainer, "_advance", lambda _self: pytest.fail("it trains again"))
-    again = pipeline(slakh, tmp_path / "out", report=told.append).run([song])
+    again = pipeline(slakh, tmp_path / "out", report=received.append).run([song])
     assert again.stems == done.stems
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.wav")}
-    assert "trained already" in told
-    assert told.count("8 songs, 0 of them new") == 1
+    assert "trained already" in received
+    assert received.count("8 songs, 0 of them new") == 1
 
 
 def test_stems_add_up_to_a_song_at_the_rate_of_the_network(slakh, tmp_path):

@@ -105,9 +105,9 @@ def config(home, name="tiny", steps=6, every=100):
 
 def train(home, folder, stop_at=None, **options):
     trainer = Trainer(config(home, **options), folder, device="cpu")
-    said = []
-    trainer.run(said.append, lambda: stop_at is not None and trainer.step >= stop_at)
-    return trainer, said
+    messages = []
+    trainer.run(messages.append, lambda: stop_at is not None and trainer.step >= stop_at)
+    return trainer, messages
 
 
 def weights(trainer):
@@ -327,13 +327,13 @@ def test_every_loss_is_least_at_the_truth_and_leads_there(kind, spectral):
 
 
 def test_training_improves_the_score(home, tmp_path):
-    trainer, said = train(home, tmp_path / "out", name="learns", steps=36, every=12)
+    trainer, messages = train(home, tmp_path / "out", name="learns", steps=36, every=12)
     rows = list(csv.DictReader((tmp_path / "out/curves.csv").read_text().splitlines()))
     assert [int(row["step"]) for row in rows] == [12, 24, 36]
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"]) - 1
     assert float(rows[-1]["usdr_mean"]) > 2
     assert trainer.best == max(float(row["usdr_mean"]) for row in rows) or trainer.best > 2
-    assert any("left" in text for text in said)
+    assert any("left" in text for text in messages)
     assert load_weights(tmp_path / "out/best.safetensors").size == SIZES["tiny"]
     assert (tmp_path / "out/example.png").stat().st_size > 1000
 
@@ -392,13 +392,13 @@ def test_a_network_does_without_some_in_training_and_has_all_on_stage(shares):
     network, given = dropping(**shares)
     whole, _ = dropping()
     with torch.no_grad():
-        told = whole(*given)[0]
-        assert torch.equal(network.eval()(*given)[0], told)
+        received = whole(*given)[0]
+        assert torch.equal(network.eval()(*given)[0], received)
         first, second = network.train()(*given)[0], network(*given)[0]
         again, _ = dropping(**shares)
         assert torch.equal(again.train()(*given)[0], first)
     assert not torch.equal(first, second)
-    assert not torch.equal(first, told)
+    assert not torch.equal(first, received)
     assert list(network.state_dict()) == list(whole.state_dict())
 
 
@@ -497,9 +497,9 @@ def test_what_is_taught_is_learnt(home, tmp_path):
 
     def off():
         with torch.no_grad():
-            said = trainer.model.separate(mix, trainer.model.initial_state(2))[0]
+            messages = trainer.model.separate(mix, trainer.model.initial_state(2))[0]
             wanted = trainer._objective._teachers.separate(mix, trainer._objective._teachers.initial_state(2))[0]
-        return float((said - wanted).square().sum() / wanted.square().sum())
+        return float((messages - wanted).square().sum() / wanted.square().sum())
 
     before, kept = off(), {name: value.clone() for name, value in trainer._objective._teachers.state_dict().items()}
     trainer.run(lambda _text: None)

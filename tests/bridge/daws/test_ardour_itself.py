@@ -110,7 +110,7 @@ def surface(ardour, mixer):
 
 
 class Controller:
-    """Another surface of Ardour's, which moves faders and is told where they are."""
+    """Another surface of Ardour's, which moves faders and receives their values."""
 
     def __init__(self, ardour):
         self._ardour, self.shown = ardour, {}

@@ -57,8 +57,8 @@ def test_its_steps_are_no_moves_of_ours(mixer, resolution):
     talk.hears()
     for level in (-33.3, -12.34, 0.0, 7.0):
         mixer.apply({"stem/vocals/gain_db": level})
-        (told,) = talk.hears(later=0.1)
-        talk.says(told)
+        (received,) = talk.hears(later=0.1)
+        talk.says(received)
         assert mixer.controls["stem/vocals/gain_db"] == level
 
 

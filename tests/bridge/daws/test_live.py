@@ -81,11 +81,11 @@ def test_its_listeners_echo_moves_nothing_back(talk, mixer):
 
 
 def test_moves_of_a_tenth_of_a_second_are_sent_as_one(talk, mixer):
-    told = []
+    received = []
     for step in range(300):
         mixer.apply({"stem/vocals/gain_db": -step / 100})
-        told += [packet for packet in talk.hears(later=0.01) if b"set/volume" in packet]
-    assert len(told) <= 31
+        received += [packet for packet in talk.hears(later=0.01) if b"set/volume" in packet]
+    assert len(received) <= 31
 
 
 def test_a_new_order_of_tracks_is_noticed(talk, mixer):

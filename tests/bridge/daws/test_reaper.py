@@ -81,10 +81,10 @@ class TestTheDeskLeads:
     def test_the_daw_goes_where_the_mixer_is(self, talk, mixer):
         talk.says(*named("drums", "vocals"))
         talk.says(write_message("/track/2/volume/db", (0.0,)), write_message("/track/1/volume/db", (0.0,)))
-        told = talk.hears()
-        assert write_message("/track/2/volume/db", (-12.5,)) in told
-        assert write_message("/track/1/mute", (1,)) in told
-        assert write_message("/track/1/volume/db", (0.0,)) not in told
+        received = talk.hears()
+        assert write_message("/track/2/volume/db", (-12.5,)) in received
+        assert write_message("/track/1/mute", (1,)) in received
+        assert write_message("/track/1/volume/db", (0.0,)) not in received
         assert mixer.controls["stem/vocals/gain_db"] == -12.5
 
     def test_it_does_so_if_its_values_arrive_late(self, talk, mixer):

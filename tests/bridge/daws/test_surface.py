@@ -147,20 +147,20 @@ def test_an_x32_answers_whoever_asks(mixer, daw):
         surface.stop()
 
 
-# what people are told
+# reports to the user
 
 
 @pytest.fixture
-def told():
+def received():
     return []
 
 
 @pytest.fixture
-def follow(mixer, daw, told):
+def follow(mixer, daw, received):
     made = []
 
     def following(name, **settings):
-        made.append(DawSurface(mixer, name, listen=0, send=daw.getsockname()[1], report=told.append, **settings))
+        made.append(DawSurface(mixer, name, listen=0, send=daw.getsockname()[1], report=received.append, **settings))
         made[-1].start()
         return made[-1]
 
@@ -169,30 +169,30 @@ def follow(mixer, daw, told):
         one.stop()
 
 
-def test_missing_daw_is_reported_once_with_a_remedy(monkeypatch, follow, told):
+def test_missing_daw_is_reported_once_with_a_remedy(monkeypatch, follow, received):
     monkeypatch.setattr(session, "ABSENT_SECONDS", 0.05)
     monkeypatch.setattr(Ardour, "poll_seconds", 0.05)
     surface = follow("ardour")
-    until(lambda: told)
+    until(lambda: received)
     time.sleep(QUIET)
-    assert told == ["Ardour does not answer: turn OSC on in Edit, Preferences, Control Surfaces"]
+    assert received == ["Ardour does not answer: turn OSC on in Edit, Preferences, Control Surfaces"]
     assert surface.last == "Ardour does not answer"
 
 
-def test_daw_that_answers_is_reported_with_its_tracks_and_heartbeats_are_not(follow, told, daw):
+def test_daw_that_answers_is_reported_with_its_tracks_and_heartbeats_are_not(follow, received, daw):
     surface = follow("ardour")
     assert heard(daw).address == "/set_surface"
     us = ("127.0.0.1", surface.port)
     for track, name in enumerate(("Click", "Vocals", "Drums", "Bass"), 1):
         daw.sendto(write_message("/strip/name", (track, name)), us)
     wanted = "Ardour: vocals 2, drums 3, bass 4; no track for other"
-    until(lambda: told == [wanted])
+    until(lambda: received == [wanted])
     daw.sendto(write_message("/heartbeat", (1.0,)), us)
     time.sleep(QUIET)
     assert surface.last == wanted
     daw.sendto(write_message("/strip/gain", (2, -6.0)), us)
     until(lambda: "stem/vocals/gain_db -6" in surface.last)
-    assert told == [wanted]
+    assert received == [wanted]
 
 
 def test_a_move_is_shown_for_a_moment_and_then_the_tracks_again(monkeypatch, follow, daw):
@@ -206,15 +206,15 @@ def test_a_move_is_shown_for_a_moment_and_then_the_tracks_again(monkeypatch, fol
     until(lambda: surface.last == "REAPER: vocals 1, drums 2, bass 3, other 4")
 
 
-def test_a_daw_that_ends_and_comes_back_is_reported(monkeypatch, follow, told, daw):
+def test_a_daw_that_ends_and_comes_back_is_reported(monkeypatch, follow, received, daw):
     monkeypatch.setattr(Ardour, "poll_seconds", 0.5)
     surface = follow("mixbus")
     us = ("127.0.0.1", surface.port)
     daw.sendto(write_message("/strip/name", (1, "Vocals")), us)
-    until(lambda: len(told) == 1)
-    until(lambda: told[-1].startswith("Mixbus does not answer"))
+    until(lambda: len(received) == 1)
+    until(lambda: received[-1].startswith("Mixbus does not answer"))
     daw.sendto(write_message("/strip/name", (1, "Vocals")), us)
-    until(lambda: told[-1].startswith("Mixbus: vocals 1"))
+    until(lambda: received[-1].startswith("Mixbus: vocals 1"))
 
 
 def test_x32_reports_its_number_of_clients_and_replies_to_no_other_network(monkeypatch, follow, daw):

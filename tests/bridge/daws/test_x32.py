@@ -67,8 +67,8 @@ def test_an_address_without_a_value_is_a_question(talk, mixer):
     assert talk.says(b"/ch/01/mix/fader\0\0\0\0,\0\0\0") == [(PHONE, b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF)]
     assert talk.says(b"/ch/02/mix/on\0\0\0") == [(PHONE, b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\0")]
     assert talk.says(write_message("/ch/03/config/name")) == [(PHONE, write_message("/ch/03/config/name", ("bass",)))]
-    (told,) = talk.says(write_message("/ch/03/config/color"))
-    assert read_packet(told[1]).messages[0].arguments[0] in range(16)
+    (received,) = talk.says(write_message("/ch/03/config/color"))
+    assert read_packet(received[1]).messages[0].arguments[0] in range(16)
 
 
 def test_a_question_after_a_move_is_answered_with_the_move(talk):

@@ -32,7 +32,7 @@ class Count(Peer):
         super().send_raw(packet)
 
     @property
-    def told(self):
+    def received(self):
         return sum(self.sizes)
 
 
@@ -69,7 +69,7 @@ def test_unproven_address_never_receives_more_than_it_sent(stranger, packet):
     for _ in range(5):
         stranger.send_raw(packet)
     stranger.quiet()
-    assert stranger.told <= stranger.sent
+    assert stranger.received <= stranger.sent
 
 
 def test_a_stranger_subscribes_for_nobody_else(network, stranger, join):
@@ -107,7 +107,7 @@ def test_a_wrong_number_proves_nothing_and_is_an_error(network, stranger):
     stranger.send("/echo", number ^ 1)
     stranger.quiet()
     assert network.errors == 1
-    assert stranger.told <= stranger.sent
+    assert stranger.received <= stranger.sent
 
 
 def test_a_trusted_network_needs_no_proof(serve, join):

@@ -1,4 +1,4 @@
-"""Who is told what: subscriptions, targets, and hands on faders."""
+"""Which client receives what: subscriptions, targets, and touched faders."""
 
 import pytest
 from osc_peer import FADER, GAIN_DB, listing
@@ -123,5 +123,5 @@ def test_touch_without_release_expires(mixer, serve, join):
     mixer.apply({"master/gain_db": -10.0})
     assert peer.quiet() == []
     now[0] = 10.5
-    told = peer.sync()
-    until(lambda: told.extend(peer.listen()) or len(told) == 2)
+    received = peer.sync()
+    until(lambda: received.extend(peer.listen()) or len(received) == 2)

@@ -96,7 +96,7 @@ def test_repeated_refresh_is_rate_limited(server, join):
     client = join(server, 0, 16)
     for _ in range(100):
         client.send("/refresh")
-    told = client.sync() + client.quiet()
-    assert any("at most once a second" in message[1] for message in told if message[0] == "/error")
+    received = client.sync() + client.quiet()
+    assert any("at most once a second" in message[1] for message in received if message[0] == "/error")
     assert server.errors == 96
     assert sum(client.sizes) < 20_000

@@ -1,4 +1,4 @@
-"""How changes and meters are told: gathered, in small packets, and only while someone asks."""
+"""Feedback of changes and meters: batched, in small packets, and only while there are subscribers."""
 
 import time
 

@@ -61,9 +61,9 @@ def test_nonsense_is_answered_with_a_sentence_and_counted_once(
 ):
     before = mixer.controls.snapshot()
     peer.send_typed(address, types, *values)
-    (told,) = peer.hear()
-    assert told[0] == "/error"
-    assert sentence in told[1]
+    (received,) = peer.hear()
+    assert received[0] == "/error"
+    assert sentence in received[1]
     assert peer.sync() == []
     assert server.errors == 1
     assert mixer.controls.snapshot() == before
@@ -137,9 +137,9 @@ def test_a_bundle_of_the_past_is_applied_now(mixer, server, peer, moment):
 
 def test_bundle_too_far_ahead_is_applied_now_and_reported(mixer, server, peer):
     peer.send_raw(bundle(time.time() + 60, ("/stem/vocals/pan", 0.5), ("/stem/drums/pan", 0.5)))
-    (told,) = peer.sync()
-    assert told[0] == "/error"
-    assert "2 s ahead" in told[1]
+    (received,) = peer.sync()
+    assert received[0] == "/error"
+    assert "2 s ahead" in received[1]
     assert mixer.applied == [({"stem/vocals/pan": 0.5, "stem/drums/pan": 0.5}, None, None)]
     assert server.errors == 1
     peer.send_raw(bundle(time.time() + 60, ("/stem/vocals/pan", 0.1)))
@@ -189,9 +189,9 @@ def test_a_packet_that_is_not_osc_is_answered_and_costs_no_other(mixer, server, 
     peer.send("/stem/vocals/mute", 1)
     peer.send_raw(packet)
     peer.send("/stem/drums/mute", 1)
-    (told,) = peer.sync()
-    assert told[0] == "/error"
-    assert sentence in told[1]
+    (received,) = peer.sync()
+    assert received[0] == "/error"
+    assert sentence in received[1]
     assert mixer.controls["stem/vocals/mute"] is mixer.controls["stem/drums/mute"] is True
     assert server.errors == 1
 
@@ -201,8 +201,8 @@ def test_a_broken_element_of_a_bundle_costs_only_itself(mixer, server, peer, pac
     elements = [build_msg("/stem/vocals/mute", 1).dgram, packet, build_msg("/stem/drums/mute", 1).dgram]
     packed = b"".join(struct.pack(">i", len(element)) + element for element in elements)
     peer.send_raw(b"#bundle\0" + bytes(7) + b"\1" + packed)
-    (told,) = peer.sync()
-    assert sentence in told[1]
+    (received,) = peer.sync()
+    assert sentence in received[1]
     assert mixer.controls["stem/vocals/mute"] is mixer.controls["stem/drums/mute"] is True
     assert server.errors == 1
 
@@ -227,8 +227,8 @@ def test_every_type_of_the_specification_is_read(mixer, server, peer, *, types, 
 @pytest.mark.parametrize("tag", [b"r", b"m"])
 def test_a_colour_is_not_a_number(mixer, server, peer, tag):
     peer.send_raw(b"/stem/vocals/fader\0\0," + tag + b"\0\0" + b"\xff\xff\xff\xff")
-    (told,) = peer.sync()
-    assert "takes a number" in told[1]
+    (received,) = peer.sync()
+    assert "takes a number" in received[1]
     assert mixer.controls[GAIN_DB] == 0
     assert server.errors == 1
 
@@ -345,11 +345,11 @@ def test_presets_that_are_stored_too_fast_are_refused_and_faders_go_on(mixer, se
     for number in range(3000):
         peer.send("/preset/store", f"take {number}")
     peer.send(FADER, 0.5)
-    told = peer.sync()
+    received = peer.sync()
     assert mixer.controls[GAIN_DB] == -10.0
     assert len(mixer.stored) < 20
     assert server.errors == 3000 - len(mixer.stored)
-    assert any("once a second" in message[1] for message in told if message[0] == "/error")
+    assert any("once a second" in message[1] for message in received if message[0] == "/error")
 
 
 def test_no_client_fills_the_folder_of_presets(mixer, server, peer):

@@ -1,4 +1,4 @@
-"""OSCQuery over real connections: what is told of an address, and who listens to what."""
+"""OSCQuery over real connections: the attributes of an address, and subscriptions."""
 
 import contextlib
 import json
@@ -313,14 +313,14 @@ def test_added_and_removed_paths_are_sent_to_every_socket(mixer, server, join):
         listener.sync()
     mixer.controls.replace_parameters((), (room,))
     for listener in (first, second):
-        told = json.loads(listener.socket.recv(timeout=PATIENCE))
-        assert told == {"COMMAND": "PATH_ADDED", "DATA": f"/{room.path}"}
+        received = json.loads(listener.socket.recv(timeout=PATIENCE))
+        assert received == {"COMMAND": "PATH_ADDED", "DATA": f"/{room.path}"}
     status, node = get(server, f"/{room.path}")
     assert (status, node["VALUE"], node["RANGE"]) == (200, [0.5], [{"MIN": 0.0, "MAX": 1.0}])
     first.command("LISTEN", f"/{room.path}")
     assert first.hear() == [(f"/{room.path}", 0.5)]
     mixer.controls.replace_parameters((room.path,), ())
-    told = json.loads(first.socket.recv(timeout=PATIENCE))
-    assert told == {"COMMAND": "PATH_REMOVED", "DATA": f"/{room.path}"}
+    received = json.loads(first.socket.recv(timeout=PATIENCE))
+    assert received == {"COMMAND": "PATH_REMOVED", "DATA": f"/{room.path}"}
     assert get(server, f"/{room.path}")[0] == 404
     assert get(server, "/?HOST_INFO")[1]["EXTENSIONS"]["PATH_ADDED"]

@@ -1,4 +1,4 @@
-"""Presets that ship are found and valid; the user's win; what is wrong in a file is said with its line."""
+"""Presets that ship are found and valid; the user's win; what is wrong in a file is reported with its line."""
 
 import os
 import subprocess
@@ -101,7 +101,7 @@ def test_tables_and_paths_agree(write):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "messages"),
     [
         ("", "schema"),
         ("schema = 2", "schema 2"),
@@ -132,9 +132,9 @@ def test_tables_and_paths_agree(write):
         ),
     ],
 )
-def test_a_mistake_is_a_sentence_with_its_line_and_what_was_meant(text, said, write):
+def test_a_mistake_is_a_sentence_with_its_line_and_what_was_meant(text, messages, write):
     path = write(text)
-    with pytest.raises(PresetError, match=said) as refused:
+    with pytest.raises(PresetError, match=messages) as refused:
         load_preset(path, stems=STEMS)
     assert "mine.toml" in str(refused.value)
 
@@ -315,7 +315,7 @@ def test_lines_are_those_of_the_file_whatever_lies_between():
 
 @pytest.fixture
 def watched(folder):
-    """A file, what its watcher handed on, what it reported, and the watcher, which looks when told."""
+    """A file, what its watcher handed on, what it reported, and the watcher, which polls on request."""
     folder.mkdir()
     path, presets, reports = folder / "mine.toml", [], []
     path.write_text("schema = 1")

@@ -190,15 +190,15 @@ def test_a_thread_separates_until_it_is_stopped_and_then_is_gone():
 
 
 def test_a_separator_that_raises_on_its_thread_is_reported_and_comes_back(tmp_path):
-    given, said = song(int(2.5 * RATE), marked_hops={HOPS}), []
+    given, messages = song(int(2.5 * RATE), marked_hops={HOPS}), []
     config = EngineConfig(model=f"{__name__}:Raising", worker="thread", slack=4096, hold_ms=20, record=tmp_path)
-    with Engine(PacedBackend(RATE, 128), config, source=given, report=said.append) as engine:
+    with Engine(PacedBackend(RATE, 128), config, source=given, report=messages.append) as engine:
         wait_until(lambda: engine.source_ended)
     mix, vocals, other = (
         soundfile.read(tmp_path / f"{name}.wav", dtype="float32")[0].T[:, : given.shape[1]]
         for name in ("mix", "vocals", "other")
     )
-    news = [sentence for sentence in said if sentence.startswith("the separator ")]
+    news = [sentence for sentence in messages if sentence.startswith("the separator ")]
     assert news == [
         "the separator failed (RuntimeError: out of memory): the dry sound plays while it starts again",
         "the separator did not come back (the weights are gone); trying again",

@@ -122,13 +122,13 @@ def test_compiled_blocks_compute_what_the_network_does(runtimes):
     for number in range(1, exact.size.blocks + 1):
         x = 3 * rng.standard_normal((1, 1, bands, exact.size.width)).astype(np.float32)
         memory = rng.uniform(-1, 1, (1, bands, exact.size.width)).astype(np.float32)
-        (said, after), (expected, expected_after) = (each.run_stage(number, x, memory) for each in runtimes)
-        assert (said.shape, after.shape) == (expected.shape, expected_after.shape)
+        (messages, after), (expected, expected_after) = (each.run_stage(number, x, memory) for each in runtimes)
+        assert (messages.shape, after.shape) == (expected.shape, expected_after.shape)
         assert np.abs(after - expected_after).max() < 1e-5
         if number < exact.size.blocks:
-            assert np.abs(said - expected).max() < 1e-4
+            assert np.abs(messages - expected).max() < 1e-4
         else:  # the decoder's weights are rounded
-            assert 0 < np.abs(said - expected).max() < 0.01 * np.abs(expected).max()
+            assert 0 < np.abs(messages - expected).max() < 0.01 * np.abs(expected).max()
 
 
 def test_what_bands_see_is_as_far_from_exact_as_rounding_takes_it(runtimes):
@@ -144,9 +144,9 @@ def test_what_bands_see_is_as_far_from_exact_as_rounding_takes_it(runtimes):
 
 
 def test_weights_of_another_size_than_the_file_states_are_refused(weights, monkeypatch):
-    told = read_export(weights / "tiny.onnx")
+    received = read_export(weights / "tiny.onnx")
     for change in ({"width": 12}, {"mixer": 9}, {"points": 6}, {"blocks": 2}):
-        other = told._replace(size=dataclasses.replace(told.size, **change))
+        other = received._replace(size=dataclasses.replace(received.size, **change))
         monkeypatch.setattr(runtime, "read_export", lambda _, other=other: other)
         with pytest.raises(SeparatorError, match="export it again"):
             CompiledRuntime(weights / "tiny.onnx")
@@ -180,14 +180,14 @@ def test_a_part_changes_nothing_it_was_given(weights):
 @pytest.mark.parametrize("hops", [1, 2, 3, 4])
 def test_network_gets_the_first_of_some_hops_and_returns_after_half(hops):
     runtime = Asked(dataclasses.replace(SIZES["tiny"], blocks=3), certain=None)
-    asking, said, most = StaggeredInference(runtime, hops), [], 0
+    asking, messages, most = StaggeredInference(runtime, hops), [], 0
     for hop in range(5 * hops):
         runtime.asked.clear()
         hints = no_hints(runtime) + np.float32(hop + 1)
-        said.append(int(asking.step(spectrum(runtime), hints).flat[0]))
+        messages.append(int(asking.step(spectrum(runtime), hints).flat[0]))
         most = max(most, len(runtime.asked))
     half = -(-hops // 2)
-    assert said == [0] * (half - 1) + [at // hops * hops + 1 for at in range(5 * hops - half + 1)]
+    assert messages == [0] * (half - 1) + [at // hops * hops + 1 for at in range(5 * hops - half + 1)]
     assert most == min(-(-2 * 4 // hops), 4)
 
 
@@ -211,8 +211,8 @@ def test_a_file_is_one_model_to_other_programs(weights):
         spectra = spectrum(runtime, hop)
         meter.compute(spectra, memory, features, meter.workspace())
         given = {"features": features[None], "hints": no_hints(runtime)[None], "memory1": state[0]}
-        said, *state = whole.run(("corrections", "memory1_after"), given)
-        np.testing.assert_allclose(said[0, 0], asking.step(spectra, no_hints(runtime)), atol=1e-6)
+        messages, *state = whole.run(("corrections", "memory1_after"), given)
+        np.testing.assert_allclose(messages[0, 0], asking.step(spectra, no_hints(runtime)), atol=1e-6)
 
 
 def test_a_song_at_once_is_the_same_as_hop_by_hop(weights):
@@ -427,9 +427,9 @@ class Asked:
         x, memory = given
         if number < self.size.blocks:
             return given
-        said = np.zeros((1, 1, 2, OUTPUT_CHANNELS, plan_band_layout(self.size).points), np.float32)
-        said[:, :, :, 0] = x.flat[0] if self.certain is None else self.certain
-        return said, memory
+        messages = np.zeros((1, 1, 2, OUTPUT_CHANNELS, plan_band_layout(self.size).points), np.float32)
+        messages[:, :, :, 0] = x.flat[0] if self.certain is None else self.certain
+        return messages, memory
 
 
 def test_network_of_long_hops_has_less_latency_in_short_ones(weights):

@@ -35,6 +35,6 @@ def test_sounds_that_belong_to_no_stem_are_named_but_for_mixtures(tmp_path):
 def test_data_build_reports_what_it_leaves_out(tmp_path):
     for name in ("vocals.wav", "Gitarre.wav"):
         write(tmp_path / "songs/a" / name)
-    told = CliRunner().invoke(app, ["build", str(tmp_path / "songs"), str(tmp_path / "cache")])
-    assert told.exit_code == 0
-    assert "Gitarre.wav" in told.output
+    received = CliRunner().invoke(app, ["build", str(tmp_path / "songs"), str(tmp_path / "cache")])
+    assert received.exit_code == 0
+    assert "Gitarre.wav" in received.output

@@ -193,7 +193,7 @@ def test_the_device_and_threads_that_are_asked_for_are_taken():
 
 def test_memory_that_a_window_frees_is_there_for_the_next():
     if platform.libc_ver()[0] != "glibc":
-        pytest.skip("only the GNU C library is told to keep memory")
+        pytest.skip("malloc is tuned for the GNU C library only")
     count = """
 import resource, numpy as np
 from stream_sep.files import song_models
