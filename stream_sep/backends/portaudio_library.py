@@ -107,7 +107,7 @@ def is_active(stream: Any) -> bool:  # noqa: ANN401 - sounddevice has no types
     """Return whether PortAudio reports ``stream`` as active."""
     try:
         return bool(stream.active)
-    except portaudio().PortAudioError:
+    except _library().PortAudioError:
         return False
 
 
