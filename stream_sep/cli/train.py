@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from rich.console import Console
 from stream_sep.control.presets.paths import SUFFIX, shipped_folder
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def train(
@@ -69,7 +72,7 @@ def find_config(config: Path) -> tuple[Path, bool]:
     return (Path(str(bundled)), True) if bundled.is_file() else (config, False)
 
 
-def _stopper(minutes: float):  # type: ignore[no-untyped-def] # noqa: ANN202 - a function that returns a bool
+def _stopper(minutes: float) -> Callable[[], bool]:
     """Return a function that returns whether to stop, on a signal or at the end of the time."""
     requested, begun = threading.Event(), time.monotonic()
     for name in (signal.SIGINT, signal.SIGTERM):
