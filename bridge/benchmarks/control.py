@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pythonosc.osc_message_builder import OscMessageBuilder
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from bridge.benchmarks.control_delay import LevelChangeProbe, measure_delay
 from bridge.daws.surface import DawSurface
@@ -19,6 +21,7 @@ from bridge.midi.map import parse_map
 from bridge.midi.surface import MidiSurface
 from bridge.osc.server import OscServer
 from bridge.oscquery.server import OscQueryServer
+from bridge.web.live.surface import LivePage
 from stream_sep.backends.jack import JackBackend
 from stream_sep.backends.offline import OfflineBackend
 from stream_sep.engine.config import EngineConfig
@@ -28,10 +31,14 @@ from stream_sep.evaluation.signals import cpu_seconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from websockets.sync.client import ClientConnection
+
     from bridge.protocols import MixerControl
 
 _STORM_RATE = 1000
 _SOUND = 0.25
+_SETTLE_SECONDS = 1.0
+_METER_SECONDS = 5.0
 _UNITY, _HALF = bytes((0xB0, 7, 95)), bytes((0xB0, 7, 64))
 _MAP = """
 schema = 1
@@ -49,7 +56,7 @@ def measure_control(model: str, options: dict[str, Any], moves: int, seconds: fl
     Args:
         model: the separator.
         options: its options.
-        moves: fader moves to time, over OSC and over MIDI each.
+        moves: fader moves to time, over OSC, MIDI and a WebSocket each.
         seconds: length of the flood of messages, and of the pause after it.
 
     Returns:
@@ -57,10 +64,10 @@ def measure_control(model: str, options: dict[str, Any], moves: int, seconds: fl
 
     Raises:
         DeviceError: no JACK server.
-        BridgeError: MIDI or OSCQuery is not installed.
+        BridgeError: MIDI, OSCQuery or the live page is not installed.
     """
     backend = JackBackend()
-    frames = round((moves * 0.12 + 2 * seconds + 30) * backend.sample_rate)
+    frames = round((moves * 0.18 + 2 * seconds + 30) * backend.sample_rate)
     steady = np.broadcast_to(np.float32(_SOUND), (2, frames))
     with (
         Engine(backend, EngineConfig(model=model, options=options), source=steady) as engine,
@@ -69,13 +76,20 @@ def measure_control(model: str, options: dict[str, Any], moves: int, seconds: fl
     ):
         time.sleep(1)
         osc = measure_delay(watch, lambda move: send("/master/gain", -6.0 if move % 2 == 0 else 0.0), moves)
+        with _browser(engine) as send_as_browser:
+            web = measure_delay(
+                watch, lambda move: send_as_browser("/master/gain", -12.0 if move % 2 == 0 else -3.0), moves
+            )
         with _box(engine) as box:
             midi = measure_delay(watch, lambda move: box.send(_HALF if move % 2 == 0 else _UNITY), moves)
+        meters = meter_rate(engine, _METER_SECONDS)
         storm = _flood(engine, send, seconds)
     return {
         "block_ms": 1000 * backend.block_size / backend.sample_rate,
         "osc_to_sound_ms": osc.to_dict(),
         "midi_to_sound_ms": midi.to_dict(),
+        "web_to_sound_ms": web.to_dict(),
+        "web_meters_bytes_a_second": meters,
         "storm": storm,
         "idle_percent_of_a_core": idle_cost(seconds),
     }
@@ -93,10 +107,50 @@ def _osc(engine: Engine) -> Iterator[Callable[[str, float], None]]:
         server.stop()
 
 
-def _send(sender: socket.socket, port: int, address: str, value: float) -> None:
+@contextlib.contextmanager
+def _browser(engine: Engine) -> Iterator[Callable[[str, float], None]]:
+    """Yield a function that sends one message over the WebSocket of a live page."""
+    page = LivePage(engine, port=0)
+    with _started(page), _connected(page) as web_socket:
+        web_socket.send('{"meters": false}')
+        yield lambda address, value: web_socket.send(_message(address, value))
+
+
+def _connected(page: LivePage) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{page.port}/ws", subprotocols=[Subprotocol("osc")], proxy=None)
+
+
+def meter_rate(engine: Engine, seconds: float) -> float:
+    """Return the bytes a second that a browser receives while nothing but the meters moves.
+
+    Args:
+        engine: a running engine.
+        seconds: length of the measurement.
+    """
+    page, received = LivePage(engine, port=0), 0
+    with _started(page), _connected(page) as web_socket:
+        _drain(web_socket, _SETTLE_SECONDS)  # the control tree, and what came before the meters
+        received = _drain(web_socket, seconds)
+    return received / seconds
+
+
+def _drain(web_socket: ClientConnection, seconds: float) -> int:
+    """Receive for a while; return how many bytes came."""
+    ends, count = time.perf_counter() + seconds, 0
+    with contextlib.suppress(TimeoutError):
+        while (left := ends - time.perf_counter()) > 0:
+            count += len(web_socket.recv(timeout=left))
+    return count
+
+
+def _message(address: str, value: float) -> bytes:
     message = OscMessageBuilder(address)
     message.add_arg(value, "f")
-    sender.sendto(message.build().dgram, ("127.0.0.1", port))
+    return message.build().dgram
+
+
+def _send(sender: socket.socket, port: int, address: str, value: float) -> None:
+    sender.sendto(_message(address, value), ("127.0.0.1", port))
 
 
 @contextlib.contextmanager
@@ -115,7 +169,7 @@ def _midi(mixer: MixerControl) -> MidiSurface:
 
 
 @contextlib.contextmanager
-def _started(*surfaces: OscServer | OscQueryServer | MidiSurface | DawSurface) -> Iterator[None]:
+def _started(*surfaces: OscServer | OscQueryServer | MidiSurface | DawSurface | LivePage) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for surface in surfaces:
             surface.start()

@@ -1,4 +1,4 @@
-"""The control benchmark on a real JACK server: all figures, and both ways of moving a fader."""
+"""The control benchmark on a real JACK server: all figures, and every way of moving a fader."""
 
 import json
 
@@ -15,11 +15,15 @@ def figures(jackd):  # noqa: ARG001 - it has to run
     return json.loads(json.dumps(measured))
 
 
-@pytest.mark.parametrize("way", ["osc", "midi"])
-def test_moves_are_sent_over_osc_and_over_midi(figures, way):
+@pytest.mark.parametrize("way", ["osc", "midi", "web"])
+def test_moves_over_each_way_change_the_sound(figures, way):
     delay = figures[f"{way}_to_sound_ms"]
     assert 0 <= delay["p50"] <= delay["p99"] <= delay["max"]
     assert 0 <= delay["lost"] < MOVES  # how many depends on what else the machine does
+
+
+def test_browser_receives_meters(figures):
+    assert figures["web_meters_bytes_a_second"] > 0
 
 
 def test_a_storm_ends_on_its_newest_value(figures):
