@@ -23,6 +23,7 @@ class PackedStem:
     Attributes:
         frames: count of frames.
         sample_rate: frames per second.
+        size: bytes of the file.
         digest: BLAKE2b of the file.
         peaks: see `pictures`.
         spectrogram: see `pictures`.
@@ -30,6 +31,7 @@ class PackedStem:
 
     frames: int
     sample_rate: int
+    size: int
     digest: str
     peaks: bytes
     spectrogram: bytes
@@ -53,4 +55,4 @@ def pack_stem(source: Path, target: Path) -> PackedStem:
         frames, rate = sound.frames, sound.samplerate
     with target.open("rb") as written:
         digest = hashlib.file_digest(written, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
-    return PackedStem(frames, rate, digest, peaks.result(), spectrogram.result())
+    return PackedStem(frames, rate, target.stat().st_size, digest, peaks.result(), spectrogram.result())

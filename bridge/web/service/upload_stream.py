@@ -20,7 +20,7 @@ MIN_RATE_BYTES = 1 << 20
 MIN_RATE_SECONDS = 10.0
 """Time in which a body has to bring `MIN_RATE_BYTES`; a slower one is aborted."""
 
-_WRITE_BYTES = 1 << 20
+_WRITE_BYTES = 1 << 18
 
 
 async def receive(service: Service, upload: Upload, stream: AsyncIterator[bytes]) -> int:
