@@ -7,6 +7,8 @@ Demucs and JACK's server are installed, both are measured too.
 import argparse
 import contextlib
 import importlib.util
+import itertools
+import json
 import os
 import re
 import shutil
@@ -28,6 +30,14 @@ SONG = "180"
 MODELS = ("live", "instant", "bands")
 KEPT_PERCENT = "16"
 """Share of the artists that presets/training/live.toml keeps for validation."""
+
+PLUGIN_MODELS = ("live", "instant")
+PLUGIN_BLOCKS = ("64", "128", "256", "512")
+PLUGIN_INSTANCES = ("1", "2")
+PLUGIN_TEXT = (
+    "`bench plugin`: the plug-in as a DAW calls it, 10,000 blocks of noise in real time, then ten seconds offline.\n"
+    "Latency in frames, callback in microseconds, start in seconds, offline speed in times real time:"
+)
 
 SOAK_SECONDS = "3600"
 SOAK_TEXT = (
@@ -51,7 +61,7 @@ def output_of(*arguments: str) -> str:
 
 def smallest_budget(*options: str) -> int:
     """Return the fewest milliseconds that Demucs can be asked for here, at this moment."""
-    command = [sys.executable, "-m", "stream_sep", "bench", *DEMUCS, "--option", "budget_ms=1", *options]
+    command = [sys.executable, "-m", "stream_sep", "bench", "engine", *DEMUCS, "--option", "budget_ms=1", *options]
     refusal = subprocess.run(command, check=False, capture_output=True, text=True).stderr
     return int(re.search(r"smallest budget is (\d+) ms", refusal)[1])
 
@@ -62,14 +72,14 @@ def smallest_run(seconds: str, *options: str) -> str:
     for more in (1.1, 1.25, 1.5, 2.0):
         budget = ("--option", f"budget_ms={round(more * smallest)}")
         with contextlib.suppress(subprocess.CalledProcessError):
-            return output_of("bench", "--seconds", seconds, *DEMUCS, *options, *budget)
+            return output_of("bench", "engine", "--duration", seconds, *DEMUCS, *options, *budget)
     sys.exit(f"Demucs keeps up with no budget near {smallest} ms here: what else runs?")
 
 
 def speed(seconds: str) -> Iterator[tuple[str, str]]:
     """Give a sentence and what was measured of each separator, one after the other."""
-    yield "The default separator:", output_of("bench", "--seconds", seconds)
-    yield "The same, for `--latency-class instant`:", output_of("bench", "--seconds", seconds, *INSTANT)
+    yield "The default separator:", output_of("bench", "engine", "--duration", seconds)
+    yield "The same, for `--latency-class instant`:", output_of("bench", "engine", "--duration", seconds, *INSTANT)
     if importlib.util.find_spec("demucs"):
         for precision in ("float32", "bfloat16"):
             options = ("--option", f"precision={precision}")
@@ -90,11 +100,11 @@ def jack(seconds: str) -> Iterator[tuple[str, str]]:
         time.sleep(3)
         yield (
             "On a JACK server at 128 frames, with a Python loop that never rests in the engine's own process:",
-            output_of("bench", "--jack", "--seconds", seconds),
+            output_of("bench", "jack", "--duration", seconds),
         )
         yield (
             "Fader moves on the same server: 1,000 by OSC, 1,000 by MIDI, 1,000 a second; then bridges at rest:",
-            output_of("bench", "--control", "--seconds", seconds),
+            output_of("bench", "control", "--duration", seconds),
         )
         server.terminate()
 
@@ -105,12 +115,55 @@ def files(_seconds: str) -> Iterator[tuple[str, str]]:
         demo = load_demo_song()
         song = Path(folder) / "demo.wav"
         soundfile.write(song, demo.mix.T, demo.sample_rate)
-        yield "`play`, with 200 jumps to anywhere in the demo song:", output_of("bench", "--play", str(song))
+        yield "`play`, with 200 jumps to anywhere in the demo song:", output_of("bench", "player", str(song))
     if importlib.util.find_spec("demucs"):
         yield (
             "`separate` beside the `demucs` command, with HTDemucs at its full size:",
-            output_of("bench", "--separate", "--seconds", SONG),
+            output_of("bench", "files", "--duration", SONG),
         )
+
+
+def plugin(_seconds: str) -> Iterator[tuple[str, str]]:
+    """Give what the plug-in came to, a row for each model, number of instances and block."""
+    runs = list(itertools.product(PLUGIN_MODELS, PLUGIN_INSTANCES, PLUGIN_BLOCKS))
+    rows = [
+        {
+            "model": model,
+            "instances": int(instances),
+            "block": int(block),
+            **json.loads(output_of("bench", "plugin", "--json", *_plugin_options(model, instances, block))),
+        }
+        for model, instances, block in runs
+    ]
+    yield PLUGIN_TEXT, table_of(rows)
+
+
+def _plugin_options(model: str, instances: str, block: str) -> tuple[str, ...]:
+    return "--model", model, "--instances", instances, "--block-size", block
+
+
+def table_of(rows: list[dict[str, object]]) -> str:
+    """Return rows of figures as columns of plain text, names above.
+
+    >>> print(table_of([{"block": 64, "late": 0}, {"block": 128, "late": 1.25}]))
+    block | late
+       64 |    0
+      128 | 1.25
+    """
+    cells = [
+        list(rows[0]),
+        *([f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(" | ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+
+
+def web(_seconds: str) -> Iterator[tuple[str, str]]:
+    """Give the same of the web service."""
+    yield (
+        "`bench web`: the service in a folder of its own, with 200 clients that upload the demo song:",
+        output_of("bench", "web", "--clients", "200"),
+    )
 
 
 def soak(_seconds: str) -> Iterator[tuple[str, str]]:
@@ -132,7 +185,7 @@ def scores(previews: str) -> Iterator[str]:
         yield f"The demo song:\n\n{output_of('evaluate', folder, *models).split(BLANK)[0]}"
 
 
-PARTS = {"speed": speed, "jack": jack, "files": files, "soak": soak}
+PARTS = {"speed": speed, "jack": jack, "files": files, "plugin": plugin, "web": web, "soak": soak}
 
 
 def put(name: str, parts: list[str]) -> None:
