@@ -26,7 +26,7 @@ class EchoFilter:
 
     def __init__(self, echo_seconds: float = ECHO_SECONDS) -> None:
         self._echo_seconds = echo_seconds
-        self._known: dict[str, Setting] = {}
+        self._values: dict[str, Setting] = {}
         self._sent: dict[str, deque[tuple[float, Setting]]] = {}
 
     def matches(self, path: str, value: Setting) -> bool:
@@ -39,7 +39,7 @@ class EchoFilter:
         Returns:
             Whether it was the last value sent to the client or received from it.
         """
-        return path in self._known and self._known[path] == value
+        return path in self._values and self._values[path] == value
 
     def on_received(self, path: str, value: Setting, now: float) -> bool:
         """Note a received value; return whether it is new and not an echo.
@@ -57,7 +57,7 @@ class EchoFilter:
             if now <= until and is_close(path, sent, value):
                 self._sent[path] = deque(echoes[index + 1 :], maxlen=_MAX_ECHOES)
                 return False
-        self._known[path] = value
+        self._values[path] = value
         return True
 
     def on_sent(self, path: str, value: Setting, held: Setting, now: float) -> None:
@@ -69,12 +69,12 @@ class EchoFilter:
             held: the same as the client holds it, in its own steps.
             now: `time.monotonic`.
         """
-        self._known[path] = value
+        self._values[path] = value
         self._sent.setdefault(path, deque(maxlen=_MAX_ECHOES)).append((now + self._echo_seconds, held))
 
-    def forget(self, path: str) -> None:
+    def discard(self, path: str) -> None:
         """Drop the values of a control."""
-        self._known.pop(path, None)
+        self._values.pop(path, None)
         self._sent.pop(path, None)
 
 

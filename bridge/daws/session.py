@@ -144,12 +144,12 @@ class DawSession:
             if decoded.messages:
                 self._unanswered, self._connected = 0, True
             for message in decoded.messages:
-                moves += self._take(message, now)
+                moves += self._dispatch(message, now)
         for message, moved in moves:
-            self._moved(message, moved, now)
+            self._on_control_change(message, moved, now)
         self._apply()
 
-    def _take(self, message: Message, now: float) -> list[tuple[Message, ControlChanged]]:
+    def _dispatch(self, message: Message, now: float) -> list[tuple[Message, ControlChanged]]:
         moves: list[tuple[Message, ControlChanged]] = []
         try:
             for event in self._profile.read(message):
@@ -179,18 +179,18 @@ class DawSession:
         if new:
             self._settled = now + SETTLE_SECONDS
 
-    def _moved(self, message: Message, event: ControlChanged, now: float) -> None:
+    def _on_control_change(self, message: Message, event: ControlChanged, now: float) -> None:
         place = event.track, event.control
         self.last = describe(message)
         self._values[place] = event.value
         if self._settled is not None:
             self._held.add(place)
-        elif self._follow(place, now):
+        elif self._accept_value(place, now):
             path = self._paths[place]
             self.last = f"{describe(message)}: {path} {self._batch[path]:g}"
 
-    def _follow(self, place: tuple[int, str], now: float) -> bool:
-        """Take over the DAW's value of a control; return whether that is a move."""
+    def _accept_value(self, place: tuple[int, str], now: float) -> bool:
+        """Put the DAW's value of a control in the batch; return whether that is a move."""
         path = self._paths.get(place)
         if path is None or place not in self._values:
             return False
@@ -250,16 +250,16 @@ class DawSession:
             if path.removeprefix("stem/").rpartition("/")[0] in met:
                 self._initial_sync(path, place, now)
             elif place in held:
-                self._follow(place, now)
+                self._accept_value(place, now)
         self._apply()
         self._send_messages(self._profile.subscribe([self._tracks.of_stem[stem] for stem in new]))
 
     def _initial_sync(self, path: str, place: tuple[int, str], now: float) -> None:
-        self._echoes.forget(path)
+        self._echoes.discard(path)
         if self._push_on_connect:
             self._syncing_until[path] = now + INITIAL_SYNC_SECONDS
             self.changed(path)
-        self._follow(place, now)
+        self._accept_value(place, now)
 
     def _place(self, path: str) -> tuple[int, str] | None:
         owner, _, control = path.rpartition("/")
@@ -295,7 +295,7 @@ class DawSession:
     def _reconnect(self, now: float) -> None:
         if self._connected:
             self._connected, self._waiting_since = False, -math.inf  # it was waited for already
-        self._tracks.forget()
+        self._tracks.clear()
         self._values.clear()
         self.initialize(now)
 

@@ -32,16 +32,16 @@ def match_tracks(stems: tuple[str, ...], names: Mapping[int, str | None]) -> dic
     for fits in (_is_called, _has_as_a_word):
         for stem in stems:
             if stem not in found:
-                _take(found, stem, sorted(track for track, name in names.items() if name and fits(stem, name)))
+                _assign(found, stem, sorted(track for track, name in names.items() if name and fits(stem, name)))
     by_name = bool(found)
     for track, stem in enumerate(stems, 1):
         name = names.get(track, "")
         if stem not in found and (name == "" or (name is not None and not by_name)):
-            _take(found, stem, [track])
+            _assign(found, stem, [track])
     return {stem: found[stem] for stem in stems if stem in found}
 
 
-def _take(found: dict[str, int], stem: str, tracks: list[int]) -> None:
+def _assign(found: dict[str, int], stem: str, tracks: list[int]) -> None:
     free = [track for track in tracks if track not in found.values()]
     if free:
         found[stem] = free[0]
@@ -56,7 +56,7 @@ def _has_as_a_word(stem: str, name: str) -> bool:
 
 
 class Tracks:
-    """The tracks of a DAW as far as they are known, and the stems they stand for.
+    """The names of a DAW's tracks, as received, and the stems they stand for.
 
     Args:
         stems: in their order.
@@ -89,7 +89,7 @@ class Tracks:
         self._names = listed | missing
         return new
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Drop all names and matches."""
         self._names, self.of_stem = {}, {}
 

@@ -130,18 +130,18 @@ class X32Server:
         self.last = why
 
     def _renew(self, sender: Address, now: float) -> None:
-        self._forget_expired(now)
+        self._remove_expired(now)
         if sender not in self._clients and len(self._clients) >= MAX_CLIENTS:
             raise BridgeError(f"{sender[0]} is one more than the {MAX_CLIENTS} clients that an X32 sends changes to")
         self._clients.setdefault(sender, X32Client()).expires = now + LEASE_SECONDS
 
     def _renew_meters(self, sender: Address, now: float) -> None:
-        self._forget_expired(now)
+        self._remove_expired(now)
         if sender not in self._meter_clients and len(self._meter_clients) >= MAX_CLIENTS:
             raise BridgeError(f"{sender[0]} is one more than the {MAX_CLIENTS} clients that an X32 sends meters to")
         self._meter_clients[sender] = now + LEASE_SECONDS
 
-    def _forget_expired(self, now: float) -> None:
+    def _remove_expired(self, now: float) -> None:
         self._clients = {address: remote for address, remote in self._clients.items() if remote.expires > now}
         self._meter_clients = {address: expires for address, expires in self._meter_clients.items() if expires > now}
 
@@ -218,7 +218,7 @@ class X32Server:
         """Send what is due: changes and meters."""
         if now >= self._next_flush:
             self._next_flush = now + _FLUSH_SECONDS
-            self._forget_expired(now)
+            self._remove_expired(now)
             self._flush(now)
         if self._meter_clients and now >= self._next_meters:
             self._next_meters = now + _METER_SECONDS
