@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from stream_sep.separators.demucs.networks import Part
 
 
-SHORTEST = 1.5
-"""Shortest window in seconds that is tried when memory runs out."""
+MIN_SEGMENT_SECONDS = 1.5
+"""Shortest segment that is tried when memory runs out."""
 
 
 class DemucsSongModel:
@@ -111,7 +111,7 @@ class DemucsSongModel:
     def with_less_memory(self) -> tuple[DemucsSongModel, str] | None:
         """Return a pass with windows half as long, or, where they are short already, one on the CPU."""
         segment = min(run.grid.segment for run in self._runs) / self._parts[0].network.samplerate / 2
-        if segment >= SHORTEST:
+        if segment >= MIN_SEGMENT_SECONDS:
             settings = replace(self._settings, segment=segment, short_windows=True)
             return DemucsSongModel(
                 self._parts, self.stems, settings, self._device

@@ -259,7 +259,7 @@ def test_out_of_memory_windows_are_halved_then_the_cpu_is_tried_then_it_is_over(
 def test_smaller_windows_are_not_padded_and_give_stems_all_the_same(name, monkeypatch):
     _, parts = build(name)
     lengths, song = [], music(RATE)
-    monkeypatch.setattr("stream_sep.files.demucs_pass.SHORTEST", 0.5)
+    monkeypatch.setattr("stream_sep.files.demucs_pass.MIN_SEGMENT_SECONDS", 0.5)
     maker, _ = DemucsSongModel(parts, None, SeparationSettings(shifts=0), "cpu").with_less_memory()
     parts[0].network.register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[-1]))
     made = np.concatenate([stems for _, stems in maker.separate(iter([song]), RATE, measure_song([song]))], axis=2)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _BACKLOG_SECONDS = 0.5
-_NAP_SECONDS = 0.0002
-_OFFLINE_NAP_SECONDS = 0.00005
+_POLL_SECONDS = 0.0002
+_OFFLINE_POLL_SECONDS = 0.00005
 _MAX_REST = 0.02
 
 
@@ -162,8 +162,8 @@ class HopWorker:
 
     def _rest(self) -> float:
         if self._rings.positions[OFFLINE]:
-            return _OFFLINE_NAP_SECONDS
-        return min(max(self.seconds_until_next_hop() / 2, _NAP_SECONDS), 0.005)
+            return _OFFLINE_POLL_SECONDS
+        return min(max(self.seconds_until_next_hop() / 2, _POLL_SECONDS), 0.005)
 
     def _follow_stream(self) -> None:
         """Reset the separator where a new stream begins, so that the same song is always separated the same way."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GRID = 1024
 """Windows are a multiple of the networks' STFT hop: any other length makes them invent frames at the end."""
 
-SHORTEST_WINDOW = 4096
+MIN_WINDOW = 4096
 """Frames of the networks' STFT: with less they fail."""
 
 
@@ -186,10 +186,10 @@ def _on_grid(asked: WindowSizes, multiple: int) -> WindowSizes:
 
 def _checked_length(sizes: WindowSizes, longest: int, rate: int) -> int:
     window: int = sum(vars(sizes).values())
-    if not SHORTEST_WINDOW <= window <= longest:
+    if not MIN_WINDOW <= window <= longest:
         raise ConfigError(
             f"context, hop, look-ahead and fade make a window of {window / rate:.2f} s; this model takes "
-            f"{SHORTEST_WINDOW / rate:.2f} to {longest / rate:.2f} s"
+            f"{MIN_WINDOW / rate:.2f} to {longest / rate:.2f} s"
         )
     return window
 
@@ -199,7 +199,7 @@ def _fit(window_model: DemucsWindow, asked: WindowSizes, budget_ms: float, multi
     rate, refusal = window_model.sample_rate, ConfigError("no window was tried")
     for share in SHARES:
         window = int(share * sum(vars(asked).values())) // GRID * GRID
-        seconds = HEADROOM * _seconds_per_window(window_model, max(window, SHORTEST_WINDOW))
+        seconds = HEADROOM * _seconds_per_window(window_model, max(window, MIN_WINDOW))
         ahead = (asked.lookahead, max(asked.lookahead, rate // 2))
         try:
             return sizes_for_budget(

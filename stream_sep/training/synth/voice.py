@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FRAME_MS = 5.0
 _FRAMES_A_SECOND = 1000 / _FRAME_MS
-_SHORTEST = 0.25
+_MIN_RUN_SECONDS = 0.25
 _RATE = 32000
 """WORLD works at this rate: half the time of ours, and all that singing has but the last octave of its breath."""
 
@@ -138,7 +138,7 @@ def analyse(path: Path) -> Syllables:
     audible = shape.mean(axis=1) > 1e-3 * shape.mean(axis=1).max()
     edges = np.flatnonzero(np.diff(np.concatenate([[0], (audible & (pitch > 0)).astype(int), [0]])))
     pairs = edges.reshape(-1, 2)
-    shortest = _SHORTEST * _FRAMES_A_SECOND
+    shortest = _MIN_RUN_SECONDS * _FRAMES_A_SECOND
     runs = tuple((int(first), int(last)) for first, last in pairs if last - first >= shortest)
     return Syllables(pitch, shape, breath, runs)
 
