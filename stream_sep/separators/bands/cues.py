@@ -41,7 +41,7 @@ CUES = (
     "tonal",  # the bin against its band
     "sustained",  # slow average against long average
     "loud",  # the band against the whole, over seconds
-    "struck",  # fading memory of `onset`
+    "struck",  # decaying maximum of `onset`
     "low_struck",
     "high_struck",
     "noisy",  # how even the band is
@@ -54,21 +54,21 @@ _RANGE = 25.0
 
 
 @njit_cached
-def measure_cues(mid: Spectrum, side: Spectrum, layout: BandsConfig, memory: BandsState, cues: Cues) -> None:
+def measure_cues(mid: Spectrum, side: Spectrum, layout: BandsConfig, state: BandsState, cues: Cues) -> None:
     """Measure the cues, ``(cues, bins)`` float32, of the spectra ``mid`` and ``side``, ``(bins,)`` complex.
 
     Args:
         mid: complex64 ``(bins,)``.
         side: complex64 ``(bins,)``.
         layout: constants of the sample rate.
-        memory: the state, updated in place.
+        state: the state, updated in place.
         cues: float32 ``(cues, bins)``, which is written.
     """
-    floor = _take_powers(mid, side, layout, memory)
-    _place(memory, cues)
-    _find_onsets(layout, memory, floor, cues)
-    _compare_medians(memory, cues)
-    _compare_bands(layout, memory, cues)
+    floor = _take_powers(mid, side, layout, state)
+    _place(state, cues)
+    _find_onsets(layout, state, floor, cues)
+    _compare_medians(state, cues)
+    _compare_bands(layout, state, cues)
 
 
 @njit_always_inline
@@ -77,9 +77,9 @@ def _clip(value: float, limit: float) -> float:
 
 
 @njit_always_inline
-def _take_powers(mid: Spectrum, side: Spectrum, layout: BandsConfig, memory: BandsState) -> float:
-    totals, powers = memory.totals, memory.powers
-    p, q, r = memory.rows[0], memory.rows[1], memory.rows[2]
+def _take_powers(mid: Spectrum, side: Spectrum, layout: BandsConfig, state: BandsState) -> float:
+    totals, powers = state.totals, state.powers
+    p, q, r = state.rows[0], state.rows[1], state.rows[2]
     _multiply(mid, mid, p)
     _multiply(side, side, q)
     _multiply(mid, side, r)
@@ -93,13 +93,13 @@ def _take_powers(mid: Spectrum, side: Spectrum, layout: BandsConfig, memory: Ban
     totals[3] = max(totals[3] * layout.fall, energy + TINY)
     totals[4] += layout.long * (energy + TINY - totals[4])
     floor = math.log(totals[3]) - _RANGE
-    _measure_levels(p, q, floor, memory.logs[0])
+    _measure_levels(p, q, floor, state.logs[0])
     return floor
 
 
 @njit_always_inline
-def _place(memory: BandsState, cues: Cues) -> None:
-    totals, powers = memory.totals, memory.powers
+def _place(state: BandsState, cues: Cues) -> None:
+    totals, powers = state.totals, state.powers
     trace = totals[0] + totals[1]
     spread = 4 * max(totals[0] * totals[1] - totals[2] * totals[2], 0.0) / (trace * trace)
     width = spread / (spread + 0.01)  # 0 where both channels carry one signal: then nothing stands anywhere
@@ -109,10 +109,10 @@ def _place(memory: BandsState, cues: Cues) -> None:
 
 
 @njit_always_inline
-def _find_onsets(layout: BandsConfig, memory: BandsState, floor: float, cues: Cues) -> None:
-    now, slow, long = memory.logs[0], memory.logs[1], memory.logs[2]
-    rise, band = memory.rows[0], memory.rows[1]
-    sums, struck = memory.sums, memory.struck
+def _find_onsets(layout: BandsConfig, state: BandsState, floor: float, cues: Cues) -> None:
+    now, slow, long = state.logs[0], state.logs[1], state.logs[2]
+    rise, band = state.rows[0], state.rows[1]
+    sums, struck = state.sums, state.struck
     _rise(now, slow, floor, rise)
     _follow_above(now, floor, layout.slow, slow)
     _follow_above(now, floor, layout.long, long)
@@ -128,20 +128,20 @@ def _find_onsets(layout: BandsConfig, memory: BandsState, floor: float, cues: Cu
 
 
 @njit_always_inline
-def _compare_medians(memory: BandsState, cues: Cues) -> None:
-    now, past, beside, scratch = memory.levels[0], memory.levels[1], memory.levels[2], memory.levels[3]
-    copy_row(memory.logs[0], now)
-    median_of_past(now, memory.at[0], memory.ring, memory.ordered, scratch, past)
-    memory.at[0] = (memory.at[0] + 1) % len(memory.ring)
-    median_beside(now, memory.padding, beside)
+def _compare_medians(state: BandsState, cues: Cues) -> None:
+    now, past, beside, scratch = state.levels[0], state.levels[1], state.levels[2], state.levels[3]
+    copy_row(state.logs[0], now)
+    median_of_past(now, state.at[0], state.ring, state.ordered, scratch, past)
+    state.at[0] = (state.at[0] + 1) % len(state.ring)
+    median_beside(now, state.padding, beside)
     _compare(beside, past, 4.0, 0.25, cues[5])
 
 
 @njit_always_inline
-def _compare_bands(layout: BandsConfig, memory: BandsState, cues: Cues) -> None:
-    now, sums = memory.logs[0], memory.sums
-    band, uneven, average = memory.rows[0], memory.rows[1], memory.rows[2]
-    average[:] = math.log(memory.totals[4]) - 8.0
+def _compare_bands(layout: BandsConfig, state: BandsState, cues: Cues) -> None:
+    now, sums = state.logs[0], state.sums
+    band, uneven, average = state.rows[0], state.rows[1], state.rows[2]
+    average[:] = math.log(state.totals[4]) - 8.0
     _add_up(now, sums)
     _average(sums, layout.low, layout.high, layout.share, band)
     _compare(now, band, 4.0, 0.25, cues[9])

@@ -17,8 +17,8 @@ LATENCY_MS = 25.0
 MAX_ANALYSIS_SECONDS = 0.1
 """Largest length of the analysis window in seconds: resolves bass notes, costs compute but no latency."""
 
-_LOWEST_RATE, _HIGHEST_RATE = 8000, 192000
-_SHORTEST_MS, _LONGEST_MS = 3.0, 50.0
+_MIN_RATE, _MAX_RATE = 8000, 192000
+_MIN_MS, _MAX_MS = 3.0, 50.0
 
 
 class BandsSeparator:
@@ -46,15 +46,13 @@ class BandsSeparator:
     compute_share = 0.25  # of the length of a hop; measured at half of that or less
 
     def __init__(self, *, sample_rate: int = 44100, latency_ms: float = LATENCY_MS) -> None:
-        if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE:
+        if not _MIN_RATE <= sample_rate <= _MAX_RATE:
             raise ConfigError(
-                f"bands: a sample rate of {sample_rate} Hz is not from {_LOWEST_RATE} to {_HIGHEST_RATE}; "
+                f"bands: a sample rate of {sample_rate} Hz is not from {_MIN_RATE} to {_MAX_RATE}; "
                 f"open the sound device at 44100 or 48000"
             )
-        if not (isinstance(latency_ms, (int, float)) and _SHORTEST_MS <= latency_ms <= _LONGEST_MS):
-            raise ConfigError(
-                f"bands: latency_ms={latency_ms!r} is not from {_SHORTEST_MS:g} to {_LONGEST_MS:g}; try 6 or 25"
-            )
+        if not (isinstance(latency_ms, (int, float)) and _MIN_MS <= latency_ms <= _MAX_MS):
+            raise ConfigError(f"bands: latency_ms={latency_ms!r} is not from {_MIN_MS:g} to {_MAX_MS:g}; try 6 or 25")
         synthesis = _power_of_two(latency_ms / 1000 * sample_rate)
         window = analysis_frames(sample_rate)
         self.stems = STEMS
@@ -75,14 +73,14 @@ class BandsSeparator:
     def process(self, block: Block) -> Stems:
         """Separate the next hop; shapes as in `Separator.process`."""
         spectra = self._frames.analyze(block)
-        measure_cues(spectra[0], spectra[1], self._layout, self._memory, self._cues)
+        measure_cues(spectra[0], spectra[1], self._layout, self._state, self._cues)
         find_masks(self._cues, self._weights, self._masks)
-        apply_masks(self._masks, self._memory.powers, spectra, self._parts)
+        apply_masks(self._masks, self._state.powers, spectra, self._parts)
         return self._frames.synthesize(self._parts)
 
     def reset(self) -> None:
         """Clear the past spectra, their averages and the overlap-add tails."""
-        self._memory = initial_bands_state(self._cues.shape[1], self._median_hops)
+        self._state = initial_bands_state(self._cues.shape[1], self._median_hops)
         self._frames.reset()
 
 

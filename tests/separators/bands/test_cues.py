@@ -23,10 +23,10 @@ def spectra():
 
 @pytest.fixture(scope="module")
 def measured(spectra):
-    layout, memory = make_config(RATE, WINDOW, HOP), initial_bands_state(BINS, median_hops(WINDOW, HOP))
+    layout, state = make_config(RATE, WINDOW, HOP), initial_bands_state(BINS, median_hops(WINDOW, HOP))
     made = np.zeros((HOPS, len(CUES), BINS), np.float32)
     for (mid, side), cues in zip(spectra, made, strict=True):
-        measure_cues(mid, side, layout, memory, cues)
+        measure_cues(mid, side, layout, state, cues)
     return made
 
 

@@ -174,7 +174,7 @@ def test_frames_that_are_not_finite_leave_no_state():
 def test_long_silence_leaves_no_denormal_numbers_that_would_slow_it_down():
     bands = BandsSeparator(sample_rate=8000)
     separate(bands, np.pad(centred(voice(8000)), ((0, 0), (0, 40 * 8000))).astype(np.float32))
-    kept = np.concatenate([np.abs(values.astype(np.float64)).ravel() for values in bands._memory])
+    kept = np.concatenate([np.abs(values.astype(np.float64)).ravel() for values in bands._state])
     assert kept[kept > 0].min() > 1e-200
 
 

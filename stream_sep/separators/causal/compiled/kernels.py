@@ -144,22 +144,22 @@ def layer_norm(rows: Block, gains: Block, offsets: Block, into: Block) -> None:
 
 
 @njit_fastmath
-def gru_cell(given: Row, recalled: Row, memory: Row, after: Row) -> None:
+def gru_cell(input_gates: Row, state_gates: Row, state: Row, new_state: Row) -> None:
     """Write the state of a GRU cell after a step (Cho et al. 2014, in PyTorch's form).
 
     Args:
-        given: ``(3 * width,)``: the input's contribution to the update gate, the reset gate and the candidate.
-        recalled: the same of the state.
-        memory: ``(width,)``, before.
-        after: ``(width,)``, the new state, which is written.
+        input_gates: ``(3 * width,)``: the input's contribution to the update gate, the reset gate and the candidate.
+        state_gates: the same of the state.
+        state: ``(width,)``, before.
+        new_state: ``(width,)``, the new state, which is written.
     """
-    width = len(memory)
+    width = len(state)
     for k in range(width):
-        keep = _ONE / (_ONE + exponential(-(given[k] + recalled[k])))
-        reset = _ONE / (_ONE + exponential(-(given[width + k] + recalled[width + k])))
-        new = given[2 * width + k] + reset * recalled[2 * width + k]
+        keep = _ONE / (_ONE + exponential(-(input_gates[k] + state_gates[k])))
+        reset = _ONE / (_ONE + exponential(-(input_gates[width + k] + state_gates[width + k])))
+        new = input_gates[2 * width + k] + reset * state_gates[2 * width + k]
         new = _ONE - _TWO / (_ONE + exponential(_TWO * new))
-        after[k] = new + keep * (memory[k] - new)
+        new_state[k] = new + keep * (state[k] - new)
 
 
 @njit_fastmath

@@ -21,8 +21,8 @@ def norm(rows, gains, offsets, into):
 
 
 @njit_cached
-def step(given, recalled, memory, after):
-    kernels.gru_cell(given, recalled, memory, after)
+def step(given, recalled, state, after):
+    kernels.gru_cell(given, recalled, state, after)
 
 
 @njit_cached
@@ -59,21 +59,21 @@ def test_rows_are_normalised_each_by_itself():
 
 
 def test_a_gru_goes_on_by_its_formulas():
-    given, recalled, memory = values(3 * 16), values(3 * 16, seed=1), np.tanh(values(16, seed=2))
-    after = np.zeros_like(memory)
-    step(given, recalled, memory, after)
+    given, recalled, state = values(3 * 16), values(3 * 16, seed=1), np.tanh(values(16, seed=2))
+    after = np.zeros_like(state)
+    step(given, recalled, state, after)
     (z, r, n), (of_z, of_r, of_n) = (each.astype(float).reshape(3, 16) for each in (given, recalled))
     keep, reset = 1 / (1 + np.exp(-z - of_z)), 1 / (1 + np.exp(-r - of_r))
-    np.testing.assert_allclose(after, (1 - keep) * np.tanh(n + reset * of_n) + keep * memory, atol=1e-6)
+    np.testing.assert_allclose(after, (1 - keep) * np.tanh(n + reset * of_n) + keep * state, atol=1e-6)
 
 
 def test_a_gru_stays_within_one_whatever_it_is_given():
-    memory = np.tanh(values(16))
+    state = np.tanh(values(16))
     for hop in range(100):
-        after = np.zeros_like(memory)
-        step(1e4 * values(48, seed=hop), 1e4 * values(48, seed=hop + 1), memory, after)
-        memory = after
-    assert np.abs(memory).max() <= 1
+        after = np.zeros_like(state)
+        step(1e4 * values(48, seed=hop), 1e4 * values(48, seed=hop + 1), state, after)
+        state = after
+    assert np.abs(state).max() <= 1
 
 
 def test_gelu_is_right_to_a_millionth():
