@@ -38,12 +38,12 @@ class CausalTrainingModel(nn.Module):
 
     Args:
         size: the network's front end.
-        network: a module with ``forward(features, hints, state)``, ``initial_state`` and ``plan``; a causal network
+        network: a module with ``forward(features, prior, state)``, ``initial_state`` and ``plan``; a causal network
             with random weights by default.
         inference_hop: frames of the hops in which it is played, as of `CausalSeparator`; 0 for its own. What it
-            answered last is not in its state: shorter hops begin without an answer.
+            output last is not in its state: shorter hops begin without an output.
         groups: what it separates into; the last is what the others leave.
-        hints: whether the masks start from those of ``bands``.
+        prior: whether the masks start from those of ``bands``.
 
     Raises:
         ConfigError: it cannot be played in such hops.
@@ -60,7 +60,7 @@ class CausalTrainingModel(nn.Module):
         inference_hop: int = 0,
         groups: SourceGroups = FOUR,
         *,
-        hints: bool = True,
+        prior: bool = True,
     ) -> None:
         super().__init__()
         self.network = network if network is not None else CausalNetwork(size)
@@ -72,7 +72,7 @@ class CausalTrainingModel(nn.Module):
         self._late = output_delay_hops(size, self._turns)
         self._lookahead, self._window, self._hop, self._fade = size.lookahead, size.window, played.hop, played.fade
         self._prior, self._features = BandPrior(played), FeatureExtractor(size)
-        self._guess_scale = float(hints)
+        self._prior_scale = float(prior)
         analysis, synthesis = lookback_windows(size.window, played.hop, played.fade)
         shares = share_matrix(groups)
         self.register_buffer("analysis", torch.from_numpy(analysis), persistent=False)
@@ -91,8 +91,8 @@ class CausalTrainingModel(nn.Module):
         middle = torch.stack([mix[:, 0] + mix[:, 1], mix[:, 0] - mix[:, 1]], dim=1) / 2
         frames = middle.unfold(-1, self._window, self._hop) * self.analysis
         spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins), of the hops that are played
-        features, hints, *measured = self._measure(spectra, *state[:2])
-        masks, after = self._mask(features, hints, state[2:])
+        features, prior, *measured = self._measure(spectra, *state[:2])
+        masks, after = self._mask(features, prior, state[2:])
         kept = spectra[:, : spectra.shape[1] - self._lookahead, None]
         parts = masks[:, self._lookahead :, ..., self.mask_bin_of] * kept
         return self._residual(self._overlap(torch.fft.irfft(parts)), mix), (*measured, *after)
@@ -101,44 +101,44 @@ class CausalTrainingModel(nn.Module):
         state: ModelState = self.network.initial_state(batch)
         return state
 
-    def _mask(self, features: Tensor, hints: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
+    def _mask(self, features: Tensor, prior: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         """Return complex masks, ``(batch, hops, stems - 1, 2, points)``, and the state to go on with."""
-        return self._masks_by(self.network, features, hints, state)
+        return self._masks_by(self.network, features, prior, state)
 
     def _masks_by(
         self,
         network: Any,  # noqa: ANN401 - as above
         features: Tensor,
-        hints: Tensor,
+        prior: Tensor,
         state: ModelState,
     ) -> tuple[Tensor, ModelState]:
-        """Return the masks, each the guess corrected by the latest output of the network, and its state."""
-        corrections, after = network(features, hints[:, :: self._turns], state)
+        """Return the masks, each the prior corrected by the latest output of the network, and its state."""
+        corrections, after = network(features, prior[:, :: self._turns], state)
         held = corrections.float().repeat_interleave(self._turns, dim=1)  # half precision computes all but the sound
-        delayed = nn.functional.pad(held, (0, 0, 0, 0, 0, 0, self._late, 0))[:, : hints.shape[1]]
+        delayed = nn.functional.pad(held, (0, 0, 0, 0, 0, 0, self._late, 0))[:, : prior.shape[1]]
         shares = self.get_buffer("shares") if self.shares is not None else None
-        return masks_of(delayed, self._guess_scale * guesses_of(hints, shares)), after
+        return masks_of(delayed, self._prior_scale * project_priors(prior, shares)), after
 
     @torch.no_grad()
     def _measure(self, spectra: Tensor, feature_states: Tensor, prior_states: Tensor) -> tuple[Tensor, ...]:
-        """Return features of all hops, hints for their masks, and both states to go on with; by the CPU."""
-        given, batch, hops = spectra.cpu().contiguous().numpy(), *spectra.shape[:2]
+        """Return features and prior of all hops, and both states to go on with; by the CPU."""
+        mid_side, batch, hops = spectra.cpu().contiguous().numpy(), *spectra.shape[:2]
         features_after, prior_after = (each.cpu().numpy().copy() for each in (feature_states, prior_states))
-        asked = given[:, :: self._turns]
-        features = np.zeros((*asked.shape[:2], FEATURES, self._prior.points), np.float32)
-        hints = np.zeros((batch, self._lookahead + hops, PRIOR_CHANNELS, self._prior.points), np.float32)
+        network_input = mid_side[:, :: self._turns]
+        features = np.zeros((*network_input.shape[:2], FEATURES, self._prior.points), np.float32)
+        prior = np.zeros((batch, self._lookahead + hops, PRIOR_CHANNELS, self._prior.points), np.float32)
         like = self._features.initial_state(), self._prior.initial_state()
 
         def compute(row: int) -> None:
             feature_state = _as_state(features_after[row], like[0])
-            self._features.compute(asked[row], feature_state, features[row], self._features.workspace())
+            self._features.compute(network_input[row], feature_state, features[row], self._features.workspace())
             prior_state = _as_state(prior_after[row], like[1])
-            self._prior.compute(given[row], prior_state, hints[row, self._lookahead :], self._prior.workspace())
+            self._prior.compute(mid_side[row], prior_state, prior[row, self._lookahead :], self._prior.workspace())
 
         threads = torch.get_num_threads() if spectra.device.type == "cpu" else os.cpu_count()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(compute, range(batch)))  # a list, as errors come to light only so
-        made = (features, np.ascontiguousarray(hints[:, :hops]), features_after, prior_after)
+        made = (features, np.ascontiguousarray(prior[:, :hops]), features_after, prior_after)
         return tuple(torch.from_numpy(each).to(spectra.device) for each in made)
 
     def _overlap(self, frames: Tensor) -> Tensor:
@@ -156,32 +156,32 @@ class CausalTrainingModel(nn.Module):
         return torch.cat([stems, rest[:, None]], dim=1)
 
 
-def guesses_of(hints: Tensor, shares: Tensor | None) -> Tensor:
-    """Return guessed logits of each group but the last: `project_guesses` of many hops, on any device.
+def project_priors(prior: Tensor, shares: Tensor | None) -> Tensor:
+    """Return the prior's logits of each group but the last: `project_prior` of a batch, on any device.
 
     Shape:
-        hints: ``(batch, hops, PRIOR_CHANNELS, points)``
+        prior: ``(batch, hops, PRIOR_CHANNELS, points)``
         shares: ``(groups, 4)``, or None for the four stems
-        guesses: ``(batch, hops, 2, groups - 1, points)``
+        logits: ``(batch, hops, 2, groups - 1, points)``
     """
-    guesses = hints[:, :, :PRIOR_LOGITS].reshape(*hints.shape[:2], 2, MASKED, -1)
+    stem_logits = prior[:, :, :PRIOR_LOGITS].reshape(*prior.shape[:2], 2, MASKED, -1)
     if shares is None:
-        return guesses
-    likely = torch.softmax(nn.functional.pad(guesses, (0, 0, 0, 1)), dim=3)
+        return stem_logits
+    likely = torch.softmax(nn.functional.pad(stem_logits, (0, 0, 0, 1)), dim=3)
     logits = torch.log(torch.einsum("gs,bhpsk->bhpgk", shares, likely) + TINY)
     return logits[:, :, :, :-1] - logits[:, :, :, -1:]
 
 
-def masks_of(corrections: Tensor, guesses: Tensor) -> Tensor:
+def masks_of(corrections: Tensor, prior_logits: Tensor) -> Tensor:
     """Return complex masks, ``(batch, hops, groups - 1, 2, points)``: `complex_masks` of many hops, for gradients.
 
     Args:
         corrections: the network's outputs, ``(batch, hops, 2, channels, mask_bins)``.
-        guesses: prior logits, ``(batch, hops, 2, groups - 1, mask_bins)``.
+        prior_logits: of `project_priors`, ``(batch, hops, 2, groups - 1, mask_bins)``.
     """
-    masked = guesses.shape[3]
+    masked = prior_logits.shape[3]
     logits, imaginary = corrections[:, :, :, : masked + 1], corrections[:, :, :, masked + 1 :]
-    likely = torch.softmax(logits + nn.functional.pad(guesses, (0, 0, 0, 1)), dim=3)
+    likely = torch.softmax(logits + nn.functional.pad(prior_logits, (0, 0, 0, 1)), dim=3)
     real = likely[:, :, :, :masked] + LINEAR_GAIN * logits[:, :, :, :masked]
     if not imaginary.shape[3]:
         imaginary = torch.zeros_like(real)

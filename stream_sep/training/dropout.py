@@ -23,7 +23,7 @@ class Dropout:
     Args:
         network: it; it is given hooks, its weights stay as they are.
         dropout: share of the numbers within it that are left out, anew for each hop.
-        input_dropout: share of what each band is shown, of features and hints, that is left out for a whole crop.
+        input_dropout: share of what each band is shown, of features and prior, that is left out for a whole crop.
         random: all chance, on the network's device.
     """
 
@@ -43,8 +43,8 @@ class Dropout:
     def _mask_input(self, network: Any, given: tuple[Any, ...]) -> tuple[Any, ...] | None:  # noqa: ANN401 - torch's hooks
         if not network.training:
             return None
-        features, hints, *state = given
-        return self._masked(features), self._masked(hints), *state
+        features, prior, *state = given
+        return self._masked(features), self._masked(prior), *state
 
     def _masked(self, shown: Tensor) -> Tensor:
         batch, hops, rows, points = shown.shape

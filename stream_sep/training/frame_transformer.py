@@ -32,7 +32,7 @@ class FrameTransformerKind:
                 "leave out inference_hop, and choose hop and fade in [network]"
             )
         network = FrameTransformer(config, len(groups.stems))
-        return CausalTrainingModel(config.front_end, network, groups=groups, hints=config.hints)
+        return CausalTrainingModel(config.front_end, network, groups=groups, prior=config.hints)
 
     def describe(self, model: Any) -> dict[str, Any]:  # noqa: ANN401 - a CausalTrainingModel
         """Return its sizes."""

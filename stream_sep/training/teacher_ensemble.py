@@ -118,12 +118,12 @@ class _ArchitectureGroup(CausalTrainingModel):
     def _each(self) -> list[CausalNetwork]:
         return cast("list[CausalNetwork]", list(self._networks))
 
-    def _mask(self, features: Tensor, hints: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
+    def _mask(self, features: Tensor, prior: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         masks: list[Tensor] = []
         after: list[Tensor] = []
         for network in self._each():
             own, state = state[: network.size.blocks], state[network.size.blocks :]
-            made, kept = self._masks_by(network, features, hints, own)
+            made, kept = self._masks_by(network, features, prior, own)
             masks.append(made)
             after.extend(kept)
         return torch.stack(masks).mean(dim=0), tuple(after)

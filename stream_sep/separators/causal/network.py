@@ -54,15 +54,15 @@ class CausalNetwork(nn.Module):
         shape = (1, batch * self.plan.bands, self.size.width)
         return tuple(torch.zeros(shape, device=self.place.device) for _ in range(self.size.blocks))
 
-    def forward(self, features: Tensor, hints: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, features: Tensor, prior: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the outputs of some hops, and the next state.
 
         Shape:
             features: ``(batch, hops, FEATURES, points)``: of `FeatureExtractor`, for the newest hops
-            hints: ``(batch, hops, PRIOR_CHANNELS, points)``: of `BandPrior`, for the hops whose masks are corrected
+            prior: ``(batch, hops, PRIOR_CHANNELS, points)``: of `BandPrior`, for the hops whose masks are corrected
             corrections: ``(batch, hops, 2, OUTPUT_CHANNELS, points)``: of mid and of side
         """
-        (x,) = self.run_stage(0, features, hints)
+        (x,) = self.run_stage(0, features, prior)
         after = []
         for number, memory in enumerate(state, start=1):
             x, kept = self.run_stage(number, x, memory)
@@ -80,9 +80,9 @@ class CausalNetwork(nn.Module):
         x, memory = self.blocks[number - 1](*inputs)
         return (self._decode(x) if number == self.size.blocks else x), memory
 
-    def _encode(self, features: Tensor, hints: Tensor) -> Tensor:
+    def _encode(self, features: Tensor, prior: Tensor) -> Tensor:
         """Return the embedding of each band, ``(batch, hops, bands, width)``."""
-        inputs = torch.cat([features, LOGIT_SCALE * hints[:, :, :PRIOR_LOGITS], hints[:, :, PRIOR_LOGITS:]], dim=2)
+        inputs = torch.cat([features, LOGIT_SCALE * prior[:, :, :PRIOR_LOGITS], prior[:, :, PRIOR_LOGITS:]], dim=2)
         batch, hops, bands = *inputs.shape[:2], self.plan.bands
         parted = inputs.reshape(batch, hops, _INPUTS, bands, self.size.points).transpose(2, 3)
         return (

@@ -56,19 +56,19 @@ class PlayingStep:
         if self._ring is not None:
             self._ring.reset()
 
-    def __call__(self, features: Block, hints: Block) -> Block:
+    def __call__(self, features: Block, prior: Block) -> Block:
         """Return corrections, ``(hops, 2, outputs, points)``; see `NetworkStep`."""
         if self._ring is not None and len(features) == 1:
             if not self._is_in_ring:
                 self._ring.load([tensor[0].numpy() for tensor in self._state])
                 self._is_in_ring = True
-            return self._ring(features[0], hints[0])[None]
+            return self._ring(features[0], prior[0])[None]
         if self._ring is not None and self._is_in_ring:
             self._state = tuple(self._torch.from_numpy(array)[None] for array in self._ring.state())
             self._is_in_ring = False
         with self._torch.inference_mode():
-            given = (self._torch.from_numpy(each)[None] for each in (features, hints))
-            corrections, self._state = self._network(*given, self._state)
+            inputs = (self._torch.from_numpy(each)[None] for each in (features, prior))
+            corrections, self._state = self._network(*inputs, self._state)
             made: Block = corrections[0].numpy()
         return made
 

@@ -1,6 +1,6 @@
-"""Masks for any groups of sources, from the masks that ``bands`` guesses for four stems and a network's corrections.
+"""Masks for any groups of sources, from the prior of four stems and a network's corrections.
 
-The real part is ``softmax(z + guess) + z / 8`` over the groups, as in `causal.masks`; the last group is the rest.
+The real part is ``softmax(z + prior) + z / 8`` over the groups, as in `causal.masks`; the last group is the rest.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from stream_sep.separators.source_groups import SourceGroups
 
 TINY = 1e-5
-"""Added to shares before their logarithm is taken; guesses then stay within 12 nepers."""
+"""Added to shares before their logarithm is taken; logits then stay within 12 nepers."""
 
 
 def share_matrix(groups: SourceGroups) -> NDArray[np.float32] | None:
-    """Return which share of each guessed stem each group gets, ``(groups, 4)``; None where they are the same.
+    """Return which share of each stem of the prior each group gets, ``(groups, 4)``; None where they are the same.
 
     A stem whose source a group names is that group's; what is left of them is the rest's. The sound of ``other`` is
     in equal parts that of the groups that name a source which is none of the four, and of the rest.
@@ -44,33 +44,33 @@ def share_matrix(groups: SourceGroups) -> NDArray[np.float32] | None:
     return shares
 
 
-def project_guesses(hints: NDArray[np.float32], shares: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Return guessed logits of each group but the last against that, for mid and side.
+def project_prior(prior: NDArray[np.float32], shares: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return the prior's logits of each group but the last against that, for mid and side.
 
     Shape:
-        hints: ``(hops, PRIOR_CHANNELS, points)``
-        guesses: ``(hops, 2, groups - 1, points)``
+        prior: ``(hops, PRIOR_CHANNELS, points)``
+        logits: ``(hops, 2, groups - 1, points)``
     """
-    guesses = hints[:, :PRIOR_LOGITS].reshape(len(hints), 2, MASKED, -1)
+    stem_logits = prior[:, :PRIOR_LOGITS].reshape(len(prior), 2, MASKED, -1)
     if shares is None:
-        return guesses
-    likely = softmax(np.pad(guesses, ((0, 0), (0, 0), (0, 1), (0, 0))))
+        return stem_logits
+    likely = softmax(np.pad(stem_logits, ((0, 0), (0, 0), (0, 1), (0, 0))))
     logits = np.log(np.einsum("gs,hpsk->hpgk", shares, likely) + np.float32(TINY))
     projected: NDArray[np.float32] = logits[:, :, :-1] - logits[:, :, -1:]
     return projected
 
 
-def complex_masks(corrections: NDArray[np.float32], guesses: NDArray[np.float32]) -> NDArray[np.complex64]:
+def complex_masks(corrections: NDArray[np.float32], prior_logits: NDArray[np.float32]) -> NDArray[np.complex64]:
     """Return the masks of all groups but the last.
 
     Shape:
         corrections: ``(hops, 2, groups [+ groups - 1], points)``; the second part is imaginary
-        guesses: ``(hops, 2, groups - 1, points)``
+        prior_logits: ``(hops, 2, groups - 1, points)``
         masks: complex64 ``(hops, groups - 1, 2, points)``
     """
-    masked = guesses.shape[2]
+    masked = prior_logits.shape[2]
     logits, imaginary = corrections[:, :, : masked + 1], corrections[:, :, masked + 1 :]
-    likely = softmax(logits + np.pad(guesses, ((0, 0), (0, 0), (0, 1), (0, 0))))[:, :, :masked]
+    likely = softmax(logits + np.pad(prior_logits, ((0, 0), (0, 0), (0, 1), (0, 0))))[:, :, :masked]
     masks = (likely + np.float32(LINEAR_GAIN) * logits[:, :, :masked]).astype(np.complex64)
     if imaginary.shape[2]:
         masks.imag = np.float32(LINEAR_GAIN) * imaginary

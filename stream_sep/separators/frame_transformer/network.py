@@ -64,16 +64,16 @@ class FrameTransformer(nn.Module):
         """Return the state before the first frame, zeros, ordered by module from the first level."""
         return flatten_states(initial_states(self._modules_by_level(), batch))
 
-    def forward(self, features: Tensor, hints: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, features: Tensor, prior: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the mask corrections of some hops, and the next state.
 
         Shape:
             features: ``(batch, hops, FEATURES, points)``
-            hints: ``(batch, hops, PRIOR_CHANNELS, points)``, for the hops whose masks are corrected
+            prior: ``(batch, hops, PRIOR_CHANNELS, points)``, for the hops whose masks are corrected
             corrections: ``(batch, hops, 2, outputs, points)``, of mid and of side
         """
         batch = features.shape[0]
-        levels = [self._embed(features, hints).flatten(0, 1).transpose(1, 2)]
+        levels = [self._embed(features, prior).flatten(0, 1).transpose(1, 2)]
         for down in self.downs:
             levels.append(down(levels[-1]))
         modules = self._modules_by_level()
@@ -89,10 +89,10 @@ class FrameTransformer(nn.Module):
     def _modules_by_level(self) -> list[FrameModule]:
         return cast("list[FrameModule]", list(self.frame_modules))
 
-    def _embed(self, features: Tensor, hints: Tensor) -> Tensor:
+    def _embed(self, features: Tensor, prior: Tensor) -> Tensor:
         """Return ``(batch, hops, bands, channels)``: each band through its own matrix."""
-        logits = LOGIT_SCALE * hints[:, :, :PRIOR_LOGITS] * float(self.config.hints)
-        inputs = torch.cat([features, logits, hints[:, :, PRIOR_LOGITS:]], dim=2)
+        logits = LOGIT_SCALE * prior[:, :, :PRIOR_LOGITS] * float(self.config.hints)
+        inputs = torch.cat([features, logits, prior[:, :, PRIOR_LOGITS:]], dim=2)
         parted = inputs.reshape(*inputs.shape[:3], self.plan.bands, self.config.points).transpose(2, 3)
         return linear_per_band(parted.flatten(3), self.embedding) + self.place
 

@@ -63,9 +63,9 @@ class RingStep:
             keeper.load(state[at : at + keeper.arrays])
             at += keeper.arrays
 
-    def __call__(self, features: Block, hints: Block) -> Block:
-        """Return corrections, ``(2, outputs, points)``, of features and hints, ``(rows, points)``."""
-        levels = [self._embed(features, hints)]
+    def __call__(self, features: Block, prior: Block) -> Block:
+        """Return corrections, ``(2, outputs, points)``, of features and prior, ``(rows, points)``."""
+        levels = [self._embed(features, prior)]
         for down in self._downs:
             levels.append(down(levels[-1]))
         x = levels[-1]
@@ -81,11 +81,11 @@ class RingStep:
         for module in self._modules:
             yield from module.keepers
 
-    def _embed(self, features: Block, hints: Block) -> Array:
-        guesses = np.float32(LOGIT_SCALE * self._config.hints) * hints[:PRIOR_LOGITS]
-        given = np.concatenate([features, guesses, hints[PRIOR_LOGITS:]])
+    def _embed(self, features: Block, prior: Block) -> Array:
+        logits = np.float32(LOGIT_SCALE * self._config.hints) * prior[:PRIOR_LOGITS]
+        inputs = np.concatenate([features, logits, prior[PRIOR_LOGITS:]])
         bands = len(self._place)
-        parted = given.reshape(len(given), bands, -1).transpose(1, 0, 2).reshape(bands, 1, -1)
+        parted = inputs.reshape(len(inputs), bands, -1).transpose(1, 0, 2).reshape(bands, 1, -1)
         embedded: Array = ((parted @ self._embedding)[:, 0] + self._place).T
         return np.ascontiguousarray(embedded)
 
@@ -138,8 +138,8 @@ class _Module:
 
     def __call__(self, x: Array, skip: Array) -> Array:
         y, memory = (
-            project(squeeze.over_bands(given).ravel())
-            for squeeze, project, given in zip(self._squeeze, self._project, (x, skip), strict=True)
+            project(squeeze.over_bands(inputs).ravel())
+            for squeeze, project, inputs in zip(self._squeeze, self._project, (x, skip), strict=True)
         )
         memory = _rms_norm(memory, self._memory_norm)
         for block in self._blocks:

@@ -10,7 +10,7 @@ from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
 from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS, BandPrior
 from stream_sep.separators.causal.features import FEATURES, FeatureExtractor
 from stream_sep.separators.causal.windows import lookback_windows
-from stream_sep.separators.frame_transformer.masks import complex_masks, project_guesses, share_matrix
+from stream_sep.separators.frame_transformer.masks import complex_masks, project_prior, share_matrix
 from stream_sep.separators.mid_side_stft import MidSideStft
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class NetworkStep(Protocol):
         """Go back to the state before the first hop."""
         ...
 
-    def __call__(self, features: Block, hints: Block) -> Block:
-        """Return corrections, ``(hops, 2, outputs, points)``, of features and hints, ``(hops, rows, points)``."""
+    def __call__(self, features: Block, prior: Block) -> Block:
+        """Return corrections, ``(hops, 2, outputs, points)``, of features and prior, ``(hops, rows, points)``."""
         ...
 
 
@@ -66,7 +66,7 @@ class FrameTransformerSeparator:
 
     _past: Block  # (2, window - hop): mid and side
     _waiting: NDArray[np.complex64]
-    _hints: Block
+    _waiting_prior: Block
 
     def __init__(self, step: NetworkStep, *, sample_rate: int = RATE) -> None:
         size = step.config.front_end
@@ -115,11 +115,11 @@ class FrameTransformerSeparator:
         self._frames.reset()
         self._past = np.zeros((2, self._size.window - self.hop), np.float32)
         self._prior_state, self._meter_state = self._prior.initial_state(), self._meter.initial_state()
-        self._hints = np.zeros((ahead, PRIOR_CHANNELS, points), np.float32)  # of hops whose masks are still to come
+        self._waiting_prior = np.zeros((ahead, PRIOR_CHANNELS, points), np.float32)  # masks are still to come
         self._waiting = np.zeros((ahead, 2, self._size.bins), np.complex64)
 
     def _spectra(self, block: Block) -> NDArray[np.complex64]:
-        """Return the spectra of several hops, complex64 ``(hops, 2, bins)``, as `MidSideStft.take` gives them."""
+        """Return the spectra of several hops, complex64 ``(hops, 2, bins)``, as of `MidSideStft.analyze`."""
         sound = np.concatenate([self._past, _mid_side(block)], axis=1)
         self._past = sound[:, sound.shape[1] - self._past.shape[1] :].copy()
         windows = np.lib.stride_tricks.sliding_window_view(sound, self._size.window, axis=1)[:, :: self.hop]
@@ -129,15 +129,15 @@ class FrameTransformerSeparator:
     def _mask(self, spectra: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """Return the masked spectra of all stems but the last, ``(hops, stems - 1, 2, bins)``."""
         hops = len(spectra)
-        hints = np.zeros((hops, PRIOR_CHANNELS, self._prior.points), np.float32)
+        prior = np.zeros((hops, PRIOR_CHANNELS, self._prior.points), np.float32)
         features = np.zeros((hops, FEATURES, self._prior.points), np.float32)
-        self._prior.compute(spectra, self._prior_state, hints, self._prior_room)
+        self._prior.compute(spectra, self._prior_state, prior, self._prior_room)
         self._meter.compute(spectra, self._meter_state, features, self._meter_room)
-        waiting, hints = np.concatenate([self._waiting, spectra]), np.concatenate([self._hints, hints])
-        self._waiting, self._hints = waiting[hops:], hints[hops:]
-        corrections = self._step(features, hints[:hops])
-        guesses = project_guesses(hints[:hops], self._shares) * np.float32(self._step.config.hints)
-        masks = complex_masks(corrections, guesses)
+        waiting, prior = np.concatenate([self._waiting, spectra]), np.concatenate([self._waiting_prior, prior])
+        self._waiting, self._waiting_prior = waiting[hops:], prior[hops:]
+        corrections = self._step(features, prior[:hops])
+        logits = project_prior(prior[:hops], self._shares) * np.float32(self._step.config.hints)
+        masks = complex_masks(corrections, logits)
         masked: NDArray[np.complex64] = masks[..., self._point_of_bin] * waiting[:hops, None]
         return masked
 

@@ -56,11 +56,11 @@ def test_sizes_have_the_weights_and_the_state_they_should(size, weights, state):
 @pytest.mark.parametrize("cuts", [[1] * HOPS, [8] * 7 + [4], [30, 30], [1, 7, 20, 2, 30]])
 def test_streaming_equals_the_whole(cuts):
     made = network()
-    features, hints = given(made)
+    features, prior = given(made)
     with torch.no_grad():
-        whole, _ = made(features, hints, made.initial_state(2))
+        whole, _ = made(features, prior, made.initial_state(2))
         state, parts = made.initial_state(2), []
-        for part in zip(features.split(cuts, dim=1), hints.split(cuts, dim=1), strict=True):
+        for part in zip(features.split(cuts, dim=1), prior.split(cuts, dim=1), strict=True):
             corrections, state = made(*part, state)
             parts.append(corrections)
     assert float((torch.cat(parts, dim=1) - whole).abs().max()) < 1e-5 * max(1.0, float(whole.abs().max()))
@@ -69,30 +69,30 @@ def test_streaming_equals_the_whole(cuts):
 @pytest.mark.parametrize("changes", [{}, {"blocks": 2}, {"span": 1}, {"modules": 1}, {"hints": False}])
 def test_hops_in_rings_are_those_of_the_network_and_hand_their_state_over(changes):
     made = network(**changes)
-    features, hints = given(made, batch=1)
+    features, prior = given(made, batch=1)
     ring = RingStep(made.config, {name: tensor.numpy() for name, tensor in made.state_dict().items()})
     with torch.no_grad():
-        whole, _ = made(features, hints, made.initial_state(1))
+        whole, _ = made(features, prior, made.initial_state(1))
         limit = 1e-5 * max(1.0, float(whole.abs().max()))
         half = HOPS // 2
         for hop in range(half):
-            assert np.abs(ring(features[0, hop].numpy(), hints[0, hop].numpy()) - whole[0, hop].numpy()).max() < limit
+            assert np.abs(ring(features[0, hop].numpy(), prior[0, hop].numpy()) - whole[0, hop].numpy()).max() < limit
         state = tuple(torch.from_numpy(array)[None] for array in ring.state())
         assert [each.shape for each in state] == [each.shape for each in made.initial_state(1)]
-        part, state = made(features[:, half : half + 9], hints[:, half : half + 9], state)
+        part, state = made(features[:, half : half + 9], prior[:, half : half + 9], state)
         assert (part - whole[:, half : half + 9]).abs().max() < limit
         ring.load([tensor[0].numpy() for tensor in state])
         for hop in range(half + 9, HOPS):
-            assert np.abs(ring(features[0, hop].numpy(), hints[0, hop].numpy()) - whole[0, hop].numpy()).max() < limit
+            assert np.abs(ring(features[0, hop].numpy(), prior[0, hop].numpy()) - whole[0, hop].numpy()).max() < limit
 
 
 def test_more_queries_than_fit_at_once_make_no_difference(monkeypatch):
     made = network()
-    features, hints = given(made)
+    features, prior = given(made)
     with torch.no_grad():
-        whole, _ = made(features, hints, made.initial_state(2))
+        whole, _ = made(features, prior, made.initial_state(2))
         monkeypatch.setattr("stream_sep.separators.frame_transformer.attention.MAX_QUERIES", 7)
-        blocks, _ = made(features, hints, made.initial_state(2))
+        blocks, _ = made(features, prior, made.initial_state(2))
     assert torch.allclose(whole, blocks, atol=1e-5)
 
 
@@ -106,9 +106,9 @@ def future_gradient(layer, x, at):
 @pytest.mark.parametrize("training", [True, False])
 def test_no_frame_depends_on_a_later_one(training):
     made = network().train(training)
-    features, hints = given(made)
+    features, prior = given(made)
     layer = lambda x: made(*x.split([FEATURES, PRIOR_CHANNELS], dim=2), made.initial_state(2))[0]  # noqa: E731 - as short as it is
-    future, past = future_gradient(layer, torch.cat([features, hints], dim=2), HOPS // 2)
+    future, past = future_gradient(layer, torch.cat([features, prior], dim=2), HOPS // 2)
     assert future == 0.0
     assert past > 0.0
 
@@ -151,13 +151,13 @@ def test_attention_is_that_of_the_formula():
 def test_earlier_state_has_no_effect_after_the_hops_it_reaches(blocks):
     made = network(blocks=blocks)
     reach = made.config.reach
-    features, hints = given(made, reach + 20, batch=1)
+    features, prior = given(made, reach + 20, batch=1)
     draw = torch.Generator().manual_seed(5)
     with torch.no_grad():
         outputs = []
         for _ in range(2):
             state = tuple(torch.randn(each.shape, generator=draw) for each in made.initial_state(1))
-            outputs.append(made(features, hints, state)[0])
+            outputs.append(made(features, prior, state)[0])
     apart = (outputs[0] - outputs[1]).abs().amax(dim=(0, 2, 3, 4))
     assert float(apart[0]) > 0
     assert float(apart[reach:].max()) == 0.0
@@ -169,41 +169,41 @@ def test_shipped_size_has_no_state_beyond_fourteen_seconds():
 
 def test_the_state_never_grows():
     made = network()
-    features, hints = given(made, 5)
+    features, prior = given(made, 5)
     with torch.no_grad():
         state = made.initial_state(2)
         for _ in range(4):
-            _, state = made(features, hints, state)
+            _, state = made(features, prior, state)
     assert [each.shape for each in state] == [each.shape for each in made.initial_state(2)]
 
 
 def test_a_network_of_the_whole_sees_both_sides_and_keeps_no_state():
     made = network(form="whole")
-    features, hints = given(made)
+    features, prior = given(made)
     assert made.initial_state(2) == ()
     layer = lambda x: made(*x.split([FEATURES, PRIOR_CHANNELS], dim=2), ())[0]  # noqa: E731 - as short as it is
-    future, past = future_gradient(layer, torch.cat([features, hints], dim=2), HOPS // 2)
+    future, past = future_gradient(layer, torch.cat([features, prior], dim=2), HOPS // 2)
     assert future > 0.0
     assert past > 0.0
 
 
-def test_without_hints_the_guesses_are_not_seen():
+def test_without_the_prior_its_masks_are_not_seen():
     made = network(hints=False)
-    features, hints = given(made)
-    changed = hints.clone()
+    features, prior = given(made)
+    changed = prior.clone()
     changed[:, :, :6] += 1
     with torch.no_grad():
-        one, other = (made(features, each, made.initial_state(2))[0] for each in (hints, changed))
+        one, other = (made(features, each, made.initial_state(2))[0] for each in (prior, changed))
         assert torch.equal(one, other)
         seen = network()
-        assert not torch.equal(*(seen(features, each, seen.initial_state(2))[0] for each in (hints, changed)))
+        assert not torch.equal(*(seen(features, each, seen.initial_state(2))[0] for each in (prior, changed)))
 
 
 @pytest.mark.parametrize(("stems", "is_complex", "outputs"), [(4, True, 7), (2, True, 3), (5, False, 5)])
 def test_there_is_an_output_for_each_logit_and_each_imaginary_part(stems, is_complex, outputs):
     made = network(stems, complex=is_complex)
-    features, hints = given(made, 3)
-    assert made(features, hints, made.initial_state(2))[0].shape == (2, 3, 2, outputs, made.plan.points)
+    features, prior = given(made, 3)
+    assert made(features, prior, made.initial_state(2))[0].shape == (2, 3, 2, outputs, made.plan.points)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_sizes_that_make_no_sense_are_refused(table, words):
 def test_exported_to_onnx_it_computes_the_same_hop_by_hop(tmp_path):
     onnxruntime = require_package("onnxruntime", "train")
     made = network().eval()
-    features, hints = given(made, 12, batch=1)
+    features, prior = given(made, 12, batch=1)
     names = [f"state{number}" for number in range(len(made.initial_state(1)))]
 
     class Flat(torch.nn.Module):
@@ -236,15 +236,15 @@ def test_exported_to_onnx_it_computes_the_same_hop_by_hop(tmp_path):
             super().__init__()
             self.network = made
 
-        def forward(self, features, hints, *state):
-            corrections, after = self.network(features, hints, state)
+        def forward(self, features, prior, *state):
+            corrections, after = self.network(features, prior, state)
             return (corrections, *after)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about itself
         torch.onnx.export(
             Flat(),
-            (features[:, :1], hints[:, :1], *made.initial_state(1)),
+            (features[:, :1], prior[:, :1], *made.initial_state(1)),
             str(tmp_path / "step.onnx"),
             input_names=["features", "hints", *names],
             output_names=["corrections", *(f"{name}_after" for name in names)],
@@ -254,8 +254,8 @@ def test_exported_to_onnx_it_computes_the_same_hop_by_hop(tmp_path):
     session = onnxruntime.InferenceSession(str(tmp_path / "step.onnx"), providers=["CPUExecutionProvider"])
     state = [tensor.numpy() for tensor in made.initial_state(1)]
     with torch.no_grad():
-        whole, _ = made(features, hints, made.initial_state(1))
+        whole, _ = made(features, prior, made.initial_state(1))
     for hop in range(12):
-        now = {"features": features[:, hop : hop + 1].numpy(), "hints": hints[:, hop : hop + 1].numpy()}
+        now = {"features": features[:, hop : hop + 1].numpy(), "hints": prior[:, hop : hop + 1].numpy()}
         corrections, *state = session.run(None, {**now, **dict(zip(names, state, strict=True))})
         assert np.abs(corrections[0, 0] - whole[0, hop].numpy()).max() < 1e-5 * max(1.0, float(whole.abs().max()))

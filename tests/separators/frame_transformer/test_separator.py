@@ -11,7 +11,7 @@ from stream_sep.errors import SeparatorError
 from stream_sep.evaluation.sdr import separate
 from stream_sep.separators import load_separator
 from stream_sep.separators.frame_transformer.config import SIZES
-from stream_sep.separators.frame_transformer.masks import project_guesses, share_matrix, softmax
+from stream_sep.separators.frame_transformer.masks import project_prior, share_matrix, softmax
 from stream_sep.separators.source_groups import FOUR, PRESETS, SourceGroups
 
 if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
@@ -19,7 +19,7 @@ if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
 
 import torch
 
-from stream_sep.training.causal import guesses_of
+from stream_sep.training.causal import project_priors
 from stream_sep.training.kinds import build_model, save_weights
 from stream_sep.training.validation import separate_whole
 
@@ -117,17 +117,17 @@ def test_a_network_of_the_whole_plays_in_windows_with_their_latency(tmp_path):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_guesses_of_groups_are_the_shares_of_their_stems(name):
+def test_prior_logits_of_groups_are_the_shares_of_their_stems(name):
     groups = SourceGroups.preset(name)
-    hints = np.random.default_rng(0).standard_normal((3, 12, 5)).astype(np.float32) * 3
+    prior = np.random.default_rng(0).standard_normal((3, 12, 5)).astype(np.float32) * 3
     shares = share_matrix(groups)
-    guesses = project_guesses(hints, shares)
-    likely = softmax(np.pad(hints[:, :6].reshape(3, 2, 3, 5), ((0, 0), (0, 0), (0, 1), (0, 0))))
-    grouped = softmax(np.pad(guesses, ((0, 0), (0, 0), (0, 1), (0, 0))))
+    logits = project_prior(prior, shares)
+    likely = softmax(np.pad(prior[:, :6].reshape(3, 2, 3, 5), ((0, 0), (0, 0), (0, 1), (0, 0))))
+    grouped = softmax(np.pad(logits, ((0, 0), (0, 0), (0, 1), (0, 0))))
     wanted = likely if shares is None else np.einsum("gs,hpsk->hpgk", shares, likely)
     assert np.abs(grouped - wanted).max() < 1e-4
     tensor = None if shares is None else torch.from_numpy(shares)
-    assert np.abs(guesses_of(torch.from_numpy(hints)[None], tensor)[0].numpy() - guesses).max() < 1e-4
+    assert np.abs(project_priors(torch.from_numpy(prior)[None], tensor)[0].numpy() - logits).max() < 1e-4
 
 
 def test_a_file_of_other_sizes_names_what_does_not_fit(tmp_path):
