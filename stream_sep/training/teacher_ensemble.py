@@ -122,7 +122,8 @@ class _ArchitectureGroup(CausalTrainingModel):
         masks: list[Tensor] = []
         after: list[Tensor] = []
         for network in self._each():
-            own, state = state[: network.size.blocks], state[network.size.blocks :]
+            parts = len(network.initial_state(1))
+            own, state = state[:parts], state[parts:]
             made, kept = self._masks_by(network, features, prior, own)
             masks.append(made)
             after.extend(kept)
@@ -130,4 +131,4 @@ class _ArchitectureGroup(CausalTrainingModel):
 
 
 def _front_end(size: NetworkConfig) -> NetworkConfig:
-    return dataclasses.replace(size, width=1, blocks=1, mixer=1)
+    return dataclasses.replace(size, width=1, blocks=1, mixer=1, conv_channels=0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+T = TypeVar("T")
 
 ZONES = ((1, 120), (2, 120), (4, 120), (8, 60))
 """FFT bins per mask bin and number of mask bins, from the lowest frequency up; above them 16 FFT bins per mask bin.
@@ -16,6 +18,12 @@ ZONES = ((1, 120), (2, 120), (4, 120), (8, 60))
 Partials are equally far apart at all frequencies, but merge into noise at the top, and above 5 kHz a finer mask is
 inaudible. A quarter of the mask bins costs a quarter of the decoder, and is easier to fit to little data.
 """
+
+CONV_DILATIONS = (1, 2)
+"""Hops between the taps of each of a network's convolutions, whose kernels have three taps in time."""
+
+CONV_STATE_HOPS = 2 * sum(CONV_DILATIONS)
+"""Past hops that a network's convolutions need, all together."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,8 @@ class NetworkConfig:
         mixer: hidden size of the band mixing.
         points: mask bins per band.
         lookahead: future hops that a mask uses; each costs a hop of latency.
+        conv_channels: channels of the convolutions over hops and mask bins before the encoder and after the decoder;
+            0 for a network without them.
 
     Raises:
         ConfigError: a value out of its range.
@@ -46,10 +56,12 @@ class NetworkConfig:
     mixer: int = 64
     points: int = 12
     lookahead: int = 0
+    conv_channels: int = 0
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if min(self.hop, self.fade, self.width, self.blocks, self.mixer, self.points) < 1 or self.lookahead < 0:
+        sizes = self.hop, self.fade, self.width, self.blocks, self.mixer, self.points
+        if min(sizes) < 1 or min(self.lookahead, self.conv_channels) < 0:
             raise ConfigError(f"a network's sizes must be positive, not {asdict(self)}")
         if self.window < 256 or self.window & (self.window - 1):
             raise ConfigError(
@@ -114,3 +126,21 @@ def config_from(values: Mapping[str, Any]) -> NetworkConfig:
         if not isinstance(value, int) or isinstance(value, bool):
             raise ConfigError(f"the network's {key} must be a whole number, not {value!r}")
     return NetworkConfig(**{**asdict(SIZES[name]), **given})
+
+
+def states_by_stage(size: NetworkConfig, states: Sequence[T]) -> list[tuple[T, ...]]:
+    """Return the states that each stage of a network has, of those of all stages in their order.
+
+    Args:
+        size: the network's configuration.
+        states: of the convolutions before the encoder, of each block, and of the convolutions after the decoder.
+
+    >>> states_by_stage(NetworkConfig(blocks=2), ["block 1", "block 2"])
+    [(), ('block 1',), ('block 2',)]
+    >>> states_by_stage(NetworkConfig(blocks=2, conv_channels=12), ["before", "block 1", "block 2", "after"])
+    [('before',), ('block 1',), ('block 2', 'after')]
+    """
+    if not size.conv_channels:
+        return [(), *((state,) for state in states)]
+    first, *blocks, last = states
+    return [(first,), *((state,) for state in blocks[:-1]), (blocks[-1], last)]

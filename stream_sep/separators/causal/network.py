@@ -4,6 +4,9 @@ Inputs are spectral `features` and the prior of `bands` (`band_prior`). FFT bins
 those into bands. Bands share the weights of the recurrent part: a GRU, whose state stays within -1 and 1 however
 long the stream (an LSTM's grows: Li et al. 2026). Once per block a small layer mixes information across bands.
 
+With ``conv_channels``, a few convolutions over hops and mask bins (`convolutions`) add to what the encoder gets and
+to the outputs: weights per band do not carry over from one band to the next, theirs do.
+
 Outputs correct the masks of `bands` for vocals, drums and bass, for mid and side; see `masks`. The fourth stem is the
 residual.
 """
@@ -17,6 +20,8 @@ from torch import Tensor, nn
 
 from stream_sep.separators.causal.band_layout import plan_band_layout
 from stream_sep.separators.causal.band_prior import LOGIT_SCALE, PRIOR_CHANNELS, PRIOR_LOGITS
+from stream_sep.separators.causal.config import states_by_stage
+from stream_sep.separators.causal.convolutions import CausalConvolutions
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
 from stream_sep.separators.per_band import linear_per_band, random_weights
@@ -25,9 +30,11 @@ if TYPE_CHECKING:
     from stream_sep.separators.causal.config import NetworkConfig
 
 State: TypeAlias = tuple[Tensor, ...]
-"""The GRU state of each block, ``(1, batch * bands, width)``."""
+"""The states of the stages, in order: of the convolutions before the encoder, if there are any, the GRU state of each
+block, ``(1, batch * bands, width)``, and the state of the convolutions after the decoder."""
 
 _INPUTS = FEATURES + PRIOR_CHANNELS
+_OUTPUTS = 2 * OUTPUT_CHANNELS
 
 
 class CausalNetwork(nn.Module):
@@ -41,18 +48,24 @@ class CausalNetwork(nn.Module):
         super().__init__()
         self.size = size
         self.plan = plan_band_layout(size)
-        bands, width = self.plan.bands, size.width
-        self.encoder = nn.Parameter(random_weights(bands, size.points * _INPUTS, width))
+        bands, width, channels = self.plan.bands, size.width, size.conv_channels
+        self.encoder = nn.Parameter(random_weights(bands, size.points * (_INPUTS + channels), width))
         self.place = nn.Parameter(0.1 * torch.randn(bands, width))
         self.blocks = nn.ModuleList(_Block(size, bands) for _ in range(size.blocks))
         self.norm = nn.LayerNorm(width)
         self.hidden = nn.Linear(width, width // 2)  # half, as most weights are the decoder's, and memory is slow
-        self.decoder = nn.Parameter(random_weights(bands, width // 2, size.points * 2 * OUTPUT_CHANNELS) / 4)
+        self.decoder = nn.Parameter(random_weights(bands, width // 2, size.points * _OUTPUTS) / 4)
+        if channels:
+            self.conv_in = CausalConvolutions(_INPUTS, channels, self.plan.points)
+            self.conv_out = CausalConvolutions(_OUTPUTS, channels, self.plan.points, _OUTPUTS)
 
     def initial_state(self, batch: int = 1) -> State:
         """Return the state before the first hop."""
         shape = (1, batch * self.plan.bands, self.size.width)
-        return tuple(torch.zeros(shape, device=self.place.device) for _ in range(self.size.blocks))
+        blocks = [torch.zeros(shape, device=self.place.device) for _ in range(self.size.blocks)]
+        if not self.size.conv_channels:
+            return tuple(blocks)
+        return self.conv_in.initial_state(batch), *blocks, self.conv_out.initial_state(batch)
 
     def forward(self, features: Tensor, prior: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the outputs of some hops, and the next state.
@@ -62,38 +75,46 @@ class CausalNetwork(nn.Module):
             prior: ``(batch, hops, PRIOR_CHANNELS, points)``: of `BandPrior`, for the hops whose masks are corrected
             corrections: ``(batch, hops, 2, OUTPUT_CHANNELS, points)``: of mid and of side
         """
-        (x,) = self.run_stage(0, features, prior)
-        after = []
-        for number, memory in enumerate(state, start=1):
-            x, kept = self.run_stage(number, x, memory)
-            after.append(kept)
+        given: tuple[Tensor, ...] = features, prior
+        after: list[Tensor] = []
+        for number, parts in enumerate(states_by_stage(self.size, state)):
+            x, *kept = self.run_stage(number, *given, *parts)
+            given = (x,)
+            after.extend(kept)
         return x, tuple(after)
 
     def run_stage(self, number: int, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Run one of the ``blocks + 1`` stages of a step, which run in order, with pauses if need be.
 
         Stage 0 computes ``x`` from features and prior; each of the others computes ``x`` and its block's state from
-        ``x`` and that state. The ``x`` of the last are the outputs.
+        ``x`` and that state. The ``x`` of the last are the outputs. With convolutions, the first and the last stage
+        have the state of theirs as their last input, and as their last output.
         """
         if number == 0:
-            return (self._encode(*inputs),)
-        x, memory = self.blocks[number - 1](*inputs)
-        return (self._decode(x) if number == self.size.blocks else x), memory
+            return self._encode(*inputs)
+        x, memory = self.blocks[number - 1](*inputs[:2])
+        return self._decode(x, memory, *inputs[2:]) if number == self.size.blocks else (x, memory)
 
-    def _encode(self, features: Tensor, prior: Tensor) -> Tensor:
-        """Return the embedding of each band, ``(batch, hops, bands, width)``."""
+    def _encode(self, features: Tensor, prior: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """Return the embedding of each band, ``(batch, hops, bands, width)``, and the convolutions' state."""
         inputs = torch.cat([features, LOGIT_SCALE * prior[:, :, :PRIOR_LOGITS], prior[:, :, PRIOR_LOGITS:]], dim=2)
+        if state:
+            local, *state = self.conv_in(inputs, *state)
+            inputs = torch.cat([inputs, local], dim=2)
         batch, hops, bands = *inputs.shape[:2], self.plan.bands
-        parted = inputs.reshape(batch, hops, _INPUTS, bands, self.size.points).transpose(2, 3)
-        return (
-            linear_per_band(parted.reshape(batch, hops, bands, _INPUTS * self.size.points), self.encoder) + self.place
-        )
+        parted = inputs.reshape(batch, hops, -1, bands, self.size.points).transpose(2, 3)
+        return linear_per_band(parted.reshape(batch, hops, bands, -1), self.encoder) + self.place, *state
 
-    def _decode(self, x: Tensor) -> Tensor:
+    def _decode(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs, and the states: of the block, and of the convolutions."""
         x = linear_per_band(nn.functional.gelu(self.hidden(self.norm(x))), self.decoder)
         batch, hops = x.shape[:2]
-        x = x.reshape(batch, hops, self.plan.bands, 2 * OUTPUT_CHANNELS, self.size.points)
-        return x.transpose(2, 3).reshape(batch, hops, 2, OUTPUT_CHANNELS, self.plan.points)
+        x = x.reshape(batch, hops, self.plan.bands, _OUTPUTS, self.size.points)
+        x = x.transpose(2, 3).reshape(batch, hops, _OUTPUTS, self.plan.points)
+        if self.size.conv_channels:
+            local, after = self.conv_out(x, state[1])
+            x, state = x + local, (state[0], after)
+        return x.reshape(batch, hops, 2, OUTPUT_CHANNELS, self.plan.points), *state
 
 
 class _Block(nn.Module):

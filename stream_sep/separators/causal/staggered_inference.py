@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
+from stream_sep.separators.causal.config import CONV_STATE_HOPS, states_by_stage
 from stream_sep.separators.causal.features import FEATURES, FeatureExtractor
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
 
@@ -32,12 +33,12 @@ class StaggeredInference:
         sample_rate: frames per second.
     """
 
-    _state: StepState
+    _state: list[StepState]  # of each stage
     _x: Block  # output of the last stage
-    _next_state: list[Block]
+    _next_state: list[StepState]
 
     def __init__(self, runtime: StepRuntime, hops: int = 1, sample_rate: int = RATE) -> None:
-        self._runtime, self._last = runtime, runtime.size.blocks
+        self._runtime, self._stages = runtime, runtime.size.blocks + 1
         self._schedule = schedule_stages(runtime.size, hops)
         self._extractor = FeatureExtractor(runtime.size, sample_rate)
         self._workspace = self._extractor.workspace()
@@ -46,7 +47,8 @@ class StaggeredInference:
 
     def reset(self) -> None:
         """Clear the state."""
-        self._hop, self._state = 0, initial_state(self._runtime.size)
+        self._hop, self._next_state = 0, []
+        self._state = states_by_stage(self._runtime.size, initial_state(self._runtime.size))
         self._feature_state = self._extractor.initial_state()
         self._output = np.zeros((2, OUTPUT_CHANNELS, self._extractor.points), np.float32)
 
@@ -61,14 +63,13 @@ class StaggeredInference:
         for number in self._schedule[self._hop]:
             if number == 0:
                 self._extractor.compute(spectra, self._feature_state, self._features[0], self._workspace)
-                (self._x,) = self._runtime.run_stage(0, self._features, prior[None])
-                self._next_state = []
+                self._x, *state = self._runtime.run_stage(0, self._features, prior[None], *self._state[0])
             else:
-                self._x, state = self._runtime.run_stage(number, self._x, self._state[number - 1])
-                self._next_state.append(state)
+                self._x, *state = self._runtime.run_stage(number, self._x, *self._state[number])
+            self._next_state.append(tuple(state))
         self._hop = (self._hop + 1) % len(self._schedule)
-        if len(self._next_state) == self._last:
-            self._output, self._state, self._next_state = self._x[0, 0], tuple(self._next_state), []
+        if len(self._next_state) == self._stages:
+            self._output, self._state, self._next_state = self._x[0, 0], self._next_state, []
         return self._output
 
 
@@ -104,5 +105,9 @@ def output_delay_hops(size: NetworkConfig, hops: int) -> int:
 
 def initial_state(size: NetworkConfig) -> StepState:
     """Return the state before the first hop; `CausalNetwork.initial_state` of one song."""
-    shape = (1, plan_band_layout(size).bands, size.width)
-    return tuple(np.zeros(shape, np.float32) for _ in range(size.blocks))
+    plan = plan_band_layout(size)
+    blocks = [np.zeros((1, plan.bands, size.width), np.float32) for _ in range(size.blocks)]
+    if not size.conv_channels:
+        return tuple(blocks)
+    shape = 1, size.conv_channels, CONV_STATE_HOPS, plan.points
+    return np.zeros(shape, np.float32), *blocks, np.zeros(shape, np.float32)

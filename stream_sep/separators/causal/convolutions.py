@@ -1,0 +1,57 @@
+"""Causal convolutions over hops and mask bins, in PyTorch: what neighbouring mask bins have in common.
+
+The weights per band of a causal network know where they are, but each band has to be trained by itself. A few
+convolutions, shared by all mask bins, add what is the same everywhere, such as partials and onsets.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from stream_sep.separators.causal.config import CONV_DILATIONS, CONV_STATE_HOPS
+
+KERNEL = 3
+"""Hops and mask bins that a kernel covers."""
+
+
+class CausalConvolutions(nn.Module):
+    """Residual 3x3 convolutions, of which none uses a later hop; the state is passed in and out.
+
+    Args:
+        inputs: channels of the input.
+        channels: channels of the convolutions.
+        points: mask bins.
+        outputs: channels of the output; those of the convolutions unless given.
+    """
+
+    def __init__(self, inputs: int, channels: int, points: int, outputs: int = 0) -> None:
+        super().__init__()
+        self._shape = channels, CONV_STATE_HOPS, points
+        self.project_in = nn.Conv2d(inputs, channels, 1)
+        self.norms = nn.ModuleList(nn.LayerNorm((channels, points)) for _ in CONV_DILATIONS)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(channels, channels, KERNEL, dilation=(hops, 1), padding=(0, 1)) for hops in CONV_DILATIONS
+        )
+        self.project_out = nn.Conv2d(channels, outputs, 1) if outputs else nn.Identity()
+
+    def initial_state(self, batch: int) -> Tensor:
+        """Return the state before the first hop: the inputs of each convolution in its past hops, as zeros."""
+        return torch.zeros(batch, *self._shape, device=self.norms[0].weight.device)
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the output of some hops, and the next state.
+
+        Shape:
+            x: ``(batch, hops, inputs, points)``
+            state: ``(batch, channels, CONV_STATE_HOPS, points)``
+            returned: ``(batch, hops, outputs, points)``
+        """
+        y, after = self.project_in(x.transpose(1, 2)), []
+        past = state.split([(KERNEL - 1) * hops for hops in CONV_DILATIONS], dim=2)
+        for norm, layer, before in zip(self.norms, self.layers, past, strict=True):
+            seen = nn.functional.gelu(norm(y.transpose(1, 2)).transpose(1, 2))
+            seen = torch.cat([before, seen], dim=2)
+            y = y + layer(seen)
+            after.append(seen[:, :, -before.shape[2] :])
+        return self.project_out(y).transpose(1, 2), torch.cat(after, dim=2)
