@@ -22,7 +22,9 @@ app = App("Build and check training data.")
 def build(
     songs: Annotated[Path, typer.Argument(help="multitrack songs: MUSDB18, MoisesDB, Slakh, or folders of stems")],
     cache: Annotated[Path, typer.Argument(help="cache, created or extended: a folder, or one file, FILE.h5")],
-    layout: Annotated[str, typer.Option(help="stem-files, stem-folders, moises, slakh, or auto")] = "auto",
+    layout: Annotated[
+        str, typer.Option(help="stem-files, stem-folders, moises, slakh, cambridge-mt, mir1k, or auto")
+    ] = "auto",
     limit: Annotated[int, typer.Option(help="use only the first N songs; 0 uses all")] = 0,
     jobs: Annotated[int, typer.Option(help="songs processed in parallel")] = 1,
 ) -> None:

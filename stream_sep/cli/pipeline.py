@@ -25,7 +25,9 @@ def pipeline(
     ] = "four",
     minutes: Annotated[float, typer.Option(help="total training time over all runs")] = 0.0,
     steps: Annotated[int, typer.Option(help="batches to train, instead of --minutes")] = 0,
-    layout: Annotated[str, typer.Option(help="stem-files, stem-folders, moises, slakh, or auto")] = "auto",
+    layout: Annotated[
+        str, typer.Option(help="stem-files, stem-folders, moises, slakh, cambridge-mt, mir1k, or auto")
+    ] = "auto",
     cache: Annotated[str, typer.Option(help="h5 (one HDF5 file) or folder")] = "h5",
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto for the fastest available")] = "auto",
     jobs: Annotated[int, typer.Option(help="songs decoded in parallel")] = 1,

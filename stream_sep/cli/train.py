@@ -58,6 +58,8 @@ def train(
     if trainer.is_main:
         result = f"{best}, {trainer.best:.2f} dB" if best.is_file() else "no weights yet, as nothing was validated"
         console.print(f"{state}: {result}", highlight=False)
+        if trainer.skipped.count:
+            console.print(f"warning: {trainer.skipped.describe(trainer.step)}", highlight=False)
 
 
 def find_config(config: Path) -> tuple[Path, bool]:

@@ -72,6 +72,14 @@ class Augmenter:
         changed = self.augment_stems(stems.reshape(batch * count, channels, frames))
         return self.augment_mixes(changed.reshape(stems.shape))
 
+    def limits(self, max_hz: Tensor) -> Tensor:
+        """Return the frequencies above which augmented mixes have a dull stem, of those of the mixes before.
+
+        Args:
+            max_hz: ``(batch,)``.
+        """
+        return torch.minimum(max_hz, max_hz.roll(1)) if self._config.mixup else max_hz
+
     def augment_stems(self, sound: Tensor) -> Tensor:
         """Return each of ``(batch, 2, frames)`` as its own chances want it."""
         config = self._config

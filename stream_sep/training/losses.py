@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
+from stream_sep.training.data.cache import RATE
 
 LOSSES = ("energy", "l1", "volume")
 """``energy`` is the above; ``l1`` the plain waveform error, which the papers of TasNets use; ``volume`` the same,
@@ -20,6 +21,7 @@ weighted so that loud and soft stems count alike (Oh et al. 2018, "Spectrogram-C
 _SHARE = 1e-3
 _EPSILON = 1e-8
 _SPECTRA = (4096, 1024)
+_EDGE = 0.05  # share of its frequency over which a filter falls
 
 
 class StemLoss(nn.Module):
@@ -43,13 +45,16 @@ class StemLoss(nn.Module):
         for size in _SPECTRA:
             self.register_buffer(f"window_{size}", torch.hann_window(size), persistent=False)
 
-    def forward(self, estimates: Tensor, stems: Tensor) -> Tensor:
+    def forward(self, estimates: Tensor, stems: Tensor, max_hz: Tensor | None = None) -> Tensor:
         """Return one number of two ``(batch, stems, 2, frames)``.
 
         Args:
             estimates: ``(batch, stems, 2, frames)``.
             stems: the true stems, ``(batch, stems, 2, frames)``.
+            max_hz: ``(batch,)``, frequency up to which each mix counts; all of it unless given, or where infinite.
         """
+        if max_hz is not None:
+            estimates, stems = below(estimates, max_hz), below(stems, max_hz)
         loss = self._energies(estimates, stems) if self._kind == "energy" else self._l1(estimates, stems)
         return loss + self._spectral * self._spectra(estimates, stems) if self._spectral else loss
 
@@ -75,6 +80,23 @@ class StemLoss(nn.Module):
             estimated, true = compressed.chunk(2)
             total = total + (estimated - true).abs().mean() * 10
         return total / len(_SPECTRA)
+
+
+def below(sound: Tensor, max_hz: Tensor) -> Tensor:
+    """Return sound without what is above a frequency, such as that up to which its true stems are known.
+
+    Args:
+        sound: ``(batch, stems, 2, frames)``.
+        max_hz: ``(batch,)``, where the filter has come to nothing; infinite for sound that stays as it is.
+    """
+    rows = torch.isfinite(max_hz).nonzero().flatten()
+    if not len(rows):
+        return sound
+    frames, limits = sound.shape[-1], max_hz[rows, None, None, None]
+    hz = torch.fft.rfftfreq(frames, 1 / RATE, device=sound.device)
+    gain = ((limits - hz) / (_EDGE * limits)).clamp(0, 1)
+    filtered = torch.fft.irfft(torch.fft.rfft(sound[rows]) * gain, frames)
+    return sound.index_copy(0, rows, filtered)
 
 
 def volume_weights(norms: Tensor) -> Tensor:

@@ -26,7 +26,8 @@ class MetricsLogger:
     """
 
     def __init__(self, folder: Path, step: int, stems: Sequence[str]) -> None:
-        self._columns = ("step", "seconds", "loss", "learning_rate", *(f"usdr_{stem}" for stem in stems), "usdr_mean")
+        scores = (*(f"usdr_{stem}" for stem in stems), "usdr_mean")
+        self._columns = ("step", "seconds", "loss", "learning_rate", "skipped_steps", *scores)
         self._path = folder / "curves.csv"
         self._rows = [row for row in _read(self._path) if int(row["step"]) <= step]
         self._board: Any = None
@@ -36,7 +37,11 @@ class MetricsLogger:
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def add(self, row: Mapping[str, float]) -> None:
-        """Add a row: step, seconds, loss, learning_rate, and usdr_STEM of each stem and of their mean."""
+        """Add a row.
+
+        Args:
+            row: step, seconds, loss, learning_rate, skipped_steps, and usdr_STEM of each stem and of their mean.
+        """
         self._rows.append({key: f"{value:.6g}" if key != "step" else str(int(value)) for key, value in row.items()})
         lines = [
             ",".join(self._columns),

@@ -66,12 +66,13 @@ class Objective:
         self._state: ModelState | None = None
         self._teacher_state: ModelState | None = None
 
-    def loss(self, stems: Tensor, *, carry_state: bool) -> Any:  # noqa: ANN401 - a tensor, whose `backward` torch gives no types
+    def loss(self, stems: Tensor, *, carry_state: bool, max_hz: Tensor | None = None) -> Any:  # noqa: ANN401 - a tensor, whose `backward` torch gives no types
         """Return the loss of a batch of stems, ``(batch, stems, 2, frames)``.
 
         Args:
             stems: what is to be found in their sum.
             carry_state: go on with the state after the batch before; or from the initial state.
+            max_hz: ``(batch,)``, frequency up to which each mix counts; all of it unless given, or where infinite.
         """
         mix = stems.sum(dim=1)
         estimates, self._state = self._separate(self._model, mix, self._state if carry_state else None)
@@ -81,8 +82,10 @@ class Objective:
             taught, self._teacher_state = self._separate(self._teachers, mix, before)
             aligned.append((taught, self._teachers.first_output_frame))
         estimates, stems, *targets = align_crops(aligned, self._start)
-        loss = self._loss(estimates, stems)
-        return torch.lerp(loss, self._loss(estimates, targets[0]), self._distillation_weight) if targets else loss
+        loss = self._loss(estimates, stems, max_hz)
+        if not targets:
+            return loss
+        return torch.lerp(loss, self._loss(estimates, targets[0], max_hz), self._distillation_weight)
 
     def state_dict(self) -> dict[str, list[Tensor]]:
         """Return the states of network and teachers, for a checkpoint."""

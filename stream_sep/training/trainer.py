@@ -25,6 +25,7 @@ from stream_sep.training.losses import volume_weights
 from stream_sep.training.metrics_log import MetricsLogger, plot_example
 from stream_sep.training.objective import Objective
 from stream_sep.training.schedule import cosine, warmup_poly
+from stream_sep.training.skipped_steps import SkippedSteps
 from stream_sep.training.validation import separate_whole, validate, whole_song
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Trainer:
         folder: where checkpoints, curves and weights go; a training that was begun there goes on.
         device: ``cpu``, ``cuda``, or ``auto`` for the best there is.
         fresh: begin anew, whatever is in the folder.
+
+    Attributes:
+        skipped: the steps that were skipped, as their gradients were not finite.
 
     Raises:
         ConfigError: data or a value cannot be used, or the folder holds another training.
@@ -82,6 +86,7 @@ class Trainer:
         self._sampler = RemixSampler(train, config.mix, self._random)
         self._augmenter = Augmenter(config.augment, self._random)
         self.step, self.seconds, self.best = 0, 0.0, -math.inf
+        self.skipped = SkippedSteps()
         folder.mkdir(parents=True, exist_ok=True)
         if not fresh:
             self._resume()
@@ -120,6 +125,7 @@ class Trainer:
             due = self.step % self.config.training.validate_every == 0
             if due or time.monotonic() - reported > _REPORT_SECONDS:
                 report(self._sentence(float(torch.stack(losses).mean()), clock))
+                self._report_skipped(report)
                 reported = time.monotonic()
             self.seconds = self._distributed.first(clock.now(), self._device)
             if due or self.progress >= 1:
@@ -130,6 +136,7 @@ class Trainer:
                 self._save()
                 saved = time.monotonic()
         self._save()
+        self._report_skipped(report)
         if curves is not None:
             curves.close()
         self._distributed.shutdown()
@@ -139,19 +146,21 @@ class Trainer:
         training = self.config.training
         model = self.model.train()
         hops = int(training.seconds * RATE) // model.hop
-        stems = self._sampler.sample(self._batch, self._objective.context_frames + hops * model.hop)
-        stems = self._augmenter.augment(stems)
+        drawn = self._sampler.sample(self._batch, self._objective.context_frames + hops * model.hop)
+        stems = self._augmenter.augment(drawn.stems)
         for group in self._optimizer.param_groups:
             group["lr"] = self._lr_schedule()
         carry_state = (
             float(torch.rand((), device=self._device, generator=self._random)) < training.carry_state_probability
         )
-        loss = self._objective.loss(stems, carry_state=carry_state)
+        loss = self._objective.loss(stems, carry_state=carry_state, max_hz=self._augmenter.limits(drawn.max_hz))
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._distributed.average_gradients(model.parameters())
         norm = nn.utils.clip_grad_norm_(model.parameters(), training.grad_clip_norm)
-        if bool(torch.isfinite(norm)):  # a step that is no number would never be forgotten
+        is_finite = bool(torch.isfinite(norm))
+        self.skipped.add(skipped=not is_finite)
+        if is_finite:
             self._optimizer.step()
         self._update_ema()
         return torch.as_tensor(loss.detach())
@@ -177,7 +186,7 @@ class Trainer:
         self.model.eval()
         scores = validate(self.model, self._kept)
         row = {"step": self.step, "seconds": self.seconds, "loss": loss}
-        row["learning_rate"] = self._lr_schedule()
+        row.update(skipped_steps=self.skipped.count, learning_rate=self._lr_schedule())
         curves.add({**row, **{f"usdr_{stem}": score for stem, score in scores.items()}})
         report(f"step {self.step}: " + ", ".join(f"{stem} {score:.2f}" for stem, score in scores.items()) + " dB")
         self._keep("last", scores)
@@ -211,6 +220,10 @@ class Trainer:
         guess = f"about {left:.0f} min left" if self.step > _WARM_STEPS else "warming up"
         return f"step {self.step}, {100 * done:.1f} %, loss {loss:.3f}, {guess}"
 
+    def _report_skipped(self, report: Callable[[str], None]) -> None:
+        if warning := self.skipped.warning(self.step):
+            report(warning)
+
     def _save(self) -> None:
         if not self._distributed.is_main:
             return
@@ -224,6 +237,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "best": self.best,
+            "skipped_steps": self.skipped.count,
         }
         save_checkpoint(self.folder, state)
 
@@ -247,6 +261,7 @@ class Trainer:
                 self.config.training.seed + self._distributed.rank + self._distributed.size * state["step"]
             )
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+        self.skipped.restore(state.get("skipped_steps", 0))
 
 
 class _Clock:

@@ -88,6 +88,17 @@ def test_from_songs_to_a_file_that_plays(home):
     assert load_separator("instant", weights=home / "out/best.onnx").latency == 64
 
 
+def test_a_training_that_skipped_steps_says_so_at_its_end(home, tmp_path, monkeypatch):
+    from stream_sep.training.losses import StemLoss  # noqa: PLC0415 - after the check for torch
+
+    forward = StemLoss.forward
+    monkeypatch.setattr(StemLoss, "forward", lambda *given: float("nan") * forward(*given))
+    assert run("data", "build", home / "songs", tmp_path / "cache", cwd=tmp_path)[1] == 0
+    messages, status = run("train", home / "tiny.toml", "--data", tmp_path, "--out", "out", cwd=tmp_path)
+    assert status == 0
+    assert messages.rpartition("done:")[2].count("2 of 2 steps had gradients that are not finite") == 1
+
+
 def test_a_damaged_cache_is_a_failure_until_it_is_dropped(home, tmp_path):
     assert run("data", "build", home / "songs", "cache", cwd=tmp_path)[1] == 0
     file = next((tmp_path / "cache").glob("*.i16"))

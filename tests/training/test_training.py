@@ -182,7 +182,9 @@ def test_compiled_crops_are_those_of_the_plain_way():
     draw = torch.Generator().manual_seed(1)
     sound = torch.randint(-20000, 20000, (30000, 2), generator=draw).short()
     ends = torch.tensor([0, 12000]), torch.tensor([12000, 18000])
-    plain = StemSamples(sound, torch.tensor([1.0, 0.5]), *ends, torch.ones(2), torch.zeros(0, 2, dtype=torch.int64))
+    plain = StemSamples(
+        sound, torch.tensor([1.0, 0.5]), *ends, torch.ones(2), torch.zeros(0, 2, dtype=torch.int64), torch.ones(2)
+    )
     compiled = dataclasses.replace(plain, sound=tuple((part.numpy(),) for part in sound.split([12000, 18000])))
     songs, starts = torch.tensor([0, 1, 1, 0, 1]), torch.tensor([-300, 100, 15000, 11999, -9000])
     rates = torch.tensor([1.0, 0.81, 1.19, 1.07, 1.0])
@@ -211,20 +213,24 @@ def test_playing_faster_folds_nothing_back(library):
 
 def test_mixes_are_of_one_song_or_of_many(library):
     def same(share):
-        stems = RemixSampler(
-            library, MixConfig(same_song=share, missing_stem_probability=0, speed=0), random()
-        ).sample(16, 4000)
+        stems = (
+            RemixSampler(library, MixConfig(same_song=share, missing_stem_probability=0, speed=0), random())
+            .sample(16, 4000)
+            .stems
+        )
         pitch = torch.fft.rfft(stems[:, [0, 3]].mean(dim=2), 1 << 17).abs().argmax(dim=-1) / (1 << 17) * RATE
         return pitch[:, 0] / 880, pitch[:, 1] / 3000
 
     vocals, _ = same(1.0)
     assert len(vocals.unique()) <= 6
-    assert RemixSampler(library, MixConfig(), random()).sample(3, 500).shape == (3, 4, 2, 500)
+    assert RemixSampler(library, MixConfig(), random()).sample(3, 500).stems.shape == (3, 4, 2, 500)
 
 
 def test_absent_stems_are_silent_as_often_as_asked(library):
-    stems = RemixSampler(library, MixConfig(missing_stem_probability=0.5, active_probability=1.0), random()).sample(
-        200, 2000
+    stems = (
+        RemixSampler(library, MixConfig(missing_stem_probability=0.5, active_probability=1.0), random())
+        .sample(200, 2000)
+        .stems
     )
     silent = (stems[:, [0, 2, 3]].abs().amax(dim=(2, 3)) == 0).float().mean()
     assert 0.4 < silent < 0.6
@@ -242,8 +248,41 @@ def test_a_voice_alone_sings_in_mixes_and_is_no_song_of_its_own(home, tmp_path, 
     assert (songs == both.stems["vocals"].songs - 1).float().mean() > 0.8
 
 
+def test_mixes_with_a_dull_voice_count_up_to_where_it_ends(home, tmp_path):
+    dull = dataclasses.replace(find_stem_songs(home / "songs")[0], name="Dull - Song", max_hz=7500.0)
+    build_cache([dull], tmp_path / "cache", lambda _name: None)
+    caches = [(home / "cache", 1.0), (tmp_path / "cache", 1e6)]
+    both = load_dataset(caches, validation=False, percent=0, device=CPU)
+    mix = MixConfig(same_song=1.0, missing_stem_probability=0.0, speed=0.1)
+    limits = RemixSampler(both, mix, random()).sample(20, 500).max_hz
+    assert (limits >= 0.9 * 7500).all()
+    assert (limits <= 1.1 * 7500).all()
+    assert len(limits.unique()) > 10  # a voice that is played faster ends higher
+    without = dataclasses.replace(mix, missing_stem_probability=1.0)
+    assert torch.isinf(RemixSampler(both, without, random()).sample(20, 500).max_hz).all()
+    bright = load_dataset(caches[:1], validation=False, percent=0, device=CPU)
+    assert torch.isinf(RemixSampler(bright, mix, random()).sample(20, 500).max_hz).all()
+    blend = Augmenter(dataclasses.replace(QUIET, mixup=0.5), random())
+    assert blend.limits(torch.tensor([7500.0, torch.inf, torch.inf])).tolist() == [7500.0, 7500.0, torch.inf]
+
+
+def test_a_training_counts_a_dull_mix_up_to_where_it_ends(home, tmp_path):
+    trainer, seen = Trainer(config(home, steps=1), tmp_path / "out", device="cpu"), []
+    for samples in trainer._sampler._dataset.stems.values():
+        samples.max_hz[:] = 7500.0
+    loss = trainer._objective._loss
+
+    def recorded(estimates, stems, max_hz):
+        seen.append(max_hz)
+        return loss(estimates, stems, max_hz)
+
+    trainer._objective._loss = recorded
+    trainer.run(lambda _text: None)
+    assert seen[0].tolist() == [7500.0, 7500.0]
+
+
 def test_the_same_seed_draws_the_same_mixes(library):
-    draw = [RemixSampler(library, MixConfig(), random(7)).sample(4, 1000) for _ in range(2)]
+    draw = [RemixSampler(library, MixConfig(), random(7)).sample(4, 1000).stems for _ in range(2)]
     assert torch.equal(*draw)
 
 
@@ -315,6 +354,23 @@ def test_the_loss_is_the_score_and_asks_silence_of_absent_stems():
 
 
 @pytest.mark.parametrize("kind", ["energy", "l1"])
+def test_a_loss_that_stops_at_a_frequency_ignores_errors_above_it_in_that_mix_only(kind):
+    t = torch.arange(20000) / RATE
+    stems = 0.1 * torch.randn(2, 4, 2, len(t), generator=random())
+    high, low = (0.1 * torch.sin(2 * torch.pi * hz * t) for hz in (9000.0, 5000.0))
+    loss = StemLoss(kind, 1.0)
+    limits = torch.tensor([7500.0, torch.inf])
+    least = float(loss(stems, stems, limits))
+
+    def added(sound, row):
+        return float(loss(stems + torch.eye(2)[row][:, None, None, None] * sound, stems, limits)) - least
+
+    assert added(high, row=1) > 100 * abs(added(high, row=0))
+    assert added(low, row=0) > 0.5 * added(low, row=1)
+    assert float(loss(stems + high, stems, torch.full((2,), torch.inf))) == float(loss(stems + high, stems))
+
+
+@pytest.mark.parametrize("kind", ["energy", "l1"])
 @pytest.mark.parametrize("spectral", [0.0, 1.0])
 def test_every_loss_is_least_at_the_truth_and_leads_there(kind, spectral):
     stems = torch.randn(2, 4, 2, 8000, generator=random())
@@ -336,6 +392,35 @@ def test_training_improves_the_score(home, tmp_path):
     assert any("left" in text for text in messages)
     assert load_weights(tmp_path / "out/best.safetensors").size == SIZES["tiny"]
     assert (tmp_path / "out/example.png").stat().st_size > 1000
+
+
+def test_steps_without_finite_gradients_are_skipped_counted_and_reported(home, tmp_path):
+    trainer, messages = Trainer(config(home, steps=6, every=3), tmp_path / "out", device="cpu"), []
+    loss = trainer._objective.loss
+
+    def broken(stems, *, carry_state):
+        factor = float("nan") if trainer.step in {1, 3, 4} else 1.0
+        return factor * loss(stems, carry_state=carry_state)
+
+    trainer._objective.loss = broken
+    trainer.run(messages.append)
+    assert trainer.skipped.count == 3
+    warnings = [text for text in messages if "skipped" in text]
+    assert ["1 steps skipped" in warnings[0], "2 steps skipped" in warnings[1]] == [True, True]
+    assert "3 of 6 steps had gradients that are not finite" in warnings[1]
+    rows = csv.DictReader((tmp_path / "out/curves.csv").read_text().splitlines())
+    assert [row["skipped_steps"] for row in rows] == ["1", "3"]
+    assert all(torch.isfinite(value).all() for value in weights(trainer).values())
+    again, messages = Trainer(config(home, steps=6, every=3), tmp_path / "out", device="cpu"), []
+    again.run(messages.append)
+    assert again.skipped.count == 3
+    assert not any("skipped" in text for text in messages)
+
+
+def test_a_training_that_skips_no_step_says_nothing_of_it(home, tmp_path):
+    trainer, messages = train(home, tmp_path / "out")
+    assert trainer.skipped.count == 0
+    assert not any("skipped" in text for text in messages)
 
 
 def test_a_training_that_was_stopped_ends_as_one_that_was_not(home, tmp_path):
@@ -720,7 +805,7 @@ def test_two_processes_train_one_network(home, tmp_path):
         "from stream_sep.training.trainer import Trainer\n"
         "torch.set_num_threads(1)\n"
         "trainer = Trainer(read_config(Path(sys.argv[1])), Path(sys.argv[2]), device='cpu')\n"
-        "drawn = trainer._sampler.sample(1, 100).clone()\n"
+        "drawn = trainer._sampler.sample(1, 100).stems.clone()\n"
         "trainer.run(lambda text: print(text))\n"
         "torch.save([drawn, dict(trainer.model.state_dict())], sys.argv[2] + os.environ['RANK'])\n"
     )

@@ -111,7 +111,8 @@ def _encode(cache: Path, song: CachedSong, quality: float) -> bytes:
     """Return a song as an archive of its own, its loudest frame at 0 dBFS; a stem that is mono is kept so."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as inner:
-        inner.writestr(_NOTE, json.dumps({"name": song.name, "stems": song.stems, "silent": song.silent}))
+        note = {"name": song.name, "stems": song.stems, "silent": song.silent, "max_hz": song.max_hz}
+        inner.writestr(_NOTE, json.dumps(note))
         for stem, source in zip(song.stems, map_song(cache, song), strict=True):
             frames = source[:]
             mono = bool(np.array_equal(frames[:, 0], frames[:, 1]))
@@ -155,4 +156,4 @@ def _extract(whole: zipfile.ZipFile, name: str, scratch: Path) -> StemSong:
         for stem in note["stems"]:
             (scratch / f"{stem}.ogg").write_bytes(inner.read(f"{stem}.ogg"))
     sources = {stem: (Source(scratch / f"{stem}.ogg"),) for stem in note["stems"]}
-    return StemSong(note["name"], sources, frozenset(note.get("silent", ())))
+    return StemSong(note["name"], sources, frozenset(note.get("silent", ())), float(note.get("max_hz", 0.0)))

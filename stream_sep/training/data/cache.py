@@ -66,6 +66,7 @@ class CachedSong:
         gain: what a frame's number is to be multiplied by.
         sha256: of the file.
         silent: sources that it is known to have nothing of.
+        max_hz: frequency above which it is dull; 0 if it is not.
     """
 
     name: str
@@ -75,6 +76,7 @@ class CachedSong:
     gain: float
     sha256: str
     silent: tuple[str, ...] = ()
+    max_hz: float = 0.0
 
 
 def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str], None], jobs: int = 1) -> int:
@@ -248,7 +250,8 @@ def _add(song: StemSong, folder: Path) -> CachedSong:
     finally:
         for rest in (part, *(part.with_suffix(f".{stem}") for stem in stems)):
             rest.unlink(missing_ok=True)
-    return CachedSong(song.name, file, stems, frames, gain, _digest(folder / file), tuple(sorted(song.silent)))
+    digest, silent = _digest(folder / file), tuple(sorted(song.silent))
+    return CachedSong(song.name, file, stems, frames, gain, digest, silent, song.max_hz)
 
 
 def _spool(song: StemSong, stem: str, path: Path) -> tuple[int, float]:

@@ -171,7 +171,7 @@ def _add(songs: Any, folder: Path, song: CachedSong) -> None:  # noqa: ANN401 - 
     group.attrs.update(
         {"name": song.name, "gain": song.gain, "sha256": song.sha256, "uuid": song.name.partition(" - ")[0]}
     )
-    group.attrs.update({"sources": json.dumps(song.stems), "silent": json.dumps(song.silent)})
+    group.attrs.update({"sources": json.dumps(song.stems), "silent": json.dumps(song.silent), "max_hz": song.max_hz})
 
 
 def _song_of(group: Any) -> CachedSong:  # noqa: ANN401 - as above
@@ -179,7 +179,8 @@ def _song_of(group: Any) -> CachedSong:  # noqa: ANN401 - as above
     sources, silent = (tuple(json.loads(about[key])) for key in ("sources", "silent"))
     name = group.name.rpartition("/")[2]
     frames = int(group["sound"].shape[1])
-    return cache.CachedSong(about["name"], name, sources, frames, float(about["gain"]), about["sha256"], silent)
+    gain, max_hz = float(about["gain"]), float(about.get("max_hz", 0.0))
+    return cache.CachedSong(about["name"], name, sources, frames, gain, about["sha256"], silent, max_hz)
 
 
 def _digest(path: Path, song: CachedSong) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from stream_sep.errors import AudioFileError, ConfigError
@@ -43,11 +43,13 @@ class StemSong:
         name: its own, unlike any other of the set.
         sources: source -> sounds; a source that is missing is not known to be silent.
         silent: sources that the song is known to have nothing of.
+        max_hz: frequency above which the song is dull, as its source had a lower sample rate; 0 if it is not.
     """
 
     name: str
     sources: Sources
     silent: frozenset[str] = frozenset()
+    max_hz: float = 0.0
 
 
 def find_stem_songs(folder: Path, layout: str = "auto") -> list[StemSong]:
@@ -111,15 +113,36 @@ def unused_files(folder: Path, songs: Sequence[StemSong]) -> list[Path]:
     ]
 
 
-def _named_files(folder: Path) -> Sources:
+def _named_files(folder: Path, stems: Sequence[str] = STEMS) -> Sources:
     """Return the stems in a folder, by the names of their files in letters of either case."""
     there = {path.name.lower(): path for path in sorted(folder.iterdir(), reverse=True)}
     found: dict[str, tuple[Source, ...]] = {}
-    for stem in STEMS:
+    for stem in stems:
         files = [there.get(f"{stem}{suffix}") for suffix in SUFFIXES]
         if present := [file for file in files if file is not None and file.is_file()]:
             found[stem] = (Source(present[0]),)
     return found
+
+
+def _cambridge_mt(folder: Path) -> list[StemSong]:
+    """Cambridge Music Technology's songs in stems: one of several stems but no vocals is known to have none."""
+    songs = []
+    for song in _stem_folders(folder):
+        is_instrumental = "vocals" not in song.sources and len(song.sources) > 1
+        songs.append(replace(song, silent=frozenset({"vocals"} if is_instrumental else ())))
+    return songs
+
+
+def _mir1k(folder: Path) -> list[StemSong]:
+    """MIR-1K: ``SINGER_N/vocals`` and ``accompaniment``; songs are ``SINGER - N``, as the split is by singer."""
+    songs = []
+    for inner in _inner(folder):
+        singer, _, part = inner.name.rpartition("_")
+        found = _named_files(inner, ("vocals", "accompaniment"))
+        if singer and "accompaniment" in found:
+            sources = {"vocals" if name == "vocals" else "instruments": files for name, files in found.items()}
+            songs.append(StemSong(f"{singer} - {part}", sources, max_hz=MIR1K_MAX_HZ))
+    return songs
 
 
 def _moises(folder: Path) -> list[StemSong]:
@@ -175,6 +198,9 @@ def slakh_source(track: Mapping[str, str]) -> str:
         return named if named in SLAKH_SOURCES else "other"
     return next((source for programs, source in _PROGRAMS if int(number) in programs), "other")
 
+
+MIR1K_MAX_HZ = 7500.0
+"""Where the loss stops for songs of MIR-1K: their sample rate is 16 kHz, and nothing is left above 8 kHz."""
 
 MOISES_SOURCES: Mapping[str, str] = {
     "vocals": "vocals",
@@ -241,5 +267,7 @@ LAYOUTS: Mapping[str, Callable[[Path], list[StemSong]]] = {
     "moises": _moises,
     "slakh": _slakh,
     "stem-folders": _stem_folders,
+    "cambridge-mt": _cambridge_mt,
+    "mir1k": _mir1k,
 }
-"""Name of a layout -> what lists its songs."""
+"""Name of a layout -> what lists its songs; the last two are stem folders to ``auto``, and have to be named."""

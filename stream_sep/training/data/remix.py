@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from stream_sep.training.data.cache import RATE
-from stream_sep.training.data.store import crop
+from stream_sep.training.data.store import SILENT, crop
 
 if TYPE_CHECKING:
     from stream_sep.training.data.store import StemDataset, StemSamples
@@ -36,6 +37,18 @@ class MixConfig:
     extra_vocals: float = 0.0
 
 
+class Batch(NamedTuple):
+    """Some mixes.
+
+    Attributes:
+        stems: ``(batch, stems, 2, frames)``, in the order of the data set.
+        max_hz: ``(batch,)``, frequency above which a mix has a dull stem; infinite if it has none.
+    """
+
+    stems: Tensor
+    max_hz: Tensor
+
+
 class RemixSampler:
     """Draws batches of stems from a data set, on the data set's device.
 
@@ -49,8 +62,8 @@ class RemixSampler:
         self._dataset, self._config, self._random = dataset, config, random
         self._device = dataset.whole.device
 
-    def sample(self, batch: int, frames: int) -> Tensor:
-        """Return stems ``(batch, stems, 2, frames)``, in the order of the data set.
+    def sample(self, batch: int, frames: int) -> Batch:
+        """Return some mixes.
 
         Args:
             batch: number of mixes.
@@ -61,25 +74,29 @@ class RemixSampler:
         rates = 1 + self._config.speed * (2 * self._chance(batch, len(stems)) - 1)
         rates = torch.where(same[:, None], rates[:, :1], rates)
         whole, moment = self._whole_songs(batch, frames)
-        parts = []
+        parts, limits = [], []
         for number, samples in enumerate(stems.values()):
             songs, starts = self._places(samples, batch, frames)
             songs = torch.where(same, whole[:, number], songs) if has_whole else songs
             starts = torch.where(same, moment, starts)
             parts.append(crop(samples, songs, starts, rates[:, number], frames))
+            limits.append(_max_hz(samples, songs) * rates[:, number])
         present = self._chance(batch, len(stems)) >= self._config.missing_stem_probability
-        mixed = torch.stack(parts, dim=1) * present[:, :, None, None]
+        limit = torch.where(present, torch.stack(limits, dim=1), math.inf).amin(dim=1)
+        mixed = Batch(torch.stack(parts, dim=1) * present[:, :, None, None], limit)
         return self._with_second_voice(mixed) if self._config.extra_vocals and _VOICE in stems else mixed
 
-    def _with_second_voice(self, stems: Tensor) -> Tensor:
+    def _with_second_voice(self, mixed: Batch) -> Batch:
         """Add another voice, at a level from nothing to its own, to the vocals of some mixes."""
-        batch, _, _, frames = stems.shape
+        batch, _, _, frames = mixed.stems.shape
         samples, number = self._dataset.stems[_VOICE], list(self._dataset.stems).index(_VOICE)
-        voices = crop(samples, *self._places(samples, batch, frames), torch.ones(batch, device=self._device), frames)
+        songs, starts = self._places(samples, batch, frames)
+        voices = crop(samples, songs, starts, torch.ones(batch, device=self._device), frames)
         level = self._chance(batch) * (self._chance(batch) < self._config.extra_vocals)
-        added = stems.clone()
+        added = mixed.stems.clone()
         added[:, number] += level[:, None, None] * voices
-        return added
+        limit = torch.where(level > 0, _max_hz(samples, songs), math.inf)
+        return Batch(added, torch.minimum(mixed.max_hz, limit))
 
     def _places(self, samples: StemSamples, batch: int, frames: int) -> tuple[Tensor, Tensor]:
         """Draw songs by weight and a place where the stem is active, or now and then any place."""
@@ -110,6 +127,13 @@ class RemixSampler:
 
     def _chance(self, *shape: int) -> Tensor:
         return torch.rand(*shape, device=self._device, generator=self._random)
+
+
+def _max_hz(samples: StemSamples, songs: Tensor) -> Tensor:
+    """Return the frequency above which each song is dull; infinite where there is none."""
+    if not samples.songs:
+        return torch.full((len(songs),), math.inf, device=songs.device)
+    return torch.where(songs == SILENT, math.inf, samples.max_hz[songs.clamp(min=0)])
 
 
 def _draw(weights: Tensor, count: int, random: torch.Generator) -> Tensor:

@@ -48,6 +48,7 @@ class StemSamples:
         length: int64 ``(songs,)``.
         weight: float32 ``(songs,)``, how often each is drawn.
         active: int64 ``(places, 2)``: song, and a frame in it near which the stem sounds.
+        max_hz: float32 ``(songs,)``, frequency above which each is dull; infinite if it is not.
     """
 
     sound: Tensor | OnDisk
@@ -56,6 +57,7 @@ class StemSamples:
     length: Tensor
     weight: Tensor
     active: Tensor
+    max_hz: Tensor
 
     @property
     def songs(self) -> int:
@@ -196,7 +198,7 @@ class _DatasetBuilder:
             if not sources:
                 self._silent.add(stem)
             sound = tuple(frames[source] for source in sources)
-            rows.append(builder.add(sound, 0.1 / loudness, weight) if sources else SILENT)
+            rows.append(builder.add(sound, 0.1 / loudness, weight, song.max_hz) if sources else SILENT)
         if len(rows) == len(self._stems) and max(rows) > SILENT:
             self._whole.append(tuple(rows))
             self._lengths.append(song.frames)
@@ -241,14 +243,16 @@ class _SamplesBuilder:
         self._weights: list[float] = []
         self._norms: list[float] = []
         self._active: list[Tensor] = []
+        self._max_hz: list[float] = []
 
-    def add(self, sound: tuple[SourceFrames, ...], gain: float, weight: float) -> int:
+    def add(self, sound: tuple[SourceFrames, ...], gain: float, weight: float, max_hz: float) -> int:
         number, frames = len(self.sounds), len(sound[0])
         self.sounds.append(sound)
         self._gains.append(gain)
         self._weights.append(weight * _length_weight(frames))
         levels, power = _levels(sound)
         self._norms.append(gain * power**0.5)
+        self._max_hz.append(max_hz or math.inf)
         places = np.flatnonzero(levels * gain > _ACTIVE) * _GRID
         self._active.append(torch.from_numpy(np.stack([np.full_like(places, number), places], axis=1)))
         return number
@@ -265,8 +269,8 @@ class _SamplesBuilder:
         on_disk: Tensor | OnDisk = tuple(self.sounds)
         sound = on_disk if device.type == "cpu" else self._end_to_end(lengths, gains, device)
         active = torch.cat(self._active) if self._active else torch.zeros(0, 2, dtype=torch.int64)
-        weights = torch.tensor(self._weights, dtype=torch.float32)
-        return StemSamples(sound, *(each.to(device) for each in (gains, first, lengths, weights, active)))
+        weights, max_hz = (torch.tensor(each, dtype=torch.float32) for each in (self._weights, self._max_hz))
+        return StemSamples(sound, *(each.to(device) for each in (gains, first, lengths, weights, active, max_hz)))
 
     def _end_to_end(self, lengths: Tensor, gains: Tensor, device: torch.device) -> Tensor:
         """Copy all sounds to a GPU; where the sum of sources is too loud for 16 bits, its gain makes up for it."""

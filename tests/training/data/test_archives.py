@@ -1,5 +1,6 @@
 """Packs of training data come from anywhere: they write only where they shall, and no more than they hold."""
 
+import dataclasses
 import io
 import json
 import zipfile
@@ -41,11 +42,12 @@ def test_a_pack_becomes_a_cache_again(tmp_path):
         (tmp_path / "songs/one").mkdir(parents=True, exist_ok=True)
         sound = 0.1 * np.random.default_rng(len(stem)).standard_normal((RATE, 2))
         soundfile.write(tmp_path / f"songs/one/{stem}.wav", sound, RATE, subtype="FLOAT")
-    build_cache(find_stem_songs(tmp_path / "songs"), tmp_path / "cache", quiet)
+    (dull,) = (dataclasses.replace(song, max_hz=7500.0) for song in find_stem_songs(tmp_path / "songs"))
+    build_cache([dull], tmp_path / "cache", quiet)
     (path,) = pack_caches([tmp_path / "cache"], tmp_path / "pack", part_mb=48, quality=0.3, report=quiet)
     assert unpack(path, tmp_path / "there", quiet) == 1
     (song,) = read_index(tmp_path / "there/cache")
-    assert (song.name, sorted(song.stems), song.frames) == ("one", sorted(STEMS), RATE)
+    assert (song.name, sorted(song.stems), song.frames, song.max_hz) == ("one", sorted(STEMS), RATE, 7500.0)
 
 
 @pytest.mark.parametrize(

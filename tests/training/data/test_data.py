@@ -2,13 +2,15 @@
 
 import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from stream_sep.errors import AudioFileError, ConfigError
-from stream_sep.evaluation.validation_split import is_validation
+from stream_sep.evaluation.validation_split import HELD_OUT_ARTISTS, is_validation
 from stream_sep.protocols import STEMS
 from stream_sep.training.data import cache
 from stream_sep.training.data.cache import RATE, build_cache, check_cache, drop_songs, map_song, read_index
@@ -142,6 +144,42 @@ def test_slakh_sorts_tracks_by_its_metadata(tmp_path):
     assert np.abs(found["bass"][:, 0] - noise(0, channels=1)[:, 0]).max() < 1e-3
 
 
+def test_cambridge_songs_without_vocals_are_instrumental_unless_they_are_one_part(tmp_path):
+    parts = {"A - Sung": STEMS, "B - Played": ("drums", "other"), "C - Bass": ("bass",)}
+    for song, stems in parts.items():
+        for seed, stem in enumerate(stems):
+            write(tmp_path / f"songs/{song}/{stem}.ogg", noise(seed))
+    build(tmp_path / "songs", tmp_path / "cache", layout="cambridge-mt")
+    found = {song.name: song for song in read_index(tmp_path / "cache")}
+    assert {name: song.silent for name, song in found.items()} == {
+        "A - Sung": (),
+        "B - Played": ("vocals",),
+        "C - Bass": (),
+    }
+    assert not any(song.silent for song in find_stem_songs(tmp_path / "songs"))  # other folders of stems say nothing
+
+
+def test_mir1k_is_voices_of_singers_over_instruments_and_dull(tmp_path):
+    for seed, stem in enumerate(("vocals", "accompaniment")):
+        for part in ("amy_12", "amy_15", "Ani_1"):
+            write(tmp_path / f"songs/{part}/{stem}.ogg", noise(seed, channels=1))
+    build(tmp_path / "songs", tmp_path / "cache", layout="mir1k")
+    found = read_index(tmp_path / "cache")
+    assert [song.name for song in found] == ["Ani - 1", "amy - 12", "amy - 15"]
+    assert {song.stems for song in found} == {("vocals", "instruments")}
+    assert {song.max_hz for song in found} == {7500.0}
+
+
+def test_caches_of_before_there_was_dull_sound_are_read(songs, tmp_path):
+    build(songs, tmp_path / "cache")
+    index = tmp_path / "cache/index.jsonl"
+    rows = [json.loads(line) for line in index.read_text().splitlines()]
+    for row in rows:
+        del row["max_hz"]
+    index.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [song.max_hz for song in read_index(tmp_path / "cache")] == [0.0, 0.0]
+
+
 def test_musdb_hq_is_read_from_its_train_part_only(songs, tmp_path):
     whole = tmp_path / "musdb18hq"
     (whole / "test/Zeno - Signs").mkdir(parents=True)
@@ -192,6 +230,19 @@ def test_the_split_is_by_artist_and_near_its_percentage():
     assert len({name.partition(" - ")[0] for name in kept}) * 2 == len(kept)
     assert 100 < len(kept) < 220
     assert not any(is_validation(name, 0) for name in names)
+
+
+def test_artists_on_the_list_are_held_out_of_every_source():
+    for artist in HELD_OUT_ARTISTS:
+        assert is_validation(f"{artist} - Any Song", 1)
+        assert not is_validation(f"{artist} - Any Song", 0)
+
+
+def test_the_documented_list_of_held_out_artists_is_that_of_the_code():
+    page = (Path(__file__).parents[3] / "docs/how-to/train.md").read_text()
+    (section,) = re.findall(r"## Artists held out\n(.*?)\n## ", page, re.DOTALL)
+    rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("| `")]
+    assert {artist.strip() for row in rows for artist in row.split(";")} == HELD_OUT_ARTISTS
 
 
 def test_songs_that_cannot_be_read_are_named_and_the_others_added(songs, tmp_path):

@@ -84,7 +84,7 @@ def test_four_stems_train_where_nobody_sings(slakh):
     dataset = load(slakh, FOUR)
     assert dataset.stems["vocals"].songs == 0
     assert (dataset.whole[:, 0] == SILENT).all()
-    stems = RemixSampler(dataset, MixConfig(missing_stem_probability=0.0), torch.Generator()).sample(8, 4000)
+    stems = RemixSampler(dataset, MixConfig(missing_stem_probability=0.0), torch.Generator()).sample(8, 4000).stems
     assert not stems[:, 0].any()
     assert (stems[:, 1:].abs().amax(dim=(2, 3)) > 0).float().mean() > 0.8
 
@@ -137,9 +137,9 @@ def test_a_second_voice_is_in_the_vocals_and_so_in_the_mix(tmp_path):
     build_cache(find_stem_songs(tmp_path / "songs"), tmp_path / "cache", lambda _name: None)
     dataset = load(tmp_path / "cache", FOUR)
     mixes = [
-        RemixSampler(dataset, MixConfig(speed=0.0, extra_vocals=share), torch.Generator().manual_seed(3)).sample(
-            40, 2000
-        )
+        RemixSampler(dataset, MixConfig(speed=0.0, extra_vocals=share), torch.Generator().manual_seed(3))
+        .sample(40, 2000)
+        .stems
         for share in (0.0, 1.0)
     ]
     assert torch.equal(mixes[0][:, 1:], mixes[1][:, 1:])
