@@ -19,10 +19,13 @@ Partials are equally far apart at all frequencies, but merge into noise at the t
 inaudible. A quarter of the mask bins costs a quarter of the decoder, and is easier to fit to little data.
 """
 
-CONV_DILATIONS = (1, 2)
-"""Hops between the taps of each of a network's convolutions, whose kernels have three taps in time."""
+CONV_KERNEL = 3
+"""Hops and mask bins that a kernel of a network's convolutions covers."""
 
-CONV_STATE_HOPS = 2 * sum(CONV_DILATIONS)
+CONV_DILATIONS = (1, 2)
+"""Hops from tap to tap in each of a network's convolutions."""
+
+CONV_STATE_HOPS = (CONV_KERNEL - 1) * sum(CONV_DILATIONS)
 """Past hops that a network's convolutions need, all together."""
 
 

@@ -9,10 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from stream_sep.separators.causal.config import CONV_DILATIONS, CONV_STATE_HOPS
-
-KERNEL = 3
-"""Hops and mask bins that a kernel covers."""
+from stream_sep.separators.causal.config import CONV_DILATIONS, CONV_KERNEL, CONV_STATE_HOPS
 
 
 class CausalConvolutions(nn.Module):
@@ -31,7 +28,7 @@ class CausalConvolutions(nn.Module):
         self.project_in = nn.Conv2d(inputs, channels, 1)
         self.norms = nn.ModuleList(nn.LayerNorm((channels, points)) for _ in CONV_DILATIONS)
         self.layers = nn.ModuleList(
-            nn.Conv2d(channels, channels, KERNEL, dilation=(hops, 1), padding=(0, 1)) for hops in CONV_DILATIONS
+            nn.Conv2d(channels, channels, CONV_KERNEL, dilation=(hops, 1), padding=(0, 1)) for hops in CONV_DILATIONS
         )
         self.project_out = nn.Conv2d(channels, outputs, 1) if outputs else nn.Identity()
 
@@ -48,7 +45,7 @@ class CausalConvolutions(nn.Module):
             returned: ``(batch, hops, outputs, points)``
         """
         y, after = self.project_in(x.transpose(1, 2)), []
-        past = state.split([(KERNEL - 1) * hops for hops in CONV_DILATIONS], dim=2)
+        past = state.split([(CONV_KERNEL - 1) * hops for hops in CONV_DILATIONS], dim=2)
         for norm, layer, before in zip(self.norms, self.layers, past, strict=True):
             seen = nn.functional.gelu(norm(y.transpose(1, 2)).transpose(1, 2))
             seen = torch.cat([before, seen], dim=2)
