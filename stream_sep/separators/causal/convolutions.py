@@ -34,7 +34,7 @@ class CausalConvolutions(nn.Module):
 
     def initial_state(self, batch: int) -> Tensor:
         """Return the state before the first hop: the inputs of each convolution in its past hops, as zeros."""
-        return torch.zeros(batch, *self._shape, device=self.norms[0].weight.device)
+        return torch.zeros(batch, *self._shape, device=self.project_in.weight.device)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Return the output of some hops, and the next state.
@@ -44,11 +44,12 @@ class CausalConvolutions(nn.Module):
             state: ``(batch, channels, CONV_STATE_HOPS, points)``
             returned: ``(batch, hops, outputs, points)``
         """
-        y, after = self.project_in(x.transpose(1, 2)), []
-        past = state.split([(CONV_KERNEL - 1) * hops for hops in CONV_DILATIONS], dim=2)
-        for norm, layer, before in zip(self.norms, self.layers, past, strict=True):
+        y, after, start = self.project_in(x.transpose(1, 2)), [], 0
+        for norm, layer, hops in zip(self.norms, self.layers, CONV_DILATIONS, strict=True):
+            count = (CONV_KERNEL - 1) * hops
             seen = nn.functional.gelu(norm(y.transpose(1, 2)).transpose(1, 2))
-            seen = torch.cat([before, seen], dim=2)
+            seen = torch.cat([state[:, :, start : start + count], seen], dim=2)
             y = y + layer(seen)
-            after.append(seen[:, :, -before.shape[2] :])
+            after.append(seen[:, :, -count:])
+            start += count
         return self.project_out(y).transpose(1, 2), torch.cat(after, dim=2)
