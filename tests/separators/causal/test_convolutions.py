@@ -37,11 +37,11 @@ def inputs(net, batch=2, hops=40):
 @pytest.mark.parametrize("cut", [1, 3, 17])
 def test_streamed_in_any_pieces_equals_whole(cut):
     net = network()
-    features, hints = inputs(net)
-    whole, after = net(features, hints, net.initial_state(2))
+    features, prior = inputs(net)
+    whole, after = net(features, prior, net.initial_state(2))
     state, parts = net.initial_state(2), []
     for at in range(0, features.shape[1], cut):
-        part, state = net(features[:, at : at + cut], hints[:, at : at + cut], state)
+        part, state = net(features[:, at : at + cut], prior[:, at : at + cut], state)
         parts.append(part)
     assert (torch.cat(parts, dim=1) - whole).abs().max() < 1e-5
     assert [each.shape for each in state] == [each.shape for each in net.initial_state(2)]
@@ -50,9 +50,9 @@ def test_streamed_in_any_pieces_equals_whole(cut):
 
 def test_no_output_has_a_gradient_from_a_later_hop():
     net = network()
-    features, hints = (each.requires_grad_() for each in inputs(net, batch=1))
-    net(features, hints, net.initial_state(1))[0][:, 20].square().sum().backward()
-    for given in (features, hints):
+    features, prior = (each.requires_grad_() for each in inputs(net, batch=1))
+    net(features, prior, net.initial_state(1))[0][:, 20].square().sum().backward()
+    for given in (features, prior):
         used = given.grad[0].abs().sum(dim=(1, 2))
         assert not used[21:].any()
         assert used[: 20 + 1].all()  # the GRU goes back to the first hop
