@@ -223,18 +223,3 @@ class MixerJobs:
         if outcome.result is not None and outcome.result != self._names:
             self._names = outcome.result
             self._changed()
-
-
-def is_of_effect(path: str) -> bool:
-    """Return whether a control is of an effect, which may have to be loaded anew.
-
-    Args:
-        path: of the control.
-
-    Returns:
-        Whether setting it may take long.
-
-    >>> is_of_effect("stem/vocals/chain/1/room_size"), is_of_effect("stem/vocals/gain_db")
-    (True, False)
-    """
-    return path.startswith("stem/") and "/chain/" in path

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.mixer_jobs import MixerJobs, is_of_effect
+from bridge.mixer_jobs import MixerJobs
+from stream_sep.effects.controls import is_of_effect
 from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bridge.mixer_jobs import is_of_effect
+from stream_sep.effects.controls import is_of_effect
 from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import numpy as np
 
 from stream_sep.control.levels import db_to_gain
 from stream_sep.control.state import KARAOKE_STEM
+from stream_sep.control.transition import DEFAULT_TRANSITION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.control.state import Value
+    from stream_sep.control.transition import Transition
 
 
 def balance(pan: float) -> tuple[float, float]:
@@ -45,9 +47,7 @@ def compile_mix(
     values: Mapping[str, Value],
     stems: tuple[str, ...],
     sample_rate: int,
-    *,
-    fade_ms: float | None = None,
-    begin: int = 0,
+    transition: Transition = DEFAULT_TRANSITION,
 ) -> NDArray[np.float64]:
     """Return the snapshot for `AudioState.publish`, with two channels.
 
@@ -55,8 +55,7 @@ def compile_mix(
         values: `ControlState.snapshot`.
         stems: names of the stems, in the separator's order.
         sample_rate: frames per second, for the length of the ramp.
-        fade_ms: length of the ramp; ``ramp_ms`` among the values unless given.
-        begin: first frame of the ramp in the stream; the next block if that has passed.
+        transition: how the gains move there.
 
     Returns:
         float64: left and right gain of the master and of each stem, then bypass, limiter, length of the ramp and
@@ -69,5 +68,7 @@ def compile_mix(
         gain = stem_gain(values, stem, any_solo=any_solo)
         gain *= 1.0 - float(values["karaoke"]) if stem == KARAOKE_STEM else 1.0
         gains += [gain * side for side in balance(float(values[f"stem/{stem}/pan"]))]
-    ramp = round((float(values["ramp_ms"]) if fade_ms is None else fade_ms) * sample_rate / 1000)
-    return np.array([*gains, float(values["bypass"]), float(values["master/limiter"]), ramp, begin], np.float64)
+    ramp_ms = float(values["ramp_ms"]) if transition.fade_ms is None else transition.fade_ms
+    ramp = round(ramp_ms * sample_rate / 1000)
+    switches = float(values["bypass"]), float(values["master/limiter"])
+    return np.array([*gains, *switches, ramp, transition.begin_frame], np.float64)

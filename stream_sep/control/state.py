@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from stream_sep.control.levels import LOUDEST_DB, SILENCE_DB
+from stream_sep.control.transition import DEFAULT_TRANSITION
 from stream_sep.errors import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from stream_sep.control.transition import Transition
 
 _log = logging.getLogger(__name__)
 
@@ -122,11 +125,11 @@ def parameters_for(stems: tuple[str, ...]) -> tuple[Parameter, ...]:
     )
 
 
-def _notify(listener: Callable[..., None], *path: str) -> None:
+def _notify(listener: Callable[..., None], *change: object) -> None:
     try:
-        listener(*path)
+        listener(*change)
     except Exception:  # noqa: BLE001 - whatever a listener does, the change stands
-        _log.exception("a listener failed on the change of %s", *path or ("the tree",))
+        _log.exception("a listener failed on the change of %s", change[0] if change else "the tree")
 
 
 class ControlState:
@@ -146,6 +149,7 @@ class ControlState:
         self.parameters = {parameter.path: parameter for parameter in parameters}
         self._values: dict[str, Value] = {path: parameter.default for path, parameter in self.parameters.items()}
         self._listeners: list[Callable[..., None]] = []
+        self._change_listeners: list[Callable[..., None]] = []
         self._watchers: list[Callable[..., None]] = []
         self._lock = threading.Lock()
 
@@ -172,10 +176,15 @@ class ControlState:
         self.update({path: value})
         return self._values[path]
 
-    def update(self, values: Mapping[str, object]) -> None:
-        """Store many values as one change, or none of them if one is invalid."""
+    def update(self, values: Mapping[str, object], transition: Transition = DEFAULT_TRANSITION) -> None:
+        """Store many values as one change, or none of them if one is invalid.
+
+        Args:
+            values: by path.
+            transition: how the gains move to them.
+        """
         self.check(values)
-        self.publish(values)
+        self.publish(values, transition)
 
     def check(self, values: Mapping[str, object]) -> None:
         """Validate values as `update` does, without a change.
@@ -189,17 +198,14 @@ class ControlState:
                 raise ParameterError(f"{path} is read-only")
             parameter.coerce(value)
 
-    def publish(self, values: Mapping[str, object]) -> None:
+    def publish(self, values: Mapping[str, object], transition: Transition = DEFAULT_TRANSITION) -> None:
         """Store many values as `update` does, read-only ones too: the engine's status."""
         checked = {path: self._find(path).coerce(value) for path, value in values.items()}
         with self._lock:
             there = {path: value for path, value in checked.items() if path in self.parameters}
-            changed = [path for path, value in there.items() if self._values[path] != value]
+            changed = tuple(path for path, value in there.items() if self._values[path] != value)
             self._values = {**self._values, **there}
-            listeners = tuple(self._listeners)
-        for path in changed:
-            for listener in listeners:
-                _notify(listener, path)
+        self._notify_of(changed, transition)
 
     def replace_parameters(self, retired: Collection[str], parameters: Collection[Parameter]) -> None:
         """Replace the controls ``retired`` by others at their defaults; notify tree subscribers if the tree changed.
@@ -216,14 +222,11 @@ class ControlState:
             new = {parameter.path: parameter.default for parameter in parameters}
             self._values = {**{path: values[path] for path in kept}, **new}
             self.parameters = {**kept, **{parameter.path: parameter for parameter in parameters}}
-            changed = [path for path, value in new.items() if path in before and values[path] != value]
-            listeners = tuple(self._listeners)
+            changed = tuple(path for path, value in new.items() if path in before and values[path] != value)
             watchers = tuple(self._watchers) if _shapes(before) != _shapes(self.parameters) else ()
         for watcher in watchers:
             _notify(watcher)
-        for path in changed:
-            for listener in listeners:
-                _notify(listener, path)
+        self._notify_of(changed, DEFAULT_TRANSITION)
 
     def snapshot(self) -> dict[str, Value]:
         """Return a consistent copy of all values."""
@@ -236,9 +239,22 @@ class ControlState:
         """
         return self._register(self._listeners, listener)
 
+    def subscribe_changes(self, listener: Callable[[tuple[str, ...], Transition], None]) -> Callable[[], None]:
+        """Call ``listener(paths, transition)`` once for every change, before the listeners of its paths."""
+        return self._register(self._change_listeners, listener)
+
     def subscribe_tree(self, watcher: Callable[[], None]) -> Callable[[], None]:
         """Call ``watcher()`` after controls were added or removed, as `subscribe` does."""
         return self._register(self._watchers, watcher)
+
+    def _notify_of(self, paths: tuple[str, ...], transition: Transition) -> None:
+        with self._lock:
+            change_listeners, listeners = tuple(self._change_listeners), tuple(self._listeners)
+        for listener in change_listeners if paths else ():
+            _notify(listener, paths, transition)
+        for path in paths:
+            for listener in listeners:
+                _notify(listener, path)
 
     def _register(self, subscribers: list[Callable[..., None]], listener: Callable[..., None]) -> Callable[[], None]:
         with self._lock:

@@ -82,6 +82,18 @@ def _parameter(path: str, value: Setting, parameter_spec: ParameterSpec | None) 
     return Parameter(path, value, parameter_spec.low, parameter_spec.high)
 
 
+def is_of_effect(path: str) -> bool:
+    """Return whether a control belongs to an effect, or bypasses all of a stem; setting it may take long.
+
+    Args:
+        path: of the control.
+
+    >>> is_of_effect("stem/vocals/chain/1/room_size"), is_of_effect("stem/vocals/gain_db")
+    (True, False)
+    """
+    return path.startswith("stem/") and "/chain/" in path
+
+
 class EffectControls:
     """Applies changes of the control tree to the effects, and adds and removes their parameters in the tree.
 
@@ -103,25 +115,18 @@ class EffectControls:
     def sync(self) -> None:
         """Register the parameters of all current effects and remove those of effects that are gone."""
         with self._syncing:
-            retired = {path for path in self._controls if _is_of_effect(path.split("/"))}
+            retired = {path for path in self._controls if is_of_effect(path) and not path.endswith("/chain/bypass")}
             self._controls.replace_parameters(retired, effect_parameters(self._worker.chains))
 
-    def handle_change(self, path: str, value: Value) -> bool:
-        """Apply a change at ``path``; return whether the path belongs to an effect.
-
-        Args:
-            path: the control's path.
-            value: its new value.
-        """
-        parts = path.split("/")
-        if parts[0] != "stem" or parts[2] != "chain":
-            return False
-        if self._chained:
-            try:
-                self._apply(parts[1], parts[3:], value)
-            except StreamSepError as error:
-                self._report(f"could not apply {path}: {error}")
-        return True
+    def handle_change(self, path: str) -> None:
+        """Apply the new value at ``path``, if that belongs to an effect."""
+        if not (self._chained and is_of_effect(path)):
+            return
+        _, stem, _, *place = path.split("/")
+        try:
+            self._apply(stem, place, self._controls[path])
+        except StreamSepError as error:
+            self._report(f"could not apply {path}: {error}")
 
     def _apply(self, stem: str, place: list[str], value: Value) -> None:
         if place == [_BYPASS]:
@@ -134,7 +139,3 @@ class EffectControls:
         if index >= len(effects):
             return None
         return effects[index].bypass if name == _BYPASS else effects[index].parameters.get(name)
-
-
-def _is_of_effect(parts: list[str]) -> bool:
-    return parts[0] == "stem" and parts[2] == "chain" and parts[3:] != [_BYPASS]

@@ -11,8 +11,9 @@ from stream_sep.control.mix_snapshot import compile_mix
 from stream_sep.control.presets.library import list_presets, load_preset, store_preset
 from stream_sep.control.scheduler import MAX_LOOKAHEAD_SECONDS, ChangeScheduler
 from stream_sep.control.state import ControlState, Value, parameters_for
+from stream_sep.control.transition import DEFAULT_TRANSITION, Transition
 from stream_sep.control.transport import TRANSPORT
-from stream_sep.effects.controls import EffectControls, EffectWorker, effect_parameters
+from stream_sep.effects.controls import EffectControls, EffectWorker, effect_parameters, is_of_effect
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import NO_EFFECTS
 from stream_sep.errors import ConfigError
@@ -62,10 +63,9 @@ class Mixer:
         self._state, self._effects, self._chained, self._report = state, worker, chained, report
         self._effect_controls = EffectControls(self.controls, worker, chained=chained, report=report)
         self._publishing = threading.Lock()
-        self._transition = _Transition()
         self._scheduler = ChangeScheduler(tick)
         state.set_mix_now(self._mix())
-        self.controls.subscribe(self._publish)
+        self.controls.subscribe_changes(self._on_change)
 
     def set(self, path: str, value: object) -> Value:
         """Set a control, such as ``engine.set("stem/vocals/gain_db", -60)``; audible from the next block on.
@@ -99,22 +99,18 @@ class Mixer:
         if at is not None and not math.isfinite(at):
             raise ConfigError(f"a change cannot begin at {at}")
         if at is None or at <= time.monotonic():
-            self._apply(values, fade_ms, 0)
+            self.controls.update(values, Transition(fade_ms))
             return
         if at > time.monotonic() + MAX_LOOKAHEAD_SECONDS:
             raise ConfigError(f"a change {at - time.monotonic():.1f} s ahead is beyond {MAX_LOOKAHEAD_SECONDS:g} s")
         self.controls.check(values)
         moment = round(at * 1e9)
-        self._scheduler.schedule(
-            at, lambda: self._apply(values, fade_ms, self._state.frame_at(moment, self.sample_rate))
-        )
 
-    def _apply(self, values: Mapping[str, object], fade_ms: float | None, begin: int) -> None:
-        self._transition.fade_ms, self._transition.begin = fade_ms, begin
-        try:
-            self.controls.update(values)
-        finally:
-            self._transition.fade_ms, self._transition.begin = None, 0
+        def change() -> None:
+            begin = self._state.frame_at(moment, self.sample_rate)
+            self.controls.update(values, Transition(fade_ms, begin))
+
+        self._scheduler.schedule(at, change)
 
     def set_chains(self, chains: Chains) -> None:
         """Replace the effects on the stems: load them now, then crossfade, and add controls for their parameters.
@@ -199,28 +195,22 @@ class Mixer:
         """Return `peaks`, the louder side of each."""
         return {name: max(sides) for name, sides in self.peaks().items()}
 
-    def _mix(self) -> NDArray[np.float64]:
-        fade_ms, begin = self._transition.fade_ms, self._transition.begin
-        return compile_mix(self.controls.snapshot(), self.stems, self.sample_rate, fade_ms=fade_ms, begin=begin)
+    def _mix(self, transition: Transition = DEFAULT_TRANSITION) -> NDArray[np.float64]:
+        return compile_mix(self.controls.snapshot(), self.stems, self.sample_rate, transition)
 
-    def _publish(self, path: str) -> None:
-        if (
-            self.controls.parameters[path].readonly
-            or path.startswith(TRANSPORT)
-            or self._effect_controls.handle_change(path, self.controls[path])
-        ):
-            return
-        with self._publishing:  # read and publish as one, or a thread that read early could overwrite newer gains
-            self._state.publish(self._mix())
+    def _on_change(self, paths: tuple[str, ...], transition: Transition) -> None:
+        if any(self._moves_gains(path) for path in paths):
+            with self._publishing:  # read and publish as one, or a thread that read early could overwrite newer gains
+                self._state.publish(self._mix(transition))
+        for path in paths:
+            self._effect_controls.handle_change(path)  # after the gains, as an effect may take long to load
+
+    def _moves_gains(self, path: str) -> bool:
+        parameter = self.controls.parameters.get(path)
+        is_status = parameter is None or parameter.readonly
+        return not (is_status or path.startswith(TRANSPORT) or is_of_effect(path))
 
     def _set_gains_now(self) -> None:
         """Set the gains without a ramp, as before the audio starts."""
         with self._publishing:
             self._state.set_mix_now(self._mix())
-
-
-class _Transition(threading.local):
-    """Fade and start frame of the change that this thread is making."""
-
-    fade_ms: float | None = None
-    begin: int = 0

@@ -9,6 +9,7 @@ from stream_sep import STEMS, ControlState
 from stream_sep.control.levels import db_to_gain
 from stream_sep.control.mix_snapshot import balance, compile_mix
 from stream_sep.control.state import parameters_for
+from stream_sep.control.transition import Transition
 
 
 def mixed(rate=44100, **changes):
@@ -71,7 +72,12 @@ def test_switches_are_handed_over_as_numbers_and_the_ramp_in_frames(rate, frames
     assert mixed(rate, bypass=True, ramp_ms=20)[-4:].tolist() == [1, 0, 2 * frames, 0]
     assert mixed(rate, master__limiter=True)[-4:].tolist() == [0, 1, frames, 0]
     values = ControlState(parameters_for(STEMS)).snapshot()
-    assert compile_mix(values, STEMS, rate, fade_ms=20, begin=99)[-4:].tolist() == [0, 0, 2 * frames, 99]
+    assert compile_mix(values, STEMS, rate, Transition(fade_ms=20, begin_frame=99))[-4:].tolist() == [
+        0,
+        0,
+        2 * frames,
+        99,
+    ]
 
 
 def test_karaoke_takes_the_vocals_out_by_its_amount_and_leaves_the_rest():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stream_sep import STEMS, ControlState, ParameterError
 from stream_sep.control.state import Parameter, parameters_for
+from stream_sep.control.transition import DEFAULT_TRANSITION, Transition
 from stream_sep.control.transport import transport_parameters
 
 FADER = "stem/vocals/gain_db"
@@ -86,6 +87,22 @@ def test_listener_is_called_once_for_a_change_and_never_without_one(controls, re
     controls.set(FADER, -100)
     controls.set(FADER, -90)
     assert received == [FADER, FADER]
+
+
+def test_change_listener_is_called_once_for_a_whole_change_with_its_transition_and_first(controls):
+    heard = []
+    controls.subscribe(heard.append)
+    leave = controls.subscribe_changes(lambda *change: heard.append(change))
+    slow = Transition(fade_ms=500, begin_frame=64)
+    controls.update({FADER: -6, "bypass": False, "stem/bass/pan": 1}, slow)
+    assert heard == [((FADER, "stem/bass/pan"), slow), FADER, "stem/bass/pan"]
+    heard.clear()
+    controls.update({FADER: -6}, slow)
+    assert heard == []
+    controls.set(FADER, 0)
+    leave()
+    controls.set(FADER, -6)
+    assert heard == [((FADER,), DEFAULT_TRANSITION), FADER, FADER]
 
 
 def test_listener_reads_the_value_it_is_called_for(controls):

@@ -24,7 +24,6 @@ from stream_sep import (
     load_separator,
 )
 from stream_sep.control.levels import db_to_gain
-from stream_sep.control.mix_snapshot import compile_mix
 from stream_sep.control.presets.library import load_preset
 
 wait_until = partial(waiting.until, patience=60)
@@ -271,30 +270,6 @@ def test_engine_publishes_its_status_among_its_controls():
         assert engine.controls["engine/state"] == "running"
         engine.set("bypass", value=True)
         wait_until(lambda: backend.feed(song(1280)) is not None and engine.controls["engine/state"] == "dry")
-
-
-def test_faders_moved_from_many_threads_end_where_they_were_put():
-    """A thread that compiled the mix earlier must not publish it later."""
-    _, engine = offline(128)
-    compile_now, compiled = engine._mix, threading.Event()
-
-    def slow_the_first_time():
-        mix = compile_now()
-        if not compiled.is_set():
-            compiled.set()
-            time.sleep(0.2)
-        return mix
-
-    with engine:
-        engine._mix = slow_the_first_time
-        other = threading.Thread(target=engine.set, args=("stem/vocals/gain_db", -3))
-        other.start()
-        compiled.wait()
-        engine.set("stem/drums/gain_db", -9)
-        other.join()
-        local, snapshots = engine._state.array("local"), engine._state.array("snapshots")
-        wanted = compile_mix(engine.controls.snapshot(), engine.stems, RATE)
-        np.testing.assert_array_equal(snapshots[local[0] % len(snapshots)], wanted)
 
 
 class Gap:

@@ -1,0 +1,22 @@
+"""How the gains move to the values of a change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The ramps of a change: how long, and from which frame on.
+
+    Attributes:
+        fade_ms: length of the ramps; the control ``ramp_ms`` unless given.
+        begin_frame: their first frame in the stream; the next block where that has passed.
+    """
+
+    fade_ms: float | None = None
+    begin_frame: int = 0
+
+
+DEFAULT_TRANSITION = Transition()
+"""From the next block on, as long as the control ``ramp_ms`` says."""
