@@ -119,7 +119,6 @@ class Engine(Mixer):
     def _connect(self, source: Block | None) -> None:
         info = self._worker.info
         self._running = self._stopped = False
-        self._final_stats: EngineStats | None = None
         self._dry_before = 0
         super().__init__(
             info.stems,
@@ -141,8 +140,8 @@ class Engine(Mixer):
         )
 
     def stats(self) -> EngineStats:
-        """Return the counters as they are now, or as they were when the engine stopped."""
-        return self._final_stats or collect(self._state, self._rings, self._worker.restarts, self.backend.block_size)
+        """Return the counters; of a stopped engine, those of its whole run."""
+        return collect(self._state, self._rings, self._worker.restarts, self.backend.block_size)
 
     def reset_timing(self) -> None:
         """Reset the statistics of callback durations, as after a warm-up."""
@@ -193,7 +192,6 @@ class Engine(Mixer):
         self._stopped = True
         with ExitStack() as last_first:  # which goes on where one of them fails
             last_first.callback(self._rings.close)
-            last_first.callback(self._keep_stats)
             if self._recorder is not None:
                 last_first.callback(self._recorder.stop)
             last_first.callback(self._worker.stop)
@@ -214,9 +212,6 @@ class Engine(Mixer):
         self._report(
             f"JACK's block size is {block_size} frames now: {more:.0f} ms more latency, {total:.0f} ms in all"
         )
-
-    def _keep_stats(self) -> None:
-        self._final_stats = self.stats()
 
     def __enter__(self) -> Self:
         """Start."""
