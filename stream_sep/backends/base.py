@@ -56,6 +56,11 @@ class AudioBackend(Protocol):
         ...
 
 
+def max_block(backend: AudioBackend) -> int:
+    """Return the frames that the callback processes at most at once; a longer block is split."""
+    return max(backend.block_size, 1024)
+
+
 def channel_map(outputs: int, pairs: Mapping[str, int], stems: tuple[str, ...]) -> tuple[int, ...]:
     """Return the bus channel for each of ``outputs`` device channels.
 

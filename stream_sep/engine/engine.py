@@ -1,71 +1,63 @@
-"""The engine: connects an audio backend, a separator and the controls: every stem on a fader, in real time."""
+"""The engine: connects an audio backend, a source of stems and a mixer: every stem on a fader, in real time."""
 
 from __future__ import annotations
 
 import logging
-import math
-import threading
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
-from stream_sep.audio.rings import RingLayout, SharedRings
-from stream_sep.audio.state import DRY, FADE, MUTE, AudioState
-from stream_sep.backends.jack import MAX_BLOCK_SIZE, JackBackend
-from stream_sep.effects.controls import EffectWorker
+from stream_sep.audio.rings import SharedRings
+from stream_sep.backends.jack import JackBackend
+from stream_sep.engine.audio_setup import audio_state_for
 from stream_sep.engine.config import ON_FAILURE, EngineConfig
-from stream_sep.engine.latency_plan import extra_delay, plan
 from stream_sep.engine.mixer import Mixer
 from stream_sep.engine.recorder import Recorder
+from stream_sep.engine.separated_input import SeparatedInput
 from stream_sep.engine.stats import EngineStats, Reporter, collect
-from stream_sep.engine.worker.hop_worker import InlineWorker, SeparatorInfo
-from stream_sep.engine.worker.process_worker import ProcessWorker
-from stream_sep.engine.worker.thread_worker import ThreadWorker
-from stream_sep.errors import SeparatorError
-from stream_sep.separators import canonical_name, load_separator
+from stream_sep.engine.status import Status
+from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from stream_sep.audio.latency import LatencyReport
     from stream_sep.backends.base import AudioBackend
-    from stream_sep.control.state import Parameter
-    from stream_sep.protocols import Block, Separator
+    from stream_sep.control.state import ControlState
+    from stream_sep.engine.stem_source import StemSource
+    from stream_sep.protocols import Block
 
 _log = logging.getLogger(__name__)
-_RECORD_SECONDS = 2.0
-_FADE_OUT_SECONDS = 1.0
-_BACKLOG_SECONDS = 2.0
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 
-class Worker(EffectWorker, Protocol):
-    """Whatever runs the separator: `InlineWorker`, `ThreadWorker` or `ProcessWorker`."""
+def _of_mixer(
+    method: Callable[Concatenate[Mixer, _Arguments], _Result],
+) -> Callable[Concatenate[Engine, _Arguments], _Result]:
+    """Return a method of the engine that calls this one of its mixer."""
 
-    info: SeparatorInfo
-    restarts: int
+    @wraps(method)
+    def call(self: Engine, /, *args: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
+        return method(self.mixer, *args, **options)
 
-    def start(self, rings: SharedRings) -> None:
-        """Start separating the audio captured in ``rings``."""
-        ...
-
-    def catch_up(self) -> None:
-        """Separate all captured hops on the calling thread, if the worker has none of its own."""
-        ...
-
-    def stop(self) -> None:
-        """Stop the worker."""
-        ...
+    return call
 
 
-class Engine(Mixer):
+class Engine:
     """Reads audio from a backend, separates it, and plays it back with every stem on a fader.
 
     Args:
         backend: audio input and output, such as `PacedBackend` or `PortAudioBackend`.
         config: how to run; the defaults are good.
         source: ``(2, frames)`` to play in place of the backend's input.
+        stem_source: where the stems come from; the separated input unless given.
         report: callback that receives warnings, each with what to try; they are logged unless given.
+
+    Attributes:
+        mixer: the faders; its methods are the engine's too.
+        latency: the latency, term by term.
 
     Raises:
         SeparatorError: the separator cannot be loaded.
@@ -84,7 +76,16 @@ class Engine(Mixer):
     True
     """
 
-    _prerendered = False  # whether the worker renders the audio before it is due
+    set = _of_mixer(Mixer.set)
+    apply = _of_mixer(Mixer.apply)
+    set_chains = _of_mixer(Mixer.set_chains)
+    set_effect = _of_mixer(Mixer.set_effect)
+    presets = _of_mixer(Mixer.presets)
+    recall = _of_mixer(Mixer.recall)
+    apply_preset = _of_mixer(Mixer.apply_preset)
+    store = _of_mixer(Mixer.store)
+    peaks = _of_mixer(Mixer.peaks)
+    meters = _of_mixer(Mixer.meters)
 
     def __init__(
         self,
@@ -92,52 +93,51 @@ class Engine(Mixer):
         config: EngineConfig | None = None,
         *,
         source: Block | None = None,
+        stem_source: StemSource | None = None,
         report: Callable[[str], None] = _log.warning,
     ) -> None:
         self.config = config or EngineConfig()
         self.backend = backend
         self._report = report
-        compiler = threading.Thread(target=backend.compile, name="compiler", daemon=True)
-        compiler.start()  # beside the separator, which takes as long
-        try:
-            self._build(source)
-        except Exception:
-            compiler.join()  # else Python could end while it compiles; Ctrl-C waits for nothing
-            raise
-        compiler.join()
-
-    def _build(self, source: Block | None) -> None:
+        self._stem_source = stem_source or SeparatedInput(backend, self.config, report)
+        self._worker, self.latency = self._stem_source.worker, self._stem_source.latency
+        self._running = self._stopped = False
         with ExitStack() as undo:
-            self._worker = self._load_worker()
-            undo.callback(self._worker.stop)
-            self.latency = self._plan(self._worker.info)
-            self._rings = SharedRings.create(self._layout(self._worker.info))
+            undo.callback(self._stem_source.stop)
+            info = self._worker.info
+            if info.channels != 2:
+                raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
+            self._rings = SharedRings.create(self._stem_source.layout)
             undo.callback(self._rings.close)
-            self._connect(source)
+            self._state = audio_state_for(self.config, backend, self._stem_source, self._rings, source)
+            self.mixer = self._build_mixer()
+            self._stem_source.connect(self.controls, self._rings)
+            self._recorder = self._open_recorder()
+            hop_ms = 1000 * info.hop / info.sample_rate
+            self._status = Status(self.controls, self.config.model, backend, hop_ms)
+            self._reporter = Reporter(
+                self.stats,
+                hop_ms,
+                report,
+                slack=self.latency.slack,
+                meanwhile=ON_FAILURE[self.config.on_failure],
+            )
             undo.pop_all()
 
-    def _connect(self, source: Block | None) -> None:
-        info = self._worker.info
-        self._running = self._stopped = False
-        self._dry_before = 0
-        super().__init__(
-            info.stems,
-            info.sample_rate,
-            self._audio_state(source, info.stems),
-            self._worker,
-            chained=self.config.chained,
-            tick=self._publish_status,
-            report=self._report,
-            extra=self._extra_parameters(),
-        )
-        self._recorder = self._open_recorder()
-        self._reporter = Reporter(
-            self.stats,
-            1000 * info.hop / info.sample_rate,
-            self._report,
-            slack=self.latency.slack,
-            meanwhile=ON_FAILURE[self.config.on_failure],
-        )
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of the stems, in the separator's order."""
+        return self.mixer.stems
+
+    @property
+    def sample_rate(self) -> int:
+        """Frames per second."""
+        return self.mixer.sample_rate
+
+    @property
+    def controls(self) -> ControlState:
+        """Every value, by path; subscribe to it for feedback."""
+        return self.mixer.controls
 
     def stats(self) -> EngineStats:
         """Return the counters; of a stopped engine, those of its whole run."""
@@ -170,16 +170,16 @@ class Engine(Mixer):
     def start(self) -> None:
         """Start the audio."""
         self._running = True
-        self._set_gains_now()
-        self._worker.start(self._rings)
+        self.mixer.set_gains_now()
+        self._stem_source.start()
         self._reporter.start()
         if self._recorder is not None and self.config.worker != "inline":
             self._recorder.start()
-        if isinstance(self.backend, JackBackend) and not self._prerendered:  # prerendered audio serves any block size
+        if isinstance(self.backend, JackBackend):
             self.backend.on_block_size = self._follow_block_size
         self.backend.start(self._state, self._between_blocks)
         self.latency = self.backend.complete(self.latency)
-        self._scheduler.start()
+        self.mixer.start()
 
     def stop(self) -> None:
         """Stop the audio, finish the recording and end the separator; a stopped engine cannot be started again.
@@ -194,16 +194,16 @@ class Engine(Mixer):
             last_first.callback(self._rings.close)
             if self._recorder is not None:
                 last_first.callback(self._recorder.stop)
-            last_first.callback(self._worker.stop)
+            last_first.callback(self._stem_source.stop)
             if self._running:
                 last_first.callback(self._reporter.stop)
                 last_first.callback(self.backend.stop)
-                last_first.callback(self._scheduler.stop)
+                last_first.callback(self.mixer.stop)
 
     def _follow_block_size(self, block_size: int) -> None:
         """Add latency if larger blocks need more stems ready; the latency never shrinks again."""
         latency = self.latency
-        extra = extra_delay(self._worker.info, self.config, latency, block_size)
+        extra = self._stem_source.extra_delay(block_size)
         if extra <= latency.extra:
             return
         self._state.delay_by(extra)
@@ -226,80 +226,17 @@ class Engine(Mixer):
         """Stop, whatever happened."""
         self.stop()
 
-    def _load_worker(self) -> Worker:
-        config = self.config
-        try:
-            return self._make_worker(config.model, dict(config.options))
-        except SeparatorError as error:
-            if config.fallback is None:
-                raise
-            self._report(f"{error}; going on with {config.fallback!r}")
-            return self._make_worker(config.fallback, {})
-
-    def _make_worker(self, model: str | Separator, options: dict[str, object]) -> Worker:
-        rate = self.backend.sample_rate
-        if isinstance(model, str) and self.config.worker == "process":
-            return ProcessWorker(model, rate, options, self._report, **self._worker_settings())
-        kind = ThreadWorker if self.config.worker == "thread" else InlineWorker
-        return kind(
-            lambda: load_separator(model, rate, **options) if isinstance(model, str) else model,
-            self._report,
-            **self._worker_settings(),
-        )
-
-    def _worker_settings(self) -> dict[str, Any]:
-        return {
-            "chains": self.config.chains,
-            "chain_reserve": self.config.chain_reserve,
-            "meanwhile": ON_FAILURE[self.config.on_failure],
-        }
-
-    def _plan(self, info: SeparatorInfo) -> LatencyReport:
-        return plan(info, self.config, self.backend)
-
-    def _extra_parameters(self) -> tuple[Parameter, ...]:
-        return ()
-
-    def _layout(self, info: SeparatorInfo) -> RingLayout:
-        # A fade reads backwards while time goes on, so the oldest frame it needs is two fades old.
-        plan, spare = self.latency, self._max_block + 2 * self._frames(self.config.fade_ms) + 4 * info.hop
-        if isinstance(self.backend, JackBackend):  # whose blocks may grow
-            spare += MAX_BLOCK_SIZE + extra_delay(info, self.config, plan, MAX_BLOCK_SIZE)
-        capacity = plan.engine + spare + math.ceil(_BACKLOG_SECONDS * info.sample_rate)
-        return RingLayout(
-            channels=info.channels,
-            stems=len(info.stems),
-            hop=info.hop,
-            capacity=1 << capacity.bit_length(),
-            slots=math.ceil((plan.prefill + spare) / info.hop) + 4,
-        )
-
-    @property
-    def _max_block(self) -> int:
-        return max(self.backend.block_size, 1024)
-
-    def _frames(self, milliseconds: float) -> int:
-        return max(1, round(milliseconds * self.backend.sample_rate / 1000))
-
-    def _audio_state(self, source: Block | None, stems: tuple[str, ...]) -> AudioState:
-        recording = self.config.record is not None or bool(self.config.taps) or self.backend.wants_recording
-        return AudioState(
-            self._rings,
-            prefill=self.latency.prefill,
-            delay=self.latency.engine,
-            carrier=len(stems) - 1,
-            max_block=self._max_block,
-            inputs=self.backend.inputs,
-            input_map=self.backend.input_map,
-            output_map=self.backend.output_map(stems),
-            fade=self._frames(self.config.fade_ms),
-            hold=self._frames(self.config.hold_ms) if self.config.hold_ms else 0,
-            record_frames=round(_RECORD_SECONDS * self.backend.sample_rate) if recording else 0,
-            source=source,
-            prerendered=self._prerendered,
-            stems_sum_to_mix=not self.config.chained,
-            on_failure={"dry": DRY, "mute": MUTE, "fade": FADE}[self.config.on_failure],
-            fade_out=round(_FADE_OUT_SECONDS * self.backend.sample_rate),
+    def _build_mixer(self) -> Mixer:
+        info = self._worker.info
+        return Mixer(
+            info.stems,
+            info.sample_rate,
+            self._state,
+            self._worker,
+            chained=self.config.chained,
+            tick=self._tick,
+            report=self._report,
+            extra=self._stem_source.parameters,
         )
 
     def _open_recorder(self) -> Recorder | None:
@@ -320,23 +257,6 @@ class Engine(Mixer):
         if self._recorder is not None and self.config.worker == "inline":
             self._recorder.drain()
 
-    def _publish_status(self) -> None:
-        """Update the read-only controls of the engine's status."""
-        stats, latency = self.stats(), self.latency
-        dry = stats.counters["dry_frames"]
-        hop_ms = 1000 * self._worker.info.hop / self.sample_rate
-        self.controls.publish(
-            {
-                "engine/model": canonical_name(self.config.model) if isinstance(self.config.model, str) else "own",
-                "engine/device": type(self.backend).__name__.removesuffix("Backend").lower(),
-                "engine/state": "dry" if dry > self._dry_before else "running",
-                "engine/latency_frames": latency.total,
-                "engine/latency_ms": latency.milliseconds(latency.total),
-                "engine/load": round(stats.hop_ms[0] / hop_ms, 5),
-                "engine/late_hops": stats.late_hops,
-                "engine/xruns": stats.xruns,
-                "engine/dry_frames": dry,
-                "engine/restarts": stats.restarts,
-            }
-        )
-        self._dry_before = dry
+    def _tick(self) -> None:
+        self._status.publish(self.stats(), self.latency)
+        self._stem_source.tick()

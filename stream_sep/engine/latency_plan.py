@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stream_sep.engine.worker.hop_worker import SeparatorInfo
 
 
-def plan(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> LatencyReport:
+def plan_latency(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> LatencyReport:
     """Return the delays of an engine, without those of the device.
 
     They depend on the model, the sample rate, the block size and the settings, and on nothing that is measured: the
@@ -25,10 +25,8 @@ def plan(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> La
         backend: the audio backend.
 
     Raises:
-        ConfigError: the separator's channels or sample rate differ from the backend's.
+        ConfigError: the separator's sample rate differs from the backend's.
     """
-    if info.channels != 2:
-        raise ConfigError(f"the separator works on {info.channels} channels, the engine on 2")
     if info.sample_rate != backend.sample_rate:
         raise ConfigError(f"the separator runs at {info.sample_rate} Hz, the sound at {backend.sample_rate} Hz")
     return LatencyReport(

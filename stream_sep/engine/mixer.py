@@ -33,7 +33,7 @@ _MAX_FADE_MS = 60000
 
 
 class Mixer:
-    """Controls and presets, compiled into gains for the audio thread; the base of `stream_sep.Engine`.
+    """Controls, presets and effects of an engine, compiled into gains for the audio thread.
 
     Args:
         stems: names of the stems.
@@ -66,6 +66,19 @@ class Mixer:
         self._scheduler = ChangeScheduler(tick)
         state.set_mix_now(self._mix())
         self.controls.subscribe_changes(self._on_change)
+
+    def set_gains_now(self) -> None:
+        """Set the gains without a ramp, as before the audio starts."""
+        with self._publishing:
+            self._state.set_mix_now(self._mix())
+
+    def start(self) -> None:
+        """Apply scheduled changes, and tick, from now on."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Drop pending changes and stop ticking."""
+        self._scheduler.stop()
 
     def set(self, path: str, value: object) -> Value:
         """Set a control, such as ``engine.set("stem/vocals/gain_db", -60)``; audible from the next block on.
@@ -209,8 +222,3 @@ class Mixer:
         parameter = self.controls.parameters.get(path)
         is_status = parameter is None or parameter.readonly
         return not (is_status or path.startswith(TRANSPORT) or is_of_effect(path))
-
-    def _set_gains_now(self) -> None:
-        """Set the gains without a ramp, as before the audio starts."""
-        with self._publishing:
-            self._state.set_mix_now(self._mix())

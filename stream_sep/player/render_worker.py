@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from stream_sep.audio.rings import RingLayout, Rings
 from stream_sep.effects.spec import ChainSpec
+from stream_sep.engine.worker.base import Worker
 from stream_sep.engine.worker.effects import NO_EFFECTS
 from stream_sep.engine.worker.hop_worker import SeparatorInfo, warm_up
 from stream_sep.engine.worker.process_worker import ProcessWorker
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Separator
 
 
-class RenderWorker(Protocol):
+class RenderWorker(Worker, Protocol):
     """Renders songs as commanded."""
 
     @property

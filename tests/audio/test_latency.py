@@ -87,7 +87,7 @@ def plan_of(model, rate, *, block=128, hop_seconds=0.001, **settings):
     """The plan of an engine on a machine where a hop took so many seconds at the start."""
     separator = load_separator(model, sample_rate=rate)
     info = dataclasses.replace(warm_up(separator, calls=1), hop_seconds=hop_seconds)
-    return latency_plan.plan(info, EngineConfig(**settings), OfflineBackend(rate, block))
+    return latency_plan.plan_latency(info, EngineConfig(**settings), OfflineBackend(rate, block))
 
 
 @pytest.mark.parametrize("rate", [44100, 48000, 88200, 96000])

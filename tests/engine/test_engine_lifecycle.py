@@ -14,6 +14,7 @@ import waiting
 from stream_sep import AudioFileError, ConfigError, Engine, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.audio import rings
 from stream_sep.control.scheduler import ChangeScheduler
+from stream_sep.engine.separated_input import SeparatedInput
 from stream_sep.separators.passthrough import PassthroughSeparator
 
 wait_until = partial(waiting.until, patience=60)
@@ -91,6 +92,16 @@ def test_engine_whose_device_is_refused_leaves_nothing(blocks, monkeypatch):
     monkeypatch.setattr(backend, "start", refuse)
     with pytest.raises(ConfigError, match="no such device"), Engine(backend, EngineConfig(model="passthrough")):
         pass
+    assert blocks() == []
+
+
+@needs_shm
+def test_engine_refuses_a_separator_of_one_channel_and_stops_its_worker(blocks, monkeypatch):
+    stopped = []
+    monkeypatch.setattr(SeparatedInput, "stop", lambda source: stopped.append(source.worker.stop()))
+    with pytest.raises(ConfigError, match="works on 1 channels, the engine on 2"):
+        Engine(OfflineBackend(), EngineConfig(model="passthrough", options={"channels": 1}, worker="inline"))
+    assert len(stopped) == 1
     assert blocks() == []
 
 

@@ -307,9 +307,9 @@ def test_a_killed_refiner_is_started_again_and_the_music_goes_on(write):
     refinement = Refinement(TINY)
     with PlayEngine(PacedBackend(RATE), [path], config, refinement=refinement, report=reports.append) as engine:
         wait_until(lambda: engine.controls["transport/refined"] > 0)
-        first = engine._refiner.pid
+        first = engine._songs.refiner.pid
         os.kill(first, signal.SIGKILL)
-        wait_until(lambda: engine._refiner.pid not in (None, first))
+        wait_until(lambda: engine._songs.refiner.pid not in (None, first))
         share = engine.controls["transport/refined"]
         wait_until(lambda: engine.controls["transport/refined"] > max(share, 0.2))
         assert engine.stats().restarts == 0
@@ -382,7 +382,7 @@ def test_stems_lost_while_they_play_are_reported_once_and_the_live_separator_goe
         link = {"kept": [str(file) for file in files], "stems": list(STEMS)}
         engine.transport.refine(engine.playlist.current.number, link)
         backend.feed(np.zeros((2, 128), np.float32))
-        for stems in engine._player._renderer._timeline._songs.values():
+        for stems in engine._songs.worker._renderer._timeline._songs.values():
             stems.refined._files[0].close()
         mix = backend.feed(np.zeros((2, 128 * 1200), np.float32))[0]
     np.testing.assert_array_equal(mix, song[:, 128 : 128 * 1201])

@@ -1,0 +1,57 @@
+"""The interface of what gives an engine its stems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from stream_sep.audio.latency import LatencyReport
+    from stream_sep.audio.rings import RingLayout, SharedRings
+    from stream_sep.control.state import ControlState, Parameter
+    from stream_sep.engine.worker.base import Worker
+
+
+class StemSource(Protocol):
+    """Where the stems of an engine come from: `SeparatedInput`, or the player's `RenderedSongs`.
+
+    Attributes:
+        latency: the planned latency, without that of the device.
+        layout: sizes of the rings.
+        parameters: controls besides those of the mixer.
+        is_prerendered: whether mix and stems are written before they are due, so that there is no input.
+    """
+
+    latency: LatencyReport
+    layout: RingLayout
+    parameters: tuple[Parameter, ...]
+    is_prerendered: bool
+
+    @property
+    def worker(self) -> Worker:
+        """What writes the stems."""
+        ...
+
+    def connect(self, controls: ControlState, rings: SharedRings) -> None:
+        """Use what the engine has built.
+
+        Args:
+            controls: the engine's controls, `parameters` among them.
+            rings: where the worker writes the stems.
+        """
+        ...
+
+    def start(self) -> None:
+        """Start the worker, before the audio."""
+        ...
+
+    def tick(self) -> None:
+        """Update the controls; called a few times a second while the audio runs."""
+        ...
+
+    def extra_delay(self, block_size: int) -> int:
+        """Return the frames to add to `latency` when the block size has grown to ``block_size``."""
+        ...
+
+    def stop(self) -> None:
+        """Stop the worker and release everything; harmless when stopped already."""
+        ...
