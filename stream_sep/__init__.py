@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from stream_sep.backends.offline import OfflineBackend
     from stream_sep.backends.paced import PacedBackend
     from stream_sep.backends.portaudio import PortAudioBackend
-    from stream_sep.control.state import ControlState, Parameter
+    from stream_sep.control.parameters import Parameter
+    from stream_sep.control.state import ControlState
     from stream_sep.engine.config import EngineConfig
     from stream_sep.engine.engine import Engine
     from stream_sep.errors import (
@@ -69,7 +70,7 @@ _HOMES = {
     "LatencyReport": "stream_sep.audio.latency",
     "OfflineBackend": "stream_sep.backends.offline",
     "PacedBackend": "stream_sep.backends.paced",
-    "Parameter": "stream_sep.control.state",
+    "Parameter": "stream_sep.control.parameters",
     "ParameterError": "stream_sep.errors",
     "PortAudioBackend": "stream_sep.backends.portaudio",
     "PresetError": "stream_sep.errors",

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.web.live.surface import LivePage
-from stream_sep.control.state import ControlState, parameters_for
+from stream_sep.control.parameters import parameters_for
+from stream_sep.control.state import ControlState
 from stream_sep.control.transport import transport_parameters
 from stream_sep.protocols import STEMS
 

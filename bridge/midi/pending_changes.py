@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.protocols import MixerControl
-    from stream_sep.control.state import Value
+    from stream_sep.control.parameters import Value
 
 
 class PendingChanges:

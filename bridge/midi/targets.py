@@ -14,7 +14,7 @@ from stream_sep.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream_sep.control.state import Value
+    from stream_sep.control.parameters import Value
 
 Kind: TypeAlias = Literal["value", "switch", "press"]
 

@@ -9,7 +9,7 @@ from enum import IntFlag
 from typing import TYPE_CHECKING, TypeAlias
 
 from stream_sep.control.levels import LOUDEST_DB, SILENCE_DB, db_to_position, gain_to_db, position_to_db
-from stream_sep.control.state import UNLIMITED
+from stream_sep.control.parameters import UNLIMITED
 from stream_sep.errors import ParameterError
 from stream_sep.protocols import stem_color
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bridge.osc.codec import Arguments
     from bridge.protocols import MixerControl
-    from stream_sep.control.state import Parameter, Value
+    from stream_sep.control.parameters import Parameter, Value
 
 Read: TypeAlias = Callable[["MixerControl"], "Arguments"]
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from stream_sep.control.parameters import parameters_for
 from stream_sep.control.presets.library import list_presets, load_preset, store_preset
-from stream_sep.control.state import ControlState, parameters_for
+from stream_sep.control.state import ControlState
 from stream_sep.protocols import STEMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bridge.plugin.session import PluginSession
-    from stream_sep.control.state import Parameter
+    from stream_sep.control.parameters import Parameter
 
 _OF_STEMS = ("gain_db", "mute", "solo")
 _BUSES = ("mix", *STEMS)

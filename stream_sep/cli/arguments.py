@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from stream_sep.control.parameters import parameters_for
 from stream_sep.control.presets.library import list_presets
 from stream_sep.control.presets.schema import check_value, nearest
-from stream_sep.control.state import ControlState, parameters_for
+from stream_sep.control.state import ControlState
 from stream_sep.engine.config import ON_FAILURE, SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.errors import ConfigError, ParameterError
 from stream_sep.protocols import MAIN, STEMS
@@ -16,7 +17,7 @@ from stream_sep.separators import NEEDS_WEIGHTS, REGISTRY, canonical_name, check
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stream_sep.control.state import Parameter, Value
+    from stream_sep.control.parameters import Parameter, Value
 
 _SWITCH = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
 _FIXED_STEMS = ("bands", "causal-6ms", "causal-22ms", "causal-100ms")

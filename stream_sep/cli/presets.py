@@ -33,7 +33,7 @@ from stream_sep.errors import ConfigError, PresetError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stream_sep.control.state import Value
+    from stream_sep.control.parameters import Value
 
 app = App("List, show, save, remove and check presets.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.control.levels import db_to_gain
-from stream_sep.control.state import KARAOKE_STEM
+from stream_sep.control.parameters import KARAOKE_STEM
 from stream_sep.control.transition import DEFAULT_TRANSITION
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stream_sep.control.state import Value
+    from stream_sep.control.parameters import Value
     from stream_sep.control.transition import Transition
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream_sep.control.state import UNLIMITED, Parameter
+from stream_sep.control.parameters import UNLIMITED, Parameter
 
 TRANSPORT = "transport/"
 """Prefix of the paths of these controls."""

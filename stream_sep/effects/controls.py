@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from stream_sep.control.state import Parameter
+from stream_sep.control.parameters import Parameter
 from stream_sep.effects.catalog import EFFECTS, is_file
 from stream_sep.errors import StreamSepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_sep.control.state import ControlState, Value
+    from stream_sep.control.parameters import Value
+    from stream_sep.control.state import ControlState
     from stream_sep.effects.catalog import ParameterSpec, Setting
     from stream_sep.effects.chained_separator import Chains
     from stream_sep.effects.spec import ChainSpec

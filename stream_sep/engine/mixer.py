@@ -8,9 +8,10 @@ import time
 from typing import TYPE_CHECKING
 
 from stream_sep.control.mix_snapshot import compile_mix
+from stream_sep.control.parameters import Value, parameters_for
 from stream_sep.control.presets.library import list_presets, load_preset, store_preset
 from stream_sep.control.scheduler import MAX_LOOKAHEAD_SECONDS, ChangeScheduler
-from stream_sep.control.state import ControlState, Value, parameters_for
+from stream_sep.control.state import ControlState
 from stream_sep.control.transition import DEFAULT_TRANSITION, Transition
 from stream_sep.control.transport import TRANSPORT
 from stream_sep.effects.controls import EffectControls, EffectWorker, effect_parameters, is_of_effect
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.audio.state import AudioState
+    from stream_sep.control.parameters import Parameter
     from stream_sep.control.presets.preset import Preset
-    from stream_sep.control.state import Parameter
     from stream_sep.effects.chained_separator import Chains
 
 _MAX_FADE_MS = 60000

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from stream_sep.audio.rings import SharedRings
     from stream_sep.backends.base import AudioBackend
-    from stream_sep.control.state import ControlState, Parameter
+    from stream_sep.control.parameters import Parameter
+    from stream_sep.control.state import ControlState
     from stream_sep.engine.config import EngineConfig
 
 _BACKLOG_SECONDS = 2.0

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from stream_sep.audio.latency import LatencyReport
     from stream_sep.audio.rings import RingLayout, SharedRings
-    from stream_sep.control.state import ControlState, Parameter
+    from stream_sep.control.parameters import Parameter
+    from stream_sep.control.state import ControlState
     from stream_sep.engine.worker.base import Worker
 
 

@@ -8,7 +8,7 @@ import pytest
 from stream_sep import STEMS, ControlState
 from stream_sep.control.levels import db_to_gain
 from stream_sep.control.mix_snapshot import balance, compile_mix
-from stream_sep.control.state import parameters_for
+from stream_sep.control.parameters import parameters_for
 from stream_sep.control.transition import Transition
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_sep import STEMS, ControlState, ParameterError
-from stream_sep.control.state import Parameter, parameters_for
+from stream_sep.control.parameters import Parameter, parameters_for
 from stream_sep.control.transition import DEFAULT_TRANSITION, Transition
 from stream_sep.control.transport import transport_parameters
 

@@ -1,6 +1,7 @@
 """A mixer without an engine, for tests of control surfaces."""
 
-from stream_sep.control.state import ControlState, parameters_for
+from stream_sep.control.parameters import parameters_for
+from stream_sep.control.state import ControlState
 from stream_sep.errors import PresetError
 from stream_sep.protocols import STEMS
 

@@ -8,7 +8,8 @@ from markdown import code, constants_of, table
 import bridge.osc
 from bridge.osc.commands import COMMANDS
 from bridge.osc.namespace import Group, nodes_of
-from stream_sep.control.state import UNLIMITED, ControlState, Parameter, parameters_for
+from stream_sep.control.parameters import UNLIMITED, Parameter, parameters_for
+from stream_sep.control.state import ControlState
 from stream_sep.control.transport import transport_parameters
 from stream_sep.protocols import STEMS
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from stream_sep.cli.tui.protocols import TuiEngine, TuiMessages, TuiSurface
-    from stream_sep.control.state import Value
+    from stream_sep.control.parameters import Value
 
 MASTER = "master"
 """The last strip: the mix."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from stream_sep.control.state import ControlState, Value
+    from stream_sep.control.parameters import Value
+    from stream_sep.control.state import ControlState
 
 _SPEED_STEP, _PITCH_STEP = 0.05, 1.0
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.control.state import KARAOKE_STEM, parameters_for
+from stream_sep.control.parameters import KARAOKE_STEM, parameters_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stream_sep.control.state import Value
+    from stream_sep.control.parameters import Value
 
 _RESET = ("gain_db", "mute", "solo", "pan")
 

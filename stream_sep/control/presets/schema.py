@@ -7,10 +7,10 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from stream_sep.control.parameters import parameters_for
 from stream_sep.control.presets.preset import Preset
 from stream_sep.control.presets.toml_lines import Keys, lines_of
 from stream_sep.control.presets.toml_text import parse
-from stream_sep.control.state import parameters_for
 from stream_sep.control.transport import transport_parameters
 from stream_sep.errors import PresetError
 from stream_sep.protocols import MAIN, STEMS
@@ -18,7 +18,7 @@ from stream_sep.protocols import MAIN, STEMS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from stream_sep.control.state import Parameter, Value
+    from stream_sep.control.parameters import Parameter, Value
 
 EffectCheck: TypeAlias = "Callable[[Mapping[str, Any]], Iterable[tuple[Keys, str]]]"
 """Finds problems in an effect's table: each as the keys that lead to it, and a message."""

@@ -9,7 +9,8 @@ import pytest
 
 from bridge.layouts.layout import LAYOUTS, layout
 from bridge.osc.namespace import nodes_of
-from stream_sep.control.state import ControlState, parameters_for
+from stream_sep.control.parameters import parameters_for
+from stream_sep.control.state import ControlState
 from stream_sep.errors import ConfigError
 
 STEMS = ("vocals", "drums", "bass", "lead guitar [L]", "other")

@@ -4,7 +4,8 @@ import pytest
 
 from bridge.midi.map_files import load_map
 from bridge.midi.session import MidiSession
-from stream_sep.control.state import ControlState, parameters_for
+from stream_sep.control.parameters import parameters_for
+from stream_sep.control.state import ControlState
 
 HEAD = "f0 00 00 66 14"
 

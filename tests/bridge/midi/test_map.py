@@ -11,7 +11,8 @@ from bridge.midi.map_writer import entry, save_control
 from bridge.midi.messages import RELATIVE, Address, encode
 from bridge.midi.session import MidiSession
 from bridge.midi.targets import find_target, target_kind
-from stream_sep.control.state import ControlState, parameters_for
+from stream_sep.control.parameters import parameters_for
+from stream_sep.control.state import ControlState
 from stream_sep.control.transport import transport_parameters
 from stream_sep.errors import ConfigError
 

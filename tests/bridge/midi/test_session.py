@@ -11,7 +11,7 @@ from bridge.midi.map import parse_map
 from bridge.midi.map_files import load_map
 from bridge.midi.session import MidiSession
 from stream_sep.control.levels import db_to_position
-from stream_sep.control.state import Parameter
+from stream_sep.control.parameters import Parameter
 
 
 class Device:

@@ -6,7 +6,7 @@ import pytest
 from osc_peer import FADER
 from waiting import until
 
-from stream_sep.control.state import Parameter
+from stream_sep.control.parameters import Parameter
 from stream_sep.protocols import STEMS
 
 ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5)

@@ -14,7 +14,7 @@ from pythonosc.osc_message_builder import build_msg
 from waiting import PATIENCE, QUIET, until
 
 from bridge.osc.server import OscServer
-from stream_sep.control.state import Parameter
+from stream_sep.control.parameters import Parameter
 from stream_sep.control.transport import transport_parameters
 
 ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5)

@@ -15,7 +15,7 @@ from zeroconf import ServiceBrowser, Zeroconf
 
 from bridge.osc.server import OscServer
 from bridge.oscquery.server import OscQueryServer
-from stream_sep.control.state import UNLIMITED, Parameter
+from stream_sep.control.parameters import UNLIMITED, Parameter
 from stream_sep.errors import BridgeError
 from stream_sep.protocols import STEMS
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from stream_sep import STEMS, ControlState, StreamSepError
+from stream_sep.control.parameters import parameters_for
 from stream_sep.control.presets.library import (
     Preset,
     apply_preset,
@@ -22,7 +23,6 @@ from stream_sep.control.presets.library import (
 )
 from stream_sep.control.presets.toml_lines import lines_of
 from stream_sep.control.presets.watcher import PresetWatcher
-from stream_sep.control.state import parameters_for
 from stream_sep.errors import PresetError
 
 FULL = Preset(
