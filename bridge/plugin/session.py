@@ -8,7 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.audio.rings import RingLayout, SharedRings
+from stream_sep.audio.ring_layout import RingLayout
+from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.engine.worker.process_worker import ProcessWorker
 from stream_sep.errors import ConfigError, StreamSepError
 

@@ -12,7 +12,8 @@ import numpy as np
 from numba import carray
 
 from stream_sep.audio.gain_ramps import MAX_SAMPLE, bound, follow_ramps, limit, take_snapshot
-from stream_sep.audio.rings import CAPTURED, EMPTY, MIXED, write_frames
+from stream_sep.audio.ring_layout import CAPTURED, EMPTY, MIXED
+from stream_sep.audio.rings import write_frames
 from stream_sep.audio.state import (
     DRY,
     FADE,

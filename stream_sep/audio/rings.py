@@ -7,90 +7,34 @@ or nothing, so late stems can be dropped but never played in the wrong place.
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import sys
-import weakref
-from dataclasses import asdict, dataclass
-from multiprocessing import resource_tracker
-from multiprocessing.shared_memory import SharedMemory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_sep.audio.ring_layout import (
+    CAPTURED,
+    COMPUTE_MAX_NS,
+    COMPUTE_NS,
+    EMPTY,
+    HEADER,
+    HEARTBEAT,
+    HOPS_DONE,
+    JUMPS,
+    MIXED,
+    NONFINITE,
+    POSITIONS,
+    STREAM_BEGIN,
+    TIMINGS,
+    WAITED,
+)
 from stream_sep.errors import SeparatorError
 from stream_sep.lowlevel.numba_intrinsics import fence, load_acquire, njit_cached, store_release
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from stream_sep.audio.ring_layout import RingLayout
     from stream_sep.protocols import Block, Stems
-
-_LINE = 8  # int64s in a cache line: positions written by different threads never share one
-CAPTURED = 0 * _LINE
-"""Index in `Rings.positions`: frames captured so far, written by the audio thread."""
-STREAM_BEGIN = CAPTURED + 1
-"""Index in `Rings.positions`: the frame, a whole number of hops, with which the present stream begins."""
-OFFLINE = CAPTURED + 2
-"""Index in `Rings.positions`: not 0 in an offline run, where the separator does not pause between hops."""
-HEARTBEAT = 1 * _LINE
-"""Index in `Rings.positions`: clock of the separator's last heartbeat, in nanoseconds."""
-HOPS_DONE = 2 * _LINE
-"""Index in `Rings.positions`: hops the separator has computed, across restarts."""
-COMPUTE_NS = HOPS_DONE + 1
-"""Index in `Rings.positions`: their total compute time in nanoseconds."""
-COMPUTE_MAX_NS = HOPS_DONE + 2
-"""Index in `Rings.positions`: compute time of the slowest in nanoseconds."""
-NONFINITE = HOPS_DONE + 3
-"""Index in `Rings.positions`: hops rejected because the separator returned NaN, infinity or excessive levels."""
-JUMPS = HOPS_DONE + 4
-"""Index in `Rings.positions`: times the separator was so late that it skipped to the present."""
-MIXED = HOPS_DONE + 5
-"""Index in `Rings.positions`: end of the mix that is ready, where it is prerendered instead of captured."""
-WAITED = HOPS_DONE + 6
-"""Index in `Rings.positions`: most frames captured between the last frame of a hop and its stems."""
-_POSITIONS = 3 * _LINE
-
-MAGIC = int.from_bytes(b"SSEPRNG1", "little")
-"""First word of the memory: identifies it to a program in another language that maps it."""
-VERSION = 1
-"""Second word of the memory: the version of the layout that follows."""
-_HEADER = 1 * _LINE  # magic, version, the five sizes of the layout, and the bytes of the whole
-
-EMPTY = -1
-"""Tag of a slot that holds no hop; `EMPTY - 1 - n` marks hop n as computed but unusable."""
-TIMINGS = 8192
-"""Number of compute times kept, newest over oldest."""
-
-
-@dataclass(frozen=True)
-class RingLayout:
-    """The sizes of the rings, from which another process derives their layout.
-
-    Attributes:
-        channels: channels of the mix.
-        stems: number of stems.
-        hop: frames of a hop.
-        capacity: frames of the capture ring.
-        slots: hops of the stem ring.
-    """
-
-    channels: int
-    stems: int
-    hop: int
-    capacity: int
-    slots: int
-
-    @property
-    def size(self) -> int:
-        """Total size in bytes."""
-        floats = self.channels * self.capacity + self.slots * self.stems * self.channels * self.hop
-        return 8 * (_HEADER + _POSITIONS + self.slots + TIMINGS) + 4 * floats
-
-    @property
-    def header(self) -> tuple[int, ...]:
-        """The words at the start of the memory."""
-        return (MAGIC, VERSION, self.channels, self.stems, self.hop, self.capacity, self.slots, self.size)
 
 
 class Rings:
@@ -102,7 +46,7 @@ class Rings:
 
     Attributes:
         header: int64 ``(8,)``, `RingLayout.header`.
-        positions: int64, indices as named in this module.
+        positions: int64, indices as named in `stream_sep.audio.ring_layout`.
         tags: int64 ``(slots,)``, the number of the hop in each slot, or `EMPTY`.
         timings: int64 ``(TIMINGS,)``, nanoseconds that hops took.
         capture: float32 ``(channels, capacity)``.
@@ -111,11 +55,11 @@ class Rings:
 
     def __init__(self, layout: RingLayout, memory: memoryview | None = None) -> None:
         buffer = memoryview(bytearray(layout.size)) if memory is None else memory
-        numbers = np.frombuffer(buffer, np.int64, _HEADER + _POSITIONS + layout.slots + TIMINGS)
+        numbers = np.frombuffer(buffer, np.int64, HEADER + POSITIONS + layout.slots + TIMINGS)
         floats = np.frombuffer(buffer, np.float32, offset=numbers.nbytes, count=(layout.size - numbers.nbytes) // 4)
         captured = layout.channels * layout.capacity
         self.layout = layout
-        ends = np.cumsum([_HEADER, _POSITIONS, layout.slots])
+        ends = np.cumsum([HEADER, POSITIONS, layout.slots])
         self.header, self.positions, self.tags, self.timings = np.split(numbers, ends)
         self.capture = floats[:captured].reshape(layout.channels, layout.capacity)
         self.hops = floats[captured:].reshape(layout.slots, layout.stems, layout.channels, layout.hop)
@@ -227,96 +171,6 @@ class Rings:
         self.positions[COMPUTE_NS] += nanoseconds
         self.positions[COMPUTE_MAX_NS] = max(int(self.positions[COMPUTE_MAX_NS]), nanoseconds)
         self.positions[HOPS_DONE] = done + 1
-
-
-class DetachableSharedMemory(SharedMemory):
-    """Shared memory that may be closed while arrays over it are alive: they keep their pages, without a warning.
-
-    Python releases it to the system even if this process is killed, from a process that must outlive it.
-    """
-
-    def __init__(self, name: str | None = None, *, create: bool = False, size: int = 0, **options: Any) -> None:  # noqa: ANN401 - of newer Pythons
-        if create:
-            _start_tracker()
-        super().__init__(name, create, size, **options)
-
-    def __del__(self) -> None:
-        with contextlib.suppress(BufferError, OSError):
-            self.close()
-
-
-class SharedRings(Rings):
-    """Rings that two processes share.
-
-    Use `create` in the process that owns them and `attach` in the other; both close them, the owner also unlinks.
-    """
-
-    def __init__(self, layout: RingLayout, shared: SharedMemory, *, owner: bool) -> None:
-        assert shared.buf is not None
-        super().__init__(layout, shared.buf[: layout.size])
-        self._shared = shared
-        self._detach = weakref.finalize(self, detach, shared, owner=owner)  # at the latest when Python ends
-        if owner:
-            self.clear()
-        elif tuple(self.header) != layout.header:
-            raise SeparatorError(
-                f"the shared memory {shared.name!r} begins with {self.header.tolist()}, not {list(layout.header)}: "
-                "it is of another version of stream_sep; restart the program that created it"
-            )
-
-    @classmethod
-    def create(cls, layout: RingLayout) -> SharedRings:
-        """Allocate new rings."""
-        return cls(layout, DetachableSharedMemory(create=True, size=layout.size), owner=True)
-
-    @classmethod
-    def attach(cls, description: dict[str, Any]) -> SharedRings:
-        """Open the rings of another process from its `describe`."""
-        fields = dict(description)
-        shared = open_untracked(fields.pop("name"))
-        return cls(RingLayout(**fields), shared, owner=False)
-
-    def describe(self) -> dict[str, Any]:
-        """Return the arguments of `attach` as JSON values."""
-        return {"name": self._shared.name, **asdict(self.layout)}
-
-    def close(self) -> None:
-        """Release the memory; the owner also unlinks it. Harmless when closed already."""
-        self._detach()
-
-
-def _start_tracker() -> None:
-    """Start Python's resource tracker if it does not run, so that a closed terminal does not end it first."""
-    if sys.platform == "win32":
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it unblocks all others, and ignores them
-    try:
-        resource_tracker.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def detach(shared: SharedMemory, *, owner: bool) -> None:
-    """Close shared memory, and unlink it if this process created it.
-
-    Args:
-        shared: the memory.
-        owner: whether this process created it.
-    """
-    with contextlib.suppress(BufferError):  # a thread that hangs may hold arrays over it: it is released with them
-        shared.close()
-    if owner:
-        shared.unlink()
-
-
-def open_untracked(name: str) -> SharedMemory:
-    """Open shared memory untracked: Python before 3.13 would delete it when this process ends."""
-    if sys.version_info >= (3, 13):
-        return DetachableSharedMemory(name=name, track=False)
-    shared = DetachableSharedMemory(name=name)
-    if sys.platform != "win32":
-        resource_tracker.unregister(shared._name, "shared_memory")  # type: ignore[attr-defined] # noqa: SLF001 - no public way
-    return shared
 
 
 @njit_cached

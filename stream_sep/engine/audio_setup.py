@@ -8,7 +8,7 @@ from stream_sep.audio.state import DRY, FADE, MUTE, AudioState
 from stream_sep.backends.base import max_block
 
 if TYPE_CHECKING:
-    from stream_sep.audio.rings import SharedRings
+    from stream_sep.audio.shared_rings import SharedRings
     from stream_sep.backends.base import AudioBackend
     from stream_sep.engine.config import EngineConfig
     from stream_sep.engine.stem_source import StemSource

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
-from stream_sep.audio.rings import SharedRings
+from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.backends.jack import JackBackend
 from stream_sep.engine.audio_setup import audio_state_for
 from stream_sep.engine.config import ON_FAILURE, EngineConfig

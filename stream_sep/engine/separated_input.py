@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from stream_sep.audio.rings import RingLayout
+from stream_sep.audio.ring_layout import RingLayout
 from stream_sep.backends.base import max_block
 from stream_sep.backends.jack import MAX_BLOCK_SIZE, JackBackend
 from stream_sep.engine.latency_plan import extra_delay, plan_latency
@@ -17,7 +17,7 @@ from stream_sep.engine.worker.thread_worker import ThreadWorker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_sep.audio.rings import SharedRings
+    from stream_sep.audio.shared_rings import SharedRings
     from stream_sep.backends.base import AudioBackend
     from stream_sep.control.parameters import Parameter
     from stream_sep.control.state import ControlState

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.audio.latency import required_slack
-from stream_sep.audio.rings import COMPUTE_MAX_NS, HOPS_DONE, JUMPS, NONFINITE, TIMINGS, WAITED
+from stream_sep.audio.ring_layout import COMPUTE_MAX_NS, HOPS_DONE, JUMPS, NONFINITE, TIMINGS, WAITED
 from stream_sep.audio.state import TIME_BIN_NS
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from stream_sep.audio.latency import LatencyReport
-    from stream_sep.audio.rings import RingLayout, SharedRings
+    from stream_sep.audio.ring_layout import RingLayout
+    from stream_sep.audio.shared_rings import SharedRings
     from stream_sep.control.parameters import Parameter
     from stream_sep.control.state import ControlState
     from stream_sep.engine.worker.base import Worker

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.audio.rings import DetachableSharedMemory, detach, open_untracked
+from stream_sep.lowlevel.shared_memory import DetachableSharedMemory, detach, open_untracked
 
 if TYPE_CHECKING:
     from multiprocessing.shared_memory import SharedMemory

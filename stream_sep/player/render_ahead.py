@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.audio.rings import MIXED
+from stream_sep.audio.ring_layout import MIXED
 from stream_sep.errors import StreamSepError
 from stream_sep.player.streamed_stems import LONG_WARM_UP, SHORT_WARM_UP
 from stream_sep.player.timeline import NO_SONG, Timeline

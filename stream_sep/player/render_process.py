@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.audio.rings import SharedRings
+from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.engine.worker.process_main import change_chains, load_or_refuse, start_server
 from stream_sep.lowlevel.thread_priority import raise_worker_priority
 from stream_sep.player.commands import PlaybackCommand

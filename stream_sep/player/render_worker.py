@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stream_sep.audio.rings import RingLayout, Rings
+from stream_sep.audio.ring_layout import RingLayout
+from stream_sep.audio.rings import Rings
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.base import Worker
 from stream_sep.engine.worker.effects import NO_EFFECTS
@@ -20,7 +21,7 @@ from stream_sep.player.render_ahead import HOP, LEAD_SECONDS, RenderAhead
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stream_sep.audio.rings import SharedRings
+    from stream_sep.audio.shared_rings import SharedRings
     from stream_sep.effects.chained_separator import ChainedSeparator, Chains
     from stream_sep.protocols import Separator
 

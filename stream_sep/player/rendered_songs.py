@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stream_sep.audio.latency import LatencyReport
-from stream_sep.audio.rings import RingLayout
+from stream_sep.audio.ring_layout import RingLayout
 from stream_sep.backends.base import max_block
 from stream_sep.control.transport import transport_parameters
 from stream_sep.engine.worker.base import load_worker
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from stream_sep.audio.rings import SharedRings
+    from stream_sep.audio.shared_rings import SharedRings
     from stream_sep.backends.base import AudioBackend
     from stream_sep.control.state import ControlState
     from stream_sep.engine.config import EngineConfig

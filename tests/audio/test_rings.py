@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from stream_sep.audio.rings import (
+from stream_sep.audio.ring_layout import (
     COMPUTE_MAX_NS,
     COMPUTE_NS,
     EMPTY,
@@ -17,11 +17,9 @@ from stream_sep.audio.rings import (
     NONFINITE,
     TIMINGS,
     RingLayout,
-    Rings,
-    SharedRings,
-    _position,
-    write_frames,
 )
+from stream_sep.audio.rings import Rings, _position, write_frames
+from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.errors import SeparatorError
 
 LAYOUT = RingLayout(channels=2, stems=3, hop=48, capacity=512, slots=5)
@@ -51,7 +49,7 @@ def shared():
 @pytest.fixture
 def second_process(shared):
     """Runs a script in another process that has the rings as ``rings``."""
-    begin = "import json, sys; import numpy as np; from stream_sep.audio.rings import *; "
+    begin = "import json, sys; import numpy as np; from stream_sep.audio.shared_rings import SharedRings; "
     begin += "rings = SharedRings.attach(json.loads(sys.argv[1])); hop = rings.layout.hop\n"
     started = []
 

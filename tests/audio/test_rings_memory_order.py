@@ -9,7 +9,8 @@ import pytest
 from memory_model import Op, Recorded, interpreted, memories, outcomes
 
 from stream_sep.audio import process_block, rings, state
-from stream_sep.audio.rings import CAPTURED, EMPTY, RingLayout, Rings, write_frames
+from stream_sep.audio.ring_layout import CAPTURED, EMPTY, RingLayout
+from stream_sep.audio.rings import Rings, write_frames
 from stream_sep.lowlevel.numba_intrinsics import load_acquire
 
 OLD, NEW, FRAMES = 3, 5, 2  # two slots: hop 5 takes the place of hop 3

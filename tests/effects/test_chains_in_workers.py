@@ -12,7 +12,9 @@ import waiting
 from processes import children_of, is_running
 from requirements import require, require_package
 
-from stream_sep.audio.rings import RingLayout, SharedRings, write_frames
+from stream_sep.audio.ring_layout import RingLayout
+from stream_sep.audio.rings import write_frames
+from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.effects.chained_separator import ChainSpec
 from stream_sep.engine.worker.hop_worker import InlineWorker
 from stream_sep.engine.worker.process_worker import ProcessWorker

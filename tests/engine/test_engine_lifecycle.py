@@ -12,7 +12,7 @@ import pytest
 import waiting
 
 from stream_sep import AudioFileError, ConfigError, Engine, EngineConfig, OfflineBackend, PacedBackend
-from stream_sep.audio import rings
+from stream_sep.audio import shared_rings
 from stream_sep.control.scheduler import ChangeScheduler
 from stream_sep.engine.separated_input import SeparatedInput
 from stream_sep.separators.passthrough import PassthroughSeparator
@@ -56,12 +56,12 @@ def blocks(monkeypatch):
     """A function that gives the blocks of shared memory that were made here and are still there."""
     made = []
 
-    class Recorded(rings.DetachableSharedMemory):
+    class Recorded(shared_rings.DetachableSharedMemory):
         def __init__(self, *arguments, **options):
             super().__init__(*arguments, **options)
             made.append(SHARED / self.name)
 
-    monkeypatch.setattr(rings, "DetachableSharedMemory", Recorded)
+    monkeypatch.setattr(shared_rings, "DetachableSharedMemory", Recorded)
     return lambda: [path for path in made if path.exists()]
 
 

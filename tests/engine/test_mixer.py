@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from stream_sep.audio.rings import RingLayout, Rings
+from stream_sep.audio.ring_layout import RingLayout
+from stream_sep.audio.rings import Rings
 from stream_sep.audio.state import SNAPSHOT_HEAD, SNAPSHOTS, AudioState
 from stream_sep.control.levels import db_to_gain
 from stream_sep.control.mix_snapshot import compile_mix

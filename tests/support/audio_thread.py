@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from stream_sep.audio.rings import RingLayout, Rings
+from stream_sep.audio.ring_layout import RingLayout
+from stream_sep.audio.rings import Rings
 from stream_sep.audio.state import AudioState
 from stream_sep.backends.callback import portaudio_callback
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from stream_sep.audio.rings import SharedRings
+    from stream_sep.audio.shared_rings import SharedRings
     from stream_sep.backends.base import AudioBackend
     from stream_sep.engine.config import EngineConfig
     from stream_sep.engine.worker.hop_worker import SeparatorInfo

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.audio.rings import OFFLINE, RingLayout, Rings, write_frames
+from stream_sep.audio.ring_layout import OFFLINE, RingLayout
+from stream_sep.audio.rings import Rings, write_frames
 from stream_sep.effects.chained_separator import ChainedSeparator
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import require_effects, with_chains

@@ -9,7 +9,7 @@ import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.audio.rings import SharedRings
+from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import require_effects, restore_chains, with_chains
 from stream_sep.engine.worker.hop_worker import HopWorker, warm_up

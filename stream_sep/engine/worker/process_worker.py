@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.audio.rings import HEARTBEAT, HOPS_DONE, SharedRings
+from stream_sep.audio.ring_layout import HEARTBEAT, HOPS_DONE
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import NO_EFFECTS, with_bypass
 from stream_sep.engine.worker.hop_worker import SeparatorInfo
@@ -25,6 +25,7 @@ from stream_sep.lowlevel.child_process import ChildProcess
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from stream_sep.audio.shared_rings import SharedRings
     from stream_sep.effects.chained_separator import Chains
 
 _POLL_SECONDS = 0.1

@@ -18,7 +18,8 @@ from bridge.plugin.host import PluginHost
 from bridge.plugin.listener import listen
 from bridge.plugin.mixer import PluginMixer
 from bridge.plugin.session import Hello
-from stream_sep.audio.rings import MAGIC, OFFLINE, SharedRings
+from stream_sep.audio.ring_layout import MAGIC, OFFLINE
+from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.errors import BridgeError, ConfigError, ParameterError
 
 until = functools.partial(waiting.until, patience=60.0)

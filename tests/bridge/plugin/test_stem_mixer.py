@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from stream_sep.audio.rings import RingLayout, Rings
+from stream_sep.audio.ring_layout import RingLayout
+from stream_sep.audio.rings import Rings
 from stream_sep.audio.state import AudioState
 from stream_sep.backends.callback import portaudio_callback
 

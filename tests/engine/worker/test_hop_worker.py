@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from stream_sep.audio.rings import OFFLINE, RingLayout, Rings, write_frames
+from stream_sep.audio.ring_layout import OFFLINE, RingLayout
+from stream_sep.audio.rings import Rings, write_frames
 from stream_sep.engine.worker.hop_worker import HopWorker
 from stream_sep.separators.passthrough import PassthroughSeparator
 

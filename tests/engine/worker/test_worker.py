@@ -11,7 +11,8 @@ import waiting
 from requirements import require_package
 
 from stream_sep import Engine, EngineConfig, OfflineBackend, PacedBackend
-from stream_sep.audio.rings import EMPTY, NONFINITE, RingLayout, Rings, write_frames
+from stream_sep.audio.ring_layout import EMPTY, NONFINITE, RingLayout
+from stream_sep.audio.rings import Rings, write_frames
 from stream_sep.engine.worker.hop_worker import HopWorker, InlineWorker, warm_up
 from stream_sep.engine.worker.thread_worker import ThreadWorker
 from stream_sep.errors import SeparatorError
