@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.plugin.listener import PipeLine, SocketLine
-    from stream_sep.engine.worker.hop_worker import SeparatorInfo
+    from stream_sep.engine.worker.separator_info import SeparatorInfo
 
 PROTOCOL = 1
 """Version of the protocol."""

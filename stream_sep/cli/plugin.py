@@ -35,7 +35,7 @@ def install(
     for plugin in install_plugins(_formats(form)):
         print(f"installed {plugin.format}: {plugin.path}")
     if warm:
-        from stream_sep.engine.worker.hop_worker import warm_up
+        from stream_sep.engine.worker.separator_info import warm_up
         from stream_sep.separators import load_separator
 
         for model in ("live", "instant"):

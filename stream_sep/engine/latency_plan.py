@@ -10,7 +10,7 @@ from stream_sep.errors import ConfigError
 if TYPE_CHECKING:
     from stream_sep.backends.base import AudioBackend
     from stream_sep.engine.config import EngineConfig
-    from stream_sep.engine.worker.hop_worker import SeparatorInfo
+    from stream_sep.engine.worker.separator_info import SeparatorInfo
 
 
 def plan_latency(info: SeparatorInfo, config: EngineConfig, backend: AudioBackend) -> LatencyReport:

@@ -10,7 +10,7 @@ from stream_sep.backends.base import max_block
 from stream_sep.backends.jack import MAX_BLOCK_SIZE, JackBackend
 from stream_sep.engine.latency_plan import extra_delay, plan_latency
 from stream_sep.engine.worker.base import Worker, load_worker
-from stream_sep.engine.worker.hop_worker import InlineWorker
+from stream_sep.engine.worker.inline_worker import InlineWorker
 from stream_sep.engine.worker.process_worker import ProcessWorker
 from stream_sep.engine.worker.thread_worker import ThreadWorker
 

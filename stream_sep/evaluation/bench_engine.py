@@ -16,7 +16,7 @@ from stream_sep.backends.offline import OfflineBackend
 from stream_sep.backends.paced import PacedBackend
 from stream_sep.engine.config import EngineConfig
 from stream_sep.engine.engine import Engine
-from stream_sep.engine.worker.hop_worker import warm_up
+from stream_sep.engine.worker.separator_info import warm_up
 from stream_sep.errors import AudioFileError
 from stream_sep.evaluation.signals import delay_between, null_db, resident_bytes
 from stream_sep.files.demo_song import load_demo_song

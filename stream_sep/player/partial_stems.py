@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from stream_sep.files.stem_cache import PARTIAL, PARTIAL_SONG, is_complete
-from stream_sep.player.song_stems import PartialStemFile
+from stream_sep.player.partial_stem_file import PartialStemFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

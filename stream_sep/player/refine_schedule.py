@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.player.song_stems import PIECE
+from stream_sep.player.partial_stem_file import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,10 +21,12 @@ from stream_sep.files.stem_cache import StemCache
 from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
 from stream_sep.player.partial_stems import PartialStems
 from stream_sep.player.song_refiner import SongRefiner
-from stream_sep.player.song_stems import CachedStems, PartialStemFile
+from stream_sep.player.song_stems import CachedStems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stream_sep.player.partial_stem_file import PartialStemFile
 
 _FORBIDDEN = "downloads are disabled"
 _MAX_BYTES = 8e9  # limit of partial stems on disk, in bytes: about two hours

@@ -18,8 +18,8 @@ from stream_sep.player.render_worker import load_effects, player_info
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stream_sep.engine.worker.hop_worker import SeparatorInfo
     from stream_sep.engine.worker.rpc import RpcServer
+    from stream_sep.engine.worker.separator_info import SeparatorInfo
     from stream_sep.player.effects import Effects
     from stream_sep.protocols import Separator
 

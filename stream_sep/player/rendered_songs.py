@@ -14,9 +14,10 @@ from stream_sep.control.transport import transport_parameters
 from stream_sep.engine.worker.base import load_worker
 from stream_sep.errors import ConfigError
 from stream_sep.player.playlist import Playlist
+from stream_sep.player.process_render_worker import ProcessRenderWorker
 from stream_sep.player.refiner import Refiner
 from stream_sep.player.render_ahead import HOP
-from stream_sep.player.render_worker import InlineRenderWorker, ProcessRenderWorker, RenderWorker, ring_slots
+from stream_sep.player.render_worker import InlineRenderWorker, RenderWorker, ring_slots
 from stream_sep.player.song_stems import refined_share
 from stream_sep.player.transport import Transport
 

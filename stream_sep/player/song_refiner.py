@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_sep.player.partial_stem_file import PIECE
 from stream_sep.player.refine_schedule import RefineSchedule, stretches
-from stream_sep.player.song_stems import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stream_sep.files.demucs_pass import DemucsSongModel
     from stream_sep.files.song import SongStatistics
     from stream_sep.player.decoded_song import DecodedSong
-    from stream_sep.player.song_stems import PartialStemFile
+    from stream_sep.player.partial_stem_file import PartialStemFile
     from stream_sep.protocols import Block, Stems
 
 _BLOCK = 1 << 16

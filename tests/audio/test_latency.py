@@ -11,7 +11,7 @@ import pytest
 from stream_sep import Engine, EngineConfig, OfflineBackend
 from stream_sep.audio.latency import JITTER_MS, LatencyReport, adaptation_delay, fixed_prefill, slack_for
 from stream_sep.engine import latency_plan
-from stream_sep.engine.worker.hop_worker import warm_up
+from stream_sep.engine.worker.separator_info import warm_up
 from stream_sep.lowlevel.cpu_steal import cpu_steal_seconds
 from stream_sep.separators import load_separator
 

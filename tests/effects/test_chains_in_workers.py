@@ -16,7 +16,7 @@ from stream_sep.audio.ring_layout import RingLayout
 from stream_sep.audio.rings import write_frames
 from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.effects.chained_separator import ChainSpec
-from stream_sep.engine.worker.hop_worker import InlineWorker
+from stream_sep.engine.worker.inline_worker import InlineWorker
 from stream_sep.engine.worker.process_worker import ProcessWorker
 from stream_sep.engine.worker.thread_worker import ThreadWorker
 from stream_sep.errors import ConfigError, SeparatorError

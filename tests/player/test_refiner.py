@@ -24,12 +24,13 @@ from stream_sep.files.tracks import Track
 from stream_sep.player import refiner_process
 from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
 from stream_sep.player.engine import PlayEngine
+from stream_sep.player.partial_stem_file import PIECE, PartialStemFile
 from stream_sep.player.partial_stems import PartialStems, drop_partial
 from stream_sep.player.refine_schedule import RefineSchedule
 from stream_sep.player.refiner import Refinement, Refiner
 from stream_sep.player.resampled_stems import ResampledStems
 from stream_sep.player.song_refiner import SongRefiner
-from stream_sep.player.song_stems import PIECE, PartialStemFile, open_stems
+from stream_sep.player.song_stems import open_stems
 from stream_sep.player.stem_reader import FADE
 
 wait_until = partial(waiting.until, patience=90, every=0.02)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stream_sep.audio.shared_rings import SharedRings
     from stream_sep.backends.base import AudioBackend
     from stream_sep.engine.config import EngineConfig
-    from stream_sep.engine.worker.hop_worker import SeparatorInfo
+    from stream_sep.engine.worker.separator_info import SeparatorInfo
     from stream_sep.protocols import Separator
 
 

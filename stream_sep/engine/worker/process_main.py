@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import require_effects, restore_chains, with_chains
-from stream_sep.engine.worker.hop_worker import HopWorker, warm_up
+from stream_sep.engine.worker.hop_worker import HopWorker
 from stream_sep.engine.worker.rpc import RpcServer, error_reply
+from stream_sep.engine.worker.separator_info import warm_up
 from stream_sep.errors import SeparatorError, StreamSepError
 from stream_sep.lowlevel.thread_priority import raise_worker_priority
 from stream_sep.separators import load_separator
@@ -21,7 +22,7 @@ from stream_sep.separators import load_separator
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stream_sep.engine.worker.hop_worker import SeparatorInfo
+    from stream_sep.engine.worker.separator_info import SeparatorInfo
     from stream_sep.protocols import Separator
 
 _SWITCH_SECONDS = 0.0005  # by default, a hop waits ten times as long for a thread that loads effects

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from stream_sep.audio.ring_layout import HEARTBEAT, HOPS_DONE
 from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import NO_EFFECTS, with_bypass
-from stream_sep.engine.worker.hop_worker import SeparatorInfo
 from stream_sep.engine.worker.rpc import RpcClient, raise_for_error
+from stream_sep.engine.worker.separator_info import SeparatorInfo
 from stream_sep.errors import ConfigError, SeparatorError, StreamSepError
 from stream_sep.lowlevel.backoff import Backoff
 from stream_sep.lowlevel.child_process import ChildProcess

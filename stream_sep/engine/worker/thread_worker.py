@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from stream_sep.effects.chained_separator import ChainedSeparator
 from stream_sep.engine.worker.effects import restore_chains
-from stream_sep.engine.worker.hop_worker import HopWorker, InlineWorker, warm_up
+from stream_sep.engine.worker.hop_worker import HopWorker
+from stream_sep.engine.worker.inline_worker import InlineWorker
+from stream_sep.engine.worker.separator_info import warm_up
 from stream_sep.lowlevel.backoff import Backoff
 
 if TYPE_CHECKING:

@@ -13,7 +13,9 @@ from requirements import require_package
 from stream_sep import Engine, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.audio.ring_layout import EMPTY, NONFINITE, RingLayout
 from stream_sep.audio.rings import Rings, write_frames
-from stream_sep.engine.worker.hop_worker import HopWorker, InlineWorker, warm_up
+from stream_sep.engine.worker.hop_worker import HopWorker
+from stream_sep.engine.worker.inline_worker import InlineWorker
+from stream_sep.engine.worker.separator_info import warm_up
 from stream_sep.engine.worker.thread_worker import ThreadWorker
 from stream_sep.errors import SeparatorError
 from stream_sep.separators.passthrough import PassthroughSeparator
