@@ -22,9 +22,9 @@ _LIMITER_RECOVERY = 1 / 16384
 
 @njit_inline
 def take_snapshot(state, start):
-    """Set the target gains from the newest mix; gains that change start its ramp, the others continue theirs.
+    """Set the target gains from the newest mix; gains that change start their ramp, the others continue theirs.
 
-    A ramp begins with this block or, for a gain at rest, at the later frame that the snapshot names.
+    A ramp begins with this block or, for a gain at rest, at the later frame that the snapshot names for it.
 
     Args:
         state: of the audio thread.
@@ -38,13 +38,14 @@ def take_snapshot(state, start):
     rows = (1 + state.stems) * state.channels
     snapshot = carray(pointer_at(state.snapshots), (SNAPSHOTS, state.snapshot_size), np.float64)[head % SNAPSHOTS]
     start_gains, target_gains, ramp_begins, ramp_ends = _ramps(state, rows)
-    state.bypass, state.limiter_on = np.int64(snapshot[rows]), np.int64(snapshot[rows + 1])
+    state.bypass, state.limiter_on = np.int64(snapshot[3 * rows]), np.int64(snapshot[3 * rows + 1])
     for row in range(rows):
         aim = np.float32(snapshot[row])
         if aim != target_gains[row]:
             start_gains[row] = _gain_at(start_gains[row], target_gains[row], ramp_begins[row], ramp_ends[row], start)
-            ramp_begins[row] = max(np.int64(snapshot[rows + 3]), start) if ramp_ends[row] <= start else start
-            ramp_ends[row] = ramp_begins[row] + max(np.int64(snapshot[rows + 2]), 1)
+            begin = np.int64(snapshot[2 * rows + row])
+            ramp_begins[row] = max(begin, start) if ramp_ends[row] <= start else start
+            ramp_ends[row] = ramp_begins[row] + max(np.int64(snapshot[rows + row]), 1)
             target_gains[row] = aim
 
 

@@ -105,7 +105,8 @@ class AudioState:
     ) -> None:
         layout = rings.layout
         channels, buses = layout.channels, (1 + layout.stems) * layout.channels
-        snapshot_size = buses + SNAPSHOT_EXTRA
+        self._ramps = np.ones((3, buses))  # of each gain: its target, the length of its ramp, and the first frame
+        snapshot_size = self._ramps.size + 2  # and bypass and limiter
         self._record = np.zeros(1, RECORD)
         self._arrays: dict[str, NDArray[np.generic]] = {
             "capture": rings.capture,
@@ -202,8 +203,13 @@ class AudioState:
 
         Laid out as gains of the main channels, gains of each stem's channels, then `SNAPSHOT_EXTRA`. Gains that
         change ramp there; a ramp begins with the next block, or at the frame given where that is still to come.
+        Gains that changed with an earlier mix keep its ramp, also where no block comes between the two.
         """
-        _publish(self._arrays["local"], self._arrays["snapshots"], snapshot)  # type: ignore[arg-type]
+        gains, switches, ramp = snapshot[:-SNAPSHOT_EXTRA], snapshot[-SNAPSHOT_EXTRA:-2], snapshot[-2:]
+        changed = gains != self._ramps[0]
+        self._ramps[0, changed], self._ramps[1:, changed] = gains[changed], ramp[:, None]
+        whole = np.concatenate([self._ramps.ravel(), switches])
+        _publish(self._arrays["local"], self._arrays["snapshots"], whole)  # type: ignore[arg-type]
 
     def set_mix_now(self, snapshot: NDArray[np.float64]) -> None:
         """Set all gains to ``snapshot`` without a ramp; only before audio runs."""

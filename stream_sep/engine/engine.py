@@ -113,15 +113,9 @@ class Engine:
             self.mixer = self._build_mixer()
             self._stem_source.connect(self.controls, self._rings)
             self._recorder = self._open_recorder()
-            hop_ms = 1000 * info.hop / info.sample_rate
-            self._status = Status(self.controls, self.config.model, backend, hop_ms)
-            self._reporter = Reporter(
-                self.stats,
-                hop_ms,
-                report,
-                slack=self.latency.slack,
-                meanwhile=ON_FAILURE[self.config.on_failure],
-            )
+            self._status = Status(self.controls, self.config.model, backend, info.hop_ms)
+            meanwhile = ON_FAILURE[self.config.on_failure]
+            self._reporter = Reporter(self.stats, info.hop_ms, report, self.latency.slack, meanwhile)
             undo.pop_all()
 
     @property

@@ -169,6 +169,16 @@ def test_a_short_ramp_of_one_fader_leaves_the_long_one_of_another_alone():
     np.testing.assert_allclose(main[20:800], 0.25 * (1 - 0.5 * np.arange(221, 1001) / 1000), atol=1e-6)
 
 
+def test_two_changes_before_a_block_keep_their_own_ramps():
+    player = Player()
+    passthrough(player, np.ones((2, 2000), np.float32))
+    player.set([0.5, 0.5, *[1] * 6], ramp=1000)
+    player.set([0.5, 0.5, *[1] * 4, 0.25, 0.25], ramp=20)
+    out = passthrough(player, np.ones((2, 900), np.float32))
+    np.testing.assert_allclose(out[6, :20], 1 - 0.75 * np.arange(1, 21) / 20, atol=1e-6)
+    np.testing.assert_allclose(out[0, 20:800], 0.25 * (1 - 0.5 * np.arange(21, 801) / 1000), atol=1e-6)
+
+
 def test_the_limiter_keeps_full_scale_leaves_what_is_below_alone_and_lets_go():
     rng, player = np.random.default_rng(5), Player()
     player.set([1] * 8, limiter=True)

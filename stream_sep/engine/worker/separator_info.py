@@ -45,6 +45,11 @@ class SeparatorInfo:
     chain_latency: int = 0
     compute_share: float = DEFAULT_COMPUTE_SHARE
 
+    @property
+    def hop_ms(self) -> float:
+        """Length of a hop in milliseconds: the time there is to compute it."""
+        return 1000 * self.hop / self.sample_rate
+
     def check_compatible(self, back: SeparatorInfo) -> None:
         """Check that a restarted separator fits the rings of the one before.
 
