@@ -155,7 +155,7 @@ def tiny_weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
 
     def write():
-        for name in ("torch", "onnx", "onnxruntime"):
+        for name in ("torch", "safetensors"):
             require_package(name, "train")
         if not any(folder.iterdir()):
             write_tiny_weights(folder)
@@ -168,7 +168,7 @@ def write_tiny_weights(folder):
     import torch  # noqa: PLC0415 - heavy, and few tests need it
 
     from stream_sep.separators.causal.config import SIZES  # noqa: PLC0415 - as torch
-    from stream_sep.separators.causal.export import export_onnx  # noqa: PLC0415 - as torch
+    from stream_sep.separators.causal.export import export_int8  # noqa: PLC0415 - as torch
     from stream_sep.separators.causal.network import CausalNetwork  # noqa: PLC0415 - as torch
     from stream_sep.separators.causal.weights import save_weights  # noqa: PLC0415 - as torch
 
@@ -178,7 +178,7 @@ def write_tiny_weights(folder):
         for name, changes in (("tiny", {}), ("tiny-ahead", {"lookahead": 3}), ("tiny-odd", odd)):
             size = dataclasses.replace(SIZES["tiny"], **changes)
             save_weights(CausalNetwork(size), folder / f"{name}.safetensors")
-            export_onnx(folder / f"{name}.safetensors", folder / f"{name}.onnx")
+            export_int8(folder / f"{name}.safetensors", folder / f"{name}-int8.safetensors")
         write_tiny_kinds(folder)
 
 

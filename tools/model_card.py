@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stream_sep.separators.causal.export import export_onnx
+from stream_sep.separators.causal.export import export_int8
 from stream_sep.separators.causal.separator import MAX_LATENCY_MS, longest_hop_within
 from stream_sep.separators.causal.weights import count_weights, load_weights, read_metadata
 
@@ -21,8 +21,8 @@ CARD = """# {name}
 A causal network that separates stereo into vocals, drums, bass and other with {late:.1f} ms of algorithmic latency: hop {hop}, fade {fade},
 analysis window {window} frames, one network step every {asked} frames, {parameters:.2f} million parameters.
 `docs/explanation/causal-network.md` describes the design.
-File: `{name}.onnx`, {megabytes:.1f} MB, SHA-256 `{digest}`. At
-run time four fifths of the weights are int8; the quantization error is 60 dB below each stem.
+File: `{name}.safetensors`, {megabytes:.1f} MB, SHA-256 `{digest}`.
+Four fifths of the weights are int8; the quantization error is 60 dB below each stem.
 
 ## Trained on
 
@@ -68,7 +68,7 @@ def tables(*arguments: str) -> str:
 
 
 def main() -> None:
-    """Write ``NAME.onnx`` and ``NAME.md`` into the package."""
+    """Write ``NAME.safetensors`` and ``NAME.md`` into the package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("weights", type=Path, help="best.safetensors of a training")
     parser.add_argument("name", choices=[*MAX_LATENCY_MS], help="what the model is called")
@@ -88,8 +88,8 @@ def main() -> None:
         )
     size = network.size.with_hop(hop)
     FOLDER.mkdir(exist_ok=True)
-    file = FOLDER / f"{name}.onnx"
-    export_onnx(arguments.weights, file)
+    file = FOLDER / f"{name}.safetensors"
+    export_int8(arguments.weights, file)
     models = ("--model", name, "--model", "bands")
     percent = str(config["data"]["validation_percent"])
     validation = tables(arguments.validation, "--validation", percent, *models)

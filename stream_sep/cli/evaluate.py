@@ -92,8 +92,8 @@ def assign_options(models: list[str], pairs: list[str]) -> dict[str, tuple[str, 
     Raises:
         ConfigError: an option for a model that is not scored, or not of that form.
 
-    >>> assign_options(["bands", "live"], ["live.weights=a.onnx"])["live"]
-    ('live', {'weights': 'a.onnx'})
+    >>> assign_options(["bands", "live"], ["live.weights=a.safetensors"])["live"]
+    ('live', {'weights': 'a.safetensors'})
     """
     assigned: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in models}
     for pair in pairs:

@@ -66,14 +66,20 @@ def list_() -> None:
 @app.command()
 def export(
     weights: Annotated[Path, typer.Argument(help="a .safetensors file written by train")],
-    out: Annotated[Path | None, typer.Option(help="the .onnx file (default: beside the weights)")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="the .onnx file (default: beside the weights), or a .safetensors file")
+    ] = None,
 ) -> None:
-    """Export weights to ONNX, and check that the export computes the same."""
-    from stream_sep.separators.causal.export import export_onnx
+    """Export weights to ONNX for other programs and check that it computes the same, or to int8 of half the size."""
+    from stream_sep.separators.causal.export import export_int8, export_onnx
 
     target = out or weights.with_suffix(".onnx")
+    if target.suffix == ".safetensors":
+        export_int8(weights, target)
+        typer.echo(f"{target}: {target.stat().st_size / 2**20:.1f} MB")
+        return
     if target.suffix != ".onnx":
-        raise ConfigError(f"--out {target} must end in .onnx")
+        raise ConfigError(f"--out {target} must end in .onnx or .safetensors")
     error = export_onnx(weights, target)
     typer.echo(f"{target}: {target.stat().st_size / 2**20:.1f} MB, masks differ by at most {error:.1g}")
 
@@ -96,19 +102,15 @@ def import_(
 
 
 @app.command()
-def show(weights: Annotated[Path, typer.Argument(help="a .safetensors or .onnx file")]) -> None:
+def show(weights: Annotated[Path, typer.Argument(help="a .safetensors file")]) -> None:
     """Print a network's size and latency, and how it was trained."""
     from stream_sep.separators import load_separator
-    from stream_sep.separators.causal.runtimes import open_runtime
     from stream_sep.separators.causal.weights import read_metadata
 
     separator = load_separator(str(weights))
     latency = separator.hop + separator.latency
     typer.echo(f"algorithmic latency: {latency} frames, {1000 * latency / 44100:.1f} ms at 44.1 kHz")
     typer.echo(f"stems: {', '.join(separator.stems)}")
-    if weights.suffix != ".safetensors":
-        typer.echo(f"size: {open_runtime(weights).size}")
-        return
     notes = read_metadata(weights)[0]
     typer.echo(f"size: {notes.get('size', '')}")
     typer.echo(json.dumps({key: notes[key] for key in sorted(notes) if key != "size"}, indent=2))

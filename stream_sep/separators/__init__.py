@@ -98,8 +98,8 @@ def load_separator(name: str = DEFAULT, sample_rate: int = 44100, **options: Any
     """Build the separator called ``name`` for a stream of ``sample_rate`` frames per second.
 
     Args:
-        name: one of the keys of `REGISTRY` or `NEEDS_WEIGHTS`; a file of weights, ``FILE.safetensors`` or
-            ``FILE.onnx``; or one of your own as ``package.module:factory``, or ``package.module:KIND``.
+        name: one of the keys of `REGISTRY` or `NEEDS_WEIGHTS`; a file of weights, ``FILE.safetensors``; or one of
+            your own as ``package.module:factory``, or ``package.module:KIND``.
         sample_rate: frames per second of the mix it will be given.
         options: passed to the separator, such as ``hop=512`` for ``passthrough``.
 
@@ -158,8 +158,6 @@ def _resolve(name: str, options: Mapping[str, Any]) -> tuple[str, Mapping[str, A
 
 def _name_for(path: Path) -> str:
     """Return the separator that plays a file of weights."""
-    if path.suffix == ".onnx":
-        return "causal"
     if path.suffix in _CHECKPOINT_SUFFIXES or path.with_suffix(".yaml").is_file():
         return "checkpoint"
     from stream_sep.separators.causal.weights import read_metadata  # noqa: PLC0415 - loads numpy

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.extras import install_hint
-from stream_sep.separators.causal.weights import WeightStats, count_weights, read_metadata
+from stream_sep.separators.causal.weights import WeightStats, count_weights, dequantized, read_metadata
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class WeightFile:
         from safetensors.torch import load  # noqa: PLC0415 - as above
 
         try:
-            module.load_state_dict(load(self.data))
-        except (SafetensorError, RuntimeError) as error:
+            module.load_state_dict(dequantized(load(self.data)))
+        except (SafetensorError, RuntimeError, ValueError) as error:
             sentence = " ".join(str(error).split())
             raise SeparatorError(
                 f"the weights in {self.path} do not fit its sizes ({sentence}); copy it again"

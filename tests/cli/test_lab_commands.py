@@ -80,12 +80,14 @@ def test_from_songs_to_a_file_that_plays(home):
         (("train", "tiny.toml", "--out", "short", "--minutes", "0.01"), "done: short/best.safetensors"),
         (("train", "tiny.toml", "--out", "out"), "done: out/best.safetensors"),
         (("models", "export", "out/best.safetensors"), "masks differ"),
+        (("models", "export", "out/best.safetensors", "--out", "small.safetensors"), "small.safetensors: 0.1 MB"),
         (("models", "show", "out/best.safetensors"), "algorithmic latency: 128 frames"),
     ):
         messages, status = run(*arguments, cwd=home)
         assert status == 0, messages
         assert words in messages
-    assert load_separator("instant", weights=home / "out/best.onnx").latency == 64
+    for name in ("out/best.safetensors", "small.safetensors"):
+        assert load_separator("instant", weights=home / name).latency == 64
 
 
 def test_a_training_that_skipped_steps_says_so_at_its_end(home, tmp_path, monkeypatch):
@@ -133,7 +135,7 @@ def test_the_lab_runs_where_the_engine_cannot(home, tmp_path):
         (("data", "unpack", "none.zip"), "copy it again"),
         (("data", "synth", "songs", "out"), "holds no songs"),
         (("models", "export", "none.safetensors"), "cannot be read"),
-        (("models", "export", "none.safetensors", "--out", "x.bin"), "must end in .onnx"),
+        (("models", "export", "none.safetensors", "--out", "x.bin"), "must end in .onnx or .safetensors"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

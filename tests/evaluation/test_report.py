@@ -119,10 +119,10 @@ def test_costs_fall_as_a_network_improves(tiny_weights):
     folder = tiny_weights()
     costs = [
         measure_cost("t", "instant", {"weights": folder / name}, sample_rate=44100)
-        for name in ("tiny.onnx", "tiny.safetensors")
+        for name in ("tiny-int8.safetensors", "tiny.safetensors")
     ]
     assert costs[0].weights == costs[1].weights > 1000
-    for cost, name in zip(costs, ("tiny.onnx", "tiny.safetensors"), strict=True):
+    for cost, name in zip(costs, ("tiny-int8.safetensors", "tiny.safetensors"), strict=True):
         assert cost.megabytes == (folder / name).stat().st_size / 2**20
 
 

@@ -16,17 +16,16 @@ needs_pedalboard = pytest.mark.skipif(
     importlib.util.find_spec("pedalboard") is None and os.environ.get("CI") != "true",
     reason="Pedalboard is not installed: pip install 'stream-sep[effects]'",
 )
-needs_onnx = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("torch", "onnx", "onnxruntime"))
-    and os.environ.get("CI") != "true",
-    reason="training or its runtime is not installed: pip install 'stream-sep[train]'",
+needs_torch = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("torch", "safetensors")) and os.environ.get("CI") != "true",
+    reason="PyTorch or safetensors is not installed: pip install 'stream-sep[train]'",
 )
 CHAINED = "chained"
 UNHEARD = {"vocals": [{"plugin": "Invert"}, {"plugin": "Invert"}], "bass": [{"plugin": "BrickwallLimiter"}]}
 TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}
-NETWORK = {"threads": 1, "weights": "tiny.onnx"}
+NETWORK = {"weights": "tiny-int8.safetensors"}
 SHORT = {"context_ms": 100, "hop_ms": 50, "lookahead_ms": 30}
-AHEAD = {"threads": 1, "weights": "tiny-ahead.safetensors"}
+AHEAD = {"weights": "tiny-ahead.safetensors"}
 
 SEPARATORS = [
     pytest.param(("passthrough", {"hop": 64, "latency": 100}), id="passthrough"),
@@ -34,24 +33,24 @@ SEPARATORS = [
     pytest.param(("bands", {"latency_ms": 6}), id="bands-6-ms"),
     pytest.param((CHAINED, {"separator": "passthrough", "hop": 64, "latency": 100, "reserve": 300}), id="reserve"),
     pytest.param((CHAINED, {"chains": UNHEARD, "reserve": 300}), id="chains", marks=needs_pedalboard),
-    pytest.param(("live", {}), id="live", marks=needs_onnx),
-    pytest.param(("instant", NETWORK), id="instant", marks=needs_onnx),
-    pytest.param(("near", AHEAD), id="near", marks=needs_onnx),
+    pytest.param(("live", {}), id="live"),
+    pytest.param(("instant", NETWORK), id="instant", marks=needs_torch),
+    pytest.param(("near", AHEAD), id="near", marks=needs_torch),
     pytest.param(
-        ("frame-transformer", {"weights": "frame-transformer.safetensors"}), id="transformer", marks=needs_onnx
+        ("frame-transformer", {"weights": "frame-transformer.safetensors"}), id="transformer", marks=needs_torch
     ),
     pytest.param(
         ("frame-transformer", {"weights": "frame-transformer-ahead.safetensors"}),
         id="transformer-ahead",
-        marks=needs_onnx,
+        marks=needs_torch,
     ),
     pytest.param(
         ("frame-transformer", {"weights": "frame-transformer-whole.safetensors", "window_seconds": 0.2}),
         id="transformer-whole",
-        marks=needs_onnx,
+        marks=needs_torch,
     ),
-    pytest.param(("hs-tasnet", {"weights": "hs-tasnet.safetensors"}), id="hs-tasnet", marks=needs_onnx),
-    pytest.param(("unet", {"weights": "unet.safetensors"} | SHORT), id="unet", marks=needs_onnx),
+    pytest.param(("hs-tasnet", {"weights": "hs-tasnet.safetensors"}), id="hs-tasnet", marks=needs_torch),
+    pytest.param(("unet", {"weights": "unet.safetensors"} | SHORT), id="unet", marks=needs_torch),
     pytest.param(("demucs", TINY), id="demucs", marks=needs_demucs),
     pytest.param(("demucs", TINY | {"stems": ["vocals"], "lookahead_ms": 0}), id="demucs-vocals", marks=needs_demucs),
 ]

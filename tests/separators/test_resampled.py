@@ -218,7 +218,7 @@ def test_a_factor_that_makes_no_sense_is_refused():
 
 @pytest.mark.parametrize(("rate", "factor"), [(88200, 2), (96000, 2), (176400, 4), (192000, 4)])
 def test_networks_play_at_high_rates_a_millisecond_later(tiny_weights, rate, factor):
-    weights = tiny_weights() / "tiny.onnx"
+    weights = tiny_weights() / "tiny.safetensors"
     plain = load_causal("instant", sample_rate=rate // factor, weights=weights)
     high = load_causal("instant", sample_rate=rate, weights=weights)
     assert (high.hop, high.sample_rate) == (factor * plain.hop, rate)

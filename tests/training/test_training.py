@@ -25,8 +25,8 @@ from stream_sep.evaluation.sdr import separate
 from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.config import SIZES
 from stream_sep.separators.causal.features import FEATURES
-from stream_sep.separators.causal.runtimes import open_runtime
-from stream_sep.separators.causal.separator import MAX_LATENCY_MS, CausalSeparator, load_causal
+from stream_sep.separators.causal.runtimes import TorchRuntime
+from stream_sep.separators.causal.separator import MAX_LATENCY_MS, CausalSeparator
 from stream_sep.separators.causal.weights import load_weights, save_weights
 from stream_sep.training.augmentation import AugmentConfig, Augmenter
 from stream_sep.training.baselines.hs_tasnet import HsTasnet
@@ -125,7 +125,7 @@ def test_what_is_trained_is_what_plays(tmp_path, lookahead):
     model = CausalTrainingModel(size)
     save_weights(model.network, tmp_path / "w.safetensors")
     mix = 0.1 * np.random.default_rng(0).standard_normal((2, 5000)).astype(np.float32)
-    played = separate(load_causal("near", weights=tmp_path / "w.safetensors"), mix)
+    played = separate(CausalSeparator(TorchRuntime(tmp_path / "w.safetensors")), mix)
     with torch.no_grad():
         trained = separate_whole(model, torch.from_numpy(mix)).numpy()
     for number, stem in enumerate(STEMS):
@@ -139,7 +139,7 @@ def test_what_is_trained_for_shorter_hops_is_what_plays_in_them(tmp_path, blocks
     model = CausalTrainingModel(size, inference_hop=inference_hop)
     save_weights(model.network, tmp_path / "w.safetensors")
     mix = 0.1 * np.random.default_rng(0).standard_normal((2, 5000)).astype(np.float32)
-    played = separate(CausalSeparator(open_runtime(tmp_path / "w.safetensors"), hop=inference_hop), mix)
+    played = separate(CausalSeparator(TorchRuntime(tmp_path / "w.safetensors"), hop=inference_hop), mix)
     with torch.no_grad():
         trained = separate_whole(model, torch.from_numpy(mix)).numpy()
     for number, stem in enumerate(STEMS):

@@ -12,7 +12,7 @@ _FOLDER = Path(__file__).parents[2] / "assets" / "weights"
 
 def bundled() -> tuple[str, ...]:
     """Return the names of the bundled models."""
-    return tuple(sorted(file.stem for file in _FOLDER.glob("*.onnx")))
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.safetensors")))
 
 
 def bundled_weights(name: str) -> Path:
@@ -21,7 +21,7 @@ def bundled_weights(name: str) -> Path:
     Raises:
         SeparatorError: the model is not bundled.
     """
-    return _file(name, ".onnx")
+    return _file(name, ".safetensors")
 
 
 def model_card(name: str) -> str:

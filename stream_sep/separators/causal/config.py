@@ -28,6 +28,17 @@ CONV_DILATIONS = (1, 2)
 CONV_STATE_HOPS = (CONV_KERNEL - 1) * sum(CONV_DILATIONS)
 """Past hops that a network's convolutions need, all together."""
 
+_MAX = {
+    "window": 1 << 16,
+    "width": 1 << 12,
+    "blocks": 64,
+    "mixer": 1 << 12,
+    "points": 1 << 12,
+    "lookahead": 256,
+    "conv_channels": 256,
+}
+"""Setting -> its largest value, so that no file makes a program allocate without bound."""
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -66,6 +77,9 @@ class NetworkConfig:
         sizes = self.hop, self.fade, self.width, self.blocks, self.mixer, self.points
         if min(sizes) < 1 or min(self.lookahead, self.conv_channels) < 0:
             raise ConfigError(f"a network's sizes must be positive, not {asdict(self)}")
+        for name, largest in _MAX.items():
+            if getattr(self, name) > largest:
+                raise ConfigError(f"a network's {name} is at most {largest}, not {getattr(self, name)}")
         if self.window < 256 or self.window & (self.window - 1):
             raise ConfigError(
                 f"a window of {self.window} frames is not a power of two of at least 256; try 2048 or 4096"

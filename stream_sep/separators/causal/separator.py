@@ -12,8 +12,8 @@ from stream_sep.protocols import STEMS, Block, Stems
 from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
 from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS, BandPrior
 from stream_sep.separators.causal.bundled import bundled_weights
+from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
 from stream_sep.separators.causal.masks import MASKED, apply_mask_residuals
-from stream_sep.separators.causal.runtimes import open_runtime
 from stream_sep.separators.causal.staggered_inference import StaggeredInference
 from stream_sep.separators.causal.windows import lookback_windows
 from stream_sep.separators.mid_side_stft import MidSideStft
@@ -89,33 +89,30 @@ class CausalSeparator:
         self._spectra[:], self._prior[:] = 0.0, 0.0
 
 
-def load_instant(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:
+def load_instant(*, sample_rate: int = 44100, weights: str | Path | None = None) -> Separator:
     """Load a network within 6 ms, at a quarter of the hop of `live`; see `load_causal`."""
-    return load_causal("instant", sample_rate=sample_rate, weights=weights, threads=threads)
+    return load_causal("instant", sample_rate=sample_rate, weights=weights)
 
 
-def load_live(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:
+def load_live(*, sample_rate: int = 44100, weights: str | Path | None = None) -> Separator:
     """Load a network within 23 ms; see `load_causal`."""
-    return load_causal("live", sample_rate=sample_rate, weights=weights, threads=threads)
+    return load_causal("live", sample_rate=sample_rate, weights=weights)
 
 
-def load_near(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:
+def load_near(*, sample_rate: int = 44100, weights: str | Path | None = None) -> Separator:
     """Load a network with about 100 ms of look-ahead; see `load_causal`."""
-    return load_causal("near", sample_rate=sample_rate, weights=weights, threads=threads)
+    return load_causal("near", sample_rate=sample_rate, weights=weights)
 
 
-def load_causal(
-    name: str, *, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1
-) -> Separator:
+def load_causal(name: str, *, sample_rate: int = 44100, weights: str | Path | None = None) -> Separator:
     """Load a causal network as a separator.
 
     Args:
         name: one of `MAX_LATENCY_MS`.
         sample_rate: frames per second of the stream, to 192000; twice and four times `RATES` cost a
             millisecond more, others are resampled and cost 40.
-        weights: an ``.onnx`` file for playing, or ``.safetensors`` of a training; those that ship unless given. Where
-            they are of a later network, it is played in shorter hops.
-        threads: CPU threads for weights of a training; those for playing need one.
+        weights: a ``.safetensors`` file; those that ship unless given. Where they are of a later network, it is
+            played in shorter hops.
 
     Raises:
         SeparatorError: there are no weights, they cannot be used, or a package is missing.
@@ -123,7 +120,7 @@ def load_causal(
             makes no sense.
     """
     weights = bundled_weights(name) if weights is None else Path(weights)
-    runtime = open_runtime(weights, threads)
+    runtime = CompiledRuntime(weights)
     hop = longest_hop_within(runtime.size, MAX_LATENCY_MS[name])
     if hop is None:
         late = 1000 * runtime.size.algorithmic_latency / RATES[0]
@@ -134,13 +131,12 @@ def load_causal(
     return at_rate(lambda rate: CausalSeparator(runtime, sample_rate=rate, hop=hop), sample_rate, RATES, name=name)
 
 
-def load_at_own_hop(*, sample_rate: int = 44100, weights: str | Path | None = None, threads: int = 1) -> Separator:
+def load_at_own_hop(*, sample_rate: int = 44100, weights: str | Path | None = None) -> Separator:
     """Load a causal network in its own hops, whatever their latency.
 
     Args:
         sample_rate: as for `load_causal`.
-        weights: an ``.onnx`` or ``.safetensors`` file.
-        threads: as for `load_causal`.
+        weights: a ``.safetensors`` file.
 
     Raises:
         SeparatorError: there are no weights, or they cannot be used.
@@ -148,7 +144,7 @@ def load_at_own_hop(*, sample_rate: int = 44100, weights: str | Path | None = No
     """
     if weights is None:
         raise weights_needed("causal", "live")
-    runtime = open_runtime(Path(weights), threads)
+    runtime = CompiledRuntime(Path(weights))
     return at_rate(lambda rate: CausalSeparator(runtime, sample_rate=rate), sample_rate, RATES, name="causal")
 
 

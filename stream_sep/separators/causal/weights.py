@@ -1,4 +1,4 @@
-"""Weights files: safetensors for training, ONNX for playing; without code, each with a checksum."""
+"""Weights files: safetensors, in float32 from training or partly in int8; without code, each with a checksum."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.extras import install_hint
 from stream_sep.lowlevel.atomic_file import atomic_write
@@ -16,14 +18,19 @@ from stream_sep.separators.causal.config import NetworkConfig, config_from
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from stream_sep.separators.causal.network import CausalNetwork
 
 KIND = "stream_sep causal network 3"
 """Written into every weights file; another number is another architecture."""
 
+SCALES = ".scales"
+"""Added to the name of an int8 tensor, ``(bands, inputs, outputs)``: that of its scales, ``(bands, inputs)``."""
 
 _HEADER_SIZE = 8  # safetensors: the length of the header, the header, the tensors
 _LONGEST_HEADER = 1 << 20
+_DTYPES: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "I8": np.dtype("i1")}
 
 
 class WeightStats(NamedTuple):
@@ -65,22 +72,37 @@ def load_weights(path: Path) -> CausalNetwork:
     Raises:
         SeparatorError: the file is missing, damaged or of another kind, or torch is not installed.
     """
-    notes, data = read_metadata(path)
     try:
-        from safetensors import SafetensorError  # noqa: PLC0415 - heavy, and only here when a model is
-        from safetensors.torch import load  # noqa: PLC0415 - as above
+        import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
         from stream_sep.separators.causal.network import CausalNetwork  # noqa: PLC0415 - as above
+        from stream_sep.separators.causal.stored_tensors import read_network  # noqa: PLC0415 - it loads Numba
     except ImportError as error:
-        raise SeparatorError(
-            f"{path} needs torch and safetensors to be read ({error}); {install_hint('train')}"
-        ) from error
-    network = CausalNetwork(size_of(notes, path))
-    try:
-        network.load_state_dict(load(data))
-    except (SafetensorError, RuntimeError) as error:
-        raise SeparatorError(f"{path} does not hold the weights its size needs; export or copy it again") from error
+        raise SeparatorError(f"{path} needs torch to be read ({error}); {install_hint('train')}") from error
+    stored = read_network(path)
+    network = CausalNetwork(stored.size)
+    network.load_state_dict({name: torch.tensor(each) for name, each in dequantized(stored.tensors).items()})
     return network.eval()
+
+
+def dequantized(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tensors with those of int8 multiplied by their scales.
+
+    Args:
+        tensors: by name, of NumPy or PyTorch.
+
+    Raises:
+        ValueError: scales are not of the shape that their values need.
+    """
+    found = dict(tensors)
+    for name in tensors:
+        scales = found.pop(name + SCALES, None)
+        if scales is None:
+            continue
+        if scales.shape != found[name].shape[:2]:  # else the product may take any amount of memory
+            raise ValueError(f"{name} has {tuple(found[name].shape)} values and {tuple(scales.shape)} scales")
+        found[name] = found[name] * scales[..., None]
+    return found
 
 
 def count_weights(network: Any) -> int:  # noqa: ANN401 - torch is heavy, and only here when a model is
@@ -94,15 +116,39 @@ def read_metadata(path: Path) -> tuple[dict[str, str], bytes]:
     Raises:
         SeparatorError: the file is missing, damaged or of another kind.
     """
-    data = read_bytes(path)
+    if path.suffix == ".onnx":
+        raise SeparatorError(f"{path} is for other programs; name the .safetensors file that it was exported from")
+    data = _read_bytes(path)
     try:
         header, tensors = _split(data)
-        notes = dict(json.loads(header)["__metadata__"])
-    except (ValueError, KeyError, TypeError) as error:
+        notes = {key: str(value) for key, value in json.loads(header)["__metadata__"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SeparatorError(f"{path} is not a safetensors file with metadata; copy or train it again") from error
     if notes.get("sha256") != hashlib.sha256(tensors).hexdigest():
         raise SeparatorError(f"{path} is damaged: the checksum does not match; copy it again")
     return notes, data
+
+
+def read_tensors(data: bytes) -> dict[str, NDArray[Any]]:
+    """Return the tensors of a ``.safetensors`` file, by name, as read-only views of its bytes.
+
+    Args:
+        data: the whole file, as of `read_metadata`.
+
+    Raises:
+        KeyError, TypeError, ValueError: another type than float32 and int8, or more bytes than there are.
+    """
+    header, body = _split(data)
+    entries = json.loads(header)
+    del entries["__metadata__"]
+    return {name: _view(memoryview(body), **entry) for name, entry in entries.items()}
+
+
+def _view(body: memoryview, dtype: str, shape: list[int], data_offsets: list[int]) -> NDArray[Any]:
+    start, end = data_offsets
+    if min(shape, default=0) < 0:  # NumPy would choose it
+        raise ValueError(shape)
+    return np.frombuffer(body[start:end], _DTYPES[dtype]).reshape(shape)
 
 
 def size_of(notes: Mapping[str, Any], path: Path) -> NetworkConfig:
@@ -117,15 +163,15 @@ def size_of(notes: Mapping[str, Any], path: Path) -> NetworkConfig:
     """
     if notes.get("kind") != KIND:
         raise SeparatorError(
-            f"{path} holds no {KIND!r} but {notes.get('kind')!r}; train or export it with this version"
+            f"{path} holds no {KIND!r} but {notes.get('kind')!r}; update stream_sep, or train it with this version"
         )
     try:
         return config_from(json.loads(notes["size"]))
-    except (KeyError, ValueError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, ConfigError) as error:
         raise SeparatorError(f"{path} describes a network that cannot be built: {error}") from error
 
 
-def read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     """Return a whole file.
 
     Raises:

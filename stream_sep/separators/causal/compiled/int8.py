@@ -28,10 +28,7 @@ _TINY = np.float32(1e-20)
 
 
 class QuantizedWeights(NamedTuple):
-    """Quantized weights: int8 values, and one scale per input of each band.
-
-    Inputs are zero-padded to a multiple of four.
-    """
+    """Quantized weights: int8 values, and one scale per input of each band."""
 
     scales: Block  # (bands, inputs)
     values: NDArray[np.int8]  # (bands, inputs, outputs)
@@ -40,24 +37,21 @@ class QuantizedWeights(NamedTuple):
 def quantize_int8(weights: Block) -> QuantizedWeights:
     """Quantize float32 weights, ``(bands, inputs, outputs)``, to int8.
 
-    >>> quantize_int8(np.array([[[0.5, -1.27]]], np.float32)).values[0].tolist()
-    [[50, -127], [0, 0], [0, 0], [0, 0]]
+    >>> quantize_int8(np.array([[[0.5, -1.27]]], np.float32)).values.tolist()
+    [[[50, -127]]]
     """
-    whole = np.pad(weights, ((0, 0), (0, -weights.shape[1] % _UNROLL), (0, 0)))
-    scales = np.maximum(np.abs(whole).max(axis=2) / _MOST, _TINY)
-    return QuantizedWeights(scales, np.rint(whole / scales[..., None]).astype(np.int8))
+    scales = np.maximum(np.abs(weights).max(axis=2) / _MOST, _TINY)
+    return QuantizedWeights(scales, np.rint(weights / scales[..., None]).astype(np.int8))
 
 
-def quantized_shapes(bands: int, inputs: int, outputs: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of `QuantizedWeights`' arrays.
+def pad_inputs(weights: QuantizedWeights) -> QuantizedWeights:
+    """Return a copy whose inputs are zero-padded to a multiple of four, as compiled code needs.
 
     Args:
-        bands: number of bands.
-        inputs: inputs per band.
-        outputs: outputs per band.
+        weights: of any number of inputs.
     """
-    padded = inputs + -inputs % _UNROLL
-    return (bands, padded), (bands, padded, outputs)
+    more = (0, -weights.values.shape[1] % _UNROLL)
+    return QuantizedWeights(np.pad(weights.scales, ((0, 0), more)), np.pad(weights.values, ((0, 0), more, (0, 0))))
 
 
 @njit_always_inline

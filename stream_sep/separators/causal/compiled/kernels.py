@@ -148,15 +148,15 @@ def gru_cell(input_gates: Row, state_gates: Row, state: Row, new_state: Row) -> 
     """Write the state of a GRU cell after a step (Cho et al. 2014, in PyTorch's form).
 
     Args:
-        input_gates: ``(3 * width,)``: the input's contribution to the update gate, the reset gate and the candidate.
+        input_gates: ``(3 * width,)``: the input's contribution to the reset gate, the update gate and the candidate.
         state_gates: the same of the state.
         state: ``(width,)``, before.
         new_state: ``(width,)``, the new state, which is written.
     """
     width = len(state)
     for k in range(width):
-        keep = _ONE / (_ONE + exponential(-(input_gates[k] + state_gates[k])))
-        reset = _ONE / (_ONE + exponential(-(input_gates[width + k] + state_gates[width + k])))
+        reset = _ONE / (_ONE + exponential(-(input_gates[k] + state_gates[k])))
+        keep = _ONE / (_ONE + exponential(-(input_gates[width + k] + state_gates[width + k])))
         new = input_gates[2 * width + k] + reset * state_gates[2 * width + k]
         new = _ONE - _TWO / (_ONE + exponential(_TWO * new))
         new_state[k] = new + keep * (state[k] - new)

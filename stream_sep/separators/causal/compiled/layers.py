@@ -61,32 +61,6 @@ class Decoder(NamedTuple):
     bands: QuantizedWeights
 
 
-def layer_shapes(bands: int, width: int, mixer: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of a `Layer`.
-
-    Args:
-        bands: number of bands.
-        width: hidden size per band.
-        mixer: hidden size of the band mixing.
-    """
-    return (
-        *((3, bands, width), (3, bands, width)),
-        *((width, 3 * width), (3 * width,), (width, 3 * width), (3 * width,), (width, width), (width,)),
-        *((mixer, bands), (mixer,), (bands, mixer), (bands,)),
-        *((width, 2 * width), (2 * width,), (2 * width, width), (width,)),
-    )
-
-
-def decoder_shapes(bands: int, width: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of a `Decoder`, without its quantized weights.
-
-    Args:
-        bands: number of bands.
-        width: hidden size per band.
-    """
-    return (bands, width), (bands, width), (width, width // 2), (width // 2,)
-
-
 class Workspace(NamedTuple):
     """Temporary buffers of one thread."""
 

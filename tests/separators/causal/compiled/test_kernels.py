@@ -62,7 +62,7 @@ def test_a_gru_goes_on_by_its_formulas():
     given, recalled, state = values(3 * 16), values(3 * 16, seed=1), np.tanh(values(16, seed=2))
     after = np.zeros_like(state)
     step(given, recalled, state, after)
-    (z, r, n), (of_z, of_r, of_n) = (each.astype(float).reshape(3, 16) for each in (given, recalled))
+    (r, z, n), (of_r, of_z, of_n) = (each.astype(float).reshape(3, 16) for each in (given, recalled))
     keep, reset = 1 / (1 + np.exp(-z - of_z)), 1 / (1 + np.exp(-r - of_r))
     np.testing.assert_allclose(after, (1 - keep) * np.tanh(n + reset * of_n) + keep * state, atol=1e-6)
 
