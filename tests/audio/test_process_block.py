@@ -116,6 +116,31 @@ def test_the_callback_does_what_the_reference_does(fade, carrier):
     assert player.count("frames") == done
 
 
+def test_faders_that_reach_unity_while_a_gap_fades_to_dry_make_no_step():
+    rng, fade = np.random.default_rng(3), 150
+    player, reference = Player(fade=fade, max_block=96), Reference(fade=fade)
+    half = np.full(8, 0.5, np.float32)
+    player.set(half, 1)
+    reference.set(half, 1, bypass=False, begin=0)
+    done = number = moved = 0
+    while done < 4000:
+        if reference.edge is not None and 0 < reference.wet < fade and not moved:
+            player.set(np.ones(8, np.float32), 1)
+            reference.set(np.ones(8, np.float32), 1, bypass=False, begin=0)
+            moved = done
+        block = noise(rng, 16)
+        np.testing.assert_allclose(player.play(block), reference.play(block), atol=1e-6)
+        done += 16
+        while (number + 1) * HOP <= done:
+            stems = rng.uniform(-AMPLITUDE, AMPLITUDE, (STEMS, 2, HOP)).astype(np.float32)
+            if number != 12:
+                player.rings.publish(number, stems)
+                reference.publish(number, stems)
+            number += 1
+    assert moved
+    assert reference.unity
+
+
 def test_a_block_longer_than_the_longest_is_done_in_parts():
     song = noise(np.random.default_rng(0), 1000)
     parts, whole = Player(max_block=96), Player(max_block=96)
