@@ -27,7 +27,7 @@ HEAVY = (
     "alembic",
     "argon2",
 )
-ROOT_MODULES = {"errors", "extras", "folders", "protocols"}
+ROOT_MODULES = {"errors", "extras", "folders", "protocols", "suggestions"}
 KNOWS = {
     "lowlevel": set(),
     "audio": {"lowlevel"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from bridge.midi.messages import RELATIVE, Address, check_address, parse_address
 from bridge.midi.targets import target_kind
 from stream_sep.control.presets.toml_text import parse
 from stream_sep.errors import ConfigError
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -231,14 +231,12 @@ def _numbered(to: str, more: int) -> str:
 def _check_keys(table: Mapping[str, Any], known: Mapping[str, type | tuple[type, ...]]) -> None:
     for key, value in table.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0)
-            raise ConfigError(f"unknown key {key!r}; did you mean {near[0]!r}?")
+            raise ConfigError(f"unknown key {key!r}; {did_you_mean(key, known)}")
         if not isinstance(value, known[key]) or (isinstance(value, bool) and known[key] is not bool):
             raise ConfigError(f"{key} cannot be {value!r}")
 
 
 def _one_of(key: str, value: str, known: tuple[str, ...]) -> str:
     if value not in known:
-        near = difflib.get_close_matches(value, known, n=1, cutoff=0)
-        raise ConfigError(f"{key} = {value!r} is none of {', '.join(known)}; did you mean {near[0]!r}?")
+        raise ConfigError(f"{key} cannot be {value!r}; {did_you_mean(value, known)}")
     return value

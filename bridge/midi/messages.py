@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import mido
 
 from stream_sep.errors import ConfigError
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,9 +69,8 @@ def parse_address(text: str) -> Address:
     """
     kind, *numbers = text.split(":")
     if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0)
         raise ConfigError(
-            f"{text!r} does not begin with a kind of control; did you mean {near[0]!r}, as in 'cc:1:7'?"
+            f"{text!r} does not begin with a kind of control, as 'cc:1:7' does; {did_you_mean(kind, KINDS)}"
         )
     if len(numbers) != (1 if kind == "bend" else 2) or not all(part.isdecimal() for part in numbers):
         raise ConfigError(f"{text!r} is not an address; write kind:channel:number as in 'cc:1:7', or 'bend:1'")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from stream_sep.control.levels import LOUDEST_DB, SILENCE_DB, db_to_position, position_to_db
 from stream_sep.control.transport import FASTEST, OCTAVE, SLOWEST
 from stream_sep.errors import ConfigError
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,8 +73,8 @@ def target_kind(to: str) -> Kind:
         return "press"
     if to not in PLAIN_TARGETS:
         of_stem = [f"stem/{stem or 1}/{leaf}" for leaf in STRIP_TARGETS]
-        near = difflib.get_close_matches(to, [*of_stem, *PLAIN_TARGETS, "preset/karaoke"], n=1, cutoff=0)
-        raise ConfigError(f"there is nothing to move at {to!r}; did you mean {near[0]!r}?")
+        hint = did_you_mean(to, [*of_stem, *PLAIN_TARGETS, "preset/karaoke"])
+        raise ConfigError(f"there is nothing to move at {to!r}; {hint}")
     return PLAIN_TARGETS[to]
 
 

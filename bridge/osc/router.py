@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bridge.osc.namespace import safe_name
 from stream_sep.errors import ParameterError
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -133,8 +133,8 @@ class Router:
         Returns:
             The address that was meant, or how to find out.
         """
-        near = difflib.get_close_matches(address, self._named, n=1) if len(address) < 60 else []
-        return f"; did you mean {near[0]}?" if near else "; /list names all there are"
+        known = self._named if len(address) < 60 else ()
+        return f"; {did_you_mean(address, known, '/list names all there are')}"
 
 
 def is_pattern(address: str) -> bool:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from stream_sep.control.parameters import parameters_for
 from stream_sep.control.presets.library import list_presets
-from stream_sep.control.presets.schema import check_value, nearest
+from stream_sep.control.presets.schema import check_value
 from stream_sep.control.state import ControlState
 from stream_sep.engine.config import ON_FAILURE, SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.errors import ConfigError, ParameterError
 from stream_sep.protocols import MAIN, STEMS
 from stream_sep.separators import NEEDS_WEIGHTS, REGISTRY, canonical_name, check_separator
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +118,7 @@ def parse_outputs(text: str, stems: tuple[str, ...] | None = None) -> dict[str, 
         if not first.isdecimal() or int(first) < 1:
             raise ConfigError(f"invalid channel map {part!r}; use NAME=CHANNEL, from 1, as in main=1,vocals=3")
         if stems is not None and bus not in (MAIN, *stems):
-            raise ConfigError(f"--outputs {text}: no stem is called {bus!r}; {nearest(bus, (MAIN, *stems))}")
+            raise ConfigError(f"--outputs {text}: no stem is called {bus!r}; {did_you_mean(bus, (MAIN, *stems))}")
         pairs[bus] = int(first)
     return pairs
 
@@ -154,7 +155,7 @@ def _parse_control(text: str, stems: tuple[str, ...] | None) -> tuple[str, Value
     if path not in own.parameters:
         every = dict.fromkeys((*(stems or ()), *own.parameters))
         choices = tuple(control for control in every if ("/" in control) == ("/" in name))
-        raise ParameterError(f"--set {text}: no stem or control is called {name!r}; {nearest(name, choices)}")
+        raise ParameterError(f"--set {text}: no stem or control is called {name!r}; {did_you_mean(name, choices)}")
     return path, _value(text, word, own.parameters[path])
 
 

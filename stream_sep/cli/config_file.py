@@ -11,7 +11,6 @@ A name by itself is an option of ``live`` and ``play``; one in a table belongs t
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from stream_sep.errors import ConfigError
 from stream_sep.folders import config_folder, is_reachable
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,7 +59,7 @@ class Options:
         commands = (command,) if dot else SHARED
         found = tuple((name, option) for name in commands if option in self._options.get(name, {}))
         if not found:
-            raise ConfigError(f"unknown setting {key!r}; {self._nearest(key)}")
+            raise ConfigError(f"unknown setting {key!r}; {self._hint(key)}")
         return found
 
     def default(self, command: str, option: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 - as above
@@ -86,11 +86,10 @@ class Options:
                     raise
                 raise ConfigError(f"setting {key!r} cannot be {value!r}: {error.format_message()}") from error
 
-    def _nearest(self, key: str) -> str:
+    def _hint(self, key: str) -> str:
         names = [f"{command}.{option}" for command, options in self._options.items() for option in options]
         names += sorted({option for command in SHARED for option in self._options[command]})
-        near = difflib.get_close_matches(key, names, n=1)
-        return f"did you mean {near[0]!r}?" if near else "see 'stream-sep live --help' for the options"
+        return did_you_mean(key, names, "see 'stream-sep live --help' for the options")
 
 
 def config_path() -> Path:

@@ -7,13 +7,13 @@ reordered notifications still end with the current value.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import logging
 import threading
 from typing import TYPE_CHECKING
 
 from stream_sep.control.transition import DEFAULT_TRANSITION
 from stream_sep.errors import ParameterError
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -168,9 +168,7 @@ class ControlState:
 
     def _find(self, path: str) -> Parameter:
         if path not in self.parameters:
-            near = difflib.get_close_matches(path, self.parameters, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self.parameters)}"
-            raise ParameterError(f"there is no control {path!r}; {hint}")
+            raise ParameterError(f"there is no control {path!r}; {did_you_mean(path, self.parameters)}")
         return self.parameters[path]
 
 

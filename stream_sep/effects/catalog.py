@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
 from stream_sep.errors import ConfigError
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 Setting: TypeAlias = float | bool | str
 """The value of an effect's parameter."""
@@ -169,22 +169,5 @@ def parameter_spec(
     """
     specs = EFFECTS[plugin] if parameter_specs is None else parameter_specs
     if parameter not in specs:
-        raise ConfigError(f"has no parameter {parameter!r}; {nearest(parameter, specs)}")
+        raise ConfigError(f"has no parameter {parameter!r}; {did_you_mean(parameter, specs)}")
     return specs[parameter]
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a hint for a name that is not among ``names``.
-
-    Args:
-        name: the unknown name.
-        names: the known names.
-
-    >>> nearest("reverb", ["Reverb", "Delay"])
-    "did you mean 'Reverb'?"
-    """
-    by_lower = {other.lower(): other for other in names}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    if close:
-        return f"did you mean {by_lower[close[0]]!r}?"
-    return f"choose one of {', '.join(sorted(by_lower.values()))}" if by_lower else "it has none"

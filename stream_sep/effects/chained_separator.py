@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from stream_sep.effects.aligned_chain import AlignedChain, ChainError
-from stream_sep.effects.catalog import nearest
 from stream_sep.effects.chain_slot import ChainSlot
 from stream_sep.effects.loader import Shape, close_chains, load_chains
 from stream_sep.effects.parameter_diff import parameter_changes
@@ -21,6 +20,7 @@ from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.separators import load_separator
 from stream_sep.separators.compute_share import compute_share_of
 from stream_sep.separators.stem_guard import StemGuard
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -230,7 +230,7 @@ def check_stem(stem: str, stems: tuple[str, ...]) -> None:
         ConfigError: ``stem`` is none of ``stems``.
     """
     if stem not in stems:
-        raise ConfigError(f"there is no stem {stem!r}; {nearest(stem, stems)}")
+        raise ConfigError(f"there is no stem {stem!r}; {did_you_mean(stem, stems)}")
 
 
 def load_chained(

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from stream_sep.effects.catalog import EFFECTS, UNSUPPORTED, Setting, is_file, nearest, parameter_spec
+from stream_sep.effects.catalog import EFFECTS, UNSUPPORTED, Setting, is_file, parameter_spec
 from stream_sep.errors import ConfigError
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +68,7 @@ class EffectSpec:
             )
         for key in table:
             if key not in _KEYS:
-                raise ConfigError(f"effect {table['plugin']!r} has no {key!r}; {nearest(str(key), _KEYS)}")
+                raise ConfigError(f"effect {table['plugin']!r} has no {key!r}; {did_you_mean(str(key), _KEYS)}")
         parameters = table.get("parameters", {})
         if not isinstance(parameters, Mapping):
             raise ConfigError(f"the parameters of effect {table['plugin']!r} are not a table: {parameters!r}")
@@ -92,7 +93,7 @@ class EffectSpec:
         if self.plugin in UNSUPPORTED:
             raise ConfigError(f"{UNSUPPORTED[self.plugin]}; use a VST3 instead")
         if self.plugin not in EFFECTS:
-            raise ConfigError(f"no effect is called {self.plugin!r}; {nearest(self.plugin, EFFECTS)}")
+            raise ConfigError(f"no effect is called {self.plugin!r}; {did_you_mean(self.plugin, sorted(EFFECTS))}")
 
     def _checked(self, name: str, value: object) -> Setting:
         if is_file(self.plugin):
@@ -153,7 +154,7 @@ class ChainSpec:
         """
         for stem in self.effects:
             if stem not in stems:
-                raise ConfigError(f"no stem {stem!r} to put a chain on; {nearest(stem, stems)}")
+                raise ConfigError(f"no stem {stem!r} to put a chain on; {did_you_mean(stem, stems)}")
 
     def with_effect(self, stem: str, index: int, parameter: str, value: object) -> ChainSpec:
         """Return the chains with one parameter, or ``bypass``, of one effect at another value.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -187,10 +187,10 @@ def _location(name: str) -> str:
     known = {**REGISTRY, **NEEDS_WEIGHTS}
     if name in known or _is_own(name):
         return known.get(name, name)
-    near = difflib.get_close_matches(name, [*known, *ALIASES], n=1)
-    hint = f"did you mean {canonical_name(near[0])!r}? " if near else ""
+    hint = did_you_mean(name, [*known, *ALIASES], "", shown=canonical_name)
     raise SeparatorError(
-        f"unknown model {name!r}; {hint}choose from {', '.join(sorted(known))}, or name a file, FILE.safetensors"
+        f"unknown model {name!r}; {hint}{' ' if hint else ''}choose from {', '.join(sorted(known))}, "
+        "or name a file, FILE.safetensors"
     )
 
 

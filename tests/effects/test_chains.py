@@ -124,7 +124,7 @@ def test_chains_are_read_from_toml_and_written_as_they_were():
         ([{"plugin": "Reverb", "parameters": {"room_size": "big"}}], r"room_size 'big' is not in 0\.\.1"),
         ([{"plugin": "Reverb", "parameters": {"room_size": float("nan")}}], r"is not in 0\.\.1"),
         ([{"plugin": "LadderFilter", "parameters": {"mode": "LPF13"}}], "is none of LPF12"),
-        ([*LIMITER, {"plugin": "Invert", "parameters": {"x": 1}}], "effect 1: .* it has none"),
+        ([*LIMITER, {"plugin": "Invert", "parameters": {"x": 1}}], "effect 1: .* there are none"),
         ([{"plugin": "Reverb", "params": {}}], r"has no 'params'; did you mean 'parameters'\?"),
         ([{"plugin": "Reverb", "bypass": 1}], "bypass 1 is not true or false"),
         ([{"effect": "Reverb"}], "is not an effect; write one as"),

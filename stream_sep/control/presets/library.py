@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from stream_sep.control.presets.paths import SUFFIX, named_files, shipped_folder
 from stream_sep.control.presets.preset import Preset
-from stream_sep.control.presets.schema import KNOWN_STEMS, SCHEMA, EffectCheck, nearest, parse_preset
+from stream_sep.control.presets.schema import KNOWN_STEMS, SCHEMA, EffectCheck, parse_preset
 from stream_sep.control.presets.toml_text import read_text
 from stream_sep.control.presets.writer import write_preset
 from stream_sep.control.transport import TRANSPORT
 from stream_sep.errors import PresetError
 from stream_sep.folders import config_folder, is_reachable
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -96,7 +97,7 @@ def find_preset(name: str, folder: Path | None = None) -> Traversable:
     """
     found = list_presets(folder)
     if name not in found:
-        raise PresetError(f"no preset {name!r}; {nearest(name, tuple(found))}")
+        raise PresetError(f"no preset {name!r}; {did_you_mean(name, found)}")
     return found[name]
 
 
@@ -223,7 +224,7 @@ def remove_preset(name: str, folder: Path | None = None) -> Path:
         raise PresetError(f"cannot remove preset {name!r}: {error}") from error
     if name in shipped_presets():
         raise PresetError(f"preset {name!r} is bundled and cannot be removed; save one of that name to override it")
-    raise PresetError(f"no preset {name!r} in {own}; {nearest(name, tuple(mine) or ('none',))}")
+    raise PresetError(f"no preset {name!r} in {own}; {did_you_mean(name, mine)}")
 
 
 def preset_of(name: str, controls: ControlState) -> Preset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,6 +13,7 @@ from stream_sep.control.presets.toml_text import parse
 from stream_sep.control.transport import transport_parameters
 from stream_sep.errors import PresetError
 from stream_sep.protocols import MAIN, STEMS
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -125,23 +125,6 @@ def check_value(parameter: Parameter, value: object) -> str:
     return ""
 
 
-def nearest(name: str, names: tuple[str, ...]) -> str:
-    """Return a hint for an unknown name: the closest name, or all names.
-
-    Args:
-        name: the unknown name.
-        names: the known names.
-
-    Returns:
-        The end of a message.
-
-    >>> nearest("fade", ("fade_ms", "reset"))
-    "did you mean 'fade_ms'?"
-    """
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
-
-
 class _Rules:
     """Checks one file, and collects its problems."""
 
@@ -187,7 +170,7 @@ class _Rules:
             keys = ("outputs", bus)
             taken = next((other for other, start in found.items() if _shares(start, first)), None)
             if bus != MAIN and not self._has_stem(bus):
-                self.refuse(keys, f"there is no bus {bus!r}; {nearest(bus, (MAIN, *self._stems_or_known()))}")
+                self.refuse(keys, f"there is no bus {bus!r}; {did_you_mean(bus, (MAIN, *self._stems_or_known()))}")
             elif not isinstance(first, int) or isinstance(first, bool) or first < 1:
                 self.refuse(keys, f"{bus!r} goes to {first!r}, which is no channel; channels count from 1")
             elif taken is not None:
@@ -218,7 +201,7 @@ class _Rules:
         before = len(self.problems)
         for key in effect:
             if key not in _EFFECT_KEYS:
-                self.refuse((*keys, key), f"an effect has no {key!r}; {nearest(key, _EFFECT_KEYS)}")
+                self.refuse((*keys, key), f"an effect has no {key!r}; {did_you_mean(key, _EFFECT_KEYS)}")
         if not isinstance(effect.get("plugin"), str):
             self.refuse((*keys, "plugin"), 'an effect needs plugin = "NAME", the name or the file of one')
         if not isinstance(effect.get("parameters", {}), dict):
@@ -253,10 +236,9 @@ class _Rules:
         if path == f"stem/{stem}/chain":
             return f"there is no {path!r}; effects stand in tables of their own, [[chains.{stem}]]"
         if path not in parameters:
-            near = difflib.get_close_matches(path, (*_SINGLE, *_TABLES, *settable), n=1)
-            return f"there is no {path!r}; " + (
-                f"did you mean {near[0]!r}?" if near else f"there are: {', '.join((*_SINGLE, *_TABLES))} and controls"
-            )
+            plain = (*_SINGLE, *_TABLES)
+            hint = did_you_mean(path, (*plain, *settable), f"choose from {', '.join(plain)} and controls")
+            return f"there is no {path!r}; {hint}"
         wrong = check_value(parameters[path], value)
         return f"{path!r} is {value!r}, which {wrong}" if wrong else f"{path!r} is set twice" if twice else ""
 
@@ -272,10 +254,11 @@ class _Rules:
         return self._stems is None or stem in self._stems
 
     def _no_stem(self, stem: str, path: str = "") -> str:
-        near = difflib.get_close_matches(stem, self._stems or (), n=1)
-        meant = path.replace(f"stem/{stem}/", f"stem/{near[0]}/") if near and path else near[0] if near else ""
-        hint = f"; did you mean {meant!r}?" if meant else ""
-        return f"the separator has no stem {stem!r}; it has {', '.join(self._stems or ())}{hint}"
+        stems = self._stems or ()
+        hint = did_you_mean(
+            stem, stems, "", shown=lambda near: path.replace(f"stem/{stem}/", f"stem/{near}/") if path else near
+        )
+        return f"the separator has no stem {stem!r}; it has {', '.join(stems)}{'; ' if hint else ''}{hint}"
 
     def _table(self, keys: Keys, value: object, holds: str) -> list[tuple[str, Any]]:
         if isinstance(value, dict):

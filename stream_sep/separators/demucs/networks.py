@@ -5,7 +5,6 @@ Loading, cache and checksums are those of `demucs.pretrained` (https://github.co
 
 from __future__ import annotations
 
-import difflib
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from stream_sep.errors import SeparatorError
 from stream_sep.extras import install_hint
 from stream_sep.separators.demucs.offline import without_retries
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,8 +136,7 @@ def _unknown(name: str, known: Sequence[str], repo: Path | None) -> str:
     if repo is not None:
         holds = ", ".join(known) or "no model at all"
         return f"the folder {repo} holds {holds}, but not {name!r}; put there: {_files_of(name)}"
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    return f"Demucs has no model {name!r}; {'did you mean' if near else 'one of:'} {', '.join(near or known)}"
+    return f"Demucs has no model {name!r}; {did_you_mean(name, known)}"
 
 
 def _not_loaded(name: str, repo: Path | None, error: BaseException) -> str:

@@ -154,7 +154,7 @@ CONTROL = "schema = 1\n[[control]]\nin = 'cc:1:0'\nto = 'stem/1/fader'\n"
         ("schema = 1\n[[control]]\nto = 'bypass'", "control 1: 'in' is missing"),
         (CONTROL + "lde = 'cc:1:0'", "control 1: unknown key 'lde'; did you mean 'led'"),
         (CONTROL + "mode = 'relative2s'", "did you mean 'relative-2s'"),
-        (CONTROL + "mode = 'toggle'", "mode = 'toggle' is none of absolute"),
+        (CONTROL + "mode = 'toggle'", "mode cannot be 'toggle'; choose from absolute"),
         (CONTROL.replace("fader", "fadr"), "did you mean 'stem/1/fader'"),
         (CONTROL.replace("cc:1:0", "cc:1:128"), "needs a number between 0 and 127"),
         (CONTROL.replace("cc:1:0", "note:1:1") + "mode = 'absolute'", "needs a fader or a knob"),

@@ -85,7 +85,7 @@ def test_an_error_goes_to_the_port_that_the_answer_would_go_to(server, join):
     asking, listening = join(server), join(server)
     asking.send("/query", "/stem/vocal/pan", listening.own_port)
     ((address, sentence),) = listening.hear()
-    assert (address, "did you mean /stem/vocals/pan" in sentence) == ("/error", True)
+    assert (address, "did you mean '/stem/vocals/pan'" in sentence) == ("/error", True)
 
 
 def test_every_command_is_described(server):

@@ -35,7 +35,7 @@ def test_addresses_may_have_a_prefix(mixer, serve, join):
 @pytest.mark.parametrize(
     ("address", "types", "values", "sentence"),
     [
-        ("/stem/vocal/fader", "f", [0.5], "there is no address /stem/vocal/fader; did you mean /stem/vocals/fader?"),
+        ("/stem/vocal/fader", "f", [0.5], "no address /stem/vocal/fader; did you mean '/stem/vocals/fader'?"),
         ("/stem/5/fader", "f", [0.5], "there is no address"),
         ("/stem/0/fader", "f", [0.5], "there is no address"),
         (FADER, "s", ["loud"], "takes a number, not 'loud'"),
