@@ -1,18 +1,16 @@
 """The notebook runs from top to bottom, and a second time, where its parts are there already."""
 
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from requirements import require_package
 
 NOTEBOOK = Path(__file__).parent.parent / "examples/pipeline.ipynb"
 
-if not all(map(importlib.util.find_spec, ("torch", "h5py"))) and os.environ.get("CI") != "true":
-    pytest.skip("needs torch and h5py: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
+require_package("h5py", "train")
 
 
 def test_the_notebook_runs_from_top_to_bottom_and_again(tmp_path):

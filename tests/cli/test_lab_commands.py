@@ -1,8 +1,6 @@
 """The lab as a user types it, from songs to a file that plays; and on a machine that lacks what the engine needs."""
 
 import contextlib
-import importlib.util
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from requirements import require_package
 from typer.testing import CliRunner
 
 from stream_sep.cli import app
@@ -18,8 +17,7 @@ from stream_sep.errors import StreamSepError
 from stream_sep.protocols import STEMS
 from stream_sep.separators import load_separator
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 TOOL = Path(__file__).parents[2] / "tools/lab.py"
 ENGINE_ONLY = ("sounddevice", "mido", "pythonosc", "tomlkit", "platformdirs", "pedalboard", "pyworld")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from requirements import require
+from requirements import require, require_package
 
 import stream_sep
 from stream_sep import Engine, EngineConfig, OfflineBackend
@@ -22,10 +22,7 @@ from stream_sep.effects.chained_separator import ChainedSeparator, ChainSpec, Ef
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.separators.passthrough import PassthroughSeparator
 
-if os.environ.get("CI") == "true":
-    import pedalboard
-else:
-    pedalboard = pytest.importorskip("pedalboard", reason="needs Pedalboard: pip install 'stream-sep[effects]'")
+pedalboard = require_package("pedalboard", "effects")
 
 RATE, HOP = 44100, 256
 FADE = 441

@@ -1,15 +1,13 @@
 """Scores at length: each measure on sounds whose score is known, and the command's tables and files."""
 
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import soundfile
-from requirements import require_package
+from requirements import needs_packages, require_package
 
 from stream_sep.cli.evaluate import assign_options
 from stream_sep.errors import ConfigError, SeparatorError
@@ -19,10 +17,7 @@ from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.protocols import STEMS
 
 RATE = 44100
-needs_torch = pytest.mark.skipif(
-    importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true",
-    reason="needs torch: pip install 'stream-sep[train]'",
-)
+needs_torch = needs_packages("train", "torch")
 
 
 def noise(seed, seconds=1.0):

@@ -1,4 +1,3 @@
-import os
 import random
 import threading
 import types
@@ -6,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from requirements import require_package
 
 from stream_sep.errors import ConfigError
 from stream_sep.files.demucs_pass import DemucsSongModel
@@ -13,17 +13,14 @@ from stream_sep.files.segments import SegmentGrid
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song import measure_song
 
-try:
-    import demucs.apply
-    import torch
-    from demucs.apply import BagOfModels, apply_model
-    from demucs.demucs import Demucs
-    from demucs.hdemucs import HDemucs
-    from demucs.htdemucs import HTDemucs
-except ImportError:
-    if os.environ.get("CI") == "true":
-        raise
-    pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
+require_package("demucs", "demucs")
+
+import demucs.apply
+import torch
+from demucs.apply import BagOfModels, apply_model
+from demucs.demucs import Demucs
+from demucs.hdemucs import HDemucs
+from demucs.htdemucs import HTDemucs
 
 from stream_sep.separators.demucs.networks import RANDOM, SOURCES, Part
 

@@ -1,25 +1,14 @@
 """The laws every separator obeys (design, section 4); add an implementation to `SEPARATORS` and all of them run."""
 
-import importlib.util
-import os
-
 import numpy as np
 import pytest
+from requirements import needs_packages
 
 from stream_sep.separators import load_separator
 
-needs_demucs = pytest.mark.skipif(
-    importlib.util.find_spec("demucs") is None and os.environ.get("CI") != "true",
-    reason="Demucs is not installed: pip install 'stream-sep[demucs]'",
-)
-needs_pedalboard = pytest.mark.skipif(
-    importlib.util.find_spec("pedalboard") is None and os.environ.get("CI") != "true",
-    reason="Pedalboard is not installed: pip install 'stream-sep[effects]'",
-)
-needs_torch = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("torch", "safetensors")) and os.environ.get("CI") != "true",
-    reason="PyTorch or safetensors is not installed: pip install 'stream-sep[train]'",
-)
+needs_demucs = needs_packages("demucs", "demucs")
+needs_pedalboard = needs_packages("effects", "pedalboard")
+needs_torch = needs_packages("train", "torch", "safetensors")
 CHAINED = "chained"
 UNHEARD = {"vocals": [{"plugin": "Invert"}, {"plugin": "Invert"}], "bass": [{"plugin": "BrickwallLimiter"}]}
 TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}

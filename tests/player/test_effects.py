@@ -1,6 +1,5 @@
 """Effects on songs: what Pedalboard makes of what is heard, though it is rendered long before."""
 
-import importlib.util
 import os
 import signal
 from functools import partial
@@ -9,14 +8,14 @@ import numpy as np
 import pytest
 import soundfile
 import waiting
+from requirements import require_package
 
 from stream_sep import ConfigError, EngineConfig, OfflineBackend, PacedBackend
 from stream_sep.control.presets.preset import Preset
 from stream_sep.player.engine import PlayEngine
 from stream_sep.player.render_ahead import FADE_SECONDS
 
-if importlib.util.find_spec("pedalboard") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs Pedalboard: pip install 'stream-sep[effects]'", allow_module_level=True)
+require_package("pedalboard", "effects")
 
 import pedalboard
 

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 import soxr
 import waiting
+from requirements import require_package
 
 from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
 from stream_sep.files.job import SeparationJob
@@ -33,19 +34,13 @@ from stream_sep.player.song_refiner import SongRefiner
 from stream_sep.player.song_stems import open_stems
 from stream_sep.player.stem_reader import FADE
 
+require_package("demucs", "demucs")
+
+import torch
+
+from stream_sep.files.song_models import load_song_model
+
 wait_until = partial(waiting.until, patience=90, every=0.02)
-
-try:
-    import demucs.apply
-    import torch
-
-    from stream_sep.files.song_models import load_song_model
-except ImportError:
-    if os.environ.get("CI") == "true":
-        raise
-    pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
-
-assert demucs.apply
 torch.set_num_threads(1)
 RATE = 44100
 STEMS = ("vocals", "drums", "bass", "other")

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -48,6 +47,8 @@ def _server_user():
     """Return whom the server runs as: it refuses to be root."""
     if os.getuid():
         return None
+    import pwd  # noqa: PLC0415 - Windows has none, and modules for it must import
+
     return pwd.getpwnam("postgres").pw_name
 
 

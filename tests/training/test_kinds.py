@@ -1,14 +1,13 @@
 """Every kind of network through all that a kind must do; add yours to `KINDS` and all of it runs."""
 
 import dataclasses
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from requirements import require_package
 from typer.testing import CliRunner
 
 from stream_sep.errors import ConfigError, SeparatorError
@@ -21,8 +20,7 @@ from stream_sep.protocols import STEMS
 from stream_sep.separators import FORMATS, NEEDS_WEIGHTS, REGISTRY, load_separator
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 import torch
 

@@ -1,19 +1,17 @@
 """One call from songs to stems: what it makes, that a second one makes nothing twice, and that it survives a stop."""
 
-import importlib.util
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from requirements import require_package
 from typer.testing import CliRunner
 
 from stream_sep.errors import AudioFileError, ConfigError, StreamSepError
 from stream_sep.evaluation.validation_split import is_validation
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 from stream_sep.training import Pipeline
 from stream_sep.training.data.cache import read_index

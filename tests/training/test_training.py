@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import importlib.util
 import os
 import signal
 import subprocess
@@ -12,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from requirements import require_package
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.protocols import STEMS
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 import torch
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from requirements import require_package
 
 from bridge.plugin.parameters import plugin_parameters
 from stream_sep import StemSeparator
 
-pedalboard = pytest.importorskip("pedalboard", reason="needs Pedalboard: pip install 'stream-sep[effects]'")
+pedalboard = require_package("pedalboard", "effects")
 
 RATE = 44100
 

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import mixer_double
 import pytest
+from requirements import require_package
 
 from stream_sep import LatencyReport
 from stream_sep.audio.state import COUNTERS
@@ -24,18 +24,11 @@ from stream_sep.control.transport import transport_parameters
 from stream_sep.engine.stats import EngineStats
 from stream_sep.errors import PresetError
 
-try:
-    import textual
-except ImportError:
-    if os.environ.get("CI") == "true":
-        raise
-    pytest.skip("needs textual: pip install 'stream-sep[tui]'", allow_module_level=True)
-else:
-    from textual.widgets import Static
+require_package("textual", "tui")
 
-    from stream_sep.cli.tui.strip import Strip
+from textual.widgets import Static
 
-assert textual.__name__
+from stream_sep.cli.tui.strip import Strip
 
 
 @dataclass
@@ -316,7 +309,7 @@ def read_until(terminal, wanted):
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are POSIX's")
 def test_on_a_real_terminal_keys_arrive_and_the_terminal_is_given_back():
     code = REAL.format(support=str(Path(mixer_double.__file__).parent))
-    ours, theirs = pty.openpty()
+    ours, theirs = os.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=theirs, stdout=theirs, stderr=theirs, env=environment

@@ -4,8 +4,9 @@ import asyncio
 import functools
 
 import pytest
+from requirements import require_package
 
-pytest.importorskip("textual", reason="needs textual: the extra 'tui'")
+require_package("textual", "tui")
 
 from stream_sep.audio.latency import LatencyReport
 from stream_sep.audio.state import COUNTERS

@@ -1,12 +1,11 @@
 """Published checkpoints, tiny and random, of each architecture: through every way in, and every way to go wrong."""
 
-import importlib.util
-import os
 import pickle
 
 import numpy as np
 import pytest
 import soundfile
+from requirements import require_package
 
 from stream_sep.errors import SeparatorError
 from stream_sep.evaluation.sdr import separate
@@ -17,8 +16,8 @@ from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.tracks import find_tracks
 from stream_sep.separators import load_separator
 
-if not all(map(importlib.util.find_spec, ("torch", "pymss_core"))) and os.environ.get("CI") != "true":
-    pytest.skip("needs pymss-core: pip install 'stream-sep[checkpoints]'", allow_module_level=True)
+require_package("torch", "checkpoints")
+require_package("pymss_core", "checkpoints")
 
 import torch
 from pymss_core import get_model_from_config

@@ -5,6 +5,7 @@ import urllib.error
 
 import numpy as np
 import pytest
+from requirements import require_package
 
 import stream_sep.separators.demucs.separator
 from stream_sep.audio.latency import HEADROOM
@@ -15,15 +16,12 @@ from stream_sep.separators.demucs.networks import Part, load_network
 from stream_sep.separators.demucs.separator import DemucsWindow
 from stream_sep.separators.windowed import MARGIN, WindowedSeparator
 
-try:
-    import demucs.apply
-    import demucs.pretrained
-    import torch
-    from demucs.apply import apply_model
-except ImportError:
-    if os.environ.get("CI") == "true":
-        raise
-    pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
+require_package("demucs", "demucs")
+
+import demucs.apply
+import demucs.pretrained
+import torch
+from demucs.apply import apply_model
 
 torch.set_num_threads(1)  # on a busy machine, threads that wait for each other take ten times as long
 RATE = 44100

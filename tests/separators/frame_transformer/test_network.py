@@ -1,8 +1,6 @@
 """The frame transformer as a network: its sizes, and that it streams, never sees the future, and forgets."""
 
 import dataclasses
-import importlib.util
-import os
 import warnings
 
 import numpy as np
@@ -12,8 +10,7 @@ from requirements import require_package
 from stream_sep.errors import ConfigError
 from stream_sep.separators.frame_transformer.config import SIZES, config_from
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 import torch
 

@@ -1,11 +1,10 @@
 """The frame transformer as it plays: as it was trained, in blocks as hop by hop, for any groups, bounded."""
 
 import dataclasses
-import importlib.util
-import os
 
 import numpy as np
 import pytest
+from requirements import require_package
 
 from stream_sep.errors import SeparatorError
 from stream_sep.evaluation.sdr import separate
@@ -14,8 +13,7 @@ from stream_sep.separators.frame_transformer.config import SIZES
 from stream_sep.separators.frame_transformer.masks import project_prior, share_matrix, softmax
 from stream_sep.separators.source_groups import FOUR, PRESETS, SourceGroups
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 import torch
 

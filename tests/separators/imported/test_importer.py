@@ -1,19 +1,17 @@
 """Weights of other projects: exact counts, sizes read off tensors, no pickle run, and sound in the end."""
 
-import importlib.util
 import math
-import os
 import pickle
 
 import numpy as np
 import pytest
+from requirements import require_package
 
 from stream_sep.errors import SeparatorError
 from stream_sep.evaluation.sdr import separate
 from stream_sep.separators import load_separator
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 import torch
 

@@ -1,15 +1,13 @@
 """A U-Net written as Keras writes it comes back as the same network."""
 
-import importlib.util
-import os
-
 import numpy as np
 import pytest
+from requirements import require_package
 
 from stream_sep.errors import SeparatorError
 
-if not all(map(importlib.util.find_spec, ("torch", "h5py"))) and os.environ.get("CI") != "true":
-    pytest.skip("needs torch and h5py: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
+require_package("h5py", "train")
 
 import h5py
 import torch

@@ -1,13 +1,10 @@
 """The U-Net: as many weights as the paper's, masks that add up to one, and a way back that loses nothing."""
 
-import importlib.util
-import os
-
 import numpy as np
 import pytest
+from requirements import require_package
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 import torch
 

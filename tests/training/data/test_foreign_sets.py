@@ -1,20 +1,18 @@
 """Training sets of vocal removers: what was written as they write it comes back as sound."""
 
-import importlib.util
-import os
 import pickle
 
 import numpy as np
 import pytest
 import soundfile
+from requirements import require_package
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.data.cache import RATE, map_song, read_index
 from stream_sep.training.data.foreign_sets import align, import_set
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 import torch
 

@@ -1,11 +1,9 @@
 """From songs of any sources to the groups of a training: Slakh2100, silent sources, sums, and second voices."""
 
-import importlib.util
-import os
-
 import numpy as np
 import pytest
 import soundfile
+from requirements import require_package
 
 from stream_sep.errors import ConfigError
 from stream_sep.evaluation.validation_split import is_validation
@@ -13,8 +11,7 @@ from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.data.cache import RATE, build_cache, read_index
 from stream_sep.training.data.layouts import find_stem_songs, slakh_source
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 import torch
 

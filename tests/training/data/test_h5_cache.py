@@ -1,14 +1,13 @@
 """Caches in one HDF5 file: the same sound as in a folder, whole after any kill, bounded in memory."""
 
 import dataclasses
-import importlib.util
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import soundfile
+from requirements import require_package
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.protocols import STEMS
@@ -17,8 +16,8 @@ from stream_sep.training.data import h5_cache
 from stream_sep.training.data.cache import RATE, build_cache, check_cache, drop_songs, map_song, read_index
 from stream_sep.training.data.layouts import find_stem_songs
 
-if not all(map(importlib.util.find_spec, ("h5py", "torch"))) and os.environ.get("CI") != "true":
-    pytest.skip("needs h5py and torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("h5py", "train")
+require_package("torch", "train")
 
 import h5py
 import torch

@@ -1,14 +1,12 @@
 """The band of samples: what is played is on its stem, in tune and in time, and the same for the same seed."""
 
-import importlib.util
 import json
-import os
 
 import mido
 import numpy as np
 import pytest
 import soundfile
-from requirements import require
+from requirements import needs_packages, require
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.protocols import STEMS
@@ -23,10 +21,7 @@ from stream_sep.training.synth.samples import Instrument, find_instruments, play
 from stream_sep.training.synth.score import Note, Score, read_score
 from stream_sep.training.synth.voice import Manner, find_singers, sing
 
-needs_world = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("pyworld", "pedalboard")) and os.environ.get("CI") != "true",
-    reason="the band is not installed: pip install 'stream-sep[train]'",
-)
+needs_world = needs_packages("train", "pyworld", "pedalboard")
 
 
 def tone(hertz, seconds=1.0):

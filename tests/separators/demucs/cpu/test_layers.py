@@ -1,17 +1,13 @@
 """Every layer that is computed otherwise than torch does, beside what torch makes of it."""
 
-import os
-
 import pytest
+from requirements import require_package
 
-try:
-    import torch
-    from demucs.demucs import DConv
-    from demucs.transformer import MyGroupNorm
-except ImportError:
-    if os.environ.get("CI") == "true":
-        raise
-    pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
+require_package("demucs", "demucs")
+
+import torch
+from demucs.demucs import DConv
+from demucs.transformer import MyGroupNorm
 
 from stream_sep.separators.demucs.cpu.attention import QUERY_TILE
 from stream_sep.separators.demucs.cpu.dconv import WIDEST

@@ -1,21 +1,18 @@
-import os
 import platform
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from requirements import require_package
 
 from stream_sep.errors import ConfigError
 from stream_sep.separators.demucs.cpu import precision
 
-try:
-    import torch
-    from demucs.htdemucs import HTDemucs
-except ImportError:
-    if os.environ.get("CI") == "true":
-        raise
-    pytest.skip("Demucs is not installed: pip install 'stream-sep[demucs]'", allow_module_level=True)
+require_package("demucs", "demucs")
+
+import torch
+from demucs.htdemucs import HTDemucs
 
 from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.settings import SeparationSettings
