@@ -27,7 +27,7 @@ HEAVY = (
     "alembic",
     "argon2",
 )
-ROOT_MODULES = {"errors", "extras", "folders", "protocols", "suggestions"}
+ROOT_MODULES = {"errors", "extras", "folders", "import_path", "protocols", "suggestions"}
 KNOWS = {
     "lowlevel": set(),
     "audio": {"lowlevel"},

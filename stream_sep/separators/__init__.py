@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.import_path import import_object
 from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -172,9 +172,9 @@ def _name_for(path: Path) -> str:
 
 
 def _factory(name: str) -> Callable[..., Separator]:
-    module, _, attribute = _location(name).partition(":")
+    location = _location(name)
     try:
-        found: Any = getattr(importlib.import_module(module), attribute)
+        found: Any = import_object(location)
     except (ImportError, AttributeError, ValueError) as error:
         if name in REGISTRY or name in NEEDS_WEIGHTS:
             raise

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.import_path import import_object
 from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.separators import FORMATS
 from stream_sep.separators.causal.weights import with_digest
@@ -89,9 +89,8 @@ def load_kind(name: str) -> Kind:
         raise ConfigError(
             f"unknown kind of network {name!r}; choose one of: {', '.join(KINDS)}, or package.module:KIND"
         )
-    module, _, attribute = KINDS.get(name, name).partition(":")
     try:
-        kind = getattr(importlib.import_module(module), attribute)
+        kind = import_object(KINDS.get(name, name))
     except (ImportError, AttributeError, ValueError) as error:
         if name in KINDS:
             raise
