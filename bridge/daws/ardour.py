@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.daws.profile import DECIBELS, PAN, SWITCH, Profile, Row, TrackNamed, TrackRemoved, ValueCodec, text
+from bridge.daws.events import TrackNamed, TrackRemoved
+from bridge.daws.profile import DECIBELS, PAN, SWITCH, Profile, Row, ValueCodec, text
 from stream_sep.control.levels import SILENCE_DB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bridge.daws.profile import Event, Outgoing
+    from bridge.daws.events import Event
+    from bridge.daws.profile import Outgoing
     from bridge.osc.codec import Message
 
 _ALL_STRIPS = 0

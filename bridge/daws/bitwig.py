@@ -6,15 +6,17 @@ import math
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.daws.profile import MAX_TRACKS, SWITCH, Profile, Row, TrackNamed, TrackRemoved, ValueCodec, text
-from bridge.osc.namespace import number
+from bridge.daws.events import TrackNamed, TrackRemoved
+from bridge.daws.profile import MAX_TRACKS, SWITCH, Profile, Row, ValueCodec, text
+from bridge.osc.node import number
 from stream_sep.control.levels import gain_to_db
 from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bridge.daws.profile import Event, Outgoing
+    from bridge.daws.events import Event
+    from bridge.daws.profile import Outgoing
     from bridge.osc.codec import Message
 
 _ABOUT = re.compile(r"/track/(\d{1,4})/(name|exists)")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import bisect
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.daws.profile import SIGNED_PAN, SWITCH, DawStarted, Profile, Row, TrackList, TrackNamed, ValueCodec, text
+from bridge.daws.events import DawStarted, TrackList, TrackNamed
+from bridge.daws.profile import SIGNED_PAN, SWITCH, Profile, Row, ValueCodec, text
 from stream_sep.control.levels import SILENCE_DB
 from stream_sep.errors import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bridge.daws.profile import Event, Outgoing
+    from bridge.daws.events import Event
+    from bridge.daws.profile import Outgoing
     from bridge.osc.codec import Message
 
 # below -18 dB the law of Live's volume is known from measurements only

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from bridge.osc.namespace import number
+from bridge.daws.events import ControlChanged, Event
+from bridge.osc.node import number
 from stream_sep.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -24,45 +25,6 @@ _DIGITS = 5
 
 MAX_TRACKS = 4096
 """Numbers above this are taken for nonsense."""
-
-
-@dataclass(frozen=True)
-class TrackNamed:
-    """A track has a name; an empty one is no information."""
-
-    track: int
-    name: str
-
-
-@dataclass(frozen=True)
-class TrackRemoved:
-    """There is no such track."""
-
-    track: int
-
-
-@dataclass(frozen=True)
-class TrackList:
-    """The names of all tracks there are, from the first."""
-
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ControlChanged:
-    """A track's control stands there now, in the unit of the mixer's control of that name."""
-
-    track: int
-    control: str
-    value: float | bool
-
-
-@dataclass(frozen=True)
-class DawStarted:
-    """The DAW has just started and has no subscription of ours."""
-
-
-Event: TypeAlias = TrackNamed | TrackRemoved | TrackList | ControlChanged | DawStarted
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.daws.profile import DECIBELS, MAX_TRACKS, PAN, SWITCH, Profile, Row, TrackNamed, ValueCodec, text
+from bridge.daws.events import TrackNamed
+from bridge.daws.profile import DECIBELS, MAX_TRACKS, PAN, SWITCH, Profile, Row, ValueCodec, text
 from stream_sep.control.levels import SILENCE_DB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bridge.daws.profile import Event, Outgoing
+    from bridge.daws.events import Event
+    from bridge.daws.profile import Outgoing
     from bridge.osc.codec import Message
 
 _NAME = re.compile(r"/track/(\d{1,4})/name")

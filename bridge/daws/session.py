@@ -8,7 +8,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from bridge.daws.echo_filter import EchoFilter, normalize
-from bridge.daws.profile import MASTER, ControlChanged, DawStarted, TrackList, TrackNamed, TrackRemoved
+from bridge.daws.events import ControlChanged, DawStarted, TrackList, TrackNamed, TrackRemoved
+from bridge.daws.profile import MASTER
 from bridge.daws.tracks import Tracks
 from bridge.osc.codec import describe, read_packet, write_message
 from bridge.unexpected import UnexpectedErrors

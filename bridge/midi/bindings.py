@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bridge.midi.messages import RELATIVE, Address, encode, from_position, to_position
+from bridge.midi.messages import RELATIVE, encode, from_position, to_position
 from bridge.midi.pickup import Pickup
 from bridge.midi.targets import Target, find_target, is_effect
 from stream_sep.effects.controls import UNBOUNDED
@@ -13,6 +13,7 @@ from stream_sep.effects.controls import UNBOUNDED
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from bridge.midi.address import Address
     from bridge.midi.feedback import Feedback
     from bridge.midi.map import Control, MidiMap
     from bridge.midi.messages import Event

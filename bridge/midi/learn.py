@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bridge.midi.address import Address
 from bridge.midi.apis import system_ports
 from bridge.midi.connection import MidiConnection
 from bridge.midi.map import Control
-from bridge.midi.messages import Address, Decoder, Event, parse_message
+from bridge.midi.messages import Decoder, Event, parse_message
 from bridge.midi.targets import target_kind
 from stream_sep.errors import BridgeError
 

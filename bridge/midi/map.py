@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bridge.midi.messages import RELATIVE, Address, check_address, parse_address
+from bridge.midi.address import Address, check_address, parse_address
+from bridge.midi.messages import RELATIVE
 from bridge.midi.targets import target_kind
 from stream_sep.control.presets.toml_text import parse
 from stream_sep.errors import ConfigError

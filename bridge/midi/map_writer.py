@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
+from bridge.midi.address import Address
 from bridge.midi.map import SCHEMA, controls_of, parse_map
 from bridge.midi.map_files import GENERIC, match_map, midi_maps, user_maps_folder
-from bridge.midi.messages import Address
 from stream_sep.control.presets.toml_text import read_text
 from stream_sep.errors import ConfigError
 

@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bridge.osc.namespace import Group
+from bridge.osc.node import Group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bridge.network import Address
     from bridge.osc.codec import Arguments
-    from bridge.osc.namespace import Node
+    from bridge.osc.node import Node
 
 BY_NUMBER = 64
 """Added to a mask: stems are addressed by number instead of by name."""

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from bridge.osc.client import Client
-from bridge.osc.namespace import Group
+from bridge.osc.node import Group
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bridge.network import Address
     from bridge.osc.codec import Arguments
-    from bridge.osc.namespace import Node
+    from bridge.osc.node import Node
 
 LEASE_SECONDS = 10.0
 """How long a subscription lasts unless it is renewed."""

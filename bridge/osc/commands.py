@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from bridge.network import MAX_PORT, Address
 from bridge.osc.client import BY_NUMBER
 from bridge.osc.codec import Arguments
-from bridge.osc.namespace import PRESET_LIST, Group, number
+from bridge.osc.namespace import PRESET_LIST
+from bridge.osc.node import Group, number
 from bridge.osc.reply_gate import ECHO
 from bridge.rate_limit import KeyedBuckets
 from stream_sep.errors import ParameterError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from bridge.osc.address_proof import AddressProofs
     from bridge.osc.clients import Clients
     from bridge.osc.feedback import Feedback
-    from bridge.osc.namespace import Node
+    from bridge.osc.node import Node
     from bridge.osc.reply_gate import ReplyGate
     from bridge.protocols import MixerControl
     from stream_sep.errors import StreamSepError

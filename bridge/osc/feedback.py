@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, TypeAlias
 
 from bridge.osc.codec import write_message, write_packets
-from bridge.osc.namespace import Group
+from bridge.osc.node import Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.osc.client import Client
     from bridge.osc.clients import Clients
     from bridge.osc.codec import Arguments
-    from bridge.osc.namespace import Node
+    from bridge.osc.node import Node
     from bridge.protocols import MixerControl
 
     Send: TypeAlias = Callable[[Address, bytes], bool]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from bridge.network import Address
     from bridge.osc.codec import Message
-    from bridge.osc.namespace import Node
+    from bridge.osc.node import Node
 
 REPLIES = frozenset({"/error", "/pong", "/list/end", "/list/added", "/list/removed"})
 """Messages that are only replies; answering them could loop for ever between two programs."""

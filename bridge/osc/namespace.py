@@ -2,124 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import IntFlag
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from bridge.osc.node import Group, Node
 from stream_sep.control.levels import LOUDEST_DB, SILENCE_DB, db_to_position, gain_to_db, position_to_db
 from stream_sep.control.parameters import UNLIMITED
-from stream_sep.errors import ParameterError
 from stream_sep.protocols import stem_color
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bridge.osc.codec import Arguments
     from bridge.protocols import MixerControl
     from stream_sep.control.parameters import Parameter, Value
 
-Read: TypeAlias = Callable[["MixerControl"], "Arguments"]
 
-_MAX_INTEGER = 2**31 - 1
 _RESERVED = str.maketrans(dict.fromkeys(" #*,/?[]{}", "_"))
+_MAX_INTEGER = 2**31 - 1
 PRESET_LIST = "/preset/list"
 """The address of the names of all presets."""
 
 _COUNTERS = {f"engine/{name}" for name in ("late_hops", "xruns", "dry_frames", "restarts")}
 _LATENCY = ("engine/latency_ms", "engine/latency_frames")
 _METERS = {"mix": "/master", "input": "/input"}
-
-
-class Group(IntFlag):
-    """Groups of addresses to subscribe to, added up."""
-
-    FADERS = 1
-    BUTTONS = 2
-    METERS = 4
-    ENGINE = 8
-    NAMES = 16
-    PRESET = 32
-    EVERYTHING = 63
-
-
-@dataclass(frozen=True)
-class Node:
-    """One address.
-
-    Attributes:
-        address: such as ``/stem/vocals/fader``.
-        types: OSC types of its arguments, such as ``f``.
-        group: what it belongs to.
-        read: returns its current arguments from a mixer.
-        sources: paths of the controls that its value depends on.
-        path: the control that it sets; empty if it is read-only.
-        to_stored: turns what came, a number or a text, into that control's unit.
-        low: least value, if it has one.
-        high: greatest value, if it has one.
-        unit: such as ``dB``.
-        description: for people.
-    """
-
-    address: str
-    types: str
-    group: Group
-    read: Read
-    sources: tuple[str, ...] = ()
-    path: str = ""
-    to_stored: Callable[[object], object] = str
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-    description: str = ""
-
-    def decode(self, argument: object) -> tuple[object, Arguments]:
-        """Return what to store for ``argument``, and the arguments that its sender now assumes.
-
-        Args:
-            argument: as it came.
-
-        Returns:
-            The value, in the control's unit, and the arguments of the matching feedback message.
-
-        Raises:
-            ParameterError: it can only be read, or takes no such thing.
-        """
-        if not self.path:
-            raise ParameterError(f"{self.address} is read-only")
-        if self.types == "s":
-            if not isinstance(argument, str):
-                raise ParameterError(f"{self.address} takes a text, not {argument!r:.40}")
-            return argument, (argument,)
-        value = number(self.address, argument)
-        return self.to_stored(value), (int(value > 0) if self.types == "i" else value,)
-
-
-def number(address: str, argument: object) -> float:
-    """Return what came as a number: any of OSC's numbers, true, false, or a text that is one.
-
-    Args:
-        address: for the error.
-        argument: as it came.
-
-    Returns:
-        The number, which may be infinite.
-
-    Raises:
-        ParameterError: it is none, or not a number at all.
-
-    >>> number("/stem/vocals/mute", True), number("/stem/vocals/gain", "-6")
-    (1.0, -6.0)
-    """
-    if isinstance(argument, bool | int | float | str):
-        try:
-            value = float(argument)
-        except (ValueError, OverflowError):
-            value = math.nan
-        if not math.isnan(value):
-            return value
-    raise ParameterError(f"{address} takes a number, not {argument!r:.40}")
 
 
 def safe_name(stem: str) -> str:

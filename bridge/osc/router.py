@@ -14,7 +14,7 @@ from stream_sep.suggestions import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from bridge.osc.namespace import Node
+    from bridge.osc.node import Node
 
 Verb: TypeAlias = Literal["value", "toggle", "touch"]
 

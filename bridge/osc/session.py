@@ -17,7 +17,8 @@ from bridge.osc.commands import Commands, entry
 from bridge.osc.error_replies import ErrorReplies
 from bridge.osc.feedback import Feedback
 from bridge.osc.mirrors import REPLIES, Mirrors
-from bridge.osc.namespace import PRESET_LIST, nodes_of, number
+from bridge.osc.namespace import PRESET_LIST, nodes_of
+from bridge.osc.node import number
 from bridge.osc.reply_gate import ReplyGate
 from bridge.osc.router import Router, UnknownAddressError, is_pattern, routes_of
 from bridge.osc.write_batch import WriteBatch
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from bridge.osc.client import Client
     from bridge.osc.codec import Arguments, Message
     from bridge.osc.feedback import Send
-    from bridge.osc.namespace import Node
+    from bridge.osc.node import Node
     from bridge.osc.router import Route
     from bridge.protocols import MixerControl
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bridge.network import Address
-    from bridge.osc.namespace import Node
+    from bridge.osc.node import Node
     from bridge.protocols import MixerControl
 
 _log = logging.getLogger(__name__)

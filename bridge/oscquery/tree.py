@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bridge.osc.namespace import Node
+    from bridge.osc.node import Node
     from bridge.protocols import MixerControl
 
 Json: TypeAlias = dict[str, Any]

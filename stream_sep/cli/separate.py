@@ -16,7 +16,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.files.batch import separate_all
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import SeparationJob
-from stream_sep.files.output_file import sweep_outputs
+from stream_sep.files.part_files import sweep_outputs
 from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
 from stream_sep.files.stem_cache import DEFAULT_GB, StemCache
 from stream_sep.files.tracks import find_tracks, spooled

@@ -16,16 +16,8 @@ import numpy as np
 import soxr
 
 from stream_sep.errors import ConfigError
-from stream_sep.evaluation.bench_engine import time_hops
-from stream_sep.evaluation.sdr import (
-    align_references,
-    estimate_mix,
-    find_songs,
-    load_songs,
-    order_stems,
-    separate,
-    usdr,
-)
+from stream_sep.evaluation.sdr import align_references, estimate_mix, order_stems, separate, usdr
+from stream_sep.evaluation.songs import find_songs, load_songs
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.extras import install_hint
 from stream_sep.protocols import STEMS
@@ -35,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from stream_sep.evaluation.sdr import Parts, Song
-    from stream_sep.protocols import Block, Separator
+    from stream_sep.evaluation.model_cost import ModelCost
+    from stream_sep.evaluation.songs import Parts, Song
+    from stream_sep.protocols import Block
 
 MEASURES = ("uSDR", "SI-SDR", "low", "leak", "first minute", "last minute", "SDR v4")
 """What is measured, all in dB.
@@ -59,33 +52,6 @@ class Score:
     stem: str
     measure: str
     decibels: float
-
-
-@dataclass(frozen=True)
-class ModelCost:
-    """A separator that is scored, and what it costs.
-
-    Attributes:
-        name: as it is called in tables.
-        options: what it was loaded with.
-        latency_ms: algorithmic: its own latency, and a hop that has to fill.
-        hop_ms: how long a hop is.
-        p50_ms: how long a hop takes to compute, in the middle.
-        p99_ms: how long in slow moments.
-        real_time_factor: share of a core.
-        weights: how many it has learnt.
-        megabytes: size of their file.
-    """
-
-    name: str
-    options: Mapping[str, Any]
-    latency_ms: float
-    hop_ms: float
-    p50_ms: float
-    p99_ms: float
-    real_time_factor: float
-    weights: int = 0
-    megabytes: float = 0.0
 
 
 def evaluate_folder(
@@ -146,32 +112,6 @@ def score_song(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
     for stem, reference in references.items():
         for measure, decibels in _measures(reference, estimates[stem], mix, rate):
             yield Score(song.name, model, stem, measure, decibels)
-
-
-def measure_cost(name: str, model: str, options: Mapping[str, Any], sample_rate: int = 44100) -> ModelCost:
-    """Load a separator and time it on noise, on this machine as it is now.
-
-    Args:
-        name: for the row.
-        model: the separator's name.
-        options: the separator's options.
-        sample_rate: frames per second.
-    """
-    separator: Separator = load_separator(model, sample_rate, **options)
-    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 10 * sample_rate)).astype(np.float32)
-    times = time_hops(separator, noise)
-    count, size = getattr(separator, "weights", (0, 0))
-    return ModelCost(
-        name,
-        dict(options),
-        1000 * (separator.latency + separator.hop) / sample_rate,
-        times["hop_ms"],
-        times["p50_ms"],
-        times["p99_ms"],
-        times["real_time_factor"],
-        count,
-        size / 2**20,
-    )
 
 
 def format_report(scores: Sequence[Score], costs: Sequence[ModelCost]) -> str:

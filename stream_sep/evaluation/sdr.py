@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import soxr
 
-from stream_sep.errors import AudioFileError
-from stream_sep.files.song import open_song
+from stream_sep.evaluation.songs import Parts, Song, find_songs, load_songs
 from stream_sep.protocols import STEMS, Block
 from stream_sep.separators import load_separator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
-    from stream_sep.files.song import Song as SongFile
     from stream_sep.protocols import Separator
 
-Parts: TypeAlias = dict[str, Block]
-"""Stems by name, ``(2, frames)`` each."""
 
 BASELINES = ("mix", "mid/side")
 """Estimates that cost nothing, scored beside every model."""
@@ -34,25 +29,6 @@ _INSTRUMENTS = "instruments"
 
 _EPSILON = 1e-7
 """Added to both energies of the score: silence estimated as silence is 0 dB."""
-
-_SUFFIXES = (".wav", ".flac", ".ogg")
-_STEM_FILE_RATE = 44100
-_STEM_FILE_STREAMS = {"vocals": 4, "drums": 1, "bass": 2, "other": 3}
-
-
-@dataclass(frozen=True)
-class Song:
-    """One song, its stems in memory; their sum is its mix."""
-
-    name: str
-    sample_rate: int
-    stems: Parts
-
-    @property
-    def mix(self) -> Block:
-        """The sum of the stems, ``(2, frames)``: what a file calls its mixture may differ from it."""
-        total: Block = np.sum(list(self.stems.values()), axis=0, dtype=np.float32)
-        return total
 
 
 @dataclass(frozen=True)
@@ -113,65 +89,6 @@ def evaluate(
         yield from score(song, model, separate(separator, song.mix))
         for name, estimates in zip(BASELINES, (estimate_mix(song.mix), estimate_mid_side(song.mix)), strict=True):
             yield from score(song, name, estimates)
-
-
-def find_songs(folder: Path) -> list[Path]:
-    """List the songs of a folder by name: ``*.stem.mp4`` files, and folders that hold ``vocals.wav`` and the like.
-
-    Raises:
-        AudioFileError: there is none.
-    """
-    entries = sorted(Path(folder).iterdir()) if Path(folder).is_dir() else []
-    songs = [path for path in entries if path.name.endswith(".stem.mp4") or _stem_files(path)]
-    if not songs:
-        raise AudioFileError(
-            f"no song in {folder}: looked for *.stem.mp4, and for folders with vocals.wav or the like"
-        )
-    return songs
-
-
-def load_songs(
-    paths: Iterable[Path], sample_rate: int | None = None, skip: Callable[[str], None] | None = None
-) -> Iterator[Song]:
-    """Read songs one after the other.
-
-    Args:
-        paths: some of `find_songs`.
-        sample_rate: frames per second to resample them to; their own unless given.
-        skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.
-
-    Raises:
-        AudioFileError: a song cannot be read.
-    """
-    for path in paths:
-        try:
-            song = load_song(path, sample_rate)
-        except AudioFileError as error:
-            if skip is None:
-                raise
-            skip(f"{path.name} is not scored: {error}")
-            continue
-        yield song
-
-
-def load_song(path: Path, sample_rate: int | None = None) -> Song:
-    """Read one of the paths of `find_songs`, resampled to ``sample_rate`` if given.
-
-    Args:
-        path: a path from `find_songs`.
-        sample_rate: target frames per second; the song's own by default.
-
-    Raises:
-        AudioFileError: a file cannot be read, its stems differ in rate, or ffmpeg is missing.
-    """
-    rate, stems = _read_stem_file(path) if path.is_file() else _read_stem_folder(path)
-    if sample_rate is not None and sample_rate != rate:
-        stems = {name: soxr.resample(stem.T, rate, sample_rate).T for name, stem in stems.items()}
-        rate = sample_rate
-    frames = min(stem.shape[1] for stem in stems.values())
-    if not frames:
-        raise AudioFileError(f"{path} holds no sound")
-    return Song(path.name.removesuffix(".stem.mp4"), rate, {name: stem[:, :frames] for name, stem in stems.items()})
 
 
 def separate(separator: Separator, mix: Block) -> Parts:
@@ -279,31 +196,3 @@ def order_stems(present: Iterable[str]) -> list[str]:
 
 def _mean_cell(scores: list[float]) -> str:
     return f"{sum(scores) / len(scores):.2f}" if scores else ""
-
-
-def _stem_files(folder: Path) -> dict[str, Path]:
-    files = {(name, suffix): folder / (name + suffix) for suffix in _SUFFIXES for name in STEMS}
-    return {name: path for (name, _), path in files.items() if path.is_file()}
-
-
-def _read_stem_folder(folder: Path) -> tuple[int, Parts]:
-    songs = {name: open_song(path) for name, path in _stem_files(folder).items()}
-    rates = {song.sample_rate for song in songs.values()}
-    if len(rates) != 1:
-        raise AudioFileError(f"the stems in {folder} differ in sample rate: {sorted(rates)}; convert them to one")
-    rate = rates.pop()
-    return rate, {name: _read(song, rate) for name, song in songs.items()}
-
-
-def _read_stem_file(path: Path) -> tuple[int, Parts]:
-    songs = {name: open_song(path, stream) for name, stream in _STEM_FILE_STREAMS.items()}
-    return _STEM_FILE_RATE, {name: _read(song, _STEM_FILE_RATE) for name, song in songs.items()}
-
-
-def _read(song: SongFile, rate: int) -> Block:
-    """Return a whole stem; one that is damaged would give a score that means nothing."""
-
-    def refuse(why: str) -> None:
-        raise AudioFileError(why)
-
-    return np.concatenate([np.zeros((2, 0), np.float32), *song.blocks(rate, refuse)], axis=1)

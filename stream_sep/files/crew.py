@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from stream_sep.errors import ConfigError, StreamSepError
 from stream_sep.files.crew_process import LOST, CrewProcess
-from stream_sep.files.output_file import sweep_outputs
+from stream_sep.files.part_files import sweep_outputs
 from stream_sep.files.progress import Progress
 from stream_sep.files.song_separator import Outcome
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stream_sep.files.segments import ShiftedPass
     from stream_sep.files.settings import SeparationSettings
-    from stream_sep.files.song import SongStatistics
+    from stream_sep.files.song_statistics import SongStatistics
     from stream_sep.protocols import Block, Stems
     from stream_sep.separators.demucs.networks import Part
 

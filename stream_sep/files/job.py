@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stream_sep.errors import ConfigError
 from stream_sep.files import stem_mp4
 from stream_sep.files.formats import AudioFormat
-from stream_sep.files.output_file import part_path
+from stream_sep.files.part_files import part_path
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.stem_mixes import SONG, StemMix, needed_stems, parse_mix, single, two_stems
 from stream_sep.separators import is_weight_file

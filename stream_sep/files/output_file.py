@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 
 from stream_sep.errors import AudioFileError, FileInUseError
-from stream_sep.files.formats import FLOATS, FORMATS
-from stream_sep.files.output_record import recorded_names
+from stream_sep.files.formats import FLOATS
+from stream_sep.files.part_files import ENDINGS, RAW, TAGGED, beside, part_path
 from stream_sep.files.sound_file import sound_path
 from stream_sep.lowlevel.atomic_file import FileClaim, remove_stale
 from stream_sep.lowlevel.streaming_wav import StreamingWavWriter
@@ -29,8 +29,6 @@ _BLOCK = 1 << 16
 
 _HEADROOM = 1.01
 _CLAMP = 0.99
-_RAW = "raw.part.wav"
-_ENDINGS = (_RAW, "tagged.part", *(f"part.{name}" for name in (*FORMATS, "mp4")))
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FULL_BYTES = 1 << 20
 
@@ -53,7 +51,7 @@ class OutputFile:
         self._format, self._frames, self._rate, self._stream = format, frames, sample_rate, stream
         self._clip = "clamp" if stream and format.clip_mode == "rescale" else format.clip_mode
         self._raw = self._clip == "rescale"  # how far to turn it down is known only at its end
-        self.part = beside(target, _RAW) if self._raw else part_path(target, format)
+        self.part = beside(target, RAW) if self._raw else part_path(target, format)
         self._file: soundfile.SoundFile | StreamingWavWriter | None = None
         self._claim: FileClaim | None = None
         self._made_folders: list[Path] = []
@@ -70,7 +68,7 @@ class OutputFile:
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
             self._claim = _claim(self.part, self.target)
-            remove_stale(beside(self.target, ending) for ending in _ENDINGS)
+            remove_stale(beside(self.target, ending) for ending in ENDINGS)
             self._file = self._create_part()
         except (OSError, soundfile.SoundFileError) as error:
             raise self._refusal(error) from error
@@ -134,7 +132,7 @@ class OutputFile:
         """
         assert self._claim is not None, "open it first"
         try:
-            with _claim(beside(self.target, "tagged.part"), self.target) as tagged:
+            with _claim(beside(self.target, TAGGED), self.target) as tagged:
                 copy(self.part, tagged.path)
                 self._claim.replace(tagged)
         except OSError as error:
@@ -189,31 +187,6 @@ class OutputFile:
         return cannot_write(self.target, error)
 
 
-def part_path(target: Path, format: AudioFormat) -> Path:  # noqa: A002 - what libsndfile calls it
-    """Return where the sound of a file is until the file is whole; with ``stream``, it can be read there.
-
-    Args:
-        target: the finished file.
-        format: its format.
-
-    >>> from pathlib import Path
-    >>> from stream_sep.files.formats import AudioFormat
-    >>> part_path(Path("song/vocals.wav"), AudioFormat("wav")).name
-    'vocals.part.wav'
-    """
-    return beside(target, f"part.{format.name}")
-
-
-def beside(target: Path, ending: str) -> Path:
-    """Return a path with the target's name but its suffix replaced.
-
-    Args:
-        target: a file.
-        ending: the new suffix.
-    """
-    return target.with_name(f"{target.name.removesuffix(target.suffix)}.{ending}")
-
-
 def cannot_write(target: Path, error: BaseException) -> AudioFileError:
     """Return the error for a file that cannot be written, with a specific message for the usual reasons.
 
@@ -235,19 +208,6 @@ def cannot_write(target: Path, error: BaseException) -> AudioFileError:
     if isinstance(error, FileNotFoundError):
         return AudioFileError(f"cannot write {target}: it was taken away while it was being written")
     return AudioFileError(f"cannot write {target}: {error}; try another folder with --out")
-
-
-def sweep_outputs(folder: Path) -> list[Path]:
-    """Delete partial files of killed processes, in a folder and all below it.
-
-    Files that a running process writes stay, as does every finished file.
-
-    Returns:
-        The files that were deleted.
-    """
-    parts = [path for path in folder.rglob("*.part*") if path.name.endswith(tuple(f".{e}" for e in _ENDINGS))]
-    finished = {each: recorded_names(each) for each in {path.parent for path in parts}}  # a song may be called so
-    return remove_stale(sorted(path for path in parts if path.name not in finished[path.parent]))
 
 
 def _claim(path: Path, target: Path) -> FileClaim:

@@ -16,17 +16,20 @@ from stream_sep.errors import (
     SeparatorError,
     StreamSepError,
 )
+from stream_sep.files.cached_stems import read_cached
 from stream_sep.files.disk_space import check_room
 from stream_sep.files.finished_files import finish_files, parts_beside, room_for_files
 from stream_sep.files.formats import FLOATS
 from stream_sep.files.job import plan_outputs
 from stream_sep.files.model_identities import ModelIdentityCache
-from stream_sep.files.output_file import OutputFile, part_path
+from stream_sep.files.output_file import OutputFile
 from stream_sep.files.output_record import is_done, origin_of, record_outputs
+from stream_sep.files.part_files import part_path
 from stream_sep.files.progress import ProgressMeter
-from stream_sep.files.song import measure_song, open_song
+from stream_sep.files.song import open_song
 from stream_sep.files.song_models import load_song_model
-from stream_sep.files.stem_cache import StemCache, read_cached
+from stream_sep.files.song_statistics import measure_song
+from stream_sep.files.stem_cache import StemCache
 from stream_sep.files.stem_mixes import single
 from stream_sep.separators.windowed import add_remainder
 
@@ -37,8 +40,9 @@ if TYPE_CHECKING:
 
     from stream_sep.files.job import SeparationJob
     from stream_sep.files.progress import Report
-    from stream_sep.files.song import Song, SongStatistics
+    from stream_sep.files.song import Song
     from stream_sep.files.song_models import SongModel
+    from stream_sep.files.song_statistics import SongStatistics
     from stream_sep.files.tracks import Track
     from stream_sep.protocols import Block, Stems
 

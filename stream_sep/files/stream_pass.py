@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from stream_sep.files.settings import SeparationSettings
-    from stream_sep.files.song import SongStatistics
+    from stream_sep.files.song_statistics import SongStatistics
     from stream_sep.protocols import Block, Separator, Stems
 
 _RATES = (8000, 192000)

@@ -15,8 +15,9 @@ from stream_sep.engine.worker.rpc import RpcServer
 from stream_sep.errors import AudioFileError, SeparatorError, StreamSepError
 from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.settings import SeparationSettings
-from stream_sep.files.song import measure_song, open_song
+from stream_sep.files.song import open_song
 from stream_sep.files.song_models import load_song_model
+from stream_sep.files.song_statistics import measure_song
 from stream_sep.files.stem_cache import StemCache
 from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
 from stream_sep.player.partial_stems import PartialStems

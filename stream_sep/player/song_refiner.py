@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream_sep.files.demucs_pass import DemucsSongModel
-    from stream_sep.files.song import SongStatistics
+    from stream_sep.files.song_statistics import SongStatistics
     from stream_sep.player.decoded_song import DecodedSong
     from stream_sep.player.partial_stem_file import PartialStemFile
     from stream_sep.protocols import Block, Stems

@@ -11,8 +11,10 @@ from requirements import needs_packages, require_package
 
 from stream_sep.cli.evaluate import assign_options
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.evaluation.report import ModelCost, Score, evaluate_folder, format_report, measure_cost, score_song
-from stream_sep.evaluation.sdr import ACCOMPANIMENT, Song, separate
+from stream_sep.evaluation.model_cost import ModelCost, measure_cost
+from stream_sep.evaluation.report import Score, evaluate_folder, format_report, score_song
+from stream_sep.evaluation.sdr import ACCOMPANIMENT, separate
+from stream_sep.evaluation.songs import Song
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.protocols import STEMS
 

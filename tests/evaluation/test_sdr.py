@@ -6,18 +6,16 @@ from stream_sep.errors import AudioFileError
 from stream_sep.evaluation.sdr import (
     ACCOMPANIMENT,
     Row,
-    Song,
     align_references,
     estimate_mid_side,
     estimate_mix,
     evaluate,
-    find_songs,
     format_table,
-    load_song,
     score,
     separate,
     usdr,
 )
+from stream_sep.evaluation.songs import Song, find_songs, load_song
 from stream_sep.separators import load_separator
 
 RATE = 8000

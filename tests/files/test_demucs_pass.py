@@ -11,7 +11,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.segments import SegmentGrid
 from stream_sep.files.settings import SeparationSettings
-from stream_sep.files.song import measure_song
+from stream_sep.files.song_statistics import measure_song
 
 require_package("demucs", "demucs")
 

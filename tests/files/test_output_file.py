@@ -10,8 +10,9 @@ from song_files import RATE, job, music, outcomes, parts_left, read, write
 
 from stream_sep.errors import AudioFileError, FileInUseError
 from stream_sep.files.formats import FLOATS, AudioFormat
-from stream_sep.files.output_file import OutputFile, cannot_write, sweep_outputs
+from stream_sep.files.output_file import OutputFile, cannot_write
 from stream_sep.files.output_record import Origin, record_outputs
+from stream_sep.files.part_files import sweep_outputs
 
 pytestmark = pytest.mark.usefixtures("maker")
 

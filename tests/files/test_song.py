@@ -11,7 +11,8 @@ from song_files import RATE, SHARES, job, music, outcomes, parts_left, read, wri
 
 from stream_sep.errors import AudioFileError
 from stream_sep.files.settings import SeparationSettings
-from stream_sep.files.song import measure_song, open_song
+from stream_sep.files.song import open_song
+from stream_sep.files.song_statistics import measure_song
 from stream_sep.files.tags import Tags, read_tags
 
 pytestmark = pytest.mark.usefixtures("maker")

@@ -9,9 +9,10 @@ import pytest
 from song_files import RATE, job, music, outcomes, read, write
 
 from stream_sep.files import cache_entry, song_separator
+from stream_sep.files.cached_stems import read_cached
 from stream_sep.files.disk_space import check_room
 from stream_sep.files.output_file import OutputFile, cannot_write
-from stream_sep.files.stem_cache import PARTIAL_SONG, StemCache, read_cached
+from stream_sep.files.stem_cache import PARTIAL_SONG, StemCache
 
 pytestmark = pytest.mark.usefixtures("maker")
 

@@ -18,8 +18,8 @@ from stream_sep.files.job import SeparationJob
 from stream_sep.files.model_identities import ModelIdentityCache
 from stream_sep.files.segments import SegmentGrid, ShiftedPass
 from stream_sep.files.settings import SeparationSettings
-from stream_sep.files.song import measure_song
 from stream_sep.files.song_separator import SongSeparator
+from stream_sep.files.song_statistics import measure_song
 from stream_sep.files.stem_cache import StemCache, is_complete
 from stream_sep.files.tracks import Track
 from stream_sep.player import refiner_process

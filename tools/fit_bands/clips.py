@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stream_sep.evaluation.sdr import find_songs, load_song
+from stream_sep.evaluation.songs import find_songs, load_song
 from stream_sep.protocols import STEMS, Block
 
 RATE = 44100

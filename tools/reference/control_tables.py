@@ -7,7 +7,8 @@ from markdown import code, constants_of, table
 
 import bridge.osc
 from bridge.osc.commands import COMMANDS
-from bridge.osc.namespace import Group, nodes_of
+from bridge.osc.namespace import nodes_of
+from bridge.osc.node import Group
 from stream_sep.control.parameters import UNLIMITED, Parameter, parameters_for
 from stream_sep.control.state import ControlState
 from stream_sep.control.transport import transport_parameters

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from bridge.osc.codec import write_message
-from bridge.osc.namespace import Group
+from bridge.osc.node import Group
 from bridge.osc.session import OscSession
 from bridge.web.live.connection import Connection, Peer, refusal
 from stream_sep.errors import BridgeError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from bridge.network import Address
-    from bridge.osc.namespace import Node
+    from bridge.osc.node import Node
     from bridge.osc.session import ReceiveLog
     from bridge.protocols import MixerControl
 

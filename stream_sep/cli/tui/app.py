@@ -16,6 +16,7 @@ from stream_sep.cli.interrupts import Interrupts
 from stream_sep.cli.tui.keys import HelpScreen, bindings
 from stream_sep.cli.tui.pairing import PairingScreen, pairing_surface
 from stream_sep.cli.tui.save_screen import SaveScreen
+from stream_sep.cli.tui.status_lines import engine_line, printable, surface_line
 from stream_sep.cli.tui.strip import Strip, StripState
 from stream_sep.cli.tui.transport import handle_action, has_transport, transport_line
 from stream_sep.errors import StreamSepError
@@ -35,7 +36,6 @@ MASTER = "master"
 
 _REDRAW_SECONDS = 0.1  # keys and mouse draw at once, this is for meters and for what others move
 _STATS_SECONDS = 0.25
-_MAX_ACRONYM = 4  # OSC, MIDI, DAW
 
 
 class MixerApp(App[None]):
@@ -230,47 +230,16 @@ class MixerApp(App[None]):
             return
         status = [surface_line(surface) for surface in self._surfaces]
         notices = [*self._messages.lines, *([self._notice] if self._notice else [])]
-        rows = [*(Text(line, "dim") for line in status), *(Text(_plain(line), "yellow") for line in notices)]
+        rows = [*(Text(line, "dim") for line in status), *(Text(printable(line), "yellow") for line in notices)]
         values = self._engine.controls.snapshot()
         for widget, text in (
-            (self._song_line, Text(_plain(transport_line(values)) if has_transport(values) else "", "bold")),
+            (self._song_line, Text(printable(transport_line(values)) if has_transport(values) else "", "bold")),
             (self._engine_line, Text(engine_line(self._engine))),
             (self._notices, Text("\n").join(rows)),
         ):
             if self._shown.get(widget) != text:  # to lay a page out takes longer than to draw it
                 self._shown[widget] = text
                 widget.update(text)
-
-
-def engine_line(engine: TuiEngine) -> str:
-    """Return the status of the engine, in one line."""
-    values, stats, latency = engine.controls.snapshot(), engine.stats(), engine.latency
-    losses = {"late hops": stats.late_hops, "xruns": stats.xruns, "restarts": stats.restarts}
-    parts = [
-        str(values["engine/model"]),
-        str(values["engine/state"]),
-        f"latency {latency.milliseconds(latency.total):.1f} ms",
-        f"load {100 * float(values['engine/load']):.0f} %",
-        *(f"{name} {count}" for name, count in losses.items() if count),
-        *([] if any(losses.values()) else ["nothing lost"]),
-        *([f"preset {values['preset']}"] if values["preset"] else []),
-        *(["KARAOKE"] if values.get("karaoke") else []),
-        *(["BYPASS"] if values["bypass"] else []),
-    ]
-    return "  ".join(part for part in parts if part)
-
-
-def surface_line(surface: TuiSurface) -> str:
-    """Return the last message that a surface received, and its number of invalid messages."""
-    name = type(surface).__name__.removesuffix("Surface").removesuffix("Server")
-    name = name.upper() if len(name) <= _MAX_ACRONYM else name
-    errors = f"   ({surface.errors} ignored)" if surface.errors else ""
-    return _plain(f"{name}: {surface.last or 'nothing yet'}{errors}")
-
-
-def _plain(text: str) -> str:
-    """Remove terminal control characters from a text from the network."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _path(bus: str, name: str) -> str:

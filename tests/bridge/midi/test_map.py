@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from bridge.midi.address import Address
 from bridge.midi.map import Control, MidiMap, parse_map
 from bridge.midi.map_files import FOLDER_VARIABLE, load_map, match_map, midi_maps
 from bridge.midi.map_writer import entry, save_control
-from bridge.midi.messages import RELATIVE, Address, encode
+from bridge.midi.messages import RELATIVE, encode
 from bridge.midi.session import MidiSession
 from bridge.midi.targets import find_target, target_kind
 from stream_sep.control.parameters import parameters_for

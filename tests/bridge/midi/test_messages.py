@@ -4,18 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.midi.messages import (
-    KINDS,
-    RELATIVE,
-    Address,
-    Decoder,
-    Event,
-    encode,
-    from_position,
-    parse_address,
-    parse_message,
-    to_position,
-)
+from bridge.midi.address import KINDS, Address, parse_address
+from bridge.midi.messages import RELATIVE, Decoder, Event, encode, from_position, parse_message, to_position
 from stream_sep.errors import ConfigError
 
 

@@ -5,9 +5,10 @@ import time
 import pytest
 from waiting import until
 
+from bridge.midi.address import Address
 from bridge.midi.learn import Learner, learn
 from bridge.midi.map import Control
-from bridge.midi.messages import Address, encode
+from bridge.midi.messages import encode
 from bridge.midi.monitor import monitor
 from bridge.midi.ports import PortNames, find_port
 from bridge.midi.session import MidiSession

@@ -16,8 +16,8 @@ from demucs.htdemucs import HTDemucs
 
 from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.settings import SeparationSettings
-from stream_sep.files.song import measure_song
 from stream_sep.files.song_models import load_song_model
+from stream_sep.files.song_statistics import measure_song
 from stream_sep.separators.demucs.cpu.network import accelerate_for_cpu, without_training_segment
 from stream_sep.separators.demucs.cpu.precision import CHECK_INTERVAL, CheckedBf16, layers_in_float32, worst_null_db
 from stream_sep.separators.demucs.networks import RANDOM, SOURCES, Part

@@ -1,0 +1,45 @@
+"""What a DAW's messages mean to a mixer: tracks, their names, and values of controls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class TrackNamed:
+    """A track has a name; an empty one is no information."""
+
+    track: int
+    name: str
+
+
+@dataclass(frozen=True)
+class TrackRemoved:
+    """There is no such track."""
+
+    track: int
+
+
+@dataclass(frozen=True)
+class TrackList:
+    """The names of all tracks there are, from the first."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ControlChanged:
+    """A track's control stands there now, in the unit of the mixer's control of that name."""
+
+    track: int
+    control: str
+    value: float | bool
+
+
+@dataclass(frozen=True)
+class DawStarted:
+    """The DAW has just started and has no subscription of ours."""
+
+
+Event: TypeAlias = TrackNamed | TrackRemoved | TrackList | ControlChanged | DawStarted
