@@ -107,7 +107,16 @@ def test_light_part_imports_neither_models_nor_devices(part):
     assert not found & {"torch", "demucs", "sounddevice", "jack", "typer", "rich"}
 
 
-def test_importing_the_package_loads_nothing_heavy():
-    code = f"import sys, stream_sep; print([name for name in {HEAVY!r} if name in sys.modules])"
+def loaded_by(module, heavy):
+    """Which of some packages are there after the import of a module, in a process of its own."""
+    code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return done.stdout.strip()
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert loaded_by("stream_sep", HEAVY) == "[]"
+
+
+def test_command_line_loads_neither_compiler_nor_networks_before_it_needs_them():
+    assert loaded_by("stream_sep.cli", ("numba", "torch", "pedalboard", "textual", "fastapi", "sqlalchemy")) == "[]"

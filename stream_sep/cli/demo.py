@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import soundfile
 import typer
 
-from stream_sep.backends.paced import PacedBackend
 from stream_sep.cli.arguments import choose_model, complete_model
 from stream_sep.cli.interrupts import Interrupts
 from stream_sep.cli.live import end_run
 from stream_sep.cli.startup import starting
 from stream_sep.cli.tui.plain_screen import Messages, show
-from stream_sep.engine.engine import Engine
 from stream_sep.errors import ConfigError, DeviceError
-from stream_sep.evaluation.signals import delay_between
 from stream_sep.files.demo_song import load_demo_song
 from stream_sep.separators import DEFAULT
 
 if TYPE_CHECKING:
     from stream_sep.backends.base import AudioBackend
+    from stream_sep.engine.engine import Engine
     from stream_sep.protocols import Block
 
 _OUT_AT, _BACK_AT = 5.0, 10.0
@@ -47,9 +45,12 @@ def demo(
     source = song.mix[:, : round(duration * song.sample_rate)]
     messages = Messages()
     backend = None if no_audio else _sound_card(song.sample_rate, block_size, messages)
-    backend = backend or PacedBackend(song.sample_rate, block_size)
     with Interrupts() as interrupts:
         with starting(str(config.model)):
+            from stream_sep.backends.paced import PacedBackend
+            from stream_sep.engine.engine import Engine
+
+            backend = backend or PacedBackend(song.sample_rate, block_size)
             engine = Engine(backend, config, source=source, report=messages.add)
         with engine, show(engine, messages, "stream-sep demo") as redraw:
             _play(engine, redraw, interrupts.defer())
@@ -89,4 +90,6 @@ def _measured(engine: Engine, source: Block, mix: Path) -> int | None:
     compared = min(round(_OUT_AT * engine.sample_rate), recorded.shape[1])
     if compared < engine.sample_rate:
         return None
+    from stream_sep.evaluation.signals import delay_between
+
     return engine.latency.total + delay_between(source[:, :compared], recorded[:, :compared])

@@ -39,7 +39,6 @@ from stream_sep.cli.tui.plain_screen import Messages
 from stream_sep.control.presets.library import load_preset
 from stream_sep.control.presets.preset import Preset
 from stream_sep.control.presets.watcher import follow_preset
-from stream_sep.engine.engine import Engine
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.separators import check_separator
 
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
 
     from stream_sep.backends.base import AudioBackend
     from stream_sep.backends.jack import JackBackend
+    from stream_sep.engine.engine import Engine
 
 _PORTAUDIO_ONLY = {
     "input_device": "--input",
@@ -146,6 +146,8 @@ def live(
         for tap in taps:
             stack.callback(tap.close)
         with starting(str(config.model)):
+            from stream_sep.engine.engine import Engine
+
             engine = Engine(driver, replace(config, taps=taps), report=messages.add)
         with stop_unless_started(engine):
             built = build_surfaces(engine, surfaces, messages.add)

@@ -11,11 +11,9 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from stream_sep.backends.offline import OfflineBackend
 from stream_sep.cli.arguments import complete_model, complete_preset
 from stream_sep.control.presets.library import load_preset
 from stream_sep.engine.config import EngineConfig
-from stream_sep.engine.engine import Engine
 from stream_sep.errors import AudioFileError
 from stream_sep.files.disk_space import check_room
 from stream_sep.files.formats import FLOATS
@@ -27,6 +25,8 @@ from stream_sep.separators import DEFAULT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from stream_sep.backends.offline import OfflineBackend
+    from stream_sep.engine.engine import Engine
     from stream_sep.files.song import Song
     from stream_sep.protocols import Block
 
@@ -84,6 +84,8 @@ def render_file(
 
 
 def _render(song: Song, folder: Path, model: str, block_size: int, preset: str, report: Callable[[str], None]) -> int:
+    from stream_sep.backends.offline import OfflineBackend
+
     backend = OfflineBackend(song.sample_rate, block_size)
     with ExitStack() as stack:
         engine = stack.enter_context(_engine(backend, model, preset))
@@ -112,6 +114,8 @@ def _render(song: Song, folder: Path, model: str, block_size: int, preset: str, 
 
 def _engine(backend: OfflineBackend, model: str, preset: str) -> Engine:
     """Return an engine with a preset applied before the first frame."""
+    from stream_sep.engine.engine import Engine
+
     chains = load_preset(preset).chains if preset else None
     engine = Engine(backend, EngineConfig(model=model, worker="inline", chains=chains or None))
     try:

@@ -14,7 +14,7 @@ from stream_sep.cli.arguments import parse_options
 from stream_sep.cli.separate_progress import BatchProgress
 from stream_sep.errors import ConfigError
 from stream_sep.files.batch import separate_all
-from stream_sep.files.formats import AudioFormat
+from stream_sep.files.formats import FORMATS, AudioFormat
 from stream_sep.files.job import SeparationJob
 from stream_sep.files.part_files import sweep_outputs
 from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
@@ -51,9 +51,7 @@ def separate(
     mix: Annotated[list[str] | None, typer.Option(help="NAME=STEM+STEM, such as karaoke=drums+bass+other")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for the stems")] = Path("separated"),
     filename: Annotated[str, typer.Option(help="file name template with {track}, {trackext}, {stem}, {ext}")] = "",
-    form: Annotated[
-        str, typer.Option("--format", "-f", help="wav, flac, mp3, ogg, or stem.mp4 for DJ software")
-    ] = "wav",
+    form: Annotated[str, typer.Option("--format", "-f", help=f"{', '.join(FORMATS)} (for DJ software)")] = "wav",
     bits: Annotated[int, typer.Option(help="wav: 16, 24, or 32 for floats; flac: 16 or 24")] = 16,
     bitrate: Annotated[int, typer.Option(help="bit rate of mp3 and stem.mp4 in kbit/s")] = 320,
     clip_mode: Annotated[str, typer.Option(help="on overload: rescale, clamp, tanh, none or auto")] = "auto",

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from stream_sep.lowlevel.code_cache import on_first_compile, remove_stale_code
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -20,6 +18,8 @@ _COMPILE_NOTICE_SECONDS = 2.0
 @contextmanager
 def starting(what: str) -> Iterator[None]:
     """Show that ``what`` starts, while the block runs; without a terminal, print only if compiling takes long."""
+    from stream_sep.lowlevel.code_cache import remove_stale_code  # which imports Numba
+
     remove_stale_code()
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     if not console.is_terminal:
@@ -36,6 +36,8 @@ def starting(what: str) -> Iterator[None]:
 @contextmanager
 def _when_compiling(notify: Callable[[], None]) -> Iterator[None]:
     """Call ``notify`` some seconds after the first function is compiled, unless the block has ended by then."""
+    from stream_sep.lowlevel.code_cache import on_first_compile
+
     timer = threading.Timer(_COMPILE_NOTICE_SECONDS, notify)
     timer.daemon = True
     on_first_compile(timer.start)

@@ -49,7 +49,9 @@ def surface_options(
     midi_map: Annotated[str, typer.Option(help="MIDI map, a name or a file; chosen by port name if omitted")] = "",
     daw: Annotated[
         list[str] | None,
-        typer.Option(help="follow the faders of reaper, ardour, ableton, bitwig or x32, as NAME or NAME@HOST"),
+        typer.Option(
+            help="follow the faders of reaper, ardour, mixbus, ableton, bitwig or x32, as NAME or NAME@HOST"
+        ),
     ] = None,
     daw_push: Annotated[
         bool,

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from stream_sep.errors import SeparatorError
-from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.stream_pass import StreamingSongModel
 from stream_sep.lowlevel.malloc import disable_malloc_trim
 from stream_sep.separators import is_known
@@ -74,6 +73,7 @@ def load_song_model(settings: SeparationSettings) -> SongModel:
     if is_known(settings.model) and settings.model != "demucs":
         return StreamingSongModel(None, settings)
     _prepare_process()
+    from stream_sep.files.demucs_pass import DemucsSongModel  # noqa: PLC0415 - which imports Numba
     from stream_sep.separators.demucs.networks import load_network  # noqa: PLC0415 - as above
     from stream_sep.separators.demucs.separator import _prepare_torch  # noqa: PLC0415 - only here when a model is
 

@@ -41,7 +41,7 @@ def test_first_start_after_a_warm_up_compiles_nothing(tmp_path):
 @pytest.mark.parametrize(("seconds", "received"), [(0.0, False), (0.3, True)])
 def test_only_long_compilation_is_reported(monkeypatch, capsys, seconds, received):
     monkeypatch.setattr(startup, "_COMPILE_NOTICE_SECONDS", 0.1)
-    monkeypatch.setattr(startup, "on_first_compile", lambda begun: begun())
+    monkeypatch.setattr("stream_sep.lowlevel.code_cache.on_first_compile", lambda begun: begun())
     with startup.starting("bands"):
         time.sleep(seconds)
     assert (startup.COMPILING in capsys.readouterr().err) == received
