@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bridge.daws.echo_filter import EchoFilter, normalize
 from bridge.daws.events import ControlChanged, DawStarted, TrackList, TrackNamed, TrackRemoved
+from bridge.daws.presence import DawPresence
 from bridge.daws.profile import MASTER
 from bridge.daws.tracks import Tracks
 from bridge.osc.codec import describe, read_packet, write_message
@@ -30,13 +31,7 @@ SETTLE_SECONDS = 0.1
 INITIAL_SYNC_SECONDS = 0.5
 """The first value received within so long of matching is the current position, not a move."""
 
-ABSENT_SECONDS = 3.0
-"""A DAW that has not answered for so long at the start is reported as absent."""
-
 _log = logging.getLogger(__name__)
-
-MAX_MISSED_POLLS = 2
-"""After so many unanswered polls the session is initialized anew."""
 
 _CONTROLS = ("gain_db", "mute", "solo", "pan")
 
@@ -83,8 +78,7 @@ class DawSession:
         self._lock = threading.Lock()
         self._settled: float | None = None
         self._next_flush = self._next_poll = 0.0
-        self._unanswered = 0
-        self._connected, self._waiting_since = False, math.inf
+        self._presence = DawPresence()
         self._unexpected = UnexpectedErrors(_log, profile.title)
 
     @property
@@ -95,7 +89,7 @@ class DawSession:
     @property
     def status(self) -> str:
         """Whether the DAW answers, and which of its tracks are which stems."""
-        if not self._connected:
+        if not self._presence.connected:
             return f"{self._profile.title} does not answer"
         tracks = self._tracks.of_stem
         found = ", ".join(f"{stem} {track}" for stem, track in tracks.items()) or "no track of a stem's name yet"
@@ -111,11 +105,9 @@ class DawSession:
         Returns:
             `status`, with what to do where the DAW does not answer; nothing while that is still open.
         """
-        if self._connected:
+        if self._presence.connected:
             return self.status if self._settled is None else ""
-        if now < self._waiting_since + ABSENT_SECONDS:
-            return ""
-        return f"{self.status}: {self._profile.setup_hint}"
+        return f"{self.status}: {self._profile.setup_hint}" if self._presence.is_absent(now) else ""
 
     def initialize(self, now: float) -> None:
         """Make the DAW send everything.
@@ -123,8 +115,7 @@ class DawSession:
         Args:
             now: `time.monotonic`.
         """
-        self._waiting_since = min(self._waiting_since, now)
-        self._unanswered = 0
+        self._presence.wait(now)
         self._next_poll = now + self._profile.poll_seconds
         self._settled = now + SETTLE_SECONDS
         self._initialized = True
@@ -143,7 +134,7 @@ class DawSession:
             for problem in decoded.problems:
                 self._refused(problem)
             if decoded.messages:
-                self._unanswered, self._connected = 0, True
+                self._presence.answered()
             for message in decoded.messages:
                 moves += self._dispatch(message, now)
         for message, moved in moves:
@@ -226,8 +217,8 @@ class DawSession:
             moments.append(self._next_flush)
         if self._profile.poll_seconds:
             moments.append(self._next_poll)
-        if not self._connected and self._waiting_since + ABSENT_SECONDS > now:
-            moments.append(self._waiting_since + ABSENT_SECONDS)
+        if (absent_at := self._presence.report_due(now)) is not None:
+            moments.append(absent_at)
         return max(0.0, min(moments) - now) if moments else None
 
     def work(self, now: float) -> None:
@@ -287,15 +278,13 @@ class DawSession:
 
     def _poll(self, now: float) -> None:
         self._next_poll = now + self._profile.poll_seconds
-        self._unanswered += 1
-        if self._unanswered > MAX_MISSED_POLLS:
+        if self._presence.miss():
             self._reconnect(now)
         else:
             self._send_messages(self._profile.poll())
 
     def _reconnect(self, now: float) -> None:
-        if self._connected:
-            self._connected, self._waiting_since = False, -math.inf  # it was waited for already
+        self._presence.lose()
         self._tracks.clear()
         self._values.clear()
         self.initialize(now)

@@ -8,7 +8,7 @@ import time
 import pytest
 from waiting import PATIENCE, QUIET, until
 
-from bridge.daws import session
+from bridge.daws import presence
 from bridge.daws import surface as surface_module
 from bridge.daws.ardour import Ardour
 from bridge.daws.reaper import Reaper
@@ -170,7 +170,7 @@ def follow(mixer, daw, received):
 
 
 def test_missing_daw_is_reported_once_with_a_remedy(monkeypatch, follow, received):
-    monkeypatch.setattr(session, "ABSENT_SECONDS", 0.05)
+    monkeypatch.setattr(presence, "ABSENT_SECONDS", 0.05)
     monkeypatch.setattr(Ardour, "poll_seconds", 0.05)
     surface = follow("ardour")
     until(lambda: received)
