@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from bridge.osc.type_tags import MAX_DEPTH, plain_types, restore_types
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 Arguments: TypeAlias = tuple[float | int | str, ...]
 """What a message to a client carries: floats, integers and texts, which is what every OSC program reads."""
@@ -24,15 +25,10 @@ LARGEST_PACKET = 1400
 MAX_LOOKAHEAD_SECONDS = 2.0
 """How far ahead a time tag may be."""
 
-MAX_DEPTH = 8
-"""How deep bundles, and arrays, may be nested."""
-
 _BUNDLE = b"#bundle\0"
 _IMMEDIATELY = 1
 _BUNDLE_HEAD = 16
 _NTP_EPOCH = 2_208_988_800  # seconds from 1900, where time tags count from, to 1970
-_MIN_BYTES = dict.fromkeys("ifrmcsSb", 4) | dict.fromkeys("hdt", 8) | dict.fromkeys("TFNI[]", 0)
-_PLAIN_TYPES = str.maketrans({"S": "s", "c": "m", "I": "T", "r": "m"})
 _MAX_PROBLEMS = 4
 _TAGS = {float: "f", int: "i", str: "s"}
 
@@ -134,61 +130,13 @@ def _read_message(data: bytes) -> tuple[str, tuple[object, ...]]:
         raise BridgeError(f"an OSC packet begins with / or #bundle, not with {data[:8]!r}")
     if len(data) % 4:
         raise BridgeError(f"a message of {len(data)} bytes is cut short: its length is not a multiple of four")
-    plain = _plain_types(data)
+    plain = plain_types(data)
     try:
         message = OscMessage(plain)
-        arguments = tuple(_restored(data, message.params))
+        arguments = tuple(restore_types(data, message.params))
     except Exception as error:  # whatever the parser trips over, it is not OSC
         raise BridgeError(f"a message of {len(data)} bytes is not OSC: {error}") from error
     return message.address, arguments
-
-
-def _types_of(data: bytes) -> tuple[int, int]:
-    """Return where a message's types begin, after the comma, and where they end."""
-    start = (data.find(b"\0") // 4 + 1) * 4
-    return start + 1, data.find(b"\0", start)
-
-
-def _plain_types(data: bytes) -> bytes:
-    """Return a message with types that the parser reads, after a check that it does not read past the end.
-
-    A symbol is read as the text it is, a character as four bytes, an impulse as true; a colour as four bytes, because
-    it is not a number.
-    """
-    if b"\0" not in data:
-        raise BridgeError(f"a message of {len(data)} bytes is cut short: its address does not end")
-    start, end = _types_of(data)
-    if start > len(data):
-        return data
-    address = data[: data.find(b"\0")].decode(errors="replace")
-    if data[start - 1 : start] != b"," or end < 0:
-        raise BridgeError(f"{address:.60} has values without type tags")
-    tags = data[start:end].decode("latin-1")
-    if unknown := sorted(set(tags) - set(_MIN_BYTES)):
-        raise BridgeError(f"{address:.60} has values of unknown types: {' '.join(unknown)}")
-    if sum(_MIN_BYTES[tag] for tag in tags) > len(data) - (end // 4 + 1) * 4:
-        raise BridgeError(f"{address:.60} is cut short: its types are {tags[:16]!r}")
-    _check_arrays(address, tags)
-    return data[:start] + tags.translate(_PLAIN_TYPES).encode("latin-1") + data[end:]
-
-
-def _check_arrays(address: str, tags: str) -> None:
-    depth = 0
-    for tag in tags:
-        depth += (tag == "[") - (tag == "]")
-        if depth > MAX_DEPTH:
-            raise BridgeError(f"{address:.60} has arrays nested more than {MAX_DEPTH} deep")
-
-
-def _restored(data: bytes, values: list[object]) -> Iterator[object]:
-    """Give values as they were meant: a character is a text."""
-    start, end = _types_of(data)
-    tags = data[start:end].decode("latin-1")
-    if "c" not in tags or "[" in tags:
-        yield from values
-        return
-    for tag, value in zip(tags, values, strict=True):
-        yield chr(value[3]) if tag == "c" and isinstance(value, tuple) else value
 
 
 def describe(message: Message) -> str:
