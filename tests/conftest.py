@@ -12,6 +12,7 @@ import pytest
 from mixer_double import MixerDouble
 from requirements import require, require_package
 
+ROOT = Path(__file__).parent.parent
 SLOW_FIXTURES = frozenset({"jackd", "start_jackd", "portaudio_on_jack", "tiny_weights"})
 SLOW = (
     "backends/test_jack",
@@ -48,6 +49,20 @@ SLOW = (
 )
 """Tests that start processes, servers or browsers, run in real time, or run networks; not in ``make fast``."""
 
+SLOW_SOURCES = (
+    "bridge/web/service",
+    "stream_sep/separators/causal/network",
+    "stream_sep/separators/frame_transformer",
+    "stream_sep/separators/imported",
+    "stream_sep/separators/per_band",
+    "stream_sep/separators/unet",
+    "stream_sep/training",
+)
+"""Modules with examples in docstrings whose import takes PyTorch or a web framework; as above."""
+
+HEAVY = ("torch", "fastapi", "ray")
+"""What the collection of fast tests must not import: each takes as long as hundreds of tests."""
+
 PERIOD = 128
 RATE = 44100
 _PATIENCE = 10.0
@@ -62,12 +77,32 @@ while True:
 """
 
 
+def pytest_configure(config):
+    if config.option.markexpr == "not slow":
+        config.pluginmanager.register(FastCollection())
+
+
+class FastCollection:
+    """Leaves slow files unread, rather than import what they need and then deselect their tests."""
+
+    def pytest_ignore_collect(self, collection_path):
+        return True if is_slow(collection_path) else None
+
+    def pytest_collection_finish(self):
+        if loaded := [name for name in HEAVY if name in sys.modules]:
+            raise pytest.UsageError(f"fast tests import {', '.join(loaded)}; add what does to SLOW in {__file__}")
+
+
+def is_slow(path):
+    """Whether a file's tests, or a module's doctests, are left out by ``make fast``."""
+    place = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
+    return place.startswith((*SLOW_SOURCES, *(f"tests/{one}" for one in SLOW)))
+
+
 def pytest_collection_modifyitems(items):
     """Mark the slow tests."""
-    here = Path(__file__).parent
     for item in items:
-        place = item.path.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
-        if place.startswith(SLOW) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if is_slow(item.path) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 
