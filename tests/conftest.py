@@ -41,6 +41,7 @@ SLOW = (
     "laws",
     "player",
     "separators",
+    "support",
     "test_docs",
     "test_examples",
     "test_notebook",

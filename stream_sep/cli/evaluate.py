@@ -63,6 +63,7 @@ def _full_report(
 ) -> list[str]:
     """Print the long report; return a message for every song that could not be read."""
     from stream_sep.evaluation import report
+    from stream_sep.evaluation.model_cost import measure_cost
 
     skipped: list[str] = []
     found = list(
@@ -76,7 +77,7 @@ def _full_report(
             skip=skipped.append,
         )
     )
-    costs = [report.measure_cost(name, model, options) for name, (model, options) in models.items()]
+    costs = [measure_cost(name, model, options) for name, (model, options) in models.items()]
     typer.echo(report.format_report(found, costs))
     if as_json is not None:
         rows = {"scores": [asdict(row) for row in found], "models": [asdict(cost) for cost in costs]}
