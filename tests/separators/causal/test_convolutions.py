@@ -1,13 +1,11 @@
 """The convolutions of a causal network: they stream, use no later hop, and are not there unless asked for."""
 
 import dataclasses
-import importlib.util
-import os
 
 import pytest
+from requirements import require_package
 
-if importlib.util.find_spec("torch") is None and os.environ.get("CI") != "true":
-    pytest.skip("needs torch: pip install 'stream-sep[train]'", allow_module_level=True)
+require_package("torch", "train")
 
 import torch
 
