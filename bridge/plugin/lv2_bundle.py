@@ -97,6 +97,7 @@ def _control(parameter: PluginParameter) -> str:
     more = [f"lv2:{key} {getattr(parameter, key)}" for key in ("default", "minimum", "maximum")]
     more += [f"units:unit {_UNITS[parameter.unit]}"] if parameter.unit else []
     more += _PROPERTIES[parameter.kind]
+    more += ["lv2:portProperty pprops:expensive"] if not parameter.path and not parameter.readonly else []
     choices = {"CHOICE": MODELS, "METER": _STATES}.get(parameter.kind, ())
     points = " , ".join(f'[ rdfs:label "{label}" ; <{_RDF_VALUE}> {value} ]' for value, label in enumerate(choices))
     more += [f"lv2:scalePoint {points}"] if points else []

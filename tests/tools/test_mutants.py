@@ -37,7 +37,8 @@ def test_list_is_long_and_without_doubles():
 def test_change_can_be_made_and_its_test_is_there(mutant):
     text = (ROOT / mutant.file).read_text(encoding="utf-8")
     changed = TOOL.mutated(text, mutant)
-    ast.parse(changed)
+    if mutant.file.endswith(".py"):
+        ast.parse(changed)
     assert changed != text
     path, _, name = mutant.test.partition("::")
     assert (ROOT / path).is_file()

@@ -21,7 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).with_name("mutants.toml")
 _TIMEOUT = 600  # a change may make a test hang, which counts as failing
-_PASSED, _FAILED = 0, 1  # pytest's exit codes
+_PASSED, _FAILED, _BROKEN = 0, 1, 2  # pytest's exit codes
+_NOT_COMPILED = "cannot compile the plug-in"  # as bridge/plugin/build.py reports it
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class Copy:
         text = path.read_text(encoding="utf-8")
         path.write_text(mutated(text, mutant), encoding="utf-8")
         try:
-            return self.run(mutant.test)
+            code = self.run(mutant.test)
+            return _BROKEN if _NOT_COMPILED in self.output else code
         finally:
             path.write_text(text, encoding="utf-8")
 

@@ -23,6 +23,8 @@ struct Parameter {
 
     bool readonly() const { return kind == Kind::METER || kind == Kind::COUNTER; }
     bool stepped() const { return kind != Kind::CONTINUOUS; }
+    // Those that are no control of the engine change the latency, which no host should automate.
+    bool automatable() const { return !readonly() && *path; }
     double clamp(double value) const;
     double normalize(double value) const { return (value - minimum) / (maximum - minimum); }
     double denormalize(double normalized) const;

@@ -18,13 +18,7 @@ const char* const BUS_NAMES[1 + STEMS] = {"Main", "Vocals", "Drums", "Bass", "Ot
 namespace {
 
 constexpr int64_t MILLISECOND = 1000000;
-constexpr int64_t SECOND = 1000 * MILLISECOND;
-constexpr int64_t HOP_WAIT_NS = 2 * SECOND;        // for stems, when the host renders offline
-constexpr int64_t SESSION_WAIT_NS = 30 * SECOND;   // for an engine that is starting
-constexpr int64_t NEAR_NS = 2 * MILLISECOND;       // at a stream's start, a host this far ahead can wait
-constexpr int64_t FAR_NS = 100 * MILLISECOND;      // later only one this far ahead: a driver catches up after a stall
-constexpr int64_t MARGIN_NS = 20 * MILLISECOND;
-constexpr int64_t SETTLED_NS = SECOND / 2;
+constexpr int64_t SESSION_WAIT_NS = 30000 * MILLISECOND;  // for an engine that is starting
 constexpr int64_t MIN_RING_BLOCK = 8192;
 const char* const STATE_HEAD = "stream_sep 1\n";
 
@@ -62,7 +56,7 @@ void Plugin::activate(double rate, int64_t block) {
     if (!keep) drop_session();
     mixer_.prepare(rate_, latency_);
     mixer_.set_gains_now(gains());
-    virtual_ns_ = stream_ns_ = monotonic_ns();
+    clock_.restart(monotonic_ns());
     if (keep) return;
     session_spec_ = wanted;
     waited_ = false;
@@ -76,7 +70,7 @@ bool Plugin::outdated() const {
 void Plugin::reset() {
     if (!mixer_.prepared()) return;
     mixer_.reset();
-    virtual_ns_ = stream_ns_ = monotonic_ns();
+    clock_.restart(monotonic_ns());
 }
 
 // While no audio runs: the previous session has nothing to fade out.
@@ -119,7 +113,7 @@ void Plugin::begin_block(int64_t frames, bool offline) {
     if (!mixer_.prepared()) return;
     if (offline) await_session();
     adopt(offline);
-    wait_.wait_ns = wait_limit_ns(frames, offline);
+    wait_.wait_ns = clock_.wait_limit_ns(monotonic_ns(), frames, rate_, offline);
     wait_.gone = session_ ? &session_->gone : nullptr;
 }
 
@@ -152,20 +146,9 @@ void Plugin::adopt(bool offline) {
     }
     if (!session_ && mixer_.attachable() && (session_ = link_.take())) {
         mixer_.attach(session_->rings.get(), session_->separator_latency);
-        stream_ns_ = virtual_ns_ = monotonic_ns();
+        clock_.restart(monotonic_ns());
     }
     if (session_ && mixer_.attached()) session_->rings->set_offline(offline);
-}
-
-// How long to wait for stems: long when offline, else as far as the host is ahead of the clock.
-int64_t Plugin::wait_limit_ns(int64_t frames, bool offline) {
-    const int64_t now = monotonic_ns();
-    virtual_ns_ = std::max(virtual_ns_, now);
-    const int64_t ahead = virtual_ns_ - now;
-    virtual_ns_ += std::llround(1e9 * static_cast<double>(frames) / rate_);
-    if (offline) return HOP_WAIT_NS;
-    if (now - stream_ns_ < SETTLED_NS) return ahead > NEAR_NS ? std::min(ahead, HOP_WAIT_NS) : 0;
-    return ahead > FAR_NS ? std::min(ahead - MARGIN_NS, HOP_WAIT_NS) : 0;
 }
 
 void Plugin::publish(int index, double value) {

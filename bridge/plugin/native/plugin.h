@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "host_clock.h"
 #include "link.h"
 #include "parameters.h"
 #include "stem_mixer.h"
@@ -66,7 +67,6 @@ class Plugin : private LinkClient {
     void drop_session();
     void await_session();
     std::array<double, STEMS> gains() const;
-    int64_t wait_limit_ns(int64_t frames, bool offline);
     void publish(int index, double value);
 
     std::array<std::atomic<double>, PARAMETERS> values_;
@@ -82,7 +82,7 @@ class Plugin : private LinkClient {
     int64_t block_ = 512, latency_ = 0;
     int model_ = 0;
     bool active_ = false, waited_ = false;
-    int64_t virtual_ns_ = 0, stream_ns_ = 0;
+    HostClock clock_;
     Link link_;  // last: its thread has to end before what it uses
 };
 

@@ -144,7 +144,8 @@ bool param_info(const clap_plugin*, uint32_t index, clap_param_info* info) {
     *info = {};
     info->id = parameter.id;
     info->flags = (parameter.stepped() ? CLAP_PARAM_STEPPED : 0) |
-                  (parameter.readonly() ? CLAP_PARAM_READONLY : CLAP_PARAM_AUTOMATABLE) |
+                  (parameter.readonly() ? CLAP_PARAM_READONLY : 0) |
+                  (parameter.automatable() ? CLAP_PARAM_AUTOMATABLE : 0) |
                   (parameter.kind == Kind::BYPASS ? CLAP_PARAM_BYPASS : 0) |
                   (parameter.kind == Kind::CHOICE ? CLAP_PARAM_ENUM : 0);
     copy(info->name, parameter.name);

@@ -234,8 +234,8 @@ Result Vst3Plugin::parameter_info(int32_t index, ParameterInfo& info) {
     info.steps = parameter.stepped() ? static_cast<int32_t>(parameter.maximum - parameter.minimum) : 0;
     info.normalized_default = parameter.normalize(parameter.initial);
     const bool choice = parameter.kind == Kind::CHOICE;
-    info.flags = (parameter.readonly() ? READ_ONLY : choice ? 0 : CAN_AUTOMATE) | (choice ? IS_LIST : 0) |
-                 (parameter.kind == Kind::BYPASS ? IS_BYPASS : 0);
+    info.flags = (parameter.readonly() ? READ_ONLY : 0) | (parameter.automatable() ? CAN_AUTOMATE : 0) |
+                 (choice ? IS_LIST : 0) | (parameter.kind == Kind::BYPASS ? IS_BYPASS : 0);
     return OK;
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import waiting
+from clap_host import ClapHost
 from requirements import require
 
 from bridge.plugin.build import compile_plugin
@@ -44,6 +45,13 @@ def harness(tmp_path_factory):
     for name in ("free", "detach", "released", "release", "reset", "late_hops", "dry_frames"):
         getattr(library, f"mixer_{name}").argtypes = [pointer]
     library.mixer_late_hops.restype = library.mixer_dry_frames.restype = number
+    library.clock_new.restype, library.clock_new.argtypes = pointer, [number]
+    library.clock_restart.argtypes = [pointer, number]
+    library.clock_free.argtypes = [pointer]
+    library.clock_limit.restype, library.clock_limit.argtypes = (
+        number,
+        [pointer, number, number, decimal, ctypes.c_bool],
+    )
     library.harness_latency.restype = number
     library.harness_latency.argtypes = [ctypes.c_int, decimal, number, number]
     library.harness_parse.restype, library.harness_parse.argtypes = decimal, [ctypes.c_char_p, ctypes.c_char_p]
@@ -111,3 +119,24 @@ def meeting(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("STREAM_SEP_PLUGIN_COMMAND", str(made.command))
     yield made
     made.close()
+
+
+@pytest.fixture
+def open_host(bundles, meeting):
+    """A function that loads another instance of the plug-in into a CLAP host."""
+    assert meeting
+    opened = []
+
+    def start():
+        opened.append(ClapHost(bundles["clap"]))
+        return opened[-1]
+
+    yield start
+    for host in opened:
+        host.close()
+
+
+@pytest.fixture
+def host(open_host):
+    """One instance of the plug-in in a CLAP host."""
+    return open_host()

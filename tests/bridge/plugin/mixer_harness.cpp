@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "host_clock.h"
 #include "message.h"
 #include "models.h"
 #include "stem_mixer.h"
@@ -59,6 +60,17 @@ API int64_t mixer_process(Harness* harness, const float* input, float* output, i
     harness->wait.wait_ns = wait_ns;
     harness->mixer.process(in, out, frames, harness->wait);
     return harness->wait.wait_ns;
+}
+
+API HostClock* clock_new(int64_t now_ns) {
+    auto* made = new HostClock;
+    made->restart(now_ns);
+    return made;
+}
+API void clock_free(HostClock* clock) { delete clock; }
+API void clock_restart(HostClock* clock, int64_t now_ns) { clock->restart(now_ns); }
+API int64_t clock_limit(HostClock* clock, int64_t now_ns, int64_t frames, double rate, bool offline) {
+    return clock->wait_limit_ns(now_ns, frames, rate, offline);
 }
 
 API int64_t harness_latency(int choice, double rate, int64_t block, int64_t reserve) {

@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 import pytest
 import waiting
-from clap_host import ClapHost
 from osc_peer import Peer
 
 from stream_sep import StemSeparator
@@ -25,25 +24,6 @@ PARAMETERS = (
     "Bass Gain", "Bass Mute", "Bass Solo", "Other Gain", "Other Mute", "Other Solo", "Model", "Extra Latency",
     "Engine State", "Late Hops",
 )  # fmt: skip
-
-
-@pytest.fixture
-def open_host(bundles, meeting):
-    assert meeting
-    opened = []
-
-    def start():
-        opened.append(ClapHost(bundles["clap"]))
-        return opened[-1]
-
-    yield start
-    for host in opened:
-        host.close()
-
-
-@pytest.fixture
-def host(open_host):
-    return open_host()
 
 
 def noise(frames, seed=0):
@@ -73,6 +53,11 @@ def test_ports_are_stereo_and_named(host):
 def test_parameters_begin_at_their_defaults(host):
     assert tuple(host.params) == PARAMETERS
     assert all(host.value(name) == info.default for name, info in host.params.items())
+
+
+def test_parameters_that_change_the_latency_are_not_for_automation(host):
+    automatable = {name for name, info in host.params.items() if info.flags & 1 << 5}
+    assert automatable == set(PARAMETERS) - {"Model", "Extra Latency", "Engine State", "Late Hops"}
 
 
 @pytest.mark.parametrize(

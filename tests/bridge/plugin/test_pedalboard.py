@@ -34,6 +34,9 @@ def test_parameters_are_those_of_the_table(load):
     plugin = load()
     assert len(plugin.parameters) == len(plugin_parameters())
     assert plugin.parameters["vocals_gain_db"].range[1] == 10.0
+    automatable = {name for name, parameter in plugin.parameters.items() if parameter.is_automatable}
+    assert not automatable & {"model", "extra_latency_ms", "engine_state", "late_hops"}
+    assert len(automatable) == len(plugin_parameters()) - 4
     assert plugin.parameters["model"].valid_values == ["live", "instant", "bands", "passthrough"]
 
 

@@ -26,10 +26,10 @@ class NativeMixer:
         self._mixer = harness.mixer_new(RATE, latency)
         self.rings = None
 
-    def attach(self, layout=LAYOUT):
+    def attach(self, layout=LAYOUT, separator=SEPARATOR):
         self.rings = Rings(layout)
         sizes = np.array(layout.header[2:7], np.int64)
-        return self._harness.mixer_attach(self._mixer, self.rings.header.ctypes.data, sizes.ctypes.data, SEPARATOR)
+        return self._harness.mixer_attach(self._mixer, self.rings.header.ctypes.data, sizes.ctypes.data, separator)
 
     def play(self, block, wait_ns=0):
         given = np.ascontiguousarray(block, np.float32)
@@ -155,21 +155,25 @@ def test_dry_sound_is_in_time_without_rings(harness):
     mixer.free()
 
 
-def test_rings_that_come_while_sound_plays_fade_in_and_shift_nothing(harness):
-    mixer = NativeMixer(harness)
+@pytest.mark.parametrize("separator", [SEPARATOR, 2 * HOLD])
+def test_rings_that_come_while_sound_plays_fade_in_and_shift_nothing(harness, separator):
+    latency = PREFILL + separator
+    mixer = NativeMixer(harness, latency)
     time_line = np.sin(np.arange(60000) * 0.01).astype(np.float32)
     song, out, begun = np.stack([time_line, time_line]), [], 10 * HOP
     for first in range(0, 60000, HOP):
         if first == begun:
-            mixer.attach()
-        if first > begun:  # all of the sound on one stem, as a separator gives it
-            at = np.arange(first - HOP, first) - SEPARATOR
+            mixer.attach(separator=separator)
+        if (
+            first > begun
+        ):  # all of the sound on one stem, as a separator gives it: silence first, as long as its latency
+            at = np.arange(first - HOP, first) - separator
             stems = np.zeros((4, 2, HOP), np.float32)
             stems[0] = np.where(at >= begun, time_line[np.maximum(at, 0)], 0.0)
             mixer.rings.publish((first - begun) // HOP - 1, stems)
         mixer.set([0.999] * 4)
         out.append(mixer.play(song[:, first : first + HOP]))
-    main = np.concatenate(out, axis=1)[0, LATENCY:]
+    main = np.concatenate(out, axis=1)[0, latency:]
     assert np.abs(np.diff(main)).max() < 0.0101
     assert np.abs(main - time_line[: len(main)])[begun + HOLD + 2000 :].max() == pytest.approx(0.001, abs=1e-5)
     mixer.free()

@@ -1,0 +1,111 @@
+"""The plug-in's sessions with its host: when it requests another, how long it waits, and how one ends."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import waiting
+from plugin_host_double import PluginHostDouble, never
+
+RATE, BLOCK, FADE = 44100, 512, 265
+PASSTHROUGH = 3
+
+
+@pytest.fixture
+def double(meeting):
+    made = PluginHostDouble(meeting.socket)
+    yield made
+    made.close()
+
+
+def noise(frames):
+    return np.random.default_rng(0).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
+
+
+def bounce(host, rate=RATE, block=BLOCK):
+    """Render noise offline; return it delayed as the plug-in reports, and what came out."""
+    host.activate(rate, block, offline=True)
+    song = noise(20000)
+    out = host.play(song, block)
+    delayed = np.pad(song, ((0, 0), (host.latency, 0)))[:, : song.shape[1]]
+    host.deactivate()
+    return delayed, out
+
+
+def test_session_is_kept_until_rate_latency_or_model_ask_for_another(double, host):
+    host.set("Model", PASSTHROUGH)
+
+    def sessions(rate, block):
+        delayed, out = bounce(host, rate, block)
+        assert np.array_equal(out[2:4], delayed)
+        assert not out[4:].any()
+        return len(double.hellos)
+
+    formats = ((44100, 512), (44100, 64), (44100, 512), (48000, 512), (48000, 256), (44100, 512), (44100, 16384))
+    assert [sessions(*each) for each in formats] == [1, 1, 1, 2, 2, 3, 4]
+    host.set("Extra Latency", 400.0)
+    assert sessions(44100, 512) == 5
+    host.set("Model", 0.0)
+    assert sessions(44100, 512) == 6
+    assert [hello["model"] for hello in double.hellos] == ["passthrough"] * 5 + ["live"]
+    assert [hello["rate"] for hello in double.hellos] == [44100, 48000, 44100, 44100, 44100, 44100]
+
+
+def test_hops_that_never_come_are_waited_for_and_then_replaced_by_the_input(double, host):
+    double.separate = never
+    delayed, out = bounce(host)
+    assert np.array_equal(out[:2], delayed)
+    assert host.value("Late Hops") > 0
+    assert double.offline == [{1}]
+
+
+def test_bounce_waits_once_for_an_engine_that_does_not_answer(double, host):
+    def drop_after(seconds):
+        dropped = threading.Event()
+        timer = threading.Timer(seconds, lambda: (dropped.set(), double.drop()))
+        timer.start()
+        return dropped, timer
+
+    double.answering.clear()
+    dropped, _ = drop_after(2)
+    host.activate(RATE, BLOCK, offline=True)
+    host.process(noise(BLOCK))
+    assert dropped.is_set()  # it has waited
+    waiting.until(lambda: len(double.hellos) == 2)  # it connects again, which is a start as before
+    dropped, timer = drop_after(10)
+    host.process(noise(BLOCK))
+    assert not dropped.is_set()
+    timer.cancel()
+
+
+def test_bounce_without_a_host_command_waits_for_nothing(host):
+    delayed, out = bounce(host)
+    assert np.array_equal(out[:2], delayed)
+    assert host.value("Engine State") == 0
+
+
+def test_engine_that_ends_is_faded_out_over_the_memory_it_left(double, host):
+    for name, value in (("Model", PASSTHROUGH), ("Vocals Gain", -6.0), ("Extra Latency", 300.0)):
+        host.set(name, value)
+    host.activate(RATE, BLOCK)
+    main = []
+
+    def play(seconds, until=None):
+        started, first = time.monotonic(), len(main)
+        while len(main) - first < seconds * RATE / BLOCK and not (until and until()):
+            time.sleep(max(0.0, started + (len(main) - first) * BLOCK / RATE - time.monotonic()))
+            wave = np.sin(np.arange(len(main) * BLOCK, (len(main) + 1) * BLOCK) * 0.01)
+            main.append(host.process(np.stack([wave, wave]).astype(np.float32))[0])
+
+    def level():
+        return np.abs(np.concatenate(main[-16:])).max()
+
+    play(60, until=lambda: len(main) > 16 and level() == pytest.approx(10 ** (-6 / 20), abs=1e-3))
+    double.answering.clear()
+    double.drop()
+    play(60, until=lambda: level() > 0.99)
+    play(0.3)
+    assert level() > 0.99  # the input
+    sound = np.concatenate(main)[host.latency + 1 :]
+    assert np.abs(np.diff(sound)).max() < 0.01 + 2 / FADE  # the sine's own steps, and those of a fade

@@ -1,0 +1,107 @@
+"""The plug-in's host without separators: gives instances rings, and returns their hops as a test decides."""
+
+import json
+import threading
+import time
+
+import numpy as np
+
+from bridge.plugin.listener import listen
+from stream_sep.audio.ring_layout import OFFLINE, RingLayout
+from stream_sep.audio.rings import Rings
+from stream_sep.audio.shared_rings import SharedRings
+
+LAYOUT = RingLayout(channels=2, stems=4, hop=256, capacity=1 << 18, slots=1024)
+
+
+def as_vocals(mix):
+    """All of the mix as the first stem; the plug-in plays what has no stems as the last."""
+    stems = np.zeros((LAYOUT.stems, *mix.shape), np.float32)
+    stems[0] = mix
+    return stems
+
+
+def never(_mix):
+    """No stems at all: a separator that hangs."""
+
+
+def _compile():
+    """Compile what the rings do before anybody waits for it."""
+    rings = Rings(LAYOUT)
+    rings.begin_stream()
+    rings.read_hop(0, np.zeros((2, LAYOUT.hop), np.float32))
+    rings.publish(0, np.zeros((LAYOUT.stems, 2, LAYOUT.hop), np.float32))
+
+
+class PluginHostDouble:
+    """Serves instances of the plug-in on a socket, in threads of the test.
+
+    Attributes:
+        hellos: what instances requested, in order.
+        offline: for each hello that was answered, the values of the offline hint seen while hops came.
+        answering: whether hellos are answered.
+        separate: function of a hop's mix that returns its stems, or None.
+    """
+
+    def __init__(self, address):
+        _compile()
+        self.hellos, self.offline = [], []
+        self.answering, self.separate = threading.Event(), as_vocals
+        self.answering.set()
+        self._lines, self._closed = [], threading.Event()
+        self._listener = listen(str(address))
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def drop(self):
+        """End all connections, as a host that is killed."""
+        for line in self._lines:
+            line.close()
+
+    def close(self):
+        self._closed.set()
+        self.answering.set()
+        self._threads[0].join()
+        self._listener.close()
+        self.drop()
+        for thread in self._threads[1:]:
+            thread.join()
+
+    def _accept(self):
+        while not self._closed.is_set():
+            line = self._listener.accept()
+            if line is not None:
+                self._lines.append(line)
+                self._threads.append(threading.Thread(target=self._serve, args=(line,)))
+                self._threads[-1].start()
+
+    def _serve(self, line):
+        self.hellos.append(json.loads(next(line.lines(), "null")))
+        self.answering.wait()
+        rings, ended = SharedRings.create(LAYOUT), threading.Event()
+        seen = set()
+        self.offline.append(seen)
+        line.send(json.dumps({**rings.describe(), "separator": 0}))
+        delivery = threading.Thread(target=self._deliver, args=(rings, ended, seen))
+        delivery.start()
+        for _ in line.lines():
+            pass
+        ended.set()
+        delivery.join()
+        rings.close()
+
+    def _deliver(self, rings, ended, seen):
+        begin, number, mix = -1, 0, np.zeros((2, LAYOUT.hop), np.float32)
+        while not ended.is_set():
+            captured = rings.captured()
+            if rings.stream_begin() != begin:
+                begin = rings.stream_begin()
+                number = begin // LAYOUT.hop
+            while (number + 1) * LAYOUT.hop <= captured:
+                rings.read_hop(number, mix)
+                stems = self.separate(mix)
+                if stems is not None:
+                    rings.publish(number, stems)
+                number += 1
+                seen.add(int(rings.positions[OFFLINE]))
+            time.sleep(0.0005)
