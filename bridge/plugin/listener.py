@@ -8,8 +8,10 @@ import select
 import socket
 import sys
 import threading
+import time
 from multiprocessing import connection
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from stream_sep.errors import BridgeError
@@ -107,7 +109,11 @@ class PipeLine:
 
     def is_open(self) -> bool:
         """Return whether the other side is still connected."""
-        return not self._pipe.closed
+        try:
+            self._pipe.poll(0)
+        except OSError:
+            return False
+        return True
 
 
 class SocketListener:
@@ -151,26 +157,47 @@ class SocketListener:
 
 
 class PipeListener:
-    """Waits for instances of the plug-in on a pipe of Windows; as `SocketListener`."""
+    """Waits for instances of the plug-in on a pipe of Windows; as `SocketListener`.
 
-    def __init__(self, name: str) -> None:
+    A thread of its own accepts them: it cannot be interrupted, and the host has to end when it is idle.
+
+    Args:
+        name: of the pipe.
+        family: ``AF_PIPE``; tests have other systems' own.
+
+    Raises:
+        BridgeError: another host listens there.
+    """
+
+    def __init__(self, name: str, family: str = "AF_PIPE") -> None:
+        self._accepted: SimpleQueue[PipeLine] = SimpleQueue()
+        self._closed = False
         try:
-            self._listener = connection.Listener(name, family="AF_PIPE")
+            self._listener = connection.Listener(name, family=family)
         except OSError as error:
             raise BridgeError(
                 f"cannot listen for the plug-in on {name}: {error}; another host may be running"
             ) from error
+        threading.Thread(target=self._accept_all, name="plug-in listener", daemon=True).start()
 
     def accept(self) -> PipeLine | None:
-        """Return the next connection; waits for one."""
+        """Return the next connection, or None after a short timeout."""
         try:
-            return PipeLine(self._listener.accept())
-        except OSError:
+            return self._accepted.get(timeout=_POLL_SECONDS)
+        except Empty:
             return None
 
     def close(self) -> None:
         """Stop listening."""
+        self._closed = True
         self._listener.close()
+
+    def _accept_all(self) -> None:
+        while not self._closed:
+            try:
+                self._accepted.put(PipeLine(self._listener.accept()))
+            except OSError:  # closed, or a client that left at once
+                time.sleep(_POLL_SECONDS)
 
 
 def listen(address: str) -> SocketListener | PipeListener:

@@ -21,7 +21,8 @@ def socket_address() -> str:
     if given:
         return given
     if sys.platform == "win32":
-        return rf"\\.\pipe\stream-sep-{getpass.getuser()}"
+        user = os.environ.get("USERNAME") or getpass.getuser()  # the plug-in reads this variable alone
+        return rf"\\.\pipe\stream-sep-{user}"
     return str(_runtime_folder() / "plugin.sock")
 
 

@@ -19,7 +19,7 @@ constexpr int64_t RETRY_MS = 500;
 
 std::vector<std::string> host_command() {
     std::vector<std::string> command;
-    std::FILE* file = std::fopen(command_file().c_str(), "r");
+    std::FILE* file = open_text(command_file());
     if (!file) return command;
     for (char argument[4096]; std::fgets(argument, sizeof argument, file);) {
         argument[std::strcspn(argument, "\r\n")] = '\0';

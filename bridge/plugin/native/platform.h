@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,9 @@ class Connection {
 
 // Where `stream-sep plugin install` wrote the command that starts the host, one argument a line.
 std::string command_file();
+
+// Open a file for reading text; null if it cannot be opened.
+std::FILE* open_text(const std::string& path);
 
 // Start a program that outlives this one, with a small environment of its own.
 bool start_detached(const std::vector<std::string>& command);

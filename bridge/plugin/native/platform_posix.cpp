@@ -172,6 +172,8 @@ std::string command_file() {
     return configured.empty() ? config_folder() + "/plugin-host" : configured;
 }
 
+std::FILE* open_text(const std::string& path) { return std::fopen(path.c_str(), "r"); }
+
 bool start_detached(const std::vector<std::string>& command) {
     if (command.empty()) return false;
     const std::vector<std::string> variables = small_environment();

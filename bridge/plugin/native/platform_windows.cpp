@@ -4,7 +4,7 @@
 #include <windows.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <cwchar>
 
 #include "platform.h"
 
@@ -15,21 +15,51 @@ namespace {
 constexpr size_t MAX_LINE_BYTES = 1 << 16;
 constexpr size_t PAGE = 4096;
 constexpr int64_t POLL_NS = 1000000;
+constexpr DWORD PIPE_BUSY_MS = 100;
+
+// Texts are UTF-8 everywhere but in calls to Windows.
+std::wstring wide(const std::string& text) {
+    const int bytes = static_cast<int>(text.size());
+    std::wstring out(static_cast<size_t>(MultiByteToWideChar(CP_UTF8, 0, text.data(), bytes, nullptr, 0)), L'\0');
+    MultiByteToWideChar(CP_UTF8, 0, text.data(), bytes, out.data(), static_cast<int>(out.size()));
+    return out;
+}
+
+std::string narrow(const std::wstring& text) {
+    const int length = static_cast<int>(text.size());
+    const int bytes = WideCharToMultiByte(CP_UTF8, 0, text.data(), length, nullptr, 0, nullptr, nullptr);
+    std::string out(static_cast<size_t>(bytes), '\0');
+    WideCharToMultiByte(CP_UTF8, 0, text.data(), length, out.data(), bytes, nullptr, nullptr);
+    return out;
+}
 
 std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value ? value : "";
+    const std::wstring wanted = wide(name);
+    std::wstring value(GetEnvironmentVariableW(wanted.c_str(), nullptr, 0), L'\0');  // with its final zero
+    value.resize(GetEnvironmentVariableW(wanted.c_str(), value.data(), static_cast<DWORD>(value.size())));
+    return narrow(value);
 }
 
-std::string pipe_name() {
+std::wstring pipe_name() {
     const std::string configured = environment("STREAM_SEP_PLUGIN_SOCKET");
-    return configured.empty() ? "\\\\.\\pipe\\stream-sep-" + environment("USERNAME") : configured;
+    return wide(configured.empty() ? "\\\\.\\pipe\\stream-sep-" + environment("USERNAME") : configured);
 }
 
-std::string quoted(const std::vector<std::string>& command) {
+std::wstring command_line(const std::vector<std::string>& command) {
     std::string line;
     for (const std::string& argument : command) line += (line.empty() ? "\"" : " \"") + argument + "\"";
-    return line;
+    return wide(line);
+}
+
+// The environment for our Python: without the settings of a Python inside the DAW.
+std::wstring small_environment() {
+    std::wstring kept;
+    wchar_t* const all = GetEnvironmentStringsW();
+    for (const wchar_t* entry = all; entry && *entry; entry += std::wcslen(entry) + 1)
+        if (_wcsnicmp(entry, L"PYTHON", 6) != 0) kept.append(entry, std::wcslen(entry) + 1);
+    if (all) FreeEnvironmentStringsW(all);
+    kept.push_back(L'\0');
+    return kept;
 }
 
 }  // namespace
@@ -68,9 +98,19 @@ void SharedMemory::close() {
 
 bool Connection::open() {
     close();
-    HANDLE pipe = CreateFileA(pipe_name().c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING, 0, nullptr);
+    const std::wstring name = pipe_name();
+    const auto opened = [&] {
+        return CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING, 0, nullptr);
+    };
+    HANDLE pipe = opened();
+    if (pipe == INVALID_HANDLE_VALUE && GetLastError() == ERROR_PIPE_BUSY) {  // others connect at this moment
+        WaitNamedPipeW(name.c_str(), PIPE_BUSY_MS);
+        pipe = opened();
+    }
     open_ = pipe != INVALID_HANDLE_VALUE;
     pipe_ = open_ ? pipe : nullptr;
+    DWORD mode = PIPE_READMODE_BYTE | PIPE_NOWAIT;  // a host that does not read has hung
+    if (open_) SetNamedPipeHandleState(pipe, &mode, nullptr, nullptr);
     return open_;
 }
 
@@ -91,14 +131,15 @@ bool Connection::send(const std::string& line) {
 }
 
 bool Connection::wait_readable(int64_t wait_ns) {
-    for (int64_t waited = 0;; waited += POLL_NS) {
+    const int64_t deadline = monotonic_ns() + wait_ns;
+    while (true) {
         DWORD there = 0;
         if (!PeekNamedPipe(pipe_, nullptr, 0, nullptr, &there, nullptr)) {
             close();
             return false;
         }
         if (there) return true;
-        if (waited >= wait_ns) return false;
+        if (monotonic_ns() >= deadline) return false;
         sleep_ns(POLL_NS);
     }
 }
@@ -120,14 +161,17 @@ std::string command_file() {
     return configured.empty() ? environment("LOCALAPPDATA") + "\\stream-sep\\plugin-host" : configured;
 }
 
+std::FILE* open_text(const std::string& path) { return _wfopen(wide(path).c_str(), L"r"); }
+
 bool start_detached(const std::vector<std::string>& command) {
     if (command.empty()) return false;
-    std::string line = quoted(command);
-    STARTUPINFOA startup{};
+    std::wstring line = command_line(command), variables = small_environment();
+    STARTUPINFOW startup{};
     startup.cb = sizeof startup;
     PROCESS_INFORMATION process{};
-    const DWORD flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP;
-    if (!CreateProcessA(nullptr, line.data(), nullptr, nullptr, FALSE, flags, nullptr, nullptr, &startup, &process))
+    const DWORD flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | CREATE_UNICODE_ENVIRONMENT;
+    if (!CreateProcessW(nullptr, line.data(), nullptr, nullptr, FALSE, flags, variables.data(), nullptr, &startup,
+                        &process))
         return false;
     CloseHandle(process.hThread);
     CloseHandle(process.hProcess);
