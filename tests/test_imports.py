@@ -31,7 +31,7 @@ ROOT_MODULES = {"errors", "extras", "folders", "import_path", "protocols", "sugg
 KNOWS = {
     "lowlevel": set(),
     "audio": {"lowlevel"},
-    "control": set(),
+    "control": {"lowlevel"},
     "separators": {"lowlevel", "audio"},
     "backends": {"lowlevel", "audio"},
     "effects": {"lowlevel", "control", "separators"},

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
@@ -13,6 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 from stream_sep.control.presets.schema import SCHEMA, leaves, parse_preset
 from stream_sep.control.presets.toml_text import read_text
 from stream_sep.errors import PresetError
+from stream_sep.lowlevel.atomic_file import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -35,11 +34,10 @@ def write_preset(path: Path, preset: Preset) -> None:
         PresetError: the existing file is not a preset, or it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         old = read_text(path) if path.exists() else ""
+        atomic_write(path.resolve(), _render(preset, old, str(path)).encode())  # the target of a link
     except (OSError, ValueError) as error:
         raise PresetError(f"cannot write preset {path}: {error}") from error
-    _replace(path, _render(preset, old, str(path)))
 
 
 def preset_text(preset: Preset) -> str:
@@ -116,17 +114,3 @@ def _nest(table: dict[str, Any], keys: tuple[str, ...], value: object) -> None:
     for key in keys[:-1]:
         table = table.setdefault(key, {})
     table[keys[-1]] = value
-
-
-def _replace(path: Path, text: str) -> None:
-    target = path.resolve()  # the target of a link
-    scratch = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with scratch.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(target)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise PresetError(f"cannot write preset {path}: {error}") from error
