@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
+from stream_sep.evaluation.sdr import usdr
 from stream_sep.training.data.cache import RATE
 from stream_sep.training.data.store import crop
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from stream_sep.training.models import TrainableSeparator
 
 _MAX_FRAMES = 30 * RATE
-_EPSILON = 1e-7
+_SILENT = 1e-7  # energy of a stem, up to which it is not scored
 
 
 @torch.no_grad()
@@ -34,12 +36,9 @@ def validate(model: TrainableSeparator, dataset: StemDataset) -> dict[str, float
     for row in range(len(dataset.whole)):
         stems = whole_song(dataset, row)
         estimates = separate_whole(model, stems.sum(dim=0))
-        error = (estimates - stems).double().square().sum(dim=(1, 2))
-        truth = stems.double().square().sum(dim=(1, 2))
-        decibels = 10 * torch.log10((truth + _EPSILON) / (error + _EPSILON))
-        for stem, loud, score in zip(dataset.stems, truth.tolist(), decibels.tolist(), strict=True):
-            if loud > _EPSILON:
-                scores[stem].append(score)
+        for stem, truth, estimate in zip(dataset.stems, stems.cpu().numpy(), estimates.cpu().numpy(), strict=True):
+            if np.square(truth, dtype=np.float64).sum() > _SILENT:
+                scores[stem].append(usdr(truth, estimate))
     means = {stem: sum(found) / len(found) if found else math.nan for stem, found in scores.items()}
     known = [score for score in means.values() if not math.isnan(score)]
     return {**means, "mean": sum(known) / len(known) if known else math.nan}
