@@ -11,7 +11,8 @@ import soxr
 
 from stream_sep.errors import AudioFileError
 from stream_sep.files.song import open_song
-from stream_sep.protocols import STEMS, Block
+from stream_sep.files.stem_folder import STEM_FILE_STREAMS, stems_in
+from stream_sep.protocols import Block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,13 +24,7 @@ Parts: TypeAlias = dict[str, Block]
 """Stems by name, ``(2, frames)`` each."""
 
 
-_SUFFIXES = (".wav", ".flac", ".ogg")
-
-
 _STEM_FILE_RATE = 44100
-
-
-_STEM_FILE_STREAMS = {"vocals": 4, "drums": 1, "bass": 2, "other": 3}
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ def find_songs(folder: Path) -> list[Path]:
         AudioFileError: there is none.
     """
     entries = sorted(Path(folder).iterdir()) if Path(folder).is_dir() else []
-    songs = [path for path in entries if path.name.endswith(".stem.mp4") or _stem_files(path)]
+    songs = [path for path in entries if path.name.endswith(".stem.mp4") or stems_in(path)]
     if not songs:
         raise AudioFileError(
             f"no song in {folder}: looked for *.stem.mp4, and for folders with vocals.wav or the like"
@@ -106,13 +101,8 @@ def load_song(path: Path, sample_rate: int | None = None) -> Song:
     return Song(path.name.removesuffix(".stem.mp4"), rate, {name: stem[:, :frames] for name, stem in stems.items()})
 
 
-def _stem_files(folder: Path) -> dict[str, Path]:
-    files = {(name, suffix): folder / (name + suffix) for suffix in _SUFFIXES for name in STEMS}
-    return {name: path for (name, _), path in files.items() if path.is_file()}
-
-
 def _read_stem_folder(folder: Path) -> tuple[int, Parts]:
-    songs = {name: open_song(path) for name, path in _stem_files(folder).items()}
+    songs = {name: open_song(path) for name, path in stems_in(folder).items()}
     rates = {song.sample_rate for song in songs.values()}
     if len(rates) != 1:
         raise AudioFileError(f"the stems in {folder} differ in sample rate: {sorted(rates)}; convert them to one")
@@ -121,7 +111,7 @@ def _read_stem_folder(folder: Path) -> tuple[int, Parts]:
 
 
 def _read_stem_file(path: Path) -> tuple[int, Parts]:
-    songs = {name: open_song(path, stream) for name, stream in _STEM_FILE_STREAMS.items()}
+    songs = {name: open_song(path, stream) for name, stream in STEM_FILE_STREAMS.items()}
     return _STEM_FILE_RATE, {name: _read(song, _STEM_FILE_RATE) for name, song in songs.items()}
 
 

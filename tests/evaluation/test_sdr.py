@@ -70,6 +70,15 @@ def test_songs_are_found_in_order_of_name(folder):
     assert [path.name for path in find_songs(folder)] == ["a", "b"]
 
 
+def test_stems_are_found_in_any_format_and_in_letters_of_either_case(tmp_path):
+    song = tmp_path / "song"
+    song.mkdir()
+    for name in ("Vocals.WAV", "drums.aiff"):
+        soundfile.write(song / name, noise(0).T, RATE)
+    assert find_songs(tmp_path) == [song]
+    assert set(load_song(song).stems) == {"vocals", "drums"}
+
+
 def test_a_folder_without_songs_is_an_error(tmp_path):
     with pytest.raises(AudioFileError, match="no song"):
         find_songs(tmp_path)

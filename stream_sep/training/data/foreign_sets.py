@@ -11,9 +11,10 @@ import numpy as np
 import soundfile
 
 from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.files.stem_folder import SUFFIXES
 from stream_sep.training.data.cache import RATE, build_cache
 from stream_sep.training.data.decode import add_blocks
-from stream_sep.training.data.layouts import SUFFIXES, Source, StemSong
+from stream_sep.training.data.layouts import Source, StemSong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

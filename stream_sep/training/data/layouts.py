@@ -8,20 +8,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.evaluation.musdb18_test_songs import refuse_test_songs
+from stream_sep.files.stem_folder import STEM_FILE_STREAMS, SUFFIXES, stems_in
 from stream_sep.protocols import STEMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".opus", ".m4a", ".mp3")
-"""Sound files that are looked for, the first first."""
-
 _MIXTURES = {"mix", "mixture", "master", "accompaniment"}
 _NO_SONGS = {"train", "test", "valid", "validation"}
-
-STEM_FILE_STREAMS = {"vocals": 4, "drums": 1, "bass": 2, "other": 3}
-"""Where the stems lie in a ``.stem.mp4``; stream 0 is the mix, which is not always their sum."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +110,7 @@ def unused_files(folder: Path, songs: Sequence[StemSong]) -> list[Path]:
 
 def _named_files(folder: Path, stems: Sequence[str] = STEMS) -> Sources:
     """Return the stems in a folder, by the names of their files in letters of either case."""
-    there = {path.name.lower(): path for path in sorted(folder.iterdir(), reverse=True)}
-    found: dict[str, tuple[Source, ...]] = {}
-    for stem in stems:
-        files = [there.get(f"{stem}{suffix}") for suffix in SUFFIXES]
-        if present := [file for file in files if file is not None and file.is_file()]:
-            found[stem] = (Source(present[0]),)
-    return found
+    return {stem: (Source(path),) for stem, path in stems_in(folder, stems).items()}
 
 
 def _cambridge_mt(folder: Path) -> list[StemSong]:
