@@ -17,8 +17,12 @@ if os.name == "nt":  # pragma: no cover - the other system's way
 
     _LOCK_OFFSET = 1 << 62  # a locked byte so far behind the end keeps nobody from reading
 
-    def _try_lock(handle: int) -> bool:
-        """Lock a file; return whether the system can."""
+    def lock_file(handle: int) -> bool:
+        """Lock a file until it is closed; return whether the system can.
+
+        Raises:
+            BlockingIOError: it is locked by another process, or by another part of this one.
+        """
         os.lseek(handle, _LOCK_OFFSET, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
@@ -33,8 +37,15 @@ else:
 
     _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
-    def _try_lock(handle: int) -> bool:
-        """Lock a file; return whether the system can, as some network drives cannot."""
+    def lock_file(handle: int) -> bool:
+        """Lock a file until it is closed; return whether the system can, as some network drives cannot.
+
+        Args:
+            handle: of the open file.
+
+        Raises:
+            BlockingIOError: it is locked by another process, or by another part of this one.
+        """
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -93,7 +104,7 @@ class FileClaim:
         while self._handle < 0:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
             try:
-                _try_lock(handle)
+                lock_file(handle)
                 if _is_at(handle, path):  # or it was swept away between the two lines above
                     os.ftruncate(handle, 0)
                     self._handle = handle
@@ -168,7 +179,7 @@ def is_claimed(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _try_lock(handle)  # unknown on file systems without locks
+        return not lock_file(handle)  # unknown on file systems without locks
     except BlockingIOError:
         return True
     finally:
@@ -185,7 +196,7 @@ def remove_stale(paths: Iterable[Path]) -> list[Path]:
             continue
         with suppress(OSError):
             try:
-                if not _try_lock(handle):  # a process may be writing it
+                if not lock_file(handle):  # a process may be writing it
                     continue
                 if os.name == "nt":  # pragma: no cover - as above
                     os.close(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from contextlib import suppress
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
 UPLOADED = "upload"
 SOURCE = "source.flac"
-COVER = "cover.png"
+COVER = "cover.jpg"
 MANIFEST = "manifest.json"
+_MIX = "mix-"
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,16 @@ class DataFolder:
         """Work in progress; on the same file system, so that it can be renamed into place."""
         return self.root / "work"
 
+    @property
+    def empty(self) -> Path:
+        """A folder that stays empty, for programs that read untrusted files to run in."""
+        return self.root / "empty"
+
     def create(self) -> None:
         """Create the folders, readable by the owner only."""
         for folder in (self.root, self.incoming, self.songs, self.work):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.empty.mkdir(mode=0o500, exist_ok=True)
 
     def part(self, upload_id: str) -> Path:
         """Return the file of an incomplete upload."""
@@ -71,7 +79,7 @@ class DataFolder:
             song_id: id of the song.
             name: name of the mix.
         """
-        return self.songs / song_id / f"mix-{name}"
+        return self.songs / song_id / f"{_MIX}{name}"
 
     def derived(self, job_id: str) -> Path:
         """Return the folder of copies of a job's stems in other formats."""
@@ -123,11 +131,18 @@ def move_into_place(source: Path, target: Path) -> None:
 
 def folder_bytes(folder: Path) -> int:
     """Return the bytes of all files in a folder and below; one that is deleted meanwhile counts as 0."""
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            total += path.stat().st_size if path.is_file() else 0
-    return total
+    return sum(map(_file_bytes, folder.rglob("*")))
+
+
+def kept_bytes(song_folder: Path) -> int:
+    """Return the bytes of a song's files; rendered mixes do not count, as they are deleted after a day."""
+    return folder_bytes(song_folder) - sum(map(_file_bytes, song_folder.glob(f"{_MIX}*")))
+
+
+def digest_of(path: Path) -> str:
+    """Return the BLAKE2b digest of a file, 32 bytes as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
 def remove(path: Path) -> None:
@@ -136,3 +151,9 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _file_bytes(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_size if path.is_file() else 0
+    return 0

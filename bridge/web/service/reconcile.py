@@ -11,11 +11,12 @@ from sqlalchemy import delete, select, update
 
 from bridge.web.problems import Problem
 from bridge.web.service import events
-from bridge.web.service.files import MANIFEST, SOURCE, UPLOADED, folder_bytes, remove
+from bridge.web.service.completion import complete
+from bridge.web.service.files import MANIFEST, SOURCE, UPLOADED, kept_bytes, remove
 from bridge.web.service.queue import ACTIVE, requeue_expired
 from bridge.web.service.sessions import IDLE_SECONDS, MAX_SECONDS
 from bridge.web.service.tables import CLOSED, Invitation, Job, LoginSession, Song, Upload, User, Worker
-from bridge.web.service.uploads import cancel_upload, complete
+from bridge.web.service.uploads import cancel_upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,7 +141,7 @@ def _fail_without_files(service: Service, found: Findings, *, dry_run: bool) -> 
                 row = session.get(Song, song.id)
                 if row is not None:
                     row.state, row.error = "failed", STEMS_GONE if has_source else GONE
-                    row.job_id, row.bytes = None, folder_bytes(folder)
+                    row.job_id, row.bytes = None, kept_bytes(folder)
 
 
 def _remove_unknown(service: Service, found: Findings, *, dry_run: bool) -> None:
@@ -172,7 +173,7 @@ def _recount(service: Service, found: Findings, *, dry_run: bool) -> None:
     with service.database.read() as session:
         songs = list(session.scalars(select(Song).where(Song.state != "deleting", Song.id.not_in(active))))
     for song in songs:
-        size = folder_bytes(service.data.song(song.id))
+        size = kept_bytes(service.data.song(song.id))
         if size == song.bytes:
             continue
         found.recounted.append(song.id)

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,23 +49,24 @@ class ProbedSong:
     cover: bool = False
 
 
-def probe_song(path: Path, max_seconds: float) -> ProbedSong:
+def probe_song(path: Path, max_seconds: float, empty: Path) -> ProbedSong:
     """Read the header and the tags of an uploaded file.
 
     Args:
         path: the file.
         max_seconds: longest song allowed.
+        empty: an empty folder, where the child runs.
 
     Raises:
         Problem: it is not an audio file, or too long by its header.
     """
-    with _PARALLEL, tempfile.TemporaryDirectory(prefix="stream-sep-") as empty:
-        found = _run(["probe", str(path), "", str(max_seconds)], Path(empty), _PROBE_SECONDS, lambda: None)
+    with _PARALLEL:
+        found = _run(["probe", str(path.absolute()), "", str(max_seconds)], empty, _PROBE_SECONDS, lambda: None)
     return ProbedSong(**found)
 
 
 def decode_song(path: Path, out: Path, max_seconds: float, check: Callable[[], None] = lambda: None) -> ProbedSong:
-    """Decode an uploaded file to ``source.flac`` (and ``cover.png``) in a folder: stereo, 44.1 or 48 kHz, 24 bits.
+    """Decode an uploaded file to ``source.flac`` (and ``cover.jpg``) in a folder: stereo, 44.1 or 48 kHz, 24 bits.
 
     Args:
         path: the file.
@@ -77,7 +77,7 @@ def decode_song(path: Path, out: Path, max_seconds: float, check: Callable[[], N
     Raises:
         Problem: it cannot be read, is too long, or exceeds the limits.
     """
-    found = _run(["decode", str(path), str(out), str(max_seconds)], out, _DECODE_SECONDS, check)
+    found = _run(["decode", str(path.absolute()), str(out.absolute()), str(max_seconds)], out, _DECODE_SECONDS, check)
     return ProbedSong(**found)
 
 

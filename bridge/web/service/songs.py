@@ -40,7 +40,7 @@ def fold_words(*texts: str) -> str:
     'cafe under'
     """
     plain = unicodedata.normalize("NFKD", " ".join(texts).casefold())
-    return "".join(letter for letter in plain if not unicodedata.combining(letter))[:800]
+    return "".join(letter for letter in plain if letter != "\0" and not unicodedata.combining(letter))[:800]
 
 
 def find_songs(
@@ -67,7 +67,7 @@ def find_songs(
     if state:
         query = query.where(Song.state == state)
     column, down = _order(sort)
-    query = _behind(query, column, cursor, down=down)
+    query = _behind(query, sort, cursor)
     order = (column.desc(), Song.id.desc()) if down else (column, Song.id)
     songs = list(session.scalars(query.order_by(*order).limit(PAGE + 1)))
     if len(songs) <= PAGE:
@@ -95,8 +95,9 @@ def add_demo_song(service: Service, user: User) -> Song:
         service: the service.
         user: the account.
     """
+    from bridge.web.service.completion import complete  # noqa: PLC0415 - as the next two
     from bridge.web.service.schemas import NewUpload  # noqa: PLC0415 - circular: uploads import songs
-    from bridge.web.service.uploads import advance, begin_upload, complete  # noqa: PLC0415 - as above
+    from bridge.web.service.uploads import advance, begin_upload  # noqa: PLC0415 - as above
 
     song = load_demo_song()
     with tempfile.TemporaryDirectory() as folder:
@@ -122,16 +123,27 @@ def _order(sort: str) -> tuple[InstrumentedAttribute[Any], bool]:
     return column, down != sort.startswith("-")
 
 
-def _behind(query: Select[Song], column: InstrumentedAttribute[Any], cursor: str, *, down: bool) -> Select[Song]:
+def _behind(query: Select[Song], sort: str, cursor: str) -> Select[Song]:
     if not cursor:
         return query
+    column, down = _order(sort)
     try:
-        _, value, last = json.loads(base64.urlsafe_b64decode(cursor))
-    except ValueError as error:
+        value, last = _read_cursor(sort, column.type.python_type, cursor)
+    except (ValueError, TypeError, OverflowError) as error:
         raise Problem(422, "bad-cursor", "Invalid cursor.", "Begin again without one.") from error
     if down:
         return query.where(or_(column < value, and_(column == value, Song.id < last)))
     return query.where(or_(column > value, and_(column == value, Song.id > last)))
+
+
+def _read_cursor(sort: str, kind: type[str | float], cursor: str) -> tuple[str | float, str]:
+    """Return the value and the id that a cursor holds; anybody may have written it."""
+    of, value, last = json.loads(base64.urlsafe_b64decode(cursor))
+    if of != sort or isinstance(value, str) != (kind is str) or not isinstance(last, str):
+        raise ValueError
+    for text in (value, last):
+        str(text).encode()  # half a surrogate pair is no text
+    return kind(value), last
 
 
 def _cursor(sort: str, value: Any, last: str) -> str:  # noqa: ANN401 - whatever the column holds

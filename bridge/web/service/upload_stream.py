@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
 from bridge.web.problems import Problem
-from bridge.web.service.uploads import advance, truncate_part
+from bridge.web.service.tables import Upload
+from bridge.web.service.uploads import advance, rewind, wrong_offset
+from stream_sep.lowlevel.atomic_file import lock_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bridge.web.service.context import Service
-    from bridge.web.service.tables import Upload
 
 MIN_RATE_BYTES = 1 << 20
 MIN_RATE_SECONDS = 10.0
@@ -32,31 +33,73 @@ async def receive(service: Service, upload: Upload, stream: AsyncIterator[bytes]
         stream: chunks of bytes.
 
     Raises:
-        Problem: more bytes than announced, too slow, or another request wrote meanwhile.
+        Problem: more bytes than announced, too slow, or another request writes or wrote meanwhile.
         ClientDisconnect: the connection broke; received bytes are kept.
     """
-    offset = upload.offset
-    await asyncio.to_thread(truncate_part, service, upload)
-    file = await asyncio.to_thread(service.data.part(upload.id).open, "ab")
-    broken: Exception | None = None
+    if upload.offset == upload.size:  # its file may have been moved already
+        return upload.size
+    file = await asyncio.to_thread(_open_part, service, upload)
     try:
-        async for block in _blocks(stream):
-            if offset + len(block) > upload.size:
-                broken = Problem(413, "too-many-bytes", f"More than the announced {upload.size} bytes were sent.")
-                break
-            await asyncio.to_thread(file.write, block)
-            offset += len(block)
-    except (ClientDisconnect, TimeoutError) as error:
-        broken = error
+        offset, broken = await _append(file, upload, stream)
+        if offset > upload.offset:
+            await asyncio.to_thread(file.flush)
+            await asyncio.to_thread(advance, service, upload, offset)
     finally:
         await asyncio.to_thread(file.close)
-    if offset > upload.offset:
-        await asyncio.to_thread(advance, service, upload, offset)
     if isinstance(broken, TimeoutError):
         raise Problem(408, "too-slow", "The upload is too slow.", "Go on with the next piece.") from broken
     if broken is not None:
         raise broken
     return offset
+
+
+def _open_part(service: Service, upload: Upload) -> IO[bytes]:
+    """Open an upload's file at its committed offset; it is locked, so that a late request cannot mix its bytes in.
+
+    Raises:
+        Problem: another request has it open, or has written meanwhile.
+    """
+    try:
+        file = service.data.part(upload.id).open("r+b")
+    except FileNotFoundError:  # it became a song, was cancelled, or somebody removed it
+        rewind(service, upload)
+        service.data.part(upload.id).touch(mode=0o600)
+        raise wrong_offset(0) from None
+    try:
+        lock_file(file.fileno())
+        _check_offset(service, upload)
+        file.truncate(upload.offset)  # after a crash there may be more
+        file.seek(upload.offset)
+    except BlockingIOError:
+        file.close()
+        detail, hint = "Another request is sending this upload.", "Wait a moment, then ask with HEAD where to go on."
+        raise Problem(409, "upload-busy", detail, hint, headers={"Retry-After": "1"}) from None
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _check_offset(service: Service, upload: Upload) -> None:
+    with service.database.read() as session:
+        row = session.get(Upload, upload.id)
+    if row is None or row.offset != upload.offset:
+        raise wrong_offset(upload.size if row is None else row.offset)
+
+
+async def _append(file: IO[bytes], upload: Upload, stream: AsyncIterator[bytes]) -> tuple[int, Exception | None]:
+    """Write a stream to an upload's file; return the new offset, and what ended the stream early."""
+    offset = upload.offset
+    try:
+        async for block in _blocks(stream):
+            if offset + len(block) > upload.size:
+                detail = f"More than the announced {upload.size} bytes were sent."
+                return offset, Problem(413, "too-many-bytes", detail)
+            await asyncio.to_thread(file.write, block)
+            offset += len(block)
+    except (ClientDisconnect, TimeoutError) as error:
+        return offset, error
+    return offset, None
 
 
 async def _blocks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,8 +1,7 @@
-"""Uploads, and songs made of them: the file is flushed to disk first, then song and job are committed together."""
+"""Uploads: their space is reserved first, and bytes count once they are flushed to the disk."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
@@ -11,21 +10,18 @@ from sqlalchemy import func, select
 
 from bridge.web.problems import Problem, not_found
 from bridge.web.service import events
-from bridge.web.service.accounts_view import max_seconds_of, storage_of
+from bridge.web.service.accounts_view import storage_of
 from bridge.web.service.catalog import check_settings
 from bridge.web.service.crash import crash_point
-from bridge.web.service.files import UPLOADED, move_into_place, remove, sync
-from bridge.web.service.queue import check_queue, enqueue
-from bridge.web.service.sandbox import probe_song
-from bridge.web.service.schemas import NewUpload, SeparationSettings
-from bridge.web.service.songs import fold_words
+from bridge.web.service.files import remove, sync
+from bridge.web.service.queue import check_queue
 from bridge.web.service.tables import Song, Upload, User, new_id
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bridge.web.service.context import Service
-    from bridge.web.service.sandbox import ProbedSong
+    from bridge.web.service.schemas import NewUpload
 
 MAX_NAME = 200
 _MIN_FREE = 2_000_000_000
@@ -55,13 +51,17 @@ def begin_upload(service: Service, user: User, new: NewUpload, key: str | None) 
         key: the idempotency key, or None.
 
     Raises:
-        Problem: it is too large, the account or the disk is full, or too many uploads run at once.
+        Problem: it is too large, the account or the disk is full, too many uploads run at once, or the key belongs to
+            another file.
     """
     settings = check_settings(service.config, new.settings)
     with service.database.write() as session:
         user = session.scalars(select(User).where(User.id == user.id).with_for_update()).one()
         found = _find_by_key(session, user, key)
         if found is not None:
+            if found.song is None and found.upload.size != new.size:
+                hint = "Choose another Idempotency-Key."
+                raise Problem(409, "key-in-use", "This key belongs to an upload of another size.", hint)
             return found
         _check_room(service, session, user, new.size)
         now = service.clock()
@@ -77,8 +77,8 @@ def begin_upload(service: Service, user: User, new: NewUpload, key: str | None) 
             changed=now,
         )
         session.add(upload)
+        service.data.part(upload.id).touch(mode=0o600)  # there before its row is
         _publish_quota(service, session, user)
-    service.data.part(upload.id).touch(mode=0o600)
     return Received(upload, None)
 
 
@@ -126,50 +126,6 @@ def advance(service: Service, upload: Upload, offset: int) -> None:
         row.offset, row.changed = offset, service.clock()
 
 
-def complete(service: Service, upload_id: str) -> Song:
-    """Turn a complete upload into a song that waits to be separated.
-
-    It can be repeated after a crash at any point: the file is moved once, and there is one commit.
-
-    Args:
-        service: the service.
-        upload_id: id of the upload.
-
-    Raises:
-        Problem: it cannot be read, or it is too long; the upload is then deleted.
-    """
-    with service.database.read() as session:
-        upload = session.get(Upload, upload_id)
-        if upload is None:
-            return session.get_one(Song, upload_id)
-        limit = max_seconds_of(service, session, session.get_one(User, upload.user_id))
-    target = service.data.song(upload.id) / UPLOADED
-    source = service.data.part(upload.id)
-    try:
-        probed = probe_song(source if source.exists() else target, limit)
-    except Problem:
-        cancel_upload(service, upload)
-        raise
-    move_into_place(source, target)
-    crash_point("after_rename")
-    with service.database.write() as session:
-        row = session.scalar(select(Upload).where(Upload.id == upload.id).with_for_update())
-        if row is None:  # completed by another request, or cancelled
-            song = session.get(Song, upload.id)
-            if song is None:
-                remove(service.data.song(upload.id))
-                raise not_found("upload")
-            return song
-        song = _song_of(service, row, probed)
-        session.delete(row)
-        session.add(song)
-        session.flush()
-        enqueue(service, session, song, "separate", row.settings)
-        crash_point("before_commit")
-    crash_point("after_commit")
-    return song
-
-
 def cancel_upload(service: Service, upload: Upload) -> None:
     """Delete an upload with its bytes.
 
@@ -188,16 +144,22 @@ def cancel_upload(service: Service, upload: Upload) -> None:
         remove(service.data.song(upload.id))
 
 
-def truncate_part(service: Service, upload: Upload) -> None:
-    """Truncate the file to the committed offset, after a crash.
+def rewind(service: Service, upload: Upload) -> None:
+    """Set an upload back to its first byte: a client sends the whole file again.
 
     Args:
         service: the service.
         upload: the upload.
+
+    Raises:
+        Problem: another request wrote meanwhile, or it became a song, or was cancelled.
     """
-    path = service.data.part(upload.id)
-    path.touch(mode=0o600)
-    os.truncate(path, upload.offset)
+    with service.database.write() as session:
+        row = session.get(Upload, upload.id)
+        if row is None or row.offset != upload.offset:
+            raise wrong_offset(upload.size if row is None else row.offset)
+        row.offset, row.changed = 0, service.clock()
+    upload.offset = 0
 
 
 def wrong_offset(offset: int) -> Problem:
@@ -251,26 +213,6 @@ def _check_room(service: Service, session: Session, user: User, size: int) -> No
         raise Problem(507, "quota-full", full, "Delete songs, or ask the owner of this server for more.")
     if service.data.free_bytes() < _MIN_FREE + size:
         raise Problem(507, "disk-full", "The disk of this server is full.", "Tell its owner.")
-
-
-def _song_of(service: Service, upload: Upload, probed: ProbedSong) -> Song:
-    title = probed.title or PurePosixPath(upload.name).stem or upload.name
-    return Song(
-        id=upload.id,
-        user_id=upload.user_id,
-        key=upload.key,
-        title=title[:MAX_NAME],
-        artist=probed.artist[:MAX_NAME],
-        album=probed.album[:MAX_NAME],
-        file_name=upload.name,
-        words=fold_words(title, probed.artist, probed.album, upload.name),
-        state="waiting",
-        bytes=upload.size,
-        seconds=probed.seconds,
-        stems=[],
-        model=SeparationSettings(**upload.settings).model,
-        created=service.clock(),
-    )
 
 
 def _as_upload(song: Song) -> Upload:

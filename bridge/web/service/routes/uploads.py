@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from bridge.web.problems import Problem
 from bridge.web.service import uploads
+from bridge.web.service.completion import complete
 from bridge.web.service.dependencies import KnownCaller, ServiceOf
 from bridge.web.service.schemas import NewUpload, SeparationSettings, SongBody, UploadBody
 from bridge.web.service.songs_view import song_body
@@ -97,6 +98,8 @@ async def upload_song(
     received = await asyncio.to_thread(uploads.begin_upload, service, caller.user, new, idempotency_key)
     if received.song is None:
         try:
+            if received.upload.offset:  # an earlier request with this key broke off
+                await asyncio.to_thread(uploads.rewind, service, received.upload)
             received = await _receive(service, received, request)
         finally:
             if received.song is None and idempotency_key is None:  # nobody could resume it
@@ -115,7 +118,7 @@ async def _receive(service: ServiceOf, received: Received, request: Request) -> 
     if offset < upload.size:
         upload.offset = offset
         return uploads.Received(upload, None)
-    song = await asyncio.to_thread(uploads.complete, service, upload.id)
+    song = await asyncio.to_thread(complete, service, upload.id)
     upload.offset = offset
     return uploads.Received(upload, song)
 

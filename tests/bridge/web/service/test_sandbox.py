@@ -40,7 +40,7 @@ def test_playlists_are_no_songs(tmp_path, kind, ending):
     song = tmp_path / f"song.{ending}"
     song.write_text(PLAYLISTS[kind].format(secret=secret))
     with pytest.raises(Problem) as refused:
-        probe_song(song, 1200)
+        probe_song(song, 1200, tmp_path)
     assert refused.value.code == "not-audio"
     (tmp_path / "out").mkdir()
     with pytest.raises(Problem):
@@ -78,7 +78,7 @@ def test_a_decoder_that_hangs_is_killed_with_all_it_started(tmp_path, monkeypatc
     song = tmp_path / "song.m4a"
     song.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(200))
     with pytest.raises(Problem) as refused:
-        probe_song(song, 1200)
+        probe_song(song, 1200, tmp_path)
     assert refused.value.code == "not-audio"
     assert "too long" in refused.value.detail
     pid = int(marker.read_text())
@@ -125,7 +125,7 @@ def test_damaged_headers_give_a_sentence(tmp_path, seed):
     song.write_bytes(data)
     codes = {"fine", "not-audio", "too-long"}
     try:
-        found = "fine" if probe_song(song, 1200).seconds >= 0 else "a negative length"
+        found = "fine" if probe_song(song, 1200, tmp_path).seconds >= 0 else "a negative length"
     except Problem as problem:
         found = problem.code
     assert found in codes

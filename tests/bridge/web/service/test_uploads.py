@@ -1,5 +1,6 @@
 """Uploads: in one request or in pieces, resumed, refused, and never lost once they were accepted."""
 
+import asyncio
 import io
 
 import numpy as np
@@ -10,9 +11,13 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from web_service import song_bytes, upload, with_limits
 
+from bridge.web.problems import Problem
+from bridge.web.service import completion
 from bridge.web.service.reconcile import reconcile
 from bridge.web.service.tables import Job, Song, Upload
+from bridge.web.service.upload_stream import receive
 from bridge.web.service.uploads import MAX_NAME, clean_name
+from stream_sep.lowlevel.atomic_file import lock_file
 
 RAW = {"Content-Type": "application/octet-stream"}
 
@@ -78,6 +83,100 @@ def test_the_same_key_again_is_the_same_upload_and_then_the_same_song(bea):
     send(bea, first["id"], data, 0)
     again = begin(bea, len(data), **{"Idempotency-Key": "k"}).json()
     assert (again["id"], again["state"]) == (first["id"], "received")
+
+
+def test_a_whole_file_with_its_key_is_sent_again_after_it_broke_off(service, bea):
+    data = song_bytes()
+    made = begin(bea, len(data), **{"Idempotency-Key": "k"}).json()
+    send(bea, made["id"], data[:1000], 0)
+    song = upload(bea, data, **{"Idempotency-Key": "k"})
+    assert song["id"] == made["id"]
+    assert (service.data.song(made["id"]) / "upload").read_bytes() == data
+
+
+def test_a_key_of_another_file_is_refused(bea):
+    begin(bea, 10, **{"Idempotency-Key": "k"})
+    refused = begin(bea, 11, **{"Idempotency-Key": "k"})
+    assert (refused.status_code, code_of(refused)) == (409, "key-in-use")
+
+
+def test_two_requests_at_once_cannot_mix_their_bytes(service, bea):
+    made = begin(bea, 3000).json()
+    with service.database.read() as session:
+        first, second = session.get(Upload, made["id"]), Upload(id=made["id"], size=3000, offset=0)
+
+    async def blocks(byte, arrived):
+        yield byte * 1000
+        await arrived.wait()
+        yield byte * 500
+
+    async def race():
+        arrived = asyncio.Event()
+        late = asyncio.create_task(receive(service, first, blocks(b"a", arrived)))
+        while not is_locked(service.data.part(made["id"])):  # noqa: ASYNC110 - a thread locks it, which sets no event
+            await asyncio.sleep(0.01)
+        with pytest.raises(Problem) as refused:
+            await receive(service, second, blocks(b"b", arrived))
+        arrived.set()
+        return refused.value.code, await late
+
+    assert asyncio.run(race()) == ("upload-busy", 1500)
+    assert service.data.part(made["id"]).read_bytes() == b"a" * 1500
+    assert send(bea, made["id"], b"c", 1500).headers["Upload-Offset"] == "1501"
+
+
+def is_locked(path):
+    with path.open("rb") as file:
+        try:
+            return not lock_file(file.fileno())
+        except BlockingIOError:
+            return True
+
+
+def test_the_last_piece_sent_twice_while_it_is_looked_at_leaves_the_file_whole(service, bea, monkeypatch):
+    data = song_bytes()
+    made = begin(bea, len(data)).json()
+    probe, again = completion.probe_song, []
+    moved = service.data.song(made["id"]) / "upload"
+
+    def probe_slowly(_, limit, empty):
+        if not moved.exists():
+            moved.parent.mkdir()
+            service.data.part(made["id"]).rename(moved)  # as a request does that has looked at it already
+            again.append(send(bea, made["id"], b"", len(data)).json()["state"])
+        return probe(moved, limit, empty)
+
+    monkeypatch.setattr(completion, "probe_song", probe_slowly)
+    assert send(bea, made["id"], data, 0).json()["state"] == "received"
+    assert again == ["received"]
+    assert moved.read_bytes() == data
+
+
+def test_an_upload_that_another_process_moves_while_it_is_read_is_not_taken_for_noise(service, bea, monkeypatch):
+    data = song_bytes()
+    made = begin(bea, len(data)).json()
+    moved = service.data.song(made["id"]) / "upload"
+    probe = completion.probe_song
+
+    def move_then_probe(path, *rest):
+        if not moved.exists():
+            moved.parent.mkdir()
+            path.rename(moved)
+        return probe(path, *rest)
+
+    monkeypatch.setattr(completion, "probe_song", move_then_probe)
+    assert send(bea, made["id"], data, 0).json()["state"] == "received"
+    assert moved.read_bytes() == data
+
+
+def test_a_part_that_somebody_removed_begins_anew(service, bea):
+    data = song_bytes()
+    made = begin(bea, len(data)).json()
+    send(bea, made["id"], data[:1000], 0)
+    service.data.part(made["id"]).unlink()
+    refused = send(bea, made["id"], data[1000:], 1000)
+    assert (refused.status_code, refused.headers["Upload-Offset"]) == (409, "0")
+    assert send(bea, made["id"], data, 0).json()["state"] == "received"
 
 
 def test_a_cancelled_upload_leaves_nothing(service, bea):
@@ -173,6 +272,7 @@ def test_names_never_reach_the_disk(service, bea, name):
     song = upload(bea, song_bytes(1.0), name)
     on_disk = {path.name for path in service.data.root.rglob("*")}
     assert {entry for entry in on_disk if not entry.startswith("serve.db")} == {
+        "empty",
         "incoming",
         "songs",
         "work",
