@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -214,6 +215,53 @@ def web(
     except ModuleNotFoundError as error:
         raise ConfigError(f"this needs {error.name}, which is not installed; {install_hint('web')}") from error
     _print(measure_service(model, clients=clients, sockets=sockets, copies=copies), as_json=as_json)
+
+
+@app.command("web-kills")
+def web_kills(
+    kills: Annotated[int, typer.Option(help="number of kills", min=1)] = 200,
+    clients: Annotated[int, typer.Option(help="clients that upload, cancel, delete and mix", min=1)] = 4,
+    max_pause: Annotated[float, typer.Option(help="longest time between two kills in seconds", min=0.2)] = 6.0,
+    seed: Annotated[int, typer.Option(help="seed of times and targets")] = 0,
+    folder: Annotated[
+        Path | None, typer.Option(help="empty folder, kept afterwards (default: a temporary one)")
+    ] = None,
+    *,
+    as_json: _Json = False,
+) -> None:
+    """Kill the processes of a web service at random under load; fails if anything accepted is lost or left over."""
+    try:
+        from bridge.benchmarks.web_kills import run_kills
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"this needs {error.name}, which is not installed; {install_hint('web')}") from error
+    with TemporaryDirectory(prefix="stream-sep-kills-") as temporary:
+        found = run_kills(
+            folder or Path(temporary),
+            kills,
+            clients=clients,
+            max_pause=max_pause,
+            seed=seed,
+            report=lambda text: typer.echo(text, err=True),
+        )
+    _print(found.figures(), as_json=as_json)
+    if found.violations:
+        raise typer.Exit(1)
+
+
+@app.command("web-page")
+def web_page(
+    minutes: Annotated[float, typer.Option(help="length of the song in minutes", min=0.5)] = 60.0,
+    play: Annotated[float, typer.Option(help="seconds that it plays", min=1)] = 180.0,
+    seeks: Annotated[int, typer.Option(help="number of seeks", min=1)] = 40,
+    *,
+    as_json: _Json = False,
+) -> None:
+    """Measure the memory of the song page in Chromium over a long song."""
+    try:
+        from bridge.benchmarks.web_page import measure_page
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"this needs {error.name}, which is not installed; {install_hint('web')}") from error
+    _print(measure_page(minutes, play_seconds=play, seeks=seeks), as_json=as_json)
 
 
 def _print(figures: dict[str, Any], text: list[str] | None = None, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import soundfile
 from starlette.testclient import TestClient
 
 from bridge.web.service.config import HashCosts
-from bridge.web.service.tables import Job, Song, StemFile, Upload
+from bridge.web.service.tables import Job
 from bridge.web.service.worker import WorkerProcess
 
 __all__ = ["TestClient"]
@@ -61,34 +61,6 @@ def work(service, *, even_if_none_wait=False):
         if not (worker.work_once(("mix",)) or worker.work_once(("separate",))):
             break
     stop.cancel()
-
-
-def broken_promises(service):
-    """Return a sentence for everything in folder and database that should not be, once no work is left."""
-    with service.database.read() as session:
-        songs, jobs = list(session.query(Song)), list(session.query(Job))
-        coming = {row.id for row in session.query(Upload)}
-        kept = {row.job_id for row in session.query(StemFile)}
-    broken = [
-        f"job {job.id} is {job.state} with worker {job.worker}"
-        for job in jobs
-        if job.state in {"queued", "running"} or job.worker or job.lease
-    ]
-    for song in songs:
-        names = {path.name for path in service.data.song(song.id).iterdir()}
-        wanted = {"source.flac", f"stems-{song.job_id}"} if song.state == "ready" else {"upload"}
-        if song.state == "ready" and names != wanted:
-            broken.append(f"song {song.id} has {sorted(names)}")
-        if song.state not in {"ready", "failed", "cancelled"} or (song.state == "failed") != bool(song.error):
-            broken.append(f"song {song.id} is {song.state}, {song.error!r}")
-        size = sum(path.stat().st_size for path in service.data.song(song.id).rglob("*") if path.is_file())
-        if size != song.bytes:
-            broken.append(f"song {song.id} counts {song.bytes} bytes and has {size}")
-    if kept != {song.job_id for song in songs if song.job_id}:
-        broken.append("the table of stems differs from the songs")
-    left = [*service.data.work.iterdir(), *(p for p in service.data.incoming.iterdir() if p.stem not in coming)]
-    unknown = [path for path in service.data.songs.iterdir() if path.name not in {song.id for song in songs}]
-    return broken + [f"{path} is left over" for path in (*left, *unknown)]
 
 
 def jobs_of(service, state):

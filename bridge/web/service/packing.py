@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import soundfile
 
+from bridge.web.service.files import digest_of
 from bridge.web.service.pictures import PeakMeter, Spectrogram
 
 if TYPE_CHECKING:
@@ -53,6 +53,4 @@ def pack_stem(source: Path, target: Path) -> PackedStem:
                 peaks.add(block)
                 spectrogram.add(block)
         frames, rate = sound.frames, sound.samplerate
-    with target.open("rb") as written:
-        digest = hashlib.file_digest(written, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
-    return PackedStem(frames, rate, target.stat().st_size, digest, peaks.result(), spectrogram.result())
+    return PackedStem(frames, rate, target.stat().st_size, digest_of(target), peaks.result(), spectrogram.result())

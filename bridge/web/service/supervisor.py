@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from bridge.web.service.config import ServiceConfig
     from bridge.web.service.context import Service
 
+DATABASE_VARIABLE = "STREAM_SEP_DATABASE"
+"""The variable with the URL of the database, as ``serve --database`` takes it."""
+
 SETUP_SECONDS = 3600.0
 _AGAIN_SECONDS = 1.0
 _END_SECONDS = 15.0
@@ -194,7 +197,7 @@ def worker_command(config: ServiceConfig) -> list[str]:
 def pass_database_on(config: ServiceConfig) -> None:
     """Pass the database to child processes in the environment: command lines would show a password in its URL."""
     if config.database:
-        os.environ["STREAM_SEP_DATABASE"] = config.database
+        os.environ[DATABASE_VARIABLE] = config.database
 
 
 def _uvicorn_config(service: Service) -> uvicorn.Config:

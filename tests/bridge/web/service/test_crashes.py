@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from web_service import broken_promises, song_bytes, upload, work
+from web_service import song_bytes, upload, work
 
 from bridge.web.service import queue
+from bridge.web.service.consistency import find_violations
 from bridge.web.service.crash import POINTS, VARIABLE
 from bridge.web.service.reconcile import reconcile
 from bridge.web.service.tables import Job, Song
@@ -57,7 +58,7 @@ def test_a_web_process_killed_while_a_song_comes_in(service, admin, tmp_path, po
         assert (service.data.song(found.id) / "upload").read_bytes() == song.read_bytes()
         work(service)
         assert songs_of(service)[0].state == "ready"
-    assert broken_promises(service) == []
+    assert find_violations(service) == []
 
 
 @pytest.mark.parametrize("point", WORKING)
@@ -73,7 +74,7 @@ def test_a_worker_killed_while_it_has_a_song(service, clock, admin, point):
     (song,) = songs_of(service)
     assert (song.state, song.frames) == ("ready", 3 * 44100)
     assert admin.get(f"/api/v1/songs/{song.id}/stems/drums.flac").status_code == 200
-    assert broken_promises(service) == []
+    assert find_violations(service) == []
 
 
 def test_a_song_that_ends_three_workers_fails_and_reports_it(service, clock, admin):

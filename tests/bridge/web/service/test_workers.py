@@ -11,8 +11,9 @@ from functools import partial
 import pytest
 import waiting
 from sqlalchemy import select
-from web_service import broken_promises, song_bytes, upload
+from web_service import song_bytes, upload
 
+from bridge.web.service.consistency import find_violations
 from bridge.web.service.context import open_service
 from bridge.web.service.tables import Job, Song
 
@@ -68,7 +69,7 @@ def test_two_workers_share_the_queue_and_one_that_is_killed_loses_nothing(servic
         jobs = list(session.scalars(select(Job)))
     assert sorted(job.tries for job in jobs) == [0] * (SONGS - 1) + [1]
     assert {job.state for job in jobs} == {"done"}
-    assert broken_promises(service) == []
+    assert find_violations(service) == []
 
 
 def test_worker_that_is_terminated_leaves_its_song_to_the_other(service, admin):
@@ -86,4 +87,4 @@ def test_worker_that_is_terminated_leaves_its_song_to_the_other(service, admin):
         wait_until(lambda: states(service) == ["ready"])
     with service.database.read() as session:
         assert session.scalars(select(Job.tries)).all() == [0]
-    assert broken_promises(service) == []
+    assert find_violations(service) == []
