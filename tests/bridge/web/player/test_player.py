@@ -4,18 +4,12 @@ import base64
 import contextlib
 import io
 import struct
-import threading
-import time
 
 import numpy as np
 import pytest
 import soundfile
-import uvicorn
-from starlette.applications import Starlette
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
-
-from bridge.web.assets import Assets
 
 RATE = 44100
 PIECE = 2 * RATE
@@ -73,9 +67,8 @@ def song():
 
 
 @pytest.fixture(scope="module")
-def server(song):
+def server(song, serve_modules):
     """Serves the player's modules and the song's pieces."""
-    assets = Assets()
 
     def piece(request):
         number = request.path_params["number"]
@@ -94,25 +87,7 @@ def server(song):
         soundfile.write(file, np.stack([sound, sound], 1), RATE, format="FLAC", subtype="PCM_16")
         return Response((struct.pack("<I", len(file.getvalue())) + file.getvalue()) * len(STEMS))
 
-    def page(_):
-        return HTMLResponse("<!doctype html><title>player</title>")
-
-    routes = [
-        Route("/", page),
-        Route("/pieces/{number:int}", piece),
-        Route("/sine/{number:int}", sine),
-        Route("/a/{version}/{path:path}", assets.serve),
-    ]
-    config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="error", lifespan="off", loop="asyncio")
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    port = running.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}", assets.root
-    running.should_exit = True
-    thread.join()
+    return serve_modules(Route("/pieces/{number:int}", piece), Route("/sine/{number:int}", sine))
 
 
 @pytest.fixture(scope="module")

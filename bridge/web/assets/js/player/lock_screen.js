@@ -5,8 +5,9 @@
 export function followLockScreen(view) {
   if (!("mediaSession" in navigator)) return;
   const { mediaSession } = navigator;
-  const { title, artist, album } = view.song;
-  mediaSession.metadata = new MediaMetadata({ title: title || "Song", artist: artist ?? "", album: album ?? "" });
+  const { title, artist, album, cover } = view.song;
+  const artwork = cover ? [{ src: `${view.base}/cover`, type: "image/jpeg" }] : [];
+  mediaSession.metadata = new MediaMetadata({ title: title || "Song", artist: artist ?? "", album: album ?? "", artwork });
   mediaSession.setActionHandler("play", () => !view.playing && view.toggle());
   mediaSession.setActionHandler("pause", () => view.playing && view.toggle());
   mediaSession.setActionHandler("seekbackward", ({ seekOffset }) => view.skip(-(seekOffset ?? 5)));

@@ -7,17 +7,22 @@ const RETRY_MS = 1000;
 /**
  * Takes apart what the server frames: each blob behind its length, 32 bits, little-endian.
  * @param {ArrayBuffer} body
- * @returns {ArrayBuffer[]}
+ * @returns {Uint8Array[]} views, no copies
  */
-export function splitBlobs(body) {
+export function viewBlobs(body) {
   const view = new DataView(body);
   const blobs = [];
   for (let at = 0; at < body.byteLength; ) {
     const length = view.getUint32(at, true);
-    blobs.push(body.slice(at + 4, at + 4 + length));
+    blobs.push(new Uint8Array(body, at + 4, length));
     at += 4 + length;
   }
   return blobs;
+}
+
+/** @param {ArrayBuffer} body @returns {ArrayBuffer[]} copies, which a decoder may take */
+export function splitBlobs(body) {
+  return viewBlobs(body).map((blob) => body.slice(blob.byteOffset, blob.byteOffset + blob.length));
 }
 
 /**

@@ -13,6 +13,7 @@ const RATES = [44100, 48000];
  * @property {number} sample_rate
  * @property {number} frames
  * @property {number} piece_frames
+ * @property {string} stems_version
  */
 
 /**
@@ -22,11 +23,11 @@ const RATES = [44100, 48000];
 export function openStage(base, song) {
   if ("audioSession" in navigator) /** @type {any} */ (navigator).audioSession.type = "playback"; // past the ring switch
   let context = new AudioContext({ sampleRate: song.sample_rate, latencyHint: "playback" });
-  let suffix = "";
+  let suffix = `?v=${song.stems_version}`; // another version is not in the browser's cache
   if (context.sampleRate !== song.sample_rate) {
     context.close();
     context = new AudioContext({ sampleRate: RATES[1], latencyHint: "playback" });
-    suffix = `?rate=${context.sampleRate}`;
+    suffix += `&rate=${context.sampleRate}`;
   }
   const scale = context.sampleRate / song.sample_rate;
   const mixer = new StemMixer(context, song.stems);

@@ -3,9 +3,9 @@
 
 import { LitElement, html, nothing } from "lit";
 import { formatTenths, formatTime } from "../lib/format.js";
-import { splitBlobs } from "./pieces.js";
+import { viewBlobs } from "./pieces.js";
 import { openStage } from "./stage.js";
-import { colourParts, drawSpectrogram, drawWave, spectrogramImage } from "./waves.js";
+import { SpectrogramTiles, colourParts, drawWave } from "./waves.js";
 import { onPlayerKey } from "./keys.js";
 import { followLockScreen } from "./lock_screen.js";
 import { makeLoopHandle } from "./handles.js";
@@ -16,6 +16,7 @@ import "../components/strip.js";
 /** @typedef {import("../components/strip.js").StripState} StripState */
 
 const MAX_ZOOM = 64;
+const MIN_REFRESH_MS = 1000;
 
 export class PlayerView extends LitElement {
   static properties = {
@@ -52,11 +53,14 @@ export class PlayerView extends LitElement {
     this.peaks = [];
     /** @type {Uint8Array[]} */
     this.bands = [];
-    /** @type {Map<string, HTMLCanvasElement | OffscreenCanvas>} */
+    /** @type {Map<string, SpectrogramTiles>} */
     this.images = new Map();
     this.animation = 0;
     this.scale = 1;
     this.drawnFor = "";
+    this.refresh = 0;
+    this.loads = 0;
+    this.picturesDue = 0;
     this.keys = (/** @type {KeyboardEvent} */ event) => onPlayerKey(this, event);
     this.redraw = () => {
       this.images.clear();
@@ -84,18 +88,31 @@ export class PlayerView extends LitElement {
     removeEventListener("ss-theme", this.redraw);
     this.resizes?.disconnect();
     cancelAnimationFrame(this.animation);
+    clearTimeout(this.refresh);
     this.stage?.close();
     this.stage = null;
   }
 
   /** @param {Map<string, unknown>} changed */
   updated(changed) {
+    const before = /** @type {any} */ (changed.get("song"))?.stems_version;
+    if (before && before !== this.song.stems_version) this.replaceStems();
     if (changed.has("ready") && changed.get("ready") !== undefined) {
       this.stage?.pieces.retryNow();
-      if (!this.animation) this.loadPictures();
+      if (!this.animation) this.refreshPictures();
       else this.picturesLate = true;
     }
     this.draw(false);
+  }
+
+  /** Goes on with other stems, as the song was separated again. */
+  replaceStems() {
+    this.stage?.close();
+    this.stage = null;
+    this.strips = {};
+    this.bands = [];
+    this.images.clear();
+    this.loadPictures();
   }
 
   firstUpdated() {
@@ -104,25 +121,39 @@ export class PlayerView extends LitElement {
   }
 
   async loadPictures() {
-    this.peaks = (await this.blobs("peaks")).map((blob) => new Int8Array(blob));
+    const [load, began] = [++this.loads, performance.now()];
+    const blobs = await this.blobs("peaks");
+    if (load !== this.loads) return; // a later one has more
+    this.peaks = blobs.map((blob) => new Int8Array(blob.buffer, blob.byteOffset, blob.length));
     let loudest = 1;
     for (const lane of this.peaks) for (const peak of lane) loudest = Math.max(loudest, Math.abs(peak));
     this.scale = (128 / loudest) * 0.92; // one for all lanes, so that they compare
     if (this.picture === "spectrogram") await this.loadSpectrogram();
     this.draw(true);
+    this.picturesDue = performance.now() + Math.max(MIN_REFRESH_MS, 10 * (performance.now() - began));
+  }
+
+  /** Loads the pictures of a growing song again, but not all the time: the server reads all that is there. */
+  refreshPictures() {
+    clearTimeout(this.refresh);
+    const wait = this.song.state === "ready" ? 0 : Math.max(0, this.picturesDue - performance.now());
+    this.refresh = setTimeout(() => this.isConnected && this.loadPictures(), wait);
   }
 
   async loadSpectrogram() {
-    this.bands = (await this.blobs("spectrogram")).map((blob) => new Uint8Array(blob));
+    const { loads } = this;
+    const bands = await this.blobs("spectrogram");
+    if (loads !== this.loads) return;
+    this.bands = bands;
     this.images.clear();
     this.draw(true);
   }
 
-  /** @param {string} what @returns {Promise<ArrayBuffer[]>} */
+  /** @param {string} what @returns {Promise<Uint8Array[]>} one a stem */
   async blobs(what) {
     try {
-      const answer = await fetch(`${this.base}/${what}`);
-      return answer.ok ? splitBlobs(await answer.arrayBuffer()) : [];
+      const answer = await fetch(`${this.base}/${what}?v=${this.song.stems_version}`);
+      return answer.ok ? viewBlobs(await answer.arrayBuffer()) : [];
     } catch {
       return [];
     }
@@ -176,7 +207,7 @@ export class PlayerView extends LitElement {
     if (this.playing && !this.animation) this.followSound();
     if (!this.playing && this.picturesLate) {
       this.picturesLate = false;
-      this.loadPictures();
+      this.refreshPictures();
     }
   }
 
@@ -315,9 +346,9 @@ export class PlayerView extends LitElement {
     const index = this.song.stems.indexOf(stem);
     const colour = getComputedStyle(canvas).getPropertyValue("--stem").trim();
     if (this.picture === "spectrogram" && this.bands[index]) {
-      const image = this.images.get(stem) ?? spectrogramImage(this.bands[index], colourParts(colour));
-      this.images.set(stem, image);
-      drawSpectrogram(canvas, image, view);
+      const tiles = this.images.get(stem) ?? new SpectrogramTiles(this.bands[index], colourParts(colour));
+      this.images.set(stem, tiles);
+      tiles.draw(canvas, view);
     } else if (this.peaks[index]) drawWave(canvas, this.peaks[index], view, { fill: colour, quiet: colour }, ready, this.scale);
   }
 

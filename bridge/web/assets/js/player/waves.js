@@ -4,6 +4,7 @@
 export const PEAK_FRAMES = 256;
 export const COLUMN_FRAMES = 2048;
 const BANDS = 128;
+const TILE_COLUMNS = 512;
 
 /**
  * @typedef {{first: number, last: number}} View frames of the song between the left and the right edge
@@ -55,40 +56,73 @@ export function drawWave(canvas, peaks, view, colours, ready, scale) {
 }
 
 /**
- * @param {Uint8Array} bands rows of 128, one for every 2048 frames
- * @param {[number, number, number]} colour
- * @returns {OffscreenCanvas | HTMLCanvasElement} a pixel a column and band
+ * A spectrogram in tiles: an image holds 512 columns, made when it is first shown, so that neither memory nor the
+ * largest canvas of a browser limits the length of a song.
  */
-export function spectrogramImage(bands, colour) {
-  const columns = Math.max(1, Math.floor(bands.length / BANDS));
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [columns, BANDS];
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const image = context.createImageData(columns, BANDS);
-  for (let column = 0; column < columns; column++) {
-    for (let band = 0; band < BANDS; band++) {
-      const level = Math.max(0, (bands[column * BANDS + band] / 255 - 0.25) / 0.75);
-      const at = ((BANDS - 1 - band) * columns + column) * 4;
-      const bright = Math.max(0, level - 0.6) / 0.4;
-      for (let part = 0; part < 3; part++) image.data[at + part] = colour[part] + (255 - colour[part]) * bright * 0.6;
-      image.data[at + 3] = 255 * Math.min(1, level * 1.4) ** 1.5;
-    }
+export class SpectrogramTiles {
+  /**
+   * @param {Uint8Array} bands rows of 128, one for every 2048 frames
+   * @param {[number, number, number]} colour
+   */
+  constructor(bands, colour) {
+    this.bands = bands;
+    this.colour = colour;
+    /** @type {Map<string, HTMLCanvasElement>} */
+    this.tiles = new Map();
   }
-  context.putImageData(image, 0, 0);
-  return canvas;
+
+  /** @param {HTMLCanvasElement} canvas @param {View} view */
+  draw(canvas, view) {
+    const { context, width, height } = prepared(canvas);
+    context.imageSmoothingEnabled = true;
+    const first = view.first / COLUMN_FRAMES;
+    const columns = (view.last - view.first) / COLUMN_FRAMES;
+    const stride = 2 ** Math.max(0, Math.floor(Math.log2(columns / width)));
+    const span = stride * TILE_COLUMNS;
+    const x = (/** @type {number} */ tile) => Math.round(((tile * span - first) / columns) * width);
+    const end = Math.min(first + columns, this.bands.length / BANDS);
+    const shown = new Map();
+    for (let tile = Math.max(0, Math.floor(first / span)); tile * span < end; tile++) {
+      const key = `${stride}/${tile}`;
+      const image = this.tiles.get(key) ?? this.make(tile * span, stride);
+      shown.set(key, image);
+      context.drawImage(image, x(tile), 0, x(tile + 1) - x(tile), height); // whole pixels: no seams
+    }
+    this.tiles = shown;
+  }
+
+  /** @param {number} first column @param {number} stride columns of the song in one of the image, the loudest wins */
+  make(first, stride) {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [TILE_COLUMNS, BANDS];
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    const image = context.createImageData(TILE_COLUMNS, BANDS);
+    const { bands, colour } = this;
+    for (let column = 0; column < TILE_COLUMNS; column++) {
+      const from = (first + column * stride) * BANDS;
+      const end = Math.min(from + stride * BANDS, bands.length);
+      for (let band = 0; band < BANDS; band++) {
+        let loudest = 0;
+        for (let at = from + band; at < end; at += BANDS) loudest = Math.max(loudest, bands[at]);
+        paint(image.data, ((BANDS - 1 - band) * TILE_COLUMNS + column) * 4, loudest, colour);
+      }
+    }
+    context.putImageData(image, 0, 0);
+    return canvas;
+  }
 }
 
 /**
- * @param {HTMLCanvasElement} canvas
- * @param {OffscreenCanvas | HTMLCanvasElement} image
- * @param {View} view
+ * @param {Uint8ClampedArray} data
+ * @param {number} at of the pixel
+ * @param {number} value 0 to 255
+ * @param {[number, number, number]} colour
  */
-export function drawSpectrogram(canvas, image, view) {
-  const { context, width, height } = prepared(canvas);
-  context.imageSmoothingEnabled = true;
-  const first = view.first / COLUMN_FRAMES;
-  const columns = (view.last - view.first) / COLUMN_FRAMES;
-  context.drawImage(image, first, 0, columns, BANDS, 0, 0, width, height);
+function paint(data, at, value, colour) {
+  const level = Math.max(0, (value / 255 - 0.25) / 0.75);
+  const bright = Math.max(0, level - 0.6) / 0.4;
+  for (let part = 0; part < 3; part++) data[at + part] = colour[part] + (255 - colour[part]) * bright * 0.6;
+  data[at + 3] = 255 * Math.min(1, level * 1.4) ** 1.5;
 }
 
 /** @param {string} hex such as #548cc8 @returns {[number, number, number]} */
