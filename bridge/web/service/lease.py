@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.web.service import queue
+from bridge.web.service import queue, queue_events
 from bridge.web.service.queue import Claim, LeaseLostError
 from bridge.web.service.tables import Song
 from stream_sep.errors import Cancelled
@@ -95,7 +95,7 @@ class Lease:
                 job = queue.lock_claimed(session, self._claimed)
                 job.stage, job.share = stage, share
                 job.frames_ready, job.seconds_left = frames_ready, seconds_left
-                queue.publish_progress(self._service, session, job, session.get_one(Song, job.song_id))
+                queue_events.publish_progress(self._service, session, job, session.get_one(Song, job.song_id))
         except LeaseLostError:
             self._reason = "lost"
             raise StopWorkError("lost") from None

@@ -10,12 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from bridge.web.problems import Problem
-from bridge.web.service import events
-from bridge.web.service.songs_view import job_body, song_body
+from bridge.web.service.queue_events import publish_job, publish_positions
 from bridge.web.service.tables import Job, Song, new_id
 from stream_sep.errors import StreamSepError
 
@@ -28,7 +27,6 @@ LEASE_SECONDS = 30.0
 MAX_TRIES = 3
 LOST = "The worker crashed three times on this song, perhaps for lack of memory: try a smaller model."
 ACTIVE = ("queued", "running")
-_MAX_POSITIONS = 50
 
 
 class LeaseLostError(StreamSepError):
@@ -87,6 +85,7 @@ def enqueue(service: Service, session: Session, song: Song, kind: str, settings:
     if (found := session.scalar(running)) is not None:
         return found
     check_queue(service, session, song.user_id)
+    now = service.clock()
     job = Job(
         id=new_id(),
         song_id=song.id,
@@ -96,7 +95,8 @@ def enqueue(service: Service, session: Session, song: Song, kind: str, settings:
         fingerprint=mark,
         priority=5 if kind == "mix" else 10,
         state="queued",
-        created=service.clock(),
+        place=now,
+        created=now,
     )
     session.add(job)
     if kind == "separate" and song.job_id is None:
@@ -126,7 +126,7 @@ def check_queue(service: Service, session: Session, user_id: str, coming: int = 
 
 
 def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None:
-    """Take the next job; the account with the fewest running ones first, then the oldest.
+    """Take the next job; the account with the fewest running ones first, then the order of the queue.
 
     Args:
         service: the service.
@@ -143,7 +143,7 @@ def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None
     query = (
         select(Job)
         .where(Job.state == "queued", Job.due <= now, Job.kind.in_(kinds))
-        .order_by(Job.priority, busy, Job.created, Job.id)
+        .order_by(Job.priority, busy, Job.place, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
@@ -160,7 +160,7 @@ def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None
             song.state = "working"
         session.flush()
         publish_job(service, session, job, song)
-        _publish_positions(service, session)
+        publish_positions(service, session)
         return Claim(job.id, job.song_id, job.user_id, worker, job.attempt, job.kind, dict(job.settings))
 
 
@@ -283,55 +283,26 @@ def cancel_all(service: Service, session: Session, song_id: str) -> None:
         cancel(service, session, job_id)
 
 
-def position(session: Session, job: Job) -> int | None:
-    """Return the position of a job in the queue; None if it is not waiting.
-
-    Args:
-        session: the database session.
-        job: the job.
-    """
-    if job.state != "queued":
-        return None
-    earlier = or_(Job.created < job.created, (Job.created == job.created) & (Job.id < job.id))
-    query = select(func.count()).where(Job.state == "queued", Job.kind == job.kind, earlier)
-    return 1 + (session.scalar(query) or 0)
-
-
-def publish_job(service: Service, session: Session, job: Job, song: Song) -> None:
-    """Publish a job's state, and its song's if that depends on it.
+def move(service: Service, session: Session, job: Job, to: int) -> None:
+    """Move a waiting job among those of its owner; they share their places, so nobody else's wait changes.
 
     Args:
         service: the service.
         session: the database session.
-        job: the job.
-        song: the song.
+        job: the job; one that does not wait stays as it is.
+        to: its new place among its owner's waiting jobs of its kind; 1 is the next, beyond the end is the last.
     """
-    events.publish(service, session, job.user_id, "job", job_body(job, position(session, job)).model_dump())
-    if job.kind == "separate":
-        body = song_body(song, job, position(session, job))
-        events.publish(service, session, job.user_id, "song", body.model_dump())
-
-
-def publish_progress(service: Service, session: Session, job: Job, song: Song) -> None:
-    """Publish a job's progress, and how many frames of a song being separated can be played.
-
-    Args:
-        service: the service.
-        session: the database session.
-        job: the job.
-        song: the song.
-    """
+    query = select(Job).where(Job.user_id == job.user_id, Job.state == "queued", Job.kind == job.kind)
+    waiting = list(session.scalars(query.order_by(Job.place, Job.id).with_for_update()))
+    if job not in waiting:
+        return
+    places = [one.place for one in waiting]
+    waiting.remove(job)
+    waiting.insert(to - 1, job)
+    for one, place in zip(waiting, places, strict=True):
+        one.place = place
     session.flush()
-    events.publish(service, session, job.user_id, "job", job_body(job, None).model_dump())
-    if job.frames_ready and song.job_id is None:
-        ready = {"id": song.id, "frames": job.frames_ready}
-        events.publish(service, session, job.user_id, "song.ready", ready)
-
-
-def _publish_positions(service: Service, session: Session) -> None:
-    waiting = select(Job).where(Job.state == "queued").order_by(Job.created, Job.id).limit(_MAX_POSITIONS)
-    for place, job in enumerate(session.scalars(waiting).all(), start=1):
-        events.publish(service, session, job.user_id, "job", job_body(job, place).model_dump())
+    publish_positions(service, session)
 
 
 def _back_to_queue(service: Service, session: Session, job: Job) -> None:

@@ -177,6 +177,9 @@ class Job(Base):
     tries: Mapped[int] = mapped_column(default=0)  # attempts in which the worker crashed
     lease: Mapped[float] = mapped_column(default=0.0)  # expiry of the worker's lease
     due: Mapped[float] = mapped_column(default=0.0)
+    place: Mapped[float] = mapped_column(
+        default=0.0, server_default="0"
+    )  # in the queue: when it was created, unless moved
     cancel: Mapped[float | None]  # time of the request
     created: Mapped[float]
     started: Mapped[float | None]
@@ -191,7 +194,7 @@ class Job(Base):
             sqlite_where=text("state IN ('queued', 'running')"),
             postgresql_where=text("state IN ('queued', 'running')"),
         ),
-        Index("jobs_queue", "state", "priority", "created"),
+        Index("jobs_queue", "state", "priority", "place"),
     )
 
 

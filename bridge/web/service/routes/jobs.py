@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bridge.web.problems import Problem, not_found
-from bridge.web.service import queue
+from bridge.web.service import queue, queue_events
 from bridge.web.service.dependencies import KnownCaller, ServiceOf
 from bridge.web.service.downloads import attachment
-from bridge.web.service.schemas import JobBody
+from bridge.web.service.schemas import JobBody, MoveJob
 from bridge.web.service.sessions import Caller
 from bridge.web.service.songs_view import job_body
 from bridge.web.service.tables import Job, Song
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/*": {}}, "description": "a file"},
+    206: {"content": {"audio/*": {}}, "description": "the bytes asked for with Range"},
+}
+
 
 @router.get("", operation_id="listJobs")
 def list_jobs(service: ServiceOf, caller: KnownCaller) -> list[JobBody]:
     """List the waiting and running jobs, in their order."""
-    query = (
-        select(Job).where(Job.user_id == caller.user.id, Job.state.in_(queue.ACTIVE)).order_by(Job.created, Job.id)
-    )
+    query = select(Job).where(Job.user_id == caller.user.id, Job.state.in_(queue.ACTIVE)).order_by(Job.place, Job.id)
     with service.database.read() as session:
-        return [job_body(job, queue.position(session, job)) for job in session.scalars(query).all()]
+        return [job_body(job, queue_events.position(session, job)) for job in session.scalars(query).all()]
 
 
 @router.get("/{job_id}", operation_id="readJob")
@@ -33,7 +39,7 @@ def read_job(service: ServiceOf, job_id: str, caller: KnownCaller) -> JobBody:
     """Return a job."""
     with service.database.read() as session:
         job = _own_job(session, caller, job_id)
-        return job_body(job, queue.position(session, job))
+        return job_body(job, queue_events.position(session, job))
 
 
 @router.post("/{job_id}/cancel", operation_id="cancelJob")
@@ -44,7 +50,18 @@ def cancel_job(service: ServiceOf, job_id: str, caller: KnownCaller) -> JobBody:
         job = queue.cancel(service, session, job_id)
         if job is None:
             raise not_found("job")
-        return job_body(job, queue.position(session, job))
+        return job_body(job, queue_events.position(session, job))
+
+
+@router.post("/{job_id}/move", operation_id="moveJob")
+def move_job(service: ServiceOf, job_id: str, body: MoveJob, caller: KnownCaller) -> JobBody:
+    """Move a waiting job among one's own; other accounts wait as long as before."""
+    with service.database.write() as session:
+        job = _own_job(session, caller, job_id)
+        if job.state != "queued":
+            raise Problem(409, "not-waiting", f"This job is {job.state}.", "Only one that waits can be moved.")
+        queue.move(service, session, job, body.to)
+        return job_body(job, queue_events.position(session, job))
 
 
 @router.post("/{job_id}/retry", operation_id="retryJob", status_code=202)
@@ -57,10 +74,10 @@ def retry_job(service: ServiceOf, job_id: str, caller: KnownCaller) -> JobBody:
                 409, "not-ended", f"This job is {job.state}.", "Only one that failed or was cancelled is tried again."
             )
         again = queue.enqueue(service, session, session.get_one(Song, job.song_id), job.kind, dict(job.settings))
-        return job_body(again, queue.position(session, again))
+        return job_body(again, queue_events.position(session, again))
 
 
-@router.get("/{job_id}/file", operation_id="readMixFile")
+@router.get("/{job_id}/file", operation_id="readMixFile", response_class=FileResponse, responses=_FILE)
 def read_mix_file(service: ServiceOf, job_id: str, caller: KnownCaller) -> Response:
     """Download a rendered mix; it is kept for a day."""
     with service.database.read() as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from bridge.web.problems import Problem
-from bridge.web.service import queue
+from bridge.web.service import queue, queue_events
 from bridge.web.service.dependencies import KnownCaller, ServiceOf, own_song
 from bridge.web.service.downloads import not_whole
 from bridge.web.service.schemas import JobBody, NewMix
@@ -30,4 +30,4 @@ def render_mix(service: ServiceOf, song_id: str, body: NewMix, caller: KnownCall
             raise Problem(422, "empty-region", f"There are no frames between {body.first_frame} and {end}.")
         settings = {**body.model_dump(), "end_frame": end, "stems_of": song.job_id}
         job = queue.enqueue(service, session, song, "mix", settings)
-        return job_body(job, queue.position(session, job))
+        return job_body(job, queue_events.position(session, job))

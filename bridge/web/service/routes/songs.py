@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from sqlalchemy.orm import Session
 
 from bridge.web.problems import Problem
-from bridge.web.service import queue
+from bridge.web.service import queue, queue_events
 from bridge.web.service.accounts_view import storage_of
 from bridge.web.service.catalog import check_settings
 from bridge.web.service.dependencies import KnownCaller, ServiceOf, own_song
@@ -105,9 +105,9 @@ def separate_song(service: ServiceOf, song_id: str, body: SeparationSettings, ca
     with service.database.write() as session:
         song = own_song(session, caller, song_id)
         job = queue.enqueue(service, session, song, "separate", settings.model_dump())
-        return job_body(job, queue.position(session, job))
+        return job_body(job, queue_events.position(session, job))
 
 
 def _body(session: Session, song: Song, jobs: dict[str, Job]) -> SongBody:
     job = jobs.get(song.id)
-    return song_body(song, job, queue.position(session, job) if job else None)
+    return song_body(song, job, queue_events.position(session, job) if job else None)

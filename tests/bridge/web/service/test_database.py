@@ -3,11 +3,13 @@
 import sqlite3
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import MetaData, select
 
-from bridge.web.service.database import Database
-from bridge.web.service.tables import Base, Setting
+from bridge.web.service.database import Database, _alembic
+from bridge.web.service.tables import Base, Job, Setting
 from stream_sep.errors import ConfigError
 
 
@@ -32,6 +34,28 @@ def test_migrating_again_changes_nothing(empty):
     empty.migrate()
     empty.migrate()
     assert empty.is_current()
+
+
+def test_jobs_of_an_older_version_keep_their_order(empty):
+    with empty.engine.connect() as connection:
+        command.upgrade(_alembic(connection), "0001")
+        tables = MetaData()
+        tables.reflect(connection)
+        fill_in(connection, tables.tables["users"], id="u")
+        fill_in(connection, tables.tables["songs"], id="s", user_id="u")
+        for job_id, created in (("a", 2.0), ("b", 1.0)):
+            fill_in(connection, tables.tables["jobs"], id=job_id, user_id="u", song_id="s", created=created)
+        connection.commit()
+    empty.migrate()
+    with empty.read() as session:
+        assert session.scalars(select(Job.id).order_by(Job.place)).all() == ["b", "a"]
+
+
+def fill_in(connection, table, **values):
+    """Insert a row, with something in every column that needs a value."""
+    empty = {str: "", float: 0.0, int: 0, bool: False}
+    needed = {one.name: empty.get(one.type.python_type, {}) for one in table.columns if not one.nullable}
+    connection.execute(table.insert().values({**needed, **values}))
 
 
 def test_sqlite_writes_through_to_the_disk_and_keeps_its_references(tmp_path):

@@ -11,7 +11,7 @@ from web_service import song_bytes, upload, with_limits, work
 from bridge.web.service import queue
 from bridge.web.service.reconcile import housekeep
 from bridge.web.service.songs import PAGE
-from bridge.web.service.tables import Song
+from bridge.web.service.tables import Event, Song
 
 DAY = 86400
 
@@ -198,6 +198,39 @@ def test_the_account_with_the_fewest_running_goes_first(service, bea, sign_up):
     ids = {browser.get("/api/v1/me").json()["id"]: name for browser, name in ((bea, "bea"), (cleo, "cleo"))}
     order = [ids[queue.claim(service, f"worker {n}", ("separate",)).user_id] for n in range(4)]
     assert order == ["bea", "cleo", "bea", "bea"]
+
+
+def test_a_waiting_job_is_moved_among_its_owners_and_nobody_else_waits_longer(service, bea, sign_up):
+    cleo = sign_up("cleo")
+    jobs = [upload(bea, song_bytes(1.0, seed=number)) for number in range(2)]
+    others = upload(cleo, song_bytes(1.0))
+    jobs.append(upload(bea, song_bytes(1.0, seed=2)))
+    first, second, last = (job_of(bea, song)["id"] for song in jobs)
+    before = job_of(cleo, others)["position"]
+    moved = bea.post(f"/api/v1/jobs/{last}/move", json={"to": 1}).json()
+    assert moved["position"] == 1
+    assert [job["id"] for job in bea.get("/api/v1/jobs").json()] == [last, first, second]
+    assert job_of(cleo, others)["position"] == before == 3
+    bea.post(f"/api/v1/jobs/{last}/move", json={"to": 1000})
+    assert [job["id"] for job in bea.get("/api/v1/jobs").json()] == [first, second, last]
+    assert queue.claim(service, "worker", ("separate",)).job_id == first
+    refused = bea.post(f"/api/v1/jobs/{first}/move", json={"to": 1})
+    assert (refused.status_code, refused.json()["code"]) == (409, "not-waiting")
+
+
+def job_of(browser, song):
+    return browser.get(f"/api/v1/songs/{song['id']}").json()["job"]
+
+
+def test_positions_count_jobs_of_one_kind(service, bea):
+    song = upload(bea, song_bytes(1.0))
+    work(service)
+    bea.post(f"/api/v1/songs/{song['id']}/mixes", json={})
+    waiting = [upload(bea, song_bytes(1.0, seed=number)) for number in (1, 2)]
+    bea.post(f"/api/v1/jobs/{job_of(bea, waiting[1])['id']}/move", json={"to": 1})
+    with service.database.read() as session:
+        told = [event.body for event in session.query(Event).order_by(Event.seq) if event.kind == "job"][-2:]
+    assert [(body["kind"], body["position"]) for body in told] == [("separate", 1), ("separate", 2)]
 
 
 def test_too_many_waiting_jobs_are_refused(service, bea):
