@@ -129,6 +129,32 @@ def change_password(name: _Name, data: _Data = None, database: _Database = "") -
     print(f"password of {name} changed")
 
 
+@user_app.command("export")
+def export_songs(
+    name: _Name,
+    file: Annotated[Path, typer.Argument(help="zip file to write")],
+    data: _Data = None,
+    database: _Database = "",
+) -> None:
+    """Write all songs of an account, with their stems, to a zip file."""
+    if file.exists():
+        raise ConfigError(f"{file} exists; name another file")
+    with _opened(data, database) as service:
+        from bridge.web.service import accounts
+        from bridge.web.service.downloads import zipped
+        from bridge.web.service.export import export_entries
+
+        with service.database.read() as session:
+            user = accounts.find_user(session, name)
+            if user is None:
+                raise ConfigError(f"there is no account {name!r}; stream-sep serve user list")
+            entries = export_entries(service, session, user)
+        with file.open("xb") as archive:
+            for block in zipped(entries):
+                archive.write(block)
+    print(f"{len(entries)} files, {file.stat().st_size / 1e6:.0f} MB in {file}")
+
+
 @app.command("openapi")
 def openapi() -> None:
     """Print the OpenAPI description of the API."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 import zipfile
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bridge.web.service.context import Service
     from bridge.web.service.tables import Song
 
+MISSING = "missing.txt"
 _BLOCK = 1 << 16
 _READ = 1 << 18
 _TYPES = {
@@ -117,14 +119,14 @@ def stem_file_path(service: Service, song: Song) -> Path:
     return target
 
 
-def zip_response(files: Iterable[tuple[str, Path]], name: str) -> StreamingResponse:
-    """Return files as one zip, streamed and uncompressed, as audio does not get smaller.
+def zip_response(entries: Iterable[tuple[str, Path | bytes]], name: str) -> StreamingResponse:
+    """Return files as one zip, streamed.
 
     Args:
-        files: paths and their names.
+        entries: names, and paths or contents.
         name: name of the saved file.
     """
-    return StreamingResponse(_zipped(files), media_type="application/zip", headers=disposition(name))
+    return StreamingResponse(zipped(entries), media_type="application/zip", headers=disposition(name))
 
 
 def not_whole() -> Problem:
@@ -170,12 +172,26 @@ class _Pipe:
         return data
 
 
-def _zipped(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
-    pipe = _Pipe()
+def zipped(entries: Iterable[tuple[str, Path | bytes]]) -> Iterator[bytes]:
+    """Yield the bytes of a zip, uncompressed, as audio does not get smaller; its length does not matter.
+
+    Files that are not there, as when a song is deleted meanwhile, are listed in a last entry, `MISSING`.
+
+    Args:
+        entries: names, and paths or contents.
+    """
+    pipe, missing = _Pipe(), []
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload] # zipfile needs no seek
-        for name, path in files:
-            with path.open("rb") as file, archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as entry:
+        for name, content in entries:
+            try:
+                file = io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+            except FileNotFoundError:
+                missing.append(name)
+                continue
+            with file, archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as entry:
                 while data := file.read(_READ):
                     entry.write(data)
                     yield pipe.take()
+        if missing:
+            archive.writestr(zipfile.ZipInfo(MISSING), "\n".join([*missing, ""]))
     yield pipe.take()

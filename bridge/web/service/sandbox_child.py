@@ -92,7 +92,19 @@ def _decode(path: Path, folder: Path, max_seconds: float) -> dict[str, Any]:
             file.abort()
     except StreamSepError as error:
         return _no_audio(path, error)
-    return {"seconds": frames / rate, "sample_rate": rate, "frames": frames, **_tags(path)}
+    cover = _write_cover(path, folder / "cover.jpg")
+    return {"seconds": frames / rate, "sample_rate": rate, "frames": frames, "cover": cover, **_tags(path)}
+
+
+def _write_cover(path: Path, target: Path) -> bool:
+    from stream_sep.errors import StreamSepError  # noqa: PLC0415 - behind the limits
+    from stream_sep.files.tags import write_cover  # noqa: PLC0415 - as above
+
+    try:
+        return write_cover(path, target)
+    except (StreamSepError, OSError):  # a cover is optional
+        target.unlink(missing_ok=True)
+        return False
 
 
 def _tags(path: Path) -> dict[str, str]:

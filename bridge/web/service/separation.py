@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +11,20 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 from sqlalchemy import delete
 
-from bridge.web.service import queue
+from bridge.web.service import queue, queue_events
 from bridge.web.service.accounts_view import max_seconds_of
 from bridge.web.service.crash import crash_point
-from bridge.web.service.files import MANIFEST, SOURCE, UPLOADED, folder_bytes, move_into_place, remove, sync_tree
+from bridge.web.service.files import (
+    COVER,
+    MANIFEST,
+    SOURCE,
+    UPLOADED,
+    digest_of,
+    folder_bytes,
+    move_into_place,
+    remove,
+    sync_tree,
+)
 from bridge.web.service.model_shelf import separator_for
 from bridge.web.service.packing import PackedStem, pack_stem
 from bridge.web.service.play_data import write_pictures
@@ -87,6 +96,13 @@ class Separation:
     def _source(self) -> Path:
         return self.service.data.song(self.claimed.song_id) / SOURCE
 
+    @property
+    def _cover(self) -> Path:
+        return self._source.with_name(COVER)
+
+    def _source_bytes(self) -> int:
+        return sum(path.stat().st_size for path in (self._source, self._cover) if path.is_file())
+
     def _read(self, attempt: Path) -> None:
         """Decode the upload, once; it is not read again."""
         self.lease.report(READ, 0.0)
@@ -95,12 +111,14 @@ class Separation:
             with self.service.database.read() as session:
                 user = session.get_one(User, self.claimed.user_id)
                 limit = max_seconds_of(self.service, session, user)
-            decode_song(uploaded, attempt, limit, self.lease.check)
+            decoded = decode_song(uploaded, attempt, limit, self.lease.check)
             sync_tree(attempt)
+            if decoded.cover:
+                move_into_place(attempt / COVER, self._cover)
             move_into_place(attempt / SOURCE, self._source)
         crash_point("after_read")
         if uploaded.is_file():
-            self._store_source(_digest(uploaded))
+            self._store_source(digest_of(uploaded))
             remove(uploaded)
         self.lease.report(READ, _READ_SHARE)
 
@@ -110,8 +128,8 @@ class Separation:
         with self.service.database.write() as session:
             queue.lock_claimed(session, self.claimed)
             song = session.get_one(Song, self.claimed.song_id)
-            song.seconds, song.bytes = info.frames / info.samplerate, self._source.stat().st_size
-            song.digest = digest
+            song.seconds, song.bytes = info.frames / info.samplerate, self._source_bytes()
+            song.digest, song.cover = digest, self._cover.is_file()
 
     def _separate(self, attempt: Path) -> tuple[str, ...]:
         separator = separator_for(SeparationSettings(**self.claimed.settings), self.shelf)
@@ -143,7 +161,7 @@ class Separation:
             if song.job_id is None:
                 song.stems, song.sample_rate, song.frames = list(stems), rate, frames
             session.flush()
-            queue.publish_job(self.service, session, job, song)
+            queue_events.publish_job(self.service, session, job, song)
 
     def _pack(self, attempt: Path, stems: tuple[str, ...]) -> None:
         """Write the final stems, with pictures and a manifest, and rename their folder into place."""
@@ -187,7 +205,7 @@ class Separation:
             song.stems = [entry["stem"] for entry in manifest["stems"]]
             song.sample_rate, song.frames = manifest["sample_rate"], manifest["frames"]
             song.model = job.settings["model"]
-            song.bytes = self._source.stat().st_size + folder_bytes(self._published)
+            song.bytes = self._source_bytes() + folder_bytes(self._published)
             song.words = fold_words(song.title, song.artist, song.album, song.file_name)
             session.execute(delete(StemFile).where(StemFile.job_id.in_((job.id, replaced or ""))))
             session.add_all(
@@ -199,8 +217,3 @@ class Separation:
         if replaced is not None and replaced != self.claimed.job_id:
             remove(self.service.data.stems(self.claimed.song_id, replaced))
             remove(self.service.data.derived(replaced))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -12,6 +14,8 @@ from bridge.web.service.accounts_view import user_body
 from bridge.web.service.audit import record
 from bridge.web.service.context import Service
 from bridge.web.service.dependencies import BrowserCaller, KnownCaller, ServiceOf, address_of, iso
+from bridge.web.service.downloads import zip_response
+from bridge.web.service.export import export_entries
 from bridge.web.service.passwords import hash_secret, new_secret
 from bridge.web.service.reconcile import purge_deleted
 from bridge.web.service.routes.session import open_session
@@ -31,6 +35,8 @@ from bridge.web.service.songs import add_demo_song
 from bridge.web.service.tables import LoginSession, Token, User
 
 router = APIRouter(tags=["account"])
+
+_ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}, "description": "a zip"}}
 
 
 @router.post("/users", operation_id="signUp", status_code=201)
@@ -73,6 +79,14 @@ def change_me(
         return open_session(service, user, request, response)
     with service.database.read() as session:
         return user_body(service, session, user)
+
+
+@router.get("/me/export.zip", operation_id="exportLibrary", response_class=Response, responses=_ZIP)
+def export_library(service: ServiceOf, caller: KnownCaller) -> Response:
+    """Download all songs with their stems, covers and a listing, as one zip of unknown length."""
+    with service.database.read() as session:
+        entries = export_entries(service, session, caller.user)
+    return zip_response(entries, "stream_sep.zip")
 
 
 @router.delete("/me", operation_id="deleteMe", status_code=204)
