@@ -2,6 +2,7 @@
 
 import io
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -88,6 +89,78 @@ def test_title_with_markup_stays_text(open_page, served, admin, song, name):
     page.wait_for_selector(f"text={MARKUP}")
     assert page.title() != "broken"
     assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_song_is_separated_again_with_the_stems_chosen(open_page, served, admin, song, axe):
+    page = open_page(f"{served.address}/songs/{song}", width=1280, height=800, storage_state=admin)
+    page.wait_for_selector("ss-player canvas")
+    asked = []
+    page.route("**/jobs", lambda route: (asked.append(route.request.post_data_json), route.abort()))
+    page.click(".song-head >> role=button[name='More']")
+    page.click("dialog[open] >> text=Separate again")
+    page.wait_for_selector("#again[open]")
+    assert axe(page) == []
+    boxes = page.locator("#again input[type=checkbox]")
+    for index in range(boxes.count()):
+        boxes.nth(index).click()
+    assert [boxes.nth(index).is_checked() for index in range(boxes.count())] == [False] * 3 + [True]
+    page.click("#again button.primary")
+    page.wait_for_function("!document.querySelector('#again').open")
+    assert asked == [{"model": "causal-22ms", "stems": ["other"]}]
+
+
+def waiting_song(number, **values):
+    job = {"id": f"j{number}", "song_id": f"s{number}", "kind": "separate", "state": "queued", "position": number}
+    song = {"id": f"s{number}", "title": f"Song {number}", "artist": "", "album": "", "file_name": "a.flac"}
+    return {
+        **song,
+        "state": "waiting",
+        "seconds": 9,
+        "cover": False,
+        "deleted": None,
+        "error": "",
+        "job": job,
+        **values,
+    }
+
+
+def test_a_waiting_song_is_moved_to_the_front(open_page, served, admin, song, axe):
+    page = open_page(f"{served.address}/settings", width=1280, height=800, storage_state=admin)
+    songs = [waiting_song(1), waiting_song(2), waiting_song(3, cover=True)]
+    listed = {"songs": songs, "next": None, "storage": {"used": 1, "limit": 2}}
+    page.route("**/api/v1/songs?*", lambda route: route.fulfill(json=listed))
+    asked = []
+    page.route(
+        "**/move", lambda route: (asked.append((route.request.url, route.request.post_data_json)), route.abort())
+    )
+    page.click("a:has-text('Library')")
+    page.wait_for_selector("text=Waiting, number 3 in the queue")
+    assert page.locator("img.cover").get_attribute("src") == "/api/v1/songs/s3/cover"
+    assert page.locator("role=button[name='Separate Song 1 next']").count() == 0
+    assert axe(page) == []
+    page.click("role=button[name='Separate Song 3 next']")
+    page.wait_for_timeout(100)
+    assert asked == [(f"{served.address}/api/v1/jobs/j3/move", {"to": 1})]
+
+
+def test_everything_can_be_exported(open_page, served, admin, song):
+    page = open_page(f"{served.address}/settings", width=1280, height=800, storage_state=admin)
+    with page.expect_download() as downloading:
+        page.click("text=Export all")
+    assert downloading.value.suggested_filename == "stream_sep.zip"
+    with zipfile.ZipFile(downloading.value.path()) as archive:
+        assert archive.testzip() is None
+        assert len([name for name in archive.namelist() if name.endswith("/drums.flac")]) >= 1
+
+
+def test_the_admin_changes_an_account(open_page, served, admin, axe):
+    page = open_page(f"{served.address}/admin", width=1280, height=800, storage_state=admin)
+    page.click("role=button[name='Change the account of ada']")
+    page.wait_for_selector("#account[open]")
+    assert axe(page) == []
+    page.fill("#account-quota", "7.5")
+    page.click("#account button.primary")
+    page.wait_for_selector("td:has-text('of 7.50 GB')")
 
 
 def test_leaving_a_song_deletes_nothing(open_page, served, admin, song):

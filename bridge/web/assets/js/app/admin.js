@@ -6,7 +6,7 @@ import { api } from "./api.js";
 import { copy } from "./auth.js";
 import { dateText } from "./song.js";
 import { toast } from "../components/toast.js";
-import { openSheet, sheet } from "../components/sheet.js";
+import { closeSheet, openSheet, sheet } from "../components/sheet.js";
 import { formatBytes, formatName, formatShare } from "../lib/format.js";
 
 const REFRESH_MS = 5000;
@@ -24,7 +24,7 @@ const LABELS = {
 };
 
 class Admin extends LitElement {
-  static properties = { overview: { state: true }, users: { state: true }, invitations: { state: true }, audit: { state: true }, link: { state: true } };
+  static properties = { overview: { state: true }, users: { state: true }, invitations: { state: true }, audit: { state: true }, link: { state: true }, edited: { state: true } };
 
   constructor() {
     super();
@@ -37,6 +37,8 @@ class Admin extends LitElement {
     /** @type {any[]} */
     this.audit = [];
     this.link = "";
+    /** @type {any} the account that is changed */
+    this.edited = null;
     this.timer = 0;
   }
 
@@ -112,9 +114,55 @@ class Admin extends LitElement {
           <button class="button" aria-label="${user.disabled ? "Enable" : "Disable"} ${user.name}" @click=${() => this.change(user, { disabled: !user.disabled })}>
             ${user.disabled ? "Enable" : "Disable"}
           </button>
+          <button class="button" aria-label="Change the account of ${user.name}" @click=${() => this.edit(user)}>Change</button>
         </div>
       </td>
     </tr>`;
+  }
+
+  /** @param {any} user */
+  async edit(user) {
+    this.edited = user;
+    await this.updateComplete;
+    openSheet("account");
+  }
+
+  accountSheet() {
+    const user = this.edited;
+    if (!user) return sheet({ id: "account", title: "Account", body: nothing });
+    const save = (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      const values = new FormData(/** @type {HTMLFormElement} */ (event.target));
+      closeSheet("account");
+      return this.change(user, {
+        quota_bytes: Math.round(Number(values.get("quota")) * 1e9),
+        max_song_seconds: Math.round(Number(values.get("minutes")) * 60),
+        admin: values.get("admin") === "on",
+      });
+    };
+    const remove = () => this.attempt(async () => {
+      closeSheet("account");
+      await api.delete(`/admin/users/${user.id}`);
+      toast(`${user.name}: the account and its songs are deleted.`);
+      await this.load();
+    });
+    const number = (/** @type {string} */ name, /** @type {string} */ label, /** @type {number} */ value) => html`<div class="field">
+      <label for="account-${name}">${label}</label>
+      <input class="input" id="account-${name}" name=${name} type="number" min="0.1" step="any" required .value=${String(value)} />
+    </div>`;
+    const body = html`<form class="stack" @submit=${save}>
+        ${number("quota", "Space, GB", user.storage.limit / 1e9)} ${number("minutes", "Longest song, minutes", user.max_song_seconds / 60)}
+        <label class="switch"><input type="checkbox" role="switch" name="admin" .checked=${user.admin} /><span>Runs this server</span></label>
+        <button class="button primary">Save</button>
+      </form>
+      <details>
+        <summary>Delete the account <span class="icon small icon-chevron-down" aria-hidden="true"></span></summary>
+        <div class="stack tight">
+          <p>All songs, stems and links of ${user.name} go at once and for ever.</p>
+          <button class="button danger" @click=${remove}>Delete ${user.name} for ever</button>
+        </div>
+      </details>`;
+    return sheet({ id: "account", title: user.name, body });
   }
 
   usersCard() {
@@ -250,7 +298,7 @@ class Admin extends LitElement {
           : nothing}
         ${this.figures()} ${this.usersCard()} ${this.invitationsCard()} ${this.queueCard()} ${this.settingsCard()} ${this.auditCard()}
       </div>
-      ${sheet({
+      ${this.accountSheet()} ${sheet({
         id: "link",
         title: "A link that works once",
         body: html`<p>Send it to its recipient. It is not shown again.</p>

@@ -4,6 +4,7 @@
 import { LitElement, html, nothing } from "lit";
 import { API, api } from "./api.js";
 import { app } from "./state.js";
+import { separationFields } from "./options.js";
 import { toast } from "../components/toast.js";
 import { formatBytes, formatShare, formatTime } from "../lib/format.js";
 import { listenWhileConnected } from "../lib/listen.js";
@@ -54,7 +55,7 @@ class Library extends LitElement {
     this.over = false;
     this.error = "";
     this.loaded = false;
-    /** @type {Record<string, unknown>} */
+    /** @type {import("./options.js").Settings} */
     this.settings = {};
     this.timer = 0;
     this.loads = 0;
@@ -147,28 +148,9 @@ class Library extends LitElement {
   }
 
   options() {
-    const { models, default_model: usual } = app.server;
-    const chosen = models.find((/** @type {any} */ one) => one.name === (this.settings.model ?? usual)) ?? models[0];
-    if (!chosen) return nothing;
-    const cost = chosen.speed ? `A song of 4:00 takes about ${formatTime(240 / chosen.speed)} here.` : "The first song shows how long it takes here.";
     return html`<details>
       <summary>Options <span class="icon small icon-chevron-down" aria-hidden="true"></span></summary>
-      <div class="field">
-        <label for="model">Model</label>
-        <select
-          class="input"
-          id="model"
-          aria-describedby="model-hint"
-          @change=${(/** @type {Event} */ event) => (this.settings = { model: /** @type {HTMLSelectElement} */ (event.target).value })}
-        >
-          ${models.map(
-            (/** @type {any} */ one) => html`<option value=${one.name} ?selected=${one === chosen} ?disabled=${!one.available}>
-              ${one.title}${one.available ? "" : ` – ${one.reason}`}
-            </option>`,
-          )}
-        </select>
-        <span class="hint" id="model-hint">${chosen.description} ${chosen.stems.length} stems: ${chosen.stems.join(", ")}. ${cost}</span>
-      </div>
+      <div class="stack">${separationFields(this.settings, (settings) => (this.settings = settings), "upload")}</div>
     </details>`;
   }
 
@@ -281,6 +263,11 @@ class Library extends LitElement {
   }
 
   /** @param {any} song */
+  async moveFirst(song) {
+    await api.post(`/jobs/${song.job.id}/move`, { to: 1 }).catch((error) => toast(error.message, { bad: true }));
+  }
+
+  /** @param {any} song */
   badge(song) {
     if (song.state === "ready") return html`<span class="badge good"><span class="icon small icon-check" aria-hidden="true"></span>Ready</span>`;
     if (song.state === "failed") return html`<span class="badge bad">Failed</span>`;
@@ -297,7 +284,9 @@ class Library extends LitElement {
       </div>`;
     }
     const active = song.state === "waiting" || song.state === "working";
+    const behind = song.state === "waiting" && song.job?.position > 1;
     return html`<div class="row">
+      ${behind ? this.iconButton(`Separate ${song.title} next`, "arrow-up", () => this.moveFirst(song)) : nothing}
       ${active && song.job
         ? this.iconButton(`Cancel ${song.title}`, "x", () => this.cancel(song))
         : song.state === "ready"

@@ -2,7 +2,7 @@
 // <ss-settings>: one's own account.
 
 import { LitElement, html, nothing } from "lit";
-import { api } from "./api.js";
+import { API, api } from "./api.js";
 import { app } from "./state.js";
 import { copy, save } from "./auth.js";
 import { dateText } from "./song.js";
@@ -180,6 +180,17 @@ class Settings extends LitElement {
     </section>`;
   }
 
+  exportCard() {
+    const { used } = app.user.storage;
+    return html`<section class="card stack">
+      <h2>Your songs</h2>
+      <p class="quiet">Every song with its stems, cover and titles, in one zip${used ? ` of about ${formatBytes(used)}` : ""}.</p>
+      <div>
+        <a class="button" download href="${API}/me/export.zip"><span class="icon icon-download" aria-hidden="true"></span>Export all</a>
+      </div>
+    </section>`;
+  }
+
   deleteCard() {
     const act = this.onSubmit(async ({ password }) => {
       await api.delete("/me", { password });
@@ -213,7 +224,7 @@ class Settings extends LitElement {
         </div>
         ${themeChoice()}
       </section>
-      ${this.password()} ${this.recovery()} ${this.sessionsCard()} ${this.tokensCard()} ${this.deleteCard()}
+      ${this.password()} ${this.recovery()} ${this.sessionsCard()} ${this.tokensCard()} ${this.exportCard()} ${this.deleteCard()}
     </div>`;
   }
 }

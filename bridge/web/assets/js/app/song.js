@@ -6,6 +6,7 @@ import { API, api } from "./api.js";
 import { app } from "./state.js";
 import { copy } from "./auth.js";
 import { jobText } from "./library.js";
+import { separationFields } from "./options.js";
 import { toast } from "../components/toast.js";
 import { closeSheet, openSheet, sheet } from "../components/sheet.js";
 import { formatName } from "../lib/format.js";
@@ -44,6 +45,7 @@ class SongPage extends LitElement {
     mixing: { state: true },
     region: { state: true },
     mayDownload: { state: true },
+    again: { state: true },
   };
 
   constructor() {
@@ -61,6 +63,8 @@ class SongPage extends LitElement {
     this.mixing = "";
     this.region = false;
     this.mayDownload = false;
+    /** @type {import("./options.js").Settings} of the next separation */
+    this.again = {};
     this.key = "";
     this.timer = 0;
     listenWhileConnected(this, app.events, { event: ({ detail }) => this.receive(detail), reset: () => this.load() });
@@ -100,6 +104,8 @@ class SongPage extends LitElement {
       const { status, message } = /** @type {any} */ (error);
       this.error = this.shared && status === 404 ? "This link has expired or was revoked." : message;
     }
+    const { model } = this.song ?? {};
+    if (model && app.server.models.some((/** @type {any} */ one) => one.name === model)) this.again = { model };
     if (this.song?.state === "ready") this.mayDownload = !this.shared || (await this.probeDownload());
     if (this.song) document.title = `${this.song.title} – stream_sep`;
   }
@@ -163,9 +169,8 @@ class SongPage extends LitElement {
   /** @param {SubmitEvent} event */
   async separateAgain(event) {
     event.preventDefault();
-    const { model } = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
     closeSheet("again");
-    await this.attempt(() => api.post(`${this.path}/jobs`, { model }));
+    await this.attempt(() => api.post(`${this.path}/jobs`, this.again));
     await this.load();
   }
 
@@ -326,15 +331,9 @@ class SongPage extends LitElement {
   }
 
   againSheet() {
-    const models = app.server.models.filter((/** @type {any} */ one) => one.available);
     const body = html`<form class="stack" @submit=${this.separateAgain}>
-      <div class="field">
-        <label for="again-model">Model</label>
-        <select class="input" id="again-model" name="model">
-          ${models.map((/** @type {any} */ one) => html`<option value=${one.name} ?selected=${one.name === this.song.model}>${one.title}</option>`)}
-        </select>
-        <span class="hint">The current stems stay until the new ones are complete.</span>
-      </div>
+      ${separationFields(this.again, (again) => (this.again = again), "again")}
+      <p class="quiet small">The current stems stay until the new ones are complete.</p>
       <button class="button primary">Separate again</button>
     </form>`;
     return sheet({ id: "again", title: "Separate again", body });
