@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
@@ -31,9 +32,10 @@ def problem(
         The response (RFC 9457, ``application/problem+json``).
 
     >>> problem(404, "not-found", "There is no such page.").body
-    b'{"status":404,"code":"not-found","detail":"There is no such page."}'
+    b'{"title":"Not Found","status":404,"code":"not-found","detail":"There is no such page."}'
     """
-    body = {"status": status, "code": code, "detail": detail, **({"hint": hint} if hint else {})}
+    title = HTTPStatus(status).phrase
+    body = {"title": title, "status": status, "code": code, "detail": detail, **({"hint": hint} if hint else {})}
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 
 

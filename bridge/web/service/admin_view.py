@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from bridge.web.service.accounts_view import storage_of
+from bridge.web.service.accounts_view import max_seconds_of, storage_of
 from bridge.web.service.dependencies import iso
 from bridge.web.service.metrics import WORKER_SECONDS, problems_of
 from bridge.web.service.passwords import hash_secret, new_secret
@@ -33,7 +33,7 @@ def overview(service: Service) -> AdminOverview:
             select(Job, User.name)
             .join(User, User.id == Job.user_id)
             .where(Job.state.in_(ACTIVE))
-            .order_by(Job.state.desc(), Job.priority, Job.created)
+            .order_by(Job.state.desc(), Job.priority, Job.place)
             .limit(_MAX_QUEUE)
         )
         return AdminOverview(
@@ -66,6 +66,7 @@ def admin_user(service: Service, session: Session, user: User) -> AdminUser:
         last_login=iso(user.last_login),
         songs=session.scalar(select(func.count()).where(Song.user_id == user.id)) or 0,
         storage=storage_of(service, session, user),
+        max_song_seconds=max_seconds_of(service, session, user),
     )
 
 

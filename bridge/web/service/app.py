@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from bridge.web.assets import Assets
 from bridge.web.problems import Problem, not_found
 from bridge.web.security import HostCheck, OriginCheck, SecurityHeaders, own_hosts
+from bridge.web.service.api_schema import complete_schema
 from bridge.web.service.content_types import JsonOnly
 from bridge.web.service.events import EventFeed
 from bridge.web.service.metrics import RequestTimes
@@ -47,11 +49,22 @@ if TYPE_CHECKING:
 API = "/api/v1"
 _THREADS = 100
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": ProblemBody, "description": "RFC 9457: what happened, and what to try"}
+    "4XX": {"model": ProblemBody, "description": "RFC 9457: what happened, and what to try"},
+    "5XX": {"model": ProblemBody, "description": "the same; 507 is a full account or disk"},
 }
 _DESCRIPTION = """Separate songs into stems, play and download them.
 
 Programs send `Authorization: Bearer sst_...`, a token made on the settings page. Errors are RFC 9457 problems."""
+
+
+class _App(FastAPI):
+    """An application whose description is complete."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI description."""
+        if self.openapi_schema is None:
+            self.openapi_schema = complete_schema(super().openapi())
+        return self.openapi_schema
 
 
 def make_app(service: Service) -> FastAPI:
@@ -60,7 +73,7 @@ def make_app(service: Service) -> FastAPI:
     Args:
         service: made by `open_service`; the caller closes it.
     """
-    app = FastAPI(
+    app = _App(
         title="stream_sep",
         version="1",
         description=_DESCRIPTION,
@@ -118,6 +131,9 @@ def _add_errors(app: FastAPI) -> None:
         where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
         return Problem(422, "invalid", f"{where}: {first['msg']}.").response()
 
+    async def on_data(_: Request, _error: Exception) -> Response:
+        return Problem(422, "invalid", "The database cannot store or compare one of these values.").response()
+
     async def on_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if error.status_code == 404:
@@ -135,6 +151,7 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(DataError, on_data)  # such as NUL in a text, which PostgreSQL refuses
     app.add_exception_handler(Exception, on_fault)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bridge.web.service.config import ServiceConfig
 
 _SIX = ("drums", "bass", "other", "vocals", "guitar", "piano")
+_DEMUCS_MODULE = "demucs"
 _DEMUCS = ("drums", "bass", "other", "vocals")
 
 
@@ -55,17 +56,17 @@ CATALOG = (
     ),
     CatalogEntry("causal-6ms", "Fastest", STEMS, "Our causal network with the shortest latency: a draft in seconds."),
     CatalogEntry(
-        "htdemucs", "Best", _DEMUCS, "Hybrid Transformer Demucs: the cleanest stems, but much slower.", "demucs"
+        "htdemucs", "Best", _DEMUCS, "Hybrid Transformer Demucs: the cleanest stems, but much slower.", _DEMUCS_MODULE
     ),
     CatalogEntry(
         "htdemucs_ft",
         "Best, fine-tuned",
         _DEMUCS,
         "Four networks, one a stem: slightly cleaner, four times slower.",
-        "demucs",
+        _DEMUCS_MODULE,
     ),
     CatalogEntry(
-        "htdemucs_6s", "Six stems", _SIX, "With guitar and piano; the piano is the weakest of them.", "demucs"
+        "htdemucs_6s", "Six stems", _SIX, "With guitar and piano; the piano is the weakest of them.", _DEMUCS_MODULE
     ),
 )
 
@@ -94,6 +95,7 @@ def model_bodies(config: ServiceConfig, session: Session) -> list[ModelBody]:
             stems=list(entry.stems),
             description=entry.description,
             speed=speeds.get(entry.name),
+            passes=entry.needs == _DEMUCS_MODULE,
             available=not entry.missing,
             reason=entry.missing,
         )

@@ -19,6 +19,8 @@ SIGN_UP = ("closed", "invite", "open")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 MB = 1_000_000
+_MAX = {"trash_days": 36_500, "share_days": 36_500}
+_MAX_OTHER = 10**15
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,10 @@ class Limits:
         if self.sign_up not in SIGN_UP:
             raise ConfigError(f"sign_up {self.sign_up!r} is none of {', '.join(SIGN_UP)}")
         for name, value in self.to_dict().items():
-            if name != "sign_up" and (not isinstance(value, int) or value < 1):
-                raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r}")
+            if name != "sign_up" and not (type(value) is int and 1 <= value <= _MAX.get(name, _MAX_OTHER)):
+                raise ConfigError(
+                    f"{name} must be a whole number from 1 to {_MAX.get(name, _MAX_OTHER)}, not {repr(value)[:40]}"
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values by name."""

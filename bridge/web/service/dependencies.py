@@ -5,17 +5,37 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from bridge.web.problems import Problem, not_found
 from bridge.web.security import SAFE_METHODS
 from bridge.web.service.context import Service
-from bridge.web.service.sessions import Caller, identify
+from bridge.web.service.sessions import COOKIE, Caller, identify
 from bridge.web.service.tables import Song
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+
+TOKEN = HTTPBearer(scheme_name="token", description="an API token, `sst_...`", auto_error=False)
+SESSION = APIKeyCookie(
+    name=COOKIE,
+    scheme_name="session",
+    description="set by `POST /session`; `__Host-` precedes it under HTTPS",
+    auto_error=False,
+)
+"""Only described by FastAPI; `identify` reads both."""
+
+
+def describe_schemes(
+    _token: Annotated[object, Security(TOKEN)] = None, _session: Annotated[object, Security(SESSION)] = None
+) -> None:
+    """Have the description of an operation name both ways to log in."""
+
+
+AnyScheme = Annotated[None, Depends(describe_schemes)]
 
 
 def service_of(connection: HTTPConnection) -> Service:
@@ -29,7 +49,7 @@ def optional_caller(request: Request) -> Caller | None:
     return identify(service_of(request), request.headers, request.cookies)
 
 
-def require_caller(request: Request) -> Caller:
+def require_caller(request: Request, _schemes: AnyScheme = None) -> Caller:
     """Return the caller.
 
     Raises:
@@ -45,7 +65,7 @@ def require_caller(request: Request) -> Caller:
     return caller
 
 
-def require_browser(request: Request) -> Caller:
+def require_browser(request: Request, _session: Annotated[object, Security(SESSION)] = None) -> Caller:
     """Return the caller, for what only a logged-in browser may do, such as creating tokens.
 
     Raises:
@@ -57,7 +77,7 @@ def require_browser(request: Request) -> Caller:
     return caller
 
 
-def require_admin(request: Request) -> Caller:
+def require_admin(request: Request, _schemes: AnyScheme = None) -> Caller:
     """Return the caller, for what only the admin may do; others get 404.
 
     Raises:

@@ -9,11 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 Name = Annotated[str, Field(max_length=100, examples=["ada"])]
 Password = Annotated[str, Field(max_length=1000, examples=["three random words"])]
 Secret = Annotated[str, Field(max_length=200)]
-Sign = Annotated[str, Field(max_length=200)]
+Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""One line of text, as for titles."""
+
+MAX_INTEGER = 2**53 - 1
+"""The largest integer that JavaScript counts to."""
+
+MAX_SECONDS = 10**9
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class ProblemBody(BaseModel):
@@ -74,7 +80,7 @@ class Confirm(_Model):
 class NewToken(_Model):
     """A token for programs."""
 
-    name: str = Field(min_length=1, max_length=64, examples=["my script"])
+    name: Annotated[Line, Field(min_length=1, max_length=64, examples=["my script"])]
     scope: Literal["read", "write"] = "read"
 
 
@@ -143,6 +149,7 @@ class ModelBody(BaseModel):
     speed: float | None = Field(
         description="seconds of music per second, measured on this server; null before the first"
     )
+    passes: bool = Field(description="whether `shifts` changes the result")
     available: bool
     reason: str = Field("", description="why it is not available, and what to do")
 
@@ -177,7 +184,7 @@ class NewUpload(_Model):
     """A file to be uploaded in pieces."""
 
     name: str = Field(max_length=1000, examples=["song.mp3"])
-    size: int = Field(ge=1, description="bytes")
+    size: int = Field(ge=1, le=MAX_INTEGER, description="bytes")
     settings: SeparationSettings = Field(default_factory=SeparationSettings)
 
 
@@ -211,6 +218,12 @@ class JobBody(BaseModel):
     download: str | None = Field(None, description="of a mix that is done: the path of its file")
 
 
+class MoveJob(_Model):
+    """A new place for a waiting job."""
+
+    to: int = Field(ge=1, le=1_000_000, description="place among one's own waiting jobs of its kind; 1 is the next")
+
+
 class ShareBody(BaseModel):
     """A link that plays a song; `key` is present only in the response that created it."""
 
@@ -239,6 +252,9 @@ class SongBody(BaseModel):
     sample_rate: int = Field(description="of the stems; 0 until it is known")
     frames: int = Field(description="of the stems; 0 until it is known")
     piece_frames: int
+    stems_version: str = Field(
+        description="changes with the stems; passed as `v`, it lets browsers keep pieces and pictures"
+    )
     stems: list[str]
     model: str
     bytes: int
@@ -260,9 +276,9 @@ class SongPage(BaseModel):
 class ChangeSong(_Model):
     """Changes of a song; `deleted` false restores it from the trash."""
 
-    title: str | None = Field(None, min_length=1, max_length=200)
-    artist: str | None = Field(None, max_length=200)
-    album: str | None = Field(None, max_length=200)
+    title: Annotated[Line, Field(min_length=1)] | None = None
+    artist: Line | None = None
+    album: Line | None = None
     deleted: Literal[False] | None = Field(None, description="false restores it from the trash")
 
 
@@ -280,8 +296,10 @@ class NewMix(_Model):
 
     strips: dict[str, Strip] = Field(default_factory=dict, examples=[{"vocals": {"mute": True}}])
     master_db: float = Field(0.0, ge=-90, le=10)
-    first_frame: int = Field(0, ge=0)
-    end_frame: int | None = Field(None, ge=1, description="one past the last; the end of the song unless given")
+    first_frame: int = Field(0, ge=0, le=MAX_INTEGER)
+    end_frame: int | None = Field(
+        None, ge=1, le=MAX_INTEGER, description="one past the last; the end of the song unless given"
+    )
     format: Literal["wav", "flac", "mp3", "ogg"] = "flac"
 
 
@@ -295,7 +313,7 @@ class NewShare(_Model):
 class NewInvitation(_Model):
     """An invitation to sign up."""
 
-    note: str = Field("", max_length=100, description="its recipient")
+    note: Annotated[Line, Field(max_length=100, description="its recipient")] = ""
     days: int = Field(7, ge=1, le=365)
 
 
@@ -315,8 +333,8 @@ class ChangeUser(_Model):
 
     disabled: bool | None = None
     admin: bool | None = None
-    quota_bytes: int | None = Field(None, ge=1)
-    max_song_seconds: int | None = Field(None, ge=1)
+    quota_bytes: int | None = Field(None, ge=1, le=MAX_INTEGER)
+    max_song_seconds: int | None = Field(None, ge=1, le=MAX_SECONDS)
 
 
 class AdminUser(BaseModel):
@@ -330,6 +348,7 @@ class AdminUser(BaseModel):
     last_login: str | None
     songs: int
     storage: Storage
+    max_song_seconds: int
 
 
 class WorkerBody(BaseModel):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 14 * 86400
 MAX_SECONDS = 90 * 86400
+COOKIE = "stream_sep"
 TOKEN_PREFIX = "sst_"  # noqa: S105 - so that leaked tokens are found by scanners
 _TOUCH_SECONDS = 60.0  # how often the last use is stored
 
@@ -39,7 +40,7 @@ class Caller:
 
 def cookie_name(service: Service) -> str:
     """Return the cookie's name: with its prefix, browsers reject it without Secure, which plain HTTP cannot have."""
-    return "__Host-stream_sep" if service.config.https else "stream_sep"
+    return f"__Host-{COOKIE}" if service.config.https else COOKIE
 
 
 def cookie(service: Service, value: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, cast
 
 from bridge.web.service.dependencies import iso
@@ -59,6 +60,7 @@ def song_body(song: Song, job: Job | None, position: int | None = None) -> SongB
         sample_rate=song.sample_rate,
         frames=song.frames,
         piece_frames=PIECE_SECONDS * song.sample_rate,
+        stems_version=stems_version(song),
         stems=song.stems,
         model=song.model,
         bytes=song.bytes,
@@ -68,6 +70,11 @@ def song_body(song: Song, job: Job | None, position: int | None = None) -> SongB
         etag=etag(song),
         job=job_body(job, position) if job is not None else None,
     )
+
+
+def stems_version(song: Song) -> str:
+    """Return a text that changes when a song is separated again, and that tells nothing; empty before it is ready."""
+    return hashlib.blake2b(song.job_id.encode(), digest_size=6).hexdigest() if song.job_id else ""
 
 
 def etag(song: Song) -> str:

@@ -13,7 +13,15 @@ from bridge.web.service.admin_view import admin_user, link_body, list_accounts, 
 from bridge.web.service.audit import record
 from bridge.web.service.dependencies import AdminCaller, ServiceOf, address_of, iso
 from bridge.web.service.reconcile import purge_deleted
-from bridge.web.service.schemas import AdminOverview, AdminUser, AuditBody, ChangeUser, LinkBody, NewInvitation
+from bridge.web.service.schemas import (
+    MAX_INTEGER,
+    AdminOverview,
+    AdminUser,
+    AuditBody,
+    ChangeUser,
+    LinkBody,
+    NewInvitation,
+)
 from bridge.web.service.sessions import end_sessions
 from bridge.web.service.tables import CLOSED, NO_PASSWORD, AuditEntry, Invitation, User
 from stream_sep.errors import ConfigError
@@ -149,7 +157,7 @@ def cancel_any_job(service: ServiceOf, job_id: str, caller: AdminCaller) -> None
 def list_audit(
     service: ServiceOf,
     caller: AdminCaller,
-    before: Annotated[int | None, Query(description="an entry's id")] = None,
+    before: Annotated[int | None, Query(ge=0, le=MAX_INTEGER, description="an entry's id")] = None,
 ) -> list[AuditBody]:
     """List a hundred entries of the audit log, the newest first."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(_PAGE)

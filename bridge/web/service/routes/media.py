@@ -10,25 +10,35 @@ from fastapi.responses import FileResponse
 from bridge.web.problems import Problem, not_found
 from bridge.web.service import downloads
 from bridge.web.service.context import Service
-from bridge.web.service.dependencies import ServiceOf, own_song, require_caller, service_of
+from bridge.web.service.dependencies import AnyScheme, ServiceOf, own_song, require_caller, service_of
 from bridge.web.service.files import COVER, SOURCE
-from bridge.web.service.pieces import RATES, StemSource, find_stems, read_piece
+from bridge.web.service.pieces import RATES, find_stems, read_piece
 from bridge.web.service.play_data import growing_pictures
 from bridge.web.service.shares import PlayableSong, shared_song
 from bridge.web.service.songs import newest_jobs
+from bridge.web.service.songs_view import stems_version
 
+_BINARY = "application/octet-stream"
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _BYTES: Responses = {
     200: {"content": {"application/octet-stream": {}}, "description": "one blob per stem, each after its length"}
 }
-_FILE: Responses = {200: {"content": {"audio/*": {}}, "description": "a file"}}
+_COVER: Responses = {200: {"content": {"image/jpeg": {}}, "description": "the picture"}}
+_ZIP: Responses = {200: {"content": {"application/zip": {}}, "description": "a zip"}}
+_FILE: Responses = {
+    200: {"content": {"audio/*": {}}, "description": "a file"},
+    206: {"content": {"audio/*": {}}, "description": "the bytes asked for with Range"},
+}
 
+Version = Annotated[
+    str, Query(max_length=40, description="the song's `stems_version`; browsers then keep the answer")
+]
 Format = Literal["flac", "wav", "mp3", "ogg"]
 
 
-def _owned(request: Request, song_id: str) -> PlayableSong:
+def _owned(request: Request, song_id: str, _schemes: AnyScheme = None) -> PlayableSong:
     service, caller = service_of(request), require_caller(request)
     with service.database.read() as session:
         song = own_song(session, caller, song_id)
@@ -59,6 +69,7 @@ def _add_sound(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa
         number: int,
         song: Annotated[PlayableSong, dependency],
         rate: Annotated[int | None, Query()] = None,
+        v: Version = "",
     ) -> Response:
         """Return two seconds of all stems, as 16-bit FLAC, also while the song is being separated."""
         if rate is not None and rate not in RATES:
@@ -66,27 +77,29 @@ def _add_sound(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa
         if number < 0:
             raise not_found("piece")
         source = find_stems(service, song.song, song.job)
-        return Response(
-            read_piece(source, number, rate), media_type="application/octet-stream", headers=_kept(source)
-        )
+        return Response(read_piece(source, number, rate), media_type=_BINARY, headers=_kept(song, v))
 
     @router.get("/peaks", operation_id=f"readPeaks{suffix}", response_class=Response, responses=_BYTES)
-    def read_peaks(service: ServiceOf, song: Annotated[PlayableSong, dependency]) -> Response:
+    def read_peaks(
+        service: ServiceOf, song: Annotated[PlayableSong, dependency], request: Request, v: Version = ""
+    ) -> Response:
         """Return the minimum and maximum of every 256 available frames as int8."""
-        return _picture(service, song, "peaks")
+        return _picture(service, song, "peaks", v, request)
 
     @router.get("/spectrogram", operation_id=f"readSpectrogram{suffix}", response_class=Response, responses=_BYTES)
-    def read_spectrogram(service: ServiceOf, song: Annotated[PlayableSong, dependency]) -> Response:
+    def read_spectrogram(
+        service: ServiceOf, song: Annotated[PlayableSong, dependency], request: Request, v: Version = ""
+    ) -> Response:
         """Return 128 log bands of every 2,048 available frames as uint8."""
-        return _picture(service, song, "spectrogram")
+        return _picture(service, song, "spectrogram", v, request)
 
-    @router.get("/cover", operation_id=f"readCover{suffix}", response_class=FileResponse)
+    @router.get("/cover", operation_id=f"readCover{suffix}", response_class=FileResponse, responses=_COVER)
     def read_cover(service: ServiceOf, song: Annotated[PlayableSong, dependency]) -> Response:
-        """Return the cover, as PNG."""
+        """Return the cover, a JPEG of at most 512 pixels a side."""
         path = service.data.song(song.song.id) / COVER
         if not path.is_file():
             raise not_found("cover")
-        return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, max-age=86400"})
+        return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
 
 
 def _add_files(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa: ANN401 - as above
@@ -110,7 +123,7 @@ def _add_files(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa
             raise downloads.not_whole()
         return downloads.attachment(path, f"{song.song.title}.flac")
 
-    @router.get("/all.zip", operation_id=f"downloadZip{suffix}", response_class=Response)
+    @router.get("/all.zip", operation_id=f"downloadZip{suffix}", response_class=Response, responses=_ZIP)
     def download_zip(
         service: ServiceOf,
         song: Annotated[PlayableSong, dependency],
@@ -138,16 +151,21 @@ def _add_files(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa
         return downloads.attachment(downloads.stem_file_path(service, song.song), f"{song.song.title}.stem.mp4")
 
 
-def _picture(service: Service, playable: PlayableSong, kind: Literal["peaks", "spectrogram"]) -> Response:
+def _picture(
+    service: Service, playable: PlayableSong, kind: Literal["peaks", "spectrogram"], version: str, request: Request
+) -> Response:
     source = find_stems(service, playable.song, playable.job)
     if not source.whole:
-        return Response(growing_pictures(source, kind), media_type="application/octet-stream")
+        return Response(growing_pictures(source, kind), media_type=_BINARY)
     path = source.files[0].parent / f"{kind}.bin.gz"
     if not path.is_file():
         raise not_found(kind)
-    packed = path.read_bytes()
-    return Response(gzip.decompress(packed), media_type="application/octet-stream", headers=_kept(source))
+    packed, headers = path.read_bytes(), {**_kept(playable, version), "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(packed, media_type=_BINARY, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(gzip.decompress(packed), media_type=_BINARY, headers=headers)
 
 
-def _kept(source: StemSource) -> dict[str, str]:
-    return _FOREVER if source.whole else {}
+def _kept(playable: PlayableSong, version: str) -> dict[str, str]:
+    """Return headers that let a browser keep what is for one version of the stems: another has another address."""
+    return _FOREVER if version and version == stems_version(playable.song) else {}

@@ -6,10 +6,10 @@ import os
 import postgres
 import pytest
 from requirements import require
-from web_service import CHEAP, ORIGIN, PASSWORD, Clock, TestClient
+from web_service import CHEAP, ORIGIN, PASSWORD, Clock, TestClient, song_bytes, upload, work
 
 from bridge.web.service.admin_view import new_link
-from bridge.web.service.app import make_site
+from bridge.web.service.app import make_app, make_site
 from bridge.web.service.config import Limits, ServiceConfig
 from bridge.web.service.context import open_service
 
@@ -102,3 +102,35 @@ def sign_up(admin, browse):
 def bea(sign_up):
     """A browser logged in as a user who is no admin."""
     return sign_up("bea")
+
+
+@pytest.fixture
+def app(service):
+    return make_app(service)
+
+
+@pytest.fixture
+def belongings(service, admin, bea):
+    """The ids of everything that bea has, all of it in full flower."""
+    song = upload(bea, song_bytes(1.0))
+    work(service)
+    mix = bea.post(f"/api/v1/songs/{song['id']}/mixes", json={}).json()
+    work(service)
+    coming = bea.post("/api/v1/uploads", json={"name": "a.flac", "size": 10}).json()
+    share = bea.post(f"/api/v1/songs/{song['id']}/shares", json={"download": True}).json()
+    token = bea.post("/api/v1/me/tokens", json={"name": "t"}).json()
+    session = bea.get("/api/v1/me/sessions").json()[0]
+    invitation = admin.post("/api/v1/admin/invitations", json={}).json()
+    return {
+        "song_id": song["id"],
+        "job_id": mix["id"],
+        "upload_id": coming["id"],
+        "share_id": share["id"],
+        "token_id": token["id"],
+        "session_id": session["id"],
+        "user_id": bea.get("/api/v1/me").json()["id"],
+        "invitation_id": invitation["id"],
+        "stem": "drums",
+        "form": "flac",
+        "number": 0,
+    }

@@ -5,9 +5,7 @@ import re
 
 import pytest
 from starlette.routing import Route, WebSocketRoute
-from web_service import song_bytes, upload, work
 
-from bridge.web.service.app import make_app
 from bridge.web.service.tables import Base
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
@@ -28,6 +26,7 @@ BODIES = {
     "/api/v1/songs/{song_id}": {"title": "mine now"},
     "/api/v1/songs/{song_id}/jobs": {"model": "passthrough"},
     "/api/v1/songs/{song_id}/mixes": {},
+    "/api/v1/jobs/{job_id}/move": {"to": 1},
     "/api/v1/songs/{song_id}/shares": {},
     "/api/v1/admin/invitations": {},
     "/api/v1/admin/settings": {"sign_up": "open"},
@@ -52,38 +51,6 @@ def call(browser, method, path, values):
     if headers:
         return browser.request(method, filled, content=b"x", headers=headers)
     return browser.request(method, filled, json={} if body is None else body)
-
-
-@pytest.fixture
-def app(service):
-    return make_app(service)
-
-
-@pytest.fixture
-def belongings(service, admin, bea):
-    """The ids of everything that bea has, all of it in full flower."""
-    song = upload(bea, song_bytes(1.0))
-    work(service)
-    mix = bea.post(f"/api/v1/songs/{song['id']}/mixes", json={}).json()
-    work(service)
-    coming = bea.post("/api/v1/uploads", json={"name": "a.flac", "size": 10}).json()
-    share = bea.post(f"/api/v1/songs/{song['id']}/shares", json={"download": True}).json()
-    token = bea.post("/api/v1/me/tokens", json={"name": "t"}).json()
-    session = bea.get("/api/v1/me/sessions").json()[0]
-    invitation = admin.post("/api/v1/admin/invitations", json={}).json()
-    return {
-        "song_id": song["id"],
-        "job_id": mix["id"],
-        "upload_id": coming["id"],
-        "share_id": share["id"],
-        "token_id": token["id"],
-        "session_id": session["id"],
-        "user_id": bea.get("/api/v1/me").json()["id"],
-        "invitation_id": invitation["id"],
-        "stem": "drums",
-        "form": "flac",
-        "number": 0,
-    }
 
 
 def snapshot(service):

@@ -178,6 +178,21 @@ def test_separating_again_keeps_the_old_stems_until_the_new_are_whole(service, b
     assert folders == [f"stems-{job['id']}"]
 
 
+def test_pieces_are_kept_by_browsers_only_under_the_version_of_their_stems(service, bea, ready):
+    def kept(song):
+        base, version = f"/api/v1/songs/{ready['id']}", song["stems_version"]
+        paths = [f"{what}?v={version}" for what in ("pieces/0", "peaks", "spectrogram")]
+        return {bea.get(f"{base}/{path}").headers["Cache-Control"] for path in paths}
+
+    assert kept(ready) == {"private, max-age=31536000, immutable"}
+    assert bea.get(f"/api/v1/songs/{ready['id']}/pieces/0").headers["Cache-Control"] == "no-store"
+    bea.post(f"/api/v1/songs/{ready['id']}/jobs", json={"model": "passthrough", "stems": ["vocals"]})
+    work(service)
+    after = song_of(bea, ready)
+    assert after["stems_version"] not in {"", ready["stems_version"]}
+    assert (kept(ready), kept(after)) == ({"no-store"}, {"private, max-age=31536000, immutable"})
+
+
 def test_a_waiting_job_is_cancelled_at_once(service, bea):
     song = upload(bea)
     job = song_of(bea, song)["job"]
