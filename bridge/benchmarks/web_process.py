@@ -227,7 +227,7 @@ def _wait_for_start(process: subprocess.Popen[bytes], log: Path) -> tuple[str, s
         text = log.read_text("utf-8", errors="replace")
         found = re.search(r"serves songs at (http://\S+)", text)
         if found is not None and _answers(found[1]):
-            key = re.search(r"/setup#k=(\S+)", text)
+            key = re.search(r"/setup#k=(\S+)", log.read_text("utf-8"))  # printed before it answers
             return found[1], key[1] if key else ""
         if process.poll() is not None or time.monotonic() > deadline:
             raise BridgeError(f"the service did not start: {text.strip() or 'it printed nothing'}; see {log}")
