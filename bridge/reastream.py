@@ -93,7 +93,7 @@ def read_packet(packet: bytes) -> ReaStreamPacket:
             f"a packet of {len(packet)} bytes is not ReaStream: {tag!r}, {channels} channels, size {size}"
         )
     if length % (4 * channels):
-        raise BridgeError(f"a ReaStream packet's {length} bytes are no whole frames of {channels} channels")
+        raise BridgeError(f"a ReaStream packet's {length} bytes are not whole frames of {channels} channels")
     sound = np.frombuffer(packet, "<f4", offset=_HEADER.size).reshape(channels, -1)
     return ReaStreamPacket(identifier.rstrip(b"\0").decode("utf-8", "replace"), sample_rate, sound.astype(np.float32))
 

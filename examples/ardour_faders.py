@@ -1,4 +1,4 @@
-"""Let Ardour's faders move the stems: switch on OSC in its preferences, and call tracks as the stems are called."""
+"""Let Ardour's faders move the stems: turn on OSC in its preferences, and name tracks after the stems."""
 
 import argparse
 import time
@@ -23,6 +23,6 @@ try:
         while time.monotonic() < end:
             time.sleep(0.5)
             levels = "  ".join(f"{stem} {engine.controls[f'stem/{stem}/gain_db']:6.1f}" for stem in engine.stems)
-            print(f"{levels}  {surface.last or 'Ardour says nothing yet'}")
+            print(f"{levels}  {surface.last or 'no message from Ardour yet'}")
 finally:
     surface.stop()

@@ -12,7 +12,7 @@ from stream_sep.files.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("-m", "--model", default="live")
-parser.add_argument("-p", "--port", type=int, default=0, help="UDP port to listen at; 0 takes a free one")
+parser.add_argument("-p", "--port", type=int, default=0, help="UDP port to listen on; 0 takes a free one")
 parser.add_argument("-s", "--seconds", type=float, default=2.0, help="how long the fader moves")
 arguments = parser.parse_args()
 

@@ -19,7 +19,7 @@ from stream_sep.training.kinds import load_model
 from stream_sep.training.trainer import Trainer
 from stream_sep.training.unet import UNetTrainingModel
 
-NAME = "own_network:KIND"  # as a config's ``kind``, or ``--model``, says it
+NAME = "own_network:KIND"  # for ``kind`` in a config, and for ``--model``
 
 
 class Convolutions:

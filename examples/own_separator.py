@@ -1,4 +1,4 @@
-"""Write a separator of your own and let the engine run it: here, mid and side."""
+"""Write a separator of your own and run it in the engine: here, mid and side."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from stream_sep.files.demo_song import load_demo_song
 
 
 class MidSide:
-    """What both sides share as ``centre``, the rest as ``sides``: a separator needs no more than this."""
+    """The sum of both channels as ``centre``, the rest as ``sides``: a separator needs no more than this."""
 
     stems = ("centre", "sides")
     channels = 2
@@ -23,7 +23,7 @@ class MidSide:
         return np.stack([centre, block - centre]).astype(np.float32)
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """Do nothing: this separator has no state."""
 
 
 if __name__ == "__main__":  # the engine may import this file in another process

@@ -1,4 +1,4 @@
-"""Hear one stem of a stream inside your own Pedalboard program, block by block."""
+"""Process one stem of a stream with Pedalboard, block by block."""
 
 import argparse
 
@@ -31,4 +31,4 @@ for start in range(0, song.mix.shape[1] - arguments.block_size + 1, arguments.bl
     wet = max(wet, float(np.abs(played).max()))
 
 print(f"{arguments.stem} peak at {dry:.2f} and, after {len(board)} effects, at {wet:.2f}")
-print(f"they come {separator.latency} frames after the mix")
+print(f"{separator.latency} frames late")

@@ -24,4 +24,4 @@ with TemporaryDirectory() as folder:
 
         engine.controls.update({"transport/loop/start": 4.0, "transport/loop/end": 4.4, "transport/loop/on": True})
         time.sleep(1.0)
-        print(f"round and round: {engine.transport.position:.1f} s")
+        print(f"in the loop: {engine.transport.position:.1f} s")

@@ -23,7 +23,7 @@ def main() -> None:
     started = time.monotonic()
     instrumental = plugin(song, RATE)
     print(f"without vocals at {5 / (time.monotonic() - started):.1f} times real time")
-    print(f"what was taken out: {decibels(song - instrumental):.1f} dB")
+    print(f"level of what was removed: {decibels(song - instrumental):.1f} dB")
 
     chain = Pedalboard([plugin, Compressor(threshold_db=-20, ratio=3), Gain(-3)])
     print(f"through the chain: {decibels(chain(song, RATE)):.1f} dB")

@@ -20,6 +20,6 @@ for start in range(0, song.mix.shape[1], arguments.block_size):
     stems = separator.process(block, song.sample_rate, reset=False)
     energy += np.square(stems).sum(axis=(1, 2))
 
-print(f"stems come {separator.latency} frames after the mix")
+print(f"the stems are {separator.latency} frames late")
 for name, share in zip(separator.stems, energy / energy.sum(), strict=True):
     print(f"{name:<8}{100 * share:5.1f} % of the energy")

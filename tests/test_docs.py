@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,21 @@ def test_relative_links_lead_to_files(page):
     found = re.findall(r"\]\(([^)#:\s]+\.(?:md|svg|png))(?:#[\w-]+)?\)", page.read_text(encoding="utf-8"))
     missing = [link for link in found if "generated" not in link and not (page.parent / link).exists()]
     assert missing == []
+
+
+INSTALLS_US = re.compile(r"pip install[^\n]*?(?:stream-sep|\.)\[([\w,-]+)\]")
+EDITABLE = re.compile(r"pip install (?:--constraint constraints\.txt )?(?:-e|--editable) [\\]?\"\.\[")
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "examples" / "pipeline.ipynb"], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_extras_are_installed_from_the_clone_and_exist(page):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if named := INSTALLS_US.search(line):
+            assert set(named[1].split(",")) <= set(extras), line
+            assert EDITABLE.search(line), line  # the name is on no package index
 
 
 def test_readme_fits_a_visit():

@@ -181,7 +181,7 @@ class Commands:
         if client is None:
             return [(node.address, node.read(self._mixer)) for node in self._nodes]
         if not self._refreshes[client.address].take():
-            raise ParameterError("/refresh tells everything at most once a second")
+            raise ParameterError("/refresh sends everything at most once a second")
         self._clients.refresh(client)
         return ()
 

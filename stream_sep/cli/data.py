@@ -37,7 +37,7 @@ def build(
     with _bar() as bar:
         task = bar.add_task("songs", total=len(found))
         added = build_cache(found, cache, lambda _name: bar.advance(task), jobs)
-    typer.echo(f"{cache}: {added} songs added, {len(found) - added} were there")
+    typer.echo(f"{cache}: {added} songs added, {len(found) - added} already there")
     _warn_unused(unused)
 
 

@@ -17,10 +17,10 @@ from stream_sep.separators import DEFAULT, NEEDS_WEIGHTS, REGISTRY
 app = App("List models, show and export weights.")
 
 _LIVE = {
-    "causal-6ms": ("6 ms", "ships", "latency class instant, about 15 ms in all"),
-    "causal-22ms": ("22 ms", "ships", "latency class live, about 31 ms in all"),
+    "causal-6ms": ("6 ms", "bundled", "latency class instant, about 15 ms in all"),
+    "causal-22ms": ("22 ms", "bundled", "latency class live, about 31 ms in all"),
     "causal-100ms": ("100 ms", "train your own", "with look-ahead"),
-    "causal": ("its own", "train your own", "a network of any hop and look-ahead"),
+    "causal": ("its own", "train your own", "the network of live, with any hop and look-ahead"),
     "frame-transformer": ("22 ms", "train your own", "attention across frames, any stems"),
     "unet": ("0.5 s", "train your own", "windows, any stems"),
     "checkpoint": ("1.5 s", "a file", "published Roformers, SCNet, MDX23C; --model FILE.ckpt"),
@@ -36,7 +36,7 @@ _SONGS = {
     "htdemucs": ("80 MB", "the default of separate and of refining in play"),
     "htdemucs_ft": ("320 MB", "a little better, four times the time"),
     "htdemucs_6s": ("", "with guitar and piano"),
-    "hdemucs_mmi": ("", "Hybrid Demucs, the architecture before"),
+    "hdemucs_mmi": ("", "Hybrid Demucs, the previous architecture"),
     "mdx_extra": ("", "a bag of four models"),
 }
 """Demucs model -> download size, and a note."""
@@ -117,7 +117,7 @@ def show(weights: Annotated[Path, typer.Argument(help="a .safetensors file")]) -
 
 
 @app.command()
-def card(name: Annotated[str, typer.Argument(help="a model whose weights ship")] = DEFAULT) -> None:
+def card(name: Annotated[str, typer.Argument(help="a bundled model")] = DEFAULT) -> None:
     """Print a model card: training data, scores and weaknesses."""
     from stream_sep.separators.causal.bundled import model_card
 

@@ -15,7 +15,7 @@ from stream_sep.errors import ConfigError
 def pipeline(
     data: Annotated[Path, typer.Argument(help="multitrack songs: MUSDB18, MoisesDB, Slakh, or folders of stems")],
     songs: Annotated[
-        list[Path] | None, typer.Argument(metavar="SONG...", help="songs to separate in the end")
+        list[Path] | None, typer.Argument(metavar="SONG...", help="songs to separate with the result")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for all results")] = Path("out/pipeline"),
     network: Annotated[str, typer.Option(help="kind of network: unet, frame-transformer, or module:KIND")] = "unet",
@@ -38,7 +38,7 @@ def pipeline(
     from stream_sep.training.pipeline import Pipeline
 
     if not minutes and not steps:
-        raise ConfigError("how long to train? Set --minutes or --steps")
+        raise ConfigError("the length of the training is missing; add --minutes or --steps")
     console = Console(soft_wrap=True, highlight=False)
     done = Pipeline(
         data,

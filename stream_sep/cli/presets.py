@@ -116,7 +116,7 @@ def check(
         chosen = tuple(stem.strip() for stem in stems.split(","))
         problems = check_preset(name, stems=chosen, check_effect=_effect_mistakes)
         wrong = wrong or bool(problems)
-        print("\n".join(problems) or f"{name}: fine")
+        print("\n".join(problems) or f"{name}: no problems")
     if wrong:
         raise typer.Exit(1)
 

@@ -46,7 +46,7 @@ def separate(
     stems: Annotated[str, typer.Option(help="stems to write, such as vocals,drums (default: all)")] = "",
     two_stems: Annotated[str, typer.Option(help="write this stem, and the rest of the song as another")] = "",
     other_method: Annotated[
-        str, typer.Option(help="how the rest is made: add the other stems, minus (song less stem), or none")
+        str, typer.Option(help="how to make the rest: add (the other stems), minus (song minus stem), or none")
     ] = "add",
     mix: Annotated[list[str] | None, typer.Option(help="NAME=STEM+STEM, such as karaoke=drums+bass+other")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for the stems")] = Path("separated"),
@@ -71,7 +71,7 @@ def separate(
     ] = None,
     executor: Annotated[str, typer.Option(help="local, or ray for a Ray cluster")] = "local",
     address: Annotated[
-        str | None, typer.Option(help="of the Ray cluster, such as 192.168.0.5:6379 (default: one on this machine)")
+        str | None, typer.Option(help="address of the Ray cluster, such as 192.168.0.5:6379 (default: one on this machine)")
     ] = None,
     cache_gb: Annotated[float, typer.Option(help="size of the stem cache in GB; 0 turns it off")] = DEFAULT_GB,
     *,
@@ -80,7 +80,7 @@ def separate(
         bool, typer.Option("--stream", help="write STEM.part.wav files that can be read while they grow")
     ] = False,
     tags: Annotated[bool, typer.Option(help="copy title, artist and cover")] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="separate songs again that are done")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="separate finished songs again")] = False,
 ) -> None:
     """Separate songs into stem files, as the demucs command does; already separated songs are skipped."""
     settings = SeparationSettings(
@@ -131,7 +131,7 @@ def run_job(tracks: Sequence[Track], outcomes_of: Executor, console: Console, er
     failed = sum(bool(outcome.error) for outcome in outcomes)
     skipped = sum(outcome.skipped for outcome in outcomes)
     parts = [f"{len(outcomes) - failed - skipped} separated"]
-    parts += [f"{skipped} there already"] if skipped else []
+    parts += [f"{skipped} already separated"] if skipped else []
     parts += [f"{failed} failed"] if failed else []
     console.print(", ".join(parts), markup=False)
     return failed

@@ -101,7 +101,7 @@ def _sentence(outcome: Outcome) -> str:
         return f"failed: {outcome.error}"
     folders = sorted({str(file.parent) for file in outcome.files})
     names = ", ".join(file.name for file in outcome.files)
-    there = "there already: " if outcome.skipped else ""
+    there = "already separated: " if outcome.skipped else ""
     return f"{there}{outcome.track.path} -> {' and '.join(folders)}: {names}"
 
 

@@ -51,10 +51,10 @@ app.add_typer(user_app, name="user")
 def serve(
     data: _Data = None,
     database: _Database = "",
-    host: Annotated[str, typer.Option(help="address to listen at; 0.0.0.0 for all")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 for all")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="TCP port")] = 9191,
     role: Annotated[str, typer.Option(help="all, web, or worker")] = "all",
-    workers: Annotated[int, typer.Option(help="processes that separate, with role all", min=0)] = 1,
+    workers: Annotated[int, typer.Option(help="separating processes, with role all", min=0)] = 1,
     model: Annotated[
         str, typer.Option("--model", "-n", help="separator for songs whose owner does not choose")
     ] = DEFAULT,
@@ -63,15 +63,15 @@ def serve(
     ] = "",
     sign_up: Annotated[str, typer.Option(help="open, invite or closed; open unless others reach the server")] = "",
     public_host: Annotated[
-        list[str] | None, typer.Option(help="further name that browsers use for this server")
+        list[str] | None, typer.Option(help="another name that browsers use for this server")
     ] = None,
     trusted_proxy: Annotated[str, typer.Option(help="address of the proxy whose X-Forwarded-For counts")] = "",
     *,
-    https: Annotated[bool, typer.Option("--https", help="browsers come by HTTPS, through a proxy")] = False,
+    https: Annotated[bool, typer.Option("--https", help="browsers connect by HTTPS, through a proxy")] = False,
     insecure_http: Annotated[
         bool, typer.Option("--insecure-http", help="passwords may cross the network unencrypted")
     ] = False,
-    demo_song: Annotated[bool, typer.Option("--demo-song", help="the demo song is there from the start")] = False,
+    demo_song: Annotated[bool, typer.Option("--demo-song", help="add the demo song at the first start")] = False,
 ) -> None:
     """Run the web service, with all data in one folder; the first start prints a link to create the admin account."""
     config = dataclasses.replace(
@@ -95,14 +95,14 @@ def add_user(
     data: _Data = None,
     database: _Database = "",
     *,
-    admin: Annotated[bool, typer.Option("--admin", help="may run the server")] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="make it an admin account")] = False,
 ) -> None:
     """Create an account; prompts for the password, or reads it from standard input."""
     with _opened(data, database) as service, service.database.write() as session:
         from bridge.web.service import accounts
 
         accounts.create_user(service, session, name, _read_password(), admin=admin)
-    print(f"account {name} made")
+    print(f"account {name} created")
 
 
 @user_app.command("list")
@@ -124,7 +124,7 @@ def change_password(name: _Name, data: _Data = None, database: _Database = "") -
 
         user = accounts.find_user(session, name)
         if user is None:
-            raise ConfigError(f"there is no account {name!r}; stream-sep serve user list")
+            raise ConfigError(f"there is no account {name!r}; see stream-sep serve user list")
         accounts.change_password(service, session, user, _read_password())
     print(f"password of {name} changed")
 
@@ -183,7 +183,7 @@ def check(
 
 @app.command("backup")
 def backup(
-    folder: Annotated[Path, typer.Argument(help="new folder for it")],
+    folder: Annotated[Path, typer.Argument(help="new folder for the backup")],
     data: _Data = None,
     database: _Database = "",
     *,

@@ -37,14 +37,14 @@ def surface_options(
         bool, typer.Option("--web", help="serve faders to browsers on this machine, at port 9190")
     ] = False,
     web_port: Annotated[
-        int, typer.Option(help="TCP port of that page; 0 turns it off (default: 9190 with --web)", show_default=False)
+        int, typer.Option(help="TCP port of the browser faders; 0 turns them off (default: 9190 with --web)", show_default=False)
     ] = -1,
-    web_bind: Annotated[str, typer.Option(help="address to serve it on; with 0.0.0.0 phones pair by QR code")] = "",
+    web_bind: Annotated[str, typer.Option(help="address for the browser faders; with 0.0.0.0 phones pair by QR code")] = "",
     web_read_only: Annotated[
         bool, typer.Option("--web-read-only", help="browsers may view, but change nothing")
     ] = False,
     midi: Annotated[
-        list[str] | None, typer.Option(help="MIDI port, part of its name; stream_sep opens one of its own")
+        list[str] | None, typer.Option(help="part of a MIDI port's name; stream_sep opens a virtual port")
     ] = None,
     midi_map: Annotated[str, typer.Option(help="MIDI map, a name or a file; chosen by port name if omitted")] = "",
     daw: Annotated[

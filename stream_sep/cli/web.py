@@ -28,7 +28,7 @@ def list_devices() -> None:
         table.add_column(heading)
     for device in devices:
         day = dt.datetime.fromtimestamp(device.paired_at, dt.UTC).date()
-        table.add_row(device.id, device.name, "move faders" if device.role == "control" else "look", str(day))
+        table.add_row(device.id, device.name, "move faders" if device.role == "control" else "view", str(day))
     Console().print(table)
     print(f"kept in {devices_file()}")
 

@@ -215,7 +215,7 @@ class ChainedSeparator:
             close_chains(loaded)
             raise ConfigError(
                 f"the chain of {late[longest]!r} is {longest} frames late and {self.chain_latency} are reserved: "
-                f"start with chain_reserve={longest}"
+                f"start with chain_reserve={longest} (--effect-latency {longest} on the command line)"
             )
 
 

@@ -85,7 +85,7 @@ class EngineConfig:
         if self.on_failure not in ON_FAILURE:
             raise ConfigError(f"on_failure {self.on_failure!r} is none of {', '.join(ON_FAILURE)}")
         if self.slack is not None and self.slack < 0:
-            raise ConfigError(f"slack {self.slack} frames is negative; leave it out to have it measured")
+            raise ConfigError(f"slack {self.slack} frames is negative; leave it out to use what the model needs")
         if not (0 < self.fade_ms <= 1000 and 0 <= self.hold_ms <= 60000):
             raise ConfigError(f"fade {self.fade_ms} ms must be in 0..1000 and hold {self.hold_ms} ms in 0..60000")
 

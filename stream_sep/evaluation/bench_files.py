@@ -116,7 +116,7 @@ def write_song(path: Path, seconds: float) -> Path:
         seconds: its length.
     """
     if seconds <= 0:
-        raise ConfigError(f"a song of {seconds:g} s is no song")
+        raise ConfigError(f"a song cannot be {seconds:g} s long")
     draw = np.random.default_rng(0)
     with soundfile.SoundFile(path, "w", RATE, 2, subtype="FLOAT", format="RF64") as file:
         for start in range(0, int(seconds * RATE), _BLOCK):

@@ -206,7 +206,7 @@ def cannot_write(target: Path, error: BaseException) -> AudioFileError:
         blocked = next((each for each in target.parents if each.is_file()), target.parent)
         return AudioFileError(f"cannot write {target}: {blocked} is a file; take a folder for --out")
     if isinstance(error, FileNotFoundError):
-        return AudioFileError(f"cannot write {target}: it was taken away while it was being written")
+        return AudioFileError(f"cannot write {target}: it was removed while it was being written")
     return AudioFileError(f"cannot write {target}: {error}; try another folder with --out")
 
 

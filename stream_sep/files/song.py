@@ -177,9 +177,9 @@ def open_song(path: Path, stream: int = 0) -> Song:
         raise no_file(path)
     song = _open(path, stream)
     if song.channels > 2 and song.channels not in _DOWNMIX:
-        raise AudioFileError(f"{path} has {song.channels} channels, which is no known layout; mix it down to two")
+        raise AudioFileError(f"{path} has {song.channels} channels, which is not a known layout; mix it down to two")
     if not (song.channels and song.sample_rate):
-        raise AudioFileError(f"{path} holds no sound")
+        raise AudioFileError(f"{path} contains no audio")
     return song
 
 
@@ -202,7 +202,7 @@ def _through_ffmpeg(path: Path, stream: int) -> Song:
     facts = probe_streams(path)
     sounds = [each for each in facts.get("streams", ()) if each.get("codec_type") == "audio"]
     if len(sounds) <= stream:
-        raise AudioFileError(f"{path} holds no sound" if not sounds else f"{path} has no audio stream {stream}")
+        raise AudioFileError(f"{path} contains no audio" if not sounds else f"{path} has no audio stream {stream}")
     sound, file = sounds[stream], facts["format"]
     seconds = float(sound.get("duration") or file.get("duration") or 0.0)
     return Song(

@@ -212,7 +212,7 @@ class SongSeparator:
 
         statistics = measure_song(blocks())
         if not statistics.frames:
-            raise AudioFileError(f"{song.path} holds no sound")
+            raise AudioFileError(f"{song.path} contains no audio")
         if rate != self._model.rate_for(song.sample_rate):
             notes.append(f"the stems are at {rate} Hz: {self.job.format.name} cannot hold {song.sample_rate} Hz")
         return statistics

@@ -100,7 +100,7 @@ def read_stem_box(path: Path) -> dict[str, object]:
     for name in (b"udta", b"stem"):
         data = next((data[at + 8 : to] for kind, at, to in _boxes(data) if kind == name), b"")
     if not data:
-        raise AudioFileError(f"{path} has no stem box; it is no stem file")
+        raise AudioFileError(f"{path} has no stem box; it is not a stem file")
     found: dict[str, object] = json.loads(data)
     return found
 

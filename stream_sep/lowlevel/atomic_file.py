@@ -135,7 +135,7 @@ class FileClaim:
             OSError: it cannot be renamed, as where another program has the target open on Windows.
         """
         if not self.is_ours:
-            raise FileNotFoundError(2, "it was taken away while it was being written", str(self.path))
+            raise FileNotFoundError(2, "it was removed while it was being written", str(self.path))
         if os.name == "nt":  # pragma: no cover - an open file cannot be renamed there
             self._release()
         self.path.replace(target)

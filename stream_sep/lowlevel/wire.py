@@ -37,7 +37,7 @@ class Frame(NamedTuple):
         """
         message = json.loads(self.body)
         if self.kind != TEXT_FRAME or not isinstance(message, dict):
-            raise ValueError(f"a frame of kind {self.kind!r} with {self.body[:40]!r} is no message")
+            raise ValueError(f"a frame of kind {self.kind!r} with {self.body[:40]!r} is not a message")
         return message
 
 

@@ -96,7 +96,7 @@ def load_kind(name: str) -> Kind:
             raise
         raise ConfigError(f"the kind {name!r} cannot be imported: {error}") from error
     if not isinstance(kind, Kind):
-        raise ConfigError(f"{name} is no kind of network: it needs format, build, describe and load_separator")
+        raise ConfigError(f"{name} is not a kind of network: it needs format, build, describe and load_separator")
     return kind
 
 

@@ -72,8 +72,8 @@ def home(tmp_path_factory):
 
 def test_from_songs_to_a_file_that_plays(home):
     for arguments, words in (
-        (("data", "build", "songs", "cache"), "4 songs added, 0 were there"),
-        (("data", "build", "songs", "cache"), "0 songs added, 4 were there"),
+        (("data", "build", "songs", "cache"), "4 songs added, 0 already there"),
+        (("data", "build", "songs", "cache"), "0 songs added, 4 already there"),
         (("data", "check", "cache"), "4 songs"),
         (("train", "tiny.toml", "--out", "short", "--minutes", "0.01"), "done: short/best.safetensors"),
         (("train", "tiny.toml", "--out", "out"), "done: out/best.safetensors"),
@@ -127,11 +127,11 @@ def test_the_lab_runs_where_the_engine_cannot(home, tmp_path):
     ("arguments", "words"),
     [
         (("train", "none.toml"), "cannot be read"),
-        (("train", "tiny.toml", "--data", "nowhere"), "is no cache"),
+        (("train", "tiny.toml", "--data", "nowhere"), "is not a cache"),
         (("train", "tiny.toml", "--data", "nowhere"), "name the folder of yours with 'train --data FOLDER'"),
-        (("data", "build", "nowhere", "c"), "is no folder"),
+        (("data", "build", "nowhere", "c"), "is not a folder"),
         (("data", "unpack", "none.zip"), "copy it again"),
-        (("data", "synth", "songs", "out"), "holds no songs"),
+        (("data", "synth", "songs", "out"), "contains no songs"),
         (("models", "export", "none.safetensors"), "cannot be read"),
         (("models", "export", "none.safetensors", "--out", "x.bin"), "must end in .onnx or .safetensors"),
     ],

@@ -213,7 +213,7 @@ def test_a_kind_of_ones_own_trains_and_plays(home, tmp_path, own):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("nowhere:KIND", "cannot be imported"), ("mine:nothing", "is no kind"), ("no", "choose one of")],
+    [("nowhere:KIND", "cannot be imported"), ("mine:nothing", "is not a kind"), ("no", "choose one of")],
 )
 def test_what_is_no_kind_is_refused(own, name, words):
     assert own

@@ -79,7 +79,7 @@ def check_backup(folder: Path) -> Backup:
     try:
         files: dict[str, int] = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
     except (OSError, ValueError, KeyError) as error:
-        raise BackupError(f"{folder} holds no finished backup; make it again") from error
+        raise BackupError(f"{folder} does not contain a finished backup; make it again") from error
     for name, size in files.items():
         path = folder / name
         if not path.is_file() or path.stat().st_size != size:

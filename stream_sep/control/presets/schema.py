@@ -172,7 +172,7 @@ class _Rules:
             if bus != MAIN and not self._has_stem(bus):
                 self.refuse(keys, f"there is no bus {bus!r}; {did_you_mean(bus, (MAIN, *self._stems_or_known()))}")
             elif not isinstance(first, int) or isinstance(first, bool) or first < 1:
-                self.refuse(keys, f"{bus!r} goes to {first!r}, which is no channel; channels count from 1")
+                self.refuse(keys, f"{bus!r} goes to {first!r}, which is not a channel; channels count from 1")
             elif taken is not None:
                 self.refuse(
                     keys, f"{bus!r} and {taken!r} share a channel: each takes two, from {first} and {found[taken]}"

@@ -62,7 +62,7 @@ def read_checkpoint_config(path: Path, weights: Path) -> CheckpointConfig:
     window = audio.get("chunk_size", _DEFAULT_WINDOW)
     rate = audio.get("sample_rate", 44100)
     if type(window) is not int or type(rate) is not int or window < 2 or rate < 8000:
-        raise SeparatorError(f"{path}: a chunk_size of {window!r} at {rate!r} Hz makes no sense")
+        raise SeparatorError(f"{path}: invalid chunk_size {window!r} at {rate!r} Hz")
     return CheckpointConfig(path, architecture, tuple(names), rate, window // 2 * 2)
 
 
@@ -86,7 +86,7 @@ def _architecture_of(table: Mapping[str, Any], path: Path) -> str:
     try:
         found = str(library.detect_model_type(table))
     except library.ModelTypeDetectionError as error:
-        raise SeparatorError(f"{path} is of no known architecture: {error}") from error
+        raise SeparatorError(f"{path} is not of a known architecture: {error}") from error
     if found not in ARCHITECTURES:
         raise SeparatorError(f"{path} describes a {found}; played are: {', '.join(ARCHITECTURES)}")
     return found
@@ -115,7 +115,7 @@ def _read_yaml(path: Path, weights: Path) -> Mapping[str, Any]:
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise SeparatorError(f"{path} cannot be read as a config: {' '.join(str(error).split())}") from error
     if not isinstance(table, Mapping):
-        raise SeparatorError(f"{path} is no config; its root must be a table")
+        raise SeparatorError(f"{path} is not a config; its root must be a table")
     return table
 
 

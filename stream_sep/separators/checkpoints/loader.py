@@ -166,7 +166,7 @@ def read_tensors(path: Path) -> Mapping[str, Any]:
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
     if not path.is_file():
-        raise SeparatorError(f"there is no file of weights {path}; download it, with its config, and name it again")
+        raise SeparatorError(f"weights file not found: {path}; download it, with its config")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file  # noqa: PLC0415 - as torch
@@ -175,10 +175,10 @@ def read_tensors(path: Path) -> Mapping[str, Any]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of torch, pickle and safetensors, which have no common class
         sentence = " ".join(str(error).split())[:200]
-        raise SeparatorError(f"{path} is no checkpoint of tensors alone: {sentence}; download it again") from error
+        raise SeparatorError(f"{path} is not a checkpoint of tensors alone: {sentence}; download it again") from error
     for key in ("state", "state_dict", "model_state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
     if not isinstance(found, dict) or not all(isinstance(each, torch.Tensor) for each in found.values()):
-        raise SeparatorError(f"{path} holds no state dict of tensors; name the file of the weights")
+        raise SeparatorError(f"{path} does not contain a state dict of tensors; name the weights file")
     return found

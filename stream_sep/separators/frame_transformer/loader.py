@@ -130,7 +130,7 @@ def _build(config: FrameTransformerConfig, groups: SourceGroups) -> FrameTransfo
 
 def _windowed(step: PlayingStep, rate: int, seconds: float) -> WindowedSeparator:
     if not 0 < seconds < 600:
-        raise ConfigError(f"a window of {seconds:g} s makes no sense; try 8")
+        raise ConfigError(f"a window of {seconds:g} s is not possible; try 8")
     separator = FrameTransformerSeparator(step, sample_rate=rate)
     quarter = max(int(seconds * rate / 4), separator.hop)
     fade = rate // 100

@@ -74,7 +74,7 @@ def recognize(tensors: Mapping[str, Tensor], source: Path) -> tuple[str, dict[st
         raise SeparatorError(f"{source} lacks the tensor {error} of the network that it seems to hold") from error
     first = next(iter(tensors), "nothing")
     raise SeparatorError(
-        f"{source} is of no network that can be imported: it begins with {first!r}; imported are "
+        f"{source} is not of a network that can be imported: it begins with {first!r}; imported are "
         f"{', '.join(FORMATS)}. Roformers, SCNet and MDX23C need no import: --model FILE with FILE.yaml beside it"
     )
 
@@ -94,7 +94,7 @@ def build_imported(name: str, sizes: Mapping[str, Any]) -> nn.Module:
             return FrameTransformer2022(FrameTransformer2022Config(**sizes))
         return CascadedNet(CascadedNetConfig(**sizes))
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise SeparatorError(f"sizes of {name} that make no sense: {error}") from error
+        raise SeparatorError(f"invalid sizes of {name}: {error}") from error
 
 
 def check_tensors(network: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:

@@ -40,7 +40,7 @@ def load_keras_unet(path: Path) -> UNet:
     layers = _read_layers(path)
     kernels = [array for layer in layers for array in layer if array.ndim == 4]
     if len(kernels) < 2:
-        raise SeparatorError(f"{path} holds no convolutions of a U-Net")
+        raise SeparatorError(f"{path} does not contain the convolutions of a U-Net")
     first, last = kernels[0], kernels[-1]
     biases = any(len(layer) == 2 and layer[0].ndim == 4 for layer in layers)
     network = UNet(first.shape[3], first.shape[2], last.shape[3], biases=biases)
@@ -77,7 +77,7 @@ def _fill(module: Any, arrays: list[NDArray[np.float32]], where: str) -> None:  
         wanted = [module.weight, *([module.bias] if module.bias is not None else [])]
     shapes = [tuple(each.shape) for each in wanted if each is not None]
     if shapes != [array.shape for array in arrays]:
-        raise SeparatorError(f"{where} has arrays of {[array.shape for array in arrays]}; the U-Net wants {shapes}")
+        raise SeparatorError(f"{where} has arrays of {[array.shape for array in arrays]}; the U-Net needs {shapes}")
     with torch.no_grad():
         for tensor, array in zip(wanted, arrays, strict=True):
             assert tensor is not None, "batch norms here track their statistics"
@@ -96,7 +96,7 @@ def _read_layers(path: Path) -> list[list[NDArray[np.float32]]]:
             read = [[np.asarray(layer[_text(name)]) for name in layer.attrs["weight_names"]] for layer in layers]
     except (OSError, KeyError) as error:
         raise SeparatorError(
-            f"{path} is no Keras checkpoint in HDF5 ({error}); name the file of its weights"
+            f"{path} is not a Keras checkpoint in HDF5 ({error}); name the file of its weights"
         ) from error
     return [layer for layer in read if layer]
 

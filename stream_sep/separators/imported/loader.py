@@ -118,7 +118,7 @@ def load_imported(
     file = read_weight_file(Path(weights))
     name = next((name for name, known in FORMATS.items() if known == file.format), "")
     if not name:
-        raise SeparatorError(f"{weights} holds {file.format!r}, which is no imported network")
+        raise SeparatorError(f"{weights} holds {file.format!r}, which is not an imported network")
     network = build_imported(name, file.sizes)
     loaded = file.fill(network)
     torch.set_num_threads(max(threads, 1))

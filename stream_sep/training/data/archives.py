@@ -47,7 +47,7 @@ def pack_caches(
         ConfigError: a song is larger than an archive may be, or a value makes no sense.
     """
     if not (0 <= quality <= 1 and part_mb > 0):
-        raise ConfigError(f"a quality of {quality} or archives of {part_mb} MB make no sense; try 0.3 and 48")
+        raise ConfigError(f"a quality of {quality} or archives of {part_mb} MB are not possible; try 0.3 and 48")
     parts: list[_Part] = []
     most = int(part_mb * 2**20)
     for cache in caches:
@@ -141,7 +141,7 @@ def _check_names(*names: object) -> None:
     """Refuse names that are no plain names of files: they could lead out of the folder."""
     for name in names:
         if not isinstance(name, str) or not _PLAIN.fullmatch(name) or name.strip(". ") == "":
-            raise ValueError(f"{name!r} is no name of a file")
+            raise ValueError(f"{name!r} is not a file name")
 
 
 def _extract(whole: zipfile.ZipFile, name: str, scratch: Path) -> StemSong:
@@ -151,7 +151,7 @@ def _extract(whole: zipfile.ZipFile, name: str, scratch: Path) -> StemSong:
         _refuse_strange(inner, len(data))
         note = json.loads(inner.read(_NOTE))
         if not isinstance(note["name"], str):
-            raise TypeError(f"{note['name']!r} is no name of a song")
+            raise TypeError(f"{note['name']!r} is not the name of a song")
         _check_names(*note["stems"], *note.get("silent", ()))
         for stem in note["stems"]:
             (scratch / f"{stem}.ogg").write_bytes(inner.read(f"{stem}.ogg"))

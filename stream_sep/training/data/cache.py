@@ -136,7 +136,7 @@ def read_index(folder: Path) -> list[CachedSong]:
         lines = (folder / INDEX).read_text(encoding="utf-8").splitlines(keepends=True)
     except OSError as error:
         raise ConfigError(
-            f"{folder} is no cache ({error.strerror}); make one with 'stream-sep data build', "
+            f"{folder} is not a cache ({error.strerror}); make one with 'stream-sep data build', "
             "or name the folder of yours with 'train --data FOLDER'"
         ) from error
     rows = [json.loads(line) for line in lines if line.endswith("\n")]  # the last line of a kill may be cut
@@ -160,7 +160,7 @@ def map_song(folder: Path, song: CachedSong) -> SongFrames:
         return frames
     if not (song.frames and math.isfinite(song.gain)):
         raise ConfigError(
-            f"the song {song.name!r} in {folder} holds no sound; 'stream-sep data check --drop' drops it"
+            f"the song {song.name!r} in {folder} contains no audio; 'stream-sep data check --drop' removes it"
         )
     shape = (len(song.stems), song.frames, 2)
     try:
@@ -239,7 +239,7 @@ def _add(song: StemSong, folder: Path) -> CachedSong:
         loud = [_spool(song, stem, part.with_suffix(f".{stem}")) for stem in stems]
         frames = max(length for length, _ in loud)
         if not frames:
-            raise AudioFileError("its stems hold no sound")
+            raise AudioFileError("its stems contain no audio")
         gain = max(1e-4, *(peak for _, peak in loud)) / 32767
         with part.open("wb") as out:
             for stem, (length, _) in zip(stems, loud, strict=True):

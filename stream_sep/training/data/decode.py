@@ -33,7 +33,7 @@ def read_blocks(source: Source, sample_rate: int) -> Iterator[Block]:
 
 
 def _refuse(why: str) -> None:
-    raise AudioFileError(f"{why}; repair it, or take it away")
+    raise AudioFileError(f"{why}; repair or remove it")
 
 
 def read_all(source: Source, sample_rate: int) -> Block:

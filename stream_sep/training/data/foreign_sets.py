@@ -47,7 +47,7 @@ def import_set(folder: Path, cache: Path, kind: str, report: Callable[[str], Non
     if kind not in KINDS:
         raise ConfigError(f"unknown kind of training set {kind!r}; choose from {', '.join(KINDS)}")
     if not folder.is_dir():
-        raise AudioFileError(f"{folder} is no folder; name the one that holds the set")
+        raise AudioFileError(f"{folder} is not a folder; name the folder of the set")
     added = 0
     with tempfile.TemporaryDirectory() as scratch:
         songs = _songs(folder, kind, Path(scratch))
@@ -123,7 +123,7 @@ def _of_patches(files: list[Path], kind: str) -> dict[str, Sound]:
     if kind != "pairs":
         return {kind: join_spectra(first)}
     if not all("Y" in part for part in loaded):
-        raise AudioFileError(f"{files[0]} holds no Y, the instruments of a pair; import it as npz-instruments?")
+        raise AudioFileError(f"{files[0]} does not contain Y, the instruments of a pair; import it as npz-instruments?")
     second = [part["Y"] for part in loaded]
     vocals = [one - other for one, other in zip(first, second, strict=True)]
     padding = sum(part.shape[2] for part in first)
@@ -140,7 +140,7 @@ def _load(path: Path) -> dict[str, NDArray[np.complex64]]:
     except (OSError, ValueError) as error:
         raise AudioFileError(f"{path} cannot be read as spectra ({error}); is the file whole?") from error
     if "X" not in found or any(each.shape[:2] != (2, N_FFT // 2 + 1) for each in found.values()):
-        raise AudioFileError(f"{path} holds no spectra X of (2, {N_FFT // 2 + 1}, frames)")
+        raise AudioFileError(f"{path} does not contain spectra X of (2, {N_FFT // 2 + 1}, frames)")
     return found
 
 

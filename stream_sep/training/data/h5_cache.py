@@ -83,7 +83,7 @@ def map_h5_song(path: Path, song: CachedSong) -> SongFrames:
         ConfigError: the file is missing, or the song holds no sound.
     """
     if not (song.frames and math.isfinite(song.gain)):
-        raise ConfigError(f"the song {song.name!r} in {path} holds no sound; 'stream-sep data check --drop' drops it")
+        raise ConfigError(f"the song {song.name!r} in {path} contains no audio; 'stream-sep data check --drop' removes it")
     if not path.is_file():
         raise ConfigError(f"{path} is missing; is the path right?")
     return [H5Frames(path, song.file, row, song.frames) for row in range(len(song.stems))]
@@ -202,8 +202,8 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - as above
             return file
         file.close()
     except OSError as error:
-        raise ConfigError(f"{path} is no HDF5 file that can be read ({error}); build it again") from error
-    raise ConfigError(f"{path} is no cache; make one with 'stream-sep data build FOLDER {path}'")
+        raise ConfigError(f"{path} cannot be read as an HDF5 file ({error}); build it again") from error
+    raise ConfigError(f"{path} is not a cache; make one with 'stream-sep data build FOLDER {path}'")
 
 
 def _h5py() -> Any:  # noqa: ANN401 - as above

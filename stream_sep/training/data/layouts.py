@@ -61,7 +61,7 @@ def find_stem_songs(folder: Path, layout: str = "auto") -> list[StemSong]:
     if layout != "auto" and layout not in LAYOUTS:
         raise ConfigError(f"there is no layout {layout!r}; one of: auto, {', '.join(LAYOUTS)}")
     if not folder.is_dir():
-        raise AudioFileError(f"{folder} is no folder; name the one that holds the songs")
+        raise AudioFileError(f"{folder} is not a folder; name the folder of the songs")
     for name in LAYOUTS if layout == "auto" else (layout,):
         if songs := sorted(LAYOUTS[name](folder), key=lambda song: song.name):
             refuse_test_songs(song.name for song in songs)

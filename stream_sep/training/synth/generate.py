@@ -40,7 +40,7 @@ def make_songs(
         ConfigError: a package is missing, or a number makes no sense.
     """
     if songs < 1 or jobs < 1 or seconds <= 0:
-        raise ConfigError(f"{songs} songs of {seconds:g} s in {jobs} jobs make no sense; at least 1 of each")
+        raise ConfigError(f"{songs} songs of {seconds:g} s in {jobs} jobs are not possible; use at least 1 of each")
     find_band(samples)
     out.mkdir(parents=True, exist_ok=True)
     if jobs == 1:

@@ -107,7 +107,7 @@ def read_sample(path: Path) -> Block:
     try:
         sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
-        raise AudioFileError(f"{path} cannot be read ({error}); take it away, or copy it again") from error
+        raise AudioFileError(f"{path} cannot be read ({error}); remove it, or copy it again") from error
     sound = soxr.resample(sound[:, [0, -1]], rate, RATE) if rate != RATE else sound[:, [0, -1]]
     return np.ascontiguousarray(sound.T)
 

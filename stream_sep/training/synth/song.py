@@ -72,7 +72,7 @@ def find_band(samples: Path) -> Band:
     )
     for name in ("songs", "kits", "basses", "guitars", "keys", "singers"):
         if not getattr(band, name):
-            raise AudioFileError(f"{samples} holds no {name} for the band; docs/how-to/train.md lists what it needs")
+            raise AudioFileError(f"{samples} contains no {name} for the band; docs/how-to/train.md lists what it needs")
     return band
 
 
@@ -104,7 +104,7 @@ def write_song(samples: Path, out: Path, seed: int, number: int, seconds: float)
         (part / "song.json").write_text(json.dumps(notes, indent=1))
         part.rename(folder)
     except (OSError, soundfile.SoundFileError) as error:
-        raise AudioFileError(f"{folder} cannot be written: {error}; is there room?") from error
+        raise AudioFileError(f"{folder} cannot be written: {error}; is the disk full?") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder

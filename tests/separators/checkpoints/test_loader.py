@@ -194,12 +194,12 @@ def spoil(path, how):
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("no weights", "there is no file of weights"),
+        ("no weights", "weights file not found"),
         ("no config", "needs its config, and there is no"),
         ("code", "no checkpoint of tensors alone"),
         ("cut", "no checkpoint of tensors alone"),
         ("other weights", "do not fit their config"),
-        ("list", "holds no state dict"),
+        ("list", "does not contain a state dict"),
         ("other config", "describes a bandit; played are"),
         ("code in the config", "cannot be read as a config"),
         ("no table", "its root must be a table"),

@@ -142,9 +142,9 @@ def spoil(network, path, how):
         ("shape", r"'dec1\.conv\.body\.0\.weight' does not fit"),
         ("missing", r"'dec1\.conv\.body\.0\.weight' does not fit .*nothing found"),
         ("more", r"'x\.y' does not fit"),
-        ("other", "no network that can be imported: it begins with 'conv.weight'"),
-        ("code", "no checkpoint of tensors alone"),
-        ("gone", "there is no file"),
+        ("other", "not of a network that can be imported: it begins with 'conv.weight'"),
+        ("code", "not a checkpoint of tensors alone"),
+        ("gone", "weights file not found"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence_and_leaves_no_file(tmp_path, capsys, how, words):
