@@ -10,7 +10,9 @@ from stream_sep.errors import BridgeError
 from stream_sep.files.demo_song import load_demo_song
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("-p", "--port", default="stream_sep", help="part of a port's name; stream_sep opens a virtual one")
+parser.add_argument(
+    "-p", "--port", default="stream_sep", help="part of a port's name; stream_sep opens a virtual one"
+)
 parser.add_argument("-m", "--map", help="map, a name or a file (default: chosen by the port's name)")
 parser.add_argument("-s", "--seconds", type=float, default=5.0, help="how long to play")
 arguments = parser.parse_args()

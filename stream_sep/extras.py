@@ -10,6 +10,25 @@ from pathlib import Path
 
 _LARGE = ("demucs", "train", "checkpoints", "dev")
 _CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+_PACKAGES = {
+    "demucs": ("demucs", "filelock", "huggingface_hub"),
+    "jack": ("jack",),
+    "midi": ("rtmidi",),
+    "effects": ("pedalboard",),
+    "oscquery": ("zeroconf", "ifaddr"),
+    "ray": ("ray",),
+    "web-postgres": ("psycopg",),
+    "web": (
+        *("alembic", "anyio", "argon2", "fastapi", "pydantic", "segno"),
+        *("sqlalchemy", "starlette", "uvicorn", "websockets"),
+    ),
+    "tui": ("textual",),
+    "stretch": ("pylibrb",),
+    "h5": ("h5py",),
+    "checkpoints": ("pymss_core", "yaml"),
+    "train": ("matplotlib", "museval", "onnx", "onnxruntime", "pyworld", "safetensors", "tensorboard", "torch"),
+}
+"""Extra -> the modules that it installs and the code imports; the smallest extra where several do."""
 
 
 def install_hint(*extras: str) -> str:
@@ -28,6 +47,17 @@ def install_hint(*extras: str) -> str:
             f"run: {python} -m pip install torch --index-url {_CPU_INDEX})"
         )
     return command
+
+
+def missing_extra(error: ModuleNotFoundError) -> str:
+    """Return a sentence about the extra that a failed import needs; empty if no extra installs the module.
+
+    >>> missing_extra(ModuleNotFoundError(name="pedalboard.io"))  # doctest: +ELLIPSIS
+    'this needs pedalboard, which is not installed; run: ...'
+    """
+    package = (error.name or "").partition(".")[0]
+    extra = next((name for name, modules in _PACKAGES.items() if package in modules), "")
+    return f"this needs {package}, which is not installed; {install_hint(extra)}" if extra else ""
 
 
 def _requirement(extras: str) -> str:

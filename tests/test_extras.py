@@ -1,8 +1,10 @@
 """The command that messages print: it names this Python, works in any shell, and keeps a checkout editable."""
 
+import ast
 import json
 import shlex
 import sys
+import tomllib
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
@@ -67,3 +69,36 @@ def test_every_message_about_a_missing_package_comes_from_here():
     own = {root / "stream_sep" / "extras.py", root / "stream_sep" / "separators" / "demucs" / "networks.py"}
     sources = [*root.glob("stream_sep/**/*.py"), *root.glob("bridge/**/*.py")]
     assert [file for file in sources if "pip install" in file.read_text(encoding="utf-8") and file not in own] == []
+
+
+BASE = {"numpy", "numba", "llvmlite", "sounddevice", "soundfile", "soxr", "typer", "rich", "pythonosc", "mido"}
+BASE |= {"platformdirs", "tomlkit"}
+"""Modules that the package always installs."""
+
+
+def imported_modules(file):
+    """Top-level names of all modules that a file imports."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_every_optional_module_that_the_code_imports_has_an_extra():
+    root = Path(__file__).parent.parent
+    files = [*root.glob("stream_sep/**/*.py"), *root.glob("bridge/**/*.py")]
+    imported = {module for file in files for module in imported_modules(file)}
+    optional = imported - BASE - set(sys.stdlib_module_names) - {"stream_sep", "bridge"}
+    assert optional
+    assert {module for module in optional if not extras.missing_extra(ModuleNotFoundError(name=module))} == set()
+
+
+def test_every_named_extra_exists():
+    declared = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(extras._PACKAGES) <= set(declared["project"]["optional-dependencies"])
+
+
+def test_module_of_no_extra_is_not_blamed_on_one():
+    assert not extras.missing_extra(ModuleNotFoundError(name="own_separator"))
+    assert not extras.missing_extra(ModuleNotFoundError())

@@ -38,6 +38,7 @@ from stream_sep.cli.config_file import Options, read_defaults
 from stream_sep.cli.interrupts import Interrupted
 from stream_sep.cli.logs import describe_versions, is_verbose, set_up_logging
 from stream_sep.errors import StreamSepError
+from stream_sep.extras import missing_extra
 
 _log = logging.getLogger(__name__)
 
@@ -126,18 +127,20 @@ def _fail(error: Exception) -> int:
             return 2
         hint = f" (see {context.command_path} --help)" if context is not None else ""
         return _print_error(f"{error.format_message().rstrip('.')}{hint}", 2)
-    if isinstance(error, StreamSepError):
-        _log.debug("raised here:", exc_info=error)
-        return _print_error(str(error))
     _log.debug("raised here:", exc_info=error)
+    return _print_error(_sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, StreamSepError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError) and (sentence := missing_extra(error)):
+        return sentence
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
-        return _print_error(f"{error.strerror.lower()}{where}")
-    if is_verbose():
-        return _print_error(f"unexpected {type(error).__name__}: {error}; please report this")
-    return _print_error(
-        f"unexpected {type(error).__name__}: {error}; run it again with -vv and report what it prints"
-    )
+        return f"{error.strerror.lower()}{where}"
+    remedy = "please report this" if is_verbose() else "run it again with -vv and report what it prints"
+    return f"unexpected {type(error).__name__}: {error}; {remedy}"
 
 
 def _print_error(message: str, code: int = 1) -> int:

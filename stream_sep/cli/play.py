@@ -74,7 +74,9 @@ def play(
         str, typer.Option(help="Demucs model to refine with, downloaded if needed (default: htdemucs if present)")
     ] = "",
     repo: Annotated[Path | None, typer.Option(help="folder with the weights of --refined-model")] = None,
-    device: Annotated[str, typer.Option("--device", "-d", help="device to refine on: cpu, cuda, mps or auto")] = "auto",
+    device: Annotated[
+        str, typer.Option("--device", "-d", help="device to refine on: cpu, cuda, mps or auto")
+    ] = "auto",
     cache_gb: Annotated[float, typer.Option(help="gigabytes of refined stems to keep; 0 keeps none")] = DEFAULT_GB,
     start: Annotated[str, typer.Option(help="start position: seconds, or m:ss")] = "0",
     loop: Annotated[tuple[str, str] | None, typer.Option(help="A B: loop from A to B")] = None,

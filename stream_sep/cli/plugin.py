@@ -13,8 +13,8 @@ app = App("Install, list and remove the plug-in for DAWs: VST3, CLAP and LV2.")
 _FORMAT_HELP = "vst3, clap or lv2, comma-separated (default: all)"
 _MENUS = """\
 In your DAW:
-  Ardour      right-click in a track's processor box > New Plugin > search "stream_sep" (scan first: Window > Plugin
-              Manager); bypass the track's panner, or it mixes the stems
+  Ardour      right-click in a track's processor box > New Plugin > search "stream_sep" (first: Window > Plugin
+              Manager > Discover New/Updated); bypass the track's panner, or it mixes the stems
   REAPER      Options > Preferences > Plug-ins > VST or CLAP > Re-scan, then FX > Add > search "stream_sep"
   Bitwig      Browser > Plug-ins > stream_sep
   other DAWs  rescan plug-ins; the manufacturer and the plug-in are called stream_sep

@@ -71,7 +71,8 @@ def separate(
     ] = None,
     executor: Annotated[str, typer.Option(help="local, or ray for a Ray cluster")] = "local",
     address: Annotated[
-        str | None, typer.Option(help="address of the Ray cluster, such as 192.168.0.5:6379 (default: one on this machine)")
+        str | None,
+        typer.Option(help="address of the Ray cluster, such as 192.168.0.5:6379 (default: one on this machine)"),
     ] = None,
     cache_gb: Annotated[float, typer.Option(help="size of the stem cache in GB; 0 turns it off")] = DEFAULT_GB,
     *,

@@ -37,9 +37,14 @@ def surface_options(
         bool, typer.Option("--web", help="serve faders to browsers on this machine, at port 9190")
     ] = False,
     web_port: Annotated[
-        int, typer.Option(help="TCP port of the browser faders; 0 turns them off (default: 9190 with --web)", show_default=False)
+        int,
+        typer.Option(
+            help="TCP port of the browser faders; 0 turns them off (default: 9190 with --web)", show_default=False
+        ),
     ] = -1,
-    web_bind: Annotated[str, typer.Option(help="address for the browser faders; with 0.0.0.0 phones pair by QR code")] = "",
+    web_bind: Annotated[
+        str, typer.Option(help="address for the browser faders; with 0.0.0.0 phones pair by QR code")
+    ] = "",
     web_read_only: Annotated[
         bool, typer.Option("--web-read-only", help="browsers may view, but change nothing")
     ] = False,

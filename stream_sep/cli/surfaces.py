@@ -65,7 +65,7 @@ def check_surfaces(options: SurfaceOptions) -> None:
 
     Raises:
         ConfigError: a port or rate out of its range, or an unknown DAW or MIDI map.
-        BridgeError: an invalid target or network.
+        BridgeError: an invalid target or network, or a package that the live page needs is missing.
     """
     from bridge.daws.surface import check_daw
     from bridge.network import network_filter, parse_target
@@ -84,6 +84,10 @@ def check_surfaces(options: SurfaceOptions) -> None:
     network_filter(options.osc_trust)
     for daw in options.daws:
         check_daw(daw.partition("@")[0])
+    if options.web_port:
+        from bridge.web.requirements import check_live_page
+
+        check_live_page()
     if options.midi_map:
         from bridge.midi.map_files import load_map
 

@@ -23,6 +23,7 @@ REPORT_SECONDS = 2.0
 
 _JOIN_TIMEOUT = 0.5
 _MAX_CATCH_UP_SECONDS = 0.5  # a thread that woke late catches up on less
+_XRUN_ADVICE = "raise the block size (with JACK, that of its server), or close other programs"
 _MAX_ADVISED_SLACK = 4096  # frames; more than that is not a matter of jitter
 
 
@@ -179,35 +180,39 @@ def describe_problems(
     if late:
         advice = _advice(before, now, hop_ms, slack)
         found.append(
-            f"separator late {late} hops, {meanwhile} in their place: {now.hop_ms[0]:.1f} ms a hop (p99 "
-            f"{now.hop_ms[1]:.1f}), budget {hop_ms:.1f} ms; {advice}"
+            f"the separator was late for {_count(late, 'hop')}, {meanwhile} instead: {now.hop_ms[0]:.1f} ms a hop "
+            f"(p99 {now.hop_ms[1]:.1f}), budget {hop_ms:.1f} ms; {advice}"
         )
     if now.behind_seconds > max(before.behind_seconds, _MAX_CATCH_UP_SECONDS):
         found.append(
             f"this machine is too slow for real time: {now.behind_seconds:.1f} s behind; close other programs"
         )
     if xruns:
-        found.append(f"the device lost {xruns} blocks: raise --block-size, or close what loads the machine")
+        found.append(f"the device lost {_count(xruns, 'block')}: {_XRUN_ADVICE}")
     if bad := now.nonfinite_hops - before.nonfinite_hops:
         found.append(
-            f"the model returned NaN, infinity or excessive levels in {bad} hops: {meanwhile} in their place; try"
+            f"the model returned NaN, infinity or excessive levels in {_count(bad, 'hop')}: {meanwhile} instead; try"
             " another model"
         )
     if bad := now.counters["bad_input"] - before.counters["bad_input"]:
         found.append(
-            f"the input contained {bad} samples of NaN, infinity or excessive level, replaced by silence: check the"
-            " sending program"
+            f"the input contained {_count(bad, 'sample')} of NaN, infinity or excessive level, replaced by silence: "
+            "check the sending program"
         )
     if dropped := now.counters["record_dropped"] - before.counters["record_dropped"]:
-        found.append(f"the disk is too slow: {dropped} frames are missing in the recording; record elsewhere")
+        found.append(f"the disk is too slow: {_count(dropped, 'frame')} missing in the recording; record elsewhere")
     return found
 
 
 def _advice(before: EngineStats, now: EngineStats, hop_ms: float, slack: int) -> str:
     if now.hops == before.hops:
-        return "it computed none, and is started again if it does not answer"
+        return "it computed none, and is restarted if it does not answer"
     if now.hop_ms[0] > hop_ms:
         return "choose a lighter model"
     if slack < now.slack_needed <= _MAX_ADVISED_SLACK:
-        return f"--slack {now.slack_needed} would have waited for them"
-    return "raise --slack or --block-size"
+        return f"--slack {now.slack_needed} would have been enough"
+    return "raise --slack or the block size"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

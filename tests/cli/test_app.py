@@ -1,5 +1,6 @@
 """What people expect of any command: help, version, completion, one form of errors, exit codes, logs."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -73,6 +74,28 @@ def test_unforeseen_error_is_a_sentence_and_a_traceback_for_those_who_ask(comman
     assert (code, errors.count("\n")) == (1, 1)
     assert "unexpected ZeroDivisionError: boom" in errors
     assert "Traceback" in command("devices", "-vv")[2]
+
+
+def test_import_of_a_missing_extra_is_a_sentence_with_the_command_that_installs_it(command, monkeypatch):
+    def fail():
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr("stream_sep.backends.devices.list_devices", fail)
+    code, _, errors = command("devices")
+    assert (code, errors.count("\n")) == (1, 1)
+    assert errors.startswith("stream-sep: error: this needs torch, which is not installed; run: ")
+    assert "[train]" in errors
+
+
+def test_live_page_without_its_packages_is_refused_before_the_device_is_opened(command, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "starlette" else real(name, *rest)
+    )
+    code, _, errors = command("live", "--web", "--input", "no such device")
+    assert code == 1
+    assert "the live page needs starlette; run: " in errors
+    assert "[web]" in errors
 
 
 def test_ctrl_c_is_code_130(command, monkeypatch):

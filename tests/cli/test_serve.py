@@ -28,7 +28,8 @@ def run(*arguments, stdin="", **env):
 
 def test_accounts_are_made_listed_and_given_passwords(tmp_path):
     assert (
-        run("user", "add", "ada", "--admin", "--data", tmp_path, stdin=f"{PASSWORD}\n").stdout == "account ada created\n"
+        run("user", "add", "ada", "--admin", "--data", tmp_path, stdin=f"{PASSWORD}\n").stdout
+        == "account ada created\n"
     )
     assert run("user", "list", "--data", tmp_path).stdout.split()[:3] == ["ada", "admin", "0"]
     assert run("user", "passwd", "ada", "--data", tmp_path, stdin="four other random words\n").returncode == 0

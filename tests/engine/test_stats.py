@@ -21,14 +21,15 @@ def test_nothing_is_reported_when_all_is_well():
 @pytest.mark.parametrize(
     ("now", "words"),
     [
-        (after(late_hops=3), "late 3 hops"),
-        (after(output_underflows=2, input_overflows=1), "lost 3 blocks"),
+        (after(late_hops=3), "late for 3 hops"),
+        (after(output_underflows=2, input_overflows=1), "lost 3 blocks: raise the block size (with JACK,"),
+        (after(output_underflows=1), "lost 1 block:"),
         (after(bad_input=7), "7 samples of NaN"),
-        (after(record_dropped=128), "128 frames are missing"),
+        (after(record_dropped=128), "128 frames missing"),
         (after(behind_ms=2300), "2.3 s behind"),
-        (replace(after(), nonfinite_hops=1), "NaN, infinity or excessive levels in 1 hops"),
+        (replace(after(), nonfinite_hops=1), "NaN, infinity or excessive levels in 1 hop:"),
     ],
-    ids=["late", "xruns", "bad input", "slow disk", "slow machine", "bad model"],
+    ids=["late", "xruns", "one xrun", "bad input", "slow disk", "slow machine", "bad model"],
 )
 def test_each_trouble_has_one_sentence_with_its_number(now, words):
     messages = describe_problems(QUIET, now, 5.8)
@@ -41,7 +42,7 @@ def test_the_remedy_fits_the_cause():
     assert "lighter model" in describe_problems(QUIET, slow, 5.8)[0]
     assert "--slack" in describe_problems(QUIET, after(late_hops=1), 5.8)[0]
     waited = replace(after(late_hops=1), slack_needed=640)
-    assert "--slack 640 would have waited" in describe_problems(QUIET, waited, 5.8, slack=512)[0]
+    assert "--slack 640 would have been enough" in describe_problems(QUIET, waited, 5.8, slack=512)[0]
     assert "raise --slack" in describe_problems(QUIET, replace(waited, slack_needed=50000), 5.8, slack=512)[0]
     assert "computed none" in describe_problems(QUIET, replace(after(late_hops=1), hops=QUIET.hops), 5.8)[0]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import importlib.util
 import logging
 import socket
 import threading
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from bridge.osc.session import ReceiveLog
 from bridge.web.live.pairing import Devices, Pairing, Role
+from bridge.web.requirements import check_live_page
 from bridge.web.security import is_loopback, own_addresses, own_hosts
 from stream_sep.errors import BridgeError
-from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 9190
-_NEEDED = ("starlette", "uvicorn", "websockets")
 _CLOSE_SECONDS = 1
 _RESTARTING = 1001
 _MAX_REQUESTS = 200
@@ -60,9 +58,7 @@ class LivePage:
         meter_rate: float = 20.0,
         devices: Path | None = None,
     ) -> None:
-        missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-        if missing:
-            raise BridgeError(f"the live page needs {', '.join(missing)}; {install_hint('web')}")
+        check_live_page()
         self._mixer, self._host, self._port = mixer, host, port
         self._read_only, self._meter_rate = read_only, meter_rate
         self._pairing = None if is_loopback(host) else Pairing(Devices(devices), read_only=read_only)

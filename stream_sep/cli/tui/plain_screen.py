@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from contextlib import contextmanager
@@ -23,20 +24,36 @@ if TYPE_CHECKING:
 
 _WIDTH = 24
 _FLOOR_DB = -60.0
+_COUNTS = re.compile(r"(?<!\S)[\d.]+(?= )|s\b")
+"""Numbers that are words, and the ends of plurals."""
 
 
 class Messages:
-    """The engine's last few messages, for the foot of the screen; printed to standard error without a terminal."""
+    """The engine's last few messages, for the foot of the screen; printed to standard error without a terminal.
+
+    A message that differs from an earlier one only in its counts replaces it, so that it hides no other.
+
+    >>> messages = Messages()
+    >>> for sentence in ("lost 2 blocks: raise it", "no player", "lost 1 block: raise it"):
+    ...     messages.add(sentence)
+    >>> messages.lines
+    ['no player', 'lost 1 block: raise it']
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def add(self, sentence: str) -> None:
         """Append a message."""
-        self.lines = [*self.lines[-2:], sentence]
+        others = [line for line in self.lines if _without_counts(line) != _without_counts(sentence)]
+        self.lines = [*others[-2:], sentence]
         log_shown(sentence)
         if not sys.stdout.isatty():
             print(sentence, file=sys.stderr)
+
+
+def _without_counts(sentence: str) -> str:
+    return _COUNTS.sub("", sentence)
 
 
 @contextmanager

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from stream_sep.effects.spec import ChainSpec
     from stream_sep.protocols import Separator
 
-NO_EFFECTS = "this engine was started without effect chains: start it with chain_reserve=0 or more (--effect-latency on the command line)"
+NO_EFFECTS = (
+    "this engine was started without effect chains: start it with chain_reserve=0 or more "
+    "(--effect-latency on the command line)"
+)
 """Error message of an engine without effects."""
 
 

@@ -123,7 +123,9 @@ def _of_patches(files: list[Path], kind: str) -> dict[str, Sound]:
     if kind != "pairs":
         return {kind: join_spectra(first)}
     if not all("Y" in part for part in loaded):
-        raise AudioFileError(f"{files[0]} does not contain Y, the instruments of a pair; import it as npz-instruments?")
+        raise AudioFileError(
+            f"{files[0]} does not contain Y, the instruments of a pair; import it as npz-instruments?"
+        )
     second = [part["Y"] for part in loaded]
     vocals = [one - other for one, other in zip(first, second, strict=True)]
     padding = sum(part.shape[2] for part in first)

@@ -83,7 +83,9 @@ def map_h5_song(path: Path, song: CachedSong) -> SongFrames:
         ConfigError: the file is missing, or the song holds no sound.
     """
     if not (song.frames and math.isfinite(song.gain)):
-        raise ConfigError(f"the song {song.name!r} in {path} contains no audio; 'stream-sep data check --drop' removes it")
+        raise ConfigError(
+            f"the song {song.name!r} in {path} contains no audio; 'stream-sep data check --drop' removes it"
+        )
     if not path.is_file():
         raise ConfigError(f"{path} is missing; is the path right?")
     return [H5Frames(path, song.file, row, song.frames) for row in range(len(song.stems))]

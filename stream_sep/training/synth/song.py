@@ -72,7 +72,9 @@ def find_band(samples: Path) -> Band:
     )
     for name in ("songs", "kits", "basses", "guitars", "keys", "singers"):
         if not getattr(band, name):
-            raise AudioFileError(f"{samples} contains no {name} for the band; docs/how-to/train.md lists what it needs")
+            raise AudioFileError(
+                f"{samples} contains no {name} for the band; docs/how-to/train.md lists what it needs"
+            )
     return band
 
 
