@@ -97,7 +97,7 @@ def load_song(path: Path, sample_rate: int | None = None) -> Song:
         rate = sample_rate
     frames = min(stem.shape[1] for stem in stems.values())
     if not frames:
-        raise AudioFileError(f"{path} holds no sound")
+        raise AudioFileError(f"{path} contains no audio")
     return Song(path.name.removesuffix(".stem.mp4"), rate, {name: stem[:, :frames] for name, stem in stems.items()})
 
 

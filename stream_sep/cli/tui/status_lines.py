@@ -33,7 +33,7 @@ def surface_line(surface: TuiSurface) -> str:
     name = type(surface).__name__.removesuffix("Surface").removesuffix("Server")
     name = name.upper() if len(name) <= _MAX_ACRONYM else name
     errors = f"   ({surface.errors} ignored)" if surface.errors else ""
-    return printable(f"{name}: {surface.last or 'nothing yet'}{errors}")
+    return printable(f"{name}: {surface.last or 'no message yet'}{errors}")
 
 
 def printable(text: str) -> str:

@@ -163,7 +163,7 @@ def size_of(notes: Mapping[str, Any], path: Path) -> NetworkConfig:
     """
     if notes.get("kind") != KIND:
         raise SeparatorError(
-            f"{path} holds no {KIND!r} but {notes.get('kind')!r}; update stream_sep, or train it with this version"
+            f"{path} contains {notes.get('kind')!r}, not {KIND!r}; update stream_sep, or train it with this version"
         )
     try:
         return config_from(json.loads(notes["size"]))

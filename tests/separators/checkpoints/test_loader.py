@@ -196,8 +196,8 @@ def spoil(path, how):
     [
         ("no weights", "weights file not found"),
         ("no config", "needs its config, and there is no"),
-        ("code", "no checkpoint of tensors alone"),
-        ("cut", "no checkpoint of tensors alone"),
+        ("code", "not a checkpoint of tensors alone"),
+        ("cut", "not a checkpoint of tensors alone"),
         ("other weights", "do not fit their config"),
         ("list", "does not contain a state dict"),
         ("other config", "describes a bandit; played are"),

@@ -74,9 +74,9 @@ def test_arrays_that_do_not_fit_are_named(tmp_path, change, words):
 
 def test_what_is_no_checkpoint_is_one_sentence(tmp_path):
     (tmp_path / "c.h5").write_bytes(b"no weights")
-    with pytest.raises(SeparatorError, match="no Keras checkpoint"):
+    with pytest.raises(SeparatorError, match="not a Keras checkpoint"):
         load_keras_unet(tmp_path / "c.h5")
     with h5py.File(tmp_path / "d.h5", "w") as file:
         file.attrs["layer_names"] = np.array([], "S1")
-    with pytest.raises(SeparatorError, match="no convolutions"):
+    with pytest.raises(SeparatorError, match="does not contain the convolutions"):
         load_keras_unet(tmp_path / "d.h5")
