@@ -28,7 +28,8 @@ def evaluate(
     plot: Annotated[Path | None, typer.Option(help="plot SDR against latency and cost, as PNG")] = None,
     *,
     all_metrics: Annotated[
-        bool, typer.Option("--all-metrics", help="add SI-SDR, low end, leakage, first and last minute, and cost")
+        bool,
+        typer.Option("--all-metrics", help="add SI-SDR, low end, attacks, bleed, first and last minute, and cost"),
     ] = False,
     museval: Annotated[bool, typer.Option("--museval", help="as --all-metrics, with museval's SDR (slow)")] = False,
 ) -> None:

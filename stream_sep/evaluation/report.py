@@ -1,22 +1,21 @@
 """Separation scores in several metrics: the long report of `stream-sep evaluate`.
 
 Every song is streamed, hop by hop, as in live use. Besides the SDR of whole songs, the report shows what it hides:
-level errors (SI-SDR ignores them), the low end, leakage into absent stems, and whether the last minute of a long
-song is as good as its first.
+level errors (SI-SDR ignores them), the low end, attacks, leakage into absent stems and pauses, and whether the
+last minute of a long song is as good as its first.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soxr
 
 from stream_sep.errors import ConfigError
-from stream_sep.evaluation.sdr import align_references, estimate_mix, order_stems, separate, usdr
+from stream_sep.evaluation.measures import MEASURES, measure_stem
+from stream_sep.evaluation.sdr import align_references, estimate_mix, order_stems, separate
 from stream_sep.evaluation.songs import find_songs, load_songs
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.extras import install_hint
@@ -29,18 +28,6 @@ if TYPE_CHECKING:
 
     from stream_sep.evaluation.model_cost import ModelCost
     from stream_sep.evaluation.songs import Parts, Song
-    from stream_sep.protocols import Block
-
-MEASURES = ("uSDR", "SI-SDR", "low", "leak", "first minute", "last minute", "SDR v4")
-"""What is measured, all in dB.
-
-``low`` is the uSDR below 250 Hz; ``leak`` the level of the estimate of an absent stem, against the mix, so the lower
-the better; ``SDR v4`` is museval's: the median over seconds, which is slow and only computed on request.
-"""
-
-_LOW_RATE = 500
-_ABSENT = 1e-9
-_LONG_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -110,7 +97,7 @@ def score_song(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
     mix, rate = song.mix, song.sample_rate
     references, estimates = align_references(song, estimates)
     for stem, reference in references.items():
-        for measure, decibels in _measures(reference, estimates[stem], mix, rate):
+        for measure, decibels in measure_stem(reference, estimates[stem], mix, rate):
             yield Score(song.name, model, stem, measure, decibels)
 
 
@@ -169,39 +156,6 @@ def plot_costs(path: Path, scores: Sequence[Score], costs: Sequence[ModelCost]) 
     axes[0].set(xlabel="algorithmic latency, ms", ylabel="mean uSDR of the stems, dB")
     axes[1].set(xlabel="share of a core")
     FigureCanvasAgg(figure).print_png(str(path))  # type: ignore[no-untyped-call] # so it is
-
-
-def si_sdr(reference: Block, estimate: Block) -> float:
-    """Return the scale-invariant SDR in dB (Le Roux et al. 2019), over both channels.
-
-    Args:
-        reference: ``(channels, frames)``.
-        estimate: ``(channels, frames)``.
-
-    >>> noise = np.random.default_rng(0).standard_normal((2, 1000)).astype(np.float32)
-    >>> si_sdr(noise, 3 * noise) > 60
-    True
-    """
-    truth, given = reference.astype(np.float64).ravel(), estimate.astype(np.float64).ravel()
-    scaled = truth * (truth @ given / (truth @ truth + 1e-12))
-    error = given - scaled
-    return 10 * math.log10((scaled @ scaled + 1e-12) / (error @ error + 1e-12))
-
-
-def _measures(reference: Block, estimate: Block, mix: Block, rate: int) -> Iterator[tuple[str, float]]:
-    if float(np.square(reference, dtype=np.float64).mean()) < _ABSENT:
-        loud, mixed = (float(np.square(sound, dtype=np.float64).sum()) for sound in (estimate, mix))
-        yield "leak", 10 * math.log10((loud + 1e-12) / (mixed + 1e-12))
-        return
-    yield "uSDR", usdr(reference, estimate)
-    yield "SI-SDR", si_sdr(reference, estimate)
-    low = [soxr.resample(sound.T, rate, _LOW_RATE).T for sound in (reference, estimate)]
-    if float(np.square(low[0]).mean()) > _ABSENT:
-        yield "low", usdr(*low)
-    if reference.shape[1] >= _LONG_SECONDS * rate:
-        minute = 60 * rate
-        yield "first minute", usdr(reference[:, :minute], estimate[:, :minute])
-        yield "last minute", usdr(reference[:, -minute:], estimate[:, -minute:])
 
 
 def _museval(song: Song, model: str, estimates: Parts) -> Iterator[Score]:

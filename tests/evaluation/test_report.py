@@ -57,6 +57,28 @@ def test_an_absent_stem_is_scored_by_what_leaks():
     assert ("bass", "uSDR") not in found
 
 
+def test_bleed_is_the_level_in_pauses_of_a_stem_alone():
+    given = song(2)
+    given.stems["vocals"][:, RATE:] = 0
+    mixed = given.mix * np.float32(0.1)
+    mixed[:, :RATE] = given.stems["vocals"][:, :RATE]  # perfect where it sings
+    found = measured(given, {"vocals": mixed, "drums": given.stems["drums"]})
+    assert found["vocals", "bleed"] == pytest.approx(-20, abs=0.01)
+    assert ("drums", "bleed") not in found
+
+
+def test_attack_counts_errors_within_50_ms_of_an_onset_alone():
+    given = song()
+    drums = given.stems["drums"]
+    drums[:, : RATE // 2] = 0
+    attack = slice(RATE // 2, RATE // 2 + RATE // 20)
+    early, late = drums.copy(), drums.copy()
+    early[:, attack] *= np.float32(0.9)
+    late[:, attack.stop + RATE // 100 :] = 0
+    assert measured(given, {"drums": early})["drums", "attack"] == pytest.approx(20, abs=0.5)
+    assert measured(given, {"drums": late})["drums", "attack"] > 60
+
+
 def test_long_songs_show_whether_the_end_is_as_good_as_the_beginning():
     rate = 2000  # so that three minutes are short
     stems = {stem: part[:, : 180 * rate] for stem, part in song(180 * rate / RATE).stems.items()}
@@ -144,7 +166,7 @@ def test_the_command_writes_what_it_prints(folder, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "| passthrough |" in done.stdout
     written = json.loads((tmp_path / "s.json").read_text())
-    assert {row["measure"] for row in written["scores"]} == {"uSDR", "SI-SDR", "low"}
+    assert {row["measure"] for row in written["scores"]} == {"uSDR", "SI-SDR", "low", "attack"}
     assert written["models"][0]["name"] == "passthrough"
     assert (tmp_path / "s.png").stat().st_size > 1000
 

@@ -8,7 +8,7 @@ require_package("torch", "train")
 
 import torch
 
-from stream_sep.evaluation.report import si_sdr
+from stream_sep.evaluation.measures import si_sdr
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 from stream_sep.separators.unet import windows
 from stream_sep.separators.unet.network import UNet
