@@ -138,7 +138,7 @@ class DemucsSongModel:
             if ready > 0:
                 yield mix.read(given, given + ready), stems[..., :ready] * level.deviation + np.float32(level.mean)
                 stems, given = stems[..., ready:], given + ready
-                mix.forget(following - longest)
+                mix.discard_before(following - longest)
 
     def _computed(self, mix: _Mix, level: SongStatistics, longest: int) -> Iterator[tuple[_Window, int, Stems]]:
         """Yield the networks' output for all windows, in order; see `_in_turn`."""
@@ -250,9 +250,9 @@ class _Mix:
         sound[:, at : at + inside.shape[1]] = (inside - np.float32(level.mean)) / np.float32(level.deviation)
         return sound
 
-    def forget(self, before: int) -> None:
-        """Drop the frames before one."""
-        dropped = max(0, min(before, self.end) - self._first)
+    def discard_before(self, frame: int) -> None:
+        """Drop the frames before `frame`."""
+        dropped = max(0, min(frame, self.end) - self._first)
         self._sound = self._sound[:, dropped:].copy() if dropped else self._sound
         self._first += dropped
 
