@@ -51,8 +51,8 @@ class DemucsWindow:
         parts: the networks, each with its sources and their weights.
         stems: the wanted stems, any order; they come out in the usual one, with ``other``.
         device: where torch computes.
-        precision: ``float32``, or ``bfloat16``: much faster on CPUs that have it. There `separate` and this choose it layer by
-            layer in Hybrid Transformer Demucs, for an error near -60 dB; torch casts other networks.
+        precision: ``float32``, or ``bfloat16``, much faster on CPUs that have it. There only some layers of
+            HTDemucs compute in it, as in `separate`, with an error near -60 dB; torch casts other networks.
 
     Raises:
         ConfigError: a stem that the networks do not have.

@@ -28,6 +28,7 @@ from demucs.apply import apply_model
 torch.set_num_threads(1)  # on a busy machine, threads that wait for each other take ten times as long
 RATE = 44100
 SPEED = 0.32  # seconds of computing for a second of window, in a slow moment
+FAST = 0.01  # the same of a machine that no window is too long for
 SOURCES = ["drums", "bass", "other", "vocals"]
 SMALL = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}
 
@@ -47,6 +48,15 @@ def stream(separator, mix):
 
 def null_db(got, expected):
     return 20 * np.log10(np.sqrt(np.mean((got - expected) ** 2) / np.mean(expected**2)) + 1e-12)
+
+
+def pretend_speed(monkeypatch, seconds_per_second):
+    """Make every machine take so long for a second of window."""
+    monkeypatch.setattr(
+        stream_sep.separators.demucs.separator,
+        "_seconds_per_window",
+        lambda model, window: seconds_per_second * window / model.sample_rate,
+    )
 
 
 def tiny_model():
@@ -104,7 +114,8 @@ def test_the_level_hardly_changes_the_shape_so_no_normalisation_is_put_around():
     assert null_db(window(mix * np.float32(0.1)) * 10, window(mix)) < -60
 
 
-def test_the_default_sizes_load_and_keep_the_promised_latency():
+def test_the_default_sizes_load_and_keep_the_promised_latency(monkeypatch):
+    pretend_speed(monkeypatch, FAST)
     separator = load_separator("demucs", model="tiny")
     assert separator.stems == STEMS
     assert separator.latency == round(0.11 * RATE)
@@ -133,17 +144,9 @@ def test_another_rate_is_resampled_with_one_window_a_hop(rate):
     assert np.abs(out.sum(axis=0) - expected).max() < 2e-6
 
 
-def pretend_speed(monkeypatch, seconds_per_second):
-    """Make every machine take so long for a second of window."""
-    monkeypatch.setattr(
-        stream_sep.separators.demucs.separator,
-        "_seconds_per_window",
-        lambda model, window: seconds_per_second * window / model.sample_rate,
-    )
-
-
 @pytest.mark.parametrize(("budget_ms", "share"), [(1200, 1.0), (900, 0.75), (700, 0.5)])
 def test_a_budget_takes_the_longest_window_that_is_fast_enough(monkeypatch, budget_ms, share):
+    pretend_speed(monkeypatch, FAST)
     full = load_separator("demucs", model="tiny")._window.shape[1]
     pretend_speed(monkeypatch, SPEED / HEADROOM)
     separator = load_separator("demucs", model="tiny", budget_ms=budget_ms)
@@ -161,6 +164,7 @@ def test_a_budget_that_no_window_meets_names_the_smallest(monkeypatch):
 
 
 def test_a_machine_that_cannot_keep_up_gets_another_window_unless_the_hop_was_asked_for(monkeypatch):
+    pretend_speed(monkeypatch, FAST)
     full = load_separator("demucs", model="tiny")
     pretend_speed(monkeypatch, 0.45)
     separator = load_separator("demucs", model="tiny")
