@@ -211,7 +211,9 @@ def write_tiny_weights(folder):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         odd = {"width": 10, "mixer": 5, "points": 7, "blocks": 2}
-        for name, changes in (("tiny", {}), ("tiny-ahead", {"lookahead": 3}), ("tiny-odd", odd)):
+        hybrid = {"blocks": 2, "conv_channels": 5}
+        sizes = {"tiny": {}, "tiny-ahead": {"lookahead": 3}, "tiny-odd": odd, "tiny-hybrid": hybrid}
+        for name, changes in sizes.items():
             size = dataclasses.replace(SIZES["tiny"], **changes)
             save_weights(CausalNetwork(size), folder / f"{name}.safetensors")
             export_int8(folder / f"{name}.safetensors", folder / f"{name}-int8.safetensors")

@@ -15,6 +15,7 @@ TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "f
 NETWORK = {"weights": "tiny-int8.safetensors"}
 SHORT = {"context_ms": 100, "hop_ms": 50, "lookahead_ms": 30}
 AHEAD = {"weights": "tiny-ahead.safetensors"}
+HYBRID = {"weights": "tiny-hybrid-int8.safetensors"}
 
 SEPARATORS = [
     pytest.param(("passthrough", {"hop": 64, "latency": 100}), id="passthrough"),
@@ -25,6 +26,7 @@ SEPARATORS = [
     pytest.param(("live", {}), id="live"),
     pytest.param(("instant", NETWORK), id="instant", marks=needs_torch),
     pytest.param(("near", AHEAD), id="near", marks=needs_torch),
+    pytest.param(("instant", HYBRID), id="hybrid", marks=needs_torch),
     pytest.param(
         ("frame-transformer", {"weights": "frame-transformer.safetensors"}), id="transformer", marks=needs_torch
     ),

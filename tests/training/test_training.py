@@ -117,9 +117,10 @@ def random(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.parametrize("conv_channels", [0, 4])
 @pytest.mark.parametrize("lookahead", [0, 3])
-def test_what_is_trained_is_what_plays(tmp_path, lookahead):
-    size = dataclasses.replace(SIZES["tiny"], lookahead=lookahead)
+def test_what_is_trained_is_what_plays(tmp_path, lookahead, conv_channels):
+    size = dataclasses.replace(SIZES["tiny"], lookahead=lookahead, conv_channels=conv_channels)
     torch.manual_seed(0)
     model = CausalTrainingModel(size)
     save_weights(model.network, tmp_path / "w.safetensors")
@@ -131,9 +132,10 @@ def test_what_is_trained_is_what_plays(tmp_path, lookahead):
         assert np.abs(played[stem] - trained[number]).max() < 1e-5, stem
 
 
+@pytest.mark.parametrize("conv_channels", [0, 4])
 @pytest.mark.parametrize(("blocks", "inference_hop"), [(1, 32), (2, 16), (3, 16), (3, 8)])
-def test_what_is_trained_for_shorter_hops_is_what_plays_in_them(tmp_path, blocks, inference_hop):
-    size = dataclasses.replace(SIZES["tiny"], blocks=blocks)
+def test_what_is_trained_for_shorter_hops_is_what_plays_in_them(tmp_path, blocks, inference_hop, conv_channels):
+    size = dataclasses.replace(SIZES["tiny"], blocks=blocks, conv_channels=conv_channels)
     torch.manual_seed(0)
     model = CausalTrainingModel(size, inference_hop=inference_hop)
     save_weights(model.network, tmp_path / "w.safetensors")

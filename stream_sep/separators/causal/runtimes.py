@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from stream_sep.separators.causal.config import states_by_stage
 from stream_sep.separators.causal.weights import WeightStats, count_weights, load_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream_sep.protocols import Block
     from stream_sep.separators.causal.config import NetworkConfig
 
-StepState: TypeAlias = "tuple[Block, ...]"
-"""The network's state; never changed in place, each step returns a new one."""
+StepState: TypeAlias = "tuple[Any, ...]"
+"""The state of a stage: arrays, or whatever else the runtime keeps it in."""
 
 
 class StepRuntime(Protocol):
@@ -29,8 +29,15 @@ class StepRuntime(Protocol):
         """The network's configuration."""
         ...
 
-    def run_stage(self, number: int, *given: Block) -> tuple[Block, ...]:
-        """Run one stage of one hop; see `CausalNetwork.run_stage`."""
+    def initial_state(self) -> list[StepState]:
+        """Return the state of each stage before the first hop."""
+        ...
+
+    def run_stage(self, number: int, *given: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
+        """Run one stage of one hop; see `CausalNetwork.run_stage`.
+
+        The state of convolutions may be changed in place; what is returned is the state to go on with.
+        """
         ...
 
 
@@ -54,8 +61,12 @@ class TorchRuntime:
         self._torch = torch
         self.size = self._network.size
 
-    def run_stage(self, number: int, *given: Block) -> tuple[Block, ...]:
-        """Run one stage of one hop; see `CausalNetwork.run_stage`."""
+    def initial_state(self) -> list[StepState]:
+        """Return the state of each stage before the first hop."""
+        return states_by_stage(self.size, [state.numpy() for state in self._network.initial_state()])
+
+    def run_stage(self, number: int, *given: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
+        """Run one stage of one hop; see `StepRuntime.run_stage`."""
         with self._torch.inference_mode():  # of copies, as an output may be a view of an input
             outputs = self._network.run_stage(number, *map(self._torch.tensor, given))
             return tuple(output.numpy() for output in outputs)

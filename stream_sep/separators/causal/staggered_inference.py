@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
-from stream_sep.separators.causal.config import CONV_STATE_HOPS, states_by_stage
+from stream_sep.separators.causal.band_layout import RATE
 from stream_sep.separators.causal.features import FEATURES, FeatureExtractor
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
 
@@ -48,7 +47,7 @@ class StaggeredInference:
     def reset(self) -> None:
         """Clear the state."""
         self._hop, self._next_state = 0, []
-        self._state = states_by_stage(self._runtime.size, initial_state(self._runtime.size))
+        self._state = self._runtime.initial_state()
         self._feature_state = self._extractor.initial_state()
         self._output = np.zeros((2, OUTPUT_CHANNELS, self._extractor.points), np.float32)
 
@@ -101,13 +100,3 @@ def output_delay_hops(size: NetworkConfig, hops: int) -> int:
     (1, 0)
     """
     return next(hop for hop, parts in enumerate(schedule_stages(size, hops)) if size.blocks in parts)
-
-
-def initial_state(size: NetworkConfig) -> StepState:
-    """Return the state before the first hop; `CausalNetwork.initial_state` of one song."""
-    plan = plan_band_layout(size)
-    blocks = [np.zeros((1, plan.bands, size.width), np.float32) for _ in range(size.blocks)]
-    if not size.conv_channels:
-        return tuple(blocks)
-    shape = 1, size.conv_channels, CONV_STATE_HOPS, plan.points
-    return np.zeros(shape, np.float32), *blocks, np.zeros(shape, np.float32)

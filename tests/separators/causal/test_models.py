@@ -30,7 +30,7 @@ from stream_sep.separators.causal.harmonics import HARMONICS
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
 from stream_sep.separators.causal.runtimes import TorchRuntime
 from stream_sep.separators.causal.separator import MAX_LATENCY_MS, CausalSeparator, load_causal
-from stream_sep.separators.causal.staggered_inference import StaggeredInference, initial_state
+from stream_sep.separators.causal.staggered_inference import StaggeredInference
 from stream_sep.separators.causal.weights import WeightStats, read_metadata
 from stream_sep.separators.causal.windows import lookback_windows
 
@@ -160,7 +160,7 @@ def test_a_part_changes_nothing_it_was_given(weights):
         runtime = kind(weights / "tiny.safetensors")
         features = noise(FEATURES * plan_band_layout(runtime.size).points).reshape(2, 1, 1, FEATURES, -1)[0]
         first = (features, no_hints(runtime)[None])
-        second = (runtime.run_stage(0, *first)[0].copy(), *initial_state(runtime.size))
+        second = (runtime.run_stage(0, *first)[0].copy(), *runtime.initial_state()[1])
         for number, given in enumerate((first, second)):
             kept = copy.deepcopy(given)
             made = runtime.run_stage(number, *given)
@@ -194,7 +194,7 @@ def test_a_network_of_fewer_parts_than_hops_rests_in_some():
     assert np.bincount(np.diff(asked)).tolist() == [12, 3]
 
 
-@pytest.mark.parametrize("name", ["tiny.safetensors", "tiny-int8.safetensors"])
+@pytest.mark.parametrize("name", ["tiny.safetensors", "tiny-int8.safetensors", "tiny-hybrid.safetensors"])
 def test_an_onnx_export_is_one_step_to_other_programs(weights, tmp_path, name):
     onnxruntime = require_package("onnxruntime", "train")
     require_package("onnx", "train")
@@ -205,13 +205,15 @@ def test_an_onnx_export_is_one_step_to_other_programs(weights, tmp_path, name):
         key: read_metadata(weights / name)[0][key] for key in ("kind", "size")
     }
     runtime = TorchRuntime(weights / name)
-    asking, meter, state = StaggeredInference(runtime), FeatureExtractor(runtime.size), initial_state(runtime.size)
+    asking, meter = StaggeredInference(runtime), FeatureExtractor(runtime.size)
+    state = [each for of_stage in runtime.initial_state() for each in of_stage]
+    names = [f"memory{number}" for number in range(1, len(state) + 1)]
     memory, features = meter.initial_state(), np.zeros((1, FEATURES, meter.points), np.float32)
     for hop in range(20):
         spectra = spectrum(runtime, hop)
         meter.compute(spectra, memory, features, meter.workspace())
-        given = {"features": features[None], "hints": no_hints(runtime)[None], "memory1": state[0]}
-        messages, *state = step.run(("corrections", "memory1_after"), given)
+        given = {"features": features[None], "hints": no_hints(runtime)[None], **dict(zip(names, state, strict=True))}
+        messages, *state = step.run(("corrections", *(f"{name}_after" for name in names)), given)
         np.testing.assert_allclose(messages[0, 0], asking.step(spectra, no_hints(runtime)), atol=1e-5)
 
 
@@ -380,7 +382,7 @@ def test_the_memory_stays_bounded_over_a_long_stream(weights):
     for _ in range(3000):
         sound = rng.standard_normal((1, 2, 2 * runtime.size.bins)).astype(np.float32) * 10 ** rng.uniform(-3, 3)
         asking.step(sound.view(np.complex64), no_hints(runtime))
-    assert np.abs(asking._state[0]).max() <= 1
+    assert np.abs(asking._state[1][0]).max() <= 1
 
 
 def test_48_khz_needs_no_filter_and_96_khz_gets_one(weights):
@@ -419,6 +421,9 @@ class Asked:
 
     def __init__(self, size, *, certain=0.0):
         self.size, self.weights, self.asked, self.certain = size, WeightStats(0, 0), [], certain
+
+    def initial_state(self):
+        return [(), *[(np.zeros(1, np.float32),)] * self.size.blocks]
 
     def run_stage(self, number, *given):
         self.asked.append(number)

@@ -21,7 +21,7 @@ def weights(tiny_weights):
     return tiny_weights()
 
 
-@pytest.mark.parametrize("name", ["tiny", "tiny-ahead", "tiny-odd"])
+@pytest.mark.parametrize("name", ["tiny", "tiny-ahead", "tiny-odd", "tiny-hybrid"])
 def test_weights_stored_in_int8_are_those_that_would_be_rounded_when_loaded(weights, name):
     paths = weights / f"{name}.safetensors", weights / f"{name}-int8.safetensors"
     rounded, stored = map(CompiledRuntime, paths)
@@ -106,6 +106,21 @@ def test_tensors_other_than_its_size_needs_are_refused(weights, tmp_path, name, 
     (tmp_path / name).write_bytes(stored(weights / name, change))
     with pytest.raises(SeparatorError, match=re.escape(words)):
         read_network(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (changed("conv_in.norms.0.weight", np.transpose), "conv_in.norms.0.weight is float32"),
+        (changed("conv_out.layers.1.weight", lambda tensor: tensor[..., :2]), "conv_out.layers.1.weight is float32"),
+        (lambda tensors: tensors.pop("conv_out.project_out.bias"), "conv_out.project_out.bias is missing"),
+        (lambda tensors: tensors.pop("conv_in.project_in.weight"), "conv_in.project_in.weight is missing"),
+    ],
+)
+def test_convolutions_other_than_its_size_needs_are_refused(weights, tmp_path, change, words):
+    (tmp_path / "x.safetensors").write_bytes(stored(weights / "tiny-hybrid.safetensors", change))
+    with pytest.raises(SeparatorError, match=re.escape(words)):
+        read_network(tmp_path / "x.safetensors")
 
 
 @LOADERS

@@ -70,8 +70,8 @@ class Workspace(NamedTuple):
     mixed: Block  # (mixer, width)
     wide: Block  # (bands, 2 * width)
     hidden: Block  # (bands, width / 2)
-    encoder_in: Row  # input of a band's encoder, zero-padded
-    decoder_in: Row  # input of its decoder, zero-padded
+    encoder_in: Row  # input of a band's encoder
+    decoder_in: Row  # input of its decoder
     decoder_out: Row  # output of its decoder
 
 
@@ -95,12 +95,15 @@ def new_workspace(
 
 
 @njit_cached
-def encode(features: Block, prior: Block, weights: QuantizedWeights, workspace: Workspace, x: Block) -> None:
-    """Add the embedding of features and prior to ``x``, ``(bands, width)``.
+def encode(  # noqa: PLR0917 - compiled code has no objects
+    features: Block, prior: Block, local: Block, weights: QuantizedWeights, workspace: Workspace, x: Block
+) -> None:
+    """Add the embedding of features, prior and what convolutions made of them to ``x``, ``(bands, width)``.
 
     Args:
         features: ``(FEATURES, mask_bins)``.
         prior: ``(PRIOR_CHANNELS, mask_bins)``.
+        local: ``(conv_channels, mask_bins)`` or longer rows.
         weights: the encoder's.
         workspace: temporary buffers.
         x: ``(bands, width)``, which is added to.
@@ -109,6 +112,7 @@ def encode(features: Block, prior: Block, weights: QuantizedWeights, workspace: 
     for band in range(len(x)):
         _gather(features, band * points, points, 0, row)
         _gather(prior, band * points, points, len(features) * points, row)
+        _gather(local, band * points, points, (len(features) + len(prior)) * points, row)
         dequant_matvec_add(row, weights.scales[band], weights.values[band], x[band])
 
 

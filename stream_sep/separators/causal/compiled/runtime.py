@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.errors import SeparatorError
 from stream_sep.separators.causal.band_layout import plan_band_layout
 from stream_sep.separators.causal.band_prior import LOGIT_SCALE, PRIOR_LOGITS
-from stream_sep.separators.causal.compiled.int8 import QuantizedWeights, pad_inputs, quantize_int8
+from stream_sep.separators.causal.compiled.convolutions import (
+    add_convolved_outputs,
+    convolve_inputs,
+    new_conv_state,
+    new_conv_workspace,
+    read_convolutions,
+)
+from stream_sep.separators.causal.compiled.int8 import QuantizedWeights, quantize_int8
 from stream_sep.separators.causal.compiled.layers import (
     Decoder,
     Layer,
@@ -18,6 +24,7 @@ from stream_sep.separators.causal.compiled.layers import (
     new_workspace,
     run_layer,
 )
+from stream_sep.separators.causal.config import states_by_stage
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
 from stream_sep.separators.causal.stored_tensors import read_network
@@ -30,6 +37,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.protocols import Block
+    from stream_sep.separators.causal.compiled.convolutions import ConvState
+    from stream_sep.separators.causal.runtimes import StepState
 
 
 class CompiledRuntime:
@@ -46,8 +55,6 @@ class CompiledRuntime:
 
     def __init__(self, path: Path) -> None:
         self.size, tensors, self.weights = read_network(path)
-        if self.size.conv_channels:
-            raise SeparatorError(f"{path} has convolutions, which are trained but not played yet")
         plan = plan_band_layout(self.size)
         self._place, self._encoder = _contiguous(tensors["place"]), _quantized(tensors, "encoder")
         priors = slice(FEATURES * self.size.points, (FEATURES + PRIOR_LOGITS) * self.size.points)
@@ -58,27 +65,52 @@ class CompiledRuntime:
             plan.bands, self.size.width, self.size.mixer, self._encoder, self._decoder.bands
         )
         self._output_shape = 2 * OUTPUT_CHANNELS, plan.points
+        self._local = np.zeros((0, plan.points), np.float32)
+        if self.size.conv_channels:
+            self._open_convolutions(tensors)
 
-    def run_stage(self, number: int, *given: Block) -> tuple[Block, ...]:
-        """Run one stage of one hop; see `CausalNetwork.run_stage`."""
-        if number == 0:
-            encoder_in = self._place.copy()
-            encode(given[0][0, 0], given[1][0, 0], self._encoder, self._workspace, encoder_in)
-            return (encoder_in[None, None],)
-        x, state = given[0][0, 0].copy(), given[1][0]
-        after = np.empty_like(state)
-        run_layer(x, state, self._layers[number - 1], self._workspace, after)
+    def _open_convolutions(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        self._conv_in, self._conv_out = (read_convolutions(tensors, f"{name}.") for name in ("conv_in", "conv_out"))
+        self._conv_in.project_in[:, FEATURES : FEATURES + PRIOR_LOGITS] *= LOGIT_SCALE
+        self._conv_workspaces = new_conv_workspace(self._conv_in), new_conv_workspace(self._conv_out)
+        self._local = self._conv_workspaces[0].y[: self.size.conv_channels]
+
+    def initial_state(self) -> list[StepState]:
+        """Return the state of each stage before the first hop."""
+        shape = 1, len(self._place), self.size.width
+        states: list[Any] = [np.zeros(shape, np.float32) for _ in self._layers]
+        if self.size.conv_channels:
+            states = [new_conv_state(self._conv_in), *states, new_conv_state(self._conv_out)]
+        return states_by_stage(self.size, states)
+
+    def run_stage(self, number: int, *given: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
+        """Run one stage of one hop; see `StepRuntime.run_stage`."""
+        return self._encode(*given) if number == 0 else self._run_block(number, *given)
+
+    def _encode(self, features: Block, prior: Block, *state: ConvState) -> tuple[Any, ...]:
+        features, prior = features[0, 0], prior[0, 0]
+        if state:
+            convolve_inputs(features, prior, self._conv_in, state[0], self._conv_workspaces[0])
+        x = self._place.copy()
+        encode(features, prior, self._local, self._encoder, self._workspace, x)
+        return x[None, None], *state
+
+    def _run_block(self, number: int, x: Block, state: Block, *conv_state: ConvState) -> tuple[Any, ...]:
+        x, after = x[0, 0].copy(), np.empty_like(state)
+        run_layer(x, state[0], self._layers[number - 1], self._workspace, after[0])
         if number < len(self._layers):
-            return x[None, None], after[None]
-        decoder_out = np.empty(self._output_shape, np.float32)
-        decode(x, self._decoder, self._workspace, decoder_out)
-        return decoder_out.reshape(1, 1, 2, OUTPUT_CHANNELS, -1), after[None]
+            return x[None, None], after
+        outputs = np.empty(self._output_shape, np.float32)
+        decode(x, self._decoder, self._workspace, outputs)
+        if conv_state:
+            add_convolved_outputs(outputs, self._conv_out, conv_state[0], self._conv_workspaces[1])
+        return outputs.reshape(1, 1, 2, OUTPUT_CHANNELS, -1), after, *conv_state
 
 
 def _quantized(tensors: Mapping[str, NDArray[Any]], name: str) -> QuantizedWeights:
     if name + SCALES in tensors:
-        return pad_inputs(QuantizedWeights(tensors[name + SCALES], tensors[name]))
-    return pad_inputs(quantize_int8(tensors[name]))
+        return QuantizedWeights(_contiguous(tensors[name + SCALES]), _contiguous(tensors[name]))
+    return quantize_int8(tensors[name])
 
 
 def _layer(tensors: Mapping[str, NDArray[Any]], prefix: str) -> Layer:
@@ -113,6 +145,6 @@ def _decoder(tensors: Mapping[str, NDArray[Any]], bands: int) -> Decoder:
     )
 
 
-def _contiguous(tensor: Block) -> Block:
+def _contiguous(tensor: NDArray[Any]) -> NDArray[Any]:
     """Return a C-contiguous copy that may be written, as compiled code needs."""
     return np.array(tensor, order="C")

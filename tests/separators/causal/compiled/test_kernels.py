@@ -84,15 +84,14 @@ def test_gelu_is_right_to_a_millionth():
 
 
 @pytest.mark.parametrize("inputs", [4, 5, 276])
-def test_weights_are_rounded_to_a_254th_of_the_greatest_of_their_input(inputs):
-    weights = values(3, inputs, 12) * np.linspace(0.01, 100, inputs, dtype=np.float32)[:, None]
+@pytest.mark.parametrize("outputs", [12, 16, 64, 168])  # around the widths of tiles
+def test_weights_are_rounded_to_a_254th_of_the_greatest_of_their_input(inputs, outputs):
+    weights = values(3, inputs, outputs) * np.linspace(0.01, 100, inputs, dtype=np.float32)[:, None]
     weights[1, 2] = 0.0
     made = quantize_int8(weights)
     back = made.values * made.scales[..., None]
-    assert (np.abs(back[:, :inputs] - weights) <= np.abs(weights).max(axis=2, keepdims=True) / 254 + 1e-6).all()
-    assert not made.values[:, inputs:].any()
-    row, into = np.zeros(made.scales.shape[1], np.float32), np.ones(12, np.float32)
-    row[:inputs] = values(inputs, seed=3)
+    assert (np.abs(back - weights) <= np.abs(weights).max(axis=2, keepdims=True) / 254 + 1e-6).all()
+    row, into = values(inputs, seed=3), np.ones(outputs, np.float32)
     expected = 1 + row.astype(float) @ back[0]
     weigh(row, made.scales[0], made.values[0], into)
     np.testing.assert_allclose(into, expected, rtol=1e-4, atol=1e-2)
