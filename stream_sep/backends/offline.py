@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_sep.audio.arrays import stereo_block
 from stream_sep.backends.callback import portaudio_callback
 from stream_sep.errors import ConfigError
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from stream_sep.audio.latency import LatencyReport
     from stream_sep.audio.state import AudioState
     from stream_sep.protocols import Block, Stems
+
+_NO_ENGINE = "no engine is running on this backend; use it inside: with Engine(backend): ..."
 
 
 class OfflineBackend:
@@ -66,8 +69,13 @@ class OfflineBackend:
         """Process ``(2, frames)``; return the buses, ``(1 + stems, 2, frames)``, with their latency.
 
         Whole blocks only, except in the last call: the latency is planned for blocks of one size.
+
+        Raises:
+            ConfigError: no engine is running, or the block is not ``(2, frames)`` of floats.
         """
-        assert self._state is not None, "the engine is not started"
+        if self._state is None:
+            raise ConfigError(_NO_ENGINE)
+        block = stereo_block(block, "the block")
         frames, outputs = block.shape[1], int(self._state.record["outputs"][0])
         given = np.ascontiguousarray(block.T, np.float32)
         taken = np.zeros((frames, outputs), np.float32)
@@ -79,7 +87,14 @@ class OfflineBackend:
         return taken.T.reshape(outputs // 2, 2, frames)
 
     def run(self, audio: Block) -> tuple[Block, Stems]:
-        """Process a whole song; return the mix, ``(2, frames)``, and the stems, aligned with the song."""
+        """Process a whole song; return the mix, ``(2, frames)``, and the stems, aligned with the song.
+
+        Raises:
+            ConfigError: as `feed`.
+        """
+        if self._state is None:
+            raise ConfigError(_NO_ENGINE)
+        audio = stereo_block(audio)
         delay, block = self._latency.engine, self.block_size
         padded = -(-(audio.shape[1] + delay) // block) * block
         out = self.feed(np.pad(audio, ((0, 0), (0, padded - audio.shape[1]))))

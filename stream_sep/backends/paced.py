@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_sep.audio.arrays import stereo_block
 from stream_sep.backends.callback import portaudio_callback
 from stream_sep.errors import ConfigError
 
@@ -44,6 +45,7 @@ class PacedBackend:
         self.input_map = (0, 1)
         self._blocks = np.zeros((1, block_size, 2), np.float32)
         if sound is not None:
+            sound = stereo_block(sound, "sound")
             whole = max(sound.shape[1] // block_size, 1)
             self._blocks = (
                 np.resize(sound.T, (whole * block_size, 2)).astype(np.float32).reshape(whole, block_size, 2)

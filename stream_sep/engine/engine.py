@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
+from stream_sep.audio.arrays import stereo_block
 from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.backends.jack import JackBackend
 from stream_sep.engine.audio_setup import audio_state_for
@@ -62,7 +63,7 @@ class Engine:
     Raises:
         SeparatorError: the separator cannot be loaded.
         DeviceError: the device does not support the settings.
-        ConfigError: settings that exclude each other.
+        ConfigError: settings that exclude each other, or a source that is not ``(2, frames)`` of floats.
 
     >>> import numpy as np
     >>> from stream_sep import Engine, EngineConfig, OfflineBackend
@@ -99,6 +100,7 @@ class Engine:
         self.config = config or EngineConfig()
         self.backend = backend
         self._report = report
+        source = None if source is None else stereo_block(source, "source")
         self._stem_source = stem_source or SeparatedInput(backend, self.config, report)
         self._worker, self.latency = self._stem_source.worker, self._stem_source.latency
         self._running = self._stopped = False
@@ -162,7 +164,14 @@ class Engine:
         return None if self._recorder is None else self._recorder.failed
 
     def start(self) -> None:
-        """Start the audio."""
+        """Start the audio.
+
+        Raises:
+            ConfigError: the engine was started or stopped before.
+        """
+        if self._running or self._stopped:
+            state = "was stopped" if self._stopped else "is running already"
+            raise ConfigError(f"this engine {state}; build another Engine")
         self._running = True
         self.mixer.set_gains_now()
         self._stem_source.start()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.import_path import import_object
+from stream_sep.separators.checks import check_members, model_name, whole_rate
 from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def check_separator(name: str, options: Mapping[str, Any] = MappingProxyType({})
         _check_options(name, _factory(name), options)
 
 
-def load_separator(name: str = DEFAULT, sample_rate: int = 44100, **options: Any) -> Separator:  # noqa: ANN401 - each separator checks its own options
+def load_separator(name: str | Path = DEFAULT, sample_rate: int = 44100, **options: Any) -> Separator:  # noqa: ANN401 - each separator checks its own options
     """Build the separator called ``name`` for a stream of ``sample_rate`` frames per second.
 
     Args:
@@ -110,13 +111,14 @@ def load_separator(name: str = DEFAULT, sample_rate: int = 44100, **options: Any
     >>> load_separator("passthrough", 48000, hop=128).hop
     128
     """
-    name, given = _resolve(name, options)
-    factory = _factory(name)
+    name, given = _resolve(model_name(name), options)
+    factory, sample_rate = _factory(name), whole_rate(sample_rate)
     _check_options(name, factory, given)
     try:
         separator: Separator = factory(sample_rate=sample_rate, **given)
     except TypeError as error:
         raise ConfigError(f"separator {name!r} does not accept the options {given}: {error}") from error
+    check_members(separator)
     return separator
 
 
@@ -187,6 +189,8 @@ def _location(name: str) -> str:
     known = {**REGISTRY, **NEEDS_WEIGHTS}
     if name in known or _is_own(name):
         return known.get(name, name)
+    if Path(name).is_file():
+        raise SeparatorError(f"{name} is not a weights file; name one that ends in {', '.join(_WEIGHT_SUFFIXES)}")
     hint = did_you_mean(name, [*known, *ALIASES], "", shown=canonical_name)
     raise SeparatorError(
         f"unknown model {name!r}; {hint}{' ' if hint else ''}choose from {', '.join(sorted(known))}, "

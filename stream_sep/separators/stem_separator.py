@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stream_sep.audio.arrays import float_array
 from stream_sep.errors import ConfigError
 from stream_sep.separators import DEFAULT, load_separator
 from stream_sep.separators.rechunker import Rechunker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from stream_sep.protocols import Stems
@@ -39,7 +42,7 @@ class StemSeparator:
     ((4, 2, 1000), (4, 2, 500), 959)
     """
 
-    def __init__(self, model: str = DEFAULT, **options: Any) -> None:  # noqa: ANN401 - each separator checks its own
+    def __init__(self, model: str | Path = DEFAULT, **options: Any) -> None:  # noqa: ANN401 - each separator checks its own
         self.model = model
         self._options = options
         self._sample_rate = 0
@@ -68,7 +71,8 @@ class StemSeparator:
             float32 ``(stems, 2, frames)``.
 
         Raises:
-            ConfigError: more than two channels, or a sample rate the separator does not work at.
+            ConfigError: more than two channels, values that are not floats, or a sample rate the separator does not
+                work at.
         """
         mix = _stereo(audio)
         self._load(sample_rate)
@@ -89,9 +93,9 @@ class StemSeparator:
 
 
 def _stereo(audio: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    sound = np.atleast_2d(np.asarray(audio, np.float32))
-    if sound.shape[0] > 2 or sound.ndim > 2:
+    sound = np.atleast_2d(float_array(audio))
+    if sound.shape[0] not in {1, 2} or sound.ndim > 2:
         raise ConfigError(
-            f"audio of shape {audio.shape} is not (channels, frames) with one or two channels; transpose?"
+            f"audio of shape {sound.shape} is not (channels, frames) with one or two channels; transpose?"
         )
     return sound if sound.shape[0] == 2 else np.repeat(sound, 2, axis=0)

@@ -9,6 +9,7 @@ from stream_sep.effects.controls import EffectWorker
 from stream_sep.engine.config import ON_FAILURE
 from stream_sep.errors import SeparatorError
 from stream_sep.separators import load_separator
+from stream_sep.separators.checks import check_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,6 +74,7 @@ def load_worker(
             "meanwhile": ON_FAILURE[config.on_failure],
         }
         if not isinstance(model, str):
+            check_members(model)
             return in_line(lambda: model, report, **settings)
         if config.worker == "process":
             return in_process(model, backend.sample_rate, options, report, **settings)
