@@ -29,3 +29,24 @@ def test_brackets_without_end_are_an_error(tmp_path):
     path.write_text("a=" + "[" * 5000)
     with pytest.raises(ConfigError, match=r"deep\.toml"):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[data]\n[training]\nsteps = 1", "names no cache"),
+        ("[data]\ncaches = ['x']", "steps or minutes"),
+        ("[data]\ncaches = ['x']\nweights = [1, 2]\n[training]\nsteps = 1", "2 weights"),
+        ("[training]\nstep = 3", "no key 'step'"),
+        ("[training]\nsteps = 1.5", "must be like 0"),
+        ("[training]\nlearning_rate = -1", "must be like"),
+        ("[train]\nsteps = 3", r"no table \[train\]"),
+        ("[data]\ncaches = ['x']\n[training]\nsteps = 1\nprecision = 'int4'", "int4"),
+        ("[data]\ncaches = ['x']\n[training]\nsteps = 1\n[teach]\nshare = 2.0", "from 0 to 1, not 2.0"),
+        ("steps =", "cannot be read"),
+    ],
+)
+def test_invalid_config_is_rejected(tmp_path, text, words):
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        read_config(tmp_path / "c.toml")

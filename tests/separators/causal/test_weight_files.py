@@ -16,11 +16,6 @@ from stream_sep.separators.causal.stored_tensors import QUANTIZED, read_network
 from stream_sep.separators.causal.weights import SCALES, dequantized, read_metadata
 
 
-@pytest.fixture
-def weights(tiny_weights):
-    return tiny_weights()
-
-
 @pytest.mark.parametrize("name", ["tiny", "tiny-ahead", "tiny-odd", "tiny-hybrid"])
 def test_weights_stored_in_int8_are_those_that_would_be_rounded_when_loaded(weights, name):
     paths = weights / f"{name}.safetensors", weights / f"{name}-int8.safetensors"

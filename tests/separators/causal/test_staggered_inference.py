@@ -1,0 +1,43 @@
+"""A step of the network, spread over hops."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from causal_networks import Asked, no_hints, spectrum
+
+from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
+from stream_sep.separators.causal.config import SIZES
+from stream_sep.separators.causal.staggered_inference import StaggeredInference
+
+
+@pytest.mark.parametrize("hops", [1, 2, 3, 4])
+def test_step_takes_the_first_hop_of_a_group_and_returns_after_half_of_it(hops):
+    runtime = Asked(dataclasses.replace(SIZES["tiny"], blocks=3), certain=None)
+    asking, messages, most = StaggeredInference(runtime, hops), [], 0
+    for hop in range(5 * hops):
+        runtime.asked.clear()
+        hints = no_hints(runtime) + np.float32(hop + 1)
+        messages.append(int(asking.step(spectrum(runtime), hints).flat[0]))
+        most = max(most, len(runtime.asked))
+    half = -(-hops // 2)
+    assert messages == [0] * (half - 1) + [at // hops * hops + 1 for at in range(5 * hops - half + 1)]
+    assert most == min(-(-2 * 4 // hops), 4)
+
+
+def test_network_of_fewer_stages_than_hops_rests_in_some():
+    runtime = Asked(SIZES["tiny"])
+    asking, asked = StaggeredInference(runtime, 8), []
+    for _ in range(16):
+        asking.step(spectrum(runtime), no_hints(runtime))
+        asked.append(len(runtime.asked))
+    assert np.bincount(np.diff(asked)).tolist() == [12, 3]
+
+
+def test_state_stays_bounded_over_a_long_stream(weights):
+    runtime = CompiledRuntime(weights / "tiny.safetensors")
+    rng, asking = np.random.default_rng(0), StaggeredInference(runtime)
+    for _ in range(3000):
+        sound = rng.standard_normal((1, 2, 2 * runtime.size.bins)).astype(np.float32) * 10 ** rng.uniform(-3, 3)
+        asking.step(sound.view(np.complex64), no_hints(runtime))
+    assert np.abs(asking._state[1][0]).max() <= 1

@@ -1,0 +1,57 @@
+"""Inputs of causal networks, and one whose output is chosen."""
+
+import numpy as np
+
+from stream_sep.separators.causal.band_layout import plan_band_layout
+from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
+from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
+from stream_sep.separators.causal.weights import WeightStats
+
+
+def noise(frames, seed=0):
+    return 0.1 * np.random.default_rng(seed).standard_normal((2, frames)).astype(np.float32)
+
+
+def stream(separator, mix):
+    hops = range(0, mix.shape[1], separator.hop)
+    return np.concatenate([separator.process(mix[:, at : at + separator.hop]).copy() for at in hops], axis=2)
+
+
+def no_hints(runtime):
+    return np.zeros((1, PRIOR_CHANNELS, plan_band_layout(runtime.size).points), np.float32)
+
+
+def spectrum(runtime, seed=0):
+    return noise(2 * runtime.size.bins, seed)[None].view(np.complex64)
+
+
+def save_random(size, file):
+    import torch  # noqa: PLC0415 - heavy
+
+    from stream_sep.separators.causal.network import CausalNetwork  # noqa: PLC0415 - heavy
+    from stream_sep.separators.causal.weights import save_weights  # noqa: PLC0415 - heavy
+
+    with torch.random.fork_rng(devices=[]):
+        save_weights(CausalNetwork(size), file)
+    return file
+
+
+class Asked:
+    """A runtime that tells which parts it was asked for, as certain of vocals as given, or as the first hint says."""
+
+    def __init__(self, size, *, certain=0.0):
+        self.size, self.weights, self.asked, self.certain = size, WeightStats(0, 0), [], certain
+
+    def initial_state(self):
+        return [(), *[(np.zeros(1, np.float32),)] * self.size.blocks]
+
+    def run_stage(self, number, *given):
+        self.asked.append(number)
+        if number == 0:
+            return (given[1],)
+        x, memory = given
+        if number < self.size.blocks:
+            return given
+        messages = np.zeros((1, 1, 2, OUTPUT_CHANNELS, plan_band_layout(self.size).points), np.float32)
+        messages[:, :, :, 0] = x.flat[0] if self.certain is None else self.certain
+        return messages, memory

@@ -1,0 +1,75 @@
+"""What a network is trained towards: true stems and teachers."""
+
+import dataclasses
+
+from requirements import require_package
+
+require_package("torch", "train")
+
+import torch
+from tiny_training import random, taught, weights
+
+from stream_sep.training.data.cache import RATE
+from stream_sep.training.kinds import build_model
+from stream_sep.training.objective import Objective
+from stream_sep.training.trainer import Trainer
+
+
+def test_network_trained_on_teachers_alone_approaches_their_output(home, tmp_path):
+    """With nothing else to learn from, a network comes to answer as its teachers do, whatever the true stems are."""
+    trainer = Trainer(taught(home, steps=60, share=1.0), tmp_path / "out", device="cpu")
+    mix = 0.1 * torch.randn(2, 2, trainer.model.context_frames + 40 * trainer.model.hop, generator=random(3))
+
+    def off():
+        with torch.no_grad():
+            messages = trainer.model.separate(mix, trainer.model.initial_state(2))[0]
+            wanted = trainer._objective._teachers.separate(mix, trainer._objective._teachers.initial_state(2))[0]
+        return float((messages - wanted).square().sum() / wanted.square().sum())
+
+    before, kept = off(), {name: value.clone() for name, value in trainer._objective._teachers.state_dict().items()}
+    trainer.run(lambda _text: None)
+    assert off() < 0.5 * before
+    assert all(torch.equal(value, kept[name]) for name, value in trainer._objective._teachers.state_dict().items())
+
+
+def test_network_of_short_hops_is_compared_at_the_frames_of_its_teachers_and_stems(home):
+    plain = taught(home)
+    plan = dataclasses.replace(
+        plain, training=dataclasses.replace(plain.training, inference_hop=16, burn_in_seconds=0.01)
+    )
+    model = build_model("causal", {"size": "tiny"}, 16)
+    lesson = Objective(plan, model, torch.device("cpu"), is_half=False)
+    assert lesson._teachers.first_output_frame < model.first_output_frame
+    heard = []
+
+    def hear(estimates, wanted, _max_hz):
+        heard.append((estimates, wanted))
+        return torch.zeros(())
+
+    def counted(one):
+        separate = one.separate
+
+        def count(mix, state):
+            stems, after = separate(mix, state)
+            return (one.first_output_frame + torch.arange(stems.shape[-1])).expand(stems.shape), after
+
+        return count
+
+    lesson._loss, model.separate = hear, counted(model)
+    lesson._teachers.separate = counted(lesson._teachers)
+    frames = model.context_frames + 20 * model.hop
+    lesson.loss(torch.arange(frames).float().expand(2, 4, 2, frames), carry_state=False)
+    assert len(heard) == 2
+    for estimates, wanted in heard:
+        assert torch.equal(estimates, wanted)
+        assert float(estimates[0, 0, 0, 0]) == model.first_output_frame + int(0.01 * RATE)
+        assert estimates.shape[-1] > 10 * model.hop
+
+
+def test_distillation_resumed_after_a_stop_ends_as_an_unbroken_one(home, tmp_path):
+    whole = Trainer(taught(home), tmp_path / "whole", device="cpu")
+    whole.run(lambda _text: None)
+    for stop_at in (3, 6):
+        halves = Trainer(taught(home), tmp_path / "halves", device="cpu")
+        halves.run(lambda _text: None, lambda halves=halves, stop_at=stop_at: halves.step >= stop_at)
+    assert all(torch.equal(value, weights(halves)[name]) for name, value in weights(whole).items())
