@@ -39,6 +39,7 @@ SLOW = (
     "evaluation/test_soak",
     "files",
     "laws",
+    "lowlevel/test_code_cache",
     "player",
     "separators",
     "support",

@@ -138,6 +138,7 @@ def test_cleared_rings_are_as_new():
         np.testing.assert_array_equal(getattr(rings, name), getattr(new, name))
 
 
+@pytest.mark.slow
 def test_a_second_process_sees_the_rings_and_leaves_them_when_it_ends(shared, second_process):
     write(shared, counted(0, 96))
     script = """
@@ -165,6 +166,7 @@ def test_what_the_owner_closes_is_gone():
         SharedRings.attach(described)
 
 
+@pytest.mark.slow
 def test_a_reader_never_finds_another_hop_under_a_number(shared, second_process):
     """The soak: another process separates numbered hops; what lies under a number is that number's sound."""
     script = """

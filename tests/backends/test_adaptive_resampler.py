@@ -94,6 +94,7 @@ def noise_and_delay(got, seconds, frequency):
 AGE = RESERVE + BLOCK
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frequency", [40, 1000, 10000, 18000])
 def test_with_equal_clocks_a_tone_is_only_late(frequency):
     clocks = Clocks(4)
@@ -113,6 +114,7 @@ def test_a_tone_keeps_its_pitch_and_its_age_between_clocks_that_differ(ppm):
     assert record["starved"][0] == 0
 
 
+@pytest.mark.slow
 def test_ten_minutes_of_late_blocks_of_other_sizes_lose_nothing():
     clocks = Clocks(600, input_ppm=-150, output_ppm=150, jitter_ms=4, input_block=147, burst=3)
     out, record = clocks.carry(sine(20))

@@ -120,7 +120,7 @@ def test_log_file_that_cannot_be_written_is_an_error(command):
     assert "no/folder/log.txt" in errors
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", *(pytest.param(name, marks=pytest.mark.slow) for name in ("zsh", "fish"))])
 @pytest.mark.parametrize(
     ("words", "found", "left_out"),
     [
@@ -161,6 +161,7 @@ def test_every_older_name_stands_for_an_option_there_is():
         assert not set(options) & known, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     ["--version", "presets list", "presets show karaoke", "midi maps", "models list", "config show", "cache list"],
@@ -181,6 +182,7 @@ def test_user_without_a_home_reads_everything(arguments):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["config set block-size 64", "presets save mine --set vocals=-6"])
 def test_user_without_a_home_gets_the_path_that_cannot_be_written(arguments):
     environment = {name: value for name, value in os.environ.items() if name != "XDG_CONFIG_HOME"}

@@ -91,6 +91,7 @@ def test_a_thread_that_is_gone_is_passed_over():
     raise_audio_priority([on_a_thread(threading.get_native_id)])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("allowed")
 def test_the_process_of_a_light_separator_is_real_time_and_the_engine_is_not():
     with Engine(PacedBackend(), EngineConfig(model="passthrough")) as engine:

@@ -362,6 +362,7 @@ def test_no_client_fills_the_folder_of_presets(mixer, server, peer):
     assert server.errors == 1
 
 
+@pytest.mark.slow
 def test_a_flood_of_questions_is_answered_only_in_part(server, peer):
     for _ in range(20):
         peer.send_raw(bundle(IMMEDIATELY, *[("/list",)] * 4000))

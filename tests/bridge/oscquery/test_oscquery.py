@@ -280,6 +280,7 @@ def test_move_by_one_surface_is_sent_to_the_other(mixer, server, join):
         osc.stop()
 
 
+@pytest.mark.slow
 def test_its_name_is_announced(serve):
     server = serve(announce=True, osc_port=9137, name="stem_sep under test")
     found = {}

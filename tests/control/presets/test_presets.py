@@ -382,6 +382,7 @@ def stream_sep_presets(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 def test_the_command_saves_shows_lists_and_checks(folder):
     settings = ["--set", "vocals=-12.5", "--set", "master/limiter=on", "--output", "main=1", "--fade-ms", "300"]
     done = stream_sep_presets("save", "mine", *settings, "--description", "my own")
@@ -400,6 +401,7 @@ def test_the_command_saves_shows_lists_and_checks(folder):
     assert stream_sep_presets("check", "mine", "karaoke").returncode == 0
 
 
+@pytest.mark.slow
 def test_the_command_fails_with_a_sentence(write):
     checked = stream_sep_presets("check", write("schema = 1\nkaraoke = 3"))
     assert checked.returncode == 1

@@ -91,6 +91,7 @@ def test_a_file_without_end_is_not_read(tmp_path, kind):
         read(str(file))
 
 
+@pytest.mark.slow
 def test_thousands_of_lines_of_one_array_are_looked_at_only_so_long():
     rows = ["[1],\n"] * 20_000
     assert ("a",) not in lines_of("a = [\n" + "".join(rows) + "]\n")
