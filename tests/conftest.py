@@ -51,16 +51,8 @@ SLOW = (
 )
 """Tests that start processes, servers or browsers, run in real time, or run networks; not in ``make fast``."""
 
-SLOW_SOURCES = (
-    "bridge/web/service",
-    "stream_sep/separators/causal/network",
-    "stream_sep/separators/frame_transformer",
-    "stream_sep/separators/imported",
-    "stream_sep/separators/per_band",
-    "stream_sep/separators/unet",
-    "stream_sep/training",
-)
-"""Modules with examples in docstrings whose import takes PyTorch or a web framework; as above."""
+SLOW_SOURCES = ("bridge/benchmarks", "bridge/web/service", "stream_sep/training")
+"""Packages with examples in docstrings whose import takes PyTorch or a web framework; as above."""
 
 HEAVY = ("torch", "fastapi", "ray")
 """What the collection of fast tests must not import: each takes as long as hundreds of tests."""
@@ -85,10 +77,10 @@ def pytest_configure(config):
 
 
 class FastCollection:
-    """Leaves slow files unread, rather than import what they need and then deselect their tests."""
+    """Leaves slow files, and modules without examples, unread: to import them takes longer than the tests."""
 
     def pytest_ignore_collect(self, collection_path):
-        return True if is_slow(collection_path) else None
+        return True if is_slow(collection_path) or has_no_tests(collection_path) else None
 
     def pytest_collection_finish(self):
         if loaded := [name for name in HEAVY if name in sys.modules]:
@@ -99,6 +91,12 @@ def is_slow(path):
     """Whether a file's tests, or a module's doctests, are left out by ``make fast``."""
     place = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
     return place.startswith((*SLOW_SOURCES, *(f"tests/{one}" for one in SLOW)))
+
+
+def has_no_tests(path):
+    """Whether a file is a module without an example in its docstrings."""
+    is_module = path.suffix == ".py" and not path.is_relative_to(ROOT / "tests")
+    return is_module and ">>> " not in path.read_text(encoding="utf-8")
 
 
 def pytest_collection_modifyitems(items):
