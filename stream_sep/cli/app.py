@@ -15,12 +15,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_MAX_SUMMARY = 1000
+
+
 class Command(TyperCommand):
     """A command that also accepts older names of its options."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - whose type moved between versions
         """Parse the arguments, after renaming options."""
         return super().parse_args(ctx, rename_options(self.name or "", args))
+
+
+class Group(TyperGroup):
+    """A group of commands whose help has the whole first sentence of each."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the list of commands, wrapped rather than cut."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(_MAX_SUMMARY)) for name, command in commands if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 class App(typer.Typer):
@@ -36,7 +50,8 @@ class App(typer.Typer):
             help=summary,
             pretty_exceptions_enable=False,
             context_settings={"help_option_names": ["-h", "--help"]},
-            **{"cls": TyperGroup, "add_completion": False, "no_args_is_help": True, **settings},
+            rich_markup_mode=None,  # whose tables leave 17 characters of a narrow terminal for the help of an option
+            **{"cls": Group, "add_completion": False, "no_args_is_help": True, **settings},
         )
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # type: ignore[override] # noqa: ANN401 - as above

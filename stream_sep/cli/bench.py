@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
-from stream_sep.cli.app import App
+from stream_sep.cli.app import App, Group
 from stream_sep.cli.arguments import parse_options
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
@@ -27,7 +26,7 @@ _Duration = Annotated[float, typer.Option(help="length of the run in seconds", m
 _Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
-class _BenchGroup(TyperGroup):
+class _BenchGroup(Group):
     """Measures the engine if no command is named, and accepts the options that preceded the commands."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - whose type moved between versions

@@ -37,7 +37,7 @@ def demo(
     *,
     no_audio: Annotated[bool, typer.Option("--no-audio", help="run without a sound card")] = False,
 ) -> None:
-    """Play the bundled demo song through the live engine: vocals fade out after 5 s and return after 10 s."""
+    """Play the bundled demo song through the live engine. Vocals fade out after 5 s and return after 10 s."""
     if duration <= 0:
         raise ConfigError(f"--duration {duration:g} must be positive")
     config = replace(choose_model(model, "", {}), record=out)

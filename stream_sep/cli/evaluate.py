@@ -33,7 +33,7 @@ def evaluate(
     ] = False,
     museval: Annotated[bool, typer.Option("--museval", help="as --all-metrics, with museval's SDR (slow)")] = False,
 ) -> None:
-    """Print SDR per stem, with the unprocessed mix and mid/side as baselines, as Markdown."""
+    """Print SDR per stem, as Markdown. The unprocessed mix and mid/side are the baselines."""
     from stream_sep.evaluation import sdr
 
     models = assign_options(model or [DEFAULT], option or [])

@@ -21,7 +21,7 @@ def host(
         float, typer.Option(help="seconds to keep running without a plug-in; 0 runs until Ctrl-C")
     ] = 60.0,
 ) -> None:
-    """Run the separators for the DAW plug-in, which starts this command itself if needed."""
+    """Run the separators for the DAW plug-in. The plug-in starts this command itself if needed."""
     from bridge.plugin.host import PluginHost
 
     if linger < 0:

@@ -16,7 +16,7 @@ def layout(
     folder: Annotated[Path, typer.Option(help="output folder")] = Path(),
     stems: Annotated[str, typer.Option(help="stem names, in order")] = ",".join(STEMS),
 ) -> None:
-    """Write a fader layout for TouchOSC or Open Stage Control, or the files REAPER or Cubase need."""
+    """Write fader layouts and DAW files. They are for TouchOSC, Open Stage Control, REAPER and Cubase."""
     from bridge.daws.assets import DAW_FILES, write_daw_files
     from bridge.layouts.layout import LAYOUTS
 

@@ -96,7 +96,7 @@ def play(
     ] = "dry",
     preset: Annotated[
         str,
-        typer.Option(help="preset to start with: karaoke, acapella, ... or a file", autocompletion=complete_preset),
+        typer.Option(help="preset to start with, such as karaoke, or a file", autocompletion=complete_preset),
     ] = "",
     effect_latency: Annotated[
         int | None, typer.Option(help="latency in frames reserved for effects added later", min=0)

@@ -8,7 +8,7 @@ import typer
 
 from stream_sep.cli.app import App
 
-app = App("Install, list and remove the plug-in for DAWs: VST3, CLAP and LV2.")
+app = App("Install, list and remove the DAW plug-in: VST3, CLAP, LV2.")
 
 _FORMAT_HELP = "vst3, clap or lv2, comma-separated (default: all)"
 _MENUS = """\

@@ -42,10 +42,11 @@ def render(
     model: Annotated[str, typer.Option(help="separator, see 'models list'", autocompletion=complete_model)] = DEFAULT,
     block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
     preset: Annotated[
-        str, typer.Option(help="faders and effects: karaoke, acapella, ... or a file", autocompletion=complete_preset)
+        str,
+        typer.Option(help="preset of faders and effects, such as karaoke, or a file", autocompletion=complete_preset),
     ] = "",
 ) -> None:
-    """Write the stems of FILE to WAV files, exactly as the live engine would play them."""
+    """Write the stems of a song to WAV files. They are exactly what the live engine would play."""
     folder = out or Path(f"{readable(file.stem)}-stems")
     console = Console(soft_wrap=True, highlight=False, markup=False)
     frames = render_file(file, folder, model, block_size, preset, report=console.print)

@@ -83,7 +83,7 @@ def separate(
     tags: Annotated[bool, typer.Option(help="copy title, artist and cover")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="separate finished songs again")] = False,
 ) -> None:
-    """Separate songs into stem files, as the demucs command does; already separated songs are skipped."""
+    """Separate songs into stem files. The folders are those of the demucs command; finished songs are skipped."""
     settings = SeparationSettings(
         model=model,
         repo=repo,

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from stream_sep.cli.app import App
+from stream_sep.cli.app import App, Group
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
 from stream_sep.separators import DEFAULT
@@ -33,7 +32,7 @@ _Database = Annotated[
 _Name = Annotated[str, typer.Argument(help="name of the account")]
 
 
-class _ServeGroup(TyperGroup):
+class _ServeGroup(Group):
     """Runs the service if no command is named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - whose type moved between versions

@@ -20,7 +20,7 @@ _RUN_SECONDS = 0.5
 def warm_up(
     model: Annotated[str, typer.Option(help="separator to compile for, see 'models list'")] = DEFAULT,
 ) -> None:
-    """Compile the audio code for this processor now (about 20 s) instead of at the first start."""
+    """Compile the audio code for this processor now. The first start would otherwise take about 20 s for it."""
     from stream_sep.backends.paced import PacedBackend
     from stream_sep.engine.engine import Engine
 

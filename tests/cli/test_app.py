@@ -38,6 +38,24 @@ def test_help_has_a_short_and_a_long_name(command, name, flag):
     assert "Usage: stream-sep" in output
 
 
+def every_command(group, path=()):
+    """Yield the words of every command."""
+    yield path
+    for name, command in getattr(group, "commands", {}).items():
+        yield from every_command(command, (*path, name))
+
+
+def test_help_fits_a_terminal_of_80_columns_and_is_not_cut(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in every_command(typer.main.get_command(stream_sep.cli.app)):
+        _, output, _ = command(*words, "--help")
+        lines = output.partition("\n\n")[2].splitlines()  # after the usage, whose ARGS end in dots
+        assert max(len(line) for line in lines) <= 80, words
+        assert not [line for line in lines if line.endswith(("...", "\N{HORIZONTAL ELLIPSIS}"))], words
+        indents = [len(line) - len(line.lstrip()) for line in lines]
+        assert max(indents) <= 34, words  # the texts have more than half of the width
+
+
 def test_version_names_what_a_bug_report_needs(command):
     code, output, _ = command("--version")
     assert code == 0

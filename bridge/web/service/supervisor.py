@@ -173,7 +173,7 @@ def serve_web(service: Service, report: Callable[[str], None]) -> None:
         base = f"{scheme}://{name}" + ("" if config.https else f":{port}")
         report(f"stream_sep serves songs at {base}")
         if (path := setup_path(service)) is not None:
-            report(f"Make the admin's account, within an hour: {base}{path}")
+            report(f"create the admin's account within an hour: {base}{path}")
         if config.demo_song:
             add_demo(service)
         _Server(_uvicorn_config(service)).run([listener])
