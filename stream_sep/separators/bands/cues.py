@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_cached, njit_fastmath
-from stream_sep.lowlevel.vector_log import logarithm
+from stream_sep.lowlevel.vector_math import logarithm
 from stream_sep.separators.bands.medians import copy_row, median_beside, median_of_past
 from stream_sep.separators.bands.state import TINY
 

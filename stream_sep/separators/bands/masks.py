@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import njit_cached, njit_fastmath
-from stream_sep.lowlevel.vector_exp import exponential
+from stream_sep.lowlevel.vector_math import exponential
 from stream_sep.separators.bands.table import BREAK_POINTS, TABLE
 
 if TYPE_CHECKING:

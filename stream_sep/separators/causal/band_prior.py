@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_cached, njit_fastmath
-from stream_sep.lowlevel.vector_log import logarithm
+from stream_sep.lowlevel.vector_math import logarithm
 from stream_sep.separators.bands.cues import CUES, measure_cues
 from stream_sep.separators.bands.masks import find_masks, spread_weights
 from stream_sep.separators.bands.separator import median_hops

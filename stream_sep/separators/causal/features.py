@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_cached, njit_fastmath
-from stream_sep.lowlevel.vector_log import logarithm
+from stream_sep.lowlevel.vector_math import logarithm
 from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
 from stream_sep.separators.causal.harmonics import HARMONICS, find_harmonics, harmonic_workspace, plan_harmonics
 

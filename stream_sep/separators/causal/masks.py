@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import njit_cached, njit_fastmath
-from stream_sep.lowlevel.vector_exp import exponential
+from stream_sep.lowlevel.vector_math import exponential
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

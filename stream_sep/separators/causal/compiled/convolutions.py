@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import njit_cached, njit_fastmath, njit_inline
+from stream_sep.lowlevel.vector_math import gelu
 from stream_sep.lowlevel.vector_tile import TAPS, TILE_COLUMNS, TILE_ROWS, add_convolved_tile
-from stream_sep.separators.causal.compiled.kernels import add_column_bias, fill_column_bias, gelu, matmul_add
+from stream_sep.separators.causal.compiled.kernels import add_column_bias, fill_column_bias, matmul_add
 from stream_sep.separators.causal.config import CONV_DILATIONS
 
 if TYPE_CHECKING:

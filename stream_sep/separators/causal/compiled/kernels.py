@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import njit_fastmath, njit_inline
-from stream_sep.lowlevel.vector_exp import exponential
+from stream_sep.lowlevel.vector_math import exponential
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
     Row: TypeAlias = NDArray[np.float32]
 
-_ZERO, _HALF, _ONE, _TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
+_ZERO, _ONE, _TWO = np.float32(0.0), np.float32(1.0), np.float32(2.0)
 _TINY = np.float32(1e-5)  # added to variances, as torch does
 _UNROLL = 8  # inputs per inner loop
-_ROOT_HALF = np.float32(np.sqrt(0.5))
 
 
 @njit_inline
@@ -160,17 +159,3 @@ def gru_cell(input_gates: Row, state_gates: Row, state: Row, new_state: Row) -> 
         new = input_gates[2 * width + k] + reset * state_gates[2 * width + k]
         new = _ONE - _TWO / (_ONE + exponential(_TWO * new))
         new_state[k] = new + keep * (state[k] - new)
-
-
-@njit_fastmath
-def gelu(row: Row) -> None:
-    """Apply GELU in place, to 1e-6 (erf after Abramowitz and Stegun 1964, 7.1.26)."""
-    for k in range(len(row)):
-        x = abs(row[k]) * _ROOT_HALF
-        t = _ONE / (_ONE + np.float32(0.3275911) * x)
-        series = np.float32(1.061405429) * t - np.float32(1.453152027)
-        series = series * t + np.float32(1.421413741)
-        series = series * t - np.float32(0.284496736)
-        series = series * t + np.float32(0.254829592)
-        beyond = series * t * exponential(-x * x)
-        row[k] = _HALF * (row[k] + abs(row[k]) * (_ONE - beyond))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import njit_always_inline, njit_cached
+from stream_sep.lowlevel.vector_math import gelu
 from stream_sep.separators.causal.compiled.int8 import dequant_matvec_add
 from stream_sep.separators.causal.compiled.kernels import (
     add_bias,
     add_column_bias,
     fill_bias,
     fill_column_bias,
-    gelu,
     gru_cell,
     layer_norm,
     matmul_add,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import njit_cached, njit_fastmath
-from stream_sep.lowlevel.vector_exp import LIMIT, LOG2_E, power_of_two
+from stream_sep.lowlevel.vector_math import LIMIT, LOG2_E, power_of_two
 from stream_sep.separators.demucs.cpu.threads import use_single_thread_kernels
 
 if TYPE_CHECKING:

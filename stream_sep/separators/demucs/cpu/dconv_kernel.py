@@ -1,8 +1,4 @@
-"""A residual branch of Demucs (`demucs.demucs.DConv`), compiled: sound after sound in the processor's cache.
-
-Error functions are a series of our own, right to a millionth, as loops that call a library for them are not
-vectorised.
-"""
+"""A residual branch of Demucs (`demucs.demucs.DConv`), compiled: sound after sound in the processor's cache."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stream_sep.lowlevel.numba_intrinsics import njit_cached, njit_fastmath
-from stream_sep.lowlevel.vector_exp import exponential
+from stream_sep.lowlevel.vector_math import exponential, gelu
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -26,7 +22,7 @@ UNROLL = 4
 """Channels that are added up at once; a branch has a multiple of so many."""
 
 _STRETCH = 4096  # numbers whose sum float32 holds well enough
-_HALF, _ONE, _ROOT_HALF = np.float32(0.5), np.float32(1.0), np.float32(0.70710678)
+_ONE = np.float32(1.0)
 
 
 class DConvWeights(NamedTuple):
@@ -82,20 +78,6 @@ def add_dconv(sounds: NDArray[np.float32], branch: DConvWeights) -> None:
 
 
 @njit_fastmath
-def _gelu(row: Row) -> None:
-    # The error function after Abramowitz and Stegun, 7.1.26.
-    for t in range(len(row)):
-        size = abs(row[t])
-        a = size * _ROOT_HALF
-        u = _ONE / (_ONE + np.float32(0.3275911) * a)
-        series = np.float32(1.061405429) * u - np.float32(1.453152027)
-        series = series * u + np.float32(1.421413741)
-        series = series * u - np.float32(0.284496736)
-        series = series * u + np.float32(0.254829592)
-        row[t] = _HALF * (row[t] + size * (_ONE - series * u * exponential(-a * a)))
-
-
-@njit_fastmath
 def _conv_norm_gelu(sound: Rows, branch: DConvWeights, hidden: Rows) -> None:
     """Fill the hidden rows: convolution, norm, GELU."""
     for k in range(len(hidden)):
@@ -113,7 +95,7 @@ def _conv_norm_gelu(sound: Rows, branch: DConvWeights, hidden: Rows) -> None:
     gain = np.float32(1 / math.sqrt(power / hidden.size + branch.epsilon))
     for k in range(len(hidden)):
         _scale(hidden[k], gain * branch.gain[k], branch.offset[k])
-        _gelu(hidden[k])
+        gelu(hidden[k])
 
 
 @njit_fastmath
