@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import signal
@@ -80,6 +81,7 @@ def run_kills(
     clients: int = 4,
     model: str = "passthrough",
     max_pause: float = 6.0,
+    max_seconds: float = math.inf,
     seed: int = 0,
     database: str = "",
     report: Callable[[str], None] = lambda _: None,
@@ -92,6 +94,7 @@ def run_kills(
         clients: that upload, cancel, delete and mix all the while.
         model: the separator; one that takes no time has its worker killed at more different points.
         max_pause: longest time between two kills, in seconds.
+        max_seconds: time after which no more are made.
         seed: of the times and the targets.
         database: URL of an empty database; SQLite in the folder unless given.
         report: callback that receives a line on every tenth kill.
@@ -103,7 +106,8 @@ def run_kills(
         raise BridgeError("killing workers at random needs Linux, whose /proc shows which processes they are")
     started = time.monotonic()
     run = _Run(folder / "data", model, database, report)
-    run.kill_at_random(kills, clients, random.Random(seed), max_pause)  # noqa: S311 - when to kill is no secret
+    dice = random.Random(seed)  # noqa: S311 - when to kill is no secret
+    run.kill_at_random(kills, clients, dice, max_pause, started + max_seconds)
     unfinished = run.drain()
     return run.check(time.monotonic() - started, unfinished)
 
@@ -118,12 +122,15 @@ class _Run:
         self._api: ApiClient | None = None
         self._clients: list[LoadClient] = []
 
-    def kill_at_random(self, kills: int, clients: int, dice: random.Random, max_pause: float) -> None:
+    def kill_at_random(self, kills: int, clients: int, dice: random.Random, max_pause: float, until: float) -> None:
+        def wanted() -> bool:
+            return self._kills.total() < kills and time.monotonic() < until
+
         try:
-            while self._kills.total() < kills:
+            while wanted():
                 with self._serving() as running:
                     self._connect(running, clients)
-                    while self._kills.total() < kills:
+                    while wanted():
                         time.sleep(dice.uniform(_MIN_PAUSE, max_pause))
                         if self._kill(running, dice.choice(_TARGETS)):
                             break

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from stream_sep.cli.app import App, Group
 from stream_sep.cli.arguments import parse_options
+from stream_sep.cli.interrupts import Interrupts
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
 from stream_sep.separators import DEFAULT, canonical_name
@@ -213,7 +214,9 @@ def web(
         from bridge.web.service.bench import measure_service
     except ModuleNotFoundError as error:
         raise ConfigError(f"this needs {error.name}, which is not installed; {install_hint('web')}") from error
-    _print(measure_service(model, clients=clients, sockets=sockets, copies=copies), as_json=as_json)
+    with Interrupts():  # the service ends with the command
+        figures = measure_service(model, clients=clients, sockets=sockets, copies=copies)
+    _print(figures, as_json=as_json)
 
 
 @app.command("web-kills")
@@ -221,6 +224,7 @@ def web_kills(
     kills: Annotated[int, typer.Option(help="number of kills", min=1)] = 200,
     clients: Annotated[int, typer.Option(help="clients that upload, cancel, delete and mix", min=1)] = 4,
     max_pause: Annotated[float, typer.Option(help="longest time between two kills in seconds", min=0.2)] = 6.0,
+    duration: Annotated[float, typer.Option(help="seconds after which no more are made", min=1)] = 7200.0,
     seed: Annotated[int, typer.Option(help="seed of times and targets")] = 0,
     folder: Annotated[
         Path | None, typer.Option(help="empty folder, kept afterwards (default: a temporary one)")
@@ -233,12 +237,13 @@ def web_kills(
         from bridge.benchmarks.web_kills import run_kills
     except ModuleNotFoundError as error:
         raise ConfigError(f"this needs {error.name}, which is not installed; {install_hint('web')}") from error
-    with TemporaryDirectory(prefix="stream-sep-kills-") as temporary:
+    with Interrupts(), TemporaryDirectory(prefix="stream-sep-kills-") as temporary:
         found = run_kills(
             folder or Path(temporary),
             kills,
             clients=clients,
             max_pause=max_pause,
+            max_seconds=duration,
             seed=seed,
             report=lambda text: typer.echo(text, err=True),
         )
@@ -260,7 +265,9 @@ def web_page(
         from bridge.benchmarks.web_page import measure_page
     except ModuleNotFoundError as error:
         raise ConfigError(f"this needs {error.name}, which is not installed; {install_hint('web')}") from error
-    _print(measure_page(minutes, play_seconds=play, seeks=seeks), as_json=as_json)
+    with Interrupts():  # as above
+        figures = measure_page(minutes, play_seconds=play, seeks=seeks)
+    _print(figures, as_json=as_json)
 
 
 def _print(figures: dict[str, Any], text: list[str] | None = None, *, as_json: bool) -> None:
