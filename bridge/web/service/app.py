@@ -50,7 +50,7 @@ API = "/api/v1"
 _THREADS = 100
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ProblemBody, "description": "RFC 9457: what happened, and what to try"},
-    "5XX": {"model": ProblemBody, "description": "the same; 507 is a full account or disk"},
+    "5XX": {"model": ProblemBody, "description": "the same; 507 is a full disk"},
 }
 _DESCRIPTION = """Separate songs into stems, play and download them.
 

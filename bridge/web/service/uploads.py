@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 MAX_NAME = 200
 _MIN_FREE = 2_000_000_000
-_MB = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,17 @@ def wrong_offset(offset: int) -> Problem:
 
 def too_large(limit: int) -> Problem:
     """Return the problem for a file that is too large."""
-    return Problem(413, "too-large", f"A file may have {limit // _MB} MB on this server.")
+    return Problem(413, "too-large", f"A file may have {size_text(limit)} on this server.")
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes for people.
+
+    >>> size_text(5_000_000_000), size_text(200_000_000), size_text(1)
+    ('5 GB', '200 MB', '1 kB')
+    """
+    unit, name = next(((unit, name) for unit, name in ((10**9, "GB"), (10**6, "MB")) if size >= unit), (1000, "kB"))
+    return f"{max(1.0, round(size / unit, 1)):g} {name}"
 
 
 def clean_name(name: str) -> str:
@@ -209,8 +218,9 @@ def _check_room(service: Service, session: Session, user: User, size: int) -> No
     check_queue(service, session, user.id, coming)
     storage = storage_of(service, session, user)
     if storage.used + size > storage.limit:
-        full = f"Your {storage.limit // _MB} MB are full." if storage.used else f"You have {storage.limit // _MB} MB."
-        raise Problem(507, "quota-full", full, "Delete songs, or ask the owner of this server for more.")
+        room = size_text(storage.limit)
+        full = f"Your {room} are full." if storage.used else f"You have {room}."
+        raise Problem(413, "quota-full", full, "Delete songs, or ask the owner of this server for more.")
     if service.data.free_bytes() < _MIN_FREE + size:
         raise Problem(507, "disk-full", "The disk of this server is full.", "Tell its owner.")
 

@@ -33,3 +33,35 @@ def test_every_operation_has_a_name_of_its_own_and_a_sentence():
 def test_every_operation_describes_its_errors():
     found = operations(json.loads(DESCRIPTION.read_text("utf-8")))
     assert [path for path, _, operation in found if "4XX" not in operation["responses"]] == []
+
+
+def test_every_operation_that_needs_a_log_in_says_how(app, browse):
+    stranger, wrong = browse(), []
+    for path, method, operation in operations(app.openapi()):
+        if "{" in path:  # what is not there is 404 or 401, whoever asks
+            expected = "shares/{key}" not in path
+        else:
+            body = (
+                {"content": b"x", "headers": {"Content-Type": "application/octet-stream"}} if method == "post" else {}
+            )
+            expected = (method, path) not in OPEN and stranger.request(method, path, **body).status_code == 401
+        if bool(operation.get("security")) != expected:
+            wrong.append((method, path))
+    assert wrong == []
+
+
+OPEN = {
+    ("get", "/api/v1/server"),
+    ("get", "/api/v1/models"),
+    ("get", "/api/v1/session"),  # 401 is its answer to strangers
+    ("post", "/api/v1/session"),
+    ("post", "/api/v1/session/recovery"),
+    ("post", "/api/v1/session/reset"),
+    ("post", "/api/v1/users"),
+}
+
+
+def test_errors_are_described_as_problems():
+    found = operations(json.loads(DESCRIPTION.read_text("utf-8")))
+    kinds = {tuple(op["responses"][status]["content"]) for _, _, op in found for status in ("4XX", "5XX")}
+    assert kinds == {("application/problem+json",)}

@@ -206,7 +206,7 @@ def test_the_quota_is_reserved_before_the_first_byte(service, bea):
     with_limits(service, quota_bytes=1_500_000)
     assert begin(bea, 1_000_000).status_code == 201
     refused = begin(bea, 1_000_000)
-    assert (refused.status_code, code_of(refused)) == (507, "quota-full")
+    assert (refused.status_code, code_of(refused)) == (413, "quota-full")
 
 
 def test_three_uploads_come_in_at_once(bea):

@@ -6,6 +6,8 @@ import { API, ApiError, api, errorOf } from "./api.js";
 const PIECE_BYTES = 8 * 1024 * 1024;
 const MAX_PARALLEL = 2;
 const RETRY_MS = 2000;
+/** Answers that another try may change: no answer, an offset to ask for, a server that starts again; not a full disk. */
+const TRANSIENT = new Set([0, 408, 409, 500, 502, 503, 504]);
 
 /**
  * @typedef {object} Upload
@@ -98,7 +100,7 @@ export class Uploads extends EventTarget {
   /** @param {Upload} upload @param {unknown} error */
   fail(upload, error) {
     if (upload.state !== "sending") return; // paused or cancelled
-    const transient = error instanceof ApiError && (error.status === 0 || error.status === 409 || error.status >= 500);
+    const transient = error instanceof ApiError && TRANSIENT.has(error.status);
     upload.state = transient ? "broken" : "failed";
     const share = Math.round((upload.sent / Math.max(upload.file.size, 1)) * 100);
     upload.error = transient ? `The connection broke at ${share} %. It resumes automatically.` : String(/** @type {any} */ (error).message);
