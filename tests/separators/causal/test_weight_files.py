@@ -210,6 +210,25 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path, load, data):
         load(tmp_path / "w.safetensors")
 
 
+def test_training_begins_with_int8_weights(weights):
+    from stream_sep.training.kinds import load_model  # noqa: PLC0415 - loads torch
+
+    network = load_model(weights / "tiny-int8.safetensors")[1].network
+    tensors = dequantized(read_network(weights / "tiny-int8.safetensors").tensors)
+    assert tensors.keys() == network.state_dict().keys()
+    for name, tensor in network.state_dict().items():
+        np.testing.assert_array_equal(tensor.numpy(), tensors[name])
+
+
+def test_training_refuses_int8_with_scales_of_another_shape(weights, tmp_path):
+    from stream_sep.training.kinds import load_model  # noqa: PLC0415 - loads torch
+
+    change = changed("encoder" + SCALES, lambda tensor: tensor[:, :1])
+    (tmp_path / "w.safetensors").write_bytes(stored(weights / "tiny-int8.safetensors", change))
+    with pytest.raises(SeparatorError, match="encoder has"):
+        load_model(tmp_path / "w.safetensors")
+
+
 @pytest.mark.parametrize(
     ("name", "words"), [("none.safetensors", "cannot be read"), ("x.onnx", "safetensors file that it was exported")]
 )
