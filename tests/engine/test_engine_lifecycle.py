@@ -130,16 +130,17 @@ def test_engine_stops_although_its_separator_hangs(hanging, worker):
     assert engine.stats().counters["frames"] >= 256
 
 
-def test_failure_of_one_part_to_stop_keeps_no_other_from_it(monkeypatch):
+@pytest.mark.parametrize("part", ["backend", "mixer"])
+def test_failure_of_one_part_to_stop_keeps_no_other_from_it(monkeypatch, part):
     engine = Engine(PacedBackend(), EngineConfig(model="passthrough", worker="thread"))
     engine.start()
-    stop = engine.backend.stop
+    stop = getattr(engine, part).stop
 
     def fail():
         stop()
         raise OSError("the driver failed")
 
-    monkeypatch.setattr(engine.backend, "stop", fail)
+    monkeypatch.setattr(getattr(engine, part), "stop", fail)
     with pytest.raises(OSError, match="the driver failed"):
         engine.stop()
     assert not {"paced", "separator", "reporter"} & {thread.name for thread in threading.enumerate()}

@@ -40,15 +40,20 @@ class Sleepy(PassthroughSeparator):
 
 
 class Broken(PassthroughSeparator):
-    """Gives ``value`` for as long as the sound is above 0.9."""
+    """Returns ``value`` from a sound above 0.9 on until it is reset, as a network with a NaN in its state does."""
 
     def __init__(self, *, value, **options):
         super().__init__(hop=HOP, latency=LATENCY, carrier="vocals", **options)
-        self._value = value
+        self._value, self._is_broken = value, False
+
+    def reset(self):
+        super().reset()
+        self._is_broken = False
 
     def process(self, block):
         stems = super().process(block)
-        if np.abs(block).max() > 0.9:
+        self._is_broken |= bool(np.abs(block).max() > 0.9)
+        if self._is_broken:
             stems[1, 0, 3] = self._value
         return stems
 
