@@ -4,6 +4,8 @@ import pytest
 from osc_peer import FADER, GAIN_DB, listing
 from waiting import until
 
+from bridge.osc.clients import MAX_CLIENTS, Clients
+from stream_sep.errors import BridgeError
 from stream_sep.protocols import STEMS
 
 
@@ -125,3 +127,14 @@ def test_touch_without_release_expires(mixer, serve, join):
     now[0] = 10.5
     received = peer.sync()
     until(lambda: received.extend(peer.listen()) or len(received) == 2)
+
+
+def test_hosts_together_have_no_more_places_than_there_are():
+    clients = Clients(())
+    hosts = [(f"10.0.0.{number}", 9000) for number in range(MAX_CLIENTS + 1)]
+    for host in hosts[:-1]:
+        clients.subscribe(host, host)
+    with pytest.raises(BridgeError, match="64 clients are subscribed already"):
+        clients.subscribe(hosts[-1], hosts[-1])
+    clients.drop(clients.of(hosts[0]))
+    clients.subscribe(hosts[-1], hosts[-1])

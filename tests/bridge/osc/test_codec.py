@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from osc_peer import FADER
 from pythonosc.osc_message_builder import build_msg
 
+from bridge.osc.codec import read_packet
+
 RUBBISH = {
     "empty": b"",
     "random": bytes(range(1, 200)),
@@ -34,11 +36,20 @@ def test_rubbish_is_counted_and_changes_nothing(mixer, server, peer, packet):
     assert server.errors == (0 if packet == RUBBISH["no types"] else 1)
 
 
-def test_a_bundle_nested_without_end_is_rubbish(server, peer):
+def nested(depth):
     packet = build_msg(FADER, 0.5).dgram
-    for _ in range(2000):
+    for _ in range(depth):
         packet = b"#bundle\0" + bytes(7) + b"\1" + struct.pack(">i", len(packet)) + packet
-    peer.send_raw(packet)
+    return packet
+
+
+def test_bundles_are_read_to_a_depth_of_eight():
+    assert len(read_packet(nested(8)).messages) == 1
+    assert read_packet(nested(9)).problems == ("bundles are nested more than 8 deep",)
+
+
+def test_a_bundle_nested_without_end_is_rubbish(server, peer):
+    peer.send_raw(nested(2000))
     peer.sync()
     assert server.errors == 1
 
