@@ -124,31 +124,57 @@ def _node(
         parameter.low if numeric else None,
         parameter.high if numeric and parameter.high < UNLIMITED else None,
         parameter.unit,
-        _DESCRIPTIONS.get(path.rpartition("/")[2], ""),
+        _description(path),
     )
 
 
+_OF_LEVELS = {"gain_db": "level, -90 is silent", "mute": "1 is silent"}
 _DESCRIPTIONS = {
-    "gain_db": "level, -90 is silent",
-    "mute": "1 is silent",
+    **_OF_LEVELS,
+    **{f"master/{name}": description for name, description in _OF_LEVELS.items()},
     "solo": "1 silences all stems that are not soloed",
     "pan": "-1 left, 0 centre, 1 right",
-    "bypass": "1 plays the sound as it came, as late as the rest",
+    "chain/bypass": "1 bypasses the stem's effects",
+    "master/limiter": "1 keeps the mix below full scale",
+    "bypass": "1 plays the delayed input",
     "karaoke": "how much of the vocals is taken out",
-    "limiter": "1 keeps the mix below full scale",
-    "seek": "second of the song to go to; it is -1 again at once",
-    "position": "second of the song that is heard",
-    "refined": "how much of the song has stems of the best model",
-    "dry_frames": "frames played without separation, because the stems were late or the separator failed",
-    "restarts": "times the separator was started again",
-    "load": "how much of its time the separator needs, 1 is all",
+    "ramp_ms": "duration of a gain change",
+    "preset": "the preset applied last",
+    "engine/model": "the separator",
+    "engine/device": "the audio device",
+    "engine/state": "whether the engine runs",
+    "engine/load": "share of its time that the separator computes, 1 is all",
+    "engine/late_hops": "hops that were not ready when they were due",
+    "engine/xruns": "blocks for which the sound card ran out of data",
+    "engine/dry_frames": "frames played without separation, because the stems were late or the separator failed",
+    "engine/restarts": "restarts of the separator",
+    "transport/play": "1 plays, 0 pauses",
+    "transport/seek": "second of the song to go to; it is -1 again at once",
+    "transport/next": "1 goes to the next song",
+    "transport/previous": "1 goes to the previous song",
+    "transport/track": "number of the song, from 1",
+    "transport/loop/on": "1 repeats the loop",
+    "transport/loop/start": "second where the loop begins",
+    "transport/loop/end": "second where the loop ends",
+    "transport/speed": "speed, 1 is the song's own",
+    "transport/pitch": "transposition",
+    "transport/position": "second of the song that plays",
+    "transport/length": "length of the song",
+    "transport/title": "the song's name",
+    "transport/tracks": "number of songs",
+    "transport/refined": "share of the song that has stems of the best model",
 }
+
+
+def _description(path: str) -> str:
+    """Return what a control does; empty for parameters of effects, which are called as their effect calls them."""
+    return _DESCRIPTIONS.get(path.split("/", 2)[2] if path.startswith("stem/") else path, "")
 
 
 def _of_stem(index: int, stem: str) -> Iterator[Node]:
     base, colour = f"/stem/{safe_name(stem)}", stem_color(stem, index)
-    yield Node(f"{base}/name", "s", Group.NAMES, lambda _: (stem,), description="what the stem is called")
-    yield Node(f"{base}/color", "s", Group.NAMES, lambda _: (colour,), description="what to paint it with")
+    yield Node(f"{base}/name", "s", Group.NAMES, lambda _: (stem,), description="name of the stem")
+    yield Node(f"{base}/color", "s", Group.NAMES, lambda _: (colour,), description="color of the stem")
     yield _meter(stem, base)
 
 

@@ -8,7 +8,7 @@ from markdown import code, constants_of, table
 import bridge.osc
 from bridge.osc.commands import COMMANDS
 from bridge.osc.namespace import nodes_of
-from bridge.osc.node import Group
+from bridge.osc.node import Group, Node
 from stream_sep.control.parameters import UNLIMITED, Parameter, parameters_for
 from stream_sep.control.state import ControlState
 from stream_sep.control.transport import transport_parameters
@@ -81,9 +81,7 @@ def osc_page() -> str:
         (
             code(node.address.replace(f"/{EXAMPLE}/", "/STEM/")),
             code(node.types),
-            ""
-            if node.low is None
-            else f"{node.low:.9g} to {'' if node.high is None else f'{node.high:.9g}'} {node.unit}".strip(),
+            _node_range(node),
             "" if node.path else "read-only",
             _group(node.group),
             node.description,
@@ -94,9 +92,15 @@ def osc_page() -> str:
     return (
         "# OSC addresses\n\n"
         "UDP port 9137 unless `--osc-port` names another. An address without a value is a query. `STEM` is a stem's name or\n"
-        "its number from 1, or an OSC pattern such as `*`. The last column but one is the group that `/subscribe` names.\n\n"
+        "its number from 1, or an OSC pattern such as `*`. `/subscribe` takes a sum of groups.\n\n"
         f"{table(('address', 'types', 'range', 'access', 'group', 'meaning'), rows)}\n\n{_commands()}{_limits()}"
     )
+
+
+def _node_range(node: Node) -> str:
+    if node.low is None:
+        return ""
+    return f"{node.low:.9g} {'and up' if node.high is None else f'to {node.high:.9g}'} {node.unit}".strip()
 
 
 def _commands() -> str:

@@ -5,6 +5,10 @@ import math
 import pytest
 from waiting import until
 
+from bridge.osc.namespace import nodes_of
+from stream_sep.control.parameters import parameters_for
+from stream_sep.control.state import ControlState
+from stream_sep.control.transport import transport_parameters
 from stream_sep.protocols import STEMS
 
 
@@ -118,3 +122,8 @@ def test_every_stem_has_a_colour_of_its_own(peer):
     colours = {peer.ask(f"/stem/{stem}/color")[1] for stem in STEMS}
     assert len(colours) == len(STEMS)
     assert all(len(colour) == 7 and int(colour[1:], 16) >= 0 for colour in colours)
+
+
+def test_every_address_of_the_engine_and_of_songs_has_a_description(mixer):
+    mixer.controls = ControlState((*parameters_for(STEMS), *transport_parameters()))
+    assert [node.address for node in nodes_of(mixer) if not node.description] == []
