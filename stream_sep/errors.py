@@ -43,3 +43,13 @@ class DamagedCacheError(AudioFileError):
 
 class Cancelled(StreamSepError):  # noqa: N818 - nothing went wrong: the caller requested it
     """Work that was stopped on request, which is not a failure."""
+
+
+def reason(error: BaseException) -> str:
+    """Return what went wrong, for a message that names the file itself: an `OSError` without its number and path.
+
+    >>> reason(FileNotFoundError(2, "No such file or directory", "song.wav")), reason(ValueError("too short"))
+    ('no such file or directory', 'too short')
+    """
+    text = getattr(error, "strerror", None)
+    return f"{text[0].lower()}{text[1:]}" if isinstance(text, str) and text else str(error)

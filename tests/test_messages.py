@@ -40,3 +40,28 @@ def test_the_search_finds_such_phrases():
     assert UNIDIOMATIC.search("the file holds no sound")
     assert not UNIDIOMATIC.search("there is no stem 'x'")
     assert not UNIDIOMATIC.search("job 3 is no longer attempt 1")
+
+
+def raw_system_errors(path):
+    """Line of every f-string that has a caught `OSError` as it is, with its number and path."""
+    for handler in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(handler, ast.ExceptHandler) and handler.name and "OSError" in ast.unparse(handler.type):
+            for part in ast.walk(handler):
+                if isinstance(part, ast.FormattedValue) and ast.unparse(part.value) == handler.name:
+                    yield part.lineno
+
+
+def test_messages_have_the_reason_of_a_system_error_without_its_number():
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for package in ("stream_sep", "bridge")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for line in raw_system_errors(path)
+    ]
+    assert found == []
+
+
+def test_the_search_finds_a_raw_system_error(tmp_path):
+    file = tmp_path / "bad.py"
+    file.write_text('try:\n    pass\nexcept (ValueError, OSError) as error:\n    print(f"no: {error}")\n')
+    assert list(raw_system_errors(file)) == [4]

@@ -16,7 +16,7 @@ from bridge.daws.x32 import X32
 from bridge.daws.x32_server import X32Server
 from bridge.network import is_local_network
 from bridge.udp_loop import UdpEventLoop, open_udp
-from stream_sep.errors import BridgeError, ConfigError
+from stream_sep.errors import BridgeError, ConfigError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,7 +208,7 @@ def _resolved(host: str, port: int) -> tuple[str, int]:
     try:
         found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
     except (OSError, OverflowError) as error:
-        raise BridgeError(f"cannot resolve the DAW's host {host!r}, port {port}: {error}") from error
+        raise BridgeError(f"cannot resolve the DAW's host {host!r}, port {port}: {reason(error)}") from error
     return str(found[0]), int(found[1])
 
 
@@ -218,7 +218,7 @@ def _local_address_for(peer: tuple[str, int]) -> str:
         try:
             probe.connect((peer[0], peer[1] or 9))
         except OSError as error:
-            raise BridgeError(f"cannot reach the DAW at {peer[0]}: {error}") from error
+            raise BridgeError(f"cannot reach the DAW at {peer[0]}: {reason(error)}") from error
         return str(probe.getsockname()[0])
 
 
@@ -227,5 +227,5 @@ def _bound(host: str, port: int, name: str) -> socket.socket:
         return open_udp((host, port))
     except (OSError, OverflowError) as error:
         raise BridgeError(
-            f"cannot bind UDP port {port} at {host} for {name}: {error}; stop the program using it"
+            f"cannot bind UDP port {port} at {host} for {name}: {reason(error)}; stop the program using it"
         ) from error

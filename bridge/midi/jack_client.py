@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.midi.ports import PortNames
 from stream_sep.engine.worker.rpc import RpcClient, raise_for_error
-from stream_sep.errors import BridgeError
+from stream_sep.errors import BridgeError, reason
 from stream_sep.lowlevel.child_process import ChildProcess
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class JackMidiClient:
         try:
             self.process = ChildProcess("bridge.midi.jack_process", quiet=True)
         except OSError as error:
-            raise BridgeError(f"no process for JACK's MIDI ports: {error}; close other programs") from error
+            raise BridgeError(f"no process for JACK's MIDI ports: {reason(error)}; close other programs") from error
         self._client = RpcClient(self.process, _log.warning, on_message=self._on_message)
         try:
             self._request(do="join")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bridge.midi.map import parse_map
 from stream_sep.control.presets.paths import named_files, shipped_folder
 from stream_sep.control.presets.toml_text import read_text
-from stream_sep.errors import ConfigError
+from stream_sep.errors import ConfigError, reason
 from stream_sep.folders import config_folder, is_reachable
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def midi_maps() -> dict[str, Traversable]:
     try:
         return {**named_files(shipped_folder() / "midi"), **(named_files(own) if is_reachable(own) else {})}
     except OSError as error:
-        raise ConfigError(f"cannot read the MIDI maps in {own}: {error}") from error
+        raise ConfigError(f"cannot read the MIDI maps in {own}: {reason(error)}") from error
 
 
 def load_map(name: str | Path) -> MidiMap:
@@ -62,7 +62,7 @@ def load_map(name: str | Path) -> MidiMap:
     try:
         content = read_text(file)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read MIDI map {file}: {error}") from error
+        raise ConfigError(f"cannot read MIDI map {file}: {reason(error)}") from error
     return parse_map(content, str(file))
 
 

@@ -13,7 +13,7 @@ from bridge.midi.address import Address
 from bridge.midi.map import SCHEMA, controls_of, parse_map
 from bridge.midi.map_files import GENERIC, match_map, midi_maps, user_maps_folder
 from stream_sep.control.presets.toml_text import read_text
-from stream_sep.errors import ConfigError
+from stream_sep.errors import ConfigError, reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def save_control(control: Control, port: str, file: Path | None = None) -> Path:
         parse_map(written, str(file))
         _replace(file, written)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot write MIDI map {file}: {error}") from error
+        raise ConfigError(f"cannot write MIDI map {file}: {reason(error)}") from error
     return file
 
 

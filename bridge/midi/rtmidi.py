@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from bridge.midi.ports import PortNames
-from stream_sep.errors import BridgeError
+from stream_sep.errors import BridgeError, reason
 from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _as_bridge_error(what: str) -> Iterator[None]:
     # RtMidi's errors are OSError, NotImplementedError and others by their kind, and have no base of their own that
     # every release exports
     except (rtmidi.RtMidiError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise BridgeError(f"{what}: {error}") from error
+        raise BridgeError(f"{what}: {reason(error)}") from error
 
 
 def _rtmidi() -> Any:  # noqa: ANN401 - it ships no types

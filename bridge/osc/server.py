@@ -11,7 +11,7 @@ from bridge.osc.clients import MAX_CLIENTS, MAX_PER_HOST
 from bridge.osc.network_surface import NetworkSurface
 from bridge.osc.session import OscSession
 from bridge.udp_loop import UdpEventLoop, open_udp
-from stream_sep.errors import BridgeError
+from stream_sep.errors import BridgeError, reason
 
 if TYPE_CHECKING:
     import socket
@@ -125,12 +125,14 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         family, address = resolve_udp(host, port)
     except OSError as error:
-        raise BridgeError(f"cannot listen for OSC at {host}, port {port}: {error}; try another --osc-bind") from error
+        raise BridgeError(
+            f"cannot listen for OSC at {host}, port {port}: {reason(error)}; try another --osc-bind"
+        ) from error
     try:
         return open_udp(address, family)
     except OSError as error:
         raise BridgeError(
-            f"cannot bind UDP port {port} at {host} for OSC: {error}; "
+            f"cannot bind UDP port {port} at {host} for OSC: {reason(error)}; "
             "choose another --osc-port or stop the program using it"
         ) from error
 
@@ -139,4 +141,4 @@ def _resolved(family: int, host: str, port: int) -> Address:
     try:
         return resolve_udp(host, port, family)[1]
     except OSError as error:
-        raise BridgeError(f"cannot resolve OSC target {host}:{port}: {error}") from error
+        raise BridgeError(f"cannot resolve OSC target {host}:{port}: {reason(error)}") from error

@@ -20,7 +20,7 @@ from bridge.oscquery.http import QueryHandler
 from bridge.oscquery.mdns import MdnsService, require_module
 from bridge.oscquery.tree import Tree
 from bridge.unexpected import UnexpectedErrors
-from stream_sep.errors import BridgeError
+from stream_sep.errors import BridgeError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,7 @@ class OscQueryServer(NetworkSurface):
         except OSError as error:
             thread.join()
             raise BridgeError(
-                f"cannot bind TCP port {self._port} at {self._host} for OSCQuery: {error}; "
+                f"cannot bind TCP port {self._port} at {self._host} for OSCQuery: {reason(error)}; "
                 "choose another --oscquery-port or stop the program using it"
             ) from error
         self._thread = thread

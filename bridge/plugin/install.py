@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bridge.plugin.build import compile_plugin, shipped_binary, this_system
 from bridge.plugin.locations import command_file
 from bridge.plugin.lv2_bundle import description, manifest
-from stream_sep.errors import ConfigError
+from stream_sep.errors import ConfigError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -81,7 +81,9 @@ def install_plugins(formats: Iterable[str] = (), *, binary: Path | None = None) 
                 _replace(paths[name], name, made)
             _write_command()
         except OSError as error:
-            raise ConfigError(f"cannot install the plug-in: {error}; is a DAW running that has it open?") from error
+            raise ConfigError(
+                f"cannot install the plug-in in {error.filename}: {reason(error)}; is a DAW running that has it open?"
+            ) from error
     return tuple(Installed(name, paths[name], present=True) for name in wanted)
 
 
@@ -100,7 +102,9 @@ def remove_plugins(formats: Iterable[str] = ()) -> tuple[Installed, ...]:
         if not any(path.exists() for path in paths.values()):
             command_file().unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigError(f"cannot remove the plug-in: {error}; is a DAW running that has it open?") from error
+        raise ConfigError(
+            f"cannot remove the plug-in from {error.filename}: {reason(error)}; is a DAW running that has it open?"
+        ) from error
     return removed
 
 

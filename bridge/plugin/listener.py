@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
-from stream_sep.errors import BridgeError
+from stream_sep.errors import BridgeError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ class SocketListener:
             self._socket = _bound(self._path)
         except OSError as error:
             raise BridgeError(
-                f"cannot listen for the plug-in on {path}: {error}; stop the program that uses it, or set "
+                f"cannot listen for the plug-in on {path}: {reason(error)}; stop the program that uses it, or set "
                 "STREAM_SEP_PLUGIN_SOCKET to another path"
             ) from error
         self._inode = self._path.stat().st_ino
@@ -176,7 +176,7 @@ class PipeListener:
             self._listener = connection.Listener(name, family=family)
         except OSError as error:
             raise BridgeError(
-                f"cannot listen for the plug-in on {name}: {error}; another host may be running"
+                f"cannot listen for the plug-in on {name}: {reason(error)}; another host may be running"
             ) from error
         threading.Thread(target=self._accept_all, name="plug-in listener", daemon=True).start()
 

@@ -11,7 +11,7 @@ from stream_sep.audio.state import RECORD
 from stream_sep.backends.callback import jack_callback
 from stream_sep.backends.jack_callbacks import xrun_callback
 from stream_sep.backends.jack_latency import CAPTURE, PLAYBACK, PortLatencies
-from stream_sep.errors import DeviceError
+from stream_sep.errors import DeviceError, reason
 from stream_sep.extras import install_hint
 from stream_sep.lowlevel.thread_priority import raise_audio_priority, thread_ids
 from stream_sep.protocols import MAIN
@@ -175,7 +175,7 @@ def load_jack() -> Any:  # noqa: ANN401 - JACK-Client has no types
     except ImportError as error:
         raise DeviceError(f"JACK needs its Python client; {install_hint('jack')}") from error
     except OSError as error:
-        raise DeviceError(f"{error}: install it with `apt install libjack-jackd2-0`, or the like") from error
+        raise DeviceError(f"{reason(error)}: install it with `apt install libjack-jackd2-0`, or the like") from error
     return jack
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.backends.callback import capture_callback, portaudio_callback
-from stream_sep.errors import DeviceError
+from stream_sep.errors import DeviceError, reason
 
 if TYPE_CHECKING:
     from stream_sep.backends.audio_device import AudioDevice
@@ -40,7 +40,7 @@ def _library() -> Any:  # noqa: ANN401 - a module without types
     try:
         import sounddevice  # noqa: PLC0415 - importing it starts PortAudio, which offline users may not have
     except OSError as error:
-        raise DeviceError(f"{error}: install it with `apt install libportaudio2`, or the like") from error
+        raise DeviceError(f"{reason(error)}: install it with `apt install libportaudio2`, or the like") from error
     except Exception as error:
         if type(error).__name__ != "PortAudioError":
             raise

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from stream_sep.errors import ConfigError
+from stream_sep.errors import ConfigError, reason
 from stream_sep.folders import config_folder, is_reachable
 from stream_sep.suggestions import did_you_mean
 
@@ -112,7 +112,7 @@ def read_config(path: Path | None = None) -> tomlkit.TOMLDocument:
     except FileNotFoundError:
         return tomlkit.document()
     except (OSError, UnicodeDecodeError, TOMLKitError, RecursionError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
+        raise ConfigError(f"cannot read {path}: {reason(error)}") from error
 
 
 def settings_of(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

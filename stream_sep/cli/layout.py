@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.protocols import STEMS
 
 
@@ -39,5 +39,5 @@ def _page(kind: str, folder: Path, stems: tuple[str, ...]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     except OSError as error:
-        raise AudioFileError(f"cannot write {path}: {error}; choose another --folder") from error
+        raise AudioFileError(f"cannot write {path}: {reason(error)}; choose another --folder") from error
     return path

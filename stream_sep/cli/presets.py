@@ -28,7 +28,7 @@ from stream_sep.control.presets.toml_text import read_text
 from stream_sep.control.presets.writer import preset_text
 from stream_sep.effects.catalog import is_file
 from stream_sep.effects.spec import EffectSpec
-from stream_sep.errors import ConfigError, PresetError
+from stream_sep.errors import ConfigError, PresetError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +61,7 @@ def show(name: Annotated[str, typer.Argument(help="a preset")]) -> None:
     try:
         print(read_text(find_preset(name)), end="")
     except (OSError, ValueError) as error:
-        raise PresetError(f"cannot read preset {name}: {error}") from error
+        raise PresetError(f"cannot read preset {name}: {reason(error)}") from error
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.audio.state import RECORD_HEAD, RECORD_TAIL
-from stream_sep.errors import AudioFileError
+from stream_sep.errors import AudioFileError, reason
 from stream_sep.lowlevel.numba_intrinsics import load_acquire, njit_cached, store_release
 from stream_sep.lowlevel.streaming_wav import StreamingWavWriter
 
@@ -89,7 +89,7 @@ class Recorder:
                     raise AudioFileError(f"cannot record to {target}: {error}; choose another folder") from error
             except OSError as error:
                 self._discard()
-                raise AudioFileError(f"cannot record to {target}: {error}; choose another folder") from error
+                raise AudioFileError(f"cannot record to {target}: {reason(error)}; choose another folder") from error
             else:
                 return target
         raise AssertionError("there is always another take")
@@ -140,7 +140,7 @@ class Recorder:
             for index, file in enumerate(self._files):
                 file.write(frames[:, 2 * index : 2 * index + 2])
         except OSError as error:
-            self.failed = f"recording to {self.folder} ended: {error}; what was written so far is intact"
+            self.failed = f"recording to {self.folder} ended: {reason(error)}; what was written so far is intact"
             self._report(self.failed)
             self._level()
 
@@ -156,7 +156,7 @@ class Recorder:
             try:
                 file.close()
             except OSError as error:
-                self.failed = self.failed or f"closing the recording in {self.folder} failed: {error}"
+                self.failed = self.failed or f"closing the recording in {self.folder} failed: {reason(error)}"
 
     def _discard(self) -> None:
         """Delete the files just created, and the folder if it is empty then."""

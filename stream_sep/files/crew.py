@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
-from stream_sep.errors import ConfigError, StreamSepError
+from stream_sep.errors import ConfigError, StreamSepError, reason
 from stream_sep.files.crew_process import LOST, CrewProcess
 from stream_sep.files.part_files import sweep_outputs
 from stream_sep.files.progress import Progress
@@ -148,7 +148,7 @@ class Crew:
                 process = process if process is not None and process.is_alive else CrewProcess(self._context)
                 outcome = self._separate(process, handle)
             except OSError as error:  # no process could be started
-                outcome = Outcome(handle.track, error=f"{handle.track.path} was not separated: {error}")
+                outcome = Outcome(handle.track, error=f"{handle.track.path} was not separated: {reason(error)}")
             if outcome is None:
                 process = None
             self._settle(handle, outcome)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from stream_sep.errors import AudioFileError
+from stream_sep.errors import AudioFileError, reason
 from stream_sep.protocols import STEMS
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _read_stem(name: str) -> tuple[Block, int]:
         frames, sample_rate = soundfile.read(io.BytesIO(asset.read_bytes()), dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as err:
         raise AudioFileError(
-            f"the {name} of the demo song cannot be read ({err}): reinstall stream-sep, "
+            f"the {name} of the demo song cannot be read ({reason(err)}): reinstall stream-sep, "
             "or run tools/make_demo_song.py in a checkout"
         ) from err
     return np.ascontiguousarray(frames.T), sample_rate

@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stream_sep.errors import SeparatorError
+from stream_sep.errors import SeparatorError, reason
 from stream_sep.extras import install_hint
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def connect(ray: ModuleType, address: str | None) -> None:
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise SeparatorError(
-            f"cannot reach Ray on {where} ({error}); start it there with 'ray start --head'"
+            f"cannot reach Ray on {where} ({reason(error)}); start it there with 'ray start --head'"
         ) from error
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soxr
 
-from stream_sep.errors import AudioFileError
+from stream_sep.errors import AudioFileError, reason
 from stream_sep.files.ffmpeg import INSTALL, decode_blocks, has_ffmpeg, probe_streams
 from stream_sep.files.sound_file import (
     MIN_MISSING_SECONDS,
@@ -193,7 +193,7 @@ def _open(path: Path, stream: int) -> Song:
         except (OSError, RuntimeError) as error:  # soundfile's own are RuntimeErrors
             if not has_ffmpeg():
                 raise AudioFileError(
-                    f"cannot read {path}: {error}; is it an audio file? To read more formats {INSTALL}"
+                    f"cannot read {path}: {reason(error)}; is it an audio file? To read more formats {INSTALL}"
                 ) from error
     return _through_ffmpeg(path, stream)
 

@@ -15,6 +15,7 @@ from stream_sep.errors import (
     DamagedCacheError,
     SeparatorError,
     StreamSepError,
+    reason,
 )
 from stream_sep.files.cached_stems import read_cached
 from stream_sep.files.disk_space import check_room
@@ -155,7 +156,9 @@ class SongSeparator:
             record_outputs({target: origin_of(song, text) for target, text in settings.items()})
         except OSError as error:
             folder = next(iter(settings)).parent
-            notes.append(f"what the stems were made of cannot be noted in {folder} ({error}); they are made again")
+            notes.append(
+                f"what the stems were made of cannot be noted in {folder} ({reason(error)}); they are made again"
+            )
 
     def _attempt(
         self, song: Song, targets: tuple[Path, ...], report: Report, on_block: Tap | None, notes: list[str]

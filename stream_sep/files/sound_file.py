@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import soundfile
 
-from stream_sep.errors import AudioFileError
+from stream_sep.errors import AudioFileError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,7 +134,9 @@ class _Part:
                     yield block
                 self._finish(file, self._start + seen.furthest)
         except (OSError, RuntimeError) as error:  # soundfile's own are RuntimeErrors
-            raise AudioFileError(f"cannot read {self._path} to its end: {error}; the file is damaged") from error
+            raise AudioFileError(
+                f"cannot read {self._path} to its end: {reason(error)}; the file is damaged"
+            ) from error
 
     def _finish(self, file: soundfile.SoundFile, end: int) -> None:
         if self.read < file.frames < _MAX_FRAMES:

@@ -10,7 +10,7 @@ import soundfile
 
 from stream_sep.control.levels import db_to_gain
 from stream_sep.control.mix_snapshot import balance
-from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.files.disk_space import check_room
 from stream_sep.files.finished_files import room_for_files
 from stream_sep.files.output_file import OutputFile, cannot_write
@@ -133,7 +133,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         return open_sound(path)
     except (OSError, soundfile.SoundFileError) as error:
-        raise AudioFileError(f"cannot read {path}: {error}") from error
+        raise AudioFileError(f"cannot read {path}: {reason(error)}") from error
 
 
 def _common(opened: Mapping[str, soundfile.SoundFile], first: int, last: int | None) -> tuple[int, int]:

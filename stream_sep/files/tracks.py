@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.files.disk_space import check_room
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _spool(track: Track, copy: Path) -> Track:
                 check_room(copy.parent, 2 * len(data))
                 file.write(data)
     except OSError as error:
-        raise AudioFileError(f"cannot read {track.path}: {error}; name a file") from error
+        raise AudioFileError(f"cannot read {track.path}: {reason(error)}; name a file") from error
     return replace(track, path=copy)
 
 

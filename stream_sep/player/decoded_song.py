@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.errors import AudioFileError
+from stream_sep.errors import AudioFileError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -80,7 +80,7 @@ class DecodedSong:
         try:
             self._file = path.open("rb", buffering=0)
         except OSError as error:
-            raise AudioFileError(f"cannot read {path}: {error}; is the disk still there?") from error
+            raise AudioFileError(f"cannot read {path}: {reason(error)}; is the disk still there?") from error
 
     @property
     def frames(self) -> int | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.engine.worker.rpc import RpcServer
-from stream_sep.errors import AudioFileError, SeparatorError, StreamSepError
+from stream_sep.errors import AudioFileError, SeparatorError, StreamSepError, reason
 from stream_sep.files.demucs_pass import DemucsSongModel
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song import open_song
@@ -169,7 +169,7 @@ class RefinerLoop:
             self._step(task)
         except (StreamSepError, OSError) as error:
             self._done.add(task.number)
-            self._server.report(f"cannot refine {task.path}: {error}")
+            self._server.report(f"cannot refine {task.path}: {reason(error)}")
             self._server.send({"number": task.number, "finished": True})
 
     def _step(self, task: Task) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stream_sep.control.presets.toml_text import parse, read_text
-from stream_sep.errors import ConfigError
+from stream_sep.errors import ConfigError, reason
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.augmentation import AugmentConfig
 from stream_sep.training.data.remix import MixConfig
@@ -195,7 +195,7 @@ def read_config(path: Path) -> TrainConfig:
     try:
         tables = parse(read_text(path))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read as a training: {error}") from error
+        raise ConfigError(f"{path} cannot be read as a training: {reason(error)}") from error
     kinds = {
         "data": DataConfig,
         "mix": MixConfig,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soundfile
 
-from stream_sep.errors import AudioFileError
+from stream_sep.errors import AudioFileError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +96,7 @@ def _read_stem(path: Path) -> tuple[Block, int]:
             sound = file.read(_MAX_SECONDS * file.samplerate, dtype="float32", always_2d=True)
             return sound.T, int(file.samplerate)
     except (OSError, soundfile.SoundFileError) as error:
-        raise AudioFileError(f"{path} cannot be read ({error}); separate the song again") from error
+        raise AudioFileError(f"{path} cannot be read ({reason(error)}); separate the song again") from error
 
 
 def _figure(rows: int, columns: int) -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from stream_sep.errors import BridgeError
+from stream_sep.errors import BridgeError, reason
 
 DAW_FILES = {
     "reaper": ("StreamSep.ReaperOSC",),
@@ -53,5 +53,5 @@ def write_daw_files(daw: str, folder: Path | str) -> tuple[Path, ...]:
         for path in written:
             path.write_text(read_daw_file(path.name), encoding="utf-8")
     except OSError as error:
-        raise BridgeError(f"cannot write to {folder}: {error}; name another folder") from error
+        raise BridgeError(f"cannot write to {folder}: {reason(error)}; name another folder") from error
     return written

@@ -14,7 +14,7 @@ from bridge.osc.session import ReceiveLog
 from bridge.web.live.pairing import Devices, Pairing, Role
 from bridge.web.requirements import check_live_page
 from bridge.web.security import is_loopback, own_addresses, own_hosts
-from stream_sep.errors import BridgeError
+from stream_sep.errors import BridgeError, reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,7 +181,7 @@ def _bound(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, OverflowError) as error:
         raise BridgeError(
-            f"cannot bind TCP port {port} at {host} for the live page: {error}; "
+            f"cannot bind TCP port {port} at {host} for the live page: {reason(error)}; "
             "choose another --web-port or stop the program using it"
         ) from error
 

@@ -19,7 +19,7 @@ from stream_sep.control.presets.schema import KNOWN_STEMS, SCHEMA, EffectCheck, 
 from stream_sep.control.presets.toml_text import read_text
 from stream_sep.control.presets.writer import write_preset
 from stream_sep.control.transport import TRANSPORT
-from stream_sep.errors import PresetError
+from stream_sep.errors import PresetError, reason
 from stream_sep.folders import config_folder, is_reachable
 from stream_sep.suggestions import did_you_mean
 
@@ -78,7 +78,7 @@ def list_presets(folder: Path | None = None) -> dict[str, Traversable]:
     try:
         found = {**shipped_presets(), **(named_files(own) if is_reachable(own) else {})}
     except OSError as error:
-        raise PresetError(f"cannot read the presets in {own}: {error}") from error
+        raise PresetError(f"cannot read the presets in {own}: {reason(error)}") from error
     return dict(sorted(found.items()))
 
 
@@ -221,7 +221,7 @@ def remove_preset(name: str, folder: Path | None = None) -> Path:
             path.unlink()
             return path
     except OSError as error:
-        raise PresetError(f"cannot remove preset {name!r}: {error}") from error
+        raise PresetError(f"cannot remove preset {name!r}: {reason(error)}") from error
     if name in shipped_presets():
         raise PresetError(f"preset {name!r} is bundled and cannot be removed; save one of that name to override it")
     raise PresetError(f"no preset {name!r} in {own}; {did_you_mean(name, mine)}")
@@ -282,5 +282,5 @@ def _read(
         entry = find_preset(name, folder) if known else path
         text = read_text(entry)
     except (OSError, ValueError) as error:
-        raise PresetError(f"cannot read preset {name}: {error}") from error
+        raise PresetError(f"cannot read preset {name}: {reason(error)}") from error
     return parse_preset(text, entry.name.removesuffix(SUFFIX), str(entry), stems, check_effect)

@@ -10,7 +10,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from stream_sep.control.presets.schema import SCHEMA, leaves, parse_preset
 from stream_sep.control.presets.toml_text import read_text
-from stream_sep.errors import PresetError
+from stream_sep.errors import PresetError, reason
 from stream_sep.lowlevel.atomic_file import atomic_write
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def write_preset(path: Path, preset: Preset) -> None:
         old = read_text(path) if path.exists() else ""
         atomic_write(path.resolve(), _render(preset, old, str(path)).encode())  # the target of a link
     except (OSError, ValueError) as error:
-        raise PresetError(f"cannot write preset {path}: {error}") from error
+        raise PresetError(f"cannot write preset {path}: {reason(error)}") from error
 
 
 def preset_text(preset: Preset) -> str:

@@ -18,7 +18,7 @@ from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import NO_EFFECTS, with_bypass
 from stream_sep.engine.worker.rpc import RpcClient, raise_for_error
 from stream_sep.engine.worker.separator_info import SeparatorInfo
-from stream_sep.errors import ConfigError, SeparatorError, StreamSepError
+from stream_sep.errors import ConfigError, SeparatorError, StreamSepError, reason
 from stream_sep.lowlevel.backoff import Backoff
 from stream_sep.lowlevel.child_process import ChildProcess
 
@@ -161,7 +161,9 @@ class ProcessWorker:
             try:
                 child = ChildProcess(self.child)
             except OSError as error:
-                raise SeparatorError(f"no process for the separator: {error}; close other programs") from error
+                raise SeparatorError(
+                    f"no process for the separator: {reason(error)}; close other programs"
+                ) from error
             self._process = child
             self._client = RpcClient(child, self._report)
         return self._process, self._client

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.errors import SeparatorError
+from stream_sep.errors import SeparatorError, reason
 from stream_sep.extras import install_hint
 from stream_sep.separators.unet.network import UNet
 
@@ -96,7 +96,7 @@ def _read_layers(path: Path) -> list[list[NDArray[np.float32]]]:
             read = [[np.asarray(layer[_text(name)]) for name in layer.attrs["weight_names"]] for layer in layers]
     except (OSError, KeyError) as error:
         raise SeparatorError(
-            f"{path} is not a Keras checkpoint in HDF5 ({error}); name the file of its weights"
+            f"{path} is not a Keras checkpoint in HDF5 ({reason(error)}); name the file of its weights"
         ) from error
     return [layer for layer in read if layer]
 

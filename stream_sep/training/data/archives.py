@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.training.data.cache import RATE, build_cache, map_song, read_index
 from stream_sep.training.data.layouts import Source, StemSong
 
@@ -86,7 +86,7 @@ def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int
                 caches.setdefault(cache, []).append(_extract(whole, name, Path(scratch) / str(number)))
             return sum(build_cache(songs, folder / cache, report, jobs) for cache, songs in caches.items())
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise AudioFileError(f"{archive} cannot be unpacked ({error}); copy it again") from error
+        raise AudioFileError(f"{archive} cannot be unpacked ({reason(error)}); copy it again") from error
 
 
 class _Part:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.files.stem_folder import SUFFIXES
 from stream_sep.training.data.cache import RATE, build_cache
 from stream_sep.training.data.decode import add_blocks
@@ -140,7 +140,7 @@ def _load(path: Path) -> dict[str, NDArray[np.complex64]]:
         with np.load(path, allow_pickle=False) as file:
             found = {name: np.asarray(file[name]) for name in ("X", "Y") if name in file and file[name].ndim == 3}
     except (OSError, ValueError) as error:
-        raise AudioFileError(f"{path} cannot be read as spectra ({error}); is the file whole?") from error
+        raise AudioFileError(f"{path} cannot be read as spectra ({reason(error)}); is the file whole?") from error
     if "X" not in found or any(each.shape[:2] != (2, N_FFT // 2 + 1) for each in found.values()):
         raise AudioFileError(f"{path} does not contain spectra X of (2, {N_FFT // 2 + 1}, frames)")
     return found

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.extras import install_hint
 from stream_sep.training.data import cache
 
@@ -138,7 +138,7 @@ class H5Frames:
                 read: Frames = file[f"songs/{self._song}/sound"][self._row, frames]
         except (OSError, KeyError) as error:
             remedy = f"run 'stream-sep data check {self._path}'"
-            raise ConfigError(f"{self._path} is damaged ({error}); {remedy}") from error
+            raise ConfigError(f"{self._path} is damaged ({reason(error)}); {remedy}") from error
         return read
 
 
@@ -204,7 +204,7 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - as above
             return file
         file.close()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read as an HDF5 file ({error}); build it again") from error
+        raise ConfigError(f"{path} cannot be read as an HDF5 file ({reason(error)}); build it again") from error
     raise ConfigError(f"{path} is not a cache; make one with 'stream-sep data build FOLDER {path}'")
 
 

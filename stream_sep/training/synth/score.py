@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import mido
 
-from stream_sep.errors import AudioFileError
+from stream_sep.errors import AudioFileError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,7 +65,7 @@ def read_score(path: Path, random: np.random.Generator, seconds: float) -> Score
         song = mido.MidiFile(path)
         tracks = {track.name.lower(): _notes(track, song) for track in song.tracks}
     except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
-        raise AudioFileError(f"{path} cannot be read as MIDI: {error}") from error
+        raise AudioFileError(f"{path} cannot be read as MIDI: {reason(error)}") from error
     tracks = {name: notes for name, notes in tracks.items() if notes}
     if not tracks:
         raise AudioFileError(f"{path} has no note; leave it out")

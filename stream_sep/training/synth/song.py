@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from stream_sep.errors import AudioFileError
+from stream_sep.errors import AudioFileError, reason
 from stream_sep.training.data.cache import RATE
 from stream_sep.training.synth.arrangement import arpeggio, bass_line, loosened, pad, strum
 from stream_sep.training.synth.drums import Kit, drum, find_kits
@@ -106,7 +106,7 @@ def write_song(samples: Path, out: Path, seed: int, number: int, seconds: float)
         (part / "song.json").write_text(json.dumps(notes, indent=1))
         part.rename(folder)
     except (OSError, soundfile.SoundFileError) as error:
-        raise AudioFileError(f"{folder} cannot be written: {error}; is the disk full?") from error
+        raise AudioFileError(f"{folder} cannot be written: {reason(error)}; is the disk full?") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
