@@ -1,67 +1,57 @@
-"""The residual branches of Demucs (`demucs.demucs.DConv`) by compiled code, where that is faster than torch."""
+"""The residual branches of Demucs (`demucs.demucs.DConv`) with one norm less, some rows of a spectrum at a time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from stream_sep.separators.demucs.cpu.dconv_kernel import UNROLL, DConvWeights, add_dconv
-from stream_sep.separators.demucs.cpu.threads import use_single_thread_kernels
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
+CACHED = 1 << 19
+"""Numbers of a sound that are computed at once: with what is made of them, they stay in the processor's cache."""
 
 WIDEST = 96
-"""Channels of the widest branches that compiled code is faster at than torch."""
+"""Channels of the widest branches that this is faster at than torch in bfloat16."""
 
 _LAYERS = ["Conv1d", "GroupNorm", "GELU", "Conv1d", "GroupNorm", "GLU", "LayerScale"]
 
 
-def quick_branches(module: Any) -> Callable[..., Any] | None:  # noqa: ANN401 - torch modules are untyped here
-    """Return what computes a ``DConv`` and changes the sound it is given where it lies; None for unusual ones.
+def dconv_by_rows(module: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - torch modules are untyped here
+    """Return what computes a ``DConv`` of ``(rows, channels, frames)`` in float32; None for wide or unusual ones."""
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
-    Demucs gives it what it has just computed, and needs no more.
-    """
-    plain = all([type(part).__name__ for part in layer] == _LAYERS for layer in module.layers)
-    if not plain or module.channels % UNROLL or module.channels > WIDEST or not _has_three_taps(module):
+    if module.channels > WIDEST or any([type(part).__name__ for part in layer] != _LAYERS for layer in module.layers):
         return None
-    branches = [_branch(layer) for layer in module.layers]
-    longest = 2 * max(branch.dilation for branch in branches)
 
     def forward(sound: Any) -> Any:  # noqa: ANN401 - tensors
-        if sound.shape[-1] <= longest or not use_single_thread_kernels():
-            return type(module).forward(module, sound.float())
-        held = sound.float().contiguous()
-        for branch in branches:
-            add_dconv(held.numpy(), branch)
-        return held
+        parts = []
+        for part in sound.split(max(1, CACHED // sound[0].numel())):
+            out = part.float()
+            for layer in module.layers:
+                out = _add_branch(out, layer)
+            parts.append(out)
+        return torch.cat(parts)
 
     return forward
 
 
-def _has_three_taps(module: Any) -> bool:  # noqa: ANN401 - as above
-    return all(layer[0].kernel_size == (3,) and layer[0].padding == layer[0].dilation for layer in module.layers)
+def _add_branch(sound: Any, layer: Any) -> Any:  # noqa: ANN401 - as above
+    """Return a sound, ``(rows, channels, frames)``, plus what a branch makes of it.
 
+    Mean and variance of what the second norm normalises follow from means and covariance of the few hidden channels,
+    and go into the weights of the second convolution.
+    """
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+    from torch.nn import functional  # noqa: PLC0415 - as torch
 
-def _branch(layer: Any) -> DConvWeights:  # noqa: ANN401 - as above
-    taps, norm, _, spread, level, _, last = layer
-
-    def plain(weights: Any) -> NDArray[np.float32]:  # noqa: ANN401 - a tensor
-        return np.ascontiguousarray(weights.detach().float().numpy())
-
-    return DConvWeights(
-        conv1=plain(taps.weight),
-        bias=plain(taps.bias),
-        gain=plain(norm.weight),
-        offset=plain(norm.bias),
-        conv2=plain(spread.weight[:, :, 0]),
-        conv2_bias=plain(spread.bias),
-        conv2_gain=plain(level.weight),
-        conv2_offset=plain(level.bias),
-        scale=plain(last.scale),
-        dilation=taps.dilation[0],
-        epsilon=float(norm.eps),
-    )
+    conv, norm, gelu, conv2, norm2, _, scale = layer
+    hidden = gelu(norm(conv(sound)))
+    weight, mean = conv2.weight[..., 0], hidden.mean(-1, keepdim=True)
+    hidden -= mean
+    covariance = hidden @ hidden.mT / hidden.shape[-1]
+    means = functional.linear(mean[..., 0], weight, conv2.bias)  # of each channel of the second convolution
+    variance = ((weight @ covariance) * weight).sum(-1).mean(-1) + means.var(-1, correction=0)
+    gain = norm2.weight * torch.rsqrt(variance + norm2.eps)[:, None]
+    offset = (means - means.mean(-1, keepdim=True)) * gain + norm2.bias
+    spread = torch.baddbmm(offset[..., None], weight * gain[..., None], hidden)
+    return torch.addcmul(sound, scale.scale[:, None], functional.glu(spread, 1))

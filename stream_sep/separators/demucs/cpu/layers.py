@@ -1,8 +1,8 @@
 """Layers of Demucs that are computed otherwise than torch does, with the same result, on a CPU.
 
-In bfloat16 products of matrices take half the time on CPUs that have it. The rest is about memory: attention in
-stretches whose scores stay in the processor's cache, residual branches and transposed convolutions a few rows at a
-time, norms and spectra without turning what they are given around.
+In bfloat16 products of matrices take half the time on CPUs that have it. The rest is about memory: attention some
+queries at a time, residual branches and transposed convolutions some rows at a time, so that what they make stays in
+the processor's cache; norms and spectra without transposed copies.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.separators.demucs.cpu.attention import bf16_attention
-from stream_sep.separators.demucs.cpu.dconv import quick_branches
-from stream_sep.separators.demucs.cpu.threads import use_single_thread_kernels
+from stream_sep.separators.demucs.cpu.dconv import dconv_by_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROWS = 4
 """Rows of a spectrum that a transposed convolution makes at once."""
+
+MAX_THREADS = 2
+"""Threads of torch up to which transposed convolutions are faster made so."""
 
 
 def accelerated_forward(module: Any, *, half: bool) -> Callable[..., Any] | None:  # noqa: ANN401 - torch modules are untyped here
@@ -33,7 +35,7 @@ def accelerated_forward(module: Any, *, half: bool) -> Callable[..., Any] | None
     if kind.__name__ == "MyGroupNorm":
         return _norm(module) if module.num_groups == 1 else None
     if kind.__name__ == "DConv":
-        return quick_branches(module)
+        return dconv_by_rows(module)
     if kind in _products():
         return _half(module) if half else _full(module)
     return None
@@ -131,7 +133,7 @@ def _transposed(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
     weight = weight.transpose(1, 2).reshape(-1, given)
 
     def forward(sound: Any) -> Any:  # noqa: ANN401 - tensors
-        if not use_single_thread_kernels():
+        if torch.get_num_threads() > MAX_THREADS:
             return type(module).forward(module, sound.float())
         batch, _, rows, frames = sound.shape
         out = sound.new_empty((batch, made, rows + 1, step, frames), dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""A Demucs whose layers are computed faster: most of its arithmetic in bfloat16, and some of its layers by our code.
+"""A Demucs whose layers are computed faster: most of it in bfloat16, and some of its layers in another order.
 
 What is kept in float32: the sums between layers, all norms, and the layers that a caller names.
 """

@@ -9,10 +9,9 @@ import torch
 from demucs.demucs import DConv
 from demucs.transformer import MyGroupNorm
 
+from stream_sep.separators.demucs.cpu import dconv
 from stream_sep.separators.demucs.cpu.attention import QUERY_TILE
-from stream_sep.separators.demucs.cpu.dconv import WIDEST
-from stream_sep.separators.demucs.cpu.layers import ROWS, accelerated_forward
-from stream_sep.separators.demucs.cpu.threads import MAX_THREADS
+from stream_sep.separators.demucs.cpu.layers import MAX_THREADS, ROWS, accelerated_forward
 
 
 @pytest.fixture(autouse=True, params=[1, MAX_THREADS + 1], ids=["one-thread", "many"])
@@ -54,25 +53,46 @@ def test_residual_branches(channels, compress, depth, frames, half):
     assert null_db(got - sound, expected - sound) < -110
 
 
+@pytest.mark.parametrize("options", [{"kernel": 5}, {"channels": 18}, {"depth": -2}, {"compress": 1}])
+def test_residual_branches_of_other_sizes(options):
+    module, sound = layer(DConv, **{"channels": 16, **options}), torch.randn(2, options.get("channels", 16), 40)
+    got, expected = compared(module, sound)
+    assert null_db(got - sound, expected - sound) < -110
+
+
+def test_residual_branches_some_rows_at_a_time(monkeypatch):
+    module, sound = layer(DConv, 16, 8), torch.randn(7, 16, 40)
+    whole, _ = compared(module, sound)
+    monkeypatch.setattr(dconv, "CACHED", 3 * 16 * 40)
+    counts = []
+    module.layers[0][0].register_forward_hook(lambda _module, given, _made: counts.append(len(given[0])))
+    with torch.inference_mode():
+        parts = accelerated_forward(module, half=True)(sound)
+    assert counts == [3, 3, 1]
+    assert null_db(parts, whole) < -110
+
+
 def test_residual_branches_of_other_kinds_of_sound():
     module = layer(DConv, 16, 8)
     for sound in (torch.randn(2, 8, 16, 40).transpose(1, 2)[:, :, 0], 1e-3 * torch.randn(2, 16, 40)):
         got, expected = compared(module, sound)
         assert null_db(got - sound, expected - sound) < -100
+    with torch.no_grad():
+        module.layers[0][1].bias.fill_(100.0)  # so that hidden channels are far from 0
+    got, expected = compared(module, sound)
+    assert null_db(got - sound, expected - sound) < -80
     silence = torch.zeros(1, 16, 40)
     got, expected = compared(module, silence)
     assert torch.allclose(got, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "options", [{"lstm": True}, {"attn": True}, {"norm": False}, {"gelu": False}, {"kernel": 5}, {"channels": 18}]
-)
+@pytest.mark.parametrize("options", [{"lstm": True}, {"attn": True}, {"norm": False}, {"gelu": False}])
 def test_other_residual_branches_are_left_to_torch(options):
     assert accelerated_forward(DConv(**{"channels": 16, "compress": 2, **options}), half=True) is None
 
 
 def test_wide_residual_branches_are_left_to_torch():
-    assert accelerated_forward(DConv(2 * WIDEST, 8), half=True) is None
+    assert accelerated_forward(DConv(2 * dconv.WIDEST, 8), half=True) is None
 
 
 @pytest.mark.parametrize("rows", [1, ROWS - 1, ROWS, 3 * ROWS + 1])
