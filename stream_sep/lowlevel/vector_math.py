@@ -11,9 +11,8 @@ from stream_sep.lowlevel.numba_intrinsics import njit_fastmath
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LOG2_E = np.float32(np.log2(np.e))
-LIMIT = np.float32(126.0)
-"""Powers of two from minus so many to so many are numbers of float32."""
+_LOG2_E = np.float32(np.log2(np.e))
+_LIMIT = np.float32(126.0)  # powers of two from minus so many to so many are numbers of float32
 
 _ONE, _HALF, _ROOT_HALF = np.float32(1.0), np.float32(0.5), np.float32(0.70710678)
 _LOG_2, _ROOT_2 = float(np.log(2)), float(np.sqrt(2))
@@ -27,7 +26,7 @@ def exponential(x: np.float32) -> np.float32:
 
     A power of two times the Taylor series of the rest.
     """
-    power = min(max(x * LOG2_E, -LIMIT), LIMIT)
+    power = min(max(x * _LOG2_E, -_LIMIT), _LIMIT)
     whole = np.floor(power + _HALF)
     rest = power - whole
     series = np.float32(1.5403530e-4)
@@ -37,11 +36,11 @@ def exponential(x: np.float32) -> np.float32:
     series = series * rest + np.float32(2.4022651e-1)
     series = series * rest + np.float32(6.9314718e-1)
     series = series * rest + _ONE
-    return np.float32(series * power_of_two(whole))
+    return np.float32(series * _power_of_two(whole))
 
 
 @njit_fastmath
-def power_of_two(whole: np.float32) -> np.float32:
+def _power_of_two(whole: np.float32) -> np.float32:
     """Return 2 to a whole power of -126 to 127, which is the exponent in its bits."""
     return np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
 
