@@ -52,7 +52,7 @@ class DemucsWindow:
         stems: the wanted stems, any order; they come out in the usual one, with ``other``.
         device: where torch computes.
         precision: ``float32``, or ``bfloat16``, much faster on CPUs that have it. There only some layers of
-            HTDemucs compute in it, as in `separate`, with an error near -60 dB; torch casts other networks.
+            HTDemucs compute in it, as in `separate`: 3 to 13 dB less error than the casts of other networks.
 
     Raises:
         ConfigError: a stem that the networks do not have.
