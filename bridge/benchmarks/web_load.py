@@ -49,7 +49,7 @@ class _EndedError(Exception):
     """The client was stopped before it had an answer, or had one that ends it."""
 
 
-class LoadClient(threading.Thread):
+class LoadClient:
     """Uploads, cancels, deletes and mixes songs until it is stopped.
 
     Args:
@@ -60,20 +60,27 @@ class LoadClient(threading.Thread):
     """
 
     def __init__(self, api: ApiClient, record: Record, number: int, pause: float = 0.5) -> None:
-        super().__init__(name=f"client {number}", daemon=True)
         self._api, self._record, self._number, self._pause = api, record, number, pause
         self._dice = random.Random(number)  # noqa: S311 - what a client does is no secret
         self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._act_until_stopped, name=f"client {number}", daemon=True)
         self._count = 0
         self._mine: list[str] = []
         self._repeated = False  # whether the last request was broken off before it was answered
+
+    def start(self) -> None:
+        """Start acting, in a thread of its own."""
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop after the current request."""
         self._ended.set()
 
-    def run(self) -> None:
-        """Act until stopped."""
+    def join(self, seconds: float) -> None:
+        """Wait until it has stopped, for some seconds at most."""
+        self._thread.join(seconds)
+
+    def _act_until_stopped(self) -> None:
         actions: dict[str, Callable[[], None]] = {
             "upload": self._upload,
             "upload_in_pieces": self._upload_in_pieces,
