@@ -24,7 +24,7 @@ def test_the_notebook_runs_from_top_to_bottom_and_again(tmp_path):
         )
         assert done.returncode == 0, done.stderr
         ended.append(done.stdout)
-    assert "decoded song3 - Track00003" in ended[0]
+    assert "song3 - Track00003 is in the cache" in ended[0]
     assert "trained already" in ended[1]
     assert "('drums', 'no_drums') (2, 2, 96000)" in ended[1]
     stems = list((tmp_path / "drums/stems").rglob("*.wav"))

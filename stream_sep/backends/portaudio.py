@@ -158,7 +158,7 @@ class PortAudioBackend:
             )
         refused = unsupported_reason(device, kind, needed, self.sample_rate)
         if refused and unsupported_reason(device, kind, most, self.sample_rate):
-            remedy = f"try {device.default_sample_rate} Hz"
+            remedy = f"try {device.default_sample_rate} Hz (--sample-rate {device.default_sample_rate})"
             raise DeviceError(f"{device.name!r} does not support {self.sample_rate} Hz {kind} ({refused}): {remedy}")
         return most if refused else needed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -113,7 +113,15 @@ def show(weights: Annotated[Path, typer.Argument(help="a .safetensors file")]) -
     typer.echo(f"stems: {', '.join(separator.stems)}")
     notes = read_metadata(weights)[0]
     typer.echo(f"size: {notes.get('size', '')}")
-    typer.echo(json.dumps({key: notes[key] for key in sorted(notes) if key != "size"}, indent=2))
+    typer.echo(json.dumps({key: _value(notes[key]) for key in sorted(notes) if key != "size"}, indent=2))
+
+
+def _value(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return a value of the metadata, which are texts of JSON or other texts."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @app.command()

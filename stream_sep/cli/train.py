@@ -14,6 +14,7 @@ from rich.console import Console
 from stream_sep.control.presets.paths import SUFFIX, shipped_folder
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
+from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,8 @@ def train(
     folder = out or Path("out") / training.name
     trainer = Trainer(training, folder, device=device, fresh=restart)
     if trainer.step:
-        console.print(f"resuming at step {trainer.step}", highlight=False)
+        found = f"trained already, {trainer.step} steps; --restart starts over"
+        console.print(found if trainer.progress >= 1 else f"resuming at step {trainer.step}", highlight=False)
     trainer.run(lambda text: console.print(text, highlight=False), _stopper(max_minutes))
     state = "done" if trainer.progress >= 1 else f"stopped at {100 * trainer.progress:.1f} %; run it again to resume"
     best = folder / "best.safetensors"
@@ -67,11 +69,18 @@ def find_config(config: Path) -> tuple[Path, bool]:
 
     >>> find_config(Path("small"))[1], find_config(Path("presets/training/small.toml"))[0].name
     (True, 'small.toml')
+
+    Raises:
+        ConfigError: there is neither.
     """
     if config.is_file():
         return config, False
-    bundled = shipped_folder() / "training" / f"{config.name.removesuffix(SUFFIX)}{SUFFIX}"
-    return (Path(str(bundled)), True) if bundled.is_file() else (config, False)
+    folder, name = Path(str(shipped_folder())) / "training", config.name.removesuffix(SUFFIX)
+    bundled = folder / f"{name}{SUFFIX}"
+    if bundled.is_file():
+        return bundled, True
+    names = sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
+    raise ConfigError(f"{config} cannot be read: no such file, and no bundled config; {did_you_mean(name, names)}")
 
 
 def _stopper(minutes: float) -> Callable[[], bool]:

@@ -80,10 +80,15 @@ def probe_streams(path: Path) -> dict[str, Any]:
     command = [_program("ffprobe"), *wanted, *input_arguments(path)]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - as above
     if result.returncode:
-        raise AudioFileError(f"cannot read {path}: {_last_line(result.stderr)}; is it an audio file?")
+        raise AudioFileError(f"cannot read {path}: {_complaint(result.stderr, path)}; is it an audio file?")
     answer: dict[str, Any] = json.loads(result.stdout)
     answer.setdefault("format", {})["duration_is_estimated"] = b"Estimating duration" in result.stderr
     return answer
+
+
+def _complaint(output: bytes, path: Path) -> str:
+    """Return the last line of ffmpeg's complaint, without the name that it was given for the file."""
+    return _last_line(output).removeprefix(f"file:{path}: ")
 
 
 def extract_stream(path: Path, number: int) -> bytes:
@@ -100,7 +105,7 @@ def extract_stream(path: Path, number: int) -> bytes:
     command = [_program("ffmpeg"), "-nostdin", "-v", "error", *input_arguments(path), *wanted]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - as above
     if result.returncode:
-        raise AudioFileError(f"cannot read the picture in {path}: {_last_line(result.stderr)}")
+        raise AudioFileError(f"cannot read the picture in {path}: {_complaint(result.stderr, path)}")
     return result.stdout
 
 

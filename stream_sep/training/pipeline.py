@@ -134,7 +134,7 @@ class Pipeline:
         from stream_sep.training.data.layouts import find_stem_songs  # noqa: PLC0415 - as above
 
         found = find_stem_songs(self.data, self._layout)
-        added = build_cache(found, self.cache, lambda name: self._report(f"decoded {name}"), self._jobs)
+        added = build_cache(found, self.cache, lambda name: self._report(f"{name} is in the cache"), self._jobs)
         self._report(f"{len(found)} songs, {added} of them new")
         return self.cache
 

@@ -217,7 +217,8 @@ class Trainer:
     def _sentence(self, loss: float, clock: _Clock) -> str:
         done = max(self.progress, 1e-6)
         left = clock.now() * (1 - done) / done / 60
-        guess = f"about {left:.0f} min left" if self.step > _WARM_STEPS else "warming up"
+        minutes = f"about {left:.0f} min left" if left >= 1 else "less than 1 min left"
+        guess = minutes if self.step > _WARM_STEPS else "warming up"
         return f"step {self.step}, {100 * done:.1f} %, loss {loss:.3f}, {guess}"
 
     def _report_skipped(self, report: Callable[[str], None]) -> None:

@@ -77,9 +77,11 @@ def test_from_songs_to_a_file_that_plays(home):
         (("data", "check", "cache"), "4 songs"),
         (("train", "tiny.toml", "--out", "short", "--minutes", "0.01"), "done: short/best.safetensors"),
         (("train", "tiny.toml", "--out", "out"), "done: out/best.safetensors"),
+        (("train", "tiny.toml", "--out", "out"), "trained already, "),
         (("models", "export", "out/best.safetensors"), "masks differ"),
         (("models", "export", "out/best.safetensors", "--out", "small.safetensors"), "small.safetensors: 0.1 MB"),
         (("models", "show", "out/best.safetensors"), "algorithmic latency: 128 frames"),
+        (("models", "show", "out/best.safetensors"), '"kind": "causal"'),  # not a text of JSON within JSON
     ):
         messages, status = run(*arguments, cwd=home)
         assert status == 0, messages
@@ -126,7 +128,8 @@ def test_the_lab_runs_where_the_engine_cannot(home, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("train", "none.toml"), "cannot be read"),
+        (("train", "none.toml"), "none.toml cannot be read: no such file"),
+        (("train", "smal"), "did you mean 'small'?"),
         (("train", "tiny.toml", "--data", "nowhere"), "is not a cache"),
         (("train", "tiny.toml", "--data", "nowhere"), "name the folder of yours with 'train --data FOLDER'"),
         (("data", "build", "nowhere", "c"), "is not a folder"),

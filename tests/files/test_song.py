@@ -242,6 +242,16 @@ PLAYLISTS = {
 }
 
 
+def test_text_is_refused_by_its_own_name(tmp_path, ffmpeg):
+    del ffmpeg  # without it, libsndfile's message is printed
+    song = tmp_path / "song.mp3"
+    song.write_text("not audio")
+    with pytest.raises(AudioFileError) as caught:
+        read_whole(song)
+    assert str(caught.value).count(str(song)) == 1
+    assert "file:" not in str(caught.value)
+
+
 @pytest.mark.parametrize("ending", ["mp3", "flac", "m4a", "wav"])
 @pytest.mark.parametrize("kind", PLAYLISTS)
 def test_playlists_are_no_songs(tmp_path, plain, ffmpeg, kind, ending):
