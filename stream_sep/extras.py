@@ -26,6 +26,7 @@ _PACKAGES = {
     "stretch": ("pylibrb",),
     "h5": ("h5py",),
     "checkpoints": ("pymss_core", "yaml"),
+    "dev": ("playwright",),
     "train": ("matplotlib", "museval", "onnx", "onnxruntime", "pyworld", "safetensors", "tensorboard", "torch"),
 }
 """Extra -> the modules that it installs and the code imports; the smallest extra where several do."""

@@ -17,6 +17,7 @@ import soundfile
 
 from bridge.benchmarks.web_process import log_in, make_admin, run_service, upload_file, wait_until_ready
 from stream_sep.errors import BridgeError
+from stream_sep.extras import missing_extra
 from stream_sep.files.demo_song import load_demo_song
 
 if TYPE_CHECKING:
@@ -154,10 +155,10 @@ def _chromium() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        raise BridgeError("this needs a browser: apt install chromium, pip install playwright") from error
+        raise BridgeError(missing_extra(error)) from error
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None or not Path("/proc/self/smaps_rollup").is_file():
-        raise BridgeError("this needs chromium, and Linux, whose /proc tells the memory of its processes")
+        raise BridgeError("this needs Chromium (apt install chromium), and Linux, whose /proc has memory by process")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
