@@ -57,7 +57,7 @@ class MidiConnection:
             raise AbsentPortError(str(error)) from error
         if self._wanted != VIRTUAL_PORT and find_port(self._wanted, names.inputs) is None:
             there = ", ".join(names.inputs) or "none"
-            raise AbsentPortError(f"no MIDI port has {self._wanted!r} in its name; the ports are: {there}")
+            raise AbsentPortError(f"no MIDI port's name contains {self._wanted!r}; the ports are: {there}")
         self._open(names)
 
     def poll_port(self) -> bool:

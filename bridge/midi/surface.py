@@ -145,7 +145,7 @@ class MidiSurface:
         except AbsentPortError as error:
             if self._port == VIRTUAL_PORT:
                 raise
-            self._report(f"{error}; it is used as soon as it is there")
+            self._report(f"{error}; it is used once it is connected")
         else:
             self._initialize(connection)
         self._connection = connection

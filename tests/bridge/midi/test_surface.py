@@ -99,7 +99,7 @@ def test_missing_port_is_reported_and_used_when_it_appears(mixer, start):
     system = System("Midi Through:0")
     surface, reports = start(system)
     assert reports == [
-        "no MIDI port has 'nano' in its name; the ports are: Midi Through:0; it is used as soon as it is there"
+        "no MIDI port's name contains 'nano'; the ports are: Midi Through:0; it is used once it is connected"
     ]
     assert surface.last == "no MIDI port 'nano' yet"
     system.inputs = system.outputs = ("Midi Through:0", NANO)
@@ -112,7 +112,7 @@ def test_port_system_that_does_not_run_yet_is_reported_and_waited_for(start):
     system = System(NANO)
     system.stumbles = True
     surface, reports = start(system)
-    assert "cannot list MIDI ports; it is used as soon as it is there" in reports[0]
+    assert "cannot list MIDI ports; it is used once it is connected" in reports[0]
     system.stumbles = False
     until(lambda: system.cables)
     surface.stop()
