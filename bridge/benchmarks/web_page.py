@@ -103,7 +103,7 @@ class _Reading:
         page.click("role=button[name='Play']")
         found["playing"] = self._largest(play_seconds)
         found["after seeks"] = self._seek(seeks)
-        page.click("role=button[name='Spectrogram']")
+        page.click("role=button[name='Spectrum']")
         page.wait_for_function(f"{_PLAYER}.bands.length > 0", timeout=1000 * _LOAD_SECONDS)
         for _ in range(_ZOOMED):
             page.click("role=button[name='Zoom in']")
