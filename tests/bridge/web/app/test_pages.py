@@ -160,7 +160,7 @@ def test_the_admin_changes_an_account(open_page, served, admin, axe):
     assert axe(page) == []
     page.fill("#account-quota", "7.5")
     page.click("#account button.primary")
-    page.wait_for_selector("td:has-text('of 7.50 GB')")
+    page.wait_for_selector("td:has-text('of 7.5 GB')")
 
 
 def test_leaving_a_song_deletes_nothing(open_page, served, admin, song):

@@ -16,10 +16,10 @@ export function formatTenths(seconds) {
   return `${formatTime(Math.floor(tenths / 10))}.${tenths % 10}`;
 }
 
-/** @param {number} bytes @returns {string} such as 12.3 MB */
+/** @param {number} bytes @returns {string} such as 12.3 MB or 200 MB */
 export function formatBytes(bytes) {
   if (bytes < 1e6) return `${Math.max(bytes > 0 ? 1 : 0, Math.round(bytes / 1e3))} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+  return bytes < 1e9 ? `${Number((bytes / 1e6).toFixed(1))} MB` : `${Number((bytes / 1e9).toFixed(2))} GB`;
 }
 
 /** @param {number} share 0 to 1 @returns {string} */
