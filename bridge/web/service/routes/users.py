@@ -47,6 +47,7 @@ def sign_up(service: ServiceOf, body: SignUp, request: Request, response: Respon
     with service.database.write() as session:
         admin = _check_key(service, session, body)
         user = accounts.create_user(service, session, body.name, body.password, admin=admin)
+        user.last_login = service.clock()
         codes = accounts.new_recovery_codes(session, user)
         record(service, session, user.name, "sign-up", address=address)
     if admin and service.config.demo_song:

@@ -96,7 +96,8 @@ class Admin extends LitElement {
     const { users, songs, jobs, workers, disk_free: free, disk_songs: taken } = this.overview;
     const one = (/** @type {string} */ value, /** @type {string} */ label) => html`<div class="figure"><b>${value}</b><span class="quiet">${label}</span></div>`;
     return html`<div class="figures">
-      ${one(String(users), "accounts")} ${one(String(songs), "songs")} ${one(String((jobs.queued ?? 0) + (jobs.running ?? 0)), "jobs waiting or running")}
+      ${one(String(users), users === 1 ? "account" : "accounts")} ${one(String(songs), songs === 1 ? "song" : "songs")}
+      ${one(String((jobs.queued ?? 0) + (jobs.running ?? 0)), "in the queue")}
       ${one(String(workers.length), workers.length === 1 ? "worker" : "workers")} ${one(formatBytes(taken), "of songs")} ${one(formatBytes(free), "free on the disk")}
     </div>`;
   }
