@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check check-js fast docs linkcheck bench web mutants soak clean
+.PHONY: demo test check check-js fast docs linkcheck bench web mutants soak wheel release-test clean
 
 demo: $(VENV)/.base
 	$(BIN)/stream-sep demo --out out/demo
@@ -32,6 +32,13 @@ linkcheck: $(VENV)/.dev
 
 web: $(VENV)/.web
 	$(BIN)/stream-sep serve --demo-song
+
+wheel: $(VENV)/.base # with the plug-in for every system: minutes, and about 600 MB for the compiler
+	STREAM_SEP_BUILD_PLUGIN=all $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+release-test: $(VENV)/.dev # needs Wine and qemu: apt install wine64 qemu-user libc6-arm64-cross
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[plugin]'
+	STREAM_SEP_RELEASE_TESTS=1 $(BIN)/python -m pytest -m release tests/bridge/plugin
 
 bench: $(VENV)/.base
 	$(BIN)/stream-sep bench

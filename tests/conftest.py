@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import shutil
 import subprocess
 import sys
@@ -100,7 +101,11 @@ def has_no_tests(path):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the slow tests."""
+    """Mark the slow tests; leave those of a release out unless they are asked for."""
+    release = pytest.mark.skip(reason="of a release: set STREAM_SEP_RELEASE_TESTS=1, it takes minutes")
+    for item in items:
+        if item.get_closest_marker("release") and os.environ.get("STREAM_SEP_RELEASE_TESTS") != "1":
+            item.add_marker(release)
     for item in items:
         if is_slow(item.path) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)

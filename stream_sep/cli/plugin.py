@@ -35,11 +35,13 @@ def install(
     for plugin in install_plugins(_formats(form)):
         print(f"installed {plugin.format}: {plugin.path}")
     if warm:
+        from stream_sep.cli.startup import starting
         from stream_sep.engine.worker.separator_info import warm_up
         from stream_sep.separators import load_separator
 
-        for model in ("live", "instant"):
-            warm_up(load_separator(model))
+        with starting("the separators"):
+            for model in ("live", "instant"):
+                warm_up(load_separator(model))
     print(_MENUS)
 
 

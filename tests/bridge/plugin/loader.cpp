@@ -22,6 +22,10 @@
 #include "vst3_abi.h"
 
 #ifdef _WIN32
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
+#define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 #else
 #include <dlfcn.h>
@@ -32,7 +36,7 @@ using namespace stream_sep;
 namespace {
 
 constexpr double RATE = 44100;
-constexpr int BLOCK = 512, PASSTHROUGH = 3, ABSENT = 0, RUNNING = 2, FRAMES = 30000, SETTLED = 1000;
+constexpr int BLOCK = 512, LAST_MODEL = 3, ABSENT = 0, RUNNING = 2, FRAMES = 30000, SETTLED = 1000;
 constexpr int LEAST_BLOCKS = 40, MOST_BLOCKS = 5000;  // half a second, a minute
 constexpr uint32_t MODEL_ID = 60, RESERVE_ID = 61, STATE_ID = 70, LATE_ID = 71;
 constexpr int LATE_MAX = 1000000;
@@ -106,7 +110,7 @@ class ClapInstance final : public Instance {
         clap_param_event event{};
         event.header = {sizeof event, 0, CLAP_CORE_SPACE, CLAP_EVENT_PARAM_VALUE, 0};
         event.param_id = MODEL_ID;
-        event.value = PASSTHROUGH;
+        event.value = LAST_MODEL;
         const clap_input_events changes = {
             &event, [](const clap_input_events*) { return 1u; },
             [](const clap_input_events* list, uint32_t) { return static_cast<const clap_event*>(list->context); }};
@@ -165,7 +169,7 @@ class Lv2Instance final : public Instance {
         require(handle_, "lv2 instantiate");
         for (int index = 0; index < PARAMETERS; ++index)
             controls_[FIRST + static_cast<size_t>(index)] = static_cast<float>(PARAMETER_TABLE[index].initial);
-        controls_[FIRST + INDEX_MODEL] = PASSTHROUGH;
+        controls_[FIRST + INDEX_MODEL] = LAST_MODEL;
         for (size_t port = 0; port < controls_.size(); ++port)
             calls_->connect_port(handle_, static_cast<uint32_t>(CHANNELS + OUTPUTS + port), &controls_[port]);
     }
