@@ -28,7 +28,7 @@ class SharedMemory {
    private:
     void* data_ = nullptr;
     size_t bytes_ = 0;
-    void* handle_ = nullptr;
+    [[maybe_unused]] void* handle_ = nullptr;  // on Windows, as the pipe
 };
 
 // A connection to the engine's host: lines of text, both ways, never blocking.
@@ -53,8 +53,8 @@ class Connection {
     bool read_some();
 
     bool open_ = false;
-    int socket_ = -1;
-    void* pipe_ = nullptr;
+    [[maybe_unused]] int socket_ = -1;
+    [[maybe_unused]] void* pipe_ = nullptr;
     std::string buffer_;
 };
 

@@ -31,7 +31,7 @@ def harness(tmp_path_factory):
     """The native parts behind C functions, see mixer_harness.cpp."""
     require_compiler()
     out = tmp_path_factory.mktemp("harness") / "harness.so"
-    compile_plugin(out, more=[str(HERE / "mixer_harness.cpp")])
+    compile_plugin(out, more=["-Werror", str(HERE / "mixer_harness.cpp")])
     library = ctypes.CDLL(str(out))
     number, pointer, decimal = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
     library.mixer_new.restype, library.mixer_new.argtypes = pointer, [decimal, number]
@@ -64,7 +64,7 @@ def bundles(tmp_path_factory):
     """A folder with the plug-in in all formats, by format."""
     require_compiler()
     folder = tmp_path_factory.mktemp("plugins")
-    compile_plugin(folder / "binary")
+    compile_plugin(folder / "binary", more=["-Werror"])
     names = {"vst3": "StreamSep.vst3", "clap": "StreamSep.clap", "lv2": "stream_sep.lv2"}
     for form, name in names.items():
         write_bundle(folder / name, form, folder / "binary")

@@ -33,7 +33,7 @@ def built(tmp_path_factory):
     def build(system):
         made = folder / system
         if not made.exists():
-            compile_plugin(made / "plugin.clap", system=system)
+            compile_plugin(made / "plugin.clap", system=system, more=["-Werror"])
             compile_loader(made / "loader.exe", system=system)
         return made
 
@@ -43,7 +43,7 @@ def built(tmp_path_factory):
 @pytest.mark.parametrize("system", TARGETS)
 def test_binary_is_built_for_every_system_and_has_all_entries(tmp_path, system):
     require_package("ziglang", "plugin")
-    compile_plugin(tmp_path / "plugin", system=system)
+    compile_plugin(tmp_path / "plugin", system=system, more=["-Werror"])
     binary = (tmp_path / "plugin").read_bytes()
     assert binary.startswith(HEADS[system.partition("-")[0]])
     entry = {"windows": b"InitDll", "linux": b"ModuleEntry", "macos": b"bundleEntry"}[system.partition("-")[0]]
