@@ -29,6 +29,7 @@ _LIMITS = {"max_upload_bytes": 10**10, "max_song_seconds": 24 * 3600, "quota_byt
 _PREPARE_SECONDS = 3600.0
 _SAMPLE_SECONDS = 5.0
 _LOAD_SECONDS = 60.0
+_POLL_MS = 20
 _PLAYER = "document.querySelector('ss-player')"
 _ZOOMED = 3  # times the zoom is doubled
 
@@ -98,13 +99,13 @@ class _Reading:
     def read_all(self, play_seconds: float, seeks: int) -> dict[str, Any]:
         page = self._page
         page.wait_for_selector("ss-player canvas", timeout=1000 * _LOAD_SECONDS)
-        page.wait_for_function(f"{_PLAYER}.peaks.length > 0", timeout=1000 * _LOAD_SECONDS)
+        self._wait_for(f"{_PLAYER}.peaks.length > 0")
         found = {"opened": self._settled()}
         page.click("role=button[name='Play']")
         found["playing"] = self._largest(play_seconds)
         found["after seeks"] = self._seek(seeks)
         page.click("role=button[name='Spectrum']")
-        page.wait_for_function(f"{_PLAYER}.bands.length > 0", timeout=1000 * _LOAD_SECONDS)
+        self._wait_for(f"{_PLAYER}.bands.length > 0")
         for _ in range(_ZOOMED):
             page.click("role=button[name='Zoom in']")
         found["spectrogram, zoomed"] = self._largest(min(play_seconds, 60.0))
@@ -120,9 +121,16 @@ class _Reading:
         dice = random.Random(1)  # noqa: S311 - where to seek is no secret
         for _ in range(count):
             self._page.evaluate(f"share => {_PLAYER}.seek(share * {_PLAYER}.song.frames)", dice.uniform(0.0, 0.99))
-            playing = f"{_PLAYER}.stage.player.state === 'playing'"
-            self._page.wait_for_function(playing, timeout=1000 * _LOAD_SECONDS)
+            self._wait_for(f"{_PLAYER}.stage.player.state === 'playing'")
         return self._settled()
+
+    def _wait_for(self, condition: str) -> None:
+        """Wait until a condition is true; playwright's own way needs eval in the page, which its policy forbids."""
+        deadline = time.monotonic() + _LOAD_SECONDS
+        while not self._page.evaluate(condition):
+            if time.monotonic() > deadline:
+                raise BridgeError(f"the page did not come to {condition}")
+            self._page.wait_for_timeout(_POLL_MS)
 
     def _largest(self, seconds: float) -> PageMemory:
         """Return the largest of several readings, and with it the page as it is, garbage included."""
