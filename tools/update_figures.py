@@ -34,11 +34,12 @@ KEPT_PERCENT = "16"
 JACK_RUNS = 4
 JACK_TEXT = (
     "`bench jack`: a JACK server at 128 frames, a Python loop that never rests in the same process, and in turns of\n"
-    "ten seconds, a minute each, a bare client and the engine. Xruns come in bursts: four runs, callback in microseconds."
+    "ten seconds, a minute each, a bare client and the engine. Xruns come in bursts, hence four runs; callback in\n"
+    "microseconds:"
 )
 CONTROL_TEXT = (
-    "`bench control`, on the same server: 1,000 fader moves by OSC, by MIDI and from a browser; 1,000 a second; then\n"
-    "bridges at rest:"
+    "`bench control`, on the same server: 1,000 fader moves by OSC, by MIDI and from a browser; 1,000 a second;\n"
+    "then bridges at rest:"
 )
 PLUGIN_MODELS = ("live", "instant")
 PLUGIN_BLOCKS = ("64", "128", "256", "512")
