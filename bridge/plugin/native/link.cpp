@@ -17,9 +17,9 @@ constexpr int64_t EXCHANGE_NS = 20 * MILLISECOND;
 constexpr int64_t HOST_START_NS = 20000 * MILLISECOND;  // time for a started host to accept a connection
 constexpr int64_t RETRY_MS = 500;
 
-std::vector<std::string> host_command() {
+std::vector<std::string> read_command(const std::string& path) {
     std::vector<std::string> command;
-    std::FILE* file = open_text(command_file());
+    std::FILE* file = open_text(path);
     if (!file) return command;
     for (char argument[4096]; std::fgets(argument, sizeof argument, file);) {
         argument[std::strcspn(argument, "\r\n")] = '\0';
@@ -86,13 +86,13 @@ void Link::serve(const SessionSpec& spec, uint64_t request) {
 }
 
 bool Link::connect(uint64_t request) {
-    if (connection_.open()) return true;
+    if (connection_.open(address_)) return true;
     if (!start_host()) return false;
     state_ = State::STARTING;
     const int64_t deadline = monotonic_ns() + HOST_START_NS;
     while (current(request) && monotonic_ns() < deadline) {
         rest(50, request);
-        if (connection_.open()) return true;
+        if (connection_.open(address_)) return true;
     }
     return false;
 }
@@ -100,7 +100,7 @@ bool Link::connect(uint64_t request) {
 bool Link::start_host() {
     if (monotonic_ns() < next_start_ns_) return false;
     next_start_ns_ = monotonic_ns() + HOST_START_NS;
-    return start_detached(host_command());
+    return start_detached(read_command(command_file_));
 }
 
 std::unique_ptr<Session> Link::negotiate(const SessionSpec& spec, uint64_t request) {

@@ -81,6 +81,8 @@ class Link {
     void rest(int64_t milliseconds, uint64_t request);
 
     LinkClient& client_;
+    // Read once: an instance stays with its host, and the environment is not safe to read beside threads that change it.
+    const std::string address_ = host_address(), command_file_ = command_file();
     Connection connection_;
     std::thread thread_;
     std::mutex mutex_;

@@ -39,7 +39,7 @@ class Connection {
     Connection& operator=(const Connection&) = delete;
     ~Connection() { close(); }
 
-    bool open();
+    bool open(const std::string& address);
     void close();
     bool is_open() const { return open_; }
     bool send(const std::string& line);
@@ -57,6 +57,9 @@ class Connection {
     [[maybe_unused]] void* pipe_ = nullptr;
     std::string buffer_;
 };
+
+// Where the host accepts connections: a socket, on Windows a pipe.
+std::string host_address();
 
 // Where `stream-sep plugin install` wrote the command that starts the host, one argument a line.
 std::string command_file();

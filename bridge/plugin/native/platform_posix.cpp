@@ -44,11 +44,6 @@ std::string config_folder() {
 }
 #endif
 
-std::string socket_path() {
-    const std::string configured = environment("STREAM_SEP_PLUGIN_SOCKET");
-    return configured.empty() ? runtime_folder() + "/plugin.sock" : configured;
-}
-
 // The environment for our Python: without the DAW's library path, PYTHONHOME and the like.
 std::vector<std::string> small_environment() {
     std::vector<std::string> kept;
@@ -109,17 +104,16 @@ void SharedMemory::close() {
     data_ = nullptr;
 }
 
-bool Connection::open() {
+bool Connection::open(const std::string& address) {
     close();
-    const std::string path = socket_path();
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return false;
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    sockaddr_un socket_address{};
+    socket_address.sun_family = AF_UNIX;
+    if (address.size() >= sizeof socket_address.sun_path) return false;
+    std::memcpy(socket_address.sun_path, address.c_str(), address.size() + 1);
     socket_ = socket(AF_UNIX, SOCK_STREAM, 0);
     if (socket_ < 0) return false;
     fcntl(socket_, F_SETFD, FD_CLOEXEC);
-    open_ = connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    open_ = connect(socket_, reinterpret_cast<const sockaddr*>(&socket_address), sizeof socket_address) == 0;
     if (!open_) close();
     return open_;
 }
@@ -165,6 +159,11 @@ bool Connection::read_some() {
     }
     buffer_.append(bytes, static_cast<size_t>(got));
     return true;
+}
+
+std::string host_address() {
+    const std::string configured = environment("STREAM_SEP_PLUGIN_SOCKET");
+    return configured.empty() ? runtime_folder() + "/plugin.sock" : configured;
 }
 
 std::string command_file() {

@@ -40,11 +40,6 @@ std::string environment(const char* name) {
     return narrow(value);
 }
 
-std::wstring pipe_name() {
-    const std::string configured = environment("STREAM_SEP_PLUGIN_SOCKET");
-    return wide(configured.empty() ? "\\\\.\\pipe\\stream-sep-" + environment("USERNAME") : configured);
-}
-
 std::wstring command_line(const std::vector<std::string>& command) {
     std::string line;
     for (const std::string& argument : command) line += (line.empty() ? "\"" : " \"") + argument + "\"";
@@ -96,9 +91,9 @@ void SharedMemory::close() {
     data_ = handle_ = nullptr;
 }
 
-bool Connection::open() {
+bool Connection::open(const std::string& address) {
     close();
-    const std::wstring name = pipe_name();
+    const std::wstring name = wide(address);
     const auto opened = [&] {
         return CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING, 0, nullptr);
     };
@@ -154,6 +149,11 @@ bool Connection::read_some() {
     }
     buffer_.append(bytes, got);
     return true;
+}
+
+std::string host_address() {
+    const std::string configured = environment("STREAM_SEP_PLUGIN_SOCKET");
+    return configured.empty() ? "\\\\.\\pipe\\stream-sep-" + environment("USERNAME") : configured;
 }
 
 std::string command_file() {

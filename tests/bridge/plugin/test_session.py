@@ -8,6 +8,8 @@ import pytest
 import waiting
 from plugin_host_double import PluginHostDouble, never
 
+from bridge.plugin.locations import SOCKET_VARIABLE
+
 RATE, BLOCK, FADE = 44100, 512, 265
 PASSTHROUGH = 3
 
@@ -77,6 +79,14 @@ def test_bounce_waits_once_for_an_engine_that_does_not_answer(double, host):
     host.process(noise(BLOCK))
     assert not dropped.is_set()
     timer.cancel()
+
+
+def test_instance_stays_with_the_host_it_was_made_for(double, host, monkeypatch, tmp_path):
+    monkeypatch.setenv(SOCKET_VARIABLE, str(tmp_path / "another"))
+    host.set("Model", PASSTHROUGH)
+    delayed, out = bounce(host)
+    assert np.array_equal(out[2:4], delayed)
+    assert len(double.hellos) == 1
 
 
 def test_bounce_without_a_host_command_waits_for_nothing(host):
