@@ -164,8 +164,8 @@ class _Run:
                 *find_violations(service),
             ]
             with service.database.read() as session:
-                states = dict(session.execute(select(Song.state, func.count()).group_by(Song.state)).tuples().all())
-                tries = dict(session.execute(select(Job.tries, func.count()).group_by(Job.tries)).tuples().all())
+                states = dict(session.execute(select(Song.state, func.count()).group_by(Song.state)).all())
+                tries = dict(session.execute(select(Job.tries, func.count()).group_by(Job.tries)).all())
                 songs = set(session.scalars(select(Song.id)))
         violations += [f"song {song_id} was deleted and is there" for song_id in self._record.gone & songs]
         violations += [f"{path} is left over" for path in self._data.with_name(f"{self._data.name}-tmp").iterdir()]
