@@ -21,6 +21,8 @@ from bridge.web.service.uploads import MAX_NAME, cancel_upload
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy.orm import Session
+
     from bridge.web.service.context import Service
     from bridge.web.service.sandbox import ProbedSong
 
@@ -35,12 +37,12 @@ def complete(service: Service, upload_id: str) -> Song:
         upload_id: id of the upload.
 
     Raises:
-        Problem: it cannot be read, or it is too long; the upload is then deleted.
+        Problem: it cannot be read, or it is too long; the upload is then deleted. Or it was cancelled meanwhile.
     """
     with service.database.read() as session:
         upload = session.get(Upload, upload_id)
         if upload is None:
-            return session.get_one(Song, upload_id)
+            return _completed_song(session, upload_id)
         limit = max_seconds_of(service, session, session.get_one(User, upload.user_id))
     source, target = service.data.part(upload.id), service.data.song(upload.id) / UPLOADED
     try:
@@ -52,12 +54,10 @@ def complete(service: Service, upload_id: str) -> Song:
     crash_point("after_rename")
     with service.database.write() as session:
         row = session.scalar(select(Upload).where(Upload.id == upload.id).with_for_update())
-        if row is None:  # completed by another request, or cancelled
-            song = session.get(Song, upload.id)
-            if song is None:
+        if row is None:
+            if session.get(Song, upload.id) is None:
                 remove(service.data.song(upload.id))
-                raise not_found("upload")
-            return song
+            return _completed_song(session, upload.id)
         song = _song_of(service, row, probed)
         session.delete(row)
         session.add(song)
@@ -65,6 +65,14 @@ def complete(service: Service, upload_id: str) -> Song:
         enqueue(service, session, song, "separate", row.settings)
         crash_point("before_commit")
     crash_point("after_commit")
+    return song
+
+
+def _completed_song(session: Session, upload_id: str) -> Song:
+    """Return the song that another request or process made of an upload, unless it was cancelled or deleted since."""
+    song = session.get(Song, upload_id)
+    if song is None:
+        raise not_found("upload")
     return song
 
 

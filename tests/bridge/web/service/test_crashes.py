@@ -12,10 +12,12 @@ from sqlalchemy import select
 from web_service import song_bytes, upload, work
 
 from bridge.web.service import queue
+from bridge.web.service.completion import complete
 from bridge.web.service.consistency import find_violations
 from bridge.web.service.crash import POINTS, VARIABLE
 from bridge.web.service.reconcile import reconcile
-from bridge.web.service.tables import Job, Song
+from bridge.web.service.tables import Job, Song, Upload
+from bridge.web.service.uploads import cancel_upload
 
 SUPPORT = Path(__file__).parents[3] / "support"
 UPLOADING = ("after_write", "after_fsync", "after_rename", "before_commit", "after_commit")
@@ -124,6 +126,23 @@ def test_a_song_whose_files_are_gone_fails_with_a_sentence(service, admin):
     assert admin.get(f"/api/v1/songs/{song['id']}").json()["state"] == "ready"
     reconcile(service)
     assert "gone" in admin.get(f"/api/v1/songs/{song['id']}").json()["error"]
+
+
+def test_upload_that_is_cancelled_while_a_process_starts_is_left_alone(service, admin, monkeypatch):
+    upload_id = admin.post("/api/v1/uploads", json={"name": "song.flac", "size": 1000}).json()["id"]
+    with service.database.write() as session:
+        row = session.get(Upload, upload_id)
+        row.offset = row.size  # all bytes are there, and the web process was killed
+
+    def cancel_first(service, upload_id):
+        with service.database.read() as session:
+            row = session.get(Upload, upload_id)
+        cancel_upload(service, row)
+        return complete(service, upload_id)
+
+    monkeypatch.setattr("bridge.web.service.reconcile.complete", cancel_first)
+    assert reconcile(service).completed == [upload_id]
+    assert songs_of(service) == []
 
 
 def test_unreferenced_files_are_removed_after_a_day_and_not_before(service):
