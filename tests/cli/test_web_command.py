@@ -27,7 +27,7 @@ def test_device_is_listed_and_revoked_by_its_id(devices):
     devices.add("view", "Safari on iPhone")
     [device] = devices.all()
     listed = run("devices").output
-    for word in (device.id, "Safari on iPhone", "look"):
+    for word in (device.id, "Safari on iPhone", "view"):
         assert word in listed
     assert "revoked Safari on iPhone" in run("revoke", device.id).output
     assert devices.all() == ()
