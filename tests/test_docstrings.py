@@ -27,7 +27,8 @@ def public_functions(path):
 
 def lacks_arguments(function):
     arguments = function.args
-    names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    names = [each.arg for each in every if not each.arg.startswith("_")]  # the function does not read those
     text = ast.get_docstring(function) or ""
     is_described = "Args:" in text or "Shape:" in text or ELSEWHERE.search(text)
     return len(set(names) - {"self", "cls"}) >= 2 and not is_described
