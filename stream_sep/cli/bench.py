@@ -14,7 +14,6 @@ from stream_sep.cli.app import App, Group
 from stream_sep.cli.arguments import parse_options
 from stream_sep.cli.interrupts import Interrupts
 from stream_sep.errors import ConfigError
-from stream_sep.extras import install_hint
 from stream_sep.separators import DEFAULT, canonical_name
 
 _MODES = {"--jack": "jack", "--control": "control", "--separate": "files", "--play": "player"}
@@ -210,10 +209,8 @@ def web(
     as_json: _Json = False,
 ) -> None:
     """Measure the web service: uploads, first sound, seeks, memory, overhead."""
-    try:
-        from bridge.web.service.bench import measure_service
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"this needs {error.name}, which is not installed; {install_hint('web')}") from error
+    from bridge.web.service.bench import measure_service
+
     with Interrupts():  # the service ends with the command
         figures = measure_service(model, clients=clients, sockets=sockets, copies=copies)
     _print(figures, as_json=as_json)
@@ -233,10 +230,8 @@ def web_kills(
     as_json: _Json = False,
 ) -> None:
     """Kill the processes of a web service at random under load; fails if anything accepted is lost or left over."""
-    try:
-        from bridge.benchmarks.web_kills import run_kills
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"this needs {error.name}, which is not installed; {install_hint('web')}") from error
+    from bridge.benchmarks.web_kills import run_kills
+
     with Interrupts(), TemporaryDirectory(prefix="stream-sep-kills-") as temporary:
         found = run_kills(
             folder or Path(temporary),
@@ -261,10 +256,8 @@ def web_page(
     as_json: _Json = False,
 ) -> None:
     """Measure the memory of the song page in Chromium over a long song."""
-    try:
-        from bridge.benchmarks.web_page import measure_page
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"this needs {error.name}, which is not installed; {install_hint('web')}") from error
+    from bridge.benchmarks.web_page import measure_page
+
     with Interrupts():  # as above
         figures = measure_page(minutes, play_seconds=play, seeks=seeks)
     _print(figures, as_json=as_json)
