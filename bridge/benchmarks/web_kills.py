@@ -26,7 +26,7 @@ from bridge.web.service.tables import Job, Song
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from bridge.benchmarks.web_process import RunningService
     from bridge.web.service.context import Service
@@ -176,13 +176,9 @@ class _Run:
     def _serving(self) -> contextlib.AbstractContextManager[RunningService]:
         return run_service(self._data, "--model", self._model, database=self._database)
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[Service]:
-        service = open_service(ServiceConfig(data=self._data, database=self._database, model=self._model))
-        try:
-            yield service
-        finally:
-            service.close()
+    def _opened(self) -> contextlib.closing[Service]:
+        config = ServiceConfig(data=self._data, database=self._database, model=self._model)
+        return contextlib.closing(open_service(config))
 
     def _connect(self, running: RunningService, clients: int) -> None:
         """Tell the clients the new address; at first, make the admin and start them."""
@@ -190,7 +186,7 @@ class _Run:
             self._api.base = running.base
             return
         self._api = make_admin(running)
-        self._api.expect("PATCH", "/admin/settings", _LIMITS)
+        self._api.require("PATCH", "/admin/settings", _LIMITS)
         for number in range(clients):
             client = LoadClient(self._api, self._record, number)
             client.start()

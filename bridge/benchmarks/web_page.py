@@ -17,7 +17,6 @@ import soundfile
 
 from bridge.benchmarks.web_process import log_in, make_admin, run_service, upload_file, wait_until_ready
 from stream_sep.errors import BridgeError
-from stream_sep.extras import missing_extra
 from stream_sep.files.demo_song import load_demo_song
 
 if TYPE_CHECKING:
@@ -64,7 +63,8 @@ def measure_page(
         model: the separator; the page's memory does not depend on it.
 
     Raises:
-        BridgeError: Chromium or playwright is missing, or this is not Linux.
+        BridgeError: Chromium is missing, or this is not Linux.
+        ModuleNotFoundError: playwright is not installed.
     """
     with tempfile.TemporaryDirectory(prefix="stream-sep-page-") as name, _chromium() as browser:
         folder = Path(name)
@@ -72,7 +72,7 @@ def measure_page(
         _write_song(song, minutes)
         with run_service(folder / "data", "--model", model) as running:
             api = make_admin(running)
-            api.expect("PATCH", "/admin/settings", _LIMITS)
+            api.require("PATCH", "/admin/settings", _LIMITS)
             song_id = upload_file(api, song)
             song.unlink()
             wait_until_ready(api, song_id, _PREPARE_SECONDS)
@@ -160,10 +160,8 @@ class _Reading:
 
 @contextlib.contextmanager
 def _chromium() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - optional
-    except ModuleNotFoundError as error:
-        raise BridgeError(missing_extra(error)) from error
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - optional
+
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None or not Path("/proc/self/smaps_rollup").is_file():
         raise BridgeError("this needs Chromium (apt install chromium), and Linux, whose /proc has memory by process")

@@ -105,21 +105,24 @@ class ApiClient:
             with error:
                 return Answer(error.code, error.headers, error.read())
 
-    def expect(self, method: str, path: str, body: bytes | Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - JSON
-        """Return the JSON of an answer; None if it has none.
+    def require(
+        self, method: str, path: str, body: bytes | Mapping[str, object] | None = None, **headers: str
+    ) -> Answer:
+        """Return the answer to a request that must succeed.
 
         Args:
             method: the HTTP method.
             path: below ``/api/v1``.
             body: bytes, or a value that is sent as JSON.
+            headers: as for `request`.
 
         Raises:
             BridgeError: the request was refused.
         """
-        answer = self.request(method, path, body)
+        answer = self.request(method, path, body, **headers)
         if answer.status >= 400:
             raise BridgeError(f"{method} {path} was refused: {answer.status} {answer.body[:200].decode()}")
-        return answer.json() if answer.body else None
+        return answer
 
 
 @contextlib.contextmanager
@@ -155,14 +158,15 @@ def run_service(data: Path, *options: str, database: str = "") -> Iterator[Runni
 
 
 def make_admin(running: RunningService) -> ApiClient:
-    """Make the admin of a new service; return a client with a token that may write."""
-    visitor = ApiClient(running.base)
-    answer = visitor.request("POST", "/users", {"name": _NAME, "password": _PASSWORD, "setup": running.setup})
-    if answer.status != 201:
-        raise BridgeError(f"the service refused its admin: {answer.body.decode()}")
-    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    """Make the admin of a new service; return a client with a token that may write.
+
+    Raises:
+        BridgeError: the service has an admin already.
+    """
+    account = {"name": _NAME, "password": _PASSWORD, "setup": running.setup}
+    cookie = _cookie(ApiClient(running.base).require("POST", "/users", account))
     browser = ApiClient(running.base, {"Cookie": cookie})
-    token = browser.expect("POST", "/me/tokens", {"name": _NAME, "scope": "write"})["secret"]
+    token = browser.require("POST", "/me/tokens", {"name": _NAME, "scope": "write"}).json()["secret"]
     return ApiClient(running.base, {"Authorization": f"Bearer {token}"})
 
 
@@ -175,9 +179,10 @@ def log_in(base: str) -> str:
     Raises:
         BridgeError: the log-in was refused.
     """
-    answer = ApiClient(base).request("POST", "/session", {"name": _NAME, "password": _PASSWORD})
-    if answer.status != 200:
-        raise BridgeError(f"the service refused its admin: {answer.body.decode()}")
+    return _cookie(ApiClient(base).require("POST", "/session", {"name": _NAME, "password": _PASSWORD}))
+
+
+def _cookie(answer: Answer) -> str:
     return answer.headers["Set-Cookie"].partition(";")[0]
 
 
@@ -192,12 +197,10 @@ def upload_file(api: ApiClient, path: Path) -> str:
         BridgeError: it was refused.
     """
     body = {"name": path.name, "size": path.stat().st_size}
-    upload_id, offset = str(api.expect("POST", "/uploads", body)["id"]), 0
+    upload_id, offset = str(api.require("POST", "/uploads", body).json()["id"]), 0
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
-            answer = api.request("PATCH", f"/uploads/{upload_id}", piece, Upload_Offset=str(offset))
-            if answer.status != 200:
-                raise BridgeError(f"the upload was refused: {answer.body.decode()}")
+            api.require("PATCH", f"/uploads/{upload_id}", piece, Upload_Offset=str(offset))
             offset += len(piece)
     return upload_id
 
@@ -214,7 +217,7 @@ def wait_until_ready(api: ApiClient, song_id: str, seconds: float) -> None:
         BridgeError: it failed, or took longer.
     """
     deadline = time.monotonic() + seconds
-    while (song := api.expect("GET", f"/songs/{song_id}"))["state"] != "ready":
+    while (song := api.require("GET", f"/songs/{song_id}").json())["state"] != "ready":
         if song["state"] in {"failed", "cancelled"} or time.monotonic() > deadline:
             raise BridgeError(f"the song is {song['state']} {song['error']}".strip())
         time.sleep(_READY_POLL_SECONDS)

@@ -209,7 +209,7 @@ def web(
     as_json: _Json = False,
 ) -> None:
     """Measure the web service: uploads, first sound, seeks, memory, overhead."""
-    from bridge.web.service.bench import measure_service
+    from bridge.benchmarks.web_service import measure_service
 
     with Interrupts():  # the service ends with the command
         figures = measure_service(model, clients=clients, sockets=sockets, copies=copies)
