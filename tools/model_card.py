@@ -13,7 +13,8 @@ from pathlib import Path
 
 from stream_sep.separators.causal.export import export_int8
 from stream_sep.separators.causal.separator import MAX_LATENCY_MS, longest_hop_within
-from stream_sep.separators.causal.weights import count_weights, load_weights, read_metadata
+from stream_sep.separators.causal.weights import load_weights
+from stream_sep.separators.weight_file import count_weights, read_metadata
 
 FOLDER = Path(__file__).parent.parent / "stream_sep" / "assets" / "weights"
 CARD = """# {name}

@@ -105,7 +105,7 @@ def import_(
 def show(weights: Annotated[Path, typer.Argument(help="a .safetensors file")]) -> None:
     """Print a network's size and latency, and how it was trained."""
     from stream_sep.separators import load_separator
-    from stream_sep.separators.causal.weights import read_metadata
+    from stream_sep.separators.weight_file import read_metadata
 
     separator = load_separator(str(weights))
     latency = separator.hop + separator.latency

@@ -162,7 +162,7 @@ def _name_for(path: Path) -> str:
     """Return the separator that plays a file of weights."""
     if path.suffix in _CHECKPOINT_SUFFIXES or path.with_suffix(".yaml").is_file():
         return "checkpoint"
-    from stream_sep.separators.causal.weights import read_metadata  # noqa: PLC0415 - loads numpy
+    from stream_sep.separators.weight_file import read_metadata  # noqa: PLC0415 - loads numpy
 
     kind = read_metadata(path)[0].get("kind", "")
     if kind not in FORMATS:

@@ -9,9 +9,8 @@ from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.import_path import import_object
 from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.separators import FORMATS
-from stream_sep.separators.causal.weights import with_digest
 from stream_sep.separators.source_groups import FOUR, SourceGroups
-from stream_sep.separators.weight_file import read_weight_file
+from stream_sep.separators.weight_file import read_weight_file, with_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -156,7 +156,7 @@ class Pipeline:
 
     def evaluate(self) -> dict[str, float]:
         """Return the scores that the weights were kept for: mean uSDR of whole songs kept out of training, in dB."""
-        from stream_sep.separators.causal.weights import read_metadata  # noqa: PLC0415 - as above
+        from stream_sep.separators.weight_file import read_metadata  # noqa: PLC0415 - as above
 
         scores: dict[str, float] = json.loads(read_metadata(self.weights)[0]["scores"])
         return scores

@@ -5,7 +5,7 @@ import numpy as np
 from stream_sep.separators.causal.band_layout import plan_band_layout
 from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
-from stream_sep.separators.causal.weights import WeightStats
+from stream_sep.separators.weight_file import WeightStats
 
 
 def noise(frames, seed=0):

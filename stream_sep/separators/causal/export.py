@@ -17,7 +17,8 @@ from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.compiled.int8 import quantize_int8
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.stored_tensors import QUANTIZED, read_network
-from stream_sep.separators.causal.weights import KIND, SCALES, load_weights, read_metadata, with_digest
+from stream_sep.separators.causal.weights import KIND, load_weights
+from stream_sep.separators.weight_file import SCALES, read_metadata, with_digest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from stream_sep.separators.causal.config import states_by_stage
-from stream_sep.separators.causal.weights import WeightStats, count_weights, load_weights
+from stream_sep.separators.causal.weights import load_weights
+from stream_sep.separators.weight_file import WeightStats, count_weights
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,8 @@ from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.config import CONV_DILATIONS, CONV_KERNEL
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
-from stream_sep.separators.causal.weights import SCALES, WeightStats, read_metadata, read_tensors, size_of
+from stream_sep.separators.causal.weights import size_of
+from stream_sep.separators.weight_file import SCALES, WeightStats, read_metadata, read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.separators.causal.weights import WeightStats, count_weights
 from stream_sep.separators.checkpoints.config import CheckpointConfig, import_pymss_core, read_checkpoint_config
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 from stream_sep.separators.rates import at_rate
+from stream_sep.separators.weight_file import WeightStats, count_weights
 from stream_sep.separators.windowed import WindowedSeparator
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.protocols import Block, Stems
-    from stream_sep.separators.causal.weights import WeightStats
     from stream_sep.separators.frame_transformer.config import FrameTransformerConfig
     from stream_sep.separators.source_groups import SourceGroups
+    from stream_sep.separators.weight_file import WeightStats
 
 BLOCK_HOPS = 64
 """Hops that `process_many` computes at a time: a call of the network for each hop would take ten times as long."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import SeparatorError
 from stream_sep.lowlevel.atomic_file import atomic_write
-from stream_sep.separators.causal.weights import with_digest
 from stream_sep.separators.checkpoints.loader import read_tensors
 from stream_sep.separators.imported.cascaded_net import CascadedNet, CascadedNetConfig
 from stream_sep.separators.imported.frame_transformer_2022 import FrameTransformer2022, FrameTransformer2022Config
 from stream_sep.separators.source_groups import SourceGroups
+from stream_sep.separators.weight_file import with_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from stream_sep.separators.windowed import WindowedSeparator
 
 if TYPE_CHECKING:
     from stream_sep.protocols import Block, Separator, Stems
-    from stream_sep.separators.causal.weights import WeightStats
+    from stream_sep.separators.weight_file import WeightStats
 
 _RATE, _HOP = 44100, 1024
 _CROP = 256  # frames of a spectrum that CascadedNet was trained with

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
-from stream_sep.separators.causal.weights import WeightStats, count_weights
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 from stream_sep.separators.rates import at_rate
 from stream_sep.separators.source_groups import FOUR
-from stream_sep.separators.weight_file import read_weight_file, weights_needed
+from stream_sep.separators.weight_file import WeightStats, count_weights, read_weight_file, weights_needed
 from stream_sep.separators.windowed import WindowedSeparator
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.separators.causal.weights import WeightStats, count_weights
 from stream_sep.separators.rates import at_rate
-from stream_sep.separators.weight_file import read_weight_file, weights_needed
+from stream_sep.separators.weight_file import WeightStats, count_weights, read_weight_file, weights_needed
 from stream_sep.training.baselines.hs_tasnet import HsTasnet
 from stream_sep.training.baselines.hs_tasnet_kind import KIND
 

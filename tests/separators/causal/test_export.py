@@ -10,7 +10,7 @@ from stream_sep.separators.causal import export
 from stream_sep.separators.causal.features import FEATURES, FeatureExtractor
 from stream_sep.separators.causal.runtimes import TorchRuntime
 from stream_sep.separators.causal.staggered_inference import StaggeredInference
-from stream_sep.separators.causal.weights import read_metadata
+from stream_sep.separators.weight_file import read_metadata
 
 
 @pytest.mark.parametrize("name", ["tiny.safetensors", "tiny-int8.safetensors", "tiny-hybrid.safetensors"])

@@ -13,7 +13,7 @@ from stream_sep.separators import load_separator
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
 from stream_sep.separators.causal.runtimes import TorchRuntime
 from stream_sep.separators.causal.stored_tensors import QUANTIZED, read_network
-from stream_sep.separators.causal.weights import SCALES, dequantized, read_metadata
+from stream_sep.separators.weight_file import SCALES, dequantized, read_metadata
 
 
 @pytest.mark.parametrize("name", ["tiny", "tiny-ahead", "tiny-odd", "tiny-hybrid"])

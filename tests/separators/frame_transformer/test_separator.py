@@ -131,7 +131,7 @@ def test_prior_logits_of_groups_are_the_shares_of_their_stems(name):
 def test_a_file_of_other_sizes_names_what_does_not_fit(tmp_path):
     from safetensors.torch import load  # noqa: PLC0415 - as above
 
-    from stream_sep.separators.causal.weights import read_metadata, with_digest  # noqa: PLC0415 - only here
+    from stream_sep.separators.weight_file import read_metadata, with_digest  # noqa: PLC0415 - only here
 
     trained(tmp_path)
     notes, data = read_metadata(tmp_path / "w.safetensors")

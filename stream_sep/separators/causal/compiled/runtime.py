@@ -28,7 +28,7 @@ from stream_sep.separators.causal.config import states_by_stage
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
 from stream_sep.separators.causal.stored_tensors import read_network
-from stream_sep.separators.causal.weights import SCALES
+from stream_sep.separators.weight_file import SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
