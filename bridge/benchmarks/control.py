@@ -26,7 +26,7 @@ from stream_sep.backends.jack import JackBackend
 from stream_sep.backends.offline import OfflineBackend
 from stream_sep.engine.config import EngineConfig
 from stream_sep.engine.engine import Engine
-from stream_sep.evaluation.signals import cpu_seconds
+from stream_sep.evaluation.signals import cpu_percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,10 +76,10 @@ def measure_control(model: str, options: dict[str, Any], moves: int, seconds: fl
     ):
         time.sleep(1)
         osc = measure_delay(watch, lambda move: send("/master/gain", -6.0 if move % 2 == 0 else 0.0), moves)
-        with _browser(engine) as send_as_browser:
-            web = measure_delay(
-                watch, lambda move: send_as_browser("/master/gain", -12.0 if move % 2 == 0 else -3.0), moves
-            )
+        with _browser(engine) as web_socket:
+            web_socket.send('{"meters": false}')
+            low, high = (_message("/master/gain", decibels) for decibels in (-12.0, -3.0))
+            web = measure_delay(watch, lambda move: web_socket.send(low if move % 2 == 0 else high), moves)
         with _box(engine) as box:
             midi = measure_delay(watch, lambda move: box.send(_HALF if move % 2 == 0 else _UNITY), moves)
         meters = meter_rate(engine, _METER_SECONDS)
@@ -108,16 +108,14 @@ def _osc(engine: Engine) -> Iterator[Callable[[str, float], None]]:
 
 
 @contextlib.contextmanager
-def _browser(engine: Engine) -> Iterator[Callable[[str, float], None]]:
-    """Yield a function that sends one message over the WebSocket of a live page."""
+def _browser(engine: Engine) -> Iterator[ClientConnection]:
+    """Yield a connection of a browser to a live page of ``engine``."""
     page = LivePage(engine, port=0)
-    with _started(page), _connected(page) as web_socket:
-        web_socket.send('{"meters": false}')
-        yield lambda address, value: web_socket.send(_message(address, value))
-
-
-def _connected(page: LivePage) -> ClientConnection:
-    return connect(f"ws://127.0.0.1:{page.port}/ws", subprotocols=[Subprotocol("osc")], proxy=None)
+    with (
+        _started(page),
+        connect(f"ws://127.0.0.1:{page.port}/ws", subprotocols=[Subprotocol("osc")], proxy=None) as web_socket,
+    ):
+        yield web_socket
 
 
 def meter_rate(engine: Engine, seconds: float) -> float:
@@ -127,11 +125,9 @@ def meter_rate(engine: Engine, seconds: float) -> float:
         engine: a running engine.
         seconds: length of the measurement.
     """
-    page, received = LivePage(engine, port=0), 0
-    with _started(page), _connected(page) as web_socket:
+    with _browser(engine) as web_socket:
         _drain(web_socket, _SETTLE_SECONDS)  # the control tree, and what came before the meters
-        received = _drain(web_socket, seconds)
-    return received / seconds
+        return _drain(web_socket, seconds) / seconds
 
 
 def _drain(web_socket: ClientConnection, seconds: float) -> int:
@@ -210,6 +206,4 @@ def idle_cost(seconds: float) -> float:
         ),
     ):
         time.sleep(2)  # one-off work at the start, such as the announcement
-        cpu, began = cpu_seconds(), time.perf_counter()
-        time.sleep(seconds)
-        return 100 * (cpu_seconds() - cpu) / (time.perf_counter() - began)
+        return cpu_percent(seconds)

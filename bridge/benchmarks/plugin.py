@@ -22,7 +22,7 @@ from bridge.plugin.models import plugin_latency
 from bridge.plugin.session import MODELS
 from stream_sep import StemSeparator
 from stream_sep.errors import SeparatorError
-from stream_sep.evaluation.signals import cpu_seconds
+from stream_sep.evaluation.signals import cpu_percent
 from stream_sep.lowlevel.thread_priority import raise_audio_priority
 
 if TYPE_CHECKING:
@@ -86,13 +86,14 @@ def measure_plugin(model: str, block_size: int, blocks: int, instances: int) -> 
         late = sum(instance["late_hops"] for instance in opened)
         times = audio.submit(_play_paced, opened, blocks, block_size).result()
         late = sum(instance["late_hops"] for instance in opened) - late
+        time.sleep(_SETTLE_SECONDS)
         return {
             "latency": opened[0].latency,
             "late hops": int(late),
             "callback p50": float(np.percentile(times, 50)) / 1000,
             "callback p99.9": float(np.percentile(times, 99.9)) / 1000,
             "start": seconds,
-            "idle %": _idle_cost() / instances,
+            "idle %": cpu_percent(_IDLE_SECONDS) / instances,
             **_bounce(opened[0], model, block_size),
         }
 
@@ -130,14 +131,6 @@ def _play_paced(instances: list[PluginInstance], blocks: int | None, block_size:
             times.append(time.perf_counter_ns() - began)
         number += 1
     return times
-
-
-def _idle_cost() -> float:
-    """Return the CPU load of instances, host and separators while the DAW calls none of them, in percent."""
-    time.sleep(_SETTLE_SECONDS)
-    cpu, began = cpu_seconds(), time.perf_counter()
-    time.sleep(_IDLE_SECONDS)
-    return 100 * (cpu_seconds() - cpu) / (time.perf_counter() - began)
 
 
 def _bounce(instance: PluginInstance, model: str, block_size: int) -> dict[str, float]:

@@ -24,6 +24,7 @@ from bridge.web.service.queue import ACTIVE
 from bridge.web.service.reconcile import UNKNOWN_SECONDS, reconcile
 from bridge.web.service.tables import Job, Song
 from stream_sep.errors import BridgeError
+from stream_sep.evaluation.signals import child_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,7 +195,8 @@ class _Run:
 
     def _kill(self, running: RunningService, target: str) -> bool:
         """Kill a target, unless it is a worker and none runs; return whether the web process is gone."""
-        workers = _workers_of(running.process.pid) if "worker" in target else []
+        children = child_processes(running.process.pid)  # workers, and those that read uploads
+        workers = [child for child in children if _is_worker(child)] if "worker" in target else []
         if target == "worker" and not workers:
             return False
         if "web" in target:
@@ -206,15 +208,6 @@ class _Run:
         if self._kills.total() % 10 == 0:
             self._report(f"{self._kills.total()} kills, {len(self._record.accepted)} songs")
         return "web" in target
-
-
-def _workers_of(pid: int) -> list[int]:
-    """Return the worker processes among a process's children, which include those that read uploads."""
-    found = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # a thread that has just ended
-            found += [int(child) for child in path.read_text("ascii").split()]
-    return [child for child in found if _is_worker(child)]
 
 
 def _is_worker(pid: int) -> bool:

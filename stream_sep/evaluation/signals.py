@@ -68,11 +68,27 @@ def cpu_seconds() -> float:
 
     Of this process alone if the system does not report more.
     """
-    children = [child for task in Path("/proc/self/task").glob("*/children") for child in _words(task)]
-    return time.process_time() + sum(map(_seconds_of, children))
+    return time.process_time() + sum(map(_seconds_of, child_processes()))
 
 
-def _seconds_of(pid: str) -> float:
+def cpu_percent(seconds: float) -> float:
+    """Return the share of a core that `cpu_seconds` counts during the next seconds, in percent.
+
+    Args:
+        seconds: how long to measure, at rest.
+    """
+    cpu, began = cpu_seconds(), time.perf_counter()
+    time.sleep(seconds)
+    return 100 * (cpu_seconds() - cpu) / (time.perf_counter() - began)
+
+
+def child_processes(pid: int | None = None) -> list[int]:
+    """Return the children of a process (this one unless given) that run; none if the system does not list them."""
+    tasks = Path(f"/proc/{pid or 'self'}/task").glob("*/children")
+    return [int(child) for task in tasks for child in _words(task)]
+
+
+def _seconds_of(pid: int) -> float:
     # the name, in brackets, may hold spaces: user and system time are the 12th and 13th field after it
     fields = " ".join(_words(Path(f"/proc/{pid}/stat"))).rpartition(")")[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")

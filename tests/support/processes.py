@@ -1,8 +1,9 @@
 """Other processes as Linux shows them."""
 
-import contextlib
 import re
 from pathlib import Path
+
+from stream_sep.evaluation.signals import child_processes
 
 
 def is_running(pid):
@@ -15,11 +16,7 @@ def is_running(pid):
 
 def children_of(pid):
     """Return the numbers of a process's children; none if it has ended."""
-    found = set()
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # a thread that has just ended
-            found.update(map(int, path.read_text(encoding="ascii").split()))
-    return found
+    return set(child_processes(pid))
 
 
 def catches(pid, number):
