@@ -6,7 +6,7 @@ import io
 import re
 import threading
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
 import soundfile
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
     from bridge.web.service.context import Service
     from bridge.web.service.tables import Song
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+"""Descriptions of an operation's responses by status, as FastAPI takes them."""
+
+FILE: Responses = {
+    200: {"content": {"audio/*": {}}, "description": "a file"},
+    206: {"content": {"audio/*": {}}, "description": "the bytes asked for with Range"},
+}
+ZIP: Responses = {200: {"content": {"application/zip": {}}, "description": "a zip"}}
 
 MISSING = "missing.txt"
 _BLOCK = 1 << 16

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from sqlalchemy import select
@@ -12,18 +10,13 @@ from sqlalchemy.orm import Session
 from bridge.web.problems import Problem, not_found
 from bridge.web.service import queue, queue_events
 from bridge.web.service.dependencies import KnownCaller, ServiceOf
-from bridge.web.service.downloads import attachment
+from bridge.web.service.downloads import FILE, attachment
 from bridge.web.service.schemas import JobBody, MoveJob
 from bridge.web.service.sessions import Caller
 from bridge.web.service.songs_view import job_body
 from bridge.web.service.tables import Job, Song
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-
-_FILE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"audio/*": {}}, "description": "a file"},
-    206: {"content": {"audio/*": {}}, "description": "the bytes asked for with Range"},
-}
 
 
 @router.get("", operation_id="listJobs")
@@ -77,7 +70,7 @@ def retry_job(service: ServiceOf, job_id: str, caller: KnownCaller) -> JobBody:
         return job_body(again, queue_events.position(session, again))
 
 
-@router.get("/{job_id}/file", operation_id="readMixFile", response_class=FileResponse, responses=_FILE)
+@router.get("/{job_id}/file", operation_id="readMixFile", response_class=FileResponse, responses=FILE)
 def read_mix_file(service: ServiceOf, job_id: str, caller: KnownCaller) -> Response:
     """Download a rendered mix; it is kept for a day."""
     with service.database.read() as session:

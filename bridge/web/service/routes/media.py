@@ -2,7 +2,7 @@
 
 # without `from __future__ import annotations`: FastAPI could not resolve names that are local to a function
 import gzip
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -11,6 +11,7 @@ from bridge.web.problems import Problem, not_found
 from bridge.web.service import downloads
 from bridge.web.service.context import Service
 from bridge.web.service.dependencies import AnyScheme, ServiceOf, own_song, require_caller, service_of
+from bridge.web.service.downloads import FILE, ZIP, Responses
 from bridge.web.service.files import COVER, SOURCE
 from bridge.web.service.pieces import RATES, find_stems, read_piece
 from bridge.web.service.play_data import growing_pictures
@@ -19,18 +20,9 @@ from bridge.web.service.songs import newest_jobs
 from bridge.web.service.songs_view import stems_version
 
 _BINARY = "application/octet-stream"
-Responses: TypeAlias = dict[int | str, dict[str, Any]]
-
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
-_BYTES: Responses = {
-    200: {"content": {"application/octet-stream": {}}, "description": "one blob per stem, each after its length"}
-}
+_BYTES: Responses = {200: {"content": {_BINARY: {}}, "description": "one blob per stem, each after its length"}}
 _COVER: Responses = {200: {"content": {"image/jpeg": {}}, "description": "the picture"}}
-_ZIP: Responses = {200: {"content": {"application/zip": {}}, "description": "a zip"}}
-_FILE: Responses = {
-    200: {"content": {"audio/*": {}}, "description": "a file"},
-    206: {"content": {"audio/*": {}}, "description": "the bytes asked for with Range"},
-}
 
 Version = Annotated[
     str, Query(max_length=40, description="the song's `stems_version`; browsers then keep the answer")
@@ -104,7 +96,7 @@ def _add_sound(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa
 
 def _add_files(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa: ANN401 - as above
     @router.get(
-        "/stems/{stem}.{form}", operation_id=f"downloadStem{suffix}", response_class=FileResponse, responses=_FILE
+        "/stems/{stem}.{form}", operation_id=f"downloadStem{suffix}", response_class=FileResponse, responses=FILE
     )
     def download_stem(
         service: ServiceOf, stem: str, form: Format, song: Annotated[PlayableSong, dependency]
@@ -114,7 +106,7 @@ def _add_files(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa
         path = downloads.stem_path(service, song.song, stem, form)
         return downloads.attachment(path, f"{song.song.title} - {stem}.{form}")
 
-    @router.get("/source.flac", operation_id=f"downloadSource{suffix}", response_class=FileResponse, responses=_FILE)
+    @router.get("/source.flac", operation_id=f"downloadSource{suffix}", response_class=FileResponse, responses=FILE)
     def download_source(service: ServiceOf, song: Annotated[PlayableSong, dependency]) -> Response:
         """Download the song itself, as it was decoded."""
         song.require_downloads()
@@ -123,7 +115,7 @@ def _add_files(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa
             raise downloads.not_whole()
         return downloads.attachment(path, f"{song.song.title}.flac")
 
-    @router.get("/all.zip", operation_id=f"downloadZip{suffix}", response_class=Response, responses=_ZIP)
+    @router.get("/all.zip", operation_id=f"downloadZip{suffix}", response_class=Response, responses=ZIP)
     def download_zip(
         service: ServiceOf,
         song: Annotated[PlayableSong, dependency],
@@ -143,7 +135,7 @@ def _add_files(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa
         return downloads.zip_response(files, f"{song.song.title}.zip")
 
     @router.get(
-        "/stems.stem.mp4", operation_id=f"downloadStemFile{suffix}", response_class=FileResponse, responses=_FILE
+        "/stems.stem.mp4", operation_id=f"downloadStemFile{suffix}", response_class=FileResponse, responses=FILE
     )
     def download_stem_file(service: ServiceOf, song: Annotated[PlayableSong, dependency]) -> Response:
         """Download a stem file for DJ software."""

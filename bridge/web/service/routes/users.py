@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -14,7 +12,7 @@ from bridge.web.service.accounts_view import user_body
 from bridge.web.service.audit import record
 from bridge.web.service.context import Service
 from bridge.web.service.dependencies import BrowserCaller, KnownCaller, ServiceOf, address_of, iso
-from bridge.web.service.downloads import zip_response
+from bridge.web.service.downloads import ZIP, zip_response
 from bridge.web.service.export import export_entries
 from bridge.web.service.passwords import hash_secret, new_secret
 from bridge.web.service.reconcile import purge_deleted
@@ -35,8 +33,6 @@ from bridge.web.service.songs import add_demo_song
 from bridge.web.service.tables import LoginSession, Token, User
 
 router = APIRouter(tags=["account"])
-
-_ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}, "description": "a zip"}}
 
 
 @router.post("/users", operation_id="signUp", status_code=201)
@@ -82,7 +78,7 @@ def change_me(
         return user_body(service, session, user)
 
 
-@router.get("/me/export.zip", operation_id="exportLibrary", response_class=Response, responses=_ZIP)
+@router.get("/me/export.zip", operation_id="exportLibrary", response_class=Response, responses=ZIP)
 def export_library(service: ServiceOf, caller: KnownCaller) -> Response:
     """Download all songs with their stems, covers and a listing, as one zip of unknown length."""
     with service.database.read() as session:
