@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import threading
 import zipfile
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,7 +12,7 @@ import soundfile
 from starlette.responses import FileResponse, StreamingResponse
 
 from bridge.web.problems import Problem
-from bridge.web.service.files import SOURCE
+from bridge.web.service.files import SOURCE, replace_reserved
 from stream_sep.errors import AudioFileError
 from stream_sep.files import stem_mp4
 from stream_sep.files.formats import AudioFormat
@@ -67,7 +66,7 @@ def disposition(name: str) -> dict[str, str]:
     >>> print(disposition('Ça "va".flac')["Content-Disposition"])
     attachment; filename="_a _va_.flac"; filename*=UTF-8''%C3%87a%20_va_.flac
     """
-    safe = re.sub(r"[\x00-\x1f\x7f/\\:*?\"<>|]", "_", name)
+    safe = replace_reserved(name)
     plain = "".join(letter if letter.isascii() else "_" for letter in safe)
     return {"Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(safe, safe='')}"}
 

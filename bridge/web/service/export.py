@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from bridge.web.service.dependencies import iso
-from bridge.web.service.files import COVER, SOURCE
+from bridge.web.service.files import COVER, SOURCE, replace_reserved
 from bridge.web.service.tables import Song, User
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 LISTING = "library.json"
 _MAX_NAME = 100
-_RESERVED = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
 
 
 def export_entries(service: Service, session: Session, user: User) -> list[tuple[str, Path | bytes]]:
@@ -68,7 +66,7 @@ def safe_name(text: str) -> str:
     >>> safe_name('AC/DC: "Live"'), safe_name("..")
     ('AC_DC_ _Live_', 'song')
     """
-    return _RESERVED.sub("_", text)[:_MAX_NAME].strip(" .") or "song"
+    return replace_reserved(text)[:_MAX_NAME].strip(" .") or "song"
 
 
 def _folder_name(song: Song) -> str:

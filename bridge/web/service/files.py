@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ SOURCE = "source.flac"
 COVER = "cover.jpg"
 MANIFEST = "manifest.json"
 _MIX = "mix-"
+_RESERVED = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,15 @@ class DataFolder:
     def free_bytes(self) -> int:
         """Return the bytes left on the disk."""
         return shutil.disk_usage(self.root).free
+
+
+def replace_reserved(name: str) -> str:
+    """Return a name without characters that some system does not allow in names of files.
+
+    >>> replace_reserved("AC/DC")
+    'AC_DC'
+    """
+    return _RESERVED.sub("_", name)
 
 
 def sync(path: Path) -> None:
