@@ -8,14 +8,14 @@ from typing import IO, TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 
 from bridge.web.problems import Problem
-from bridge.web.service.tables import Upload
-from bridge.web.service.uploads import advance, rewind, wrong_offset
+from bridge.web.service.uploads import advance, rewind, unchanged_row, wrong_offset
 from stream_sep.lowlevel.atomic_file import lock_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bridge.web.service.context import Service
+    from bridge.web.service.tables import Upload
 
 MIN_RATE_BYTES = 1 << 20
 MIN_RATE_SECONDS = 10.0
@@ -67,7 +67,8 @@ def _open_part(service: Service, upload: Upload) -> IO[bytes]:
         raise wrong_offset(0) from None
     try:
         lock_file(file.fileno())
-        _check_offset(service, upload)
+        with service.database.read() as session:
+            unchanged_row(session, upload)
         file.truncate(upload.offset)  # after a crash there may be more
         file.seek(upload.offset)
     except BlockingIOError:
@@ -78,13 +79,6 @@ def _open_part(service: Service, upload: Upload) -> IO[bytes]:
         file.close()
         raise
     return file
-
-
-def _check_offset(service: Service, upload: Upload) -> None:
-    with service.database.read() as session:
-        row = session.get(Upload, upload.id)
-    if row is None or row.offset != upload.offset:
-        raise wrong_offset(upload.size if row is None else row.offset)
 
 
 async def _append(file: IO[bytes], upload: Upload, stream: AsyncIterator[bytes]) -> tuple[int, Exception | None]:

@@ -154,11 +154,25 @@ def rewind(service: Service, upload: Upload) -> None:
         Problem: another request wrote meanwhile, or it became a song, or was cancelled.
     """
     with service.database.write() as session:
-        row = session.get(Upload, upload.id)
-        if row is None or row.offset != upload.offset:
-            raise wrong_offset(upload.size if row is None else row.offset)
+        row = unchanged_row(session, upload)
         row.offset, row.changed = 0, service.clock()
     upload.offset = 0
+
+
+def unchanged_row(session: Session, upload: Upload) -> Upload:
+    """Return the row of an upload if its offset is still what it was.
+
+    Args:
+        session: the database session.
+        upload: as it was.
+
+    Raises:
+        Problem: another request wrote meanwhile, or it became a song, or was cancelled.
+    """
+    row = session.get(Upload, upload.id)
+    if row is None or row.offset != upload.offset:
+        raise wrong_offset(upload.size if row is None else row.offset)
+    return row
 
 
 def wrong_offset(offset: int) -> Problem:
