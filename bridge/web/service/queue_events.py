@@ -43,10 +43,10 @@ def publish_job(service: Service, session: Session, job: Job, song: Song) -> Non
         job: the job.
         song: the song.
     """
-    events.publish(service, session, job.user_id, "job", job_body(job, position(session, job)).model_dump())
+    place = position(session, job)
+    events.publish(service, session, job.user_id, "job", job_body(job, place).model_dump())
     if job.kind == "separate":
-        body = song_body(song, job, position(session, job))
-        events.publish(service, session, job.user_id, "song", body.model_dump())
+        events.publish(service, session, job.user_id, "song", song_body(song, job, place).model_dump())
 
 
 def publish_progress(service: Service, session: Session, job: Job, song: Song) -> None:
