@@ -35,13 +35,11 @@ def export_entries(service: Service, session: Session, user: User) -> list[tuple
     """
     query = select(Song).where(Song.user_id == user.id, Song.state != "deleting", Song.deleted.is_(None))
     songs = list(session.scalars(query.order_by(Song.created, Song.id)))
-    folders = dict(
-        zip((song.id for song in songs), unique_names([_folder_name(song) for song in songs]), strict=True)
-    )
-    listing = [_listed(song, folders[song.id]) for song in songs]
+    folders = unique_names([_folder_name(song) for song in songs])
+    listing = [_listed(song, folder) for song, folder in zip(songs, folders, strict=True)]
     entries: list[tuple[str, Path | bytes]] = [(LISTING, json.dumps(listing, indent=1, ensure_ascii=False).encode())]
-    for song in songs:
-        entries += [(f"{folders[song.id]}/{path.name}", path) for path in _files(service, song)]
+    for song, folder in zip(songs, folders, strict=True):
+        entries += [(f"{folder}/{path.name}", path) for path in _files(service, song)]
     return entries
 
 
