@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from bridge.web.service.accounts_view import storage_of
-from bridge.web.service.files import COVER, SOURCE, UPLOADED, digest_of, kept_bytes
+from bridge.web.service.files import COVER, MIX_PREFIX, SOURCE, STEMS_PREFIX, UPLOADED, digest_of, kept_bytes
 from bridge.web.service.queue import ACTIVE
 from bridge.web.service.tables import Job, Song, StemFile, Upload, User
 
@@ -81,11 +81,11 @@ def _songs(service: Service, session: Session) -> Iterator[str]:
 def _files(service: Service, song: Song) -> Iterator[str]:
     """Check a song's folder: a ready one has source and stems, another what it can be separated from."""
     folder = service.data.song(song.id)
-    names = {path.name for path in folder.glob("*") if not path.name.startswith("mix-")}
+    names = {path.name for path in folder.glob("*") if not path.name.startswith(MIX_PREFIX)}
     if song.cover or SOURCE not in names:  # a cover is stored just before the source
         names ^= {COVER} if song.cover else names & {COVER}
     if song.state == "ready":
-        right = names == {SOURCE, f"stems-{song.job_id}"}
+        right = names == {SOURCE, f"{STEMS_PREFIX}{song.job_id}"}
     else:
         right = names in ({UPLOADED}, {SOURCE}, {UPLOADED, SOURCE})
     if not right:
@@ -107,5 +107,5 @@ def _strays(service: Service, session: Session) -> Iterator[str]:
     strays = list(service.data.work.iterdir())
     strays += [path for path in service.data.incoming.iterdir() if path.stem not in uploads]
     strays += [path for path in service.data.songs.iterdir() if path.name not in songs]
-    strays += [path for path in service.data.songs.glob("*/mix-*") if path.name.removeprefix("mix-") not in mixes]
+    strays += [path for name, path in service.data.mixes() if name not in mixes]
     yield from (f"{path} belongs to nothing" for path in strays)

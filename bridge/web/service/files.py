@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 UPLOADED = "upload"
 SOURCE = "source.flac"
 COVER = "cover.jpg"
 MANIFEST = "manifest.json"
-_MIX = "mix-"
+MIX_PREFIX = "mix-"
+STEMS_PREFIX = "stems-"
 _RESERVED = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
 
 
@@ -72,7 +74,7 @@ class DataFolder:
             song_id: id of the song.
             job_id: id of the job.
         """
-        return self.songs / song_id / f"stems-{job_id}"
+        return self.songs / song_id / f"{STEMS_PREFIX}{job_id}"
 
     def mix(self, song_id: str, name: str) -> Path:
         """Return the file of a rendered mix.
@@ -81,7 +83,12 @@ class DataFolder:
             song_id: id of the song.
             name: name of the mix.
         """
-        return self.songs / song_id / f"{_MIX}{name}"
+        return self.songs / song_id / f"{MIX_PREFIX}{name}"
+
+    def mixes(self) -> Iterator[tuple[str, Path]]:
+        """Yield the names and files of the rendered mixes of all songs."""
+        for path in self.songs.glob(f"*/{MIX_PREFIX}*"):
+            yield path.name.removeprefix(MIX_PREFIX), path
 
     def derived(self, job_id: str) -> Path:
         """Return the folder of copies of a job's stems in other formats."""
@@ -147,7 +154,7 @@ def folder_bytes(folder: Path) -> int:
 
 def kept_bytes(song_folder: Path) -> int:
     """Return the bytes of a song's files; rendered mixes do not count, as they are deleted after a day."""
-    return folder_bytes(song_folder) - sum(map(_file_bytes, song_folder.glob(f"{_MIX}*")))
+    return folder_bytes(song_folder) - sum(map(_file_bytes, song_folder.glob(f"{MIX_PREFIX}*")))
 
 
 def digest_of(path: Path) -> str:

@@ -40,10 +40,10 @@ def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:
     if song.job_id is None:
         raise not_whole()
     folder = service.data.stems(song.id, song.job_id)
-    target = service.data.mix(song.id, f"{claimed.job_id}.{mix.format}")
+    name = f"{claimed.job_id}.{mix.format}"
     render_mix(
         {stem: folder / f"{stem}.flac" for stem in song.stems},
-        target,
+        service.data.mix(song.id, name),
         AudioFormat(mix.format),
         gains_db=levels(mix.strips, song.stems, mix.master_db),
         pans={stem: strip.pan for stem, strip in mix.strips.items()},
@@ -53,7 +53,7 @@ def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:
         report=lambda share: lease.report("pack", share),
     )
     with service.database.write() as session:
-        queue.finish(service, session, claimed, "done", result=target.name.removeprefix("mix-"))
+        queue.finish(service, session, claimed, "done", result=name)
 
 
 def levels(strips: Mapping[str, Strip], stems: Sequence[str], master_db: float) -> dict[str, float]:

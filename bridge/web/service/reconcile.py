@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from bridge.web.problems import Problem
 from bridge.web.service import events
 from bridge.web.service.completion import complete
-from bridge.web.service.files import MANIFEST, SOURCE, UPLOADED, kept_bytes, remove
+from bridge.web.service.files import MANIFEST, SOURCE, STEMS_PREFIX, UPLOADED, kept_bytes, remove
 from bridge.web.service.queue import ACTIVE, requeue_expired
 from bridge.web.service.sessions import IDLE_SECONDS, MAX_SECONDS
 from bridge.web.service.tables import CLOSED, Invitation, Job, LoginSession, Song, Upload, User, Worker
@@ -156,10 +156,10 @@ def _remove_unknown(service: Service, found: Findings, *, dry_run: bool) -> None
     unknown += [path for path in service.data.work.iterdir() if path.name.partition("-")[0] not in running]
     unknown += [
         path
-        for path in service.data.songs.glob("*/stems-*")
-        if path.name.removeprefix("stems-") not in kept | running
+        for path in service.data.songs.glob(f"*/{STEMS_PREFIX}*")
+        if path.name.removeprefix(STEMS_PREFIX) not in kept | running
     ]
-    unknown += [path for path in service.data.songs.glob("*/mix-*") if path.name.removeprefix("mix-") not in mixes]
+    unknown += [path for name, path in service.data.mixes() if name not in mixes]
     for path in unknown:
         if _age(path) > UNKNOWN_SECONDS:
             found.removed.append(path)
