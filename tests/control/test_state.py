@@ -23,9 +23,9 @@ def controls():
 
 @pytest.fixture
 def received(controls):
-    heard = []
-    controls.subscribe(heard.append)
-    return heard
+    paths = []
+    controls.subscribe(paths.append)
+    return paths
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,19 @@ def test_listener_is_called_once_for_a_change_and_never_without_one(controls, re
 
 
 def test_change_listener_is_called_once_for_a_whole_change_with_its_transition_and_first(controls):
-    heard = []
-    controls.subscribe(heard.append)
-    leave = controls.subscribe_changes(lambda *change: heard.append(change))
+    calls = []
+    controls.subscribe(calls.append)
+    leave = controls.subscribe_changes(lambda *change: calls.append(change))
     slow = Transition(fade_ms=500, begin_frame=64)
     controls.update({FADER: -6, "bypass": False, "stem/bass/pan": 1}, slow)
-    assert heard == [((FADER, "stem/bass/pan"), slow), FADER, "stem/bass/pan"]
-    heard.clear()
+    assert calls == [((FADER, "stem/bass/pan"), slow), FADER, "stem/bass/pan"]
+    calls.clear()
     controls.update({FADER: -6}, slow)
-    assert heard == []
+    assert calls == []
     controls.set(FADER, 0)
     leave()
     controls.set(FADER, -6)
-    assert heard == [((FADER,), DEFAULT_TRANSITION), FADER, FADER]
+    assert calls == [((FADER,), DEFAULT_TRANSITION), FADER, FADER]
 
 
 def test_listener_reads_the_value_it_is_called_for(controls):

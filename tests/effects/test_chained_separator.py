@@ -77,9 +77,9 @@ def test_effect_of_irregular_output_returns_whole_hops(chain, plugin, hop):
     tone = sine(2 * RATE // hop * hop)
     out = stream(separator, tone)
     assert reports == []
-    heard, expected = out[0, 0, RATE:], out[3, 0, RATE:]
-    assert np.abs(heard).max() == pytest.approx(0.5, rel=0.1)
-    assert np.corrcoef(heard, expected)[0, 1] > 0.9
+    output, expected = out[0, 0, RATE:], out[3, 0, RATE:]
+    assert np.abs(output).max() == pytest.approx(0.5, rel=0.1)
+    assert np.corrcoef(output, expected)[0, 1] > 0.9
 
 
 def test_mono_effect_has_an_instance_a_side(chain, vst3):

@@ -32,5 +32,5 @@ def test_importing_the_package_does_not_import_pedalboard():
 
 def test_one_module_imports_pedalboard():
     package = Path(inspect.getfile(stream_sep)).parent
-    knowing = [path for path in package.rglob("*.py") if "import pedalboard as" in path.read_text()]
-    assert [str(path.relative_to(package)) for path in knowing] == [str(Path("effects", "pedalboard_chain.py"))]
+    importing = [path for path in package.rglob("*.py") if "import pedalboard as" in path.read_text()]
+    assert [str(path.relative_to(package)) for path in importing] == [str(Path("effects", "pedalboard_chain.py"))]

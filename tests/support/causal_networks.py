@@ -36,17 +36,17 @@ def save_random(size, file):
     return file
 
 
-class Asked:
-    """A runtime that tells which parts it was asked for, as certain of vocals as given, or as the first hint says."""
+class RecordingRuntime:
+    """A runtime that records the stages it runs; its output is ``certain`` or, if None, its prior's first value."""
 
     def __init__(self, size, *, certain=0.0):
-        self.size, self.weights, self.asked, self.certain = size, WeightStats(0, 0), [], certain
+        self.size, self.weights, self.stages, self.certain = size, WeightStats(0, 0), [], certain
 
     def initial_state(self):
         return [(), *[(np.zeros(1, np.float32),)] * self.size.blocks]
 
     def run_stage(self, number, *given):
-        self.asked.append(number)
+        self.stages.append(number)
         if number == 0:
             return (given[1],)
         x, memory = given

@@ -41,7 +41,7 @@ threads = 1
 
 
 def sound(stem, seed, seconds=2):
-    """A stem that anyone can tell from the others: by its pitch, or for drums by its clicks."""
+    """A stem that differs from the others in its pitch, or, drums, in its clicks."""
     rng, t = np.random.default_rng(seed), np.arange(seconds * RATE) / RATE
     if KINDS[stem] is None:
         clicks = rng.standard_normal((len(t), 2)) * (np.sin(2 * np.pi * 4 * t) > 0.95)[:, None]
@@ -74,7 +74,7 @@ QUIET = AugmentConfig(**dict.fromkeys((field.name for field in dataclasses.field
 
 
 def teachers(folder):
-    """Files of two networks of different widths, which say other things, and the networks."""
+    """Files of two networks of different widths and outputs, and the networks."""
     torch.manual_seed(5)
     sizes = SIZES["tiny"], dataclasses.replace(SIZES["tiny"], width=12, blocks=2)
     networks = [CausalTrainingModel(size).network for size in sizes]

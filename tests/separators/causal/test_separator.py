@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from causal_networks import Asked, noise, save_random, stream
+from causal_networks import RecordingRuntime, noise, save_random, stream
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.files.demo_song import load_demo_song
@@ -18,7 +18,7 @@ from stream_sep.separators.causal.separator import CausalSeparator, load_causal
 def test_network_with_zero_output_plays_bands():
     """As close as points are to bins, and windows of 22 milliseconds to those of 23."""
     mix = load_demo_song().mix[:, : 512 * 300]
-    silent, bands = CausalSeparator(Asked(NetworkConfig())), load_separator("bands")
+    silent, bands = CausalSeparator(RecordingRuntime(NetworkConfig())), load_separator("bands")
     end = mix.shape[1] - 1024
     played, heard = (stream(each, mix)[..., each.latency :][:3, :, :end] for each in (silent, bands))
     for made, own in zip(played, heard, strict=True):
@@ -84,22 +84,22 @@ def test_network_of_long_hops_has_less_latency_in_short_ones(weights):
 
 
 def test_network_in_short_hops_runs_as_often_as_in_training():
-    runtime = Asked(NetworkConfig())
+    runtime = RecordingRuntime(NetworkConfig())
     separator = CausalSeparator(runtime, hop=128)
     for _ in range(2):
-        runtime.asked.clear()
+        runtime.stages.clear()
         stream(separator, noise(128 * 9))
-        assert runtime.asked == [0, 1, 2, 3, 4] * 2 + [0, 1, 2]
+        assert runtime.stages == [0, 1, 2, 3, 4] * 2 + [0, 1, 2]
         separator.reset()
 
 
 def test_network_output_is_held_between_its_runs_while_the_prior_is_not():
     """A network that says nothing leaves the guesses of every short hop alone; what it is sure of outlasts them."""
     mix = noise(128 * 200)
-    silent, bands = CausalSeparator(Asked(NetworkConfig()), hop=128), load_separator("bands", latency_ms=6)
+    silent, bands = CausalSeparator(RecordingRuntime(NetworkConfig()), hop=128), load_separator("bands", latency_ms=6)
     made, own = stream(silent, mix)[:3], stream(bands, mix)[:3]
     assert 10 * np.log10(np.square(own).sum() / np.square(made - own).sum()) > 10
-    sure = stream(CausalSeparator(Asked(NetworkConfig(), certain=100.0), hop=128), mix)
+    sure = stream(CausalSeparator(RecordingRuntime(NetworkConfig(), certain=100.0), hop=128), mix)
     assert np.abs(sure[1:3, :, 128 * 8 :]).max() < 1e-6
 
 

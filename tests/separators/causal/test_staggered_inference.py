@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from causal_networks import Asked, no_hints, spectrum
+from causal_networks import RecordingRuntime, no_hints, spectrum
 
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
 from stream_sep.separators.causal.config import SIZES
@@ -13,24 +13,24 @@ from stream_sep.separators.causal.staggered_inference import StaggeredInference
 
 @pytest.mark.parametrize("hops", [1, 2, 3, 4])
 def test_step_takes_the_first_hop_of_a_group_and_returns_after_half_of_it(hops):
-    runtime = Asked(dataclasses.replace(SIZES["tiny"], blocks=3), certain=None)
+    runtime = RecordingRuntime(dataclasses.replace(SIZES["tiny"], blocks=3), certain=None)
     asking, messages, most = StaggeredInference(runtime, hops), [], 0
     for hop in range(5 * hops):
-        runtime.asked.clear()
+        runtime.stages.clear()
         hints = no_hints(runtime) + np.float32(hop + 1)
         messages.append(int(asking.step(spectrum(runtime), hints).flat[0]))
-        most = max(most, len(runtime.asked))
+        most = max(most, len(runtime.stages))
     half = -(-hops // 2)
     assert messages == [0] * (half - 1) + [at // hops * hops + 1 for at in range(5 * hops - half + 1)]
     assert most == min(-(-2 * 4 // hops), 4)
 
 
 def test_network_of_fewer_stages_than_hops_rests_in_some():
-    runtime = Asked(SIZES["tiny"])
+    runtime = RecordingRuntime(SIZES["tiny"])
     asking, asked = StaggeredInference(runtime, 8), []
     for _ in range(16):
         asking.step(spectrum(runtime), no_hints(runtime))
-        asked.append(len(runtime.asked))
+        asked.append(len(runtime.stages))
     assert np.bincount(np.diff(asked)).tolist() == [12, 3]
 
 
