@@ -106,7 +106,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("release") and os.environ.get("STREAM_SEP_RELEASE_TESTS") != "1":
             item.add_marker(release)
-    for item in items:
         if is_slow(item.path) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
