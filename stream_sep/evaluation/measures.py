@@ -50,10 +50,10 @@ def measure_stem(reference: Block, estimate: Block, mix: Block, rate: int) -> It
     low = [soxr.resample(sound.T, rate, _LOW_RATE).T for sound in (reference, estimate)]
     if float(np.square(low[0]).mean()) > _ABSENT:
         yield "low", usdr(*low)
-    for name, frames in (("attack", attacks(reference, rate)), ("bleed", pauses(reference, mix, rate))):
-        if frames.any():
-            kept = [sound[:, : len(frames)][:, frames] for sound in (reference, estimate, mix)]
-            yield name, usdr(kept[0], kept[1]) if name == "attack" else level_against(kept[1], kept[2])
+    if (frames := attacks(reference, rate)).any():
+        yield "attack", usdr(_frames_of(reference, frames), _frames_of(estimate, frames))
+    if (frames := pauses(reference, mix, rate)).any():
+        yield "bleed", level_against(_frames_of(estimate, frames), _frames_of(mix, frames))
     if reference.shape[1] >= _LONG_SECONDS * rate:
         minute = 60 * rate
         yield "first minute", usdr(reference[:, :minute], estimate[:, :minute])
@@ -121,6 +121,11 @@ def attacks(reference: Block, rate: int) -> NDArray[np.bool_]:
     rises[1:] = (power[1:] > _RISE * before[:-1]) & (power[1:] > _ONSET_POWER)
     during = np.convolve(rises, np.ones(_ATTACK_STEPS))[: len(power)] > 0
     return np.repeat(during, length)
+
+
+def _frames_of(sound: Block, frames: NDArray[np.bool_]) -> Block:
+    """Return the chosen frames of a sound, which may be longer by part of a run."""
+    return sound[:, : len(frames)][:, frames]
 
 
 def _power(sound: Block, length: int) -> NDArray[np.float64]:
