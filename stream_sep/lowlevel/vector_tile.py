@@ -67,9 +67,7 @@ def add_convolved_tile(  # noqa: PLR0917 - compiled code has no objects
             )
             for r in range(TILE_ROWS)
         ]
-        kept = [cgutils.alloca_once(builder, _VECTOR) for _ in targets]
-        for target, sum_ in zip(targets, kept, strict=True):
-            builder.store(_load_vector(builder, target), sum_)
+        kept = _load_sums(builder, targets)
         with cgutils.for_range(builder, count, intp=_WORD) as loop:
             here = builder.add(column, builder.mul(stride, loop.index))
             weight = builder.add(first, builder.mul(loop.index, _WORD(TAPS * TILE_ROWS)))
@@ -78,11 +76,8 @@ def add_convolved_tile(  # noqa: PLR0917 - compiled code has no objects
                 for r, sum_ in enumerate(kept):
                     at = builder.add(weight, _WORD(tap * TILE_ROWS + r))
                     factor = builder.load(builder.gep(factors.data, [at], inbounds=True))
-                    product = builder.fmul(_splat(builder, factor), x, flags=("contract",))
-                    builder.store(builder.fadd(builder.load(sum_), product, flags=("contract",)), sum_)
-        for target, sum_ in zip(targets, kept, strict=True):
-            place = builder.bitcast(target, _VECTOR.as_pointer())
-            builder.store(builder.load(sum_), place, align=_FLOAT_BYTES)
+                    _add_product(builder, sum_, _splat(builder, factor), x)
+        _store_sums(builder, kept, targets)
         return context.get_dummy_value()
 
     return types.void(into, row, column, inputs, weights, first), codegen
@@ -101,20 +96,15 @@ def _dequantizing(vectors: int) -> Any:  # noqa: ANN401 - as above
             count, width = cgutils.unpack_tuple(builder, factors.shape)
             starts = [builder.add(column, _WORD(TILE_COLUMNS * vector)) for vector in range(vectors)]
             targets = [builder.gep(sums.data, [start], inbounds=True) for start in starts]
-            kept = [cgutils.alloca_once(builder, _VECTOR) for _ in targets]
-            for target, sum_ in zip(targets, kept, strict=True):
-                builder.store(_load_vector(builder, target), sum_)
+            kept = _load_sums(builder, targets)
             with cgutils.for_range(builder, count, intp=_WORD) as loop:
                 x = _splat(builder, builder.load(builder.gep(shown.data, [loop.index], inbounds=True)))
                 row = builder.mul(width, loop.index)
                 for start, sum_ in zip(starts, kept, strict=True):
                     place = builder.gep(factors.data, [builder.add(row, start)], inbounds=True)
                     whole = builder.load(builder.bitcast(place, _BYTES.as_pointer()), align=1)
-                    product = builder.fmul(x, builder.sitofp(whole, _VECTOR), flags=("contract",))
-                    builder.store(builder.fadd(builder.load(sum_), product, flags=("contract",)), sum_)
-            for target, sum_ in zip(targets, kept, strict=True):
-                place = builder.bitcast(target, _VECTOR.as_pointer())
-                builder.store(builder.load(sum_), place, align=_FLOAT_BYTES)
+                    _add_product(builder, sum_, x, builder.sitofp(whole, _VECTOR))
+            _store_sums(builder, kept, targets)
             return context.get_dummy_value()
 
         return types.void(into, column, inputs, weights), codegen
@@ -124,6 +114,25 @@ def _dequantizing(vectors: int) -> Any:  # noqa: ANN401 - as above
 
 WIDE_COLUMNS = 4 * TILE_COLUMNS
 add_int8_tile, add_wide_int8_tile = _dequantizing(1), _dequantizing(4)
+
+
+def _load_sums(builder: Any, targets: list[Any]) -> list[Any]:  # noqa: ANN401 - as above
+    """Return a variable for each vector of a tile, with what it has so far."""
+    sums = [cgutils.alloca_once(builder, _VECTOR) for _ in targets]
+    for target, sum_ in zip(targets, sums, strict=True):
+        builder.store(_load_vector(builder, target), sum_)
+    return sums
+
+
+def _add_product(builder: Any, sum_: Any, one: Any, other: Any) -> None:  # noqa: ANN401 - as above
+    product = builder.fmul(one, other, flags=("contract",))
+    builder.store(builder.fadd(builder.load(sum_), product, flags=("contract",)), sum_)
+
+
+def _store_sums(builder: Any, sums: list[Any], targets: list[Any]) -> None:  # noqa: ANN401 - as above
+    for target, sum_ in zip(targets, sums, strict=True):
+        place = builder.bitcast(target, _VECTOR.as_pointer())
+        builder.store(builder.load(sum_), place, align=_FLOAT_BYTES)
 
 
 def _load_vector(builder: Any, pointer: Any) -> Any:  # noqa: ANN401 - as above
