@@ -153,15 +153,15 @@ def map_song(folder: Path, song: CachedSong) -> SongFrames:
         song: its row in the index.
 
     Raises:
-        ConfigError: the file is missing or of another length.
+        ConfigError: the file is missing or of another length, or the song contains no audio.
     """
-    if (h5 := _h5_of(folder)) is not None:
-        frames: SongFrames = h5.map_h5_song(folder, song)
-        return frames
     if not (song.frames and math.isfinite(song.gain)):
         raise ConfigError(
             f"the song {song.name!r} in {folder} contains no audio; 'stream-sep data check --drop' removes it"
         )
+    if (h5 := _h5_of(folder)) is not None:
+        frames: SongFrames = h5.map_h5_song(folder, song)
+        return frames
     shape = (len(song.stems), song.frames, 2)
     try:
         if (folder / song.file).stat().st_size != 2 * int(np.prod(shape)):

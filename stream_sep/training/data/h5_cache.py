@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -73,19 +72,15 @@ def read_h5_index(path: Path) -> list[CachedSong]:
 
 
 def map_h5_song(path: Path, song: CachedSong) -> SongFrames:
-    """Return the sources of a song, each read by slices.
+    """Return the sources of a song, each read by slices; see `map_song`.
 
     Args:
         path: the cache file.
         song: its row in the index.
 
     Raises:
-        ConfigError: the file is missing, or the song holds no sound.
+        ConfigError: the file is missing.
     """
-    if not (song.frames and math.isfinite(song.gain)):
-        raise ConfigError(
-            f"the song {song.name!r} in {path} contains no audio; 'stream-sep data check --drop' removes it"
-        )
     if not path.is_file():
         raise ConfigError(f"{path} is missing; is the path right?")
     return [H5Frames(path, song.file, row, song.frames) for row in range(len(song.stems))]
@@ -187,7 +182,7 @@ def _song_of(group: Any) -> CachedSong:  # noqa: ANN401 - as above
 
 def _digest(path: Path, song: CachedSong) -> str:
     digest = hashlib.sha256()
-    for source in map_h5_song(path, song):
+    for source in cache.map_song(path, song):
         for at in range(0, song.frames, _BLOCK):
             digest.update(source[at : at + _BLOCK].tobytes())
     return digest.hexdigest()
