@@ -63,6 +63,21 @@ def read_network(path: Path) -> StoredNetwork:
     return StoredNetwork(size, tensors, WeightStats(parameters, len(data)))
 
 
+def under(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """Return the tensors of one module, by their names in it.
+
+    Args:
+        tensors: all of the network's, by name.
+        prefix: of the names of the module's.
+    """
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def contiguous(tensor: NDArray[Any]) -> NDArray[Any]:
+    """Return a C-contiguous copy that may be written, as compiled code needs."""
+    return np.array(tensor, order="C")
+
+
 def _check(tensors: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raise ValueError where tensors are missing, too many, or of other shapes, types or values than they may be."""
     rounded = [name for name in QUANTIZED if name + SCALES in tensors]

@@ -15,6 +15,7 @@ from stream_sep.lowlevel.vector_math import gelu
 from stream_sep.lowlevel.vector_tile import TAPS, TILE_COLUMNS, TILE_ROWS, add_convolved_tile
 from stream_sep.separators.causal.compiled.kernels import add_column_bias, fill_column_bias, matmul_add
 from stream_sep.separators.causal.config import CONV_DILATIONS
+from stream_sep.separators.causal.stored_tensors import contiguous, under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +69,7 @@ def read_convolutions(tensors: Mapping[str, Block], prefix: str) -> Convolutions
         tensors: all of the network's, by name.
         prefix: of the names of its own.
     """
-    own = {name.removeprefix(prefix): each for name, each in tensors.items() if name.startswith(prefix)}
+    own = under(tensors, prefix)
     channels, points = own["norms.0.weight"].shape
     layers = range(len(CONV_DILATIONS))
     more = (0, padded(points) - points)
@@ -79,14 +80,14 @@ def read_convolutions(tensors: Mapping[str, Block], prefix: str) -> Convolutions
     biases = [np.pad(own[f"layers.{layer}.bias"], (0, -channels % TILE_ROWS)) for layer in layers]
     nothing = np.zeros((0, channels, 1, 1), np.float32)
     return Convolutions(
-        project_in=_contiguous(own["project_in.weight"][:, :, 0, 0]),
-        project_in_bias=_contiguous(own["project_in.bias"]),
-        norm_weight=_contiguous(np.stack(norms["weight"])),
-        norm_bias=_contiguous(np.stack(norms["bias"])),
-        taps=_contiguous(np.stack([_in_order_of_use(own[f"layers.{layer}.weight"]) for layer in layers])),
-        bias=_contiguous(np.stack(biases)),
-        project_out=_contiguous(own.get("project_out.weight", nothing)[:, :, 0, 0]),
-        project_out_bias=_contiguous(own.get("project_out.bias", np.zeros(0, np.float32))),
+        project_in=contiguous(own["project_in.weight"][:, :, 0, 0]),
+        project_in_bias=contiguous(own["project_in.bias"]),
+        norm_weight=np.stack(norms["weight"]),
+        norm_bias=np.stack(norms["bias"]),
+        taps=np.stack([_in_order_of_use(own[f"layers.{layer}.weight"]) for layer in layers]),
+        bias=np.stack(biases),
+        project_out=contiguous(own.get("project_out.weight", nothing)[:, :, 0, 0]),
+        project_out_bias=contiguous(own.get("project_out.bias", np.zeros(0, np.float32))),
         points=points,
     )
 
@@ -96,10 +97,6 @@ def _in_order_of_use(weights: Block) -> Row:
     whole = np.pad(weights, ((0, -len(weights) % TILE_ROWS), (0, 0), (0, 0), (0, 0)))
     groups = whole.reshape(-1, TILE_ROWS, *whole.shape[1:])
     return groups.transpose(0, 3, 2, 4, 1).ravel()
-
-
-def _contiguous(tensor: Block) -> Block:
-    return np.array(tensor, np.float32, order="C")
 
 
 def new_conv_state(weights: Convolutions) -> ConvState:
@@ -177,12 +174,12 @@ def add_convolved_outputs(outputs: Block, weights: Convolutions, state: ConvStat
 
 
 @njit_inline
-def _copy(given: Block, into: Block) -> None:
+def _copy(rows: Block, into: Block) -> None:
     """Copy rows to longer ones, and set the rest of these to zero."""
-    points = given.shape[1]
-    for row in range(len(given)):
+    points = rows.shape[1]
+    for row in range(len(rows)):
         for point in range(points):
-            into[row, point] = given[row, point]
+            into[row, point] = rows[row, point]
         for column in range(points, into.shape[1]):
             into[row, column] = _ZERO
 

@@ -27,7 +27,7 @@ from stream_sep.separators.causal.compiled.layers import (
 from stream_sep.separators.causal.config import states_by_stage
 from stream_sep.separators.causal.features import FEATURES
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
-from stream_sep.separators.causal.stored_tensors import read_network
+from stream_sep.separators.causal.stored_tensors import contiguous, read_network, under
 from stream_sep.separators.weight_file import SCALES
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class CompiledRuntime:
     def __init__(self, path: Path) -> None:
         self.size, tensors, self.weights = read_network(path)
         plan = plan_band_layout(self.size)
-        self._place, self._encoder = _contiguous(tensors["place"]), _quantized(tensors, "encoder")
+        self._place, self._encoder = contiguous(tensors["place"]), _quantized(tensors, "encoder")
         priors = slice(FEATURES * self.size.points, (FEATURES + PRIOR_LOGITS) * self.size.points)
         self._encoder.scales[:, priors] *= LOGIT_SCALE
         self._layers = [_layer(tensors, f"blocks.{block}.") for block in range(self.size.blocks)]
@@ -109,29 +109,29 @@ class CompiledRuntime:
 
 def _quantized(tensors: Mapping[str, NDArray[Any]], name: str) -> QuantizedWeights:
     if name + SCALES in tensors:
-        return QuantizedWeights(_contiguous(tensors[name + SCALES]), _contiguous(tensors[name]))
+        return QuantizedWeights(contiguous(tensors[name + SCALES]), contiguous(tensors[name]))
     return quantize_int8(tensors[name])
 
 
 def _layer(tensors: Mapping[str, NDArray[Any]], prefix: str) -> Layer:
-    of_block = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    of_block = under(tensors, prefix)
     return Layer(
         norm_weight=np.stack([of_block[f"norms.{norm}.gain"] for norm in range(3)]),
         norm_bias=np.stack([of_block[f"norms.{norm}.offset"] for norm in range(3)]),
-        w_ih=_contiguous(of_block["memory.weight_ih_l0"].T),
-        b_ih=_contiguous(of_block["memory.bias_ih_l0"]),
-        w_hh=_contiguous(of_block["memory.weight_hh_l0"].T),
-        b_hh=_contiguous(of_block["memory.bias_hh_l0"]),
-        w_out=_contiguous(of_block["recall.weight"].T),
-        b_out=_contiguous(of_block["recall.bias"]),
-        band_mix_in=_contiguous(of_block["gather.weight"]),
-        band_mix_in_bias=_contiguous(of_block["gather.bias"]),
-        band_mix_out=_contiguous(of_block["spread.weight"]),
-        band_mix_out_bias=_contiguous(of_block["spread.bias"]),
-        mlp_up=_contiguous(of_block["widen.weight"].T),
-        mlp_up_bias=_contiguous(of_block["widen.bias"]),
-        mlp_down=_contiguous(of_block["narrow.weight"].T),
-        mlp_down_bias=_contiguous(of_block["narrow.bias"]),
+        w_ih=contiguous(of_block["memory.weight_ih_l0"].T),
+        b_ih=contiguous(of_block["memory.bias_ih_l0"]),
+        w_hh=contiguous(of_block["memory.weight_hh_l0"].T),
+        b_hh=contiguous(of_block["memory.bias_hh_l0"]),
+        w_out=contiguous(of_block["recall.weight"].T),
+        b_out=contiguous(of_block["recall.bias"]),
+        band_mix_in=contiguous(of_block["gather.weight"]),
+        band_mix_in_bias=contiguous(of_block["gather.bias"]),
+        band_mix_out=contiguous(of_block["spread.weight"]),
+        band_mix_out_bias=contiguous(of_block["spread.bias"]),
+        mlp_up=contiguous(of_block["widen.weight"].T),
+        mlp_up_bias=contiguous(of_block["widen.bias"]),
+        mlp_down=contiguous(of_block["narrow.weight"].T),
+        mlp_down_bias=contiguous(of_block["narrow.bias"]),
     )
 
 
@@ -139,12 +139,7 @@ def _decoder(tensors: Mapping[str, NDArray[Any]], bands: int) -> Decoder:
     return Decoder(
         norm_weight=np.tile(tensors["norm.weight"], (bands, 1)),
         norm_bias=np.tile(tensors["norm.bias"], (bands, 1)),
-        hidden=_contiguous(tensors["hidden.weight"].T),
-        hidden_bias=_contiguous(tensors["hidden.bias"]),
+        hidden=contiguous(tensors["hidden.weight"].T),
+        hidden_bias=contiguous(tensors["hidden.bias"]),
         bands=_quantized(tensors, "decoder"),
     )
-
-
-def _contiguous(tensor: NDArray[Any]) -> NDArray[Any]:
-    """Return a C-contiguous copy that may be written, as compiled code needs."""
-    return np.array(tensor, order="C")
