@@ -46,12 +46,12 @@ def export_int8(weights: Path, target: Path) -> None:
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
     except ImportError as error:
         raise SeparatorError(f"exporting needs torch ({error}); {install_hint('train')}") from error
-    tensors = read_network(weights).tensors
+    _, metadata, tensors, _ = read_network(weights)
     for name in QUANTIZED:
         if name + SCALES not in tensors:
             tensors[name + SCALES], tensors[name] = quantize_int8(tensors[name])
     copies = {name: torch.tensor(tensor) for name, tensor in tensors.items()}
-    atomic_write(target, with_digest(copies, read_metadata(weights)[0]))
+    atomic_write(target, with_digest(copies, metadata))
 
 
 def export_onnx(weights: Path, target: Path) -> float:

@@ -32,11 +32,13 @@ class StoredNetwork(NamedTuple):
 
     Attributes:
         size: its configuration.
+        metadata: all that is written in the file.
         tensors: read-only, by their names in `CausalNetwork`, float32 or those `QUANTIZED`.
         stats: number of parameters, and file size.
     """
 
     size: NetworkConfig
+    metadata: dict[str, str]
     tensors: dict[str, NDArray[Any]]
     stats: WeightStats
 
@@ -60,7 +62,7 @@ def read_network(path: Path) -> StoredNetwork:
             f"{path} does not hold the weights its size needs ({error}); export or copy it again"
         ) from error
     parameters = sum(tensor.size for name, tensor in tensors.items() if not name.endswith(SCALES))
-    return StoredNetwork(size, tensors, WeightStats(parameters, len(data)))
+    return StoredNetwork(size, metadata, tensors, WeightStats(parameters, len(data)))
 
 
 def under(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

@@ -54,7 +54,7 @@ class CompiledRuntime:
     """
 
     def __init__(self, path: Path) -> None:
-        self.size, tensors, self.weights = read_network(path)
+        self.size, _, tensors, self.weights = read_network(path)
         plan = plan_band_layout(self.size)
         self._place, self._encoder = contiguous(tensors["place"]), _quantized(tensors, "encoder")
         priors = slice(FEATURES * self.size.points, (FEATURES + PRIOR_LOGITS) * self.size.points)
