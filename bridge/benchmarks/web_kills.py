@@ -182,7 +182,7 @@ class _Run:
         return contextlib.closing(open_service(config))
 
     def _connect(self, running: RunningService, clients: int) -> None:
-        """Tell the clients the new address; at first, make the admin and start them."""
+        """Give the clients the new address; at first, create the admin and start them."""
         if self._api is not None:
             self._api.base = running.base
             return

@@ -1,4 +1,4 @@
-"""What open pages are told of the queue: jobs, their progress, their places."""
+"""Events of the queue for open pages: jobs, their progress, their places."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def song_body(song: Song, job: Job | None, position: int | None = None) -> SongB
 
 
 def stems_version(song: Song) -> str:
-    """Return a text that changes when a song is separated again, and that tells nothing; empty before it is ready."""
+    """Return an opaque text that changes when a song is separated again; empty before it is ready."""
     return hashlib.blake2b(song.job_id.encode(), digest_size=6).hexdigest() if song.job_id else ""
 
 

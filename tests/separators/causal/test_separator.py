@@ -20,8 +20,8 @@ def test_network_with_zero_output_plays_bands():
     mix = load_demo_song().mix[:, : 512 * 300]
     silent, bands = CausalSeparator(RecordingRuntime(NetworkConfig())), load_separator("bands")
     end = mix.shape[1] - 1024
-    played, heard = (stream(each, mix)[..., each.latency :][:3, :, :end] for each in (silent, bands))
-    for made, own in zip(played, heard, strict=True):
+    played, expected = (stream(each, mix)[..., each.latency :][:3, :, :end] for each in (silent, bands))
+    for made, own in zip(played, expected, strict=True):
         assert 10 * np.log10(np.square(own).sum() / np.square(made - own).sum()) > 12
 
 

@@ -229,8 +229,8 @@ def test_positions_count_jobs_of_one_kind(service, bea):
     waiting = [upload(bea, song_bytes(1.0, seed=number)) for number in (1, 2)]
     bea.post(f"/api/v1/jobs/{job_of(bea, waiting[1])['id']}/move", json={"to": 1})
     with service.database.read() as session:
-        told = [event.body for event in session.query(Event).order_by(Event.seq) if event.kind == "job"][-2:]
-    assert [(body["kind"], body["position"]) for body in told] == [("separate", 1), ("separate", 2)]
+        events = [event.body for event in session.query(Event).order_by(Event.seq) if event.kind == "job"][-2:]
+    assert [(body["kind"], body["position"]) for body in events] == [("separate", 1), ("separate", 2)]
 
 
 def test_too_many_waiting_jobs_are_refused(service, bea):
