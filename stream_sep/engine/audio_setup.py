@@ -41,8 +41,8 @@ def audio_state_for(
         inputs=backend.inputs,
         input_map=backend.input_map,
         output_map=backend.output_map(stems),
-        fade=_frames(config.fade_ms, rate),
-        hold=_frames(config.hold_ms, rate) if config.hold_ms else 0,
+        fade=config.fade_frames(rate),
+        hold=config.hold_frames(rate),
         record_frames=round(_RECORD_SECONDS * rate) if is_recording else 0,
         source=source,
         prerendered=stem_source.is_prerendered,
@@ -50,7 +50,3 @@ def audio_state_for(
         on_failure={"dry": DRY, "mute": MUTE, "fade": FADE}[config.on_failure],
         fade_out=round(_FADE_OUT_SECONDS * rate),
     )
-
-
-def _frames(milliseconds: float, sample_rate: int) -> int:
-    return max(1, round(milliseconds * sample_rate / 1000))

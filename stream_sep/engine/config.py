@@ -94,6 +94,18 @@ class EngineConfig:
         """Whether effects are available."""
         return self.chains is not None or self.chain_reserve is not None
 
+    def fade_frames(self, sample_rate: int) -> int:
+        """Return the length of the crossfade, at least one frame."""
+        return _frames(self.fade_ms, sample_rate)
+
+    def hold_frames(self, sample_rate: int) -> int:
+        """Return how long stems must be ready again before they fade in; 0 for at once."""
+        return _frames(self.hold_ms, sample_rate) if self.hold_ms else 0
+
+
+def _frames(milliseconds: float, sample_rate: int) -> int:
+    return max(1, round(milliseconds * sample_rate / 1000))
+
 
 def for_latency_class(name: str) -> EngineConfig:
     """Return the settings of the latency class ``name``.

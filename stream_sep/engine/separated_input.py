@@ -76,8 +76,7 @@ class SeparatedInput:
     def _layout(self) -> RingLayout:
         # A fade reads backwards while time goes on, so the oldest frame it needs is two fades old.
         info = self.worker.info
-        fade = math.ceil(self._config.fade_ms * info.sample_rate / 1000)
-        spare = max_block(self._backend) + 2 * fade + 4 * info.hop
+        spare = max_block(self._backend) + 2 * self._config.fade_frames(info.sample_rate) + 4 * info.hop
         if isinstance(self._backend, JackBackend):  # whose blocks may grow
             spare += MAX_BLOCK_SIZE + self.extra_delay(MAX_BLOCK_SIZE)
         capacity = self.latency.engine + spare + math.ceil(_BACKLOG_SECONDS * info.sample_rate)
