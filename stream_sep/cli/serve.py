@@ -19,8 +19,11 @@ from stream_sep.separators import DEFAULT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy.orm import Session
+
     from bridge.web.service.config import ServiceConfig
     from bridge.web.service.context import Service
+    from bridge.web.service.tables import User
 
 _Data = Annotated[Path | None, typer.Option("--data", help="folder of songs and database")]
 _Database = Annotated[
@@ -121,10 +124,7 @@ def change_password(name: _Name, data: _Data = None, database: _Database = "") -
     with _opened(data, database) as service, service.database.write() as session:
         from bridge.web.service import accounts
 
-        user = accounts.find_user(session, name)
-        if user is None:
-            raise ConfigError(f"there is no account {name!r}; see stream-sep serve user list")
-        accounts.change_password(service, session, user, _read_password())
+        accounts.change_password(service, session, _find_user(session, name), _read_password())
     print(f"password of {name} changed")
 
 
@@ -139,15 +139,11 @@ def export_songs(
     if file.exists():
         raise ConfigError(f"{file} exists; name another file")
     with _opened(data, database) as service:
-        from bridge.web.service import accounts
         from bridge.web.service.downloads import zipped
         from bridge.web.service.export import export_entries
 
         with service.database.read() as session:
-            user = accounts.find_user(session, name)
-            if user is None:
-                raise ConfigError(f"there is no account {name!r}; stream-sep serve user list")
-            entries = export_entries(service, session, user)
+            entries = export_entries(service, session, _find_user(session, name))
         with file.open("xb") as archive:
             for block in zipped(entries):
                 archive.write(block)
@@ -224,6 +220,15 @@ def _config(data: Path | None, database: str) -> ServiceConfig:
 def _with_sign_up(config: ServiceConfig, mode: str) -> ServiceConfig:
     usual = "open" if config.is_loopback else "invite"
     return dataclasses.replace(config, limits=config.limits.changed({"sign_up": mode or usual}))
+
+
+def _find_user(session: Session, name: str) -> User:
+    from bridge.web.service import accounts
+
+    user = accounts.find_user(session, name)
+    if user is None:
+        raise ConfigError(f"there is no account {name!r}; see stream-sep serve user list")
+    return user
 
 
 @contextmanager
