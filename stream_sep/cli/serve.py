@@ -14,6 +14,7 @@ import typer
 from stream_sep.cli.app import App, Group
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
+from stream_sep.lowlevel.atomic_file import FileClaim
 from stream_sep.separators import DEFAULT
 
 if TYPE_CHECKING:
@@ -144,9 +145,10 @@ def export_songs(
 
         with service.database.read() as session:
             entries = export_entries(service, session, _find_user(session, name))
-        with file.open("xb") as archive:
-            for block in zipped(entries):
-                archive.write(block)
+        with FileClaim(file.with_name(f"{file.name}.part")) as claim:
+            with claim.path.open("r+b") as archive:
+                archive.writelines(zipped(entries))
+            claim.rename(file)
     print(f"{len(entries)} files, {file.stat().st_size / 1e6:.0f} MB in {file}")
 
 

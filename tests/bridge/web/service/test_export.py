@@ -62,6 +62,20 @@ def test_an_export_of_nothing_is_a_listing(bea):
         assert (archive.namelist(), json.loads(archive.read(LISTING))) == ([LISTING], [])
 
 
+def test_command_that_fails_leaves_no_file(service, bea, library, tmp_path, monkeypatch):
+    def broken(_entries):
+        yield b"half"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bridge.web.service.downloads.zipped", broken)
+    options = ["--data", str(service.data.root), "--database", service.config.database]
+    before = set(tmp_path.iterdir())
+    assert (
+        CliRunner().invoke(serve.app, ["user", "export", "bea", str(tmp_path / "bea.zip"), *options]).exit_code != 0
+    )
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_the_command_writes_the_same_file(service, bea, library, tmp_path):
     target = tmp_path / "bea.zip"
     options = ["--data", str(service.data.root), "--database", service.config.database]
