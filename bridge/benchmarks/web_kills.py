@@ -140,7 +140,7 @@ class _Run:
                 client.stop()
 
     def drain(self) -> list[str]:
-        """Run the service until its clients have their answers and no job is left."""
+        """Run the service until its clients have their replies and no job is left."""
         with self._serving() as running, self._opened() as service:
             assert self._api is not None
             self._api.base = running.base

@@ -1,4 +1,4 @@
-"""Clients of a service that is killed: each repeats its request until it is answered, as a real one would."""
+"""Clients of a service that is killed: each repeats its request until a reply comes, as a real one would."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import soundfile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.benchmarks.web_process import Answer, ApiClient
+    from bridge.benchmarks.web_process import ApiClient, Reply
 
 _AWAY = (OSError, HTTPException)
 _AGAIN_SECONDS = 0.2
@@ -30,13 +30,13 @@ _ACTIONS = {"upload": 50, "upload_in_pieces": 25, "cancel": 8, "refuse": 7, "del
 
 @dataclass
 class Record:
-    """What the service answered; threads share it.
+    """The replies of the service; threads share it.
 
     Attributes:
         accepted: digest of what was uploaded, by id of the song.
         gone: songs and uploads whose deletion was confirmed.
         counts: of requests and of what came of them.
-        faults: sentences on answers that should not be.
+        faults: sentences on replies that should not be.
     """
 
     accepted: dict[str, str] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Record:
 
 
 class _EndedError(Exception):
-    """The client was stopped before it had an answer, or had one that ends it."""
+    """The client was stopped before it had a reply, or had one that ends it."""
 
 
 class LoadClient:
@@ -54,7 +54,7 @@ class LoadClient:
 
     Args:
         api: whose ``base`` changes when the service is started again.
-        record: receives the answers.
+        record: receives the replies.
         number: of the client; its songs and its choices depend on it.
         pause: seconds between two actions.
     """
@@ -66,7 +66,7 @@ class LoadClient:
         self._thread = threading.Thread(target=self._act_until_stopped, name=f"client {number}", daemon=True)
         self._count = 0
         self._mine: list[str] = []
-        self._repeated = False  # whether the last request was broken off before it was answered
+        self._repeated = False  # whether the last request was broken off before its reply
 
     def start(self) -> None:
         """Start acting, in a thread of its own."""
@@ -101,11 +101,11 @@ class LoadClient:
 
     def _upload(self) -> None:
         data, key = self._next_song()
-        answer = self._ask("POST", f"/songs?name={key}.flac", data, Idempotency_Key=key)
-        if answer.status == 201:
-            self._accept(answer.json()["id"], data, "at once")
+        reply = self._request("POST", f"/songs?name={key}.flac", data, Idempotency_Key=key)
+        if reply.status == 201:
+            self._accept(reply.json()["id"], data, "at once")
         else:
-            self._fault(answer, "a song")
+            self._fault(reply, "a song")
 
     def _upload_in_pieces(self) -> None:
         data, key = self._next_song()
@@ -116,36 +116,36 @@ class LoadClient:
             if offset < sent:
                 self._record.faults.append(f"upload {upload_id} lost {sent - offset} confirmed bytes")
             piece = data[offset : offset + step]
-            answer = self._ask("PATCH", f"/uploads/{upload_id}", piece, Upload_Offset=str(offset))
-            if answer.status == 200:
-                sent = answer.json()["offset"]
-            elif answer.status != 409:  # 409: the one before was received, its answer was not
-                self._fault(answer, f"a piece of {upload_id}")
+            reply = self._request("PATCH", f"/uploads/{upload_id}", piece, Upload_Offset=str(offset))
+            if reply.status == 200:
+                sent = reply.json()["offset"]
+            elif reply.status != 409:  # 409: the one before was received, its reply was not
+                self._fault(reply, f"a piece of {upload_id}")
                 return
         self._accept(upload_id, data, "in pieces")
 
     def _cancel(self) -> None:
         data, key = self._next_song()
         upload_id = self._begin(data, key)
-        self._ask("PATCH", f"/uploads/{upload_id}", data[: len(data) // 2], Upload_Offset="0")
-        if self._is_gone(self._ask("DELETE", f"/uploads/{upload_id}"), f"the end of upload {upload_id}"):
+        self._request("PATCH", f"/uploads/{upload_id}", data[: len(data) // 2], Upload_Offset="0")
+        if self._is_gone(self._request("DELETE", f"/uploads/{upload_id}"), f"the end of upload {upload_id}"):
             self._record.gone.add(upload_id)
             self._record.counts["uploads cancelled"] += 1
 
     def _refuse(self) -> None:
         """Upload what is no audio; nothing may be left of it."""
         _, key = self._next_song()
-        answer = self._ask("POST", f"/songs?name={key}.flac", b"no sound" * 1000, Idempotency_Key=key)
-        if answer.status == 422:
+        reply = self._request("POST", f"/songs?name={key}.flac", b"no sound" * 1000, Idempotency_Key=key)
+        if reply.status == 422:
             self._record.counts["uploads refused"] += 1
         else:
-            self._fault(answer, "a file that is no audio")
+            self._fault(reply, "a file that is no audio")
 
     def _delete(self) -> None:
         if not self._mine:
             return
         song_id = self._mine.pop(self._dice.randrange(len(self._mine)))
-        if self._is_gone(self._ask("DELETE", f"/songs/{song_id}?forever=true"), f"the end of song {song_id}"):
+        if self._is_gone(self._request("DELETE", f"/songs/{song_id}?forever=true"), f"the end of song {song_id}"):
             self._record.accepted.pop(song_id)
             self._record.gone.add(song_id)
             self._record.counts["songs deleted"] += 1
@@ -155,26 +155,26 @@ class LoadClient:
             return
         song_id = self._dice.choice(self._mine)
         settings: dict[str, object] = {"master_db": -self._dice.randrange(60)}
-        answer = self._ask("POST", f"/songs/{song_id}/mixes", settings)
-        if answer.status == 202:
-            self._record.counts["mixes asked for"] += 1
-        elif answer.status != 409:  # 409: not separated yet
-            self._fault(answer, f"a mix of {song_id}")
+        reply = self._request("POST", f"/songs/{song_id}/mixes", settings)
+        if reply.status == 202:
+            self._record.counts["mixes requested"] += 1
+        elif reply.status != 409:  # 409: not separated yet
+            self._fault(reply, f"a mix of {song_id}")
 
     def _begin(self, data: bytes, key: str) -> str:
         body: dict[str, object] = {"name": f"{key}.flac", "size": len(data)}
-        answer = self._ask("POST", "/uploads", body, Idempotency_Key=key)
-        if answer.status != 201:
-            self._fault(answer, "the begin of an upload")
+        reply = self._request("POST", "/uploads", body, Idempotency_Key=key)
+        if reply.status != 201:
+            self._fault(reply, "the begin of an upload")
             raise _EndedError
-        return str(answer.json()["id"])
+        return str(reply.json()["id"])
 
     def _read_upload(self, upload_id: str) -> dict[str, Any]:
-        answer = self._ask("GET", f"/uploads/{upload_id}")
-        if answer.status != 200:
-            self._fault(answer, f"upload {upload_id}")
+        reply = self._request("GET", f"/uploads/{upload_id}")
+        if reply.status != 200:
+            self._fault(reply, f"upload {upload_id}")
             raise _EndedError
-        upload: dict[str, Any] = answer.json()
+        upload: dict[str, Any] = reply.json()
         return upload
 
     def _accept(self, song_id: str, data: bytes, how: str) -> None:
@@ -182,32 +182,34 @@ class LoadClient:
         self._record.counts[f"songs uploaded {how}"] += 1
         self._mine.append(song_id)
 
-    def _is_gone(self, answer: Answer, what: str) -> bool:
-        """Whether a deletion was confirmed, now or by an answer that was broken off."""
-        if answer.status == 204 or (answer.status == 404 and self._repeated):
+    def _is_gone(self, reply: Reply, what: str) -> bool:
+        """Whether a deletion was confirmed, now or by a reply that was broken off."""
+        if reply.status == 204 or (reply.status == 404 and self._repeated):
             return True
-        self._fault(answer, what)
+        self._fault(reply, what)
         return False
 
-    def _ask(self, method: str, path: str, body: bytes | dict[str, object] | None = None, **headers: str) -> Answer:
-        """Return the answer; repeat the request while the service is away or has no room."""
+    def _request(
+        self, method: str, path: str, body: bytes | dict[str, object] | None = None, **headers: str
+    ) -> Reply:
+        """Return the reply; repeat the request while the service is away or has no room."""
         self._repeated = False
         while not self._ended.is_set():
             try:
-                answer = self._api.request(method, path, body, **headers)
+                reply = self._api.request(method, path, body, **headers)
             except _AWAY:
                 self._record.counts["requests broken off"] += 1
                 self._repeated = True
             else:
-                self._record.counts["requests answered"] += 1
-                if answer.status not in _REFUSED_AGAIN:
-                    return answer
+                self._record.counts["replies"] += 1
+                if reply.status not in _REFUSED_AGAIN:
+                    return reply
                 self._record.counts["requests refused for now"] += 1
             self._ended.wait(_AGAIN_SECONDS)
         raise _EndedError
 
-    def _fault(self, answer: Answer, what: str) -> None:
-        self._record.faults.append(f"{what}: {answer.status} {answer.body[:200].decode(errors='replace')}")
+    def _fault(self, reply: Reply, what: str) -> None:
+        self._record.faults.append(f"{what}: {reply.status} {reply.body[:200].decode(errors='replace')}")
 
     def _next_song(self) -> tuple[bytes, str]:
         """Return another song of noise, and its idempotency key."""

@@ -47,8 +47,8 @@ class RunningService:
 
 
 @dataclass
-class Answer:
-    """The answer to a request.
+class Reply:
+    """The reply to a request.
 
     Attributes:
         status: of HTTP.
@@ -79,8 +79,8 @@ class ApiClient:
 
     def request(
         self, method: str, path: str, body: bytes | Mapping[str, object] | None = None, **headers: str
-    ) -> Answer:
-        """Return the answer to a request, whatever its status.
+    ) -> Reply:
+        """Return the reply to a request, whatever its status.
 
         Args:
             method: the HTTP method.
@@ -89,7 +89,7 @@ class ApiClient:
             headers: more headers, by name with ``_`` for ``-``.
 
         Raises:
-            OSError: the service did not answer, or broke off.
+            OSError: the service did not reply, or broke off.
             HTTPException: the same.
         """
         raw = isinstance(body, (bytes, type(None)))
@@ -99,16 +99,16 @@ class ApiClient:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(f"{self.base}/api/v1{path}", data, sent, method=method)  # noqa: S310 - http only
         try:
-            with urllib.request.urlopen(request, timeout=_REQUEST_SECONDS) as answer:  # noqa: S310 - as above
-                return Answer(answer.status, answer.headers, answer.read())
+            with urllib.request.urlopen(request, timeout=_REQUEST_SECONDS) as reply:  # noqa: S310 - as above
+                return Reply(reply.status, reply.headers, reply.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, error.headers, error.read())
+                return Reply(error.code, error.headers, error.read())
 
     def require(
         self, method: str, path: str, body: bytes | Mapping[str, object] | None = None, **headers: str
-    ) -> Answer:
-        """Return the answer to a request that must succeed.
+    ) -> Reply:
+        """Return the reply to a request that must succeed.
 
         Args:
             method: the HTTP method.
@@ -119,10 +119,10 @@ class ApiClient:
         Raises:
             BridgeError: the request was refused.
         """
-        answer = self.request(method, path, body, **headers)
-        if answer.status >= 400:
-            raise BridgeError(f"{method} {path} was refused: {answer.status} {answer.body[:200].decode()}")
-        return answer
+        reply = self.request(method, path, body, **headers)
+        if reply.status >= 400:
+            raise BridgeError(f"{method} {path} was refused: {reply.status} {reply.body[:200].decode()}")
+        return reply
 
 
 @contextlib.contextmanager
@@ -182,8 +182,8 @@ def log_in(base: str) -> str:
     return _cookie(ApiClient(base).require("POST", "/session", {"name": _NAME, "password": _PASSWORD}))
 
 
-def _cookie(answer: Answer) -> str:
-    return answer.headers["Set-Cookie"].partition(";")[0]
+def _cookie(reply: Reply) -> str:
+    return reply.headers["Set-Cookie"].partition(";")[0]
 
 
 def upload_file(api: ApiClient, path: Path) -> str:
@@ -229,15 +229,15 @@ def _wait_for_start(process: subprocess.Popen[bytes], log: Path) -> tuple[str, s
     while True:
         text = log.read_text("utf-8", errors="replace")
         found = re.search(r"serves songs at (http://\S+)", text)
-        if found is not None and _answers(found[1]):
-            key = re.search(r"/setup#k=(\S+)", log.read_text("utf-8"))  # printed before it answers
+        if found is not None and _responds(found[1]):
+            key = re.search(r"/setup#k=(\S+)", log.read_text("utf-8"))  # printed before it replies
             return found[1], key[1] if key else ""
         if process.poll() is not None or time.monotonic() > deadline:
             raise BridgeError(f"the service did not start: {text.strip() or 'it printed nothing'}; see {log}")
         time.sleep(_POLL_SECONDS)
 
 
-def _answers(base: str) -> bool:
+def _responds(base: str) -> bool:
     with contextlib.suppress(OSError), urllib.request.urlopen(f"{base}/healthz", timeout=2):  # noqa: S310 - http only
         return True
     return False
