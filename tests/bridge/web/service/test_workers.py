@@ -62,7 +62,8 @@ def test_two_workers_share_the_queue_and_one_that_is_killed_loses_nothing(servic
         killed.wait(TIMEOUT)
         assert killed.returncode == -signal.SIGKILL
         with service.database.write() as session:  # rather than wait for half a minute
-            for job in session.scalars(select(Job).where(Job.state == "running")):
+            running = select(Job).where(Job.state == "running").with_for_update()  # as the other worker goes on
+            for job in session.scalars(running):
                 job.lease = min(job.lease, time.time() + 5.0)
         wait_until(lambda: states(service) == ["ready"] * SONGS)
     with service.database.read() as session:
