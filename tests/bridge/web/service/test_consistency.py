@@ -31,7 +31,7 @@ def change(table, **values):
 
 
 def write(place):
-    return lambda service, song_id: (place(service, song_id)).write_bytes(b"x")
+    return lambda service, song_id: place(service, song_id).write_bytes(b"x")
 
 
 def delete_rows_of_stems(service, _):
