@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "platform.h"
+
 namespace stream_sep {
 
 namespace {
 
-constexpr int64_t MILLISECOND = 1000000;
 constexpr int64_t MAX_WAIT_NS = 2000 * MILLISECOND;
 constexpr int64_t NEAR_NS = 2 * MILLISECOND;   // at a stream's start, a host this far ahead can wait
 constexpr int64_t FAR_NS = 100 * MILLISECOND;  // later only one this far ahead: a driver catches up after a stall

@@ -12,7 +12,6 @@ namespace stream_sep {
 namespace {
 
 constexpr int PROTOCOL = 1;
-constexpr int64_t MILLISECOND = 1000000;
 constexpr int64_t EXCHANGE_NS = 20 * MILLISECOND;
 constexpr int64_t HOST_START_NS = 20000 * MILLISECOND;  // time for a started host to accept a connection
 constexpr int64_t RETRY_MS = 500;

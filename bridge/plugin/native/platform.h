@@ -9,6 +9,8 @@
 
 namespace stream_sep {
 
+constexpr int64_t MILLISECOND = 1000000;  // in nanoseconds
+
 int64_t monotonic_ns();
 void sleep_ns(int64_t nanoseconds);
 

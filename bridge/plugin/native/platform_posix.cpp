@@ -146,7 +146,7 @@ bool Connection::send(const std::string& line) {
 
 bool Connection::wait_readable(int64_t wait_ns) {
     pollfd watched = {socket_, POLLIN, 0};
-    return poll(&watched, 1, static_cast<int>(wait_ns / 1000000)) > 0;
+    return poll(&watched, 1, static_cast<int>(wait_ns / MILLISECOND)) > 0;
 }
 
 bool Connection::read_some() {

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t MAX_LINE_BYTES = 1 << 16;
 constexpr size_t PAGE = 4096;
-constexpr int64_t POLL_NS = 1000000;
+constexpr int64_t POLL_NS = MILLISECOND;
 constexpr DWORD PIPE_BUSY_MS = 100;
 
 // Texts are UTF-8 everywhere but in calls to Windows.
@@ -67,7 +67,7 @@ int64_t monotonic_ns() {
            now.QuadPart % frequency.QuadPart * 1000000000 / frequency.QuadPart;
 }
 
-void sleep_ns(int64_t nanoseconds) { Sleep(static_cast<DWORD>(std::max<int64_t>(1, nanoseconds / 1000000))); }
+void sleep_ns(int64_t nanoseconds) { Sleep(static_cast<DWORD>(std::max<int64_t>(1, nanoseconds / MILLISECOND))); }
 
 bool SharedMemory::open(const std::string& name, size_t bytes) {
     close();

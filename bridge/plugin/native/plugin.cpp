@@ -17,7 +17,6 @@ const char* const BUS_NAMES[1 + STEMS] = {"Main", "Vocals", "Drums", "Bass", "Ot
 
 namespace {
 
-constexpr int64_t MILLISECOND = 1000000;
 constexpr int64_t SESSION_WAIT_NS = 30000 * MILLISECOND;  // for an engine that is starting
 constexpr int64_t MIN_RING_BLOCK = 8192;
 const char* const STATE_HEAD = "stream_sep 1\n";

@@ -67,10 +67,9 @@ class Limits:
         if self.sign_up not in SIGN_UP:
             raise ConfigError(f"sign_up {self.sign_up!r} is none of {', '.join(SIGN_UP)}")
         for name, value in self.to_dict().items():
-            if name != "sign_up" and not (type(value) is int and 1 <= value <= _MAX.get(name, _MAX_OTHER)):
-                raise ConfigError(
-                    f"{name} must be a whole number from 1 to {_MAX.get(name, _MAX_OTHER)}, not {repr(value)[:40]}"
-                )
+            max_value = _MAX.get(name, _MAX_OTHER)
+            if name != "sign_up" and not (type(value) is int and 1 <= value <= max_value):
+                raise ConfigError(f"{name} must be a whole number from 1 to {max_value}, not {value!r:.40}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all values by name."""

@@ -177,9 +177,7 @@ class Job(Base):
     tries: Mapped[int] = mapped_column(default=0)  # attempts in which the worker crashed
     lease: Mapped[float] = mapped_column(default=0.0)  # expiry of the worker's lease
     due: Mapped[float] = mapped_column(default=0.0)
-    place: Mapped[float] = mapped_column(
-        default=0.0, server_default="0"
-    )  # in the queue: when it was created, unless moved
+    place: Mapped[float] = mapped_column(default=0.0, server_default="0")  # when it was created, unless moved
     cancel: Mapped[float | None]  # time of the request
     created: Mapped[float]
     started: Mapped[float | None]

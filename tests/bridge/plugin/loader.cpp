@@ -129,13 +129,14 @@ class ClapInstance final : public Instance {
         float* in[] = {const_cast<float*>(input[0]), const_cast<float*>(input[1])};
         std::array<float*, OUTPUTS> out;
         std::copy_n(output, OUTPUTS, out.begin());
-        const clap_audio_buffer given = {in, nullptr, CHANNELS, 0, 0};
-        std::array<clap_audio_buffer, 1 + STEMS> taken;
-        for (size_t bus = 0; bus < taken.size(); ++bus) taken[bus] = {&out[CHANNELS * bus], nullptr, CHANNELS, 0, 0};
+        const clap_audio_buffer inputs = {in, nullptr, CHANNELS, 0, 0};
+        std::array<clap_audio_buffer, 1 + STEMS> outputs;
+        for (size_t bus = 0; bus < outputs.size(); ++bus)
+            outputs[bus] = {&out[CHANNELS * bus], nullptr, CHANNELS, 0, 0};
         const clap_input_events none = {nullptr, [](const clap_input_events*) { return 0u; }, nullptr};
         const clap_output_events shown = {nullptr, [](const clap_output_events*, const clap_event*) { return true; }};
-        const clap_process call = {-1, static_cast<uint32_t>(frames), nullptr, &given, taken.data(), 1,
-                                   static_cast<uint32_t>(taken.size()), &none, &shown};
+        const clap_process call = {-1, static_cast<uint32_t>(frames), nullptr, &inputs, outputs.data(), 1,
+                                   static_cast<uint32_t>(outputs.size()), &none, &shown};
         require(plugin_->process(plugin_, &call) == CLAP_PROCESS_CONTINUE, "clap process");
     }
 
@@ -281,17 +282,17 @@ class Vst3Instance final : public Instance {
         const auto make = reinterpret_cast<vst3::Factory*(VST3_CALL*)()>(symbol(path, "GetPluginFactory"));
         require(enter && enter(nullptr) && make, VST3_ENTRY);
         factory_ = make();
-        vst3::ClassInfo known;
-        require(factory_->count() == 1 && factory_->class_info(0, &known) == vst3::OK, "vst3 class");
-        std::printf("vst3 name %s\n", known.name);
-        component_ = create<vst3::Component>(known);
+        vst3::ClassInfo info;
+        require(factory_->count() == 1 && factory_->class_info(0, &info) == vst3::OK, "vst3 class");
+        std::printf("vst3 name %s\n", info.name);
+        component_ = create<vst3::Component>(info);
         require(component_->initialize(nullptr) == vst3::OK, "vst3 initialize");
         processor_ = query<vst3::Processor>();
         controller_ = query<vst3::Controller>();
         controller_->set_handler(&handler_);
         std::printf("vst3 buses %d %d\n", component_->bus_count(vst3::AUDIO, vst3::INPUT),
                     component_->bus_count(vst3::AUDIO, 1 - vst3::INPUT));
-        restore(known);
+        restore(info);
         controller_->set_normalized(MODEL_ID, 1.0);  // of the choices the last
         controller_->set_normalized(RESERVE_ID, 0.1);
     }
@@ -331,25 +332,25 @@ class Vst3Instance final : public Instance {
         float* in[] = {const_cast<float*>(input[0]), const_cast<float*>(input[1])};
         std::array<float*, OUTPUTS> out;
         std::copy_n(output, OUTPUTS, out.begin());
-        vst3::BusBuffers given = {CHANNELS, 0, in};
-        std::array<vst3::BusBuffers, 1 + STEMS> taken;
-        for (size_t bus = 0; bus < taken.size(); ++bus) taken[bus] = {CHANNELS, 0, &out[CHANNELS * bus]};
+        vst3::BusBuffers inputs = {CHANNELS, 0, in};
+        std::array<vst3::BusBuffers, 1 + STEMS> outputs;
+        for (size_t bus = 0; bus < outputs.size(); ++bus) outputs[bus] = {CHANNELS, 0, &out[CHANNELS * bus]};
         vst3::ProcessData data{};
         data.mode = mode_;
         data.frames = frames;
         data.input_count = 1;
-        data.output_count = static_cast<int32_t>(taken.size());
-        data.inputs = &given;
-        data.outputs = taken.data();
+        data.output_count = static_cast<int32_t>(outputs.size());
+        data.inputs = &inputs;
+        data.outputs = outputs.data();
         data.out_changes = &shown_;
         require(processor_->process(data) == vst3::OK, "vst3 process");
     }
 
    private:
     template <typename Interface>
-    Interface* create(const vst3::ClassInfo& known) const {
+    Interface* create(const vst3::ClassInfo& info) const {
         void* made = nullptr;
-        require(factory_->create(known.id, &Interface::ID, &made) == vst3::OK && made, "vst3 create");
+        require(factory_->create(info.id, &Interface::ID, &made) == vst3::OK && made, "vst3 create");
         return static_cast<Interface*>(made);
     }
     template <typename Interface>
@@ -359,10 +360,10 @@ class Vst3Instance final : public Instance {
         return static_cast<Interface*>(found);
     }
     // Another instance takes the state of this one over.
-    void restore(const vst3::ClassInfo& known) {
+    void restore(const vst3::ClassInfo& info) {
         Memory first, second;
         controller_->set_normalized(10, 0.25);
-        vst3::Component* other = create<vst3::Component>(known);
+        vst3::Component* other = create<vst3::Component>(info);
         require(other->initialize(nullptr) == vst3::OK && component_->get_state(&first) == vst3::OK &&
                     other->set_state(&first) == vst3::OK && other->get_state(&second) == vst3::OK &&
                     first.text == second.text && other->terminate() == vst3::OK && other->release() == 0,

@@ -58,7 +58,7 @@ def test_host_is_held_two_seconds_at_most_however_far_ahead_it_is(limit):
     assert max(limits) == 2 * SECOND
 
 
-def test_new_stream_forgets_how_far_ahead_the_last_one_was(harness):
+def test_new_stream_begins_with_a_host_that_is_not_ahead(harness):
     clock = harness.clock_new(0)
     for _ in range(500):
         harness.clock_limit(clock, 0, BLOCK, RATE, REAL_TIME)

@@ -164,9 +164,8 @@ def test_rings_that_come_while_sound_plays_fade_in_and_shift_nothing(harness, se
     for first in range(0, 60000, HOP):
         if first == begun:
             mixer.attach(separator=separator)
-        if (
-            first > begun
-        ):  # all of the sound on one stem, as a separator gives it: silence first, as long as its latency
+        if first > begun:
+            # all of the sound on one stem, as a separator returns it: silence first, as long as its latency
             at = np.arange(first - HOP, first) - separator
             stems = np.zeros((4, 2, HOP), np.float32)
             stems[0] = np.where(at >= begun, time_line[np.maximum(at, 0)], 0.0)

@@ -31,10 +31,10 @@ def change(table, **values):
 
 
 def write(place):
-    return lambda service, song_id: (place(service, song_id)).write_bytes(b"x")
+    return lambda service, song_id: place(service, song_id).write_bytes(b"x")
 
 
-def forget_stems(service, _):
+def delete_rows_of_stems(service, _):
     with service.database.write() as session:
         session.execute(delete(StemFile))
 
@@ -53,7 +53,7 @@ TAMPERINGS = {
     "an upload of nobody": write(lambda service, _: service.data.part("nobody")),
     "work of nobody": write(lambda service, _: service.data.work / "nobody"),
     "a song of nobody": lambda service, _: service.data.song("nobody").mkdir(),
-    "no rows of stems": forget_stems,
+    "no rows of stems": delete_rows_of_stems,
 }
 
 

@@ -46,7 +46,7 @@ def plausible(api, schema):
 
 def requests_of(api, path, operation, belongings):
     """Yield (parameters by place, body) with one hostile value each, all else plausible."""
-    given = {
+    required = {
         (one["in"], one["name"]): belongings.get(one["name"], plausible(api, one["schema"]))
         for one in operation.get("parameters", ())
         if one.get("required")
@@ -54,12 +54,12 @@ def requests_of(api, path, operation, belongings):
     content = operation.get("requestBody", {}).get("content", {})
     body = plausible(api, content["application/json"]["schema"]) if "application/json" in content else None
     places = [(one["in"], one["name"]) for one in operation.get("parameters", ())]
-    yield from (({**given, place: value}, body) for place in places for value in VALUES)
+    yield from (({**required, place: value}, body) for place in places for value in VALUES)
     if body is not None:
         schema = resolve(api, content["application/json"]["schema"])
         fields = LIMITS if path.endswith("/admin/settings") else tuple(schema.get("properties", ()))
-        yield from ((given, {**body, field: value}) for field in fields for value in VALUES)
-        yield from ((given, value) for value in VALUES)
+        yield from ((required, {**body, field: value}) for field in fields for value in VALUES)
+        yield from ((required, value) for value in VALUES)
 
 
 def send(browser, method, path, parameters, body):
