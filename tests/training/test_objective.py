@@ -16,7 +16,7 @@ from stream_sep.training.trainer import Trainer
 
 
 def test_network_trained_on_teachers_alone_approaches_their_output(home, tmp_path):
-    """With nothing else to learn from, a network comes to answer as its teachers do, whatever the true stems are."""
+    """With no other target, a network's output approaches that of its teachers, whatever the true stems are."""
     trainer = Trainer(taught(home, steps=60, share=1.0), tmp_path / "out", device="cpu")
     mix = 0.1 * torch.randn(2, 2, trainer.model.context_frames + 40 * trainer.model.hop, generator=random(3))
 
@@ -40,10 +40,10 @@ def test_network_of_short_hops_is_compared_at_the_frames_of_its_teachers_and_ste
     model = build_model("causal", {"size": "tiny"}, 16)
     lesson = Objective(plan, model, torch.device("cpu"), is_half=False)
     assert lesson._teachers.first_output_frame < model.first_output_frame
-    heard = []
+    compared = []
 
-    def hear(estimates, wanted, _max_hz):
-        heard.append((estimates, wanted))
+    def record(estimates, wanted, _max_hz):
+        compared.append((estimates, wanted))
         return torch.zeros(())
 
     def counted(one):
@@ -55,12 +55,12 @@ def test_network_of_short_hops_is_compared_at_the_frames_of_its_teachers_and_ste
 
         return count
 
-    lesson._loss, model.separate = hear, counted(model)
+    lesson._loss, model.separate = record, counted(model)
     lesson._teachers.separate = counted(lesson._teachers)
     frames = model.context_frames + 20 * model.hop
     lesson.loss(torch.arange(frames).float().expand(2, 4, 2, frames), carry_state=False)
-    assert len(heard) == 2
-    for estimates, wanted in heard:
+    assert len(compared) == 2
+    for estimates, wanted in compared:
         assert torch.equal(estimates, wanted)
         assert float(estimates[0, 0, 0, 0]) == model.first_output_frame + int(0.01 * RATE)
         assert estimates.shape[-1] > 10 * model.hop

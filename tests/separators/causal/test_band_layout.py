@@ -24,9 +24,9 @@ def test_points_are_at_the_same_frequencies_at_48_khz(size):
     np.testing.assert_array_equal(
         here.spans[:, 1] - here.spans[:, 0], np.bincount(here.mask_bin_of, minlength=here.points)
     )
-    heard = np.flatnonzero(here.spans[:, 1] > here.spans[:, 0])[:-1]
-    middles = [(plan.spans[heard].sum(axis=1) - 1) / 2 * rate for plan, rate in ((here, 44100), (there, 48000))]
+    filled = np.flatnonzero(here.spans[:, 1] > here.spans[:, 0])[:-1]
+    middles = [(plan.spans[filled].sum(axis=1) - 1) / 2 * rate for plan, rate in ((here, 44100), (there, 48000))]
     assert np.abs(middles[0] - middles[1]).max() <= 0.5 * 48000 + 1
-    assert (there.spans[heard, 1] > there.spans[heard, 0]).all()
+    assert (there.spans[filled, 1] > there.spans[filled, 0]).all()
     assert set(there.mask_bin_of) <= set(range(there.points))
     assert (np.diff(there.mask_bin_of) >= 0).all()

@@ -18,17 +18,17 @@ def test_prior_is_the_masks_of_bands_and_its_cues():
     meter = BandPrior(size)
     spectra = np.fft.rfft(noise(4096 * 40).reshape(2, 40, 4096)).astype(np.complex64).transpose(1, 0, 2)
     spectra = spectra[..., : size.bins].copy()
-    memory, heard = meter.initial_state(), initial_bands_state(size.bins, median_hops(size.window, size.hop))
+    memory, bands_state = meter.initial_state(), initial_bands_state(size.bins, median_hops(size.window, size.hop))
     hints = np.zeros((40, PRIOR_CHANNELS, meter.points), np.float32)
     meter.compute(spectra, memory, hints, meter.workspace())
     layout, weights = make_config(44100, size.window, size.hop), spread_weights(44100, size.window)
     cues, masks = meter.workspace()
     for mid, side in spectra:
-        measure_cues(mid, side, layout, heard, cues)
+        measure_cues(mid, side, layout, bands_state, cues)
     find_masks(cues, weights, masks)
     likely = np.exp(hints[-1, :PRIOR_LOGITS].reshape(2, 3, -1)[..., :120])
     assert np.abs(likely[0] / (1 + likely[0].sum(axis=0)) - masks[0, :, :120]).max() < 1e-4
-    place = 2 * heard.powers[2] / (heard.powers[0] + heard.powers[1])
+    place = 2 * bands_state.powers[2] / (bands_state.powers[0] + bands_state.powers[1])
     side = masks[1] + place**2 * (masks[0] - masks[1])
     assert np.abs(likely[1] / (1 + likely[1].sum(axis=0)) - side[:, :120]).max() < 1e-4
     wide = plan_band_layout(size).mask_bin_of == 200
@@ -40,7 +40,7 @@ def test_prior_is_the_masks_of_bands_and_its_cues():
         < 1e-6
     )
     share = np.exp(hints[-1, :3, 200])
-    expected = (masks[0, :, wide].T * heard.powers[0, wide]).sum(axis=1) / heard.powers[0, wide].sum()
+    expected = (masks[0, :, wide].T * bands_state.powers[0, wide]).sum(axis=1) / bands_state.powers[0, wide].sum()
     assert np.abs(share / (1 + share.sum()) - expected).max() < 1e-4
 
 

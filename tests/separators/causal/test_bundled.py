@@ -31,7 +31,7 @@ def test_bundled_weights_are_small_and_have_a_card(name):
 
 
 def gains_on_the_demo_song(rate):
-    """Return by how many dB each stem is better than the mix; of a song that no training has heard."""
+    """Return by how many dB each stem is better than the mix; of a song that is in no training set."""
     song = load_demo_song()
     given = [song.mix, *song.stems.values()]
     if rate != song.sample_rate:
