@@ -1,4 +1,4 @@
-"""Counts the steps that a training skips because their gradients are not finite, and says so."""
+"""Counts the steps that a training skips because their gradients are not finite, and reports them."""
 
 from __future__ import annotations
 

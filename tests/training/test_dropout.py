@@ -21,36 +21,36 @@ from stream_sep.training.trainer import Trainer
 
 
 def dropping(dropout=0.0, input_dropout=0.0):
-    """A network that does without some of what it is given, and 3 x 40 hops to give it."""
+    """A network with dropout, and inputs of 3 x 40 hops for it."""
     torch.manual_seed(0)
     network = CausalTrainingModel(dataclasses.replace(SIZES["tiny"], blocks=2)).network
     Dropout(network, dropout, input_dropout, random(7))
     shape = (3, 40, FEATURES + PRIOR_CHANNELS, network.plan.points)
-    given = torch.randn(shape, generator=random(1)).split([FEATURES, PRIOR_CHANNELS], dim=2)
-    return network, (*given, network.initial_state(3))
+    inputs = torch.randn(shape, generator=random(1)).split([FEATURES, PRIOR_CHANNELS], dim=2)
+    return network, (*inputs, network.initial_state(3))
 
 
 @pytest.mark.parametrize("shares", [{"dropout": 0.3}, {"input_dropout": 0.3}])
 def test_dropout_acts_in_training_only(shares):
-    network, given = dropping(**shares)
+    network, inputs = dropping(**shares)
     whole, _ = dropping()
     with torch.no_grad():
-        received = whole(*given)[0]
-        assert torch.equal(network.eval()(*given)[0], received)
-        first, second = network.train()(*given)[0], network(*given)[0]
+        received = whole(*inputs)[0]
+        assert torch.equal(network.eval()(*inputs)[0], received)
+        first, second = network.train()(*inputs)[0], network(*inputs)[0]
         again, _ = dropping(**shares)
-        assert torch.equal(again.train()(*given)[0], first)
+        assert torch.equal(again.train()(*inputs)[0], first)
     assert not torch.equal(first, second)
     assert not torch.equal(first, received)
     assert list(network.state_dict()) == list(whole.state_dict())
 
 
 def test_input_dropout_leaves_out_a_row_for_a_whole_mix_and_scales_the_rest():
-    network, given = dropping(input_dropout=0.25)
+    network, inputs = dropping(input_dropout=0.25)
     seen = []
     network.register_forward_pre_hook(lambda _, x: seen.append(x))
-    network.train()(*given)
-    ratio = torch.cat(seen[0][:2], dim=2) / torch.cat(given[:2], dim=2)
+    network.train()(*inputs)
+    ratio = torch.cat(seen[0][:2], dim=2) / torch.cat(inputs[:2], dim=2)
     rows = ratio.reshape(3, 40, FEATURES + PRIOR_CHANNELS, network.plan.bands, -1).transpose(1, 3).flatten(3)
     assert torch.allclose(rows, rows[..., :1].expand_as(rows))
     shares = rows[..., 0]
@@ -59,14 +59,14 @@ def test_input_dropout_leaves_out_a_row_for_a_whole_mix_and_scales_the_rest():
 
 
 def test_dropout_leaves_out_its_share_and_keeps_the_mean():
-    network, given = dropping(dropout=0.25)
+    network, inputs = dropping(dropout=0.25)
     seen = []
     for block in network.blocks:
         block.narrow.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
-    network.train()(*given)
+    network.train()(*inputs)
     for worked in seen:
         assert abs(float((worked == 0).float().mean()) - 0.25) < 0.02
-    network, given = dropping(dropout=0.25)
+    network, inputs = dropping(dropout=0.25)
     ones = torch.ones(200, 100)
     kept = [hook(network.train(), (ones,))[0] for hook in network.blocks[0]._forward_pre_hooks.values()]
     assert len(kept) == 1

@@ -16,7 +16,7 @@ from stream_sep.training.trainer import Trainer
 
 
 def test_network_trained_on_teachers_alone_approaches_their_output(home, tmp_path):
-    """With nothing else to learn from, a network comes to answer as its teachers do, whatever the true stems are."""
+    """With no other target, a network's output approaches that of its teachers, whatever the true stems are."""
     trainer = Trainer(taught(home, steps=60, share=1.0), tmp_path / "out", device="cpu")
     mix = 0.1 * torch.randn(2, 2, trainer.model.context_frames + 40 * trainer.model.hop, generator=random(3))
 

@@ -53,9 +53,9 @@ def test_steps_without_finite_gradients_are_skipped_counted_and_reported(home, t
     trainer, messages = Trainer(config(home, steps=6, every=3), tmp_path / "out", device="cpu"), []
     loss = trainer._objective.loss
 
-    def broken(stems, **given):
+    def broken(stems, **options):
         factor = float("nan") if trainer.step in {1, 3, 4} else 1.0
-        return factor * loss(stems, **given)
+        return factor * loss(stems, **options)
 
     trainer._objective.loss = broken
     trainer.run(messages.append)

@@ -124,7 +124,7 @@ def _compare(network: CausalNetwork, model: bytes) -> float:
     except ImportError as error:
         raise SeparatorError(f"exporting needs ONNX Runtime ({error}); {install_hint('train')}") from error
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    names = [given.name for given in session.get_inputs()]
+    names = [tensor.name for tensor in session.get_inputs()]
     rng, worst, state = np.random.default_rng(0), 0.0, network.initial_state()
     found = [each.numpy() for each in state]
     for _ in range(_HOPS_COMPARED):

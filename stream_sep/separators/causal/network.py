@@ -75,11 +75,11 @@ class CausalNetwork(nn.Module):
             prior: ``(batch, hops, PRIOR_CHANNELS, points)``: of `BandPrior`, for the hops whose masks are corrected
             corrections: ``(batch, hops, 2, OUTPUT_CHANNELS, points)``: of mid and of side
         """
-        given: tuple[Tensor, ...] = features, prior
+        inputs: tuple[Tensor, ...] = features, prior
         after: list[Tensor] = []
         for number, parts in enumerate(states_by_stage(self.size, state)):
-            x, *kept = self.run_stage(number, *given, *parts)
-            given = (x,)
+            x, *kept = self.run_stage(number, *inputs, *parts)
+            inputs = (x,)
             after.extend(kept)
         return x, tuple(after)
 

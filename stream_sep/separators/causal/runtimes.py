@@ -34,7 +34,7 @@ class StepRuntime(Protocol):
         """Return the state of each stage before the first hop."""
         ...
 
-    def run_stage(self, number: int, *given: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
+    def run_stage(self, number: int, *inputs: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
         """Run one stage of one hop; see `CausalNetwork.run_stage`.
 
         The state of convolutions may be changed in place; what is returned is the state to go on with.
@@ -66,8 +66,8 @@ class TorchRuntime:
         """Return the state of each stage before the first hop."""
         return states_by_stage(self.size, [state.numpy() for state in self._network.initial_state()])
 
-    def run_stage(self, number: int, *given: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
+    def run_stage(self, number: int, *inputs: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
         """Run one stage of one hop; see `StepRuntime.run_stage`."""
         with self._torch.inference_mode():  # of copies, as an output may be a view of an input
-            outputs = self._network.run_stage(number, *map(self._torch.tensor, given))
+            outputs = self._network.run_stage(number, *map(self._torch.tensor, inputs))
             return tuple(output.numpy() for output in outputs)

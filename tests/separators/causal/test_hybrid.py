@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from causal_networks import noise, save_random, stream
 from requirements import require_package
 
 from stream_sep.files.demo_song import load_demo_song
@@ -16,15 +17,6 @@ from stream_sep.separators.causal.separator import CausalSeparator
 from stream_sep.separators.causal.staggered_inference import StaggeredInference
 
 
-def noise(frames, seed=0):
-    return 0.1 * np.random.default_rng(seed).standard_normal((2, frames)).astype(np.float32)
-
-
-def stream(separator, mix):
-    hops = range(0, mix.shape[1], separator.hop)
-    return np.concatenate([separator.process(mix[:, at : at + separator.hop]).copy() for at in hops], axis=2)
-
-
 @pytest.fixture
 def path(tiny_weights):
     return tiny_weights() / "tiny-hybrid-int8.safetensors"
@@ -35,14 +27,12 @@ def live(tmp_path_factory):
     """A network of the size of `live`, with convolutions and random weights in int8."""
     torch = require_package("torch", "train")
     from stream_sep.separators.causal.export import export_int8  # noqa: PLC0415 - heavy
-    from stream_sep.separators.causal.network import CausalNetwork  # noqa: PLC0415 - heavy
-    from stream_sep.separators.causal.weights import save_weights  # noqa: PLC0415 - heavy
 
     folder = tmp_path_factory.mktemp("live")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = CausalNetwork(dataclasses.replace(SIZES["live"], width=64, blocks=3, conv_channels=12))
-    save_weights(network, folder / "w.safetensors")
+        size = dataclasses.replace(SIZES["live"], width=64, blocks=3, conv_channels=12)
+        save_random(size, folder / "w.safetensors")
     export_int8(folder / "w.safetensors", folder / "live.safetensors")
     return folder / "live.safetensors"
 

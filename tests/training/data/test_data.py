@@ -156,7 +156,7 @@ def test_cambridge_songs_without_vocals_are_instrumental_unless_they_are_one_par
         "B - Played": ("vocals",),
         "C - Bass": (),
     }
-    assert not any(song.silent for song in find_stem_songs(tmp_path / "songs"))  # other folders of stems say nothing
+    assert not any(song.silent for song in find_stem_songs(tmp_path / "songs"))  # not in other folders of stems
 
 
 def test_mir1k_is_voices_of_singers_over_instruments_and_dull(tmp_path):

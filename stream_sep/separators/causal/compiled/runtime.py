@@ -83,9 +83,9 @@ class CompiledRuntime:
             states = [new_conv_state(self._conv_in), *states, new_conv_state(self._conv_out)]
         return states_by_stage(self.size, states)
 
-    def run_stage(self, number: int, *given: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
+    def run_stage(self, number: int, *inputs: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
         """Run one stage of one hop; see `StepRuntime.run_stage`."""
-        return self._encode(*given) if number == 0 else self._run_block(number, *given)
+        return self._encode(*inputs) if number == 0 else self._run_block(number, *inputs)
 
     def _encode(self, features: Block, prior: Block, *state: ConvState) -> tuple[Any, ...]:
         features, prior = features[0, 0], prior[0, 0]
