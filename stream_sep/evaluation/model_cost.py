@@ -28,7 +28,7 @@ class ModelCost:
         p50_ms: how long a hop takes to compute, in the middle.
         p99_ms: how long in slow moments.
         real_time_factor: share of a core.
-        weights: number of trained weights.
+        weights: number of parameters.
         megabytes: size of their file.
     """
 
