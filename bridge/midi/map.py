@@ -60,19 +60,19 @@ class Control:
     """One control of a device and what it moves.
 
     Attributes:
-        source: address that it sends.
-        to: what it moves, such as ``stem/1/fader``.
+        source: address of the messages that it sends.
+        to: the control it moves, such as ``stem/1/fader``.
         mode: ``absolute``, ``reset`` or one of `RELATIVE` for values; ``toggle``, ``hold`` or ``latch`` for switches;
             ``press`` for actions.
-        led: address of its LED or ring, or None.
-        led_on: value of a lit LED.
-        led_off: value of a dark LED.
+        led: address of its LED or LED ring.
+        led_on: value that turns the LED on.
+        led_off: value that turns it off.
         led_style: ``plain``, or ``ring`` for Mackie Control's rings around knobs.
-        motor: whether it can be moved from here: by a motor, or as the ring of an endless knob that sends values.
-        touch: the note of its touch sensor, or None.
+        motor: whether it follows values sent to it: a motor fader, or an endless knob that sends absolute values.
+        touch: note of its touch sensor.
         step: travel of one step of a relative knob, 0 to 1.
-        low: value at the bottom of its travel, in the control's unit; None for the control's own.
-        high: value at its top.
+        low: value at the bottom of its travel, in the control's unit; the control's minimum by default.
+        high: value at the top; the control's maximum by default.
     """
 
     source: Address
@@ -91,14 +91,14 @@ class Control:
 
 @dataclass(frozen=True)
 class MidiMap:
-    """What a device's controls move.
+    """The map of a device: what each of its controls moves.
 
     Attributes:
-        name: for people.
-        controls: one by one.
+        name: name shown to users.
+        controls: the controls of the device.
         match: parts of the names of ports that this map is for.
-        pickup: whether faders without a motor wait until they reach the value they would change.
-        bank: how many stems ``bank/left`` and ``bank/right`` move by.
+        pickup: whether faders without a motor act only after they reached the current value.
+        bank: number of stems that ``bank/left`` and ``bank/right`` move by.
         profile: one of `PROFILES`, or empty.
     """
 

@@ -21,7 +21,7 @@ GENERIC = "generic"
 """The map for a device that no other map matches."""
 
 FOLDER_VARIABLE = "STREAM_SEP_MIDI_MAPS"
-"""The environment variable that names another folder for the user's maps."""
+"""Folder of the user's MIDI maps."""
 
 
 def user_maps_folder() -> Path:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from bridge.network import Address
 
 PROOF_SECONDS = 60.0
-"""How long an address counts as proved."""
+"""Seconds for which an address stays proved."""
 
 CHALLENGE_SECONDS = 10.0
-"""How long a challenge may take to come back."""
+"""Seconds in which the reply to a challenge must arrive."""
 
 _RENEW_SECONDS = 30.0
 _MAX_ADDRESSES = 256

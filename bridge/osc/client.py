@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.osc.node import Node
 
 BY_NUMBER = 64
-"""Added to a mask: stems are addressed by number instead of by name."""
+"""Flag of a subscription's mask: stems are addressed by number, not by name."""
 
 _TOLERANCE = 1e-6
 

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from bridge.osc.node import Node
 
 LEASE_SECONDS = 10.0
-"""How long a subscription lasts unless it is renewed."""
+"""Seconds until a subscription ends if it is not renewed."""
 
 MAX_CLIENTS = 64
-"""The most clients that receive changes."""
+"""Most clients with a subscription."""
 
 MAX_PER_HOST = 16
-"""How many of them may be at one host, where others can reach us."""
+"""Most subscriptions of one host, unless OSC is bound to loopback."""
 
 _MAX_SENDERS = 1024
 

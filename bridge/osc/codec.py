@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Arguments: TypeAlias = tuple[float | int | str, ...]
-"""What a message to a client carries: floats, integers and texts, which is what every OSC program reads."""
+"""Arguments of a message to a client: floats, integers and strings, the types that every OSC program reads."""
 
 LARGEST_PACKET = 1400
-"""Bytes of a packet that pass through any network in one piece."""
+"""Largest packet in bytes; one that no network fragments."""
 
 MAX_LOOKAHEAD_SECONDS = 2.0
-"""How far ahead a time tag may be."""
+"""Seconds that a time tag may be ahead."""
 
 _BUNDLE = b"#bundle\0"
 _IMMEDIATELY = 1

@@ -28,22 +28,22 @@ Answers: TypeAlias = Iterable[tuple[str, Arguments]]
 Command: TypeAlias = Callable[[tuple[object, ...], Address], Answers]
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "/list": ("", "names every address with its types and `r` or `rw`, then `/list/end`"),
-    "/ping": ("", "is answered with `/pong`"),
-    "/refresh": ("", "sends a client everything again, and others once"),
+    "/list": ("", "lists every address with its types and `r` or `rw`, then sends `/list/end`"),
+    "/ping": ("", "replies with `/pong`"),
+    "/refresh": ("", "sends all values again; to a client without a subscription, once"),
     "/subscribe": (
         "[port] [mask]",
-        "sends changes for 10 s, to the port or the one it came from; a mask adds up groups",
+        "sends changes for 10 s, to the given port or that of the request; the mask is a sum of groups",
     ),
     "/unsubscribe": ("", "ends a subscription"),
-    ECHO: ("number", "sends back the number that was received with it: the client receives what it is sent"),
-    "/query": ("address [port]", "answers another address, to another port of the sender's host"),
-    "/meters/rate": ("[rate]", "sets, or without a value reports, the rounds of meters per second"),
-    "/preset/recall": ("name or number [ms]", "applies a preset, with a fade of so many ms"),
-    "/preset/save": ("name [1]", "keeps the controls as they are under a free name; 1 replaces a preset"),
-    "/preset/store": ("name", "keeps the controls as they are under a name, free or not"),
+    ECHO: ("number", "returns the number of a challenge; it proves that the client receives what is sent to it"),
+    "/query": ("address [port]", "queries an address; the reply goes to the given port of the sender's host"),
+    "/meters/rate": ("[rate]", "sets the meter messages per second; without a value, queries them"),
+    "/preset/recall": ("name or number [ms]", "applies a preset, with a fade of the given length"),
+    "/preset/save": ("name [1]", "saves the current values as a preset; replaces an existing one only with 1"),
+    "/preset/store": ("name", "saves the current values as a preset, replacing an existing one"),
 }
-"""What each command takes, and what it does."""
+"""Arguments and meaning of each command."""
 
 _MAX_WAITING = 64
 _REFRESHES = 4, 1.0  # at once, and a second; each is everything there is

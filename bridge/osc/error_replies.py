@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 ERROR = "/error"
-"""The address of a sentence about an error."""
+"""Address of error messages."""
 
 MAX_SENTENCE = 400
-"""How long a sentence may be."""
+"""Longest error message in characters."""
 
 _REPEAT_SECONDS = 1.0
 _MAX_RECENT = 256

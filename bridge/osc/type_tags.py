@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_DEPTH = 8
-"""How deep bundles, and arrays, may be nested."""
+"""Deepest nesting of bundles, and of arrays."""
 
 _MIN_BYTES = dict.fromkeys("ifrmcsSb", 4) | dict.fromkeys("hdt", 8) | dict.fromkeys("TFNI[]", 0)
 _PLAIN_TYPES = str.maketrans({"S": "s", "c": "m", "I": "T", "r": "m"})

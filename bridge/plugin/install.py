@@ -23,7 +23,7 @@ FORMATS = ("vst3", "clap", "lv2")
 """The formats that the binary implements."""
 
 FOLDER_VARIABLE = "STREAM_SEP_PLUGIN_FOLDER"
-"""The environment variable that names another folder for all formats, for tests."""
+"""Folder to install the plug-in to, in all formats; for tests."""
 
 _NAMES = {"vst3": "StreamSep.vst3", "clap": "StreamSep.clap", "lv2": "stream_sep.lv2"}
 _INFO_PLIST = """\

@@ -10,9 +10,9 @@ from pathlib import Path
 from stream_sep.folders import config_folder
 
 SOCKET_VARIABLE = "STREAM_SEP_PLUGIN_SOCKET"
-"""The environment variable that names another socket, or on Windows another pipe."""
+"""Socket between plug-in and host; on Windows, the pipe."""
 COMMAND_VARIABLE = "STREAM_SEP_PLUGIN_COMMAND"
-"""The environment variable that names another file with the command that starts the host."""
+"""File with the command that starts the host of the plug-in."""
 
 
 def socket_address() -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 VARIABLE = "STREAM_SEP_CONFIG"
-"""Environment variable that overrides the path of the file."""
+"""Path of the config file."""
 
 SHARED = ("live", "play")
 """The commands that a setting outside of all tables applies to, if they have the option."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block, Stems
 
 ENVIRONMENT = "STREAM_SEP_CACHE"
-"""Environment variable that overrides the folder."""
+"""Folder of the cache."""
 
 DEFAULT_GB = 10.0
 

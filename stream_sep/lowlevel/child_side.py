@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 PARENT_VARIABLE = "STREAM_SEP_PARENT_PID"
-"""Environment variable with the parent's process id."""
+"""Set by stream_sep in its child processes: the process id of the parent, with which they end."""
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 

@@ -19,22 +19,22 @@ class AugmentConfig:
     """Chances, from 0 to 1, of each effect on a stem or a mix, and how far they go.
 
     Attributes:
-        gain_db: most by which a stem is made louder or softer.
-        tone: a smooth random equalizer on a stem; ``tone_db`` is how far it goes.
-        tone_db: see ``tone``.
-        swap: left for right.
-        flip: polarity.
-        width: a stem made wider or narrower; in one case of four, mono.
-        pan: a stem moved to a side.
-        saturation: an overdriven amplifier.
-        reverb: a short reverberation.
+        gain_db: largest random gain of a stem, up or down.
+        tone: a smooth random EQ on a stem, of at most ``tone_db``.
+        tone_db: largest gain of that EQ, up or down.
+        swap: left and right exchanged.
+        flip: polarity inverted.
+        width: a stem made wider or narrower; mono in one case of four.
+        pan: a stem panned.
+        saturation: a stem overdriven.
+        reverb: a short reverb on a stem.
         compress: a compressor on a stem.
         bus_compression: a compressor on the mix.
-        lowpass: the mix, as lossy codecs and old recordings leave it: without its highest octave.
+        lowpass: the mix without its highest octave, as after lossy codecs and in old recordings.
         mono: the mix is mono.
         single_side: the mix is on one side only.
-        mixup: a mix, with its stems, blended with another of the batch (Zhang et al. 2018).
-        mixup_alpha: both parameters of the beta distribution that the blend is drawn from.
+        mixup: a mix and its stems blended with another of the batch (Zhang et al. 2018).
+        mixup_alpha: both parameters of the beta distribution of the blend.
     """
 
     gain_db: float = 7.0
@@ -59,8 +59,8 @@ class Augmenter:
     """Changes batches of stems by chance.
 
     Args:
-        config: what may happen, how often.
-        random: where all chance comes from, on the device of the batches.
+        config: the probabilities and amounts.
+        random: the random generator, on the device of the batches.
     """
 
     def __init__(self, config: AugmentConfig, random: torch.Generator) -> None:

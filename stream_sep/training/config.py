@@ -1,4 +1,4 @@
-"""A training, written down: one TOML file holds all that decides its result but the data."""
+"""The configuration of a training: one TOML file with everything that decides its result except the data."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class DataConfig:
 
     Attributes:
         caches: folders that ``stream-sep data build`` made, relative to the config file's.
-        weights: how often a song of each is drawn; 1 for all unless given.
-        validation_caches: those of them whose kept songs are validated on; all unless given.
-        validation_percent: how many percent of the artists are kept out of training.
+        weights: relative frequency of a song of each cache; 1 by default.
+        validation_caches: the caches whose held-out songs are used for validation; all by default.
+        validation_percent: percentage of the artists that are held out of training.
     """
 
     caches: tuple[str, ...] = ()
@@ -38,11 +38,11 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TeachConfig:
-    """Trained networks to learn from, beside the true stems.
+    """Trained networks whose stems are a second target, beside the true stems.
 
     Attributes:
-        teachers: files of their weights, relative to the config file's.
-        distillation_weight: share of the loss that is the difference from the mean of their stems.
+        teachers: files of their weights, relative to the config file's folder.
+        distillation_weight: share of the loss against the mean of their stems.
     """
 
     teachers: tuple[str, ...] = ()
@@ -54,37 +54,35 @@ class TrainingConfig:
     """How to train.
 
     Attributes:
-        steps: batches in all; 0 leaves it to ``minutes``.
-        minutes: time in all, over all sittings; 0 leaves it to ``steps``.
-        batch: mixes a step.
+        steps: total number of steps; 0 if ``minutes`` is the limit.
+        minutes: total time over all runs; 0 if ``steps`` is the limit.
+        batch: mixes per step.
         seconds: length of a mix.
-        burn_in_seconds: the beginning of each mix that does not count, as the memory is still empty.
-        carry_state_probability: share of the batches that go on with the state after those before them, which were of
-            other songs: what
-            happens to a stream that plays for hours.
-        learning_rate: the highest, of AdamW.
-        schedule: one of `SCHEDULES`: how it rises and falls.
-        warmup: share of the training in which it rises along a cosine's.
-        warmup_steps: steps in which it rises in ``warmup-poly``.
-        decay_steps: steps in which it then falls.
-        decay_power: power of that fall; 1 is a line.
-        weight_decay: of AdamW.
-        grad_clip_norm: the greatest norm of a gradient.
-        ema: decay of the moving average of the weights, which is what is kept.
+        burn_in_seconds: start of each mix that the loss ignores, while the state is still empty.
+        carry_state_probability: share of the batches that start with the final state of the batch before, whose
+            songs were others, as in a stream that plays for hours.
+        learning_rate: peak learning rate of AdamW.
+        schedule: one of `SCHEDULES`: the learning rate over time.
+        warmup: share of the training in which the learning rate rises, in ``cosine``.
+        warmup_steps: steps in which it rises, in ``warmup-poly``.
+        decay_steps: steps in which it then decays, in ``warmup-poly``.
+        decay_power: power of that decay; 1 is linear.
+        weight_decay: weight decay of AdamW.
+        grad_clip_norm: largest norm of a gradient; a larger one is scaled down.
+        ema: decay of the moving average of the weights; the average is saved.
         loss: one of `LOSSES`.
-        spectral: how much spectra count in it.
-        precision: ``float32``, ``tf32``, or ``bfloat16`` where the device has it; ``auto`` is the last on CPUs
-            that are faster with it, and ``tf32`` elsewhere.
-        seed: of all chance.
-        validate_every: steps from validation to validation.
-        checkpoint_seconds: time from checkpoint to checkpoint.
-        threads: CPU threads; torch's own choice if 0.
-        inference_hop: frames of the hops in which it will be played, where they are shorter than the network's: it is
-            then
-            trained with windows as short, and with answers as late, as they are on stage; 0 for its own.
-        dropout: share of the numbers within a causal network that are left out at random, hop by hop.
-        input_dropout: share of what each of its bands is shown that is left out for a whole mix.
-        init_weights: file of weights to begin with, relative to the config file's folder; random ones unless given.
+        spectral: weight of the spectral part of the loss.
+        precision: ``float32``, ``tf32``, or ``bfloat16`` where the device has it; ``auto`` is bfloat16 on CPUs
+            that are faster with it, and tf32 elsewhere.
+        seed: seed of all random numbers.
+        validate_every: steps between two validations.
+        checkpoint_seconds: time between two checkpoints.
+        threads: CPU threads; 0 is torch's default.
+        inference_hop: hop at inference in frames, if it is shorter than the network's own: the training then uses
+            the window, prior and output delay of that hop; 0 for the network's own.
+        dropout: share of the activations of a causal network that are dropped at random, anew in each hop.
+        input_dropout: share of the input features of each band that are dropped, the same ones for a whole mix.
+        init_weights: file of initial weights, relative to the config file's folder; random weights by default.
     """
 
     steps: int = 0
@@ -117,19 +115,19 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole training.
+    """The whole configuration of a training.
 
     Attributes:
-        name: the config file's, without its ending.
-        folder: where relative paths of caches begin.
-        network: table of the network's ``kind`` and sizes.
-        data: what to train on.
-        mix: how mixes are put together.
-        augment: what happens to them.
-        training: how to train.
-        teach: what else to learn from.
-        groups: what to separate into.
-        home: where relative paths of teachers begin: the config file's folder.
+        name: the config file's name, without its suffix.
+        folder: folder that paths of caches are relative to.
+        network: table with the network's ``kind`` and sizes.
+        data: the caches.
+        mix: how mixes are assembled.
+        augment: augmentation of stems and mixes.
+        training: steps, optimizer, schedule.
+        teach: the teachers.
+        groups: the stems to separate into.
+        home: folder that paths of weights are relative to: that of the config file.
     """
 
     name: str

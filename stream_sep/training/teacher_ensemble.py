@@ -41,9 +41,9 @@ class TeacherEnsemble(nn.Module):
         super().__init__()
         hops = {model.hop for model in models}
         if len(hops) != 1:
-            raise ConfigError(f"teachers answer in hops of one length, not of {sorted(hops)} frames")
+            raise ConfigError(f"all teachers must have the same hop, not {sorted(hops)} frames")
         if len({tuple(model.stems) for model in models}) != 1:
-            raise ConfigError("teachers separate into the same stems; leave out those of other groups")
+            raise ConfigError("all teachers must have the same stems; leave out those of other groups")
         self._groups = nn.ModuleList(_grouped(models))
         self.hop, self.stems = hops.pop(), tuple(models[0].stems)
         self.context_frames = max(each.context_frames for each in self._each())

@@ -78,7 +78,7 @@ def test_ensemble_aligns_teachers_of_different_contexts_and_lookaheads(home, tmp
 def test_teachers_of_different_hops_or_without_a_file_are_rejected(home, tmp_path):
     _, networks = teachers(tmp_path)
     slower = CausalTrainingModel(dataclasses.replace(SIZES["tiny"], hop=32, fade=32)).network
-    with pytest.raises(ConfigError, match=r"hops of one length, not of \[32, 64\] frames"):
+    with pytest.raises(ConfigError, match=r"the same hop, not \[32, 64\] frames"):
         TeacherEnsemble([CausalTrainingModel(n.size, n) for n in (*networks, slower)])
     missing = dataclasses.replace(config(home), teach=TeachConfig(("nowhere.safetensors",)))
     with pytest.raises(SeparatorError, match="nowhere"):

@@ -9,13 +9,17 @@ from markdown import attributes_of, code, constants_of, prose, table
 
 import bridge
 import stream_sep
-from bridge.midi.map import Control, MidiMap
+from bridge.midi.map import PROFILES, Control, MidiMap
+from bridge.midi.messages import RELATIVE
 from stream_sep import errors
 from stream_sep.control.presets import schema
 from stream_sep.training.augmentation import AugmentConfig
 from stream_sep.training.config import DataConfig, TeachConfig, TrainingConfig
 from stream_sep.training.data.remix import MixConfig
+from stream_sep.training.losses import LOSSES
+from stream_sep.training.schedule import SCHEDULES
 
+_CHOICES = {"PROFILES": PROFILES, "RELATIVE": RELATIVE, "SCHEDULES": SCHEDULES, "LOSSES": LOSSES}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -46,9 +50,27 @@ def _fields(kind: type, names: dict[str, str] | None = None) -> str:
     rows = []
     for item in dataclasses.fields(kind):
         name = (names or {}).get(item.name, item.name)
-        default = "" if item.default is dataclasses.MISSING else code(repr(item.default).replace("'", '"'))
-        rows.append((code(name), default, texts.get(item.name, "")))
+        default = code(_toml(item.default))
+        rows.append((code(name), default, _with_values(texts.get(item.name, ""))))
     return table(("key", "default", "meaning"), rows)
+
+
+def _with_values(text: str) -> str:
+    """Return a description in which the values stand for the constant that lists them."""
+    for name, values in _CHOICES.items():
+        text = text.replace(f"one of `{name}`", "one of " + ", ".join(map(code, values)))
+    return text
+
+
+def _toml(value: object) -> str:
+    """Return a default as it is written in TOML; empty where there is none."""
+    if value is dataclasses.MISSING or value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def midi_map_page() -> str:

@@ -42,7 +42,17 @@ def _range(parameter: Parameter) -> str:
     if isinstance(parameter.default, bool):
         return "on, off"
     high = "" if parameter.high >= UNLIMITED else f"{parameter.high:.9g}"
-    return f"{parameter.low:g} to {high} {parameter.unit}".replace("to  ", "and up ").strip()
+    return f"{parameter.low:g} to {high} {parameter.unit}".replace("to  ", "or more ").strip()
+
+
+def _default(parameter: Parameter) -> str:
+    if parameter.readonly:
+        return ""
+    if isinstance(parameter.default, bool):
+        return "on" if parameter.default else "off"
+    if isinstance(parameter.default, float):
+        return f"{parameter.default:g} {parameter.unit}".strip()
+    return parameter.default
 
 
 def _is_shown(path: str) -> bool:
@@ -51,12 +61,14 @@ def _is_shown(path: str) -> bool:
 
 def control_page() -> str:
     """Return the page of control paths, as presets, scripts and MIDI maps name them."""
+    meanings = _meanings()
     rows = [
         (
             code(parameter.path.replace(f"/{EXAMPLE}/", "/STEM/")),
             _range(parameter),
-            code(parameter.default),
+            _default(parameter),
             _access(parameter),
+            meanings[parameter.path],
         )
         for parameter in _parameters()
         if _is_shown(parameter.path)
@@ -66,7 +78,7 @@ def control_page() -> str:
         "Every control has one path. Presets, MIDI maps, `--set` and `Engine.set` use it as it stands; OSC addresses are\n"
         "listed in [](osc-addresses). `STEM` is the name of a stem, such as `vocals`. Effects add\n"
         "`stem/STEM/chain/NUMBER/PARAMETER`, counted from 1.\n\n"
-        f"{table(('path', 'values', 'default', 'access'), rows)}\n"
+        f"{table(('path', 'values', 'default', 'access', 'meaning'), rows)}\n"
     )
 
 
@@ -74,9 +86,20 @@ def _access(parameter: Parameter) -> str:
     return "read-only" if parameter.readonly else ""
 
 
+def _nodes() -> tuple[Node, ...]:
+    return nodes_of(_Mixer(STEMS, ControlState(_parameters())))  # type: ignore[arg-type]
+
+
+def _meanings() -> dict[str, str]:
+    """Return the meaning of each control; a level is described by its gain, not by its fader."""
+    faders_first = sorted(_nodes(), key=lambda node: not node.address.endswith("/fader"))
+    found = {path: node.description for node in faders_first for path in node.sources}
+    return found | dict.fromkeys(("engine/latency_ms", "engine/latency_frames"), "delay from the input to the output")
+
+
 def osc_page() -> str:
     """Return the page of OSC addresses."""
-    nodes = nodes_of(_Mixer(STEMS, ControlState(_parameters())))  # type: ignore[arg-type]
+    nodes = _nodes()
     rows = [
         (
             code(node.address.replace(f"/{EXAMPLE}/", "/STEM/")),
@@ -100,7 +123,7 @@ def osc_page() -> str:
 def _node_range(node: Node) -> str:
     if node.low is None:
         return ""
-    return f"{node.low:.9g} {'and up' if node.high is None else f'to {node.high:.9g}'} {node.unit}".strip()
+    return f"{node.low:.9g} {'or more' if node.high is None else f'to {node.high:.9g}'} {node.unit}".strip()
 
 
 def _commands() -> str:
@@ -115,9 +138,9 @@ def _group(group: Group) -> str:
 def _limits() -> str:
     folder = Path(str(bridge.osc.__file__)).parent
     rows = [
-        (code(value), text)
+        (text.rstrip("."), code(value))
         for file in sorted(folder.glob("*.py"))
         for name, (value, text) in constants_of(file.read_text(encoding="utf-8")).items()
         if isinstance(value, int | float) and not name.startswith("_")
     ]
-    return f"## Limits\n\n{table(('value', 'meaning'), rows)}\n" if rows else ""
+    return f"## Limits\n\n{table(('limit', 'value'), rows)}\n" if rows else ""

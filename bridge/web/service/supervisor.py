@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bridge.web.service.context import Service
 
 DATABASE_VARIABLE = "STREAM_SEP_DATABASE"
-"""The variable with the URL of the database, as ``serve --database`` takes it."""
+"""URL of the database, as in ``serve --database``."""
 
 SETUP_SECONDS = 3600.0
 _AGAIN_SECONDS = 1.0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bridge.web.service.context import Service
 
 SUPERVISOR = "STREAM_SEP_SUPERVISOR"
-"""The variable with the id of the parent process: the worker ends with it."""
+"""Set by `serve` in its workers: the process id of the parent, with which they end."""
 
 MAX_SONGS = 50
 MAX_BYTES = 6_000_000_000

@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 FOLDER_VARIABLE = "STREAM_SEP_PRESETS"
-"""Environment variable that overrides the folder of the user's presets."""
+"""Folder of the user's presets."""
 
 _NAME = re.compile(r"\w[\w .-]{0,60}(?<![ .])")  # a name may come from the network: no path out of the folder
 _DIGITS = 4

@@ -32,8 +32,7 @@ class BandLayout:
         bands: number of bands, each of as many mask bins.
         mask_bin_of: int64 ``(bins,)``, the point that each bin belongs to.
         spans: int64 ``(mask_bins, 2)``, the first FFT bin of each mask bin and the one after its last; equal for a
-            mask
-            bin that lies wholly above the spectrum.
+            mask bin that lies wholly above the spectrum.
         widths: int64 ``(mask_bins,)``, FFT bins of each mask bin; at the training rate, some may lie above the
             spectrum.
     """

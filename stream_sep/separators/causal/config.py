@@ -46,9 +46,8 @@ class NetworkConfig:
 
     Attributes:
         hop: frames per step.
-        fade: frames of the crossfade into the next hop. ``hop + fade`` is the latency: the hop has to fill, and its
-            end
-            waits for the next fade.
+        fade: frames of the crossfade into the next hop. ``hop + fade`` is the latency: the hop has to fill, and the
+            end of its output waits for the next crossfade.
         window: frames of the analysis window; costs compute, no latency.
         width: hidden size per band.
         blocks: layers of time and band mixing.

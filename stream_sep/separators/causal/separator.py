@@ -42,8 +42,7 @@ class CausalSeparator:
     Args:
         runtime: computes the network.
         sample_rate: frames per second; at other rates than the training rate, mask bins keep their frequencies and
-            hops
-            last a little longer or shorter.
+            hops last a little longer or shorter.
         hop: frames per step; the network's own by default, or that divided by a whole number.
     """
 

@@ -23,11 +23,11 @@ class MixConfig:
     """How mixes are put together.
 
     Attributes:
-        same_song: share of the mixes whose stems come from one song, and one moment.
-        active_probability: share of the other crops that are taken where their stem sounds.
-        missing_stem_probability: chance that a stem is left out.
-        speed: most by which a crop is played faster or slower, and so higher or lower: 0.2 is three semitones.
-        extra_vocals: share of the mixes that get a second voice, at a random level, in the vocals too.
+        same_song: share of the mixes whose stems come from the same position of one song.
+        active_probability: share of the other crops that are taken where their stem is not silent.
+        missing_stem_probability: probability that a stem is left out.
+        speed: largest change of a crop's speed, and with it of its pitch; 0.2 is three semitones.
+        extra_vocals: share of the mixes whose vocals get a second voice, at a random level.
     """
 
     same_song: float = 0.3
@@ -55,7 +55,7 @@ class RemixSampler:
     Args:
         dataset: the songs.
         config: how to mix them.
-        random: where all chance comes from, on the data set's device.
+        random: the random generator, on the data set's device.
     """
 
     def __init__(self, dataset: StemDataset, config: MixConfig, random: torch.Generator) -> None:
