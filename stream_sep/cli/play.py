@@ -44,7 +44,7 @@ from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
 from stream_sep.files.stem_cache import DEFAULT_GB
 from stream_sep.files.tracks import find_tracks
 from stream_sep.player.time_stretch import check_stretch
-from stream_sep.separators import DEFAULT
+from stream_sep.separators import DEFAULT_FOR_SONGS
 
 if TYPE_CHECKING:
     from stream_sep.backends.base import AudioBackend
@@ -69,7 +69,7 @@ def play(
     ] = "",
     model: Annotated[
         str, typer.Option(help="separator to use until refined stems are ready", autocompletion=complete_model)
-    ] = DEFAULT,
+    ] = DEFAULT_FOR_SONGS,
     refined_model: Annotated[
         str, typer.Option(help="Demucs model to refine with, downloaded if needed (default: htdemucs if present)")
     ] = "",

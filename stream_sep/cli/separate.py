@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,13 +14,16 @@ from stream_sep.cli.app import App
 from stream_sep.cli.arguments import parse_options
 from stream_sep.cli.separate_progress import BatchProgress
 from stream_sep.errors import ConfigError
+from stream_sep.extras import install_hint
 from stream_sep.files.batch import separate_all
 from stream_sep.files.formats import FORMATS, AudioFormat
 from stream_sep.files.job import SeparationJob
 from stream_sep.files.part_files import sweep_outputs
 from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
+from stream_sep.files.song_models import default_song_model
 from stream_sep.files.stem_cache import DEFAULT_GB, StemCache
 from stream_sep.files.tracks import find_tracks, spooled
+from stream_sep.separators import DEFAULT_FOR_SONGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,8 +43,14 @@ cache_app = App("List and delete the stems that separate and play keep.")
 def separate(
     songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs, and folders of songs")],
     model: Annotated[
-        str, typer.Option("--model", "-n", help="a Demucs model, hf://user/name, or a live model; see 'models list'")
-    ] = DEFAULT_MODEL,
+        str,
+        typer.Option(
+            "--model",
+            "-n",
+            help="a Demucs model, hf://user/name, or a live model; see 'models list' "
+            f"(default: {DEFAULT_MODEL} if its weights are here, else {DEFAULT_FOR_SONGS})",
+        ),
+    ] = "",
     repo: Annotated[Path | None, typer.Option(help="folder with the model's weights")] = None,
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a separator other than Demucs")] = None,
     stems: Annotated[str, typer.Option(help="stems to write, such as vocals,drums (default: all)")] = "",
@@ -84,6 +94,11 @@ def separate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="separate finished songs again")] = False,
 ) -> None:
     """Separate songs into stem files. The folders are those of the demucs command; finished songs are skipped."""
+    consoles = [Console(soft_wrap=True, highlight=False, stderr=is_error) for is_error in (False, True)]
+    if not model:
+        model = DEFAULT_MODEL if executor == "ray" else default_song_model(repo)
+        if model != DEFAULT_MODEL:
+            consoles[1].print(_better_than(model), markup=False)
     settings = SeparationSettings(
         model=model,
         repo=repo,
@@ -114,7 +129,6 @@ def separate(
     for name in ("SIGTERM", "SIGHUP"):  # so that half-written files go
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
-    consoles = [Console(soft_wrap=True, highlight=False, stderr=is_error) for is_error in (False, True)]
     sweep_outputs(job.folder)
     with spooled(find_tracks(songs, out)) as tracks:
         failed = run_job(tracks, _executor(executor, job, jobs, address), *consoles)
@@ -156,6 +170,12 @@ def clear_cache() -> None:
     """Delete the cached stems."""
     cache = StemCache()
     print(f"the stems of {cache.clear()} songs deleted from {cache.folder}")
+
+
+def _better_than(model: str) -> str:
+    missing = "" if find_spec("demucs") else f"; it needs Demucs, {install_hint('demucs')}"
+    better = f"'-n {DEFAULT_MODEL}' downloads 80 MB for better stems"
+    return f"separating with {model}, which is bundled; {better}{missing}"
 
 
 def _executor(name: str, job: SeparationJob, jobs: int | None, address: str | None) -> Executor:

@@ -15,7 +15,7 @@ from stream_sep.cli.app import App, Group
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
 from stream_sep.lowlevel.atomic_file import FileClaim
-from stream_sep.separators import DEFAULT
+from stream_sep.separators import DEFAULT_FOR_SONGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def serve(
     workers: Annotated[int, typer.Option(help="separating processes, with role all", min=0)] = 1,
     model: Annotated[
         str, typer.Option("--model", "-n", help="separator for songs whose owner does not choose")
-    ] = DEFAULT,
+    ] = DEFAULT_FOR_SONGS,
     offer: Annotated[
         str, typer.Option(help="models to choose from, such as causal-22ms,htdemucs; all unless given")
     ] = "",

@@ -6,12 +6,14 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from stream_sep.errors import SeparatorError
+from stream_sep.files.settings import DEFAULT_MODEL
 from stream_sep.files.stream_pass import StreamingSongModel
 from stream_sep.lowlevel.malloc import disable_malloc_trim
-from stream_sep.separators import is_known
+from stream_sep.separators import DEFAULT_FOR_SONGS, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from stream_sep.files.settings import SeparationSettings
     from stream_sep.files.song_statistics import SongStatistics
@@ -82,6 +84,17 @@ def load_song_model(settings: SeparationSettings) -> SongModel:
     except SeparatorError as error:
         raise SeparatorError(f"{error}; or use --model live, whose weights are bundled") from error
     return DemucsSongModel(parts, None, settings, _prepare_torch(settings.device, settings.threads))
+
+
+def default_song_model(repo: Path | None = None) -> str:
+    """Return the model for songs if none is named: HTDemucs if its weights are here, otherwise a bundled one.
+
+    Args:
+        repo: folder with weights of Demucs, if one is named.
+    """
+    from stream_sep.separators.demucs.local_weights import has_local_weights  # noqa: PLC0415 - only if none is named
+
+    return DEFAULT_MODEL if repo is not None or has_local_weights(DEFAULT_MODEL) else DEFAULT_FOR_SONGS
 
 
 class ModelShelf:

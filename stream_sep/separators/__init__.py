@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DEFAULT = "causal-22ms"
 """The separator used when none is named: its weights come with the package."""
 
+DEFAULT_FOR_SONGS = DEFAULT
+"""The same for songs, where latency does not matter."""
+
 REGISTRY = {
     "bands": "stream_sep.separators.bands.separator:BandsSeparator",
     "chained": "stream_sep.effects.chained_separator:load_chained",

@@ -36,6 +36,7 @@ def asked(monkeypatch, tmp_path):
         return iter([(0, Outcome(tracks[0]))])
 
     monkeypatch.setattr(command, "separate_all", separate_all)
+    monkeypatch.setattr(command, "default_song_model", lambda _: "htdemucs")
     app, kept = typer.Typer(), signal.getsignal(signal.SIGTERM)
     app.command()(command.separate)
 
