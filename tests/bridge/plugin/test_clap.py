@@ -109,11 +109,11 @@ def test_sound_is_itself_in_time_where_no_engine_can_be_found(host, rate, block)
 
 def test_state_is_saved_and_loaded_by_another_instance(open_host):
     first, second = open_host(), open_host()
-    wanted = {"Vocals Gain": -12.345678, "Drums Mute": 1.0, "Bass Solo": 1.0, "Karaoke": 0.25, "Model": 2.0}
-    for name, value in wanted.items():
+    expected = {"Vocals Gain": -12.345678, "Drums Mute": 1.0, "Bass Solo": 1.0, "Karaoke": 0.25, "Model": 2.0}
+    for name, value in expected.items():
         first.set(name, value)
     assert second.load(first.save())
-    assert {name: second.value(name) for name in wanted} == pytest.approx(wanted, abs=1e-6)
+    assert {name: second.value(name) for name in expected} == pytest.approx(expected, abs=1e-6)
     assert second.save() == first.save()
 
 
@@ -244,12 +244,12 @@ def test_faders_move_with_osc_both_ways(open_host, meeting):
     host.set("Bass Gain", -20.0)  # as a project has it
     host.activate(RATE, BLOCK)
     play_paced(host, 60, until_state=2)
-    until(lambda: peer.ask("/stem/bass/gain")[1] == -20.0)
+    until(lambda: peer.request("/stem/bass/gain")[1] == -20.0)
     peer.send("/stem/other/mute", 1)
     until(lambda: play_paced(host, 0.05).any() and host.value("Other Mute") == 1.0)
     assert host.shown["Other Mute"] == 1.0  # the DAW is notified
     host.process(noise(BLOCK), [(0, "Vocals Gain", -7.5)])
-    until(lambda: peer.ask("/stem/vocals/gain")[1] == -7.5)
+    until(lambda: peer.request("/stem/vocals/gain")[1] == -7.5)
     assert "Vocals Gain" not in host.shown  # and gets no echo of its own change
     peer.socket.close()
 
@@ -324,8 +324,8 @@ def test_host_is_started_by_the_plugin_and_ends_after_it(open_host, meeting):
     host.activate(RATE, BLOCK)
     play_paced(host, 60, until_state=2)
     assert host.value("Engine State") == 2
-    assert meeting.answers()
+    assert meeting.replies()
     host.deactivate()
     host.close()
     host.close = lambda: None
-    until(lambda: not meeting.answers())
+    until(lambda: not meeting.replies())
