@@ -84,8 +84,8 @@ def test_every_address_is_one_that_the_mixer_has_and_none_is_missing(kind):
     else:
         found = {widget["address"] for widget in spoken()}
     owners = [f"/stem/{stem}" for stem in ("vocals", "drums", "bass", "lead_guitar__L_", "other")]
-    wanted = {f"{owner}/{part}" for owner in owners for part in ("fader", "mute", "solo", "meter")}
-    assert found == wanted | {"/master/fader", "/master/mute", "/master/meter"}
+    expected = {f"{owner}/{part}" for owner in owners for part in ("fader", "mute", "solo", "meter")}
+    assert found == expected | {"/master/fader", "/master/mute", "/master/meter"}
     assert found <= ADDRESSES
 
 

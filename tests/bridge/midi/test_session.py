@@ -241,7 +241,7 @@ def test_presets_are_recalled_and_lit(mixer):
     assert mixer.recalled == [("karaoke", None)]
 
 
-def test_a_preset_that_is_not_there_is_an_error_and_a_sentence(mixer):
+def test_a_missing_preset_is_an_error_with_a_message(mixer):
     device = Device(mixer, ["in = 'note:1:5'\nto = 'preset/nothing'"])
     device.send("90 05 7f")
     assert device.session.errors == 1

@@ -325,8 +325,8 @@ def test_endless_knobs_are_detected_by_turning_right_then_left(mode, right, left
 def test_learning_prints_instructions_and_the_port():
     system, reports = System(NANO), []
 
-    def report(sentence):
-        reports.append(sentence)
+    def report(message):
+        reports.append(message)
         system.plays("b0 02 01", "b0 02 02", "b0 02 03")
 
     learned = learn("stem/1/fader", "nano", report=report, ports=lambda: system)

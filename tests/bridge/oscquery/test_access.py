@@ -32,8 +32,8 @@ def get(server, path="/stem/vocals/pan?VALUE", **headers):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     with contextlib.closing(connection):
         connection.request("GET", path, headers=headers)
-        reply = connection.getresponse()
-        return reply.status, reply.headers, reply.read()
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
 
 
 def raw(server, request):

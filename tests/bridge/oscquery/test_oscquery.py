@@ -43,11 +43,11 @@ def server(serve):
 
 
 def get(server, path):
-    """Return the status and the body of the reply."""
+    """Return the status and the body of the response."""
     try:
-        with OPEN(f"http://127.0.0.1:{server.port}{path}", timeout=PATIENCE) as reply:
-            assert reply.headers["Content-Type"] == "application/json"
-            return reply.status, json.loads(reply.read() or b"null")
+        with OPEN(f"http://127.0.0.1:{server.port}{path}", timeout=PATIENCE) as response:
+            assert response.headers["Content-Type"] == "application/json"
+            return response.status, json.loads(response.read() or b"null")
     except urllib.error.HTTPError as error:
         with error:
             return error.code, None

@@ -324,8 +324,8 @@ def test_host_is_started_by_the_plugin_and_ends_after_it(open_host, meeting):
     host.activate(RATE, BLOCK)
     play_paced(host, 60, until_state=2)
     assert host.value("Engine State") == 2
-    assert meeting.replies()
+    assert meeting.is_host_running()
     host.deactivate()
     host.close()
     host.close = lambda: None
-    until(lambda: not meeting.replies())
+    until(lambda: not meeting.is_host_running())

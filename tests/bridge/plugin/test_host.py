@@ -1,4 +1,4 @@
-"""The host beside the plug-in: what it answers, what it refuses, whom it follows, and when it ends."""
+"""The host beside the plug-in: its replies and refusals, the client that it follows, and its end."""
 
 import contextlib
 import functools
@@ -95,10 +95,10 @@ def workers():
 
 
 def test_answer_describes_rings_that_can_be_mapped(running):
-    answer = running.client().receive()
-    assert answer["separator"] == 0
-    assert answer["hop"] == 256
-    rings = SharedRings.attach({key: value for key, value in answer.items() if key != "separator"})
+    reply = running.client().receive()
+    assert reply["separator"] == 0
+    assert reply["hop"] == 256
+    rings = SharedRings.attach({key: value for key, value in reply.items() if key != "separator"})
     assert rings.header[0] == MAGIC
     rings.begin_stream()
     rings.positions[OFFLINE] = 1
@@ -302,7 +302,7 @@ def test_host_command_serves_osc_on_the_same_tree(meeting, free_port):
         stdout=subprocess.DEVNULL,
     )
     try:
-        until(meeting.answers)
+        until(meeting.is_host_running)
         client = Client(str(meeting.socket))
         client.send(HELLO)
         assert client.receive()["name"]

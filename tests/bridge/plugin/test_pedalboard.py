@@ -65,9 +65,9 @@ def test_render_is_that_of_the_separator_bit_for_bit_at_any_block(load, meeting,
     plugin, song = load(), noise(2 * RATE)
     plugin.model, plugin.vocals_mute = model, True
     plugin.process(np.zeros((2, 512), np.float32), RATE)  # Pedalboard hands a model over with the first block
-    wanted = StemSeparator(model).process(song, RATE)[1:].sum(axis=0)
+    expected = StemSeparator(model).process(song, RATE)[1:].sum(axis=0)
     for block in (512, 128, 8192):
-        assert np.array_equal(plugin.process(song, RATE, buffer_size=block), wanted), block
+        assert np.array_equal(plugin.process(song, RATE, buffer_size=block), expected), block
 
 
 @pytest.mark.parametrize("rate", [48000, 88200])
@@ -85,5 +85,5 @@ def test_chain_of_effects_takes_the_stems_on(load, meeting):
     plugin, song = load(), noise(RATE)
     plugin.vocals_mute = True
     board = pedalboard.Pedalboard([plugin, pedalboard.Gain(-6.0)])
-    wanted = StemSeparator("live").process(song, RATE)[1:].sum(axis=0) * np.float32(10 ** (-6 / 20))
-    assert np.abs(board(song, RATE, buffer_size=512) - wanted).max() < 1e-5
+    expected = StemSeparator("live").process(song, RATE)[1:].sum(axis=0) * np.float32(10 ** (-6 / 20))
+    assert np.abs(board(song, RATE, buffer_size=512) - expected).max() < 1e-5

@@ -26,7 +26,7 @@ def noise(frames):
 
 
 def bounce(host, rate=RATE, block=BLOCK):
-    """Render noise offline; return it delayed as the plug-in reports, and what came out."""
+    """Render noise offline; return it delayed as the plug-in reports, and the output."""
     host.activate(rate, block, offline=True)
     song = noise(20000)
     out = host.play(song, block)
@@ -69,7 +69,7 @@ def test_bounce_waits_once_for_an_engine_that_does_not_answer(double, host):
         timer.start()
         return dropped, timer
 
-    double.answering.clear()
+    double.replying.clear()
     dropped, _ = drop_after(2)
     host.activate(RATE, BLOCK, offline=True)
     host.process(noise(BLOCK))
@@ -112,7 +112,7 @@ def test_engine_that_ends_is_faded_out_over_the_memory_it_left(double, host):
         return np.abs(np.concatenate(main[-16:])).max()
 
     play(60, until=lambda: len(main) > 16 and level() == pytest.approx(10 ** (-6 / 20), abs=1e-3))
-    double.answering.clear()
+    double.replying.clear()
     double.drop()
     play(60, until=lambda: level() > 0.99)
     play(0.3)

@@ -1,4 +1,4 @@
-"""Foreign hosts and foreign sites change nothing, and every answer carries the headers."""
+"""Foreign hosts and foreign sites change nothing, and every response carries the headers."""
 
 import pytest
 from starlette.applications import Starlette
@@ -40,8 +40,8 @@ def test_host_check_own_host_passes(client, host):
 
 @pytest.mark.parametrize("host", ["evil.example", "", "desk.local.evil.example", "[::2]:80"])
 def test_host_check_foreign_host_gets_400(client, host):
-    answer = client.get("/", headers={"host": host})
-    assert (answer.status_code, answer.json()["code"]) == (400, "unknown-host")
+    response = client.get("/", headers={"host": host})
+    assert (response.status_code, response.json()["code"]) == (400, "unknown-host")
 
 
 OWN = f"http://{HOST}"
@@ -69,8 +69,8 @@ def test_origin_check_own_page_or_token_passes(client, headers):
     ],
 )
 def test_origin_check_another_site_gets_403(client, headers):
-    answer = client.post("/", headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (403, "cross-site")
+    response = client.post("/", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (403, "cross-site")
     assert client.get("/", headers=headers).status_code == 200
 
 

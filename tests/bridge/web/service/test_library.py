@@ -164,8 +164,8 @@ def test_a_mix_is_the_sum_of_the_stems_with_the_gains_chosen(service, bea):
         return soundfile.read(io.BytesIO(bea.get(f"{base}/stems/{name}.flac").content))[0][1000:90_000]
 
     gain = 10 ** (-3 / 20)
-    wanted = gain * (10 ** (-6 / 20) * stem("vocals") + stem("bass") * [0.0, 1.0] + stem("other"))
-    assert np.abs(mixed - wanted).max() < 2 / 32768
+    expected = gain * (10 ** (-6 / 20) * stem("vocals") + stem("bass") * [0.0, 1.0] + stem("other"))
+    assert np.abs(mixed - expected).max() < 2 / 32768
 
 
 def test_a_mix_of_stems_that_are_not_there_is_refused(service, bea):
