@@ -1,4 +1,4 @@
-"""The arithmetic of delay against oracles that know no formula: a search, and a worker simulated hop by hop."""
+"""Latency formulas against oracles without one: a search, and a worker simulated hop by hop."""
 
 import dataclasses
 import itertools

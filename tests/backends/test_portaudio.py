@@ -1,4 +1,4 @@
-"""PortAudio with real callbacks, on a JACK server with no sound card; and what it says when it cannot."""
+"""PortAudio with real callbacks, on a JACK server with no sound card, and its error messages."""
 
 import queue
 import subprocess
@@ -44,7 +44,7 @@ def test_the_device_is_listed():
 
 
 @pytest.mark.usefixtures("portaudio_on_jack")
-def test_portaudio_that_ended_is_started_again_for_who_asks():
+def test_portaudio_that_ended_is_started_again_on_request():
     portaudio()._terminate()
     assert [found.name for found in list_devices()] == ["system"]
 

@@ -39,8 +39,8 @@ def slow(tmp_path, monkeypatch):
     def make(name, hop_seconds):
         path = write(tmp_path / f"{name}.wav", music(5.0))
         settings = SeparationSettings(model="slow_model:make", options={"seconds": hop_seconds})
-        wanted = job(tmp_path, settings=settings, stems=("other",))
-        return find_tracks([path], wanted.out)[0], wanted
+        task = job(tmp_path, settings=settings, stems=("other",))
+        return find_tracks([path], task.out)[0], task
 
     return make
 

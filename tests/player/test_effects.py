@@ -1,4 +1,4 @@
-"""Effects on songs: what Pedalboard makes of what is heard, though it is rendered long before."""
+"""Effects on songs: the played sound as Pedalboard processes it, though it is rendered long before."""
 
 import os
 import signal
@@ -49,7 +49,7 @@ def offline(song, block=128, report=print, **settings):
 
 
 def play(backend, frames):
-    """What is heard next: the mix and the stem that has it all."""
+    """Return the next ``frames`` of the mix and of the stem that has it all."""
     out = backend.feed(np.zeros((2, frames), np.float32))
     return out[0], out[4]
 
@@ -80,10 +80,10 @@ def test_change_is_audible_within_30_milliseconds_and_crossfaded(write):
         play(backend, 12800)
         engine.set_chains({"other": [{"plugin": "Invert"}]})
         _, other = play(backend, 12800)
-        heard = song[:, 12800:25600]
-        late = np.flatnonzero(np.abs(other - heard).max(axis=0) > 1e-6)[0]
+        dry = song[:, 12800:25600]
+        late = np.flatnonzero(np.abs(other - dry).max(axis=0) > 1e-6)[0]
         assert late < 0.03 * RATE
-        np.testing.assert_allclose(other[:, late + FADE :], -heard[:, late + FADE :], atol=1e-6)
+        np.testing.assert_allclose(other[:, late + FADE :], -dry[:, late + FADE :], atol=1e-6)
         assert np.abs(np.diff(other[0])).max() < 0.02
         engine.set("stem/other/chain/1/bypass", 1)
         _, other = play(backend, 12800)
@@ -95,7 +95,7 @@ def test_change_is_audible_within_30_milliseconds_and_crossfaded(write):
 
 def test_echo_of_played_audio_goes_on_over_jumps(write):
     """As if the effect had stood behind the speakers: the same jumps without it, then Pedalboard in one go."""
-    path, heard = write(noise(6 * RATE)), []
+    path, outputs = write(noise(6 * RATE)), []
     for settings in ({"chain_reserve": 0}, {"chains": {"other": [ECHO]}}):
         backend, engine = offline(path, **settings)
         with engine:
@@ -103,8 +103,8 @@ def test_echo_of_played_audio_goes_on_over_jumps(write):
             for target in (4.0, 0.5):
                 engine.set("transport/seek", target)
                 parts.append(play(backend, 22016)[1])
-        heard.append(np.concatenate(parts, axis=1))
-    dry, wet = heard
+        outputs.append(np.concatenate(parts, axis=1))
+    dry, wet = outputs
     expected = pedalboard.Pedalboard([pedalboard.Delay(0.25, 0.0, 0.5)])(dry, RATE)
     np.testing.assert_allclose(wet, expected, atol=1e-5)
 
@@ -157,4 +157,4 @@ def test_a_process_plays_effects_changes_them_and_has_them_when_it_comes_back(wr
         engine.set("transport/seek", 2.0)
         wait_until(lambda: 2 <= engine.transport.position < 5)
         wait_until(lambda: 0.2 < level() < 0.3)  # a slow machine plays dry sound before
-        assert any("is back" in sentence for sentence in messages)
+        assert any("is back" in message for message in messages)

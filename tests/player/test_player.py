@@ -54,7 +54,7 @@ def offline(*songs, model="passthrough", block=128, report=print):
 
 
 def play(backend, frames):
-    """What is heard next: the mix and the stems."""
+    """Return the next ``frames`` of the mix and of the stems."""
     out = backend.feed(np.zeros((2, frames), np.float32))
     return out[0], out[1:]
 
@@ -121,7 +121,7 @@ def test_a_seek_is_exact_to_the_sample_and_soon(write, model):
         engine.set("transport/seek", 3.0)
         mix, stems = play(backend, 12800)
         assert engine.controls["transport/seek"] == -1
-    jump = 3 * RATE - find(mix[:, 6000:6300], song) + 6000  # where frame 0 of the target would be heard
+    jump = 3 * RATE - find(mix[:, 6000:6300], song) + 6000  # where frame 0 of the target would play
     assert 0 < jump < 0.05 * RATE
     np.testing.assert_array_equal(mix[:, :jump], song[:, 12800 : 12800 + jump])
     after = jump + FADE
@@ -166,9 +166,9 @@ def test_a_pause_is_silence_and_goes_on_where_it_was(write):
         mix, _ = play(backend, 12800)
     assert not rest[:, 2000:].any()
     begun = 12800 + int(np.argmax(rest[0] != song[0, 12800:25600]))  # the frame at which the fade to silence began
-    heard = find(mix[:, 4000:4300], song)
+    resumed = find(mix[:, 4000:4300], song)
     silent = int(np.flatnonzero(mix[0])[0])
-    assert heard - (4000 - silent) == begun
+    assert resumed - (4000 - silent) == begun
 
 
 def test_a_loop_repeats_with_the_period_of_its_ends(write):
@@ -209,34 +209,34 @@ def test_songs_follow_each_other_without_a_gap(write):
         engine.transport.tick()
         assert engine.source_ended
         assert not engine.controls["transport/play"]
-    heard = np.concatenate([mix, rest], axis=1)
-    np.testing.assert_array_equal(heard[:, :30001], first)
-    np.testing.assert_array_equal(heard[:, 30001:60001], second)
-    assert not heard[:, 60001:].any()
+    played = np.concatenate([mix, rest], axis=1)
+    np.testing.assert_array_equal(played[:, :30001], first)
+    np.testing.assert_array_equal(played[:, 30001:60001], second)
+    assert not played[:, 60001:].any()
 
 
 def test_next_and_previous_choose_songs(write):
     songs = [noise(3 * RATE, seed) for seed in range(3)]
     backend, engine = offline(*(write(song, f"{number}.wav") for number, song in enumerate(songs)))
 
-    def heard():
+    def playing():
         engine.playlist.current.decoder.join()
         mix, _ = play(backend, 12800)
         return next(n for n, song in enumerate(songs) if (song[0] == mix[0, 9000]).any())
 
     with engine:
-        assert heard() == 0
+        assert playing() == 0
         engine.set("transport/next", value=True)
-        assert heard() == 1
+        assert playing() == 1
         assert engine.controls["transport/next"] is False
         engine.set("transport/track", 3)
-        assert heard() == 2
+        assert playing() == 2
         engine.set("transport/previous", value=True)
-        assert heard() == 1
+        assert playing() == 1
         engine.set("transport/next", value=True)
         engine.set("transport/next", value=True)
         engine.set("transport/next", value=True)  # there is none: the last goes on
-        assert heard() == 2
+        assert playing() == 2
         assert engine.controls["transport/track"] == 3
 
 
@@ -263,7 +263,7 @@ def test_a_broken_song_is_reported_and_left_out(write, tmp_path):
         Playlist([tmp_path / "broken.wav"], RATE)
 
 
-def test_what_was_decoded_is_deleted_and_the_end_is_known(write):
+def test_decoded_song_is_deleted_and_its_end_is_known(write):
     backend, engine = offline(write(noise(RATE)))
     folder = engine.playlist.folder
     with engine:
@@ -307,8 +307,8 @@ def stretched():
 
 
 @pytest.mark.usefixtures("stretched")
-@pytest.mark.parametrize(("speed", "pitch", "heard"), [(0.5, 0, 440), (1.5, 0, 440), (1, 12, 880), (2, -12, 220)])
-def test_speed_and_pitch_change_alone(write, speed, pitch, heard):
+@pytest.mark.parametrize(("speed", "pitch", "frequency"), [(0.5, 0, 440), (1.5, 0, 440), (1, 12, 880), (2, -12, 220)])
+def test_speed_and_pitch_change_alone(write, speed, pitch, frequency):
     seconds = np.arange(4 * RATE) / RATE
     tone = (0.5 * np.sin(2 * np.pi * 440 * seconds) * np.ones((2, 1))).astype(np.float32)
     backend, engine = offline(write(tone))
@@ -318,7 +318,7 @@ def test_speed_and_pitch_change_alone(write, speed, pitch, heard):
         engine.transport.tick()
         assert engine.controls["transport/position"] == pytest.approx(speed * 344 * 128 / RATE, abs=0.01)
     levels = [level_at(mix[0, 8192 : 8192 + 22050], hertz) for hertz in (220, 440, 880)]
-    assert int(np.argmax(levels)) == (220, 440, 880).index(heard)
+    assert int(np.argmax(levels)) == (220, 440, 880).index(frequency)
     assert max(levels) == pytest.approx(0.5 / 4, rel=0.2)
     np.testing.assert_allclose(stems.sum(axis=0), mix, atol=1e-6)
 
@@ -398,14 +398,14 @@ def test_a_song_that_is_still_being_decoded_is_waited_for_in_silence(write, monk
         engine.playlist.current.decoder.join()
         then, _ = play(backend, 128 * 600)
         assert engine.stats().late_hops == 0
-    heard = np.concatenate([first, then], axis=1)
-    silent = np.flatnonzero(~heard.any(axis=0))
+    played = np.concatenate([first, then], axis=1)
+    silent = np.flatnonzero(~played.any(axis=0))
     gap = slice(silent[0], silent[-1] + 1)
-    assert not heard[:, gap].any()
-    resumed = heard[:, gap.stop + FADE :]
+    assert not played[:, gap].any()
+    resumed = played[:, gap.stop + FADE :]
     begun = find(resumed[:, :300], song)
     np.testing.assert_array_equal(resumed, song[:, begun : begun + resumed.shape[1]])
-    np.testing.assert_array_equal(heard[:, : gap.start - 1], song[:, : gap.start - 1])
+    np.testing.assert_array_equal(played[:, : gap.start - 1], song[:, : gap.start - 1])
     assert begun - FADE - gap.start <= 1
 
 
@@ -421,7 +421,7 @@ def test_a_loop_that_lies_behind_begins_at_once(write):
 
 @pytest.mark.usefixtures("jackd")
 def test_jack_plays_songs_and_seeks(write):
-    from stream_sep.backends.jack import JackBackend  # noqa: PLC0415 - the fixture says what to install
+    from stream_sep.backends.jack import JackBackend  # noqa: PLC0415 - the fixture names the missing package
 
     with PlayEngine(JackBackend(), [write(noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
         wait_until(lambda: engine.transport.position > 0.1)
@@ -433,7 +433,7 @@ def test_jack_plays_songs_and_seeks(write):
 
 @pytest.mark.usefixtures("portaudio_on_jack")
 def test_a_sound_card_plays_songs_without_an_input(write):
-    from stream_sep.backends.portaudio import PortAudioBackend  # noqa: PLC0415 - the fixture says what to install
+    from stream_sep.backends.portaudio import PortAudioBackend  # noqa: PLC0415 - the fixture names the missing package
 
     backend = PortAudioBackend(playback_only=True)
     with PlayEngine(backend, [write(noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:

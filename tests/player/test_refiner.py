@@ -1,4 +1,4 @@
-"""Refined stems while a song plays: those of separate, first where they will be heard, and never in the way."""
+"""Refined stems while a song plays: those of separate, first at the playhead, and never in the way."""
 
 import os
 import queue
@@ -130,19 +130,19 @@ def passthrough(song):
 
 
 def play_while_refining(path, song, refined, ready, *, tmp_path, model="passthrough"):
-    """Play a song whose stems become ready, piece by piece, as `ready` says after so many frames."""
+    """Play a song whose stems become ready, piece by piece, as in `ready`: (pieces, frames to play)."""
     stems = PartialStemFile(tmp_path / "refined", STEMS, song.shape[1], create=True)
     stems.add(0, refined)
     backend = OfflineBackend(RATE, 128)
-    heard = []
+    blocks = []
     with PlayEngine(backend, [path], EngineConfig(model=model, worker="inline")) as engine:
         engine.playlist.current.decoder.join()
         engine.transport.refine(engine.playlist.current.number, stems.describe())
         for pieces, frames in ready:
             stems.ready[pieces] = 1
-            heard.append(backend.feed(np.zeros((2, frames), np.float32)))
+            blocks.append(backend.feed(np.zeros((2, frames), np.float32)))
     stems.close()
-    out = np.concatenate(heard, axis=2)
+    out = np.concatenate(blocks, axis=2)
     return out[0], out[1:]
 
 
@@ -225,9 +225,9 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
     path, computed = write(noise(9 * RATE)), []
     step = SongRefiner.step
     monkeypatch.setattr(SongRefiner, "step", lambda self, frame: computed.append(frame) or step(self, frame))
-    heard, model = Heard(), load_song_model(TINY)
+    server, model = RecordingServer(), load_song_model(TINY)
     for sitting in range(2):
-        refinery = refiner_process.RefinerLoop(model, StemCache(), heard, queue.SimpleQueue())
+        refinery = refiner_process.RefinerLoop(model, StemCache(), server, queue.SimpleQueue())
         task = refiner_process.Task(sitting, str(path), str(tmp_path / f"scratch{sitting}"), 0)
         if sitting == 0:
             for _ in range(4):
@@ -239,7 +239,7 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
             refinery.work(task)
             refinery.close()
     once = len(computed)
-    growing = [message["refined"]["growing"] for message in heard.messages if "refined" in message]
+    growing = [message["refined"]["growing"] for message in server.messages if "refined" in message]
     assert growing[0] == growing[1]
     (entry,) = StemCache().entries()
     drop_partial(Path(growing[0]))
@@ -309,7 +309,7 @@ def test_a_killed_refiner_is_started_again_and_the_music_goes_on(write):
         share = engine.controls["transport/refined"]
         wait_until(lambda: engine.controls["transport/refined"] > max(share, 0.2))
         assert engine.stats().restarts == 0
-    assert any("the refining process exited with code -9" in sentence for sentence in reports)
+    assert any("the refining process exited with code -9" in message for message in reports)
 
 
 def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, monkeypatch, tmp_path):
@@ -326,42 +326,42 @@ def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, 
 
 
 @pytest.mark.parametrize(("model", "words"), [("bands", "cannot refine stems"), ("nonsense", "no model 'nonsense'")])
-def test_a_model_that_cannot_refine_is_refused_in_a_sentence(model, words):
+def test_a_model_that_cannot_refine_is_refused_with_a_message(model, words):
     spec = {"download": True, "settings": {"model": model, "repo": None}}
     with pytest.raises(SeparatorError, match=words):
         refiner_process.load_model(spec)
 
 
-class Heard:
-    """The messages of a refining process."""
+class RecordingServer:
+    """Collects the reports and messages of a refining process."""
 
     def __init__(self):
-        self.sentences, self.messages = [], []
-        self.report, self.send = self.sentences.append, self.messages.append
+        self.reports, self.messages = [], []
+        self.report, self.send = self.reports.append, self.messages.append
 
 
 def refine_here(path, tmp_path):
-    heard, tasks = Heard(), queue.SimpleQueue()
-    refinery = refiner_process.RefinerLoop(load_song_model(TINY), StemCache(), heard, tasks)
+    server, tasks = RecordingServer(), queue.SimpleQueue()
+    refinery = refiner_process.RefinerLoop(load_song_model(TINY), StemCache(), server, tasks)
     refinery.work(refiner_process.Task(7, str(path), str(tmp_path / "scratch"), 0))
     refinery.close()
-    return heard
+    return server
 
 
 def test_a_cache_that_cannot_be_written_is_reported_and_the_stems_play_all_the_same(write, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
-    heard = refine_here(write(noise(3 * RATE)), tmp_path)
-    assert "the stems are not cached" in heard.sentences[0]
-    assert "cache" in heard.sentences[0]
-    growing = next(message["refined"] for message in heard.messages if "refined" in message)
+    server = refine_here(write(noise(3 * RATE)), tmp_path)
+    assert "the stems are not cached" in server.reports[0]
+    assert "cache" in server.reports[0]
+    growing = next(message["refined"] for message in server.messages if "refined" in message)
     stems = open_stems(growing)
     assert stems.ready.all()
     stems.close()
 
 
 def test_silence_is_not_refined(write, tmp_path):
-    heard = refine_here(write(np.zeros((2, RATE), np.float32)), tmp_path)
-    assert heard.messages == [{"number": 7, "finished": True}]
+    server = refine_here(write(np.zeros((2, RATE), np.float32)), tmp_path)
+    assert server.messages == [{"number": 7, "finished": True}]
 
 
 def test_stems_lost_while_they_play_are_reported_once_and_the_live_separator_goes_on(write, tmp_path):
@@ -382,7 +382,7 @@ def test_stems_lost_while_they_play_are_reported_once_and_the_live_separator_goe
             stems.refined._files[0].close()
         mix = backend.feed(np.zeros((2, 128 * 1200), np.float32))[0]
     np.testing.assert_array_equal(mix, song[:, 128 : 128 * 1201])
-    assert len([sentence for sentence in reports if "damaged" in sentence]) == 1
+    assert len([message for message in reports if "damaged" in message]) == 1
 
 
 def test_slow_machine_is_reported_once():
@@ -439,8 +439,8 @@ def test_stems_made_at_another_rate_lie_where_they_belong(tmp_path, rate):
     assert stems.ready_until(3 * rate) == 3 * rate
     starts = [50, 400, 5000, 5000 + 333, rate + 7]
     got = np.concatenate([stems.read(start, 333) for start in starts], axis=2)[0]
-    wanted = np.concatenate([expected[:, start : start + 333] for start in starts], axis=1)
-    np.testing.assert_allclose(got, wanted, atol=2e-4)
+    expected_blocks = np.concatenate([expected[:, start : start + 333] for start in starts], axis=1)
+    np.testing.assert_allclose(got, expected_blocks, atol=2e-4)
     growing.ready[:] = 1
     assert stems.ready_until(3 * rate) > 100 * rate
     stems.close()
@@ -457,11 +457,11 @@ def test_a_song_is_refined_for_a_device_of_another_rate(write, tmp_path):
         engine.playlist.current.decoder.join()
         engine.transport.refine(engine.playlist.current.number, {**stems.describe(), "rate": RATE})
         engine.set("transport/seek", 1.0)
-        mix, *heard = backend.feed(np.zeros((2, 128 * 1000), np.float32))
+        mix, *stems_played = backend.feed(np.zeros((2, 128 * 1000), np.float32))
     stems.close()
-    other = heard[STEMS.index("other")]
+    other = stems_played[STEMS.index("other")]
     np.testing.assert_allclose(other, mix, atol=1e-6)
-    drums = heard[STEMS.index("drums")]
+    drums = stems_played[STEMS.index("drums")]
     assert np.abs(drums).max() < 1e-6
 
 
@@ -481,6 +481,6 @@ def test_a_refiner_that_is_stopped_while_it_keeps_stems_leaves_nothing_half_writ
 
 def test_a_song_too_long_to_refine_is_reported(write, tmp_path, monkeypatch):
     monkeypatch.setattr(refiner_process, "_MAX_BYTES", 1e6)
-    heard = refine_here(write(noise(RATE)), tmp_path)
-    assert "it is too long" in heard.sentences[0]
-    assert heard.messages == [{"number": 7, "finished": True}]
+    server = refine_here(write(noise(RATE)), tmp_path)
+    assert "it is too long" in server.reports[0]
+    assert server.messages == [{"number": 7, "finished": True}]

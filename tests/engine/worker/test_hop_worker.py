@@ -1,4 +1,4 @@
-"""The worker follows the stream: it begins where the stream does, and does not rest while nobody listens."""
+"""The worker follows the stream: it begins with the stream, and runs without any output."""
 
 import numpy as np
 
