@@ -140,6 +140,6 @@ def test_the_lab_runs_where_the_engine_cannot(home, tmp_path):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_cannot_be_done_is_one_sentence_and_a_failure(home, arguments, words):
+def test_what_cannot_be_done_gives_one_error_message_and_a_failure(home, arguments, words):
     messages, status = run(*arguments, cwd=home)
     assert (status, words in messages) == (1, True), messages

@@ -15,10 +15,10 @@ from stream_sep.errors import SeparatorError
 require_package("pedalboard", "effects")
 
 
-def break_chain(separator, stem, answer):
+def break_chain(separator, stem, fault):
     chain = separator._aligned[stem].chain
     play = chain.collect
-    chain.collect = lambda: answer(play())
+    chain.collect = lambda: fault(play())
 
 
 def raising(_):
@@ -26,18 +26,18 @@ def raising(_):
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("fault", "words"),
     [
         (raising, "failed: RuntimeError: no"),
         (lambda frames: frames * np.float32(np.nan), "produced NaN, infinity or more than 120 dB over full scale"),
         (lambda frames: frames[:, :-5], "exceeded its measured latency"),
     ],
 )
-def test_failing_chain_is_bypassed_without_a_step_and_reported_once(chain, answer, words):
+def test_failing_chain_is_bypassed_without_a_step_and_reported_once(chain, fault, words):
     reports = []
     separator = chain({"vocals": [QUIET], "drums": [QUIET]}, reserve=0, reports=reports)
     before = stream(separator, sine(40 * HOP))
-    break_chain(separator, "vocals", answer)
+    break_chain(separator, "vocals", fault)
     after = stream(separator, sine(40 * HOP, 40 * HOP))
     assert reports == [f"the effect chain on vocals {words}; it is bypassed until the chain is set again"]
     np.testing.assert_array_equal(after[0, :, -HOP:], after[3, :, -HOP:])

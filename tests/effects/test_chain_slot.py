@@ -44,8 +44,8 @@ def test_change_of_a_chain_makes_no_larger_step_than_a_crossfade(chain, first, t
     sound = np.concatenate([before, after], axis=2)[:, :, 400 + hop :]
     settled = [sound[0][:, RATE // 2 - 8000 : RATE // 2], sound[0][:, -8000:]]
     reference = chain({"vocals": then}, hop=hop, reserve=400)
-    wanted = stream(reference, sine(2 * hops * hop))[0][:, -8000:]
-    np.testing.assert_allclose(sound[0][:, -8000:], wanted, atol=2e-2)
+    expected = stream(reference, sine(2 * hops * hop))[0][:, -8000:]
+    np.testing.assert_allclose(sound[0][:, -8000:], expected, atol=2e-2)
     loudest = float(np.abs(sound[0]).max())
     bound = max(largest_step(part) for part in settled) + 2 * loudest / FADE
     assert largest_step(sound[0]) <= 1.02 * bound

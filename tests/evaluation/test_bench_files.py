@@ -37,7 +37,7 @@ def _demucs():
     require_package("demucs", "demucs")
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read as Linux tells it")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.usefixtures("_demucs")
 def test_memory_of_a_song_is_that_of_one_a_tenth_as_long(tmp_path):
     second = np.random.default_rng(0).normal(0, 0.1, (44100, 1)).astype(np.float32)

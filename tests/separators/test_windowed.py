@@ -12,7 +12,7 @@ SIZES = {"context": CONTEXT, "hop": HOP, "lookahead": LOOKAHEAD, "fade": FADE}
 
 
 class NonlinearModel:
-    """Each stem depends on the whole window and on the place in it, as a network's does; its biases are heard."""
+    """Each stem depends on the whole window and on the place in it, as a network's does, and has a bias."""
 
     sample_rate = RATE
     channels = 2

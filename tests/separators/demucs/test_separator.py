@@ -258,7 +258,7 @@ def test_bfloat16_is_chosen_layer_by_layer_as_separate_does():
         ({"hop_ms": 0}, "at least 1 frame"),
     ],
 )
-def test_values_that_make_no_sense_are_refused_in_a_sentence(options, message):
+def test_values_that_make_no_sense_are_refused_with_a_message(options, message):
     with pytest.raises(ConfigError, match=message):
         load_separator("demucs", RATE, **SMALL | options)
 

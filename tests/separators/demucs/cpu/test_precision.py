@@ -120,16 +120,16 @@ def test_a_try_is_on_sound_not_on_silence(network, monkeypatch):
 
 
 def test_a_try_is_on_the_loudest_second(network, monkeypatch):
-    heard = []
+    inputs = []
     monkeypatch.setattr(
-        precision, "without_training_segment", lambda _: lambda mix: heard.append(mix) or mix[:, None]
+        precision, "without_training_segment", lambda _: lambda mix: inputs.append(mix) or mix[:, None]
     )
     monkeypatch.setattr(precision, "_TRIAL_SECONDS", 0.25)
     sound = window(level=0.01)
     sound[:, 22000:33000] *= 100
     run(CheckedBf16(network), sound)
-    assert heard[0].shape[-1] == RATE // 4
-    assert heard[0].std() > 0.9
+    assert inputs[0].shape[-1] == RATE // 4
+    assert inputs[0].std() > 0.9
 
 
 def test_where_bfloat16_is_no_faster_all_is_done_in_float32(network, monkeypatch):
