@@ -108,7 +108,7 @@ def test_light_part_imports_neither_models_nor_devices(part):
 
 
 def loaded_by(module, heavy):
-    """Which of some packages are there after the import of a module, in a process of its own."""
+    """Return which packages are imported along with a module, in a new process."""
     code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.strip()

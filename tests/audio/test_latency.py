@@ -32,7 +32,7 @@ def runs_dry(block, hop, prefill):
 
 
 def starves(block, hop, prefill, tenths):
-    """Whether a hop is ever unfinished when its first frame must sound; it takes ``tenths`` of its own length.
+    """Return whether a hop is ever unfinished when its first frame must play; it takes ``tenths`` of its own length.
 
     Blocks come at multiples of ``block``; one worker computes hop after hop. Clocks are tenths of frames.
     """

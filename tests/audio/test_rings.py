@@ -1,4 +1,4 @@
-"""The memory between two threads of time: what is read is what was written, or nothing."""
+"""The rings between the audio thread and the worker: a read returns the written frames or nothing."""
 
 import json
 import subprocess

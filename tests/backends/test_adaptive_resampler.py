@@ -83,7 +83,7 @@ def sine(frequency):
 
 
 def noise_and_delay(got, seconds, frequency):
-    """Return in dB what is left without the best sine of that frequency, and how late that sine is, in frames."""
+    """Return the residual without the best-fit sine of a frequency, in dB, and the delay of that sine, in frames."""
     basis = np.stack([np.sin(2 * np.pi * frequency * seconds), np.cos(2 * np.pi * frequency * seconds)])
     weights, *_ = np.linalg.lstsq(basis.T, got, rcond=None)
     rest = got - weights @ basis
@@ -143,7 +143,7 @@ def test_a_device_that_stands_still_is_a_gap_with_fades_and_the_age_comes_back()
     assert record["starved"][0] >= 1
     gap = np.flatnonzero(out[0, RATE:] == 0)
     assert 0.1 * RATE < len(gap) < 0.4 * RATE
-    assert np.abs(np.diff(out[0])).max() < 0.5 / 60  # what is left when the gap comes is enough for a short fade
+    assert np.abs(np.diff(out[0])).max() < 0.5 / 60  # the frames left at the gap suffice for a short fade
     assert record["locked"][0] == 1
 
 

@@ -1,4 +1,4 @@
-"""A clock in place of a sound card: what comes in over and over, and how far behind it fell."""
+"""A clock in place of a sound card: its looped input, and its lag."""
 
 import threading
 import time

@@ -234,7 +234,7 @@ with Engine(PortAudioBackend(report=print), config):
 
 @pytest.mark.usefixtures("jackd")
 def test_a_jack_server_that_dies_is_reported_and_does_not_hang_the_end(start_jackd, monkeypatch):
-    # in a process of its own: PortAudio is of no use afterwards
+    # in its own process: PortAudio is of no use afterwards
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name := "stream_sep_short_lived")
     with start_jackd(name) as server:
         command = [sys.executable, "-c", OUTLIVE_THE_SERVER, str(server.pid)]

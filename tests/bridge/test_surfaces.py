@@ -1,4 +1,4 @@
-"""The command line's own work on control surfaces: which are made, what is printed, and stems sent as ReaStream."""
+"""Control surfaces from the command line: their options, output, and stems sent as ReaStream."""
 
 import socket
 from contextlib import ExitStack

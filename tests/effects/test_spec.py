@@ -1,4 +1,4 @@
-"""Chains as tables: read, written, and what is wrong in them."""
+"""Chains as tables: reading, writing and error messages."""
 
 import json
 import tomllib

@@ -1,4 +1,4 @@
-"""What is recorded is what was played, and a disk that gives up leaves whole files behind."""
+"""Recordings equal the output, and a full disk leaves whole files behind."""
 
 import numpy as np
 import pytest

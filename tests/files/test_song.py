@@ -230,7 +230,7 @@ def test_samples_that_are_not_finite_are_counted(tmp_path):
     assert "holds 3 samples that are NaN or infinite" in notes[0]
 
 
-# what is no song
+# files that are no songs
 
 
 PLAYLISTS = {

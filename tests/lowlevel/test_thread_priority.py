@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="n
 
 
 def on_a_thread(task):
-    """Return what ``task`` returns on a thread of its own, whose priority ends with it."""
+    """Return the result of ``task`` on a new thread, whose priority ends with it."""
     found = []
     thread = threading.Thread(target=lambda: found.append(task()))
     thread.start()

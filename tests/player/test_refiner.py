@@ -250,7 +250,7 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
     StemCache().clear()
     computed.clear()
     refine_here(path, tmp_path)
-    assert once <= len(computed) + 3  # windows at the edge of what was final, and what finds that nothing is left
+    assert once <= len(computed) + 3  # windows at the edge of the final part, and the step that finds nothing left
     for stem in STEMS:
         np.testing.assert_allclose(soundfile.read(entry.folder / f"{stem}.wav")[0], in_two[stem], atol=1e-6)
 

@@ -13,7 +13,7 @@ FADER, GAIN_DB = "/stem/vocals/fader", "stem/vocals/gain_db"
 
 
 class Peer:
-    """An OSC program at a UDP port of its own."""
+    """An OSC program at its own UDP port."""
 
     def __init__(self, port):
         self.port = port

@@ -1,4 +1,4 @@
-"""A service as a process of its own, and requests to it."""
+"""A service in its own process, and requests to it."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""States of a training: what is damaged is never gone on with."""
+"""Checkpoints of a training: a damaged one is never resumed."""
 
 import os
 

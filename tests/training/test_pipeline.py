@@ -1,4 +1,4 @@
-"""One call from songs to stems: what it makes, that a second one makes nothing twice, and that it survives a stop."""
+"""One call from songs to stems: its files, no work done twice by a second call, and resuming after a stop."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ HEAD = "f0 00 00 66 14"
 
 
 class Mackie:
-    """The device: keeps what it was sent, and shows it as its face would."""
+    """The device: keeps the messages sent to it, and shows them as its display would."""
 
     def __init__(self, mixer, **options):
         self.sent, self.now = [], 0.0
@@ -37,7 +37,7 @@ class Mackie:
 
     @staticmethod
     def lines(sent):
-        """What its two lines of text show, of what they were sent."""
+        """Return the two lines of text on the display."""
         face = [" "] * 112
         for message in sent:
             data = bytes.fromhex(message)

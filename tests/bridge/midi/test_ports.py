@@ -70,7 +70,7 @@ client.close()
 class Box:
     """A device as a JACK client, one port out, one in.
 
-    It has a process of its own: RtMidi keeps Python waiting while the server waits for all its clients.
+    It has its own process: RtMidi keeps Python waiting while the server waits for all its clients.
     """
 
     def __init__(self, name="nanoKONTROL2"):
@@ -184,7 +184,7 @@ def test_other_programs_connect_to_a_virtual_port(mixer, plug, start):
     daw.join()
 
     def replied():
-        daw.send("f0 00 00 66 14 01 31 32 33 34 35 36 37 01 02 03 04 f7")  # a new connection loses what comes first
+        daw.send("f0 00 00 66 14 01 31 32 33 34 35 36 37 01 02 03 04 f7")  # a new connection loses the first messages
         return daw.count("f0 00 00 66 14 02 31 32 33 34 35 36 37 05 05 7b 2f f7")
 
     until(replied)

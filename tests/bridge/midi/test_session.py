@@ -15,7 +15,7 @@ from stream_sep.control.parameters import Parameter
 
 
 class Device:
-    """A device on a session: what it sends, and what is sent to it."""
+    """A device on a session: its messages in both directions."""
 
     def __init__(self, mixer, controls, head=""):
         self.sent, self.now, self.mixer = [], 0.0, mixer
@@ -27,7 +27,7 @@ class Device:
         self.sent.clear()
 
     def send(self, *messages):
-        """Send messages, each stored at once; return what comes back."""
+        """Send messages, each stored at once; return the replies."""
         for message in messages:
             self.session.receive(bytes.fromhex(message), self.now)
             self.session.commit()

@@ -70,7 +70,7 @@ NANO = "nanoKONTROL2:nanoKONTROL2 MIDI 1 28:0"
 
 @pytest.fixture
 def start(mixer):
-    """Starts a surface on a system; returns it and what it reports."""
+    """Starts a surface on a system; returns it and its reports."""
     made = []
 
     def started(system, port="nano", **options):

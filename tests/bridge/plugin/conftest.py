@@ -1,4 +1,4 @@
-"""The plug-in, compiled once; a host of its own for every test that needs one."""
+"""The plug-in, compiled once, and a new host for every test that needs one."""
 
 import ctypes
 import shutil

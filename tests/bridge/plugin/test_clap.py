@@ -1,4 +1,4 @@
-"""The plug-in as CLAP in a host of our own: what it offers, when it changes, and what it plays whatever happens."""
+"""The plug-in as CLAP in our own host: its parameters, their changes, and its output under failures."""
 
 import os
 import signal
@@ -268,7 +268,7 @@ def test_sound_goes_on_without_a_step_when_the_engine_is_killed_and_comes_back(o
     host = open_host()
     host.set("Model", PASSTHROUGH)
     host.set("Other Gain", -0.1)
-    host.set("Extra Latency", 300.0)  # this machine may be busy, and that is not what is tested
+    host.set("Extra Latency", 300.0)  # this machine may be busy, which is not under test
     host.activate(RATE, BLOCK)
     before = play_paced(host, 60, until_state=2)
     playing = play_paced_from(host, before, 1.5)

@@ -1,4 +1,4 @@
-"""Presets that ship are found and valid; the user's win; what is wrong in a file is reported with its line."""
+"""Presets that ship are found and valid; the user's take precedence; errors are reported with their line."""
 
 import os
 import subprocess

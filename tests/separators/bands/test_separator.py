@@ -180,7 +180,7 @@ def test_long_silence_leaves_no_denormal_numbers_that_would_slow_it_down():
 
 @njit_cached
 def exact_from_here(flushes):
-    """Have this thread compute small numbers exactly, as other tests may have ended that; return what was before."""
+    """Turn flush-to-zero off in this thread, as other tests may have turned it on; return the previous state."""
     before = flush_denormals()
     restore_denormals(before & ~flushes)
     return before

@@ -1,4 +1,4 @@
-"""Training sets of vocal removers: what was written as they write it comes back as sound."""
+"""Training sets of vocal removers: spectra in their format are read back as audio."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""The live page over HTTP and WebSocket: who is let in, what is refused, how much is taken."""
+"""The live page over HTTP and WebSocket: access, refusals and limits."""
 
 import contextlib
 import http.client

@@ -33,7 +33,7 @@ def network():
     made = HTDemucs(SOURCES, **{**RANDOM["tiny"], "segment": 1, "t_heads": 4}).eval()
     with torch.no_grad():
         for name, weights in made.named_parameters():
-            if name.endswith("scale"):  # or blocks that are nearly nothing at first would hide what they do wrong
+            if name.endswith("scale"):  # or blocks that are nearly zero at first would hide their errors
                 weights.fill_(0.5)
     return made
 
