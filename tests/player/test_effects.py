@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import waiting
+from noise import uniform_noise
 from requirements import require_package
 
 from stream_sep import ConfigError, EngineConfig, OfflineBackend, PacedBackend
@@ -25,10 +26,6 @@ RATE = 44100
 FADE = round(FADE_SECONDS * RATE)
 STEMS = ("vocals", "drums", "bass", "other")
 ECHO = {"plugin": "Delay", "parameters": {"delay_seconds": 0.25, "feedback": 0.0, "mix": 0.5}}
-
-
-def noise(frames, seed=0):
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
 
 
 @pytest.fixture
@@ -55,7 +52,7 @@ def play(backend, frames):
 
 
 def test_effects_are_there_from_the_first_frame(write):
-    song = noise(20000)
+    song = uniform_noise(20000)
     backend, engine = offline(write(song), chains={"other": [{"plugin": "Invert"}]})
     with engine:
         mix, other = play(backend, 12800)
@@ -64,7 +61,7 @@ def test_effects_are_there_from_the_first_frame(write):
 
 
 def test_a_reserve_alone_leaves_the_song_as_it_is(write):
-    song = noise(40000)
+    song = uniform_noise(40000)
     backend, engine = offline(write(song), chain_reserve=0)
     with engine:
         mix, other = play(backend, 38400)
@@ -95,7 +92,7 @@ def test_change_is_audible_within_30_milliseconds_and_crossfaded(write):
 
 def test_echo_of_played_audio_goes_on_over_jumps(write):
     """As if the effect had stood behind the speakers: the same jumps without it, then Pedalboard in one go."""
-    path, outputs = write(noise(6 * RATE)), []
+    path, outputs = write(uniform_noise(6 * RATE)), []
     for settings in ({"chain_reserve": 0}, {"chains": {"other": [ECHO]}}):
         backend, engine = offline(path, **settings)
         with engine:
@@ -110,7 +107,7 @@ def test_echo_of_played_audio_goes_on_over_jumps(write):
 
 
 def test_effects_that_are_late_make_mix_and_stems_late_together(write):
-    song = noise(30000)
+    song = uniform_noise(30000)
     backend, engine = offline(write(song), chain_reserve=300)
     with engine:
         mix, other = play(backend, 25600)
@@ -123,7 +120,7 @@ def test_effects_that_are_late_make_mix_and_stems_late_together(write):
 
 
 def test_a_chain_later_than_the_reserve_is_refused(write):
-    _, engine = offline(write(noise(RATE)), chain_reserve=0)
+    _, engine = offline(write(uniform_noise(RATE)), chain_reserve=0)
     with pytest.raises(ConfigError, match="frames late and 0 are reserved"):
         engine.set_chains({"vocals": [{"plugin": "BrickwallLimiter"}]})
     engine.stop()
@@ -131,7 +128,7 @@ def test_a_chain_later_than_the_reserve_is_refused(write):
 
 def test_without_a_reserve_there_are_none(write):
     received = []
-    _, engine = offline(write(noise(RATE)), report=received.append)
+    _, engine = offline(write(uniform_noise(RATE)), report=received.append)
     engine.apply_preset(Preset("mine", {"stem/other/gain_db": -6.0}, chains={"other": ({"plugin": "Gain"},)}))
     assert engine.controls["stem/other/gain_db"] == -6
     assert "without effect chains" in received[0]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import waiting
+from noise import uniform_noise
 from requirements import require_package
 
 from stream_sep import AudioFileError, EngineConfig, OfflineBackend, PacedBackend, load_separator
@@ -27,10 +28,6 @@ wait_until = partial(waiting.until, patience=60)
 RATE = 44100
 FADE = round(FADE_SECONDS * RATE)
 MODELS = ["passthrough", "bands"]
-
-
-def noise(frames, seed=0):
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
 
 
 @pytest.fixture
@@ -75,7 +72,7 @@ def decoded(path, song):
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("block", [16, 128, 1025])
 def test_at_unity_the_file_plays_from_its_first_frame_to_its_last(write, model, block):
-    song = noise(40000)
+    song = uniform_noise(40000)
     backend, engine = offline(write(song), model=model, block=block)
     with engine:
         mix, stems = play(backend, 60 * 1025)
@@ -87,7 +84,7 @@ def test_at_unity_the_file_plays_from_its_first_frame_to_its_last(write, model, 
 
 
 def test_the_stems_meet_the_playhead_though_the_separator_is_late(write):
-    song = noise(20000)
+    song = uniform_noise(20000)
     backend = OfflineBackend(RATE, 128)
     config = EngineConfig(
         model="passthrough", options={"hop": 192, "latency": 777, "carrier": "vocals"}, worker="inline"
@@ -114,7 +111,7 @@ def test_a_fader_is_audible_in_the_next_block(write):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_seek_is_exact_to_the_sample_and_soon(write, model):
-    song = noise(6 * RATE)
+    song = uniform_noise(6 * RATE)
     backend, engine = offline(write(song), model=model)
     with engine:
         play(backend, 12800)
@@ -143,7 +140,7 @@ def test_a_jump_does_not_click(write):
 
 
 def test_separator_gets_the_frames_before_the_target_of_a_seek(write):
-    song = noise(4 * RATE)
+    song = uniform_noise(4 * RATE)
     path = write(song)
     backend, engine = offline(path, model="bands")
     with engine:
@@ -156,7 +153,7 @@ def test_separator_gets_the_frames_before_the_target_of_a_seek(write):
 
 
 def test_a_pause_is_silence_and_goes_on_where_it_was(write):
-    song = noise(2 * RATE)
+    song = uniform_noise(2 * RATE)
     backend, engine = offline(write(song))
     with engine:
         play(backend, 12800)
@@ -172,7 +169,7 @@ def test_a_pause_is_silence_and_goes_on_where_it_was(write):
 
 
 def test_a_loop_repeats_with_the_period_of_its_ends(write):
-    song = noise(4 * RATE)
+    song = uniform_noise(4 * RATE)
     backend, engine = offline(write(song))
     with engine:
         engine.controls.update({"transport/loop/start": 0.5, "transport/loop/end": 0.9})
@@ -197,7 +194,7 @@ def test_a_loop_wraps_without_a_click(write):
 
 
 def test_songs_follow_each_other_without_a_gap(write):
-    first, second = noise(30001), noise(30000, seed=1)
+    first, second = uniform_noise(30001), uniform_noise(30000, seed=1)
     backend, engine = offline(write(first, "1.wav"), write(second, "2.wav"))
     engine.transport.tick()
     with engine:
@@ -216,7 +213,7 @@ def test_songs_follow_each_other_without_a_gap(write):
 
 
 def test_next_and_previous_choose_songs(write):
-    songs = [noise(3 * RATE, seed) for seed in range(3)]
+    songs = [uniform_noise(3 * RATE, seed) for seed in range(3)]
     backend, engine = offline(*(write(song, f"{number}.wav") for number, song in enumerate(songs)))
 
     def playing():
@@ -251,7 +248,7 @@ def test_a_song_of_another_rate_is_resampled(write):
 
 
 def test_a_broken_song_is_reported_and_left_out(write, tmp_path):
-    song = noise(20000)
+    song = uniform_noise(20000)
     (tmp_path / "broken.wav").write_bytes(b"no sound at all")
     messages = []
     backend, engine = offline(tmp_path / "broken.wav", write(song), report=messages.append)
@@ -264,7 +261,7 @@ def test_a_broken_song_is_reported_and_left_out(write, tmp_path):
 
 
 def test_decoded_song_is_deleted_and_its_end_is_known(write):
-    backend, engine = offline(write(noise(RATE)))
+    backend, engine = offline(write(uniform_noise(RATE)))
     folder = engine.playlist.folder
     with engine:
         play(backend, 12800)
@@ -274,7 +271,7 @@ def test_decoded_song_is_deleted_and_its_end_is_known(write):
 
 
 def test_a_stored_preset_leaves_the_transport_alone(write):
-    _, engine = offline(write(noise(1000)))
+    _, engine = offline(write(uniform_noise(1000)))
     with engine:
         assert not [path for path in preset_of("mine", engine.controls).values if path.startswith("transport/")]
 
@@ -282,7 +279,7 @@ def test_a_stored_preset_leaves_the_transport_alone(write):
 def test_killed_player_is_back_before_it_is_audible(write):
     messages = []
     config = EngineConfig(model="passthrough")
-    with PlayEngine(PacedBackend(RATE), [write(noise(20 * RATE))], config, report=messages.append) as engine:
+    with PlayEngine(PacedBackend(RATE), [write(uniform_noise(20 * RATE))], config, report=messages.append) as engine:
         wait_until(lambda: engine.transport.position > 0.2)
         engine.set("transport/seek", 5.0)
         wait_until(lambda: engine.transport.position > 5)
@@ -343,7 +340,7 @@ def test_stretched_stems_stay_together_and_at_their_place(write, speed):
 def test_without_rubber_band_the_speed_goes_back_and_the_reason_is_shown(write, monkeypatch):
     monkeypatch.setattr(time_stretch.importlib.util, "find_spec", lambda _: None)
     messages = []
-    _, engine = offline(write(noise(1000)), report=messages.append)
+    _, engine = offline(write(uniform_noise(1000)), report=messages.append)
     with engine:
         engine.set("transport/speed", 0.5)
         assert engine.controls["transport/speed"] == 1
@@ -355,7 +352,7 @@ def test_without_rubber_band_the_speed_goes_back_and_the_reason_is_shown(write, 
 def test_after_a_jump_the_separator_soon_has_as_much_context_as_without_one(write):
     rng = np.random.default_rng(5)
     rises = np.repeat(rng.uniform(0.1, 1, 80), RATE // 8)[: 8 * RATE]
-    song = (noise(8 * RATE) * rises).astype(np.float32)
+    song = (uniform_noise(8 * RATE) * rises).astype(np.float32)
     path = write(song)
     backend, engine = offline(path, model="bands")
     with engine:
@@ -373,7 +370,7 @@ def test_after_a_jump_the_separator_soon_has_as_much_context_as_without_one(writ
 
 
 def test_the_bench_measures_sound_and_jumps(write):
-    figures = measure_play(write(noise(4 * RATE)), "passthrough", {}, seeks=3)
+    figures = measure_play(write(uniform_noise(4 * RATE)), "passthrough", {}, seeks=3)
     assert figures["first_sound_ms"] > 0
     assert 0 < figures["seek_to_stems_ms"]["p50"] <= figures["seek_to_stems_ms"]["max"]
     assert figures["counters"]["restarts"] == 0
@@ -381,7 +378,7 @@ def test_the_bench_measures_sound_and_jumps(write):
 
 
 def test_a_song_that_is_still_being_decoded_is_waited_for_in_silence(write, monkeypatch):
-    song, opened = noise(3 * RATE), threading.Event()
+    song, opened = uniform_noise(3 * RATE), threading.Event()
     blocks = Song.blocks
 
     def slowly(self, rate):
@@ -410,7 +407,7 @@ def test_a_song_that_is_still_being_decoded_is_waited_for_in_silence(write, monk
 
 
 def test_a_loop_that_lies_behind_begins_at_once(write):
-    song = noise(3 * RATE)
+    song = uniform_noise(3 * RATE)
     backend, engine = offline(write(song))
     with engine:
         play(backend, 128 * 700)
@@ -423,7 +420,7 @@ def test_a_loop_that_lies_behind_begins_at_once(write):
 def test_jack_plays_songs_and_seeks(write):
     from stream_sep.backends.jack import JackBackend  # noqa: PLC0415 - the fixture names the missing package
 
-    with PlayEngine(JackBackend(), [write(noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
+    with PlayEngine(JackBackend(), [write(uniform_noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
         wait_until(lambda: engine.transport.position > 0.1)
         engine.set("transport/seek", 10.0)
         wait_until(lambda: engine.transport.position > 10.1)
@@ -436,6 +433,6 @@ def test_a_sound_card_plays_songs_without_an_input(write):
     from stream_sep.backends.portaudio import PortAudioBackend  # noqa: PLC0415 - the fixture names the missing package
 
     backend = PortAudioBackend(playback_only=True)
-    with PlayEngine(backend, [write(noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
+    with PlayEngine(backend, [write(uniform_noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
         wait_until(lambda: engine.transport.position > 0.2)
         assert max(engine.peaks()["mix"]) > 0.1

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from causal_networks import RecordingRuntime, noise, save_random, stream
+from causal_networks import RecordingRuntime, noise, save_random
+from streaming import stream
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.files.demo_song import load_demo_song

@@ -6,6 +6,7 @@ import urllib.error
 import numpy as np
 import pytest
 from requirements import require_package
+from streaming import stream
 
 import stream_sep.separators.demucs.separator
 from stream_sep.audio.latency import HEADROOM
@@ -38,12 +39,6 @@ def music(frames, seed=0):
     t = np.arange(frames) / RATE
     tones = sum(np.sin(2 * np.pi * f * t) / (k + 1) for k, f in enumerate((55, 220, 441.7, 1200)))
     return (0.1 * tones + 0.05 * rng.standard_normal((2, frames))).astype(np.float32)
-
-
-def stream(separator, mix):
-    hops = mix.shape[1] // separator.hop
-    parts = [separator.process(mix[:, k * separator.hop : (k + 1) * separator.hop]).copy() for k in range(hops)]
-    return np.concatenate(parts, axis=2)
 
 
 def null_db(got, expected):
@@ -122,7 +117,7 @@ def test_the_default_sizes_load_and_keep_the_promised_latency(monkeypatch):
     assert separator._window.shape[1] % 1024 == 0
 
 
-def test_wanted_stems_come_in_the_usual_order_with_other_as_the_rest():
+def test_selected_stems_are_in_the_usual_order_with_other_as_the_rest():
     mix = music(RATE)
     all_stems = stream(load_separator("demucs", RATE, **SMALL), mix)
     some = load_separator("demucs", RATE, **SMALL, stems=["drums", "vocals"])
