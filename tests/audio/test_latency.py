@@ -109,7 +109,7 @@ def test_latency_is_that_of_the_figures():
     assert terms == [896, 512]
 
 
-def test_slack_that_is_asked_for_is_what_there_is():
+def test_requested_slack_is_the_slack_used():
     assert plan_of("live", 44100, slack=2048).slack == 2048
 
 

@@ -329,7 +329,7 @@ def calls_of(function):
 
 
 @pytest.mark.parametrize("function", [callback._on_portaudio, callback._on_capture])
-def test_a_compiled_callback_allocates_nothing_and_calls_nobody_but_the_clock(function):
+def test_a_compiled_callback_allocates_nothing_and_calls_only_the_clock(function):
     assert calls_of(function) <= {"clock_gettime", "QueryPerformanceCounter", "NRT_MemInfo_call_dtor"}
 
 

@@ -126,7 +126,7 @@ def test_ports_carry_the_names_of_the_stems():
     ]
 
 
-def test_only_the_buses_asked_for_get_ports():
+def test_only_the_requested_buses_get_ports():
     with engine_on(JackBackend(name="split", outputs=["drums", "main"])):
         names = [p.name for p in list_jack_ports() if p.name.startswith("split:") and p.direction == "output"]
     assert names == ["split:drums_L", "split:drums_R", "split:mix_L", "split:mix_R"]

@@ -68,7 +68,7 @@ def test_real_callbacks_run_and_lose_nothing():
 
 
 @pytest.mark.usefixtures("portaudio_on_jack")
-def test_a_device_nobody_has_is_refused_with_those_there_are():
+def test_a_missing_device_is_refused_with_a_list_of_devices():
     with pytest.raises(DeviceError, match=r"no input device 'kazoo'.*0 'system'.*stream-sep devices"):
         PortAudioBackend(input="kazoo")
     with pytest.raises(DeviceError, match=r"no device 99; output devices: 0 'system'"):
@@ -201,7 +201,7 @@ def test_a_device_without_such_channels_is_refused(machine):
         find_device(0, "output")
 
 
-def test_the_default_device_is_taken_unless_another_is_asked_for(machine):
+def test_the_default_device_is_used_unless_another_is_requested(machine):
     machine(device(0, "first"), device(1, "usual", is_default_input=True))
     assert find_device(None, "input").name == "usual"
     assert find_device(None, "output").name == "first"

@@ -132,7 +132,7 @@ def test_another_number_of_channels_is_refused():
         sender.send(noise(2, 8))
 
 
-def test_nobody_listening_is_no_error():
+def test_a_target_without_a_receiver_is_no_error():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = port_of(probe)

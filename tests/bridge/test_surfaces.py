@@ -58,7 +58,7 @@ def test_options_that_make_no_sense_are_refused_with_a_message(mixer, options, w
         build_surfaces(mixer, options, print)
 
 
-def test_a_taken_port_is_an_error_only_where_it_was_asked_for(mixer):
+def test_a_taken_port_is_an_error_only_where_it_was_requested(mixer):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, ExitStack() as stack:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

@@ -90,7 +90,7 @@ def test_from_songs_to_a_file_that_plays(home):
         assert load_separator("instant", weights=home / name).latency == 64
 
 
-def test_a_training_that_skipped_steps_says_so_at_its_end(home, tmp_path, monkeypatch):
+def test_a_training_that_skipped_steps_reports_them_at_its_end(home, tmp_path, monkeypatch):
     from stream_sep.training.losses import StemLoss  # noqa: PLC0415 - after the check for torch
 
     forward = StemLoss.forward

@@ -84,6 +84,6 @@ def test_closing_ends_all_at_once(slow, tmp_path):
     assert not list((tmp_path / "out").rglob("*.wav"))
 
 
-def test_a_crew_of_nobody_is_refused():
+def test_a_crew_of_no_workers_is_refused():
     with pytest.raises(ConfigError, match="at least 1"):
         Crew(0)

@@ -206,7 +206,7 @@ def test_a_cluster_is_joined_and_left(monkeypatch, tracks):
     assert done == ["10.0.0.9:6379", "left"]
 
 
-def test_a_cluster_that_does_not_answer_is_reported(monkeypatch, tracks):
+def test_an_unreachable_cluster_is_reported(monkeypatch, tracks):
     def init(**options):
         assert options["address"] == "10.0.0.9:6379"
         raise ConnectionError("refused")

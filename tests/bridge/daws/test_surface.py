@@ -179,7 +179,7 @@ def test_missing_daw_is_reported_once_with_a_remedy(monkeypatch, follow, receive
     assert surface.last == "Ardour does not answer"
 
 
-def test_daw_that_answers_is_reported_with_its_tracks_and_heartbeats_are_not(follow, received, daw):
+def test_daw_that_replies_is_reported_with_its_tracks_and_heartbeats_are_not(follow, received, daw):
     surface = follow("ardour")
     assert receive(daw).address == "/set_surface"
     us = ("127.0.0.1", surface.port)
@@ -229,7 +229,7 @@ def test_x32_reports_its_number_of_clients_and_replies_to_no_other_network(monke
         daw.settimeout(QUIET) or daw.recv(65535)
 
 
-def test_a_message_that_nobody_foresaw_costs_no_other(monkeypatch, surface, mixer, daw, caplog):
+def test_an_unexpected_message_costs_no_other(monkeypatch, surface, mixer, daw, caplog):
     plain = Reaper.read
 
     def read(self, message):

@@ -107,7 +107,7 @@ def test_a_touchosc_fader_sends_a_float_of_its_travel_and_a_button_an_integer():
                     assert osc.findtext("send") == "1"
 
 
-def test_a_touchosc_meter_only_listens():
+def test_a_touchosc_meter_only_receives():
     meters = [osc for node in page().iter("node") for address, osc in messages_of(node) if address.endswith("/meter")]
     assert len(meters) == len(STEMS) + 1
     assert {osc.findtext("send") for osc in meters} == {"0"}

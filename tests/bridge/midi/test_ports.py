@@ -256,7 +256,7 @@ def test_a_server_that_comes_back_has_our_own_port_again(mixer, start_jackd, mon
         press(box, ["b0 07 5f", "b0 07 7f"], lambda: mixer.controls["stem/vocals/gain_db"] == 10.0)
 
 
-def test_long_messages_and_those_nobody_sent_are_left_out_and_the_rest_arrives_whole(plug):
+def test_long_and_spurious_messages_are_left_out_and_the_rest_arrives_whole(plug):
     box, came = plug(), []
     ports = on_jack()
     with contextlib.closing(ports), contextlib.closing(ports.open("nanoKONTROL2:out", None, came.append)):

@@ -118,7 +118,7 @@ def test_port_system_that_does_not_run_yet_is_reported_and_waited_for(start):
     surface.stop()
 
 
-def test_an_error_that_nobody_foresaw_costs_only_its_message(mixer, start, monkeypatch, caplog):
+def test_an_unexpected_error_costs_only_its_message(mixer, start, monkeypatch, caplog):
     system = System(NANO)
     surface, _ = start(system)
     plain = MidiSession.receive

@@ -81,7 +81,7 @@ def test_a_stranger_subscribes_for_nobody_else(network, stranger, join):
     assert sum(victim.sizes) <= stranger.sent
 
 
-def test_client_that_answers_receives_everything(mixer, network, stranger):
+def test_client_that_replies_receives_everything(mixer, network, stranger):
     stranger.send("/subscribe", 0, 1)
     echo_challenges(stranger)
     assert len(stranger.receive(5)) > 4
@@ -90,7 +90,7 @@ def test_client_that_answers_receives_everything(mixer, network, stranger):
     assert network.errors == 0
 
 
-def test_a_client_may_answer_for_the_port_that_it_listens_at(mixer, network, join):
+def test_a_client_may_reply_for_its_receiving_port(mixer, network, join):
     sender, listener = join(network), join(network)
     sender.send("/subscribe", listener.own_port, 1)
     (challenge,) = listener.receive()
@@ -123,7 +123,7 @@ def test_a_fader_is_moved_without_a_proof(mixer, network, stranger):
     assert network.errors == 0
 
 
-def test_a_mistake_is_answered_as_far_as_it_was_long(stranger):
+def test_an_error_reply_is_cut_to_the_length_of_the_request(stranger):
     stranger.send("/stem/vocals/chain/1/" + "x" * 40, 0.5)
     ((address, message),) = stranger.receive()
     assert address == "/error"

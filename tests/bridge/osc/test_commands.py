@@ -81,7 +81,7 @@ def test_a_question_that_makes_no_sense_is_an_error(server, peer, arguments):
     assert server.errors == 1
 
 
-def test_an_error_goes_to_the_port_that_the_answer_would_go_to(server, join):
+def test_an_error_goes_to_the_port_of_the_reply(server, join):
     querying, listening = join(server), join(server)
     querying.send("/query", "/stem/vocal/pan", listening.own_port)
     ((address, message),) = listening.receive()

@@ -38,7 +38,7 @@ def test_no_packet_is_larger_than_a_network_passes(server, join):
     assert max(peer.sizes) <= 1400
 
 
-def test_meters_come_at_the_rate_that_was_asked_for(mixer, serve, join):
+def test_meters_come_at_the_requested_rate(mixer, serve, join):
     server = serve(meter_rate=50.0)
     peer = join(server, 0, 4)
     for step in range(1, 20):

@@ -55,10 +55,10 @@ def test_a_pattern_that_fits_nothing_is_an_error(mixer, server, peer, pattern):
     assert mixer.controls.snapshot() == before
 
 
-def test_a_pattern_that_asks_is_answered_by_name(peer):
+def test_a_query_by_pattern_gets_replies_by_name(peer):
     peer.send("/stem/*/pan")
     assert sorted(peer.receive(4)) == sorted((f"/stem/{stem}/pan", 0.0) for stem in STEMS)
 
 
-def test_a_number_that_asks_is_answered_by_number(peer):
+def test_a_query_by_number_gets_a_reply_by_number(peer):
     assert peer.request("/stem/2/pan") == ("/stem/2/pan", 0.0)

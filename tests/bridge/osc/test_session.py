@@ -74,7 +74,7 @@ def test_one_bad_message_of_a_bundle_leaves_the_others(mixer, server, peer):
     assert (mixer.controls["stem/vocals/pan"], mixer.controls["stem/drums/pan"], server.errors) == (0.5, -0.5, 1)
 
 
-def test_the_same_nonsense_is_answered_now_and_then_and_always_counted(server, peer):
+def test_repeated_nonsense_gets_a_reply_now_and_then_and_is_always_counted(server, peer):
     for _ in range(200):
         peer.send("/nothing", 1)
     assert len(peer.sync()) < 5
@@ -361,7 +361,7 @@ def test_no_client_fills_the_folder_of_presets(mixer, server, peer):
 
 
 @pytest.mark.slow
-def test_a_flood_of_questions_is_answered_only_in_part(server, peer):
+def test_a_flood_of_requests_gets_replies_only_in_part(server, peer):
     for _ in range(20):
         peer.send_raw(bundle(IMMEDIATELY, *[("/list",)] * 4000))
     until(lambda: server.errors >= 79_000, patience=20)

@@ -226,7 +226,7 @@ def test_a_socket_may_subscribe_by_groups_as_osc_does(server, join):
     assert client.gather(2) == [("/preset/current", ""), ("/preset/list", "acapella", "karaoke")]
 
 
-def test_nonsense_is_answered_and_counted(server, join):
+def test_nonsense_gets_an_error_and_is_counted(server, join):
     client = join(server)
     client.command("DANCE", "/stem")
     assert client.receive()[0][0] == "/error"

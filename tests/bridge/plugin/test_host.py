@@ -94,7 +94,7 @@ def workers():
     return found.stdout.split()
 
 
-def test_answer_describes_rings_that_can_be_mapped(running):
+def test_reply_describes_rings_that_can_be_mapped(running):
     reply = running.client().receive()
     assert reply["separator"] == 0
     assert reply["hop"] == 256
@@ -137,7 +137,7 @@ def test_invalid_hello_is_rejected_with_a_message(running, line, text):
 
 
 @pytest.mark.parametrize("junk", [b"\xff" * 100000, b"{" * 70000, b"\n\n\n", b""])
-def test_bytes_without_sense_or_end_harm_nobody(running, junk):
+def test_bytes_without_sense_or_end_harm_no_client(running, junk):
     client = running.silent_client()
     client.socket.sendall(junk)
     client.socket.shutdown(socket.SHUT_WR)

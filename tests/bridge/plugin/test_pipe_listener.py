@@ -31,7 +31,7 @@ def connect(listener, address):
     return client, accepted[-1]
 
 
-def test_listener_returns_nothing_while_nobody_connects(listener):
+def test_listener_returns_nothing_without_a_client(listener):
     assert listener.accept() is None
 
 

@@ -84,7 +84,7 @@ def test_origin_check_websocket_of_another_site_is_refused(client):
 
 
 @pytest.mark.parametrize("request_", [("GET", "/"), ("GET", "/nothing"), ("POST", "/"), ("PATCH", "/"), ("PUT", "/")])
-def test_headers_are_on_every_answer_errors_too(client, request_):
+def test_headers_are_on_every_response_errors_too(client, request_):
     headers = client.request(*request_, headers={"origin": OWN} if request_[0] == "PUT" else {}).headers
     assert "'unsafe" not in headers["content-security-policy"]
     assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self' 'sha256-")

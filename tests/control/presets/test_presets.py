@@ -149,7 +149,7 @@ def test_all_mistakes_of_a_file_are_reported_at_once(write):
         load_preset(path, stems=STEMS)
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_an_unknown_name_is_reported_with_the_nearest():
     with pytest.raises(StreamSepError, match="did you mean 'karaoke'"):
         load_preset("karaokee")
 

@@ -81,7 +81,7 @@ def test_signs_of_life_keep_a_request_alive_and_silence_ends_it(client):
     assert client.request({"do": "double", "value": 1}, 60, silence=0.2)["timeout"]
 
 
-def test_a_process_that_reads_nothing_blocks_nobody(client):
+def test_a_process_that_reads_nothing_blocks_no_writer(client):
     client.request({"do": "double", "value": 1}, 60)
     os.kill(client._child.pid, signal.SIGSTOP)
     for _ in range(50):

@@ -79,7 +79,7 @@ def test_latency_is_within_25_ms_at_every_rate(rate):
 
 @pytest.mark.parametrize("latency_ms", [3, 6, 12, 50])
 @pytest.mark.parametrize("rate", [8000, 44100, 48000, 96000, 192000])
-def test_latency_is_within_what_was_asked_for_and_over_half_of_it(rate, latency_ms):
+def test_latency_is_within_the_requested_one_and_over_half_of_it(rate, latency_ms):
     bands = BandsSeparator(sample_rate=rate, latency_ms=latency_ms)
     assert 0.5 < (bands.latency + bands.hop) / rate * 1000 / latency_ms <= 1
 

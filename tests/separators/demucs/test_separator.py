@@ -158,7 +158,7 @@ def test_a_budget_that_no_window_meets_names_the_smallest(monkeypatch):
         load_separator("demucs", model="tiny", budget_ms=300)
 
 
-def test_a_machine_that_cannot_keep_up_gets_another_window_unless_the_hop_was_asked_for(monkeypatch):
+def test_a_machine_that_cannot_keep_up_gets_another_window_unless_the_hop_was_set(monkeypatch):
     pretend_speed(monkeypatch, FAST)
     full = load_separator("demucs", model="tiny")
     pretend_speed(monkeypatch, 0.45)
@@ -168,7 +168,7 @@ def test_a_machine_that_cannot_keep_up_gets_another_window_unless_the_hop_was_as
     assert load_separator("demucs", model="tiny", hop_ms=600).hop == full.hop
 
 
-def test_threads_that_wait_do_not_spin_unless_the_user_wants_it(monkeypatch):
+def test_threads_that_wait_do_not_spin_unless_configured(monkeypatch):
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     load_separator("demucs", RATE, **SMALL)
     assert os.environ["OMP_WAIT_POLICY"] == "passive"
@@ -317,7 +317,7 @@ def test_without_demucs_the_error_names_what_to_install(monkeypatch):
         load_separator("demucs", RATE, model="tiny")
 
 
-def test_nothing_heavy_is_imported_before_a_model_is_asked_for():
+def test_nothing_heavy_is_imported_before_a_model_is_requested():
     code = (
         "import sys, stream_sep.separators.demucs.separator, stream_sep.separators.resampled; "
         "print({'torch', 'demucs'} & set(sys.modules))"

@@ -166,7 +166,7 @@ def test_message_that_is_too_long_ends_the_connection(local):
         assert _closed(socket) == 1009
 
 
-def test_one_browser_too_many_is_asked_to_come_later(local):
+def test_one_browser_too_many_is_refused_for_now(local):
     with contextlib.ExitStack() as stack:
         for _ in range(MAX_CONNECTIONS):
             stack.enter_context(connect(local)).recv()
@@ -193,7 +193,7 @@ def test_hidden_page_receives_no_meters(local, mixer):
         )
 
 
-def test_revoked_device_is_sent_away_while_it_listens(paired, tmp_path, monkeypatch):
+def test_revoked_device_is_disconnected(paired, tmp_path, monkeypatch):
     monkeypatch.setattr("bridge.web.live.session._CHECK_SECONDS", 0.05)
     paired.stop()
     paired.start()

@@ -57,7 +57,7 @@ def test_the_setup_link_works_once_and_for_an_hour(service, clock, browse):
     assert (again.status_code, late.status_code) == (403, 403)
 
 
-def test_an_open_server_that_was_not_set_up_takes_nobody(browse):
+def test_an_open_server_that_was_not_set_up_accepts_no_sign_up(browse):
     refused = browse().post("/api/v1/users", json={"name": "eve", "password": PASSWORD})
     assert refused.status_code == 403
 

@@ -95,7 +95,7 @@ def test_their_owner_reaches_them(app, belongings, bea):
     assert unreached == []
 
 
-def test_strangers_are_asked_to_log_in_everywhere_but_where_it_is_written(service, app, belongings, browse):
+def test_strangers_must_log_in_on_every_route_but_the_listed_ones(service, app, belongings, browse):
     before, wrong = snapshot(service), []
     stranger = browse()
     for method, path in api_routes(app):
@@ -155,7 +155,7 @@ def test_forms_are_refused_on_any_route(app, belongings, bea, kind):
     assert wrong == []
 
 
-def test_every_answer_has_the_headers(app, belongings, bea, browse):
+def test_every_response_has_the_headers(app, belongings, bea, browse):
     names = {
         "content-security-policy",
         "x-content-type-options",

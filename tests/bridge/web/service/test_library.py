@@ -200,7 +200,7 @@ def test_the_account_with_the_fewest_running_goes_first(service, bea, sign_up):
     assert order == ["bea", "cleo", "bea", "bea"]
 
 
-def test_a_waiting_job_is_moved_among_its_owners_and_nobody_else_waits_longer(service, bea, sign_up):
+def test_a_waiting_job_is_moved_among_its_owners_and_no_other_waits_longer(service, bea, sign_up):
     cleo = sign_up("cleo")
     jobs = [upload(bea, song_bytes(1.0, seed=number)) for number in range(2)]
     others = upload(cleo, song_bytes(1.0))

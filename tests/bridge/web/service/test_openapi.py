@@ -35,7 +35,7 @@ def test_every_operation_describes_its_errors():
     assert [path for path, _, operation in found if "4XX" not in operation["responses"]] == []
 
 
-def test_every_operation_that_needs_a_log_in_says_how(app, browse):
+def test_every_operation_that_needs_a_log_in_declares_its_scheme(app, browse):
     stranger, wrong = browse(), []
     for path, method, operation in operations(app.openapi()):
         if "{" in path:  # a missing object is 404 or 401 for any client

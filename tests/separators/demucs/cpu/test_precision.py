@@ -181,7 +181,7 @@ def test_the_null_is_that_of_the_worst_stem_but_counts_no_stem_as_silent():
     assert worst_null_db(np.full_like(exact, np.nan), exact) == float("inf")
 
 
-def test_the_device_and_threads_that_are_asked_for_are_taken():
+def test_the_requested_device_and_threads_are_used():
     with pytest.raises(ConfigError, match="no device 'quantum'"):
         load_song_model(SeparationSettings(model="tiny", device="quantum"))
     with pytest.raises(ConfigError, match="at least 1 thread"):
