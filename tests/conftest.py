@@ -101,7 +101,7 @@ def has_no_tests(path):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the slow tests; leave those of a release out unless they are asked for."""
+    """Mark the slow tests; leave those of a release out unless they are requested."""
     release = pytest.mark.skip(reason="of a release: set STREAM_SEP_RELEASE_TESTS=1, it takes minutes")
     for item in items:
         if item.get_closest_marker("release") and os.environ.get("STREAM_SEP_RELEASE_TESTS") != "1":
@@ -163,7 +163,7 @@ def start_jackd():
 def jackd(request, start_jackd):
     """A JACK server that JACK clients and PortAudio find by themselves; gives its name.
 
-    A module that wants other cycles says so with its own ``JACK_PERIOD``.
+    A module with other cycles sets its own ``JACK_PERIOD``.
     """
     name = f"stream_sep_{uuid.uuid4().hex[:8]}"
     with pytest.MonkeyPatch.context() as patch:

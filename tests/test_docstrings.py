@@ -1,4 +1,4 @@
-"""Every public function of two parameters or more says what each of them is."""
+"""Every public function of two parameters or more documents each of them."""
 
 import ast
 import re

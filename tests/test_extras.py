@@ -41,7 +41,7 @@ def test_checkout_stays_editable():
         ),
     ],
 )
-def test_installed_package_is_asked_for_where_it_came_from(installed, direct, requirement):
+def test_extra_is_requested_from_the_source_of_the_installed_package(installed, direct, requirement):
     installed(direct)
     assert shlex.split(extras.install_hint("jack"))[-1] == requirement
 

@@ -1,4 +1,4 @@
-"""The user's folders: one name, and folders of older names move there with what they hold."""
+"""The user's folders: one name, and folders of older names move there with their files."""
 
 import platformdirs
 import pytest

@@ -28,7 +28,7 @@ HEAVY = (
     "argon2",
 )
 ROOT_MODULES = {"errors", "extras", "folders", "import_path", "protocols", "suggestions"}
-KNOWS = {
+ALLOWED_IMPORTS = {
     "lowlevel": set(),
     "audio": {"lowlevel"},
     "control": {"lowlevel"},
@@ -60,7 +60,7 @@ LIGHT = (
     "control",
     "engine/worker/hop_worker.py",
 )
-"""Parts that run with neither a model nor a device; `lowlevel.bf16` asks torch."""
+"""Parts that run with neither a model nor a device; `lowlevel.bf16` queries torch."""
 
 
 def modules_of(path):
@@ -85,12 +85,12 @@ def files_of(part):
 
 def test_every_package_is_in_the_table():
     packages = {path.parent.name for path in (ROOT / "stream_sep").glob("*/__init__.py")}
-    assert packages == {*KNOWS, "cli"}
+    assert packages == {*ALLOWED_IMPORTS, "cli"}
 
 
-@pytest.mark.parametrize("package", KNOWS)
+@pytest.mark.parametrize("package", ALLOWED_IMPORTS)
 def test_package_imports_only_what_its_row_allows(package):
-    allowed = KNOWS[package] | ROOT_MODULES | {package}
+    allowed = ALLOWED_IMPORTS[package] | ROOT_MODULES | {package}
     wrong = {str(path.relative_to(ROOT)): packages_of(path) - allowed for path in files_of(package)}
     assert {path: extra for path, extra in wrong.items() if extra} == {}
 
@@ -108,7 +108,7 @@ def test_light_part_imports_neither_models_nor_devices(part):
 
 
 def loaded_by(module, heavy):
-    """Which of some packages are there after the import of a module, in a process of its own."""
+    """Return which packages are imported along with a module, in a new process."""
     code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.strip()

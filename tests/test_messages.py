@@ -12,7 +12,7 @@ UNIDIOMATIC = re.compile(
 
 
 def messages(path):
-    """Every message that a file raises, with ``{}`` for what is filled in."""
+    """Yield every message that a file raises, with ``{}`` for inserted values."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
         if name.endswith(("Error", "Problem")):

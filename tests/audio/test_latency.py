@@ -1,4 +1,4 @@
-"""The arithmetic of delay against oracles that know no formula: a search, and a worker simulated hop by hop."""
+"""Latency formulas against oracles without one: a search, and a worker simulated hop by hop."""
 
 import dataclasses
 import itertools
@@ -32,7 +32,7 @@ def runs_dry(block, hop, prefill):
 
 
 def starves(block, hop, prefill, tenths):
-    """Whether a hop is ever unfinished when its first frame must sound; it takes ``tenths`` of its own length.
+    """Return whether a hop is ever unfinished when its first frame must play; it takes ``tenths`` of its own length.
 
     Blocks come at multiples of ``block``; one worker computes hop after hop. Clocks are tenths of frames.
     """
@@ -109,7 +109,7 @@ def test_latency_is_that_of_the_figures():
     assert terms == [896, 512]
 
 
-def test_slack_that_is_asked_for_is_what_there_is():
+def test_requested_slack_is_the_slack_used():
     assert plan_of("live", 44100, slack=2048).slack == 2048
 
 

@@ -1,4 +1,4 @@
-"""The compiled callback against a slow and obvious one, and the promises it makes to whoever listens."""
+"""The compiled callback against a slow and obvious one, and the guarantees on its output."""
 
 import re
 
@@ -25,11 +25,11 @@ from stream_sep.backends.callback import portaudio_callback
 
 
 class Reference:
-    """What the callback owes, one frame at a time, in double precision and in plain words."""
+    """The callback one frame at a time, in double precision: slow and obvious."""
 
     def __init__(self, stems=STEMS, carrier=STEMS - 1, fade=FADE):
         self.stems, self.carrier, self.fade = stems, carrier, fade
-        self.heard = np.zeros((2, 0))
+        self.input = np.zeros((2, 0))
         self.slots = np.zeros((40, stems, 2, HOP))
         self.ready = {}
         self.ramps = [(1.0, 1.0, 0, 0)] * 2 * (1 + stems)  # of each gain: from, to, first frame, end
@@ -40,7 +40,7 @@ class Reference:
         self.slots[number % 40], self.ready[number % 40] = stems, number
 
     def set(self, gains, ramp, *, bypass, begin):
-        now, self.bypass = self.heard.shape[1], bypass
+        now, self.bypass = self.input.shape[1], bypass
         for row, aim in enumerate(gains):
             if aim != self.ramps[row][1]:
                 first = max(begin, now) if now >= self.ramps[row][3] else now
@@ -60,9 +60,9 @@ class Reference:
         return self.slots[at // HOP % 40, ..., at % HOP] if at >= 0 else np.zeros((self.stems, 2))
 
     def play(self, block):
-        first = self.heard.shape[1]
-        self.heard = np.concatenate([self.heard, block], axis=1)
-        unity = self.at_unity(first, self.heard.shape[1])
+        first = self.input.shape[1]
+        self.input = np.concatenate([self.input, block], axis=1)
+        unity = self.at_unity(first, self.input.shape[1])
         return np.stack([self.frame(time, unity=unity) for time in range(first, first + block.shape[1])], axis=1)
 
     def frame(self, time, *, unity):
@@ -70,7 +70,7 @@ class Reference:
         if self.edge is None or self.wet == 0:  # while a gap fades to dry, a change would make a step
             self.unity = unity
         if time >= PREFILL + LATENCY:
-            dry = self.heard[:, time - PREFILL - LATENCY]
+            dry = self.input[:, time - PREFILL - LATENCY]
         there = at < 0 or self.ready.get(at // HOP % 40) == at // HOP
         if not there and self.edge is None:
             self.edge = at
@@ -79,8 +79,8 @@ class Reference:
             self.wait = max(self.wait - 1, 0)
         else:
             self.wait = HOLD
-        wanted = self.edge is None and self.wait == 0 and not self.bypass
-        self.wet = min(max(self.wet + (1 if wanted else -1), 0), self.fade)
+        is_wet = self.edge is None and self.wait == 0 and not self.bypass
+        self.wet = min(max(self.wet + (1 if is_wet else -1), 0), self.fade)
         wet = self.wet / self.fade
         gains = np.reshape([self.gain(row, time + 1) for row in range(len(self.ramps))], (-1, 2))
         stems = self.stem(at if self.edge is None else 2 * self.edge - 1 - at) * gains[1:] * wet
@@ -329,7 +329,7 @@ def calls_of(function):
 
 
 @pytest.mark.parametrize("function", [callback._on_portaudio, callback._on_capture])
-def test_a_compiled_callback_allocates_nothing_and_calls_nobody_but_the_clock(function):
+def test_a_compiled_callback_allocates_nothing_and_calls_only_the_clock(function):
     assert calls_of(function) <= {"clock_gettime", "QueryPerformanceCounter", "NRT_MemInfo_call_dtor"}
 
 

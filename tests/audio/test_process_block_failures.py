@@ -15,7 +15,7 @@ HUGE = np.float32(3.4e38)
 
 
 def muted(on_failure, **settings):
-    """A player whose stems, but for the first, are silent: what comes out is dry, or nothing."""
+    """A player whose stems, but for the first, are silent: its output is dry, or silence."""
     player = Player(on_failure=on_failure, fade_out=LONG, **settings)
     player.set([1] * 6 + [0, 0])
     return player

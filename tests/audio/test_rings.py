@@ -1,4 +1,4 @@
-"""The memory between two threads of time: what is read is what was written, or nothing."""
+"""The rings between the audio thread and the worker: a read returns the written frames or nothing."""
 
 import json
 import subprocess
@@ -188,9 +188,9 @@ while True:
         assert process.poll() is None, process.communicate()[0]
         write(shared, np.full((2, hop), number, np.float32))
         for _ in range(3):
-            for wanted in range(max(number - 2, 0), number + 1):
-                if _position(shared.tags, wanted % LAYOUT.slots) == wanted:
-                    assert (shared.hops[wanted % LAYOUT.slots] == wanted * factors).all(), wanted
+            for index in range(max(number - 2, 0), number + 1):
+                if _position(shared.tags, index % LAYOUT.slots) == index:
+                    assert (shared.hops[index % LAYOUT.slots] == index * factors).all(), index
                     seen += 1
         number += 1
     assert seen >= 5000

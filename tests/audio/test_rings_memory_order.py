@@ -122,7 +122,7 @@ def watch_capture(capture, positions, stop):
 
 
 def watched(watch, *arrays, work, enough):
-    """Run compiled ``watch`` on a thread of its own beside ``work``; return what it counted."""
+    """Run compiled ``watch`` on a second thread beside ``work``; return its counts."""
     stop, counted = np.zeros(1, np.int64), []
     watch(*arrays, np.ones(1, np.int64))  # compiles it
     thread = threading.Thread(target=lambda: counted.append(watch(*arrays, stop)))

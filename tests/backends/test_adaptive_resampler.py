@@ -72,8 +72,8 @@ class Clocks:
         )
         return out, resampler.record
 
-    def heard(self, out, second):
-        """Return a second of the left side, and when its frames are heard, by the world's clock."""
+    def left_second(self, out, second):
+        """Return a second of the left channel, and the times at which its frames play, by the reference clock."""
         part = slice(second * RATE, (second + 1) * RATE)
         return out[0, part], (np.arange(out.shape[1]) / self.output_rate)[part]
 
@@ -83,7 +83,7 @@ def sine(frequency):
 
 
 def noise_and_delay(got, seconds, frequency):
-    """Return in dB what is left without the best sine of that frequency, and how late that sine is, in frames."""
+    """Return the residual without the best-fit sine of a frequency, in dB, and the delay of that sine, in frames."""
     basis = np.stack([np.sin(2 * np.pi * frequency * seconds), np.cos(2 * np.pi * frequency * seconds)])
     weights, *_ = np.linalg.lstsq(basis.T, got, rcond=None)
     rest = got - weights @ basis
@@ -99,7 +99,7 @@ AGE = RESERVE + BLOCK
 def test_with_equal_clocks_a_tone_is_only_late(frequency):
     clocks = Clocks(4)
     out, _ = clocks.carry(sine(frequency))
-    noise, delay = noise_and_delay(*clocks.heard(out, 2), frequency)
+    noise, delay = noise_and_delay(*clocks.left_second(out, 2), frequency)
     assert noise < -90
     assert delay == pytest.approx(AGE % (RATE / frequency), abs=0.01)
 
@@ -108,7 +108,7 @@ def test_with_equal_clocks_a_tone_is_only_late(frequency):
 def test_a_tone_keeps_its_pitch_and_its_age_between_clocks_that_differ(ppm):
     clocks = Clocks(60, input_ppm=ppm)
     out, record = clocks.carry(sine(20))
-    noise, delay = noise_and_delay(*clocks.heard(out, 57), 20)
+    noise, delay = noise_and_delay(*clocks.left_second(out, 57), 20)
     assert noise < -80
     assert delay == pytest.approx(AGE, abs=1)
     assert record["starved"][0] == 0
@@ -119,10 +119,10 @@ def test_ten_minutes_of_late_blocks_of_other_sizes_lose_nothing():
     clocks = Clocks(600, input_ppm=-150, output_ppm=150, jitter_ms=4, input_block=147, burst=3)
     out, record = clocks.carry(sine(20))
     assert record["starved"][0] == 0
-    heard, delays = out[0, RATE:], []
-    assert np.abs(np.diff(heard)).max() < 1.02 * 0.5 * 2 * np.pi * 20 / RATE  # no step that the tone does not make
+    left, delays = out[0, RATE:], []
+    assert np.abs(np.diff(left)).max() < 1.02 * 0.5 * 2 * np.pi * 20 / RATE  # no step that the tone does not make
     for second in (60, 300, 590):
-        noise, delay = noise_and_delay(*clocks.heard(out, second), 20)
+        noise, delay = noise_and_delay(*clocks.left_second(out, second), 20)
         assert noise < -60
         delays.append(delay)
     assert np.ptp(delays) < 20  # frames: it wavers with the jitter, and does not grow
@@ -143,7 +143,7 @@ def test_a_device_that_stands_still_is_a_gap_with_fades_and_the_age_comes_back()
     assert record["starved"][0] >= 1
     gap = np.flatnonzero(out[0, RATE:] == 0)
     assert 0.1 * RATE < len(gap) < 0.4 * RATE
-    assert np.abs(np.diff(out[0])).max() < 0.5 / 60  # what is left when the gap comes is enough for a short fade
+    assert np.abs(np.diff(out[0])).max() < 0.5 / 60  # the frames left at the gap suffice for a short fade
     assert record["locked"][0] == 1
 
 
@@ -169,7 +169,7 @@ def test_what_lies_between_two_samples_is_what_a_band_limited_sound_has_there():
             assert made == pytest.approx(np.cos(2 * np.pi * frequency * row / PHASES / RATE + phase), abs=3e-5)
 
 
-def test_after_a_restart_nothing_is_known():
+def test_restart_resets_the_state():
     clocks = Clocks(1)
     resampler = AdaptiveResampler(RATE, 2, (0, 1), RESERVE)
     sound = np.ones((int(clocks.input_sizes.sum()), 2), np.float32)

@@ -103,10 +103,10 @@ def test_every_frame_of_a_stem_reaches_its_port(probes):
         while not engine.source_ended:
             time.sleep(0.05)
         time.sleep(0.2)
-    heard = [receiver.received.get() for _ in range(receiver.received.qsize())]
-    assert len(heard) > RATE // 2
-    lost = np.diff(heard) - 1
-    assert not np.any(lost % PERIOD)  # a loaded machine loses whole cycles, and the server says so
+    received = [receiver.received.get() for _ in range(receiver.received.qsize())]
+    assert len(received) > RATE // 2
+    lost = np.diff(received) - 1
+    assert not np.any(lost % PERIOD)  # a loaded machine loses whole cycles, and the server reports them
     assert lost.sum() // PERIOD <= engine.stats().xruns
 
 
@@ -126,7 +126,7 @@ def test_ports_carry_the_names_of_the_stems():
     ]
 
 
-def test_only_the_buses_asked_for_get_ports():
+def test_only_the_requested_buses_get_ports():
     with engine_on(JackBackend(name="split", outputs=["drums", "main"])):
         names = [p.name for p in list_jack_ports() if p.name.startswith("split:") and p.direction == "output"]
     assert names == ["split:drums_L", "split:drums_R", "split:mix_L", "split:mix_R"]
@@ -251,17 +251,17 @@ def test_threads_of_the_library_go_before_separators(monkeypatch):
 def test_blocks_that_grow_while_it_plays_make_the_sound_later_and_not_dry():
     import jack  # noqa: PLC0415 - needs libjack
 
-    sentences, backend = [], JackBackend(name="grows")
+    reports, backend = [], JackBackend(name="grows")
     config = EngineConfig(model="passthrough", worker="thread", hold_ms=10)
     other = jack.Client("changes", no_start_server=True)
     try:
-        with Engine(backend, config, report=sentences.append) as engine:
+        with Engine(backend, config, report=reports.append) as engine:
             before = engine.latency
             other.blocksize = 1024
             until(lambda: engine.latency.total > before.total, 30)
             assert engine.latency.extra == extra_delay(engine._worker.info, config, before, 1024) > 0
             assert engine._state.record["extra_delay"][0] == engine.latency.extra
-            until(lambda: any("1024 frames" in sentence for sentence in sentences), 30)
+            until(lambda: any("1024 frames" in message for message in reports), 30)
             other.blocksize = PERIOD
             until(lambda: other.blocksize == PERIOD, 30)
             assert engine.latency.extra > 0  # what is later stays so

@@ -1,4 +1,4 @@
-"""A clock in place of a sound card: what comes in over and over, and how far behind it fell."""
+"""A clock in place of a sound card: its looped input, and its lag."""
 
 import threading
 import time
@@ -17,9 +17,9 @@ def run(backend, frames, taps=()):
 
 
 def test_sound_comes_in_over_and_over():
-    sound, heard = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 1000)).astype(np.float32), []
-    engine = run(PacedBackend(44100, 100, sound), 20000, (heard.append,))
-    mix = np.concatenate(heard, axis=1)[:2, engine.latency.engine :]
+    sound, blocks = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 1000)).astype(np.float32), []
+    engine = run(PacedBackend(44100, 100, sound), 20000, (blocks.append,))
+    mix = np.concatenate(blocks, axis=1)[:2, engine.latency.engine :]
     np.testing.assert_array_equal(mix[:, :5000], np.tile(sound, 5))
 
 

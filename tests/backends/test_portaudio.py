@@ -1,4 +1,4 @@
-"""PortAudio with real callbacks, on a JACK server with no sound card; and what it says when it cannot."""
+"""PortAudio with real callbacks, on a JACK server with no sound card, and its error messages."""
 
 import queue
 import subprocess
@@ -44,7 +44,7 @@ def test_the_device_is_listed():
 
 
 @pytest.mark.usefixtures("portaudio_on_jack")
-def test_portaudio_that_ended_is_started_again_for_who_asks():
+def test_portaudio_that_ended_is_started_again_on_request():
     portaudio()._terminate()
     assert [found.name for found in list_devices()] == ["system"]
 
@@ -68,7 +68,7 @@ def test_real_callbacks_run_and_lose_nothing():
 
 
 @pytest.mark.usefixtures("portaudio_on_jack")
-def test_a_device_nobody_has_is_refused_with_those_there_are():
+def test_a_missing_device_is_refused_with_a_list_of_devices():
     with pytest.raises(DeviceError, match=r"no input device 'kazoo'.*0 'system'.*stream-sep devices"):
         PortAudioBackend(input="kazoo")
     with pytest.raises(DeviceError, match=r"no device 99; output devices: 0 'system'"):
@@ -201,7 +201,7 @@ def test_a_device_without_such_channels_is_refused(machine):
         find_device(0, "output")
 
 
-def test_the_default_device_is_taken_unless_another_is_asked_for(machine):
+def test_the_default_device_is_used_unless_another_is_requested(machine):
     machine(device(0, "first"), device(1, "usual", is_default_input=True))
     assert find_device(None, "input").name == "usual"
     assert find_device(None, "output").name == "first"
@@ -234,7 +234,7 @@ with Engine(PortAudioBackend(report=print), config):
 
 @pytest.mark.usefixtures("jackd")
 def test_a_jack_server_that_dies_is_reported_and_does_not_hang_the_end(start_jackd, monkeypatch):
-    # in a process of its own: PortAudio is of no use afterwards
+    # in its own process: PortAudio is of no use afterwards
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name := "stream_sep_short_lived")
     with start_jackd(name) as server:
         command = [sys.executable, "-c", OUTLIVE_THE_SERVER, str(server.pid)]

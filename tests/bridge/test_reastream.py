@@ -54,10 +54,10 @@ def test_what_is_sent_arrives_whole_and_in_order(receiver, channels, frames):
     block = noise(channels, frames)
     with ReaStreamSender("127.0.0.1", port_of(receiver), "stems", channels, 48000) as sender:
         count = sender.send(block)
-    heard = [parsed(receiver.recv(65535)) for _ in range(count)]
-    assert {name for name, _, _ in heard} == {b"stems" + bytes(27)}
-    assert {rate for _, rate, _ in heard} == {48000}
-    np.testing.assert_array_equal(np.concatenate([part for _, _, part in heard], axis=1), block)
+    packets = [parsed(receiver.recv(65535)) for _ in range(count)]
+    assert {name for name, _, _ in packets} == {b"stems" + bytes(27)}
+    assert {rate for _, rate, _ in packets} == {48000}
+    np.testing.assert_array_equal(np.concatenate([part for _, _, part in packets], axis=1), block)
 
 
 def test_eight_channels_go_thirty_seven_frames_a_packet(receiver):
@@ -132,7 +132,7 @@ def test_another_number_of_channels_is_refused():
         sender.send(noise(2, 8))
 
 
-def test_nobody_listening_is_no_error():
+def test_a_target_without_a_receiver_is_no_error():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = port_of(probe)

@@ -1,4 +1,4 @@
-"""The command line's own work on control surfaces: which are made, what is printed, and stems sent as ReaStream."""
+"""Control surfaces from the command line: their options, output, and stems sent as ReaStream."""
 
 import socket
 from contextlib import ExitStack
@@ -53,12 +53,12 @@ def test_who_leads_when_a_daw_is_met_is_the_users_choice(mixer, leads):
         (SurfaceOptions(osc_out=("nowhere",)), "nowhere"),
     ],
 )
-def test_options_that_make_no_sense_are_refused_in_a_sentence(mixer, options, words):
+def test_options_that_make_no_sense_are_refused_with_a_message(mixer, options, words):
     with pytest.raises((ConfigError, BridgeError), match=words):
         build_surfaces(mixer, options, print)
 
 
-def test_a_taken_port_is_an_error_only_where_it_was_asked_for(mixer):
+def test_a_taken_port_is_an_error_only_where_it_was_requested(mixer):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, ExitStack() as stack:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -84,8 +84,8 @@ def test_stems_reach_reastream_sample_for_sample():
         while sum(packet.block.shape[1] for packet in packets) < given.shape[1]:
             packets.append(read_packet(receiver.recv(65536)))
     assert {packet.sample_rate for packet in packets} == {44100}
-    heard = np.concatenate([packet.block for packet in packets], axis=1)
-    np.testing.assert_array_equal(heard, out.reshape(8, -1))
+    sent = np.concatenate([packet.block for packet in packets], axis=1)
+    np.testing.assert_array_equal(sent, out.reshape(8, -1))
 
 
 def test_a_reastream_target_that_is_none_is_refused():
@@ -94,20 +94,20 @@ def test_a_reastream_target_that_is_none_is_refused():
 
 
 def test_command_with_surfaces_receives_their_options():
-    heard = []
+    calls = []
 
     @with_surface_options
     def command(name: Annotated[str, typer.Argument()], *, surfaces: SurfaceOptions) -> None:
-        """Say so."""
-        heard.append((name, surfaces))
+        """Record the call."""
+        calls.append((name, surfaces))
 
     app = typer.Typer()
     app.command()(command)
     done = CliRunner().invoke(app, ["x", "--midi", "a", "--midi", "b", "--osc-port", "0", "--daw-push"])
     assert done.exit_code == 0, done.output
-    assert heard == [("x", SurfaceOptions(osc_port=0, midi=("a", "b"), daw_push=True))]
+    assert calls == [("x", SurfaceOptions(osc_port=0, midi=("a", "b"), daw_push=True))]
     assert CliRunner().invoke(app, ["x"]).exit_code == 0
-    assert heard[1] == ("x", SurfaceOptions())
+    assert calls[1] == ("x", SurfaceOptions())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from stream_sep.cli import main
 
 @pytest.fixture
 def command(capsys, monkeypatch, tmp_path):
-    """Run ``stream-sep`` in this process, in a folder and with settings of its own; return code, output, errors."""
+    """Run ``stream-sep`` in this process, with its own folder and settings; return code, output and errors."""
     monkeypatch.setenv("STREAM_SEP_CONFIG", str(tmp_path / "settings" / "config.toml"))
     monkeypatch.chdir(tmp_path)
 

@@ -83,7 +83,7 @@ def test_errors_have_one_form_and_documented_codes(command, arguments, code, wor
     assert errors.count("\n") == 1
 
 
-def test_unforeseen_error_is_a_sentence_and_a_traceback_for_those_who_ask(command, monkeypatch):
+def test_unforeseen_error_is_a_message_and_a_traceback_on_request(command, monkeypatch):
     def explode():
         raise ZeroDivisionError("boom")
 
@@ -94,7 +94,7 @@ def test_unforeseen_error_is_a_sentence_and_a_traceback_for_those_who_ask(comman
     assert "Traceback" in command("devices", "-vv")[2]
 
 
-def test_import_of_a_missing_extra_is_a_sentence_with_the_command_that_installs_it(command, monkeypatch):
+def test_import_of_a_missing_extra_gives_an_error_message_with_the_command_that_installs_it(command, monkeypatch):
     def fail():
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 

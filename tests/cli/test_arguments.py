@@ -1,4 +1,4 @@
-"""What makes no sense is refused before any device is opened, and what each refusal says."""
+"""Invalid values are refused before any device is opened, each with a message."""
 
 import pytest
 

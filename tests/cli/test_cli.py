@@ -1,4 +1,4 @@
-"""The commands as a user types them: what they write, what they say, and how they fail."""
+"""The commands as a user types them: their files, output and failures."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def test_a_render_that_fails_leaves_its_folder_as_it_was(tmp_path):
         ("cubase", "StreamSep_Stems.js"),
     ],
 )
-def test_a_layout_is_written_where_it_is_wanted(tmp_path, kind, file):
+def test_a_layout_is_written_at_the_given_path(tmp_path, kind, file):
     done = run("layout", kind, "--folder", tmp_path / "pages", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "pages" / file).stat().st_size > 300
@@ -125,7 +125,7 @@ def test_bench_measures_what_the_engine_reports(tmp_path):
     ],
     ids=lambda value: " ".join(value[:4]) if isinstance(value, tuple) else "",
 )
-def test_what_cannot_be_done_is_one_sentence_and_a_failure(arguments, words, tmp_path):
+def test_what_cannot_be_done_gives_one_error_message_and_a_failure(arguments, words, tmp_path):
     done = run(*arguments, cwd=tmp_path)
     messages = done.stdout + done.stderr
     assert done.returncode == 1, messages

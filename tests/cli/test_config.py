@@ -58,7 +58,7 @@ def test_shared_setting_reaches_both_commands_and_a_table_wins(options, file):
         ("[" * 5000, "cannot read"),
     ],
 )
-def test_wrong_file_is_one_sentence_that_names_it(command, file, text, words):
+def test_wrong_file_gives_one_error_message_that_names_it(command, file, text, words):
     file.parent.mkdir()
     file.write_text(text)
     code, _, errors = command("devices")

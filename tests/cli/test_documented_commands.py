@@ -38,7 +38,7 @@ def group():
 
 
 def fault_of(group, line):
-    """Return what is wrong with a command; nothing where all is well."""
+    """Return the error of a command, or nothing if it is valid."""
     context, command, rest = None, group, shlex.split(line)
     while True:
         try:

@@ -75,7 +75,7 @@ def test_terminal_that_closes_is_ignored_where_it_was():
 
 
 class Command:
-    """``stream-sep demo`` in a process group of its own, as a shell starts it; what it prints is gathered."""
+    """``stream-sep demo`` in its own process group, as a shell starts it, with its output collected."""
 
     def __init__(self, folder):
         arguments = [sys.executable, "-m", "stream_sep", "demo", "--no-audio", "--out", "out"]

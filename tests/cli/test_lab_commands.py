@@ -90,7 +90,7 @@ def test_from_songs_to_a_file_that_plays(home):
         assert load_separator("instant", weights=home / name).latency == 64
 
 
-def test_a_training_that_skipped_steps_says_so_at_its_end(home, tmp_path, monkeypatch):
+def test_a_training_that_skipped_steps_reports_them_at_its_end(home, tmp_path, monkeypatch):
     from stream_sep.training.losses import StemLoss  # noqa: PLC0415 - after the check for torch
 
     forward = StemLoss.forward
@@ -140,6 +140,6 @@ def test_the_lab_runs_where_the_engine_cannot(home, tmp_path):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_cannot_be_done_is_one_sentence_and_a_failure(home, arguments, words):
+def test_what_cannot_be_done_gives_one_error_message_and_a_failure(home, arguments, words):
     messages, status = run(*arguments, cwd=home)
     assert (status, words in messages) == (1, True), messages

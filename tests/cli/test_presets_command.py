@@ -1,4 +1,4 @@
-"""``presets``: what is saved is never lost by accident, and what is removed was the user's own."""
+"""``presets``: a saved preset is never overwritten by accident, and only the user's own can be removed."""
 
 import pytest
 

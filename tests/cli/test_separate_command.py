@@ -1,4 +1,4 @@
-"""What the command line makes of its options, and what it shows while it works."""
+"""The job that the command line makes of its options, and its progress display."""
 
 import io
 import signal
@@ -26,13 +26,13 @@ USUAL = SeparationJob(cache_gb=10.0)
 
 
 @pytest.fixture
-def asked(monkeypatch, tmp_path):
-    """Run the command with a song and options; give the job that comes of it, and how many songs go at once."""
+def run_command(monkeypatch, tmp_path):
+    """Run the command with a song and options; return the job and the number of songs at once."""
     song = write_song(tmp_path / "a.wav", 0.01)
-    heard = {}
+    call = {}
 
     def separate_all(tracks, job, _report, *, jobs):
-        heard.update(job=job, jobs=jobs)
+        call.update(job=job, jobs=jobs)
         return iter([(0, Outcome(tracks[0]))])
 
     monkeypatch.setattr(command, "separate_all", separate_all)
@@ -43,7 +43,7 @@ def asked(monkeypatch, tmp_path):
     def run(*options):
         received = CliRunner().invoke(app, [str(song), *options])
         assert received.exit_code == 0, received.output or received.exception
-        return heard["job"], heard["jobs"]
+        return call["job"], call["jobs"]
 
     yield run
     signal.signal(signal.SIGTERM, kept)
@@ -93,12 +93,12 @@ def form(*settings):
         ("--overwrite", replace(USUAL, overwrite=True)),
     ],
 )
-def test_every_option_reaches_the_job(asked, options, job):
-    assert asked(*options.split()) == (job, 1)
+def test_every_option_reaches_the_job(run_command, options, job):
+    assert run_command(*options.split()) == (job, 1)
 
 
-def test_jobs_are_songs_at_once(asked):
-    assert asked("-j", "3") == (USUAL, 3)
+def test_jobs_are_songs_at_once(run_command):
+    assert run_command("-j", "3") == (USUAL, 3)
 
 
 def test_stems_without_a_name_are_refused(tmp_path):
@@ -159,7 +159,7 @@ def test_songs_that_were_there_or_failed_take_no_time(shown):
     assert left(progress) == pytest.approx(10 / 2.0, rel=0.05)
 
 
-def test_a_song_has_a_bar_while_it_is_separated_and_a_sentence_after(shown):
+def test_a_song_has_a_bar_while_it_is_separated_and_a_line_after(shown):
     tracks, progress, clock, screen = shown
     work(progress, clock, 1, 20, speed=1.0)
     assert [task.description for task in progress._bars.tasks] == ["all songs", "20.wav"]

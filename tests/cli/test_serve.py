@@ -44,7 +44,7 @@ def test_check_finds_that_all_agrees(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "message"),
     [
         (("--role", "boss"), "--role 'boss' is none of all, web, worker"),
         (("--host", "0.0.0.0"), "--insecure-http"),
@@ -53,10 +53,10 @@ def test_check_finds_that_all_agrees(tmp_path):
         (("--sign-up", "sometimes"), "sign_up 'sometimes' is none of closed, invite, open"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_a_sentence(tmp_path, arguments, sentence):
+def test_invalid_options_are_refused_with_a_message(tmp_path, arguments, message):
     refused = run("--data", tmp_path, *arguments)
     assert refused.returncode == 1
-    assert sentence in refused.stderr
+    assert message in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

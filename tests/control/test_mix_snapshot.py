@@ -39,8 +39,8 @@ def test_stem_is_audible_unless_muted_or_not_among_the_soloed():
     for muted, soloed in itertools.product(itertools.product([False, True], repeat=4), repeat=2):
         switches = {f"stem/{stem}/mute": on for stem, on in zip(STEMS, muted, strict=True)}
         switches |= {f"stem/{stem}/solo": on for stem, on in zip(STEMS, soloed, strict=True)}
-        heard = [not mute and (solo or not any(soloed)) for mute, solo in zip(muted, soloed, strict=True)]
-        assert list(stem_gains(mixed(**switches)).values()) == [[float(on)] * 2 for on in heard], (muted, soloed)
+        audible = [not mute and (solo or not any(soloed)) for mute, solo in zip(muted, soloed, strict=True)]
+        assert list(stem_gains(mixed(**switches)).values()) == [[float(on)] * 2 for on in audible], (muted, soloed)
 
 
 def test_a_closed_fader_is_exactly_silent():

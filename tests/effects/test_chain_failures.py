@@ -5,8 +5,10 @@ import signal
 
 import numpy as np
 import pytest
-from effect_chains import FADE, HOP, QUIET, largest_step, noise, sine, stream
+from effect_chains import FADE, HOP, QUIET, largest_step, sine
+from noise import gaussian_noise
 from requirements import require_package
+from streaming import stream
 
 from stream_sep.effects import loader
 from stream_sep.effects.chained_separator import ChainSpec
@@ -15,10 +17,10 @@ from stream_sep.errors import SeparatorError
 require_package("pedalboard", "effects")
 
 
-def break_chain(separator, stem, answer):
+def break_chain(separator, stem, fault):
     chain = separator._aligned[stem].chain
     play = chain.collect
-    chain.collect = lambda: answer(play())
+    chain.collect = lambda: fault(play())
 
 
 def raising(_):
@@ -26,18 +28,18 @@ def raising(_):
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("fault", "words"),
     [
         (raising, "failed: RuntimeError: no"),
         (lambda frames: frames * np.float32(np.nan), "produced NaN, infinity or more than 120 dB over full scale"),
         (lambda frames: frames[:, :-5], "exceeded its measured latency"),
     ],
 )
-def test_failing_chain_is_bypassed_without_a_step_and_reported_once(chain, answer, words):
+def test_failing_chain_is_bypassed_without_a_step_and_reported_once(chain, fault, words):
     reports = []
     separator = chain({"vocals": [QUIET], "drums": [QUIET]}, reserve=0, reports=reports)
     before = stream(separator, sine(40 * HOP))
-    break_chain(separator, "vocals", answer)
+    break_chain(separator, "vocals", fault)
     after = stream(separator, sine(40 * HOP, 40 * HOP))
     assert reports == [f"the effect chain on vocals {words}; it is bypassed until the chain is set again"]
     np.testing.assert_array_equal(after[0, :, -HOP:], after[3, :, -HOP:])
@@ -51,7 +53,7 @@ def test_effect_that_raises_is_bypassed(chain, monkeypatch):
     reports = []
     separator = chain({"vocals": [QUIET]}, reports=reports)
     monkeypatch.setattr(separator._aligned["vocals"].chain._effects.effects[0], "_plugins", [None])
-    assert np.isfinite(stream(separator, noise(4 * HOP))).all()
+    assert np.isfinite(stream(separator, gaussian_noise(4 * HOP))).all()
     assert len(reports) == 1
     assert "AttributeError" in reports[0]
 
@@ -72,7 +74,7 @@ def test_vst3_that_hangs_is_ended(chain, vst3):
     reports = []
     separator = chain({"vocals": [{"plugin": vst3("ZaMaximX2")}]}, reports=reports)
     os.kill(separator._aligned["vocals"].chain.pid, signal.SIGSTOP)
-    stream(separator, noise(4 * HOP))
+    stream(separator, gaussian_noise(4 * HOP))
     assert len(reports) == 1
     assert "gave no reply within 0.5 s" in reports[0]
 

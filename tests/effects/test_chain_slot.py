@@ -4,8 +4,10 @@ import threading
 
 import numpy as np
 import pytest
-from effect_chains import FADE, HOP, LIMITER, QUIET, RATE, largest_step, noise, sine, stream
+from effect_chains import FADE, HOP, LIMITER, QUIET, RATE, largest_step, sine
+from noise import gaussian_noise
 from requirements import require_package
+from streaming import stream
 
 from stream_sep.effects import loader
 from stream_sep.errors import ConfigError
@@ -44,8 +46,8 @@ def test_change_of_a_chain_makes_no_larger_step_than_a_crossfade(chain, first, t
     sound = np.concatenate([before, after], axis=2)[:, :, 400 + hop :]
     settled = [sound[0][:, RATE // 2 - 8000 : RATE // 2], sound[0][:, -8000:]]
     reference = chain({"vocals": then}, hop=hop, reserve=400)
-    wanted = stream(reference, sine(2 * hops * hop))[0][:, -8000:]
-    np.testing.assert_allclose(sound[0][:, -8000:], wanted, atol=2e-2)
+    expected = stream(reference, sine(2 * hops * hop))[0][:, -8000:]
+    np.testing.assert_allclose(sound[0][:, -8000:], expected, atol=2e-2)
     loudest = float(np.abs(sound[0]).max())
     bound = max(largest_step(part) for part in settled) + 2 * loudest / FADE
     assert largest_step(sound[0]) <= 1.02 * bound
@@ -58,7 +60,7 @@ def test_automatable_parameter_changes_the_effect_that_plays(chain):
     playing = separator._aligned["vocals"]
     separator.set_effect("vocals", 0, "wet_level", 0.9)
     assert separator._aligned["vocals"] is playing
-    separator.process(noise(HOP))
+    separator.process(gaussian_noise(HOP))
     assert playing.chain._effects.effects[0]._plugins[0].wet_level == pytest.approx(0.9)
     separator.set_effect("vocals", 0, "freeze_mode", 1.0)
     assert separator._aligned["vocals"] is not playing
@@ -111,7 +113,7 @@ def test_hops_go_on_while_effects_load(chain, monkeypatch):
     thread = threading.Thread(target=separator.set_chains, args=({"vocals": [{"plugin": "Invert"}]},))
     thread.start()
     assert begun.wait(30)
-    mix = noise(20 * HOP)
+    mix = gaussian_noise(20 * HOP)
     np.testing.assert_array_equal(stream(separator, mix)[0], mix)
     go_on.set()
     thread.join(30)

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from effect_chains import GAIN, HOP, LIMITER, LIMITER_LATE, QUIET, RATE, late, noise, sine, stream
+from effect_chains import GAIN, HOP, LIMITER, LIMITER_LATE, QUIET, RATE, late, sine
+from noise import gaussian_noise
 from requirements import require_package
+from streaming import stream
 
 from stream_sep.effects.chained_separator import ChainSpec
 from stream_sep.errors import ConfigError
@@ -18,7 +20,7 @@ def test_chain_on_an_unknown_stem_is_rejected(chain):
 
 @pytest.mark.parametrize("hop", [1, 16, 64, 256, 1000])
 def test_stems_without_effects_pass_bit_for_bit(chain, hop):
-    mix = noise(hop * (2000 // hop + 5))
+    mix = gaussian_noise(hop * (2000 // hop + 5))
     for stem in stream(chain(hop=hop, reserve=777), mix):
         np.testing.assert_array_equal(stem, late(mix, 777))
     assert chain(hop=hop, reserve=777).latency == 777
@@ -27,7 +29,7 @@ def test_stems_without_effects_pass_bit_for_bit(chain, hop):
 
 @pytest.mark.parametrize("hop", [40, 256, 1000])
 def test_chain_hop_by_hop_equals_pedalboard_on_the_whole_song(chain, hop):
-    mix = noise(hop * (20000 // hop))
+    mix = gaussian_noise(hop * (20000 // hop))
     separator = chain({"drums": [{"plugin": "Compressor", "parameters": {"threshold_db": -20, "ratio": 4}}, *GAIN,
                                  {"plugin": "Reverb"}]}, hop=hop, reserve=100)  # fmt: skip
     board = pedalboard.Pedalboard([pedalboard.Compressor(-20, 4), pedalboard.Gain(-6), pedalboard.Reverb()])
@@ -84,7 +86,7 @@ def test_effect_of_irregular_output_returns_whole_hops(chain, plugin, hop):
 
 def test_mono_effect_has_an_instance_a_side(chain, vst3):
     separator = chain({"vocals": [{"plugin": vst3("ZamGate")}]})
-    mix = noise(40 * HOP)
+    mix = gaussian_noise(40 * HOP)
     mix[1] = 0
     stems = stream(separator, mix)
     assert np.abs(stems[0, 0]).max() > 0.01
@@ -107,7 +109,7 @@ def test_chain_beyond_the_reserve_is_rejected_with_the_number_to_set(chain):
 
 def test_reset_equals_a_new_separator(chain, vst3):
     separator = chain({"vocals": [{"plugin": "Reverb"}], "drums": LIMITER, "bass": [{"plugin": vst3("ZaMaximX2")}]})
-    mix = noise(40 * HOP)
+    mix = gaussian_noise(40 * HOP)
     first = stream(separator, mix)
     separator.reset()
     np.testing.assert_array_equal(stream(separator, mix), first)
@@ -116,7 +118,7 @@ def test_reset_equals_a_new_separator(chain, vst3):
 def test_nan_from_the_separator_is_not_reported_as_of_a_chain(chain):
     reports = []
     separator = chain({"vocals": [QUIET]}, reports=reports)
-    block = noise(HOP)
+    block = gaussian_noise(HOP)
     block[0, 3] = np.nan
     assert np.isnan(separator.process(block)).any()
     separator.reset()

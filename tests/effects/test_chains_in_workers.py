@@ -37,7 +37,7 @@ QUIET = {"other": [{"plugin": "Gain", "parameters": {"gain_db": -20.0}}]}
 
 
 class Player:
-    """Feeds a worker hops and reads what it makes of them."""
+    """Feeds a worker hops and reads its output."""
 
     def __init__(self, worker):
         self.worker, self._hop = worker, 0
@@ -46,7 +46,7 @@ class Player:
         worker.start(self._rings)
 
     def play(self, level):
-        """Play one hop of ``level``, constant; return what came out on the carrier, or None where it was left out."""
+        """Play one hop of ``level``, constant; return the output on the carrier, or None where it was left out."""
         hop, self._hop = self._hop, self._hop + 1
         block = np.full((2, HOP), level, np.float32)
         write_frames(self._rings.capture, self._rings.positions, block, HOP)
@@ -65,7 +65,7 @@ class Player:
 
 @pytest.fixture(params=["inline", "thread", "process"])
 def start(request):
-    """Start a worker of each kind with passthrough in it; gives the player and the list of what it reports."""
+    """Start a worker of each kind with passthrough in it; gives the player and the list of its reports."""
     started = []
 
     def make(**options):
@@ -104,17 +104,17 @@ def test_chains_are_there_from_the_start_and_change_while_it_runs(start):
     assert reports == []
 
 
-def test_what_cannot_be_set_is_refused_in_a_sentence_and_changes_nothing(start):
+def test_what_cannot_be_set_is_refused_with_a_message_and_changes_nothing(start):
     player, _ = start(chain_reserve=100, chains=QUIET)
     worker = player.worker
-    for change, sentence in (
+    for change, message in (
         (lambda: worker.set_chains(LIMITER), "220 frames late and 100 are reserved: start with chain_reserve=220"),
         (lambda: worker.set_chains({"othr": []} | {"othr": LIMITER["other"]}), "did you mean 'other'"),
         (lambda: worker.set_effect("other", 0, "gain", 3), "did you mean 'gain_db'"),
         (lambda: worker.set_effect("other", 1, "gain_db", 3), "it has 1, counted from 0"),
         (lambda: worker.set_bypass("all", bypassed=True), "there is no stem 'all'"),
     ):
-        with pytest.raises(ConfigError, match=sentence):
+        with pytest.raises(ConfigError, match=message):
             change()
     with pytest.raises(SeparatorError, match="plugin file not found"):
         worker.set_chains({"other": [{"plugin": "/not/there.vst3"}]})
@@ -129,7 +129,7 @@ def test_chains_that_cannot_begin_are_refused(start):
         start(chains={"other": [{"plugin": "/not/there.vst3"}]})
 
 
-def test_without_chains_or_a_reserve_there_is_no_cost_and_a_sentence(start):
+def test_without_chains_or_a_reserve_there_is_no_cost_and_an_error_message(start):
     player, _ = start()
     assert player.worker.chain_latency == 0
     assert player.settled() == 0.25

@@ -1,4 +1,4 @@
-"""Chains as tables: read, written, and what is wrong in them."""
+"""Chains as tables: reading, writing and error messages."""
 
 import json
 import tomllib
@@ -25,7 +25,7 @@ def test_chains_from_toml_are_written_as_they_were():
 
 
 @pytest.mark.parametrize(
-    ("effects", "sentence"),
+    ("effects", "message"),
     [
         ([{"plugin": "Revrb"}], r"chain of 'vocals', effect 0: no effect is called 'Revrb'; did you mean 'Reverb'\?"),
         ([{"plugin": "PitchShift"}], "silence when it streams"),
@@ -44,6 +44,6 @@ def test_chains_from_toml_are_written_as_they_were():
         ({"plugin": "Reverb"}, "is not a list of effects"),
     ],
 )
-def test_invalid_chain_is_rejected_in_a_sentence(effects, sentence):
-    with pytest.raises(ConfigError, match=sentence):
+def test_invalid_chain_is_rejected_with_a_message(effects, message):
+    with pytest.raises(ConfigError, match=message):
         ChainSpec.parse({"vocals": effects})

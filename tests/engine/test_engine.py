@@ -1,4 +1,4 @@
-"""The whole engine: what is streamed is what is separated, a fader is heard at once, and a dead worker comes back."""
+"""The whole engine: streams equal the separated song, a fader moves at once, and a dead worker is restarted."""
 
 import os
 import signal
@@ -126,7 +126,7 @@ def test_bypass_plays_the_delayed_input_whatever_the_faders():
     np.testing.assert_array_equal(mix, given)
 
 
-def test_a_change_with_a_time_begins_at_its_frame_and_fades_as_long_as_asked(tmp_path):
+def test_a_change_with_a_time_begins_at_its_frame_and_fades_for_the_given_time(tmp_path):
     backend = PacedBackend(RATE, 128)
     config = EngineConfig(model="passthrough", worker="thread", record=tmp_path)
     with Engine(backend, config, source=np.ones((2, 30 * RATE), np.float32)) as engine:
@@ -184,15 +184,15 @@ def test_a_preset_is_recalled_with_its_fade_and_stored_by_name(monkeypatch, tmp_
 
 
 def test_taps_are_given_every_frame_in_order_and_one_that_fails_is_left_out():
-    messages, heard, backend, given = [], [], OfflineBackend(RATE, 128), song(128 * 100)
+    messages, blocks, backend, given = [], [], OfflineBackend(RATE, 128), song(128 * 100)
 
     def broken(block):
         raise RuntimeError(f"broken at {block.shape[1]}")
 
-    config = EngineConfig(model="passthrough", worker="inline", taps=(broken, heard.append))
+    config = EngineConfig(model="passthrough", worker="inline", taps=(broken, blocks.append))
     with Engine(backend, config, report=messages.append):
         out = backend.feed(given)
-    np.testing.assert_array_equal(np.concatenate(heard, axis=1), out.reshape(10, -1))
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=1), out.reshape(10, -1))
     assert messages == ["a tap on the sound failed and is left out: RuntimeError: broken at 128"]
 
 
@@ -321,7 +321,7 @@ def test_a_fader_that_leaves_or_reaches_unity_in_a_gap_makes_no_step(first, then
 
 
 @pytest.mark.parametrize("worker", ["inline", "process"])
-def test_a_model_that_cannot_load_is_refused_or_replaced_in_a_sentence(worker):
+def test_a_model_that_cannot_load_is_refused_or_replaced_with_a_message(worker):
     wrong = {"model": "nobody:Here", "worker": worker}
     with pytest.raises(SeparatorError, match="nobody:Here"):
         Engine(OfflineBackend(), EngineConfig(**wrong))
@@ -368,8 +368,8 @@ def test_a_separator_of_the_users_own_runs_in_the_worker_process(own_separator, 
         assert engine.worker_pid not in {None, os.getpid()}
         wait_until(lambda: engine.source_ended)
     other = soundfile.read(tmp_path / "out" / "other.wav", dtype="float32")[0].T[:, : given.shape[1]]
-    heard = (other == 2 * given).all(axis=0)
-    assert heard.mean() > 0.5
+    is_doubled = (other == 2 * given).all(axis=0)
+    assert is_doubled.mean() > 0.5
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
@@ -391,7 +391,7 @@ def test_a_killed_worker_is_replaced_while_the_dry_sound_plays(tmp_path, fader):
         assert engine.latency == latency
     assert engine.stats().late_hops > 0
     assert "ended with code -9" in received[0]
-    assert any("is back" in sentence for sentence in received)
+    assert any("is back" in message for message in received)
     mix, vocals = (soundfile.read(tmp_path / f"{name}.wav", dtype="float32")[0].T for name in ("mix", "vocals"))
     given = given[:, : mix.shape[1]]
     slope, fade = np.abs(np.diff(given)).max(), 0.006 * RATE

@@ -1,4 +1,4 @@
-"""What is recorded is what was played, and a disk that gives up leaves whole files behind."""
+"""Recordings equal the output, and a full disk leaves whole files behind."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_is_whole(tmp_path, mon
     monkeypatch.setattr(StreamingWavWriter, "_put", put)
     received = []
     engine, buses = play(tmp_path, received.append)
-    assert len([sentence for sentence in received if "no space left" in sentence]) == 1
+    assert len([message for message in received if "no space left" in message]) == 1
     assert "no space left" in engine.recording_error
     monkeypatch.undo()
     late, names = engine.latency.engine, ("mix", *engine.stems)

@@ -1,4 +1,4 @@
-"""Every kind of trouble has its sentence, and no trouble has none."""
+"""Every kind of error has its message; without errors there is none."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def test_nothing_is_reported_when_all_is_well():
     ],
     ids=["late", "xruns", "one xrun", "bad input", "slow disk", "slow machine", "bad model"],
 )
-def test_each_trouble_has_one_sentence_with_its_number(now, words):
+def test_each_kind_of_error_has_one_message_with_its_count(now, words):
     messages = describe_problems(QUIET, now, 5.8)
     assert len(messages) == 1
     assert words in messages[0]

@@ -37,7 +37,7 @@ def _demucs():
     require_package("demucs", "demucs")
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read as Linux tells it")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.usefixtures("_demucs")
 def test_memory_of_a_song_is_that_of_one_a_tenth_as_long(tmp_path):
     second = np.random.default_rng(0).normal(0, 0.1, (44100, 1)).astype(np.float32)
@@ -93,7 +93,7 @@ def test_a_command_that_fails_is_reported_with_its_last_line():
         run_measured(["-c", "raise SystemExit('no such thing')"])
 
 
-def test_the_song_is_as_long_as_asked_and_never_silent(tmp_path):
+def test_the_song_has_the_requested_length_and_is_never_silent(tmp_path):
     sound, rate = soundfile.read(write_song(tmp_path / "a.wav", 3.0))
     assert sound.shape == (3 * rate, 2)
     assert np.abs(sound.reshape(30, -1)).max(axis=1).min() > 0.01

@@ -109,7 +109,7 @@ def folder(tmp_path):
     return tmp_path / "songs"
 
 
-def test_only_songs_kept_for_validation_are_scored_when_asked(folder):
+def test_only_songs_kept_for_validation_are_scored_on_request(folder):
     models = {"passthrough": ("passthrough", {})}
     kept = {path.name for path in folder.iterdir() if is_validation(path.name, 50)}
     assert 0 < len(kept) < 4

@@ -56,7 +56,7 @@ def test_a_song_is_read_with_the_stems_it_has(folder):
     assert np.allclose(song.mix, noise(0) + noise(1) + noise(2), atol=1e-6)
 
 
-def test_a_song_is_resampled_when_asked(folder):
+def test_a_song_is_resampled_on_request(folder):
     song = load_song(folder / "a", 2 * RATE)
     assert (song.sample_rate, song.mix.shape) == (2 * RATE, (2, 2 * RATE))
 

@@ -1,4 +1,4 @@
-"""The measures themselves, against signals whose answer is known."""
+"""The measures, against signals of known results."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def test_the_level_of_a_full_square_wave_is_0_dbfs():
     assert level_db(np.zeros((1, 10), np.float32)) == -300
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what children take")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the memory of children")
 def test_processor_time_counts_the_children_that_run():
     work = "sum(range(3 * 10**7)); print(flush=True); input()"
     own, all_of_us = time.process_time(), cpu_seconds()

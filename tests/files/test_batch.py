@@ -32,13 +32,15 @@ def test_several_jobs_at_once_give_the_same_files(tmp_path):
             np.testing.assert_array_equal(read(file), read(alone))
 
 
-@pytest.mark.parametrize(("asked", "given"), [(None, 4), (3, 3)])
-def test_jobs_share_the_cores(tmp_path, monkeypatch, asked, given):
+@pytest.mark.parametrize(("requested", "used"), [(None, 4), (3, 3)])
+def test_jobs_share_the_cores(tmp_path, monkeypatch, requested, used):
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(Crew, "_serve", lambda _: None)
     crew = Crew(2)
-    handle = crew.submit(Track(Path("a.wav"), Path(), "a"), job(tmp_path, settings=SeparationSettings(threads=asked)))
-    assert handle.job.settings.threads == given
+    handle = crew.submit(
+        Track(Path("a.wav"), Path(), "a"), job(tmp_path, settings=SeparationSettings(threads=requested))
+    )
+    assert handle.job.settings.threads == used
     crew.close()
 
 

@@ -86,16 +86,16 @@ def test_executors_that_do_not_exist_are_refused(command, tmp_path, arguments, c
 
 
 def test_a_ray_cluster_is_used_at_its_address(command, tmp_path, monkeypatch):
-    asked = {}
+    used = {}
 
     def on_ray(tracks, _job, _report, **settings):
-        asked.update(settings)
+        used.update(settings)
         return iter([(0, Outcome(tracks[0], error="it rained"))])
 
     monkeypatch.setattr(ray_batch, "separate_on_ray", on_ray)
     where = ("--executor", "ray", "--address", "10.0.0.9:6379", "-j", "3")
     received = command("separate", write(tmp_path / "a.wav", music(0.1)), *where)
-    assert asked == {"address": "10.0.0.9:6379", "jobs": 3}
+    assert used == {"address": "10.0.0.9:6379", "jobs": 3}
     assert "it rained" in received.output
     assert received.exit_code == 1
 

@@ -39,8 +39,8 @@ def slow(tmp_path, monkeypatch):
     def make(name, hop_seconds):
         path = write(tmp_path / f"{name}.wav", music(5.0))
         settings = SeparationSettings(model="slow_model:make", options={"seconds": hop_seconds})
-        wanted = job(tmp_path, settings=settings, stems=("other",))
-        return find_tracks([path], wanted.out)[0], wanted
+        task = job(tmp_path, settings=settings, stems=("other",))
+        return find_tracks([path], task.out)[0], task
 
     return make
 
@@ -84,6 +84,6 @@ def test_closing_ends_all_at_once(slow, tmp_path):
     assert not list((tmp_path / "out").rglob("*.wav"))
 
 
-def test_a_crew_of_nobody_is_refused():
+def test_a_crew_of_no_workers_is_refused():
     with pytest.raises(ConfigError, match="at least 1"):
         Crew(0)

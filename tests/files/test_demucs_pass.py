@@ -115,7 +115,7 @@ def test_blocks_of_any_length_give_the_same_stems():
     np.testing.assert_array_equal(passed(parts, song, block=333), passed(parts, song, block=10**6))
 
 
-def test_networks_that_no_wanted_stem_needs_do_not_run_and_the_others_stay_the_same():
+def test_networks_that_no_selected_stem_needs_do_not_run_and_the_others_stay_the_same():
     _, parts = build("bag")
     song = music(RATE)
     every = passed(parts, song, seed=2)
@@ -131,7 +131,7 @@ def test_networks_that_no_wanted_stem_needs_do_not_run_and_the_others_stay_the_s
     np.testing.assert_allclose(drums[0], every[SOURCES.index("drums")], atol=1e-7)
 
 
-def test_stems_come_in_the_order_that_was_asked_for():
+def test_stems_are_in_the_requested_order():
     _, parts = build("transformer")
     song = music(RATE)
     every = passed(parts, song)

@@ -1,4 +1,4 @@
-"""What a job may ask for, and what it may not."""
+"""Valid and invalid jobs."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_the_folder_of_a_model_has_a_name_that_every_system_takes(tmp_path, mode
     ],
     ids=str,
 )
-def test_jobs_that_make_no_sense_are_refused_in_a_sentence(tmp_path, settings, complaint):
+def test_jobs_that_make_no_sense_are_refused_with_a_message(tmp_path, settings, complaint):
     with pytest.raises(ConfigError, match=complaint.replace("(", r"\(")):
         SongSeparator(job(tmp_path, **settings))
 

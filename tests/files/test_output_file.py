@@ -79,7 +79,7 @@ def test_floats_keep_what_is_over_full_scale(tmp_path):
     np.testing.assert_allclose(read(outcome.files[0]), 0.5 * song, atol=1e-6)
 
 
-def test_streamed_sound_over_full_scale_is_cut_as_how_loud_it_gets_is_not_known(tmp_path):
+def test_streamed_sound_over_full_scale_is_clipped_as_its_peak_is_unknown(tmp_path):
     path = write(tmp_path / "a.wav", music(level=2.0))
     (outcome,) = outcomes(job(tmp_path, stream=True, stems=("drums",), format=AudioFormat("wav", 16)), path)
     assert np.abs(read(outcome.files[0])).max() == pytest.approx(0.99, abs=1e-3)

@@ -56,7 +56,7 @@ def test_a_cluster_does_as_one_machine_does_although_a_node_is_killed(tmp_path):
 
 
 class FakeRay:
-    """As much of Ray as is used, on the spot; a method is called when its answer is fetched."""
+    """As much of Ray as is used, on the spot; a method is called when its ref is resolved."""
 
     exceptions = types.SimpleNamespace(RayError=ZeroDivisionError)
 
@@ -76,11 +76,11 @@ class FakeRay:
     def kill(self, worker):
         self.killed.append(worker)
 
-    def wait(self, answers, **_):
-        return list(answers), []
+    def wait(self, refs, **_):
+        return list(refs), []
 
-    def get(self, answer):
-        return answer()
+    def get(self, ref):
+        return ref()
 
     def _hire(self, kind, job):
         self.hired += 1
@@ -150,7 +150,7 @@ def test_folders_that_machines_do_not_share_are_reported(monkeypatch, tracks):
 
 
 @pytest.mark.parametrize(
-    ("nodes", "asked", "expected"),
+    ("nodes", "requested", "expected"),
     [
         ([{"CPU": 9}, {"CPU": 4}], ({}, None), (3, {"num_cpus": 4})),
         ([{"CPU": 9}, {"CPU": 4}], ({}, 2), (2, {"num_cpus": 4})),
@@ -160,8 +160,8 @@ def test_folders_that_machines_do_not_share_are_reported(monkeypatch, tracks):
         ([{"CPU": 8, "GPU": 1.0}], ({"device": "cpu"}, None), (2, {"num_cpus": 4})),
     ],
 )
-def test_there_is_a_worker_for_each_gpu_or_group_of_cores(monkeypatch, tracks, nodes, asked, expected):
-    settings, jobs = asked
+def test_there_is_a_worker_for_each_gpu_or_group_of_cores(monkeypatch, tracks, nodes, requested, expected):
+    settings, jobs = requested
     ray = FakeRay(*nodes)
     run(monkeypatch, [tracks[k] for k in (0, 1, 3)], ray, SeparationJob(SeparationSettings(**settings)), jobs=jobs)
     assert (ray.hired, {k: v for k, v in ray.needs.items() if k.startswith("num")}) == expected
@@ -200,15 +200,15 @@ def test_a_cluster_is_joined_and_left(monkeypatch, tracks):
     done = []
     ray = FakeRay({"CPU": 2})
     ray.is_initialized = lambda: False
-    ray.init = lambda **asked: done.append(asked["address"])
+    ray.init = lambda **options: done.append(options["address"])
     ray.shutdown = lambda: done.append("left")
     run(monkeypatch, tracks, ray, address="10.0.0.9:6379")
     assert done == ["10.0.0.9:6379", "left"]
 
 
-def test_a_cluster_that_does_not_answer_is_reported(monkeypatch, tracks):
-    def init(**asked):
-        assert asked["address"] == "10.0.0.9:6379"
+def test_an_unreachable_cluster_is_reported(monkeypatch, tracks):
+    def init(**options):
+        assert options["address"] == "10.0.0.9:6379"
         raise ConnectionError("refused")
 
     ray = types.SimpleNamespace(is_initialized=lambda: False, init=init)

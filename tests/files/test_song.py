@@ -52,7 +52,7 @@ def test_five_channels_are_mixed_down_and_are_reported(tmp_path):
     assert "5 channels" in outcome.notes[0]
 
 
-def test_seven_channels_are_refused_in_a_sentence(tmp_path):
+def test_seven_channels_are_refused_with_a_message(tmp_path):
     (outcome,) = outcomes(job(tmp_path), write(tmp_path / "a.wav", music(channels=7)))
     assert "7 channels" in outcome.error
 
@@ -84,7 +84,7 @@ def broken_songs(folder):
     return {path.name for path in folder.iterdir()}
 
 
-def test_broken_songs_fail_with_a_sentence_each_and_the_rest_goes_on(tmp_path):
+def test_broken_songs_fail_with_a_message_each_and_the_rest_goes_on(tmp_path):
     broken = broken_songs(tmp_path / "songs")
     write(tmp_path / "songs" / "good.wav", music())
     by_name = {o.track.path.name: o for o in outcomes(job(tmp_path), tmp_path / "songs", tmp_path / "missing.wav")}
@@ -95,7 +95,7 @@ def test_broken_songs_fail_with_a_sentence_each_and_the_rest_goes_on(tmp_path):
     assert {path.parent.name for path in (tmp_path / "out").rglob("*.wav")} == {"good"}
 
 
-# whatever the header says
+# regardless of the header
 
 
 def read_whole(path):
@@ -210,7 +210,7 @@ def test_an_ogg_file_is_the_same_with_ffmpeg_and_without(tmp_path, plain, ffmpeg
 
 
 @pytest.mark.parametrize("damage", ["throughout", "one place"])
-def test_a_damaged_mp4_is_a_sentence_and_ends(tmp_path, plain, ffmpeg, damage):
+def test_a_damaged_mp4_gives_an_error_message_and_ends(tmp_path, plain, ffmpeg, damage):
     song = tmp_path / "a.m4a"
     ffmpeg("-i", plain, "-movflags", "+faststart", song)
     data, rng = bytearray(song.read_bytes()), np.random.default_rng(0)
@@ -230,7 +230,7 @@ def test_samples_that_are_not_finite_are_counted(tmp_path):
     assert "holds 3 samples that are NaN or infinite" in notes[0]
 
 
-# what is no song
+# files that are no songs
 
 
 PLAYLISTS = {

@@ -209,7 +209,7 @@ def test_out_of_memory_it_goes_on_smaller_and_reports_it(maker, tmp_path):
     assert [("memory ran out" in remark, "smaller steps" in remark) for remark in outcome.notes] == [(True, True)] * 2
 
 
-def test_when_nothing_smaller_is_left_it_is_a_sentence(maker, tmp_path, monkeypatch):
+def test_nothing_smaller_left_gives_an_error_message(maker, tmp_path, monkeypatch):
     maker._fail = [MemoryError()]
     monkeypatch.setattr(Shares, "with_less_memory", lambda _: None)
     (outcome,) = outcomes(job(tmp_path), write(tmp_path / "a.wav", music(5.0)))
@@ -286,9 +286,9 @@ def test_a_model_that_is_loaded_serves_other_formats_and_stems(tmp_path, monkeyp
     model = shelf.get(settings)
     monkeypatch.setattr(song_models, "load_song_model", lambda _: pytest.fail("it was loaded again"))
     for form, stems in (("flac", ("drums",)), ("wav", None)):
-        wanted = job(tmp_path, settings=settings, format=AudioFormat(form), stems=stems)
+        task = job(tmp_path, settings=settings, format=AudioFormat(form), stems=stems)
         track = Track(write(tmp_path / f"{form}.wav", music(0.2)), Path(), form)
-        assert attempt(SongSeparator(wanted, shelf.get(settings)), track, lambda _: None).files
+        assert attempt(SongSeparator(task, shelf.get(settings)), track, lambda _: None).files
     assert shelf.get(replace(settings)) is model
 
 
@@ -308,14 +308,14 @@ def test_loud_stems_are_turned_down_together_and_are_reported(tmp_path):
 
 
 def test_what_is_cut_is_reported(tmp_path):
-    wanted = job(tmp_path, format=AudioFormat("wav", 16, clip="none"), stems=("drums",))
-    (outcome,) = outcomes(wanted, write(tmp_path / "a.wav", music(level=2.0)))
+    task = job(tmp_path, format=AudioFormat("wav", 16, clip="none"), stems=("drums",))
+    (outcome,) = outcomes(task, write(tmp_path / "a.wav", music(level=2.0)))
     assert "dB over full scale, and is cut there" in outcome.notes[0]
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(96000, 48000), (88200, 44100), (37800, 44100)])
 def test_an_mp3_of_a_rate_that_it_cannot_hold_has_another_and_is_reported(tmp_path, rate, expected):
-    wanted = job(tmp_path, settings=SeparationSettings(model="bands"), format=AudioFormat("mp3"), stems=("drums",))
-    (outcome,) = outcomes(wanted, write(tmp_path / "a.wav", music(0.5, rate=rate), rate))
+    task = job(tmp_path, settings=SeparationSettings(model="bands"), format=AudioFormat("mp3"), stems=("drums",))
+    (outcome,) = outcomes(task, write(tmp_path / "a.wav", music(0.5, rate=rate), rate))
     assert soundfile.info(outcome.files[0]).samplerate == expected
     assert f"at {expected} Hz" in outcome.notes[0]

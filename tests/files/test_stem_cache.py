@@ -96,7 +96,7 @@ def test_an_interrupted_song_leaves_nothing_in_the_cache(maker, tmp_path):
 
 @pytest.fixture
 def moving(monkeypatch):
-    """Have something done to a file just before its size is asked for, once."""
+    """Do something to a file just before its size is read, once."""
 
     def move(file, change):
         stat, waiting = Path.stat, [change]

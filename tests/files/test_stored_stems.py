@@ -35,8 +35,8 @@ def test_at_unity_the_mix_is_the_sum(stems, tmp_path):
 
 def test_faders_pans_and_a_part_of_the_song(stems, tmp_path):
     files, sounds = stems
-    wanted = {"gains_db": {"vocals": -90, "drums": -6.0}, "pans": {"bass": 1.0}, "first": 1000, "last": 90_000}
-    render_mix(files, tmp_path / "mix.wav", FLOATS, **wanted)
+    options = {"gains_db": {"vocals": -90, "drums": -6.0}, "pans": {"bass": 1.0}, "first": 1000, "last": 90_000}
+    render_mix(files, tmp_path / "mix.wav", FLOATS, **options)
     expected = 10 ** (-6 / 20) * sounds["drums"] + [0.0, 1.0] * sounds["bass"] + sounds["other"]
     np.testing.assert_allclose(read(tmp_path / "mix.wav"), expected[1000:90_000], atol=1e-6)
 
@@ -49,13 +49,13 @@ def test_a_mix_that_is_too_loud_is_turned_down_and_is_reported(stems, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "options",
     [{"gains_db": {"piano": 0.0}}, {"first": 5, "last": 5}, {"last": 100_001}, {"first": -1}],
     ids=str,
 )
-def test_what_is_not_there_cannot_be_mixed(stems, tmp_path, wanted):
+def test_what_is_not_there_cannot_be_mixed(stems, tmp_path, options):
     with pytest.raises(ConfigError):
-        render_mix(stems[0], tmp_path / "mix.wav", FLOATS, **wanted)
+        render_mix(stems[0], tmp_path / "mix.wav", FLOATS, **options)
     assert not (tmp_path / "mix.wav").exists()
 
 

@@ -1,4 +1,4 @@
-"""DAWs as the other end of a wire: each says, in its own dialect and types, what the real one says.
+"""DAWs as clients: each sends, in its own dialect and types, the messages of the real one.
 
 Every one has four tracks in an order of its own, replies to queries, and echoes what it receives, as all of
 them do.
@@ -41,10 +41,10 @@ class DawDesk(SurfaceGroup):
 
 
 class DawClient:
-    """What all of them share; `answer`, `say_moved` and `received` are the dialect."""
+    """The part common to all; `handle`, `send_value` and `parse_value` are the dialect."""
 
     def __init__(self, surface):
-        self._told = []
+        self._moves = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._surface = surface.follow(self._socket.getsockname()[1])
@@ -59,9 +59,9 @@ class DawClient:
 
     def write(self, path, value):
         track = {GAIN: VOCALS, MUTE: DRUMS}.get(path, 9999)
-        self.say_moved(track, "gain_db" if path == GAIN else "mute", value)
+        self.send_value(track, "gain_db" if path == GAIN else "mute", value)
 
-    def say(self, address, *values):
+    def send(self, address, *values):
         self.write_raw(build_msg(address, values).dgram)
 
     def write_raw(self, packet):
@@ -71,21 +71,21 @@ class DawClient:
         with contextlib.suppress(BlockingIOError):
             while True:
                 for timed in OscPacket(self._socket.recv(65535)).messages:
-                    self.answer(timed.message)
+                    self.handle(timed.message)
 
-    def answer(self, message):
-        """Note what a control is moved to and tell it back."""
-        moved = self.received(message.address, *message.params)
+    def handle(self, message):
+        """Record the value of a moved control and echo it."""
+        moved = self.parse_value(message.address, *message.params)
         if moved is not None:
             track, control, value = moved
-            self.say_moved(track, control, value)
+            self.send_value(track, control, value)
             path = {(VOCALS, "gain_db"): GAIN, (DRUMS, "mute"): MUTE}.get((track, control))
-            self._told.append((path, round(value, 3)))
+            self._moves.append((path, round(value, 3)))
 
-    def heard(self, path):
+    def received(self, path):
         self.listen()
-        received = [value for at, value in self._told if at == path]
-        self._told = [(at, value) for at, value in self._told if at != path]
+        received = [value for at, value in self._moves if at == path]
+        self._moves = [(at, value) for at, value in self._moves if at != path]
         return received
 
     def close(self):
@@ -98,51 +98,51 @@ class ReaperClient(DawClient):
 
     addresses: ClassVar = {"gain_db": "volume/db", "mute": "mute"}
 
-    def answer(self, message):
+    def handle(self, message):
         if message.address == "/action/41743":
             for track, name in enumerate(TRACKS, 1):
-                self.say(f"/track/{track}/name", name)
-                self.say_moved(track, "mute", 0)
-                self.say_moved(track, "gain_db", -1.0)
-        super().answer(message)
+                self.send(f"/track/{track}/name", name)
+                self.send_value(track, "mute", 0)
+                self.send_value(track, "gain_db", -1.0)
+        super().handle(message)
 
-    def say_moved(self, track, control, value):
-        self.say(f"/track/{track}/{self.addresses[control]}", float(value))
+    def send_value(self, track, control, value):
+        self.send(f"/track/{track}/{self.addresses[control]}", float(value))
 
-    def received(self, address, value=None, *_):
+    def parse_value(self, address, value=None, *_):
         controls = {theirs: ours for ours, theirs in self.addresses.items()}
         track, _, control = address.removeprefix("/track/").partition("/")
         return (int(track), controls[control], value) if control in controls else None
 
 
 class ArdourClient(DawClient):
-    """Ardour 7: the strip's number first, as an integer, and what a surface asked for, which is the whole strip."""
+    """Ardour 7: the strip number first, as an integer, and feedback as a surface requests it, on whole strips."""
 
     addresses: ClassVar = {"gain_db": "/strip/gain", "mute": "/strip/mute"}
 
-    def answer(self, message):
+    def handle(self, message):
         if message.address == "/set_surface":
             assert message.params == [0, 159, 16411, 0, 0, 0, 0]
             for track, name in enumerate(TRACKS, 1):
-                self.say("/strip/name", track, name)
-                self.say_moved(track, "mute", 0)
-                self.say_moved(track, "gain_db", -1.0)
+                self.send("/strip/name", track, name)
+                self.send_value(track, "mute", 0)
+                self.send_value(track, "gain_db", -1.0)
         elif message.address == "/strip/list":
             for track, name in enumerate(TRACKS, 1):
-                self.say("/reply", "AT", name, 2, 2, 0, 0, track, 0)
-            self.say("/reply", "end_route_list", 44100, 0, 0)
-        super().answer(message)
+                self.send("/reply", "AT", name, 2, 2, 0, 0, track, 0)
+            self.send("/reply", "end_route_list", 44100, 0, 0)
+        super().handle(message)
 
-    def say_moved(self, track, control, value):
-        self.say(self.addresses[control], track, float(value))
+    def send_value(self, track, control, value):
+        self.send(self.addresses[control], track, float(value))
 
-    def received(self, address, track=0, value=None, *_):
+    def parse_value(self, address, track=0, value=None, *_):
         controls = {theirs: ours for ours, theirs in self.addresses.items()}
         return (track, controls[address], value) if address in controls else None
 
-    def heard(self, path):
-        self.say("/heartbeat", 1.0)  # else it counts as gone
-        return super().heard(path)
+    def received(self, path):
+        self.send("/heartbeat", 1.0)  # else it counts as gone
+        return super().received(path)
 
 
 class LiveClient(DawClient):
@@ -154,22 +154,22 @@ class LiveClient(DawClient):
         self._values = {(track, control): 0.0 for track in range(1, 5) for control in self.names}
         super().__init__(surface)
 
-    def answer(self, message):
+    def handle(self, message):
         address, (*arguments,) = message.address, message.params
         if address == "/live/song/get/track_names":
-            self.say(address, *(name.title() for name in TRACKS))
+            self.send(address, *(name.title() for name in TRACKS))
         elif address.startswith("/live/track/start_listen/"):
             controls = [ours for ours, theirs in self.names.items() if address.endswith(f"/{theirs}")]
             for control in controls:
-                self.say_moved(arguments[0] + 1, control, self._values[arguments[0] + 1, control])
-        super().answer(message)
+                self.send_value(arguments[0] + 1, control, self._values[arguments[0] + 1, control])
+        super().handle(message)
 
-    def say_moved(self, track, control, value):
+    def send_value(self, track, control, value):
         theirs = live.db_to_volume(value) if control == "gain_db" else bool(value)
         self._values[track, control] = value
-        self.say(f"/live/track/get/{self.names[control]}", track - 1, theirs)
+        self.send(f"/live/track/get/{self.names[control]}", track - 1, theirs)
 
-    def received(self, address, track=0, value=None, *_):
+    def parse_value(self, address, track=0, value=None, *_):
         if address == "/live/track/set/volume":
             return track + 1, "gain_db", live.volume_to_db(value)
         return (track + 1, "mute", int(value)) if address == "/live/track/set/mute" else None
@@ -180,13 +180,13 @@ class BitwigClient(DawClient):
 
     addresses: ClassVar = {"gain_db": "volume", "mute": "mute"}
 
-    def answer(self, message):
+    def handle(self, message):
         if message.address == "/refresh":
             named = [(f"/track/{track}/name", name) for track, name in enumerate(TRACKS, 1)]
             stands = [self._moved(track, *at) for track in range(1, 5) for at in (("gain_db", -1.0), ("mute", 0))]
             self.flush(*named, *stands)
             self.flush(*((f"/track/{track}/exists", int(track <= len(TRACKS))) for track in range(1, 9)))
-        super().answer(message)
+        super().handle(message)
 
     def flush(self, *messages):
         bundle = OscBundleBuilder(IMMEDIATELY)
@@ -194,14 +194,14 @@ class BitwigClient(DawClient):
             bundle.add_content(build_msg(address, [value]))
         self.write_raw(bundle.build().dgram)
 
-    def say_moved(self, track, control, value):
+    def send_value(self, track, control, value):
         self.flush(self._moved(track, control, value))
 
     def _moved(self, track, control, value):
         steps = round(127 * bitwig.db_to_volume(value)) if control == "gain_db" else int(value)
         return f"/track/{track}/{self.addresses[control]}", steps
 
-    def received(self, address, value=None, *_):
+    def parse_value(self, address, value=None, *_):
         track, _, control = address.removeprefix("/track/").partition("/")
         if control == "volume":
             assert isinstance(value, int)
@@ -217,8 +217,8 @@ class Daw:
         client: the other end.
         address: of a level, to send nonsense to.
         step_db: how far apart two levels may be that are the same to it.
-        loudest: the level that it can ask for at the most, in dB.
-        shown: what it shows of our loudest, in dB.
+        loudest: the highest level that it can send, in dB.
+        shown: the level that it shows for our loudest, in dB.
     """
 
     def __init__(self, name, client, address, *, step_db=0.0, loudest=99.0, shown=10.0):

@@ -1,4 +1,4 @@
-"""What every backend owes the engine: each block once, in order, and an end that may be asked for twice."""
+"""The contract of backends: each block once, in order, and an end that may be requested twice."""
 
 import ctypes
 import time

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from requirements import needs_packages
+from streaming import stream
 
 from stream_sep.separators import load_separator
 
@@ -10,7 +11,7 @@ needs_demucs = needs_packages("demucs", "demucs")
 needs_pedalboard = needs_packages("effects", "pedalboard")
 needs_torch = needs_packages("train", "torch", "safetensors")
 CHAINED = "chained"
-UNHEARD = {"vocals": [{"plugin": "Invert"}, {"plugin": "Invert"}], "bass": [{"plugin": "BrickwallLimiter"}]}
+INAUDIBLE = {"vocals": [{"plugin": "Invert"}, {"plugin": "Invert"}], "bass": [{"plugin": "BrickwallLimiter"}]}
 TINY = {"model": "tiny", "context_ms": 100, "hop_ms": 50, "lookahead_ms": 30, "fade_ms": 10, "threads": 1}
 NETWORK = {"weights": "tiny-int8.safetensors"}
 SHORT = {"context_ms": 100, "hop_ms": 50, "lookahead_ms": 30}
@@ -22,7 +23,7 @@ SEPARATORS = [
     pytest.param(("bands", {}), id="bands"),
     pytest.param(("bands", {"latency_ms": 6}), id="bands-6-ms"),
     pytest.param((CHAINED, {"separator": "passthrough", "hop": 64, "latency": 100, "reserve": 300}), id="reserve"),
-    pytest.param((CHAINED, {"chains": UNHEARD, "reserve": 300}), id="chains", marks=needs_pedalboard),
+    pytest.param((CHAINED, {"chains": INAUDIBLE, "reserve": 300}), id="chains", marks=needs_pedalboard),
     pytest.param(("live", {}), id="live"),
     pytest.param(("instant", NETWORK), id="instant", marks=needs_torch),
     pytest.param(("near", AHEAD), id="near", marks=needs_torch),
@@ -63,12 +64,6 @@ def music(frames, seed=0):
     tones = sum(np.sin(2 * np.pi * f * t) / (k + 1) for k, f in enumerate((55, 220, 441.7, 1200, 5003)))
     bursts = rng.standard_normal((2, frames)) * (np.sin(2 * np.pi * 3 * t) > 0.9)
     return (0.1 * tones + 0.1 * bursts + 0.01 * rng.standard_normal((2, frames))).astype(np.float32)
-
-
-def stream(separator, mix):
-    hops = mix.shape[1] // separator.hop
-    parts = [separator.process(mix[:, k * separator.hop : (k + 1) * separator.hop]).copy() for k in range(hops)]
-    return np.concatenate(parts, axis=2)
 
 
 def length(separator, seconds=0.5):

@@ -1,11 +1,11 @@
 """What every control surface owes the mixer and its clients.
 
-A surface joins with a class that has its protocol: how a client is connected, writes, and tells what it heard.
+A surface joins with a class that has its protocol: how a client is connected, writes and receives.
 
     surface(mixer): the surface, not started, on a free port
     connect(surface): a client that receives everything from now on
     client.write(path, value): move a control, in the control's own unit
-    client.heard(path): what it received of that control since the last call, oldest first
+    client.received(path): the values received for that control since the last call, oldest first
     client.close()
     garbage: what a client of its kind may send that makes no sense, for client.write_raw; empty if nothing can be
 
@@ -53,15 +53,15 @@ class OscAddresses:
         return build_msg(OscAddresses.address(path), values).dgram
 
     def __init__(self):
-        self._told = []
+        self._messages = []
 
     def take(self, packet):
-        self._told += [timed.message for timed in OscPacket(packet).messages]
+        self._messages += [timed.message for timed in OscPacket(packet).messages]
 
-    def heard(self, path):
+    def received(self, path):
         self.listen()
-        received = [message for message in self._told if message.address == self.address(path)]
-        self._told = [message for message in self._told if message not in received]
+        received = [message for message in self._messages if message.address == self.address(path)]
+        self._messages = [message for message in self._messages if message not in received]
         return [message.params[0] for message in received]
 
 
@@ -239,7 +239,7 @@ class MidiClient:
 
     def __init__(self, surface):
         self._cable = MidiCable(f"box of its own {next(MidiDesk.numbers)}")
-        self._surface, self._told = surface.plug(self._cable), []
+        self._surface, self._messages = surface.plug(self._cable), []
         self._surface.start()
 
     def write(self, path, value):
@@ -250,10 +250,10 @@ class MidiClient:
     def write_raw(self, message):
         self._cable.receive(message)
 
-    def heard(self, path):
-        self._told += [self._cable.sent.get() for _ in range(self._cable.sent.qsize())]
-        received = [message for message in self._told if message[0] == (0xE0 if path == GAIN else 0x90)]
-        self._told = [message for message in self._told if message not in received]
+    def received(self, path):
+        self._messages += [self._cable.sent.get() for _ in range(self._cable.sent.qsize())]
+        received = [message for message in self._messages if message[0] == (0xE0 if path == GAIN else 0x90)]
+        self._messages = [message for message in self._messages if message not in received]
         if path == MUTE:
             return [message[2] // 127 for message in received]
         return [round((message[2] << 7 | message[1]) / 100 - 90, 2) for message in received]
@@ -277,7 +277,7 @@ class X32Client:
     places: ClassVar = {GAIN: "/ch/01/mix/fader", MUTE: "/ch/02/mix/on"}
 
     def __init__(self, surface):
-        self._told = []
+        self._messages = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.connect(("127.0.0.1", surface.port))
         self._socket.settimeout(0)
@@ -293,12 +293,12 @@ class X32Client:
     def write_raw(self, packet):
         self._socket.send(packet)
 
-    def heard(self, path):
+    def received(self, path):
         with contextlib.suppress(BlockingIOError):
             while True:
-                self._told += [timed.message for timed in OscPacket(self._socket.recv(65535)).messages]
-        received = [message.params[0] for message in self._told if message.address == self.places[path]]
-        self._told = [message for message in self._told if message.address != self.places[path]]
+                self._messages += [timed.message for timed in OscPacket(self._socket.recv(65535)).messages]
+        received = [message.params[0] for message in self._messages if message.address == self.places[path]]
+        self._messages = [message for message in self._messages if message.address != self.places[path]]
         return [int(not value) if path == MUTE else round(position_to_db(value), 3) for value in received]
 
     def close(self):
@@ -349,19 +349,19 @@ def clients(connect):
     """Two clients that received everything."""
     made = [connect(), connect()]
     for client in made:
-        heard(client, GAIN)
+        receive(client, GAIN)
     return made
 
 
-def heard(client, path, count=1):
+def receive(client, path, count=1):
     received = []
-    until(lambda: received.extend(client.heard(path)) or len(received) >= count)
+    until(lambda: received.extend(client.received(path)) or len(received) >= count)
     return received
 
 
 @pytest.fixture
 def level(kind):
-    """What equals a level as exactly as this kind of client can say it."""
+    """What equals a level as exactly as this kind of client can send it."""
     return lambda value: pytest.approx(value, rel=0, abs=getattr(kind, "step_db", 0.0))
 
 
@@ -375,37 +375,37 @@ def test_a_write_is_seen_in_the_state(mixer, clients, level):
 def test_new_client_receives_everything(connect, mixer, level):
     mixer.apply({GAIN: -7.5, MUTE: True})
     client = connect()
-    assert heard(client, GAIN) == level([-7.5])
-    assert heard(client, MUTE) == [1]
+    assert receive(client, GAIN) == level([-7.5])
+    assert receive(client, MUTE) == [1]
 
 
 def test_change_elsewhere_is_sent_to_every_client_once(mixer, clients, level):
     mixer.apply({GAIN: -20.0})
     for client in clients:
-        assert heard(client, GAIN) == level([-20.0])
+        assert receive(client, GAIN) == level([-20.0])
     time.sleep(QUIET)
-    assert [client.heard(GAIN) for client in clients] == [[], []]
+    assert [client.received(GAIN) for client in clients] == [[], []]
 
 
 def test_move_of_one_client_is_sent_to_the_others_only(clients, level):
     clients[0].write(GAIN, -3.0)
-    assert heard(clients[1], GAIN) == level([-3.0])
+    assert receive(clients[1], GAIN) == level([-3.0])
     time.sleep(QUIET)
-    assert clients[0].heard(GAIN) == []
+    assert clients[0].received(GAIN) == []
 
 
 @pytest.mark.parametrize("start", [0.0, 10.0])
-def test_a_client_that_asks_for_too_much_is_corrected(kind, mixer, clients, start, level):
+def test_a_value_beyond_the_range_is_corrected_at_its_sender(kind, mixer, clients, start, level):
     mixer.apply({GAIN: start})
     if start:
         for client in clients:  # a DAW echoes what it received, and only then sends moves
-            heard(client, GAIN)
+            receive(client, GAIN)
     clients[0].write(GAIN, 99.0)
-    if (loudest := getattr(kind, "loudest", 99.0)) < 10:  # it cannot: it has what it asks for
+    if (loudest := getattr(kind, "loudest", 99.0)) < 10:  # it cannot exceed the range: its value is kept
         until(lambda: mixer.controls[GAIN] == level(loudest))
-        assert heard(clients[1], GAIN)[-1] == level(loudest)
+        assert receive(clients[1], GAIN)[-1] == level(loudest)
         return
-    assert heard(clients[0], GAIN)[-1] == getattr(kind, "shown", 10.0)
+    assert receive(clients[0], GAIN)[-1] == getattr(kind, "shown", 10.0)
     assert mixer.controls[GAIN] == 10.0
 
 
@@ -413,7 +413,7 @@ def test_change_that_is_corrected_is_sent_to_its_sender(mixer, clients, level):
     clients[0].write(GAIN, -3.0)
     until(lambda: mixer.controls[GAIN] == level(-3.0))
     mixer.apply({GAIN: -6.0})
-    assert heard(clients[0], GAIN) == level([-6.0])
+    assert receive(clients[0], GAIN) == level([-6.0])
 
 
 def test_many_changes_at_once_end_on_the_newest(mixer, clients, level):
@@ -422,7 +422,7 @@ def test_many_changes_at_once_end_on_the_newest(mixer, clients, level):
     received = []
     newest = level(-9.99)
     newest.abs = max(newest.abs, 0.001)  # a single's last digits
-    until(lambda: received.extend(clients[0].heard(GAIN)) or (received and received[-1] == newest))
+    until(lambda: received.extend(clients[0].received(GAIN)) or (received and received[-1] == newest))
     assert len(received) < 100
 
 
@@ -459,7 +459,7 @@ def test_stopping_twice_is_harmless_and_it_can_start_again(connect, surface, mix
     mixer.apply({GAIN: -30.0})
     surface.start()
     client = connect()
-    assert heard(client, GAIN) == level([-30.0])
+    assert receive(client, GAIN) == level([-30.0])
 
 
 def test_starting_twice_is_harmless(surface):

@@ -45,14 +45,14 @@ def echo(tmp_path, monkeypatch):
     child.close()
 
 
-def ask(child, **message):
+def request(child, **message):
     assert write_message(child.requests, message)
     return read_message(child.replies)
 
 
-def test_child_answers_in_frames_that_prints_do_not_disturb(echo):
-    assert ask(echo, hop=512)["hop"] == 512
-    assert ask(echo, hop="ö" * 100_000)["hop"] == "ö" * 100_000
+def test_child_replies_in_frames_that_prints_do_not_disturb(echo):
+    assert request(echo, hop=512)["hop"] == 512
+    assert request(echo, hop="ö" * 100_000)["hop"] == "ö" * 100_000
 
 
 def test_child_imports_nothing_from_the_current_folder(tmp_path, monkeypatch):
@@ -64,17 +64,17 @@ def test_child_imports_nothing_from_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(elsewhere)
     child = ChildProcess("echo_child", quiet=True)
     try:
-        assert "site-packages" in ask(child)["numpy"]
+        assert "site-packages" in request(child)["numpy"]
     finally:
         child.close()
 
 
 def test_child_has_a_session_of_its_own_and_leaves_signals_to_the_parent(echo):
-    ask(echo)
+    request(echo)
     assert os.getsid(echo.pid) == echo.pid
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(echo.pid, number)
-    assert ask(echo, still="here")["still"] == "here"
+    assert request(echo, still="here")["still"] == "here"
 
 
 def test_child_outlives_the_thread_that_started_it(tmp_path, monkeypatch):
@@ -85,19 +85,19 @@ def test_child_outlives_the_thread_that_started_it(tmp_path, monkeypatch):
     thread.start()
     thread.join()
     try:
-        assert ask(children[0], a=1)["a"] == 1
+        assert request(children[0], a=1)["a"] == 1
     finally:
         children[0].close()
 
 
 def test_end_of_input_ends_the_child_and_its_exit_is_reported(echo):
-    ask(echo)
+    request(echo)
     assert echo.close(patience=30) == 0
     assert echo.ended.is_set()
 
 
 def test_a_stopped_child_is_ended_by_closing_it(echo):
-    ask(echo)
+    request(echo)
     os.kill(echo.pid, signal.SIGSTOP)
     assert echo.close() == -signal.SIGKILL
     assert echo.close() == -signal.SIGKILL

@@ -26,7 +26,7 @@ print(double(21), len(compiling), double._cache.cache_path)
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a program that compiles one function, with folders of its own; returns result, compiled or not, folder."""
+    """Run a program that compiles one function, with its own folders; return result, compiled or not, folder."""
     (tmp_path / "kernel.py").write_text("def double(x):\n    return 2 * x\n")
 
     def program(**environment):

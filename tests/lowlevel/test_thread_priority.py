@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="n
 
 
 def on_a_thread(task):
-    """Return what ``task`` returns on a thread of its own, whose priority ends with it."""
+    """Return the result of ``task`` on a new thread, whose priority ends with it."""
     found = []
     thread = threading.Thread(target=lambda: found.append(task()))
     thread.start()
@@ -26,19 +26,19 @@ def on_a_thread(task):
 def allowed():
     """Skip where the system gives no real-time priority, as to users it does not trust with it."""
 
-    def ask():
+    def is_permitted():
         try:
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
         except OSError:
             return False
         return True
 
-    if not on_a_thread(ask):
+    if not on_a_thread(is_permitted):
         pytest.skip("this user may not have real-time priority")
 
 
 def scheduled(thread=0):
-    """Return the scheduler of a thread, without what its children get, and its level."""
+    """Return the scheduler of a thread, without the flag for its children, and its level."""
     return os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK, os.sched_getparam(thread).sched_priority
 
 

@@ -1,4 +1,4 @@
-"""Effects on songs: what Pedalboard makes of what is heard, though it is rendered long before."""
+"""Effects on songs: the played sound as Pedalboard processes it, though it is rendered long before."""
 
 import os
 import signal
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import waiting
+from noise import uniform_noise
 from requirements import require_package
 
 from stream_sep import ConfigError, EngineConfig, OfflineBackend, PacedBackend
@@ -25,10 +26,6 @@ RATE = 44100
 FADE = round(FADE_SECONDS * RATE)
 STEMS = ("vocals", "drums", "bass", "other")
 ECHO = {"plugin": "Delay", "parameters": {"delay_seconds": 0.25, "feedback": 0.0, "mix": 0.5}}
-
-
-def noise(frames, seed=0):
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
 
 
 @pytest.fixture
@@ -49,13 +46,13 @@ def offline(song, block=128, report=print, **settings):
 
 
 def play(backend, frames):
-    """What is heard next: the mix and the stem that has it all."""
+    """Return the next ``frames`` of the mix and of the stem that has it all."""
     out = backend.feed(np.zeros((2, frames), np.float32))
     return out[0], out[4]
 
 
 def test_effects_are_there_from_the_first_frame(write):
-    song = noise(20000)
+    song = uniform_noise(20000)
     backend, engine = offline(write(song), chains={"other": [{"plugin": "Invert"}]})
     with engine:
         mix, other = play(backend, 12800)
@@ -64,7 +61,7 @@ def test_effects_are_there_from_the_first_frame(write):
 
 
 def test_a_reserve_alone_leaves_the_song_as_it_is(write):
-    song = noise(40000)
+    song = uniform_noise(40000)
     backend, engine = offline(write(song), chain_reserve=0)
     with engine:
         mix, other = play(backend, 38400)
@@ -80,10 +77,10 @@ def test_change_is_audible_within_30_milliseconds_and_crossfaded(write):
         play(backend, 12800)
         engine.set_chains({"other": [{"plugin": "Invert"}]})
         _, other = play(backend, 12800)
-        heard = song[:, 12800:25600]
-        late = np.flatnonzero(np.abs(other - heard).max(axis=0) > 1e-6)[0]
+        dry = song[:, 12800:25600]
+        late = np.flatnonzero(np.abs(other - dry).max(axis=0) > 1e-6)[0]
         assert late < 0.03 * RATE
-        np.testing.assert_allclose(other[:, late + FADE :], -heard[:, late + FADE :], atol=1e-6)
+        np.testing.assert_allclose(other[:, late + FADE :], -dry[:, late + FADE :], atol=1e-6)
         assert np.abs(np.diff(other[0])).max() < 0.02
         engine.set("stem/other/chain/1/bypass", 1)
         _, other = play(backend, 12800)
@@ -95,7 +92,7 @@ def test_change_is_audible_within_30_milliseconds_and_crossfaded(write):
 
 def test_echo_of_played_audio_goes_on_over_jumps(write):
     """As if the effect had stood behind the speakers: the same jumps without it, then Pedalboard in one go."""
-    path, heard = write(noise(6 * RATE)), []
+    path, outputs = write(uniform_noise(6 * RATE)), []
     for settings in ({"chain_reserve": 0}, {"chains": {"other": [ECHO]}}):
         backend, engine = offline(path, **settings)
         with engine:
@@ -103,14 +100,14 @@ def test_echo_of_played_audio_goes_on_over_jumps(write):
             for target in (4.0, 0.5):
                 engine.set("transport/seek", target)
                 parts.append(play(backend, 22016)[1])
-        heard.append(np.concatenate(parts, axis=1))
-    dry, wet = heard
+        outputs.append(np.concatenate(parts, axis=1))
+    dry, wet = outputs
     expected = pedalboard.Pedalboard([pedalboard.Delay(0.25, 0.0, 0.5)])(dry, RATE)
     np.testing.assert_allclose(wet, expected, atol=1e-5)
 
 
 def test_effects_that_are_late_make_mix_and_stems_late_together(write):
-    song = noise(30000)
+    song = uniform_noise(30000)
     backend, engine = offline(write(song), chain_reserve=300)
     with engine:
         mix, other = play(backend, 25600)
@@ -123,7 +120,7 @@ def test_effects_that_are_late_make_mix_and_stems_late_together(write):
 
 
 def test_a_chain_later_than_the_reserve_is_refused(write):
-    _, engine = offline(write(noise(RATE)), chain_reserve=0)
+    _, engine = offline(write(uniform_noise(RATE)), chain_reserve=0)
     with pytest.raises(ConfigError, match="frames late and 0 are reserved"):
         engine.set_chains({"vocals": [{"plugin": "BrickwallLimiter"}]})
     engine.stop()
@@ -131,7 +128,7 @@ def test_a_chain_later_than_the_reserve_is_refused(write):
 
 def test_without_a_reserve_there_are_none(write):
     received = []
-    _, engine = offline(write(noise(RATE)), report=received.append)
+    _, engine = offline(write(uniform_noise(RATE)), report=received.append)
     engine.apply_preset(Preset("mine", {"stem/other/gain_db": -6.0}, chains={"other": ({"plugin": "Gain"},)}))
     assert engine.controls["stem/other/gain_db"] == -6
     assert "without effect chains" in received[0]
@@ -157,4 +154,4 @@ def test_a_process_plays_effects_changes_them_and_has_them_when_it_comes_back(wr
         engine.set("transport/seek", 2.0)
         wait_until(lambda: 2 <= engine.transport.position < 5)
         wait_until(lambda: 0.2 < level() < 0.3)  # a slow machine plays dry sound before
-        assert any("is back" in sentence for sentence in messages)
+        assert any("is back" in message for message in messages)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import waiting
+from noise import uniform_noise
 from requirements import require_package
 
 from stream_sep import AudioFileError, EngineConfig, OfflineBackend, PacedBackend, load_separator
@@ -27,10 +28,6 @@ wait_until = partial(waiting.until, patience=60)
 RATE = 44100
 FADE = round(FADE_SECONDS * RATE)
 MODELS = ["passthrough", "bands"]
-
-
-def noise(frames, seed=0):
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
 
 
 @pytest.fixture
@@ -54,7 +51,7 @@ def offline(*songs, model="passthrough", block=128, report=print):
 
 
 def play(backend, frames):
-    """What is heard next: the mix and the stems."""
+    """Return the next ``frames`` of the mix and of the stems."""
     out = backend.feed(np.zeros((2, frames), np.float32))
     return out[0], out[1:]
 
@@ -75,7 +72,7 @@ def decoded(path, song):
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("block", [16, 128, 1025])
 def test_at_unity_the_file_plays_from_its_first_frame_to_its_last(write, model, block):
-    song = noise(40000)
+    song = uniform_noise(40000)
     backend, engine = offline(write(song), model=model, block=block)
     with engine:
         mix, stems = play(backend, 60 * 1025)
@@ -87,7 +84,7 @@ def test_at_unity_the_file_plays_from_its_first_frame_to_its_last(write, model, 
 
 
 def test_the_stems_meet_the_playhead_though_the_separator_is_late(write):
-    song = noise(20000)
+    song = uniform_noise(20000)
     backend = OfflineBackend(RATE, 128)
     config = EngineConfig(
         model="passthrough", options={"hop": 192, "latency": 777, "carrier": "vocals"}, worker="inline"
@@ -114,14 +111,14 @@ def test_a_fader_is_audible_in_the_next_block(write):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_seek_is_exact_to_the_sample_and_soon(write, model):
-    song = noise(6 * RATE)
+    song = uniform_noise(6 * RATE)
     backend, engine = offline(write(song), model=model)
     with engine:
         play(backend, 12800)
         engine.set("transport/seek", 3.0)
         mix, stems = play(backend, 12800)
         assert engine.controls["transport/seek"] == -1
-    jump = 3 * RATE - find(mix[:, 6000:6300], song) + 6000  # where frame 0 of the target would be heard
+    jump = 3 * RATE - find(mix[:, 6000:6300], song) + 6000  # where frame 0 of the target would play
     assert 0 < jump < 0.05 * RATE
     np.testing.assert_array_equal(mix[:, :jump], song[:, 12800 : 12800 + jump])
     after = jump + FADE
@@ -143,7 +140,7 @@ def test_a_jump_does_not_click(write):
 
 
 def test_separator_gets_the_frames_before_the_target_of_a_seek(write):
-    song = noise(4 * RATE)
+    song = uniform_noise(4 * RATE)
     path = write(song)
     backend, engine = offline(path, model="bands")
     with engine:
@@ -156,7 +153,7 @@ def test_separator_gets_the_frames_before_the_target_of_a_seek(write):
 
 
 def test_a_pause_is_silence_and_goes_on_where_it_was(write):
-    song = noise(2 * RATE)
+    song = uniform_noise(2 * RATE)
     backend, engine = offline(write(song))
     with engine:
         play(backend, 12800)
@@ -166,13 +163,13 @@ def test_a_pause_is_silence_and_goes_on_where_it_was(write):
         mix, _ = play(backend, 12800)
     assert not rest[:, 2000:].any()
     begun = 12800 + int(np.argmax(rest[0] != song[0, 12800:25600]))  # the frame at which the fade to silence began
-    heard = find(mix[:, 4000:4300], song)
+    resumed = find(mix[:, 4000:4300], song)
     silent = int(np.flatnonzero(mix[0])[0])
-    assert heard - (4000 - silent) == begun
+    assert resumed - (4000 - silent) == begun
 
 
 def test_a_loop_repeats_with_the_period_of_its_ends(write):
-    song = noise(4 * RATE)
+    song = uniform_noise(4 * RATE)
     backend, engine = offline(write(song))
     with engine:
         engine.controls.update({"transport/loop/start": 0.5, "transport/loop/end": 0.9})
@@ -197,7 +194,7 @@ def test_a_loop_wraps_without_a_click(write):
 
 
 def test_songs_follow_each_other_without_a_gap(write):
-    first, second = noise(30001), noise(30000, seed=1)
+    first, second = uniform_noise(30001), uniform_noise(30000, seed=1)
     backend, engine = offline(write(first, "1.wav"), write(second, "2.wav"))
     engine.transport.tick()
     with engine:
@@ -209,34 +206,34 @@ def test_songs_follow_each_other_without_a_gap(write):
         engine.transport.tick()
         assert engine.source_ended
         assert not engine.controls["transport/play"]
-    heard = np.concatenate([mix, rest], axis=1)
-    np.testing.assert_array_equal(heard[:, :30001], first)
-    np.testing.assert_array_equal(heard[:, 30001:60001], second)
-    assert not heard[:, 60001:].any()
+    played = np.concatenate([mix, rest], axis=1)
+    np.testing.assert_array_equal(played[:, :30001], first)
+    np.testing.assert_array_equal(played[:, 30001:60001], second)
+    assert not played[:, 60001:].any()
 
 
 def test_next_and_previous_choose_songs(write):
-    songs = [noise(3 * RATE, seed) for seed in range(3)]
+    songs = [uniform_noise(3 * RATE, seed) for seed in range(3)]
     backend, engine = offline(*(write(song, f"{number}.wav") for number, song in enumerate(songs)))
 
-    def heard():
+    def playing():
         engine.playlist.current.decoder.join()
         mix, _ = play(backend, 12800)
         return next(n for n, song in enumerate(songs) if (song[0] == mix[0, 9000]).any())
 
     with engine:
-        assert heard() == 0
+        assert playing() == 0
         engine.set("transport/next", value=True)
-        assert heard() == 1
+        assert playing() == 1
         assert engine.controls["transport/next"] is False
         engine.set("transport/track", 3)
-        assert heard() == 2
+        assert playing() == 2
         engine.set("transport/previous", value=True)
-        assert heard() == 1
+        assert playing() == 1
         engine.set("transport/next", value=True)
         engine.set("transport/next", value=True)
         engine.set("transport/next", value=True)  # there is none: the last goes on
-        assert heard() == 2
+        assert playing() == 2
         assert engine.controls["transport/track"] == 3
 
 
@@ -251,7 +248,7 @@ def test_a_song_of_another_rate_is_resampled(write):
 
 
 def test_a_broken_song_is_reported_and_left_out(write, tmp_path):
-    song = noise(20000)
+    song = uniform_noise(20000)
     (tmp_path / "broken.wav").write_bytes(b"no sound at all")
     messages = []
     backend, engine = offline(tmp_path / "broken.wav", write(song), report=messages.append)
@@ -263,8 +260,8 @@ def test_a_broken_song_is_reported_and_left_out(write, tmp_path):
         Playlist([tmp_path / "broken.wav"], RATE)
 
 
-def test_what_was_decoded_is_deleted_and_the_end_is_known(write):
-    backend, engine = offline(write(noise(RATE)))
+def test_decoded_song_is_deleted_and_its_end_is_known(write):
+    backend, engine = offline(write(uniform_noise(RATE)))
     folder = engine.playlist.folder
     with engine:
         play(backend, 12800)
@@ -274,7 +271,7 @@ def test_what_was_decoded_is_deleted_and_the_end_is_known(write):
 
 
 def test_a_stored_preset_leaves_the_transport_alone(write):
-    _, engine = offline(write(noise(1000)))
+    _, engine = offline(write(uniform_noise(1000)))
     with engine:
         assert not [path for path in preset_of("mine", engine.controls).values if path.startswith("transport/")]
 
@@ -282,7 +279,7 @@ def test_a_stored_preset_leaves_the_transport_alone(write):
 def test_killed_player_is_back_before_it_is_audible(write):
     messages = []
     config = EngineConfig(model="passthrough")
-    with PlayEngine(PacedBackend(RATE), [write(noise(20 * RATE))], config, report=messages.append) as engine:
+    with PlayEngine(PacedBackend(RATE), [write(uniform_noise(20 * RATE))], config, report=messages.append) as engine:
         wait_until(lambda: engine.transport.position > 0.2)
         engine.set("transport/seek", 5.0)
         wait_until(lambda: engine.transport.position > 5)
@@ -307,8 +304,8 @@ def stretched():
 
 
 @pytest.mark.usefixtures("stretched")
-@pytest.mark.parametrize(("speed", "pitch", "heard"), [(0.5, 0, 440), (1.5, 0, 440), (1, 12, 880), (2, -12, 220)])
-def test_speed_and_pitch_change_alone(write, speed, pitch, heard):
+@pytest.mark.parametrize(("speed", "pitch", "frequency"), [(0.5, 0, 440), (1.5, 0, 440), (1, 12, 880), (2, -12, 220)])
+def test_speed_and_pitch_change_alone(write, speed, pitch, frequency):
     seconds = np.arange(4 * RATE) / RATE
     tone = (0.5 * np.sin(2 * np.pi * 440 * seconds) * np.ones((2, 1))).astype(np.float32)
     backend, engine = offline(write(tone))
@@ -318,7 +315,7 @@ def test_speed_and_pitch_change_alone(write, speed, pitch, heard):
         engine.transport.tick()
         assert engine.controls["transport/position"] == pytest.approx(speed * 344 * 128 / RATE, abs=0.01)
     levels = [level_at(mix[0, 8192 : 8192 + 22050], hertz) for hertz in (220, 440, 880)]
-    assert int(np.argmax(levels)) == (220, 440, 880).index(heard)
+    assert int(np.argmax(levels)) == (220, 440, 880).index(frequency)
     assert max(levels) == pytest.approx(0.5 / 4, rel=0.2)
     np.testing.assert_allclose(stems.sum(axis=0), mix, atol=1e-6)
 
@@ -343,7 +340,7 @@ def test_stretched_stems_stay_together_and_at_their_place(write, speed):
 def test_without_rubber_band_the_speed_goes_back_and_the_reason_is_shown(write, monkeypatch):
     monkeypatch.setattr(time_stretch.importlib.util, "find_spec", lambda _: None)
     messages = []
-    _, engine = offline(write(noise(1000)), report=messages.append)
+    _, engine = offline(write(uniform_noise(1000)), report=messages.append)
     with engine:
         engine.set("transport/speed", 0.5)
         assert engine.controls["transport/speed"] == 1
@@ -355,7 +352,7 @@ def test_without_rubber_band_the_speed_goes_back_and_the_reason_is_shown(write, 
 def test_after_a_jump_the_separator_soon_has_as_much_context_as_without_one(write):
     rng = np.random.default_rng(5)
     rises = np.repeat(rng.uniform(0.1, 1, 80), RATE // 8)[: 8 * RATE]
-    song = (noise(8 * RATE) * rises).astype(np.float32)
+    song = (uniform_noise(8 * RATE) * rises).astype(np.float32)
     path = write(song)
     backend, engine = offline(path, model="bands")
     with engine:
@@ -373,7 +370,7 @@ def test_after_a_jump_the_separator_soon_has_as_much_context_as_without_one(writ
 
 
 def test_the_bench_measures_sound_and_jumps(write):
-    figures = measure_play(write(noise(4 * RATE)), "passthrough", {}, seeks=3)
+    figures = measure_play(write(uniform_noise(4 * RATE)), "passthrough", {}, seeks=3)
     assert figures["first_sound_ms"] > 0
     assert 0 < figures["seek_to_stems_ms"]["p50"] <= figures["seek_to_stems_ms"]["max"]
     assert figures["counters"]["restarts"] == 0
@@ -381,7 +378,7 @@ def test_the_bench_measures_sound_and_jumps(write):
 
 
 def test_a_song_that_is_still_being_decoded_is_waited_for_in_silence(write, monkeypatch):
-    song, opened = noise(3 * RATE), threading.Event()
+    song, opened = uniform_noise(3 * RATE), threading.Event()
     blocks = Song.blocks
 
     def slowly(self, rate):
@@ -398,19 +395,19 @@ def test_a_song_that_is_still_being_decoded_is_waited_for_in_silence(write, monk
         engine.playlist.current.decoder.join()
         then, _ = play(backend, 128 * 600)
         assert engine.stats().late_hops == 0
-    heard = np.concatenate([first, then], axis=1)
-    silent = np.flatnonzero(~heard.any(axis=0))
+    played = np.concatenate([first, then], axis=1)
+    silent = np.flatnonzero(~played.any(axis=0))
     gap = slice(silent[0], silent[-1] + 1)
-    assert not heard[:, gap].any()
-    resumed = heard[:, gap.stop + FADE :]
+    assert not played[:, gap].any()
+    resumed = played[:, gap.stop + FADE :]
     begun = find(resumed[:, :300], song)
     np.testing.assert_array_equal(resumed, song[:, begun : begun + resumed.shape[1]])
-    np.testing.assert_array_equal(heard[:, : gap.start - 1], song[:, : gap.start - 1])
+    np.testing.assert_array_equal(played[:, : gap.start - 1], song[:, : gap.start - 1])
     assert begun - FADE - gap.start <= 1
 
 
 def test_a_loop_that_lies_behind_begins_at_once(write):
-    song = noise(3 * RATE)
+    song = uniform_noise(3 * RATE)
     backend, engine = offline(write(song))
     with engine:
         play(backend, 128 * 700)
@@ -421,9 +418,9 @@ def test_a_loop_that_lies_behind_begins_at_once(write):
 
 @pytest.mark.usefixtures("jackd")
 def test_jack_plays_songs_and_seeks(write):
-    from stream_sep.backends.jack import JackBackend  # noqa: PLC0415 - the fixture says what to install
+    from stream_sep.backends.jack import JackBackend  # noqa: PLC0415 - the fixture names the missing package
 
-    with PlayEngine(JackBackend(), [write(noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
+    with PlayEngine(JackBackend(), [write(uniform_noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
         wait_until(lambda: engine.transport.position > 0.1)
         engine.set("transport/seek", 10.0)
         wait_until(lambda: engine.transport.position > 10.1)
@@ -433,9 +430,9 @@ def test_jack_plays_songs_and_seeks(write):
 
 @pytest.mark.usefixtures("portaudio_on_jack")
 def test_a_sound_card_plays_songs_without_an_input(write):
-    from stream_sep.backends.portaudio import PortAudioBackend  # noqa: PLC0415 - the fixture says what to install
+    from stream_sep.backends.portaudio import PortAudioBackend  # noqa: PLC0415 - the fixture names the missing package
 
     backend = PortAudioBackend(playback_only=True)
-    with PlayEngine(backend, [write(noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
+    with PlayEngine(backend, [write(uniform_noise(20 * RATE))], EngineConfig(model="passthrough")) as engine:
         wait_until(lambda: engine.transport.position > 0.2)
         assert max(engine.peaks()["mix"]) > 0.1

@@ -1,4 +1,4 @@
-"""Refined stems while a song plays: those of separate, first where they will be heard, and never in the way."""
+"""Refined stems while a song plays: those of separate, first at the playhead, and never in the way."""
 
 import os
 import queue
@@ -11,6 +11,7 @@ import pytest
 import soundfile
 import soxr
 import waiting
+from noise import uniform_noise
 from requirements import require_package
 
 from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
@@ -47,10 +48,6 @@ STEMS = ("vocals", "drums", "bass", "other")
 TINY = SeparationSettings(model="tiny", precision="float32", threads=1)
 
 
-def noise(frames, seed=0):
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
-
-
 @pytest.fixture
 def write(tmp_path, monkeypatch):
     """Writes a song of floats and gives its path; the cache is empty."""
@@ -75,7 +72,7 @@ def refiner_of(song, tmp_path, model):
 
 @pytest.mark.parametrize("shifts", [0, 2])
 def test_windows_in_any_order_come_to_what_separate_makes(tmp_path, shifts):
-    song = noise(9 * RATE + 77) + np.float32(0.02)
+    song = uniform_noise(9 * RATE + 77) + np.float32(0.02)
     model = load_song_model(SeparationSettings(model="tiny", precision="float32", shifts=shifts))
     parts = model.separate(iter([song]), RATE, measure_song([song]))
     expected = np.concatenate([stems for _, stems in parts], axis=2)
@@ -130,24 +127,24 @@ def passthrough(song):
 
 
 def play_while_refining(path, song, refined, ready, *, tmp_path, model="passthrough"):
-    """Play a song whose stems become ready, piece by piece, as `ready` says after so many frames."""
+    """Play a song whose stems become ready, piece by piece, as in `ready`: (pieces, frames to play)."""
     stems = PartialStemFile(tmp_path / "refined", STEMS, song.shape[1], create=True)
     stems.add(0, refined)
     backend = OfflineBackend(RATE, 128)
-    heard = []
+    blocks = []
     with PlayEngine(backend, [path], EngineConfig(model=model, worker="inline")) as engine:
         engine.playlist.current.decoder.join()
         engine.transport.refine(engine.playlist.current.number, stems.describe())
         for pieces, frames in ready:
             stems.ready[pieces] = 1
-            heard.append(backend.feed(np.zeros((2, frames), np.float32)))
+            blocks.append(backend.feed(np.zeros((2, frames), np.float32)))
     stems.close()
-    out = np.concatenate(heard, axis=2)
+    out = np.concatenate(blocks, axis=2)
     return out[0], out[1:]
 
 
 def test_the_crossfade_of_two_passthroughs_is_not_there(write, tmp_path):
-    song = noise(12 * RATE)
+    song = uniform_noise(12 * RATE)
     ready = [(slice(0, 0), 128 * 100), (slice(150, 400), 128 * 2500), (slice(450, 518), 128 * 1500)]
     mix, stems = play_while_refining(write(song), song, passthrough(song), ready, tmp_path=tmp_path)
     frames = mix.shape[1]
@@ -158,7 +155,7 @@ def test_the_crossfade_of_two_passthroughs_is_not_there(write, tmp_path):
 
 @pytest.mark.parametrize("model", ["passthrough", "bands"])
 def test_refined_stems_take_over_at_the_sample_and_add_up(write, tmp_path, model):
-    song = noise(12 * RATE)
+    song = uniform_noise(12 * RATE)
     refined = np.stack([song * np.float32(share) for share in (0.5, 0.25, 0.0, 0.1)])  # they lack a little
     ready = [(slice(0, 0), 128 * 100), (slice(150, 300), 128 * 3000)]
     mix, stems = play_while_refining(write(song), song, refined, ready, tmp_path=tmp_path, model=model)
@@ -199,7 +196,7 @@ def played(path, refinement, reports, until):
 
 
 def test_the_stems_are_kept_where_separate_finds_them_and_play_the_next_time(write, tmp_path):
-    path, reports = write(noise(7 * RATE)), []
+    path, reports = write(uniform_noise(7 * RATE)), []
     played(
         path, Refinement(TINY), reports, lambda _: any(is_complete(entry.folder) for entry in StemCache().entries())
     )
@@ -222,12 +219,12 @@ def test_the_stems_are_kept_where_separate_finds_them_and_play_the_next_time(wri
 
 
 def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path, monkeypatch):
-    path, computed = write(noise(9 * RATE)), []
+    path, computed = write(uniform_noise(9 * RATE)), []
     step = SongRefiner.step
     monkeypatch.setattr(SongRefiner, "step", lambda self, frame: computed.append(frame) or step(self, frame))
-    heard, model = Heard(), load_song_model(TINY)
+    server, model = RecordingServer(), load_song_model(TINY)
     for sitting in range(2):
-        refinery = refiner_process.RefinerLoop(model, StemCache(), heard, queue.SimpleQueue())
+        refinery = refiner_process.RefinerLoop(model, StemCache(), server, queue.SimpleQueue())
         task = refiner_process.Task(sitting, str(path), str(tmp_path / f"scratch{sitting}"), 0)
         if sitting == 0:
             for _ in range(4):
@@ -239,7 +236,7 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
             refinery.work(task)
             refinery.close()
     once = len(computed)
-    growing = [message["refined"]["growing"] for message in heard.messages if "refined" in message]
+    growing = [message["refined"]["growing"] for message in server.messages if "refined" in message]
     assert growing[0] == growing[1]
     (entry,) = StemCache().entries()
     drop_partial(Path(growing[0]))
@@ -250,7 +247,7 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
     StemCache().clear()
     computed.clear()
     refine_here(path, tmp_path)
-    assert once <= len(computed) + 3  # windows at the edge of what was final, and what finds that nothing is left
+    assert once <= len(computed) + 3  # windows at the edge of the final part, and the step that finds nothing left
     for stem in STEMS:
         np.testing.assert_allclose(soundfile.read(entry.folder / f"{stem}.wav")[0], in_two[stem], atol=1e-6)
 
@@ -283,7 +280,7 @@ def test_begun_stems_of_another_length_are_begun_anew(tmp_path, monkeypatch):
 
 
 def test_what_separate_made_plays_from_the_first_frame(write, tmp_path):
-    path = write(noise(5 * RATE))
+    path = write(uniform_noise(5 * RATE))
     separator = SongSeparator(SeparationJob(settings=TINY, out=tmp_path / "out", cache_gb=1))
     separator.separate(Track(path, tmp_path.relative_to(tmp_path), "song"), lambda _: None)
     backend = OfflineBackend(RATE, 128)
@@ -298,7 +295,7 @@ def test_what_separate_made_plays_from_the_first_frame(write, tmp_path):
 
 
 def test_a_killed_refiner_is_started_again_and_the_music_goes_on(write):
-    path, reports = write(noise(30 * RATE)), []
+    path, reports = write(uniform_noise(30 * RATE)), []
     config = EngineConfig(model="passthrough")
     refinement = Refinement(TINY)
     with PlayEngine(PacedBackend(RATE), [path], config, refinement=refinement, report=reports.append) as engine:
@@ -309,15 +306,15 @@ def test_a_killed_refiner_is_started_again_and_the_music_goes_on(write):
         share = engine.controls["transport/refined"]
         wait_until(lambda: engine.controls["transport/refined"] > max(share, 0.2))
         assert engine.stats().restarts == 0
-    assert any("the refining process exited with code -9" in sentence for sentence in reports)
+    assert any("the refining process exited with code -9" in message for message in reports)
 
 
-def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, monkeypatch, tmp_path):
+def test_nothing_is_downloaded_without_a_request_and_the_music_plays(write, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     reports = []
     position = played(
-        write(noise(60 * RATE)), Refinement(SeparationSettings(model="htdemucs")), reports, lambda _: reports
+        write(uniform_noise(60 * RATE)), Refinement(SeparationSettings(model="htdemucs")), reports, lambda _: reports
     )
     assert position > 0
     assert "the weights of 'htdemucs' are not on this machine" in reports[0]
@@ -326,46 +323,46 @@ def test_nothing_is_downloaded_that_nobody_asked_for_and_the_music_plays(write, 
 
 
 @pytest.mark.parametrize(("model", "words"), [("bands", "cannot refine stems"), ("nonsense", "no model 'nonsense'")])
-def test_a_model_that_cannot_refine_is_refused_in_a_sentence(model, words):
+def test_a_model_that_cannot_refine_is_refused_with_a_message(model, words):
     spec = {"download": True, "settings": {"model": model, "repo": None}}
     with pytest.raises(SeparatorError, match=words):
         refiner_process.load_model(spec)
 
 
-class Heard:
-    """The messages of a refining process."""
+class RecordingServer:
+    """Collects the reports and messages of a refining process."""
 
     def __init__(self):
-        self.sentences, self.messages = [], []
-        self.report, self.send = self.sentences.append, self.messages.append
+        self.reports, self.messages = [], []
+        self.report, self.send = self.reports.append, self.messages.append
 
 
 def refine_here(path, tmp_path):
-    heard, tasks = Heard(), queue.SimpleQueue()
-    refinery = refiner_process.RefinerLoop(load_song_model(TINY), StemCache(), heard, tasks)
+    server, tasks = RecordingServer(), queue.SimpleQueue()
+    refinery = refiner_process.RefinerLoop(load_song_model(TINY), StemCache(), server, tasks)
     refinery.work(refiner_process.Task(7, str(path), str(tmp_path / "scratch"), 0))
     refinery.close()
-    return heard
+    return server
 
 
 def test_a_cache_that_cannot_be_written_is_reported_and_the_stems_play_all_the_same(write, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
-    heard = refine_here(write(noise(3 * RATE)), tmp_path)
-    assert "the stems are not cached" in heard.sentences[0]
-    assert "cache" in heard.sentences[0]
-    growing = next(message["refined"] for message in heard.messages if "refined" in message)
+    server = refine_here(write(uniform_noise(3 * RATE)), tmp_path)
+    assert "the stems are not cached" in server.reports[0]
+    assert "cache" in server.reports[0]
+    growing = next(message["refined"] for message in server.messages if "refined" in message)
     stems = open_stems(growing)
     assert stems.ready.all()
     stems.close()
 
 
 def test_silence_is_not_refined(write, tmp_path):
-    heard = refine_here(write(np.zeros((2, RATE), np.float32)), tmp_path)
-    assert heard.messages == [{"number": 7, "finished": True}]
+    server = refine_here(write(np.zeros((2, RATE), np.float32)), tmp_path)
+    assert server.messages == [{"number": 7, "finished": True}]
 
 
 def test_stems_lost_while_they_play_are_reported_once_and_the_live_separator_goes_on(write, tmp_path):
-    song = noise(4 * RATE)
+    song = uniform_noise(4 * RATE)
     files = []
     for stem in STEMS:
         files.append(tmp_path / f"{stem}.wav")
@@ -382,7 +379,7 @@ def test_stems_lost_while_they_play_are_reported_once_and_the_live_separator_goe
             stems.refined._files[0].close()
         mix = backend.feed(np.zeros((2, 128 * 1200), np.float32))[0]
     np.testing.assert_array_equal(mix, song[:, 128 : 128 * 1201])
-    assert len([sentence for sentence in reports if "damaged" in sentence]) == 1
+    assert len([message for message in reports if "damaged" in message]) == 1
 
 
 def test_slow_machine_is_reported_once():
@@ -439,8 +436,8 @@ def test_stems_made_at_another_rate_lie_where_they_belong(tmp_path, rate):
     assert stems.ready_until(3 * rate) == 3 * rate
     starts = [50, 400, 5000, 5000 + 333, rate + 7]
     got = np.concatenate([stems.read(start, 333) for start in starts], axis=2)[0]
-    wanted = np.concatenate([expected[:, start : start + 333] for start in starts], axis=1)
-    np.testing.assert_allclose(got, wanted, atol=2e-4)
+    expected_blocks = np.concatenate([expected[:, start : start + 333] for start in starts], axis=1)
+    np.testing.assert_allclose(got, expected_blocks, atol=2e-4)
     growing.ready[:] = 1
     assert stems.ready_until(3 * rate) > 100 * rate
     stems.close()
@@ -457,16 +454,16 @@ def test_a_song_is_refined_for_a_device_of_another_rate(write, tmp_path):
         engine.playlist.current.decoder.join()
         engine.transport.refine(engine.playlist.current.number, {**stems.describe(), "rate": RATE})
         engine.set("transport/seek", 1.0)
-        mix, *heard = backend.feed(np.zeros((2, 128 * 1000), np.float32))
+        mix, *stems_played = backend.feed(np.zeros((2, 128 * 1000), np.float32))
     stems.close()
-    other = heard[STEMS.index("other")]
+    other = stems_played[STEMS.index("other")]
     np.testing.assert_allclose(other, mix, atol=1e-6)
-    drums = heard[STEMS.index("drums")]
+    drums = stems_played[STEMS.index("drums")]
     assert np.abs(drums).max() < 1e-6
 
 
 def test_a_refiner_that_is_stopped_while_it_keeps_stems_leaves_nothing_half_written(write, tmp_path):
-    write(noise(10))
+    write(uniform_noise(10))
     refiner = Refiner(Refinement(TINY), RATE, lambda *_: None)
     folder = tmp_path / "cache" / "key"
     for name, kept in (("vocals.wav", False), ("drums.part.wav", False), ("song.txt", True)):
@@ -481,6 +478,6 @@ def test_a_refiner_that_is_stopped_while_it_keeps_stems_leaves_nothing_half_writ
 
 def test_a_song_too_long_to_refine_is_reported(write, tmp_path, monkeypatch):
     monkeypatch.setattr(refiner_process, "_MAX_BYTES", 1e6)
-    heard = refine_here(write(noise(RATE)), tmp_path)
-    assert "it is too long" in heard.sentences[0]
-    assert heard.messages == [{"number": 7, "finished": True}]
+    server = refine_here(write(uniform_noise(RATE)), tmp_path)
+    assert "it is too long" in server.reports[0]
+    assert server.messages == [{"number": 7, "finished": True}]

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 import soxr
+from noise import gaussian_noise
 from scipy.signal import resample_poly
+from streaming import stream
 
 from stream_sep.errors import ConfigError
 from stream_sep.protocols import STEMS
@@ -32,16 +34,6 @@ def tone(frames, rate, frequency=997.0):
     return np.tile(0.5 * np.sin(2 * np.pi * frequency * t), (2, 1)).astype(np.float32)
 
 
-def noise(frames, seed=0):
-    return (0.2 * np.random.default_rng(seed).standard_normal((2, frames))).astype(np.float32)
-
-
-def stream(separator, mix):
-    hops = mix.shape[1] // separator.hop
-    parts = [separator.process(mix[:, k * separator.hop : (k + 1) * separator.hop]).copy() for k in range(hops)]
-    return np.concatenate(parts, axis=2)
-
-
 def make(rate, *, hop=441, latency=100, carrier="vocals"):
     return ResampledSeparator(
         PassthroughSeparator(sample_rate=INNER, hop=hop, latency=latency, carrier=carrier), rate
@@ -67,7 +59,7 @@ def test_a_stem_comes_exactly_the_latency_late(rate, hop, latency):
 @pytest.mark.parametrize("hop", [64, 441, 1000])
 def test_stems_add_up_to_the_delayed_mix(rate, hop):
     separator = make(rate, hop=hop)
-    mix = noise(rate // separator.hop * separator.hop)
+    mix = gaussian_noise(rate // separator.hop * separator.hop)
     assert np.abs(stream(separator, mix).sum(axis=0) - delayed(mix, separator.latency)).max() < 1e-6
 
 
@@ -82,7 +74,7 @@ def test_stems_without_an_other_add_up_too():
 @pytest.mark.parametrize("rate", RATES)
 def test_the_stem_equals_the_whole_file_resampled(rate):
     separator = make(rate, latency=0)
-    mix = noise(rate // separator.hop * separator.hop)
+    mix = gaussian_noise(rate // separator.hop * separator.hop)
     down = soxr.resample(mix.T, rate, INNER, "HQ")
     whole = soxr.resample(down, INNER, rate, "HQ").T
     got = stream(separator, mix)[0][:, separator.latency :]
@@ -92,7 +84,7 @@ def test_the_stem_equals_the_whole_file_resampled(rate):
 @pytest.mark.parametrize("rate", RATES)
 def test_reset_equals_a_fresh_object(rate):
     separator = make(rate, hop=256)
-    mix = noise(rate // separator.hop * separator.hop)
+    mix = gaussian_noise(rate // separator.hop * separator.hop)
     first = stream(separator, mix)
     separator.reset()
     assert np.array_equal(first, stream(separator, mix))
@@ -102,7 +94,7 @@ def test_reset_equals_a_fresh_object(rate):
 @pytest.mark.parametrize("rate", RATES)
 def test_the_future_never_changes_the_past(rate):
     separator = make(rate)
-    mix = noise(rate // separator.hop * separator.hop)
+    mix = gaussian_noise(rate // separator.hop * separator.hop)
     changed = mix.copy()
     cut = mix.shape[1] // separator.hop // 2 * separator.hop
     changed[:, cut:] *= -3
@@ -114,7 +106,7 @@ def test_silence_in_silence_out_also_before_the_first_frame(rate):
     separator = make(rate)
     assert not stream(separator, np.zeros((2, 20 * separator.hop), np.float32)).any()
     separator.reset()
-    out = stream(separator, noise(60 * separator.hop))
+    out = stream(separator, gaussian_noise(60 * separator.hop))
     assert not out[..., : separator.latency].any()
     assert out[..., separator.latency :].any()
 
@@ -185,7 +177,7 @@ def test_audible_frequencies_pass_and_others_are_left_to_other(factor):
 @pytest.mark.parametrize("factor", FACTORS)
 def test_decimated_stems_add_up_to_the_delayed_mix(factor):
     separator = decimated(factor)
-    mix = noise(10 * separator.hop)
+    mix = gaussian_noise(10 * separator.hop)
     assert np.abs(stream(separator, mix).sum(axis=0) - delayed(mix, separator.latency)).max() < 1e-6
 
 
@@ -193,7 +185,7 @@ def test_decimated_stems_add_up_to_the_delayed_mix(factor):
 def test_the_filters_are_those_of_scipy(factor):
     """As the slow way has it: filter and leave frames out; fill in zeros and filter."""
     separator = decimated(factor, latency=0)
-    mix = noise(20 * separator.hop)
+    mix = gaussian_noise(20 * separator.hop)
     taps = separator._filter.astype(np.float64)
     low = resample_poly(mix.astype(np.float64), 1, factor, axis=1, window=taps)
     back = resample_poly(low, factor, 1, axis=1, window=taps)
@@ -205,7 +197,7 @@ def test_the_filters_are_those_of_scipy(factor):
 
 @pytest.mark.parametrize("factor", FACTORS)
 def test_decimated_separator_resets_its_whole_state(factor):
-    separator, mix = decimated(factor), noise(4 * 2048)
+    separator, mix = decimated(factor), gaussian_noise(4 * 2048)
     first = stream(separator, mix)
     separator.reset()
     assert np.array_equal(stream(separator, mix), first)

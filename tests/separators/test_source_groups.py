@@ -1,4 +1,4 @@
-"""Groups of sources: what they sum, which songs serve them, and what is refused."""
+"""Groups of sources: their sums, the songs that have them, and invalid groups."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The library's one call: whole files in time, streams late by what it says, any block lengths."""
+"""The library's one call: whole files in time, streams late by its reported latency, any block lengths."""
 
 import numpy as np
 import pytest

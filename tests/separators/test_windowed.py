@@ -2,6 +2,8 @@ import itertools
 
 import numpy as np
 import pytest
+from noise import gaussian_noise
+from streaming import stream
 
 from stream_sep.errors import ConfigError
 from stream_sep.separators.windowed import MARGIN, WindowedSeparator, sizes_for_budget
@@ -12,7 +14,7 @@ SIZES = {"context": CONTEXT, "hop": HOP, "lookahead": LOOKAHEAD, "fade": FADE}
 
 
 class NonlinearModel:
-    """Each stem depends on the whole window and on the place in it, as a network's does; its biases are heard."""
+    """Each stem depends on the whole window and on the place in it, as a network's does, and has a bias."""
 
     sample_rate = RATE
     channels = 2
@@ -26,15 +28,6 @@ class NonlinearModel:
         level = np.abs(window).max()
         place = np.linspace(0, 1, window.shape[1], dtype=np.float32)
         return np.stack([np.tanh((k + 1) * window + place * level) * 0.2 + 0.01 for k in range(len(self.stems))])
-
-
-def noise(frames, seed=0):
-    return (0.2 * np.random.default_rng(seed).standard_normal((2, frames))).astype(np.float32)
-
-
-def stream(separator, mix):
-    hops = np.split(mix, mix.shape[1] // separator.hop, axis=1)
-    return np.concatenate([separator.process(hop).copy() for hop in hops], axis=2)
 
 
 def offline(model, mix, *, context, hop, lookahead, fade):
@@ -62,14 +55,14 @@ def offline(model, mix, *, context, hop, lookahead, fade):
     [SIZES, SIZES | {"context": 0}, SIZES | {"lookahead": 0}, SIZES | {"fade": HOP}, SIZES | {"lookahead": 200}],
 )
 def test_the_stream_equals_the_windows_of_the_whole_file(stems, sizes):
-    mix = noise(40 * HOP)
+    mix = gaussian_noise(40 * HOP)
     streamed = stream(WindowedSeparator(NonlinearModel(stems), **sizes), mix)
     assert np.abs(streamed - offline(NonlinearModel(stems), mix, **sizes)).max() < 1e-6
 
 
 def test_without_a_fade_the_cores_stand_side_by_side():
     sizes = SIZES | {"fade": 0}
-    mix = noise(20 * HOP)
+    mix = gaussian_noise(20 * HOP)
     separator = WindowedSeparator(NonlinearModel(), **sizes)
     assert separator.latency == LOOKAHEAD
     assert np.abs(stream(separator, mix).sum(axis=0)[:, LOOKAHEAD:] - mix[:, :-LOOKAHEAD]).max() < 1e-6
@@ -82,7 +75,7 @@ def test_silence_is_not_given_to_the_model():
 
 
 def test_silence_comes_before_the_first_frame_of_the_mix():
-    out = stream(WindowedSeparator(NonlinearModel(), **SIZES), noise(20 * HOP))
+    out = stream(WindowedSeparator(NonlinearModel(), **SIZES), gaussian_noise(20 * HOP))
     assert not out[..., : LOOKAHEAD + FADE].any()
     assert out[..., LOOKAHEAD + FADE].all()
 
@@ -93,7 +86,7 @@ def test_a_bad_number_of_the_model_is_gone_after_a_hop_and_a_fade():
             stems = super().__call__(window)
             return stems * np.nan if self.calls == 5 else stems
 
-    mix = noise(20 * HOP)
+    mix = gaussian_noise(20 * HOP)
     out = stream(WindowedSeparator(Stumbles(), **SIZES), mix)
     good = stream(WindowedSeparator(NonlinearModel(), **SIZES), mix)
     bad = np.flatnonzero(~np.isfinite(out).all(axis=(0, 1)))
@@ -109,7 +102,7 @@ def test_the_window_given_to_the_model_is_always_as_long():
             lengths.add(window.shape[1])
             return super().__call__(window)
 
-    stream(WindowedSeparator(Watched(), **SIZES), noise(20 * HOP))
+    stream(WindowedSeparator(Watched(), **SIZES), gaussian_noise(20 * HOP))
     assert lengths == {CONTEXT + HOP + LOOKAHEAD + FADE}
 
 

@@ -12,11 +12,6 @@ def noise(frames, seed=0):
     return 0.1 * np.random.default_rng(seed).standard_normal((2, frames)).astype(np.float32)
 
 
-def stream(separator, mix):
-    hops = range(0, mix.shape[1], separator.hop)
-    return np.concatenate([separator.process(mix[:, at : at + separator.hop]).copy() for at in hops], axis=2)
-
-
 def no_hints(runtime):
     return np.zeros((1, PRIOR_CHANNELS, plan_band_layout(runtime.size).points), np.float32)
 

@@ -9,19 +9,9 @@ LIMITER_LATE = 220  # 5 ms of look-ahead
 GAIN = [{"plugin": "Gain", "parameters": {"gain_db": -6.0}}]
 
 
-def noise(frames, seed=0):
-    return (0.2 * np.random.default_rng(seed).standard_normal((2, frames))).astype(np.float32)
-
-
 def sine(frames, start=0):
     wave = 0.5 * np.sin(2 * np.pi * 441 * np.arange(start, start + frames) / RATE)
     return np.stack([wave, wave]).astype(np.float32)
-
-
-def stream(separator, mix):
-    hop = separator.hop
-    parts = [separator.process(mix[:, at : at + hop]).copy() for at in range(0, mix.shape[1], hop)]
-    return np.concatenate(parts, axis=2)
 
 
 def late(sound, frames):

@@ -1,7 +1,7 @@
 """A small model checker for code that two threads share: every order in which a processor may show its stores.
 
 The function under test runs as plain Python over arrays that note each load and store. A weak memory model, that of
-ARM and laxer than that of x86, says which of them stay in order; all that remain possible are tried.
+ARM and laxer than that of x86, gives which of them stay in order; all that remain possible are tried.
 """
 
 from __future__ import annotations

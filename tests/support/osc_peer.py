@@ -1,4 +1,4 @@
-"""A program on the network that speaks OSC, and what it sends."""
+"""An OSC peer on a UDP socket, and bundles for it to send."""
 
 import contextlib
 import socket
@@ -13,7 +13,7 @@ FADER, GAIN_DB = "/stem/vocals/fader", "stem/vocals/gain_db"
 
 
 class Peer:
-    """A program on the network that speaks OSC."""
+    """An OSC program at its own UDP port."""
 
     def __init__(self, port):
         self.port = port
@@ -47,34 +47,34 @@ class Peer:
                 messages += [timed.message for timed in OscPacket(packet).messages]
         return [(message.address, *message.params) for message in messages]
 
-    def hear(self, count=1):
-        heard = []
-        until(lambda: heard.extend(self.listen()) or len(heard) >= count)
-        return heard
+    def receive(self, count=1):
+        received = []
+        until(lambda: received.extend(self.listen()) or len(received) >= count)
+        return received
 
     def quiet(self):
-        """What comes while nothing should."""
+        """Return the messages that arrive in a while in which none should."""
         time.sleep(QUIET)
         return self.listen()
 
-    def ask(self, address, *values):
+    def request(self, address, *values):
         self.send(address, *values)
-        return self.hear()[0]
+        return self.receive()[0]
 
     def sync(self):
-        """Wait until all that was sent was done; return what came before that."""
+        """Wait until all sent messages are handled; return the messages received before that."""
         self.send("/ping")
-        heard = []
-        until(lambda: heard.extend(self.listen()) or ("/pong",) in heard)
-        return [message for message in heard if message != ("/pong",)]
+        received = []
+        until(lambda: received.extend(self.listen()) or ("/pong",) in received)
+        return [message for message in received if message != ("/pong",)]
 
 
 def listing(peer):
     peer.send("/list")
-    heard = []
-    until(lambda: heard.extend(peer.listen()) or any(message[0] == "/list/end" for message in heard))
-    entries = [message for message in heard if message[0] == "/list"]
-    assert ("/list/end", len(entries)) in heard
+    received = []
+    until(lambda: received.extend(peer.listen()) or any(message[0] == "/list/end" for message in received))
+    entries = [message for message in received if message[0] == "/list"]
+    assert ("/list/end", len(entries)) in received
     return entries
 
 

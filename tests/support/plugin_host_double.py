@@ -38,16 +38,16 @@ class PluginHostDouble:
 
     Attributes:
         hellos: what instances requested, in order.
-        offline: for each hello that was answered, the values of the offline hint seen while hops came.
-        answering: whether hellos are answered.
+        offline: for each hello with a reply, the values of the offline hint while hops arrived.
+        replying: whether hellos get a reply.
         separate: function of a hop's mix that returns its stems, or None.
     """
 
     def __init__(self, address):
         _compile()
         self.hellos, self.offline = [], []
-        self.answering, self.separate = threading.Event(), as_vocals
-        self.answering.set()
+        self.replying, self.separate = threading.Event(), as_vocals
+        self.replying.set()
         self._lines, self._closed = [], threading.Event()
         self._listener = listen(str(address))
         self._threads = [threading.Thread(target=self._accept)]
@@ -60,7 +60,7 @@ class PluginHostDouble:
 
     def close(self):
         self._closed.set()
-        self.answering.set()
+        self.replying.set()
         self._threads[0].join()
         self._listener.close()
         self.drop()
@@ -77,7 +77,7 @@ class PluginHostDouble:
 
     def _serve(self, line):
         self.hellos.append(json.loads(next(line.lines(), "null")))
-        self.answering.wait()
+        self.replying.wait()
         rings, ended = SharedRings.create(LAYOUT), threading.Event()
         seen = set()
         self.offline.append(seen)

@@ -1,4 +1,4 @@
-"""Compiles bridge/plugin/loader.cpp, the smallest host of each format, and checks what it prints."""
+"""Compiles bridge/plugin/loader.cpp, the smallest host of each format, and checks its output."""
 
 import subprocess
 import sys

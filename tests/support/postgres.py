@@ -1,4 +1,4 @@
-"""A PostgreSQL server for tests: of Debian's package, in a folder of its own, on a socket in that folder."""
+"""A PostgreSQL server for tests: of Debian's package, in its own folder, on a socket there."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ def running_postgres():
 
 
 def _server_user():
-    """Return whom the server runs as: it refuses to be root."""
+    """Return the user that the server runs as: it refuses to be root."""
     if os.getuid():
         return None
     import pwd  # noqa: PLC0415 - Windows has none, and modules for it must import

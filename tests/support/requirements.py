@@ -21,7 +21,7 @@ def require(condition, remedy):
 def require_package(name, extra):
     """Return the package ``name`` of an extra; skip or fail without it, as `require` does.
 
-    At the head of a module, before what it cannot be imported without, it skips all of its tests.
+    At the head of a module, before imports of the package, it skips all of its tests.
     """
     require(importlib.util.find_spec(name), _remedy(name, extra))
     return importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""A service as a user starts it: one command, a folder of its own."""
+"""A service as a user starts it: one command, one folder."""
 
 import contextlib
 import os

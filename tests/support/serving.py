@@ -1,4 +1,4 @@
-"""A service as a process of its own, and requests to it."""
+"""A service in its own process, and requests to it."""
 
 import contextlib
 import json
@@ -35,5 +35,5 @@ def call(method, url, data=None, **headers):
     kind = "application/json" if isinstance(data, dict) else "application/octet-stream"
     body = json.dumps(data).encode() if isinstance(data, dict) else data
     request = urllib.request.Request(url, body, {"Content-Type": kind, **headers}, method=method)
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-        return answer.headers, answer.read()
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        return response.headers, response.read()

@@ -20,7 +20,7 @@ SHARES = np.array([0.5, 0.25, 0.1, 0.3], np.float32)  # of the song in each stem
 
 
 class Shares:
-    """A maker of stems that are shares of the song: known output, no weights, and it counts what it is asked for."""
+    """A song model with shares of the song as stems: known output, no weights, and it counts its calls."""
 
     sources = SOURCES
     cache_key = "shares"

@@ -10,7 +10,7 @@ QUIET = 0.15
 
 
 def until(condition, patience=PATIENCE, every=0.005):
-    """Wait until ``condition()`` is true, or fail; ask ``every`` so many seconds."""
+    """Wait until ``condition()`` is true, or fail; check it ``every`` so many seconds."""
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, "it never came"

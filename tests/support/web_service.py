@@ -21,7 +21,7 @@ CHEAP = HashCosts(memory_kib=64, passes=1, lanes=1)
 
 
 class Clock:
-    """Goes on by a microsecond whenever it is asked, so that no two things happen at once; tests move it further."""
+    """A clock that advances a microsecond at each reading, so that no two events coincide; tests move it further."""
 
     def __init__(self):
         self.now = 1_800_000_000.0

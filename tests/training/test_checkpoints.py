@@ -1,4 +1,4 @@
-"""States of a training: what is damaged is never gone on with."""
+"""Checkpoints of a training: a damaged one is never resumed."""
 
 import os
 
@@ -59,7 +59,7 @@ def test_a_checkpoint_of_a_version_without_checksums_is_loaded(tmp_path):
     assert load_checkpoint(tmp_path, CPU)["step"] == 7
 
 
-def test_a_full_disk_is_a_sentence_and_the_checkpoint_before_stays(folder, monkeypatch):
+def test_a_full_disk_gives_an_error_message_and_the_checkpoint_before_stays(folder, monkeypatch):
     def full(_handle):
         raise OSError(28, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""Dropout: what is left out in training, and that it is all there afterwards."""
+"""Dropout: the inputs and outputs dropped in training, and none afterwards."""
 
 import dataclasses
 

@@ -205,7 +205,7 @@ def test_a_kind_of_ones_own_trains_and_plays(home, tmp_path, own):
     best = tmp_path / "out/best.safetensors"
     assert load_separator(own, weights="some").hop == 65
     with pytest.raises(SeparatorError, match=r"--model package\.module:KIND --option weights="):
-        load_separator(str(best))  # a file never says what to import
+        load_separator(str(best))  # a file never names code to import
     with pytest.raises(SeparatorError, match="no kind of network here reads"):
         load_model(best)
     assert load_model(best, own)[0] == own
@@ -228,7 +228,7 @@ def test_an_unknown_name_lists_all_that_there_are():
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"\0" * 100])
-def test_a_damaged_file_is_one_sentence(tmp_path, damage):
+def test_a_damaged_file_gives_one_error_message(tmp_path, damage):
     (tmp_path / "w.safetensors").write_bytes(damage)
     with pytest.raises(SeparatorError, match=r"w\.safetensors"):
         load_separator(str(tmp_path / "w.safetensors"))

@@ -20,15 +20,16 @@ def test_network_trained_on_teachers_alone_approaches_their_output(home, tmp_pat
     trainer = Trainer(taught(home, steps=60, share=1.0), tmp_path / "out", device="cpu")
     mix = 0.1 * torch.randn(2, 2, trainer.model.context_frames + 40 * trainer.model.hop, generator=random(3))
 
-    def off():
+    def relative_error():
         with torch.no_grad():
-            messages = trainer.model.separate(mix, trainer.model.initial_state(2))[0]
-            wanted = trainer._objective._teachers.separate(mix, trainer._objective._teachers.initial_state(2))[0]
-        return float((messages - wanted).square().sum() / wanted.square().sum())
+            estimates = trainer.model.separate(mix, trainer.model.initial_state(2))[0]
+            targets = trainer._objective._teachers.separate(mix, trainer._objective._teachers.initial_state(2))[0]
+        return float((estimates - targets).square().sum() / targets.square().sum())
 
-    before, kept = off(), {name: value.clone() for name, value in trainer._objective._teachers.state_dict().items()}
+    before = relative_error()
+    kept = {name: value.clone() for name, value in trainer._objective._teachers.state_dict().items()}
     trainer.run(lambda _text: None)
-    assert off() < 0.5 * before
+    assert relative_error() < 0.5 * before
     assert all(torch.equal(value, kept[name]) for name, value in trainer._objective._teachers.state_dict().items())
 
 
@@ -38,12 +39,12 @@ def test_network_of_short_hops_is_compared_at_the_frames_of_its_teachers_and_ste
         plain, training=dataclasses.replace(plain.training, inference_hop=16, burn_in_seconds=0.01)
     )
     model = build_model("causal", {"size": "tiny"}, 16)
-    lesson = Objective(plan, model, torch.device("cpu"), is_half=False)
-    assert lesson._teachers.first_output_frame < model.first_output_frame
+    objective = Objective(plan, model, torch.device("cpu"), is_half=False)
+    assert objective._teachers.first_output_frame < model.first_output_frame
     calls = []
 
-    def record(estimates, wanted, _max_hz):
-        calls.append((estimates, wanted))
+    def record(estimates, targets, _max_hz):
+        calls.append((estimates, targets))
         return torch.zeros(())
 
     def counted(one):
@@ -55,13 +56,13 @@ def test_network_of_short_hops_is_compared_at_the_frames_of_its_teachers_and_ste
 
         return count
 
-    lesson._loss, model.separate = record, counted(model)
-    lesson._teachers.separate = counted(lesson._teachers)
+    objective._loss, model.separate = record, counted(model)
+    objective._teachers.separate = counted(objective._teachers)
     frames = model.context_frames + 20 * model.hop
-    lesson.loss(torch.arange(frames).float().expand(2, 4, 2, frames), carry_state=False)
+    objective.loss(torch.arange(frames).float().expand(2, 4, 2, frames), carry_state=False)
     assert len(calls) == 2
-    for estimates, wanted in calls:
-        assert torch.equal(estimates, wanted)
+    for estimates, targets in calls:
+        assert torch.equal(estimates, targets)
         assert float(estimates[0, 0, 0, 0]) == model.first_output_frame + int(0.01 * RATE)
         assert estimates.shape[-1] > 10 * model.hop
 

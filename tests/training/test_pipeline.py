@@ -1,4 +1,4 @@
-"""One call from songs to stems: what it makes, that a second one makes nothing twice, and that it survives a stop."""
+"""One call from songs to stems: its files, no work done twice by a second call, and resuming after a stop."""
 
 from pathlib import Path
 
@@ -141,12 +141,12 @@ def test_other_groups_in_the_same_folder_are_refused(slakh, tmp_path):
         ({"groups": {"theremin": ["theremin"], "other": ["rest"]}}, ConfigError, "has 'theremin'"),
     ],
 )
-def test_what_makes_no_sense_is_one_sentence(slakh, tmp_path, options, error, words):
+def test_what_makes_no_sense_gives_one_error_message(slakh, tmp_path, options, error, words):
     with pytest.raises(error, match=words):
         pipeline(slakh, tmp_path / "out", **options).run()
 
 
-def test_an_empty_folder_and_a_missing_song_are_one_sentence(slakh, tmp_path):
+def test_an_empty_folder_and_a_missing_song_give_one_error_message(slakh, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(AudioFileError, match="no song of any known layout"):
         pipeline(tmp_path / "empty", tmp_path / "out").run()

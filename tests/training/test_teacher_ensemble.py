@@ -41,7 +41,7 @@ def test_ensemble_output_is_the_mean_of_its_teachers(tmp_path):
 
 
 def test_ensemble_aligns_teachers_of_different_contexts_and_lookaheads(home, tmp_path):
-    """One that looks back further and ahead: the mean of all three, aligned, and long enough crops for a lesson."""
+    """One that looks back further and ahead: the mean of all three, aligned, and crops of sufficient length."""
     names, networks = teachers(tmp_path)
     torch.manual_seed(6)
     far = CausalTrainingModel(dataclasses.replace(SIZES["tiny"], window=512, points=4, lookahead=2)).network

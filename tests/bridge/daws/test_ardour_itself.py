@@ -117,12 +117,12 @@ class Controller:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.settimeout(0)
-        self.says("/set_surface", 0, 159, 3, 0, 0, 0, 0)
+        self.send("/set_surface", 0, 159, 3, 0, 0, 0, 0)
 
-    def says(self, address, *arguments):
+    def send(self, address, *arguments):
         self._socket.sendto(write_message(address, arguments), self._ardour)
 
-    def sees(self, address, strip):
+    def shown_value(self, address, strip):
         while True:
             try:
                 packet = self._socket.recv(65535)
@@ -133,14 +133,14 @@ class Controller:
                     self.shown[message.address, message.arguments[0]] = message.arguments[-1]
 
     def close(self):
-        self.says("/set_surface/feedback", 0)
+        self.send("/set_surface/feedback", 0)
         self._socket.close()
 
 
 @pytest.fixture
 def controller(ardour):
     made = Controller(ardour)
-    until(lambda: made.sees("/strip/name", 5) == "other")
+    until(lambda: made.shown_value("/strip/name", 5) == "other")
     yield made
     made.close()
 
@@ -152,26 +152,26 @@ def test_its_tracks_are_found_by_their_names(surface):
 
 @pytest.mark.usefixtures("surface")
 def test_its_faders_move_the_stems_and_no_others(controller, mixer):
-    controller.says("/strip/gain", 3, -7.5)
-    controller.says("/strip/mute", 2, 1)
-    controller.says("/strip/gain", 1, -40.0)
+    controller.send("/strip/gain", 3, -7.5)
+    controller.send("/strip/mute", 2, 1)
+    controller.send("/strip/gain", 1, -40.0)
     until(lambda: mixer.controls["stem/drums/gain_db"] == pytest.approx(-7.5, abs=0.01))
     until(lambda: mixer.controls["stem/bass/mute"])
-    controller.says("/strip/solo", 5, 1)
+    controller.send("/strip/solo", 5, 1)
     until(lambda: mixer.controls["stem/other/solo"])
-    controller.says("/strip/solo", 5, 0)
-    controller.says("/strip/mute", 2, 0)
+    controller.send("/strip/solo", 5, 0)
+    controller.send("/strip/mute", 2, 0)
     until(lambda: not mixer.controls["stem/other/solo"] and not mixer.controls["stem/bass/mute"])
     assert all(mixer.controls[f"stem/{stem}/gain_db"] > -20 for stem in mixer.stems)
 
 
 def test_the_mixer_moves_its_faders(surface, controller, mixer):
     mixer.apply({"stem/bass/gain_db": -20.0, "stem/other/mute": True, "stem/drums/gain_db": -90.0})
-    until(lambda: controller.sees("/strip/gain", 2) == pytest.approx(-20.0, abs=0.01))
-    until(lambda: controller.sees("/strip/mute", 5) == 1.0)
-    until(lambda: controller.sees("/strip/gain", 3) <= -193.0)
+    until(lambda: controller.shown_value("/strip/gain", 2) == pytest.approx(-20.0, abs=0.01))
+    until(lambda: controller.shown_value("/strip/mute", 5) == 1.0)
+    until(lambda: controller.shown_value("/strip/gain", 3) <= -193.0)
     mixer.apply({"stem/other/mute": False, "stem/bass/gain_db": 0.0})
-    until(lambda: controller.sees("/strip/mute", 5) == 0.0)
+    until(lambda: controller.shown_value("/strip/mute", 5) == 0.0)
     assert surface.errors == 0
     assert mixer.controls["stem/drums/gain_db"] == -90.0
 
@@ -179,9 +179,9 @@ def test_the_mixer_moves_its_faders(surface, controller, mixer):
 def test_a_sweep_ends_where_the_mixer_left_it_though_ardour_echoes(surface, controller, mixer):
     for step in range(300):
         mixer.apply({"stem/bass/gain_db": -step / 20})
-        controller.sees("/strip/gain", 2)  # a full receive buffer would lose the newest
+        controller.shown_value("/strip/gain", 2)  # a full receive buffer would lose the newest
         time.sleep(0.002)
-    until(lambda: controller.sees("/strip/gain", 2) == pytest.approx(-14.95, abs=0.01))
+    until(lambda: controller.shown_value("/strip/gain", 2) == pytest.approx(-14.95, abs=0.01))
     assert mixer.controls["stem/bass/gain_db"] == -14.95
     assert surface.errors == 0
 
@@ -191,9 +191,9 @@ def test_its_automation_moves_a_stem(surface, controller, mixer):
     mixer.controls.subscribe(
         lambda path: levels.append(mixer.controls[path]) if path == "stem/vocals/gain_db" else None
     )
-    controller.says("/goto_start")
-    controller.says("/transport_play")
+    controller.send("/goto_start")
+    controller.send("/transport_play")
     until(lambda: mixer.controls["stem/vocals/gain_db"] < -15.0)
-    controller.says("/transport_stop")
+    controller.send("/transport_stop")
     assert len(levels) > 5
     assert surface.tracks["vocals"] == 4

@@ -1,7 +1,7 @@
 """Bitwig through DrivenByMoss: byte streams as that sends them."""
 
 import pytest
-from daw_talk import Talk
+from daw_double import DawDouble
 
 from bridge.daws.bitwig import RESOLUTIONS, Bitwig, db_to_volume, volume_to_db
 from bridge.osc.codec import write_message, write_packets
@@ -15,35 +15,35 @@ def bundle(*messages):
 
 
 @pytest.fixture
-def talk(mixer):
-    made = Talk(mixer, Bitwig())
+def daw(mixer):
+    made = DawDouble(mixer, Bitwig())
     named = [(f"/track/{track}/name", (name,)) for track, name in enumerate(("Click", "Drums", "Vocals"), 1)]
-    made.says(bundle(*named, ("/track/4/exists", (0,))))
-    made.hears()
+    made.send(bundle(*named, ("/track/4/exists", (0,))))
+    made.receive()
     return made
 
 
-def test_it_is_asked_to_refresh(mixer):
-    assert Talk(mixer, Bitwig()).sent == [b"/refresh\0\0\0\0,\0\0\0"]
+def test_a_refresh_is_requested_at_the_start(mixer):
+    assert DawDouble(mixer, Bitwig()).received == [b"/refresh\0\0\0\0,\0\0\0"]
 
 
-def test_tracks_are_found_by_name_and_missing_ones_are_none(talk):
-    assert talk.session.of_stem == {"vocals": 3, "drums": 2}
+def test_tracks_are_found_by_name_and_missing_ones_are_none(daw):
+    assert daw.session.of_stem == {"vocals": 3, "drums": 2}
 
 
-def test_whole_numbers_move_the_stems(talk, mixer):
-    talk.says(bundle(("/track/2/volume", (127,)), ("/track/2/mute", (1,)), ("/track/3/volume", (0,))))
+def test_whole_numbers_move_the_stems(daw, mixer):
+    daw.send(bundle(("/track/2/volume", (127,)), ("/track/2/mute", (1,)), ("/track/3/volume", (0,))))
     assert mixer.controls["stem/drums/gain_db"] == pytest.approx(6.02, abs=0.01)
     assert mixer.controls["stem/drums/mute"] is True
     assert mixer.controls["stem/vocals/gain_db"] == -90.0
     assert len(mixer.applied) == 1
 
 
-def test_the_mixer_moves_its_tracks_in_whole_numbers(talk, mixer):
+def test_the_mixer_moves_its_tracks_in_whole_numbers(daw, mixer):
     mixer.apply(
         {"stem/drums/gain_db": 10.0, "stem/vocals/solo": True, "stem/vocals/pan": 0.5, "master/gain_db": -90.0}
     )
-    assert sorted(talk.hears()) == [
+    assert sorted(daw.receive()) == [
         b"/master/volume\0\0,i\0\0\0\0\0\0",
         b"/track/2/volume\0,i\0\0\0\0\0\x7f",
         b"/track/3/pan\0\0\0\0,i\0\0\0\0\0\x60",
@@ -53,23 +53,23 @@ def test_the_mixer_moves_its_tracks_in_whole_numbers(talk, mixer):
 
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
 def test_its_steps_are_no_moves_of_ours(mixer, resolution):
-    talk = Talk(mixer, Bitwig(resolution))
-    talk.hears()
+    daw = DawDouble(mixer, Bitwig(resolution))
+    daw.receive()
     for level in (-33.3, -12.34, 0.0, 7.0):
         mixer.apply({"stem/vocals/gain_db": level})
-        (received,) = talk.hears(later=0.1)
-        talk.says(received)
+        (received,) = daw.receive(after=0.1)
+        daw.send(received)
         assert mixer.controls["stem/vocals/gain_db"] == level
 
 
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
 def test_the_middle_is_the_middle(mixer, resolution):
-    talk = Talk(mixer, Bitwig(resolution))
-    talk.hears()
+    daw = DawDouble(mixer, Bitwig(resolution))
+    daw.receive()
     for value, pan in ((0, -1.0), (resolution // 2, 0.0)):
-        talk.says(write_message("/track/1/pan", (value,)))
+        daw.send(write_message("/track/1/pan", (value,)))
         assert mixer.controls["stem/vocals/pan"] == pan
-    talk.says(write_message("/track/1/pan", (resolution - 1,)))
+    daw.send(write_message("/track/1/pan", (resolution - 1,)))
     assert mixer.controls["stem/vocals/pan"] == pytest.approx(1.0, abs=2.1 / resolution)
 
 
@@ -80,8 +80,8 @@ def test_the_law_doubles_the_cube():
         assert volume_to_db(db_to_volume(level)) == pytest.approx(level)
 
 
-def test_the_selected_track_and_the_rest_move_nothing(talk, mixer):
-    talk.says(
+def test_the_selected_track_and_the_rest_move_nothing(daw, mixer):
+    daw.send(
         bundle(
             ("/track/selected/volume", (3,)),
             ("/track/2/volumeStr", ("-inf",)),
@@ -91,16 +91,16 @@ def test_the_selected_track_and_the_rest_move_nothing(talk, mixer):
         )
     )
     assert mixer.applied == []
-    assert talk.session.errors == 0
+    assert daw.session.errors == 0
 
 
-def test_what_makes_no_sense_is_counted(talk, mixer):
+def test_what_makes_no_sense_is_counted(daw, mixer):
     before = mixer.controls.snapshot()
     for count, message in enumerate(
         [("/track/2/volume", ("loud",)), ("/track/2/name", (5,)), ("/track/4/exists", ()), ("/track/0/mute", (1,))], 1
     ):
-        talk.says(write_message(*message))
-        assert talk.session.errors == count, message
+        daw.send(write_message(*message))
+        assert daw.session.errors == count, message
     assert mixer.controls.snapshot() == before
 
 

@@ -1,4 +1,4 @@
-"""Files that ship for DAWs: what is in them agrees with what is listened to."""
+"""Files that ship for DAWs: their addresses agree with those that the surfaces handle."""
 
 import re
 import shutil

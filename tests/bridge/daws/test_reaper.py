@@ -4,7 +4,7 @@ import math
 import os
 
 import pytest
-from daw_talk import Talk
+from daw_double import DawDouble
 
 from bridge.daws.reaper import Reaper
 from bridge.osc.codec import write_message
@@ -13,9 +13,9 @@ ZERO, MINUS_SIX, MINUS_12_5 = b"\0\0\0\0", b"\xc0\xc0\0\0", b"\xc1\x48\0\0"
 
 
 @pytest.fixture
-def talk(mixer):
-    made = Talk(mixer, Reaper())
-    made.hears()
+def daw(mixer):
+    made = DawDouble(mixer, Reaper())
+    made.receive()
     return made
 
 
@@ -24,16 +24,16 @@ def named(*names):
 
 
 def test_everything_is_requested(mixer):
-    assert Talk(mixer, Reaper()).hears() == [b"/action/41743\0\0\0,\0\0\0"]
+    assert DawDouble(mixer, Reaper()).receive() == [b"/action/41743\0\0\0,\0\0\0"]
 
 
-def test_its_faders_move_the_stems(talk, mixer):
-    talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
+def test_its_faders_move_the_stems(daw, mixer):
+    daw.send(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
     assert mixer.controls["stem/vocals/gain_db"] == -6.0
 
 
-def test_its_mutes_solos_and_pans_move_the_stems(talk, mixer):
-    talk.says(
+def test_its_mutes_solos_and_pans_move_the_stems(daw, mixer):
+    daw.send(
         b"/track/4/mute\0\0\0,f\0\0\x3f\x80\0\0",
         b"/track/4/solo\0\0\0,i\0\0\0\0\0\1",
         b"/track/4/pan\0\0\0\0,f\0\0\0\0\0\0",
@@ -42,31 +42,31 @@ def test_its_mutes_solos_and_pans_move_the_stems(talk, mixer):
     assert [controls["stem/other/" + one] for one in ("mute", "solo", "pan")] == [True, True, -1.0]
 
 
-def test_a_bundle_is_one_change(talk, mixer):
+def test_a_bundle_is_one_change(daw, mixer):
     one = b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX
     two = b"/track/2/mute\0\0\0,f\0\0\x3f\x80\0\0"
-    talk.says(b"#bundle\0" + bytes(7) + b"\1" + b"".join(len(part).to_bytes(4, "big") + part for part in (one, two)))
+    daw.send(b"#bundle\0" + bytes(7) + b"\1" + b"".join(len(part).to_bytes(4, "big") + part for part in (one, two)))
     assert mixer.applied == [({"stem/vocals/gain_db": -6.0, "stem/drums/mute": True}, None, None)]
 
 
-def test_a_closed_fader_is_silence(talk, mixer):
-    talk.says(write_message("/track/1/volume/db", (-150.0,)))
+def test_a_closed_fader_is_silence(daw, mixer):
+    daw.send(write_message("/track/1/volume/db", (-150.0,)))
     assert mixer.controls["stem/vocals/gain_db"] == -90.0
-    assert talk.hears() == []
+    assert daw.receive() == []
     mixer.apply({"stem/drums/gain_db": -90.0})
-    assert talk.hears() == [write_message("/track/2/volume/db", (-150.0,))]
+    assert daw.receive() == [write_message("/track/2/volume/db", (-150.0,))]
 
 
-def test_what_it_did_can_be_seen(talk):
-    talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
-    assert talk.session.last == "/track/1/volume/db -6: stem/vocals/gain_db -6"
+def test_what_it_did_can_be_seen(daw):
+    daw.send(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
+    assert daw.session.last == "/track/1/volume/db -6: stem/vocals/gain_db -6"
 
 
-def test_a_move_while_names_come_is_not_lost(talk, mixer):
-    talk.says(*named("vocals", "drums"))
-    talk.hears()
-    talk.says(write_message("/track/7/name", ("Reverb",)), write_message("/track/1/volume/db", (-6.0,)))
-    talk.hears()
+def test_a_move_while_names_come_is_not_lost(daw, mixer):
+    daw.send(*named("vocals", "drums"))
+    daw.receive()
+    daw.send(write_message("/track/7/name", ("Reverb",)), write_message("/track/1/volume/db", (-6.0,)))
+    daw.receive()
     assert mixer.controls["stem/vocals/gain_db"] == -6.0
 
 
@@ -74,123 +74,123 @@ class TestTheDeskLeads:
     """What happens where the mixer is to have its way when the two meet."""
 
     @pytest.fixture
-    def talk(self, mixer):
+    def daw(self, mixer):
         mixer.apply({"stem/vocals/gain_db": -12.5, "stem/drums/mute": True})
-        return Talk(mixer, Reaper(), push_on_connect=True)
+        return DawDouble(mixer, Reaper(), push_on_connect=True)
 
-    def test_the_daw_goes_where_the_mixer_is(self, talk, mixer):
-        talk.says(*named("drums", "vocals"))
-        talk.says(write_message("/track/2/volume/db", (0.0,)), write_message("/track/1/volume/db", (0.0,)))
-        received = talk.hears()
+    def test_the_daw_goes_where_the_mixer_is(self, daw, mixer):
+        daw.send(*named("drums", "vocals"))
+        daw.send(write_message("/track/2/volume/db", (0.0,)), write_message("/track/1/volume/db", (0.0,)))
+        received = daw.receive()
         assert write_message("/track/2/volume/db", (-12.5,)) in received
         assert write_message("/track/1/mute", (1,)) in received
         assert write_message("/track/1/volume/db", (0.0,)) not in received
         assert mixer.controls["stem/vocals/gain_db"] == -12.5
 
-    def test_it_does_so_if_its_values_arrive_late(self, talk, mixer):
-        talk.says(*named("vocals", "drums"))
-        talk.hears(later=0.2)
-        talk.says(write_message("/track/1/volume/db", (-3.0,)))
+    def test_it_does_so_if_its_values_arrive_late(self, daw, mixer):
+        daw.send(*named("vocals", "drums"))
+        daw.receive(after=0.2)
+        daw.send(write_message("/track/1/volume/db", (-3.0,)))
         assert mixer.controls["stem/vocals/gain_db"] == -12.5
-        assert talk.hears(later=0.1) == [write_message("/track/1/volume/db", (-12.5,))]
+        assert daw.receive(after=0.1) == [write_message("/track/1/volume/db", (-12.5,))]
 
-    def test_from_then_on_its_faders_move_the_desk(self, talk, mixer):
-        talk.says(*named("vocals", "drums"), write_message("/track/1/volume/db", (0.0,)))
-        talk.hears(later=0.2)
-        talk.says(write_message("/track/1/volume/db", (-3.0,)))
+    def test_from_then_on_its_faders_move_the_desk(self, daw, mixer):
+        daw.send(*named("vocals", "drums"), write_message("/track/1/volume/db", (0.0,)))
+        daw.receive(after=0.2)
+        daw.send(write_message("/track/1/volume/db", (-3.0,)))
         assert mixer.controls["stem/vocals/gain_db"] == -3.0
-        assert talk.hears() == []
+        assert daw.receive() == []
 
 
-def test_tracks_are_found_by_name(talk, mixer):
-    talk.says(*named("Click", "Lead VOCALS", "bass_DI", "Drums", "Another", "other"))
-    talk.says(b"/track/2/volume/db\0\0,f\0\0" + MINUS_SIX, b"/track/5/volume/db\0\0,f\0\0" + MINUS_SIX)
-    talk.hears()
-    assert talk.session.of_stem == {"vocals": 2, "drums": 4, "bass": 3, "other": 6}
+def test_tracks_are_found_by_name(daw, mixer):
+    daw.send(*named("Click", "Lead VOCALS", "bass_DI", "Drums", "Another", "other"))
+    daw.send(b"/track/2/volume/db\0\0,f\0\0" + MINUS_SIX, b"/track/5/volume/db\0\0,f\0\0" + MINUS_SIX)
+    daw.receive()
+    assert daw.session.of_stem == {"vocals": 2, "drums": 4, "bass": 3, "other": 6}
     assert mixer.controls["stem/vocals/gain_db"] == -6.0
     assert [path for path, value in mixer.controls.snapshot().items() if value == -6.0] == ["stem/vocals/gain_db"]
 
 
-def test_a_stem_gets_a_new_track_when_tracks_are_renamed(talk, mixer):
-    talk.says(*named("drums", "bass", "other", "vocals"))
-    talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX, b"/track/4/volume/db\0\0,f\0\0" + MINUS_12_5)
-    talk.hears()
-    talk.says(write_message("/track/4/name", ("drums",)), write_message("/track/1/name", ("vocals",)))
-    talk.hears()
+def test_a_stem_gets_a_new_track_when_tracks_are_renamed(daw, mixer):
+    daw.send(*named("drums", "bass", "other", "vocals"))
+    daw.send(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX, b"/track/4/volume/db\0\0,f\0\0" + MINUS_12_5)
+    daw.receive()
+    daw.send(write_message("/track/4/name", ("drums",)), write_message("/track/1/name", ("vocals",)))
+    daw.receive()
     assert mixer.controls["stem/drums/gain_db"] == -12.5
     assert mixer.controls["stem/vocals/gain_db"] == -6.0
 
 
-def test_names_that_come_one_by_one_move_no_wrong_stem(talk, mixer):
+def test_names_that_come_one_by_one_move_no_wrong_stem(daw, mixer):
     for track, name in enumerate(("Click", "Guide", "Talkback", "drums", "vocals"), 1):
-        talk.says(write_message(f"/track/{track}/name", (name,)))
-        talk.says(write_message(f"/track/{track}/volume/db", (-float(track),)))
-        assert talk.hears(later=0.05) == []
-    talk.hears()
+        daw.send(write_message(f"/track/{track}/name", (name,)))
+        daw.send(write_message(f"/track/{track}/volume/db", (-float(track),)))
+        assert daw.receive(after=0.05) == []
+    daw.receive()
     assert mixer.controls["stem/drums/gain_db"] == -4.0
     assert mixer.controls["stem/vocals/gain_db"] == -5.0
     assert mixer.controls["stem/bass/gain_db"] == mixer.controls["stem/other/gain_db"] == 0.0
 
 
-def test_what_moves_the_mixer_moves_its_faders(talk, mixer):
-    talk.says(*named("vocals", "drums"))
-    talk.hears()
+def test_what_moves_the_mixer_moves_its_faders(daw, mixer):
+    daw.send(*named("vocals", "drums"))
+    daw.receive()
     mixer.apply({"stem/vocals/gain_db": -12.5, "stem/drums/mute": True, "stem/drums/pan": 1.0})
-    assert sorted(talk.hears()) == [
+    assert sorted(daw.receive()) == [
         b"/track/1/volume/db\0\0,f\0\0" + MINUS_12_5,
         b"/track/2/mute\0\0\0,i\0\0\0\0\0\1",
         b"/track/2/pan\0\0\0\0,f\0\0\x3f\x80\0\0",
     ]
 
 
-def test_many_moves_are_sent_as_one(talk, mixer):
+def test_many_moves_are_sent_as_one(daw, mixer):
     for step in range(100):
         mixer.apply({"stem/vocals/gain_db": -step / 10})
-    assert talk.hears() == [write_message("/track/1/volume/db", (-9.9,))]
-    assert talk.hears() == []
+    assert daw.receive() == [write_message("/track/1/volume/db", (-9.9,))]
+    assert daw.receive() == []
 
 
-def test_its_own_moves_are_not_sent_back(talk):
-    talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
-    assert talk.hears() == []
+def test_its_own_moves_are_not_sent_back(daw):
+    daw.send(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
+    assert daw.receive() == []
 
 
-def test_value_above_the_travel_is_corrected(talk, mixer):
+def test_value_above_the_travel_is_corrected(daw, mixer):
     for _ in range(2):
-        talk.says(write_message("/track/1/volume/db", (12.0,)))
+        daw.send(write_message("/track/1/volume/db", (12.0,)))
         assert mixer.controls["stem/vocals/gain_db"] == 10.0
-        assert talk.hears() == [write_message("/track/1/volume/db", (10.0,))]
+        assert daw.receive() == [write_message("/track/1/volume/db", (10.0,))]
 
 
-def test_its_echo_moves_nothing_back(talk, mixer):
+def test_its_echo_moves_nothing_back(daw, mixer):
     for level in (-3.0, -6.0):
         mixer.apply({"stem/vocals/gain_db": level})
-        talk.hears(later=0.05)
+        daw.receive(after=0.05)
     applied = len(mixer.applied)
-    talk.says(write_message("/track/1/volume/db", (-3.00001,)), write_message("/track/1/volume/db", (-6.00001,)))
+    daw.send(write_message("/track/1/volume/db", (-3.00001,)), write_message("/track/1/volume/db", (-6.00001,)))
     assert len(mixer.applied) == applied
-    assert talk.hears() == []
-    talk.says(write_message("/track/1/volume/db", (-3.0,)))
+    assert daw.receive() == []
+    daw.send(write_message("/track/1/volume/db", (-3.0,)))
     assert mixer.controls["stem/vocals/gain_db"] == -3.0
 
 
-def test_a_hand_that_undoes_and_redoes_at_once_is_no_echo(talk, mixer):
+def test_a_hand_that_undoes_and_redoes_at_once_is_no_echo(daw, mixer):
     mixer.apply({"stem/vocals/mute": True})
-    talk.hears(later=0.05)
+    daw.receive(after=0.05)
     for muted in (0.0, 1.0, 0.0, 1.0, 0.0):
-        talk.says(write_message("/track/1/mute", (muted,)))
+        daw.send(write_message("/track/1/mute", (muted,)))
     assert mixer.controls["stem/vocals/mute"] is False
 
 
-def test_messages_on_other_things_are_no_error(talk, mixer):
-    talk.says(
+def test_messages_on_other_things_are_no_error(daw, mixer):
+    daw.send(
         b"/beat/str\0\0\0,s\0\0001.1.00\0\0", b"/track/0/volume/db\0\0,f\0\0" + MINUS_SIX, b"/play\0\0\0,f\0\0" + ZERO
     )
-    assert talk.session.errors == 0
+    assert daw.session.errors == 0
     assert mixer.applied == []
 
 
-def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, mixer):
+def test_what_makes_no_sense_is_counted_and_changes_nothing(daw, mixer):
     before = mixer.controls.snapshot()
     nonsense = [
         b"",
@@ -204,19 +204,19 @@ def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, mixer):
         b"#bundle\0" + b"\x7f" * 40,
     ]
     for count, packet in enumerate(nonsense, 1):
-        talk.says(packet)
-        assert talk.session.errors == count
+        daw.send(packet)
+        assert daw.session.errors == count
     assert mixer.controls.snapshot() == before
 
 
-def test_random_bytes_never_end_it(talk, mixer):
+def test_random_bytes_never_end_it(daw, mixer):
     for length in range(400):
-        talk.says(os.urandom(length % 64), b"/track/1/" + os.urandom(length % 32))
-    talk.says(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
+        daw.send(os.urandom(length % 64), b"/track/1/" + os.urandom(length % 32))
+    daw.send(b"/track/1/volume/db\0\0,f\0\0" + MINUS_SIX)
     assert mixer.controls["stem/vocals/gain_db"] == -6.0
 
 
-def test_infinity_is_the_end_of_the_fader(talk, mixer):
-    talk.says(write_message("/track/1/volume/db", (-math.inf,)), write_message("/track/2/volume/db", (math.inf,)))
+def test_infinity_is_the_end_of_the_fader(daw, mixer):
+    daw.send(write_message("/track/1/volume/db", (-math.inf,)), write_message("/track/2/volume/db", (math.inf,)))
     assert mixer.controls["stem/vocals/gain_db"] == -90.0
     assert mixer.controls["stem/drums/gain_db"] == 10.0

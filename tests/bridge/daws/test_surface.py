@@ -34,12 +34,12 @@ def surface(mixer, daw):
     made.stop()
 
 
-def heard(daw):
+def receive(daw):
     return read_packet(daw.recv(65535)).messages[0]
 
 
 def test_it_greets_follows_and_is_followed(surface, mixer, daw):
-    assert heard(daw).address == "/action/41743"
+    assert receive(daw).address == "/action/41743"
     us = ("127.0.0.1", surface.port)
     daw.sendto(write_message("/track/3/name", ("Vocals",)), us)
     until(lambda: surface.tracks.get("vocals") == 3)
@@ -47,7 +47,7 @@ def test_it_greets_follows_and_is_followed(surface, mixer, daw):
     until(lambda: mixer.controls["stem/vocals/gain_db"] == -7.5)
     assert surface.last == "/track/3/volume/db -7.5: stem/vocals/gain_db -7.5"
     mixer.apply({"stem/vocals/gain_db": -20.0})
-    assert heard(daw) == read_packet(write_message("/track/3/volume/db", (-20.0,))).messages[0]
+    assert receive(daw) == read_packet(write_message("/track/3/volume/db", (-20.0,))).messages[0]
 
 
 def test_packets_of_another_host_are_ignored(mixer, daw):
@@ -133,16 +133,16 @@ def test_a_daw_a_host_or_a_port_that_cannot_be_is_named(mixer):
         DawSurface(mixer, "reaper", listen=99999).start()
 
 
-def test_an_x32_answers_whoever_asks(mixer, daw):
+def test_x32_replies_to_any_client(mixer, daw):
     surface = DawSurface(mixer, "x32", listen=0)
     surface.start()
     try:
         us = ("127.0.0.1", surface.port)
         daw.sendto(b"/xremote\0\0\0\0,\0\0\0", us)
         daw.sendto(b"/ch/01/config/name\0\0,\0\0\0", us)
-        assert heard(daw).arguments == ("vocals",)
+        assert receive(daw).arguments == ("vocals",)
         mixer.apply({"stem/other/mute": True})
-        assert heard(daw) == read_packet(write_message("/ch/04/mix/on", (0,))).messages[0]
+        assert receive(daw) == read_packet(write_message("/ch/04/mix/on", (0,))).messages[0]
     finally:
         surface.stop()
 
@@ -179,20 +179,20 @@ def test_missing_daw_is_reported_once_with_a_remedy(monkeypatch, follow, receive
     assert surface.last == "Ardour does not answer"
 
 
-def test_daw_that_answers_is_reported_with_its_tracks_and_heartbeats_are_not(follow, received, daw):
+def test_daw_that_replies_is_reported_with_its_tracks_and_heartbeats_are_not(follow, received, daw):
     surface = follow("ardour")
-    assert heard(daw).address == "/set_surface"
+    assert receive(daw).address == "/set_surface"
     us = ("127.0.0.1", surface.port)
     for track, name in enumerate(("Click", "Vocals", "Drums", "Bass"), 1):
         daw.sendto(write_message("/strip/name", (track, name)), us)
-    wanted = "Ardour: vocals 2, drums 3, bass 4; no track for other"
-    until(lambda: received == [wanted])
+    expected = "Ardour: vocals 2, drums 3, bass 4; no track for other"
+    until(lambda: received == [expected])
     daw.sendto(write_message("/heartbeat", (1.0,)), us)
     time.sleep(QUIET)
-    assert surface.last == wanted
+    assert surface.last == expected
     daw.sendto(write_message("/strip/gain", (2, -6.0)), us)
     until(lambda: "stem/vocals/gain_db -6" in surface.last)
-    assert received == [wanted]
+    assert received == [expected]
 
 
 def test_a_move_is_shown_for_a_moment_and_then_the_tracks_again(monkeypatch, follow, daw):
@@ -229,7 +229,7 @@ def test_x32_reports_its_number_of_clients_and_replies_to_no_other_network(monke
         daw.settimeout(QUIET) or daw.recv(65535)
 
 
-def test_a_message_that_nobody_foresaw_costs_no_other(monkeypatch, surface, mixer, daw, caplog):
+def test_an_unexpected_message_costs_no_other(monkeypatch, surface, mixer, daw, caplog):
     plain = Reaper.read
 
     def read(self, message):

@@ -12,8 +12,8 @@ XREMOTE = b"/xremote\0\0\0\0,\0\0\0"
 HALF, THREE_QUARTERS = b"\x3f\0\0\0", b"\x3f\x40\0\0"
 
 
-class Talk:
-    """A console with what it sends kept, by client."""
+class Network:
+    """A console without sockets; collects its packets by client."""
 
     def __init__(self, mixer):
         self.sent, self.now = [], 100.0
@@ -22,139 +22,141 @@ class Talk:
         )
         mixer.controls.subscribe(self.console.changed)
 
-    def says(self, *packets, client=PHONE):
+    def send(self, *packets, client=PHONE):
         self.console.receive([(packet, client) for packet in packets], self.now)
-        return self.taken()
+        return self.take_sent()
 
-    def hears(self, later=1.0):
-        self.now += later
+    def receive(self, after=1.0):
+        self.now += after
         self.console.work(self.now)
-        return self.taken()
+        return self.take_sent()
 
-    def taken(self):
+    def take_sent(self):
         sent, self.sent[:] = self.sent.copy(), []
         return sent
 
 
 @pytest.fixture
-def talk(mixer):
-    return Talk(mixer)
+def network(mixer):
+    return Network(mixer)
 
 
-def test_a_fader_moves_its_stem_by_the_law_printed_on_it(talk, mixer):
-    assert talk.says(b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF) == []
+def test_a_fader_moves_its_stem_by_the_law_printed_on_it(network, mixer):
+    assert network.send(b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF) == []
     assert mixer.controls["stem/vocals/gain_db"] == -10.0
-    talk.says(b"/ch/04/mix/fader\0\0\0\0,f\0\0" + THREE_QUARTERS, b"/main/st/mix/fader\0\0,f\0\0" + HALF)
+    network.send(b"/ch/04/mix/fader\0\0\0\0,f\0\0" + THREE_QUARTERS, b"/main/st/mix/fader\0\0,f\0\0" + HALF)
     assert mixer.controls["stem/other/gain_db"] == 0.0
     assert mixer.controls["master/gain_db"] == -10.0
 
 
-def test_on_is_not_muted(talk, mixer):
-    talk.says(b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\0")
+def test_on_is_not_muted(network, mixer):
+    network.send(b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\0")
     assert mixer.controls["stem/drums/mute"] is True
-    talk.says(b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\1")
+    network.send(b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\1")
     assert mixer.controls["stem/drums/mute"] is False
 
 
-def test_solo_and_pan(talk, mixer):
-    talk.says(b"/-stat/solosw/03\0\0\0\0,i\0\0\0\0\0\1", b"/ch/03/mix/pan\0\0,f\0\0" + THREE_QUARTERS)
+def test_solo_and_pan(network, mixer):
+    network.send(b"/-stat/solosw/03\0\0\0\0,i\0\0\0\0\0\1", b"/ch/03/mix/pan\0\0,f\0\0" + THREE_QUARTERS)
     assert mixer.controls["stem/bass/solo"] is True
     assert mixer.controls["stem/bass/pan"] == 0.5
 
 
-def test_an_address_without_a_value_is_a_question(talk, mixer):
+def test_an_address_without_a_value_is_a_query(network, mixer):
     mixer.apply({"stem/vocals/gain_db": -10.0, "stem/drums/mute": True})
-    assert talk.says(b"/ch/01/mix/fader\0\0\0\0,\0\0\0") == [(PHONE, b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF)]
-    assert talk.says(b"/ch/02/mix/on\0\0\0") == [(PHONE, b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\0")]
-    assert talk.says(write_message("/ch/03/config/name")) == [(PHONE, write_message("/ch/03/config/name", ("bass",)))]
-    (received,) = talk.says(write_message("/ch/03/config/color"))
+    assert network.send(b"/ch/01/mix/fader\0\0\0\0,\0\0\0") == [(PHONE, b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF)]
+    assert network.send(b"/ch/02/mix/on\0\0\0") == [(PHONE, b"/ch/02/mix/on\0\0\0,i\0\0\0\0\0\0")]
+    assert network.send(write_message("/ch/03/config/name")) == [
+        (PHONE, write_message("/ch/03/config/name", ("bass",)))
+    ]
+    (received,) = network.send(write_message("/ch/03/config/color"))
     assert read_packet(received[1]).messages[0].arguments[0] in range(16)
 
 
-def test_a_question_after_a_move_is_answered_with_the_move(talk):
+def test_a_query_after_a_move_returns_the_moved_value(network):
     fader = "/ch/01/mix/fader"
-    assert talk.says(write_message(fader, (0.5,)), write_message(fader)) == [(PHONE, write_message(fader, (0.5,)))]
+    assert network.send(write_message(fader, (0.5,)), write_message(fader)) == [(PHONE, write_message(fader, (0.5,)))]
 
 
-def test_it_describes_itself(talk):
-    assert talk.says(b"/info\0\0\0") == [
+def test_it_describes_itself(network):
+    assert network.send(b"/info\0\0\0") == [
         (PHONE, b"/info\0\0\0,ssss\0\0\0V2.07\0\0\0stream_sep\0\0X32\x004.06\0\0\0\0"),
     ]
-    assert talk.says(b"/xinfo\0\0") == [
+    assert network.send(b"/xinfo\0\0") == [
         (PHONE, b"/xinfo\0\0,ssss\0\0\x00127.0.0.1\0\0\0stream_sep\0\0X32\x004.06\0\0\0\0"),
     ]
-    assert talk.says(b"/status\0") == [(PHONE, b"/status\0,sss\0\0\0\0active\0\x00127.0.0.1\0\0\0stream_sep\0\0")]
+    assert network.send(b"/status\0") == [(PHONE, b"/status\0,sss\0\0\0\0active\0\x00127.0.0.1\0\0\0stream_sep\0\0")]
 
 
-def test_changes_are_sent_to_subscribers_only(talk, mixer):
-    talk.says(XREMOTE)
+def test_changes_are_sent_to_subscribers_only(network, mixer):
+    network.send(XREMOTE)
     mixer.apply({"stem/vocals/gain_db": -10.0, "stem/vocals/mute": True})
-    assert sorted(talk.hears()) == [
+    assert sorted(network.receive()) == [
         (PHONE, b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF),
         (PHONE, b"/ch/01/mix/on\0\0\0,i\0\0\0\0\0\0"),
     ]
-    assert talk.hears() == []
+    assert network.receive() == []
 
 
-def test_a_lease_ends_after_ten_seconds_unless_it_is_renewed(talk, mixer):
-    talk.says(XREMOTE)
-    talk.hears(later=9.0)
-    talk.says(XREMOTE)
-    talk.hears(later=9.0)
+def test_a_lease_ends_after_ten_seconds_unless_it_is_renewed(network, mixer):
+    network.send(XREMOTE)
+    network.receive(after=9.0)
+    network.send(XREMOTE)
+    network.receive(after=9.0)
     mixer.apply({"stem/vocals/mute": True})
-    assert len(talk.hears(later=0.1)) == 1
-    talk.hears(later=1.0)
+    assert len(network.receive(after=0.1)) == 1
+    network.receive(after=1.0)
     mixer.apply({"stem/vocals/mute": False})
-    assert talk.hears() == []
+    assert network.receive() == []
 
 
-def test_move_of_one_client_is_sent_to_the_others_only(talk):
+def test_move_of_one_client_is_sent_to_the_others_only(network):
     for client in (PHONE, TABLET):
-        talk.says(XREMOTE, client=client)
+        network.send(XREMOTE, client=client)
     move = b"/ch/01/mix/fader\0\0\0\0,f\0\0" + HALF
-    talk.says(move, client=PHONE)
-    assert talk.hears() == [(TABLET, move)]
+    network.send(move, client=PHONE)
+    assert network.receive() == [(TABLET, move)]
 
 
-def test_value_out_of_range_is_corrected_for_its_sender(talk, mixer):
-    talk.says(XREMOTE)
+def test_value_out_of_range_is_corrected_for_its_sender(network, mixer):
+    network.send(XREMOTE)
     for _ in range(2):
-        talk.says(write_message("/ch/01/mix/fader", (1.5,)))
-        assert talk.hears() == [(PHONE, write_message("/ch/01/mix/fader", (1.0,)))]
+        network.send(write_message("/ch/01/mix/fader", (1.5,)))
+        assert network.receive() == [(PHONE, write_message("/ch/01/mix/fader", (1.0,)))]
     assert mixer.controls["stem/vocals/gain_db"] == 10.0
 
 
-def test_switches_flicked_at_once_are_no_echoes(talk, mixer):
-    talk.says(XREMOTE)
+def test_switches_flicked_at_once_are_no_echoes(network, mixer):
+    network.send(XREMOTE)
     mixer.apply({"stem/vocals/mute": True})
-    talk.hears(later=0.04)
+    network.receive(after=0.04)
     for on in (1, 0, 1, 0, 1):
-        talk.says(write_message("/ch/01/mix/on", (on,)))
+        network.send(write_message("/ch/01/mix/on", (on,)))
     assert mixer.controls["stem/vocals/mute"] is False
 
 
-def test_it_has_room_for_four(talk):
+def test_it_has_room_for_four(network):
     for port in range(4):
-        talk.says(XREMOTE, client=("127.0.0.1", 50010 + port))
-    assert talk.console.errors == 0
-    talk.says(XREMOTE)
-    assert talk.console.errors == 1
-    talk.hears(later=11.0)
-    talk.says(XREMOTE)
-    assert talk.console.errors == 1
+        network.send(XREMOTE, client=("127.0.0.1", 50010 + port))
+    assert network.console.errors == 0
+    network.send(XREMOTE)
+    assert network.console.errors == 1
+    network.receive(after=11.0)
+    network.send(XREMOTE)
+    assert network.console.errors == 1
 
 
-def test_meters_are_a_blob_of_little_endian_floats_for_ten_seconds(talk, mixer):
+def test_meters_are_a_blob_of_little_endian_floats_for_ten_seconds(network, mixer):
     mixer.metered["drums"] = (0.25, 0.5)
-    talk.says(b"/meters\0,s\0\0/meters/1\0\0\0")
-    ((client, packet),) = talk.hears()
+    network.send(b"/meters\0,s\0\0/meters/1\0\0\0")
+    ((client, packet),) = network.receive()
     assert client == PHONE
     assert packet.startswith(b"/meters/1\0\0\0,b\0\0" + struct.pack(">i", 4 + 4 * 96) + struct.pack("<i", 96))
     assert struct.unpack("<96f", packet[-96 * 4 :])[:4] == (0.0, 0.5, 0.0, 0.0)
-    assert talk.hears(later=11.0) == []
+    assert network.receive(after=11.0) == []
 
 
-def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, mixer):
+def test_what_makes_no_sense_is_counted_and_changes_nothing(network, mixer):
     before = mixer.controls.snapshot()
     nonsense = [
         b"",
@@ -169,6 +171,6 @@ def test_what_makes_no_sense_is_counted_and_changes_nothing(talk, mixer):
         b"/ch/01/mix/fader\0\0\0\0,f\0\0\x7f\xc0\0\0",
     ]
     for count, packet in enumerate(nonsense, 1):
-        assert talk.says(packet) == []
-        assert talk.console.errors == count, packet
+        assert network.send(packet) == []
+        assert network.console.errors == count, packet
     assert mixer.controls.snapshot() == before

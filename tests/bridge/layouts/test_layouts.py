@@ -84,8 +84,8 @@ def test_every_address_is_one_that_the_mixer_has_and_none_is_missing(kind):
     else:
         found = {widget["address"] for widget in spoken()}
     owners = [f"/stem/{stem}" for stem in ("vocals", "drums", "bass", "lead_guitar__L_", "other")]
-    wanted = {f"{owner}/{part}" for owner in owners for part in ("fader", "mute", "solo", "meter")}
-    assert found == wanted | {"/master/fader", "/master/mute", "/master/meter"}
+    expected = {f"{owner}/{part}" for owner in owners for part in ("fader", "mute", "solo", "meter")}
+    assert found == expected | {"/master/fader", "/master/mute", "/master/meter"}
     assert found <= ADDRESSES
 
 
@@ -107,7 +107,7 @@ def test_a_touchosc_fader_sends_a_float_of_its_travel_and_a_button_an_integer():
                     assert osc.findtext("send") == "1"
 
 
-def test_a_touchosc_meter_only_listens():
+def test_a_touchosc_meter_only_receives():
     meters = [osc for node in page().iter("node") for address, osc in messages_of(node) if address.endswith("/meter")]
     assert len(meters) == len(STEMS) + 1
     assert {osc.findtext("send") for osc in meters} == {"0"}

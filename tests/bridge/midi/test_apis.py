@@ -23,7 +23,7 @@ class System:
 
     def __init__(self, *names, runs=True, virtual=True):
         self.inputs, self.runs, self.virtual = names, runs, virtual
-        self.tries, self.asked, self.closed, self.sent = 0, 0, 0, []
+        self.tries, self.queries, self.closed, self.sent = 0, 0, 0, []
 
     def __call__(self):
         self.tries += 1
@@ -32,7 +32,7 @@ class System:
         return self
 
     def names(self):
-        self.asked += 1
+        self.queries += 1
         return PortNames(self.inputs, self.inputs)
 
     def open(self, input_name, output_name, receive):  # noqa: ARG002 - as the protocol has it
@@ -93,7 +93,7 @@ def test_a_system_that_does_not_run_costs_no_other_and_is_tried_again_now_and_th
     assert "pad" in ports.names().inputs
 
 
-def test_while_a_port_is_open_only_its_system_is_asked(ports, alsa, jack, now):
+def test_while_a_port_is_open_only_its_system_is_queried(ports, alsa, jack, now):
     jack.runs = False
     port = ports.open("nano", None, print)
     tries, now[0] = jack.tries, 1000.0
@@ -105,7 +105,7 @@ def test_while_a_port_is_open_only_its_system_is_asked(ports, alsa, jack, now):
     assert alsa.tries == 1
 
 
-def test_none_that_runs_is_a_sentence_with_all_reasons(ports, alsa, jack):
+def test_none_that_runs_gives_an_error_message_with_all_reasons(ports, alsa, jack):
     alsa.runs = jack.runs = False
     with pytest.raises(BridgeError, match="no MIDI system runs here: it does not run; it does not run"):
         ports.names()

@@ -11,7 +11,7 @@ HEAD = "f0 00 00 66 14"
 
 
 class Mackie:
-    """The device: keeps what it was sent, and shows it as its face would."""
+    """The device: keeps the messages sent to it, and shows them as its display would."""
 
     def __init__(self, mixer, **options):
         self.sent, self.now = [], 0.0
@@ -37,7 +37,7 @@ class Mackie:
 
     @staticmethod
     def lines(sent):
-        """What its two lines of text show, of what they were sent."""
+        """Return the two lines of text on the display."""
         face = [" "] * 112
         for message in sent:
             data = bytes.fromhex(message)
@@ -147,7 +147,7 @@ def test_device_that_sends_a_query_receives_a_reply_and_everything_again(mackie)
     assert "e8 7f 5f" in mackie.take_sent()
 
 
-def test_an_extender_is_answered_by_its_own_number(mackie):
+def test_an_extender_gets_replies_with_its_own_number(mackie):
     mackie.send("f0 00 00 66 15 01 31 32 33 34 35 36 37 01 02 03 04 f7")
     assert any(message.startswith("f0 00 00 66 15 12 00") for message in mackie.take_sent())
 

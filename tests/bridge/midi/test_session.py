@@ -15,7 +15,7 @@ from stream_sep.control.parameters import Parameter
 
 
 class Device:
-    """A device on a session: what it sends, and what is sent to it."""
+    """A device on a session: its messages in both directions."""
 
     def __init__(self, mixer, controls, head=""):
         self.sent, self.now, self.mixer = [], 0.0, mixer
@@ -27,7 +27,7 @@ class Device:
         self.sent.clear()
 
     def send(self, *messages):
-        """Send messages, each stored at once; return what comes back."""
+        """Send messages, each stored at once; return the replies."""
         for message in messages:
             self.session.receive(bytes.fromhex(message), self.now)
             self.session.commit()
@@ -241,7 +241,7 @@ def test_presets_are_recalled_and_lit(mixer):
     assert mixer.recalled == [("karaoke", None)]
 
 
-def test_a_preset_that_is_not_there_is_an_error_and_a_sentence(mixer):
+def test_a_missing_preset_is_an_error_with_a_message(mixer):
     device = Device(mixer, ["in = 'note:1:5'\nto = 'preset/nothing'"])
     device.send("90 05 7f")
     assert device.session.errors == 1

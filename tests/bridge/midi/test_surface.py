@@ -70,7 +70,7 @@ NANO = "nanoKONTROL2:nanoKONTROL2 MIDI 1 28:0"
 
 @pytest.fixture
 def start(mixer):
-    """Starts a surface on a system; returns it and what it reports."""
+    """Starts a surface on a system; returns it and its reports."""
     made = []
 
     def started(system, port="nano", **options):
@@ -118,7 +118,7 @@ def test_port_system_that_does_not_run_yet_is_reported_and_waited_for(start):
     surface.stop()
 
 
-def test_an_error_that_nobody_foresaw_costs_only_its_message(mixer, start, monkeypatch, caplog):
+def test_an_unexpected_error_costs_only_its_message(mixer, start, monkeypatch, caplog):
     system = System(NANO)
     surface, _ = start(system)
     plain = MidiSession.receive
@@ -325,8 +325,8 @@ def test_endless_knobs_are_detected_by_turning_right_then_left(mode, right, left
 def test_learning_prints_instructions_and_the_port():
     system, reports = System(NANO), []
 
-    def report(sentence):
-        reports.append(sentence)
+    def report(message):
+        reports.append(message)
         system.plays("b0 02 01", "b0 02 02", "b0 02 03")
 
     learned = learn("stem/1/fader", "nano", report=report, ports=lambda: system)

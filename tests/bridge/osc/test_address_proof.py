@@ -1,4 +1,4 @@
-"""A sender's address is a claim until it answers: nothing larger than the question goes there before."""
+"""A sender's address is unproven until it replies: no packet larger than the request goes there before."""
 
 import contextlib
 import re
@@ -43,14 +43,14 @@ def stranger(network):
         yield peer
 
 
-def answer(peer):
+def echo_challenges(peer):
     """Send every challenge back."""
-    for message in peer.hear():
+    for message in peer.receive():
         if message[0] == "/echo":
             peer.send(*message)
 
 
-QUESTIONS = {
+REQUESTS = {
     "a list": build_msg("/list").dgram,
     "everything": build_msg("/refresh").dgram,
     "a pattern": build_msg("/stem/*/*").dgram,
@@ -64,7 +64,7 @@ QUESTIONS = {
 }
 
 
-@pytest.mark.parametrize("packet", QUESTIONS.values(), ids=QUESTIONS)
+@pytest.mark.parametrize("packet", REQUESTS.values(), ids=REQUESTS)
 def test_unproven_address_never_receives_more_than_it_sent(stranger, packet):
     for _ in range(5):
         stranger.send_raw(packet)
@@ -81,29 +81,29 @@ def test_a_stranger_subscribes_for_nobody_else(network, stranger, join):
     assert sum(victim.sizes) <= stranger.sent
 
 
-def test_client_that_answers_receives_everything(mixer, network, stranger):
+def test_client_that_replies_receives_everything(mixer, network, stranger):
     stranger.send("/subscribe", 0, 1)
-    answer(stranger)
-    assert len(stranger.hear(5)) > 4
+    echo_challenges(stranger)
+    assert len(stranger.receive(5)) > 4
     mixer.apply({"stem/vocals/pan": 0.5})
     until(lambda: ("/stem/vocals/pan", 0.5) in stranger.listen())
     assert network.errors == 0
 
 
-def test_a_client_may_answer_for_the_port_that_it_listens_at(mixer, network, join):
+def test_a_client_may_reply_for_its_receiving_port(mixer, network, join):
     sender, listener = join(network), join(network)
     sender.send("/subscribe", listener.own_port, 1)
-    (challenge,) = listener.hear()
+    (challenge,) = listener.receive()
     sender.send(*challenge)
-    listener.hear(5)
+    listener.receive(5)
     listener.quiet()
     mixer.apply({"stem/vocals/pan": 0.5})
-    assert listener.hear() == [("/stem/vocals/pan", 0.5)]
+    assert listener.receive() == [("/stem/vocals/pan", 0.5)]
 
 
 def test_a_wrong_number_proves_nothing_and_is_an_error(network, stranger):
     stranger.send("/subscribe", 0, 1)
-    ((_, number),) = stranger.hear()
+    ((_, number),) = stranger.receive()
     stranger.send("/echo", number ^ 1)
     stranger.quiet()
     assert network.errors == 1
@@ -114,7 +114,7 @@ def test_a_trusted_network_needs_no_proof(serve, join):
     server = serve(host="0.0.0.0", trust=["127.0.0.0/8"])
     peer = join(server)
     peer.send("/list")
-    assert len(peer.hear(50)) > 50
+    assert len(peer.receive(50)) > 50
 
 
 def test_a_fader_is_moved_without_a_proof(mixer, network, stranger):
@@ -123,22 +123,22 @@ def test_a_fader_is_moved_without_a_proof(mixer, network, stranger):
     assert network.errors == 0
 
 
-def test_a_mistake_is_answered_as_far_as_it_was_long(stranger):
+def test_an_error_reply_is_cut_to_the_length_of_the_request(stranger):
     stranger.send("/stem/vocals/chain/1/" + "x" * 40, 0.5)
-    ((address, sentence),) = stranger.hear()
+    ((address, message),) = stranger.receive()
     assert address == "/error"
-    assert re.match(r"there is no address", sentence)
+    assert re.match(r"there is no address", message)
 
 
 def test_one_host_does_not_take_every_place(network, stranger, join):
     for _ in range(16):
         peer = join(network)
         peer.send("/subscribe", 0, 1)
-        answer(peer)
-        peer.hear(5)
+        echo_challenges(peer)
+        peer.receive(5)
     assert network.errors == 0
     stranger.send("/subscribe", 0, 1)
-    answer(stranger)
+    echo_challenges(stranger)
     until(lambda: network.errors == 1)
 
 

@@ -12,11 +12,11 @@ from stream_sep.protocols import STEMS
 def test_subscriber_receives_everything_then_changes(mixer, server, join):
     peer = join(server)
     peer.send("/subscribe")
-    everything = {message[0] for message in peer.hear(56)}
+    everything = {message[0] for message in peer.receive(56)}
     listed = {message[1] for message in listing(peer)}
     assert everything == listed
     mixer.apply({GAIN_DB: -10.0})
-    assert sorted(peer.hear(2)) == [(FADER, 0.5), ("/stem/vocals/gain", -10.0)]
+    assert sorted(peer.receive(2)) == [(FADER, 0.5), ("/stem/vocals/gain", -10.0)]
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_mask_selects_what_is_sent(server, join, mask, addresses):
 def test_client_with_another_reply_port_receives_everything_there(mixer, server, join):
     sender, listener = join(server), join(server)
     sender.send("/subscribe", listener.own_port, 1)
-    listener.hear()
+    listener.receive()
     listener.quiet()
     mixer.apply({"stem/vocals/pan": 0.5})
-    assert listener.hear() == [("/stem/vocals/pan", 0.5)]
+    assert listener.receive() == [("/stem/vocals/pan", 0.5)]
     sender.send("/stem/vocals/pan")
-    assert listener.hear() == [("/stem/vocals/pan", 0.5)]
+    assert listener.receive() == [("/stem/vocals/pan", 0.5)]
     sender.send("/stem/vocals/pan", -0.5)
     assert (listener.quiet(), sender.listen()) == ([], [])
     assert mixer.controls["stem/vocals/pan"] == -0.5
@@ -62,9 +62,9 @@ def test_target_receives_everything_without_a_request(mixer, serve, join):
 
     target = join(Nowhere())
     serve(targets=[f"127.0.0.1:{target.own_port}"], clock=lambda: 0.0)
-    assert {FADER, "/stem/vocals/meter", "/engine/latency"} <= {message[0] for message in target.hear(56)}
+    assert {FADER, "/stem/vocals/meter", "/engine/latency"} <= {message[0] for message in target.receive(56)}
     mixer.apply({"stem/vocals/pan": 0.5})
-    assert target.hear() == [("/stem/vocals/pan", 0.5)]
+    assert target.receive() == [("/stem/vocals/pan", 0.5)]
 
 
 def test_a_subscription_ends_unless_it_is_renewed(mixer, serve, join):
@@ -76,10 +76,10 @@ def test_a_subscription_ends_unless_it_is_renewed(mixer, serve, join):
     renewing.sync()
     now[0] = 11.0
     mixer.apply({"stem/vocals/pan": 0.5})
-    assert renewing.hear() == [("/stem/vocals/pan", 0.5)]  # and no second full dump
+    assert renewing.receive() == [("/stem/vocals/pan", 0.5)]  # and no second full dump
     assert forgetting.quiet() == []
     forgetting.send("/subscribe", 0, 1)
-    assert ("/stem/vocals/pan", 0.5) in forgetting.hear(5)
+    assert ("/stem/vocals/pan", 0.5) in forgetting.receive(5)
 
 
 def test_unsubscribing_ends_it_at_once(mixer, server, join):
@@ -93,11 +93,11 @@ def test_unsubscribing_ends_it_at_once(mixer, server, join):
 def test_refresh_sends_all_again_to_clients_and_once_to_others(server, join):
     client, stranger = join(server, 0, 16), join(server)
     client.send("/refresh")
-    assert {message[0] for message in client.hear(8)} == {
+    assert {message[0] for message in client.receive(8)} == {
         f"/stem/{stem}/{what}" for stem in STEMS for what in ("name", "color")
     }
     stranger.send("/refresh")
-    assert len(stranger.hear(56)) == 56
+    assert len(stranger.receive(56)) == 56
     assert stranger.quiet() == []
 
 
@@ -106,11 +106,11 @@ def test_touched_fader_receives_nothing_until_release(mixer, server, join):
     holding.send("/stem/1/touch", 1)
     holding.sync()
     mixer.apply({GAIN_DB: -10.0, "stem/vocals/pan": 0.5})
-    assert holding.hear() == [("/stem/vocals/pan", 0.5)]
-    assert len(watching.hear(3)) == 3
+    assert holding.receive() == [("/stem/vocals/pan", 0.5)]
+    assert len(watching.receive(3)) == 3
     assert holding.quiet() == []
     holding.send("/stem/vocals/touch", 0)
-    assert sorted(holding.hear(2)) == [(FADER, 0.5), ("/stem/vocals/gain", -10.0)]
+    assert sorted(holding.receive(2)) == [(FADER, 0.5), ("/stem/vocals/gain", -10.0)]
 
 
 def test_touch_without_release_expires(mixer, serve, join):

@@ -56,11 +56,11 @@ def test_a_bundle_nested_without_end_is_rubbish(server, peer):
 
 def test_a_huge_blob_does_no_harm(mixer, server, peer):
     peer.send(FADER, bytes(60_000))
-    assert len(peer.hear()[0][1]) < 500
+    assert len(peer.receive()[0][1]) < 500
     peer.send("/" + "x" * 60_000, 1)
-    assert len(peer.hear()[0][1]) < 500
+    assert len(peer.receive()[0][1]) < 500
     peer.send("/stem/" + "*" * 5000, 1)
-    assert peer.hear()[0][0] == "/error"
+    assert peer.receive()[0][0] == "/error"
     assert (server.errors, mixer.applied) == (3, [])
 
 
@@ -77,4 +77,4 @@ def test_no_bytes_whatever_stop_it(server, peer, packet):
     peer.send_raw(packet)
     peer.sync()
     assert server._loop._thread.is_alive()
-    assert peer.ask("/engine/state") == ("/engine/state", "stopped")
+    assert peer.request("/engine/state") == ("/engine/state", "stopped")

@@ -20,12 +20,12 @@ def test_a_preset_is_recalled_by_name_or_number(mixer, peer, arguments, recalled
     peer.send("/preset/recall", *arguments)
     peer.sync()
     assert mixer.recalled == [recalled]
-    assert peer.ask("/preset/current")[1] == recalled[0]
+    assert peer.request("/preset/current")[1] == recalled[0]
 
 
 @pytest.mark.parametrize("arguments", [[], ["nobody"], [0], [3], [1.5], [-1], ["karaoke", "soon"], ["karaoke", 1, 2]])
 def test_a_preset_that_is_not_there_is_an_error(mixer, server, peer, arguments):
-    assert peer.ask("/preset/recall", *arguments)[0] == "/error"
+    assert peer.request("/preset/recall", *arguments)[0] == "/error"
     assert (mixer.recalled, server.errors) == ([], 1)
 
 
@@ -33,18 +33,18 @@ def test_stored_preset_is_sent_in_the_list(mixer, server, join):
     peer = join(server, 0, 32)
     mixer.presets = lambda: ("acapella", "karaoke", *mixer.stored)
     peer.send("/preset/store", "mine")
-    assert peer.hear() == [("/preset/list", "acapella", "karaoke", "mine")]
+    assert peer.receive() == [("/preset/list", "acapella", "karaoke", "mine")]
     assert mixer.stored == ["mine"]
 
 
 def test_saving_replaces_a_preset_only_on_request(mixer, server, peer):
-    assert "'karaoke' exists" in peer.ask("/preset/save", "karaoke")[1]
+    assert "'karaoke' exists" in peer.request("/preset/save", "karaoke")[1]
     assert mixer.stored == []
     peer.send("/preset/save", "mine")
     peer.send("/preset/save", "karaoke", 1)
     peer.sync()
     assert mixer.stored == ["mine", "karaoke"]
-    assert peer.ask("/preset/save", 3)[0] == "/error"
+    assert peer.request("/preset/save", 3)[0] == "/error"
     assert server.errors == 2
 
 
@@ -65,27 +65,27 @@ def test_the_list_names_types_and_what_can_be_set(peer):
 
 
 @pytest.mark.parametrize(
-    "asked", ["/stem/vocals/pan", "/stem/1/pan", "/engine/state", "/ping", "/list", "/preset/list"]
+    "address", ["/stem/vocals/pan", "/stem/1/pan", "/engine/state", "/ping", "/list", "/preset/list"]
 )
-def test_a_question_may_name_the_port_that_its_answer_goes_to(server, join, asked):
-    asking, listening = join(server), join(server)
-    asking.send("/query", asked, listening.own_port)
-    answers = listening.hear()
-    assert {message[0] for message in answers} <= {asked, "/pong", "/list", "/list/end"}
-    assert asking.quiet() == []
+def test_a_query_may_name_the_port_of_its_reply(server, join, address):
+    querying, listening = join(server), join(server)
+    querying.send("/query", address, listening.own_port)
+    replies = listening.receive()
+    assert {message[0] for message in replies} <= {address, "/pong", "/list", "/list/end"}
+    assert querying.quiet() == []
 
 
 @pytest.mark.parametrize("arguments", [[], [1], ["/ping", "here"], ["/ping", 70000], ["/ping", 0, 9], ["/nothing"]])
 def test_a_question_that_makes_no_sense_is_an_error(server, peer, arguments):
-    assert peer.ask("/query", *arguments)[0] == "/error"
+    assert peer.request("/query", *arguments)[0] == "/error"
     assert server.errors == 1
 
 
-def test_an_error_goes_to_the_port_that_the_answer_would_go_to(server, join):
-    asking, listening = join(server), join(server)
-    asking.send("/query", "/stem/vocal/pan", listening.own_port)
-    ((address, sentence),) = listening.hear()
-    assert (address, "did you mean '/stem/vocals/pan'" in sentence) == ("/error", True)
+def test_an_error_goes_to_the_port_of_the_reply(server, join):
+    querying, listening = join(server), join(server)
+    querying.send("/query", "/stem/vocal/pan", listening.own_port)
+    ((address, message),) = listening.receive()
+    assert (address, "did you mean '/stem/vocals/pan'" in message) == ("/error", True)
 
 
 def test_every_command_is_described(server):

@@ -15,7 +15,7 @@ ROOM = Parameter("stem/vocals/chain/1/room_size", 0.5)
 def test_a_decibel_reading_follows_the_fader_that_its_own_client_moves(server, join):
     peer = join(server, 0, 1)
     peer.send(FADER, 0.5)
-    assert peer.hear() == [("/stem/vocals/gain", -10.0)]
+    assert peer.receive() == [("/stem/vocals/gain", -10.0)]
     assert peer.quiet() == []
 
 
@@ -25,26 +25,26 @@ def test_many_changes_are_gathered_into_few_packets(mixer, server, join):
     started = time.monotonic()
     for step in range(500):
         mixer.apply({f"stem/{stem}/pan": step / 500 for stem in STEMS})
-    heard = []
-    until(lambda: heard.extend(peer.listen()) or ("/stem/vocals/pan", pytest.approx(0.998)) in heard)
+    received = []
+    until(lambda: received.extend(peer.listen()) or ("/stem/vocals/pan", pytest.approx(0.998)) in received)
     assert len(peer.sizes) <= 3 + 30 * (time.monotonic() - started)
 
 
 def test_no_packet_is_larger_than_a_network_passes(server, join):
     peer = join(server)
     peer.send("/subscribe")
-    peer.hear(56)
+    peer.receive(56)
     assert len(peer.sizes) > 1
     assert max(peer.sizes) <= 1400
 
 
-def test_meters_come_at_the_rate_that_was_asked_for(mixer, serve, join):
+def test_meters_come_at_the_requested_rate(mixer, serve, join):
     server = serve(meter_rate=50.0)
     peer = join(server, 0, 4)
     for step in range(1, 20):
         mixer.metered = {**mixer.metered, "mix": (step / 20, 0.0)}
-        assert peer.hear()[0][0] == "/master/meter"
-    assert peer.ask("/meters/rate") == ("/meters/rate", 50.0)
+        assert peer.receive()[0][0] == "/master/meter"
+    assert peer.request("/meters/rate") == ("/meters/rate", 50.0)
     peer.send("/meters/rate", 0)
     peer.sync()
     mixer.metered = {**mixer.metered, "mix": (1.0, 1.0)}

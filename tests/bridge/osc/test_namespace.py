@@ -1,4 +1,4 @@
-"""What every OSC address moves, takes and tells."""
+"""Every OSC address: its control, arguments and replies."""
 
 import math
 
@@ -36,14 +36,14 @@ from stream_sep.protocols import STEMS
         ("/ramp_ms", 50, "ramp_ms", 50.0),
     ],
 )
-def test_an_address_moves_its_control_and_answers_when_asked(mixer, peer, *, address, value, path, stored):
+def test_an_address_moves_its_control_and_replies_to_queries(mixer, peer, *, address, value, path, stored):
     peer.send(address, value)
     assert peer.sync() == []
     assert mixer.controls[path] == pytest.approx(stored)
-    asked, answer = peer.ask(address)
-    assert asked == address
+    reply_address, reply = peer.request(address)
+    assert reply_address == address
     if "fader" in address or abs(value) <= 1:
-        assert answer == pytest.approx(float(value))
+        assert reply == pytest.approx(float(value))
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_read_only_address_replies_with_types_that_every_program_reads(mixer, pe
         }
     )
     mixer.metered = {**mixer.metered, "mix": (1.0, 0.5), "vocals": (0.0, 0.1), "input": (2.0, 0.0)}
-    answers = {
-        address: peer.ask(address)[1:]
+    replies = {
+        address: peer.request(address)[1:]
         for address in (
             *(f"/engine/{name}" for name in ("latency", "load", "xruns", "late_hops", "state", "model", "device")),
             *("/preset/current", "/preset/list", "/stem/vocals/name", "/stem/vocals/meter"),
             *("/master/meter", "/input/meter"),
         )
     }
-    assert answers == {
+    assert replies == {
         "/engine/latency": (23.0, 1014),
         "/engine/load": (0.25,),
         "/engine/xruns": (3,),
@@ -119,7 +119,7 @@ def test_nothing_but_floats_integers_and_texts_is_ever_sent(server, join):
 
 
 def test_every_stem_has_a_colour_of_its_own(peer):
-    colours = {peer.ask(f"/stem/{stem}/color")[1] for stem in STEMS}
+    colours = {peer.request(f"/stem/{stem}/color")[1] for stem in STEMS}
     assert len(colours) == len(STEMS)
     assert all(len(colour) == 7 and int(colour[1:], 16) >= 0 for colour in colours)
 

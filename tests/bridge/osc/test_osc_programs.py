@@ -24,8 +24,8 @@ PATCH = r"""#N canvas 0 0 450 300 10;
 #X obj 200 70 list prepend send;
 #X obj 200 90 list trim;
 #X obj 10 130 oscparse;
-#X obj 10 160 print told;
-#X obj 300 10 r ask;
+#X obj 10 160 print output;
+#X obj 300 10 r query;
 #X obj 300 40 oscformat /stem/vocals/gain;
 #X connect 0 0 1 0;
 #X connect 1 0 2 0;
@@ -39,7 +39,7 @@ PATCH = r"""#N canvas 0 0 450 300 10;
 #X connect 10 0 5 0;
 """
 SCRIPT = """
-OSCdef(\\told, {{ |message| message.postln }}, '/stem/drums/mute');
+OSCdef(\\received, {{ |message| message.postln }}, '/stem/drums/mute');
 n = NetAddr("127.0.0.1", {port});
 n.sendMsg('/subscribe', 0, 2);
 n.sendBundle(0.5, ['/stem/vocals/gain', -6.0], ['/stem/bass/mute', 1]);
@@ -63,7 +63,7 @@ def server(mixer):
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs a program; gives what it printed so far."""
+    """Runs a program; returns its output so far."""
     printed, running = tmp_path / "printed", []
 
     def started(*command, **environment):
@@ -103,11 +103,11 @@ def test_liblo_moves_faders_and_prints_what_it_receives(mixer, server, run):
     assert "/stem/vocals/fader f 0.500000" in printed()
 
 
-def test_pure_data_moves_a_fader_and_is_answered(mixer, server, run, tmp_path):
+def test_pure_data_moves_a_fader_and_gets_a_reply(mixer, server, run, tmp_path):
     need("pd", "puredata-core")
     patch = tmp_path / "controller.pd"
     patch.write_text(PATCH)
-    sends = ("-send", f"port {server.port}", "-send", "fader 0.5", "-send", "ask bang")
+    sends = ("-send", f"port {server.port}", "-send", "fader 0.5", "-send", "query bang")
     printed = run("pd", "-nogui", "-noaudio", "-nomidi", "-stderr", *sends, str(patch))
     until(lambda: mixer.controls["stem/vocals/gain_db"] == -10.0)
     until(lambda: "stem vocals gain -10" in printed())
@@ -151,7 +151,7 @@ def test_python_osc_sends_a_bundle(mixer, server):
     assert mixer.controls["stem/drums/solo"] is True
 
 
-def test_oscsend_asks_and_oscdump_prints_the_answer(server, mixer, run):
+def test_oscdump_prints_the_reply_to_a_query_of_oscsend(server, mixer, run):
     need("oscsend", "liblo-tools")
     need("oscdump", "liblo-tools")
     mixer.apply({"stem/vocals/gain_db": -10.0})
@@ -160,10 +160,10 @@ def test_oscsend_asks_and_oscdump_prints_the_answer(server, mixer, run):
         port = free.getsockname()[1]
     printed = run("oscdump", "-L", str(port))
 
-    def asked():
+    def replied():
         for address in ("/stem/vocals/gain", "/nothing"):
-            ask = ["oscsend", "localhost", str(server.port), "/query", "si", address, str(port)]
-            subprocess.run(ask, check=True, timeout=PATIENCE)
+            query = ["oscsend", "localhost", str(server.port), "/query", "si", address, str(port)]
+            subprocess.run(query, check=True, timeout=PATIENCE)
         return "/stem/vocals/gain f -10" in printed() and "/error s" in printed()
 
-    until(asked)
+    until(replied)

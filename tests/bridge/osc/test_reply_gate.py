@@ -1,4 +1,4 @@
-"""The law of replies: to whom nothing is proved, never more than came from there, whatever is asked."""
+"""Replies to an unproven address are never larger than the packets received from it, whatever the request."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ from bridge.osc.session import OscSession, ReceiveLog
 
 HOSTS = ("192.0.2.1", "192.0.2.2")
 ADDRESSES = [(host, port) for host in HOSTS for port in (9, 1000)]
-QUESTIONS = [
+REQUESTS = [
     write_message("/list"),
     write_message("/refresh"),
     write_message("/ping"),
@@ -41,7 +41,7 @@ QUESTIONS = [
 
 
 class Network:
-    """A session that trusts nobody, with what came from and went to each address."""
+    """A session that trusts nobody, and the bytes received from and sent to each address."""
 
     def __init__(self, mixer, *, trusted=False):
         self.received, self.sent = Counter(), Counter()
@@ -53,21 +53,21 @@ class Network:
         self.sent[address] += len(packet)
         return True
 
-    def ask(self, packet, address):
-        for port in {address[1], 9, 1000}:  # an answer may go to another port of the host that asked
+    def request(self, packet, address):
+        for port in {address[1], 9, 1000}:  # a reply may go to another port of the requesting host
             self.received[address[0], port] += len(packet) if port == address[1] or b"\0," in packet else 0
         self.session.receive([(packet, address)])
         self.session.run_due()
 
 
 @settings(max_examples=60, deadline=None)
-@given(asked=st.lists(st.tuples(st.sampled_from(QUESTIONS), st.sampled_from(ADDRESSES)), max_size=40))
-def test_no_host_is_sent_more_than_came_from_it(asked):
-    network = Network(MixerDouble())  # hypothesis wants a new one each time
+@given(requests=st.lists(st.tuples(st.sampled_from(REQUESTS), st.sampled_from(ADDRESSES)), max_size=40))
+def test_no_host_is_sent_more_than_came_from_it(requests):
+    network = Network(MixerDouble())  # a new one for each example of hypothesis
     total = Counter()
-    for packet, address in asked:
+    for packet, address in requests:
         total[address[0]] += len(packet)
-        network.ask(packet, address)
+        network.request(packet, address)
     for host in HOSTS:
         assert sum(size for address, size in network.sent.items() if address[0] == host) <= total[host]
 
@@ -75,9 +75,9 @@ def test_no_host_is_sent_more_than_came_from_it(asked):
 def test_a_trusted_host_is_sent_no_more_than_the_limit(mixer):
     network = Network(mixer, trusted=True)
     for _ in range(500):
-        network.ask(write_message("/list"), ADDRESSES[0])
+        network.request(write_message("/list"), ADDRESSES[0])
     assert BURST_BYTES / 2 < network.sent[ADDRESSES[0]] < BURST_BYTES + 10 * BYTES_PER_SECOND
-    asked = network.sent[ADDRESSES[0]]
-    network.ask(write_message("/ping"), ADDRESSES[2])
+    sent_before = network.sent[ADDRESSES[0]]
+    network.request(write_message("/ping"), ADDRESSES[2])
     assert network.sent[ADDRESSES[2]] > 0
-    assert network.sent[ADDRESSES[0]] == asked
+    assert network.sent[ADDRESSES[0]] == sent_before

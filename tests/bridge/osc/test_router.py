@@ -23,7 +23,7 @@ def test_a_toggle_turns_over_when_pressed_and_not_when_let_go(mixer, peer):
 def test_toggle_replies_with_the_result(server, join):
     peer = join(server, 0, 2)
     peer.send("/stem/vocals/mute/toggle")
-    assert peer.hear() == [("/stem/vocals/mute", 1)]
+    assert peer.receive() == [("/stem/vocals/mute", 1)]
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,15 @@ def test_a_pattern_moves_all_it_fits(mixer, server, peer, pattern, stems):
 @pytest.mark.parametrize("pattern", ["/stem/*", "/*/mute/x", "/stem*mute", "//mute", "/stem/[!v/mute", "/stem/{a"])
 def test_a_pattern_that_fits_nothing_is_an_error(mixer, server, peer, pattern):
     before = mixer.controls.snapshot()
-    assert peer.ask(pattern, 1)[0] == "/error"
+    assert peer.request(pattern, 1)[0] == "/error"
     assert server.errors == 1
     assert mixer.controls.snapshot() == before
 
 
-def test_a_pattern_that_asks_is_answered_by_name(peer):
+def test_a_query_by_pattern_gets_replies_by_name(peer):
     peer.send("/stem/*/pan")
-    assert sorted(peer.hear(4)) == sorted((f"/stem/{stem}/pan", 0.0) for stem in STEMS)
+    assert sorted(peer.receive(4)) == sorted((f"/stem/{stem}/pan", 0.0) for stem in STEMS)
 
 
-def test_a_number_that_asks_is_answered_by_number(peer):
-    assert peer.ask("/stem/2/pan") == ("/stem/2/pan", 0.0)
+def test_a_query_by_number_gets_a_reply_by_number(peer):
+    assert peer.request("/stem/2/pan") == ("/stem/2/pan", 0.0)

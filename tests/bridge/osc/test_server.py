@@ -28,18 +28,18 @@ def test_of_a_burst_the_newest_value_of_every_fader_wins(mixer, peer):
     for step in range(5000):
         peer.send(f"/stem/{STEMS[step % 4]}/fader", step / 5000)
     peer.send("/ping")
-    wanted = {stem: (4996 + index) / 5000 for index, stem in enumerate(STEMS)}
+    expected = {stem: (4996 + index) / 5000 for index, stem in enumerate(STEMS)}
     until(lambda: ("/pong",) in peer.listen())
-    answers = {stem: peer.ask(f"/stem/{stem}/fader")[1] for stem in STEMS}
-    assert answers == pytest.approx(wanted)
+    replies = {stem: peer.request(f"/stem/{stem}/fader")[1] for stem in STEMS}
+    assert replies == pytest.approx(expected)
     assert len(mixer.applied) < 2500
 
 
 def test_of_a_burst_from_another_process_too(mixer, server, peer):
     subprocess.run([sys.executable, "-c", BURST, str(server.port)], check=True, timeout=30)
-    wanted = {stem: (4996 + index) / 5000 for index, stem in enumerate(STEMS)}
+    expected = {stem: (4996 + index) / 5000 for index, stem in enumerate(STEMS)}
     peer.sync()
-    assert {stem: peer.ask(f"/stem/{stem}/fader")[1] for stem in STEMS} == pytest.approx(wanted)
+    assert {stem: peer.request(f"/stem/{stem}/fader")[1] for stem in STEMS} == pytest.approx(expected)
     assert mixer.applied
 
 

@@ -26,14 +26,14 @@ def test_addresses_may_have_a_prefix(mixer, serve, join):
     peer = join(server)
     peer.send("/stem_sep/stem/vocals/pan", 0.5)
     peer.send("/stem/vocals/pan", -1.0)
-    assert peer.ask("/stem_sep/ping") == ("/stem_sep/pong",)
+    assert peer.request("/stem_sep/ping") == ("/stem_sep/pong",)
     assert mixer.controls["stem/vocals/pan"] == 0.5
-    assert peer.ask("/stem_sep/stem/*/nothing")[0] == "/stem_sep/error"
+    assert peer.request("/stem_sep/stem/*/nothing")[0] == "/stem_sep/error"
     assert server.errors == 1
 
 
 @pytest.mark.parametrize(
-    ("address", "types", "values", "sentence"),
+    ("address", "types", "values", "text"),
     [
         ("/stem/vocal/fader", "f", [0.5], "no address /stem/vocal/fader; did you mean '/stem/vocals/fader'?"),
         ("/stem/5/fader", "f", [0.5], "there is no address"),
@@ -56,14 +56,12 @@ def test_addresses_may_have_a_prefix(mixer, serve, join):
         ("/meters/rate", "s", ["fast"], "takes a number"),
     ],
 )
-def test_nonsense_is_answered_with_a_sentence_and_counted_once(
-    mixer, server, peer, *, address, types, values, sentence
-):
+def test_nonsense_gets_an_error_message_and_is_counted_once(mixer, server, peer, *, address, types, values, text):
     before = mixer.controls.snapshot()
     peer.send_typed(address, types, *values)
-    (received,) = peer.hear()
+    (received,) = peer.receive()
     assert received[0] == "/error"
-    assert sentence in received[1]
+    assert text in received[1]
     assert peer.sync() == []
     assert server.errors == 1
     assert mixer.controls.snapshot() == before
@@ -71,19 +69,19 @@ def test_nonsense_is_answered_with_a_sentence_and_counted_once(
 
 def test_one_bad_message_of_a_bundle_leaves_the_others(mixer, server, peer):
     peer.send_raw(bundle(IMMEDIATELY, ("/stem/vocals/pan", 0.5), ("/nothing", 1), ("/stem/drums/pan", -0.5)))
-    assert peer.hear()[0][0] == "/error"
+    assert peer.receive()[0][0] == "/error"
     peer.sync()
     assert (mixer.controls["stem/vocals/pan"], mixer.controls["stem/drums/pan"], server.errors) == (0.5, -0.5, 1)
 
 
-def test_the_same_nonsense_is_answered_now_and_then_and_always_counted(server, peer):
+def test_repeated_nonsense_gets_a_reply_now_and_then_and_is_always_counted(server, peer):
     for _ in range(200):
         peer.send("/nothing", 1)
     assert len(peer.sync()) < 5
     assert server.errors == 200
 
 
-def test_errors_of_others_are_never_answered(server, peer):
+def test_errors_of_others_get_no_reply(server, peer):
     peer.send("/error", "there is no address /error")
     peer.send("/pong")
     assert peer.sync() == []
@@ -94,11 +92,11 @@ def test_it_goes_on_after_an_error_of_its_own(mixer, server, peer, caplog):
     mixer.peaks = dict
     for _ in range(20):
         peer.send("/master/meter")
-    assert "KeyError" in peer.hear()[0][1]
+    assert "KeyError" in peer.receive()[0][1]
     peer.sync()
     assert server.errors == 20
     assert caplog.text.count("goes on") == 1
-    assert peer.ask("/engine/state") == ("/engine/state", "stopped")
+    assert peer.request("/engine/state") == ("/engine/state", "stopped")
 
 
 def test_a_bundle_is_one_change(mixer, peer):
@@ -152,16 +150,16 @@ def test_added_and_removed_addresses_are_sent_and_work_meanwhile(mixer, server, 
     peer.sync()
     peer.sync()  # all that there was before
     mixer.controls.replace_parameters((), (ROOM,))
-    heard = peer.hear(2)
-    assert heard == [("/list/added", ROOM_OSC, "f", "rw"), (ROOM_OSC, 0.5)]
-    assert peer.ask(ROOM_OSC) == (ROOM_OSC, 0.5)
+    received = peer.receive(2)
+    assert received == [("/list/added", ROOM_OSC, "f", "rw"), (ROOM_OSC, 0.5)]
+    assert peer.request(ROOM_OSC) == (ROOM_OSC, 0.5)
     peer.send(ROOM_OSC, 0.25)
     until(lambda: mixer.controls[ROOM.path] == 0.25)
     peer.send("/list")
     assert (("/list", ROOM_OSC, "f", "rw")) in peer.sync()
     mixer.controls.replace_parameters((ROOM.path,), ())
-    assert peer.hear() == [("/list/removed", ROOM_OSC)]
-    assert peer.ask(ROOM_OSC)[0] == "/error"
+    assert peer.receive() == [("/list/removed", ROOM_OSC)]
+    assert peer.request(ROOM_OSC)[0] == "/error"
     assert server.errors == 1
 
 
@@ -184,25 +182,25 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("packet", "sentence"), BROKEN.values(), ids=BROKEN)
-def test_a_packet_that_is_not_osc_is_answered_and_costs_no_other(mixer, server, peer, packet, sentence):
+@pytest.mark.parametrize(("packet", "text"), BROKEN.values(), ids=BROKEN)
+def test_a_packet_that_is_not_osc_is_answered_and_costs_no_other(mixer, server, peer, packet, text):
     peer.send("/stem/vocals/mute", 1)
     peer.send_raw(packet)
     peer.send("/stem/drums/mute", 1)
     (received,) = peer.sync()
     assert received[0] == "/error"
-    assert sentence in received[1]
+    assert text in received[1]
     assert mixer.controls["stem/vocals/mute"] is mixer.controls["stem/drums/mute"] is True
     assert server.errors == 1
 
 
-@pytest.mark.parametrize(("packet", "sentence"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_element_of_a_bundle_costs_only_itself(mixer, server, peer, packet, sentence):
+@pytest.mark.parametrize(("packet", "text"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_element_of_a_bundle_costs_only_itself(mixer, server, peer, packet, text):
     elements = [build_msg("/stem/vocals/mute", 1).dgram, packet, build_msg("/stem/drums/mute", 1).dgram]
     packed = b"".join(struct.pack(">i", len(element)) + element for element in elements)
     peer.send_raw(b"#bundle\0" + bytes(7) + b"\1" + packed)
     (received,) = peer.sync()
-    assert sentence in received[1]
+    assert text in received[1]
     assert mixer.controls["stem/vocals/mute"] is mixer.controls["stem/drums/mute"] is True
     assert server.errors == 1
 
@@ -249,7 +247,7 @@ def test_infinity_is_stored_nowhere(mixer, server, peer, control, value):
     peer.sync()
     before = mixer.controls[control]
     peer.send(f"/{control}", value)
-    assert "number" in peer.hear()[0][1]
+    assert "number" in peer.receive()[0][1]
     assert mixer.controls[control] == before
     assert server.errors == 1
 
@@ -355,7 +353,7 @@ def test_presets_that_are_stored_too_fast_are_refused_and_faders_go_on(mixer, se
 def test_no_client_fills_the_folder_of_presets(mixer, server, peer):
     mixer.presets = lambda: tuple(f"preset {number}" for number in range(256))
     peer.send("/preset/store", "one more")
-    assert "256 presets" in peer.hear()[0][1]
+    assert "256 presets" in peer.receive()[0][1]
     peer.send("/preset/store", "preset 7")
     peer.sync()
     until(lambda: mixer.stored == ["preset 7"])
@@ -363,7 +361,7 @@ def test_no_client_fills_the_folder_of_presets(mixer, server, peer):
 
 
 @pytest.mark.slow
-def test_a_flood_of_questions_is_answered_only_in_part(server, peer):
+def test_a_flood_of_requests_gets_replies_only_in_part(server, peer):
     for _ in range(20):
         peer.send_raw(bundle(IMMEDIATELY, *[("/list",)] * 4000))
     until(lambda: server.errors >= 79_000, patience=20)

@@ -1,4 +1,4 @@
-"""Which pages may ask and move: none of another site, however it got here."""
+"""Which pages may read and write: none of another site, however it reached the server."""
 
 import contextlib
 import http.client
@@ -28,12 +28,12 @@ def server(mixer):
     running.stop()
 
 
-def ask(server, path="/stem/vocals/pan?VALUE", **headers):
+def get(server, path="/stem/vocals/pan?VALUE", **headers):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     with contextlib.closing(connection):
         connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
 
 
 def raw(server, request):
@@ -68,7 +68,7 @@ def test_page_under_a_foreign_host_name_reads_and_moves_nothing(mixer, server, h
     own = f"http://{host}"
     with pytest.raises(websockets.exceptions.InvalidStatus, match="421"):
         move(server, host, origin=own)
-    assert ask(server, Host=host, Origin=own)[::2] == (421, b"")
+    assert get(server, Host=host, Origin=own)[::2] == (421, b"")
     assert mixer.controls["stem/vocals/gain_db"] == 0
 
 
@@ -77,19 +77,19 @@ def test_a_page_that_the_user_named_and_our_own_may(mixer, server):
         mixer.apply({"stem/vocals/gain_db": 0.0})
         move(server, origin=origin)
         assert mixer.controls["stem/vocals/gain_db"] == -60
-        status, headers, _ = ask(server, Origin=origin)
+        status, headers, _ = get(server, Origin=origin)
         assert (status, headers["Access-Control-Allow-Origin"]) == (200, origin)
 
 
 def test_a_program_that_is_no_browser_may(mixer, server):
     move(server)
     assert mixer.controls["stem/vocals/gain_db"] == -60
-    status, headers, _ = ask(server)
+    status, headers, _ = get(server)
     assert (status, headers["Access-Control-Allow-Origin"]) == (200, None)
 
 
 def test_a_page_of_another_site_reads_nothing(server):
-    status, headers, body = ask(server, Origin=EVIL)
+    status, headers, body = get(server, Origin=EVIL)
     assert (status, headers["Access-Control-Allow-Origin"], body) == (403, None, b"")
 
 
@@ -129,7 +129,7 @@ MALFORMED = {
 )
 def test_a_malformed_request_puts_nothing_on_the_terminal(server, caplog, request_):
     raw(server, request_)
-    assert ask(server)[0] == 200
+    assert get(server)[0] == 200
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
 
 
@@ -141,7 +141,7 @@ def test_a_client_that_vanishes_puts_nothing_on_the_terminal(server, caplog):
                 b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
             )
-    assert ask(server)[0] == 200
+    assert get(server)[0] == 200
     until(lambda: not list(server._session.clients))
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
 
@@ -150,5 +150,5 @@ def test_a_client_that_vanishes_puts_nothing_on_the_terminal(server, caplog):
 @given(st.binary(max_size=120))
 def test_no_bytes_whatever_stop_it(server, caplog, head):
     raw(server, b"GET /" + head + b"\r\n\r\n")
-    assert ask(server)[0] == 200
+    assert get(server)[0] == 200
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []

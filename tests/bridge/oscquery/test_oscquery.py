@@ -43,11 +43,11 @@ def server(serve):
 
 
 def get(server, path):
-    """Status, and what was answered."""
+    """Return the status and the body of the response."""
     try:
-        with OPEN(f"http://127.0.0.1:{server.port}{path}", timeout=PATIENCE) as answer:
-            assert answer.headers["Content-Type"] == "application/json"
-            return answer.status, json.loads(answer.read() or b"null")
+        with OPEN(f"http://127.0.0.1:{server.port}{path}", timeout=PATIENCE) as response:
+            assert response.headers["Content-Type"] == "application/json"
+            return response.status, json.loads(response.read() or b"null")
     except urllib.error.HTTPError as error:
         with error:
             return error.code, None
@@ -70,28 +70,28 @@ class Listener:
     def send(self, address, *values):
         self.socket.send(build_msg(address, values).dgram)
 
-    def hear(self, timeout=PATIENCE):
+    def receive(self, timeout=PATIENCE):
         packet = self.socket.recv(timeout=timeout)
         return [(timed.message.address, *timed.message.params) for timed in OscPacket(packet).messages]
 
     def sync(self):
-        """Wait until all that was sent was done; return what came before that."""
+        """Wait until all sent messages are handled; return the messages received before that."""
         self.send("/ping")
-        heard = []
-        while ("/pong",) not in heard:
-            heard += self.hear()
-        return heard[:-1]
+        received = []
+        while ("/pong",) not in received:
+            received += self.receive()
+        return received[:-1]
 
     def gather(self, count):
-        """This many messages, which may come in one packet or in several."""
-        heard = []
-        while len(heard) < count:
-            heard += self.hear()
-        return sorted(heard)
+        """Return ``count`` messages, which may arrive in one packet or in several."""
+        received = []
+        while len(received) < count:
+            received += self.receive()
+        return sorted(received)
 
     def quiet(self):
         with contextlib.suppress(TimeoutError):
-            return self.hear(QUIET)
+            return self.receive(QUIET)
         return []
 
 
@@ -136,7 +136,7 @@ def test_address_returns_all_its_attributes(mixer, server):
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "answer"),
+    ("path", "status", "body"),
     [
         ("/stem/vocals/pan?VALUE", 200, {"VALUE": [0.0]}),
         ("/stem/vocals/pan?TYPE", 200, {"TYPE": "f"}),
@@ -155,8 +155,8 @@ def test_address_returns_all_its_attributes(mixer, server):
         ("/stem/nobody?VALUE", 404, None),
     ],
 )
-def test_a_query_asks_for_one_attribute(server, path, status, answer):
-    assert get(server, path) == (status, answer)
+def test_a_query_selects_one_attribute(server, path, status, body):
+    assert get(server, path) == (status, body)
 
 
 def test_host_prints_its_address(serve):
@@ -181,11 +181,11 @@ def test_without_osc_over_udp_none_is_promised(server):
 def test_listener_receives_only_what_it_subscribed_to(mixer, server, join):
     client = join(server)
     client.command("LISTEN", "/stem/vocals/pan")
-    assert client.hear() == [("/stem/vocals/pan", 0.0)]
+    assert client.receive() == [("/stem/vocals/pan", 0.0)]
     mixer.apply({"stem/drums/pan": 1.0, "stem/vocals/mute": True})
     assert client.quiet() == []
     mixer.apply({"stem/vocals/pan": 0.5})
-    assert client.hear() == [("/stem/vocals/pan", 0.5)]
+    assert client.receive() == [("/stem/vocals/pan", 0.5)]
     client.command("IGNORE", "/stem/vocals/pan")
     client.sync()
     mixer.apply({"stem/vocals/pan": 1.0})
@@ -215,9 +215,9 @@ def test_what_is_written_over_a_socket_moves_the_desk(mixer, server, join):
 def test_meters_are_sent_to_their_subscribers(mixer, server, join):
     client = join(server)
     client.command("LISTEN", "/master/meter")
-    client.hear()
+    client.receive()
     mixer.metered = {**mixer.metered, "mix": (1.0, 0.1)}
-    assert client.hear() == [("/master/meter", 0.0, -20.0)]
+    assert client.receive() == [("/master/meter", 0.0, -20.0)]
 
 
 def test_a_socket_may_subscribe_by_groups_as_osc_does(server, join):
@@ -226,12 +226,12 @@ def test_a_socket_may_subscribe_by_groups_as_osc_does(server, join):
     assert client.gather(2) == [("/preset/current", ""), ("/preset/list", "acapella", "karaoke")]
 
 
-def test_nonsense_is_answered_and_counted(server, join):
+def test_nonsense_gets_an_error_and_is_counted(server, join):
     client = join(server)
     client.command("DANCE", "/stem")
-    assert client.hear()[0][0] == "/error"
+    assert client.receive()[0][0] == "/error"
     client.send("/stem/nobody/pan", 1.0)
-    assert client.hear()[0][0] == "/error"
+    assert client.receive()[0][0] == "/error"
     assert server.errors == 2
 
 
@@ -249,7 +249,7 @@ def test_all_addresses_have_the_prefix(serve, join):
     assert set(get(server, "/")[1]["CONTENTS"]) == {"stem_sep"}
     client = join(server)
     client.command("LISTEN", "/stem_sep/stem/vocals/pan")
-    assert client.hear() == [("/stem_sep/stem/vocals/pan", 0.0)]
+    assert client.receive() == [("/stem_sep/stem/vocals/pan", 0.0)]
 
 
 def test_infinite_value_is_sent_as_a_number_of_json(mixer, server):
@@ -273,9 +273,9 @@ def test_move_by_one_surface_is_sent_to_the_other(mixer, server, join):
     try:
         client = join(server)
         client.command("LISTEN", "/stem/vocals/pan")
-        client.hear()
+        client.receive()
         osc._loop._socket.sendto(build_msg("/stem/vocals/pan", -1.0).dgram, ("127.0.0.1", osc.port))
-        assert client.hear() == [("/stem/vocals/pan", -1.0)]
+        assert client.receive() == [("/stem/vocals/pan", -1.0)]
     finally:
         osc.stop()
 
@@ -319,7 +319,7 @@ def test_added_and_removed_paths_are_sent_to_every_socket(mixer, server, join):
     status, node = get(server, f"/{room.path}")
     assert (status, node["VALUE"], node["RANGE"]) == (200, [0.5], [{"MIN": 0.0, "MAX": 1.0}])
     first.command("LISTEN", f"/{room.path}")
-    assert first.hear() == [(f"/{room.path}", 0.5)]
+    assert first.receive() == [(f"/{room.path}", 0.5)]
     mixer.controls.replace_parameters((room.path,), ())
     received = json.loads(first.socket.recv(timeout=PATIENCE))
     assert received == {"COMMAND": "PATH_REMOVED", "DATA": f"/{room.path}"}

@@ -1,4 +1,4 @@
-"""The plug-in, compiled once; a host of its own for every test that needs one."""
+"""The plug-in, compiled once, and a new host for every test that needs one."""
 
 import ctypes
 import shutil
@@ -90,10 +90,10 @@ class Meeting:
         with self.log.open("ab") as log:
             process = subprocess.Popen(self.arguments("--linger", "0", *more), stdout=log, stderr=log)
         self._started.append(process)
-        until(self.answers)
+        until(self.is_host_running)
         return process
 
-    def answers(self):
+    def is_host_running(self):
         return self.socket.exists()
 
     def kill_host(self, process):

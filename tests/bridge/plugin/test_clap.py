@@ -1,4 +1,4 @@
-"""The plug-in as CLAP in a host of our own: what it offers, when it changes, and what it plays whatever happens."""
+"""The plug-in as CLAP in our own host: its parameters, their changes, and its output under failures."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 import waiting
+from noise import uniform_noise
 from osc_peer import Peer
 
 from stream_sep import StemSeparator
@@ -24,10 +25,6 @@ PARAMETERS = (
     "Bass Gain", "Bass Mute", "Bass Solo", "Other Gain", "Other Mute", "Other Solo", "Model", "Extra Latency",
     "Engine State", "Late Hops",
 )  # fmt: skip
-
-
-def noise(frames, seed=0):
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
 
 
 def play_paced(host, seconds, *, until_state=None, wave=None):
@@ -84,9 +81,9 @@ def test_latency_follows_model_reserve_and_block_and_asks_for_a_restart(host):
     host.activate(RATE, BLOCK)
     before = host.latency
     assert before == 960
-    host.process(noise(BLOCK), [(0, "Extra Latency", 10.0)])
+    host.process(uniform_noise(BLOCK), [(0, "Extra Latency", 10.0)])
     assert (host.restarts, host.latency) == (1, before + 441)
-    host.process(noise(BLOCK), [(0, "Model", 1)])
+    host.process(uniform_noise(BLOCK), [(0, "Model", 1)])
     assert host.restarts == 2
     host.deactivate()
     host.activate(RATE, 64)
@@ -98,7 +95,7 @@ def test_latency_follows_model_reserve_and_block_and_asks_for_a_restart(host):
 def test_sound_is_itself_in_time_where_no_engine_can_be_found(host, rate, block):
     host.activate(rate, block, offline=True)
     latency = host.latency
-    song = noise(latency + (20000 if block > 1 else 500))
+    song = uniform_noise(latency + (20000 if block > 1 else 500))
     started = time.monotonic()
     out = host.play(song, block)
     assert np.array_equal(out[:2, latency:], song[:, : out.shape[1] - latency])
@@ -109,11 +106,11 @@ def test_sound_is_itself_in_time_where_no_engine_can_be_found(host, rate, block)
 
 def test_state_is_saved_and_loaded_by_another_instance(open_host):
     first, second = open_host(), open_host()
-    wanted = {"Vocals Gain": -12.345678, "Drums Mute": 1.0, "Bass Solo": 1.0, "Karaoke": 0.25, "Model": 2.0}
-    for name, value in wanted.items():
+    expected = {"Vocals Gain": -12.345678, "Drums Mute": 1.0, "Bass Solo": 1.0, "Karaoke": 0.25, "Model": 2.0}
+    for name, value in expected.items():
         first.set(name, value)
     assert second.load(first.save())
-    assert {name: second.value(name) for name in wanted} == pytest.approx(wanted, abs=1e-6)
+    assert {name: second.value(name) for name in expected} == pytest.approx(expected, abs=1e-6)
     assert second.save() == first.save()
 
 
@@ -142,7 +139,7 @@ def test_state_with_unknown_and_wild_entries_takes_the_rest(host):
 
 def test_bounce_is_that_of_the_separator_bit_for_bit_and_twice_the_same(open_host, meeting):
     meeting.let_plugin_start_host()
-    host, song = open_host(), noise(3 * RATE)
+    host, song = open_host(), uniform_noise(3 * RATE)
     host.set("Vocals Mute", 1.0)
     host.activate(RATE, BLOCK, offline=True)
     latency = host.latency
@@ -176,7 +173,7 @@ def test_gain_moves_at_its_frame(open_host, meeting):
 
 def test_input_that_is_fed_in_other_blocks_than_announced_loses_nothing(open_host, meeting):
     meeting.start_host()
-    host, song, rng = open_host(), noise(60000), np.random.default_rng(1)
+    host, song, rng = open_host(), uniform_noise(60000), np.random.default_rng(1)
     host.set("Model", PASSTHROUGH)
     host.activate(RATE, 256, offline=True)
     latency, played, parts = host.latency, 0, []
@@ -195,7 +192,7 @@ def test_rate_and_block_may_change_between_activations(open_host, meeting):
     host.set("Model", PASSTHROUGH)
     for rate, block in ((44100, 512), (48000, 512), (48000, 64), (96000, 8192), (44100, 16384)):
         host.activate(rate, block, offline=True)
-        latency, song = host.latency, noise(3 * max(block, 8000))
+        latency, song = host.latency, uniform_noise(3 * max(block, 8000))
         out = host.play(song, block)
         assert np.array_equal(out[8:, latency:], song[:, :-latency]), (rate, block)
         assert host.value("Engine State") == 2
@@ -204,7 +201,7 @@ def test_rate_and_block_may_change_between_activations(open_host, meeting):
 
 def test_host_that_runs_ahead_of_the_clock_unannounced_loses_no_hop(open_host, meeting):
     meeting.start_host()
-    host, song = open_host(), noise(6 * RATE)
+    host, song = open_host(), uniform_noise(6 * RATE)
     host.set("Model", PASSTHROUGH)
     host.set("Other Gain", -6.0)
     host.set("Extra Latency", 60.0)  # as above
@@ -226,7 +223,7 @@ def test_instances_have_separators_and_faders_of_their_own(open_host, meeting):
         host.set("Model", PASSTHROUGH)
         host.set("Other Gain", -6.0 * number)
         host.activate(RATE, BLOCK, offline=True)
-    songs = [noise(RATE, seed) for seed in range(3)]
+    songs = [uniform_noise(RATE, seed) for seed in range(3)]
     latency = hosts[0].latency
     for number, (host, song) in enumerate(zip(hosts, songs, strict=True)):
         out = host.play(song, BLOCK)
@@ -244,12 +241,12 @@ def test_faders_move_with_osc_both_ways(open_host, meeting):
     host.set("Bass Gain", -20.0)  # as a project has it
     host.activate(RATE, BLOCK)
     play_paced(host, 60, until_state=2)
-    until(lambda: peer.ask("/stem/bass/gain")[1] == -20.0)
+    until(lambda: peer.request("/stem/bass/gain")[1] == -20.0)
     peer.send("/stem/other/mute", 1)
     until(lambda: play_paced(host, 0.05).any() and host.value("Other Mute") == 1.0)
     assert host.shown["Other Mute"] == 1.0  # the DAW is notified
-    host.process(noise(BLOCK), [(0, "Vocals Gain", -7.5)])
-    until(lambda: peer.ask("/stem/vocals/gain")[1] == -7.5)
+    host.process(uniform_noise(BLOCK), [(0, "Vocals Gain", -7.5)])
+    until(lambda: peer.request("/stem/vocals/gain")[1] == -7.5)
     assert "Vocals Gain" not in host.shown  # and gets no echo of its own change
     peer.socket.close()
 
@@ -268,7 +265,7 @@ def test_sound_goes_on_without_a_step_when_the_engine_is_killed_and_comes_back(o
     host = open_host()
     host.set("Model", PASSTHROUGH)
     host.set("Other Gain", -0.1)
-    host.set("Extra Latency", 300.0)  # this machine may be busy, and that is not what is tested
+    host.set("Extra Latency", 300.0)  # this machine may be busy, which is not under test
     host.activate(RATE, BLOCK)
     before = play_paced(host, 60, until_state=2)
     playing = play_paced_from(host, before, 1.5)
@@ -306,7 +303,7 @@ def play_paced_from(host, sound, seconds):
 
 def test_bounce_with_a_separator_that_dies_ends(open_host, meeting):
     process = meeting.start_host()
-    host, song = open_host(), noise(2 * RATE)
+    host, song = open_host(), uniform_noise(2 * RATE)
     host.set("Model", PASSTHROUGH)
     host.activate(RATE, BLOCK, offline=True)
     host.play(song, BLOCK)
@@ -324,8 +321,8 @@ def test_host_is_started_by_the_plugin_and_ends_after_it(open_host, meeting):
     host.activate(RATE, BLOCK)
     play_paced(host, 60, until_state=2)
     assert host.value("Engine State") == 2
-    assert meeting.answers()
+    assert meeting.is_host_running()
     host.deactivate()
     host.close()
     host.close = lambda: None
-    until(lambda: not meeting.answers())
+    until(lambda: not meeting.is_host_running())

@@ -1,4 +1,4 @@
-"""The host beside the plug-in: what it answers, what it refuses, whom it follows, and when it ends."""
+"""The host beside the plug-in: its replies and refusals, the client that it follows, and its end."""
 
 import contextlib
 import functools
@@ -94,11 +94,11 @@ def workers():
     return found.stdout.split()
 
 
-def test_answer_describes_rings_that_can_be_mapped(running):
-    answer = running.client().receive()
-    assert answer["separator"] == 0
-    assert answer["hop"] == 256
-    rings = SharedRings.attach({key: value for key, value in answer.items() if key != "separator"})
+def test_reply_describes_rings_that_can_be_mapped(running):
+    reply = running.client().receive()
+    assert reply["separator"] == 0
+    assert reply["hop"] == 256
+    rings = SharedRings.attach({key: value for key, value in reply.items() if key != "separator"})
     assert rings.header[0] == MAGIC
     rings.begin_stream()
     rings.positions[OFFLINE] = 1
@@ -137,7 +137,7 @@ def test_invalid_hello_is_rejected_with_a_message(running, line, text):
 
 
 @pytest.mark.parametrize("junk", [b"\xff" * 100000, b"{" * 70000, b"\n\n\n", b""])
-def test_bytes_without_sense_or_end_harm_nobody(running, junk):
+def test_bytes_without_sense_or_end_harm_no_client(running, junk):
     client = running.silent_client()
     client.socket.sendall(junk)
     client.socket.shutdown(socket.SHUT_WR)
@@ -302,7 +302,7 @@ def test_host_command_serves_osc_on_the_same_tree(meeting, free_port):
         stdout=subprocess.DEVNULL,
     )
     try:
-        until(meeting.answers)
+        until(meeting.is_host_running)
         client = Client(str(meeting.socket))
         client.send(HELLO)
         assert client.receive()["name"]

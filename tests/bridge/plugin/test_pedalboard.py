@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from noise import uniform_noise
 from requirements import require_package
 
 from bridge.plugin.parameters import plugin_parameters
@@ -12,10 +13,6 @@ pedalboard = require_package("pedalboard", "effects")
 RATE = 44100
 
 
-def noise(frames, seed=0):
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
-
-
 @pytest.fixture
 def load(bundles):
     return lambda: pedalboard.load_plugin(str(bundles["vst3"]))
@@ -24,7 +21,7 @@ def load(bundles):
 @pytest.mark.usefixtures("meeting")
 @pytest.mark.parametrize("rate", [44100, 48000, 96000])
 def test_render_without_an_engine_is_the_input(load, rate):
-    plugin, song = load(), noise(rate)
+    plugin, song = load(), uniform_noise(rate)
     plugin.vocals_mute = True
     assert np.array_equal(plugin.process(song, rate, buffer_size=512), song)
 
@@ -45,7 +42,7 @@ def test_state_goes_round(load):
     plugin, other = load(), load()
     fresh = plugin.raw_state
     plugin.vocals_gain_db, plugin.drums_mute = -12.5, True
-    plugin.process(noise(1024), RATE)
+    plugin.process(uniform_noise(1024), RATE)
     assert plugin.raw_state != fresh
     other.raw_state = plugin.raw_state
     assert other.raw_state == plugin.raw_state
@@ -54,7 +51,7 @@ def test_state_goes_round(load):
 @pytest.mark.usefixtures("meeting")
 @pytest.mark.parametrize("state", [b"", b"garbage", bytes(range(256)) * 20])
 def test_state_that_is_garbage_does_no_harm(load, state):
-    plugin, song = load(), noise(RATE)
+    plugin, song = load(), uniform_noise(RATE)
     plugin.raw_state = state
     assert np.array_equal(plugin.process(song, RATE, buffer_size=512), song)
 
@@ -62,18 +59,18 @@ def test_state_that_is_garbage_does_no_harm(load, state):
 @pytest.mark.parametrize("model", ["live", "instant"])
 def test_render_is_that_of_the_separator_bit_for_bit_at_any_block(load, meeting, model):
     meeting.start_host()
-    plugin, song = load(), noise(2 * RATE)
+    plugin, song = load(), uniform_noise(2 * RATE)
     plugin.model, plugin.vocals_mute = model, True
     plugin.process(np.zeros((2, 512), np.float32), RATE)  # Pedalboard hands a model over with the first block
-    wanted = StemSeparator(model).process(song, RATE)[1:].sum(axis=0)
+    expected = StemSeparator(model).process(song, RATE)[1:].sum(axis=0)
     for block in (512, 128, 8192):
-        assert np.array_equal(plugin.process(song, RATE, buffer_size=block), wanted), block
+        assert np.array_equal(plugin.process(song, RATE, buffer_size=block), expected), block
 
 
 @pytest.mark.parametrize("rate", [48000, 88200])
 def test_render_at_another_rate_is_that_of_the_separator(load, meeting, rate):
     meeting.start_host()
-    plugin, song = load(), noise(rate)
+    plugin, song = load(), uniform_noise(rate)
     plugin.drums_mute = True
     stems = StemSeparator("live").process(song, rate)
     rendered = plugin.process(song, rate, buffer_size=512)
@@ -82,8 +79,8 @@ def test_render_at_another_rate_is_that_of_the_separator(load, meeting, rate):
 
 def test_chain_of_effects_takes_the_stems_on(load, meeting):
     meeting.start_host()
-    plugin, song = load(), noise(RATE)
+    plugin, song = load(), uniform_noise(RATE)
     plugin.vocals_mute = True
     board = pedalboard.Pedalboard([plugin, pedalboard.Gain(-6.0)])
-    wanted = StemSeparator("live").process(song, RATE)[1:].sum(axis=0) * np.float32(10 ** (-6 / 20))
-    assert np.abs(board(song, RATE, buffer_size=512) - wanted).max() < 1e-5
+    expected = StemSeparator("live").process(song, RATE)[1:].sum(axis=0) * np.float32(10 ** (-6 / 20))
+    assert np.abs(board(song, RATE, buffer_size=512) - expected).max() < 1e-5

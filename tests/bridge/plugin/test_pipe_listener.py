@@ -31,7 +31,7 @@ def connect(listener, address):
     return client, accepted[-1]
 
 
-def test_listener_returns_nothing_while_nobody_connects(listener):
+def test_listener_returns_nothing_without_a_client(listener):
     assert listener.accept() is None
 
 
@@ -40,8 +40,8 @@ def test_lines_go_both_ways_until_the_instance_ends(listener, address):
     client.send_bytes(b'{"hello":1}\n{"set":{}}\n')
     lines = line.lines(timeout=20)
     assert [next(lines), next(lines)] == ['{"hello":1}', '{"set":{}}']
-    line.send("answer")
-    assert client.recv_bytes() == b"answer\n"
+    line.send("reply")
+    assert client.recv_bytes() == b"reply\n"
     assert line.is_open()
     client.close()
     assert list(lines) == []

@@ -58,7 +58,7 @@ def find_program(*names):
 
 
 class Wine:
-    """Windows programs, in a Windows of their own."""
+    """Windows programs, in their own Wine prefix."""
 
     def __init__(self, folder, program):
         self._program = program

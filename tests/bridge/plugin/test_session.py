@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import waiting
+from noise import uniform_noise
 from plugin_host_double import PluginHostDouble, never
 
 from bridge.plugin.locations import SOCKET_VARIABLE
@@ -21,14 +22,10 @@ def double(meeting):
     made.close()
 
 
-def noise(frames):
-    return np.random.default_rng(0).uniform(-0.5, 0.5, (2, frames)).astype(np.float32)
-
-
 def bounce(host, rate=RATE, block=BLOCK):
-    """Render noise offline; return it delayed as the plug-in reports, and what came out."""
+    """Render noise offline; return it delayed as the plug-in reports, and the output."""
     host.activate(rate, block, offline=True)
-    song = noise(20000)
+    song = uniform_noise(20000)
     out = host.play(song, block)
     delayed = np.pad(song, ((0, 0), (host.latency, 0)))[:, : song.shape[1]]
     host.deactivate()
@@ -69,14 +66,14 @@ def test_bounce_waits_once_for_an_engine_that_does_not_answer(double, host):
         timer.start()
         return dropped, timer
 
-    double.answering.clear()
+    double.replying.clear()
     dropped, _ = drop_after(2)
     host.activate(RATE, BLOCK, offline=True)
-    host.process(noise(BLOCK))
+    host.process(uniform_noise(BLOCK))
     assert dropped.is_set()  # it has waited
     waiting.until(lambda: len(double.hellos) == 2)  # it connects again, which is a start as before
     dropped, timer = drop_after(10)
-    host.process(noise(BLOCK))
+    host.process(uniform_noise(BLOCK))
     assert not dropped.is_set()
     timer.cancel()
 
@@ -112,7 +109,7 @@ def test_engine_that_ends_is_faded_out_over_the_memory_it_left(double, host):
         return np.abs(np.concatenate(main[-16:])).max()
 
     play(60, until=lambda: len(main) > 16 and level() == pytest.approx(10 ** (-6 / 20), abs=1e-3))
-    double.answering.clear()
+    double.replying.clear()
     double.drop()
     play(60, until=lambda: level() > 0.99)
     play(0.3)

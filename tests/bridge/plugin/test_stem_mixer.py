@@ -1,4 +1,4 @@
-"""The plug-in's mixer against the engine's audio callback over the same stems, and what it does beyond that."""
+"""The plug-in's mixer against the engine's audio callback over the same stems, and its additions."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ LAYOUT = RingLayout(channels=2, stems=4, hop=HOP, capacity=1 << 17, slots=64)
 
 
 class NativeMixer:
-    """The plug-in's mixer; `rings` are what it captures to, and where tests put stems."""
+    """The plug-in's mixer; it captures to `rings`, where tests put stems."""
 
     def __init__(self, harness, latency=LATENCY):
         self._harness, self.latency = harness, latency
@@ -129,7 +129,7 @@ def test_mixer_plays_what_the_engine_plays_bit_for_bit(mixers, longest, trouble)
     while played < frames:
         size = int(rng.integers(0, longest + 1))
         deliveries.deliver(played, native.rings, engine.rings)
-        if size and rng.random() < 200 / frames:  # the engine takes up what is newest when a block comes
+        if size and rng.random() < 200 / frames:  # the engine applies the newest gains at a block
             gains = rng.choice([0.0, 0.5, 1.0, 1.7], 4).tolist()
             native.set(gains)
             engine.set(gains)

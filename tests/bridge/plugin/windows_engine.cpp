@@ -22,7 +22,7 @@ constexpr RingSizes SIZES = {2, 4, 256, 1 << 17, 512};
 constexpr DWORD PIPE_BYTES = 8192;  // as Python's multiprocessing.connection, which the host listens with
 constexpr int64_t EMPTY = -1;
 const char* const MEMORY = "psm_5ef00d1e";
-const char* const ANSWER =
+const char* const REPLY =
     "{\"name\": \"psm_5ef00d1e\", \"channels\": 2, \"stems\": 4, \"hop\": 256, \"capacity\": 131072, \"slots\": 512, "
     "\"separator\": 0}\n";
 
@@ -79,7 +79,7 @@ void serve(HANDLE pipe) {
     if (!ReadFile(pipe, hello, sizeof hello, &bytes, nullptr)) return;
     if (std::string(hello, bytes).find("\"hello\":1,\"model\":\"passthrough\",\"rate\":44100") == std::string::npos) return;
     const Memory memory;
-    WriteFile(pipe, ANSWER, static_cast<DWORD>(std::strlen(ANSWER)), &bytes, nullptr);
+    WriteFile(pipe, REPLY, static_cast<DWORD>(std::strlen(REPLY)), &bytes, nullptr);
     for (int64_t begin = -1, next = 0; connected(pipe); Sleep(0)) {
         const int64_t captured = memory.positions()[Rings::CAPTURED].load(std::memory_order_acquire);
         const int64_t begun = memory.positions()[Rings::BEGUN].load(std::memory_order_acquire);

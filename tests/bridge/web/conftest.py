@@ -24,7 +24,7 @@ def require_browser():
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A running browser; for one module, as its event loop would be in the way of tests that run one of their own."""
+    """A running browser; for one module, as its event loop would conflict with tests that run their own."""
     path = require_browser()
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - optional
 
@@ -36,7 +36,7 @@ def chromium():
 
 @pytest.fixture
 def open_page(chromium):
-    """Opens pages in windows of their own; a page that broke its own policy or a script fails the test."""
+    """Opens pages in their own windows; a page that broke its policy or a script fails the test."""
     with contextlib.ExitStack() as stack:
         problems = []
 

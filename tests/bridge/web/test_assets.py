@@ -1,4 +1,4 @@
-"""The pages' files: what is served, under which address, and that nothing vendored has changed."""
+"""The pages' files: their addresses, and no change to vendored ones."""
 
 import importlib.util
 import re

@@ -1,4 +1,4 @@
-"""Foreign hosts and foreign sites change nothing, and every answer carries the headers."""
+"""Foreign hosts and foreign sites change nothing, and every response carries the headers."""
 
 import pytest
 from starlette.applications import Starlette
@@ -40,8 +40,8 @@ def test_host_check_own_host_passes(client, host):
 
 @pytest.mark.parametrize("host", ["evil.example", "", "desk.local.evil.example", "[::2]:80"])
 def test_host_check_foreign_host_gets_400(client, host):
-    answer = client.get("/", headers={"host": host})
-    assert (answer.status_code, answer.json()["code"]) == (400, "unknown-host")
+    response = client.get("/", headers={"host": host})
+    assert (response.status_code, response.json()["code"]) == (400, "unknown-host")
 
 
 OWN = f"http://{HOST}"
@@ -69,8 +69,8 @@ def test_origin_check_own_page_or_token_passes(client, headers):
     ],
 )
 def test_origin_check_another_site_gets_403(client, headers):
-    answer = client.post("/", headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (403, "cross-site")
+    response = client.post("/", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (403, "cross-site")
     assert client.get("/", headers=headers).status_code == 200
 
 
@@ -84,7 +84,7 @@ def test_origin_check_websocket_of_another_site_is_refused(client):
 
 
 @pytest.mark.parametrize("request_", [("GET", "/"), ("GET", "/nothing"), ("POST", "/"), ("PATCH", "/"), ("PUT", "/")])
-def test_headers_are_on_every_answer_errors_too(client, request_):
+def test_headers_are_on_every_response_errors_too(client, request_):
     headers = client.request(*request_, headers={"origin": OWN} if request_[0] == "PUT" else {}).headers
     assert "'unsafe" not in headers["content-security-policy"]
     assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self' 'sha256-")

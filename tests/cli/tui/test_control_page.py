@@ -1,4 +1,4 @@
-"""The terminal page: keys and mouse move the right control, the screen shows what is, failures are sentences."""
+"""The terminal page: keys and mouse move the right control, the screen shows the state, failures are messages."""
 
 import asyncio
 import functools
@@ -33,7 +33,7 @@ from stream_sep.cli.tui.strip import Strip
 
 @dataclass
 class HeardSurface:
-    """A control surface that heard something."""
+    """A control surface that received something."""
 
     last: str = "/stem/vocals/fader 0.75"
     errors: int = 2
@@ -41,7 +41,7 @@ class HeardSurface:
 
 @pytest.fixture
 def engine(mixer):
-    """The mixer double, with what the page asks of an engine beside it."""
+    """The mixer double, with the engine attributes that the page reads."""
     counters = {**dict.fromkeys(COUNTERS, 0), "late_hops": 7, "input_overflows": 3}
     mixer.stats = lambda: EngineStats(counters, 100, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), 0, 0, restarts=5)
     mixer.latency = LatencyReport(sample_rate=44100, adaptation=128, slack=313, separator=1323, device=441)
@@ -141,7 +141,7 @@ async def test_p_recalls_one_preset_after_the_other(engine, pilot):
 
 
 @on_page
-async def test_a_broken_preset_is_a_sentence_and_does_not_block_the_next(engine, pilot):
+async def test_a_broken_preset_gives_an_error_message_and_does_not_block_the_next(engine, pilot):
     recall = engine.recall
 
     def refuse(name):
@@ -293,16 +293,16 @@ print("left with", mixer.controls["stem/vocals/gain_db"])
 """
 
 
-def read_until(terminal, wanted):
-    """Read what a program writes until ``wanted`` is in it."""
+def read_until(terminal, text):
+    """Read what a program writes until ``text`` is in it."""
     seen, deadline = b"", time.monotonic() + 30
-    while wanted not in seen:
+    while text not in seen:
         if not select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
-            pytest.fail(f"no {wanted!r} in {seen[-2000:]!r}")
+            pytest.fail(f"no {text!r} in {seen[-2000:]!r}")
         try:
             seen += os.read(terminal, 65536)
         except OSError:  # it has ended
-            pytest.fail(f"no {wanted!r} in {seen[-2000:]!r}")
+            pytest.fail(f"no {text!r} in {seen[-2000:]!r}")
     return seen
 
 

@@ -20,7 +20,7 @@ from stream_sep.engine.stats import EngineStats
 
 @pytest.fixture
 def engine(mixer):
-    """The mixer double, with what the page asks of an engine beside it, and a song."""
+    """The mixer double, with the engine attributes that the page reads, and a song."""
     counters = {**dict.fromkeys(COUNTERS, 0)}
     mixer.stats = lambda: EngineStats(counters, 100, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), 0, 0, restarts=0)
     mixer.latency = LatencyReport(sample_rate=44100, adaptation=128, slack=313, separator=1323, device=441)

@@ -1,4 +1,4 @@
-"""Presets that ship are found and valid; the user's win; what is wrong in a file is reported with its line."""
+"""Presets that ship are found and valid; the user's take precedence; errors are reported with their line."""
 
 import os
 import subprocess
@@ -132,7 +132,7 @@ def test_tables_and_paths_agree(write):
         ),
     ],
 )
-def test_a_mistake_is_a_sentence_with_its_line_and_what_was_meant(text, messages, write):
+def test_a_mistake_gives_an_error_message_with_its_line_and_what_was_meant(text, messages, write):
     path = write(text)
     with pytest.raises(PresetError, match=messages) as refused:
         load_preset(path, stems=STEMS)
@@ -149,7 +149,7 @@ def test_all_mistakes_of_a_file_are_reported_at_once(write):
         load_preset(path, stems=STEMS)
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_an_unknown_name_is_reported_with_the_nearest():
     with pytest.raises(StreamSepError, match="did you mean 'karaoke'"):
         load_preset("karaokee")
 
@@ -161,7 +161,7 @@ def test_a_preset_with_a_wrong_key_changes_nothing(write, controls):
     assert controls["stem/drums/mute"] is False
 
 
-def test_a_stem_the_separator_lacks_is_a_sentence_that_names_those_it_gives(write, controls):
+def test_a_stem_the_separator_lacks_gives_an_error_message_that_names_those_it_gives(write, controls):
     path = write("schema = 1\n\n[stem.guitar]\nmute = true")
     assert load_preset(path).values == {"stem/guitar/mute": True}
     with pytest.raises(PresetError, match=r"toml:4: .*no stem 'guitar'; it has vocals, drums, bass, other"):
@@ -315,7 +315,7 @@ def test_lines_are_those_of_the_file_whatever_lies_between():
 
 @pytest.fixture
 def watched(folder):
-    """A file, what its watcher handed on, what it reported, and the watcher, which polls on request."""
+    """A file, the changes its watcher passed on, its reports, and the watcher, which polls on request."""
     folder.mkdir()
     path, presets, reports = folder / "mine.toml", [], []
     path.write_text("schema = 1")
@@ -369,11 +369,11 @@ def test_a_file_that_goes_away_for_a_moment_is_waited_for(watched):
 
 def test_the_watcher_looks_by_itself(folder):
     folder.mkdir()
-    path, heard = folder / "mine.toml", threading.Event()
+    path, changed = folder / "mine.toml", threading.Event()
     path.write_text("schema = 1")
-    with PresetWatcher(path, lambda _: heard.set(), 0.01):
+    with PresetWatcher(path, lambda _: changed.set(), 0.01):
         edit(path, "schema = 1\nbypass = true")
-        assert heard.wait(10)
+        assert changed.wait(10)
 
 
 def stream_sep_presets(*arguments):
@@ -402,7 +402,7 @@ def test_the_command_saves_shows_lists_and_checks(folder):
 
 
 @pytest.mark.slow
-def test_the_command_fails_with_a_sentence(write):
+def test_the_command_fails_with_a_message(write):
     checked = stream_sep_presets("check", write("schema = 1\nkaraoke = 3"))
     assert checked.returncode == 1
     assert "mine.toml:2:" in checked.stdout + checked.stderr

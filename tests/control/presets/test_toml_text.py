@@ -66,7 +66,7 @@ def test_bytes_that_are_no_text_are_named(tmp_path, kind):
 
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_brackets_without_end_are_a_sentence(tmp_path, kind, bomb):
+def test_brackets_without_end_give_an_error_message(tmp_path, kind, bomb):
     read, text, error = kind
     file = tmp_path / "mine.toml"
     file.write_text(f"{text.splitlines()[0]}\n{bomb}\n")

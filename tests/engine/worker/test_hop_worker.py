@@ -1,4 +1,4 @@
-"""The worker follows the stream: it begins where the stream does, and does not rest while nobody listens."""
+"""The worker follows the stream: it begins with the stream, and rests only briefly offline."""
 
 import numpy as np
 
@@ -50,8 +50,8 @@ def test_worker_that_joins_a_stream_does_not_begin_it_again():
     assert rings.tags[5] == -2 - 5  # muted, as the separator has not had enough sound yet
 
 
-def test_rest_of_a_worker_is_short_where_nobody_listens_in_real_time():
+def test_rest_of_a_worker_is_shorter_offline():
     rings, worker = rings_and_worker()
-    listening = worker._rest()
+    realtime = worker._rest()
     rings.positions[OFFLINE] = 1
-    assert worker._rest() < listening
+    assert worker._rest() < realtime

@@ -69,15 +69,15 @@ def wait_for_hops(engine, more=20):
 
 
 def test_a_stopped_process_is_ended_and_replaced(folder):
-    sentences = []
-    engine = engine_for(folder, sentences.append)
+    reports = []
+    engine = engine_for(folder, reports.append)
     engine.start()
     wait_for_hops(engine)
     first = engine.worker_pid
     os.kill(first, signal.SIGSTOP)
     wait_until(lambda: engine.stats().restarts == 1)
     wait_for_hops(engine)
-    assert any("stopped answering" in sentence for sentence in sentences)
+    assert any("stopped answering" in message for message in reports)
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
     assert stops(engine)
@@ -98,8 +98,8 @@ def test_a_separator_that_hangs_in_a_hop_is_ended_and_replaced(folder):
 
 def test_a_hang_while_loading_again_is_ended_like_any_other(folder, monkeypatch):
     monkeypatch.setattr(process_worker, "_RELOAD_TIMEOUT", 1.0)
-    sentences = []
-    engine = engine_for(folder, sentences.append)
+    reports = []
+    engine = engine_for(folder, reports.append)
     engine.start()
     wait_for_hops(engine)
     Path(folder, "hang-loading").touch()
@@ -107,7 +107,7 @@ def test_a_hang_while_loading_again_is_ended_like_any_other(folder, monkeypatch)
     wait_until(Path(folder, "hangs").exists)
     Path(folder, "hang-loading").unlink()
     wait_until(lambda: engine.stats().restarts == 1)
-    assert any("hangs while it loads" in sentence for sentence in sentences)
+    assert any("hangs while it loads" in message for message in reports)
     assert stops(engine)
 
 
@@ -125,17 +125,17 @@ def test_an_engine_stops_whatever_its_separator_does(folder, fault):
 
 
 def test_stopping_ends_no_process_that_is_started_again(folder):
-    sentences = []
-    engine = engine_for(folder, sentences.append)
+    reports = []
+    engine = engine_for(folder, reports.append)
     engine.start()
     wait_for_hops(engine)
     assert stops(engine)
     assert stops(engine)
     assert engine.stats().restarts == 0
-    assert sentences == []
+    assert reports == []
 
 
-def test_a_process_that_hangs_the_first_time_is_refused_in_a_sentence(folder, monkeypatch):
+def test_a_process_that_hangs_the_first_time_is_refused_with_a_message(folder, monkeypatch):
     monkeypatch.setattr(process_worker, "_FIRST_LOAD_TIMEOUT", 3.0)
     Path(folder, "hang-loading").touch()
     with pytest.raises(SeparatorError, match=r"hangs while it loads: the process \d+ did not answer in"):
@@ -143,39 +143,39 @@ def test_a_process_that_hangs_the_first_time_is_refused_in_a_sentence(folder, mo
 
 
 def test_a_crash_in_a_row_pauses_longer_each_time(folder):
-    sentences = []
-    engine = engine_for(folder, sentences.append)
+    reports = []
+    engine = engine_for(folder, reports.append)
     Path(folder, "crash").touch()
     engine.start()
-    wait_until(lambda: sum("starts again in" in sentence for sentence in sentences) >= 2)
+    wait_until(lambda: sum("starts again in" in message for message in reports) >= 2)
     Path(folder, "crash").unlink()
     wait_for_hops(engine)
     assert stops(engine)
-    pauses = [sentence.split("starts again")[1] for sentence in sentences if "ended with code 7" in sentence]
+    pauses = [message.split("starts again")[1] for message in reports if "ended with code 7" in message]
     assert pauses[:3] == ["", " in 0.5 s", " in 1 s"]
 
 
 def test_one_that_worked_until_it_was_killed_comes_back_without_a_pause(folder):
-    sentences = []
-    engine = engine_for(folder, sentences.append)
+    reports = []
+    engine = engine_for(folder, reports.append)
     engine.start()
     for restarts in range(1, 4):
         wait_for_hops(engine)
         os.kill(engine.worker_pid, signal.SIGKILL)
         wait_until(lambda restarts=restarts: engine.stats().restarts == restarts)
     assert stops(engine)
-    assert not any("starts again in" in sentence for sentence in sentences)
+    assert not any("starts again in" in message for message in reports)
 
 
 def test_a_separator_that_comes_back_with_another_latency_is_refused(folder):
-    sentences = []
-    engine = engine_for(folder, sentences.append)
+    reports = []
+    engine = engine_for(folder, reports.append)
     engine.start()
     wait_for_hops(engine)
     Path(folder, "other-latency").touch()
     os.kill(engine.worker_pid, signal.SIGKILL)
-    wait_until(lambda: any("did not come back" in sentence for sentence in sentences))
-    assert any("a different hop, latency or stem list" in sentence for sentence in sentences)
+    wait_until(lambda: any("did not come back" in message for message in reports))
+    assert any("a different hop, latency or stem list" in message for message in reports)
     assert engine.stats().restarts == 0
     Path(folder, "other-latency").unlink()
     wait_until(lambda: engine.stats().restarts == 1)

@@ -20,7 +20,7 @@ def main():
             case "double":
                 server.reply(request, {"result": 2 * request["value"]})
             case "report":
-                server.report("a sentence")
+                server.report("a report")
                 server.send({"meter": 1})
                 server.reply(request, {})
             case "end":
@@ -34,7 +34,7 @@ def main():
 
 
 @pytest.fixture
-def sentences():
+def reports():
     return []
 
 
@@ -44,10 +44,10 @@ def messages():
 
 
 @pytest.fixture
-def client(tmp_path, monkeypatch, sentences, messages):
+def client(tmp_path, monkeypatch, reports, messages):
     (tmp_path / "rpc_child.py").write_text(SERVER)
     monkeypatch.syspath_prepend(str(tmp_path))
-    client = RpcClient(ChildProcess("rpc_child", quiet=True), sentences.append, on_message=messages.append)
+    client = RpcClient(ChildProcess("rpc_child", quiet=True), reports.append, on_message=messages.append)
     yield client
     client.close()
 
@@ -56,9 +56,9 @@ def test_a_reply_is_matched_to_its_request(client):
     assert [client.request({"do": "double", "value": n}, 60)["result"] for n in range(20)] == list(range(0, 40, 2))
 
 
-def test_sentences_and_messages_come_without_a_request(client, sentences, messages):
+def test_reports_and_messages_come_without_a_request(client, reports, messages):
     client.request({"do": "report"}, 60)
-    assert sentences == ["a sentence"]
+    assert reports == ["a report"]
     assert messages == [{"meter": 1}]
 
 
@@ -81,7 +81,7 @@ def test_signs_of_life_keep_a_request_alive_and_silence_ends_it(client):
     assert client.request({"do": "double", "value": 1}, 60, silence=0.2)["timeout"]
 
 
-def test_a_process_that_reads_nothing_blocks_nobody(client):
+def test_a_process_that_reads_nothing_blocks_no_writer(client):
     client.request({"do": "double", "value": 1}, 60)
     os.kill(client._child.pid, signal.SIGSTOP)
     for _ in range(50):
@@ -90,6 +90,6 @@ def test_a_process_that_reads_nothing_blocks_nobody(client):
 
 
 def test_errors_keep_their_kind():
-    with pytest.raises(ConfigError, match="a sentence"):
-        raise_for_error({"error": "a sentence", "kind": "ConfigError"})
+    with pytest.raises(ConfigError, match="a message"):
+        raise_for_error({"error": "a message", "kind": "ConfigError"})
     raise_for_error({"result": 1})

@@ -27,7 +27,7 @@ HOPS = 100
 
 
 class Sleepy(PassthroughSeparator):
-    """Sleeps for ``sleep`` seconds the times that it hears a sound above 0.9."""
+    """Sleeps for ``sleep`` seconds at inputs above 0.9."""
 
     def __init__(self, *, sleep, **options):
         super().__init__(hop=HOP, latency=LATENCY, carrier="vocals", **options)
@@ -59,7 +59,7 @@ class Broken(PassthroughSeparator):
 
 
 class Raising(PassthroughSeparator):
-    """Raises when it hears a sound above 0.9; ``broken`` is how often it then cannot be loaded."""
+    """Raises when its input is above 0.9; ``broken`` is how often it then cannot be loaded."""
 
     broken = 0
 

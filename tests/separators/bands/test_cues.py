@@ -87,7 +87,7 @@ def averages(rows, share):
 
 
 def above(rows, floor, share):
-    """Return a fading average that is never below the floor, and what it was a row before."""
+    """Return a decaying average that is never below the floor, and its value one row before."""
     made, before, now = [], [], np.full(rows.shape[1], np.log(TINY))
     for row, least in zip(rows, floor, strict=True):
         before.append(now)

@@ -79,7 +79,7 @@ def test_latency_is_within_25_ms_at_every_rate(rate):
 
 @pytest.mark.parametrize("latency_ms", [3, 6, 12, 50])
 @pytest.mark.parametrize("rate", [8000, 44100, 48000, 96000, 192000])
-def test_latency_is_within_what_was_asked_for_and_over_half_of_it(rate, latency_ms):
+def test_latency_is_within_the_requested_one_and_over_half_of_it(rate, latency_ms):
     bands = BandsSeparator(sample_rate=rate, latency_ms=latency_ms)
     assert 0.5 < (bands.latency + bands.hop) / rate * 1000 / latency_ms <= 1
 
@@ -180,7 +180,7 @@ def test_long_silence_leaves_no_denormal_numbers_that_would_slow_it_down():
 
 @njit_cached
 def exact_from_here(flushes):
-    """Have this thread compute small numbers exactly, as other tests may have ended that; return what was before."""
+    """Turn flush-to-zero off in this thread, as other tests may have turned it on; return the previous state."""
     before = flush_denormals()
     restore_denormals(before & ~flushes)
     return before

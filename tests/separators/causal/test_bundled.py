@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 import soxr
-from causal_networks import stream
+from streaming import stream
 
 from stream_sep.files.demo_song import load_demo_song
 from stream_sep.separators import REGISTRY, canonical_name, load_separator

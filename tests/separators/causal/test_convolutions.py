@@ -1,4 +1,4 @@
-"""The convolutions of a causal network: they stream, use no later hop, and are not there unless asked for."""
+"""The convolutions of a causal network: they stream, use no later hop, and are only there if configured."""
 
 import dataclasses
 

@@ -24,7 +24,7 @@ def test_export_is_one_step_to_other_programs(weights, tmp_path, name):
         key: read_metadata(weights / name)[0][key] for key in ("kind", "size")
     }
     runtime = TorchRuntime(weights / name)
-    asking, meter = StaggeredInference(runtime), FeatureExtractor(runtime.size)
+    inference, meter = StaggeredInference(runtime), FeatureExtractor(runtime.size)
     state = [each for of_stage in runtime.initial_state() for each in of_stage]
     names = [f"memory{number}" for number in range(1, len(state) + 1)]
     memory, features = meter.initial_state(), np.zeros((1, FEATURES, meter.points), np.float32)
@@ -32,8 +32,8 @@ def test_export_is_one_step_to_other_programs(weights, tmp_path, name):
         spectra = spectrum(runtime, hop)
         meter.compute(spectra, memory, features, meter.workspace())
         given = {"features": features[None], "hints": no_hints(runtime)[None], **dict(zip(names, state, strict=True))}
-        messages, *state = step.run(("corrections", *(f"{name}_after" for name in names)), given)
-        np.testing.assert_allclose(messages[0, 0], asking.step(spectra, no_hints(runtime)), atol=1e-5)
+        output, *state = step.run(("corrections", *(f"{name}_after" for name in names)), given)
+        np.testing.assert_allclose(output[0, 0], inference.step(spectra, no_hints(runtime)), atol=1e-5)
 
 
 def test_export_that_differs_leaves_no_file(weights, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from stream_sep.separators.causal.harmonics import HARMONICS
 
 
 def look_slowly(spectra, size):
-    """Features as their formulas say, from means over padded points and a sum over the whole past."""
+    """Features by their formulas, from means over padded points and a sum over the whole past."""
     plan = plan_band_layout(size)
     edges = np.cumsum([0, *(bins for bins, points in plan.zones for _ in range(points))])
 

@@ -16,7 +16,7 @@ def find(spectrum, loudness, plan, workspace):
 
 
 def salience(mid, side, plan, loudness=None):
-    """Return what is found in a spectrum, ``(HARMONICS, bins)``."""
+    """Return the harmonics found in a spectrum, ``(HARMONICS, bins)``."""
     mid, side = mid.astype(np.complex64), side.astype(np.complex64)
     power = np.abs(mid).astype(float) ** 2 + np.abs(side).astype(float) ** 2
     workspace = harmonic_workspace(plan, len(mid))

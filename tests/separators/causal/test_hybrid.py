@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from causal_networks import noise, save_random, stream
+from causal_networks import noise, save_random
 from requirements import require_package
+from streaming import stream
 
 from stream_sep.files.demo_song import load_demo_song
 from stream_sep.separators.causal.band_layout import plan_band_layout

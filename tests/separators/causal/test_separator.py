@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from causal_networks import RecordingRuntime, noise, save_random, stream
+from causal_networks import RecordingRuntime, noise, save_random
+from streaming import stream
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.files.demo_song import load_demo_song
@@ -94,7 +95,7 @@ def test_network_in_short_hops_runs_as_often_as_in_training():
 
 
 def test_network_output_is_held_between_its_runs_while_the_prior_is_not():
-    """A network of zero output leaves the prior of every short hop alone; what it is sure of outlasts it."""
+    """A network of zero output leaves the prior of every short hop alone; a certain prior outlasts it."""
     mix = noise(128 * 200)
     silent, bands = CausalSeparator(RecordingRuntime(NetworkConfig()), hop=128), load_separator("bands", latency_ms=6)
     made, own = stream(silent, mix)[:3], stream(bands, mix)[:3]

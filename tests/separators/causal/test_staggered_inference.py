@@ -14,30 +14,30 @@ from stream_sep.separators.causal.staggered_inference import StaggeredInference
 @pytest.mark.parametrize("hops", [1, 2, 3, 4])
 def test_step_takes_the_first_hop_of_a_group_and_returns_after_half_of_it(hops):
     runtime = RecordingRuntime(dataclasses.replace(SIZES["tiny"], blocks=3), certain=None)
-    asking, messages, most = StaggeredInference(runtime, hops), [], 0
+    inference, outputs, most_stages = StaggeredInference(runtime, hops), [], 0
     for hop in range(5 * hops):
         runtime.stages.clear()
         hints = no_hints(runtime) + np.float32(hop + 1)
-        messages.append(int(asking.step(spectrum(runtime), hints).flat[0]))
-        most = max(most, len(runtime.stages))
+        outputs.append(int(inference.step(spectrum(runtime), hints).flat[0]))
+        most_stages = max(most_stages, len(runtime.stages))
     half = -(-hops // 2)
-    assert messages == [0] * (half - 1) + [at // hops * hops + 1 for at in range(5 * hops - half + 1)]
-    assert most == min(-(-2 * 4 // hops), 4)
+    assert outputs == [0] * (half - 1) + [at // hops * hops + 1 for at in range(5 * hops - half + 1)]
+    assert most_stages == min(-(-2 * 4 // hops), 4)
 
 
 def test_network_of_fewer_stages_than_hops_rests_in_some():
     runtime = RecordingRuntime(SIZES["tiny"])
-    asking, asked = StaggeredInference(runtime, 8), []
+    inference, stage_counts = StaggeredInference(runtime, 8), []
     for _ in range(16):
-        asking.step(spectrum(runtime), no_hints(runtime))
-        asked.append(len(runtime.stages))
-    assert np.bincount(np.diff(asked)).tolist() == [12, 3]
+        inference.step(spectrum(runtime), no_hints(runtime))
+        stage_counts.append(len(runtime.stages))
+    assert np.bincount(np.diff(stage_counts)).tolist() == [12, 3]
 
 
 def test_state_stays_bounded_over_a_long_stream(weights):
     runtime = CompiledRuntime(weights / "tiny.safetensors")
-    rng, asking = np.random.default_rng(0), StaggeredInference(runtime)
+    rng, inference = np.random.default_rng(0), StaggeredInference(runtime)
     for _ in range(3000):
         sound = rng.standard_normal((1, 2, 2 * runtime.size.bins)).astype(np.float32) * 10 ** rng.uniform(-3, 3)
-        asking.step(sound.view(np.complex64), no_hints(runtime))
-    assert np.abs(asking._state[1][0]).max() <= 1
+        inference.step(sound.view(np.complex64), no_hints(runtime))
+    assert np.abs(inference._state[1][0]).max() <= 1

@@ -1,4 +1,4 @@
-"""Weights files of the causal network: float32 and int8 compute the same, and what is no such file is one error."""
+"""Weights files of the causal network: float32 and int8 agree, and an invalid file is one error."""
 
 import hashlib
 import json

@@ -205,7 +205,7 @@ def spoil(path, how):
         ("no table", "its root must be a table"),
     ],
 )
-def test_what_is_missing_or_wrong_is_one_sentence_and_runs_nothing(tmp_path, capsys, how, words):
+def test_what_is_missing_or_wrong_gives_one_error_message_and_runs_nothing(tmp_path, capsys, how, words):
     path = write(tmp_path, "scnet")
     spoil(path, how)
     with pytest.raises(SeparatorError, match=words):

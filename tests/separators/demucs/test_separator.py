@@ -6,6 +6,7 @@ import urllib.error
 import numpy as np
 import pytest
 from requirements import require_package
+from streaming import stream
 
 import stream_sep.separators.demucs.separator
 from stream_sep.audio.latency import HEADROOM
@@ -38,12 +39,6 @@ def music(frames, seed=0):
     t = np.arange(frames) / RATE
     tones = sum(np.sin(2 * np.pi * f * t) / (k + 1) for k, f in enumerate((55, 220, 441.7, 1200)))
     return (0.1 * tones + 0.05 * rng.standard_normal((2, frames))).astype(np.float32)
-
-
-def stream(separator, mix):
-    hops = mix.shape[1] // separator.hop
-    parts = [separator.process(mix[:, k * separator.hop : (k + 1) * separator.hop]).copy() for k in range(hops)]
-    return np.concatenate(parts, axis=2)
 
 
 def null_db(got, expected):
@@ -122,7 +117,7 @@ def test_the_default_sizes_load_and_keep_the_promised_latency(monkeypatch):
     assert separator._window.shape[1] % 1024 == 0
 
 
-def test_wanted_stems_come_in_the_usual_order_with_other_as_the_rest():
+def test_selected_stems_are_in_the_usual_order_with_other_as_the_rest():
     mix = music(RATE)
     all_stems = stream(load_separator("demucs", RATE, **SMALL), mix)
     some = load_separator("demucs", RATE, **SMALL, stems=["drums", "vocals"])
@@ -163,7 +158,7 @@ def test_a_budget_that_no_window_meets_names_the_smallest(monkeypatch):
         load_separator("demucs", model="tiny", budget_ms=300)
 
 
-def test_a_machine_that_cannot_keep_up_gets_another_window_unless_the_hop_was_asked_for(monkeypatch):
+def test_a_machine_that_cannot_keep_up_gets_another_window_unless_the_hop_was_set(monkeypatch):
     pretend_speed(monkeypatch, FAST)
     full = load_separator("demucs", model="tiny")
     pretend_speed(monkeypatch, 0.45)
@@ -173,7 +168,7 @@ def test_a_machine_that_cannot_keep_up_gets_another_window_unless_the_hop_was_as
     assert load_separator("demucs", model="tiny", hop_ms=600).hop == full.hop
 
 
-def test_threads_that_wait_do_not_spin_unless_the_user_wants_it(monkeypatch):
+def test_threads_that_wait_do_not_spin_unless_configured(monkeypatch):
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     load_separator("demucs", RATE, **SMALL)
     assert os.environ["OMP_WAIT_POLICY"] == "passive"
@@ -258,7 +253,7 @@ def test_bfloat16_is_chosen_layer_by_layer_as_separate_does():
         ({"hop_ms": 0}, "at least 1 frame"),
     ],
 )
-def test_values_that_make_no_sense_are_refused_in_a_sentence(options, message):
+def test_values_that_make_no_sense_are_refused_with_a_message(options, message):
     with pytest.raises(ConfigError, match=message):
         load_separator("demucs", RATE, **SMALL | options)
 
@@ -322,7 +317,7 @@ def test_without_demucs_the_error_names_what_to_install(monkeypatch):
         load_separator("demucs", RATE, model="tiny")
 
 
-def test_nothing_heavy_is_imported_before_a_model_is_asked_for():
+def test_nothing_heavy_is_imported_before_a_model_is_requested():
     code = (
         "import sys, stream_sep.separators.demucs.separator, stream_sep.separators.resampled; "
         "print({'torch', 'demucs'} & set(sys.modules))"

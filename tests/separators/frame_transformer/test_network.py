@@ -140,8 +140,8 @@ def test_attention_is_that_of_the_formula():
         for t in range(frames):
             scores = [q[t] @ (k[t + i] + positions[head, i]) / size**0.5 for i in range(span)]
             weights = torch.softmax(torch.stack(scores), dim=0)
-            wanted = sum(weights[i] * v[t + i] for i in range(span))
-            assert torch.allclose(found[0, t, columns], wanted, atol=1e-6)
+            expected = sum(weights[i] * v[t + i] for i in range(span))
+            assert torch.allclose(found[0, t, columns], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("blocks", [1, 2])

@@ -46,10 +46,10 @@ def test_what_is_trained_is_what_plays(tmp_path, groups, table):
     mix = music(5000)
     played = separate(separator, mix)
     with torch.no_grad():
-        wanted = separate_whole(model, torch.from_numpy(mix)).numpy()
+        expected = separate_whole(model, torch.from_numpy(mix)).numpy()
     assert tuple(played) == model.stems
     for number, stem in enumerate(model.stems):
-        assert np.abs(played[stem] - wanted[number]).max() < 1e-5, stem
+        assert np.abs(played[stem] - expected[number]).max() < 1e-5, stem
 
 
 def test_what_is_trained_plays_at_the_size_that_is_shipped(tmp_path):
@@ -65,12 +65,12 @@ def test_what_is_trained_plays_at_the_size_that_is_shipped(tmp_path):
     )
     with torch.no_grad():
         before = torch.nn.functional.pad(torch.from_numpy(hops), (model.context_frames, 512))
-        wanted, _ = model.separate(before[None], model.initial_state(1))
+        expected, _ = model.separate(before[None], model.initial_state(1))
     start = model.context_frames - model.first_output_frame
     assert start == -offset
     played = out[..., 448 + offset :]
-    count = min(played.shape[2], wanted.shape[3]) - 1024
-    assert np.abs(played[..., :count] - wanted[0, ..., :count].numpy()).max() < 1e-4
+    count = min(played.shape[2], expected.shape[3]) - 1024
+    assert np.abs(played[..., :count] - expected[0, ..., :count].numpy()).max() < 1e-4
 
 
 @pytest.mark.parametrize("lookahead", [0, 3])
@@ -122,8 +122,8 @@ def test_prior_logits_of_groups_are_the_shares_of_their_stems(name):
     logits = project_prior(prior, shares)
     likely = softmax(np.pad(prior[:, :6].reshape(3, 2, 3, 5), ((0, 0), (0, 0), (0, 1), (0, 0))))
     grouped = softmax(np.pad(logits, ((0, 0), (0, 0), (0, 1), (0, 0))))
-    wanted = likely if shares is None else np.einsum("gs,hpsk->hpgk", shares, likely)
-    assert np.abs(grouped - wanted).max() < 1e-4
+    expected = likely if shares is None else np.einsum("gs,hpsk->hpgk", shares, likely)
+    assert np.abs(grouped - expected).max() < 1e-4
     tensor = None if shares is None else torch.from_numpy(shares)
     assert np.abs(project_priors(torch.from_numpy(prior)[None], tensor)[0].numpy() - logits).max() < 1e-4
 

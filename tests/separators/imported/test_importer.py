@@ -104,8 +104,8 @@ def test_the_position_term_is_the_transposed_one():
     for i in range(32):
         for j in range(32):
             scores[..., i, j] = (q[:, :, i] * k[:, :, j]).sum(-1) + (q[:, :, j] * attention.er[:, i]).sum(-1)
-    wanted = attention.o_proj((torch.softmax(scores / math.sqrt(64), dim=-1) @ v).transpose(1, 2).flatten(2))
-    assert torch.allclose(attention(x, x), wanted, atol=1e-5)
+    expected = attention.o_proj((torch.softmax(scores / math.sqrt(64), dim=-1) @ v).transpose(1, 2).flatten(2))
+    assert torch.allclose(attention(x, x), expected, atol=1e-5)
 
 
 def test_what_a_network_was_wrapped_in_for_training_is_taken_off(tmp_path):
@@ -147,7 +147,7 @@ def spoil(network, path, how):
         ("gone", "weights file not found"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence_and_leaves_no_file(tmp_path, capsys, how, words):
+def test_what_does_not_fit_gives_one_error_message_and_leaves_no_file(tmp_path, capsys, how, words):
     network, path = write(tmp_path, "published")
     spoil(network, path, how)
     with pytest.raises(SeparatorError, match=words):

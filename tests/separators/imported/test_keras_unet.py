@@ -72,7 +72,7 @@ def test_arrays_that_do_not_fit_are_named(tmp_path, change, words):
         load_keras_unet(tmp_path / "c.h5")
 
 
-def test_what_is_no_checkpoint_is_one_sentence(tmp_path):
+def test_what_is_no_checkpoint_gives_one_error_message(tmp_path):
     (tmp_path / "c.h5").write_bytes(b"no weights")
     with pytest.raises(SeparatorError, match="not a Keras checkpoint"):
         load_keras_unet(tmp_path / "c.h5")

@@ -17,7 +17,7 @@ from stream_sep.training.data.layouts import find_stem_songs
 
 
 def quiet(_name):
-    """Say nothing."""
+    """Report nothing."""
 
 
 def ogg(frames=1000):
@@ -83,7 +83,7 @@ def test_an_archive_that_holds_more_than_it_is_large_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\3\4 no archive", b"x" * 10_000])
-def test_what_is_no_archive_is_a_sentence(tmp_path, data):
+def test_what_is_no_archive_gives_an_error_message(tmp_path, data):
     (tmp_path / "a.zip").write_bytes(data)
     with pytest.raises(AudioFileError, match="copy it again"):
         unpack(tmp_path / "a.zip", tmp_path / "there", quiet)

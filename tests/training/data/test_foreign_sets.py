@@ -1,4 +1,4 @@
-"""Training sets of vocal removers: what was written as they write it comes back as sound."""
+"""Training sets of vocal removers: spectra in their format are read back as audio."""
 
 import pickle
 
@@ -48,10 +48,10 @@ def sources(cache, name):
     return {source: frames[row][:].T * np.float32(song.gain) for row, source in enumerate(song.stems)}
 
 
-def error_db(found, wanted):
-    frames = min(found.shape[1], wanted.shape[1]) - 2048  # the last frames of an STFT have no second window
-    off = found[:, :frames] - wanted[:, :frames]
-    return 10 * np.log10(np.square(off).mean() / np.square(wanted[:, :frames]).mean())
+def error_db(found, expected):
+    frames = min(found.shape[1], expected.shape[1]) - 2048  # the last frames of an STFT have no second window
+    off = found[:, :frames] - expected[:, :frames]
+    return 10 * np.log10(np.square(off).mean() / np.square(expected[:, :frames]).mean())
 
 
 @pytest.mark.parametrize("kind", ["instruments", "vocals"])
@@ -116,7 +116,7 @@ class Evil:
         ("pairs", AudioFileError, "has 1 mixtures and 0 instruments"),
     ],
 )
-def test_what_is_no_set_is_one_sentence_and_runs_nothing(tmp_path, capsys, kind, error, words):
+def test_what_is_no_set_gives_one_error_message_and_runs_nothing(tmp_path, capsys, kind, error, words):
     (tmp_path / "set/mixtures").mkdir(parents=True)
     soundfile.write(tmp_path / "set/mixtures/a.wav", sound(0, 100).T, RATE)
     (tmp_path / "set/a_p0.npz").write_bytes(pickle.dumps(Evil()))

@@ -105,7 +105,7 @@ def test_a_stem_that_is_silent_in_one_song_is_so_in_its_mix_only(slakh):
     assert band.stems["guitar"].songs == 7
 
 
-def test_a_group_that_nobody_has_is_named_with_what_there_is(slakh):
+def test_an_unavailable_group_is_reported_with_the_available_ones(slakh):
     groups = SourceGroups.from_table({"theremin": ["theremin"], "other": ["rest"]})
     with pytest.raises(ConfigError, match=r"has 'theremin'; the caches have bass, brass.*change groups"):
         load(slakh, groups)

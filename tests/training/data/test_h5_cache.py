@@ -129,7 +129,7 @@ def test_damage_is_found_and_mended(songs, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"no sound", None])
-def test_what_is_no_cache_is_one_sentence(tmp_path, content):
+def test_what_is_no_cache_gives_one_error_message(tmp_path, content):
     if content is None:
         h5py.File(tmp_path / "c.h5", "w").close()
     else:

@@ -1,4 +1,4 @@
-"""The band of samples: what is played is on its stem, in tune and in time, and the same for the same seed."""
+"""The sampled band: notes are on their stem, in tune and in time, and repeat with the seed."""
 
 import json
 

@@ -94,8 +94,8 @@ def test_title_with_markup_stays_text(open_page, served, admin, song, name):
 def test_a_song_is_separated_again_with_the_stems_chosen(open_page, served, admin, song, axe):
     page = open_page(f"{served.address}/songs/{song}", width=1280, height=800, storage_state=admin)
     page.wait_for_selector("ss-player canvas")
-    asked = []
-    page.route("**/jobs", lambda route: (asked.append(route.request.post_data_json), route.abort()))
+    requests = []
+    page.route("**/jobs", lambda route: (requests.append(route.request.post_data_json), route.abort()))
     page.click(".song-head >> role=button[name='More']")
     page.click("dialog[open] >> text=Separate again")
     page.wait_for_selector("#again[open]")
@@ -106,7 +106,7 @@ def test_a_song_is_separated_again_with_the_stems_chosen(open_page, served, admi
     assert [boxes.nth(index).is_checked() for index in range(boxes.count())] == [False] * 3 + [True]
     page.click("#again button.primary")
     page.wait_for_function("!document.querySelector('#again').open")
-    assert asked == [{"model": "causal-22ms", "stems": ["other"]}]
+    assert requests == [{"model": "causal-22ms", "stems": ["other"]}]
 
 
 def waiting_song(number, **values):
@@ -129,9 +129,9 @@ def test_a_waiting_song_is_moved_to_the_front(open_page, served, admin, song, ax
     songs = [waiting_song(1), waiting_song(2), waiting_song(3, cover=True)]
     listed = {"songs": songs, "next": None, "storage": {"used": 1, "limit": 2}}
     page.route("**/api/v1/songs?*", lambda route: route.fulfill(json=listed))
-    asked = []
+    requests = []
     page.route(
-        "**/move", lambda route: (asked.append((route.request.url, route.request.post_data_json)), route.abort())
+        "**/move", lambda route: (requests.append((route.request.url, route.request.post_data_json)), route.abort())
     )
     page.click("a:has-text('Library')")
     page.wait_for_selector("text=Waiting, number 3 in the queue")
@@ -140,7 +140,7 @@ def test_a_waiting_song_is_moved_to_the_front(open_page, served, admin, song, ax
     assert axe(page) == []
     page.click("role=button[name='Separate Song 3 next']")
     page.wait_for_timeout(100)
-    assert asked == [(f"{served.address}/api/v1/jobs/j3/move", {"to": 1})]
+    assert requests == [(f"{served.address}/api/v1/jobs/j3/move", {"to": 1})]
 
 
 def test_everything_can_be_exported(open_page, served, admin, song):
@@ -184,7 +184,7 @@ def test_search_that_finds_nothing_can_be_cleared(open_page, served, admin, song
     page.wait_for_selector(".song-row")
 
 
-def test_wrong_password_is_refused_in_a_sentence(open_page, served):
+def test_wrong_password_is_refused_with_a_message(open_page, served):
     page = open_page(f"{served.address}/login")
     page.fill("#name", "nobody")
     page.fill("#password", "not this one at all")

@@ -42,7 +42,7 @@ def test_story(chromium, served, admin, tmp_path):
     frames = real_song(tmp_path / "Harbour Lights.wav")
     page.set_input_files("#files", tmp_path / "Harbour Lights.wav")
     page.click(".song-row a.title", timeout=60_000)
-    hear_while_it_is_made(page)
+    play_while_it_is_made(page)
     mute_and_loop(page)
     page.wait_for_selector("button:has-text('Download')", timeout=600_000)
     assert page.evaluate(f"{_PLAYER}.song.frames") == frames
@@ -55,7 +55,7 @@ def test_story(chromium, served, admin, tmp_path):
     context.close()
 
 
-def hear_while_it_is_made(page):
+def play_while_it_is_made(page):
     page.wait_for_selector("ss-player canvas", timeout=600_000)
     page.click("role=button[name='Play']")
     until(lambda: sounds(page, "vocals") or sounds(page, "drums"))
@@ -89,8 +89,8 @@ def compare_the_mix(page, served, context):
     base = f"{served.address}/api/v1/songs/{page.url.rpartition('/')[2]}/stems/"
     stems = {}
     for stem in ("vocals", "bass", "other"):
-        answer = context.request.get(f"{base}{stem}.flac")
-        stems[stem] = soundfile.read(io.BytesIO(answer.body()), always_2d=True)[0]
+        response = context.request.get(f"{base}{stem}.flac")
+        stems[stem] = soundfile.read(io.BytesIO(response.body()), always_2d=True)[0]
     expected = stems["vocals"] + stems["other"] + 10 ** (-6 / 20) * stems["bass"]
     assert rate == 44100
     assert mixed.shape == expected.shape

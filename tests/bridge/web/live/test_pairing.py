@@ -22,7 +22,7 @@ def test_key_in_time_pairs_and_the_device_keeps_its_role(path):
 
 
 @pytest.mark.parametrize("text", ["", "x" * 22, "ü"])
-def test_key_that_is_wrong_pairs_nobody(path, text):
+def test_wrong_key_pairs_no_device(path, text):
     pairing = Pairing(Devices(path))
     pairing.new_key()
     assert pairing.pair(text, "Chrome") is None
@@ -39,7 +39,7 @@ def test_key_expires_after_ten_minutes(path):
     assert pairing.pair(key, "Chrome") is None
 
 
-def test_read_only_gives_nobody_more_than_a_view(path):
+def test_read_only_grants_no_more_than_a_view(path):
     token, _ = pair(Pairing(Devices(path)))
     read_only = Pairing(Devices(path), read_only=True)
     assert read_only.device(token).role == "view"

@@ -1,4 +1,4 @@
-"""The live page over HTTP and WebSocket: who is let in, what is refused, how much is taken."""
+"""The live page over HTTP and WebSocket: access, refusals and limits."""
 
 import contextlib
 import http.client
@@ -40,10 +40,10 @@ def paired(mixer, tmp_path):
 def request(page, method, path, body=None, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=5)
     connection.request(method, path, body, headers)
-    answer = connection.getresponse()
-    content = answer.read()
+    response = connection.getresponse()
+    content = response.read()
     connection.close()
-    return answer, content
+    return response, content
 
 
 def connect(page, origin=None, cookie=None):
@@ -57,25 +57,25 @@ def connect(page, origin=None, cookie=None):
 def cookie_of(page, role="control"):
     key = re.search("k=(.+)", page.link(role))[1]
     body = json.dumps({"key": key})
-    answer, _ = request(page, "POST", "/pair", body, Origin=f"http://127.0.0.1:{page.port}")
-    assert answer.status == 200
-    flags = answer.headers["Set-Cookie"]
+    response, _ = request(page, "POST", "/pair", body, Origin=f"http://127.0.0.1:{page.port}")
+    assert response.status == 200
+    flags = response.headers["Set-Cookie"]
     assert "HttpOnly" in flags
     assert "samesite=strict" in flags.lower()
     return flags.partition(";")[0]
 
 
 def test_page_and_its_files_come_with_the_headers(local):
-    answer, page = request(local, "GET", "/")
-    assert answer.status == 200
+    response, page = request(local, "GET", "/")
+    assert response.status == 200
     assert b"<script>" not in page
     assert b"style=" not in page
     for path in re.findall(r'(?:src|href)="(/a/[^"]+)"', page.decode()):
-        answer, _ = request(local, "GET", path)
-        assert answer.status == 200, path
-        assert "immutable" in answer.headers["Cache-Control"]
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert answer.headers["Server"] is None
+        response, _ = request(local, "GET", path)
+        assert response.status == 200, path
+        assert "immutable" in response.headers["Cache-Control"]
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert response.headers["Server"] is None
 
 
 def test_websocket_of_another_origin_is_refused(local):
@@ -120,17 +120,17 @@ def test_viewer_receives_everything_and_moves_nothing(paired, mixer):
 @pytest.mark.parametrize(
     ("body", "status"), [('{"key": "wrong"}', 403), ("{", 400), ("[]", 400), ("[" * 2000, 413), ('{"key": 1}', 403)]
 )
-def test_pairing_with_nonsense_is_answered_in_a_sentence(paired, body, status):
-    answer, content = request(paired, "POST", "/pair", body, Origin=f"http://127.0.0.1:{paired.port}")
-    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
+def test_pairing_with_nonsense_gets_an_error_message(paired, body, status):
+    response, content = request(paired, "POST", "/pair", body, Origin=f"http://127.0.0.1:{paired.port}")
+    assert (response.status, response.headers["Content-Type"]) == (status, "application/problem+json")
     assert json.loads(content)["detail"].endswith(".")
-    assert answer.headers["Set-Cookie"] is None
+    assert response.headers["Set-Cookie"] is None
 
 
 def test_pairing_from_another_site_is_refused(paired):
     key = re.search("k=(.+)", paired.link())[1]
-    answer, _ = request(paired, "POST", "/pair", json.dumps({"key": key}), Origin="https://evil.example")
-    assert answer.status == 403
+    response, _ = request(paired, "POST", "/pair", json.dumps({"key": key}), Origin="https://evil.example")
+    assert response.status == 403
 
 
 def test_key_is_in_the_fragment_alone(paired):
@@ -166,7 +166,7 @@ def test_message_that_is_too_long_ends_the_connection(local):
         assert _closed(socket) == 1009
 
 
-def test_one_browser_too_many_is_asked_to_come_later(local):
+def test_one_browser_too_many_is_refused_for_now(local):
     with contextlib.ExitStack() as stack:
         for _ in range(MAX_CONNECTIONS):
             stack.enter_context(connect(local)).recv()
@@ -193,7 +193,7 @@ def test_hidden_page_receives_no_meters(local, mixer):
         )
 
 
-def test_revoked_device_is_sent_away_while_it_listens(paired, tmp_path, monkeypatch):
+def test_revoked_device_is_disconnected(paired, tmp_path, monkeypatch):
     monkeypatch.setattr("bridge.web.live.session._CHECK_SECONDS", 0.05)
     paired.stop()
     paired.start()

@@ -57,7 +57,7 @@ def test_the_setup_link_works_once_and_for_an_hour(service, clock, browse):
     assert (again.status_code, late.status_code) == (403, 403)
 
 
-def test_an_open_server_that_was_not_set_up_takes_nobody(browse):
+def test_an_open_server_that_was_not_set_up_accepts_no_sign_up(browse):
     refused = browse().post("/api/v1/users", json={"name": "eve", "password": PASSWORD})
     assert refused.status_code == 403
 
@@ -67,7 +67,7 @@ def test_names_that_differ_in_case_only_are_taken(bea, browse):
     assert (refused.status_code, refused.json()["code"]) == (409, "name-taken")
 
 
-def test_unknown_name_and_wrong_password_get_the_same_answer(bea, browse):
+def test_unknown_name_and_wrong_password_get_the_same_response(bea, browse):
     wrong, unknown = log_in(browse(), password=OTHER), log_in(browse(), name="nobody")
     assert (wrong.status_code, wrong.json()) == (unknown.status_code, unknown.json())
     assert wrong.status_code == 401
@@ -130,10 +130,10 @@ def test_under_https_the_cookie_is_secure_and_bound_to_the_host(config, clock):
         with service.database.write() as session:
             create_user(service, session, "bea", PASSWORD)
         with TestClient(make_site(service), base_url=ORIGIN, headers={"Origin": ORIGIN}) as browser:
-            answer = log_in(browser)
-        assert answer.headers["Set-Cookie"].startswith("__Host-stream_sep=")
-        assert "secure" in answer.headers["Set-Cookie"].lower()
-        assert "Strict-Transport-Security" in answer.headers
+            response = log_in(browser)
+        assert response.headers["Set-Cookie"].startswith("__Host-stream_sep=")
+        assert "secure" in response.headers["Set-Cookie"].lower()
+        assert "Strict-Transport-Security" in response.headers
     finally:
         service.close()
 

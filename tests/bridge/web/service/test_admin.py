@@ -1,4 +1,4 @@
-"""What the admin sees and changes, and what supervisors ask."""
+"""The routes of the admin, and those that supervisors poll."""
 
 from sqlalchemy import select
 from web_service import PASSWORD, song_bytes, upload, work

@@ -1,4 +1,4 @@
-"""What a check of folder and database finds: nothing where all is well, a sentence for each thing that is not."""
+"""A check of folder and database finds nothing where all is well, and has a message for each fault."""
 
 import hashlib
 import shutil
@@ -66,7 +66,7 @@ def test_what_is_wrong_is_found(service, song, kind):
     TAMPERINGS[kind](service, song)
     found = find_violations(service)
     assert found != []
-    assert all(len(sentence.split()) > 3 for sentence in found)
+    assert all(len(message.split()) > 3 for message in found)
 
 
 def test_a_song_waiting_is_work_left(service, bea):

@@ -116,7 +116,7 @@ def test_a_stopped_worker_releases_its_job_uncounted(service, admin):
     assert (job.state, job.tries, songs_of(service)[0].state) == ("queued", 0, "waiting")
 
 
-def test_a_song_whose_files_are_gone_fails_with_a_sentence(service, admin):
+def test_a_song_whose_files_are_gone_fails_with_a_message(service, admin):
     song = upload(admin, song_bytes(1.0))
     work(service)
     for path in service.data.song(song["id"]).iterdir():

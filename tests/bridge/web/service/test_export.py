@@ -14,9 +14,9 @@ from stream_sep.cli import serve
 
 
 def exported(browser):
-    answer = browser.get("/api/v1/me/export.zip")
-    assert answer.headers["Content-Type"] == "application/zip"
-    return zipfile.ZipFile(io.BytesIO(answer.content))
+    response = browser.get("/api/v1/me/export.zip")
+    assert response.headers["Content-Type"] == "application/zip"
+    return zipfile.ZipFile(io.BytesIO(response.content))
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def test_an_export_has_every_song_with_its_stems_and_a_listing(bea, library):
         assert archive.testzip() is None
         files = ["source.flac", *(f"{stem}.flac" for stem in ("vocals", "drums", "bass", "other"))]
         folders = ["Me - A_ b_c", "Me - a_ b_C (2)"]
-        wanted = {f"{folder}/{file}" for folder in folders for file in files}
-        assert set(archive.namelist()) == {LISTING, *wanted}
+        expected = {f"{folder}/{file}" for folder in folders for file in files}
+        assert set(archive.namelist()) == {LISTING, *expected}
         listing = json.loads(archive.read(LISTING))
         assert [(song["folder"], song["title"]) for song in listing] == [
             (folders[0], "A: b/c"),

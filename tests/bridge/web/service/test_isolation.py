@@ -20,7 +20,7 @@ OPEN_TO_ALL = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 }
-"""Routes that answer people who are not logged in, each for a reason; a new route is none of them."""
+"""Routes open to people who are not logged in, each for a reason; a new route is none of them."""
 
 BODIES = {
     "/api/v1/songs/{song_id}": {"title": "mine now"},
@@ -90,30 +90,30 @@ def test_their_owner_reaches_them(app, belongings, bea):
         names = re.findall(r"\{(\w+)\}", path)
         if method != "GET" or not names or "shares/{key}" in path or path.endswith(("/cover", "stem.mp4")):
             continue
-        if (answer := call(bea, method, path, belongings)).status_code != 200:
-            unreached.append((path, answer.status_code, answer.text[:100]))
+        if (response := call(bea, method, path, belongings)).status_code != 200:
+            unreached.append((path, response.status_code, response.text[:100]))
     assert unreached == []
 
 
-def test_strangers_are_asked_to_log_in_everywhere_but_where_it_is_written(service, app, belongings, browse):
+def test_strangers_must_log_in_on_every_route_but_the_listed_ones(service, app, belongings, browse):
     before, wrong = snapshot(service), []
     stranger = browse()
     for method, path in api_routes(app):
         if (method, path) in OPEN_TO_ALL or "shares/{key}" in path:
             continue
-        answer = call(stranger, method, path, belongings)
+        response = call(stranger, method, path, belongings)
         allowed = {401, 404} if path == "/metrics" else {401}
-        if answer.status_code not in allowed:
-            wrong.append((method, path, answer.status_code, answer.text[:100]))
+        if response.status_code not in allowed:
+            wrong.append((method, path, response.status_code, response.text[:100]))
     assert wrong == []
     assert snapshot(service) == before
 
 
 def test_admin_routes_do_not_exist_for_others(app, belongings, bea):
     found = [
-        (method, path, answer.status_code)
+        (method, path, response.status_code)
         for method, path in api_routes(app)
-        if "/admin/" in path and (answer := call(bea, method, path, belongings)).status_code != 404
+        if "/admin/" in path and (response := call(bea, method, path, belongings)).status_code != 404
     ]
     assert found == []
 
@@ -135,8 +135,8 @@ def test_other_sites_change_nothing_on_any_route(service, app, belongings, bea, 
     del bea.headers["Origin"]
     bea.headers.update(headers)
     for method, path in api_routes(app):
-        if method in UNSAFE and (answer := call(bea, method, path, belongings)).status_code != 403:
-            wrong.append((method, path, answer.status_code))
+        if method in UNSAFE and (response := call(bea, method, path, belongings)).status_code != 403:
+            wrong.append((method, path, response.status_code))
     assert wrong == []
     assert snapshot(service) == before
 
@@ -149,13 +149,13 @@ def test_forms_are_refused_on_any_route(app, belongings, bea, kind):
     for method, path in api_routes(app):
         if method in UNSAFE:
             filled = re.sub(r"\{(\w+)\}", lambda match: str(belongings.get(match[1], "x")), path)
-            answer = bea.request(method, filled, content=b"{}", headers={"Content-Type": kind})
-            if answer.status_code != 415:
-                wrong.append((method, path, answer.status_code))
+            response = bea.request(method, filled, content=b"{}", headers={"Content-Type": kind})
+            if response.status_code != 415:
+                wrong.append((method, path, response.status_code))
     assert wrong == []
 
 
-def test_every_answer_has_the_headers(app, belongings, bea, browse):
+def test_every_response_has_the_headers(app, belongings, bea, browse):
     names = {
         "content-security-policy",
         "x-content-type-options",
@@ -176,18 +176,18 @@ def test_every_answer_has_the_headers(app, belongings, bea, browse):
 def test_errors_are_problems_on_any_route(app, belongings, browse):
     wrong = []
     for method, path in api_routes(app):
-        answer = call(browse(), method, path, {})
-        if answer.status_code < 400 or method == "HEAD" or path == "/readyz":
+        response = call(browse(), method, path, {})
+        if response.status_code < 400 or method == "HEAD" or path == "/readyz":
             continue
-        is_problem = answer.headers["content-type"] == "application/problem+json"
-        if not is_problem or not answer.json()["detail"].endswith("."):
-            wrong.append((method, path, answer.text[:100]))
+        is_problem = response.headers["content-type"] == "application/problem+json"
+        if not is_problem or not response.json()["detail"].endswith("."):
+            wrong.append((method, path, response.text[:100]))
     assert wrong == []
 
 
 def test_a_foreign_host_gets_400(browse):
-    answer = browse(Host="evil.example").get("/api/v1/server")
-    assert (answer.status_code, answer.json()["code"]) == (400, "unknown-host")
+    response = browse(Host="evil.example").get("/api/v1/server")
+    assert (response.status_code, response.json()["code"]) == (400, "unknown-host")
 
 
 def test_forged_forwarded_headers_change_nothing(browse, bea):
@@ -195,8 +195,8 @@ def test_forged_forwarded_headers_change_nothing(browse, bea):
     for number in range(20):
         forged.headers["X-Forwarded-For"] = f"10.0.0.{number}"
         forged.post("/api/v1/session", json={"name": "nobody", "password": "no password at all"})
-    answer = forged.post("/api/v1/session", json={"name": "nobody", "password": "no password at all"})
-    assert answer.status_code == 429
+    response = forged.post("/api/v1/session", json={"name": "nobody", "password": "no password at all"})
+    assert response.status_code == 429
 
 
 def test_every_route_of_the_app_is_described_or_known(app):

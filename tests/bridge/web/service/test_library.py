@@ -164,8 +164,8 @@ def test_a_mix_is_the_sum_of_the_stems_with_the_gains_chosen(service, bea):
         return soundfile.read(io.BytesIO(bea.get(f"{base}/stems/{name}.flac").content))[0][1000:90_000]
 
     gain = 10 ** (-3 / 20)
-    wanted = gain * (10 ** (-6 / 20) * stem("vocals") + stem("bass") * [0.0, 1.0] + stem("other"))
-    assert np.abs(mixed - wanted).max() < 2 / 32768
+    expected = gain * (10 ** (-6 / 20) * stem("vocals") + stem("bass") * [0.0, 1.0] + stem("other"))
+    assert np.abs(mixed - expected).max() < 2 / 32768
 
 
 def test_a_mix_of_stems_that_are_not_there_is_refused(service, bea):
@@ -200,7 +200,7 @@ def test_the_account_with_the_fewest_running_goes_first(service, bea, sign_up):
     assert order == ["bea", "cleo", "bea", "bea"]
 
 
-def test_a_waiting_job_is_moved_among_its_owners_and_nobody_else_waits_longer(service, bea, sign_up):
+def test_a_waiting_job_is_moved_among_its_owners_and_no_other_waits_longer(service, bea, sign_up):
     cleo = sign_up("cleo")
     jobs = [upload(bea, song_bytes(1.0, seed=number)) for number in range(2)]
     others = upload(cleo, song_bytes(1.0))

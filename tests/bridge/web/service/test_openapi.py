@@ -23,7 +23,7 @@ def test_the_committed_description_is_that_of_the_app(service):
     )
 
 
-def test_every_operation_has_a_name_of_its_own_and_a_sentence():
+def test_every_operation_has_its_own_name_and_a_summary():
     found = operations(json.loads(DESCRIPTION.read_text("utf-8")))
     names = [operation["operationId"] for _, _, operation in found]
     assert len(names) == len(set(names)) > 50
@@ -35,10 +35,10 @@ def test_every_operation_describes_its_errors():
     assert [path for path, _, operation in found if "4XX" not in operation["responses"]] == []
 
 
-def test_every_operation_that_needs_a_log_in_says_how(app, browse):
+def test_every_operation_that_needs_a_log_in_declares_its_scheme(app, browse):
     stranger, wrong = browse(), []
     for path, method, operation in operations(app.openapi()):
-        if "{" in path:  # what is not there is 404 or 401, whoever asks
+        if "{" in path:  # a missing object is 404 or 401 for any client
             expected = "shares/{key}" not in path
         else:
             body = (
@@ -53,7 +53,7 @@ def test_every_operation_that_needs_a_log_in_says_how(app, browse):
 OPEN = {
     ("get", "/api/v1/server"),
     ("get", "/api/v1/models"),
-    ("get", "/api/v1/session"),  # 401 is its answer to strangers
+    ("get", "/api/v1/session"),  # 401 is its response to strangers
     ("post", "/api/v1/session"),
     ("post", "/api/v1/session/recovery"),
     ("post", "/api/v1/session/reset"),

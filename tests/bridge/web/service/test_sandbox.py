@@ -116,7 +116,7 @@ def test_a_child_that_eats_memory_ends_and_is_reported(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_damaged_headers_give_a_sentence(tmp_path, seed):
+def test_damaged_headers_give_an_error_message(tmp_path, seed):
     rng = np.random.default_rng(seed)
     data = bytearray(song_bytes(1.0, form=["FLAC", "WAV", "OGG", "MP3"][seed % 4]))
     for at in rng.integers(0, min(len(data), 400), 20):

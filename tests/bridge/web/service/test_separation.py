@@ -63,12 +63,12 @@ def test_the_stems_add_up_to_the_song(bea, ready):
 def test_pieces_at_another_rate_are_those_of_the_whole_song_resampled(bea, ready):
     base = f"/api/v1/songs/{ready['id']}"
     whole = soundfile.read(io.BytesIO(bea.get(f"{base}/stems/drums.flac").content), dtype="float32")[0]
-    wanted = soxr.resample(whole, 44100, 48000)
+    expected = soxr.resample(whole, 44100, 48000)
     index = ready["stems"].index("drums")
     pieces = [split_blobs(bea.get(f"{base}/pieces/{n}?rate=48000").content)[index] for n in range(3)]
     joined = np.concatenate([soundfile.read(io.BytesIO(piece), dtype="float32")[0] for piece in pieces])
-    assert len(joined) == len(wanted)
-    error = np.abs(joined - wanted).max()
+    assert len(joined) == len(expected)
+    error = np.abs(joined - expected).max()
     assert error < 2 / 32768
 
 
@@ -141,7 +141,7 @@ def test_the_quota_is_the_sum_of_what_is_on_the_disk(service, bea, ready):
     assert bea.get("/api/v1/me").json()["storage"]["used"] == on_disk
 
 
-def test_a_cut_off_file_fails_with_a_sentence_and_is_tried_again(service, bea):
+def test_a_cut_off_file_fails_with_a_message_and_is_tried_again(service, bea):
     song = upload(bea, song_bytes()[:-30_000])
     work(service)
     failed = song_of(bea, song)

@@ -30,8 +30,8 @@ def send(browser, upload_id, data, offset):
     return browser.patch(f"/api/v1/uploads/{upload_id}", content=data, headers={**RAW, "Upload-Offset": str(offset)})
 
 
-def code_of(answer):
-    return answer.json()["code"]
+def code_of(response):
+    return response.json()["code"]
 
 
 def test_a_file_in_one_request_becomes_a_song_and_a_job(service, bea):
@@ -48,10 +48,10 @@ def test_pieces_are_joined_and_the_last_makes_the_song(service, bea):
     made = begin(bea, len(data)).json()
     at = 0
     for piece in (data[:1000], data[1000:1001], data[1001:]):
-        answer = send(bea, made["id"], piece, at)
+        response = send(bea, made["id"], piece, at)
         at += len(piece)
-        assert answer.headers["Upload-Offset"] == str(at)
-    assert (answer.json()["state"], answer.json()["song"]["id"]) == ("received", made["id"])
+        assert response.headers["Upload-Offset"] == str(at)
+    assert (response.json()["state"], response.json()["song"]["id"]) == ("received", made["id"])
     assert (service.data.song(made["id"]) / "upload").read_bytes() == data
     assert send(bea, made["id"], b"more", 0).json()["state"] == "received"
 
@@ -62,8 +62,8 @@ def test_a_piece_for_another_place_is_rejected_with_the_right_offset(bea):
     send(bea, made["id"], data[:1000], 0)
     refused = send(bea, made["id"], data[500:], 500)
     assert (refused.status_code, code_of(refused), refused.headers["Upload-Offset"]) == (409, "wrong-offset", "1000")
-    asked = bea.head(f"/api/v1/uploads/{made['id']}")
-    assert (asked.headers["Upload-Offset"], asked.headers["Upload-Length"]) == ("1000", str(len(data)))
+    status = bea.head(f"/api/v1/uploads/{made['id']}")
+    assert (status.headers["Upload-Offset"], status.headers["Upload-Length"]) == ("1000", str(len(data)))
 
 
 def test_bytes_behind_the_committed_offset_are_written_again(service, bea):

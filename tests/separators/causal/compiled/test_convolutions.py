@@ -70,7 +70,7 @@ def stream(weights, x, state=None, into=None):
     return np.stack(out)
 
 
-def test_a_tile_adds_what_its_formula_says_and_nothing_beside_it():
+def test_a_tile_adds_its_formula_and_nothing_beside_it():
     into, inputs = values(2 * TILE_ROWS, 3 * TILE_COLUMNS), values(5, 3 * TILE_COLUMNS + TAPS - 1, seed=1)
     weights = values(4 + 5 * TAPS * TILE_ROWS, seed=2)
     expected = into.astype(float)

@@ -122,10 +122,10 @@ def test_norms_keep_frames_together():
 @pytest.mark.parametrize("keys", [QUERY_TILE // 2, 2 * QUERY_TILE + 5])
 def test_attention_in_bfloat16(keys):
     module = layer(torch.nn.MultiheadAttention, 24, 3, batch_first=True)
-    asked, held = torch.randn(2, QUERY_TILE + 9, 24), torch.randn(2, keys, 24)
+    query, memory = torch.randn(2, QUERY_TILE + 9, 24), torch.randn(2, keys, 24)
     with torch.inference_mode():
-        expected = module(asked, held, held, need_weights=False)[0]
-        got = accelerated_forward(module, half=True)(asked, held, held, need_weights=False)[0]
+        expected = module(query, memory, memory, need_weights=False)[0]
+        got = accelerated_forward(module, half=True)(query, memory, memory, need_weights=False)[0]
     assert -80 < null_db(got.float(), expected) < -40
     assert accelerated_forward(module, half=False) is None
 

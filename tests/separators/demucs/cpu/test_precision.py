@@ -33,7 +33,7 @@ def network():
     made = HTDemucs(SOURCES, **{**RANDOM["tiny"], "segment": 1, "t_heads": 4}).eval()
     with torch.no_grad():
         for name, weights in made.named_parameters():
-            if name.endswith("scale"):  # or blocks that are nearly nothing at first would hide what they do wrong
+            if name.endswith("scale"):  # or blocks that are nearly zero at first would hide their errors
                 weights.fill_(0.5)
     return made
 
@@ -120,16 +120,16 @@ def test_a_try_is_on_sound_not_on_silence(network, monkeypatch):
 
 
 def test_a_try_is_on_the_loudest_second(network, monkeypatch):
-    heard = []
+    inputs = []
     monkeypatch.setattr(
-        precision, "without_training_segment", lambda _: lambda mix: heard.append(mix) or mix[:, None]
+        precision, "without_training_segment", lambda _: lambda mix: inputs.append(mix) or mix[:, None]
     )
     monkeypatch.setattr(precision, "_TRIAL_SECONDS", 0.25)
     sound = window(level=0.01)
     sound[:, 22000:33000] *= 100
     run(CheckedBf16(network), sound)
-    assert heard[0].shape[-1] == RATE // 4
-    assert heard[0].std() > 0.9
+    assert inputs[0].shape[-1] == RATE // 4
+    assert inputs[0].std() > 0.9
 
 
 def test_where_bfloat16_is_no_faster_all_is_done_in_float32(network, monkeypatch):
@@ -181,7 +181,7 @@ def test_the_null_is_that_of_the_worst_stem_but_counts_no_stem_as_silent():
     assert worst_null_db(np.full_like(exact, np.nan), exact) == float("inf")
 
 
-def test_the_device_and_threads_that_are_asked_for_are_taken():
+def test_the_requested_device_and_threads_are_used():
     with pytest.raises(ConfigError, match="no device 'quantum'"):
         load_song_model(SeparationSettings(model="tiny", device="quantum"))
     with pytest.raises(ConfigError, match="at least 1 thread"):
