@@ -54,11 +54,11 @@ class Message:
 
 @dataclass(frozen=True)
 class Packet:
-    """What a packet holds: all that can be read, and a sentence for each part that cannot.
+    """The content of a packet: its valid messages, and an error message for each invalid part.
 
     Attributes:
         messages: in the order of their time tags.
-        problems: what is wrong with the rest.
+        problems: the error messages.
     """
 
     messages: tuple[Message, ...] = ()
@@ -66,7 +66,7 @@ class Packet:
 
 
 def read_packet(packet: bytes) -> Packet:
-    """Take a packet apart; messages of one bundle share one ``at``, and a bad message costs only itself.
+    """Parse a packet; messages of one bundle share one ``at``, and an invalid message leaves the others valid.
 
     Args:
         packet: the bytes of a datagram.

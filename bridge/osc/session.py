@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _FAR = "a bundle's time was more than 2 s ahead, so it was applied at once: set the clock?"
-_BUSY = "too many queries from this host; some were not answered"
+_BUSY = "too many queries from this host; some had no reply"
 
 
 @dataclass
 class ReceiveLog:
-    """What came in: the message received last, and how many made no sense."""
+    """Counts the received messages: the last one, and how many were invalid."""
 
     last: Message | None = None
     errors: int = 0
@@ -59,13 +59,13 @@ class OscSession:
     For one thread, except `feedback.changed` and `tree_changed`.
 
     Args:
-        mixer: what is moved.
-        send: gives a packet to the network; False if it should be tried again.
+        mixer: the mixer to control.
+        send: sends a packet to the network; returns False if it should be tried again.
         wake: called, from any thread, when `run_due` has something new to do.
-        received: keeps what came in last and counts what made no sense.
+        received: keeps the last message and counts the invalid ones.
         targets: addresses that always receive everything.
-        meter_rate: rounds of meters a second; 0 is none.
-        prefix: what every address begins with; messages without it are for someone else.
+        meter_rate: meter messages per second; 0 is none.
+        prefix: of every address; messages without it are ignored.
         clock: seconds that leases are measured in.
         on_tree_change: called with the added and the removed addresses; by default they are sent over OSC.
         trusted: returns whether an address needs no proof that it receives; by default none does, as over
@@ -126,14 +126,14 @@ class OscSession:
             gate=self._gate,
             nodes=self.nodes,
             refuse=self._refuse_sender,
-            ask=self._read,
+            read=self._read,
         )
         self._route()
 
     # what is due
 
     def tree_changed(self) -> None:
-        """Note that controls of the mixer have come or gone; from any thread."""
+        """Schedule an update of the addresses after controls were added or removed; from any thread."""
         self._tree_changed.set()
         self._wake()
 
@@ -239,9 +239,9 @@ class OscSession:
         self._writes.apply()
         if self._gate.is_exhausted(to):
             raise BridgeError(_BUSY)
-        answers = list(self._read(address) if command is None else command(arguments, sender))
-        if answers:
-            self._gate.reply(to, answers)
+        replies = list(self._read(address) if command is None else command(arguments, sender))
+        if replies:
+            self._gate.reply(to, replies)
 
     def _destination(self, message: Message, sender: Address) -> Address:
         address = message.address.removeprefix(self._prefix)
@@ -252,7 +252,7 @@ class OscSession:
         return client.address if client is not None else sender
 
     def _read(self, address: str) -> Sequence[tuple[str, Arguments]]:
-        """Return what an address, or every address of a pattern, holds."""
+        """Return the arguments of an address, or of every address of a pattern."""
         nodes = [route.node for route in self._router.find(address) if route.verb == "value"]
         return [((node.address if is_pattern(address) else address), node.read(self._mixer)) for node in nodes]
 
@@ -284,7 +284,7 @@ class OscSession:
             current = self._writes.value(node.path)
             self._writes.put(node.path, float(not current) if node.types == "f" else not current, sender)
 
-    # what is refused
+    # errors
 
     def _refuse_sender(self, sender: Address, error: StreamSepError) -> None:
         self._refuse_error(self._reply_address(sender), error)
@@ -293,9 +293,9 @@ class OscSession:
         unknown = error.unknown_address if isinstance(error, UnknownAddressError) else None
         self._refuse(to, str(error), str if unknown is None else lambda: self._router.hint(unknown))
 
-    def _refuse(self, to: Address, sentence: str, hint: Callable[[], str] = str, *, once: bool = False) -> None:
+    def _refuse(self, to: Address, text: str, hint: Callable[[], str] = str, *, once: bool = False) -> None:
         self._received.errors += 1
-        self._errors.send(to, sentence, hint, once=once)
+        self._errors.send(to, text, hint, once=once)
 
 
 def _shape(node: Node) -> tuple[object, ...]:

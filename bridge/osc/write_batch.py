@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class WriteBatch:
-    """Gathers values that are due at one moment.
+    """Collects the values that are due at the same time.
 
     Args:
-        mixer: takes them.
+        mixer: receives them.
         jobs: sets those of effects, and records the others while a preset is being recalled.
-        changed: called for a control that was asked to change, whether it does or not.
+        changed: called for every control that a message sets, even if its value stays the same.
         refused: called with the sender and the error.
     """
 
