@@ -183,7 +183,7 @@ class MixerJobs:
             raise
 
     def moved(self, values: Mapping[str, object]) -> None:
-        """Note what was moved after a preset was asked for, and perhaps before it comes.
+        """Record values that are set while a preset is being recalled; they override the preset's.
 
         Args:
             values: by control path.

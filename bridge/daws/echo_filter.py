@@ -42,15 +42,15 @@ class EchoFilter:
         return path in self._values and self._values[path] == value
 
     def on_received(self, path: str, value: Setting, now: float) -> bool:
-        """Note a received value; return whether it is new and not an echo.
+        """Record a received value; return whether it is new and not an echo.
 
         Args:
             path: of the control.
-            value: as `normalize` gives it.
+            value: as `normalize` returns it.
             now: `time.monotonic`.
 
         Returns:
-            Whether it is new; False for an echo of what was sent.
+            Whether it is new; False for an echo of a sent value.
         """
         echoes = list(self._sent.pop(path, ()))
         for index, (until, sent) in enumerate(echoes):
@@ -61,12 +61,12 @@ class EchoFilter:
         return True
 
     def on_sent(self, path: str, value: Setting, held: Setting, now: float) -> None:
-        """Note a sent value, and the value as the client will hold it.
+        """Record a sent value, and the same value as the client rounds it.
 
         Args:
             path: of the control.
             value: of the mixer.
-            held: the same as the client holds it, in its own steps.
+            held: the value in the client's steps.
             now: `time.monotonic`.
         """
         self._values[path] = value

@@ -46,16 +46,16 @@ class X32Client:
 
 
 class X32Server:
-    """Puts a mixer behind the addresses of an X32.
+    """Emulates an X32: its addresses control a mixer.
 
     Args:
-        mixer: what is moved.
-        send: takes a packet to a client; False if it should be tried again.
+        mixer: the mixer to control.
+        send: sends a packet to a client; returns False if it should be tried again.
         host: the address of this machine that clients receive.
 
     Attributes:
-        last: what was received last, for people to see.
-        errors: how many messages made no sense.
+        last: the last received message, for users.
+        errors: number of invalid messages.
     """
 
     def __init__(self, mixer: MixerControl, send: Callable[[bytes, Address], bool], host: str) -> None:
@@ -203,12 +203,12 @@ class X32Server:
         return all(self._send(write_message(*message), client) for message in messages)
 
     def changed(self, *paths: str) -> None:
-        """Note that controls of the mixer have changed; for any thread."""
+        """Queue changed controls of the mixer; for any thread."""
         with self._lock:
             self._changed.update(paths)
 
     def due(self, now: float) -> float | None:
-        """Return seconds until `work` has something to do; None if nothing is in sight."""
+        """Return the seconds until `work` is due; None if nothing is scheduled."""
         moments = [self._next_meters] if self._meter_clients else []
         if self._changed or any(remote.pending for remote in self._clients.values()):
             moments.append(self._next_flush)

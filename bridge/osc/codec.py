@@ -35,11 +35,11 @@ _TAGS = {float: "f", int: "i", str: "s"}
 
 @dataclass(frozen=True)
 class Message:
-    """One message as it came.
+    """One received message.
 
     Attributes:
         address: or an address pattern.
-        arguments: what it carries, of any OSC type.
+        arguments: of any OSC type.
         at: `time.monotonic` of the moment that its bundle names; None is now.
         far: its bundle names a moment too far ahead to wait for.
         size: its bytes.
@@ -72,7 +72,7 @@ def read_packet(packet: bytes) -> Packet:
         packet: the bytes of a datagram.
 
     Returns:
-        Its messages, and what is wrong with it.
+        Its messages and problems.
 
     >>> read_packet(write_message("/stem/vocals/fader", (0.5,))).messages
     (Message(address='/stem/vocals/fader', arguments=(0.5,), at=None, far=False, size=28),)

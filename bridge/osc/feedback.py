@@ -35,9 +35,9 @@ class Feedback:
         mixer: read when feedback is sent.
         nodes: every address there is.
         clients: the receivers.
-        send: gives a packet to the network; False if it should be tried again.
+        send: sends a packet to the network; returns False if it should be tried again.
         name: what an address is called in a client's messages.
-        meter_rate: rounds of meters a second; 0 is none.
+        meter_rate: meter messages per second; 0 is none.
         wake: called, from any thread, when `run_due` has something new to do.
         failed: called with an unexpected error while reading a value, which is then not sent.
     """
@@ -85,7 +85,7 @@ class Feedback:
         self._next_meters = 0.0
 
     def changed(self, path: str) -> None:
-        """Note that the value of a control may have changed; from any thread."""
+        """Queue a control whose value may have changed; from any thread."""
         with self._lock:
             first = not self._paths
             self._paths.add(path)

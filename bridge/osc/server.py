@@ -64,7 +64,7 @@ class OscServer(NetworkSurface):
 
     @property
     def port(self) -> int:
-        """The UDP port, once started the one that 0 became."""
+        """The UDP port; with 0, the free one it took, once started."""
         return self._port if self._loop is None else self._loop.port
 
     def start(self) -> None:

@@ -184,13 +184,13 @@ class OscSession:
     def _presets_changed(self) -> None:
         self.clients.mark(node for node in self.nodes if node.address == PRESET_LIST)
 
-    # what comes in
+    # receiving
 
     def receive(self, packets: Iterable[tuple[bytes, Address]]) -> None:
         """Apply packets; of many values for one control in a row only the newest is applied.
 
         Args:
-            packets: what came, each with where from; one that makes no sense costs only itself.
+            packets: each with its sender; an invalid one leaves the others valid.
         """
         for data, sender in packets:
             packet = read_packet(data)

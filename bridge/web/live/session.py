@@ -44,7 +44,7 @@ class LiveSession:
         mixer: the mixer.
         log: keeps the last message and counts invalid ones.
         is_admitted: returns whether a peer is still admitted.
-        meter_rate: rounds of meters a second.
+        meter_rate: meter messages per second.
     """
 
     def __init__(

@@ -41,7 +41,7 @@ class LivePage:
         host: address to listen at; ``0.0.0.0`` admits phones on the network.
         port: TCP port; 0 takes a free one.
         read_only: browsers may view but change nothing.
-        meter_rate: rounds of meters a second.
+        meter_rate: meter messages per second.
         devices: file of the paired devices.
 
     Raises:
