@@ -190,8 +190,8 @@ class ControlBindings:
 
     def _shift(self, to: str) -> None:
         width = self._map.bank if to.startswith("bank/") else 1
-        wanted = self.offset + (width if to.endswith("right") else -width)
-        self.offset = min(max(wanted, 0), max(len(self._stems) - self._map.bank, 0))
+        offset = self.offset + (width if to.endswith("right") else -width)
+        self.offset = min(max(offset, 0), max(len(self._stems) - self._map.bank, 0))
         self._moves.commit()
         self._bind()
         self.refresh()

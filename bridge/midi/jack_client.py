@@ -96,7 +96,7 @@ class JackMidiClient:
     def _request(self, **message: object) -> Mapping[str, Any]:
         reply = self._client.request(message, _TIMEOUT)
         if "timeout" in reply:
-            raise BridgeError(f"JACK does not answer in {_TIMEOUT:g} s; restart it")
+            raise BridgeError(f"JACK does not respond within {_TIMEOUT:g} s; restart it")
         if "closed" in reply:
             raise BridgeError(_ENDED)
         raise_for_error(reply)

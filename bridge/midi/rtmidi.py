@@ -96,7 +96,7 @@ class RtMidiPorts:
 
     def __init__(self, api: str) -> None:
         self.api, self._number = api, rtmidi_systems()[api]
-        with _as_bridge_error(f"{api} does not answer"), contextlib.ExitStack() as undo:
+        with _as_bridge_error(f"{api} does not respond"), contextlib.ExitStack() as undo:
             self._source_names = self._make("MidiIn", undo)
             self._sink_names = self._make("MidiOut", undo)
             undo.pop_all()

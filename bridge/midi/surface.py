@@ -106,7 +106,7 @@ class MidiSurface:
             started.result(_TIMEOUT_S)
         except TimeoutError:
             raise BridgeError(
-                f"MIDI does not answer in {_TIMEOUT_S:g} s; restart the program that uses its ports"
+                f"MIDI does not respond within {_TIMEOUT_S:g} s; restart the program that uses its ports"
             ) from None
         except StreamSepError:
             self.stop()
