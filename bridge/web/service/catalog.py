@@ -30,10 +30,10 @@ class CatalogEntry:
 
     Attributes:
         name: as in `SeparationSettings`.
-        title: for people.
+        title: for users.
         stems: its stems.
-        description: a sentence: what it is good for, what it costs.
-        needs: the module that has to be installed; none for those that ship.
+        description: its strengths and its cost, for users.
+        needs: the module to install; empty for models that ship.
     """
 
     name: str

@@ -161,7 +161,7 @@ class WorkerProcess:
             try:
                 action()
             except SQLAlchemyError:
-                _log.exception("the database does not answer")
+                _log.exception("the database does not respond")
             if self._stop.wait(seconds):
                 return
 

@@ -25,7 +25,7 @@ _BYTES: Responses = {200: {"content": {_BINARY: {}}, "description": "one blob pe
 _COVER: Responses = {200: {"content": {"image/jpeg": {}}, "description": "the picture"}}
 
 Version = Annotated[
-    str, Query(max_length=40, description="the song's `stems_version`; browsers then keep the answer")
+    str, Query(max_length=40, description="the song's `stems_version`; browsers then cache the response")
 ]
 Format = Literal["flac", "wav", "mp3", "ogg"]
 
