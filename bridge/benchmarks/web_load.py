@@ -33,10 +33,10 @@ class Record:
     """The replies of the service; threads share it.
 
     Attributes:
-        accepted: digest of what was uploaded, by id of the song.
+        accepted: digest of the uploaded file, by id of the song.
         gone: songs and uploads whose deletion was confirmed.
-        counts: of requests and of what came of them.
-        faults: sentences on replies that should not be.
+        counts: of requests and their results.
+        faults: messages on unexpected replies.
     """
 
     accepted: dict[str, str] = field(default_factory=dict)

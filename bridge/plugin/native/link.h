@@ -70,7 +70,7 @@ class Link {
     bool connect(uint64_t request);
     bool start_host();
     std::unique_ptr<Session> negotiate(const SessionSpec& spec, uint64_t request);
-    std::unique_ptr<Session> map(const std::string& answer, uint64_t request);
+    std::unique_ptr<Session> map(const std::string& reply, uint64_t request);
     void exchange(uint64_t request);
     void receive_controls(const std::string& line);
     bool offer(std::unique_ptr<Session> session);
