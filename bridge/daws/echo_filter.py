@@ -8,7 +8,7 @@ from typing import TypeAlias
 from stream_sep.control.levels import LOUDEST_DB, SILENCE_DB, db_to_position
 
 Setting: TypeAlias = float | bool
-"""A value of a control that is no text."""
+"""A value of a control that is not a text."""
 
 ECHO_SECONDS = 0.5
 """How long a program may take to echo a value."""
@@ -98,7 +98,7 @@ def is_close(path: str, one: Setting, other: Setting) -> bool:
 
 
 def normalize(path: str, value: Setting) -> Setting:
-    """Return what a client means in the mixer's terms: all inaudible levels are the same.
+    """Return a client's value in the mixer's terms: all inaudible levels are the same.
 
     Args:
         path: of the control.

@@ -1,4 +1,4 @@
-"""What a DAW's messages mean to a mixer: tracks, their names, and values of controls."""
+"""Events that a DAW's messages stand for: tracks, their names, and values of controls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True)
 class TrackNamed:
-    """A track has a name; an empty one is no information."""
+    """A track has a name; an empty one is unknown."""
 
     track: int
     name: str
@@ -16,7 +16,7 @@ class TrackNamed:
 
 @dataclass(frozen=True)
 class TrackRemoved:
-    """There is no such track."""
+    """A track does not exist."""
 
     track: int
 

@@ -122,7 +122,7 @@ class DawSession:
         self._send_messages(self._profile.hello(self._port))
 
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
-        """Apply packets: names first, and of many values for one control only the newest.
+        """Apply packets: names first, and of several values for one control only the newest.
 
         Args:
             packets: each with its sender.
@@ -151,7 +151,7 @@ class DawSession:
                     self._on_track_event(event, now)
         except StreamSepError as error:
             self._refused(str(error))
-        except Exception as error:  # noqa: BLE001 - one message may not cost those that came with it
+        except Exception as error:  # noqa: BLE001 - an error in one message must not lose others
             self._unexpected.note(error)
             self._refused(f"{describe(message)}: unexpected {type(error).__name__}")
         return moves
@@ -222,7 +222,7 @@ class DawSession:
         return max(0.0, min(moments) - now) if moments else None
 
     def work(self, now: float) -> None:
-        """Do what is due: match tracks, send changes, poll the DAW."""
+        """Match tracks, send changes and poll the DAW, as due."""
         if self._settled is not None and now >= self._settled:
             self._settled = None
             self._match_tracks(now)

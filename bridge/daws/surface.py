@@ -37,14 +37,14 @@ DAWS: dict[str, Callable[[], Profile]] = {
     "bitwig": Bitwig,
     "x32": X32,
 }
-"""What can be followed, by name."""
+"""The supported DAWs, by name."""
 
 ALIASES = {"live": "ableton"}
 """Older name -> name."""
 
 
 def check_daw(name: str) -> str:
-    """Return the name of a DAW that is given by its name or an older one.
+    """Return the name of a DAW, given that name or an older one.
 
     Raises:
         ConfigError: a DAW that is not known.

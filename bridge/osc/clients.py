@@ -131,7 +131,7 @@ class Clients:
             client.mark(added)
 
     def drop(self, client: Client) -> None:
-        """Remove a client, whatever it subscribed to."""
+        """Remove a client and all its subscriptions."""
         self._clients.pop(client.address, None)
         self._senders = {sender: at for sender, at in self._senders.items() if at != client.address}
 
@@ -146,7 +146,7 @@ class Clients:
         return client
 
     def unsubscribe(self, sender: Address) -> None:
-        """Remove a client; a fixed target goes on receiving changes."""
+        """Remove a client; a fixed target keeps receiving changes."""
         client = self.of(sender)
         if client is not None and client.expires < math.inf:
             self.drop(client)

@@ -134,16 +134,16 @@ def _read_message(data: bytes) -> tuple[str, tuple[object, ...]]:
     try:
         message = OscMessage(plain)
         arguments = tuple(restore_types(data, message.params))
-    except Exception as error:  # whatever the parser trips over, it is not OSC
+    except Exception as error:  # any error of the parser: the data are not OSC
         raise BridgeError(f"a message of {len(data)} bytes is not OSC: {error}") from error
     return message.address, arguments
 
 
 def describe(message: Message) -> str:
-    """Return a message as people read it, cut where it is long.
+    """Return a message as text, shortened if it is long.
 
     Args:
-        message: as it came.
+        message: as received.
 
     Returns:
         Its address and its arguments, such as ``/stem/vocals/fader 0.75``.
@@ -159,11 +159,11 @@ def _short(argument: object) -> str:
 
 
 def write_message(address: str, arguments: Arguments = ()) -> bytes:
-    """Put a message together; floats go as ``f``, integers as ``i``, texts as ``s``.
+    """Build a message; floats are sent as ``f``, integers as ``i``, texts as ``s``.
 
     Args:
         address: with the prefix.
-        arguments: what it carries.
+        arguments: of the message.
 
     Returns:
         The bytes of a packet.
@@ -176,7 +176,7 @@ def write_message(address: str, arguments: Arguments = ()) -> bytes:
 
 
 def _clean(text: str) -> str:
-    """Return a text as OSC can carry it: names of files may hold what is no character."""
+    """Return a text without the characters that OSC cannot carry, such as surrogates of file names."""
     return text.encode(errors="replace").decode().replace("\0", "")
 
 

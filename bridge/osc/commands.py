@@ -244,7 +244,7 @@ def entry(node: Node, name: str) -> Arguments:
 
     Args:
         node: the address.
-        name: what it is called in the list.
+        name: its name in the list.
 
     Returns:
         The arguments of a ``/list`` message.

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     Send: TypeAlias = Callable[[Address, bytes], bool]
 
 FLUSH_SECONDS = 1 / 30
-"""The least time between two rounds of updates."""
+"""The least time between two updates."""
 
 MIN_METER_RATE, MAX_METER_RATE = 0.1, 100.0
-"""Rounds of meters a second; 0 is none."""
+"""Meter messages per second; 0 is none."""
 
 
 class Feedback:
@@ -36,9 +36,9 @@ class Feedback:
         nodes: every address there is.
         clients: the receivers.
         send: sends a packet to the network; returns False if it should be tried again.
-        name: what an address is called in a client's messages.
+        name: returns the name of an address in a client's messages.
         meter_rate: meter messages per second; 0 is none.
-        wake: called, from any thread, when `run_due` has something new to do.
+        wake: called, from any thread, when `run_due` becomes due.
         failed: called with an unexpected error while reading a value, which is then not sent.
     """
 
@@ -63,7 +63,7 @@ class Feedback:
         self.meter_rate = meter_rate
 
     def set_nodes(self, nodes: tuple[Node, ...]) -> None:
-        """Go on with other addresses.
+        """Replace the addresses.
 
         Args:
             nodes: every address there is.
@@ -76,7 +76,7 @@ class Feedback:
 
     @property
     def meter_rate(self) -> float:
-        """Rounds of meters a second; 0 is none."""
+        """Meter messages per second; 0 is none."""
         return self._meter_rate
 
     @meter_rate.setter
@@ -94,7 +94,7 @@ class Feedback:
 
     @property
     def next_deadline(self) -> float | None:
-        """Seconds until `run_due` has something to do; None if nothing is in sight."""
+        """Seconds until `run_due` is due; None if nothing is scheduled."""
         now = time.monotonic()
         moments = []
         if self._paths or self._clients.has_pending:

@@ -1,4 +1,4 @@
-"""What the servers of OSC have in common: where they listen, how addresses begin, and what they count."""
+"""The common base of the OSC servers: host and port, address prefix, and counts of messages."""
 
 from __future__ import annotations
 

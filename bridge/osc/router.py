@@ -138,7 +138,7 @@ class Router:
 
 
 def is_pattern(address: str) -> bool:
-    """Return whether an address stands for many."""
+    """Return whether an address is a pattern."""
     return not _WILD.isdisjoint(address)
 
 

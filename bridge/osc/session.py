@@ -54,14 +54,14 @@ class ReceiveLog:
 
 
 class OscSession:
-    """Takes packets, moves the mixer, and sends replies and feedback.
+    """Receives packets, sets the mixer's controls, and sends replies and feedback.
 
     For one thread, except `feedback.changed` and `tree_changed`.
 
     Args:
         mixer: the mixer to control.
         send: sends a packet to the network; returns False if it should be tried again.
-        wake: called, from any thread, when `run_due` has something new to do.
+        wake: called, from any thread, when `run_due` becomes due.
         received: keeps the last message and counts the invalid ones.
         targets: addresses that always receive everything.
         meter_rate: meter messages per second; 0 is none.
@@ -130,7 +130,7 @@ class OscSession:
         )
         self._route()
 
-    # what is due
+    # scheduling
 
     def tree_changed(self) -> None:
         """Schedule an update of the addresses after controls were added or removed; from any thread."""
@@ -139,11 +139,11 @@ class OscSession:
 
     @property
     def next_deadline(self) -> float | None:
-        """Seconds until `run_due` has something to do; None if nothing is in sight."""
+        """Seconds until `run_due` is due; None if nothing is scheduled."""
         return self.feedback.next_deadline
 
     def run_due(self) -> None:
-        """Take in controls that have come or gone and presets that are done, and send the feedback that is due."""
+        """Apply added and removed controls, finish preset jobs, and send the feedback that is due."""
         if self._tree_changed.is_set():
             self._tree_changed.clear()
             self._rebuild()
@@ -187,7 +187,7 @@ class OscSession:
     # receiving
 
     def receive(self, packets: Iterable[tuple[bytes, Address]]) -> None:
-        """Apply packets; of many values for one control in a row only the newest is applied.
+        """Apply packets; of several values for one control, only the newest is applied.
 
         Args:
             packets: each with its sender; an invalid one leaves the others valid.
@@ -214,7 +214,7 @@ class OscSession:
         except StreamSepError as error:
             if to is not None:
                 self._refuse_error(to, error)
-        except Exception as error:  # noqa: BLE001 - whatever a message trips over, the next one is not to blame
+        except Exception as error:  # noqa: BLE001 - an error in one message must not lose the next
             self._note_unexpected(error)
             if to is not None:
                 self._errors.send(to, f"unexpected {type(error).__name__}; the log has more")

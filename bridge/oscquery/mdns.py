@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def require_module(module: str) -> ModuleType:
-    """Import what the extra ``oscquery`` brings.
+    """Import a module of the extra ``oscquery``.
 
     Raises:
         BridgeError: it is not installed.

@@ -197,7 +197,7 @@ class OscQueryServer(NetworkSurface):
     def _respond(self, connection: Any, request: Any) -> Any:  # noqa: ANN401 - as above
         try:
             reply = self._queries.reply(request.path, request.headers.raw_items())
-        except Exception as error:  # noqa: BLE001 - whatever a request trips over, the others are served
+        except Exception as error:  # noqa: BLE001 - an error in one request must not stop the others
             self._unexpected.note(error)
             self._received.errors += 1
             return connection.respond(500, "")
@@ -256,7 +256,7 @@ class OscQueryServer(NetworkSurface):
 
 
 def _connection_log() -> logging.Logger:
-    """Return a logger for connections: what a client gets wrong, or that it vanishes, is no error of ours."""
+    """Return a logger for connections: clients' errors and disconnections are logged at debug level."""
     log = logging.getLogger(f"{__name__}.connections")
     if not any(isinstance(each, _Quiet) for each in log.filters):
         log.addFilter(_Quiet())
@@ -264,7 +264,7 @@ def _connection_log() -> logging.Logger:
 
 
 class _Quiet(logging.Filter):
-    """Makes one line of debugging out of whatever is logged."""
+    """Logs every record as one line, at debug level."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log a record, which is changed."""

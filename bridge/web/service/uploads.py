@@ -236,7 +236,7 @@ def _check_room(service: Service, session: Session, user: User, size: int) -> No
         full = f"Your {room} are full." if storage.used else f"You have {room}."
         raise Problem(413, "quota-full", full, "Delete songs, or ask the owner of this server for more.")
     if service.data.free_bytes() < _MIN_FREE + size:
-        raise Problem(507, "disk-full", "The disk of this server is full.", "Tell its owner.")
+        raise Problem(507, "disk-full", "The disk of this server is full.", "Contact its owner.")
 
 
 def _as_upload(song: Song) -> Upload:
