@@ -45,8 +45,8 @@ class KillReport:
     """The result of a run.
 
     Attributes:
-        seconds: how long it was, the work that was left at the end included.
-        kills: by what was killed.
+        seconds: its duration, including the work left at the end.
+        kills: by target.
         counts: of requests and their results.
         states: songs by their final state.
         tries: jobs whose worker was killed, by how often.
@@ -114,7 +114,7 @@ def run_kills(
 
 
 class _Run:
-    """One run while it goes on."""
+    """A run in progress."""
 
     def __init__(self, data: Path, model: str, database: str, report: Callable[[str], None]) -> None:
         self._data, self._model, self._database, self._report = data, model, database, report

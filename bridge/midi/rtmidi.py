@@ -25,7 +25,7 @@ def _as_bridge_error(what: str) -> Iterator[None]:
     rtmidi = _rtmidi()
     try:
         yield
-    # RtMidi's errors are OSError, NotImplementedError and others by their kind, and have no base of their own that
+    # RtMidi's errors are OSError, NotImplementedError and others by their kind, without a common base class that
     # every release exports
     except (rtmidi.RtMidiError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         raise BridgeError(f"{what}: {reason(error)}") from error

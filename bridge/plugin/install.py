@@ -64,7 +64,7 @@ def install_plugins(formats: Iterable[str] = (), *, binary: Path | None = None) 
 
     Args:
         formats: some of `FORMATS`; all of this system unless given.
-        binary: to install; the one that ships, else one compiled now, unless given.
+        binary: to install; by default the one that ships, else one compiled now.
 
     Returns:
         The installed formats.

@@ -159,7 +159,7 @@ class SocketListener:
 class PipeListener:
     """Waits for instances of the plug-in on a pipe of Windows; as `SocketListener`.
 
-    A thread of its own accepts them: it cannot be interrupted, and the host has to end when it is idle.
+    A separate thread accepts them: the call cannot be interrupted, and the host has to end when it is idle.
 
     Args:
         name: of the pipe.

@@ -80,7 +80,7 @@ class PluginMixer:
                 self.controls.publish({"engine/state": "stopped"})
 
     def follow(self, session: PluginSession, values: Mapping[str, float]) -> None:
-        """Update the tree with what the DAW moved in an instance.
+        """Update the tree with the values that the DAW set in an instance.
 
         Args:
             session: the instance.

@@ -1,4 +1,4 @@
-// The link to the engine's host: a thread of its own connects, requests a separator, maps the rings, and exchanges
+// The link to the engine's host: a separate thread connects, requests a separator, maps the rings, and exchanges
 // controls. The audio thread takes whole sessions, and gives them back when their sound has faded out.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace stream_sep {
 
-// What is requested of a separator.
+// The requirements on a separator.
 struct SessionSpec {
     std::string model;
     double rate = 0;

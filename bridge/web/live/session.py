@@ -77,7 +77,7 @@ class LiveSession:
                     self._osc.run_due()
                 except Exception:  # noqa: BLE001 - one error must not end all feedback
                     self._receive_log.errors += 1
-                    _log.exception("the live page goes on after an error of its own")
+                    _log.exception("the live page continues after an unexpected error")
 
     async def serve(self, websocket: WebSocket, peer: Peer) -> None:
         """Handle a browser's messages until it disconnects.

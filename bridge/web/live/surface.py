@@ -1,4 +1,4 @@
-"""The live page as a control surface: started and stopped beside the engine, on a thread of its own."""
+"""The live page as a control surface: started and stopped beside the engine, on its own thread."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class LivePage:
         return f"{self.address}#k={self._pairing.new_key(role).text}"
 
     def start(self) -> None:
-        """Serve on a thread of its own; harmless when started.
+        """Serve on its own thread; harmless when started.
 
         Raises:
             BridgeError: the port is taken, or the host is not one of this machine's.

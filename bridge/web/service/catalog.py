@@ -44,7 +44,7 @@ class CatalogEntry:
 
     @property
     def missing(self) -> str:
-        """What is missing here, as a message; empty if nothing."""
+        """A message if `needs` is missing here, else empty."""
         if self.needs and importlib.util.find_spec(self.needs) is None:
             return f"It is not installed on this server; {install_hint('demucs')}."
         return ""

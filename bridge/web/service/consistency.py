@@ -1,4 +1,4 @@
-"""What must hold between folder and database once no work is left; crash tests and soaks check it."""
+"""Invariants of folder and database once no work is left; crash and soak tests check them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _songs(service: Service, session: Session) -> Iterator[str]:
 
 
 def _files(service: Service, song: Song) -> Iterator[str]:
-    """Check a song's folder: a ready one has source and stems, another what it can be separated from."""
+    """Check a song's folder: a ready one has source and stems, others a file to separate."""
     folder = service.data.song(song.id)
     names = {path.name for path in folder.glob("*") if not path.name.startswith(MIX_PREFIX)}
     if song.cover or SOURCE not in names:  # a cover is stored just before the source

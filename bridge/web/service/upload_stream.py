@@ -97,7 +97,7 @@ async def _append(file: IO[bytes], upload: Upload, stream: AsyncIterator[bytes])
 
 
 async def _blocks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Gather small chunks into larger blocks; what was gathered before the stream broke is yielded first."""
+    """Join small chunks into larger blocks; if the stream breaks, those before it are yielded first."""
     waiting = bytearray()
     try:
         async with asyncio.timeout(MIN_RATE_SECONDS) as limit:

@@ -159,5 +159,5 @@ def _picture(
 
 
 def _kept(playable: PlayableSong, version: str) -> dict[str, str]:
-    """Return headers that let a browser keep what is for one version of the stems: another has another address."""
+    """Return headers that let a browser cache files of one version of the stems: each version has its own address."""
     return _FOREVER if version and version == stems_version(playable.song) else {}
