@@ -49,7 +49,7 @@ class ReaStreamPacket:
 
 
 def frames_per_packet(channels: int) -> int:
-    """Return how many frames of so many channels a packet holds.
+    """Return the number of frames in a packet with that many channels.
 
     >>> frames_per_packet(2), frames_per_packet(8), frames_per_packet(64)
     (150, 37, 4)

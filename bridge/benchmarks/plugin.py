@@ -123,7 +123,7 @@ def _play_paced(instances: list[PluginInstance], blocks: int | None, block_size:
     started, times, number = time.perf_counter(), list[int](), 0
     while number < blocks if blocks is not None else any(one["state"] != _RUNNING for one in instances):
         if blocks is None and time.perf_counter() - started > _START_TIMEOUT:
-            raise SeparatorError(f"no separator came in {_START_TIMEOUT:g} s")
+            raise SeparatorError(f"no separator started within {_START_TIMEOUT:g} s")
         time.sleep(max(0.0, started + number * block_size / RATE - time.perf_counter()))
         for instance in instances:
             began = time.perf_counter_ns()

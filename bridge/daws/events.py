@@ -23,14 +23,14 @@ class TrackRemoved:
 
 @dataclass(frozen=True)
 class TrackList:
-    """The names of all tracks there are, from the first."""
+    """The names of all tracks, from the first."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ControlChanged:
-    """A track's control stands there now, in the unit of the mixer's control of that name."""
+    """The value of a track's control, in the unit of the mixer's control of that name."""
 
     track: int
     control: str
@@ -39,7 +39,7 @@ class ControlChanged:
 
 @dataclass(frozen=True)
 class DawStarted:
-    """The DAW has just started and has no subscription of ours."""
+    """The DAW has just started, without our subscriptions."""
 
 
 Event: TypeAlias = TrackNamed | TrackRemoved | TrackList | ControlChanged | DawStarted

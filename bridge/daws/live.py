@@ -84,7 +84,7 @@ class Live(Profile):
     listen: ClassVar[int] = 11001
     send: ClassVar[int] = 11000
     first: ClassVar[int] = 0
-    flush_seconds: ClassVar[float] = 0.1  # it looks at its socket ten times a second, and must not queue up
+    flush_seconds: ClassVar[float] = 0.1  # it polls its socket ten times a second; messages must not queue up
     poll_seconds: ClassVar[float] = 2.0
     rows: tuple[Row, ...] = tuple(
         Row(control, f"/live/track/get/{theirs}", unit, f"/live/track/set/{theirs}")

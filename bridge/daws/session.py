@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from bridge.protocols import MixerControl
 
 SETTLE_SECONDS = 0.1
-"""Tracks are matched with stems when no name has been received for so long: names come one by one."""
+"""Tracks are matched with stems this long after the last name: names arrive one by one."""
 
 INITIAL_SYNC_SECONDS = 0.5
-"""The first value received within so long of matching is the current position, not a move."""
+"""The first value received within this time of matching is the current position, not a move."""
 
 _log = logging.getLogger(__name__)
 

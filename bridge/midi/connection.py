@@ -61,7 +61,7 @@ class MidiConnection:
         self._open(names)
 
     def poll_port(self) -> bool:
-        """Check whether the device is connected; return whether it has just come back."""
+        """Check whether the device is connected; return whether it was just reconnected."""
         if self._port is not None and self._port.disconnected:
             self._disconnect(_gone(self._port.input))
         try:

@@ -40,7 +40,7 @@ class Learned:
 
     Attributes:
         control: its entry for a map.
-        port: name of the port it came from.
+        port: name of its port.
     """
 
     control: Control

@@ -1,4 +1,4 @@
-"""Saves a learned control in a map of the user's."""
+"""Saves the result of MIDI learn in one of the user's maps."""
 
 from __future__ import annotations
 

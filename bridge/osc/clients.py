@@ -64,7 +64,7 @@ class Clients:
         """Send changes to ``address`` for `LEASE_SECONDS` more; a new one receives everything first.
 
         Args:
-            sender: where the message came from.
+            sender: of the message.
             address: where changes go.
             mask: the groups, and `BY_NUMBER`.
 
@@ -167,7 +167,7 @@ class Clients:
         """Record a value that a sender wrote: it receives feedback only if the result differs.
 
         Args:
-            sender: where the message came from.
+            sender: of the message.
             node: the address.
             assumed: the arguments that the sender now assumes.
         """
@@ -179,7 +179,7 @@ class Clients:
         """Mark a fader as touched, for a lease at most, or as released.
 
         Args:
-            sender: where the message came from.
+            sender: of the message.
             base: the address without ``/fader``.
             held: whether a hand is on it.
         """

@@ -181,10 +181,10 @@ def _clean(text: str) -> str:
 
 
 def write_packets(messages: Iterable[bytes], largest: int = LARGEST_PACKET) -> list[bytes]:
-    """Gather messages into bundles of at most ``largest`` bytes; a message alone goes as it is.
+    """Pack messages into bundles of at most ``largest`` bytes; a single message needs no bundle.
 
     Args:
-        messages: as `write_message` makes them.
+        messages: as `write_message` returns them.
         largest: bytes of a packet.
 
     Returns:

@@ -141,12 +141,12 @@ class Feedback:
             return values[node.address]
 
         for client in self._clients:
-            news = self._clients.pending_updates(client, read)
-            if self._send_updates(client, news):
-                client.last_values.update((node.address, arguments) for node, arguments in news)
+            updates = self._clients.pending_updates(client, read)
+            if self._send_updates(client, updates):
+                client.last_values.update((node.address, arguments) for node, arguments in updates)
             else:
-                client.mark(node for node, _ in news)
+                client.mark(node for node, _ in updates)
 
-    def _send_updates(self, client: Client, news: list[tuple[Node, Arguments]]) -> bool:
-        messages = [write_message(self._name(client, node.address), arguments) for node, arguments in news]
+    def _send_updates(self, client: Client, updates: list[tuple[Node, Arguments]]) -> bool:
+        messages = [write_message(self._name(client, node.address), arguments) for node, arguments in updates]
         return all(self._send(client.address, packet) for packet in write_packets(messages))

@@ -173,12 +173,12 @@ class OscSession:
 
     def _send_tree_changes(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
         for client in self.clients:
-            gone, come = ([node for node in nodes if client.subscribes_to(node)] for nodes in (removed, added))
-            news: list[tuple[str, Arguments]] = [
-                ("/list/removed", (self._name(client, node.address),)) for node in gone
+            old, new = ([node for node in nodes if client.subscribes_to(node)] for nodes in (removed, added))
+            changes: list[tuple[str, Arguments]] = [
+                ("/list/removed", (self._name(client, node.address),)) for node in old
             ]
-            news += [("/list/added", entry(node, self._name(client, node.address))) for node in come]
-            for packet in write_packets([write_message(self._prefix + at, arguments) for at, arguments in news]):
+            changes += [("/list/added", entry(node, self._name(client, node.address))) for node in new]
+            for packet in write_packets([write_message(self._prefix + at, arguments) for at, arguments in changes]):
                 self._send(client.address, packet)
 
     def _presets_changed(self) -> None:

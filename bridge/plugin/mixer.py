@@ -165,6 +165,6 @@ class PluginMixer:
         with self._lock:
             value = self.controls[path]
             if not self._sessions or not self._settable(path) or self._shown.get(path) == value:
-                return  # it came from the DAW, which has it already
+                return  # the change is the DAW's own
             self._shown[path] = float(value)
             self._sessions[0].send_controls({path: float(value)})
