@@ -21,10 +21,10 @@ ECHO = "/echo"
 """The address of a challenge; a client that receives it sends the same message back."""
 
 BURST_BYTES = 2**17
-"""Largest burst of replies to one host."""
+"""Largest burst of replies to one host, in bytes."""
 
 BYTES_PER_SECOND = 2**16
-"""Average rate of replies to one host."""
+"""Average rate of replies to one host, in bytes per second."""
 
 _MAX_CREDIT = 2**16
 _MAX_ADDRESSES = 1024
