@@ -26,7 +26,7 @@ class Outcome(Generic[_Result]):
     """The outcome of a call.
 
     Attributes:
-        result: what it returned; None if it failed.
+        result: its return value; None if it failed.
         error: why it failed.
     """
 
@@ -41,7 +41,7 @@ class _Job:
 
 
 class BackgroundCalls:
-    """Makes calls one after another on a thread of its own, which runs while there are calls.
+    """Makes calls one after another on its own thread, which runs while there are calls.
 
     Args:
         name: of the thread.
@@ -64,7 +64,7 @@ class BackgroundCalls:
         """Queue a call.
 
         Args:
-            call: what to do.
+            call: the function to call.
             done: callback for the outcome, on the thread that calls `finish`.
 
         Raises:

@@ -26,7 +26,7 @@ MAX_PRESETS = 256
 """A control surface stores no new preset where there are as many."""
 
 QUICK_SECONDS = 0.05
-"""How long a surface waits for a preset, so that what is moved next comes after it; a plug-in takes longer."""
+"""How long a surface waits for a preset, so that later moves override it; a plug-in takes longer."""
 
 _FRESH_SECONDS = 1.0
 _STORES = 8, 1.0  # at once, and a second
@@ -64,21 +64,21 @@ class MixerJobs:
         self._fresh_until = -math.inf
 
     def load_names(self) -> None:
-        """Read which presets there are, and wait for it: for the start, when nobody is served yet."""
+        """Read the names of the presets, blocking: for the start, before any client is served."""
         with contextlib.suppress(StreamSepError):
             self._names = self._mixer.presets()
         self._fresh_until = self._clock() + _FRESH_SECONDS
 
     @property
     def is_fresh(self) -> bool:
-        """Whether `names` was read a moment ago."""
+        """Whether `names` was read recently."""
         return self._clock() < self._fresh_until
 
     @property
     def names(self) -> tuple[str, ...]:
         """The presets there were when their folder was last read; it is read again if that is long ago."""
         if not self.is_fresh:
-            with contextlib.suppress(BridgeError):  # what waits reads them too, or the next one does
+            with contextlib.suppress(BridgeError):  # a queued job reads them too, or the next one does
                 self.refresh()
         return self._names
 
@@ -152,7 +152,7 @@ class MixerJobs:
         self._submit(lambda: self._stored(preset, replace=replace), done)
 
     def set_effects(self, values: Mapping[str, object], failed: Failed) -> None:
-        """Set parameters of effects, which may have to be loaded anew; of those that wait the newest wins.
+        """Set parameters of effects, which may have to be reloaded; of the queued values, the newest wins.
 
         Args:
             values: by control path.
@@ -183,7 +183,7 @@ class MixerJobs:
             raise
 
     def moved(self, values: Mapping[str, object]) -> None:
-        """Note what was moved after a preset was asked for, and perhaps before it comes.
+        """Record values that are set while a preset is being recalled; they override the preset's.
 
         Args:
             values: by control path.

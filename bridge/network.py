@@ -23,7 +23,7 @@ def checked_port(port: int, option: str) -> int:
 
     Args:
         port: 0 to 65535, 0 being any free one.
-        option: what the user calls it, for the error.
+        option: of the command line, for the error message.
 
     Returns:
         The same port.

@@ -28,7 +28,7 @@ class MixerControl(Protocol):
 
         Args:
             values: by path.
-            fade_ms: how long the gains take to get there; ``ramp_ms`` unless given.
+            fade_ms: fade length of the gains; ``ramp_ms`` unless given.
             at: `time.monotonic` of the moment to begin, at most two seconds ahead; now unless given.
 
         Raises:
@@ -49,7 +49,7 @@ class MixerControl(Protocol):
 
         Args:
             preset: its name.
-            fade_ms: how long the gains take to get there; the preset's own fade unless given.
+            fade_ms: fade length of the gains; the preset's own unless given.
 
         Raises:
             PresetError: there is none of that name, or it is broken.
@@ -66,13 +66,13 @@ class MixerControl(Protocol):
 
 
 class Surface(Protocol):
-    """An adapter: OSC, MIDI, OSCQuery, a DAW. It reads the mixer when it sends, and keeps no values of its own."""
+    """An adapter: OSC, MIDI, OSCQuery, a DAW. It reads the mixer when it sends, and stores no values."""
 
     def start(self) -> None:
-        """Start listening and sending feedback, on threads of its own.
+        """Start listening and sending feedback, on its own threads.
 
         Raises:
-            BridgeError: a port that is taken, or not there.
+            BridgeError: a port is taken, or does not exist.
         """
         ...
 
@@ -82,7 +82,7 @@ class Surface(Protocol):
 
     @property
     def last(self) -> str:
-        """The last message, for people to see, such as ``/stem/vocals/fader 0.75``."""
+        """The last message, for users, such as ``/stem/vocals/fader 0.75``."""
         ...
 
     @property

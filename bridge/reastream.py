@@ -49,7 +49,7 @@ class ReaStreamPacket:
 
 
 def frames_per_packet(channels: int) -> int:
-    """Return how many frames of so many channels a packet holds.
+    """Return the number of frames in a packet with that many channels.
 
     >>> frames_per_packet(2), frames_per_packet(8), frames_per_packet(64)
     (150, 37, 4)
@@ -181,16 +181,16 @@ class ReaStreamSender:
 
 
 class ReaStreamThread:
-    """Sends the blocks of a source, on a thread of its own, until it ends.
+    """Sends the blocks of a source, on its own thread, until it ends.
 
     Args:
         sender: closed at the end.
-        source: returns the next block, and may wait for it; None if there is no more, or nothing yet.
-        patience: seconds to wait after the source gave nothing.
+        source: returns the next block, and may wait for it; None if there is none yet.
+        pause: seconds to wait after the source returned None.
     """
 
-    def __init__(self, sender: ReaStreamSender, source: Callable[[], Block | None], patience: float = 0.002) -> None:
-        self._sender, self._source, self._patience = sender, source, patience
+    def __init__(self, sender: ReaStreamSender, source: Callable[[], Block | None], pause: float = 0.002) -> None:
+        self._sender, self._source, self._pause = sender, source, pause
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -213,7 +213,7 @@ class ReaStreamThread:
         while not self._stopping.is_set():
             block = self._source()
             if block is None:
-                self._stopping.wait(self._patience)
+                self._stopping.wait(self._pause)
             else:
                 self._sender.send(block)
 

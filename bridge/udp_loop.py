@@ -1,4 +1,4 @@
-"""A UDP port and the thread that serves it: all that waits is taken at once, and nothing else is ever waited for."""
+"""A UDP port and the thread that serves it: it takes all waiting datagrams at once, and blocks on nothing else."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _PAUSE_SECONDS = 0.01
 
 
 class UdpEventLoop:
-    """Takes datagrams and sends them; `send` is for the loop's own thread, `wake` for any.
+    """Receives and sends datagrams; `send` is for the loop's own thread, `wake` for any.
 
     Args:
-        listening: a bound socket, as `open_udp` gives it; the loop closes it.
+        listening: a bound socket, as `open_udp` returns it; the loop closes it.
         name: of the thread.
-        on_wakeup: called with what has come, perhaps nothing, whenever something came, is due, or `wake` was called.
-        next_deadline: returns seconds until something is due; None for when something comes.
+        on_wakeup: called with the received packets, perhaps none, on arrival, at a deadline, or after `wake`.
+        next_deadline: returns the seconds until `on_wakeup` is due; None to wait for packets only.
         failed: called after either of them raised, which is logged.
-        batch_seconds: how long to wait for the rest when something comes.
+        batch_seconds: how long to wait for more packets after the first.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class UdpEventLoop:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; what `send` is given is sent until `close`."""
+        """End the thread; `send` works until `close`."""
         self._stopping.set()
         self.wake()
         self._thread.join()
@@ -78,7 +78,7 @@ class UdpEventLoop:
 
     def wake(self) -> None:
         """Wake the loop; from any thread."""
-        with contextlib.suppress(OSError):  # one waiting ring is enough, and none is needed at the end
+        with contextlib.suppress(OSError):  # one pending byte is enough, and none is needed at the end
             self._wake_send.send(b"\0")
 
     def send(self, packet: bytes, address: Address) -> bool:
@@ -120,7 +120,7 @@ class UdpEventLoop:
         self._on_wakeup(self._drain() if self._socket in ready else [])
 
     def _drain(self) -> list[tuple[bytes, Address]]:
-        """Take all that waits before any of it is looked at: a full buffer loses what is newest."""
+        """Return all waiting packets, before any is processed: a full buffer drops the newest."""
         if self._batch_seconds:
             self._stopping.wait(self._batch_seconds)
         packets: list[tuple[bytes, Address]] = []
@@ -145,7 +145,7 @@ def open_udp(address: Address, family: int = socket.AF_INET) -> socket.socket:
 
     Raises:
         OSError: the port is taken, or the address is not one of this machine's.
-        OverflowError: there are not so many ports.
+        OverflowError: the port is out of range.
     """
     with contextlib.ExitStack() as undo:
         listening = undo.enter_context(socket.socket(family, socket.SOCK_DGRAM))

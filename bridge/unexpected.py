@@ -20,7 +20,7 @@ class UnexpectedErrors:
 
     Args:
         log: the logger.
-        name: of what continues after the error.
+        name: of the part that continues after the error.
         clock: seconds.
     """
 
@@ -29,7 +29,7 @@ class UnexpectedErrors:
         self._silent_until: dict[tuple[object, ...], float] = {}
 
     def note(self, error: Exception) -> None:
-        """Log an error, unless the same line failed a moment ago.
+        """Log an error, unless the same line failed within `REPEAT_SECONDS`.
 
         Args:
             error: as caught.

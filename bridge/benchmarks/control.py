@@ -126,12 +126,12 @@ def meter_rate(engine: Engine, seconds: float) -> float:
         seconds: length of the measurement.
     """
     with _browser(engine) as web_socket:
-        _drain(web_socket, _SETTLE_SECONDS)  # the control tree, and what came before the meters
+        _drain(web_socket, _SETTLE_SECONDS)  # the control tree, and messages before the meters
         return _drain(web_socket, seconds) / seconds
 
 
 def _drain(web_socket: ClientConnection, seconds: float) -> int:
-    """Receive for a while; return how many bytes came."""
+    """Receive for a while; return the number of bytes."""
     ends, count = time.perf_counter() + seconds, 0
     with contextlib.suppress(TimeoutError):
         while (left := ends - time.perf_counter()) > 0:

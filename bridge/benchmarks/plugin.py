@@ -123,7 +123,7 @@ def _play_paced(instances: list[PluginInstance], blocks: int | None, block_size:
     started, times, number = time.perf_counter(), list[int](), 0
     while number < blocks if blocks is not None else any(one["state"] != _RUNNING for one in instances):
         if blocks is None and time.perf_counter() - started > _START_TIMEOUT:
-            raise SeparatorError(f"no separator came in {_START_TIMEOUT:g} s")
+            raise SeparatorError(f"no separator started within {_START_TIMEOUT:g} s")
         time.sleep(max(0.0, started + number * block_size / RATE - time.perf_counter()))
         for instance in instances:
             began = time.perf_counter_ns()
@@ -146,10 +146,10 @@ def _bounce(instance: PluginInstance, model: str, block_size: int) -> dict[str, 
     parts = [instance.run(padded[:, first : first + block_size]).copy() for first in starts]
     seconds = time.perf_counter() - started
     out = np.concatenate(parts, axis=1)[:, latency : latency + song.shape[1]]
-    wanted = StemSeparator(model).process(song, RATE)[1:].sum(axis=0)
+    reference = StemSeparator(model).process(song, RATE)[1:].sum(axis=0)
     frames = out.shape[1]
     return {
         "offline speed": 10 / seconds,
-        "offline error": float(np.abs(out[:2] - wanted[:, :frames]).max()),
+        "offline error": float(np.abs(out[:2] - reference[:, :frames]).max()),
         "sum error": float(np.abs(out[2:].reshape(4, 2, -1).sum(axis=0) - out[:2]).max()),
     }

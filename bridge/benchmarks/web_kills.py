@@ -45,13 +45,13 @@ class KillReport:
     """The result of a run.
 
     Attributes:
-        seconds: how long it was, the work that was left at the end included.
-        kills: by what was killed.
-        counts: of requests, and of what came of them.
+        seconds: its duration, including the work left at the end.
+        kills: by target.
+        counts: of requests and their results.
         states: songs by their final state.
         tries: jobs whose worker was killed, by how often.
         swept: files and folders that killed processes left, and that were removed.
-        violations: sentences on what was lost, is left over or does not add up; none if all is well.
+        violations: messages on lost songs, left-over files and wrong totals; none if all is well.
     """
 
     seconds: float
@@ -114,7 +114,7 @@ def run_kills(
 
 
 class _Run:
-    """One run while it goes on."""
+    """A run in progress."""
 
     def __init__(self, data: Path, model: str, database: str, report: Callable[[str], None]) -> None:
         self._data, self._model, self._database, self._report = data, model, database, report
@@ -124,14 +124,14 @@ class _Run:
         self._clients: list[LoadClient] = []
 
     def kill_at_random(self, kills: int, clients: int, dice: random.Random, max_pause: float, until: float) -> None:
-        def wanted() -> bool:
+        def is_unfinished() -> bool:
             return self._kills.total() < kills and time.monotonic() < until
 
         try:
-            while wanted():
+            while is_unfinished():
                 with self._serving() as running:
                     self._connect(running, clients)
-                    while wanted():
+                    while is_unfinished():
                         time.sleep(dice.uniform(_MIN_PAUSE, max_pause))
                         if self._kill(running, dice.choice(_TARGETS)):
                             break

@@ -33,10 +33,10 @@ class Record:
     """The replies of the service; threads share it.
 
     Attributes:
-        accepted: digest of what was uploaded, by id of the song.
+        accepted: digest of the uploaded file, by id of the song.
         gone: songs and uploads whose deletion was confirmed.
-        counts: of requests and of what came of them.
-        faults: sentences on replies that should not be.
+        counts: of requests and their results.
+        faults: messages on unexpected replies.
     """
 
     accepted: dict[str, str] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class LoadClient:
 
     def __init__(self, api: ApiClient, record: Record, number: int, pause: float = 0.5) -> None:
         self._api, self._record, self._number, self._pause = api, record, number, pause
-        self._dice = random.Random(number)  # noqa: S311 - what a client does is no secret
+        self._dice = random.Random(number)  # noqa: S311 - a client's actions are no secret
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._act_until_stopped, name=f"client {number}", daemon=True)
         self._count = 0
@@ -69,7 +69,7 @@ class LoadClient:
         self._repeated = False  # whether the last request was broken off before its reply
 
     def start(self) -> None:
-        """Start acting, in a thread of its own."""
+        """Start acting, in its own thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -133,7 +133,7 @@ class LoadClient:
             self._record.counts["uploads cancelled"] += 1
 
     def _refuse(self) -> None:
-        """Upload what is no audio; nothing may be left of it."""
+        """Upload a file without audio; nothing may be left of it."""
         _, key = self._next_song()
         reply = self._request("POST", f"/songs?name={key}.flac", b"no sound" * 1000, Idempotency_Key=key)
         if reply.status == 422:

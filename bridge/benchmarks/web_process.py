@@ -1,4 +1,4 @@
-"""A service as a process of its own, and requests to it."""
+"""A service in a separate process, and requests to it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Reply:
     Attributes:
         status: of HTTP.
         headers: by name.
-        body: as it came.
+        body: as received.
     """
 
     status: int
@@ -80,7 +80,7 @@ class ApiClient:
     def request(
         self, method: str, path: str, body: bytes | Mapping[str, object] | None = None, **headers: str
     ) -> Reply:
-        """Return the reply to a request, whatever its status.
+        """Return the reply to a request, with any status.
 
         Args:
             method: the HTTP method.
@@ -130,7 +130,7 @@ def run_service(data: Path, *options: str, database: str = "") -> Iterator[Runni
     """Run ``stream-sep serve`` on a free port, and end it.
 
     Args:
-        data: its folder; what it prints is kept beside it, in ``serve.log``.
+        data: its folder; its output is written beside it, to ``serve.log``.
         options: further options.
         database: URL of its database; SQLite in the folder unless given.
 

@@ -1,1 +1,1 @@
-"""DAWs whose own faders move the stems: REAPER, Ardour, Live, Bitwig; and whatever is made for an X32."""
+"""DAWs whose own faders move the stems: REAPER, Ardour, Live, Bitwig; and controllers made for an X32."""

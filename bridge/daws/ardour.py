@@ -1,4 +1,4 @@
-"""Ardour and Mixbus: strips by number, levels in decibels, sent to whoever registers with ``/set_surface``."""
+"""Ardour and Mixbus: strips by number, levels in decibels, sent to surfaces that register with ``/set_surface``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRACKS_BUSSES_VCAS = 159
 _BUTTONS, _VARIABLES, _HEARTBEAT, _MASTER, _SLASHED_REPLY = 1, 2, 8, 16, 16384
 _FEEDBACK = _BUTTONS | _VARIABLES | _HEARTBEAT | _MASTER | _SLASHED_REPLY
 _GAIN_IN_DECIBELS = 0
-_TO_THE_SENDER = 0  # a port by number would be the only one of this host: other controllers would lose theirs
+_TO_THE_SENDER = 0  # a port number would replace those of other controllers on this host
 _SILENT = -193.0
 _LOUDEST = 6.0
 
@@ -52,17 +52,17 @@ class Ardour(Profile):
     )
 
     def repair_packet(self, packet: bytes) -> bytes:
-        """Return a packet with a slash where versions before 7 have a number sign, which is no OSC."""
+        """Return a packet with a slash in place of the number sign of versions before 7, which is not OSC."""
         return packet.replace(b"#", b"/", 1) if packet.startswith(b"#reply\0\0") else packet
 
     def hello(self, port: int) -> Iterable[Outgoing]:
-        """Return ``/set_surface`` with feedback to where it came from, and the question for all strips."""
+        """Return ``/set_surface``, with feedback to its sender, and the query for all strips."""
         del port
         surface = (_ALL_STRIPS, _TRACKS_BUSSES_VCAS, _FEEDBACK, _GAIN_IN_DECIBELS, 0, 0, _TO_THE_SENDER)
         return ("/set_surface", surface), ("/strip/list", ())
 
     def goodbye(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
-        """Return what ends the feedback."""
+        """Return the message that ends the feedback."""
         del tracks
         return (("/set_surface/feedback", (0,)),)
 
@@ -82,11 +82,11 @@ class Ardour(Profile):
 
     @staticmethod
     def _named(track: int, name: str) -> Event:
-        # a strip that goes is called " ", and its controls go to rest, which must not move a stem
+        # a removed strip is named " ", and its controls are reset, which must not move a stem
         return TrackNamed(track, name) if name.strip() else TrackRemoved(track)
 
 
 class Mixbus(Ardour):
-    """Mixbus, which is Ardour to OSC."""
+    """Mixbus: the same OSC as Ardour."""
 
     title: str = "Mixbus"

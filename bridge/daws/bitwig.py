@@ -43,13 +43,13 @@ def db_to_volume(gain_db: float) -> float:
 
 
 class Bitwig(Profile):
-    """DrivenByMoss sends what has changed, and everything when it is asked to refresh.
+    """DrivenByMoss sends changes, and all values on a request to refresh.
 
     Args:
-        resolution: steps of a value, as in its settings; it has to be the same there.
+        resolution: steps of a value, the same as in its settings.
 
     Raises:
-        ConfigError: a resolution that it does not have.
+        ConfigError: it has no such resolution.
 
     >>> Bitwig().write(1, "gain_db", 10.0)
     (('/track/1/volume', (127,)),)
@@ -67,7 +67,7 @@ class Bitwig(Profile):
         super().__init__()
 
     def hello(self, port: int) -> Iterable[Outgoing]:
-        """Return what makes it send everything."""
+        """Return the request for all values."""
         del port
         return (("/refresh", ()),)
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from stream_sep.control.levels import LOUDEST_DB, SILENCE_DB, db_to_position
 
 Setting: TypeAlias = float | bool
-"""A value of a control that is no text."""
+"""A value of a control that is not a text."""
 
 ECHO_SECONDS = 0.5
 """How long a program may take to echo a value."""
@@ -42,15 +42,15 @@ class EchoFilter:
         return path in self._values and self._values[path] == value
 
     def on_received(self, path: str, value: Setting, now: float) -> bool:
-        """Note a received value; return whether it is new and not an echo.
+        """Record a received value; return whether it is new and not an echo.
 
         Args:
             path: of the control.
-            value: as `normalize` gives it.
+            value: as `normalize` returns it.
             now: `time.monotonic`.
 
         Returns:
-            Whether it is new; False for an echo of what was sent.
+            Whether it is new; False for an echo of a sent value.
         """
         echoes = list(self._sent.pop(path, ()))
         for index, (until, sent) in enumerate(echoes):
@@ -61,12 +61,12 @@ class EchoFilter:
         return True
 
     def on_sent(self, path: str, value: Setting, held: Setting, now: float) -> None:
-        """Note a sent value, and the value as the client will hold it.
+        """Record a sent value, and the same value as the client rounds it.
 
         Args:
             path: of the control.
             value: of the mixer.
-            held: the same as the client holds it, in its own steps.
+            held: the value in the client's steps.
             now: `time.monotonic`.
         """
         self._values[path] = value
@@ -98,7 +98,7 @@ def is_close(path: str, one: Setting, other: Setting) -> bool:
 
 
 def normalize(path: str, value: Setting) -> Setting:
-    """Return what a client means in the mixer's terms: all inaudible levels are the same.
+    """Return a client's value in the mixer's terms: all inaudible levels are the same.
 
     Args:
         path: of the control.

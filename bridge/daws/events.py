@@ -1,4 +1,4 @@
-"""What a DAW's messages mean to a mixer: tracks, their names, and values of controls."""
+"""Events that a DAW's messages stand for: tracks, their names, and values of controls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True)
 class TrackNamed:
-    """A track has a name; an empty one is no information."""
+    """A track has a name; an empty one is unknown."""
 
     track: int
     name: str
@@ -16,21 +16,21 @@ class TrackNamed:
 
 @dataclass(frozen=True)
 class TrackRemoved:
-    """There is no such track."""
+    """A track does not exist."""
 
     track: int
 
 
 @dataclass(frozen=True)
 class TrackList:
-    """The names of all tracks there are, from the first."""
+    """The names of all tracks, from the first."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ControlChanged:
-    """A track's control stands there now, in the unit of the mixer's control of that name."""
+    """The value of a track's control, in the unit of the mixer's control of that name."""
 
     track: int
     control: str
@@ -39,7 +39,7 @@ class ControlChanged:
 
 @dataclass(frozen=True)
 class DawStarted:
-    """The DAW has just started and has no subscription of ours."""
+    """The DAW has just started, without our subscriptions."""
 
 
 Event: TypeAlias = TrackNamed | TrackRemoved | TrackList | ControlChanged | DawStarted

@@ -1,4 +1,4 @@
-"""Ableton Live with AbletonOSC, a remote script that answers on a port of its own."""
+"""Ableton Live with AbletonOSC, a remote script that replies from its own port."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Live(Profile):
     listen: ClassVar[int] = 11001
     send: ClassVar[int] = 11000
     first: ClassVar[int] = 0
-    flush_seconds: ClassVar[float] = 0.1  # it looks at its socket ten times a second, and must not queue up
+    flush_seconds: ClassVar[float] = 0.1  # it polls its socket ten times a second; messages must not queue up
     poll_seconds: ClassVar[float] = 2.0
     rows: tuple[Row, ...] = tuple(
         Row(control, f"/live/track/get/{theirs}", unit, f"/live/track/set/{theirs}")
@@ -97,20 +97,20 @@ class Live(Profile):
     )
 
     def hello(self, port: int) -> Iterable[Outgoing]:
-        """Return the question for the tracks' names."""
+        """Return the query for the tracks' names."""
         del port
         return self.poll()
 
     def poll(self) -> Iterable[Outgoing]:
-        """Return the question for the tracks' names: tracks are added, moved and renamed without a word."""
+        """Return the query for the tracks' names: no message reports that tracks are added, moved or renamed."""
         return ((_NAMES, ()),)
 
     def subscribe(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
-        """Return what subscribes to the tracks; it sends their current values at once."""
+        """Return the subscriptions to the tracks; Live replies with their current values."""
         return self._each("start_listen", tracks)
 
     def goodbye(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
-        """Return what unsubscribes from the tracks."""
+        """Return the messages that unsubscribe from the tracks."""
         return self._each("stop_listen", tracks)
 
     def _each(self, verb: str, tracks: Iterable[int]) -> Iterable[Outgoing]:
@@ -125,7 +125,7 @@ class Live(Profile):
         if message.address == "/live/startup":
             yield DawStarted()
         elif message.address == "/live/error":
-            raise ParameterError(f"Live says: {text(message, 0):.200}")
+            raise ParameterError(f"error from Live: {text(message, 0):.200}")
         elif message.address == _NAMES:
             yield TrackList(tuple(text(message, index) for index in range(len(message.arguments))))
         elif message.address == "/live/track/get/name":

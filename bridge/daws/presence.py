@@ -1,21 +1,21 @@
-"""Whether a DAW answers: at the start, and while it is polled."""
+"""Detects whether a DAW replies: at the start, and while it is polled."""
 
 from __future__ import annotations
 
 import math
 
 ABSENT_SECONDS = 3.0
-"""A DAW that has not answered for so long at the start is reported as absent."""
+"""Seconds without a message, at the start, after which a DAW is reported as absent."""
 
 MAX_MISSED_POLLS = 2
-"""After so many unanswered polls the session is initialized anew."""
+"""Polls without a reply after which the session is initialized again."""
 
 
 class DawPresence:
-    """Follows whether a DAW answers; times are `time.monotonic`.
+    """Tracks whether a DAW is connected; times are `time.monotonic`.
 
     Attributes:
-        connected: whether it has answered since it was last lost.
+        connected: whether it has sent a message since the connection was last lost.
 
     >>> presence = DawPresence()
     >>> presence.wait(10.0)
@@ -26,33 +26,33 @@ class DawPresence:
     def __init__(self) -> None:
         self.connected = False
         self._waiting_since = math.inf
-        self._unanswered = 0
+        self._missed_polls = 0
 
     def wait(self, now: float) -> None:
-        """Begin to wait for an answer, or go on waiting."""
+        """Begin to wait for a message, or continue."""
         self._waiting_since = min(self._waiting_since, now)
-        self._unanswered = 0
+        self._missed_polls = 0
 
-    def answered(self) -> None:
-        """Note that something came from the DAW."""
-        self._unanswered, self.connected = 0, True
+    def received(self) -> None:
+        """Record a message from the DAW."""
+        self._missed_polls, self.connected = 0, True
 
     def miss(self) -> bool:
-        """Note that it is polled; return whether too many polls before were not answered."""
-        self._unanswered += 1
-        return self._unanswered > MAX_MISSED_POLLS
+        """Count a poll; return whether too many earlier ones had no reply."""
+        self._missed_polls += 1
+        return self._missed_polls > MAX_MISSED_POLLS
 
     def lose(self) -> None:
-        """Note that it must be found again; where it had answered, it counts as absent at once."""
+        """Record a lost connection: a connected DAW is absent at once."""
         if self.connected:
             self.connected, self._waiting_since = False, -math.inf
 
     def is_absent(self, now: float) -> bool:
-        """Return whether it has been waited for long enough to be reported."""
+        """Return whether the DAW is to be reported as absent."""
         return not self.connected and now >= self._absent_at
 
     def report_due(self, now: float) -> float | None:
-        """Return when it will be reported as absent; None if it answers, or is reported already."""
+        """Return when it will be reported as absent; None if it is connected, or reported already."""
         return self._absent_at if not self.connected and self._absent_at > now else None
 
     @property

@@ -24,16 +24,16 @@ MASTER = 0
 _DIGITS = 5
 
 MAX_TRACKS = 4096
-"""Numbers above this are taken for nonsense."""
+"""Track numbers from this on are invalid."""
 
 
 @dataclass(frozen=True)
 class ValueCodec:
-    """How a DAW writes a control's value.
+    """Converts between a DAW's values of a control and the mixer's.
 
     Attributes:
         decode: from the DAW's number to the mixer's value.
-        encode: from the mixer's value to what is sent; an int goes as an integer, a float as a float.
+        encode: from the mixer's value to the DAW's number; an int is sent as an integer, a float as a float.
     """
 
     decode: Callable[[float], float | bool]
@@ -58,7 +58,7 @@ class Row:
     Attributes:
         control: the last part of the mixer's path, such as ``gain_db``.
         address: of received messages; ``@`` stands for the track's number, which else is the first argument.
-        unit: how the value is written.
+        unit: of the value.
         send_address: of sent messages, where it differs.
         master: whether it is the master's, which has no number.
     """
@@ -71,19 +71,19 @@ class Row:
 
 
 class Profile:
-    """A DAW's OSC dialect, which every DAW puts as a table.
+    """A DAW's OSC dialect, as a table of addresses.
 
     Attributes:
-        title: what people call the DAW.
-        setup_hint: what to do where it does not answer.
-        listen: UDP port where it sends to; 0 is any.
+        title: the DAW's name, for users.
+        setup_hint: for a DAW that does not reply.
+        listen: UDP port that it sends to; 0 is any.
         send: UDP port where it listens.
         rows: its addresses.
-        digits: how many digits a track's number has at least.
-        first: what it calls the first track.
-        flush_seconds: the least time between two rounds of messages to it.
-        poll_seconds: how often it is asked whether it is there; 0 is never.
-        batch_seconds: how long to wait for the rest when something comes, where only the whole makes sense.
+        digits: least number of digits of a track's number.
+        first: its number of the first track.
+        flush_seconds: least time between two updates sent to it.
+        poll_seconds: interval of polls; 0 is none.
+        batch_seconds: how long to wait for related messages before any is applied.
     """
 
     title: str = "the DAW"
@@ -103,25 +103,25 @@ class Profile:
         self._numbered = [(_pattern(row.address), row) for row in self.rows if "@" in row.address]
 
     def repair_packet(self, packet: bytes) -> bytes:
-        """Return a packet as OSC, where the DAW's are not quite."""
+        """Return a packet as valid OSC, if the DAW's are not."""
         return packet
 
     def hello(self, port: int) -> Iterable[Outgoing]:
-        """Return what makes the DAW send everything to our ``port``."""
+        """Return the request for all values, to be sent to our ``port``."""
         del port
         return ()
 
     def poll(self) -> Iterable[Outgoing]:
-        """Return what a DAW that is there answers."""
+        """Return messages that a connected DAW replies to."""
         return ()
 
     def subscribe(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
-        """Return what subscribes to these tracks, and to as little else as possible."""
+        """Return the subscriptions to these tracks, and to as little else as possible."""
         del tracks
         return ()
 
     def goodbye(self, tracks: Iterable[int]) -> Iterable[Outgoing]:
-        """Return what ends the subscriptions."""
+        """Return the messages that end the subscriptions."""
         del tracks
         return ()
 
@@ -129,17 +129,17 @@ class Profile:
         """Yield the events of a message; none, if it is not about our controls.
 
         Raises:
-            ParameterError: it would concern us, but has the wrong arguments.
+            ParameterError: it is about our controls, but has the wrong arguments.
         """
         moved = self.moved(message)
         if moved is not None:
             yield moved
 
     def moved(self, message: Message) -> ControlChanged | None:
-        """Return what a message moves, if it moves something.
+        """Return the control change of a message, if it has one.
 
         Raises:
-            ParameterError: it would, but has the wrong arguments.
+            ParameterError: it has the wrong arguments.
         """
         row, arguments = self._find(message)
         if row is None or not arguments:
@@ -147,13 +147,13 @@ class Profile:
         track = MASTER if row.master else self._track(message.address, arguments[0])
         value = number(message.address, _last(message, arguments[0 if row.master else 1 :]))
         decoded = row.unit.decode(value)
-        if math.isinf(decoded) and row.control != "gain_db":  # which it could spoil for all that came with it
+        if math.isinf(decoded) and row.control != "gain_db":  # which would make the whole batch invalid
             raise ParameterError(f"{message.address} takes a finite number, not {value}")
         # a single's last digits are noise, and would show in every preset
         return ControlChanged(track, row.control, decoded if isinstance(decoded, bool) else round(decoded, _DIGITS))
 
     def write(self, track: int, control: str, value: float) -> tuple[Outgoing, ...]:
-        """Return what brings a track's control to ``value``; nothing, if the DAW has no such control.
+        """Return the messages that set a track's control to ``value``.
 
         Args:
             track: `MASTER`, or its number from 1.
@@ -161,7 +161,7 @@ class Profile:
             value: in the control's own unit.
 
         Returns:
-            Messages, as addresses and arguments; none where the DAW has no such control.
+            Addresses and arguments; none if the DAW has no such control.
         """
         row = self._by_control.get((control, track == MASTER))
         if row is None:
@@ -218,14 +218,14 @@ def text(message: Message, index: int) -> str:
     """Return an argument that has to be a text.
 
     Args:
-        message: as it came.
-        index: place of the argument, from 0.
+        message: the received message.
+        index: of the argument, from 0.
 
     Returns:
         The text.
 
     Raises:
-        ParameterError: it is none, or not there.
+        ParameterError: it is missing, or not a text.
     """
     value = message.arguments[index] if len(message.arguments) > index else None
     if not isinstance(value, str):

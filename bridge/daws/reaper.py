@@ -1,4 +1,4 @@
-"""REAPER, with the pattern file ``StreamSep.ReaperOSC``: levels in decibels, whatever its faders are set to."""
+"""REAPER, with the pattern file ``StreamSep.ReaperOSC``: levels in decibels, for any range of its faders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VOLUME = ValueCodec(DECIBELS.decode, lambda gain_db: _SILENT if gain_db <= SILEN
 
 
 class Reaper(Profile):
-    """REAPER sends what its tracks do, by automation too, from the moment that it opens the surface.
+    """REAPER sends the changes of its tracks, automation among them, once it has opened the surface.
 
     >>> Reaper().write(2, "gain_db", -6.0)
     (('/track/2/volume/db', (-6.0,)),)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from bridge.protocols import MixerControl
 
 SETTLE_SECONDS = 0.1
-"""Tracks are matched with stems when no name has been received for so long: names come one by one."""
+"""Tracks are matched with stems this long after the last name: names arrive one by one."""
 
 INITIAL_SYNC_SECONDS = 0.5
-"""The first value received within so long of matching is the current position, not a move."""
+"""The first value received within this time of matching is the current position, not a move."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,21 +37,21 @@ _CONTROLS = ("gain_db", "mute", "solo", "pan")
 
 
 class DawSession:
-    """Moves a mixer by a DAW's tracks, and the tracks by what else moves the mixer.
+    """Keeps a mixer and a DAW's tracks in sync, in both directions.
 
-    When the two meet, the DAW has its way: a mix made there is not to be lost because a separator was started. Unless
-    the mixer is to lead: then the DAW's faders go where the mixer's are.
+    On connect, the DAW's fader positions win, so that starting a separator loses no mix made in the DAW. With
+    ``push_on_connect``, the mixer's do.
 
     Args:
-        mixer: what is moved.
+        mixer: the mixer to control.
         profile: the DAW's OSC dialect.
-        send: takes a packet to the DAW; False if it should be tried again.
+        send: sends a packet to the DAW; returns False if it should be tried again.
         port: where the DAW sends its messages.
-        push_on_connect: whether the mixer has its way when the two meet.
+        push_on_connect: whether, on connect, the DAW's faders are set to the mixer's instead of the reverse.
 
     Attributes:
-        last: what was received last, for people to see.
-        errors: how many messages made no sense.
+        last: the last received message, for users.
+        errors: number of invalid messages.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class DawSession:
 
     @property
     def status(self) -> str:
-        """Whether the DAW answers, and which of its tracks are which stems."""
+        """Whether the DAW is connected, and the track of each stem."""
         if not self._presence.connected:
             return f"{self._profile.title} does not answer"
         tracks = self._tracks.of_stem
@@ -103,14 +103,14 @@ class DawSession:
             now: `time.monotonic`.
 
         Returns:
-            `status`, with what to do where the DAW does not answer; nothing while that is still open.
+            `status`, with a hint if the DAW is absent; empty before that is certain.
         """
         if self._presence.connected:
             return self.status if self._settled is None else ""
         return f"{self.status}: {self._profile.setup_hint}" if self._presence.is_absent(now) else ""
 
     def initialize(self, now: float) -> None:
-        """Make the DAW send everything.
+        """Request all values from the DAW.
 
         Args:
             now: `time.monotonic`.
@@ -122,10 +122,10 @@ class DawSession:
         self._send_messages(self._profile.hello(self._port))
 
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
-        """Apply packets: names first, and of many values for one control only the newest.
+        """Apply packets: names first, and of several values for one control only the newest.
 
         Args:
-            packets: each with where it came from.
+            packets: each with its sender.
             now: `time.monotonic`.
         """
         moves: list[tuple[Message, ControlChanged]] = []
@@ -134,7 +134,7 @@ class DawSession:
             for problem in decoded.problems:
                 self._refused(problem)
             if decoded.messages:
-                self._presence.answered()
+                self._presence.received()
             for message in decoded.messages:
                 moves += self._dispatch(message, now)
         for message, moved in moves:
@@ -151,7 +151,7 @@ class DawSession:
                     self._on_track_event(event, now)
         except StreamSepError as error:
             self._refused(str(error))
-        except Exception as error:  # noqa: BLE001 - one message may not cost those that came with it
+        except Exception as error:  # noqa: BLE001 - an error in one message must not lose others
             self._unexpected.note(error)
             self._refused(f"{describe(message)}: unexpected {type(error).__name__}")
         return moves
@@ -182,7 +182,7 @@ class DawSession:
             self.last = f"{describe(message)}: {path} {self._batch[path]:g}"
 
     def _accept_value(self, place: tuple[int, str], now: float) -> bool:
-        """Put the DAW's value of a control in the batch; return whether that is a move."""
+        """Add the DAW's value of a control to the batch; return whether it is a change."""
         path = self._paths.get(place)
         if path is None or place not in self._values:
             return False
@@ -203,15 +203,15 @@ class DawSession:
             self._mixer.apply(batch)
         except StreamSepError as error:
             self._refused(str(error))
-        self.changed(*batch)  # the mixer may have made something else of it
+        self.changed(*batch)  # the mixer may have limited the values
 
     def changed(self, *paths: str) -> None:
-        """Note that controls of the mixer have changed; for any thread."""
+        """Queue changed controls of the mixer; for any thread."""
         with self._lock:
             self._pending.update(paths)
 
     def due(self, now: float) -> float | None:
-        """Return seconds until `work` has something to do; None if nothing is in sight."""
+        """Return the seconds until `work` is due; None if nothing is scheduled."""
         moments = [self._settled] if self._settled is not None else []
         if self._pending and self._settled is None:
             moments.append(self._next_flush)
@@ -222,7 +222,7 @@ class DawSession:
         return max(0.0, min(moments) - now) if moments else None
 
     def work(self, now: float) -> None:
-        """Do what is due: match tracks, send changes, poll the DAW."""
+        """Match tracks, send changes and poll the DAW, as due."""
         if self._settled is not None and now >= self._settled:
             self._settled = None
             self._match_tracks(now)
@@ -295,5 +295,5 @@ class DawSession:
 
     def _send_messages(self, messages: Iterable[Outgoing]) -> bool:
         written = [write_message(address, arguments) for address, arguments in messages]
-        sent = [self._send(packet) for packet in written]  # all of them, whatever becomes of the first
+        sent = [self._send(packet) for packet in written]  # all of them, even if one fails
         return all(sent)

@@ -37,14 +37,14 @@ DAWS: dict[str, Callable[[], Profile]] = {
     "bitwig": Bitwig,
     "x32": X32,
 }
-"""What can be followed, by name."""
+"""The supported DAWs, by name."""
 
 ALIASES = {"live": "ableton"}
 """Older name -> name."""
 
 
 def check_daw(name: str) -> str:
-    """Return the name of a DAW that is given by its name or an older one.
+    """Return the name of a DAW, given that name or an older one.
 
     Raises:
         ConfigError: a DAW that is not known.
@@ -56,20 +56,20 @@ def check_daw(name: str) -> str:
 
 
 class DawSurface:
-    """Lets a DAW's own track faders, mutes, solos and automation move the stems, and follows what else moves them.
+    """Syncs a DAW's track faders, mutes, solos and automation with the stems, in both directions.
 
     Args:
-        mixer: what is moved.
+        mixer: the mixer to control.
         name: ``reaper``, ``ardour``, ``mixbus``, ``ableton``, ``bitwig``, or ``x32`` to be one for its clients.
         host: where the DAW runs; for ``x32`` the address of this machine to listen at, ``0.0.0.0`` for the network.
         listen: UDP port to listen at; the DAW's usual one unless given, 0 takes a free one.
         send: UDP port that the DAW listens at; its usual one unless given.
         resolution: steps of Bitwig's values, as set there.
         push_on_connect: whether, on connect, the DAW's faders are set to the mixer's instead of the reverse.
-        report: callback that receives messages: the DAW answers, or does not.
+        report: callback that receives messages: the DAW is connected, or does not reply.
 
     Raises:
-        ConfigError: a DAW or a resolution that is not known.
+        ConfigError: an unknown DAW or resolution.
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class DawSurface:
 
     @property
     def port(self) -> int:
-        """The UDP port, once started the one that 0 became."""
+        """The UDP port; with 0, the free one it took, once started."""
         return self._listen if self._line is None else self._line.port
 
     @property
     def last(self) -> str:
-        """What was received a moment ago, such as ``/track/1/volume/db -6``, or else which tracks are which stems."""
+        """The last message while it is recent, such as ``/track/1/volume/db -6``, or else the track of each stem."""
         if self._session is None:
             return self._last
         now, text = time.monotonic(), self._session.last or self._last
@@ -111,7 +111,7 @@ class DawSurface:
 
     @property
     def errors(self) -> int:
-        """How many messages made no sense."""
+        """Number of invalid messages."""
         return self._errors + (0 if self._session is None else self._session.errors)
 
     @property
@@ -213,7 +213,7 @@ def _resolved(host: str, port: int) -> tuple[str, int]:
 
 
 def _local_address_for(peer: tuple[str, int]) -> str:
-    """Return the address of this machine that a DAW can answer to: nothing else on the network is exposed."""
+    """Return the address of this machine that a DAW can reply to: no other one is exposed."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((peer[0], peer[1] or 9))

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 def match_tracks(stems: tuple[str, ...], names: Mapping[int, str | None]) -> dict[str, int]:
     """Find a track for every stem.
 
-    A track that is called as the stem comes first, then one that has the stem's name as a word of its own, in small
-    letters or capitals, the lowest number winning. A stem without one takes the track of its own number if that has
-    no name, or if no track at all has a stem's name.
+    A track with the stem's name comes first, then one whose name has it as a separate word, in any case; the lowest
+    number wins. A stem without one takes the track of its own number if that has no name, or if no track at all has a
+    stem's name.
 
     Args:
         stems: in their order.
@@ -56,7 +56,7 @@ def _has_as_a_word(stem: str, name: str) -> bool:
 
 
 class Tracks:
-    """The names of a DAW's tracks, as received, and the stems they stand for.
+    """The names of a DAW's tracks, as received, and the track of each stem.
 
     Args:
         stems: in their order.
@@ -68,21 +68,21 @@ class Tracks:
         self.of_stem: dict[str, int] = {}
 
     def name(self, track: int, name: str | None) -> bool:
-        """Note a track's name, None if it is gone; return whether that is new.
+        """Set a track's name; return whether it is new.
 
         Args:
             track: its number, from 1.
             name: None if the track is gone.
 
         Returns:
-            Whether that is new.
+            Whether it is new.
         """
         new = track not in self._names or self._names[track] != name
         self._names[track] = name
         return new
 
     def list(self, names: tuple[str, ...]) -> bool:
-        """Note the names of all tracks; return whether that is new."""
+        """Set the names of all tracks; return whether they are new."""
         listed: dict[int, str | None] = dict(enumerate(names, 1))
         missing = dict.fromkeys((track for track in range(1, len(self._stems) + 1) if track not in listed), None)
         new = self._names != listed | missing

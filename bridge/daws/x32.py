@@ -1,4 +1,4 @@
-"""A mixing mixer that answers as a Behringer X32 does, so that everything that is made for one can move the stems."""
+"""The OSC dialect of a Behringer X32, so that controllers made for one control the stems."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOUD = 1.0
 
 
 def _fader_to_db(position: float) -> float:
-    # what is above the travel stays above it, so that its sender is corrected
+    # positions above the travel stay above it, so that their sender is corrected
     return position * 40 - 30 if position > 1 else position_to_db(position)
 
 
@@ -48,7 +48,7 @@ class X32(Profile):
     )
 
     def place_of(self, address: str) -> tuple[int, str] | None:
-        """Return the track and the control that an address is about; None if it is about no such thing.
+        """Return the track and the control of an address; None if it has none.
 
         >>> X32().place_of("/ch/03/mix/fader"), X32().place_of("/fx/1")
         ((3, 'gain_db'), None)

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 10.0
-"""How long ``/xremote`` and ``/meters`` hold."""
+"""How long ``/xremote`` and ``/meters`` last."""
 
 MAX_CLIENTS = 4
-"""As many as the mixer has."""
+"""The limit of an X32."""
 
 _FLUSH_SECONDS = 1 / 30
 _METER_SECONDS = 1 / 20
@@ -41,21 +41,21 @@ class X32Client:
 
     def __init__(self) -> None:
         self.expires = 0.0
-        self.echoes = EchoFilter(echo_seconds=-1.0)  # what these programs send is meant
+        self.echoes = EchoFilter(echo_seconds=-1.0)  # these programs send no echoes
         self.pending: set[str] = set()
 
 
 class X32Server:
-    """Puts a mixer behind the addresses of an X32.
+    """Emulates an X32: its addresses control a mixer.
 
     Args:
-        mixer: what is moved.
-        send: takes a packet to a client; False if it should be tried again.
+        mixer: the mixer to control.
+        send: sends a packet to a client; returns False if it should be tried again.
         host: the address of this machine that clients receive.
 
     Attributes:
-        last: what was received last, for people to see.
-        errors: how many messages made no sense.
+        last: the last received message, for users.
+        errors: number of invalid messages.
     """
 
     def __init__(self, mixer: MixerControl, send: Callable[[bytes, Address], bool], host: str) -> None:
@@ -79,21 +79,21 @@ class X32Server:
         return f"X32: {count} client{'s' if count != 1 else ''}" if count else "X32: no client yet"
 
     def notice(self, now: float) -> str:
-        """Return the text to report to the user now: none, as clients come and go all the time."""
+        """Return the text to report to the user now: none, as clients connect and leave all the time."""
         del now
         return ""
 
     def initialize(self, now: float) -> None:
-        """Wait for clients: they come by themselves."""
+        """Do nothing: clients subscribe by themselves."""
 
     def shutdown(self) -> None:
-        """Leave; clients notice that by themselves."""
+        """Do nothing: clients detect it by themselves."""
 
     def receive(self, packets: Iterable[tuple[bytes, Address]], now: float) -> None:
-        """Apply packets; of many values for one control only the newest is applied.
+        """Apply packets; of several values for one control, only the newest is applied.
 
         Args:
-            packets: each with where it came from.
+            packets: each with its sender.
             now: `time.monotonic`.
         """
         for packet, sender in packets:
@@ -121,7 +121,7 @@ class X32Server:
                 self._reply(message.address, sender, now)
         except StreamSepError as error:
             self._refused(str(error))
-        except Exception as error:  # noqa: BLE001 - one message may not cost those that came with it
+        except Exception as error:  # noqa: BLE001 - an error in one message must not lose others
             self._unexpected.note(error)
             self._refused(f"{describe(message)}: unexpected {type(error).__name__}")
 
@@ -159,7 +159,7 @@ class X32Server:
         batch, self._batch = self._batch, {}
         if batch:
             self._mixer.apply(batch)
-            self.changed(*batch)  # the mixer may have made something else of it
+            self.changed(*batch)  # the mixer may have limited the values
 
     def _reply(self, address: str, sender: Address, now: float) -> None:
         about = self._about(address)
@@ -203,19 +203,19 @@ class X32Server:
         return all(self._send(write_message(*message), client) for message in messages)
 
     def changed(self, *paths: str) -> None:
-        """Note that controls of the mixer have changed; for any thread."""
+        """Queue changed controls of the mixer; for any thread."""
         with self._lock:
             self._changed.update(paths)
 
     def due(self, now: float) -> float | None:
-        """Return seconds until `work` has something to do; None if nothing is in sight."""
+        """Return the seconds until `work` is due; None if nothing is scheduled."""
         moments = [self._next_meters] if self._meter_clients else []
         if self._changed or any(remote.pending for remote in self._clients.values()):
             moments.append(self._next_flush)
         return max(0.0, min(moments) - now) if moments else None
 
     def work(self, now: float) -> None:
-        """Send what is due: changes and meters."""
+        """Send the changes and meters that are due."""
         if now >= self._next_flush:
             self._next_flush = now + _FLUSH_SECONDS
             self._remove_expired(now)

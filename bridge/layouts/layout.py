@@ -15,7 +15,7 @@ LAYOUTS: dict[str, tuple[str, Callable[[Sequence[str]], bytes]]] = {
     "touchosc": ("stream_sep.tosc", touchosc),
     "open-stage-control": ("stream_sep.json", open_stage_control),
 }
-"""The usual file name of each kind, and what makes it."""
+"""The usual file name of each kind, and its writer."""
 
 
 def layout(kind: str, stems: Sequence[str]) -> bytes:
@@ -31,7 +31,7 @@ def layout(kind: str, stems: Sequence[str]) -> bytes:
         The bytes of the file.
 
     Raises:
-        ConfigError: there is no such kind, or there are no stems.
+        ConfigError: the kind is unknown, or there are no stems.
 
     >>> layout("touchosc", ["vocals", "other"])[:2].hex()
     '789c'

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _VERSION = "1.29.8"
 _TARGET = f"127.0.0.1:{IN_PORT}"
-# a subscription holds ten seconds; answers come to the port that asked
+# a subscription lasts ten seconds; replies go to the port of the request
 _SUBSCRIBE = f"send('{_TARGET}', '/subscribe')"
 _RENEW = f"{_SUBSCRIBE}; setInterval('lease', () => {{ {_SUBSCRIBE} }}, 4000)"
 _LOUDER_SIDE = "set('{}', Math.max(value[0], value[1]))"

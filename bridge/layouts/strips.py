@@ -1,4 +1,4 @@
-"""What every layout shows, whatever program draws it: one strip a stem, and the master."""
+"""The strips that every layout shows: one per stem, and the master."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IN_PORT, OUT_PORT = 9137, 9138
 """UDP ports: of the engine, and of the page that receives its feedback."""
 
 UNITY = 0.75
-"""Where a fader stands at 0 dB."""
+"""Position of a fader at 0 dB."""
 
 METER_BOTTOM, METER_TOP = -60.0, 0.0
 """The ends of a meter, in dBFS."""
@@ -28,8 +28,8 @@ class Strip:
     """One column of a layout.
 
     Attributes:
-        title: for people.
-        address: what its addresses begin with.
+        title: for users.
+        address: prefix of its addresses.
         colour: six hexadecimal digits.
         buttons: the last part of the address and the label of each button, from the top.
     """

@@ -90,7 +90,7 @@ def _message(
     node: ET.Element, address: str, conversion: str, *, send: bool = True, low: float = 0.0, high: float = 1.0
 ) -> None:
     osc = ET.SubElement(_part(node, "messages"), "osc")
-    # feedback 0: what is received is not sent again
+    # feedback 0: received values are not sent again
     flags = [("enabled", "1"), ("send", str(int(send))), ("receive", "1"), ("feedback", "0")]
     _texts(osc, [*flags, ("connections", _CONNECTION)])
     trigger = ET.SubElement(ET.SubElement(osc, "triggers"), "trigger")

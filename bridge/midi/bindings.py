@@ -34,7 +34,7 @@ def ring(target: Target, position: float) -> int:
     One of eleven lights for a pan, as many as needed for a level; the light below the knob for the middle of a pan.
 
     Args:
-        target: what the knob moves.
+        target: of the knob.
         position: its travel, 0 to 1.
 
     Returns:
@@ -60,9 +60,9 @@ class ControlBindings:
     """The controls of one device.
 
     Args:
-        midi_map: what they move.
+        midi_map: their targets.
         moves: receives the values.
-        feedback: receives what is sent back to the device.
+        feedback: sends messages to the device.
     """
 
     def __init__(self, midi_map: MidiMap, moves: PendingChanges, feedback: Feedback) -> None:
@@ -105,7 +105,7 @@ class ControlBindings:
         self.refresh()
 
     def receive(self, event: Event, now: float) -> str:
-        """Apply an event; return a description of what it did, for people to see.
+        """Apply an event; return a description of its effect, for users.
 
         Args:
             event: the event.
@@ -190,8 +190,8 @@ class ControlBindings:
 
     def _shift(self, to: str) -> None:
         width = self._map.bank if to.startswith("bank/") else 1
-        wanted = self.offset + (width if to.endswith("right") else -width)
-        self.offset = min(max(wanted, 0), max(len(self._stems) - self._map.bank, 0))
+        offset = self.offset + (width if to.endswith("right") else -width)
+        self.offset = min(max(offset, 0), max(len(self._stems) - self._map.bank, 0))
         self._moves.commit()
         self._bind()
         self.refresh()

@@ -28,13 +28,13 @@ class MidiConnection:
     """Messages from and to one device. For one thread; messages are queued from any.
 
     Args:
-        wanted: part of the name of the device's port; `VIRTUAL_PORT` makes one.
+        pattern: part of the name of the device's port; `VIRTUAL_PORT` makes one.
         ports: the system's ports, to be closed with the connection.
         report: callback that receives a message when the device is disconnected or is back.
     """
 
-    def __init__(self, wanted: str, ports: MidiPorts, report: Callable[[str], None]) -> None:
-        self._wanted, self._ports, self._report = wanted, ports, report
+    def __init__(self, pattern: str, ports: MidiPorts, report: Callable[[str], None]) -> None:
+        self._pattern, self._ports, self._report = pattern, ports, report
         self._inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._port: MidiPort | None = None
         self._was_open = False
@@ -55,13 +55,13 @@ class MidiConnection:
             names = self._ports.names()
         except BridgeError as error:
             raise AbsentPortError(str(error)) from error
-        if self._wanted != VIRTUAL_PORT and find_port(self._wanted, names.inputs) is None:
+        if self._pattern != VIRTUAL_PORT and find_port(self._pattern, names.inputs) is None:
             there = ", ".join(names.inputs) or "none"
-            raise AbsentPortError(f"no MIDI port's name contains {self._wanted!r}; the ports are: {there}")
+            raise AbsentPortError(f"no MIDI port's name contains {self._pattern!r}; the ports are: {there}")
         self._open(names)
 
     def poll_port(self) -> bool:
-        """Check whether the device is connected; return whether it has just come back."""
+        """Check whether the device is connected; return whether it was just reconnected."""
         if self._port is not None and self._port.disconnected:
             self._disconnect(_gone(self._port.input))
         try:
@@ -71,7 +71,7 @@ class MidiConnection:
         try:
             if self._port is not None:
                 self._check(names)
-            elif self._wanted == VIRTUAL_PORT or find_port(self._wanted, names.inputs) is not None:
+            elif self._pattern == VIRTUAL_PORT or find_port(self._pattern, names.inputs) is not None:
                 word = "back" if self._was_open else "there"
                 self._open(names)
                 self._report(f"MIDI port {self.name!r} is {word}")
@@ -85,10 +85,10 @@ class MidiConnection:
         self._was_open = True
 
     def _open_port(self, names: PortNames) -> None:
-        if self._wanted == VIRTUAL_PORT:
-            self._port = self._ports.open_virtual(self._wanted, self._inbox.put)
+        if self._pattern == VIRTUAL_PORT:
+            self._port = self._ports.open_virtual(self._pattern, self._inbox.put)
             return
-        source, sink = find_port(self._wanted, names.inputs), find_port(self._wanted, names.outputs)
+        source, sink = find_port(self._pattern, names.inputs), find_port(self._pattern, names.outputs)
         assert source is not None
         self._port = self._ports.open(source, sink, self._inbox.put)
         if sink is None:
@@ -97,7 +97,7 @@ class MidiConnection:
     def _check(self, names: PortNames) -> None:
         port = self._port
         assert port is not None
-        if self._wanted == VIRTUAL_PORT:
+        if self._pattern == VIRTUAL_PORT:
             return
         gone = port.input not in names.inputs or (port.output is not None and port.output not in names.outputs)
         if gone:

@@ -1,4 +1,4 @@
-"""Feedback to a device: only what it does not show yet."""
+"""Feedback to a device: changes only."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Feedback:
 
         Args:
             where: the control, LED or ring.
-            messages: what brings it there, as bytes.
+            messages: that set it, as bytes.
         """
         if self._shown.get(where) != list(messages):
             self._shown[where] = list(messages)
@@ -43,7 +43,7 @@ class Feedback:
 
         Args:
             where: the control.
-            messages: what would bring it to where it is.
+            messages: that would set it to its state.
         """
         self._shown[where] = list(messages)
 

@@ -99,7 +99,7 @@ class JackMidiPort:
                 self._client.connect(ours[1], self.output)
         except load_jack().JackError as error:
             raise BridgeError(f"cannot open MIDI port {self.input!r}: {error}") from error
-        time.sleep(_CYCLES_S)  # what is sent before the connection is in the graph is lost
+        time.sleep(_CYCLES_S)  # messages sent before the connection is in the graph are lost
 
     def _listen(self) -> None:
         taken, memory = 0, self._memory

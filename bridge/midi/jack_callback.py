@@ -47,7 +47,7 @@ _POINTERS = (
     "wake_byte",
 )
 RECORD = np.dtype([(name, np.int64) for name in (*_POINTERS, *FUNCTIONS, "write", "wake_send")])
-"""Ports, memory and functions by their addresses; ``wake_send`` is the pipe written to when messages came in."""
+"""Ports, memory and functions by their addresses; ``wake_send`` is the pipe written to on received messages."""
 
 _JACK = types.int32(types.uint32, types.voidptr)
 _CLOCK, _SENSING = 0xF8, 0xFE  # sent by devices all the time

@@ -1,4 +1,4 @@
-"""JACK's MIDI ports in a process of their own.
+"""JACK's MIDI ports in another process.
 
 When its server dies, JACK's library must release every client of a process before one of them joins a new server.
 Apart, the clients of MIDI and of the engine need not wait for each other; the process of MIDI's ends, and another
@@ -53,7 +53,7 @@ class JackMidiRemotePort:
 
 
 class JackMidiClient:
-    """The ports of a JACK server, in a process of its own; see `MidiPorts`. One connection at a time.
+    """The ports of a JACK server, in another process; see `MidiPorts`. One connection at a time.
 
     Attributes:
         process: the other process.
@@ -96,7 +96,7 @@ class JackMidiClient:
     def _request(self, **message: object) -> Mapping[str, Any]:
         reply = self._client.request(message, _TIMEOUT)
         if "timeout" in reply:
-            raise BridgeError(f"JACK does not answer in {_TIMEOUT:g} s; restart it")
+            raise BridgeError(f"JACK does not respond within {_TIMEOUT:g} s; restart it")
         if "closed" in reply:
             raise BridgeError(_ENDED)
         raise_for_error(reply)

@@ -1,6 +1,6 @@
 """The process that owns JACK's MIDI ports; `bridge.midi.jack_client` starts it.
 
-Requests name what to ``do`` and its arguments; the messages sent back have a MIDI message in ``in``, in hex.
+Requests name the method in ``do``, and its arguments; the messages sent back have a MIDI message in ``in``, in hex.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ _TURNS = {
     "relative-sign-inverted": (_LEFT_SIGN, _RIGHT),
     "relative-offset": (_LEFT_SIGN, frozenset(range(56, 64))),
 }
-"""Style of an endless knob -> what it sends when turned right, and left."""
+"""Style of an endless knob -> the values it sends when turned right, and left."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Learned:
 
     Attributes:
         control: its entry for a map.
-        port: name of the port it came from.
+        port: name of its port.
     """
 
     control: Control
@@ -54,10 +54,10 @@ class Learner:
     been turned right, then left.
 
     Args:
-        to: what the control is to move, as in a map.
+        to: the target, as in a map.
 
     Raises:
-        ConfigError: there is no such target.
+        ConfigError: the target is unknown.
     """
 
     def __init__(self, to: str) -> None:
@@ -158,7 +158,7 @@ def learn(
     """Wait for a control to be moved; return its entry for a map, for `save_control`.
 
     Args:
-        to: what it is to move, as in a map: ``stem/1/fader``.
+        to: the target, as in a map: ``stem/1/fader``.
         port: part of the name of the device's port.
         timeout_s: how long to wait, in seconds.
         report: callback that receives messages for the user.

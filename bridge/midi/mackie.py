@@ -30,10 +30,10 @@ _OVERLOAD, _CLEAR = 0xE, 0xF
 _PALETTE = (2, 1, 4, 3, 5, 6, 7)  # green, red, blue, yellow, magenta, cyan, white
 
 
-def answer(challenge: bytes) -> bytes:
+def challenge_response(challenge: bytes) -> bytes:
     """Return the four response bytes for a device's four challenge bytes.
 
-    >>> answer(bytes((1, 2, 3, 4))).hex()
+    >>> challenge_response(bytes((1, 2, 3, 4))).hex()
     '05057b2f'
     """
     one, two, three, four = challenge
@@ -73,7 +73,7 @@ class Mackie:
 
     Args:
         mixer: the mixer that it shows.
-        feedback: receives what is sent back to the device.
+        feedback: sends messages to the device.
         colours: whether it supports the X-Touch's scribble strip colours.
     """
 
@@ -92,14 +92,15 @@ class Mackie:
             self._feedback.show(("meter mode", strip), [self._sysex(bytes((_METER_MODE, strip, 0x07)))])
 
     def receive(self, data: bytes) -> bool:
-        """Answer a system exclusive message, without its F0 and F7; return whether the device was restarted."""
+        """Reply to a system exclusive message, without its F0 and F7; return whether the device was restarted."""
         if len(data) < 5 or data[:3] != _MAKER or data[3] not in _DEVICES:
             return False
         self._device, command = data[3], data[4]
         if command == _CHALLENGE and len(data) == 16:
             serial, challenge = data[5:12], data[12:16]
             self._feedback.forget("response")
-            self._feedback.show("response", [self._sysex(bytes((_RESPONSE,)) + serial + answer(challenge))])
+            response = bytes((_RESPONSE,)) + serial + challenge_response(challenge)
+            self._feedback.show("response", [self._sysex(response)])
         return command in {_CHALLENGE, _CONFIRMED}
 
     def refresh(self, offset: int) -> None:

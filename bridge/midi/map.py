@@ -57,7 +57,7 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Control:
-    """One control of a device and what it moves.
+    """One control of a device and its target.
 
     Attributes:
         source: address of the messages that it sends.
@@ -91,7 +91,7 @@ class Control:
 
 @dataclass(frozen=True)
 class MidiMap:
-    """The map of a device: what each of its controls moves.
+    """The map of a device: the target of each of its controls.
 
     Attributes:
         name: name shown to users.

@@ -1,4 +1,4 @@
-"""Saves a learned control in a map of the user's."""
+"""Saves the result of MIDI learn in one of the user's maps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def entry(control: Control) -> dict[str, Any]:
-    """Return a control's entry in a map: what differs from the defaults.
+    """Return a control's entry in a map: the values that differ from the defaults.
 
     >>> from bridge.midi.map import Control
     >>> entry(Control(Address("cc14", 1, 7), "stem/1/fader", "absolute"))
@@ -39,7 +39,7 @@ def entry(control: Control) -> dict[str, Any]:
 
 
 def save_control(control: Control, port: str, file: Path | None = None) -> Path:
-    """Save a control in a map, atomically; it replaces what the same control did before.
+    """Save a control in a map, atomically; it replaces the control's earlier entry.
 
     A new map starts as a copy of the one that matches the port.
 

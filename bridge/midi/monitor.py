@@ -1,4 +1,4 @@
-"""A MIDI monitor: what a device sends, as lines of text."""
+"""A MIDI monitor: a device's messages, as lines of text."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def monitor(
 
     Args:
         port: part of the name of its port.
-        seconds: when to end; None goes on until the caller closes the iterator.
+        seconds: duration; None continues until the caller closes the iterator.
         report: callback that receives a message when the device is disconnected or is back.
         ports: makes the system's ports.
 

@@ -42,7 +42,7 @@ class PendingChanges:
         return self.mixer.controls.parameters[path].default
 
     def recall(self, preset: str) -> None:
-        """Apply a preset, after what was moved before.
+        """Apply a preset, after the earlier changes.
 
         Args:
             preset: its name.

@@ -100,12 +100,12 @@ class MidiPorts(Protocol):
         ...
 
 
-def find_port(wanted: str, names: Sequence[str]) -> str | None:
-    """Return the name equal to ``wanted``, or else the first that contains it; case is ignored.
+def find_port(pattern: str, names: Sequence[str]) -> str | None:
+    """Return the name equal to ``pattern``, or else the first that contains it; case is ignored.
 
     Args:
-        wanted: a name or a part of one.
-        names: of the ports there are.
+        pattern: a name or a part of one.
+        names: of the existing ports.
 
     Returns:
         The name; None if none matches.
@@ -113,6 +113,6 @@ def find_port(wanted: str, names: Sequence[str]) -> str | None:
     >>> find_port("nano", ("Midi Through:0", "nanoKONTROL2:nanoKONTROL2 MIDI 1 28:0"))
     'nanoKONTROL2:nanoKONTROL2 MIDI 1 28:0'
     """
-    lowered = wanted.casefold()
+    lowered = pattern.casefold()
     exact = (name for name in names if name.casefold() == lowered)
     return next(exact, None) or next((name for name in names if lowered in name.casefold()), None)

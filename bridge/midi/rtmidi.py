@@ -25,7 +25,7 @@ def _as_bridge_error(what: str) -> Iterator[None]:
     rtmidi = _rtmidi()
     try:
         yield
-    # RtMidi's errors are OSError, NotImplementedError and others by their kind, and have no base of their own that
+    # RtMidi's errors are OSError, NotImplementedError and others by their kind, without a common base class that
     # every release exports
     except (rtmidi.RtMidiError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         raise BridgeError(f"{what}: {reason(error)}") from error
@@ -96,7 +96,7 @@ class RtMidiPorts:
 
     def __init__(self, api: str) -> None:
         self.api, self._number = api, rtmidi_systems()[api]
-        with _as_bridge_error(f"{api} does not answer"), contextlib.ExitStack() as undo:
+        with _as_bridge_error(f"{api} does not respond"), contextlib.ExitStack() as undo:
             self._source_names = self._make("MidiIn", undo)
             self._sink_names = self._make("MidiOut", undo)
             undo.pop_all()

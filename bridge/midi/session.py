@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class MidiSession:
-    """Moves a mixer by a device's messages, and the device by the mixer's changes.
+    """Controls a mixer by a device's messages, and updates the device with the mixer's changes.
 
     Args:
         mixer: the mixer.
-        midi_map: what the device's controls move.
+        midi_map: the targets of the device's controls.
         send: callback that sends one message to the device.
         colours: whether the device is an X-Touch, with colours behind its texts.
 
     Attributes:
-        last: the last message and what it did, for people to see.
+        last: the last message and its effect, for users.
         errors: count of invalid messages.
     """
 
@@ -82,7 +82,7 @@ class MidiSession:
         self.last = why
 
     def commit(self) -> None:
-        """Apply what has been moved, as one change of the mixer."""
+        """Apply the pending values as one change of the mixer."""
         self._moves.commit()
         self._controls.correct_motors()
         if self._mackie is not None:
@@ -99,7 +99,7 @@ class MidiSession:
             self._mackie.refresh(self._controls.offset)
 
     def tick(self, now: float) -> None:
-        """Do what is due: presets that were loaded, meters, and motor faders at rest.
+        """Update, as due: loaded presets, meters, and motor faders at rest.
 
         Args:
             now: `time.monotonic`.

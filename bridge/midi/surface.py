@@ -59,7 +59,7 @@ class MidiSurface:
         self,
         mixer: MixerControl,
         port: str = VIRTUAL_PORT,
-        map: str | Path | MidiMap | None = None,  # noqa: A002 - what users call it
+        map: str | Path | MidiMap | None = None,  # noqa: A002 - the users' word
         *,
         report: Callable[[str], None] = _log.info,
         ports: Callable[[], MidiPorts] = system_ports,
@@ -77,7 +77,7 @@ class MidiSurface:
 
     @property
     def last(self) -> str:
-        """The last message and what it did, such as ``cc:1:0 95: stem/vocals/gain_db 0.00``."""
+        """The last message and its effect, such as ``cc:1:0 95: stem/vocals/gain_db 0.00``."""
         session, connection = self._session, self._connection
         if connection is not None and not connection.name:
             return f"no MIDI port {self._port!r} yet"
@@ -106,7 +106,7 @@ class MidiSurface:
             started.result(_TIMEOUT_S)
         except TimeoutError:
             raise BridgeError(
-                f"MIDI does not answer in {_TIMEOUT_S:g} s; restart the program that uses its ports"
+                f"MIDI does not respond within {_TIMEOUT_S:g} s; restart the program that uses its ports"
             ) from None
         except StreamSepError:
             self.stop()
@@ -186,7 +186,7 @@ class MidiSurface:
             return
         try:
             call(self._session, *arguments)
-        except Exception as error:  # noqa: BLE001 - whatever a message trips over, the next one is not to blame
+        except Exception as error:  # noqa: BLE001 - an error in one message must not lose the next
             self._unexpected.note(error)
             self._past_errors += 1
 

@@ -178,8 +178,8 @@ def find_target(
     return Target(path, "switch")
 
 
-def _find_stem(wanted: str, stems: Sequence[str], offset: int) -> str | None:
-    if wanted in stems:
-        return wanted
-    place = int(wanted) - 1 + offset if wanted.isdecimal() else -1
+def _find_stem(stem: str, stems: Sequence[str], offset: int) -> str | None:
+    if stem in stems:
+        return stem
+    place = int(stem) - 1 + offset if stem.isdecimal() else -1
     return stems[place] if 0 <= place < len(stems) else None

@@ -1,7 +1,7 @@
-"""Who really receives what is sent to it: a UDP sender's address is a claim until a number sent there comes back.
+"""Address validation: a UDP sender's address is proved once it returns a number that was sent there.
 
-The scheme is address validation as in QUIC (RFC 9000, section 8): a challenge to the address, the same number as the
-answer, and nothing larger than what was asked until then.
+The scheme is that of QUIC (RFC 9000, section 8): a challenge is sent to the address, the reply holds the same number,
+and until then no reply is larger than its request.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Challenge:
 
 
 class AddressProofs:
-    """Which addresses have shown that they receive what is sent to them.
+    """The addresses that have proved that they receive what is sent to them.
 
     Args:
         trusted: returns whether an address needs no proof.
@@ -78,18 +78,18 @@ class AddressProofs:
         return self._trusted(address) or self._proved.get(address, 0.0) > self._clock()
 
     def is_ageing(self, address: Address) -> bool:
-        """Return whether it is time for another challenge, so that a proof goes on without a gap.
+        """Return whether it is time for another challenge, so that a proof is renewed without a gap.
 
         Args:
             address: host and port.
 
         Returns:
-            Whether the proof ends before long, or there is none.
+            Whether the proof expires soon, or there is none.
         """
         return not self._trusted(address) and self._proved.get(address, 0.0) < self._clock() + _RENEW_SECONDS
 
     def challenge(self, address: Address) -> int:
-        """Return the number that proves an address when it comes back.
+        """Return the number that proves an address when the address returns it.
 
         Args:
             address: host and port.
@@ -107,11 +107,11 @@ class AddressProofs:
         return there.number
 
     def confirm(self, host: str, number: object) -> Address | None:
-        """Take a number that came back.
+        """Check the number of a reply to a challenge.
 
         Args:
-            host: where it came from; a program may send from another port than it listens at.
-            number: what came.
+            host: that sent it; a program may send from another port than it listens at.
+            number: the received number.
 
         Returns:
             The address that it proves; None if it proves none.

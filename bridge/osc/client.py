@@ -27,7 +27,7 @@ class Client:
 
     Attributes:
         address: where it listens.
-        mask: the groups it asked for, and `BY_NUMBER`.
+        mask: the groups it subscribes to, and `BY_NUMBER`.
         subscriptions: addresses that it subscribed to one by one; None if it subscribes to groups.
         expires: when it is dropped unless it subscribes again.
         last_values: arguments last sent to it or received from it, by address.
@@ -49,11 +49,11 @@ class Client:
         return bool(self.mask & BY_NUMBER)
 
     def subscribes_to(self, node: Node) -> bool:
-        """Return whether it asked for this address."""
+        """Return whether it subscribes to this address."""
         return node.address in self.subscriptions if self.subscriptions is not None else bool(node.group & self.mask)
 
     def mark(self, nodes: Iterable[Node]) -> None:
-        """Look at these again with the next flush."""
+        """Check these nodes again at the next flush."""
         self.pending.update((node.address, node) for node in nodes if self.subscribes_to(node))
 
     def is_current(self, node: Node, arguments: Arguments) -> bool:
@@ -66,8 +66,8 @@ class Client:
         Returns:
             Whether they were sent to the client or received from it last.
         """
-        known = self.last_values.get(node.address)
-        return known is not None and len(known) == len(arguments) and all(map(_same, known, arguments))
+        last = self.last_values.get(node.address)
+        return last is not None and len(last) == len(arguments) and all(map(_same, last, arguments))
 
     def is_touched(self, node: Node, now: float) -> bool:
         """Return whether a hand is on that fader.

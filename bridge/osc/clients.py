@@ -57,14 +57,14 @@ class Clients:
         return iter(tuple(self._clients.values()))
 
     def of(self, sender: Address) -> Client | None:
-        """Return the client that a sender is, if it is one."""
+        """Return the client of a sender's address, if there is one."""
         return self._clients.get(self._senders.get(sender, sender))
 
     def subscribe(self, sender: Address, address: Address, mask: int = Group.EVERYTHING) -> Client:
         """Send changes to ``address`` for `LEASE_SECONDS` more; a new one receives everything first.
 
         Args:
-            sender: where the message came from.
+            sender: of the message.
             address: where changes go.
             mask: the groups, and `BY_NUMBER`.
 
@@ -106,9 +106,9 @@ class Clients:
         """
         client = self._clients[address]
         chosen = {node.address: node for node in nodes}
-        wanted = {node.address for node in self._nodes if client.subscribes_to(node)}
-        client.subscriptions = wanted | chosen.keys() if listening else wanted - chosen.keys()
-        client.last_values = {at: known for at, known in client.last_values.items() if at not in chosen}
+        current = {node.address for node in self._nodes if client.subscribes_to(node)}
+        client.subscriptions = current | chosen.keys() if listening else current - chosen.keys()
+        client.last_values = {at: last for at, last in client.last_values.items() if at not in chosen}
         client.pending = {at: node for at, node in client.pending.items() if at in client.subscriptions}
         client.mark(chosen.values())
 
@@ -131,7 +131,7 @@ class Clients:
             client.mark(added)
 
     def drop(self, client: Client) -> None:
-        """Remove a client, whatever it subscribed to."""
+        """Remove a client and all its subscriptions."""
         self._clients.pop(client.address, None)
         self._senders = {sender: at for sender, at in self._senders.items() if at != client.address}
 
@@ -146,7 +146,7 @@ class Clients:
         return client
 
     def unsubscribe(self, sender: Address) -> None:
-        """Remove a client; a fixed target goes on receiving changes."""
+        """Remove a client; a fixed target keeps receiving changes."""
         client = self.of(sender)
         if client is not None and client.expires < math.inf:
             self.drop(client)
@@ -164,10 +164,10 @@ class Clients:
                 self.unsubscribe(client.address)
 
     def record_write(self, sender: Address, node: Node, assumed: Arguments) -> None:
-        """Note that a sender wrote a value: it receives feedback only if the result differs.
+        """Record a value that a sender wrote: it receives feedback only if the result differs.
 
         Args:
-            sender: where the message came from.
+            sender: of the message.
             node: the address.
             assumed: the arguments that the sender now assumes.
         """
@@ -176,10 +176,10 @@ class Clients:
             client.last_values[node.address] = assumed
 
     def touch(self, sender: Address, base: str, *, held: bool) -> None:
-        """Note that a hand is on a fader, for a lease at most, or off it.
+        """Mark a fader as touched, for a lease at most, or as released.
 
         Args:
-            sender: where the message came from.
+            sender: of the message.
             base: the address without ``/fader``.
             held: whether a hand is on it.
         """
@@ -189,7 +189,7 @@ class Clients:
             client.mark(node for node in self._nodes if node.address.startswith(f"{base}/"))
 
     def mark(self, nodes: Iterable[Node]) -> None:
-        """Look at these again for every client."""
+        """Check these nodes again for every client."""
         changed = tuple(nodes)
         for client in self:
             client.mark(changed)

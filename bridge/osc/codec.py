@@ -35,11 +35,11 @@ _TAGS = {float: "f", int: "i", str: "s"}
 
 @dataclass(frozen=True)
 class Message:
-    """One message as it came.
+    """One received message.
 
     Attributes:
         address: or an address pattern.
-        arguments: what it carries, of any OSC type.
+        arguments: of any OSC type.
         at: `time.monotonic` of the moment that its bundle names; None is now.
         far: its bundle names a moment too far ahead to wait for.
         size: its bytes.
@@ -54,11 +54,11 @@ class Message:
 
 @dataclass(frozen=True)
 class Packet:
-    """What a packet holds: all that can be read, and a sentence for each part that cannot.
+    """The content of a packet: its valid messages, and an error message for each invalid part.
 
     Attributes:
         messages: in the order of their time tags.
-        problems: what is wrong with the rest.
+        problems: the error messages.
     """
 
     messages: tuple[Message, ...] = ()
@@ -66,13 +66,13 @@ class Packet:
 
 
 def read_packet(packet: bytes) -> Packet:
-    """Take a packet apart; messages of one bundle share one ``at``, and a bad message costs only itself.
+    """Parse a packet; messages of one bundle share one ``at``, and an invalid message leaves the others valid.
 
     Args:
         packet: the bytes of a datagram.
 
     Returns:
-        Its messages, and what is wrong with it.
+        Its messages and problems.
 
     >>> read_packet(write_message("/stem/vocals/fader", (0.5,))).messages
     (Message(address='/stem/vocals/fader', arguments=(0.5,), at=None, far=False, size=28),)
@@ -134,16 +134,16 @@ def _read_message(data: bytes) -> tuple[str, tuple[object, ...]]:
     try:
         message = OscMessage(plain)
         arguments = tuple(restore_types(data, message.params))
-    except Exception as error:  # whatever the parser trips over, it is not OSC
+    except Exception as error:  # any error of the parser: the data are not OSC
         raise BridgeError(f"a message of {len(data)} bytes is not OSC: {error}") from error
     return message.address, arguments
 
 
 def describe(message: Message) -> str:
-    """Return a message as people read it, cut where it is long.
+    """Return a message as text, shortened if it is long.
 
     Args:
-        message: as it came.
+        message: as received.
 
     Returns:
         Its address and its arguments, such as ``/stem/vocals/fader 0.75``.
@@ -159,11 +159,11 @@ def _short(argument: object) -> str:
 
 
 def write_message(address: str, arguments: Arguments = ()) -> bytes:
-    """Put a message together; floats go as ``f``, integers as ``i``, texts as ``s``.
+    """Build a message; floats are sent as ``f``, integers as ``i``, texts as ``s``.
 
     Args:
         address: with the prefix.
-        arguments: what it carries.
+        arguments: of the message.
 
     Returns:
         The bytes of a packet.
@@ -176,15 +176,15 @@ def write_message(address: str, arguments: Arguments = ()) -> bytes:
 
 
 def _clean(text: str) -> str:
-    """Return a text as OSC can carry it: names of files may hold what is no character."""
+    """Return a text without the characters that OSC cannot carry, such as surrogates of file names."""
     return text.encode(errors="replace").decode().replace("\0", "")
 
 
 def write_packets(messages: Iterable[bytes], largest: int = LARGEST_PACKET) -> list[bytes]:
-    """Gather messages into bundles of at most ``largest`` bytes; a message alone goes as it is.
+    """Pack messages into bundles of at most ``largest`` bytes; a single message needs no bundle.
 
     Args:
-        messages: as `write_message` makes them.
+        messages: as `write_message` returns them.
         largest: bytes of a packet.
 
     Returns:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from bridge.protocols import MixerControl
     from stream_sep.errors import StreamSepError
 
-Answers: TypeAlias = Iterable[tuple[str, Arguments]]
-Command: TypeAlias = Callable[[tuple[object, ...], Address], Answers]
+Replies: TypeAlias = Iterable[tuple[str, Arguments]]
+Command: TypeAlias = Callable[[tuple[object, ...], Address], Replies]
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "/list": ("", "lists every address with its types and `r` or `rw`, then sends `/list/end`"),
@@ -50,18 +50,18 @@ _REFRESHES = 4, 1.0  # at once, and a second; each is everything there is
 
 
 class Commands:
-    """What commands do; each takes what its message carries and the sender, and returns what to answer.
+    """The commands; each takes the arguments of its message and the sender, and returns its replies.
 
     Args:
         mixer: read for `refresh`.
-        clients: who subscribes and leaves.
+        clients: the subscriptions.
         feedback: sends changes to clients.
         jobs: recalls and stores presets.
-        proofs: which addresses receive what is sent to them.
-        gate: sends challenges, and answers that come later.
+        proofs: which addresses have proved that they receive.
+        gate: sends challenges and later replies.
         nodes: every address there is, for lists.
         refuse: callback that receives the sender and the error when a command fails after it returned.
-        ask: returns the current arguments of an address.
+        read: returns the current arguments of an address.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class Commands:
         gate: ReplyGate,
         nodes: tuple[Node, ...],
         refuse: Callable[[Address, StreamSepError], None],
-        ask: Callable[[str], Answers],
+        read: Callable[[str], Replies],
     ) -> None:
         self._mixer, self._clients, self._feedback, self._nodes = mixer, clients, feedback, nodes
-        self._jobs, self._proofs, self._gate, self._refuse, self._ask = jobs, proofs, gate, refuse, ask
+        self._jobs, self._proofs, self._gate, self._refuse, self._read = jobs, proofs, gate, refuse, read
         self._refreshes: KeyedBuckets[Address] = KeyedBuckets(*_REFRESHES)
         self._unproved: dict[Address, tuple[Address, int]] = {}
         self._queries: dict[str, Command] = {"/list": self._list, "/ping": self._ping, "/refresh": self._refresh}
@@ -95,7 +95,7 @@ class Commands:
         }
 
     def set_nodes(self, nodes: tuple[Node, ...]) -> None:
-        """Go on with other addresses.
+        """Replace the addresses.
 
         Args:
             nodes: every address there is.
@@ -107,10 +107,10 @@ class Commands:
 
         Args:
             address: without the prefix.
-            arguments: what its message carries.
+            arguments: of its message.
 
         Returns:
-            What to call; None for an address that holds a value.
+            The command; None for an address that holds a value.
         """
         if address == PRESET_LIST and not arguments:
             return self._preset_list
@@ -121,8 +121,8 @@ class Commands:
 
         Args:
             address: of the command, without the prefix.
-            arguments: what its message carries.
-            sender: where it came from.
+            arguments: of its message.
+            sender: of the message.
 
         Returns:
             A port of the sender's host; None if the command does not name one that exists.
@@ -136,7 +136,7 @@ class Commands:
             return None
         return (sender[0], port, *sender[2:]) if port else None
 
-    def _subscribe(self, arguments: tuple[object, ...], sender: Address) -> Answers:
+    def _subscribe(self, arguments: tuple[object, ...], sender: Address) -> Replies:
         """Send changes to the sender: ``[port] [mask]``, port 0 being the one it sends from."""
         _integer("/subscribe's port", arguments[:1], 0, MAX_PORT)
         address = self.reply_address("/subscribe", arguments, sender) or sender
@@ -151,8 +151,8 @@ class Commands:
             self._unproved[address] = sender, mask
         return ()
 
-    def _echo(self, arguments: tuple[object, ...], sender: Address) -> Answers:
-        """Take the number of a challenge back, and let the subscription begin that waits for it."""
+    def _echo(self, arguments: tuple[object, ...], sender: Address) -> Replies:
+        """Check the number of a challenge, and begin the subscription that waits for it."""
         address = self._proofs.confirm(str(sender[0]), arguments[0] if arguments else None)
         if address is None:
             raise ParameterError(f"{ECHO} takes the number that was sent with {ECHO} a moment ago")
@@ -162,21 +162,21 @@ class Commands:
             self._clients.subscribe(subscriber, address, mask)
         return ()
 
-    def _unsubscribe(self, _: tuple[object, ...], sender: Address) -> Answers:
+    def _unsubscribe(self, _: tuple[object, ...], sender: Address) -> Replies:
         """Send the sender no more changes."""
         self._clients.unsubscribe(sender)
         return ()
 
-    def _query(self, arguments: tuple[object, ...], sender: Address) -> Answers:
-        """Answer another address to another port, ``ADDRESS PORT``: for programs that cannot wait for an answer."""
+    def _query(self, arguments: tuple[object, ...], sender: Address) -> Replies:
+        """Reply to a query of another address: ``ADDRESS [PORT]``, for programs that cannot wait for a reply."""
         if not 1 <= len(arguments) <= 2 or not isinstance(arguments[0], str):
-            raise ParameterError("/query takes an address, as text, and the port to answer to")
+            raise ParameterError("/query takes an address, as text, and the port for the reply")
         _integer("/query's port", arguments[1:], 0, MAX_PORT)
         address = arguments[0]
-        return self._queries[address]((), sender) if address in self._queries else self._ask(address)
+        return self._queries[address]((), sender) if address in self._queries else self._read(address)
 
-    def _refresh(self, _: tuple[object, ...], sender: Address) -> Answers:
-        """Send the sender everything again, or once if it is no client."""
+    def _refresh(self, _: tuple[object, ...], sender: Address) -> Replies:
+        """Send the sender all values again, or once if it is not a client."""
         client = self._clients.of(sender)
         if client is None:
             return [(node.address, node.read(self._mixer)) for node in self._nodes]
@@ -185,24 +185,24 @@ class Commands:
         self._clients.refresh(client)
         return ()
 
-    def _list(self, _: tuple[object, ...], __: Address) -> Answers:
-        """Name every address, with its types and whether it is read, ``r``, or set too, ``rw``."""
+    def _list(self, _: tuple[object, ...], __: Address) -> Replies:
+        """List every address, with its types and access: ``r`` to read, ``rw`` to read and set."""
         entries = [("/list", entry(node, node.address)) for node in self._nodes]
         return [*entries, ("/list/end", (len(entries),))]
 
-    def _ping(self, _: tuple[object, ...], __: Address) -> Answers:
+    def _ping(self, _: tuple[object, ...], __: Address) -> Replies:
         """Reply with ``/pong``."""
         return [("/pong", ())]
 
-    def _meter_rate(self, arguments: tuple[object, ...], _: Address) -> Answers:
-        """Set or ask for the rounds of meters a second."""
+    def _meter_rate(self, arguments: tuple[object, ...], _: Address) -> Replies:
+        """Set or query the meter messages per second."""
         if not arguments:
             return [("/meters/rate", (float(self._feedback.meter_rate),))]
         self._feedback.meter_rate = number("/meters/rate", arguments[0])
         return ()
 
-    def _recall(self, arguments: tuple[object, ...], sender: Address) -> Answers:
-        """Apply a preset: its name or its number in the list from 1, then how many ms it takes."""
+    def _recall(self, arguments: tuple[object, ...], sender: Address) -> Replies:
+        """Apply a preset, by its name or by its number in the list from 1, with a fade of the given ms."""
         if not 1 <= len(arguments) <= 2:
             raise ParameterError("/preset/recall takes a preset's name or number, and how many ms it takes")
         fade_ms = number("/preset/recall", arguments[1]) if len(arguments) == 2 else None
@@ -210,15 +210,15 @@ class Commands:
         self._jobs.recall(preset, fade_ms, lambda error: self._refuse(sender, error))
         return ()
 
-    def _store(self, arguments: tuple[object, ...], sender: Address) -> Answers:
-        """Keep the controls as they are, under a name."""
+    def _store(self, arguments: tuple[object, ...], sender: Address) -> Replies:
+        """Save the controls as a preset of the given name."""
         if len(arguments) != 1 or not isinstance(arguments[0], str):
             raise ParameterError("/preset/store takes the name to keep the controls under, a text")
         self._jobs.store(arguments[0], lambda error: self._refuse(sender, error))
         return ()
 
-    def _save(self, arguments: tuple[object, ...], sender: Address) -> Answers:
-        """Keep the controls as they are, under a name that is free, or any where 1 follows it."""
+    def _save(self, arguments: tuple[object, ...], sender: Address) -> Replies:
+        """Save the controls as a preset of a new name, or of any name if 1 follows it."""
         name, *more = arguments or (None,)
         if not isinstance(name, str) or len(more) > 1:
             raise ParameterError("/preset/save takes the name to save the mix under, and 1 to replace a preset")
@@ -226,8 +226,8 @@ class Commands:
         self._jobs.store(name, lambda error: self._refuse(sender, error), replace=replace)
         return ()
 
-    def _preset_list(self, _: tuple[object, ...], sender: Address) -> Answers:
-        """Send the names of all presets, when their folder has been read."""
+    def _preset_list(self, _: tuple[object, ...], sender: Address) -> Replies:
+        """Send the names of all presets, once their folder has been read."""
         if self._jobs.is_fresh:
             return [(PRESET_LIST, self._jobs.names)]
         client = self._clients.of(sender)
@@ -244,7 +244,7 @@ def entry(node: Node, name: str) -> Arguments:
 
     Args:
         node: the address.
-        name: what it is called in the list.
+        name: its name in the list.
 
     Returns:
         The arguments of a ``/list`` message.

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 ERROR = "/error"
 """Address of error messages."""
 
-MAX_SENTENCE = 400
+MAX_MESSAGE = 400
 """Longest error message in characters."""
 
 _REPEAT_SECONDS = 1.0
@@ -29,7 +29,7 @@ _BURST, _PER_SECOND = 30.0, 10.0
 
 
 class ErrorReplies:
-    """Answers errors: each sentence at most once a second, and few sentences a second to a host.
+    """Sends error messages: each at most once a second, and a few a second to a host.
 
     Args:
         gate: sends them.
@@ -41,24 +41,24 @@ class ErrorReplies:
         self._silent_until: dict[tuple[Address, str], float] = {}
         self._buckets: KeyedBuckets[object] = KeyedBuckets(_BURST, _PER_SECOND, clock)
 
-    def send(self, address: Address, sentence: str, hint: Callable[[], str] = str, *, once: bool = False) -> None:
-        """Send a client an error text, within the rate limit.
+    def send(self, address: Address, message: str, hint: Callable[[], str] = str, *, once: bool = False) -> None:
+        """Send a client an error message, within the rate limit.
 
         Args:
             address: host and port.
-            sentence: what was wrong.
-            hint: makes the end of the sentence, where that costs something.
-            once: never send this text to this client again.
+            message: the error.
+            hint: returns the end of the message; called only if the message is sent.
+            once: never send this message to this client again.
         """
         now = self._clock()
-        if self._silent_until.get((address, sentence), 0.0) > now or not self._buckets[address[0]].take():
+        if self._silent_until.get((address, message), 0.0) > now or not self._buckets[address[0]].take():
             return
         if len(self._silent_until) >= _MAX_RECENT:
             self._silent_until = {key: until for key, until in self._silent_until.items() if until == math.inf}
         if len(self._silent_until) >= _MAX_RECENT:
             self._silent_until.clear()
-        self._silent_until[address, sentence] = math.inf if once else now + _REPEAT_SECONDS
-        whole = (sentence + hint())[:MAX_SENTENCE].replace("\0", "")
+        self._silent_until[address, message] = math.inf if once else now + _REPEAT_SECONDS
+        whole = (message + hint())[:MAX_MESSAGE].replace("\0", "")
         text = whole.encode(errors="replace").decode()
         _log.info("to %s: %s", address, text)
         if fitted := self._gate.fitted(address, ERROR, text):

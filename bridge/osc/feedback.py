@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     Send: TypeAlias = Callable[[Address, bytes], bool]
 
 FLUSH_SECONDS = 1 / 30
-"""The least time between two rounds of updates."""
+"""The least time between two updates."""
 
 MIN_METER_RATE, MAX_METER_RATE = 0.1, 100.0
-"""Rounds of meters a second; 0 is none."""
+"""Meter messages per second; 0 is none."""
 
 
 class Feedback:
@@ -35,10 +35,10 @@ class Feedback:
         mixer: read when feedback is sent.
         nodes: every address there is.
         clients: the receivers.
-        send: gives a packet to the network; False if it should be tried again.
-        name: what an address is called in a client's messages.
-        meter_rate: rounds of meters a second; 0 is none.
-        wake: called, from any thread, when `run_due` has something new to do.
+        send: sends a packet to the network; returns False if it should be tried again.
+        name: returns the name of an address in a client's messages.
+        meter_rate: meter messages per second; 0 is none.
+        wake: called, from any thread, when `run_due` becomes due.
         failed: called with an unexpected error while reading a value, which is then not sent.
     """
 
@@ -63,7 +63,7 @@ class Feedback:
         self.meter_rate = meter_rate
 
     def set_nodes(self, nodes: tuple[Node, ...]) -> None:
-        """Go on with other addresses.
+        """Replace the addresses.
 
         Args:
             nodes: every address there is.
@@ -76,7 +76,7 @@ class Feedback:
 
     @property
     def meter_rate(self) -> float:
-        """Rounds of meters a second; 0 is none."""
+        """Meter messages per second; 0 is none."""
         return self._meter_rate
 
     @meter_rate.setter
@@ -85,7 +85,7 @@ class Feedback:
         self._next_meters = 0.0
 
     def changed(self, path: str) -> None:
-        """Note that the value of a control may have changed; from any thread."""
+        """Queue a control whose value may have changed; from any thread."""
         with self._lock:
             first = not self._paths
             self._paths.add(path)
@@ -94,7 +94,7 @@ class Feedback:
 
     @property
     def next_deadline(self) -> float | None:
-        """Seconds until `run_due` has something to do; None if nothing is in sight."""
+        """Seconds until `run_due` is due; None if nothing is scheduled."""
         now = time.monotonic()
         moments = []
         if self._paths or self._clients.has_pending:
@@ -141,12 +141,12 @@ class Feedback:
             return values[node.address]
 
         for client in self._clients:
-            news = self._clients.pending_updates(client, read)
-            if self._send_updates(client, news):
-                client.last_values.update((node.address, arguments) for node, arguments in news)
+            updates = self._clients.pending_updates(client, read)
+            if self._send_updates(client, updates):
+                client.last_values.update((node.address, arguments) for node, arguments in updates)
             else:
-                client.mark(node for node, _ in news)
+                client.mark(node for node, _ in updates)
 
-    def _send_updates(self, client: Client, news: list[tuple[Node, Arguments]]) -> bool:
-        messages = [write_message(self._name(client, node.address), arguments) for node, arguments in news]
+    def _send_updates(self, client: Client, updates: list[tuple[Node, Arguments]]) -> bool:
+        messages = [write_message(self._name(client, node.address), arguments) for node, arguments in updates]
         return all(self._send(client.address, packet) for packet in write_packets(messages))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bridge.osc.node import Node
 
 REPLIES = frozenset({"/error", "/pong", "/list/end", "/list/added", "/list/removed"})
-"""Messages that are only replies; answering them could loop for ever between two programs."""
+"""Messages that are only replies; replying to them could loop for ever between two programs."""
 
 _LEASE_SECONDS = 10.0
 _MAX_MIRRORS = 256
@@ -37,9 +37,9 @@ class Mirrors:
         """Inspect a packet: one with several read-only addresses is feedback.
 
         Args:
-            sender: where it came from.
-            messages: what it holds.
-            nodes: gives the node of an address.
+            sender: of the packet.
+            messages: its messages.
+            nodes: returns the node of an address.
         """
         readings = sum(is_read_only_value(nodes(message.address), message.arguments) for message in messages)
         if readings > 1 or (readings and sender in self._until):
@@ -52,9 +52,9 @@ class Mirrors:
         """Return whether a message is only feedback of another program.
 
         Args:
-            sender: where it came from.
-            node: what its address means here.
-            arguments: what it carries.
+            sender: of the message.
+            node: of its address, if there is one.
+            arguments: its arguments.
 
         Returns:
             Whether it requests nothing.
@@ -68,7 +68,7 @@ def is_read_only_value(node: Node | None, arguments: tuple[object, ...]) -> bool
 
     Args:
         node: of the message's address, if there is one.
-        arguments: what the message carries.
+        arguments: of the message.
 
     Returns:
         Whether the types are the node's own.

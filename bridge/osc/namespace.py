@@ -40,7 +40,7 @@ def nodes_of(mixer: MixerControl, presets: Callable[[], tuple[str, ...]] | None 
     """Return all addresses of a mixer, stems first.
 
     Args:
-        mixer: what is moved.
+        mixer: the mixer to control.
         presets: gives the names of the presets without a wait; the mixer reads them from a folder.
 
     Returns:

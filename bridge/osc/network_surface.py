@@ -1,4 +1,4 @@
-"""What the servers of OSC have in common: where they listen, how addresses begin, and what they count."""
+"""The common base of the OSC servers: host and port, address prefix, and counts of messages."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class NetworkSurface(ABC):
     """A control surface that listens at a port of this machine. A `bridge.protocols.Surface`.
 
     Args:
-        mixer: what is moved.
-        host: address to listen at; ``0.0.0.0`` lets the whole network in.
+        mixer: the mixer to control.
+        host: address to listen at; ``0.0.0.0`` opens it to the whole network.
         port: to listen at; 0 takes a free one.
-        port_option: what the command line calls the port, for errors.
-        meter_rate: rounds of meters a second; 0 is none.
-        prefix: what every address begins with, such as ``/stem_sep``, where many programs share a network.
+        port_option: the command-line option of the port, for error messages.
+        meter_rate: meter messages per second; 0 is none.
+        prefix: of every address, such as ``/stem_sep``, where many programs share a network.
 
     Raises:
-        BridgeError: a port, a rate or a prefix that makes no sense.
+        BridgeError: a port, a rate or a prefix is invalid.
     """
 
     def __init__(
@@ -49,16 +49,16 @@ class NetworkSurface(ABC):
     @property
     @abstractmethod
     def port(self) -> int:
-        """The port, once started the one that 0 became."""
+        """The port; with 0, the free one it took, once started."""
 
     @property
     def last(self) -> str:
-        """What was received last, such as ``/stem/vocals/fader 0.75``."""
+        """The last received message, such as ``/stem/vocals/fader 0.75``."""
         return str(self._received)
 
     @property
     def errors(self) -> int:
-        """How many messages made no sense."""
+        """Number of invalid messages."""
         return self._received.errors
 
     @abstractmethod

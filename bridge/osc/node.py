@@ -1,4 +1,4 @@
-"""One OSC address: what it holds, and how arguments become the values of a control."""
+"""One OSC address: its type and range, and the conversion of arguments to values of a control."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class Node:
     Attributes:
         address: such as ``/stem/vocals/fader``.
         types: OSC types of its arguments, such as ``f``.
-        group: what it belongs to.
+        group: for subscriptions.
         read: returns its current arguments from a mixer.
         sources: paths of the controls that its value depends on.
         path: the control that it sets; empty if it is read-only.
-        to_stored: turns what came, a number or a text, into that control's unit.
+        to_stored: converts an argument, a number or a text, to that control's unit.
         low: least value, if it has one.
         high: greatest value, if it has one.
         unit: such as ``dB``.
-        description: for people.
+        description: for users.
     """
 
     address: str
@@ -61,16 +61,16 @@ class Node:
     description: str = ""
 
     def decode(self, argument: object) -> tuple[object, Arguments]:
-        """Return what to store for ``argument``, and the arguments that its sender now assumes.
+        """Return the value of ``argument``, and the arguments that its sender now assumes.
 
         Args:
-            argument: as it came.
+            argument: as received.
 
         Returns:
             The value, in the control's unit, and the arguments of the matching feedback message.
 
         Raises:
-            ParameterError: it can only be read, or takes no such thing.
+            ParameterError: it is read-only, or the argument has the wrong type.
         """
         if not self.path:
             raise ParameterError(f"{self.address} is read-only")
@@ -83,17 +83,17 @@ class Node:
 
 
 def number(address: str, argument: object) -> float:
-    """Return what came as a number: any of OSC's numbers, true, false, or a text that is one.
+    """Convert an argument to a number: any of OSC's numbers, true, false, or a number as text.
 
     Args:
-        address: for the error.
-        argument: as it came.
+        address: for the error message.
+        argument: as received.
 
     Returns:
         The number, which may be infinite.
 
     Raises:
-        ParameterError: it is none, or not a number at all.
+        ParameterError: it is not a number, or NaN.
 
     >>> number("/stem/vocals/mute", True), number("/stem/vocals/gain", "-6")
     (1.0, -6.0)

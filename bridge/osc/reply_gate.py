@@ -1,4 +1,4 @@
-"""What may be sent in reply: no more than was received until an address is proved, and never without a limit."""
+"""Limits replies: an unproved address is sent no more than it sent, and every host has a rate limit."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ ECHO = "/echo"
 """The address of a challenge; a client that receives it sends the same message back."""
 
 BURST_BYTES = 2**17
-"""How much may be sent to one host in reply at once."""
+"""Largest burst of replies to one host, in bytes."""
 
 BYTES_PER_SECOND = 2**16
-"""How much in the long run."""
+"""Average rate of replies to one host, in bytes per second."""
 
 _MAX_CREDIT = 2**16
 _MAX_ADDRESSES = 1024
-_MIN_SENTENCE = 12
+_MIN_MESSAGE = 12
 
 
 class ReplyGate:
-    """Sends replies within what the address at the other end may cause.
+    """Sends replies within the limits of their receivers.
 
     Args:
-        send: takes a packet to the network.
-        proofs: which addresses receive what is sent to them.
-        prefix: what every address begins with.
+        send: sends a packet to the network.
+        proofs: which addresses have proved that they receive.
+        prefix: of every OSC address.
         clock: seconds.
     """
 
@@ -49,7 +49,7 @@ class ReplyGate:
         self._credit: OrderedDict[Address, int] = OrderedDict()
 
     def received(self, address: Address, size: int) -> None:
-        """Note that a message came whose reply goes to ``address``.
+        """Credit an address with the size of a message that it is sent the reply to.
 
         Args:
             address: host and port.
@@ -62,18 +62,18 @@ class ReplyGate:
                 self._credit.popitem(last=False)
 
     def is_exhausted(self, address: Address) -> bool:
-        """Return whether so much was sent to a host that nothing more should be asked on its behalf.
+        """Return whether a host has reached its rate limit.
 
         Args:
             address: host and port.
 
         Returns:
-            Whether a reply is not worth its making.
+            Whether the host's further queries are refused.
         """
         return self._buckets[address[0]].is_empty
 
     def reply(self, address: Address, messages: Iterable[tuple[str, Arguments]]) -> bool:
-        """Send a reply, or a challenge in its place where the address is not proved and the reply is too large.
+        """Send a reply, or a challenge in its place if the reply is too large for an unproved address.
 
         Args:
             address: host and port.
@@ -93,7 +93,7 @@ class ReplyGate:
         return True
 
     def challenge(self, address: Address) -> None:
-        """Ask an address to prove that it receives, as far as what came from there allows.
+        """Send a challenge to an address that is not trusted, if its credit allows.
 
         Args:
             address: host and port.
@@ -104,23 +104,23 @@ class ReplyGate:
         if self._may_send(address, len(packet)):
             self._send(address, packet)
 
-    def fitted(self, address: Address, at: str, sentence: str) -> str:
-        """Return as much of a sentence as may be sent.
+    def fitted(self, address: Address, at: str, message: str) -> str:
+        """Return an error message, cut to what may be sent.
 
         Args:
             address: host and port.
-            at: the OSC address it goes under.
-            sentence: ASCII or not.
+            at: the OSC address of the message.
+            message: ASCII or not.
 
         Returns:
-            The sentence, its beginning, or nothing.
+            The message, its beginning, or an empty text.
         """
         if self._proofs.is_proved(address):
-            return sentence
+            return message
         head = (len(self._prefix + at) // 4 + 1) * 4 + 4
         room = (self._credit.get(address, 0) - head) // 4 * 4 - 1
-        cut = sentence.encode()[: max(room, 0)].decode(errors="ignore")
-        return cut if len(cut) >= min(_MIN_SENTENCE, len(sentence)) else ""
+        cut = message.encode()[: max(room, 0)].decode(errors="ignore")
+        return cut if len(cut) >= min(_MIN_MESSAGE, len(message)) else ""
 
     def _may_send(self, address: Address, size: int) -> bool:
         if self._proofs.is_proved(address):

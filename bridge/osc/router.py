@@ -1,4 +1,4 @@
-"""Finds what an OSC address means: by name, by number, or by a pattern that stands for many."""
+"""Finds the nodes of an OSC address: by name, by number, or by a pattern."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class UnknownAddressError(ParameterError):
     """There is no such address.
 
     Attributes:
-        unknown_address: what was asked for.
+        unknown_address: the requested address.
     """
 
     def __init__(self, address: str) -> None:
@@ -41,8 +41,8 @@ class Route:
     """What a message to an address does.
 
     Attributes:
-        verb: ``value`` sets or asks; ``toggle`` turns a switch over; ``touch`` marks a fader as touched.
-        node: whose value it is; for ``touch``, the fader.
+        verb: ``value`` sets or queries a value; ``toggle`` inverts a switch; ``touch`` marks a fader as touched.
+        node: of the value; for ``touch``, the fader.
     """
 
     verb: Verb
@@ -50,7 +50,7 @@ class Route:
 
 
 def routes_of(nodes: Iterable[Node]) -> dict[str, Route]:
-    """Return what each address does, ``.../toggle`` of switches and ``.../touch`` of faders with them."""
+    """Return the route of each address, including ``.../toggle`` of switches and ``.../touch`` of faders."""
     routes: dict[str, Route] = {}
     for node in nodes:
         routes[node.address] = Route("value", node)
@@ -62,11 +62,11 @@ def routes_of(nodes: Iterable[Node]) -> dict[str, Route]:
 
 
 class Router:
-    """Addresses of a mixer to what they do.
+    """Maps the addresses of a mixer to routes.
 
     Args:
         routes: by address.
-        stems: names of the stems, in the order in which they are numbered from 1.
+        stems: names of the stems, in the order of their numbers, from 1.
     """
 
     def __init__(self, routes: Mapping[str, Route], stems: tuple[str, ...]) -> None:
@@ -84,7 +84,7 @@ class Router:
         return address
 
     def exact(self, address: str) -> Route | None:
-        """Return what an address means that is no pattern.
+        """Return the route of an address that is not a pattern.
 
         Args:
             address: by name or by number.
@@ -95,7 +95,7 @@ class Router:
         return self._named.get(address) or self._numbered.get(address)
 
     def find(self, address: str) -> tuple[Route, ...]:
-        """Return what an address or a pattern means.
+        """Return the routes of an address or a pattern.
 
         Args:
             address: of a message, without the prefix.
@@ -104,8 +104,8 @@ class Router:
             At least one route.
 
         Raises:
-            UnknownAddressError: it means nothing.
-            ParameterError: the pattern is broken.
+            UnknownAddressError: there is no such address.
+            ParameterError: the pattern is invalid.
         """
         route = self.exact(address)
         if route is not None:
@@ -116,37 +116,37 @@ class Router:
         return found
 
     def _match(self, pattern: str) -> tuple[Route, ...]:
-        wanted = compile_pattern(pattern)
-        # by number only where no name fits: [!v]* leaves out vocals, whatever its number is
+        expression = compile_pattern(pattern)
+        # by number only if no name matches: [!v]* leaves out vocals, whatever its number is
         for table in (self._named, self._numbered):
-            found = tuple(route for address, route in table.items() if wanted.fullmatch(address))
+            found = tuple(route for address, route in table.items() if expression.fullmatch(address))
             if found:
                 return found
         return ()
 
     def hint(self, address: str) -> str:
-        """Return the end of a sentence about an unknown address; it costs a comparison with every address.
+        """Return the end of an error message about an unknown address; compares it with every address.
 
         Args:
-            address: that there is not.
+            address: the unknown one.
 
         Returns:
-            The address that was meant, or how to find out.
+            The most similar address, or how to list all.
         """
         known = self._named if len(address) < 60 else ()
         return f"; {did_you_mean(address, known, '/list names all there are')}"
 
 
 def is_pattern(address: str) -> bool:
-    """Return whether an address stands for many."""
+    """Return whether an address is a pattern."""
     return not _WILD.isdisjoint(address)
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Turn an OSC address pattern into a regular expression; nothing in it goes past a ``/``.
+    """Compile an OSC address pattern to a regular expression; no part of it matches a ``/``.
 
     Raises:
-        ParameterError: brackets that do not close, or a pattern too long to be one.
+        ParameterError: the brackets do not close, or the pattern is too long.
 
     >>> bool(compile_pattern("/stem/{vocals,drums}/*").fullmatch("/stem/drums/gain"))
     True

@@ -24,24 +24,24 @@ DEFAULT_PORT = 9137
 
 
 class OscServer(NetworkSurface):
-    """Puts a mixer on the network.
+    """Controls a mixer over the network.
 
-    Where more than this machine can reach it, an address is sent no more than came from it, until it has answered a
-    ``/echo`` (see `bridge.osc.address_proof`): a sender's address is easily forged. Addresses in ``trust`` and
-    ``targets`` need not.
+    If other machines can reach it, an address is sent no more than it sent until it replies to a ``/echo`` (see
+    `bridge.osc.address_proof`): a sender's address is easily forged. Addresses in ``trust`` and ``targets`` need no
+    proof.
 
     Args:
-        mixer: what is moved.
-        host: address to listen at; ``0.0.0.0`` lets the whole network in, and OSC asks for no password.
+        mixer: the mixer to control.
+        host: address to listen at; ``0.0.0.0`` opens it to the whole network, and OSC has no password.
         port: UDP port to listen at; 0 takes a free one.
         targets: ``host:port`` of clients that receive everything without a subscription.
-        meter_rate: rounds of meters a second; 0 is none.
-        prefix: what every address begins with, such as ``/stem_sep``, where many programs share a network.
+        meter_rate: meter messages per second; 0 is none.
+        prefix: of every address, such as ``/stem_sep``, where many programs share a network.
         trust: addresses and networks, ``192.168.1.0/24``, that receive replies without a proof.
         clock: seconds that subscriptions are measured in.
 
     Raises:
-        BridgeError: a port, a target, a network or a prefix that makes no sense.
+        BridgeError: a port, a target, a network or a prefix is invalid.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class OscServer(NetworkSurface):
 
     @property
     def port(self) -> int:
-        """The UDP port, once started the one that 0 became."""
+        """The UDP port; with 0, the free one it took, once started."""
         return self._port if self._loop is None else self._loop.port
 
     def start(self) -> None:

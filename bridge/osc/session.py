@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _FAR = "a bundle's time was more than 2 s ahead, so it was applied at once: set the clock?"
-_BUSY = "too many queries from this host; some were not answered"
+_BUSY = "too many queries from this host; some had no reply"
 
 
 @dataclass
 class ReceiveLog:
-    """What came in: the message received last, and how many made no sense."""
+    """Counts the received messages: the last one, and how many were invalid."""
 
     last: Message | None = None
     errors: int = 0
@@ -54,18 +54,18 @@ class ReceiveLog:
 
 
 class OscSession:
-    """Takes packets, moves the mixer, and sends replies and feedback.
+    """Receives packets, sets the mixer's controls, and sends replies and feedback.
 
     For one thread, except `feedback.changed` and `tree_changed`.
 
     Args:
-        mixer: what is moved.
-        send: gives a packet to the network; False if it should be tried again.
-        wake: called, from any thread, when `run_due` has something new to do.
-        received: keeps what came in last and counts what made no sense.
+        mixer: the mixer to control.
+        send: sends a packet to the network; returns False if it should be tried again.
+        wake: called, from any thread, when `run_due` becomes due.
+        received: keeps the last message and counts the invalid ones.
         targets: addresses that always receive everything.
-        meter_rate: rounds of meters a second; 0 is none.
-        prefix: what every address begins with; messages without it are for someone else.
+        meter_rate: meter messages per second; 0 is none.
+        prefix: of every address; messages without it are ignored.
         clock: seconds that leases are measured in.
         on_tree_change: called with the added and the removed addresses; by default they are sent over OSC.
         trusted: returns whether an address needs no proof that it receives; by default none does, as over
@@ -126,24 +126,24 @@ class OscSession:
             gate=self._gate,
             nodes=self.nodes,
             refuse=self._refuse_sender,
-            ask=self._read,
+            read=self._read,
         )
         self._route()
 
-    # what is due
+    # scheduling
 
     def tree_changed(self) -> None:
-        """Note that controls of the mixer have come or gone; from any thread."""
+        """Schedule an update of the addresses after controls were added or removed; from any thread."""
         self._tree_changed.set()
         self._wake()
 
     @property
     def next_deadline(self) -> float | None:
-        """Seconds until `run_due` has something to do; None if nothing is in sight."""
+        """Seconds until `run_due` is due; None if nothing is scheduled."""
         return self.feedback.next_deadline
 
     def run_due(self) -> None:
-        """Take in controls that have come or gone and presets that are done, and send the feedback that is due."""
+        """Apply added and removed controls, finish preset jobs, and send the feedback that is due."""
         if self._tree_changed.is_set():
             self._tree_changed.clear()
             self._rebuild()
@@ -173,24 +173,24 @@ class OscSession:
 
     def _send_tree_changes(self, added: tuple[Node, ...], removed: tuple[Node, ...]) -> None:
         for client in self.clients:
-            gone, come = ([node for node in nodes if client.subscribes_to(node)] for nodes in (removed, added))
-            news: list[tuple[str, Arguments]] = [
-                ("/list/removed", (self._name(client, node.address),)) for node in gone
+            old, new = ([node for node in nodes if client.subscribes_to(node)] for nodes in (removed, added))
+            changes: list[tuple[str, Arguments]] = [
+                ("/list/removed", (self._name(client, node.address),)) for node in old
             ]
-            news += [("/list/added", entry(node, self._name(client, node.address))) for node in come]
-            for packet in write_packets([write_message(self._prefix + at, arguments) for at, arguments in news]):
+            changes += [("/list/added", entry(node, self._name(client, node.address))) for node in new]
+            for packet in write_packets([write_message(self._prefix + at, arguments) for at, arguments in changes]):
                 self._send(client.address, packet)
 
     def _presets_changed(self) -> None:
         self.clients.mark(node for node in self.nodes if node.address == PRESET_LIST)
 
-    # what comes in
+    # receiving
 
     def receive(self, packets: Iterable[tuple[bytes, Address]]) -> None:
-        """Apply packets; of many values for one control in a row only the newest is applied.
+        """Apply packets; of several values for one control, only the newest is applied.
 
         Args:
-            packets: what came, each with where from; one that makes no sense costs only itself.
+            packets: each with its sender; an invalid one leaves the others valid.
         """
         for data, sender in packets:
             packet = read_packet(data)
@@ -214,7 +214,7 @@ class OscSession:
         except StreamSepError as error:
             if to is not None:
                 self._refuse_error(to, error)
-        except Exception as error:  # noqa: BLE001 - whatever a message trips over, the next one is not to blame
+        except Exception as error:  # noqa: BLE001 - an error in one message must not lose the next
             self._note_unexpected(error)
             if to is not None:
                 self._errors.send(to, f"unexpected {type(error).__name__}; the log has more")
@@ -239,9 +239,9 @@ class OscSession:
         self._writes.apply()
         if self._gate.is_exhausted(to):
             raise BridgeError(_BUSY)
-        answers = list(self._read(address) if command is None else command(arguments, sender))
-        if answers:
-            self._gate.reply(to, answers)
+        replies = list(self._read(address) if command is None else command(arguments, sender))
+        if replies:
+            self._gate.reply(to, replies)
 
     def _destination(self, message: Message, sender: Address) -> Address:
         address = message.address.removeprefix(self._prefix)
@@ -252,7 +252,7 @@ class OscSession:
         return client.address if client is not None else sender
 
     def _read(self, address: str) -> Sequence[tuple[str, Arguments]]:
-        """Return what an address, or every address of a pattern, holds."""
+        """Return the arguments of an address, or of every address of a pattern."""
         nodes = [route.node for route in self._router.find(address) if route.verb == "value"]
         return [((node.address if is_pattern(address) else address), node.read(self._mixer)) for node in nodes]
 
@@ -284,7 +284,7 @@ class OscSession:
             current = self._writes.value(node.path)
             self._writes.put(node.path, float(not current) if node.types == "f" else not current, sender)
 
-    # what is refused
+    # errors
 
     def _refuse_sender(self, sender: Address, error: StreamSepError) -> None:
         self._refuse_error(self._reply_address(sender), error)
@@ -293,9 +293,9 @@ class OscSession:
         unknown = error.unknown_address if isinstance(error, UnknownAddressError) else None
         self._refuse(to, str(error), str if unknown is None else lambda: self._router.hint(unknown))
 
-    def _refuse(self, to: Address, sentence: str, hint: Callable[[], str] = str, *, once: bool = False) -> None:
+    def _refuse(self, to: Address, text: str, hint: Callable[[], str] = str, *, once: bool = False) -> None:
         self._received.errors += 1
-        self._errors.send(to, sentence, hint, once=once)
+        self._errors.send(to, text, hint, once=once)
 
 
 def _shape(node: Node) -> tuple[object, ...]:

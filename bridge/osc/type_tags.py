@@ -57,11 +57,11 @@ def _check_arrays(address: str, tags: str) -> None:
 
 
 def restore_types(data: bytes, values: list[object]) -> Iterator[object]:
-    """Yield values as they were meant: a character is a text.
+    """Yield values with their original types: a character is a text.
 
     Args:
-        data: the message as it came.
-        values: what the parser read from `plain_types` of it.
+        data: the received message.
+        values: that the parser read from its `plain_types`.
     """
     start, end = _types_of(data)
     tags = data[start:end].decode("latin-1")

@@ -1,4 +1,4 @@
-"""Values on their way to the mixer: of many for one control in a row only the newest is applied."""
+"""A batch of values for the mixer: of several for one control, only the newest is applied."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class WriteBatch:
-    """Gathers values that are due at one moment.
+    """Collects the values that are due at the same time.
 
     Args:
-        mixer: takes them.
+        mixer: receives them.
         jobs: sets those of effects, and records the others while a preset is being recalled.
-        changed: called for a control that was asked to change, whether it does or not.
+        changed: called for every control that a message sets, even if its value stays the same.
         refused: called with the sender and the error.
     """
 
@@ -39,33 +39,33 @@ class WriteBatch:
         self._at: float | None = None
 
     def begin(self, at: float | None) -> None:
-        """Apply what is there if it is due at another moment than what comes now.
+        """Begin a batch; apply the previous one if it is due at another time.
 
         Args:
-            at: `time.monotonic` of the moment; None for now.
+            at: `time.monotonic` at which it is due; None for now.
         """
         if at != self._at:
             self.apply()
             self._at = at
 
     def value(self, path: str) -> object:
-        """Return what a control will be.
+        """Return the value of a control after the batch.
 
         Args:
             path: of the control.
 
         Returns:
-            The value that waits, or else the one that it has.
+            The value in the batch, or else the current one.
         """
         return self._values.get(path, self._mixer.controls[path])
 
     def put(self, path: str, value: object, sender: Address) -> None:
-        """Have a value applied with the others.
+        """Add a value to the batch.
 
         Args:
             path: of the control.
             value: checked already.
-            sender: receives the error if the mixer refuses it after all.
+            sender: receives the error if the mixer rejects it.
         """
         self._values[path] = value
         self._senders.add(sender)
@@ -73,7 +73,7 @@ class WriteBatch:
             self._changed(path)
 
     def apply(self) -> None:
-        """Apply what is there as one change."""
+        """Apply the batch as one change."""
         values, senders, at = self._values, self._senders, self._at
         self._values, self._senders, self._at = {}, set(), None
         effects = {path: values.pop(path) for path in list(values) if is_of_effect(path)}

@@ -1,7 +1,7 @@
-"""Which web pages may ask and move: none but those that the user names, for any page can reach a local port.
+"""Access control for web pages: only those that the user names, for any page can reach a local port.
 
-A page of another site carries an ``Origin`` that is not ours; one that reaches us by a name of its own that leads to
-this machine (DNS rebinding) carries a ``Host`` that is not ours. Programs that are no browsers carry no ``Origin``.
+A page of another site sends a foreign ``Origin``; one that reaches this machine under its own name (DNS rebinding)
+sends a foreign ``Host``. Programs other than browsers send no ``Origin``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Access:
-    """Decides by the headers of a request whether it is answered.
+    """Checks the headers of requests.
 
     Args:
         bind: the address or name that the server listens at.
-        origins: pages that may ask and move, such as ``http://localhost:3000``.
+        origins: pages that may read and set values, such as ``http://localhost:3000``.
 
     >>> access = Access("0.0.0.0", ["https://surface.example"])
     >>> access.is_own_host("192.168.1.7:9180"), access.is_own_host("rebound.example:9180")
@@ -37,7 +37,7 @@ class Access:
         self._origins = {origin.rstrip("/").lower() for origin in origins}
 
     def is_own_host(self, host: str) -> bool:
-        """Return whether a ``Host`` header names this machine, and not a name that only leads here.
+        """Return whether a ``Host`` header is one of this machine's own names.
 
         Args:
             host: the header, with or without a port; empty if there was none.
@@ -52,10 +52,10 @@ class Access:
         return not host or name in self._names or name.endswith((".local", ".localhost"))
 
     def allows_origin(self, origin: str | None, host: str) -> bool:
-        """Return whether a page may ask and move.
+        """Return whether a page may read and set values.
 
         Args:
-            origin: the ``Origin`` header; None if there was none, which is no page.
+            origin: the ``Origin`` header; None if there was none, as with programs other than browsers.
             host: the ``Host`` header.
 
         Returns:

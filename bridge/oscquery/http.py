@@ -1,4 +1,4 @@
-"""OSCQuery's requests over HTTP, and what is answered to each."""
+"""OSCQuery's requests and replies over HTTP."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _HEADERS = {"Content-Type": "application/json", "X-Content-Type-Options": "nosni
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer over HTTP.
+    """A reply over HTTP.
 
     Attributes:
         status: such as 200.
-        body: JSON, or nothing.
-        headers: besides those of every answer.
+        body: JSON, or empty.
+        headers: by name.
     """
 
     status: int
@@ -37,17 +37,17 @@ class Reply:
 
     @property
     def is_error(self) -> bool:
-        """Whether the request made no sense or was forbidden."""
+        """Whether the request was invalid or forbidden."""
         return self.status in (400, 403, 421)
 
 
 class QueryHandler:
-    """Answers requests.
+    """Replies to requests.
 
     Args:
         tree: the addresses there are.
-        access: decides which requests are answered.
-        name: of this program, for people.
+        access: checks the headers of requests.
+        name: of this program, for users.
         host: address that the servers are bound to.
         port: of this server.
         osc_port: UDP port of OSC; 0 if there is none.
@@ -58,14 +58,14 @@ class QueryHandler:
         self._name, self._host, self._port, self._osc_port = name, host, port, osc_port
 
     def reply(self, target: str, headers: Iterable[tuple[str, str]]) -> Reply | None:
-        """Return the answer to a request.
+        """Return the reply to a request.
 
         Args:
-            target: path and query as they came.
+            target: path and query, as received.
             headers: of the request.
 
         Returns:
-            The answer; None for a WebSocket that may begin.
+            The reply; None for an allowed WebSocket.
         """
         found: dict[str, list[str]] = {}
         for name, value in headers:
@@ -80,10 +80,10 @@ class QueryHandler:
         if found.get("upgrade", [""])[0].lower() == "websocket":
             return None
         allowed = {"Access-Control-Allow-Origin": origin[0]} if origin else {}
-        status, body = self._answer(target)
+        status, body = self._status_and_body(target)
         return Reply(status, json.dumps(body) if status == 200 else "", {**_HEADERS, **allowed})
 
-    def _answer(self, target: str) -> tuple[int, Json]:
+    def _status_and_body(self, target: str) -> tuple[int, Json]:
         try:
             parts = urlsplit(target)
         except ValueError:
@@ -104,6 +104,6 @@ class QueryHandler:
         info: Json = {"NAME": self._name, "EXTENSIONS": dict.fromkeys(_EXTENSIONS, True)}
         if self._osc_port:
             info |= {"OSC_PORT": self._osc_port, "OSC_TRANSPORT": "UDP"}
-        if not is_wildcard(self._host):  # else a client goes on with the address it reached us at
+        if not is_wildcard(self._host):  # else a client keeps the address of its request
             info |= {"OSC_IP": self._host, "WS_IP": self._host}
         return info | {"WS_PORT": self._port}

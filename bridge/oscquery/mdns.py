@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def require_module(module: str) -> ModuleType:
-    """Import what the extra ``oscquery`` brings.
+    """Import a module of the extra ``oscquery``.
 
     Raises:
         BridgeError: it is not installed.
@@ -33,9 +33,9 @@ class MdnsService:
     """The name of a mixer on the local network, by multicast DNS.
 
     Args:
-        name: what clients list.
+        name: that clients list.
         host: address that the servers are bound to.
-        http_port: where OSCQuery answers.
+        http_port: TCP port of OSCQuery.
         osc_port: UDP port of OSC; 0 if there is none.
 
     Raises:

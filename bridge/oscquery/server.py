@@ -1,4 +1,4 @@
-"""OSCQuery: clients ask over HTTP what there is, and listen and write over a WebSocket on the same port."""
+"""OSCQuery: clients query addresses over HTTP, and listen and write over a WebSocket on the same port."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ class OscQueryServer(NetworkSurface):
     """Serves the addresses and values of a mixer to OSCQuery clients, which may set them.
 
     Args:
-        mixer: what is moved.
-        host: address to listen at; ``0.0.0.0`` lets the whole network in.
+        mixer: the mixer to control.
+        host: address to listen at; ``0.0.0.0`` opens it to the whole network.
         port: TCP port for HTTP and WebSocket; 0 takes a free one.
         osc_port: UDP port of the `OscServer` beside it, announced to clients; 0 if there is none.
-        name: what clients list it as.
-        prefix: what every address begins with, as that `OscServer` has it.
-        meter_rate: rounds of meters a second.
+        name: that clients list.
+        prefix: of every address, the same as that `OscServer` has.
+        meter_rate: meter messages per second.
         announce: whether to announce it on the local network.
-        origins: web pages that may ask and move, such as ``http://localhost:3000``; no others may.
+        origins: web pages that may read and set values, such as ``http://localhost:3000``; no others may.
 
     Raises:
-        BridgeError: a package is missing, or a port or prefix that makes no sense.
+        BridgeError: a package is missing, or a port or prefix is invalid.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class OscQueryServer(NetworkSurface):
 
     @property
     def port(self) -> int:
-        """The TCP port, once started the one that 0 became."""
+        """The TCP port; with 0, the free one it took, once started."""
         return self._port if self._thread is None else self._bound_port
 
     def start(self) -> None:
@@ -197,7 +197,7 @@ class OscQueryServer(NetworkSurface):
     def _respond(self, connection: Any, request: Any) -> Any:  # noqa: ANN401 - as above
         try:
             reply = self._queries.reply(request.path, request.headers.raw_items())
-        except Exception as error:  # noqa: BLE001 - whatever a request trips over, the others are served
+        except Exception as error:  # noqa: BLE001 - an error in one request must not stop the others
             self._unexpected.note(error)
             self._received.errors += 1
             return connection.respond(500, "")
@@ -240,10 +240,8 @@ class OscQueryServer(NetworkSurface):
             nodes = []
         if not nodes:
             self._received.errors += 1
-            sentence = f'{message[:80]!r} is not {{"COMMAND": "LISTEN", "DATA": "/an/address"}} nor IGNORE'
-            self._send(
-                address, write_message(f"{self._prefix}/error", (sentence.encode("ascii", "replace").decode(),))
-            )
+            error = f'{message[:80]!r} is not {{"COMMAND": "LISTEN", "DATA": "/an/address"}} nor IGNORE'
+            self._send(address, write_message(f"{self._prefix}/error", (error.encode("ascii", "replace").decode(),)))
             return
         self._session.clients.listen(address, nodes, listening=listening)
 
@@ -258,7 +256,7 @@ class OscQueryServer(NetworkSurface):
 
 
 def _connection_log() -> logging.Logger:
-    """Return a logger for connections: what a client gets wrong, or that it vanishes, is no error of ours."""
+    """Return a logger for connections: clients' errors and disconnections are logged at debug level."""
     log = logging.getLogger(f"{__name__}.connections")
     if not any(isinstance(each, _Quiet) for each in log.filters):
         log.addFilter(_Quiet())
@@ -266,7 +264,7 @@ def _connection_log() -> logging.Logger:
 
 
 class _Quiet(logging.Filter):
-    """Makes one line of debugging out of whatever is logged."""
+    """Logs every record as one line, at debug level."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log a record, which is changed."""

@@ -26,9 +26,9 @@ class Tree:
     """All addresses, nested as their names are.
 
     Args:
-        mixer: read when a value is asked for.
+        mixer: read when a value is requested.
         nodes: every address there is.
-        prefix: what every address begins with.
+        prefix: of every address.
     """
 
     def __init__(self, mixer: MixerControl, nodes: Iterable[Node], prefix: str = "") -> None:
@@ -53,7 +53,7 @@ class Tree:
         return [node for at, node in self._nodes.items() if f"{at}/".startswith(within)]
 
     def describe(self, address: str) -> Json | None:
-        """Return all that is known of an address and what is under it; None if there is no such address."""
+        """Return the attributes of an address and of those under it; None if there is no such address."""
         at = address.rstrip("/")
         if at in self._nodes:
             return self._leaf(at, self._nodes[at])

@@ -64,38 +64,38 @@ def install_plugins(formats: Iterable[str] = (), *, binary: Path | None = None) 
 
     Args:
         formats: some of `FORMATS`; all of this system unless given.
-        binary: to install; the one that ships, else one compiled now, unless given.
+        binary: to install; by default the one that ships, else one compiled now.
 
     Returns:
-        What was installed.
+        The installed formats.
 
     Raises:
         ConfigError: an unknown format, no compiler, or a folder that cannot be written.
     """
     paths = plugin_paths()
-    wanted = _checked(formats, paths)
+    chosen = _checked(formats, paths)
     with TemporaryDirectory() as folder:
         made = binary or shipped_binary(this_system()) or _compiled(Path(folder))
         try:
-            for name in wanted:
+            for name in chosen:
                 _replace(paths[name], name, made)
             _write_command()
         except OSError as error:
             raise ConfigError(
                 f"cannot install the plug-in in {error.filename}: {reason(error)}; is a DAW running that has it open?"
             ) from error
-    return tuple(Installed(name, paths[name], present=True) for name in wanted)
+    return tuple(Installed(name, paths[name], present=True) for name in chosen)
 
 
 def remove_plugins(formats: Iterable[str] = ()) -> tuple[Installed, ...]:
-    """Remove the plug-in for this user; return what was there.
+    """Remove the plug-in for this user; return the removed formats.
 
     Raises:
         ConfigError: an unknown format, or a file that cannot be removed.
     """
     paths = plugin_paths()
-    wanted = _checked(formats, paths)
-    removed = tuple(Installed(name, paths[name], present=False) for name in wanted if paths[name].exists())
+    chosen = _checked(formats, paths)
+    removed = tuple(Installed(name, paths[name], present=False) for name in chosen if paths[name].exists())
     try:
         for plugin in removed:
             _remove(plugin.path)
@@ -166,11 +166,11 @@ def _folders() -> dict[str, Path]:
 
 
 def _checked(formats: Iterable[str], paths: Mapping[str, Path]) -> tuple[str, ...]:
-    wanted = tuple(dict.fromkeys(formats)) or tuple(paths)
-    for name in wanted:
+    chosen = tuple(dict.fromkeys(formats)) or tuple(paths)
+    for name in chosen:
         if name not in paths:
             raise ConfigError(f"unknown plug-in format {name!r}; choose from {', '.join(paths)}")
-    return wanted
+    return chosen
 
 
 def _compiled(folder: Path) -> Path:

@@ -159,7 +159,7 @@ class SocketListener:
 class PipeListener:
     """Waits for instances of the plug-in on a pipe of Windows; as `SocketListener`.
 
-    A thread of its own accepts them: it cannot be interrupted, and the host has to end when it is idle.
+    A separate thread accepts them: the call cannot be interrupted, and the host has to end when it is idle.
 
     Args:
         name: of the pipe.
@@ -210,7 +210,7 @@ def listen(address: str) -> SocketListener | PipeListener:
 
 
 def _bound(path: Path) -> socket.socket:
-    if path.exists() and _answers(path):
+    if path.exists() and _is_listening(path):
         raise OSError("another host is running")
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
@@ -225,7 +225,7 @@ def _bound(path: Path) -> socket.socket:
     return made
 
 
-def _answers(path: Path) -> bool:
+def _is_listening(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

@@ -80,7 +80,7 @@ class PluginMixer:
                 self.controls.publish({"engine/state": "stopped"})
 
     def follow(self, session: PluginSession, values: Mapping[str, float]) -> None:
-        """Update the tree with what the DAW moved in an instance.
+        """Update the tree with the values that the DAW set in an instance.
 
         Args:
             session: the instance.
@@ -165,6 +165,6 @@ class PluginMixer:
         with self._lock:
             value = self.controls[path]
             if not self._sessions or not self._settable(path) or self._shown.get(path) == value:
-                return  # it came from the DAW, which has it already
+                return  # the change is the DAW's own
             self._shown[path] = float(value)
             self._sessions[0].send_controls({path: float(value)})

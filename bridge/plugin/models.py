@@ -13,7 +13,7 @@ from stream_sep.audio.latency import fixed_prefill
 from stream_sep.separators import load_separator
 
 RATES = (22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
-"""Sample rates with entries of their own; at others the plug-in takes a bound."""
+"""Sample rates with their own entries; at others the plug-in uses a bound."""
 
 _FILE = Path(__file__).parent / "native" / "models.def"
 _HEAD = """\

@@ -24,7 +24,7 @@ class PluginParameter:
     Attributes:
         id: its number; it never changes.
         symbol: its name in LV2 and in saved states.
-        name: what DAWs show.
+        name: that DAWs show.
         minimum: least value.
         maximum: greatest value.
         default: value at the start.

@@ -1,4 +1,4 @@
-"""One instance of the plug-in in the host: a separator of its own, rings, and the controls received from it."""
+"""One instance of the plug-in in the host: its separator, its rings, and the controls received from it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MAX_BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Hello:
-    """The first message of an instance: what it requests.
+    """The first message of an instance: its request for a separator.
 
     Attributes:
         model: the separator.

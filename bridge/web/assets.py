@@ -113,7 +113,7 @@ class Assets:
 
 
 def _spread(source: str) -> str:
-    """Put the imports of minified modules on lines of their own."""
+    """Put each import of a minified module on its own line."""
     return re.sub(r";?\b(import|export)\b", r"\n\1", source)
 
 

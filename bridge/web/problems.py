@@ -23,8 +23,8 @@ def problem(
 
     Args:
         status: HTTP status.
-        code: for programs, such as ``not-paired``; never shown to people.
-        detail: what happened, one sentence.
+        code: for programs, such as ``not-paired``; never shown to users.
+        detail: the error message.
         hint: what to try.
         headers: further headers, such as ``Retry-After``.
 
@@ -45,7 +45,7 @@ class Problem(StreamSepError):  # noqa: N818 - what RFC 9457 calls it
     Args:
         status: HTTP status.
         code: for programs; never changes once it is published.
-        detail: what happened, one sentence.
+        detail: the error message.
         hint: what to try; may be empty.
         headers: further headers, such as ``Retry-After``.
     """
@@ -62,7 +62,7 @@ class Problem(StreamSepError):  # noqa: N818 - what RFC 9457 calls it
 
 
 def not_found(what: str = "page") -> Problem:
-    """Return the problem of a thing that is missing or somebody else's: the two must look the same."""
+    """Return the problem of a resource that is missing or another user's: the two must look the same."""
     return Problem(404, "not-found", f"There is no such {what}.")
 
 

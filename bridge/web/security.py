@@ -109,7 +109,7 @@ class HostCheck:
         if scope["type"] in ("http", "websocket"):
             host = Headers(scope=scope).get("host", "")
             if "*" not in self._hosts and hostname(host) not in self._hosts:
-                detail = f"This server does not answer for the host {host[:80]!r}."
+                detail = f"This server does not serve the host {host[:80]!r}."
                 hint = "Open it by its own name or address."
                 await _refuse(scope, receive, send, HTTPStatus.BAD_REQUEST, "unknown-host", detail, hint)
                 return

@@ -21,7 +21,7 @@ def read_daw_file(name: str) -> str:
         name: such as ``StreamSep.ReaperOSC``.
 
     Raises:
-        BridgeError: there is none of that name.
+        BridgeError: there is no file of that name.
 
     >>> read_daw_file("StreamSep.ReaperOSC").splitlines()[-1]
     'ACTION t/action/@'
@@ -33,7 +33,7 @@ def read_daw_file(name: str) -> str:
 
 
 def write_daw_files(daw: str, folder: Path | str) -> tuple[Path, ...]:
-    """Write what a DAW needs into a folder, which is made; return the files.
+    """Write the files that a DAW needs into a folder, which is made; return them.
 
     Args:
         daw: its name, one of `DAW_FILES`.

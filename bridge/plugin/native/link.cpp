@@ -108,14 +108,14 @@ std::unique_ptr<Session> Link::negotiate(const SessionSpec& spec, uint64_t reque
                               ",\"latency\":" + std::to_string(spec.latency) + ",\"controls\":{" +
                               client_.changed_controls(true) + "}}";
     connection_.send(hello);
-    for (std::string answer; current(request) && connection_.is_open(); collect())
-        if (connection_.receive(answer, EXCHANGE_NS)) return map(answer, request);
+    for (std::string reply; current(request) && connection_.is_open(); collect())
+        if (connection_.receive(reply, EXCHANGE_NS)) return map(reply, request);
     return nullptr;
 }
 
-std::unique_ptr<Session> Link::map(const std::string& answer, uint64_t request) {
+std::unique_ptr<Session> Link::map(const std::string& reply, uint64_t request) {
     Message message;
-    if (!parse(answer, message)) return nullptr;
+    if (!parse(reply, message)) return nullptr;
     const auto number = [&](const char* key) { return static_cast<int64_t>(message.number(key)); };
     const RingSizes sizes = {number("channels"), number("stems"), number("hop"), number("capacity"), number("slots")};
     auto session = std::make_unique<Session>();

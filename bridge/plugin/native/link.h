@@ -1,4 +1,4 @@
-// The link to the engine's host: a thread of its own connects, requests a separator, maps the rings, and exchanges
+// The link to the engine's host: a separate thread connects, requests a separator, maps the rings, and exchanges
 // controls. The audio thread takes whole sessions, and gives them back when their sound has faded out.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace stream_sep {
 
-// What is requested of a separator.
+// The requirements on a separator.
 struct SessionSpec {
     std::string model;
     double rate = 0;
@@ -70,7 +70,7 @@ class Link {
     bool connect(uint64_t request);
     bool start_host();
     std::unique_ptr<Session> negotiate(const SessionSpec& spec, uint64_t request);
-    std::unique_ptr<Session> map(const std::string& answer, uint64_t request);
+    std::unique_ptr<Session> map(const std::string& reply, uint64_t request);
     void exchange(uint64_t request);
     void receive_controls(const std::string& line);
     bool offer(std::unique_ptr<Session> session);

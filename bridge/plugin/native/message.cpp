@@ -24,14 +24,13 @@ class Reader {
     void skip_space() {
         while (peek() == ' ' || peek() == '\t' || peek() == '\r') ++at_;
     }
-    bool take(char wanted) {
+    bool take(char expected) {
         skip_space();
-        if (peek() != wanted) return false;
+        if (peek() != expected) return false;
         ++at_;
         return true;
     }
-    bool word(const char* wanted) {
-        const std::string expected = wanted;
+    bool word(const std::string& expected) {
         if (text_.compare(at_, expected.size(), expected) != 0) return false;
         at_ += expected.size();
         return true;

@@ -21,7 +21,7 @@ bool parse(const std::string& line, Message& message);
 
 std::string quoted(const std::string& text);
 
-// A number as JSON has it, whatever the locale of the host.
+// A number as JSON, in any locale of the host.
 std::string number_text(double value);
 
 }  // namespace stream_sep

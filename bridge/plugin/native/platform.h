@@ -1,4 +1,4 @@
-// The operating system's services: a clock, sleep, shared memory, a local connection, and a process of its own.
+// The operating system's services: a clock, sleep, shared memory, a local connection, and a child process.
 #pragma once
 
 #include <cstddef>
@@ -69,7 +69,7 @@ std::string command_file();
 // Open a file for reading text; null if it cannot be opened.
 std::FILE* open_text(const std::string& path);
 
-// Start a program that outlives this one, with a small environment of its own.
+// Start a program that outlives this one, with its own small environment.
 bool start_detached(const std::vector<std::string>& command);
 
 }  // namespace stream_sep

@@ -34,9 +34,9 @@ std::string narrow(const std::wstring& text) {
 }
 
 std::string environment(const char* name) {
-    const std::wstring wanted = wide(name);
-    std::wstring value(GetEnvironmentVariableW(wanted.c_str(), nullptr, 0), L'\0');  // with its final zero
-    value.resize(GetEnvironmentVariableW(wanted.c_str(), value.data(), static_cast<DWORD>(value.size())));
+    const std::wstring variable = wide(name);
+    std::wstring value(GetEnvironmentVariableW(variable.c_str(), nullptr, 0), L'\0');  // with its final zero
+    value.resize(GetEnvironmentVariableW(variable.c_str(), value.data(), static_cast<DWORD>(value.size())));
     return narrow(value);
 }
 

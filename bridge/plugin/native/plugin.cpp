@@ -50,16 +50,16 @@ void Plugin::activate(double rate, int64_t block) {
     latency_ = latency();
     model_ = static_cast<int>(value(INDEX_MODEL));
     active_ = true;
-    const SessionSpec wanted = spec();
-    const bool keep = wanted.fits(session_spec_);
+    const SessionSpec requested = spec();
+    const bool keep = requested.fits(session_spec_);
     if (!keep) drop_session();
     mixer_.prepare(rate_, latency_);
     mixer_.set_gains_now(gains());
     clock_.restart(monotonic_ns());
     if (keep) return;
-    session_spec_ = wanted;
+    session_spec_ = requested;
     waited_ = false;
-    link_.request(wanted);
+    link_.request(requested);
 }
 
 bool Plugin::outdated() const {

@@ -1,4 +1,4 @@
-// One instance of the plug-in, whatever the format: parameters, mixer, and the link to the engine.
+// One instance of the plug-in, in any format: parameters, mixer, and the link to the engine.
 #pragma once
 
 #include <array>

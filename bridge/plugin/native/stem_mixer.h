@@ -1,8 +1,8 @@
 // Processes a block on the audio thread: delay it, read its stems, mix them, fade where they are missing.
 //
-// The same as stream_sep/audio/process_block.py, frame for frame (tests/bridge/plugin/test_stem_mixer.py), but for a
-// delay line of its own: it keeps playing, in time, while there is no engine. All it needs of an engine is the stems
-// of hop n. It takes no lock and allocates nothing after `prepare`.
+// The same as stream_sep/audio/process_block.py, frame for frame (tests/bridge/plugin/test_stem_mixer.py), but for
+// its own delay line: it keeps playing, in time, while there is no engine. All it needs of an engine is the stems of
+// hop n. It takes no lock and allocates nothing after `prepare`.
 #pragma once
 
 #include <array>

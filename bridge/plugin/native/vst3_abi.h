@@ -21,7 +21,7 @@ constexpr Result OK = 0, FALSE_RESULT = 1, NO_INTERFACE = static_cast<Result>(0x
 constexpr Result OK = 0, FALSE_RESULT = 1, NO_INTERFACE = -1, INVALID = 2, NOT_IMPLEMENTED = 3;
 #endif
 
-// Sixteen bytes; Windows has the first half in the order of its own GUIDs.
+// Sixteen bytes; on Windows, the first half is in the byte order of GUIDs.
 struct Id {
     uint8_t bytes[16];
     bool operator==(const void* other) const { return std::memcmp(bytes, other, 16) == 0; }

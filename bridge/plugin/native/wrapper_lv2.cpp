@@ -115,7 +115,7 @@ void run(void* handle, uint32_t frames) {
     for (uint32_t row = 0; row < OUTPUTS; ++row) output[row] = instance.port(OUTPUT_PORTS + row);
     read_controls(instance);
     const float* freewheel = instance.port(FREEWHEEL);
-    if (frames) {  // some hosts run no frames to learn the latency
+    if (frames) {  // some hosts run no frames to read the latency
         instance.plugin.begin_block(frames, freewheel && *freewheel > 0.5f);
         instance.plugin.process(input, output, frames);
     }

@@ -36,7 +36,7 @@ class Peer:
     """Who is at the other end.
 
     Attributes:
-        role: what it may do.
+        role: its permissions.
         name: the kind of browser.
         token: its token; empty on this machine.
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Role: TypeAlias = Literal["control", "view"]
-"""What a browser may do: move everything, or only view."""
+"""The permissions of a browser: control everything, or only view."""
 
 KEY_SECONDS = 600.0
 """How long a key is valid."""
@@ -42,9 +42,9 @@ class Device:
     """A paired browser.
 
     Attributes:
-        id: short, for people to use.
+        id: short, for users to type.
         digest: SHA-256 of its token; the token itself is not stored.
-        role: what it may do.
+        role: its permissions.
         name: the kind of browser.
         paired_at: Unix time.
     """
@@ -137,7 +137,7 @@ class Key:
 
     Attributes:
         text: 22 characters, 128 random bits.
-        role: what its holder may do.
+        role: permissions of its holder.
         expires: by the clock of its `Pairing`.
     """
 
@@ -195,7 +195,7 @@ def _digest(token: str) -> str:
 
 
 def browser_name(user_agent: str) -> str:
-    """Return the kind of browser in a ``User-Agent`` header, so that people can distinguish devices.
+    """Return the kind of browser in a ``User-Agent`` header, so that users can distinguish devices.
 
     >>> browser_name("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Safari/604.1")
     'Safari on iPhone'

@@ -7,7 +7,7 @@ import io
 
 
 def qr_code(link: str) -> str:
-    """Return a QR code of half blocks, dark on light whatever the terminal's colours; empty without segno.
+    """Return a QR code of half blocks, dark on light with any terminal colours; empty without segno.
 
     >>> len(qr_code("http://192.168.1.7:9190/").splitlines()) in (0, 15, 17)
     True

@@ -44,7 +44,7 @@ class LiveSession:
         mixer: the mixer.
         log: keeps the last message and counts invalid ones.
         is_admitted: returns whether a peer is still admitted.
-        meter_rate: rounds of meters a second.
+        meter_rate: meter messages per second.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class LiveSession:
                     self._osc.run_due()
                 except Exception:  # noqa: BLE001 - one error must not end all feedback
                     self._receive_log.errors += 1
-                    _log.exception("the live page goes on after an error of its own")
+                    _log.exception("the live page continues after an unexpected error")
 
     async def serve(self, websocket: WebSocket, peer: Peer) -> None:
         """Handle a browser's messages until it disconnects.

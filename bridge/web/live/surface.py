@@ -1,4 +1,4 @@
-"""The live page as a control surface: started and stopped beside the engine, on a thread of its own."""
+"""The live page as a control surface: started and stopped beside the engine, on its own thread."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LivePage:
         host: address to listen at; ``0.0.0.0`` admits phones on the network.
         port: TCP port; 0 takes a free one.
         read_only: browsers may view but change nothing.
-        meter_rate: rounds of meters a second.
+        meter_rate: meter messages per second.
         devices: file of the paired devices.
 
     Raises:
@@ -95,7 +95,7 @@ class LivePage:
         return f"{self.address}#k={self._pairing.new_key(role).text}"
 
     def start(self) -> None:
-        """Serve on a thread of its own; harmless when started.
+        """Serve on its own thread; harmless when started.
 
         Raises:
             BridgeError: the port is taken, or the host is not one of this machine's.

@@ -1,4 +1,4 @@
-"""What FastAPI's description of the API lacks: the media type of errors."""
+"""Additions to FastAPI's description of the API: the media type of errors."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ def record(
         service: the service.
         session: the database session.
         actor: the account that acts.
-        action: what it does.
-        target: what it acts on.
+        action: its action.
+        target: the object of the action.
         address: address of the client.
     """
     session.add(AuditEntry(created=service.clock(), actor=actor, action=action, target=target, address=address))

@@ -27,11 +27,11 @@ class BackupError(StreamSepError):
 
 @dataclass(frozen=True)
 class Backup:
-    """What a backup holds.
+    """The contents of a backup.
 
     Attributes:
         folder: a data folder; to restore it, serve a copy of it with ``--data``.
-        files: how many files of sound.
+        files: number of audio files.
         bytes: of all of them.
     """
 
@@ -71,7 +71,7 @@ def back_up(service: Service, folder: Path) -> Backup:
 
 
 def check_backup(folder: Path) -> Backup:
-    """Return what a backup holds.
+    """Return the contents of a backup.
 
     Raises:
         BackupError: it is unfinished, or a file is missing or of another size.

@@ -30,10 +30,10 @@ class CatalogEntry:
 
     Attributes:
         name: as in `SeparationSettings`.
-        title: for people.
+        title: for users.
         stems: its stems.
-        description: a sentence: what it is good for, what it costs.
-        needs: the module that has to be installed; none for those that ship.
+        description: its strengths and its cost, for users.
+        needs: the module to install; empty for models that ship.
     """
 
     name: str
@@ -44,7 +44,7 @@ class CatalogEntry:
 
     @property
     def missing(self) -> str:
-        """What is missing here, as a message; empty if nothing."""
+        """A message if `needs` is missing here, else empty."""
         if self.needs and importlib.util.find_spec(self.needs) is None:
             return f"It is not installed on this server; {install_hint('demucs')}."
         return ""

@@ -1,4 +1,4 @@
-"""What must hold between folder and database once no work is left; crash tests and soaks check it."""
+"""Invariants of folder and database once no work is left; crash and soak tests check them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _ENDED = frozenset({"ready", "failed", "cancelled"})
 
 
 def find_violations(service: Service) -> list[str]:
-    """Return a sentence for everything in folder and database that should not be, once no work is left.
+    """Return a message for every inconsistency of folder and database, once no work is left.
 
-    No job is active or leased, every song has ended and has exactly its files, a failed one has a sentence, nothing
-    belongs to nobody, and each account's storage is what is on the disk.
+    No job may be active or leased, every song has ended and has exactly its files, a failed one has an error message,
+    nothing lacks an owner, and each account's storage is the size of its files.
 
     Args:
         service: the service; no worker runs.
@@ -35,11 +35,11 @@ def find_violations(service: Service) -> list[str]:
 
 
 def find_lost(service: Service, accepted: Mapping[str, str]) -> list[str]:
-    """Return a sentence for every accepted song without its row, its bytes or its job.
+    """Return a message for every accepted song without its row, its bytes or its job.
 
     Args:
         service: the service.
-        accepted: digest of what was uploaded (BLAKE2b, 32 bytes, as hex), by id of the song.
+        accepted: digest of the uploaded file (BLAKE2b, 32 bytes, as hex), by id of the song.
     """
     with service.database.read() as session:
         songs = {song.id: song for song in session.scalars(select(Song))}
@@ -54,7 +54,7 @@ def find_lost(service: Service, accepted: Mapping[str, str]) -> list[str]:
 
 
 def _stored_digest(service: Service, song: Song) -> str:
-    """Return the digest of what was uploaded: of the file while it is there, later as it was stored."""
+    """Return the digest of the uploaded file: computed while the file exists, else the stored one."""
     uploaded = service.data.song(song.id) / UPLOADED
     return digest_of(uploaded) if uploaded.is_file() else song.digest
 
@@ -79,7 +79,7 @@ def _songs(service: Service, session: Session) -> Iterator[str]:
 
 
 def _files(service: Service, song: Song) -> Iterator[str]:
-    """Check a song's folder: a ready one has source and stems, another what it can be separated from."""
+    """Check a song's folder: a ready one has source and stems, others a file to separate."""
     folder = service.data.song(song.id)
     names = {path.name for path in folder.glob("*") if not path.name.startswith(MIX_PREFIX)}
     if song.cover or SOURCE not in names:  # a cover is stored just before the source

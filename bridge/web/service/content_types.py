@@ -16,7 +16,7 @@ _FORM_TYPES = frozenset({"", "text/plain", "application/x-www-form-urlencoded", 
 
 
 class JsonOnly:
-    """Answers 415 to forms; requests with a bearer token may send what curl sends.
+    """Rejects forms with status 415, except in requests with a bearer token, such as curl's.
 
     Args:
         app: the application.

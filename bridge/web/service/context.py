@@ -1,4 +1,4 @@
-"""What all routes of one service share: configuration, database, hashes, throttles."""
+"""The state that all routes of one service share: configuration, database, hashes, throttles."""
 
 from __future__ import annotations
 

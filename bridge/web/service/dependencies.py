@@ -66,7 +66,7 @@ def require_caller(request: Request, _schemes: AnyScheme = None) -> Caller:
 
 
 def require_browser(request: Request, _session: Annotated[object, Security(SESSION)] = None) -> Caller:
-    """Return the caller, for what only a logged-in browser may do, such as creating tokens.
+    """Return the caller, for requests that only a logged-in browser may make, such as creating tokens.
 
     Raises:
         Problem: nobody is logged in, or the caller is a program.
@@ -78,7 +78,7 @@ def require_browser(request: Request, _session: Annotated[object, Security(SESSI
 
 
 def require_admin(request: Request, _schemes: AnyScheme = None) -> Caller:
-    """Return the caller, for what only the admin may do; others get 404.
+    """Return the caller, for requests that only the admin may make; others get 404.
 
     Raises:
         Problem: the caller is not an admin, or a read-only token.

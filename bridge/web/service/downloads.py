@@ -31,7 +31,7 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
 FILE: Responses = {
     200: {"content": {"audio/*": {}}, "description": "a file"},
-    206: {"content": {"audio/*": {}}, "description": "the bytes asked for with Range"},
+    206: {"content": {"audio/*": {}}, "description": "the bytes requested with Range"},
 }
 ZIP: Responses = {200: {"content": {"application/zip": {}}, "description": "a zip"}}
 

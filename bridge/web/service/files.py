@@ -137,7 +137,7 @@ def move_into_place(source: Path, target: Path) -> None:
     """Rename a file or folder and flush both parent folders; does nothing if it was renamed before.
 
     Args:
-        source: where it is.
+        source: its path.
         target: where it goes.
     """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

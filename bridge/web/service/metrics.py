@@ -67,7 +67,7 @@ def problems_of(service: Service) -> list[str]:
         with service.database.read() as session:
             seen = session.scalar(select(func.max(Worker.seen)))
     except SQLAlchemyError:
-        return [*found, "The database does not answer."]
+        return [*found, "The database does not respond."]
     if seen is None or service.clock() - seen > WORKER_SECONDS:
         found.append(no_worker(service, seen))
     return found

@@ -34,11 +34,11 @@ GONE = "Its files are gone from the disk of this server. Upload it again."
 
 @dataclass
 class Findings:
-    """What was repaired, or would be.
+    """The repairs, made or due.
 
     Attributes:
-        completed: uploads whose bytes were all there, and which became songs.
-        failed: songs whose files are gone.
+        completed: uploads with all bytes, which became songs.
+        failed: songs whose files are missing.
         removed: files and folders without a row.
         recounted: songs whose stored size was wrong.
     """
@@ -78,7 +78,7 @@ def reconcile(service: Service, *, dry_run: bool = False) -> Findings:
 
 
 def housekeep(service: Service) -> None:
-    """Do what is due: empty the trash, end sessions, uploads and links, delete old mixes, copies and events."""
+    """Do the housekeeping: empty the trash, end sessions, uploads and links, delete old mixes, copies and events."""
     now = service.clock()
     with service.database.write() as session:
         days = service.limits(session).trash_days

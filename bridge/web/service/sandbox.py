@@ -28,7 +28,7 @@ _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG")
 
 @dataclass(frozen=True)
 class ProbedSong:
-    """What the child process read from a file.
+    """The properties of a file, read by the child process.
 
     Attributes:
         seconds: its duration, from the header, or counted once it is decoded.
@@ -72,7 +72,7 @@ def decode_song(path: Path, out: Path, max_seconds: float, check: Callable[[], N
         path: the file.
         out: the folder, which the child may write to.
         max_seconds: longest song allowed; frames are counted, as headers can be wrong.
-        check: called twice a second; what it raises ends the child.
+        check: called twice a second; an exception from it ends the child.
 
     Raises:
         Problem: it cannot be read, is too long, or exceeds the limits.

@@ -123,7 +123,7 @@ class Separation:
         self.lease.report(READ, _READ_SHARE)
 
     def _store_source(self, digest: str) -> None:
-        """Store what was decoded, before the upload is deleted."""
+        """Store the properties of the decoded file, before the upload is deleted."""
         info = soundfile.info(self._source)
         with self.service.database.write() as session:
             queue.lock_claimed(session, self.claimed)

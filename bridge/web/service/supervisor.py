@@ -158,7 +158,7 @@ def serve_web(service: Service, report: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; then wait for requests to end, ten seconds at most.
 
     Args:
-        service: what to serve.
+        service: the service.
         report: callback that receives the address, and the set-up link while there is no admin.
 
     Raises:

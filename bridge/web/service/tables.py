@@ -137,7 +137,7 @@ class Song(Base):
     state: Mapped[str] = mapped_column(String(16))  # waiting, working, ready, failed, cancelled, deleting
     error: Mapped[str] = mapped_column(String(500), default="")
     bytes: Mapped[int] = mapped_column(BigInteger)  # on disk, source and stems
-    digest: Mapped[str] = mapped_column(String(64), default="")  # BLAKE2b of what was uploaded
+    digest: Mapped[str] = mapped_column(String(64), default="")  # BLAKE2b of the uploaded file
     seconds: Mapped[float] = mapped_column(default=0.0)
     sample_rate: Mapped[int] = mapped_column(default=0)  # of the stems
     frames: Mapped[int] = mapped_column(BigInteger, default=0)  # of the stems

@@ -73,7 +73,7 @@ def _open_part(service: Service, upload: Upload) -> IO[bytes]:
         file.seek(upload.offset)
     except BlockingIOError:
         file.close()
-        detail, hint = "Another request is sending this upload.", "Wait a moment, then ask with HEAD where to go on."
+        detail, hint = "Another request is sending this upload.", "Wait a moment, then send HEAD for the offset."
         raise Problem(409, "upload-busy", detail, hint, headers={"Retry-After": "1"}) from None
     except BaseException:
         file.close()
@@ -82,7 +82,7 @@ def _open_part(service: Service, upload: Upload) -> IO[bytes]:
 
 
 async def _append(file: IO[bytes], upload: Upload, stream: AsyncIterator[bytes]) -> tuple[int, Exception | None]:
-    """Write a stream to an upload's file; return the new offset, and what ended the stream early."""
+    """Write a stream to an upload's file; return the new offset, and the error that ended the stream early."""
     offset = upload.offset
     try:
         async for block in _blocks(stream):
@@ -97,7 +97,7 @@ async def _append(file: IO[bytes], upload: Upload, stream: AsyncIterator[bytes])
 
 
 async def _blocks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Gather small chunks into larger blocks; what was gathered before the stream broke is yielded first."""
+    """Join small chunks into larger blocks; if the stream breaks, those before it are yielded first."""
     waiting = bytearray()
     try:
         async with asyncio.timeout(MIN_RATE_SECONDS) as limit:

@@ -160,7 +160,7 @@ def rewind(service: Service, upload: Upload) -> None:
 
 
 def unchanged_row(session: Session, upload: Upload) -> Upload:
-    """Return the row of an upload if its offset is still what it was.
+    """Return the row of an upload if its offset is unchanged.
 
     Args:
         session: the database session.
@@ -192,7 +192,7 @@ def too_large(limit: int) -> Problem:
 
 
 def size_text(size: int) -> str:
-    """Return a number of bytes for people.
+    """Return a number of bytes as text for users.
 
     >>> size_text(5_000_000_000), size_text(200_000_000), size_text(1)
     ('5 GB', '200 MB', '1 kB')
@@ -236,7 +236,7 @@ def _check_room(service: Service, session: Session, user: User, size: int) -> No
         full = f"Your {room} are full." if storage.used else f"You have {room}."
         raise Problem(413, "quota-full", full, "Delete songs, or ask the owner of this server for more.")
     if service.data.free_bytes() < _MIN_FREE + size:
-        raise Problem(507, "disk-full", "The disk of this server is full.", "Tell its owner.")
+        raise Problem(507, "disk-full", "The disk of this server is full.", "Contact its owner.")
 
 
 def _as_upload(song: Song) -> Upload:

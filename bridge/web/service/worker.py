@@ -122,7 +122,7 @@ class WorkerProcess:
             self._fail(claimed, f"{error.detail} {error.hint}".strip())
         except StreamSepError as error:
             self._fail(claimed, _without_paths(str(error)))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other songs go on, and it is logged
+        except Exception as error:  # noqa: BLE001 - it is logged, and the other songs continue
             _log.exception("job %s failed", claimed.job_id)
             self._fail(claimed, f"Internal server error ({type(error).__name__}). Try again.")
         finally:
@@ -161,7 +161,7 @@ class WorkerProcess:
             try:
                 action()
             except SQLAlchemyError:
-                _log.exception("the database does not answer")
+                _log.exception("the database does not respond")
             if self._stop.wait(seconds):
                 return
 

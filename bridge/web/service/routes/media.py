@@ -25,7 +25,7 @@ _BYTES: Responses = {200: {"content": {_BINARY: {}}, "description": "one blob pe
 _COVER: Responses = {200: {"content": {"image/jpeg": {}}, "description": "the picture"}}
 
 Version = Annotated[
-    str, Query(max_length=40, description="the song's `stems_version`; browsers then keep the answer")
+    str, Query(max_length=40, description="the song's `stems_version`; browsers then cache the response")
 ]
 Format = Literal["flac", "wav", "mp3", "ogg"]
 
@@ -159,5 +159,5 @@ def _picture(
 
 
 def _kept(playable: PlayableSong, version: str) -> dict[str, str]:
-    """Return headers that let a browser keep what is for one version of the stems: another has another address."""
+    """Return headers that let a browser cache files of one version of the stems: each version has its own address."""
     return _FOREVER if version and version == stems_version(playable.song) else {}

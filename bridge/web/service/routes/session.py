@@ -70,7 +70,7 @@ def log_out(service: ServiceOf, caller: BrowserCaller, *, everywhere: bool = Fal
 def open_session(
     service: Service, user: User, request: Request, response: Response, *, replaces: str = ""
 ) -> UserBody:
-    """Log a browser in: a new session with a new cookie, whatever it had before."""
+    """Log a browser in: a new session with a new cookie, in place of any earlier one."""
     with service.database.write() as session:
         if replaces and (old := session.get(LoginSession, replaces)) is not None:
             session.delete(old)

@@ -114,7 +114,7 @@ async def _receive(service: ServiceOf, received: Received, request: Request) -> 
     try:
         offset = await receive(service, upload, request.stream())
     except ClientDisconnect:
-        raise Problem(400, "incomplete", "The connection broke.", "Ask with HEAD where to go on.") from None
+        raise Problem(400, "incomplete", "The connection broke.", "Send HEAD for the offset.") from None
     if offset < upload.size:
         upload.offset = offset
         return uploads.Received(upload, None)

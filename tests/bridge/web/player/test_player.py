@@ -32,7 +32,7 @@ _SETUP = """async ({root, frames, pieceFrames, stems, rate, length, steps}) => {
   player.prefetch = () => {};
   let failed = "";
   pieces.addEventListener("failed", (event) => { failed = event.detail; });
-  pieces.want(all);
+  pieces.request(all);
   while (pieces.ready.size < all.length) {
     if (failed) throw new Error(failed);
     await new Promise((done) => setTimeout(done, 10));

@@ -1,5 +1,5 @@
 // @ts-check
-// The API as functions; failed requests throw an error with a message for people.
+// The API as functions; failed requests throw an error with a message for users.
 
 export const API = "/api/v1";
 
@@ -14,14 +14,14 @@ export class ApiError extends Error {
   }
 }
 
-/** @param {Response} answer @returns {Promise<ApiError>} */
-export async function errorOf(answer) {
-  const retry = Number(answer.headers.get("Retry-After") ?? 0);
+/** @param {Response} response @returns {Promise<ApiError>} */
+export async function errorOf(response) {
+  const retry = Number(response.headers.get("Retry-After") ?? 0);
   try {
-    const { code, detail, hint } = await answer.json();
-    return new ApiError(answer.status, code, detail, hint ?? "", retry);
+    const { code, detail, hint } = await response.json();
+    return new ApiError(response.status, code, detail, hint ?? "", retry);
   } catch {
-    return new ApiError(answer.status, "http", `The server answered ${answer.status}.`, "Try again.", retry);
+    return new ApiError(response.status, "http", `The server returned ${response.status}.`, "Try again.", retry);
   }
 }
 
@@ -33,19 +33,19 @@ export async function errorOf(answer) {
  * @returns {Promise<any>}
  */
 async function call(method, path, body, headers = {}) {
-  let answer;
+  let response;
   try {
-    answer = await fetch(API + path, {
+    response = await fetch(API + path, {
       method,
       headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: "same-origin",
     });
   } catch {
-    throw new ApiError(0, "offline", "The server does not answer.", "Check the connection and try again.");
+    throw new ApiError(0, "offline", "The server is not responding.", "Check the connection and try again.");
   }
-  if (!answer.ok) throw await errorOf(answer);
-  return answer.status === 204 ? null : answer.json();
+  if (!response.ok) throw await errorOf(response);
+  return response.status === 204 ? null : response.json();
 }
 
 export const api = {

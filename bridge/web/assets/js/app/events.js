@@ -20,19 +20,19 @@ export class Events extends EventTarget {
     /** @type {number | null} */
     this.seq = null;
     this.retry = MIN_RETRY_MS;
-    this.wanted = false;
+    this.enabled = false;
     this.timer = 0;
     for (const event of ["online", "pageshow"]) addEventListener(event, () => this.reconnectNow());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.reconnectNow());
   }
 
   open() {
-    this.wanted = true;
+    this.enabled = true;
     if (!this.socket) this.connect();
   }
 
   close() {
-    this.wanted = false;
+    this.enabled = false;
     clearTimeout(this.timer);
     this.socket?.close();
     this.socket = null;
@@ -40,7 +40,7 @@ export class Events extends EventTarget {
   }
 
   reconnectNow() {
-    if (this.wanted && !this.socket) this.connect();
+    if (this.enabled && !this.socket) this.connect();
   }
 
   connect() {
@@ -61,7 +61,7 @@ export class Events extends EventTarget {
       if (socket !== this.socket) return;
       this.socket = null;
       if (event.code === SESSION_ENDED) this.dispatchEvent(new Event("ended"));
-      else if (this.wanted) {
+      else if (this.enabled) {
         this.timer = setTimeout(() => this.connect(), this.retry * (0.75 + Math.random() / 2));
         this.retry = Math.min(this.retry * 2, MAX_RETRY_MS);
       }

@@ -1,5 +1,5 @@
 // @ts-check
-// <ss-landing>: what this is, in one sentence, and the demo song to try it with.
+// <ss-landing>: what stream_sep does, and the demo song to try it with.
 
 import { LitElement, html, nothing } from "lit";
 import { api } from "./api.js";

@@ -121,7 +121,7 @@ class App extends LitElement {
     if (!this.loaded) return html`<main class="spinner">Loading …</main>`;
     if (app.offline) {
       return html`<main class="page narrow stack">
-        <h1>The server does not answer.</h1>
+        <h1>The server is not responding.</h1>
         <p class="quiet">${app.offline}</p>
         <button class="button primary" @click=${() => app.load()}>Try again</button>
       </main>`;

@@ -113,8 +113,8 @@ class SongPage extends LitElement {
   /** @returns {Promise<boolean>} whether a share link lets its holder download */
   async probeDownload() {
     const first = `${API}${this.path}/stems/${this.song.stems[0]}.flac`;
-    const answer = await fetch(first, { headers: { Range: "bytes=0-0" } }).catch(() => null);
-    return answer?.ok ?? false;
+    const response = await fetch(first, { headers: { Range: "bytes=0-0" } }).catch(() => null);
+    return response?.ok ?? false;
   }
 
   /** @param {{kind: string, body: any}} event */

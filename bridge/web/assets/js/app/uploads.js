@@ -6,7 +6,7 @@ import { API, ApiError, api, errorOf } from "./api.js";
 const PIECE_BYTES = 8 * 1024 * 1024;
 const MAX_PARALLEL = 2;
 const RETRY_MS = 2000;
-/** Answers that another try may change: no answer, an offset to ask for, a server that starts again; not a full disk. */
+/** Statuses that a retry may change: no response, a wrong offset, a server that restarts; not a full disk. */
 const TRANSIENT = new Set([0, 408, 409, 500, 502, 503, 504]);
 
 /**
@@ -109,13 +109,13 @@ export class Uploads extends EventTarget {
 
   /** @param {Upload} upload @returns {Promise<number>} */
   async offset(upload) {
-    const answer = await fetch(`${API}/uploads/${upload.id}`, { method: "HEAD" }).catch(() => null);
-    if (!answer) throw new ApiError(0, "offline", "The server does not answer.", "");
-    if (!answer.ok) throw await errorOf(answer);
-    return Number(answer.headers.get("Upload-Offset"));
+    const response = await fetch(`${API}/uploads/${upload.id}`, { method: "HEAD" }).catch(() => null);
+    if (!response) throw new ApiError(0, "offline", "The server is not responding.", "");
+    if (!response.ok) throw await errorOf(response);
+    return Number(response.headers.get("Upload-Offset"));
   }
 
-  /** @param {Upload} upload @returns {Promise<any>} the server's answer to the next piece */
+  /** @param {Upload} upload @returns {Promise<any>} the response to the next piece */
   piece(upload) {
     const { file, sent } = upload;
     const body = file.slice(sent, sent + PIECE_BYTES);
@@ -132,11 +132,11 @@ export class Uploads extends EventTarget {
         this.dispatchEvent(new Event("changed"));
       });
       request.addEventListener("load", () => {
-        const answer = JSON.parse(request.responseText || "{}");
-        if (request.status >= 300) reject(new ApiError(request.status, answer.code, answer.detail, answer.hint));
+        const response = JSON.parse(request.responseText || "{}");
+        if (request.status >= 300) reject(new ApiError(request.status, response.code, response.detail, response.hint));
         else {
-          upload.sent = answer.offset ?? answer.size;
-          resolve(answer);
+          upload.sent = response.offset ?? response.size;
+          resolve(response);
         }
       });
       for (const event of ["error", "abort", "timeout"]) {

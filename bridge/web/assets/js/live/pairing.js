@@ -13,16 +13,16 @@ export function readKey() {
 /** @param {string} key @returns {Promise<string>} the error message, or an empty string */
 export async function sendKey(key) {
   try {
-    const answer = await fetch("/pair", {
+    const response = await fetch("/pair", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ key }),
     });
-    if (answer.ok) return "";
-    const problem = await answer.json();
+    if (response.ok) return "";
+    const problem = await response.json();
     return [problem.detail, problem.hint].filter(Boolean).join(" ");
   } catch {
-    return "The computer does not answer. Are both on the same network?";
+    return "The computer is not responding. Are both on the same network?";
   }
 }
 

@@ -5,7 +5,7 @@ const MAX_PARALLEL = 2;
 const RETRY_MS = 1000;
 
 /**
- * Takes apart what the server frames: each blob behind its length, 32 bits, little-endian.
+ * Splits the server's frames: each blob follows its length, 32 bits, little-endian.
  * @param {ArrayBuffer} body
  * @returns {Uint8Array[]} views, no copies
  */
@@ -28,7 +28,7 @@ export function splitBlobs(body) {
 /**
  * @fires piece with detail: the number of a piece that can be played now
  * @fires waiting with detail: the number of a piece that is not separated yet
- * @fires failed with detail: a sentence
+ * @fires failed with detail: a message
  */
 export class Pieces extends EventTarget {
   /**
@@ -46,7 +46,7 @@ export class Pieces extends EventTarget {
     /** @type {Map<number, AbortController>} */
     this.loading = new Map();
     /** @type {number[]} */
-    this.wanted = [];
+    this.requested = [];
     /** @type {Set<number>} */
     this.backingOff = new Set(); // requested too early, or failed a moment ago: no request for now
   }
@@ -57,22 +57,22 @@ export class Pieces extends EventTarget {
   }
 
   /** Loads these, the first first, and drops all others. @param {number[]} numbers */
-  want(numbers) {
+  request(numbers) {
     const kept = new Set(numbers);
-    this.wanted = numbers;
+    this.requested = numbers;
     for (const number of [...this.ready.keys()]) if (!kept.has(number)) this.ready.delete(number);
     for (const [number, abort] of this.loading) if (!kept.has(number)) abort.abort();
     this.pump();
   }
 
   pump() {
-    for (const number of this.wanted) {
+    for (const number of this.requested) {
       if (this.loading.size >= MAX_PARALLEL) return;
       if (!this.ready.has(number) && !this.loading.has(number) && !this.backingOff.has(number)) this.load(number);
     }
   }
 
-  /** Requests again at once what was not there a moment ago. */
+  /** Retries the missing pieces at once. */
   retryNow() {
     this.backingOff.clear();
     this.pump();
@@ -83,11 +83,11 @@ export class Pieces extends EventTarget {
     const abort = new AbortController();
     this.loading.set(number, abort);
     try {
-      const answer = await this.fetcher(this.url(number), { signal: abort.signal, credentials: "same-origin" });
-      if (answer.status === 404) this.rest(number, "waiting", number);
-      else if (!answer.ok) this.rest(number, "failed", `The server answered ${answer.status}.`);
+      const response = await this.fetcher(this.url(number), { signal: abort.signal, credentials: "same-origin" });
+      if (response.status === 404) this.rest(number, "waiting", number);
+      else if (!response.ok) this.rest(number, "failed", `The server returned ${response.status}.`);
       else {
-        const blobs = splitBlobs(await answer.arrayBuffer());
+        const blobs = splitBlobs(await response.arrayBuffer());
         const buffers = await Promise.all(blobs.map((blob) => this.context.decodeAudioData(blob)));
         if (!abort.signal.aborted) {
           this.ready.set(number, buffers);

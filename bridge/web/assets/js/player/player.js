@@ -310,15 +310,15 @@ export class Player extends EventTarget {
     const sounding = Math.floor(this.position / this.pieceFrames);
     const last = Math.ceil(this.frames / this.pieceFrames) - 1;
     /** @type {Set<number>} */
-    const wanted = new Set([here]);
+    const pieces = new Set([here]);
     const add = (/** @type {number} */ from, /** @type {number} */ to) => {
-      for (let piece = Math.max(from, 0); piece <= Math.min(to, last); piece++) wanted.add(piece);
+      for (let piece = Math.max(from, 0); piece <= Math.min(to, last); piece++) pieces.add(piece);
     };
     add(here, here + 1);
     if (this.loop) add(Math.floor(this.loop.start / this.pieceFrames), Math.floor(this.loop.start / this.pieceFrames) + 1);
     add(here, here + Math.ceil(AHEAD_SECONDS / seconds));
     add(sounding - Math.ceil(BEHIND_SECONDS / seconds), sounding);
-    this.pieces.want([...wanted]);
+    this.pieces.request([...pieces]);
   }
 
   /** @param {State} state */

@@ -45,6 +45,6 @@ export function openStage(base, song) {
 /** @param {AudioContext} context @param {Player} player */
 function close(context, player) {
   player.pause();
-  player.pieces.want([]);
+  player.pieces.request([]);
   context.close();
 }

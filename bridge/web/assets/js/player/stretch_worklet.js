@@ -21,10 +21,10 @@ class StemStretch extends AudioWorkletProcessor {
     this.playing = false;
     this.blocks = 0;
     this.jump(0);
-    this.port.onmessage = ({ data }) => this.obey(data);
+    this.port.onmessage = ({ data }) => this.handle(data);
   }
 
-  obey({ piece, drop, set, play, stop, loop }) {
+  handle({ piece, drop, set, play, stop, loop }) {
     if (piece) this.pieces.set(piece.number, piece);
     if (drop) for (const number of drop) this.pieces.delete(number);
     if (set) [this.ratio, this.tempo] = [set.ratio, set.speed / set.ratio];

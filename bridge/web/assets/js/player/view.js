@@ -152,8 +152,8 @@ export class PlayerView extends LitElement {
   /** @param {string} what @returns {Promise<Uint8Array[]>} one a stem */
   async blobs(what) {
     try {
-      const answer = await fetch(`${this.base}/${what}?v=${this.song.stems_version}`);
-      return answer.ok ? viewBlobs(await answer.arrayBuffer()) : [];
+      const response = await fetch(`${this.base}/${what}?v=${this.song.stems_version}`);
+      return response.ok ? viewBlobs(await response.arrayBuffer()) : [];
     } catch {
       return [];
     }
