@@ -28,7 +28,7 @@ def test_the_files_hold_the_buses_without_the_latency(tmp_path):
         assert np.array_equal(read(tmp_path / f"{name}.wav"), bus[:, engine.latency.engine :])
 
 
-def test_a_full_disk_is_one_sentence_and_what_was_written_is_whole(tmp_path, monkeypatch):
+def test_full_disk_ends_with_one_message_and_whole_files(tmp_path, monkeypatch):
     room, real = [70_000], StreamingWavWriter._put
 
     def put(file, at, data):
@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_written_is_refused_by_name(tmp_path):
         play(tmp_path / "taken")
 
 
-def test_frames_nobody_took_in_time_are_counted():
+def test_frames_not_read_in_time_are_counted():
     backend = OfflineBackend()
     backend.wants_recording = True
     with Engine(backend, EngineConfig(model="passthrough", worker="inline")) as engine:

@@ -72,7 +72,7 @@ def test_unproven_address_never_receives_more_than_it_sent(stranger, packet):
     assert stranger.received <= stranger.sent
 
 
-def test_a_stranger_subscribes_for_nobody_else(network, stranger, join):
+def test_host_cannot_subscribe_for_another_host(network, stranger, join):
     victim = join(network)
     stranger.send("/meters/rate", 100)
     for _ in range(5):

@@ -183,7 +183,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("packet", "text"), BROKEN.values(), ids=BROKEN)
-def test_a_packet_that_is_not_osc_is_answered_and_costs_no_other(mixer, server, peer, packet, text):
+def test_packet_that_is_not_osc_gets_an_error_and_affects_no_other(mixer, server, peer, packet, text):
     peer.send("/stem/vocals/mute", 1)
     peer.send_raw(packet)
     peer.send("/stem/drums/mute", 1)

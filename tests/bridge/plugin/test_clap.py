@@ -77,7 +77,7 @@ def test_text_that_is_none_of_a_parameter_is_refused(host):
     assert host.parsed("Vocals Gain", "99") == 10.0
 
 
-def test_latency_follows_model_reserve_and_block_and_asks_for_a_restart(host):
+def test_latency_follows_model_reserve_and_block_and_requests_a_restart(host):
     host.activate(RATE, BLOCK)
     before = host.latency
     assert before == 960

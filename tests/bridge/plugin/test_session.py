@@ -32,7 +32,7 @@ def bounce(host, rate=RATE, block=BLOCK):
     return delayed, out
 
 
-def test_session_is_kept_until_rate_latency_or_model_ask_for_another(double, host):
+def test_session_is_kept_until_rate_latency_or_model_change(double, host):
     host.set("Model", PASSTHROUGH)
 
     def sessions(rate, block):
@@ -59,7 +59,7 @@ def test_hops_that_never_come_are_waited_for_and_then_replaced_by_the_input(doub
     assert double.offline == [{1}]
 
 
-def test_bounce_waits_once_for_an_engine_that_does_not_answer(double, host):
+def test_bounce_waits_once_for_an_engine_that_does_not_reply(double, host):
     def drop_after(seconds):
         dropped = threading.Event()
         timer = threading.Timer(seconds, lambda: (dropped.set(), double.drop()))
