@@ -50,7 +50,7 @@ class ChainedSeparator:
         separator: what splits the mix.
         chains: the effects to begin with, as a `ChainSpec` or as what `ChainSpec.parse` reads.
         reserve: frames of latency kept for effects that may come later; what the first ones need unless given.
-        report: called with a sentence when a chain fails; logged unless given.
+        report: called with a message when a chain fails; logged unless given.
 
     Raises:
         ConfigError: a chain that makes no sense, or is later than ``reserve``.
@@ -96,7 +96,7 @@ class ChainedSeparator:
             self._slots[stem].reset()
 
     def process(self, block: Block) -> Stems:
-        """Take the next hop of the mix; return the stems through their chains; shapes as in `Separator.process`."""
+        """Return the stems of the next hop, through their chains; shapes as in `Separator.process`."""
         stems = self._separator.process(block)
         if not self._guard.accepts(block, stems):  # the separator failed, not a chain; the worker resets it
             self._out[:] = np.nan

@@ -99,7 +99,7 @@ class LocalChain:
         self._given: Block | None = None
 
     def submit(self, block: Block) -> None:
-        """Keep the next hop for `collect`; as in `Chain`."""
+        """Store the next hop for `collect`; as in `Chain`."""
         self._given = block
 
     def collect(self) -> Block:
@@ -119,4 +119,4 @@ class LocalChain:
         self._effects.reset()
 
     def close(self) -> None:
-        """Do nothing: it goes when nobody holds it."""
+        """Do nothing: garbage collection releases the effects."""

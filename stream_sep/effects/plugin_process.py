@@ -101,7 +101,7 @@ class PluginProcess:
         self._send_text({"reset": True})
 
     def close(self) -> None:
-        """Ask the supervising thread to end the process; returns at once."""
+        """Signal the supervising thread to end the process, without waiting for it."""
         self._closed.set()
 
     def _load(self, message: Mapping[str, Any]) -> None:
@@ -149,7 +149,7 @@ def main() -> None:
         return
     try:
         chain, reply = _build([EffectSpec.parse(effect) for effect in task["effects"]], *task["sizes"])
-    except Exception as error:  # noqa: BLE001 - a plugin can fail in any way; the user gets one sentence
+    except Exception as error:  # noqa: BLE001 - a plugin can fail in any way; the user gets a message
         kind = type(error).__name__ if isinstance(error, errors.StreamSepError) else "SeparatorError"
         write_message(pipes.replies, {"error": str(error), "kind": kind})
         return

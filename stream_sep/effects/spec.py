@@ -147,7 +147,7 @@ class ChainSpec:
         return self.effects.get(stem, ())
 
     def check(self, stems: tuple[str, ...]) -> None:
-        """Refuse stems there are not.
+        """Check the names of the stems.
 
         Raises:
             ConfigError: a chain for a stem that is none of ``stems``.

@@ -34,7 +34,7 @@ _RISE, _ONSET_POWER = 10.0, 1e-5  # 10 dB, -50 dBFS
 
 
 def measure_stem(reference: Block, estimate: Block, mix: Block, rate: int) -> Iterator[tuple[str, float]]:
-    """Give the name and value of each measure that applies.
+    """Yield the name and value of each measure that applies.
 
     Args:
         reference: the stem, ``(channels, frames)``.

@@ -54,7 +54,7 @@ def level_db(sound: Block) -> float:
 def resident_bytes(pid: int | None = None) -> int | None:
     """Return the memory a process holds (this one unless given), or None if the system does not report it."""
     try:
-        with open(f"/proc/{pid or 'self'}/status", encoding="ascii") as status:  # noqa: PTH123 - no path, a kernel answer
+        with open(f"/proc/{pid or 'self'}/status", encoding="ascii") as status:  # noqa: PTH123 - a kernel file
             for line in status:
                 if line.startswith("VmRSS:"):
                     return int(line.split()[1]) * 1024

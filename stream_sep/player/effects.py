@@ -36,7 +36,7 @@ class Effects:
         chains: the effects to begin with.
         reserve: latency reserved for effects added later, in frames; what the first ones need by default.
         ahead: largest number of hops rendered ahead.
-        report: called with a sentence when a chain fails.
+        report: called with a message when a chain fails.
         again: whether the chains ran before, so that one that cannot be loaded any more is bypassed.
 
     Attributes:

@@ -61,7 +61,7 @@ class Playlist:
     Args:
         paths: the files.
         rate: frames per second to decode to.
-        report: called with a sentence about songs that cannot be played.
+        report: called with a message about songs that cannot be played.
         find: attaches cached refined stems to a song.
 
     Raises:

@@ -25,7 +25,7 @@ class ProcessRenderWorker(ProcessWorker):
         name: the live separator, as for `load_separator`.
         sample_rate: frames per second.
         options: the separator's options; plain values only.
-        report: called with a sentence when the process dies, is back, or cannot read a file.
+        report: called with a message when the process dies, is back, or cannot read a file.
         block: largest block of the audio thread, in frames.
         chains: the effects to begin with.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.

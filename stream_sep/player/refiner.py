@@ -53,7 +53,7 @@ class Refiner:
         refinement: how.
         rate: frames per second of what plays.
         give: called with a song's number and its refined stems, as `open_stems` reads them.
-        report: called with a sentence about what went wrong.
+        report: called with a message about what went wrong.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ def main() -> None:
     except StreamSepError as error:
         server.send({"failed": str(error)})
         return
-    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
+    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets a message
         server.send({"failed": f"the model {spec['settings']['model']!r} failed: {type(error).__name__}: {error}"})
         return
     server.send({"identity": model.cache_key, "rate": model.rate_for(0), "stems": list(model.stems)})

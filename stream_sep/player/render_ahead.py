@@ -44,7 +44,7 @@ class RenderAhead:
         separator: the live separator.
         rings: the memory shared with the audio thread.
         playhead_map: receives the song position of every hop.
-        report: called with a sentence when a file cannot be read.
+        report: called with a message when a file cannot be read.
         block: largest block of the audio thread, in frames.
         effects: effect chains on the stems, if any.
     """

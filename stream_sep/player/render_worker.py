@@ -76,7 +76,7 @@ def load_effects(
         info: the separator's description.
         chains: the effects to begin with.
         reserve: latency reserved for effects, in frames.
-        report: called with a sentence when a chain fails.
+        report: called with a message when a chain fails.
         again: whether the chains ran before a restart.
     """
     if chains is None and reserve is None:
@@ -92,7 +92,7 @@ class InlineRenderWorker:
 
     Args:
         load: builds the live separator.
-        report: called with a sentence when a file cannot be read or an effect chain fails.
+        report: called with a message when a file cannot be read or an effect chain fails.
         block: largest block of the audio thread, in frames.
         chains: the effects to begin with.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.

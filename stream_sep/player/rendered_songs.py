@@ -44,7 +44,7 @@ class RenderedSongs:
         songs: the files, played in order.
         config: the engine's settings; ``model`` is the separator used wherever no refined stems are ready.
         refinement: how stems are refined while the songs play; None refines none.
-        report: called with a sentence about what went wrong and what to try.
+        report: called with a message about what went wrong and what to try.
 
     Attributes:
         playlist: the songs.

@@ -35,7 +35,7 @@ class StemReader:
 
     Args:
         streamed: the live separator; one voice at a time uses it.
-        report: called with a sentence when refined stems are lost.
+        report: called with a message when refined stems are lost.
     """
 
     def __init__(self, streamed: StreamedStems, report: Callable[[str], None]) -> None:

@@ -36,7 +36,7 @@ class Timeline:
     Args:
         separator: the live separator.
         fade: frames of the crossfade at a jump.
-        report: called with a sentence when a file cannot be read.
+        report: called with a message when a file cannot be read.
 
     Attributes:
         command: the command in effect.

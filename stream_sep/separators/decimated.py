@@ -63,14 +63,14 @@ class DecimatedSeparator:
         self.reset()
 
     def process(self, block: Block) -> Stems:
-        """Take and return ``hop`` frames at the outer rate; shapes as in `Separator.process`."""
+        """Process ``hop`` frames at the outer rate; shapes as in `Separator.process`."""
         made = self._inner.process(self._down(np.asarray(block, np.float32)))
         stems = np.zeros((len(self.stems), self.channels, self.hop), np.float32)
         stems[self._rows] = self._up(made[self._rows])
         return self._mix.complete(stems, block)
 
     def reset(self) -> None:
-        """Forget what is held here and in the inner separator."""
+        """Clear the state here and in the inner separator."""
         self._inner.reset()
         self._history = np.zeros((self.channels, len(self._filter) - 1), np.float32)
         self._made = np.zeros((len(self._rows), self.channels, len(self._phases) - 1), np.float32)

@@ -55,5 +55,5 @@ class PassthroughSeparator:
         return stems
 
     def reset(self) -> None:
-        """Forget the frames still held."""
+        """Clear the delayed frames."""
         self._held = np.zeros_like(self._held)

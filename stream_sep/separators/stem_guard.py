@@ -41,7 +41,7 @@ class StemGuard:
         self._mix_peak = 1.0
 
     def accepts(self, mix: Block, stems: Stems) -> bool:
-        """Return whether ``stems``, which came out when ``mix`` went in, can be played; to be asked hop by hop.
+        """Return whether ``stems``, the output for ``mix``, can be played; must be called for every hop.
 
         Args:
             mix: ``(channels, hop)``.

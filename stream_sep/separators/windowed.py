@@ -114,7 +114,7 @@ class WindowedSeparator:
         return self._without_pre_echo(core[..., : self.hop])
 
     def reset(self) -> None:
-        """Forget the window and the faded tail."""
+        """Clear the window and the faded tail."""
         self._window[:] = 0.0
         self._tail = np.zeros((len(self.stems), self.channels, len(self._rising)), np.float32)
         self._silent = self.latency
@@ -135,7 +135,7 @@ class WindowedSeparator:
 
 
 def add_remainder(stems: Stems, mix: Block, names: tuple[str, ...]) -> Stems:
-    """Give what ``stems`` lack of ``mix`` to the one named ``other``, or to all in equal parts; in place.
+    """Add the difference of ``mix`` and ``stems`` to the stem ``other``, or in equal parts to all; in place.
 
     Args:
         stems: ``(stems, channels, frames)``, completed in place.
@@ -216,6 +216,6 @@ def sizes_for_budget(
 def _refuse(budget_ms: float, smallest: int, seconds_per_window: float, sample_rate: int) -> None:
     raise ConfigError(
         f"{budget_ms:g} ms of latency cannot be met here: a window takes {seconds_per_window * 1000:.0f} ms to "
-        f"compute, so the smallest budget is {math.ceil(smallest * 1000 / sample_rate)} ms; ask for that, fewer "
+        f"compute, so the smallest budget is {math.ceil(smallest * 1000 / sample_rate)} ms; use that, fewer "
         f"stems, a smaller model, or a faster device"
     )

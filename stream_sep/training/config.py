@@ -142,7 +142,7 @@ class TrainConfig:
     home: Path = Path()
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Check the values."""
         training, data = self.training, self.data
         if not data.caches:
             raise ConfigError(f"{self.name}: [data] caches names no cache; make one with 'stream-sep data build'")
@@ -180,7 +180,7 @@ class TrainConfig:
 
     @property
     def teachers(self) -> list[Path]:
-        """Files of the weights to learn from."""
+        """Weight files of the teachers."""
         return [self.home / name for name in self.teach.teachers]
 
 

@@ -44,7 +44,7 @@ class RpcClient:
 
     Args:
         child: the process.
-        report: callback that receives texts for the user.
+        report: called with messages for the user.
         on_message: callback that receives every other message that is not a reply.
         on_close: called, on the reading thread, when the process has closed its end.
     """

@@ -1,6 +1,6 @@
 """How `bands` weighs its cues: one table of constants, and the soft masks that follow from it.
 
-The masks are a multinomial logistic model, the plainest one that has a soft mask as its answer: each stem's score is
+The masks are a multinomial logistic model, the simplest model whose output is a soft mask: each stem's score is
 a weighted sum of the cues, the weights vary with frequency between a few break points, and ``other`` scores 0. Mid
 and side have weights of their own, so that what stands in the centre can be taken from mid alone.
 """

@@ -153,8 +153,8 @@ def _fill(network: Any, path: Path) -> None:  # noqa: ANN401 - as above
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        sentence = " ".join(str(error).split())[:300]
-        raise SeparatorError(f"the weights in {path} do not fit their config: {sentence}") from error
+        why = " ".join(str(error).split())[:300]
+        raise SeparatorError(f"the weights in {path} do not fit their config: {why}") from error
 
 
 def read_tensors(path: Path) -> Mapping[str, Any]:
@@ -174,8 +174,8 @@ def read_tensors(path: Path) -> Mapping[str, Any]:
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of torch, pickle and safetensors, which have no common class
-        sentence = " ".join(str(error).split())[:200]
-        raise SeparatorError(f"{path} is not a checkpoint of tensors alone: {sentence}; download it again") from error
+        why = " ".join(str(error).split())[:200]
+        raise SeparatorError(f"{path} is not a checkpoint of tensors alone: {why}; download it again") from error
     for key in ("state", "state_dict", "model_state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]

@@ -160,5 +160,5 @@ def _files_of(name: str) -> str:
 
 
 def is_transformer(network: Any) -> bool:  # noqa: ANN401 - Demucs ships no types
-    """Tell whether a network is a Hybrid Transformer Demucs, which wants windows of one length."""
+    """Return whether a network is a Hybrid Transformer Demucs, which needs windows of one length."""
     return hasattr(network, "use_train_segment")

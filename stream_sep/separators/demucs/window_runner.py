@@ -1,4 +1,4 @@
-"""Runs windows through networks, on the device and in the precision that were asked for."""
+"""Runs windows through networks, on a given device and in a given precision."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class TimeKernel:
         self._past = np.zeros_like(self._weight)
 
     def reset(self) -> None:
-        """Forget all inputs."""
+        """Clear all inputs."""
         self._past[:] = 0.0
 
     def state(self) -> list[Array]:

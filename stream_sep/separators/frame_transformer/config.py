@@ -57,7 +57,7 @@ class FrameTransformerConfig:
     form: str = "causal"
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Check the values."""
         sizes = (*self.channels, self.modules, self.width, self.heads, self.span, self.blocks, self.bottleneck)
         if not self.channels or min(sizes) < 1 or self.width % 4 or self.width % self.heads:
             raise ConfigError(

@@ -116,7 +116,7 @@ def _norm(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
 
 
 def _is_doubling(module: Any) -> bool:  # noqa: ANN401 - as above
-    """Tell whether a layer makes rows of a spectrum, each of which is made of two."""
+    """Return whether a layer upsamples the rows of a spectrum, each output row from two input rows."""
     if type(module).__name__ != "ConvTranspose2d" or module.kernel_size[1] != 1:
         return False
     plain = (module.padding, module.output_padding, module.dilation, module.groups) == ((0, 0), (0, 0), (1, 1), 1)

@@ -51,7 +51,7 @@ class CheckedBf16:
         return self.select(mix)(mix)
 
     def select(self, mix: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - as above
-        """Return what is to compute a window, after a trial where one is due; windows must be asked for in order."""
+        """Return the callable for a window, after a trial if one is due; to be called for windows in order."""
         if float(mix.abs().max()) < _QUIET:
             return self._network  # type: ignore[no-any-return]
         if self._fallbacks and self._windows % CHECK_INTERVAL == 0:
