@@ -58,9 +58,9 @@ def is_verbose() -> bool:
     )
 
 
-def log_shown(sentence: str) -> None:
+def log_shown(message: str) -> None:
     """Write to the log file a message that is shown to the user by other means."""
-    logging.getLogger(_SHOWN).info(sentence)
+    logging.getLogger(_SHOWN).info(message)
 
 
 def describe_versions() -> str:

@@ -63,7 +63,7 @@ class ChangeScheduler:
             self._stopped = True
             self._changed.notify()
         if self._thread.is_alive():
-            self._thread.join(_JOIN_TIMEOUT)  # a change may wait for a separator that does not answer
+            self._thread.join(_JOIN_TIMEOUT)  # a change may wait for a separator that hangs
 
     def schedule(self, at: float, change: Callable[[], Any]) -> None:
         """Schedule ``change`` to be called `LEAD_SECONDS` before ``at``.

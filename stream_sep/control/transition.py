@@ -19,4 +19,4 @@ class Transition:
 
 
 DEFAULT_TRANSITION = Transition()
-"""From the next block on, as long as the control ``ramp_ms`` says."""
+"""From the next block on, with the length of the control ``ramp_ms``."""

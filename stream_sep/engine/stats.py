@@ -206,7 +206,7 @@ def describe_problems(
 
 def _advice(before: EngineStats, now: EngineStats, hop_ms: float, slack: int) -> str:
     if now.hops == before.hops:
-        return "it computed none, and is restarted if it does not answer"
+        return "it computed none, and is restarted if it does not reply"
     if now.hop_ms[0] > hop_ms:
         return "choose a lighter model"
     if slack < now.slack_needed <= _MAX_ADVISED_SLACK:

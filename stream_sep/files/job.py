@@ -181,7 +181,7 @@ def _mixes(job: SeparationJob, sources: Sequence[str]) -> tuple[StemMix, ...]:
     parsed = [parse_mix(text) for text in job.mixes]
     if job.two_stems:
         if job.stems:
-            raise ConfigError("--two-stems and --stems ask for different files; leave one out")
+            raise ConfigError("--two-stems and --stems select different files; leave one out")
         return (*two_stems(job.two_stems, sources, job.other_method), *parsed)
     chosen = job.stems if job.stems is not None else (() if parsed else tuple(sources))
     return (*(single(name) for name in chosen), *parsed)

@@ -139,7 +139,7 @@ class OutputFile:
             raise self._refusal(error) from error
 
     def commit(self) -> None:
-        """Give the finished file its name.
+        """Rename the finished file to its name.
 
         Raises:
             AudioFileError: it cannot have it, as where another program has the file open on Windows.

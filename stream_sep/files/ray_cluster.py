@@ -40,7 +40,7 @@ def connect(ray: ModuleType, address: str | None) -> None:
         address: of the cluster, or None.
 
     Raises:
-        SeparatorError: it does not answer.
+        SeparatorError: it does not reply.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry without consent
     try:

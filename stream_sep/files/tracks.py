@@ -127,7 +127,7 @@ def _with_parents(track: Track, original: Track, depth: int) -> Track:
 
 
 def refuse_shared_targets(tracks: Sequence[Track], job: SeparationJob) -> None:
-    """Refuse a template that gives two songs the same file.
+    """Raise a `ConfigError` if a template gives two songs the same file.
 
     Args:
         tracks: the songs.

@@ -259,7 +259,7 @@ def _windows_clock(builder: Any) -> Any:  # noqa: ANN401 - as above
 def call_c(_typing: Any, function: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
     """Call the C function at an integer address with a tuple of integers and addresses; return an int64.
 
-    A function that returns a 32-bit integer leaves what it likes above: mask its answer.
+    If the function returns a 32-bit integer, the upper half is undefined: mask the result.
 
     Args:
         _typing: Numba's typing context.

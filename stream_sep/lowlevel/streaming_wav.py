@@ -62,7 +62,7 @@ class StreamingWavWriter:
         self._count()
 
     def truncate(self, frames: int) -> None:
-        """Let go of all but the first ``frames``, and of what a write that failed left behind them.
+        """Drop all but the first ``frames``, and the remains of a write that failed.
 
         Raises:
             OSError: the disk is gone.

@@ -1,7 +1,7 @@
 """A tile of a convolution in vector registers, for compiled code: as many sums as there are registers for.
 
-A loop over columns writes each sum back after every input; LLVM makes no such tile of it by itself, as it cannot know
-that the rows do not overlap. The tile of 6 rows of 16 columns leaves room for inputs and weights in the 16 registers
+A loop over columns writes each sum back after every input; LLVM makes no such tile of it by itself, as the
+rows might overlap. The tile of 6 rows of 16 columns leaves room for inputs and weights in the 16 registers
 of AVX2, and in those of AVX-512 and NEON.
 """
 

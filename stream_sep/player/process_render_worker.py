@@ -29,7 +29,7 @@ class ProcessRenderWorker(ProcessWorker):
         block: largest block of the audio thread, in frames.
         chains: the effects to begin with.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
-        meanwhile: what plays while it is started again, as part of a sentence.
+        meanwhile: what plays during a restart, as part of the message.
 
     Raises:
         SeparatorError: the separator, or an effect, cannot be loaded.
@@ -77,7 +77,7 @@ class ProcessRenderWorker(ProcessWorker):
             self._client.notify({"sources": command.to_dict()})
 
     def start(self, rings: SharedRings) -> None:
-        """Let the process fill ``rings``, and supervise it."""
+        """Start rendering into ``rings`` in the process, and supervise it."""
         super().start(rings)
         self._is_begun = True
 

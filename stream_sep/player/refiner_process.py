@@ -89,11 +89,11 @@ def load_model(spec: Mapping[str, Any]) -> DemucsSongModel:
     except SeparatorError as error:
         if _FORBIDDEN not in str(error):
             raise
-        sentence = (
+        message = (
             f"the weights of {settings.model!r} are not on this machine; "
             f"--refined-model {settings.model} downloads them"
         )
-        raise SeparatorError(sentence) from error
+        raise SeparatorError(message) from error
     if not isinstance(model, DemucsSongModel):
         raise SeparatorError(f"{settings.model!r} cannot refine stems; use --refined-model htdemucs, or --no-refine")
     return model

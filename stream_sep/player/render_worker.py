@@ -81,9 +81,9 @@ def load_effects(
     """
     if chains is None and reserve is None:
         return None
-    wanted, ahead = ChainSpec.parse(chains), ring_slots(info.sample_rate)
+    spec, ahead = ChainSpec.parse(chains), ring_slots(info.sample_rate)
     return Effects(
-        info.stems, info.sample_rate, HOP, chains=wanted, reserve=reserve, ahead=ahead, report=report, again=again
+        info.stems, info.sample_rate, HOP, chains=spec, reserve=reserve, ahead=ahead, report=report, again=again
     )
 
 
@@ -96,7 +96,7 @@ class InlineRenderWorker:
         block: largest block of the audio thread, in frames.
         chains: the effects to begin with.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
-        meanwhile: what plays while it is started again, as part of a sentence.
+        meanwhile: what plays during a restart, as part of the message.
     """
 
     restarts = 0

@@ -49,7 +49,7 @@ class RenderedSongs:
     Attributes:
         playlist: the songs.
         transport: the playhead; from `connect` on.
-        refiner: refines the stems, if it is wanted.
+        refiner: refines the stems; None without ``refinement``.
 
     Raises:
         AudioFileError: no song can be read.

@@ -179,7 +179,7 @@ class Timeline:
         if song is self._stream.song:
             self._stream.refine()
 
-    def _close_unused(self, wanted: set[int]) -> None:
+    def _close_unused(self, used: set[int]) -> None:
         current = self._stream.song
-        for number in set(self._songs) - wanted - ({current.number} if current is not None else set()):
+        for number in set(self._songs) - used - ({current.number} if current is not None else set()):
             self._songs.pop(number).close()

@@ -142,7 +142,7 @@ class Pipeline:
         """Train to the end, from the last checkpoint on; return the weights.
 
         Args:
-            should_stop: asked after every step.
+            should_stop: called after every step.
         """
         if self._is_trained():
             self._report("trained already")

@@ -48,7 +48,7 @@ def warmup_poly(  # noqa: PLR0917 - a formula has as many
 
 
 def check_schedule(name: str, decay_steps: int) -> None:
-    """Refuse what no schedule is.
+    """Check the name and the steps of a schedule.
 
     Args:
         name: the schedule's name.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from stream_sep.training.config import TrainConfig, TrainingConfig
 
 _REPORT_SECONDS = 10.0
-_WARM_STEPS = 5  # before them, no estimate is worth telling
+_WARM_STEPS = 5  # before them, the estimate is too inaccurate
 _MOST_EXAMPLE = 10 * RATE
 
 
@@ -106,7 +106,7 @@ class Trainer:
         return min(1.0, max(by_steps, by_time))
 
     def run(self, report: Callable[[str], None], should_stop: Callable[[], bool] = lambda: False) -> None:
-        """Train to the end, or until asked to stop; either way a checkpoint is written.
+        """Train to the end, or until ``should_stop`` returns True, and write a checkpoint.
 
         Args:
             report: callback that receives progress messages.
@@ -124,7 +124,7 @@ class Trainer:
             self.step += 1
             due = self.step % self.config.training.validate_every == 0
             if due or time.monotonic() - reported > _REPORT_SECONDS:
-                report(self._sentence(float(torch.stack(losses).mean()), clock))
+                report(self._progress_line(float(torch.stack(losses).mean()), clock))
                 self._report_skipped(report)
                 reported = time.monotonic()
             self.seconds = self._distributed.first(clock.now(), self._device)
@@ -142,7 +142,7 @@ class Trainer:
         self._distributed.shutdown()
 
     def _advance(self) -> Tensor:
-        """Take one step; return its loss, still on the device, so that nothing waits for it."""
+        """Run one step; return its loss, left on the device to avoid a synchronization."""
         training = self.config.training
         model = self.model.train()
         hops = int(training.seconds * RATE) // model.hop
@@ -214,12 +214,12 @@ class Trainer:
         names = self.config.groups.stems
         plot_example(self.folder / "example.png", estimates.cpu().numpy(), stems.cpu().numpy(), names)
 
-    def _sentence(self, loss: float, clock: _Clock) -> str:
+    def _progress_line(self, loss: float, clock: _Clock) -> str:
         done = max(self.progress, 1e-6)
         left = clock.now() * (1 - done) / done / 60
         minutes = f"about {left:.0f} min left" if left >= 1 else "less than 1 min left"
-        guess = minutes if self.step > _WARM_STEPS else "warming up"
-        return f"step {self.step}, {100 * done:.1f} %, loss {loss:.3f}, {guess}"
+        remaining = minutes if self.step > _WARM_STEPS else "warming up"
+        return f"step {self.step}, {100 * done:.1f} %, loss {loss:.3f}, {remaining}"
 
     def _report_skipped(self, report: Callable[[str], None]) -> None:
         if warning := self.skipped.warning(self.step):
@@ -276,10 +276,10 @@ class _Clock:
 
 
 def _add_dropout(kind: str, model: Any, training: TrainingConfig, random: torch.Generator) -> None:  # noqa: ANN401 - a module of any kind
-    """Have a network do without some of what it sees and computes, where its kind can.
+    """Add dropout of inputs and activations to a network.
 
     Raises:
-        ConfigError: it is of a kind that has no dropout.
+        ConfigError: its kind has no dropout.
     """
     if not training.dropout and not training.input_dropout:
         return
@@ -290,10 +290,10 @@ def _add_dropout(kind: str, model: Any, training: TrainingConfig, random: torch.
 
 
 def _init_weights(kind: str, model: Any, path: Path) -> None:  # noqa: ANN401 - as above
-    """Have a network begin with the weights of a file.
+    """Initialise a network with the weights of a file.
 
     Raises:
-        ConfigError: they are of a network of other sizes, groups or kind.
+        ConfigError: they belong to a network of other sizes, groups or kind.
         SeparatorError: the file cannot be used.
     """
     name, begun, _ = load_model(path, kind)

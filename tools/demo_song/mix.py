@@ -38,7 +38,7 @@ def in_room(dry: Stereo, wet_db: float, seconds: float, seed: int, delay: float 
 
 
 def driven(dry: Stereo, drive: float) -> Stereo:
-    """Bend the wave as an amplifier does: overtones let a bass be heard on small speakers."""
+    """Saturate the sound as an amplifier does: harmonics make a bass audible on small speakers."""
     level = dry / _loudness(dry)
     return np.tanh(drive * level) / drive
 

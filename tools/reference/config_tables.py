@@ -121,7 +121,7 @@ def errors_page() -> str:
         for kind in kinds
     ]
     return (
-        "# Errors\n\nEvery error that a user meets is a `StreamSepError`, importable from `stream_sep`. The message says what\n"
-        "happened, with which value, and what to try. The command line prints it and exits with 1.\n\n"
+        "# Errors\n\nEvery error that a user meets is a `StreamSepError`, importable from `stream_sep`. The message names\n"
+        "the problem, the value and a remedy. The command line prints it and exits with 1.\n\n"
         f"{table(('class', 'base', 'meaning'), rows)}\n"
     )

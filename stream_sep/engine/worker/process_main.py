@@ -78,8 +78,8 @@ def load_or_refuse(
         server.reply(spec, error_reply(error))
         return None
     except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets a message
-        sentence = f"separator {spec['name']!r} failed to load: {type(error).__name__}: {error}"
-        server.reply(spec, {"error": sentence})
+        message = f"separator {spec['name']!r} failed to load: {type(error).__name__}: {error}"
+        server.reply(spec, {"error": message})
         return None
     finally:
         loaded.set()

@@ -101,10 +101,10 @@ class ProcessWorker:
 
         While the process restarts, they are loaded when it is back.
         """
-        wanted = ChainSpec.parse(chains)
-        wanted.check(self.info.stems)
+        spec = ChainSpec.parse(chains)
+        spec.check(self.info.stems)
         with self._changing:
-            self._change(wanted, self._bypassed)
+            self._change(spec, self._bypassed)
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
         """Set a parameter of an effect; as `ChainedSeparator.set_effect`. Waits as `set_chains` does."""
@@ -122,7 +122,7 @@ class ProcessWorker:
         return self._process.pid
 
     def start(self, rings: SharedRings) -> None:
-        """Let the process work on ``rings``, and supervise it."""
+        """Start processing on ``rings`` in the process, and supervise it."""
         self._rings = rings
         self._begin(join=False)
         self._watcher = threading.Thread(target=self._watch, name="separator watch", daemon=True)

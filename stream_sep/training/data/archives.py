@@ -130,7 +130,7 @@ def _vorbis(frames: NDArray[np.int16], quality: float) -> bytes:
 
 
 def _refuse_strange(archive: zipfile.ZipFile, size: int) -> None:
-    """Refuse an archive that `pack_caches` cannot have written, as one that holds more than it is large."""
+    """Raise a `ValueError` for an archive that `pack_caches` cannot have written, such as a zip bomb."""
     entries = archive.infolist()
     stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
     if not stored or sum(entry.file_size for entry in entries) > size:
@@ -138,7 +138,7 @@ def _refuse_strange(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def _check_names(*names: object) -> None:
-    """Refuse names that are no plain names of files: they could lead out of the folder."""
+    """Raise a `ValueError` for names that are not plain file names: they could lead out of the folder."""
     for name in names:
         if not isinstance(name, str) or not _PLAIN.fullmatch(name) or name.strip(". ") == "":
             raise ValueError(f"{name!r} is not a file name")

@@ -102,25 +102,25 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
         return added
     folder.mkdir(parents=True, exist_ok=True)
     known = {song.name for song in read_index(folder)} if (folder / INDEX).exists() else set()
-    wanted: dict[str, StemSong] = {}
+    missing: dict[str, StemSong] = {}
     for song in songs:
-        if song.name in wanted:
+        if song.name in missing:
             raise AudioFileError(f"two songs are called {song.name!r}; rename one")
         if song.name in known:
             report(song.name)
         else:
-            wanted[song.name] = song
+            missing[song.name] = song
     failures = []
-    for name, cached in _decoded(wanted.values(), folder, jobs):
+    for name, cached in _decoded(missing.values(), folder, jobs):
         if isinstance(cached, AudioFileError):
             failures.append(f"{name}: {cached}")
             continue
         _append(folder / INDEX, cached)
         report(name)
     if failures:
-        count = f"{len(failures)} of {len(wanted)} songs could not be added, the others were"
+        count = f"{len(failures)} of {len(missing)} songs could not be added, the others were"
         raise AudioFileError("\n  ".join([f"{count}:", *failures]))
-    return len(wanted)
+    return len(missing)
 
 
 def read_index(folder: Path) -> list[CachedSong]:
@@ -184,7 +184,7 @@ def check_cache(folder: Path) -> list[str]:
 
 
 def drop_songs(folder: Path, names: Iterable[str]) -> None:
-    """Take songs out of a cache, so that the next build makes them anew.
+    """Remove songs from a cache, so that the next build decodes them again.
 
     Args:
         folder: the cache.

@@ -32,7 +32,7 @@ _BLOCK = 1 << 20  # frames that are copied at a time
 
 
 def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None], jobs: int = 1) -> int:
-    """Add songs to a cache, but those that it has; see `build_cache`.
+    """Add songs that are missing from a cache; see `build_cache`.
 
     Raises:
         AudioFileError: two songs have one name; or, once all others are done, songs could not be read.
@@ -40,15 +40,15 @@ def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None
     """
     _h5py()
     known = {song.name for song in read_h5_index(path)} if path.exists() else set()
-    wanted = []
+    missing = []
     for song in songs:
         if song.name in known:
             report(song.name)
         else:
-            wanted.append(song)
+            missing.append(song)
     folder, failure = _decoded(path), None
     try:
-        cache.build_cache(wanted, folder, report, jobs)
+        cache.build_cache(missing, folder, report, jobs)
     except AudioFileError as error:  # the others were decoded
         failure = error
     decoded = cache.read_index(folder) if (folder / cache.INDEX).exists() else []
@@ -58,7 +58,7 @@ def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None
     shutil.rmtree(folder, ignore_errors=True)
     if failure is not None:
         raise failure
-    return len(wanted)
+    return len(missing)
 
 
 def read_h5_index(path: Path) -> list[CachedSong]:
@@ -100,7 +100,7 @@ def check_h5(path: Path) -> list[str]:
 
 
 def drop_h5_songs(path: Path, names: Iterable[str]) -> None:
-    """Take songs out of a cache, so that the next build makes them anew.
+    """Remove songs from a cache, so that the next build decodes them again.
 
     Args:
         path: the cache file.

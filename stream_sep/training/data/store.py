@@ -206,7 +206,7 @@ class _DatasetBuilder:
             self._names.append(song.name)
 
     def _is_alone(self, stem: str, song: CachedSong) -> bool:
-        """Say whether a song is nothing but one source of a stem, such as a file of strings for the rest."""
+        """Return whether a song has only one source of a stem, such as a file of strings for the rest."""
         if song.stems == ("instruments",) and self._groups.named != {"vocals"}:
             return False  # all but the vocals, whatever they are
         return len(song.stems) == 1 and self._groups.sources_of(stem, song.stems) == song.stems

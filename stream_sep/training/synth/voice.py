@@ -123,7 +123,7 @@ def sing(
 
 @functools.lru_cache(maxsize=64)
 def analyse(path: Path) -> Syllables:
-    """Take a recording apart.
+    """Analyse a recording with WORLD: pitch, spectral envelope, aperiodicity and syllables.
 
     Raises:
         ConfigError: WORLD is not installed.
