@@ -177,7 +177,7 @@ def _cell(value: object) -> str:
 def web(_seconds: str) -> Iterator[tuple[str, str]]:
     """Yield the same for the web service."""
     yield (
-        "`bench web`: the service in a folder of its own, with 200 clients that upload the demo song:",
+        "`bench web`: the service in its own folder, with 200 clients that upload the demo song:",
         output_of("bench", "web", "--clients", "200"),
     )
 

@@ -86,7 +86,7 @@ ICONS = [
 
 @dataclass(frozen=True)
 class Package:
-    """A package on npm and what is taken from it.
+    """A package on npm and the files taken from it.
 
     Attributes:
         name: on npm.

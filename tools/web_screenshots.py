@@ -3,7 +3,7 @@
     python tools/web_screenshots.py            all pages, into docs/pictures/
     python tools/web_screenshots.py OUT --all  every page in both themes, 360 and 1280 px wide, to look at
 
-It starts a service in a folder of its own, separates the demo song, and a live page over an engine that plays it.
+It starts a service in its own folder, separates the demo song, and a live page over an engine that plays it.
 """
 
 from __future__ import annotations

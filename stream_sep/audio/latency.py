@@ -103,7 +103,7 @@ class LatencyReport:
 
     Attributes:
         sample_rate: frames per second.
-        device: what the sound card reports for its input and output together.
+        device: latency reported by the sound card, input and output together.
         adaptation: waiting for a whole hop when blocks and hops differ.
         slack: for the compute time of a hop, and for jitter.
         separator: the separator's own look-ahead.

@@ -1,4 +1,4 @@
-"""JACK backend: every stem on ports of its own, for connections to other clients of the server."""
+"""JACK backend: every stem on its own ports, for connections to other clients of the server."""
 
 from __future__ import annotations
 

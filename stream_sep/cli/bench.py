@@ -17,7 +17,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.separators import DEFAULT, canonical_name
 
 _MODES = {"--jack": "jack", "--control": "control", "--separate": "files", "--play": "player"}
-"""Older option that chose what is measured -> command."""
+"""Older option that selected the benchmark -> command."""
 
 _Model = Annotated[str, typer.Option(help="separator, see 'models list'")]
 _Options = Annotated[list[str] | None, typer.Option("--option", help="NAME=VALUE for the separator")]

@@ -133,7 +133,7 @@ class ControlState:
         return dict(self._values)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call ``listener(path)`` after every change, on the thread that made it; return what unsubscribes.
+        """Call ``listener(path)`` after every change, on the thread that made it; return a function to unsubscribe.
 
         An exception in a listener is logged; it stops neither the change nor the other listeners.
         """

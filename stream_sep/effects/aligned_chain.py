@@ -113,7 +113,7 @@ class AlignedChain:
         chain: the effects.
         channels: channels of the stem.
         hop: frames of a hop.
-        delay: frames by which everything comes out late; at least the chain's latency.
+        delay: frames by which the output is late; at least the chain's latency.
 
     Attributes:
         out: the last result of `collect`, ``(channels, hop)``.

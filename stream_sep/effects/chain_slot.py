@@ -33,7 +33,7 @@ class ChainSlot:
     Args:
         stem: its name, for reports.
         shape: the sound.
-        delay: frames by which everything comes out late.
+        delay: frames by which the output is late.
         report: called with a message when a chain fails.
     """
 

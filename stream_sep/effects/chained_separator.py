@@ -47,9 +47,9 @@ class ChainedSeparator:
     Changes may come from any thread. Plug-ins load on the calling thread, and the new chain fades in.
 
     Args:
-        separator: what splits the mix.
-        chains: the effects to begin with, as a `ChainSpec` or as what `ChainSpec.parse` reads.
-        reserve: frames of latency kept for effects that may come later; what the first ones need unless given.
+        separator: splits the mix.
+        chains: the effects to begin with, as a `ChainSpec` or an input of `ChainSpec.parse`.
+        reserve: frames of latency reserved for later effects; by default, that of the first ones.
         report: called with a message when a chain fails; logged unless given.
 
     Raises:
@@ -120,7 +120,7 @@ class ChainedSeparator:
             chains: all of them; a stem that is not there has none.
 
         Raises:
-            ConfigError: a chain that makes no sense, or is later than what is reserved; nothing changes.
+            ConfigError: a chain that makes no sense, or exceeds the reserved latency; nothing changes.
             SeparatorError: an effect that cannot be loaded; nothing changes.
         """
         spec = ChainSpec.parse(chains)
@@ -135,7 +135,7 @@ class ChainedSeparator:
             stem: whose chain.
             index: the effect's place in it, from 0, bypassed ones counted.
             parameter: its name, or ``bypass``.
-            value: what to set it to.
+            value: its new value.
 
         Raises:
             ConfigError: no such stem, effect or parameter, or a value out of its range; nothing changes.

@@ -1,4 +1,4 @@
-"""Loads chains: Pedalboard's own effects in this process, plug-in files in one of their own."""
+"""Loads chains: Pedalboard's own effects in this process, plug-in files in a separate one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Plug-ins from files, hosted in a process of their own.
+"""Plug-ins from files, hosted in a separate process.
 
-Loading one holds the GIL for tens of milliseconds, needs the main thread, and may crash; in a process of its own
+Loading one holds the GIL for tens of milliseconds, needs the main thread, and may crash; in a separate process
 none of this reaches the audio. Messages and sound go over standard input and output, in the frames of
 `lowlevel.wire`.
 """
@@ -40,10 +40,10 @@ _EXIT_TIMEOUT = 1.0
 
 
 class PluginProcess:
-    """A chain whose effects run in a process of their own; a `Chain`.
+    """A chain whose effects run in a separate process; a `Chain`.
 
     Args:
-        effects: what to load.
+        effects: the effects to load.
         sample_rate: frames per second.
         channels: channels of the stem.
         hop: frames of a hop.
@@ -83,7 +83,7 @@ class PluginProcess:
         write_frame(self._process.requests, AUDIO_FRAME, np.ascontiguousarray(block, np.float32).tobytes())
 
     def collect(self) -> Block:
-        """Receive what came out; as in `Chain`."""
+        """Receive the output; as in `Chain`."""
         frame = read_frame(self._process.replies)
         self._busy_since = 0.0
         if frame is None:

@@ -114,7 +114,7 @@ def _callback_percentiles(state: AudioState) -> tuple[float, float]:
 
 
 class Reporter:
-    """Polls the counters and reports problems, each with what to try.
+    """Polls the counters and reports problems, each with a remedy.
 
     Args:
         read: returns the counters.
@@ -145,7 +145,7 @@ class Reporter:
         self._thread.start()
 
     def stop(self) -> None:
-        """Report what is left, and stop."""
+        """Report the last problems, and stop."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(_JOIN_TIMEOUT)

@@ -1,4 +1,4 @@
-"""The interface of what gives an engine its stems."""
+"""The interface of an engine's source of stems."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class StemSource(Protocol):
 
     @property
     def worker(self) -> Worker:
-        """What writes the stems."""
+        """The worker that writes the stems."""
         ...
 
     def connect(self, controls: ControlState, rings: SharedRings) -> None:
-        """Use what the engine has built.
+        """Connect to the parts of the engine.
 
         Args:
             controls: the engine's controls, `parameters` among them.

@@ -1,4 +1,4 @@
-"""What a separator costs: latency, time for a hop, and size."""
+"""The cost of a separator: latency, time for a hop, and size."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelCost:
-    """A separator that is scored, and what it costs.
+    """A scored separator and its cost.
 
     Attributes:
         name: as it is called in tables.
-        options: what it was loaded with.
+        options: its options.
         latency_ms: algorithmic: its own latency, and a hop that has to fill.
         hop_ms: how long a hop is.
         p50_ms: how long a hop takes to compute, in the middle.

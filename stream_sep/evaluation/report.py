@@ -54,7 +54,7 @@ def evaluate_folder(
     """Score separators on every song of a folder, and the mix itself as the estimate that costs nothing.
 
     Args:
-        folder: what `find_songs` finds songs in.
+        folder: a folder for `find_songs`.
         models: name in tables -> separator and its options.
         limit: so many songs at most.
         validation_percent: only songs that a training with this percentage keeps apart.
@@ -102,7 +102,7 @@ def score_song(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
 
 
 def format_report(scores: Sequence[Score], costs: Sequence[ModelCost]) -> str:
-    """Return Markdown: a table for each measure, of means (of medians for ``SDR v4``), and one of what it costs.
+    """Return Markdown: a table for each measure, of means (of medians for ``SDR v4``), and one of the cost.
 
     Args:
         scores: rows of scores.

@@ -37,7 +37,7 @@ class Song:
 
     @property
     def mix(self) -> Block:
-        """The sum of the stems, ``(2, frames)``: what a file calls its mixture may differ from it."""
+        """The sum of the stems, ``(2, frames)``; the mixture in a file may differ from it."""
         total: Block = np.sum(list(self.stems.values()), axis=0, dtype=np.float32)
         return total
 

@@ -46,7 +46,7 @@ def is_validation(name: str, percent: int) -> bool:
 
     Args:
         name: the song's name, ``artist - title``.
-        percent: share of artists kept out of training, beside `HELD_OUT_ARTISTS`; 0 keeps out none.
+        percent: share of artists kept out of training, besides `HELD_OUT_ARTISTS`; 0 keeps out none.
 
     >>> is_validation("Leaf - Wicked", 20) == is_validation("Leaf - Summerghost", 20)
     True

@@ -55,7 +55,7 @@ class Handle:
 
 
 class Crew:
-    """Separates submitted songs in processes of their own.
+    """Separates submitted songs in their own processes.
 
     Use it in a ``with`` statement, or `close` it: unfinished songs are then cancelled.
 

@@ -174,7 +174,7 @@ class DemucsSongModel:
         return _Window(run, number, start, before, length), self._runner.prepare(network, sound)
 
     def _weigh(self, window: _Window, parts: Stems) -> tuple[int, Stems]:
-        """Return the first frame of a window, not before the song's, and what it adds to the stems from there."""
+        """Return the first frame of a window, not before the song's, and its contribution to the stems from there."""
         part = self._parts[window.run.network]
         counts = [part.weights[source] / max(1, self._settings.shifts) for source in self._wanted]
         shares = np.array(counts, np.float32)[:, None, None]
@@ -228,7 +228,7 @@ class _Mix:
         return self._first + self._sound.shape[1]
 
     def fill(self, end: int) -> int:
-        """Read on to frame ``end``, or to the end of the song; return how far it came."""
+        """Read up to frame ``end`` or the end of the song; return the last frame read."""
         read = []
         missing = end - self.end
         while missing > 0 and (block := next(self._blocks, None)) is not None:

@@ -69,7 +69,7 @@ def run_ffmpeg(arguments: Sequence[str]) -> None:
 
 
 def probe_streams(path: Path) -> dict[str, Any]:
-    """Return what ffprobe finds in a file: ``streams``, a list, and ``format``, with its ``tags``.
+    """Return ffprobe's output for a file: ``streams``, a list, and ``format``, with its ``tags``.
 
     ``format`` also has ``duration_is_estimated``: whether the file does not count its sound.
 

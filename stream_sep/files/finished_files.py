@@ -73,7 +73,7 @@ def finish_files(
         file.commit()
 
 
-def parts_beside(targets: Sequence[Path], format: AudioFormat, mixes: Sequence[StemMix]) -> tuple[Path, ...]:  # noqa: A002 - what libsndfile calls it
+def parts_beside(targets: Sequence[Path], format: AudioFormat, mixes: Sequence[StemMix]) -> tuple[Path, ...]:  # noqa: A002 - libsndfile's word
     """Return the files to write sound to: the targets, or, for a stem file, one beside it for each of its streams.
 
     Args:

@@ -36,7 +36,7 @@ class SeparationJob:
         two_stems: write this stem and the rest of the song, instead.
         other_method: how that rest is made; see `stem_mixes.two_stems`.
         mixes: texts for `stem_mixes.parse_mix`.
-        residual: whether the stems add up to the song: what they lack goes to ``other``.
+        residual: whether the stems add up to the song: the remainder goes to ``other``.
         out: folder for a folder of the model's name, with the files in it.
         filename: where they are in it, of ``{track}``, ``{trackext}``, ``{stem}`` and ``{ext}``; usual unless given.
         format: how they hold sound.
@@ -46,7 +46,7 @@ class SeparationJob:
         cache_gb: gigabytes that the cache of stems may take.
 
     Raises:
-        ConfigError: a value that makes no sense, alone or beside the others.
+        ConfigError: an invalid value, alone or with the others.
     """
 
     settings: SeparationSettings = field(default_factory=SeparationSettings)

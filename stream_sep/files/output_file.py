@@ -45,7 +45,7 @@ class OutputFile:
             at all times, also after a crash. Sound over full scale is cut, not turned down.
     """
 
-    def __init__(self, target: Path, sample_rate: int, frames: int, format: AudioFormat, *, stream: bool) -> None:  # noqa: A002 - what libsndfile calls it
+    def __init__(self, target: Path, sample_rate: int, frames: int, format: AudioFormat, *, stream: bool) -> None:  # noqa: A002 - libsndfile's word
         self.target = target
         self.peak = 0.0
         self._format, self._frames, self._rate, self._stream = format, frames, sample_rate, stream
@@ -93,12 +93,12 @@ class OutputFile:
 
     @property
     def gain(self) -> float:
-        """What the sound has to be multiplied by so that it is not cut; 1 in most cases, and in most modes."""
+        """The gain that avoids clipping; 1 in most cases, and in most modes."""
         return 1 / max(_HEADROOM * self.peak, 1.0) if self._raw else 1.0
 
     @property
     def cut_db(self) -> float:
-        """How far over full scale what is cut off was, in dB; 0 where nothing is."""
+        """Peak level of clipped sound over full scale, in dB; 0 if nothing is clipped."""
         is_cut = self._clip in {"clamp", "none"} and not self._format.floats and self.peak > 1.0
         return 20 * float(np.log10(self.peak)) if is_cut else 0.0
 
@@ -106,7 +106,7 @@ class OutputFile:
         """Turn the sound down by ``gain`` and write it as it has to be, still beside the target: see `part`.
 
         Raises:
-            AudioFileError: it cannot be written, or is not what was written.
+            AudioFileError: it cannot be written, or its content differs from the written one.
         """
         assert self._file is not None, "open it first"
         assert self._claim is not None, "as above"
@@ -125,7 +125,7 @@ class OutputFile:
             raise self._refusal(error) from error
 
     def rewrite(self, copy: Callable[[Path, Path], None]) -> None:
-        """Replace the finished sound by what ``copy(source, target)`` makes of it.
+        """Replace the finished sound by the output of ``copy(source, target)``.
 
         Raises:
             AudioFileError: it cannot be written.
@@ -192,7 +192,7 @@ def cannot_write(target: Path, error: BaseException) -> AudioFileError:
 
     Args:
         target: the file.
-        error: what the system reported.
+        error: the system's error.
     """
     if isinstance(error, BlockingIOError):
         return FileInUseError(f"another stream-sep is writing {target}; wait for it, or take another --out")

@@ -24,7 +24,7 @@ ENDINGS = (RAW, TAGGED, *(f"part.{name}" for name in (*FORMATS, "mp4")))
 """Endings of all files that are not complete yet."""
 
 
-def part_path(target: Path, format: AudioFormat) -> Path:  # noqa: A002 - what libsndfile calls it
+def part_path(target: Path, format: AudioFormat) -> Path:  # noqa: A002 - libsndfile's word
     """Return where the sound of a file is until the file is whole; with ``stream``, it can be read there.
 
     Args:

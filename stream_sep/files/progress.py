@@ -20,7 +20,7 @@ class Progress:
     """The progress of a song.
 
     Attributes:
-        stage: what is being done: the song is read once for its level, separated, and its files are finished.
+        stage: the current one: the song is read once for its level, separated, and its files are finished.
         share: of the song, how much is separated, 0 to 1.
         frames_ready: frames of the stems that are in the files so far.
         frames: frames of the song; 0 until it was read.

@@ -33,7 +33,7 @@ def import_ray() -> ModuleType:
 
 
 def connect(ray: ModuleType, address: str | None) -> None:
-    """Join a cluster: the one at ``address``, or what ``RAY_ADDRESS`` names, or a new one on this machine.
+    """Join a cluster: the one at ``address``, or at ``RAY_ADDRESS``, or a new one on this machine.
 
     Args:
         ray: the module.

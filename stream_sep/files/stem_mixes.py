@@ -89,7 +89,7 @@ def parse_mix(text: str) -> StemMix:
 
 
 def two_stems(stem: str, sources: Sequence[str], method: str) -> list[StemMix]:
-    """Return a stem and what the song is without it, as ``demucs --two-stems`` does.
+    """Return a stem and the song without it, as ``demucs --two-stems`` does.
 
     Args:
         stem: the one.

@@ -34,7 +34,7 @@ _BLOCK = 1 << 16
 def render_mix(
     stem_files: Mapping[str, Path],
     target: Path,
-    format: AudioFormat,  # noqa: A002 - what libsndfile calls it
+    format: AudioFormat,  # noqa: A002 - libsndfile's word
     *,
     gains_db: Mapping[str, float] | None = None,
     pans: Mapping[str, float] | None = None,

@@ -40,7 +40,7 @@ class Track:
     Attributes:
         path: the file.
         folder: the folder it lies in, from the one that was named; its stems go to one of that name.
-        name: what it is called; the file's name without its ending, but for songs that share it.
+        name: its name; that of the file without its ending, except for songs that share it.
     """
 
     path: Path
@@ -147,7 +147,7 @@ def refuse_shared_targets(tracks: Sequence[Track], job: SeparationJob) -> None:
 
 @contextmanager
 def spooled(tracks: Sequence[Track]) -> Iterator[list[Track]]:
-    """Copy what comes through pipes, such as /dev/stdin, to files for as long as they are needed.
+    """Copy pipes, such as /dev/stdin, to files for as long as they are needed.
 
     Args:
         tracks: songs; those that are files stay as they are.

@@ -41,7 +41,7 @@ def njit_inline(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def njit_always_inline(function: Callable[P, R]) -> Callable[P, R]:
-    """Like `njit_inline`, for what is small or called in one place: it is never compiled by itself, only there."""
+    """Like `njit_inline`, for functions that are small or called once: never compiled by themselves, only inlined."""
     return _jit(function, inline="always")
 
 

@@ -117,7 +117,7 @@ add_int8_tile, add_wide_int8_tile = _dequantizing(1), _dequantizing(4)
 
 
 def _load_sums(builder: Any, targets: list[Any]) -> list[Any]:  # noqa: ANN401 - as above
-    """Return a variable for each vector of a tile, with what it has so far."""
+    """Return a variable for each vector of a tile, with its current value."""
     sums = [cgutils.alloca_once(builder, _VECTOR) for _ in targets]
     for target, sum_ in zip(targets, sums, strict=True):
         builder.store(_load_vector(builder, target), sum_)

@@ -1,4 +1,4 @@
-"""Effects on songs, which are rendered ahead: their input is always what will be played."""
+"""Effects on songs, which are rendered ahead, with future audio as their input."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Effects:
         sample_rate: frames per second.
         hop: frames of a hop.
         chains: the effects to begin with.
-        reserve: latency reserved for effects added later, in frames; what the first ones need by default.
+        reserve: latency reserved for effects added later, in frames; by default, that of the first ones.
         ahead: largest number of hops rendered ahead.
         report: called with a message when a chain fails.
         again: whether the chains ran before, so that one that cannot be loaded any more is bypassed.

@@ -29,7 +29,7 @@ class PlayEngine(Engine):
         songs: the files, played in order.
         config: how to run; ``model`` is the separator used wherever no refined stems are ready.
         refinement: how stems are refined while the songs play; none by default.
-        report: called with a message about what went wrong and what to try; logged by default.
+        report: called with error messages, each with a remedy; logged by default.
 
     Raises:
         AudioFileError: no song can be read.
@@ -58,7 +58,7 @@ class PlayEngine(Engine):
 
     @property
     def transport(self) -> Transport:
-        """The playhead, and what moves it."""
+        """The playhead and its controls."""
         return self._songs.transport
 
     @property

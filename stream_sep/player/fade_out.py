@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class FadeOut:
-    """Crossfades from ``sound``, over its whole length, to what follows.
+    """Crossfades from ``sound``, over its whole length, to the audio that follows.
 
     Args:
         sound: the outgoing audio, ``(rows, 2, frames)``; its length is that of the fade.

@@ -91,7 +91,7 @@ class SharedPlayheadMap(PlayheadMap):
         return cls(description["slots"], description["hop"], open_untracked(description["name"]), owner=False)
 
     def describe(self) -> dict[str, Any]:
-        """Return what `attach` needs, in plain JSON values."""
+        """Return the input of `attach`, in plain JSON values."""
         return {"name": self._shared.name, "slots": self.slots, "hop": self.hop}
 
     def close(self) -> None:

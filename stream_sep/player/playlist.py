@@ -46,7 +46,7 @@ class LoadedSong:
 
     @property
     def link(self) -> SongSources:
-        """What the render worker needs."""
+        """The data for the render worker."""
         return SongSources(self.number, str(self.sound.path), self.refined)
 
     def seconds(self, rate: int) -> float:
@@ -61,7 +61,7 @@ class Playlist:
     Args:
         paths: the files.
         rate: frames per second to decode to.
-        report: called with a message about songs that cannot be played.
+        report: called with messages about songs that cannot be played.
         find: attaches cached refined stems to a song.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The render worker in a process of its own."""
+"""The render worker in its own process."""
 
 from __future__ import annotations
 

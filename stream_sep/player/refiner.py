@@ -51,9 +51,9 @@ class Refiner:
 
     Args:
         refinement: how.
-        rate: frames per second of what plays.
+        rate: frames per second of the playback.
         give: called with a song's number and its refined stems, as `open_stems` reads them.
-        report: called with a message about what went wrong.
+        report: called with error messages.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class Refiner:
             )
 
     def _sweep(self) -> None:
-        """Delete what an ended process was writing to the cache."""
+        """Delete the unfinished cache files of an ended process."""
         if self._keeping is not None:
             remove_partial(self._keeping)
         self._keeping = None

@@ -123,7 +123,7 @@ class RefinerLoop:
     Args:
         model: the networks.
         cache: receives finished songs.
-        server: sends what there is to the parent.
+        server: sends the results to the parent.
         tasks: requests; only the newest counts.
     """
 

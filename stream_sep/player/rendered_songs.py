@@ -44,7 +44,7 @@ class RenderedSongs:
         songs: the files, played in order.
         config: the engine's settings; ``model`` is the separator used wherever no refined stems are ready.
         refinement: how stems are refined while the songs play; None refines none.
-        report: called with a message about what went wrong and what to try.
+        report: called with error messages, each with a remedy.
 
     Attributes:
         playlist: the songs.
@@ -123,7 +123,7 @@ class RenderedSongs:
         self._controls.publish({"transport/refined": refined_share(current.refined)})
 
     def extra_delay(self, block_size: int) -> int:
-        """Return 0: what is rendered ahead serves blocks of any size."""
+        """Return 0: the rendered audio serves blocks of any size."""
         del block_size
         return 0
 

@@ -29,7 +29,7 @@ class SongRefiner:
         model: the Demucs model.
         sound: the song at their rate, decoded to its end.
         level: of the song.
-        stems: what to fill.
+        stems: filled with the refined stems.
     """
 
     def __init__(

@@ -133,7 +133,7 @@ class Timeline:
         self._close_unused({link.number for link in links})
 
     def fade_out_from(self, sound: Stems) -> None:
-        """Fade out ``sound``, ``(1 + stems, 2, frames)``, under what is rendered next."""
+        """Fade out ``sound``, ``(1 + stems, 2, frames)``, under the audio rendered next."""
         self._fade_out = FadeOut(sound)
 
     def can_render(self, frames: int) -> bool:

@@ -94,7 +94,7 @@ class DecimatedSeparator:
 
 
 def low_pass(reach: int, factor: int) -> NDArray[np.float32]:
-    """Return a filter of ``2 * reach + 1`` taps that lets pass what a rate lower by ``factor`` can hold.
+    """Return a low-pass of ``2 * reach + 1`` taps for a rate lower by ``factor``.
 
     Args:
         reach: taps on either side of the middle.

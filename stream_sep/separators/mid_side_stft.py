@@ -1,4 +1,4 @@
-"""STFT of mid and side, masks, inverse STFT with overlap-add: what mask-based separators share."""
+"""STFT of mid and side, masks, inverse STFT with overlap-add, shared by mask-based separators."""
 
 from __future__ import annotations
 

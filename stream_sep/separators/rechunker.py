@@ -17,7 +17,7 @@ class Rechunker:
     included.
 
     Args:
-        separator: what splits the mix.
+        separator: splits the mix.
     """
 
     def __init__(self, separator: Separator) -> None:

@@ -40,9 +40,9 @@ class WeightFile:
 
     Attributes:
         path: where it lies.
-        format: what wrote it, such as ``stream_sep unet 1``.
+        format: its format, such as ``stream_sep unet 1``.
         sizes: the table from which its network is built.
-        groups: what it separates into.
+        groups: the source groups of its stems.
         metadata: all that is written in it.
         data: the whole file.
     """

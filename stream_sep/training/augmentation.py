@@ -1,4 +1,4 @@
-"""What may happen to stems on their way into a mix, a whole batch at once, on the device that trains.
+"""Augmentation of stems and mixes, a whole batch at once, on the training device.
 
 Effects on one stem may be anything, as its target goes through them too. Effects on the mix must leave the sum of
 the stems the mix: one gain over time for all, one filter for all.
@@ -95,7 +95,7 @@ class Augmenter:
         return sound * gains
 
     def augment_mixes(self, stems: Tensor) -> Tensor:
-        """Return ``(batch, stems, 2, frames)`` after what happens to whole mixes."""
+        """Return ``(batch, stems, 2, frames)`` after the augmentations of whole mixes."""
         config = self._config
         if config.mixup:
             stems = self._blended(stems)

@@ -42,7 +42,7 @@ class CausalTrainingModel(nn.Module):
             with random weights by default.
         inference_hop: frames of the hops in which it is played, as of `CausalSeparator`; 0 for its own. What it
             output last is not in its state: shorter hops begin without an output.
-        groups: what it separates into; the last is what the others leave.
+        groups: the source groups of its stems; the last is what the others leave.
         prior: whether the masks start from those of ``bands``.
 
     Raises:
@@ -204,7 +204,7 @@ def _flat(state: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
 
 
 def _as_state(flat: NDArray[np.float64], like: M) -> M:
-    """Return what `_flat` made of a state as one again; it is the same numbers, not a copy."""
+    """Undo `_flat`, without a copy."""
     arrays: tuple[NDArray[Any], ...] = like
     ends = np.cumsum([-(-array.nbytes // _ITEM_BYTES) * _ITEM_BYTES for array in arrays])[:-1]
     whole = zip(np.split(flat.view(np.uint8), ends), arrays, strict=True)

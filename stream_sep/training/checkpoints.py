@@ -1,4 +1,4 @@
-"""A training's whole state on disk, so that it goes on after a kill as if nothing had been."""
+"""The whole state of a training on disk, so that it can resume after a kill."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
         state: plain values and tensors.
 
     Raises:
-        AudioFileError: the disk is full, or cannot be written; what was there before stays.
+        AudioFileError: the disk is full, or cannot be written; the earlier file stays.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)

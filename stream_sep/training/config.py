@@ -21,7 +21,7 @@ PRECISIONS = ("float32", "tf32", "bfloat16", "auto")
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What to train on.
+    """The training data.
 
     Attributes:
         caches: folders that ``stream-sep data build`` made, relative to the config file's.
@@ -38,7 +38,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TeachConfig:
-    """Trained networks whose stems are a second target, beside the true stems.
+    """Trained networks whose stems are a second target, besides the true stems.
 
     Attributes:
         teachers: files of their weights, relative to the config file's folder.
@@ -80,7 +80,7 @@ class TrainingConfig:
         threads: CPU threads; 0 is torch's default.
         inference_hop: hop at inference in frames, if it is shorter than the network's own: the training then uses
             the window, prior and output delay of that hop; 0 for the network's own.
-        dropout: share of the activations of a causal network that are dropped at random, anew in each hop.
+        dropout: share of the activations of a causal network that are dropped at random, independently in each hop.
         input_dropout: share of the input features of each band that are dropped, the same ones for a whole mix.
         init_weights: file of initial weights, relative to the config file's folder; random weights by default.
     """

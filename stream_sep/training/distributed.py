@@ -1,4 +1,4 @@
-"""Processes that train one network together, each on a device of its own: ``torchrun`` or ``accelerate launch``.
+"""Processes that train one network together, each on its own device: ``torchrun`` or ``accelerate launch``.
 
 Every process draws its share of a batch; gradients are averaged before each step, so that all keep the same weights.
 The first process alone keeps time, validates and writes.

@@ -43,7 +43,7 @@ class Kind(Protocol):
 
         Args:
             table: the config's table ``[network]`` without its ``kind``.
-            groups: what to separate into.
+            groups: the source groups of its stems.
             inference_hop: frames of the hops in which it will be played; 0 for its own.
 
         Raises:
@@ -118,7 +118,7 @@ def save_weights(
         model: the network.
         path: the file.
         about: metadata to keep with it, such as how it was trained.
-        groups: what it separates into.
+        groups: the source groups of its stems.
     """
     found = load_kind(kind)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
@@ -135,7 +135,7 @@ def load_model(path: Path, trusted: str = "") -> tuple[str, Any, SourceGroups]:
         trusted: a kind of your own that may be imported too.
 
     Returns:
-        The name of its kind, the `TrainableSeparator`, and what it separates into.
+        The name of its kind, the `TrainableSeparator`, and its source groups.
 
     Raises:
         SeparatorError: the file is missing, damaged, or of no known kind.

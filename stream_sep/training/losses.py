@@ -83,7 +83,7 @@ class StemLoss(nn.Module):
 
 
 def below(sound: Tensor, max_hz: Tensor) -> Tensor:
-    """Return sound without what is above a frequency, such as that up to which its true stems are known.
+    """Return sound low-passed at a frequency, such as the bandwidth of its true stems.
 
     Args:
         sound: ``(batch, stems, 2, frames)``.

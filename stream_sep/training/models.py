@@ -1,4 +1,4 @@
-"""What every network looks like in training: sound in, stems out, many hops at once, with a state to go on from."""
+"""The interface of a network in training: sound in, stems out, many hops at once, with a state."""
 
 from __future__ import annotations
 

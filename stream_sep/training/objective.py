@@ -70,7 +70,7 @@ class Objective:
         """Return the loss of a batch of stems, ``(batch, stems, 2, frames)``.
 
         Args:
-            stems: what is to be found in their sum.
+            stems: the targets; their sum is the mix.
             carry_state: go on with the state after the batch before; or from the initial state.
             max_hz: ``(batch,)``, frequency up to which each mix counts; all of it unless given, or where infinite.
         """
@@ -92,7 +92,7 @@ class Objective:
         return {"memory": list(self._state or ()), "taught": list(self._teacher_state or ())}
 
     def load_state_dict(self, state: Mapping[str, Any], batch: int) -> None:
-        """Go on with what a checkpoint holds, but for what was of another batch size, or of other teachers.
+        """Load the state of a checkpoint, except parts for another batch size or other teachers.
 
         Args:
             state: from a checkpoint.

@@ -1,6 +1,6 @@
 """From a folder of multitrack songs to separated ones, in one call: cache, training, scores, stems, pictures.
 
-Every step keeps what it made, so that a second run does only what is missing: songs by song, the training by its
+Every step keeps its results, so that a second run does only the missing work: songs by song, the training by its
 checkpoint, scores and stems by the digest of the weights.
 """
 
@@ -31,7 +31,7 @@ CACHES = {"folder": "cache", "h5": "cache.h5"}
 
 @dataclass(frozen=True)
 class PipelineResult:
-    """What a pipeline made.
+    """The results of a pipeline.
 
     Attributes:
         weights: the best weights, for ``--model``.
@@ -115,7 +115,7 @@ class Pipeline:
         """Do all that is missing.
 
         Args:
-            songs: what to separate in the end.
+            songs: the songs to separate in the end.
 
         Raises:
             AudioFileError: the data or a song cannot be read.
@@ -129,7 +129,7 @@ class Pipeline:
         return PipelineResult(self.weights, scores, stems, self.draw(stems))
 
     def prepare(self) -> Path:
-        """Decode the data into the cache, but for what it has; return the cache."""
+        """Decode the missing data into the cache; return the cache."""
         from stream_sep.training.data.cache import build_cache  # noqa: PLC0415 - only when it is needed
         from stream_sep.training.data.layouts import find_stem_songs  # noqa: PLC0415 - as above
 
@@ -162,7 +162,7 @@ class Pipeline:
         return scores
 
     def separate(self, songs: Sequence[str | Path]) -> dict[Path, dict[str, Path]]:
-        """Separate songs into ``OUT/stems/.../SONG/GROUP.wav``; what these weights have separated is left alone.
+        """Separate songs into ``OUT/stems/.../SONG/GROUP.wav``; songs that these weights have separated are skipped.
 
         Raises:
             AudioFileError: a song cannot be read, or its stems not written; the others are done first.
@@ -195,7 +195,7 @@ class Pipeline:
         same: bool = json.loads(done.read_text("utf-8"))["config"] == self._plain()
         return same
 
-    def _plain(self) -> Any:  # noqa: ANN401 - what JSON holds
+    def _plain(self) -> Any:  # noqa: ANN401 - plain JSON values
         training = dataclasses.asdict(self.config.training)
         groups, data = self.config.groups.to_dict(), self.config.data.validation_percent
         config = {"network": self.config.network, "groups": groups, "training": training, "data": data}

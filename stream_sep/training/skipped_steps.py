@@ -46,7 +46,7 @@ class SkippedSteps:
         return f"warning: {new} steps skipped{last}: {self.describe(steps)}"
 
     def describe(self, steps: int) -> str:
-        """Return how many steps were skipped, why, and what to try.
+        """Return how many steps were skipped, why, and a remedy.
 
         Args:
             steps: steps of the training so far.

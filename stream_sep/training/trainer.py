@@ -44,9 +44,9 @@ class Trainer:
 
     Args:
         config: the training.
-        folder: where checkpoints, curves and weights go; a training that was begun there goes on.
+        folder: for checkpoints, curves and weights; a training in it is resumed.
         device: ``cpu``, ``cuda``, or ``auto`` for the best there is.
-        fresh: begin anew, whatever is in the folder.
+        fresh: start from scratch, whatever is in the folder.
 
     Attributes:
         skipped: the steps that were skipped, as their gradients were not finite.
@@ -257,7 +257,7 @@ class Trainer:
         self._objective.load_state_dict(state, self._batch)
         if self._distributed.is_main:
             self._random.set_state(state["random"].cpu())
-        else:  # or it would draw anew what it drew at first
+        else:  # or it would repeat its first draws
             self._random.manual_seed(
                 self.config.training.seed + self._distributed.rank + self._distributed.size * state["step"]
             )

@@ -1,7 +1,7 @@
 """Singing made from speech: the WORLD vocoder keeps the spectral envelope of the spoken line and follows the melody.
 
 Every syllable's vowel is stretched onto its note while the consonants keep their natural length before it, and the
-pitch is drawn anew: the notes with glides between them, a scoop into the first, vibrato on the long ones.
+pitch is replaced: the notes with glides between them, a scoop into the first, vibrato on the long ones.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Signal = NDArray[np.float64]
 _PERIOD = 0.005  # seconds between WORLD's frames
 _FORMANTS = 1.12  # ratio: a smaller head than that of espeak's speaker
 _AIR_HZ = 4800  # espeak's vowels hold next to nothing above
-_AIR_DB, _AIR_DB_OCTAVE = -13, -15  # what is put there: under the octave below, and its slope
+_AIR_DB, _AIR_DB_OCTAVE = -13, -15  # added there: level under the octave below, and slope
 _CONSONANTS = 0.5  # the most of a note that the consonants before the next may take
 _GLIDE = 0.025  # seconds, the deviation of the bell that rounds the corners of the melody
 _VIBRATO_HZ, _VIBRATO_SEMITONES = 5.4, 0.35
@@ -63,7 +63,7 @@ def _airy(envelope: NDArray[np.float64], voiced: Signal) -> NDArray[np.float64]:
 
 
 def _stretched(vowel: Phoneme, start: float, end: float) -> list[tuple[float, float]]:
-    """Pairs (sung, spoken) of times: the vowel's attack and its glide into what follows keep their pace."""
+    """Pairs (sung, spoken) of times: the vowel's attack and its glide into the next phoneme keep their pace."""
     spoken, sung = vowel.end - vowel.start, end - start
     if sung <= spoken:
         return [(start, vowel.start), (end, vowel.end)]

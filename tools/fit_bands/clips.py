@@ -40,7 +40,7 @@ def _mono(sound: Block) -> Block:
 
 
 def _panned(sound: Block, channel: int) -> Block:
-    """Put the drums in the centre and `other` on one channel: without such clips, what stands aside is rare."""
+    """Put the drums in the centre and `other` on one channel: few clips have hard-panned sources."""
     moved = sound.copy()
     moved[_DRUMS] = sound[_DRUMS].mean(axis=0)
     moved[_OTHER] = 0.0

@@ -74,7 +74,7 @@ def _score(table: Tensor, measured: Sequence[Tensor]) -> Tensor:
 
 
 def _errors(table: Tensor, cues: Tensor, powers: Tensor, products: Tensor, energies: Tensor) -> Tensor:
-    """Return the energy of what is wrong, ``(sounds, stems)``."""
+    """Return the energy of the error, ``(sounds, stems)``."""
     mid, side = _masks(table, cues)
     panned = cues[:, None, _PANNED] ** 2
     side = panned * mid + (1 - panned) * side

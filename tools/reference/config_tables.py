@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def preset_page() -> str:
-    """Return the page of what a preset may hold."""
+    """Return the page of the preset keys."""
     rows = [
         ("`schema`", "integer", f"always {schema.SCHEMA}"),
         ("`description`", "text", "one line, shown by `presets list`"),
@@ -74,7 +74,7 @@ def _toml(value: object) -> str:
 
 
 def midi_map_page() -> str:
-    """Return the page of what a MIDI map may hold."""
+    """Return the page of the MIDI map keys."""
     file = ROOT / "presets" / "midi" / "nanokontrol2.toml"
     return (
         "# MIDI maps\n\nA map is a TOML file with `schema = 1`, the keys of the device, and one `[[control]]` table per\n"

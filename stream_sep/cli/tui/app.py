@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MASTER = "master"
 """The last strip: the mix."""
 
-_REDRAW_SECONDS = 0.1  # keys and mouse draw at once, this is for meters and for what others move
+_REDRAW_SECONDS = 0.1  # keys and mouse draw at once, this is for meters and remote changes
 _STATS_SECONDS = 0.25
 
 
@@ -200,7 +200,7 @@ class MixerApp(App[None]):
 
     @contextmanager
     def _showing_errors(self) -> Iterator[None]:
-        """Show errors and continue; draw what has changed."""
+        """Show errors and continue; redraw the changed parts."""
         self._notice = ""
         try:
             yield

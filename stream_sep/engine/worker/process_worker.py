@@ -1,4 +1,4 @@
-"""A separator in a process of its own, supervised and restarted when it dies.
+"""A separator in its own process, supervised and restarted when it dies.
 
 Python code in the engine's process (a busy web page, a garbage collection) then cannot delay a hop.
 Requests and replies go over the child's standard input and output, audio through shared memory.
@@ -34,7 +34,7 @@ _FIRST_LOAD_TIMEOUT = 1800.0  # weights may have to be downloaded
 _LOAD_SILENCE = 60.0  # a loading process sends a heartbeat every second
 _RELOAD_TIMEOUT = 15.0  # or four times as long as it took first
 _BEGIN_TIMEOUT = 60.0
-_CHANGE_TIMEOUT = 90.0  # an effect in a process of its own may take 30 s, and a stem may have several
+_CHANGE_TIMEOUT = 90.0  # an effect in its own process may take 30 s, and a stem may have several
 _STOP_TIMEOUT = 1.0
 
 

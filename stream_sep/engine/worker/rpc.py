@@ -72,7 +72,7 @@ class RpcClient:
         """Send ``message`` and wait for its reply.
 
         Args:
-            message: what to send.
+            message: the request.
             timeout: most seconds to wait.
             silence: most seconds without any message, such as `ALIVE`; ``timeout`` unless given.
 

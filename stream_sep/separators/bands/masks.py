@@ -2,7 +2,7 @@
 
 The masks are a multinomial logistic model, the simplest model whose output is a soft mask: each stem's score is
 a weighted sum of the cues, the weights vary with frequency between a few break points, and ``other`` scores 0. Mid
-and side have weights of their own, so that what stands in the centre can be taken from mid alone.
+and side have their own weights, so that a centred source can be taken from mid alone.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ FEATURES = SPECTRAL_FEATURES + HARMONICS
 
 _LEVEL_SECONDS = 1.0
 _TINY = 1e-20
-_FLOOR = 1e-8  # of the power, against the last second's mean: what is below is inaudible beside it
+_FLOOR = 1e-8  # of the power, against the last second's mean: below, a sound is masked
 _MAX_STEP = 1.5
 _HALF_BELS = 0.5 / math.log(10)
 _ZERO = np.float32(0.0)

@@ -1,4 +1,4 @@
-"""Runtimes of a causal network: what they are, and PyTorch as one of them, to compare `CompiledRuntime` with."""
+"""The interface of causal network runtimes, and a PyTorch one to compare `CompiledRuntime` with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ StepState: TypeAlias = "tuple[Any, ...]"
 
 
 class StepRuntime(Protocol):
-    """Runs a network stage by stage, without state of its own."""
+    """Runs a network stage by stage, without its own state."""
 
     @property
     def weights(self) -> WeightStats:
@@ -37,7 +37,7 @@ class StepRuntime(Protocol):
     def run_stage(self, number: int, *inputs: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
         """Run one stage of one hop; see `CausalNetwork.run_stage`.
 
-        The state of convolutions may be changed in place; what is returned is the state to go on with.
+        The state of convolutions may be changed in place; pass the returned state to the next call.
         """
         ...
 

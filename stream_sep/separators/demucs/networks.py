@@ -73,7 +73,7 @@ def load_network(name: str, repo: str | Path | None = None) -> list[Part]:
 
 
 def longest_window(parts: Sequence[Part]) -> int:
-    """Return the most frames a window may have: what the networks were trained on."""
+    """Return the most frames a window may have, as in the networks' training."""
     return min(int(part.network.segment * part.network.samplerate) for part in parts)
 
 

@@ -39,7 +39,7 @@ SHARES = (1.0, 0.75, 0.5, 0.375)
 class DemucsWindow:
     """One window through the networks that the selected stems need; a `WindowModel`.
 
-    The stem ``other`` is silence here. It is what the rest leaves of the mix, so `WindowedSeparator` fills it in, and
+    The stem ``other`` is silence here. It is the mix minus the rest, so `WindowedSeparator` fills it in, and
     no network is run for it: ``htdemucs_ft`` needs three of its four networks for all stems, and one for vocals.
 
     The window goes in as it is, with no normalisation around it. Demucs' own `Separator` first divides a file by
@@ -108,7 +108,7 @@ def load_demucs(
         model: a name or signature that Demucs has (``htdemucs``, ``htdemucs_ft``, ``htdemucs_6s``, ``mdx_extra``
             ...), ``hf://user/name``, or, of random weights, ``tiny`` (for tests) or ``random-htdemucs`` (for timing).
         repo: folder that holds the weights, for a machine that is not connected.
-        stems: the stems to separate, all unless given; ``other`` always comes too, as what is left of the mix.
+        stems: the stems to separate, all unless given; ``other``, the rest of the mix, always comes too.
         device: ``cpu``, ``cuda``, ``mps``, or the best of them.
         context_ms: milliseconds of the past in a window: free in latency, costs compute.
         hop_ms: milliseconds from window to window; each has to be computed in less. Unless given it is 600 where the

@@ -36,7 +36,7 @@ class InferenceRunner:
         self._callables: dict[Any, Callable[..., Any]] = {}
 
     def prepare(self, network: Any, window: Block) -> Callable[[], Stems]:  # noqa: ANN401 - torch modules are untyped here
-        """Decide how a window, ``(channels, frames)``, is to be computed; return what does it, in any thread.
+        """Decide how a window, ``(channels, frames)``, is to be computed; return a callable for any thread.
 
         It gives all sources, ``(sources, channels, frames)``. How may depend on the windows before: they have to be
         prepared in order.

@@ -31,7 +31,7 @@ def flatten_states(states: Sequence[State]) -> State:
 
 
 def split_states(state: State, layers: Iterable[Any]) -> list[State]:
-    """Return what `flatten_states` joined, for the same layers.
+    """Undo `flatten_states`, for the same layers.
 
     Args:
         state: a flat tuple of tensors.
@@ -87,7 +87,7 @@ class Up(nn.Module):
 
 
 class FrameModule(nn.Module):
-    """Lets a level's frames attend to each other, and appends what they found as channels.
+    """Lets a level's frames attend to each other, and appends the results as channels.
 
     Args:
         config: of the network.

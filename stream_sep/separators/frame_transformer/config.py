@@ -17,7 +17,7 @@ FORMS = ("causal", "whole")
 
 @dataclass(frozen=True)
 class FrameTransformerConfig:
-    """What a frame transformer looks like.
+    """The architecture of a frame transformer.
 
     Attributes:
         hop: frames per step.

@@ -30,7 +30,7 @@ class PlayingStep:
 
     Args:
         network: it.
-        groups: what it separates into.
+        groups: the source groups of its stems.
         weights: how many weights it has.
         threads: CPU threads, of the whole process.
     """

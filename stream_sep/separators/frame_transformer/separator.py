@@ -37,7 +37,7 @@ class NetworkStep(Protocol):
 
     @property
     def groups(self) -> SourceGroups:
-        """What it separates into."""
+        """The source groups of its stems."""
         ...
 
     @property
@@ -57,7 +57,7 @@ class NetworkStep(Protocol):
 class FrameTransformerSeparator:
     """Splits stereo with a frame transformer; a `Separator`, whose latency is that of `FrameTransformerConfig`.
 
-    The last stem is what the others leave of the delayed mix.
+    The last stem is the delayed mix minus the others.
 
     Args:
         step: computes the network.

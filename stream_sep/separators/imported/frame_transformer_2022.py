@@ -32,7 +32,7 @@ class FrameTransformer2022Config:
         kernel: frames of the kernels of queries, keys and values.
         residual: the later form: a 1x1 path beside each convolution, and norms over bins before them.
         post_norm: the earlier form: norms behind each sum, and wider convolutions.
-        skip: what the attention to the encoder is called in the file, ``enc`` or ``skip``.
+        skip: name of the attention to the encoder in the file, ``enc`` or ``skip``.
     """
 
     channels: int = 8

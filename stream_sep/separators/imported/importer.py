@@ -30,7 +30,7 @@ GROUPS = SourceGroups.preset("vocals-instruments")
 
 
 def import_checkpoint(source: Path, target: Path) -> str:
-    """Read a checkpoint, tensors only, and write it as a ``.safetensors`` file that plays; return what it is.
+    """Read a checkpoint, tensors only, and write it as a ``.safetensors`` file that plays; return its kind.
 
     Args:
         source: a ``.pth`` file of the frame transformer of 2022, or of vocal-remover 5.

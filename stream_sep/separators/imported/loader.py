@@ -64,7 +64,7 @@ class ImportedSeparator(WindowedSeparator):
         window: frames of a window.
         weights: how many weights it has.
         hop: frames per step.
-        lookahead: frames of the future behind what is kept.
+        lookahead: frames of the future behind the kept part.
 
     Raises:
         ConfigError: hop and look-ahead do not fit in the window.

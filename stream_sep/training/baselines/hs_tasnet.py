@@ -1,4 +1,4 @@
-"""HS-TasNet and its small form, written from the paper: what ours is compared with.
+"""HS-TasNet and its small form, written from the paper, as a baseline.
 
 Venkatesh, Benilov, Coleman and Roskam, "Real-time Low-latency Music Source Separation using Hybrid
 Spectrogram-TasNet" (ICASSP 2024). Windows of 1024 frames, every 512: a spectral branch masks the spectrum, a waveform
@@ -27,7 +27,7 @@ class HsTasnet(nn.Module):
         small: one LSTM each, the branches added up in the middle rather than joined.
         hidden: units of a branch's LSTMs.
         basis: learnt waveforms.
-        stems: names of what it separates into.
+        stems: names of its stems.
     """
 
     window: Tensor

@@ -23,7 +23,7 @@ _HOP, _RATE = 512, 44100
 class HsTasnetSeparator:
     """Runs an HS-TasNet hop by hop in torch; a `Separator`, 44.1 kHz, 512 frames late.
 
-    What its stems lack of the mix goes to the last.
+    The remainder of the mix goes to the last stem.
 
     Args:
         network: the network.

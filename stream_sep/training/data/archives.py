@@ -38,7 +38,7 @@ def pack_caches(
 
     Args:
         caches: folders; their names are kept.
-        target: what the archives' names begin with.
+        target: prefix of the archives' names.
         part_mb: most megabytes (of 2**20 bytes) of an archive; as many are written as it takes.
         quality: of Vorbis, 0 to 1; 0.3 is about 100 kbit/s a stereo stem.
         report: callback that receives the name of every finished song.
@@ -108,7 +108,7 @@ class _Part:
 
 
 def _encode(cache: Path, song: CachedSong, quality: float) -> bytes:
-    """Return a song as an archive of its own, its loudest frame at 0 dBFS; a stem that is mono is kept so."""
+    """Return a song as an archive, its loudest frame at 0 dBFS; a mono stem stays mono."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as inner:
         note = {"name": song.name, "stems": song.stems, "silent": song.silent, "max_hz": song.max_hz}

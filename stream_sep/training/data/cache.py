@@ -1,7 +1,7 @@
 """A data set as the training reads it: every song decoded once, on disk as 16-bit frames that are mapped, not loaded.
 
 A cache is a folder with ``index.jsonl``, a line for each finished song, and a file of frames for each. A song whose
-line is there is whole: its file was renamed into place first. So a build that was killed goes on where it was.
+line is there is whole: its file was renamed into place first. So a killed build can resume.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class CachedSong:
         file: name of its file.
         stems: its sources, in the order of the file.
         frames: how long it is.
-        gain: what a frame's number is to be multiplied by.
+        gain: factor from stored numbers to samples.
         sha256: of the file.
         silent: sources that it is known to have nothing of.
         max_hz: frequency above which it is dull; 0 if it is not.
@@ -86,10 +86,10 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
     one HDF5 file, here and below; any other is a folder.
 
     Args:
-        songs: what to add.
+        songs: the songs to add.
         folder: the cache; made if it is not there.
         report: callback that receives the name of every finished song.
-        jobs: songs decoded at a time, each in a process of its own.
+        jobs: songs decoded at a time, each in its own process.
 
     Raises:
         AudioFileError: two songs have one name; or, once all others are done, songs could not be read.
@@ -202,7 +202,7 @@ def drop_songs(folder: Path, names: Iterable[str]) -> None:
 
 
 def _h5_of(path: Path) -> Any:  # noqa: ANN401 - a module
-    """Return what reads and writes a cache in one HDF5 file; None for a folder."""
+    """Return the module for a cache in one HDF5 file; None for a folder."""
     if path.suffix not in {".h5", ".hdf5"}:
         return None
     from stream_sep.training.data import h5_cache  # noqa: PLC0415 - it uses this module

@@ -20,14 +20,14 @@ TAPS = 16
 """Frames of a song that one frame of a crop is made of."""
 
 _PHASES = 512
-_NOTHING = 1e-12  # what rounding leaves of a sinc at whole frames
+_NOTHING = 1e-12  # rounding error of a sinc at whole frames
 
 
 def crop_resampled(song: SourceFrames, start: int, rate: float, frames: int) -> Tensor:
     """Return a crop, float32 ``(2, frames)``; silence where it leaves its song.
 
     Args:
-        song: int16 ``(frames, 2)``, of which only what is needed is read.
+        song: int16 ``(frames, 2)``, of which only the needed part is read.
         start: where the crop begins, in frames of the song.
         rate: 1.1 plays it faster, and higher, by a tenth.
         frames: length of the crop.

@@ -2,7 +2,7 @@
 
 ``/songs/ID/sound`` is ``(sources, frames, 2)``, with the song's index line as attributes. HDF5 does not survive a
 kill in the middle of a write. So songs are decoded into a hidden folder beside the file first, as into any cache, and
-the file is written anew and renamed into place: a build that was killed goes on, and a file is always whole.
+the file is rewritten and renamed into place: a killed build can resume, and a file is always whole.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def map_h5_song(path: Path, song: CachedSong) -> SongFrames:
 
 
 def check_h5(path: Path) -> list[str]:
-    """Return the names of songs whose sound is not what was written."""
+    """Return the names of songs whose sound differs from the written one."""
     damaged = []
     for song in read_h5_index(path):
         try:

@@ -32,7 +32,7 @@ Sources: TypeAlias = Mapping[str, tuple[Source, ...]]
 
 @dataclass(frozen=True)
 class StemSong:
-    """A song of a data set: what to add up for each of its stems.
+    """A song of a data set: the sources to add up for each stem.
 
     Attributes:
         name: its own, unlike any other of the set.
@@ -96,7 +96,7 @@ def unused_files(folder: Path, songs: Sequence[StemSong]) -> list[Path]:
 
     Args:
         folder: where the data set lies.
-        songs: what `find_stem_songs` found in it.
+        songs: the output of `find_stem_songs` for it.
     """
     used = {source.path for song in songs for sources in song.sources.values() for source in sources}
     places = {path.parent for path in used} | {inner for inner in _inner(folder) if inner.name not in _NO_SONGS}
@@ -259,4 +259,4 @@ LAYOUTS: Mapping[str, Callable[[Path], list[StemSong]]] = {
     "cambridge-mt": _cambridge_mt,
     "mir1k": _mir1k,
 }
-"""Name of a layout -> what lists its songs; the last two are stem folders to ``auto``, and have to be named."""
+"""Name of a layout -> function that lists its songs; ``auto`` takes the last two for stem folders."""

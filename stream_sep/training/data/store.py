@@ -67,10 +67,10 @@ class StemSamples:
 
 @dataclass(frozen=True)
 class StemDataset:
-    """What there is to train on, or to validate with.
+    """The songs to train on, or to validate with.
 
     Attributes:
-        stems: stem -> its samples, for songs where it is a stem of its own.
+        stems: stem -> its samples, for songs that have it as a stem.
         whole: for each song all of whose stems are known, its number in the samples of each, or `SILENT`;
             ``(songs, stems)``.
         whole_length: int64 ``(songs,)``, frames of each of those.
@@ -149,7 +149,7 @@ def _sum_of_crops(sound: OnDisk, song: int, start: int, rate: float, frames: int
 def _crop_at_once(  # noqa: PLR0917 - a crop is all of these
     samples: StemSamples, sound: Tensor, songs: Tensor, starts: Tensor, rates: Tensor, frames: int
 ) -> Tensor:
-    """Return all crops at once, a tap at a time: what a GPU does well."""
+    """Return all crops at once, a tap at a time, which is fast on GPUs."""
     place = torch.arange(frames, device=sound.device) * rates.double()[:, None]
     whole = place.floor()
     part = (place - whole).float()

@@ -55,7 +55,7 @@ def find_instruments(folder: Path) -> list[Instrument]:
 
 
 def play(instrument: Instrument, notes: Iterable[Note], seconds: float, random: np.random.Generator) -> Block:
-    """Return notes as float32 ``(2, frames)``; each is let go at its end, or rings as long as it was recorded.
+    """Return notes as float32 ``(2, frames)``; each is released at its end, or rings for its whole recording.
 
     Args:
         instrument: recorded notes.

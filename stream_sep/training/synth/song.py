@@ -1,4 +1,4 @@
-"""A song of the band, from a seed: who plays what, written as a folder of stems."""
+"""A song of the band, from a seed: instruments and parts, written as a folder of stems."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def write_song(samples: Path, out: Path, seed: int, number: int, seconds: float)
 
 
 def make_song(band: Band, seed: int, number: int, seconds: float) -> tuple[dict[str, Block], dict[str, str]]:
-    """Return the stems of a song, ``(2, frames)`` each, and notes on what was played.
+    """Return the stems of a song, ``(2, frames)`` each, and notes on the arrangement.
 
     Args:
         band: the samples.

@@ -1,4 +1,4 @@
-"""What a mixer does to each stem of the band: tone, dynamics, amplifiers, rooms, levels."""
+"""The mix of the band's stems: tone, dynamics, amplifiers, rooms, levels."""
 
 from __future__ import annotations
 

@@ -32,13 +32,13 @@ _RATE = 32000
 
 @dataclass(frozen=True)
 class Syllables:
-    """A recording as WORLD sees it, frames of 5 ms.
+    """WORLD's analysis of a recording, in frames of 5 ms.
 
     Attributes:
         pitch: float64 ``(frames,)``, in Hz; 0 where no voice is.
         shape: float64 ``(frames, bins)``, the spectral envelope.
         breath: float64 ``(frames, bins)``, how much of it is noise.
-        runs: where singing goes on without a rest: first and last frame.
+        runs: first and last frame of each stretch without a rest.
     """
 
     pitch: NDArray[np.float64]
@@ -186,7 +186,7 @@ def _swell(frames: int) -> NDArray[np.float64]:
 
 
 def _in_tune(pitch: NDArray[np.float64], manner: Manner, random: np.random.Generator) -> NDArray[np.float64]:
-    """Turn semitones into Hz, with glides, vibrato and a little of what is never right."""
+    """Convert semitones to Hz, with glides, vibrato and small errors."""
     voiced = pitch > 0
     if not voiced.any():
         return np.zeros(len(pitch))
