@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TAPS = 64
 """Length of the interpolation kernel in samples; half of them come after the new one."""
 PHASES = 512
-"""Positions between two samples that the sinc table holds; linear interpolation between them errs by -106 dB."""
+"""Positions of the sinc table between two samples; linear interpolation between them errs by -106 dB."""
 CAPACITY = 1 << 15
 FADE = 256
 """Frames of the fade around a gap."""

@@ -30,13 +30,13 @@ class JackBackend:
     """Runs as a client of a JACK server, or of PipeWire's JACK; rate and block size are the server's.
 
     Its ports are ``in_L``, ``in_R``, ``mix_L``, ``mix_R``, and a pair for each stem, such as ``vocals_L``. When the
-    server goes away and comes back, so do the ports, and their connections as soon as the other ends are there.
+    server is restarted, the ports return, and their connections as soon as the other ends are there.
 
     Args:
         name: of the client; the server adds a number where the name is taken.
         outputs: buses to give ports, ``"main"`` and names of stems; all of them unless given.
         connect: connect the sound card's inputs to ``in``, and ``mix`` to its outputs.
-        report: callback that receives a message when the server goes away or comes back.
+        report: callback that receives a message when the server ends or is back.
 
     Attributes:
         client_name: the name the server gave.

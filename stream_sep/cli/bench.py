@@ -271,7 +271,7 @@ def _print(figures: dict[str, Any], text: list[str] | None = None, *, as_json: b
     Console(soft_wrap=True).print("\n".join(text), highlight=False, markup=False)
 
 
-def _rounded(figure: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _rounded(figure: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return figures rounded to a thousandth."""
     if isinstance(figure, dict):
         return {name: _rounded(value) for name, value in figure.items()}

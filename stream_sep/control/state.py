@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 def _notify(listener: Callable[..., None], *change: object) -> None:
     try:
         listener(*change)
-    except Exception:  # noqa: BLE001 - whatever a listener does, the change stands
+    except Exception:  # noqa: BLE001 - a listener can fail in any way; the change stays
         _log.exception("a listener failed on the change of %s", change[0] if change else "the tree")
 
 

@@ -48,12 +48,12 @@ class ChainedSeparator:
 
     Args:
         separator: splits the mix.
-        chains: the effects to begin with, as a `ChainSpec` or an input of `ChainSpec.parse`.
+        chains: the initial effects, as a `ChainSpec` or an input of `ChainSpec.parse`.
         reserve: frames of latency reserved for later effects; by default, that of the first ones.
         report: called with a message when a chain fails; logged unless given.
 
     Raises:
-        ConfigError: a chain that makes no sense, or is later than ``reserve``.
+        ConfigError: an invalid chain, or is later than ``reserve``.
         SeparatorError: an effect that cannot be loaded, or Pedalboard is not installed.
 
     >>> separator = load_separator("passthrough", hop=64)
@@ -120,7 +120,7 @@ class ChainedSeparator:
             chains: all of them; a stem that is not there has none.
 
         Raises:
-            ConfigError: a chain that makes no sense, or exceeds the reserved latency; nothing changes.
+            ConfigError: an invalid chain, or exceeds the reserved latency; nothing changes.
             SeparatorError: an effect that cannot be loaded; nothing changes.
         """
         spec = ChainSpec.parse(chains)

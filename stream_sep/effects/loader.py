@@ -45,7 +45,7 @@ def load_chain(effects: Sequence[EffectSpec], shape: Shape) -> Chain:
 
     Raises:
         SeparatorError: Pedalboard is not installed, or an effect cannot be loaded.
-        ConfigError: a parameter that is not there, or a value it does not take.
+        ConfigError: a parameter that is not there, or an invalid value.
     """
     if any(is_file(effect.plugin) for effect in effects):
         pedalboard()  # raises here, with the remedy, rather than in the child

@@ -47,7 +47,7 @@ class Effect:
 
     Raises:
         SeparatorError: it cannot be loaded or does not do these channels.
-        ConfigError: a parameter it does not have, or a value it does not take.
+        ConfigError: a parameter it does not have, or an invalid value.
     """
 
     def __init__(self, spec: EffectSpec, sample_rate: int, channels: int, hop: int) -> None:

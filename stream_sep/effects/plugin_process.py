@@ -50,7 +50,7 @@ class PluginProcess:
 
     Raises:
         SeparatorError: an effect cannot be loaded, crashes, or takes longer than 30 s.
-        ConfigError: a parameter that is not there, or a value it does not take.
+        ConfigError: a parameter that is not there, or an invalid value.
     """
 
     def __init__(self, effects: Sequence[EffectSpec], sample_rate: int, channels: int, hop: int) -> None:

@@ -55,7 +55,7 @@ class SeparatedInput:
 
     def connect(self, controls: ControlState, rings: SharedRings) -> None:
         """Separate the input in ``rings``; as `StemSource.connect`."""
-        del controls  # the input has none of its own
+        del controls  # the input has no controls
         self._rings = rings
 
     def start(self) -> None:

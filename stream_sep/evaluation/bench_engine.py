@@ -60,7 +60,7 @@ def measure(
 
 
 def time_hops(separator: Separator, mix: Block) -> dict[str, float]:
-    """Return the time a hop takes: p50, p99, max in ms, and the real-time factor, of CPU time so of one core.
+    """Return the compute time of a hop: p50, p99, max in ms, and the real-time factor, of CPU time so of one core.
 
     Args:
         separator: the separator to time.

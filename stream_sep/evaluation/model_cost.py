@@ -23,9 +23,9 @@ class ModelCost:
     Attributes:
         name: as it is called in tables.
         options: its options.
-        latency_ms: algorithmic: its own latency, and a hop that has to fill.
+        latency_ms: algorithmic latency: its own, and a hop to fill.
         hop_ms: how long a hop is.
-        p50_ms: how long a hop takes to compute, in the middle.
+        p50_ms: median time to compute a hop.
         p99_ms: how long in slow moments.
         real_time_factor: share of a core.
         weights: number of parameters.

@@ -57,7 +57,7 @@ def evaluate_folder(
         folder: a folder for `find_songs`.
         models: name in tables -> separator and its options.
         limit: so many songs at most.
-        validation_percent: only songs that a training with this percentage keeps apart.
+        validation_percent: only the held-out songs of a training with this percentage.
         museval: measure ``SDR v4`` too.
         report: callback that receives the name of each song.
         skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.

@@ -35,7 +35,7 @@ HELD_OUT_ARTISTS = frozenset(
         "caesium",
     }
 )
-"""Artists of public data sets that every training with a validation split keeps apart, whichever of the sets it has.
+"""Artists of public data sets that every training with a validation split holds out, whichever of the sets it has.
 
 So that scores of networks trained on other sources compare; an artist of several sets is on one side in all of them.
 """

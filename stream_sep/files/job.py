@@ -39,7 +39,7 @@ class SeparationJob:
         residual: whether the stems add up to the song: the remainder goes to ``other``.
         out: folder for a folder of the model's name, with the files in it.
         filename: where they are in it, of ``{track}``, ``{trackext}``, ``{stem}`` and ``{ext}``; usual unless given.
-        format: how they hold sound.
+        format: their audio format.
         stream: whether they can be read before they are whole.
         tags: whether title, artist and cover of the song are kept.
         overwrite: whether a song whose files are there is separated again.
@@ -114,7 +114,7 @@ class SeparationJob:
         return part_path(self.target(track, stem), self.format)
 
     def describe(self, mix: StemMix, model_key: str) -> str:
-        """Return a text that differs where the file of a mix would hold anything else.
+        """Return a text that differs if the content of a mix's file would differ.
 
         Args:
             mix: the mix.

@@ -40,7 +40,7 @@ class OutputFile:
         target: the file, which is replaced; its folder is made.
         sample_rate: frames per second.
         frames: how many there will be; only decides how they are counted.
-        format: how the file holds the sound.
+        format: its audio format.
         stream: whether others can read what is there so far, in `part`: a WAV file's header then counts what is there
             at all times, also after a crash. Sound over full scale is cut, not turned down.
     """
@@ -103,7 +103,7 @@ class OutputFile:
         return 20 * float(np.log10(self.peak)) if is_cut else 0.0
 
     def finish(self, gain: float) -> None:
-        """Turn the sound down by ``gain`` and write it as it has to be, still beside the target: see `part`.
+        """Apply ``gain`` and write the sound in its final format, still next to the target: see `part`.
 
         Raises:
             AudioFileError: it cannot be written, or its content differs from the written one.
@@ -218,7 +218,7 @@ def _claim(path: Path, target: Path) -> FileClaim:
 
 
 def _missing_folders(folder: Path) -> list[Path]:
-    """Return the folders that have to be made, the innermost first."""
+    """Return the missing folders, the innermost first."""
     missing = []
     for each in (folder, *folder.parents):
         if each.exists():

@@ -1,4 +1,4 @@
-"""The source and settings of the files in a folder, recorded beside them, to skip finished songs reliably."""
+"""The source and settings of the files in a folder, recorded next to them, to skip finished songs reliably."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class ShiftedPass:
     Attributes:
         network: index of the network.
         start: frame of the song at which the first window begins; a shift makes it negative.
-        grid: where the windows lie after that.
+        grid: the windows after that.
     """
 
     network: int

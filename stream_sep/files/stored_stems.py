@@ -48,7 +48,7 @@ def render_mix(
     Args:
         stem_files: the stems, files of one rate and one length, mono or stereo.
         target: the file to write; it appears when it is whole.
-        format: how it holds the sound; a stem file cannot hold a mix.
+        format: its audio format; a stem file cannot hold a mix.
         gains_db: of the stems, 0 dB for those that are not named; -90 dB is silence.
         pans: of the stems, -1 left to 1 right, as `balance` takes them.
         first: frame of the stems with which the mix begins.

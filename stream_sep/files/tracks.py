@@ -39,7 +39,7 @@ class Track:
 
     Attributes:
         path: the file.
-        folder: the folder it lies in, from the one that was named; its stems go to one of that name.
+        folder: its folder, relative to the named one; also that of its stems.
         name: its name; that of the file without its ending, except for songs that share it.
     """
 
@@ -119,7 +119,7 @@ def _place(track: Track) -> str:
 
 
 def _with_parents(track: Track, original: Track, depth: int) -> Track:
-    """Put the names of as many folders as it takes into the folder of a track."""
+    """Return a track with ``depth`` parent folders added to its folder, as far as there are any."""
     folders = track.path.absolute().parent.parts[1:]
     deepest = min(depth + len(original.folder.parts) - 1, len(folders)) if original.folder.parts else depth
     folder = Path(*folders[-max(deepest, 1) :]) if folders else Path()

@@ -33,7 +33,7 @@ class Effects:
         stems: names of the stems.
         sample_rate: frames per second.
         hop: frames of a hop.
-        chains: the effects to begin with.
+        chains: the initial effects.
         reserve: latency reserved for effects added later, in frames; by default, that of the first ones.
         ahead: largest number of hops rendered ahead.
         report: called with a message when a chain fails.
@@ -43,7 +43,7 @@ class Effects:
         chained: the chains, which any thread may change.
 
     Raises:
-        ConfigError: a chain that makes no sense, or is later than ``reserve``.
+        ConfigError: an invalid chain, or is later than ``reserve``.
         SeparatorError: an effect that cannot be loaded.
     """
 

@@ -25,7 +25,7 @@ class PlayEngine(Engine):
     """An engine whose stems are those of songs, with a transport among its controls.
 
     Args:
-        backend: where the sound goes.
+        backend: plays the output.
         songs: the files, played in order.
         config: how to run; ``model`` is the separator used wherever no refined stems are ready.
         refinement: how stems are refined while the songs play; none by default.

@@ -28,7 +28,7 @@ class FadeOut:
 
     @property
     def left(self) -> int:
-        """Frames left of the fade."""
+        """Remaining frames of the fade."""
         return len(self._weights)
 
     def mix_into(self, sound: Stems) -> Stems:

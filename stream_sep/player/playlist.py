@@ -34,7 +34,7 @@ class LoadedSong:
         song: its file's properties.
         sound: its decoded sound.
         decoder: the thread that decodes it.
-        refined: where its refined stems are, as `open_stems` takes it, if there are any.
+        refined: its refined stems, as input of `open_stems`, or None.
     """
 
     number: int
@@ -56,7 +56,7 @@ class LoadedSong:
 
 
 class Playlist:
-    """Songs in order, and their decoded sound in a folder that goes when it is closed.
+    """Songs in order, and their decoded sound in a folder that is deleted on close.
 
     Args:
         paths: the files.

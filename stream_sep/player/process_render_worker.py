@@ -27,13 +27,13 @@ class ProcessRenderWorker(ProcessWorker):
         options: the separator's options; plain values only.
         report: called with a message when the process dies, is back, or cannot read a file.
         block: largest block of the audio thread, in frames.
-        chains: the effects to begin with.
+        chains: the initial effects.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
         meanwhile: what plays during a restart, as part of the message.
 
     Raises:
         SeparatorError: the separator, or an effect, cannot be loaded.
-        ConfigError: chains that make no sense, or are later than the reserve.
+        ConfigError: invalid chains, or are later than the reserve.
     """
 
     child = "stream_sep.player.render_process"

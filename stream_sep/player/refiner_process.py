@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _FORBIDDEN = "downloads are disabled"
 _MAX_BYTES = 8e9  # limit of partial stems on disk, in bytes: about two hours
-_NICE = 19  # everything else on the machine goes first
+_NICE = 19  # the lowest priority
 
 
 @dataclass(frozen=True)

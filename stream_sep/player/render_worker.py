@@ -74,7 +74,7 @@ def load_effects(
 
     Args:
         info: the separator's description.
-        chains: the effects to begin with.
+        chains: the initial effects.
         reserve: latency reserved for effects, in frames.
         report: called with a message when a chain fails.
         again: whether the chains ran before a restart.
@@ -94,7 +94,7 @@ class InlineRenderWorker:
         load: builds the live separator.
         report: called with a message when a file cannot be read or an effect chain fails.
         block: largest block of the audio thread, in frames.
-        chains: the effects to begin with.
+        chains: the initial effects.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
         meanwhile: what plays during a restart, as part of the message.
     """

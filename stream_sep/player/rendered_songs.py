@@ -40,7 +40,7 @@ class RenderedSongs:
     """Renders songs ahead of the playhead, with refined stems where they are ready; a `StemSource`.
 
     Args:
-        backend: where the sound goes.
+        backend: plays the output.
         songs: the files, played in order.
         config: the engine's settings; ``model`` is the separator used wherever no refined stems are ready.
         refinement: how stems are refined while the songs play; None refines none.

@@ -26,7 +26,7 @@ _HALF, _ZERO = np.float32(0.5), np.float32(0.0)
 class MidSideStft:
     """Streaming STFT of mid and side, hop by hop, with the mix delayed to match.
 
-    The last stem is the residual, so that stems add up to the mix. Frames that are not finite are taken as silence,
+    The last stem is the residual, so that stems add up to the mix. Non-finite frames become silence,
     as they would stay in spectral averages for ever. Between `analyze` and `synthesize` the thread flushes denormals
     to zero, so that decaying audio costs no more than other audio.
 

@@ -39,7 +39,7 @@ class WeightFile:
     """A ``.safetensors`` file that was read and whose checksum is right.
 
     Attributes:
-        path: where it lies.
+        path: its path.
         format: its format, such as ``stream_sep unet 1``.
         sizes: the table from which its network is built.
         groups: the source groups of its stems.

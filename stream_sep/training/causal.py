@@ -87,7 +87,7 @@ class CausalTrainingModel(nn.Module):
         return *flat, *self._network_state(batch)
 
     def separate(self, mix: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
-        """Return stems and the state to go on with; see `TrainableSeparator.separate`."""
+        """Return stems and the next state; see `TrainableSeparator.separate`."""
         middle = torch.stack([mix[:, 0] + mix[:, 1], mix[:, 0] - mix[:, 1]], dim=1) / 2
         frames = middle.unfold(-1, self._window, self._hop) * self.analysis
         spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins), of the hops that are played
@@ -102,7 +102,7 @@ class CausalTrainingModel(nn.Module):
         return state
 
     def _mask(self, features: Tensor, prior: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
-        """Return complex masks, ``(batch, hops, stems - 1, 2, points)``, and the state to go on with."""
+        """Return complex masks, ``(batch, hops, stems - 1, 2, points)``, and the next state."""
         return self._masks_by(self.network, features, prior, state)
 
     def _masks_by(
@@ -121,7 +121,7 @@ class CausalTrainingModel(nn.Module):
 
     @torch.no_grad()
     def _measure(self, spectra: Tensor, feature_states: Tensor, prior_states: Tensor) -> tuple[Tensor, ...]:
-        """Return features and prior of all hops, and both states to go on with; by the CPU."""
+        """Return features and prior of all hops, and both next states; by the CPU."""
         mid_side, batch, hops = spectra.cpu().contiguous().numpy(), *spectra.shape[:2]
         features_after, prior_after = (each.cpu().numpy().copy() for each in (feature_states, prior_states))
         network_input = mid_side[:, :: self._turns]

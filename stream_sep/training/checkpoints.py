@@ -50,7 +50,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 def load_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None:
     """Return the newest state that is whole, or None where there is none.
 
-    One that is damaged is set aside, so that it does not take the place of the one before it.
+    A damaged one is set aside, so that it does not replace the one before it.
 
     Args:
         folder: where to read.
@@ -74,7 +74,7 @@ def load_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None
 
 
 def _load(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """Return the state in a file, or None where it is damaged; files of versions without checksums are believed."""
+    """Return the state in a file, or None if it is damaged; files of versions without checksums are not checked."""
     try:
         data = path.read_bytes()
         mark = len(data) - len(_MARK) - _DIGEST_SIZE

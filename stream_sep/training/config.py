@@ -252,7 +252,7 @@ def _table(kind: type[Table], values: dict[str, Any], where: str) -> Table:
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
-def _fits(value: Any, default: Any) -> bool:  # noqa: ANN401 - whatever the file holds
+def _fits(value: Any, default: Any) -> bool:  # noqa: ANN401 - any TOML value
     if isinstance(default, tuple):
         return isinstance(value, list)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -46,7 +46,7 @@ class Distributed:
         return self.rank == 0
 
     def device(self, name: str) -> torch.device:
-        """Return the device for this process, of those that ``name`` stands for: ``cpu``, ``cuda`` or ``auto``.
+        """Return the device for this process, of those of ``name``: ``cpu``, ``cuda`` or ``auto``.
 
         Raises:
             ConfigError: there is none.

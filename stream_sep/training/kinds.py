@@ -25,7 +25,7 @@ KINDS: Mapping[str, str] = {
     "hs-tasnet": "stream_sep.training.baselines.hs_tasnet_kind:KIND",
     "unet": "stream_sep.training.unet:KIND",
 }
-"""Name of a kind -> where it lives. A kind of your own is named as ``package.module:KIND``."""
+"""Name of a kind -> its module. Your own kinds are named ``package.module:KIND``."""
 
 
 @runtime_checkable
@@ -47,7 +47,7 @@ class Kind(Protocol):
             inference_hop: frames of the hops in which it will be played; 0 for its own.
 
         Raises:
-            ConfigError: an unknown key, a value that makes no sense, or groups that it cannot separate into.
+            ConfigError: an unknown key, an invalid value, or groups that it cannot separate into.
         """
         ...
 
@@ -131,8 +131,8 @@ def load_model(path: Path, trusted: str = "") -> tuple[str, Any, SourceGroups]:
     """Read a network of any kind from a ``.safetensors`` file.
 
     Args:
-        path: the file. It may name a kind of somebody's own, which is code: only `KINDS` are imported for it.
-        trusted: a kind of your own that may be imported too.
+        path: the file. It may name an external kind, which is code: only `KINDS` are imported.
+        trusted: your own kind, which may be imported too.
 
     Returns:
         The name of its kind, the `TrainableSeparator`, and its source groups.

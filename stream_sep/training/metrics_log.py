@@ -21,7 +21,7 @@ class MetricsLogger:
 
     Args:
         folder: where to write ``curves.csv`` and TensorBoard's files.
-        step: the step to go on from.
+        step: the step to resume from.
         stems: names of the scored stems.
     """
 

@@ -62,11 +62,11 @@ class Pipeline:
         device: ``cpu``, ``cuda``, or ``auto`` for the fastest available.
         jobs: songs decoded in parallel.
         validation_percent: how many percent of the artists are kept out of training.
-        training: keys of the table ``[training]`` of a config that are to have other values.
+        training: changed keys of the table ``[training]`` of a config.
         report: callback that receives progress messages.
 
     Raises:
-        ConfigError: a value that makes no sense.
+        ConfigError: an invalid value.
 
     >>> pipeline = Pipeline("slakh/train", "out/drums", network="unet", groups="drums-no_drums", minutes=60)
     >>> pipeline.config.groups.stems

@@ -8,7 +8,7 @@ class SkippedSteps:
 
     Attributes:
         count: steps skipped, over all runs of a training.
-        in_a_row: of those, the last ones without a step taken in between.
+        in_a_row: length of the current run of skipped steps.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class SkippedSteps:
         self.count += skipped
 
     def restore(self, count: int) -> None:
-        """Go on from a checkpoint.
+        """Resume from a checkpoint.
 
         Args:
             count: steps skipped before it.

@@ -45,7 +45,7 @@ def validate(model: TrainableSeparator, dataset: StemDataset) -> dict[str, float
 
 
 def whole_song(dataset: StemDataset, row: int) -> Tensor:
-    """Return the stems of a song, ``(stems, 2, frames)``: its middle, where it is long; silent ones as zeros.
+    """Return the stems of a song, ``(stems, 2, frames)``: of a long song, the middle; silent ones as zeros.
 
     Args:
         dataset: songs with stems.

@@ -27,14 +27,14 @@ _NOT_COMPILED = "cannot compile the plug-in"  # as bridge/plugin/build.py report
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change and the test that has to see it.
+    """One change and the test that has to detect it.
 
     Attributes:
         name: the defect.
         file: where, from the root of the project.
-        old: text that stands there once.
-        new: text that takes its place.
-        test: id of the test, as pytest takes it.
+        old: text that occurs exactly once.
+        new: its replacement.
+        test: pytest's id of the test.
     """
 
     name: str
@@ -48,7 +48,7 @@ def read_mutants(path: Path = LIST) -> list[Mutant]:
     """Return the list.
 
     Raises:
-        TypeError: a table with a key that there is not, or without one that there has to be.
+        TypeError: a table with an unknown key, or without a required one.
     """
     return [Mutant(**table) for table in tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]]
 

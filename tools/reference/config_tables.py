@@ -56,7 +56,7 @@ def _fields(kind: type, names: dict[str, str] | None = None) -> str:
 
 
 def _with_values(text: str) -> str:
-    """Return a description in which the values stand for the constant that lists them."""
+    """Return a description with the values in place of the constant that lists them."""
     for name, values in _CHOICES.items():
         text = text.replace(f"one of `{name}`", "one of " + ", ".join(map(code, values)))
     return text

@@ -131,7 +131,7 @@ class MixerApp(App[None]):
             names = self._engine.presets()
             current = str(self._engine.controls["preset"]) or self._recalled
             if names:
-                # as recalled even where that fails: the next key goes on past a broken one
+                # as recalled even if that fails: the next key then skips a broken one
                 self._recalled = names[(names.index(current) + 1) % len(names) if current in names else 0]
                 self._engine.recall(self._recalled)
                 self._notice = f"preset {self._recalled}"

@@ -65,7 +65,7 @@ def load_worker(
         SeparatorError: the separator cannot be loaded.
     """
     compiler = threading.Thread(target=backend.compile, name="compiler", daemon=True)
-    compiler.start()  # beside the separator, which takes as long
+    compiler.start()  # in parallel with the separator, which takes as long
 
     def load(model: str | Separator, options: Mapping[str, Any]) -> AnyWorker:
         settings: dict[str, Any] = {

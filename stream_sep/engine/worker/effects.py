@@ -28,7 +28,7 @@ def with_chains(
 
     Args:
         separator: the separator.
-        chains: the effects to begin with.
+        chains: the initial effects.
         reserve: latency reserved for effects, in frames.
         report: called with a message when a chain fails.
     """

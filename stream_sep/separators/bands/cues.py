@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 CUES = (
     "constant",
-    "mono",  # 1 where both channels carry one signal all the time: nothing stands anywhere
+    "mono",  # 1 where both channels carry one signal all the time: no source has a position
     "centre",  # log of mid over side
     "clear_centre",  # its part beyond the range of `centre`
-    "panned",  # how far from the middle the bin stands
+    "panned",  # distance of the bin from the centre
     "percussive",  # median over frequency against median over the past
     "onset",  # of the band: against its slow average
     "low_onset",  # of everything up to kick drums
@@ -102,7 +102,7 @@ def _place(state: BandsState, cues: Cues) -> None:
     totals, powers = state.totals, state.powers
     trace = totals[0] + totals[1]
     spread = 4 * max(totals[0] * totals[1] - totals[2] * totals[2], 0.0) / (trace * trace)
-    width = spread / (spread + 0.01)  # 0 where both channels carry one signal: then nothing stands anywhere
+    width = spread / (spread + 0.01)  # 0 where both channels carry one signal: then no source has a position
     cues[0], cues[1] = 1.0, 1.0 - width
     _compare_sides(powers[0], powers[1], width, cues[2], cues[3])
     _find_places(powers[0], powers[1], powers[2], width, cues[4], cues[16])

@@ -86,7 +86,7 @@ class FeatureExtractor:
     def compute(
         self, spectra: NDArray[np.complex64], state: FeatureState, features: Block, workspace: HarmonicWorkspace
     ) -> None:
-        """Write the features of the next hops, and go on with ``state``, which is changed.
+        """Write the features of the next hops, and update ``state``.
 
         Shape:
             spectra: complex64 ``(hops, 2, bins)``, mid and side

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stream_sep.separators.causal.config import NetworkConfig
 
 StepState: TypeAlias = "tuple[Any, ...]"
-"""The state of a stage: arrays, or whatever else the runtime keeps it in."""
+"""The state of a stage: arrays, or the runtime's own type."""
 
 
 class StepRuntime(Protocol):

@@ -142,7 +142,7 @@ def _build(config: CheckpointConfig) -> Any:  # noqa: ANN401 - a torch module
     library = import_pymss_core()
     try:
         return library.get_model_from_config(config.architecture, str(config.path))[0]
-    except Exception as error:  # whatever the library makes of a config that it cannot build
+    except Exception as error:  # the library fails in any way for a config that it cannot build
         raise SeparatorError(
             f"{config.path} describes no {config.architecture} that can be built: {error}"
         ) from error

@@ -1,4 +1,4 @@
-"""The networks of Demucs, by name: downloaded, from a folder, or made of random weights; with errors for people.
+"""The networks of Demucs, by name: downloaded, from a folder, or of random weights; with readable errors.
 
 Loading, cache and checksums are those of `demucs.pretrained` (https://github.com/adefossez/demucs).
 """

@@ -123,7 +123,7 @@ def load_demucs(
 
     Raises:
         SeparatorError: torch or Demucs is not installed, or the model is unknown or its weights are not here.
-        ConfigError: a value that makes no sense, or a budget that this machine cannot meet.
+        ConfigError: an invalid value, or a budget that this machine cannot meet.
     """
     if precision not in ("float32", "bfloat16"):
         raise ConfigError(f"precision {precision!r} is neither 'float32' nor 'bfloat16'")

@@ -63,7 +63,7 @@ class DepthwiseConv(nn.Module):
         return (self.weight.new_zeros(batch, self.taps - 1, len(self.weight)),)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return ``(batch, frames, channels)`` and the state to go on with.
+        """Return ``(batch, frames, channels)`` and the next state.
 
         Args:
             x: ``(batch, frames, channels)``.
@@ -112,7 +112,7 @@ class RelativeAttention(nn.Module):
 
         Shape:
             x, memory: ``(batch, frames, width)``
-            out: the same, and the state to go on with
+            out: the same, and the next state
         """
         projected = torch.cat([self.query(x), self.key_value(memory)], dim=-1)
         projected, tail = self.kernel(projected, state[2:])

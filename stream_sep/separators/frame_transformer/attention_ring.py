@@ -88,7 +88,7 @@ class TimeKernel:
 
 
 class AttentionRing:
-    """`RelativeAttention` for one hop: keys and values of the span lie in rings.
+    """`RelativeAttention` for one hop: keys and values of the span are in rings.
 
     Args:
         weights: of the attention.

@@ -164,7 +164,7 @@ class Block(nn.Module):
         return flatten_states(initial_states((*self.attentions, self.long, self.short, self.join), batch))
 
     def forward(self, x: Tensor, memory: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return ``(batch, frames, width)`` and the state to go on with.
+        """Return ``(batch, frames, width)`` and the next state.
 
         Args:
             x: ``(batch, frames, width)``.

@@ -37,7 +37,7 @@ class FrameTransformerConfig:
         form: one of `FORMS`.
 
     Raises:
-        ConfigError: a value that makes no sense.
+        ConfigError: an invalid value.
     """
 
     hop: int = 512

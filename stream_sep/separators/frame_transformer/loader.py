@@ -85,7 +85,7 @@ def load_frame_transformer(
     Args:
         sample_rate: frames per second of the stream, to 192000; twice and four times 44100 and 48000 cost a
             millisecond more, others are resampled and cost 40.
-        weights: a ``.safetensors`` file of a training, or ``random``, which takes as long and separates nothing.
+        weights: a ``.safetensors`` file of a training, or ``random``, for timing only.
         size: with random weights: one of the sizes of a frame transformer.
         threads: CPU threads, of the whole process.
         window_seconds: of a network of the form ``whole``: how much it sees at once. Half of a window is kept, a

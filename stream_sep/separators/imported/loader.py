@@ -39,7 +39,7 @@ class MaskWindows:
         self._network, self._size = network.eval(), 2 * bins
 
     def __call__(self, window: Block) -> Stems:
-        """Return the stems of a window, ``(2, 2, frames)``; numbers that are not finite are taken as silence."""
+        """Return the stems of a window, ``(2, 2, frames)``; non-finite numbers become silence."""
         import torch  # noqa: PLC0415 - as above
 
         finite = torch.from_numpy(np.nan_to_num(window, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32))

@@ -63,7 +63,7 @@ def load_unet(
 
     Args:
         sample_rate: frames per second of the stream; others than 44100 are resampled.
-        weights: a ``.safetensors`` file of a training, or ``random``, which takes as long and separates nothing.
+        weights: a ``.safetensors`` file of a training, or ``random``, for timing only.
         base: with random weights: channels of the first level.
         threads: CPU threads, of the whole process.
         context_ms: live: past that each window shows.

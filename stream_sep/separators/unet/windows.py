@@ -98,7 +98,7 @@ class UNetWindows:
         self._network, self.stems = network.eval(), stems
 
     def __call__(self, window: Block) -> Stems:
-        """Return the stems of a window, ``(stems, 2, frames)``; numbers that are not finite are taken as silence."""
+        """Return the stems of a window, ``(stems, 2, frames)``; non-finite numbers become silence."""
         finite = np.nan_to_num(window, nan=0.0, posinf=0.0, neginf=0.0)
         with torch.inference_mode():
             stems: Stems = separate_window(self._network, torch.from_numpy(finite)[None])[0].numpy()

@@ -94,7 +94,7 @@ class HsTasnet(nn.Module):
         )
 
     def separate(self, mix: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return stems and the state to go on with; see `TrainableSeparator.separate`."""
+        """Return stems and the next state; see `TrainableSeparator.separate`."""
         frames, after = self.windows(mix.unfold(-1, _WINDOW, _HOP).transpose(1, 2), state)
         sound = frames[:, 1:, ..., :_HOP] + frames[:, :-1, ..., _HOP:]
         return sound.permute(0, 2, 3, 1, 4).flatten(-2), after

@@ -72,7 +72,7 @@ def load_hs_tasnet(
 
     Args:
         sample_rate: frames per second of the stream; others than 44100 are resampled.
-        weights: a ``.safetensors`` file of a training, or ``random``, which takes as long.
+        weights: a ``.safetensors`` file of a training, or ``random``, which takes the same time.
         small: with random weights: HS-TasNet-Small.
         threads: CPU threads, of the whole process.
 

@@ -39,7 +39,7 @@ def pack_caches(
     Args:
         caches: folders; their names are kept.
         target: prefix of the archives' names.
-        part_mb: most megabytes (of 2**20 bytes) of an archive; as many are written as it takes.
+        part_mb: most megabytes (of 2**20 bytes) of an archive; as many as needed are written.
         quality: of Vorbis, 0 to 1; 0.3 is about 100 kbit/s a stereo stem.
         report: callback that receives the name of every finished song.
 

@@ -172,7 +172,7 @@ def map_song(folder: Path, song: CachedSong) -> SongFrames:
 
 
 def check_cache(folder: Path) -> list[str]:
-    """Return the names of songs whose files are missing or damaged, or that hold no sound that can be used."""
+    """Return the names of songs whose files are missing or damaged, or without usable sound."""
     if (h5 := _h5_of(folder)) is not None:
         names: list[str] = h5.check_h5(folder)
         return names

@@ -1,4 +1,4 @@
-"""Crops of songs on the CPU, compiled: done as on a GPU, they would take a third of a training's time."""
+"""Crops of songs on the CPU, compiled: as on a GPU, they would take a third of a training's time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stream_sep.training.data.cache import SourceFrames
 
 TAPS = 16
-"""Frames of a song that one frame of a crop is made of."""
+"""Taps: frames of a song that contribute to one frame of a crop."""
 
 _PHASES = 512
 _NOTHING = 1e-12  # rounding error of a sinc at whole frames
@@ -70,7 +70,7 @@ def _cut(
 
 @njit_reassoc
 def _interpolate(song: NDArray[np.int16], sinc: NDArray[np.float32], share: float, out: NDArray[np.float32]) -> None:
-    """Sum up frames, weighted by a sinc between two of those that the table holds."""
+    """Sum up frames, weighted by a sinc interpolated between two rows of the table."""
     part = np.float32(share)
     left = right = np.float32(0.0)
     for tap in range(len(song)):

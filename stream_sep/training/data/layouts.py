@@ -1,4 +1,4 @@
-"""How data sets lie on a disk, and which of their sounds make up which stem."""
+"""Layouts of data sets on disk, and the sources of each stem."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def find_stem_songs(folder: Path, layout: str = "auto") -> list[StemSong]:
     """List the songs of a data set, by name.
 
     Args:
-        folder: where it lies.
+        folder: its folder.
         layout: one of `LAYOUTS`, or ``auto``: the first that finds songs.
 
     Raises:
@@ -95,7 +95,7 @@ def unused_files(folder: Path, songs: Sequence[StemSong]) -> list[Path]:
     """Return the sound files beside those of the songs that no stem is made of, but for mixtures.
 
     Args:
-        folder: where the data set lies.
+        folder: the data set's folder.
         songs: the output of `find_stem_songs` for it.
     """
     used = {source.path for song in songs for sources in song.sources.values() for source in sources}
@@ -150,7 +150,7 @@ def _slakh(folder: Path) -> list[StemSong]:
     """Slakh2100: ``TrackNNNNN/metadata.yaml`` names the instrument of each of ``stems/SNN``; there are no vocals.
 
     Songs are named ``UUID - TrackNNNNN``, as several tracks are renderings of one MIDI file, which the UUID names:
-    the split by artist then keeps them on one side.
+    the split by artist then keeps them together.
     """
     songs = []
     for inner in sorted({path.parent for path in folder.glob("**/metadata.yaml")} - {folder}):

@@ -1,4 +1,4 @@
-"""Batches of mixes that never were: stems of one song, or of as many songs as stems, each crop where it sounds."""
+"""Batches of random mixes: stems of one song, or of as many songs as stems, cropped where they are active."""
 
 from __future__ import annotations
 

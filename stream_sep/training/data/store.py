@@ -101,7 +101,7 @@ def load_dataset(
         caches: folders, and how often a song of each is drawn, against one of weight 1.
         validation: whether to load the songs kept for validation, or all others.
         percent: how many percent of the artists are kept.
-        device: where the crops are to be; a GPU takes 20 MB a minute of music in four stems.
+        device: of the crops; a GPU needs 20 MB a minute of music in four stems.
         groups: the stems to load, and the sources that each sums.
 
     Raises:
@@ -286,7 +286,7 @@ class _SamplesBuilder:
 
 
 def _length_weight(frames: int) -> float:
-    return math.sqrt(max(frames / RATE, 1))  # long songs hold more, but not for ever
+    return math.sqrt(max(frames / RATE, 1))  # long songs have more to offer, but with diminishing returns
 
 
 def _sum_of(sources: Sequence[SourceFrames], frames: slice) -> NDArray[np.int32]:

@@ -33,7 +33,7 @@ _LEADS = (*range(56, 80), *range(104, 109))
 
 @dataclass(frozen=True)
 class Band:
-    """All there is to play with, found once.
+    """All samples and MIDI files, found once.
 
     Attributes:
         songs: MIDI files.

@@ -43,7 +43,7 @@ def process(stem: str, sound: Block, random: np.random.Generator) -> Block:
 
 
 def balance(stems: dict[str, Block], random: np.random.Generator) -> dict[str, Block]:
-    """Return stems at levels by chance around `LEVELS`, all together no louder than a file can hold.
+    """Return stems at random levels around `LEVELS`, whose mix does not clip.
 
     Args:
         stems: ``(2, frames)`` by name.

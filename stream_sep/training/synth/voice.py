@@ -1,4 +1,4 @@
-"""A singer: recorded syllables, taken apart by WORLD and put together again on the notes of a melody."""
+"""A singer: recorded syllables, analysed by WORLD and resynthesised on the notes of a melody."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def accelerate_for_cpu(network: Any, full: tuple[str, ...]) -> Any:  # noqa: ANN
 
 
 def without_training_segment(network: Any) -> Any:  # noqa: ANN401 - as above
-    """Return a network, accelerate_for_cpu or not, that takes windows shorter than it was trained on as they are."""
+    """Return a network, accelerated or not, that does not pad windows shorter than those of its training."""
     twin = copy.copy(network)
     twin.use_train_segment = False
     return twin
