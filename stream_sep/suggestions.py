@@ -16,7 +16,7 @@ def did_you_mean(
 
     Args:
         name: the unknown name, in any case of letters.
-        known: the names that there are.
+        known: the valid names.
         otherwise: the end of the message where no name is close; a list of all names by default.
         shown: turns the closest name into the user's spelling.
 

@@ -99,7 +99,7 @@ def fixed_prefill(
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """Where the delay between input and output comes from; every term in frames.
+    """The terms of the delay between input and output, in frames.
 
     Attributes:
         sample_rate: frames per second.

@@ -281,7 +281,7 @@ def _rounded(figure: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def lines(figures: dict[str, Any]) -> list[str]:
-    """Return the figures as lines for people."""
+    """Return the figures as readable lines."""
     hop, paced, callback = figures["separator"], figures["paced"], figures["callback_us"]
     terms = ", ".join(f"{name} {frames}" for name, frames in paced["latency_frames"].items() if frames)
     troubles = ", ".join(f"{name} {count}" for name, count in paced["counters"].items())

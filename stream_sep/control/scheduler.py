@@ -104,5 +104,5 @@ class ChangeScheduler:
 def _call(change: Callable[[], Any]) -> None:
     try:
         change()
-    except Exception:  # noqa: BLE001 - one change that fails may not cost those to come
+    except Exception:  # noqa: BLE001 - a failed change must not drop the later ones
         _log.exception("a scheduled change failed")

@@ -164,7 +164,7 @@ class ChainedSeparator:
         return frozenset(stem for stem, slot in self._slots.items() if slot.bypassed)
 
     def close(self) -> None:
-        """End the processes of effects, if there are any."""
+        """End the processes of effects, if any."""
         self._finalizer()
 
     def _change(self, spec: ChainSpec) -> None:

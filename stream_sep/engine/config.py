@@ -111,7 +111,7 @@ def for_latency_class(name: str) -> EngineConfig:
     """Return the settings of the latency class ``name``.
 
     Raises:
-        ConfigError: there is no such class.
+        ConfigError: unknown class.
 
     >>> for_latency_class("live").model
     'causal-22ms'

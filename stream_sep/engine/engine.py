@@ -53,7 +53,7 @@ class Engine:
         backend: audio input and output, such as `PacedBackend` or `PortAudioBackend`.
         config: how to run; the defaults are good.
         source: ``(2, frames)`` to play in place of the backend's input.
-        stem_source: where the stems come from; the separated input unless given.
+        stem_source: outputs the stems; the separated input unless given.
         report: callback that receives warnings, each with a remedy; they are logged unless given.
 
     Attributes:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class StemSource(Protocol):
-    """Where the stems of an engine come from: `SeparatedInput`, or the player's `RenderedSongs`.
+    """The source of an engine's stems: `SeparatedInput`, or the player's `RenderedSongs`.
 
     Attributes:
         latency: the planned latency, without that of the device.

@@ -56,7 +56,7 @@ def evaluate_folder(
     Args:
         folder: a folder for `find_songs`.
         models: name in tables -> separator and its options.
-        limit: so many songs at most.
+        limit: maximum number of songs.
         validation_percent: only the held-out songs of a training with this percentage.
         museval: measure ``SDR v4`` too.
         report: callback that receives the name of each song.

@@ -73,7 +73,7 @@ def evaluate(
     Args:
         folder: a folder for `find_songs`.
         model: name of a separator, as `load_separator` takes it.
-        limit: so many songs at most, the first by name.
+        limit: maximum number of songs, the first by name.
         sample_rate: frames per second to resample the songs to; their own unless given.
         skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.
         options: passed to the separator.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def delay_between(reference: Block, delayed: Block) -> int:
-    """Return by how many frames ``delayed`` comes after ``reference``, ``(channels, frames)`` both; negative: before.
+    """Return the delay of ``delayed`` against ``reference`` in frames; ``(channels, frames)`` both.
 
     The peak of their cross-correlation, whitened so that music gives one sharp peak (GCC-PHAT: Knapp and Carter,
     "The generalized correlation method for estimation of time delay", 1976).

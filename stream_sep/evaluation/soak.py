@@ -84,7 +84,7 @@ class SoakReport:
         return float(np.polyfit(times, sizes, 1)[0])
 
     def leaks(self) -> dict[str, int]:
-        """Return how many files and threads there are more at the end than when it had warmed up."""
+        """Return the increase of open files and threads from the warm-up to the end."""
         settled = [sample for sample in self.samples if sample.seconds >= _WARM_UP_SHARE * self.seconds]
         if not settled:
             return {"files": 0, "threads": 0}

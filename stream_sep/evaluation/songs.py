@@ -116,7 +116,7 @@ def _read_stem_file(path: Path) -> tuple[int, Parts]:
 
 
 def _read(song: SongFile, rate: int) -> Block:
-    """Return a whole stem; one that is damaged would give a score that means nothing."""
+    """Return a whole stem, or raise an error, as the score of a damaged one would mean nothing."""
 
     def refuse(why: str) -> None:
         raise AudioFileError(why)

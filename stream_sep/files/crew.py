@@ -156,7 +156,7 @@ class Crew:
             process.end(_SHUTDOWN_SECONDS)
 
     def _next(self) -> Handle | None:
-        """Wait for a song; those whose process was lost come when nothing else runs or waits."""
+        """Wait for a song; songs of a lost process come last."""
         with self._changed:
             while not self._closed:
                 if self._waiting:

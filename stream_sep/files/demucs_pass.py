@@ -126,7 +126,7 @@ class DemucsSongModel:
 
         Args:
             blocks: the song, at the rate of the networks.
-            level: of the same song; Demucs normalises the whole song by it.
+            level: of the same song, for Demucs' normalisation.
         """
         mix, stems = _Mix(blocks), np.zeros((len(self.stems), 2, 0), np.float32)
         longest = max(run.grid.segment for run in self._runs)

@@ -40,9 +40,9 @@ class SeparationJob:
         out: folder for a folder of the model's name, with the files in it.
         filename: where they are in it, of ``{track}``, ``{trackext}``, ``{stem}`` and ``{ext}``; usual unless given.
         format: their audio format.
-        stream: whether they can be read before they are whole.
+        stream: whether they can be read while they are written.
         tags: whether title, artist and cover of the song are kept.
-        overwrite: whether a song whose files are there is separated again.
+        overwrite: whether to separate songs again whose files exist.
         cache_gb: gigabytes that the cache of stems may take.
 
     Raises:

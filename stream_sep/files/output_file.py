@@ -58,7 +58,7 @@ class OutputFile:
         self._written = 0
 
     def open(self) -> None:
-        """Create the file. Before that there is nothing to `abort`.
+        """Create the file.
 
         Raises:
             FileInUseError: another process is writing the same file.

@@ -24,7 +24,7 @@ class Progress:
         share: of the song, how much is separated, 0 to 1.
         frames_ready: frames of the stems that are in the files so far.
         frames: frames of the song; 0 until it was read.
-        seconds_left: of the work, an estimate; None as long as there is none.
+        seconds_left: estimate of the remaining time, or None.
     """
 
     stage: Stage = "read"

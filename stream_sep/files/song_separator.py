@@ -120,7 +120,7 @@ class SongSeparator:
         return rate
 
     def separate(self, track: Track, report: Report, on_block: Tap | None = None) -> Outcome:
-        """Make the files of a track; none of them appears before all are whole.
+        """Make the files of a track; none of them appears before all are complete.
 
         Args:
             track: the song.

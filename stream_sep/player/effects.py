@@ -114,7 +114,7 @@ class Effects:
             self._fade_out = FadeOut(fading)
 
     def close(self) -> None:
-        """End the processes of effects, if there are any."""
+        """End the processes of effects, if any."""
         self.chained.close()
 
     def _process_until(self, number: int) -> None:

@@ -188,7 +188,7 @@ class RefinerLoop:
         self._server.send({"number": task.number, "finished": True})
 
     def _begin(self, task: Task) -> bool:
-        """Find cached stems of a song, or start computing them; return whether there is anything to compute."""
+        """Load cached stems of a song, or start computing them; return whether there is anything to compute."""
         self.close()
         song, rate, stems = open_song(Path(task.path)), self._model.rate_for(0), self._model.stems
         key = f"{song.digest}-{self._model.cache_key}"

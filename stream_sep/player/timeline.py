@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Separator, Stems
 
 NO_SONG = -1
-"""Number of the song while there is none."""
+"""Song number without a song."""
 
 _STRETCHED = 4096  # frames that a time stretcher may read ahead at once
 

@@ -149,7 +149,7 @@ def is_weight_file(name: str) -> bool:
 
 
 def _resolve(name: str, options: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Return the name of the separator that is meant, and its options: a file of weights is one of them."""
+    """Return the separator's name and its options, a weight file among them."""
     if not is_weight_file(name):
         return canonical_name(name), options
     if "weights" in options:

@@ -23,7 +23,7 @@ _EDGE = 0.47  # of the inner rate: what is there is halved, what is a tenth belo
 
 
 class DecimatedSeparator:
-    """Puts a filter before and behind a separator whose rate is a whole part of the stream's; a `Separator`.
+    """Filters and decimates the stream for a separator at an integer fraction of its rate; a `Separator`.
 
     Unlike `ResampledSeparator`, which works between any two rates, it costs about a millisecond. What the inner
     separator does not receive, above half its own rate, is not lost: it stays in the stem ``other``.
@@ -32,7 +32,7 @@ class DecimatedSeparator:
 
     Args:
         inner: the separator to run.
-        factor: how many frames of the stream make one of the inner separator's.
+        factor: frames of the stream per frame of the inner separator.
 
     Raises:
         ConfigError: a factor below 1.

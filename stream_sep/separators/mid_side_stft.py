@@ -32,7 +32,7 @@ class MidSideStft:
 
     Args:
         hop: frames per step.
-        latency: frames by which stems come after the mix.
+        latency: frames by which stems lag behind the mix.
         analysis: analysis window; its length is the FFT size.
         synthesis: synthesis window over the end of each frame.
         stems: number of stems.

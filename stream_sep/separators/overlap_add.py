@@ -1,4 +1,4 @@
-"""Separates in whole windows that overlap by half and fade into each other: no seam, for files."""
+"""Separates files in windows that overlap by half, with crossfades."""
 
 from __future__ import annotations
 

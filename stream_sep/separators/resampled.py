@@ -100,7 +100,7 @@ class ResampledSeparator:
         return stems
 
     def _align(self, lag: int) -> tuple[int, int]:
-        """Return the fewest zeros to feed first, at least ``lag``, and the latency, whole, that they lead to."""
+        """Return the fewest leading zeros, at least ``lag``, with an integer latency, and that latency."""
         for lead in range(lag, lag + LONGEST_ALIGNMENT):
             latency = (self._inner.latency + lead) * self._ratio
             if latency.denominator == 1:

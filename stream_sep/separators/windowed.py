@@ -1,6 +1,6 @@
 """Turns a model that separates whole windows into a stream: past context, hop, look-ahead, and a crossfade.
 
-A network such as Demucs sees a stretch of music at once. Here it sees, once per hop, a window that ends at the
+A network such as Demucs takes a stretch of music at once. Here it takes, once per hop, a window that ends at the
 newest frame::
 
     | context | hop | fade | lookahead |  newest frame
@@ -54,20 +54,20 @@ class WindowModel(Protocol):
 class WindowedSeparator:
     """Runs a window model once per hop; a `Separator`.
 
-    The stems add up to the mix: what the model leaves over goes to the stem ``other``, or, where there is none,
+    The stems add up to the mix: the remainder goes to the stem ``other``, or, if there is none,
     in equal parts to all. A window of silence gives silence without running the model. Numbers that are not finite
     pass, and are gone after one hop: nothing of the output is kept but the faded tail.
 
     Args:
         window_model: separates one window; it is given ``context + hop + fade + lookahead`` frames, always.
-        context: frames of the past it sees before the hop.
+        context: frames of the past before the hop.
         hop: frames per call.
-        lookahead: frames of the future it sees after what is kept.
+        lookahead: frames of the future after the kept part.
         fade: frames of the linear crossfade between neighbours, at most a hop. Linear, as both sides are the same
             signal and their amplitudes add.
 
     Raises:
-        ConfigError: a size that makes no sense.
+        ConfigError: an invalid size.
 
     >>> class Half:
     ...     stems, sample_rate, channels = ("left over", "half"), 44100, 1
@@ -79,7 +79,7 @@ class WindowedSeparator:
     """
 
     _tail: Stems  # (stems, channels, fade): the end of the last core, falling
-    _silent: int  # frames still to come before the first one of the mix
+    _silent: int  # frames left before the first one of the mix
 
     compute_share = MARGIN
 
@@ -173,7 +173,7 @@ def sizes_for_budget(
     lookahead: tuple[int, int] = (0, 22050),
     multiple: int = 1,
 ) -> WindowSizes:
-    """Divide a window so that stems come out at most ``budget_ms`` after their input.
+    """Divide a window so that stems are output at most ``budget_ms`` after their input.
 
     A sound waits for its hop to fill, then for the window to be computed, and comes out behind the look-ahead and
     the crossfade: ``total = hop + compute + lookahead + fade``. To keep up, ``compute <= MARGIN * hop``. The hop is
@@ -188,7 +188,7 @@ def sizes_for_budget(
         window: frames of the whole window.
         fade: frames of the crossfade.
         lookahead: the fewest and the most frames of look-ahead.
-        multiple: the hop becomes a multiple of so many frames.
+        multiple: the hop is a multiple of this.
 
     Raises:
         ConfigError: the budget, or the window, is too small for this machine; the message has the minimum.

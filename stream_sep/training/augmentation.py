@@ -81,7 +81,7 @@ class Augmenter:
         return torch.minimum(max_hz, max_hz.roll(1)) if self._config.mixup else max_hz
 
     def augment_stems(self, sound: Tensor) -> Tensor:
-        """Return each of ``(batch, 2, frames)`` as its own chances want it."""
+        """Return ``(batch, 2, frames)``, each item augmented at random."""
         config = self._config
         sound = self._some(config.saturation, sound, self._saturate)
         sound = self._some(config.tone, sound, self._toned)

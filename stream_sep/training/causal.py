@@ -137,7 +137,7 @@ class CausalTrainingModel(nn.Module):
 
         threads = torch.get_num_threads() if spectra.device.type == "cpu" else os.cpu_count()
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(compute, range(batch)))  # a list, as errors come to light only so
+            list(pool.map(compute, range(batch)))  # a list, to raise errors
         made = (features, np.ascontiguousarray(prior[:, :hops]), features_after, prior_after)
         return tuple(torch.from_numpy(each).to(spectra.device) for each in made)
 

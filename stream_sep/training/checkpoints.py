@@ -48,7 +48,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None:
-    """Return the newest state that is whole, or None where there is none.
+    """Return the newest undamaged state, or None without a checkpoint.
 
     A damaged one is set aside, so that it does not replace the one before it.
 

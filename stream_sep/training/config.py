@@ -188,7 +188,7 @@ def read_config(path: Path) -> TrainConfig:
     """Read a training from a file.
 
     Raises:
-        ConfigError: it cannot be read, or holds a key or value that makes no sense.
+        ConfigError: it cannot be read, or has an unknown key or invalid value.
     """
     try:
         tables = parse(read_text(path))

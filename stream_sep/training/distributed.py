@@ -24,7 +24,7 @@ class Distributed:
 
     Args:
         rank: this process's number, from 0.
-        size: how many there are.
+        size: number of processes.
     """
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:

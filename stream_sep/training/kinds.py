@@ -103,7 +103,7 @@ def build_model(kind: str, table: Mapping[str, Any], inference_hop: int = 0, gro
     """Build a network of random weights; see `Kind.build`.
 
     Raises:
-        ConfigError: there is no such kind, or a value makes no sense.
+        ConfigError: unknown kind, or a value is invalid.
     """
     return load_kind(kind).build(table, groups, inference_hop)
 

@@ -33,7 +33,7 @@ class StemLoss(nn.Module):
         weights: how much each stem counts in ``volume``, ``(stems,)``, as of `volume_weights`; alike unless given.
 
     Raises:
-        ConfigError: there is no such loss.
+        ConfigError: unknown loss.
     """
 
     def __init__(self, kind: str = "energy", spectral: float = 1.0, weights: Tensor | None = None) -> None:

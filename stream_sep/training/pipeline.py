@@ -119,7 +119,7 @@ class Pipeline:
 
         Raises:
             AudioFileError: the data or a song cannot be read.
-            ConfigError: the data have nothing to train on, or a value makes no sense.
+            ConfigError: the data have nothing to train on, or a value is invalid.
             SeparatorError: the weights cannot be used.
         """
         self.prepare()
@@ -155,7 +155,7 @@ class Pipeline:
         return self.weights
 
     def evaluate(self) -> dict[str, float]:
-        """Return the scores that the weights were kept for: mean uSDR of whole songs kept out of training, in dB."""
+        """Return the scores by which the weights were selected: mean uSDR of whole held-out songs, in dB."""
         from stream_sep.separators.weight_file import read_metadata  # noqa: PLC0415 - as above
 
         scores: dict[str, float] = json.loads(read_metadata(self.weights)[0]["scores"])

@@ -45,7 +45,7 @@ class Trainer:
     Args:
         config: the training.
         folder: for checkpoints, curves and weights; a training in it is resumed.
-        device: ``cpu``, ``cuda``, or ``auto`` for the best there is.
+        device: ``cpu``, ``cuda``, or ``auto`` for the best of them.
         fresh: start from scratch, whatever is in the folder.
 
     Attributes:

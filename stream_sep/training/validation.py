@@ -1,4 +1,4 @@
-"""The score of a network in training: whole songs of artists kept out of it, in decibels a stem."""
+"""The score of a network in training: whole songs of held-out artists, in decibels per stem."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class ProcessWorker:
         Raises:
             SeparatorError: the system cannot start it, or this worker is stopped.
         """
-        with self._installing:  # so that `stop` finds every process that was ever started
+        with self._installing:  # so that `stop` covers every started process
             if self._stopped.is_set():
                 raise SeparatorError("the engine is stopped")
             try:
@@ -220,7 +220,7 @@ class ProcessWorker:
         try:
             self._come_back()
         except StreamSepError as error:
-            self._client.close()  # the next poll finds it ended
+            self._client.close()  # the next poll detects its end
             if not self._stopped.is_set():
                 self._report(f"the separator did not come back ({error}); trying again")
 

@@ -37,7 +37,7 @@ def median_of_past(now: Row, at: int, ring: Rows, ordered: Rows, below: Row, med
 
     Args:
         now: ``(bins,)``, of this hop.
-        at: where in the ring the oldest hop is, in whose place this one comes.
+        at: index in the ring of the oldest hop, which this one replaces.
         ring: ``(hops, bins)``.
         ordered: the same, every bin from the least to the greatest.
         below: ``(bins,)``, room to work in.

@@ -111,7 +111,7 @@ def load_checkpoint(
 
     Raises:
         SeparatorError: a file is missing or damaged, holds another network, or pymss-core is not installed.
-        ConfigError: a value makes no sense.
+        ConfigError: an invalid value.
     """
     if weights is None:
         raise SeparatorError(

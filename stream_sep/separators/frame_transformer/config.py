@@ -32,7 +32,7 @@ class FrameTransformerConfig:
         span: hops that a query attends to, its own included.
         blocks: transformer blocks of a frame module.
         bottleneck: channels that go into a frame module, and that it appends.
-        hints: whether the network sees the masks of ``bands``, and corrects them; without, it starts from nothing.
+        hints: whether the masks of ``bands`` are an input, which the network corrects.
         complex: whether masks have an imaginary part.
         form: one of `FORMS`.
 

@@ -88,12 +88,12 @@ def load_frame_transformer(
         weights: a ``.safetensors`` file of a training, or ``random``, for timing only.
         size: with random weights: one of the sizes of a frame transformer.
         threads: CPU threads, of the whole process.
-        window_seconds: of a network of the form ``whole``: how much it sees at once. Half of a window is kept, a
+        window_seconds: of a network of the form ``whole``: length of its window. Half of a window is kept, a
             quarter on each side is context.
 
     Raises:
         SeparatorError: there are no weights, or they cannot be used.
-        ConfigError: a value makes no sense.
+        ConfigError: an invalid value.
     """
     if weights is None:
         raise weights_needed("frame-transformer", "frame-transformer-cpu")

@@ -143,7 +143,7 @@ class FrameTransformerSeparator:
 
 
 class WholeWindows:
-    """A frame transformer that sees both sides, as a `WindowModel`: each window is separated by itself.
+    """A non-causal frame transformer, as a `WindowModel`: each window is separated by itself.
 
     Args:
         separator: one whose network is of the form ``whole``.

@@ -1,6 +1,6 @@
-"""The frame transformer of 2022 (carperbr/vocal-remover-frame-transformer, MIT), as its weights want it.
+"""The frame transformer of 2022 (carperbr/vocal-remover-frame-transformer, MIT), for its weights.
 
-The position term is not what its authors meant: the product of *keys'* queries and the table, transposed where it
+The position term is not as its authors intended: the product of *keys'* queries and the table, transposed where it
 should be skewed. It is computed so here too, or the weights mean nothing. The network sees both sides of every frame
 and is bound to its crop; `frame_transformer` is the design that streams.
 """

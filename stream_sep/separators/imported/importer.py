@@ -87,7 +87,7 @@ def build_imported(name: str, sizes: Mapping[str, Any]) -> nn.Module:
         sizes: as `recognize` returned them.
 
     Raises:
-        SeparatorError: the sizes make no sense.
+        SeparatorError: the sizes are invalid.
     """
     try:
         if name == "frame-transformer-2022":

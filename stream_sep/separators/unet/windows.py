@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 N_FFT, HOP = 2048, 512
 WINDOW = 2 * 44100
-"""Frames that the network sees at once in playing: 2 s, as in the paper."""
+"""Frames per window in playback: 2 s, as in the paper."""
 
 _TINY = 1e-8
 _AT_ONCE = 8  # windows of a song in one batch

@@ -44,7 +44,7 @@ def pack_caches(
         report: callback that receives the name of every finished song.
 
     Raises:
-        ConfigError: a song is larger than an archive may be, or a value makes no sense.
+        ConfigError: a song is larger than an archive may be, or a value is invalid.
     """
     if not (0 <= quality <= 1 and part_mb > 0):
         raise ConfigError(f"a quality of {quality} or archives of {part_mb} MB are not possible; try 0.3 and 48")

@@ -42,7 +42,7 @@ class SourceFrames(Protocol):
     """One source of a song, on the disk: int16 ``(frames, 2)``, read by slices."""
 
     def __len__(self) -> int:
-        """Return how many frames there are."""
+        """Return the number of frames."""
         ...
 
     def __getitem__(self, frames: slice, /) -> Frames:

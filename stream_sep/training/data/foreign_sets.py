@@ -42,7 +42,7 @@ def import_set(folder: Path, cache: Path, kind: str, report: Callable[[str], Non
 
     Raises:
         AudioFileError: there is no song, or one cannot be read.
-        ConfigError: there is no such kind.
+        ConfigError: unknown kind.
     """
     if kind not in KINDS:
         raise ConfigError(f"unknown kind of training set {kind!r}; choose from {', '.join(KINDS)}")

@@ -123,7 +123,7 @@ class H5Frames:
         self._path, self._song, self._row, self._frames = path, song, row, frames
 
     def __len__(self) -> int:
-        """Return how many frames there are."""
+        """Return the number of frames."""
         return self._frames
 
     def __getitem__(self, frames: slice, /) -> Frames:
@@ -138,7 +138,7 @@ class H5Frames:
 
 
 def _write(path: Path, kept: set[str], new: Sequence[tuple[Path, CachedSong]]) -> None:
-    """Write a file of songs of the one that is there and of others, whole or not at all."""
+    """Write a file of songs from the existing one and of others, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:

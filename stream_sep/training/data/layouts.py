@@ -56,7 +56,7 @@ def find_stem_songs(folder: Path, layout: str = "auto") -> list[StemSong]:
 
     Raises:
         AudioFileError: there is no folder, or no song in it.
-        ConfigError: there is no such layout, or songs are of MUSDB18's test part.
+        ConfigError: unknown layout, or songs are of MUSDB18's test part.
     """
     if layout != "auto" and layout not in LAYOUTS:
         raise ConfigError(f"there is no layout {layout!r}; one of: auto, {', '.join(LAYOUTS)}")

@@ -130,7 +130,7 @@ class RemixSampler:
 
 
 def _max_hz(samples: StemSamples, songs: Tensor) -> Tensor:
-    """Return the frequency above which each song is dull; infinite where there is none."""
+    """Return the bandwidth of each song; infinite if it is full."""
     if not samples.songs:
         return torch.full((len(songs),), math.inf, device=songs.device)
     return torch.where(songs == SILENT, math.inf, samples.max_hz[songs.clamp(min=0)])

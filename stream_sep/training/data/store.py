@@ -30,7 +30,7 @@ _BLOCK = 1 << 18  # frames that are looked at together
 _INT16 = 32767
 
 SILENT = -1
-"""In `StemDataset.whole`: the song is known to have nothing of that stem."""
+"""In `StemDataset.whole`: the stem is known to be silent in the song."""
 
 OnDisk: TypeAlias = "tuple[tuple[SourceFrames, ...], ...]"
 """For each song, the sources that a stem sums."""

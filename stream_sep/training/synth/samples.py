@@ -1,4 +1,4 @@
-"""Recorded notes and hits, found by the names of their files, and played at any pitch near their own."""
+"""Recorded notes and hits, found by their file names, and played at any pitch near their own."""
 
 from __future__ import annotations
 
