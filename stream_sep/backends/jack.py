@@ -62,7 +62,7 @@ class JackBackend:
         self.client_name: str = self._session.name
         self.sample_rate: int = self._session.sample_rate
         self.block_size: int = self._session.block_size
-        self._wanted = None if outputs is None else tuple(outputs)
+        self._requested = None if outputs is None else tuple(outputs)
         self._connect = connect
         self._report = report
         self._buses: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class JackBackend:
             ConfigError: a bus that the separator does not have.
         """
         buses = (MAIN, *stems)
-        self._buses = buses if self._wanted is None else self._wanted
+        self._buses = buses if self._requested is None else self._requested
         for bus in self._buses:
             if bus not in buses:
                 raise ConfigError(f"no stem {bus!r} for ports; choose from {', '.join(buses)}")

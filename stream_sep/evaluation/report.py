@@ -66,7 +66,7 @@ def evaluate_folder(
         AudioFileError: there is no song, or one cannot be read.
         ConfigError: no song is left, or museval is not installed.
     """
-    paths = [path for path in find_songs(folder) if _wanted(path, validation_percent)][:limit]
+    paths = [path for path in find_songs(folder) if _is_selected(path, validation_percent)][:limit]
     if not paths:
         raise ConfigError(
             f"no song of {folder} is kept for validation at {validation_percent} percent; score them all"
@@ -187,5 +187,5 @@ def _table(scores: Sequence[Score], measure: str) -> str:
     return "\n".join(lines)
 
 
-def _wanted(path: Path, percent: int | None) -> bool:
+def _is_selected(path: Path, percent: int | None) -> bool:
     return percent is None or is_validation(path.name.removesuffix(".stem.mp4"), percent)

@@ -70,7 +70,7 @@ def main() -> None:
         return
     server.send({"identity": model.cache_key, "rate": model.rate_for(0), "stems": list(model.stems)})
     tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(server, tasks), daemon=True).start()
+    threading.Thread(target=_receive_requests, args=(server, tasks), daemon=True).start()
     RefinerLoop(model, StemCache(limit_gb=spec["cache_gb"]), server, tasks).run()
 
 
@@ -111,7 +111,7 @@ def _forbid_downloads() -> None:
         torch.hub.download_url_to_file = refuse
 
 
-def _listen(server: RpcServer, tasks: queue.SimpleQueue[Task]) -> None:
+def _receive_requests(server: RpcServer, tasks: queue.SimpleQueue[Task]) -> None:
     while "closed" not in (message := server.receive()):
         tasks.put(Task(**message))
     os._exit(0)

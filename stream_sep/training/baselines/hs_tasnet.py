@@ -2,7 +2,7 @@
 
 Venkatesh, Benilov, Coleman and Roskam, "Real-time Low-latency Music Source Separation using Hybrid
 Spectrogram-TasNet" (ICASSP 2024). Windows of 1024 frames, every 512: a spectral branch masks the spectrum, a waveform
-branch masks a learnt basis, both with LSTMs, joined in the middle; their sounds are added. Normalisation before the
+branch masks a learned basis, both with LSTMs, joined in the middle; their sounds are added. Normalisation before the
 masks is not in the paper: without it training is not stable.
 """
 
@@ -26,7 +26,7 @@ class HsTasnet(nn.Module):
     Args:
         small: one LSTM each, the branches added up in the middle rather than joined.
         hidden: units of a branch's LSTMs.
-        basis: learnt waveforms.
+        basis: learned waveforms.
         stems: names of its stems.
     """
 
@@ -58,7 +58,7 @@ class HsTasnet(nn.Module):
         self.wave_out = nn.Linear(hidden, basis * count)
         self.wave_up = nn.Linear(basis, 2 * _WINDOW, bias=False)
         self.register_buffer("window", torch.hann_window(_WINDOW).sqrt(), persistent=False)
-        for layer in (self.spectral_out, self.wave_out):  # as if there were no mask, until it is learnt
+        for layer in (self.spectral_out, self.wave_out):  # as if there were no mask, until it is learned
             nn.init.zeros_(layer.weight)
             nn.init.constant_(layer.bias, 1 / count)
 

@@ -118,7 +118,7 @@ def sing(
         loud = (0.3 + 0.7 * note.velocity) ** 2
         shape[begin:end] = _moved(words.shape[source], manner.formant) * _swell(end - begin)[:, None] * loud
         breath[begin:end] = words.breath[source]
-    return _speak(_in_tune(pitch, manner, random), shape, breath, seconds)
+    return _synthesize(_in_tune(pitch, manner, random), shape, breath, seconds)
 
 
 @functools.lru_cache(maxsize=64)
@@ -201,7 +201,7 @@ def _in_tune(pitch: NDArray[np.float64], manner: Manner, random: np.random.Gener
     return np.where(voiced, 440 * 2 ** ((smooth + cents / 100 - 69) / 12), 0)
 
 
-def _speak(
+def _synthesize(
     pitch: NDArray[np.float64], shape: NDArray[np.float64], breath: NDArray[np.float64], seconds: float
 ) -> Block:
     sound = _world().synthesize(pitch, np.ascontiguousarray(shape), np.ascontiguousarray(breath), _RATE, _FRAME_MS)
