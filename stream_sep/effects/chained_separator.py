@@ -160,7 +160,7 @@ class ChainedSeparator:
 
     @property
     def bypassed(self) -> frozenset[str]:
-        """The stems that go past their chains."""
+        """The stems whose chains are bypassed."""
         return frozenset(stem for stem, slot in self._slots.items() if slot.bypassed)
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ _BYPASS = "bypass"
 
 
 class EffectWorker(Protocol):
-    """Whatever runs the chains."""
+    """A worker that runs the chains."""
 
     @property
     def chains(self) -> ChainSpec:

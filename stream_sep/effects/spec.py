@@ -21,7 +21,7 @@ _KEYS = ("plugin", "parameters", "bypass")
 
 @dataclass(frozen=True)
 class EffectSpec:
-    """One effect and how it is set.
+    """One effect and its parameters.
 
     Attributes:
         plugin: the name of one of Pedalboard's own, such as ``Reverb``, or the path of a VST3 (or Audio Unit).

@@ -51,7 +51,7 @@ def evaluate_folder(
     report: Callable[[str], None] = lambda _name: None,
     skip: Callable[[str], None] | None = None,
 ) -> Iterator[Score]:
-    """Score separators on every song of a folder, and the mix itself as the estimate that costs nothing.
+    """Score separators on every song of a folder, and the mix itself as a baseline.
 
     Args:
         folder: a folder for `find_songs`.

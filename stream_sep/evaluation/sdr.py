@@ -113,7 +113,7 @@ def estimate_mix(mix: Block) -> Parts:
 
 
 def estimate_mid_side(mix: Block) -> Parts:
-    """Estimate the vocals by the mid, on both channels, and the rest by the side: the karaoke button of old."""
+    """Estimate the vocals by the mid, on both channels, and the rest by the side: classic vocal removal."""
     mid = np.broadcast_to(mix.mean(axis=0, dtype=np.float32), mix.shape)
     return {"vocals": mid, ACCOMPANIMENT: mix - mid}
 

@@ -87,7 +87,7 @@ class SeparationJob:
 
     @property
     def folder(self) -> Path:
-        """The folder for all that its model makes; for a file of weights, of the names of its folder and its own."""
+        """The output folder of the model; for a weight file, named after its folder and itself."""
         if is_weight_file(self.settings.model):
             weights = Path(self.settings.model)
             return self.out / "-".join(name for name in (weights.parent.name, weights.stem) if name)

@@ -24,7 +24,7 @@ _REAP_TIMEOUT = 1.0
 
 
 class ChildProcess:
-    """Runs ``main()`` of a module in a Python process of its own, with pipes to its standard input and output.
+    """Runs ``main()`` of a module in a separate Python process, with pipes to its standard input and output.
 
     Nothing is imported from the current folder unless it is on `sys.path` here.
 

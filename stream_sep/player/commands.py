@@ -1,4 +1,4 @@
-"""Commands from the transport to the render worker: plain values that travel to another process."""
+"""Commands from the transport to the render worker: plain values for another process."""
 
 from __future__ import annotations
 

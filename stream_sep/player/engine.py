@@ -63,7 +63,7 @@ class PlayEngine(Engine):
 
     @property
     def frames_played(self) -> int:
-        """How many frames have been played, pauses and all."""
+        """Number of frames played, with pauses."""
         return self._rings.captured()
 
     @property

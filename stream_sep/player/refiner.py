@@ -33,7 +33,7 @@ _MAX_DIGEST_BYTES = 300_000_000  # largest file that is hashed before it plays, 
 
 @dataclass(frozen=True)
 class Refinement:
-    """How stems are refined while they play.
+    """The settings of the refinement.
 
     Attributes:
         settings: the model, as `stream_sep.files` makes stems with it.
@@ -47,7 +47,7 @@ class Refinement:
 
 
 class Refiner:
-    """Finds or computes refined stems.
+    """Loads or computes refined stems.
 
     Args:
         refinement: how.

@@ -87,7 +87,7 @@ class SongRefiner:
 
 
 class _WholeMix:
-    """A decoded song, as windows are read from it."""
+    """A decoded song, read window by window."""
 
     def __init__(self, sound: DecodedSong, frames: int) -> None:
         self._sound = sound

@@ -1,4 +1,4 @@
-"""A separator that separates nothing: the probe that measures latency, and the double that tests the engine."""
+"""A separator that separates nothing, for latency measurements and tests of the engine."""
 
 import numpy as np
 

@@ -21,7 +21,7 @@ _MEMORY_SECONDS = 10.0
 
 
 class StemGuard:
-    """Tells stems that can be played from those that cannot.
+    """Checks whether stems can be played.
 
     Args:
         separator: outputs the stems.

@@ -29,7 +29,7 @@ MARGIN = 0.9
 
 
 class WindowModel(Protocol):
-    """Anything that separates one window of a mix, with no memory of the one before."""
+    """Separates one window of a mix, without state."""
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def add_remainder(stems: Stems, mix: Block, names: tuple[str, ...]) -> Stems:
 
 @dataclass(frozen=True)
 class WindowSizes:
-    """How a window is divided, in frames; the names are those of `WindowedSeparator`."""
+    """The parts of a window, in frames; the names are those of `WindowedSeparator`."""
 
     context: int
     hop: int

@@ -16,7 +16,7 @@ from stream_sep.training.data.cache import RATE
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Chances, from 0 to 1, of each effect on a stem or a mix, and how far they go.
+    """Probability of each effect on a stem or a mix, from 0 to 1, and its range.
 
     Attributes:
         gain_db: largest random gain of a stem, up or down.
@@ -56,7 +56,7 @@ class AugmentConfig:
 
 
 class Augmenter:
-    """Changes batches of stems by chance.
+    """Augments batches of stems at random.
 
     Args:
         config: the probabilities and amounts.

@@ -116,6 +116,6 @@ class Distributed:
         return bool(highest)
 
     def shutdown(self) -> None:
-        """Part from the others."""
+        """Leave the process group."""
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Dropout for a causal network in training, added from outside: the network that runs live has no trace of it.
+"""Dropout for a causal network in training, added from outside: the network at inference is unchanged.
 
 With some activations missing at random, a network cannot overfit to a few of them (Srivastava et al. 2014).
 """

@@ -1,4 +1,4 @@
-"""The kinds of networks that can be trained: how each is built, kept, loaded and taught, by name."""
+"""The kinds of networks that can be trained: how each is built, saved, loaded and trained, by name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KINDS: Mapping[str, str] = {
 
 @runtime_checkable
 class Kind(Protocol):
-    """A design of networks; stateless.
+    """A network architecture; stateless.
 
     Attributes:
         format: written into every file of weights, such as ``stream_sep unet 1``; another number is another design.

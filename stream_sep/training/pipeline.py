@@ -112,7 +112,7 @@ class Pipeline:
         return self.out / "best.safetensors"
 
     def run(self, songs: Sequence[str | Path] = ()) -> PipelineResult:
-        """Do all that is missing.
+        """Run all missing steps.
 
         Args:
             songs: the songs to separate in the end.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class SkippedSteps:
-    """How many steps were skipped, of how many; a step whose gradient is not finite would ruin the weights for good.
+    """Counts of skipped steps; a step with a non-finite gradient would ruin the weights for good.
 
     Attributes:
         count: steps skipped, over all runs of a training.

@@ -104,7 +104,7 @@ def _grouped(models: Sequence[Any]) -> list[nn.Module]:
 
 
 class _ArchitectureGroup(CausalTrainingModel):
-    """Causal networks with the same hops, windows and mask points, so that the mean of their masks will do."""
+    """Causal networks with the same hops, windows and mask points, so that their masks can be averaged."""
 
     def __init__(self, networks: Sequence[CausalNetwork]) -> None:
         super().__init__(networks[0].size, networks[0])

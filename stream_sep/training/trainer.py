@@ -180,7 +180,7 @@ class Trainer:
         torch._foreach_lerp_([self._average[name] for name in floats], [now[name] for name in floats], 1 - decay)
 
     def _examine(self, curves: MetricsLogger, loss: float, report: Callable[[str], None]) -> None:
-        """Score the average on songs kept apart; keep its weights if they are the best."""
+        """Score the averaged weights on held-out songs; save them if they are the best."""
         now = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(self._average)
         self.model.eval()
@@ -266,7 +266,7 @@ class Trainer:
 
 
 class _Clock:
-    """Seconds of training, over all sittings."""
+    """Seconds of training, over all runs."""
 
     def __init__(self, before: float) -> None:
         self._begun = time.monotonic() - before

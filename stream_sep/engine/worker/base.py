@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Worker(EffectWorker, Protocol):
-    """Whatever runs the separator: `InlineWorker`, `ThreadWorker` or `ProcessWorker`, or those of the player."""
+    """Runs the separator: `InlineWorker`, `ThreadWorker` or `ProcessWorker`, or those of the player."""
 
     info: SeparatorInfo
     restarts: int

@@ -18,7 +18,7 @@ StepState: TypeAlias = "tuple[Any, ...]"
 
 
 class StepRuntime(Protocol):
-    """Runs a network stage by stage, without its own state."""
+    """Runs a network stage by stage, without state."""
 
     @property
     def weights(self) -> WeightStats:
@@ -43,7 +43,7 @@ class StepRuntime(Protocol):
 
 
 class TorchRuntime:
-    """Runs a network with PyTorch, as it was trained: several times slower than compiled code.
+    """Runs a network with PyTorch, several times slower than compiled code.
 
     Args:
         path: a ``.safetensors`` file.

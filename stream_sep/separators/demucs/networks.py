@@ -40,7 +40,7 @@ RANDOM: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Part:
-    """A network, and how much each of its sources counts in the result."""
+    """A network, and the weight of each of its sources in the result."""
 
     network: Any
     weights: tuple[float, ...]

@@ -82,7 +82,7 @@ class DemucsWindow:
 
     @property
     def networks(self) -> int:
-        """How many networks run for each window."""
+        """Number of networks that run for each window."""
         return len(self._runs)
 
 

@@ -23,7 +23,7 @@ LONGEST = 8.0
 
 
 class InferenceRunner:
-    """Calls networks, each in the fastest way found for it.
+    """Runs networks, each with its fastest implementation.
 
     Args:
         device: where torch computes.

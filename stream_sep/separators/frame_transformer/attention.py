@@ -37,7 +37,7 @@ class RMSNorm(nn.Module):
 
 
 class DepthwiseConv(nn.Module):
-    """A kernel of its own for each channel, along time: over the past, or over both sides without a state.
+    """One kernel per channel, along time: over the past, or over both sides without a state.
 
     Args:
         channels: of the input.

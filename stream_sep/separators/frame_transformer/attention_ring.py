@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Tensors:
-    """Arrays by name, with a common beginning of their names left out.
+    """Arrays by name, without a common prefix.
 
     Args:
         arrays: a state dict.
@@ -55,7 +55,7 @@ class Linear:
 
 
 class TimeKernel:
-    """A kernel of its own for each channel, over the newest inputs; `DepthwiseConv` for one hop.
+    """One kernel per channel, over the newest inputs; `DepthwiseConv` for one hop.
 
     Args:
         weight: ``(channels, taps)``.

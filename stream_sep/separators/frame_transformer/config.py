@@ -1,4 +1,4 @@
-"""The sizes of a frame transformer, checked once; they travel with its weights."""
+"""The sizes of a frame transformer, validated once and stored with its weights."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class NetworkStep(Protocol):
 
     @property
     def weights(self) -> WeightStats:
-        """How many weights it has, and how large they are."""
+        """Number of parameters and file size."""
         ...
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints of other projects into files of weights of ours: which network it is, and its sizes, by its tensors."""
+"""Conversion of other projects' checkpoints to our weight files; network and sizes follow from the tensors."""
 
 from __future__ import annotations
 

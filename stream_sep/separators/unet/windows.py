@@ -1,4 +1,4 @@
-"""From sound to sound with a U-Net: spectra of mid and side, masks that add up to one, and the way back."""
+"""Separation of windows with a U-Net: STFT of mid and side, masks that add up to 1, inverse STFT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The baseline as a separator of the engine, so that it is scored and timed as ours is."""
+"""The baseline as a separator of the engine, to be scored and timed like ours."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int
 
 
 class _Part:
-    """One archive, and how large it is so far."""
+    """One archive, and its current size."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._hidden = path, path.with_name(f".{path.name}.part")

@@ -20,7 +20,7 @@ _VOICE = "vocals"
 
 @dataclass(frozen=True)
 class MixConfig:
-    """How mixes are put together.
+    """The settings of random mixes.
 
     Attributes:
         same_song: share of the mixes whose stems come from the same position of one song.

@@ -61,7 +61,7 @@ class StemSamples:
 
     @property
     def songs(self) -> int:
-        """How many songs have this stem."""
+        """Number of songs with this stem."""
         return len(self.first)
 
 
@@ -235,7 +235,7 @@ class _DatasetBuilder:
 
 
 class _SamplesBuilder:
-    """Collects a stem of song after song."""
+    """Collects a stem of many songs."""
 
     def __init__(self) -> None:
         self.sounds: list[tuple[SourceFrames, ...]] = []

@@ -1,4 +1,4 @@
-"""Many songs of the band, several at a time, and after a stop only those that are missing."""
+"""Many songs of the band, several at a time; existing songs are skipped."""
 
 from __future__ import annotations
 

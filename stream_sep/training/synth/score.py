@@ -27,7 +27,7 @@ class Note:
 
     @property
     def end(self) -> float:
-        """When it ends, in seconds."""
+        """End time in seconds."""
         return self.start + self.length
 
 

@@ -222,6 +222,6 @@ class _Players:
 
 
 def _at(sound: Block, gain: float) -> Block:
-    """Bring a part to a common level, so that no instrument drowns another because it was recorded louder."""
+    """Normalise a part to a common level, whatever the level of its recordings."""
     level = float(np.sqrt(np.square(sound).mean()))
     return sound * np.float32(0.1 * gain / level) if level > 1e-7 else sound

@@ -1,4 +1,4 @@
-"""Layers of Demucs that are computed otherwise than torch does, with the same result, on a CPU.
+"""Layers of Demucs with faster CPU implementations than torch's, and the same result.
 
 In bfloat16 products of matrices take half the time on CPUs that have it. The rest is about memory: attention some
 queries at a time, residual branches and transposed convolutions some rows at a time, so that what they make stays in
