@@ -1,4 +1,4 @@
-"""Every error that stream_sep raises; each message states what happened, with which value, and what to try."""
+"""Every error that stream_sep raises; each message names the problem, the value and a remedy."""
 
 
 class StreamSepError(Exception):
@@ -46,7 +46,7 @@ class Cancelled(StreamSepError):  # noqa: N818 - nothing went wrong: the caller 
 
 
 def reason(error: BaseException) -> str:
-    """Return what went wrong, for a message that names the file itself: an `OSError` without its number and path.
+    """Return the reason, for a message that names the file itself: an `OSError` without its number and path.
 
     >>> reason(FileNotFoundError(2, "No such file or directory", "song.wav")), reason(ValueError("too short"))
     ('no such file or directory', 'too short')

@@ -33,7 +33,7 @@ _PACKAGES = {
 
 
 def install_hint(*extras: str) -> str:
-    """Return the end of a sentence: the command that installs extras for the Python that runs.
+    """Return a hint for error messages: the command that installs extras for the running Python.
 
     It works in any shell, keeps a checkout editable, and warns where it would download gigabytes.
 
@@ -51,7 +51,7 @@ def install_hint(*extras: str) -> str:
 
 
 def missing_extra(error: ModuleNotFoundError) -> str:
-    """Return a sentence about the extra that a failed import needs; empty if no extra installs the module.
+    """Return a message about the extra that a failed import needs; empty if no extra installs the module.
 
     >>> missing_extra(ModuleNotFoundError(name="pedalboard.io"))  # doctest: +ELLIPSIS
     'this needs pedalboard, which is not installed; run: ...'
@@ -62,7 +62,7 @@ def missing_extra(error: ModuleNotFoundError) -> str:
 
 
 def _requirement(extras: str) -> str:
-    """Return what pip is to install: this checkout, the archive or repository we came from, or the name."""
+    """Return the requirement for pip: this checkout, the original archive or repository, or the name."""
     checkout = Path(__file__).parents[1]
     if (checkout / "pyproject.toml").is_file() and (checkout / "stream_sep").is_dir():
         return f'--editable "{checkout}[{extras}]"'

@@ -21,7 +21,7 @@ def import_object(path: str) -> Any:  # noqa: ANN401 - whatever the path names
         path: ``package.module:attribute``.
 
     Raises:
-        ImportError: there is no such module.
+        ImportError: no such module.
         AttributeError: the module has no such attribute.
         ValueError: the path names no module.
 

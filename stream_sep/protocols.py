@@ -81,7 +81,7 @@ class Separator(Protocol):
 
     @property
     def latency(self) -> int:
-        """Frames by which the stems come after the mix, with hops fed and read at once: look-ahead, no buffering."""
+        """Frames by which the stems lag behind the mix, with hops fed and read at once: look-ahead, no buffering."""
         ...
 
     def process(self, block: Block) -> Stems:

@@ -1,4 +1,4 @@
-"""What to try in place of an unknown name: the closest known one."""
+"""Suggestions for unknown names: the closest known one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def did_you_mean(
 
     Args:
         name: the unknown name, in any case of letters.
-        known: the names that there are.
+        known: the valid names.
         otherwise: the end of the message where no name is close; a list of all names by default.
-        shown: turns the closest name into what the user writes.
+        shown: turns the closest name into the user's spelling.
 
     >>> did_you_mean("reverb", ["Reverb", "Delay"])
     "did you mean 'Reverb'?"

@@ -1,7 +1,7 @@
-"""The verbs of the lab alone, for a machine that has torch, soundfile and soxr, but not all that the engine needs.
+"""The training commands alone, for a machine with torch, soundfile and soxr, but without the engine's dependencies.
 
 ``python tools/lab.py train presets/training/live.toml``, and likewise ``data`` and ``models``: the code of
-``stream-sep``, whose packages are entered here without what they import for everybody else.
+``stream-sep``, imported without the ``__init__`` of its packages.
 """
 
 import sys
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def enter_bare(name: str) -> None:
-    """Let modules of a package be imported without the package's own ``__init__``."""
+    """Register a package without running its ``__init__``, so that its modules can be imported."""
     package = types.ModuleType(name)
     package.__path__ = [str(ROOT / name.replace(".", "/"))]
     sys.modules[name] = package
@@ -29,7 +29,7 @@ from stream_sep.errors import StreamSepError  # noqa: E402 - as above
 
 
 def main() -> None:
-    """Run a verb; leave with 1 and one sentence when something cannot be done."""
+    """Run a command; exit with 1 and a message on an error."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.command()(train.train)
     app.add_typer(data.app, name="data")

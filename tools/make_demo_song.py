@@ -1,6 +1,6 @@
 """Make the demo song that the package carries: four stems, Ogg Vorbis, from this folder's score.
 
-Run it as ``python tools/make_demo_song.py [folder]``; it writes to ``stream_sep/assets/demo`` unless told otherwise.
+Run it as ``python tools/make_demo_song.py [folder]``; it writes to ``stream_sep/assets/demo`` by default.
 The same machine gives the same sound every time; another version of a tool changes small things.
 
 It needs, on Debian or Ubuntu::
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 try:
-    import pyworld  # noqa: F401 - asked for here, where a clear message can be given
+    import pyworld  # noqa: F401 - imported here for a clear error message
     from demo_song import band, mix, parts, score, speech, voice
 except ImportError as error:
     raise SystemExit(f"{error}: see the first lines of {__file__} for what to install") from error
@@ -29,8 +29,8 @@ DEMO = Path(__file__).resolve().parents[1] / "stream_sep" / "assets" / "demo"
 
 def _vocals() -> mix.Stereo:
     speaker = speech.Speaker()
-    mouths = [voice.listen(speaker.say(line.words)) for line in score.LINES]
-    takes = [voice.sing(mouths, score.LINES, seed) for seed in (1, 2, 3)]
+    analyses = [voice.analyze(speaker.synthesize(line.words)) for line in score.LINES]
+    takes = [voice.sing(analyses, score.LINES, seed) for seed in (1, 2, 3)]
     return mix.vocal_stereo(*takes)
 
 

@@ -1,7 +1,7 @@
 """Make weights ready to ship: export them into the package, score them there, and write their model card.
 
-``python tools/model_card.py out/live/best.safetensors live --validation PREVIEWS --songs FREE_SONGS``: scores of the
-songs that the training kept apart, at the percentage that it says, and of whole songs.
+``python tools/model_card.py out/live/best.safetensors live --validation PREVIEWS --songs FREE_SONGS``: it scores
+the held-out songs, at the percentage in the config, and whole songs.
 """
 
 import argparse
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent.parent / "stream_sep" / "assets" / "weights"
 CARD = """# {name}
 
 A causal network that separates stereo into vocals, drums, bass and other with {late:.1f} ms of algorithmic latency: hop {hop}, fade {fade},
-analysis window {window} frames, one network step every {asked} frames, {parameters:.2f} million parameters.
+analysis window {window} frames, one network step every {network_hop} frames, {parameters:.2f} million parameters.
 `docs/explanation/causal-network.md` describes the design.
 File: `{name}.safetensors`, {megabytes:.1f} MB, SHA-256 `{digest}`.
 Four fifths of the weights are int8; the quantization error is 60 dB below each stem.
@@ -62,10 +62,10 @@ Five whole songs under CC0 from the training data:
 
 
 def tables(*arguments: str) -> str:
-    """Return what ``stream-sep evaluate`` prints, up to its first table's end."""
+    """Return the output of ``stream-sep evaluate``, up to the end of its first table."""
     command = [sys.executable, "-m", "stream_sep", "evaluate", *arguments]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return said.split("\n\n")[0].strip() + "\n"
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return output.split("\n\n")[0].strip() + "\n"
 
 
 def main() -> None:
@@ -75,18 +75,16 @@ def main() -> None:
     parser.add_argument("name", choices=[*MAX_LATENCY_MS], help="what the model is called")
     parser.add_argument("--validation", required=True, help="folder of the previews of MUSDB18")
     parser.add_argument("--songs", help="folder of whole songs")
-    parser.add_argument("--data", type=Path, required=True, help="file that says what it was trained on")
-    parser.add_argument("--badly", type=Path, required=True, help="file that says what it does badly")
+    parser.add_argument("--data", type=Path, required=True, help="text on the training data")
+    parser.add_argument("--badly", type=Path, required=True, help="text on the model's limits")
     parser.add_argument("--machine", default="two cores of an EPYC")
-    parser.add_argument("--config", default="The config is in `presets/training/`.", help="a sentence on the config")
+    parser.add_argument("--config", default="The config is in `presets/training/`.", help="text on the config")
     arguments = parser.parse_args()
     name, notes = arguments.name, read_metadata(arguments.weights)[0]
     network, config = load_weights(arguments.weights), json.loads(notes["config"])
     hop = longest_hop_within(network.size, MAX_LATENCY_MS[name])
     if hop is None:
-        parser.error(
-            f"{arguments.weights} is heard later than the {MAX_LATENCY_MS[name]:g} ms that {name!r} promises"
-        )
+        parser.error(f"{arguments.weights} has more latency than the {MAX_LATENCY_MS[name]:g} ms of {name!r}")
     size = network.size.with_hop(hop)
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{name}.safetensors"
@@ -102,7 +100,7 @@ def main() -> None:
             hop=size.hop,
             fade=size.fade,
             window=size.window,
-            asked=network.size.hop,
+            network_hop=network.size.hop,
             parameters=count_weights(network) / 1e6,
             megabytes=file.stat().st_size / 2**20,
             digest=hashlib.sha256(file.read_bytes()).hexdigest(),

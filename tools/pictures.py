@@ -13,7 +13,7 @@ from stream_sep.files.demo_song import load_demo_song
 
 DEFAULT = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SECONDS = 6.0
-"""How long the song has played when the picture is taken: everybody plays there."""
+"""Seconds into the song at the picture: all stems are active there."""
 
 
 async def _take(engine: Engine, size: tuple[int, int]) -> str:

@@ -63,20 +63,20 @@ SERVER = "stream_sep_figures"
 
 
 def output_of(*arguments: str) -> str:
-    """Return what ``stream-sep`` prints."""
+    """Return the output of ``stream-sep``."""
     command = [sys.executable, "-m", "stream_sep", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def smallest_budget(*options: str) -> int:
-    """Return the fewest milliseconds that Demucs can be asked for here, at this moment."""
+    """Return the smallest latency budget, in milliseconds, that Demucs meets here at present."""
     command = [sys.executable, "-m", "stream_sep", "bench", "engine", *DEMUCS, "--option", "budget_ms=1", *options]
     refusal = subprocess.run(command, check=False, capture_output=True, text=True).stderr
     return int(re.search(r"smallest budget is (\d+) ms", refusal)[1])
 
 
 def smallest_run(seconds: str, *options: str) -> str:
-    """Return what the bench prints of Demucs at about the smallest total."""
+    """Return the bench's output for Demucs at about the smallest total."""
     smallest = smallest_budget(*options)
     for more in (1.1, 1.25, 1.5, 2.0):
         budget = ("--option", f"budget_ms={round(more * smallest)}")
@@ -86,7 +86,7 @@ def smallest_run(seconds: str, *options: str) -> str:
 
 
 def speed(seconds: str) -> Iterator[tuple[str, str]]:
-    """Give a sentence and what was measured of each separator, one after the other."""
+    """Yield a caption and the measurements of each separator."""
     yield "The default separator:", output_of("bench", "engine", "--duration", seconds)
     yield "The same, for `--latency-class instant`:", output_of("bench", "engine", "--duration", seconds, *INSTANT)
     if importlib.util.find_spec("demucs"):
@@ -100,7 +100,7 @@ def speed(seconds: str) -> Iterator[tuple[str, str]]:
 
 
 def jack(seconds: str) -> Iterator[tuple[str, str]]:
-    """Give the same of a JACK server, and of control."""
+    """Yield the same for a JACK server, and for control."""
     if not shutil.which("jackd"):
         return
     os.environ |= {"JACK_DEFAULT_SERVER": SERVER, "JACK_NO_START_SERVER": "1"}
@@ -126,7 +126,7 @@ def _jack_run(seconds: str) -> dict[str, object]:
 
 
 def files(_seconds: str) -> Iterator[tuple[str, str]]:
-    """Give the same of songs that are played and separated."""
+    """Yield the same for playing and separating songs."""
     with tempfile.TemporaryDirectory() as folder:
         demo = load_demo_song()
         song = Path(folder) / "demo.wav"
@@ -140,7 +140,7 @@ def files(_seconds: str) -> Iterator[tuple[str, str]]:
 
 
 def plugin(_seconds: str) -> Iterator[tuple[str, str]]:
-    """Give what two instances of the plug-in came to, a row for each model and block."""
+    """Yield the figures of two plug-in instances, a row for each model and block."""
     yield PLUGIN_TEXT, table_of([_plugin_run(model, block) for model in PLUGIN_MODELS for block in PLUGIN_BLOCKS])
 
 
@@ -175,20 +175,20 @@ def _cell(value: object) -> str:
 
 
 def web(_seconds: str) -> Iterator[tuple[str, str]]:
-    """Give the same of the web service."""
+    """Yield the same for the web service."""
     yield (
-        "`bench web`: the service in a folder of its own, with 200 clients that upload the demo song:",
+        "`bench web`: the service in its own folder, with 200 clients that upload the demo song:",
         output_of("bench", "web", "--clients", "200"),
     )
 
 
 def soak(_seconds: str) -> Iterator[tuple[str, str]]:
-    """Give what an hour of everything that users do came to."""
+    """Yield the figures of an hour-long soak test."""
     yield SOAK_TEXT, output_of("bench", "soak", "--duration", SOAK_SECONDS)
 
 
 def scores(previews: str) -> Iterator[str]:
-    """Give how well our separators do, on songs that no training met."""
+    """Yield the scores of our separators, on songs that are in no training data."""
     models = [word for name in MODELS for word in ("--model", name)]
     tables = output_of("evaluate", previews, "--validation", KEPT_PERCENT, *models).split(BLANK)
     yield "Previews of MUSDB18, 7 s each, whose artists the training of `live` was not given, and what each costs:"

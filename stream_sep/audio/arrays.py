@@ -19,7 +19,7 @@ def float_array(audio: ArrayLike, what: str = "audio") -> NDArray[np.float32]:
 
     Args:
         audio: an array of floats, full scale at 1.
-        what: what the error calls it.
+        what: its name in the error.
 
     Raises:
         ConfigError: not an array of floats.
@@ -44,7 +44,7 @@ def stereo_block(audio: ArrayLike, what: str = "audio") -> Block:
 
     Args:
         audio: of that shape.
-        what: what the error calls it.
+        what: its name in the error.
 
     Raises:
         ConfigError: not of that shape, or not floats.

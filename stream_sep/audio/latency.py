@@ -99,11 +99,11 @@ def fixed_prefill(
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """Where the delay between input and output comes from; every term in frames.
+    """The terms of the delay between input and output, in frames.
 
     Attributes:
         sample_rate: frames per second.
-        device: what the sound card reports for its input and output together.
+        device: latency reported by the sound card, input and output together.
         adaptation: waiting for a whole hop when blocks and hops differ.
         slack: for the compute time of a hop, and for jitter.
         separator: the separator's own look-ahead.

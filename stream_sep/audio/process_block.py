@@ -167,10 +167,10 @@ def _follow_dry_level(state, audible, unity):
     """
     if state.on_failure == DRY:
         return
-    wanted = state.bypass != 0 or unity != 0 or state.unity != 0
+    plays = state.bypass != 0 or unity != 0 or state.unity != 0
     if state.wet == state.fade:
-        state.dry_level = state.dry_fade if wanted or state.on_failure == FADE else 0
-    elif wanted:
+        state.dry_level = state.dry_fade if plays or state.on_failure == FADE else 0
+    elif plays:
         state.dry_level = min(state.dry_level + (state.dry_fade + state.fade - 1) // state.fade, state.dry_fade)
     elif not audible:
         state.dry_level = max(state.dry_level - 1, 0)

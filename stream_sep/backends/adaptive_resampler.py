@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TAPS = 64
 """Length of the interpolation kernel in samples; half of them come after the new one."""
 PHASES = 512
-"""Positions between two samples that the sinc table holds; linear interpolation between them errs by -106 dB."""
+"""Positions of the sinc table between two samples; linear interpolation between them errs by -106 dB."""
 CAPACITY = 1 << 15
 FADE = 256
 """Frames of the fade around a gap."""
@@ -158,15 +158,15 @@ def update_ratio(resampler, frames, now):
     moments = carray(pointer_at(resampler.moments), (_MOMENTS, 3), np.float64)
     written, time, period = moments[head % _MOMENTS]
     reached = written + (resampler.output_time - time) / period
-    wanted = np.float64(resampler.reserve + frames)
+    distance = np.float64(resampler.reserve + frames)
     if resampler.locked == 0:
-        place = np.floor(reached - wanted)
+        place = np.floor(reached - distance)
         # the estimate runs on where a device has stalled: only written frames count
         if place < 0.0 or load_acquire(shared, _WRITTEN) < np.int64(place) + frames + TAPS:
             return
-        resampler.read, resampler.fraction = np.int64(place), reached - wanted - place
+        resampler.read, resampler.fraction = np.int64(place), reached - distance - place
         resampler.locked, resampler.rise = 1, 0
-    error = reached - wanted - resampler.read - resampler.fraction
+    error = reached - distance - resampler.read - resampler.fraction
     if abs(error) > resampler.reserve:
         resampler.locked = _LEAVING  # a device stalled: a gap is better than a permanently higher latency
     pull = error * resampler.nominal / (_SETTLE_SECONDS * 1e9)

@@ -1,4 +1,4 @@
-"""JACK backend: every stem on ports of its own, for connections to other clients of the server."""
+"""JACK backend: every stem on its own ports, for connections to other clients of the server."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class JackBackend:
     """Runs as a client of a JACK server, or of PipeWire's JACK; rate and block size are the server's.
 
     Its ports are ``in_L``, ``in_R``, ``mix_L``, ``mix_R``, and a pair for each stem, such as ``vocals_L``. When the
-    server goes away and comes back, so do the ports, and their connections as soon as the other ends are there.
+    server is restarted, the ports return, and their connections as soon as the other ends are there.
 
     Args:
         name: of the client; the server adds a number where the name is taken.
         outputs: buses to give ports, ``"main"`` and names of stems; all of them unless given.
         connect: connect the sound card's inputs to ``in``, and ``mix`` to its outputs.
-        report: callback that receives a message when the server goes away or comes back.
+        report: callback that receives a message when the server ends or is back.
 
     Attributes:
         client_name: the name the server gave.
@@ -62,7 +62,7 @@ class JackBackend:
         self.client_name: str = self._session.name
         self.sample_rate: int = self._session.sample_rate
         self.block_size: int = self._session.block_size
-        self._wanted = None if outputs is None else tuple(outputs)
+        self._requested = None if outputs is None else tuple(outputs)
         self._connect = connect
         self._report = report
         self._buses: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class JackBackend:
             ConfigError: a bus that the separator does not have.
         """
         buses = (MAIN, *stems)
-        self._buses = buses if self._wanted is None else self._wanted
+        self._buses = buses if self._requested is None else self._requested
         for bus in self._buses:
             if bus not in buses:
                 raise ConfigError(f"no stem {bus!r} for ports; choose from {', '.join(buses)}")

@@ -23,7 +23,7 @@ _JOIN_TIMEOUT = 1.0
 
 
 class PacedBackend:
-    """Runs a block whenever a sound card would, on a thread of its own; the output is dropped unless recorded.
+    """Runs a block whenever a sound card would, on its own thread; the output is dropped unless recorded.
 
     A thread that woke late catches up at twice the speed, no faster: blocks that all came at once because this thread
     woke late must not count against the separator. The longest lag behind the clock is counted.

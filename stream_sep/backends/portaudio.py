@@ -54,7 +54,7 @@ class PortAudioBackend:
         one_clock: input and output share one clock, as halves of one card that PortAudio lists as two devices;
             otherwise audio is resampled between the clocks of two devices.
         drift_ms: latency of the resampler between two clocks, to cover both devices' blocks and scheduling delays.
-        report: callback that receives a message when the device goes away or comes back.
+        report: callback that receives a message when the device is disconnected or back.
 
     Raises:
         DeviceError: no such device, or one that does not support the settings.

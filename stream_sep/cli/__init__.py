@@ -1,4 +1,4 @@
-"""The ``stream-sep`` command: one verb a module, and every failure one sentence."""
+"""The ``stream-sep`` command: one module per command, and one message per error."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ app.add_typer(serve.app, name="serve")
 app.add_typer(web.app, name="web")
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
-    if wanted:
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if requested:
         print(describe_versions())
         raise typer.Exit
 
@@ -111,7 +111,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stdout = None  # or Python fails once more while it flushes
         code = 1
-    except Exception as error:  # noqa: BLE001 - the user gets a sentence, and the log the rest
+    except Exception as error:  # noqa: BLE001 - the user gets a message, the log the traceback
         code = _fail(error)
     finally:
         gc.freeze()  # or Python looks through all that torch has loaded for garbage once more: 0.7 s
@@ -128,14 +128,14 @@ def _fail(error: Exception) -> int:
         hint = f" (see {context.command_path} --help)" if context is not None else ""
         return _print_error(f"{error.format_message().rstrip('.')}{hint}", 2)
     _log.debug("raised here:", exc_info=error)
-    return _print_error(_sentence(error))
+    return _print_error(_message(error))
 
 
-def _sentence(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, StreamSepError):
         return str(error)
-    if isinstance(error, ModuleNotFoundError) and (sentence := missing_extra(error)):
-        return sentence
+    if isinstance(error, ModuleNotFoundError) and (message := missing_extra(error)):
+        return message
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror.lower()}{where}"

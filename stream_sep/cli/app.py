@@ -27,7 +27,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group of commands whose help has the whole first sentence of each."""
+    """A group of commands whose help has the whole summary of each."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
         """Write the list of commands, wrapped rather than cut."""

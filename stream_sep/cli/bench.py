@@ -17,7 +17,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.separators import DEFAULT, canonical_name
 
 _MODES = {"--jack": "jack", "--control": "control", "--separate": "files", "--play": "player"}
-"""Older option that chose what is measured -> command."""
+"""Older option that selected the benchmark -> command."""
 
 _Model = Annotated[str, typer.Option(help="separator, see 'models list'")]
 _Options = Annotated[list[str] | None, typer.Option("--option", help="NAME=VALUE for the separator")]
@@ -271,7 +271,7 @@ def _print(figures: dict[str, Any], text: list[str] | None = None, *, as_json: b
     Console(soft_wrap=True).print("\n".join(text), highlight=False, markup=False)
 
 
-def _rounded(figure: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _rounded(figure: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return figures rounded to a thousandth."""
     if isinstance(figure, dict):
         return {name: _rounded(value) for name, value in figure.items()}
@@ -281,7 +281,7 @@ def _rounded(figure: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
 
 
 def lines(figures: dict[str, Any]) -> list[str]:
-    """Return the figures as lines for people."""
+    """Return the figures as readable lines."""
     hop, paced, callback = figures["separator"], figures["paced"], figures["callback_us"]
     terms = ", ".join(f"{name} {frames}" for name, frames in paced["latency_frames"].items() if frames)
     troubles = ", ".join(f"{name} {count}" for name, count in paced["counters"].items())

@@ -38,15 +38,15 @@ def set_(
     options = Options(ctx.find_root())
     options.targets(key)
     parsed = [parse_value(text) for text in value]
-    wanted: Any = parsed[0] if len(parsed) == 1 else parsed
-    options.check(key, wanted)
+    setting: Any = parsed[0] if len(parsed) == 1 else parsed
+    options.check(key, setting)
     path = config_path()
     document = read_config(path)
     command, dot, option = key.rpartition(".")
     table = document.setdefault(command, tomlkit.table()) if dot else document
-    table[option] = wanted
+    table[option] = setting
     _write(path, document)
-    print(f"{key} = {json.dumps(wanted, ensure_ascii=False)} in {path}")
+    print(f"{key} = {json.dumps(setting, ensure_ascii=False)} in {path}")
 
 
 @app.command()

@@ -70,7 +70,7 @@ class Options:
         text = value if isinstance(value, bool) else str(value)
         return parameter.name, [text] if parameter.multiple else text
 
-    def check(self, key: str, value: Any) -> None:  # noqa: ANN401 - whatever TOML holds
+    def check(self, key: str, value: Any) -> None:  # noqa: ANN401 - any TOML value
         """Validate a value with typer.
 
         Raises:

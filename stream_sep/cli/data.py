@@ -64,7 +64,7 @@ def check(
         bool, typer.Option("--drop", help="remove damaged songs, so that the next build decodes them again")
     ] = False,
 ) -> None:
-    """Read every song of a cache and list damaged ones; exit with 1 if there are any."""
+    """Read every song of a cache and list damaged ones; exit with 1 if any."""
     from stream_sep.evaluation.validation_split import is_validation
     from stream_sep.training.data.cache import RATE, check_cache, drop_songs, read_index
 

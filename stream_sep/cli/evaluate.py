@@ -46,8 +46,8 @@ def evaluate(
         skipped = _full_report(
             folder, models, limit=limit, validation=validation_percent, museval=museval, as_json=as_json, plot=plot
         )
-    for sentence in skipped:
-        typer.echo(sentence, err=True)
+    for message in skipped:
+        typer.echo(message, err=True)
     if skipped:
         raise typer.Exit(1)
 

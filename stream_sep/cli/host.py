@@ -26,7 +26,7 @@ def host(
 
     if linger < 0:
         raise ConfigError(f"--linger {linger:g} must not be negative")
-    running = PluginHost(lambda sentence: print(sentence, flush=True), linger=linger)
+    running = PluginHost(lambda message: print(message, flush=True), linger=linger)
     with Interrupts() as interrupts, ExitStack() as stack:
         stack.callback(running.close)
         built = build_surfaces(running.mixer, surfaces, print)

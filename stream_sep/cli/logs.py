@@ -36,7 +36,7 @@ def log_options(
 def set_up_logging(verbose: int, file: Path | None = None) -> None:
     """Send warnings to standard error, with more details the higher ``verbose``, and everything to ``file``."""
     screen = logging.StreamHandler()
-    screen.setFormatter(_Sentence())
+    screen.setFormatter(_ConsoleFormatter())
     screen.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
     screen.addFilter(lambda record: record.name != _SHOWN)
     handlers: list[logging.Handler] = [screen]
@@ -58,9 +58,9 @@ def is_verbose() -> bool:
     )
 
 
-def log_shown(sentence: str) -> None:
+def log_shown(message: str) -> None:
     """Write to the log file a message that is shown to the user by other means."""
-    logging.getLogger(_SHOWN).info(sentence)
+    logging.getLogger(_SHOWN).info(message)
 
 
 def describe_versions() -> str:
@@ -79,7 +79,7 @@ def _open(file: Path) -> logging.Handler:
     return handler
 
 
-class _Sentence(logging.Formatter):
+class _ConsoleFormatter(logging.Formatter):
     """Formats a record like all messages on standard error: ``stream-sep: warning: ...``."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -62,5 +62,5 @@ def learn(
     from bridge.midi.learn import learn as wait_for_move
     from bridge.midi.map_writer import save_control
 
-    learnt = wait_for_move(to, port, timeout_s=seconds)
-    print(f"{learnt.control.source} controls {to}, in {save_control(learnt.control, learnt.port, file)}")
+    learned = wait_for_move(to, port, timeout_s=seconds)
+    print(f"{learned.control.source} controls {to}, in {save_control(learned.control, learned.port, file)}")

@@ -116,7 +116,7 @@ def show(weights: Annotated[Path, typer.Argument(help="a .safetensors file")]) -
     typer.echo(json.dumps({key: _value(notes[key]) for key in sorted(notes) if key != "size"}, indent=2))
 
 
-def _value(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _value(text: str) -> Any:  # noqa: ANN401 - any JSON value
     """Return a value of the metadata, which are texts of JSON or other texts."""
     try:
         return json.loads(text)

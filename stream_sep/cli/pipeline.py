@@ -33,7 +33,7 @@ def pipeline(
     jobs: Annotated[int, typer.Option(help="songs decoded in parallel")] = 1,
     validation_percent: Annotated[int, typer.Option(help="share of the artists to score on, not to train on")] = 16,
 ) -> None:
-    """Train on multitrack songs and separate others. Run it again to do only what is missing."""
+    """Train on multitrack songs and separate others. Run it again to do only the missing steps."""
     from stream_sep.cli.arguments import parse_options
     from stream_sep.training.pipeline import Pipeline
 

@@ -192,7 +192,7 @@ def parse_time(text: str) -> float:
         for part in text.split(":"):
             number = float(part)
             if not 0 <= number < 1e6:
-                raise ValueError(part)  # noqa: TRY301 - one sentence for whatever is wrong
+                raise ValueError(part)  # noqa: TRY301 - one message for every error
             total = 60 * total + number
     except ValueError as error:
         raise ConfigError(f"invalid time {text!r}; use seconds (90) or m:ss (1:30)") from error

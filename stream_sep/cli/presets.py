@@ -110,7 +110,7 @@ def check(
     names: Annotated[list[str], typer.Argument(help="presets or files")],
     stems: Annotated[str, typer.Option(help="stem names of the separator")] = ",".join(KNOWN_STEMS),
 ) -> None:
-    """List every problem in presets, with file and line; exit with 1 if there are any."""
+    """List every problem in presets, with file and line; exit with 1 if any."""
     wrong = False
     for name in names:
         chosen = tuple(stem.strip() for stem in stems.split(","))

@@ -46,7 +46,7 @@ def render(
         typer.Option(help="preset of faders and effects, such as karaoke, or a file", autocompletion=complete_preset),
     ] = "",
 ) -> None:
-    """Write the stems of a song to WAV files. They are exactly what the live engine would play."""
+    """Write the stems of a song to WAV files. They are identical to the live engine's output."""
     folder = out or Path(f"{readable(file.stem)}-stems")
     console = Console(soft_wrap=True, highlight=False, markup=False)
     frames = render_file(file, folder, model, block_size, preset, report=console.print)
@@ -129,7 +129,7 @@ def _engine(backend: OfflineBackend, model: str, preset: str) -> Engine:
 
 
 def _blocks(song: Song, block_size: int, latency: int, report: Callable[[str], None]) -> Iterator[tuple[Block, int]]:
-    """Yield the song in whole blocks, followed by silence until its last frame has come out.
+    """Yield the song in whole blocks, followed by silence until its last frame has been output.
 
     Each comes with the number of the song's frames up to its end.
     """

@@ -89,12 +89,12 @@ class BatchProgress:
         if index in self._songs:
             self._bars.remove_task(self._songs.pop(index))
         console = self._errors if outcome.error else self._console
-        console.print(_sentence(outcome), markup=False)
+        console.print(_summary(outcome), markup=False)
         for note in outcome.notes:
             console.print(f"  {note}", markup=False)
 
 
-def _sentence(outcome: Outcome) -> str:
+def _summary(outcome: Outcome) -> str:
     if outcome.cancelled:
         return f"cancelled: {outcome.track.path}"
     if outcome.error:

@@ -1,4 +1,4 @@
-"""The summary at the end of a run: one sentence, and with ``--verbose`` every latency term and counter."""
+"""The summary at the end of a run: one line, and with ``--verbose`` every latency term and counter."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def print_summary(engine: Engine, measured: int | None = None, *, with_latency: 
         print_counters(engine, console)
     latency = engine.latency.milliseconds(engine.latency.total) if with_latency else None
     found = "" if measured is None else f" (measured: {engine.latency.milliseconds(measured):.1f} ms)"
-    sentence = describe_run(engine.stats(), latency, engine.sample_rate, found)
-    console.print(sentence, markup=False)
-    log_shown(sentence)
+    summary = describe_run(engine.stats(), latency, engine.sample_rate, found)
+    console.print(summary, markup=False)
+    log_shown(summary)
 
 
 def describe_run(stats: EngineStats, latency_ms: float | None, sample_rate: int, measured: str = "") -> str:
-    """Return the summary of a run, in one sentence.
+    """Return the summary of a run, in one line.
 
     Args:
         stats: of the run.

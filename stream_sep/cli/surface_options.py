@@ -27,7 +27,7 @@ def surface_options(
     oscquery_port: Annotated[int, typer.Option(help="HTTP port for OSCQuery, usually 9180; 0 turns it off")] = 0,
     osc_trust: Annotated[
         list[str] | None,
-        typer.Option(help="address or network, such as 192.168.1.0/24, to answer without proof of receipt"),
+        typer.Option(help="address or network, such as 192.168.1.0/24, to reply to without proof of receipt"),
     ] = None,
     oscquery_origin: Annotated[
         list[str] | None,
@@ -73,7 +73,7 @@ def surface_options(
         osc_trust=tuple(osc_trust or ()),
         oscquery_port=oscquery_port,
         oscquery_origins=tuple(oscquery_origin or ()),
-        web_port=_web_port(web_port, wanted=web or bool(web_bind) or web_read_only),
+        web_port=_web_port(web_port, enabled=web or bool(web_bind) or web_read_only),
         web_bind=web_bind or "127.0.0.1",
         web_read_only=web_read_only,
         midi=tuple(midi or ()),
@@ -83,8 +83,8 @@ def surface_options(
     )
 
 
-def _web_port(port: int, *, wanted: bool) -> int:
-    return port if port >= 0 else WEB_PORT if wanted else 0
+def _web_port(port: int, *, enabled: bool) -> int:
+    return port if port >= 0 else WEB_PORT if enabled else 0
 
 
 def with_surface_options(command: Callable[..., None]) -> Callable[..., None]:

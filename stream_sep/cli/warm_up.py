@@ -1,4 +1,4 @@
-"""``stream-sep warm-up``: compile in advance what the first start would compile."""
+"""``stream-sep warm-up``: compile all code before the first start."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class ChangeScheduler:
             self._stopped = True
             self._changed.notify()
         if self._thread.is_alive():
-            self._thread.join(_JOIN_TIMEOUT)  # a change may wait for a separator that does not answer
+            self._thread.join(_JOIN_TIMEOUT)  # a change may wait for a separator that hangs
 
     def schedule(self, at: float, change: Callable[[], Any]) -> None:
         """Schedule ``change`` to be called `LEAD_SECONDS` before ``at``.
@@ -104,5 +104,5 @@ class ChangeScheduler:
 def _call(change: Callable[[], Any]) -> None:
     try:
         change()
-    except Exception:  # noqa: BLE001 - one change that fails may not cost those to come
+    except Exception:  # noqa: BLE001 - a failed change must not drop the later ones
         _log.exception("a scheduled change failed")

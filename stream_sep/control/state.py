@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 def _notify(listener: Callable[..., None], *change: object) -> None:
     try:
         listener(*change)
-    except Exception:  # noqa: BLE001 - whatever a listener does, the change stands
+    except Exception:  # noqa: BLE001 - a listener can fail in any way; the change stays
         _log.exception("a listener failed on the change of %s", change[0] if change else "the tree")
 
 
@@ -133,7 +133,7 @@ class ControlState:
         return dict(self._values)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call ``listener(path)`` after every change, on the thread that made it; return what unsubscribes.
+        """Call ``listener(path)`` after every change, on the thread that made it; return a function to unsubscribe.
 
         An exception in a listener is logged; it stops neither the change nor the other listeners.
         """

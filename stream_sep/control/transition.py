@@ -1,4 +1,4 @@
-"""How the gains move to the values of a change."""
+"""The ramps of the gains to the values of a change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Transition:
-    """The ramps of a change: how long, and from which frame on.
+    """Length and first frame of the ramps of a change.
 
     Attributes:
         fade_ms: length of the ramps; the control ``ramp_ms`` unless given.
@@ -19,4 +19,4 @@ class Transition:
 
 
 DEFAULT_TRANSITION = Transition()
-"""From the next block on, as long as the control ``ramp_ms`` says."""
+"""From the next block on, with the length of the control ``ramp_ms``."""

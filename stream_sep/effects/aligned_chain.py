@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ChainError(Exception):
-    """A chain failed while it was processing; its message completes a sentence."""
+    """A chain failed while processing; the message follows the stem's name in the report."""
 
 
 class Chain(Protocol):
@@ -95,14 +95,14 @@ class FrameQueue:
 
     def read(self, out: Block) -> bool:
         """Fill ``out``, ``(channels, frames)``, with the oldest frames; return whether enough were queued."""
-        size, wanted = self._frames.shape[1], out.shape[1]
-        if wanted > self._count:
+        size, frames = self._frames.shape[1], out.shape[1]
+        if frames > self._count:
             return False
-        head = min(wanted, size - self._first)
+        head = min(frames, size - self._first)
         out[:, :head] = self._frames[:, self._first : self._first + head]
-        out[:, head:] = self._frames[:, : wanted - head]
-        self._first = (self._first + wanted) % size
-        self._count -= wanted
+        out[:, head:] = self._frames[:, : frames - head]
+        self._first = (self._first + frames) % size
+        self._count -= frames
         return True
 
 
@@ -113,7 +113,7 @@ class AlignedChain:
         chain: the effects.
         channels: channels of the stem.
         hop: frames of a hop.
-        delay: frames by which everything comes out late; at least the chain's latency.
+        delay: frames by which the output is late; at least the chain's latency.
 
     Attributes:
         out: the last result of `collect`, ``(channels, hop)``.

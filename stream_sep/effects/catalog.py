@@ -43,7 +43,7 @@ class ParameterSpec:
         """Return ``value`` as Pedalboard takes it.
 
         Raises:
-            ConfigError: with the allowed values, as the end of a sentence.
+            ConfigError: not allowed; the message begins with a verb and names the allowed values.
 
         >>> ParameterSpec(0, 10).coerce(3)
         3.0

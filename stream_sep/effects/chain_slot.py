@@ -33,8 +33,8 @@ class ChainSlot:
     Args:
         stem: its name, for reports.
         shape: the sound.
-        delay: frames by which everything comes out late.
-        report: called with a sentence when a chain fails.
+        delay: frames by which the output is late.
+        report: called with a message when a chain fails.
     """
 
     bypassed = False
@@ -168,8 +168,8 @@ class ChainSlot:
             return
         coming = self._next
         ready = coming is None or (isinstance(coming, AlignedChain) and coming.next_hop == self._hops)
-        wanted = coming if ready else self._current
-        self._target = wanted if isinstance(wanted, AlignedChain) and not self.bypassed else None
+        target = coming if ready else self._current
+        self._target = target if isinstance(target, AlignedChain) and not self.bypassed else None
         self._faded = 0
         if ready and self._target is self._active:
             self._commit_swap()

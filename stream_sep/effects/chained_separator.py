@@ -47,13 +47,13 @@ class ChainedSeparator:
     Changes may come from any thread. Plug-ins load on the calling thread, and the new chain fades in.
 
     Args:
-        separator: what splits the mix.
-        chains: the effects to begin with, as a `ChainSpec` or as what `ChainSpec.parse` reads.
-        reserve: frames of latency kept for effects that may come later; what the first ones need unless given.
-        report: called with a sentence when a chain fails; logged unless given.
+        separator: splits the mix.
+        chains: the initial effects, as a `ChainSpec` or an input of `ChainSpec.parse`.
+        reserve: frames of latency reserved for later effects; by default, that of the first ones.
+        report: called with a message when a chain fails; logged unless given.
 
     Raises:
-        ConfigError: a chain that makes no sense, or is later than ``reserve``.
+        ConfigError: an invalid chain, or is later than ``reserve``.
         SeparatorError: an effect that cannot be loaded, or Pedalboard is not installed.
 
     >>> separator = load_separator("passthrough", hop=64)
@@ -96,7 +96,7 @@ class ChainedSeparator:
             self._slots[stem].reset()
 
     def process(self, block: Block) -> Stems:
-        """Take the next hop of the mix; return the stems through their chains; shapes as in `Separator.process`."""
+        """Return the stems of the next hop, through their chains; shapes as in `Separator.process`."""
         stems = self._separator.process(block)
         if not self._guard.accepts(block, stems):  # the separator failed, not a chain; the worker resets it
             self._out[:] = np.nan
@@ -120,7 +120,7 @@ class ChainedSeparator:
             chains: all of them; a stem that is not there has none.
 
         Raises:
-            ConfigError: a chain that makes no sense, or is later than what is reserved; nothing changes.
+            ConfigError: an invalid chain, or exceeds the reserved latency; nothing changes.
             SeparatorError: an effect that cannot be loaded; nothing changes.
         """
         spec = ChainSpec.parse(chains)
@@ -135,7 +135,7 @@ class ChainedSeparator:
             stem: whose chain.
             index: the effect's place in it, from 0, bypassed ones counted.
             parameter: its name, or ``bypass``.
-            value: what to set it to.
+            value: its new value.
 
         Raises:
             ConfigError: no such stem, effect or parameter, or a value out of its range; nothing changes.
@@ -160,11 +160,11 @@ class ChainedSeparator:
 
     @property
     def bypassed(self) -> frozenset[str]:
-        """The stems that go past their chains."""
+        """The stems whose chains are bypassed."""
         return frozenset(stem for stem, slot in self._slots.items() if slot.bypassed)
 
     def close(self) -> None:
-        """End the processes of effects, if there are any."""
+        """End the processes of effects, if any."""
         self._finalizer()
 
     def _change(self, spec: ChainSpec) -> None:

@@ -25,7 +25,7 @@ _BYPASS = "bypass"
 
 
 class EffectWorker(Protocol):
-    """Whatever runs the chains."""
+    """A worker that runs the chains."""
 
     @property
     def chains(self) -> ChainSpec:
@@ -102,7 +102,7 @@ class EffectControls:
         controls: where effects have a path each.
         worker: runs the chains.
         chained: whether there can be any.
-        report: called with a sentence about a change that failed.
+        report: called with a message about a change that failed.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Loads chains: Pedalboard's own effects in this process, plug-in files in one of their own."""
+"""Loads chains: Pedalboard's own effects in this process, plug-in files in a separate one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def load_chain(effects: Sequence[EffectSpec], shape: Shape) -> Chain:
 
     Raises:
         SeparatorError: Pedalboard is not installed, or an effect cannot be loaded.
-        ConfigError: a parameter that is not there, or a value it does not take.
+        ConfigError: a parameter that is not there, or an invalid value.
     """
     if any(is_file(effect.plugin) for effect in effects):
         pedalboard()  # raises here, with the remedy, rather than in the child
@@ -99,7 +99,7 @@ class LocalChain:
         self._given: Block | None = None
 
     def submit(self, block: Block) -> None:
-        """Keep the next hop for `collect`; as in `Chain`."""
+        """Store the next hop for `collect`; as in `Chain`."""
         self._given = block
 
     def collect(self) -> Block:
@@ -119,4 +119,4 @@ class LocalChain:
         self._effects.reset()
 
     def close(self) -> None:
-        """Do nothing: it goes when nobody holds it."""
+        """Do nothing: garbage collection releases the effects."""

@@ -23,8 +23,8 @@ def parameter_changes(
     """Return the parameter changes from ``old`` to ``new``, or None where new instances are needed.
 
     Args:
-        old: the effects that play.
-        new: the effects that are wanted.
+        old: the current effects.
+        new: the requested effects.
         parameter_specs: for each effect of ``old`` that is not bypassed, the parameters its plug-in file declares.
 
     Raises:

@@ -47,7 +47,7 @@ class Effect:
 
     Raises:
         SeparatorError: it cannot be loaded or does not do these channels.
-        ConfigError: a parameter it does not have, or a value it does not take.
+        ConfigError: a parameter it does not have, or an invalid value.
     """
 
     def __init__(self, spec: EffectSpec, sample_rate: int, channels: int, hop: int) -> None:
@@ -71,7 +71,7 @@ class Effect:
         return {name: _parameter_spec(parameter) for name, parameter in self._plugins[0].parameters.items()}
 
     def process(self, frames: Block) -> Block:
-        """Return what comes out for ``frames``, ``(channels, frames)``; any number of frames, also none."""
+        """Return the output for ``frames``, ``(channels, frames)``, of any number, even 0."""
         if frames.shape[1] == 0:
             return frames
         if len(self._plugins) == 1:
@@ -151,7 +151,7 @@ class PedalboardChain:
         self.effects = [Effect(spec, sample_rate, channels, hop) for spec in effects]
 
     def process(self, block: Block) -> Block:
-        """Return what comes out for ``block``, at first fewer frames than went in."""
+        """Return the output for ``block``, at first fewer frames than its own."""
         for effect in self.effects:
             block = effect.process(block)
         return block

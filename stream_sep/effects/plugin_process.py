@@ -1,6 +1,6 @@
-"""Plug-ins from files, hosted in a process of their own.
+"""Plug-ins from files, hosted in a separate process.
 
-Loading one holds the GIL for tens of milliseconds, needs the main thread, and may crash; in a process of its own
+Loading one holds the GIL for tens of milliseconds, needs the main thread, and may crash; in a separate process
 none of this reaches the audio. Messages and sound go over standard input and output, in the frames of
 `lowlevel.wire`.
 """
@@ -40,17 +40,17 @@ _EXIT_TIMEOUT = 1.0
 
 
 class PluginProcess:
-    """A chain whose effects run in a process of their own; a `Chain`.
+    """A chain whose effects run in a separate process; a `Chain`.
 
     Args:
-        effects: what to load.
+        effects: the effects to load.
         sample_rate: frames per second.
         channels: channels of the stem.
         hop: frames of a hop.
 
     Raises:
         SeparatorError: an effect cannot be loaded, crashes, or takes longer than 30 s.
-        ConfigError: a parameter that is not there, or a value it does not take.
+        ConfigError: a parameter that is not there, or an invalid value.
     """
 
     def __init__(self, effects: Sequence[EffectSpec], sample_rate: int, channels: int, hop: int) -> None:
@@ -83,7 +83,7 @@ class PluginProcess:
         write_frame(self._process.requests, AUDIO_FRAME, np.ascontiguousarray(block, np.float32).tobytes())
 
     def collect(self) -> Block:
-        """Receive what came out; as in `Chain`."""
+        """Receive the output; as in `Chain`."""
         frame = read_frame(self._process.replies)
         self._busy_since = 0.0
         if frame is None:
@@ -101,7 +101,7 @@ class PluginProcess:
         self._send_text({"reset": True})
 
     def close(self) -> None:
-        """Ask the supervising thread to end the process; returns at once."""
+        """Signal the supervising thread to end the process, without waiting for it."""
         self._closed.set()
 
     def _load(self, message: Mapping[str, Any]) -> None:
@@ -149,7 +149,7 @@ def main() -> None:
         return
     try:
         chain, reply = _build([EffectSpec.parse(effect) for effect in task["effects"]], *task["sizes"])
-    except Exception as error:  # noqa: BLE001 - a plugin can fail in any way; the user gets one sentence
+    except Exception as error:  # noqa: BLE001 - a plugin can fail in any way; the user gets a message
         kind = type(error).__name__ if isinstance(error, errors.StreamSepError) else "SeparatorError"
         write_message(pipes.replies, {"error": str(error), "kind": kind})
         return

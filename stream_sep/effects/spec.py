@@ -21,7 +21,7 @@ _KEYS = ("plugin", "parameters", "bypass")
 
 @dataclass(frozen=True)
 class EffectSpec:
-    """One effect and how it is set.
+    """One effect and its parameters.
 
     Attributes:
         plugin: the name of one of Pedalboard's own, such as ``Reverb``, or the path of a VST3 (or Audio Unit).
@@ -147,7 +147,7 @@ class ChainSpec:
         return self.effects.get(stem, ())
 
     def check(self, stems: tuple[str, ...]) -> None:
-        """Refuse stems there are not.
+        """Check the names of the stems.
 
         Raises:
             ConfigError: a chain for a stem that is none of ``stems``.

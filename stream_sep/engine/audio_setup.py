@@ -1,4 +1,4 @@
-"""The state of the audio thread, as the settings of an engine want it."""
+"""The state of the audio thread, from the settings of an engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def audio_state_for(
     Args:
         config: the engine's settings.
         backend: runs the audio thread.
-        stem_source: where the stems come from.
+        stem_source: outputs the stems.
         rings: shared with its worker.
         source: ``(2, frames)`` to play in place of the backend's input, or None.
     """

@@ -43,7 +43,7 @@ class EngineConfig:
         options: the separator's options, where it is given by name.
         worker: where it runs: in its own ``process``, in a ``thread``, or ``inline`` between blocks.
         fallback: the separator to use if ``model`` cannot be loaded; None raises the error instead.
-        slack: output buffering in frames, in place of what the separator needs at this block size.
+        slack: output buffering in frames, instead of the separator's requirement at this block size.
         fade_ms: length of the crossfade between stems and dry sound.
         hold_ms: how long stems must have arrived in time after a miss before they are played again.
         on_failure: what plays while stems are missing, as after a crash, and faders are not at unity: the ``dry``
@@ -51,9 +51,9 @@ class EngineConfig:
         record: folder to write the mix and the stems to, or None; if it holds a take already, this one goes to
             ``take-2`` in it, or the next free one.
         taps: callbacks that receive all audio soon after it is played, float32 ``(2 * (1 + stems), frames)``, the mix
-            first, on a thread of their own.
+            first, on their own thread.
         chains: effects on the stems, stem -> list of ``{"plugin": ..., "parameters": {...}}``; see `ChainSpec`.
-        chain_reserve: frames of latency reserved for effects added later; what ``chains`` needs unless given. With
+        chain_reserve: frames of latency reserved for effects added later; by default, that of ``chains``. With
             neither, effects are not available.
 
     Raises:
@@ -111,7 +111,7 @@ def for_latency_class(name: str) -> EngineConfig:
     """Return the settings of the latency class ``name``.
 
     Raises:
-        ConfigError: there is no such class.
+        ConfigError: unknown class.
 
     >>> for_latency_class("live").model
     'causal-22ms'

@@ -53,8 +53,8 @@ class Engine:
         backend: audio input and output, such as `PacedBackend` or `PortAudioBackend`.
         config: how to run; the defaults are good.
         source: ``(2, frames)`` to play in place of the backend's input.
-        stem_source: where the stems come from; the separated input unless given.
-        report: callback that receives warnings, each with what to try; they are logged unless given.
+        stem_source: outputs the stems; the separated input unless given.
+        report: callback that receives warnings, each with a remedy; they are logged unless given.
 
     Attributes:
         mixer: the faders; its methods are the engine's too.
@@ -193,7 +193,7 @@ class Engine:
         if self._stopped:
             return
         self._stopped = True
-        with ExitStack() as last_first:  # which goes on where one of them fails
+        with ExitStack() as last_first:  # which continues if one of them fails
             last_first.callback(self._rings.close)
             if self._recorder is not None:
                 last_first.callback(self._recorder.stop)

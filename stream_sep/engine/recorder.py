@@ -131,7 +131,7 @@ class Recorder:
         for tap in tuple(self._taps):
             try:
                 tap(block)
-            except Exception as error:  # noqa: BLE001 - whatever a tap does, the recording goes on
+            except Exception as error:  # noqa: BLE001 - a tap can fail in any way; the recording continues
                 self._taps.remove(tap)
                 self._report(f"a tap on the sound failed and is left out: {type(error).__name__}: {error}")
 

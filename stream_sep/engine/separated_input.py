@@ -27,7 +27,7 @@ _BACKLOG_SECONDS = 2.0
 
 
 class SeparatedInput:
-    """Separates what the backend captures; a `StemSource`.
+    """Separates the backend's input; a `StemSource`.
 
     Args:
         backend: captures the input.
@@ -54,8 +54,8 @@ class SeparatedInput:
         self.layout = self._layout()
 
     def connect(self, controls: ControlState, rings: SharedRings) -> None:
-        """Separate what is captured in ``rings``; as `StemSource.connect`."""
-        del controls  # the input has none of its own
+        """Separate the input in ``rings``; as `StemSource.connect`."""
+        del controls  # the input has no controls
         self._rings = rings
 
     def start(self) -> None:
@@ -74,7 +74,7 @@ class SeparatedInput:
         self.worker.stop()
 
     def _layout(self) -> RingLayout:
-        # A fade reads backwards while time goes on, so the oldest frame it needs is two fades old.
+        # A fade reads backwards while playback continues, so the oldest frame it needs is two fades old.
         info = self.worker.info
         spare = max_block(self._backend) + 2 * self._config.fade_frames(info.sample_rate) + 4 * info.hop
         if isinstance(self._backend, JackBackend):  # whose blocks may grow

@@ -114,7 +114,7 @@ def _callback_percentiles(state: AudioState) -> tuple[float, float]:
 
 
 class Reporter:
-    """Polls the counters and reports problems, each with what to try.
+    """Polls the counters and reports problems, each with a remedy.
 
     Args:
         read: returns the counters.
@@ -145,7 +145,7 @@ class Reporter:
         self._thread.start()
 
     def stop(self) -> None:
-        """Report what is left, and stop."""
+        """Report the last problems, and stop."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(_JOIN_TIMEOUT)
@@ -206,7 +206,7 @@ def describe_problems(
 
 def _advice(before: EngineStats, now: EngineStats, hop_ms: float, slack: int) -> str:
     if now.hops == before.hops:
-        return "it computed none, and is restarted if it does not answer"
+        return "it computed none, and is restarted if it does not reply"
     if now.hop_ms[0] > hop_ms:
         return "choose a lighter model"
     if slack < now.slack_needed <= _MAX_ADVISED_SLACK:

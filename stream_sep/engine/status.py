@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Status:
-    """Publishes what surfaces show of an engine: model, device, latency, load and errors.
+    """Publishes an engine's status for surfaces: model, device, latency, load and errors.
 
     Args:
         controls: the engine's controls, those of `parameters_for` among them.

@@ -1,4 +1,4 @@
-"""The interface of what gives an engine its stems."""
+"""The interface of an engine's source of stems."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class StemSource(Protocol):
-    """Where the stems of an engine come from: `SeparatedInput`, or the player's `RenderedSongs`.
+    """The source of an engine's stems: `SeparatedInput`, or the player's `RenderedSongs`.
 
     Attributes:
         latency: the planned latency, without that of the device.
@@ -30,11 +30,11 @@ class StemSource(Protocol):
 
     @property
     def worker(self) -> Worker:
-        """What writes the stems."""
+        """The worker that writes the stems."""
         ...
 
     def connect(self, controls: ControlState, rings: SharedRings) -> None:
-        """Use what the engine has built.
+        """Connect to the parts of the engine.
 
         Args:
             controls: the engine's controls, `parameters` among them.

@@ -41,7 +41,7 @@ def measure(
         options: its options.
         block_size: frames a block.
         seconds: length of the paced run.
-        song: what to play, over and over; the demo song unless given.
+        song: played in a loop; the demo song unless given.
     """
     mix, sample_rate = _load_song(song)
     separator = load_separator(model, sample_rate, **options)
@@ -60,10 +60,10 @@ def measure(
 
 
 def time_hops(separator: Separator, mix: Block) -> dict[str, float]:
-    """Return the time a hop takes: p50, p99, max in ms, and the real-time factor, of CPU time so of one core.
+    """Return the compute time of a hop: p50, p99, max in ms, and the real-time factor, of CPU time so of one core.
 
     Args:
-        separator: what to time.
+        separator: the separator to time.
         mix: ``(2, frames)``.
     """
     hop, spent = separator.hop, []

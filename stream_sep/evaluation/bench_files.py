@@ -1,6 +1,6 @@
 """Speed of ``stream-sep separate`` against the ``demucs`` command, and memory use for a long song.
 
-Every command runs in a process of its own and is measured by the system when it ends. The weights of the comparison
+Every command runs in its own process and is measured by the system when it ends. The weights of the comparison
 are random ones of a full-size HTDemucs, so that neither command has an advantage.
 """
 
@@ -58,7 +58,7 @@ class Taken:
 
 
 def compare_with_demucs(seconds: float, model: str = "random-htdemucs", rounds: int = 2) -> dict[str, Any]:
-    """Separate one song with both commands in turn; return what each took, their ratio, and how far stems differ.
+    """Separate one song with both commands in turn; return the times, their ratio, and how far stems differ.
 
     Args:
         seconds: of the song.
@@ -162,7 +162,7 @@ def _write_weights(folder: Path, model: str) -> Path:
     import torch  # noqa: PLC0415 - heavy, and here once Demucs is
 
     folder.mkdir()
-    arguments, settings = network._init_args_kwargs  # noqa: SLF001 - what Demucs itself saves
+    arguments, settings = network._init_args_kwargs  # noqa: SLF001 - as Demucs itself saves
     package = {"klass": type(network), "args": arguments, "kwargs": settings, "state": network.state_dict()}
     torch.save(package, folder / "random.th")
     return folder

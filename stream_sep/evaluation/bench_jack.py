@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 WINDOW_SECONDS = 10.0
-"""How long either runs before the other has its turn: what else the machine does changes by the minute."""
+"""Seconds of each run before the other's turn: the machine's other load changes by the minute."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Soak:
     """The result of a run on JACK.
 
     Attributes:
-        bare_xruns: cycles lost while a client without any work ran beside the same load.
+        bare_xruns: cycles lost while a client without any work ran under the same load.
         engine_xruns: cycles lost while the engine ran.
-        late_hops: hops of the engine that came late.
+        late_hops: late hops of the engine.
         stats: the engine's counters at the end of its last turn.
     """
 

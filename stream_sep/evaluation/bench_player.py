@@ -44,8 +44,8 @@ def measure_play(
         options: its options.
         block_size: frames a block.
         seeks: how many random jumps to time.
-        seconds: how long to watch the edge of refined stems, where there is a ``refinement``.
-        refinement: how stems are refined meanwhile.
+        seconds: how long to track the end of the refined stems, with a ``refinement``.
+        refinement: how stems are refined during playback.
     """
     begun = time.monotonic()
     config = EngineConfig(model=model, options=options)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block
 
 MEASURES = ("uSDR", "SI-SDR", "low", "attack", "bleed", "leak", "first minute", "last minute", "SDR v4")
-"""What is measured, all in dB.
+"""The measures, all in dB.
 
 ``low`` is the uSDR below 250 Hz; ``attack`` that of the first 50 ms of notes; ``bleed`` the level of the estimate,
 against the mix, in the pauses of its stem, and ``leak`` that of an absent stem, so the lower the better; ``SDR v4``
@@ -34,7 +34,7 @@ _RISE, _ONSET_POWER = 10.0, 1e-5  # 10 dB, -50 dBFS
 
 
 def measure_stem(reference: Block, estimate: Block, mix: Block, rate: int) -> Iterator[tuple[str, float]]:
-    """Give the name and value of each measure that applies.
+    """Yield the name and value of each measure that applies.
 
     Args:
         reference: the stem, ``(channels, frames)``.
@@ -93,7 +93,7 @@ def level_against(sound: Block, mix: Block) -> float:
 
 
 def pauses(reference: Block, mix: Block, rate: int) -> NDArray[np.bool_]:
-    """Return which frames belong to quarter seconds in which a stem pauses while the mix goes on.
+    """Return which frames belong to quarter seconds in which a stem pauses while the mix continues.
 
     Args:
         reference: the stem, ``(channels, frames)``.

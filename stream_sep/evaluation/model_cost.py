@@ -1,4 +1,4 @@
-"""What a separator costs: latency, time for a hop, and size."""
+"""The cost of a separator: latency, time for a hop, and size."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelCost:
-    """A separator that is scored, and what it costs.
+    """A scored separator and its cost.
 
     Attributes:
         name: as it is called in tables.
-        options: what it was loaded with.
-        latency_ms: algorithmic: its own latency, and a hop that has to fill.
+        options: its options.
+        latency_ms: algorithmic latency: its own, and a hop to fill.
         hop_ms: how long a hop is.
-        p50_ms: how long a hop takes to compute, in the middle.
+        p50_ms: median time to compute a hop.
         p99_ms: how long in slow moments.
         real_time_factor: share of a core.
         weights: number of parameters.

@@ -66,10 +66,10 @@ SONGS = frozenset(
 
 
 def refuse_test_songs(names: Iterable[str]) -> None:
-    """Refuse a data set that holds any of them.
+    """Raise a `ConfigError` if a data set holds any of them.
 
     Raises:
-        ConfigError: it does; names the first.
+        ConfigError: it does; the message names the first.
     """
     found = sorted(SONGS & set(names))
     if found:

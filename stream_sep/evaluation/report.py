@@ -51,13 +51,13 @@ def evaluate_folder(
     report: Callable[[str], None] = lambda _name: None,
     skip: Callable[[str], None] | None = None,
 ) -> Iterator[Score]:
-    """Score separators on every song of a folder, and the mix itself as the estimate that costs nothing.
+    """Score separators on every song of a folder, and the mix itself as a baseline.
 
     Args:
-        folder: what `find_songs` finds songs in.
+        folder: a folder for `find_songs`.
         models: name in tables -> separator and its options.
-        limit: so many songs at most.
-        validation_percent: only songs that a training with this percentage keeps apart.
+        limit: maximum number of songs.
+        validation_percent: only the held-out songs of a training with this percentage.
         museval: measure ``SDR v4`` too.
         report: callback that receives the name of each song.
         skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.
@@ -66,7 +66,7 @@ def evaluate_folder(
         AudioFileError: there is no song, or one cannot be read.
         ConfigError: no song is left, or museval is not installed.
     """
-    paths = [path for path in find_songs(folder) if _wanted(path, validation_percent)][:limit]
+    paths = [path for path in find_songs(folder) if _is_selected(path, validation_percent)][:limit]
     if not paths:
         raise ConfigError(
             f"no song of {folder} is kept for validation at {validation_percent} percent; score them all"
@@ -102,7 +102,7 @@ def score_song(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
 
 
 def format_report(scores: Sequence[Score], costs: Sequence[ModelCost]) -> str:
-    """Return Markdown: a table for each measure, of means (of medians for ``SDR v4``), and one of what it costs.
+    """Return Markdown: a table for each measure, of means (of medians for ``SDR v4``), and one of the cost.
 
     Args:
         scores: rows of scores.
@@ -187,5 +187,5 @@ def _table(scores: Sequence[Score], measure: str) -> str:
     return "\n".join(lines)
 
 
-def _wanted(path: Path, percent: int | None) -> bool:
+def _is_selected(path: Path, percent: int | None) -> bool:
     return percent is None or is_validation(path.name.removesuffix(".stem.mp4"), percent)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 BASELINES = ("mix", "mid/side")
-"""Estimates that cost nothing, scored beside every model."""
+"""Estimates that cost nothing, scored with every model."""
 
 ACCOMPANIMENT = "accompaniment"
-"""All but the vocals; a score beside the stems' own."""
+"""All but the vocals; scored with the stems."""
 
 _INSTRUMENTS = "instruments"
 
@@ -46,7 +46,7 @@ def usdr(reference: Block, estimate: Block) -> float:
     """Return ``10 log10((sum s^2 + e) / (sum (s - s')^2 + e))`` in decibels, over both channels and the whole song.
 
     The utterance-level SDR of the Music Demixing Challenge (Mitsufuji et al. 2022): nothing is aligned or scaled,
-    so that every error counts. Its mean over songs is what `format_table` shows.
+    so that every error counts. `format_table` shows its mean over songs.
 
     Args:
         reference: ``(channels, frames)``.
@@ -71,9 +71,9 @@ def evaluate(
     """Score a separator, and both baselines, on every song of a folder; one song is in memory at a time.
 
     Args:
-        folder: what `find_songs` finds songs in.
+        folder: a folder for `find_songs`.
         model: name of a separator, as `load_separator` takes it.
-        limit: so many songs at most, the first by name.
+        limit: maximum number of songs, the first by name.
         sample_rate: frames per second to resample the songs to; their own unless given.
         skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.
         options: passed to the separator.
@@ -108,12 +108,12 @@ def separate(separator: Separator, mix: Block) -> Parts:
 
 
 def estimate_mix(mix: Block) -> Parts:
-    """Estimate every stem by the whole mix: what a listener has without a separator."""
+    """Estimate every stem by the whole mix: the result without a separator."""
     return dict.fromkeys((*STEMS, ACCOMPANIMENT), mix)
 
 
 def estimate_mid_side(mix: Block) -> Parts:
-    """Estimate the vocals by the mid, on both channels, and the rest by the side: the karaoke button of old."""
+    """Estimate the vocals by the mid, on both channels, and the rest by the side: classic vocal removal."""
     mid = np.broadcast_to(mix.mean(axis=0, dtype=np.float32), mix.shape)
     return {"vocals": mid, ACCOMPANIMENT: mix - mid}
 
@@ -121,7 +121,7 @@ def estimate_mid_side(mix: Block) -> Parts:
 def score(song: Song, model: str, estimates: Parts) -> Iterator[Row]:
     """Score estimates by the stems of a song, and by its accompaniment; silent and missing stems are skipped.
 
-    Without an estimate of its own, the accompaniment is the mix without the vocals' estimate.
+    Without its own estimate, the accompaniment is the mix without the vocals' estimate.
 
     Args:
         song: the song with its stems.
@@ -135,7 +135,7 @@ def score(song: Song, model: str, estimates: Parts) -> Iterator[Row]:
 
 
 def align_references(song: Song, estimates: Parts) -> tuple[Parts, Parts]:
-    """Return what to score estimates by, and the estimates with the accompaniment that follows from them.
+    """Return references and estimates, both with the accompaniment.
 
     A group such as ``no_drums`` or ``instruments`` is scored by the mix without what it leaves out. ``other`` is
     scored only where it means all but vocals, drums and bass, in the song and in the estimates: where a stem is

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def delay_between(reference: Block, delayed: Block) -> int:
-    """Return by how many frames ``delayed`` comes after ``reference``, ``(channels, frames)`` both; negative: before.
+    """Return the delay of ``delayed`` against ``reference`` in frames; ``(channels, frames)`` both.
 
     The peak of their cross-correlation, whitened so that music gives one sharp peak (GCC-PHAT: Knapp and Carter,
     "The generalized correlation method for estimation of time delay", 1976).
@@ -54,7 +54,7 @@ def level_db(sound: Block) -> float:
 def resident_bytes(pid: int | None = None) -> int | None:
     """Return the memory a process holds (this one unless given), or None if the system does not report it."""
     try:
-        with open(f"/proc/{pid or 'self'}/status", encoding="ascii") as status:  # noqa: PTH123 - no path, a kernel answer
+        with open(f"/proc/{pid or 'self'}/status", encoding="ascii") as status:  # noqa: PTH123 - a kernel file
             for line in status:
                 if line.startswith("VmRSS:"):
                     return int(line.split()[1]) * 1024

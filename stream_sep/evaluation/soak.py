@@ -55,7 +55,7 @@ class SoakReport:
         seconds: how long it was.
         moves: faders moved and presets recalled.
         kills: times the separator was killed.
-        restarts: times it came back.
+        restarts: number of restarts.
         late_hops: hops that were not there in time, kills included.
         dry_seconds: sound that was played without stems.
         behind_seconds: the most that the run was behind its clock.
@@ -84,7 +84,7 @@ class SoakReport:
         return float(np.polyfit(times, sizes, 1)[0])
 
     def leaks(self) -> dict[str, int]:
-        """Return how many files and threads there are more at the end than when it had warmed up."""
+        """Return the increase of open files and threads from the warm-up to the end."""
         settled = [sample for sample in self.samples if sample.seconds >= _WARM_UP_SHARE * self.seconds]
         if not settled:
             return {"files": 0, "threads": 0}
@@ -124,7 +124,7 @@ def soak(
         seconds: how long.
         model: the separator.
         kill_every: seconds between two kills of the separator's process; 0 kills none.
-        report: is called with what the engine reports.
+        report: called with the engine's messages.
 
     Raises:
         SeparatorError: the separator cannot be loaded.
@@ -138,7 +138,7 @@ def soak(
 
 
 class _Run:
-    """One soak while it goes on."""
+    """One running soak."""
 
     def __init__(self, engine: Engine, kill_every: float) -> None:
         self._engine, self._kill_every = engine, kill_every

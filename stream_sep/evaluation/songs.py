@@ -37,7 +37,7 @@ class Song:
 
     @property
     def mix(self) -> Block:
-        """The sum of the stems, ``(2, frames)``: what a file calls its mixture may differ from it."""
+        """The sum of the stems, ``(2, frames)``; the mixture in a file may differ from it."""
         total: Block = np.sum(list(self.stems.values()), axis=0, dtype=np.float32)
         return total
 
@@ -116,7 +116,7 @@ def _read_stem_file(path: Path) -> tuple[int, Parts]:
 
 
 def _read(song: SongFile, rate: int) -> Block:
-    """Return a whole stem; one that is damaged would give a score that means nothing."""
+    """Return a whole stem, or raise an error, as the score of a damaged one would mean nothing."""
 
     def refuse(why: str) -> None:
         raise AudioFileError(why)

@@ -35,7 +35,7 @@ HELD_OUT_ARTISTS = frozenset(
         "caesium",
     }
 )
-"""Artists of public data sets that every training with a validation split keeps apart, whichever of the sets it has.
+"""Artists of public data sets that every training with a validation split holds out, whichever of the sets it has.
 
 So that scores of networks trained on other sources compare; an artist of several sets is on one side in all of them.
 """
@@ -46,7 +46,7 @@ def is_validation(name: str, percent: int) -> bool:
 
     Args:
         name: the song's name, ``artist - title``.
-        percent: share of artists kept out of training, beside `HELD_OUT_ARTISTS`; 0 keeps out none.
+        percent: share of artists kept out of training, besides `HELD_OUT_ARTISTS`; 0 keeps out none.
 
     >>> is_validation("Leaf - Wicked", 20) == is_validation("Leaf - Summerghost", 20)
     True

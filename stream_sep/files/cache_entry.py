@@ -86,7 +86,7 @@ class NewEntry:
 
 
 def are_undamaged(files: Sequence[Path]) -> bool:
-    """Return whether files match their checksums; those of a version without checksums get them now."""
+    """Return whether files match their checksums; older files without checksums get them now."""
     known = _checksums(files[0].parent)
     try:
         found = {file.name: _checksum(file) for file in files}

@@ -55,7 +55,7 @@ class Handle:
 
 
 class Crew:
-    """Separates submitted songs in processes of their own.
+    """Separates submitted songs in their own processes.
 
     Use it in a ``with`` statement, or `close` it: unfinished songs are then cancelled.
 
@@ -156,7 +156,7 @@ class Crew:
             process.end(_SHUTDOWN_SECONDS)
 
     def _next(self) -> Handle | None:
-        """Wait for a song; those whose process was lost come when nothing else runs or waits."""
+        """Wait for a song; songs of a lost process come last."""
         with self._changed:
             while not self._closed:
                 if self._waiting:

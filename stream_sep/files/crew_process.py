@@ -151,6 +151,6 @@ def _separate_here(
         with suppress(OSError):
             pipe.send(error)
         return Outcome(track, error=str(error))
-    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the other songs go on
+    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the other songs continue
         return Outcome(track, error=f"the model {job.settings.model!r} failed: {type(error).__name__}: {error}")
     return attempt(separator, track, report)

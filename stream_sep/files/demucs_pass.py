@@ -57,8 +57,8 @@ class DemucsSongModel:
         if unknown:
             raise ConfigError(f"this model has no stem {unknown[0]!r}; it has: {', '.join(self.sources)}")
         self._parts, self._settings, self._device = parts, settings, device
-        self._wanted = [self.sources.index(name) for name in self.stems]
-        self._runs = plan_passes(parts, self._wanted, settings)
+        self._selected = [self.sources.index(name) for name in self.stems]
+        self._runs = plan_passes(parts, self._selected, settings)
         self._runner = InferenceRunner(device, settings.precision)
         for part in parts:
             if is_transformer(part.network):
@@ -126,7 +126,7 @@ class DemucsSongModel:
 
         Args:
             blocks: the song, at the rate of the networks.
-            level: of the same song; Demucs normalises the whole song by it.
+            level: of the same song, for Demucs' normalisation.
         """
         mix, stems = _Mix(blocks), np.zeros((len(self.stems), 2, 0), np.float32)
         longest = max(run.grid.segment for run in self._runs)
@@ -174,11 +174,11 @@ class DemucsSongModel:
         return _Window(run, number, start, before, length), self._runner.prepare(network, sound)
 
     def _weigh(self, window: _Window, parts: Stems) -> tuple[int, Stems]:
-        """Return the first frame of a window, not before the song's, and what it adds to the stems from there."""
+        """Return the first frame of a window, not before the song's, and its contribution to the stems from there."""
         part = self._parts[window.run.network]
-        counts = [part.weights[source] / max(1, self._settings.shifts) for source in self._wanted]
+        counts = [part.weights[source] / max(1, self._settings.shifts) for source in self._selected]
         shares = np.array(counts, np.float32)[:, None, None]
-        covered = parts[self._wanted][..., window.before : window.before + window.length]
+        covered = parts[self._selected][..., window.before : window.before + window.length]
         skipped = max(0, -window.start)
         gain = window.run.grid.gain(window.number)[: window.length]
         return window.start + skipped, (shares * covered * gain)[..., skipped:]
@@ -228,7 +228,7 @@ class _Mix:
         return self._first + self._sound.shape[1]
 
     def fill(self, end: int) -> int:
-        """Read on to frame ``end``, or to the end of the song; return how far it came."""
+        """Read up to frame ``end`` or the end of the song; return the last frame read."""
         read = []
         missing = end - self.end
         while missing > 0 and (block := next(self._blocks, None)) is not None:

@@ -69,25 +69,25 @@ def run_ffmpeg(arguments: Sequence[str]) -> None:
 
 
 def probe_streams(path: Path) -> dict[str, Any]:
-    """Return what ffprobe finds in a file: ``streams``, a list, and ``format``, with its ``tags``.
+    """Return ffprobe's output for a file: ``streams``, a list, and ``format``, with its ``tags``.
 
     ``format`` also has ``duration_is_estimated``: whether the file does not count its sound.
 
     Raises:
         AudioFileError: ffprobe is missing, or it cannot read the file.
     """
-    wanted = ["-v", "warning", "-of", "json", "-show_streams", "-show_format"]
-    command = [_program("ffprobe"), *wanted, *input_arguments(path)]
+    options = ["-v", "warning", "-of", "json", "-show_streams", "-show_format"]
+    command = [_program("ffprobe"), *options, *input_arguments(path)]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - as above
     if result.returncode:
         raise AudioFileError(f"cannot read {path}: {_complaint(result.stderr, path)}; is it an audio file?")
-    answer: dict[str, Any] = json.loads(result.stdout)
-    answer.setdefault("format", {})["duration_is_estimated"] = b"Estimating duration" in result.stderr
-    return answer
+    found: dict[str, Any] = json.loads(result.stdout)
+    found.setdefault("format", {})["duration_is_estimated"] = b"Estimating duration" in result.stderr
+    return found
 
 
 def _complaint(output: bytes, path: Path) -> str:
-    """Return the last line of ffmpeg's complaint, without the name that it was given for the file."""
+    """Return the last line of ffmpeg's errors, without the file name in front."""
     return _last_line(output).removeprefix(f"file:{path}: ")
 
 
@@ -101,8 +101,8 @@ def extract_stream(path: Path, number: int) -> bytes:
     Raises:
         AudioFileError: ffmpeg is missing, or it failed.
     """
-    wanted = ["-map", f"0:{number}", "-c", "copy", "-frames:v", "1", "-f", "rawvideo", "-"]
-    command = [_program("ffmpeg"), "-nostdin", "-v", "error", *input_arguments(path), *wanted]
+    options = ["-map", f"0:{number}", "-c", "copy", "-frames:v", "1", "-f", "rawvideo", "-"]
+    command = [_program("ffmpeg"), "-nostdin", "-v", "error", *input_arguments(path), *options]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - as above
     if result.returncode:
         raise AudioFileError(f"cannot read the picture in {path}: {_complaint(result.stderr, path)}")
@@ -141,9 +141,9 @@ def decode_blocks(
         AudioFileError: ffmpeg is missing, or the file is damaged by more than a player skips.
     """
     strict = [] if container in _RESYNCING or ignore_length else ["-xerror"]
-    wanted = ["-map", f"0:a:{stream}", "-vn", "-af", "asetpts=N/SR/TB", "-ar", str(rate), "-ac", str(channels)]
+    options = ["-map", f"0:a:{stream}", "-vn", "-af", "asetpts=N/SR/TB", "-ar", str(rate), "-ac", str(channels)]
     command = [_program("ffmpeg"), "-nostdin", "-v", "error", *strict]
-    command += [*input_arguments(path, ignore_length=ignore_length), *wanted, "-f", "f32le", "-"]
+    command += [*input_arguments(path, ignore_length=ignore_length), *options, "-f", "f32le", "-"]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     size, decoded = 4 * channels, 0
     with subprocess.Popen(command, **pipes) as program:  # type: ignore[call-overload] # noqa: S603 - as above

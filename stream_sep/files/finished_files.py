@@ -73,7 +73,7 @@ def finish_files(
         file.commit()
 
 
-def parts_beside(targets: Sequence[Path], format: AudioFormat, mixes: Sequence[StemMix]) -> tuple[Path, ...]:  # noqa: A002 - what libsndfile calls it
+def parts_beside(targets: Sequence[Path], format: AudioFormat, mixes: Sequence[StemMix]) -> tuple[Path, ...]:  # noqa: A002 - libsndfile's word
     """Return the files to write sound to: the targets, or, for a stem file, one beside it for each of its streams.
 
     Args:
@@ -87,7 +87,7 @@ def parts_beside(targets: Sequence[Path], format: AudioFormat, mixes: Sequence[S
 
 
 def room_for_files(format: AudioFormat, files: int, frames: int) -> int:  # noqa: A002 - as above
-    """Return the bytes that so many files of so many frames take while they are made.
+    """Return the disk space for so many files of so many frames while they are written.
 
     Args:
         format: their format.

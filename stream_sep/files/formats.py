@@ -26,7 +26,7 @@ class AudioFormat:
         name: one of `FORMATS`; also the ending of the file's name.
         bits: of a frame in WAV (16, 24, 32 are floats) and FLAC (16, 24).
         kbps: kilobits per second of MP3 and of the streams of a stem file.
-        clip: what is done to sound over full scale: ``rescale`` turns the whole file down, ``clamp`` cuts at 0.99,
+        clip: handling of sound over full scale: ``rescale`` turns the whole file down, ``clamp`` cuts at 0.99,
             ``tanh`` bends, ``none`` leaves it, which all but floats then cut at 1. ``auto`` is ``none`` for floats
             and ``rescale`` for the rest.
 
@@ -53,7 +53,7 @@ class AudioFormat:
 
     @property
     def clip_mode(self) -> str:
-        """What is done to sound over full scale, with ``auto`` decided."""
+        """The handling of sound over full scale, with ``auto`` resolved."""
         if self.clip != "auto":
             return self.clip
         return "none" if self.floats else "rescale"
@@ -88,9 +88,9 @@ class AudioFormat:
             level = (_KBPS[1] - self.kbps) / (_KBPS[1] - _KBPS[0])
             constant = {"compression_level": level, "bitrate_mode": "CONSTANT"}
             return {"format": "MP3", "subtype": "MPEG_LAYER_III", **constant}
-        large = frames * 2 * self.bits // 8 > _MAX_WAV_BYTES  # what a WAV header cannot count
+        large = frames * 2 * self.bits // 8 > _MAX_WAV_BYTES  # too large for a WAV header
         return {"format": "RF64" if large else "WAV", "subtype": _WAV[self.bits]}
 
 
 FLOATS = AudioFormat("wav", 32, clip="none")
-"""What stems are kept in between: nothing is lost."""
+"""The lossless format of intermediate stems."""

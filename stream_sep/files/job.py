@@ -36,17 +36,17 @@ class SeparationJob:
         two_stems: write this stem and the rest of the song, instead.
         other_method: how that rest is made; see `stem_mixes.two_stems`.
         mixes: texts for `stem_mixes.parse_mix`.
-        residual: whether the stems add up to the song: what they lack goes to ``other``.
+        residual: whether the stems add up to the song: the remainder goes to ``other``.
         out: folder for a folder of the model's name, with the files in it.
         filename: where they are in it, of ``{track}``, ``{trackext}``, ``{stem}`` and ``{ext}``; usual unless given.
-        format: how they hold sound.
-        stream: whether they can be read before they are whole.
+        format: their audio format.
+        stream: whether they can be read while they are written.
         tags: whether title, artist and cover of the song are kept.
-        overwrite: whether a song whose files are there is separated again.
+        overwrite: whether to separate songs again whose files exist.
         cache_gb: gigabytes that the cache of stems may take.
 
     Raises:
-        ConfigError: a value that makes no sense, alone or beside the others.
+        ConfigError: an invalid value, alone or with the others.
     """
 
     settings: SeparationSettings = field(default_factory=SeparationSettings)
@@ -87,7 +87,7 @@ class SeparationJob:
 
     @property
     def folder(self) -> Path:
-        """The folder for all that its model makes; for a file of weights, of the names of its folder and its own."""
+        """The output folder of the model; for a weight file, named after its folder and itself."""
         if is_weight_file(self.settings.model):
             weights = Path(self.settings.model)
             return self.out / "-".join(name for name in (weights.parent.name, weights.stem) if name)
@@ -114,7 +114,7 @@ class SeparationJob:
         return part_path(self.target(track, stem), self.format)
 
     def describe(self, mix: StemMix, model_key: str) -> str:
-        """Return a text that differs where the file of a mix would hold anything else.
+        """Return a text that differs if the content of a mix's file would differ.
 
         Args:
             mix: the mix.
@@ -181,7 +181,7 @@ def _mixes(job: SeparationJob, sources: Sequence[str]) -> tuple[StemMix, ...]:
     parsed = [parse_mix(text) for text in job.mixes]
     if job.two_stems:
         if job.stems:
-            raise ConfigError("--two-stems and --stems ask for different files; leave one out")
+            raise ConfigError("--two-stems and --stems select different files; leave one out")
         return (*two_stems(job.two_stems, sources, job.other_method), *parsed)
     chosen = job.stems if job.stems is not None else (() if parsed else tuple(sources))
     return (*(single(name) for name in chosen), *parsed)

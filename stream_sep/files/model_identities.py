@@ -20,7 +20,7 @@ _MAX_ENTRIES = 64
 
 
 class ModelIdentityCache:
-    """Identities of models, by what they are loaded from.
+    """Identities of models, by their files.
 
     Args:
         folder: the folder of the cache of stems.

@@ -40,12 +40,12 @@ class OutputFile:
         target: the file, which is replaced; its folder is made.
         sample_rate: frames per second.
         frames: how many there will be; only decides how they are counted.
-        format: how the file holds the sound.
+        format: its audio format.
         stream: whether others can read what is there so far, in `part`: a WAV file's header then counts what is there
             at all times, also after a crash. Sound over full scale is cut, not turned down.
     """
 
-    def __init__(self, target: Path, sample_rate: int, frames: int, format: AudioFormat, *, stream: bool) -> None:  # noqa: A002 - what libsndfile calls it
+    def __init__(self, target: Path, sample_rate: int, frames: int, format: AudioFormat, *, stream: bool) -> None:  # noqa: A002 - libsndfile's word
         self.target = target
         self.peak = 0.0
         self._format, self._frames, self._rate, self._stream = format, frames, sample_rate, stream
@@ -58,7 +58,7 @@ class OutputFile:
         self._written = 0
 
     def open(self) -> None:
-        """Create the file. Before that there is nothing to `abort`.
+        """Create the file.
 
         Raises:
             FileInUseError: another process is writing the same file.
@@ -93,20 +93,20 @@ class OutputFile:
 
     @property
     def gain(self) -> float:
-        """What the sound has to be multiplied by so that it is not cut; 1 in most cases, and in most modes."""
+        """The gain that avoids clipping; 1 in most cases, and in most modes."""
         return 1 / max(_HEADROOM * self.peak, 1.0) if self._raw else 1.0
 
     @property
     def cut_db(self) -> float:
-        """How far over full scale what is cut off was, in dB; 0 where nothing is."""
+        """Peak level of clipped sound over full scale, in dB; 0 if nothing is clipped."""
         is_cut = self._clip in {"clamp", "none"} and not self._format.floats and self.peak > 1.0
         return 20 * float(np.log10(self.peak)) if is_cut else 0.0
 
     def finish(self, gain: float) -> None:
-        """Turn the sound down by ``gain`` and write it as it has to be, still beside the target: see `part`.
+        """Apply ``gain`` and write the sound in its final format, still next to the target: see `part`.
 
         Raises:
-            AudioFileError: it cannot be written, or is not what was written.
+            AudioFileError: it cannot be written, or its content differs from the written one.
         """
         assert self._file is not None, "open it first"
         assert self._claim is not None, "as above"
@@ -125,7 +125,7 @@ class OutputFile:
             raise self._refusal(error) from error
 
     def rewrite(self, copy: Callable[[Path, Path], None]) -> None:
-        """Replace the finished sound by what ``copy(source, target)`` makes of it.
+        """Replace the finished sound by the output of ``copy(source, target)``.
 
         Raises:
             AudioFileError: it cannot be written.
@@ -139,7 +139,7 @@ class OutputFile:
             raise self._refusal(error) from error
 
     def commit(self) -> None:
-        """Give the finished file its name.
+        """Rename the finished file to its name.
 
         Raises:
             AudioFileError: it cannot have it, as where another program has the file open on Windows.
@@ -192,7 +192,7 @@ def cannot_write(target: Path, error: BaseException) -> AudioFileError:
 
     Args:
         target: the file.
-        error: what the system reported.
+        error: the system's error.
     """
     if isinstance(error, BlockingIOError):
         return FileInUseError(f"another stream-sep is writing {target}; wait for it, or take another --out")
@@ -218,7 +218,7 @@ def _claim(path: Path, target: Path) -> FileClaim:
 
 
 def _missing_folders(folder: Path) -> list[Path]:
-    """Return the folders that have to be made, the innermost first."""
+    """Return the missing folders, the innermost first."""
     missing = []
     for each in (folder, *folder.parents):
         if each.exists():

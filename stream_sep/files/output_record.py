@@ -1,4 +1,4 @@
-"""The source and settings of the files in a folder, recorded beside them, to skip finished songs reliably."""
+"""The source and settings of the files in a folder, recorded next to them, to skip finished songs reliably."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Origin:
         digest: of the song's bytes.
         song: the song's file.
         stamp: its size and times, by which it is known to be the same without being read.
-        settings: text of all that decides what the file holds.
+        settings: text of all settings that affect the file's content.
         size: bytes of the file that was made.
     """
 
@@ -117,7 +117,7 @@ def is_done(song: Song, settings: Mapping[Path, str], warn: Callable[[str], None
 
     Args:
         song: the song.
-        settings: for each file, the text of all that decides what it holds.
+        settings: for each file, a text of all settings that affect its content.
         warn: callback that receives a message about files edited since: they count as done, to keep the edits.
 
     Raises:

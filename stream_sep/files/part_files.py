@@ -18,14 +18,14 @@ RAW = "raw.part.wav"
 """Ending of sound whose level is decided at its end."""
 
 TAGGED = "tagged.part"
-"""Ending of a copy that gets its tags."""
+"""Ending of a copy for tagging."""
 
 ENDINGS = (RAW, TAGGED, *(f"part.{name}" for name in (*FORMATS, "mp4")))
 """Endings of all files that are not complete yet."""
 
 
-def part_path(target: Path, format: AudioFormat) -> Path:  # noqa: A002 - what libsndfile calls it
-    """Return where the sound of a file is until the file is whole; with ``stream``, it can be read there.
+def part_path(target: Path, format: AudioFormat) -> Path:  # noqa: A002 - libsndfile's word
+    """Return the path of a file's sound until it is complete; with ``stream``, it can be read there.
 
     Args:
         target: the finished file.

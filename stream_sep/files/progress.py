@@ -20,11 +20,11 @@ class Progress:
     """The progress of a song.
 
     Attributes:
-        stage: what is being done: the song is read once for its level, separated, and its files are finished.
+        stage: the current one: the song is read once for its level, separated, and its files are finished.
         share: of the song, how much is separated, 0 to 1.
         frames_ready: frames of the stems that are in the files so far.
         frames: frames of the song; 0 until it was read.
-        seconds_left: of the work, an estimate; None as long as there is none.
+        seconds_left: estimate of the remaining time, or None.
     """
 
     stage: Stage = "read"

@@ -119,7 +119,7 @@ class _WorkerPool:
         self._ray, self._tracks, self._job, self._report, self._most = ray, tracks, job, report, most
         self._waiting = deque(range(len(tracks)))
         self._lost: Counter[int] = Counter()  # workers, by song
-        self._starting: dict[Any, Any] = {}  # by what each will answer
+        self._starting: dict[Any, Any] = {}  # by the ref of its first reply
         self._running: dict[Any, tuple[Any, int]] = {}
         self._polled: dict[Any, int] = {}  # how far a song is
         self._idle: list[Any] = []
@@ -130,11 +130,11 @@ class _WorkerPool:
         try:
             while self._waiting or self._running:
                 self._spawn()
-                for answer in self._ready([*self._starting, *self._running], _POLL_SECONDS):
-                    if answer in self._starting:
-                        self._admit(answer)
+                for ref in self._ready([*self._starting, *self._running], _POLL_SECONDS):
+                    if ref in self._starting:
+                        self._admit(ref)
                     else:
-                        yield from self._finish(answer)
+                        yield from self._finish(ref)
                 self._dispatch()
                 self._pass_on()
                 busy = time.monotonic() if self._running else busy
@@ -145,28 +145,28 @@ class _WorkerPool:
         finally:
             self._stop()
 
-    def _ready(self, answers: list[Any], seconds: float) -> list[Any]:
-        """Return the answers that have arrived, once one has or the time is over."""
-        if not answers:
+    def _ready(self, refs: list[Any], seconds: float) -> list[Any]:
+        """Return the completed refs, waiting for the first for up to ``seconds``."""
+        if not refs:
             time.sleep(seconds)
             return []
-        ready: list[Any] = self._ray.wait(answers, num_returns=len(answers), timeout=0)[0]
-        return ready or self._ray.wait(answers, timeout=seconds)[0]
+        ready: list[Any] = self._ray.wait(refs, num_returns=len(refs), timeout=0)[0]
+        return ready or self._ray.wait(refs, timeout=seconds)[0]
 
     def _spawn(self) -> None:
-        """Start as many workers as there is room and work for."""
+        """Start workers, as many as fit and have work."""
         room, needs, job = room_for(self._ray, self._job)
-        wanted = min(room, self._most, len(self._waiting) + len(self._running))
-        for _ in range(wanted - len(self._starting) - len(self._running) - len(self._idle)):
+        target = min(room, self._most, len(self._waiting) + len(self._running))
+        for _ in range(target - len(self._starting) - len(self._running) - len(self._idle)):
             worker = self._ray.remote(max_concurrency=2, **needs)(_Worker).remote(job)
             self._starting[worker.refusal.remote()] = worker
 
-    def _admit(self, answer: Any) -> None:  # noqa: ANN401 - what Ray will hold the answer in
-        worker = self._starting.pop(answer)
+    def _admit(self, ref: Any) -> None:  # noqa: ANN401 - a Ray ObjectRef
+        worker = self._starting.pop(ref)
         try:
-            refusal = self._ray.get(answer)
+            refusal = self._ray.get(ref)
         except self._ray.exceptions.RayError as error:
-            self._spawn_failures += 1  # its machine went, perhaps, and another is hired; but not for ever
+            self._spawn_failures += 1  # its machine may be gone: retry, but not for ever
             if self._spawn_failures < _MAX_SPAWN_FAILURES:
                 return
             why = f"workers of Ray end as they start ({str(error).strip().splitlines()[-1]})"
@@ -181,11 +181,11 @@ class _WorkerPool:
             worker, index = self._idle.pop(), self._waiting.popleft()
             self._running[worker.separate.remote(_reachable(self._tracks[index]))] = worker, index
 
-    def _finish(self, answer: Any) -> Iterator[tuple[int, Outcome]]:  # noqa: ANN401 - as above
-        worker, index = self._running.pop(answer)
+    def _finish(self, ref: Any) -> Iterator[tuple[int, Outcome]]:  # noqa: ANN401 - as above
+        worker, index = self._running.pop(ref)
         track = self._tracks[index]
         try:
-            outcome: Outcome = self._ray.get(answer)
+            outcome: Outcome = self._ray.get(ref)
         except self._ray.exceptions.RayError as error:
             self._lost[index] += 1
             if self._lost[index] < TRIES:
@@ -207,10 +207,10 @@ class _WorkerPool:
     def _pass_on(self) -> None:
         """Report the progress of songs, and request it again; a lost worker does not reply."""
         running = {index for _, index in self._running.values()}
-        for answer in self._ready([*self._polled], 0.0):
-            index = self._polled.pop(answer)
+        for ref in self._ready([*self._polled], 0.0):
+            index = self._polled.pop(ref)
             try:
-                progress = self._ray.get(answer)
+                progress = self._ray.get(ref)
             except self._ray.exceptions.RayError:
                 continue
             if index in running:

@@ -33,14 +33,14 @@ def import_ray() -> ModuleType:
 
 
 def connect(ray: ModuleType, address: str | None) -> None:
-    """Join a cluster: the one at ``address``, or what ``RAY_ADDRESS`` names, or a new one on this machine.
+    """Join a cluster: the one at ``address``, or at ``RAY_ADDRESS``, or a new one on this machine.
 
     Args:
         ray: the module.
         address: of the cluster, or None.
 
     Raises:
-        SeparatorError: it does not answer.
+        SeparatorError: it does not reply.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry without consent
     try:

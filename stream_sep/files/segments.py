@@ -72,7 +72,7 @@ class ShiftedPass:
     Attributes:
         network: index of the network.
         start: frame of the song at which the first window begins; a shift makes it negative.
-        grid: where the windows lie after that.
+        grid: the windows after that.
     """
 
     network: int
@@ -80,14 +80,14 @@ class ShiftedPass:
     grid: SegmentGrid
 
 
-def plan_passes(parts: Sequence[Part], wanted: Sequence[int], settings: SeparationSettings) -> list[ShiftedPass]:
-    """Return every run that the ``wanted`` sources need.
+def plan_passes(parts: Sequence[Part], selected: Sequence[int], settings: SeparationSettings) -> list[ShiftedPass]:
+    """Return the passes that the ``selected`` sources need.
 
     Shifts are drawn for the other networks too, so that leaving out a stem does not change the others.
 
     Args:
         parts: members of the bag of models.
-        wanted: indices of the sources.
+        selected: indices of the sources.
         settings: of the separation.
     """
     draw = random.Random(settings.seed)  # noqa: S311 - as Demucs draws; nothing secret
@@ -95,7 +95,7 @@ def plan_passes(parts: Sequence[Part], wanted: Sequence[int], settings: Separati
     for index, part in enumerate(parts):
         most = int(0.5 * part.network.samplerate)
         starts = [draw.randint(0, most) - most for _ in range(settings.shifts)] or [0]
-        if any(part.weights[source] for source in wanted):
+        if any(part.weights[source] for source in selected):
             runs += [ShiftedPass(index, start, grid_of(part.network, settings)) for start in starts]
     return runs
 

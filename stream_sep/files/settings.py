@@ -20,7 +20,7 @@ PRECISIONS = ("float32", "bfloat16", "auto")
 
 @dataclass(frozen=True)
 class SeparationSettings:
-    """How stems are made; the names and their meaning are those of the ``demucs`` command.
+    """Inference settings; names and meanings are those of the ``demucs`` command.
 
     Attributes:
         model: a Demucs model, or a separator for `load_separator`, such as ``causal-22ms``.

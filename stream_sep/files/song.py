@@ -225,8 +225,8 @@ def _stereo(block: NDArray[np.float32]) -> Block:
     return np.ascontiguousarray(np.broadcast_to(sound, (len(sound), 2)).T)
 
 
-def _resampled(blocks: Iterable[Block], rate: int, wanted: int) -> Iterator[Block]:
-    stream = soxr.ResampleStream(rate, wanted, 2, "float32")
+def _resampled(blocks: Iterable[Block], rate: int, out_rate: int) -> Iterator[Block]:
+    stream = soxr.ResampleStream(rate, out_rate, 2, "float32")
     for block in blocks:
         resampled = stream.resample_chunk(np.ascontiguousarray(block.T))
         if len(resampled):

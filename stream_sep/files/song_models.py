@@ -101,7 +101,7 @@ class ModelShelf:
     """Loaded models, by their settings: formats and choices of stems need no second load.
 
     Args:
-        capacity: how many are held; the least recently used goes when another is loaded.
+        capacity: most models kept; loading another evicts the least recently used.
     """
 
     def __init__(self, capacity: int = 2) -> None:

@@ -76,7 +76,7 @@ class SongSeparator:
     """Does a job, song by song, with a model that is loaded once.
 
     Args:
-        job: what to do.
+        job: the job.
         model: a model of the job's settings that is loaded already, such as one of a `ModelShelf`.
 
     Raises:
@@ -120,7 +120,7 @@ class SongSeparator:
         return rate
 
     def separate(self, track: Track, report: Report, on_block: Tap | None = None) -> Outcome:
-        """Make the files of a track; none of them appears before all are whole.
+        """Make the files of a track; none of them appears before all are complete.
 
         Args:
             track: the song.
@@ -147,7 +147,7 @@ class SongSeparator:
         return Outcome(track, targets, notes=tuple(dict.fromkeys(notes)))
 
     def _settings(self) -> list[str]:
-        """Return, for each target, a text of all that decides what it holds."""
+        """Return, for each target, a text of all settings that affect its content."""
         mixes = (_WHOLE,) if self.job.format.name == "stem.mp4" else self._plan.mixes
         return [self.job.describe(mix, self._model.cache_key) for mix in mixes]
 

@@ -19,7 +19,7 @@ class SongStatistics:
     """The level of a whole song, by which Demucs normalises it.
 
     Attributes:
-        frames: how many there are.
+        frames: number of frames.
         mean: of the mono mix.
         deviation: of the mono mix, never 0.
         peak: the largest magnitude of any channel.

@@ -117,7 +117,7 @@ def read_frames(
 
 
 class _Part:
-    """One file of those that a file was joined of; of most there is one."""
+    """One of the concatenated files in a file; most have only one."""
 
     def __init__(self, path: Path, start: int) -> None:
         self._path, self._start = path, start

@@ -59,7 +59,7 @@ class StemCache:
     """A folder of stems, by song, model and settings.
 
     Args:
-        folder: where; the user's cache folder, or what `ENVIRONMENT` names, unless given.
+        folder: its location; by default that of `ENVIRONMENT`, or the user's cache folder.
         limit_gb: maximum size in gigabytes; the least recently used stems are deleted.
 
     Raises:
@@ -205,7 +205,7 @@ def _is_left_over(folder: Path, min_age: float) -> bool:
 
 
 def _entry(folder: Path) -> Entry | None:
-    """Return what a folder holds; None where that is no entry, or goes away just now."""
+    """Return the entry in a folder; None if there is none, or it is being deleted."""
     for _ in range(_TRIES):  # another process may rename files meanwhile
         if not (is_complete(folder) or (folder / PARTIAL_SONG).is_file()):
             return None

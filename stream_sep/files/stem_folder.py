@@ -1,4 +1,4 @@
-"""Songs that lie on a disk with their stems: in MUSDB18's stem files, or as a folder of one file per stem."""
+"""Songs on disk with their stems: in MUSDB18's stem files, or as a folder of one file per stem."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".opus", ".m4a", ".mp3")
 """Sound files that are looked for, the first first."""
 
 STEM_FILE_STREAMS = {"vocals": 4, "drums": 1, "bass": 2, "other": 3}
-"""Where the stems lie in a ``.stem.mp4``; stream 0 is the mix, which is not always their sum."""
+"""Stream indices of the stems in a ``.stem.mp4``; stream 0 is the mix, which is not always their sum."""
 
 
 def stems_in(folder: Path, stems: Sequence[str] = STEMS) -> dict[str, Path]:

@@ -27,7 +27,7 @@ class StemMix:
     """One file to write: a name, and the gain of every stem in it.
 
     Attributes:
-        name: takes the place of ``{stem}`` in the file's name.
+        name: replaces ``{stem}`` in the file's name.
         gains: linear, by stem; `SONG` is the whole song.
     """
 
@@ -36,7 +36,7 @@ class StemMix:
 
     @property
     def stems(self) -> tuple[str, ...]:
-        """The stems it is made of."""
+        """The stems in the mix."""
         return tuple(name for name, _ in self.gains if name != SONG)
 
     def render(self, song: Block, stems: Stems, names: Sequence[str]) -> Block:
@@ -89,7 +89,7 @@ def parse_mix(text: str) -> StemMix:
 
 
 def two_stems(stem: str, sources: Sequence[str], method: str) -> list[StemMix]:
-    """Return a stem and what the song is without it, as ``demucs --two-stems`` does.
+    """Return a stem and the song without it, as ``demucs --two-stems`` does.
 
     Args:
         stem: the one.
@@ -113,7 +113,7 @@ def two_stems(stem: str, sources: Sequence[str], method: str) -> list[StemMix]:
 
 
 def needed_stems(mixes: Sequence[StemMix], sources: Sequence[str]) -> tuple[str, ...]:
-    """Return the stems that mixes are made of, in the order of ``sources``.
+    """Return the stems in mixes, in the order of ``sources``.
 
     Args:
         mixes: the mixes.

@@ -115,7 +115,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _boxes_of(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Give name, first byte and end of every box on the outermost level."""
+    """Yield name, first byte and end of every top-level box."""
     start, end = 0, file.seek(0, io.SEEK_END)
     while start + 8 <= end:
         file.seek(start)

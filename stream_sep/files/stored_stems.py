@@ -34,7 +34,7 @@ _BLOCK = 1 << 16
 def render_mix(
     stem_files: Mapping[str, Path],
     target: Path,
-    format: AudioFormat,  # noqa: A002 - what libsndfile calls it
+    format: AudioFormat,  # noqa: A002 - libsndfile's word
     *,
     gains_db: Mapping[str, float] | None = None,
     pans: Mapping[str, float] | None = None,
@@ -47,8 +47,8 @@ def render_mix(
 
     Args:
         stem_files: the stems, files of one rate and one length, mono or stereo.
-        target: the file to write; it appears when it is whole.
-        format: how it holds the sound; a stem file cannot hold a mix.
+        target: the file to write; it appears when complete.
+        format: its audio format; a stem file cannot hold a mix.
         gains_db: of the stems, 0 dB for those that are not named; -90 dB is silence.
         pans: of the stems, -1 left to 1 right, as `balance` takes them.
         first: frame of the stems with which the mix begins.
@@ -91,7 +91,7 @@ def pack_stems(stem_files: Mapping[str, Path], mix: Path, target: Path, *, kbps:
     Args:
         stem_files: the four stems of `stem_mp4.STEMS`, audio files of any kind.
         mix: the sound of the whole song, which is the file's first stream.
-        target: the file to write; it appears when it is whole.
+        target: the file to write; it appears when complete.
         kbps: kilobits per second of each stream.
         tags_from: the file whose title, artist and cover it gets.
 

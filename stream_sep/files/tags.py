@@ -60,7 +60,7 @@ def read_tags(path: Path) -> Tags:
 
 
 def cover_stream(facts: dict[str, Any]) -> int | None:
-    """Return the number of the stream that is a picture, not a film, of what `probe_streams` found; None for none."""
+    """Return the number of the stream that is a picture, not a film, from the output of `probe_streams`, or None."""
     for stream in facts.get("streams", []):
         if stream.get("codec_type") == "video" and stream.get("disposition", {}).get("attached_pic"):
             return int(stream["index"])
@@ -105,7 +105,7 @@ def find_tags(song: Song) -> tuple[bool, str]:
     return False, f"title, artist and cover of {song.path} are not kept: {INSTALL}"
 
 
-def keep_tags(song: Path, sound: Path, target: Path, format: AudioFormat) -> None:  # noqa: A002 - what libsndfile calls it
+def keep_tags(song: Path, sound: Path, target: Path, format: AudioFormat) -> None:  # noqa: A002 - libsndfile's word
     """Write a sound with the tags of a song, and its cover where the format holds one; the sound is not touched.
 
     Args:
@@ -129,7 +129,7 @@ def metadata_arguments(facts: dict[str, Any], song: Path, source: int, form: str
     """Return the arguments of ffmpeg that copy the tags of an input, wherever its container keeps them.
 
     Args:
-        facts: what `probe_streams` found in the song.
+        facts: the output of `probe_streams` for the song.
         song: the song.
         source: which input it is.
         form: the format that is written, by name: Ogg holds tags with its stream, all others with the file.

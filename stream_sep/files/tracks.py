@@ -39,8 +39,8 @@ class Track:
 
     Attributes:
         path: the file.
-        folder: the folder it lies in, from the one that was named; its stems go to one of that name.
-        name: what it is called; the file's name without its ending, but for songs that share it.
+        folder: its folder, relative to the named one; also that of its stems.
+        name: its name; that of the file without its ending, except for songs that share it.
     """
 
     path: Path
@@ -119,7 +119,7 @@ def _place(track: Track) -> str:
 
 
 def _with_parents(track: Track, original: Track, depth: int) -> Track:
-    """Put the names of as many folders as it takes into the folder of a track."""
+    """Return a track with ``depth`` parent folders added to its folder, as far as there are any."""
     folders = track.path.absolute().parent.parts[1:]
     deepest = min(depth + len(original.folder.parts) - 1, len(folders)) if original.folder.parts else depth
     folder = Path(*folders[-max(deepest, 1) :]) if folders else Path()
@@ -127,7 +127,7 @@ def _with_parents(track: Track, original: Track, depth: int) -> Track:
 
 
 def refuse_shared_targets(tracks: Sequence[Track], job: SeparationJob) -> None:
-    """Refuse a template that gives two songs the same file.
+    """Raise a `ConfigError` if a template gives two songs the same file.
 
     Args:
         tracks: the songs.
@@ -147,7 +147,7 @@ def refuse_shared_targets(tracks: Sequence[Track], job: SeparationJob) -> None:
 
 @contextmanager
 def spooled(tracks: Sequence[Track]) -> Iterator[list[Track]]:
-    """Copy what comes through pipes, such as /dev/stdin, to files for as long as they are needed.
+    """Copy pipes, such as /dev/stdin, to files for as long as they are needed.
 
     Args:
         tracks: songs; those that are files stay as they are.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 if os.name == "nt":  # pragma: no cover - the other system's way
     import msvcrt
 
-    _LOCK_OFFSET = 1 << 62  # a locked byte so far behind the end keeps nobody from reading
+    _LOCK_OFFSET = 1 << 62  # a locked byte so far behind the end blocks no reader
 
     def lock_file(handle: int) -> bool:
         """Lock a file until it is closed; return whether the system can.

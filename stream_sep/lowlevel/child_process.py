@@ -1,6 +1,6 @@
 """A module of this package run in a child process.
 
-The child gets a session of its own, so that Ctrl-C in the terminal, a closed terminal and signals to the group reach
+The child gets its own session, so that Ctrl-C in the terminal, a closed terminal and signals to the group reach
 only the parent, which then ends the child. The child ends with its standard input; on Linux the kernel also kills it
 when its parent is gone, even while it is stopped or hangs.
 """
@@ -24,7 +24,7 @@ _REAP_TIMEOUT = 1.0
 
 
 class ChildProcess:
-    """Runs ``main()`` of a module in a Python process of its own, with pipes to its standard input and output.
+    """Runs ``main()`` of a module in a separate Python process, with pipes to its standard input and output.
 
     Nothing is imported from the current folder unless it is on `sys.path` here.
 

@@ -19,8 +19,8 @@ class Pipes(NamedTuple):
     """A child's ends of the pipes to its parent.
 
     Attributes:
-        requests: what the parent writes.
-        replies: what the parent reads.
+        requests: written by the parent.
+        replies: read by the parent.
     """
 
     requests: BinaryIO

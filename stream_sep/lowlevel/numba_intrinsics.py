@@ -41,7 +41,7 @@ def njit_inline(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def njit_always_inline(function: Callable[P, R]) -> Callable[P, R]:
-    """Like `njit_inline`, for what is small or called in one place: it is never compiled by itself, only there."""
+    """Like `njit_inline`, for functions that are small or called once: never compiled by themselves, only inlined."""
     return _jit(function, inline="always")
 
 
@@ -60,7 +60,7 @@ def _jit(function: Callable[P, R], **options: Any) -> Callable[P, R]:  # noqa: A
 
 
 def c_function(signature: Any, function: Callable[..., Any]) -> Any:  # noqa: ANN401 - Numba's own types
-    """Compile ``function`` as a C function that takes no GIL, or load its machine code from disk.
+    """Compile ``function`` as a C function without the GIL, or load its machine code from disk.
 
     Args:
         signature: its Numba signature.
@@ -78,7 +78,7 @@ def _instruction(emit: Callable[..., Any]) -> Callable[..., Any]:
 
 @_instruction
 def load_acquire(_typing: Any, array: Any, index: Any) -> Any:  # noqa: ANN401 - Numba's own types
-    """Read ``array[index]`` (int64); what was written before it was published is seen after it.
+    """Read ``array[index]`` (int64); writes before its publication are visible after it.
 
     Args:
         _typing: Numba's typing context.
@@ -95,7 +95,7 @@ def load_acquire(_typing: Any, array: Any, index: Any) -> Any:  # noqa: ANN401 -
 
 @_instruction
 def store_release(_typing: Any, array: Any, index: Any, value: Any) -> Any:  # noqa: ANN401 - as above
-    """Write int64 ``value`` to ``array[index]``; whoever reads it with `load_acquire` sees all earlier writes.
+    """Write int64 ``value`` to ``array[index]``; a reader with `load_acquire` sees all earlier writes.
 
     Args:
         _typing: Numba's typing context.
@@ -163,7 +163,7 @@ def call_with_frames(_typing: Any, function: Any, handle: Any, frames: Any) -> A
 
 @_instruction
 def monotonic_ns(_typing: Any) -> Any:  # noqa: ANN401 - as above
-    """Nanoseconds of a clock that never goes back, read as the C library reads it."""
+    """Nanoseconds of a monotonic clock, from the C library."""
 
     def codegen(_context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:  # noqa: ANN401 - as above
         return _windows_clock(builder) if sys.platform == "win32" else _posix_clock(builder)
@@ -259,7 +259,7 @@ def _windows_clock(builder: Any) -> Any:  # noqa: ANN401 - as above
 def call_c(_typing: Any, function: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
     """Call the C function at an integer address with a tuple of integers and addresses; return an int64.
 
-    A function that returns a 32-bit integer leaves what it likes above: mask its answer.
+    If the function returns a 32-bit integer, the upper half is undefined: mask the result.
 
     Args:
         _typing: Numba's typing context.

@@ -52,7 +52,7 @@ class StreamingWavWriter:
         self._count()
 
     def write(self, sound: NDArray[np.float32]) -> None:
-        """Append ``(frames, 2)``; what is over full scale is cut, but for floats.
+        """Append ``(frames, 2)``, clipped at full scale except in floats.
 
         Raises:
             OSError: the disk is full or gone.
@@ -62,7 +62,7 @@ class StreamingWavWriter:
         self._count()
 
     def truncate(self, frames: int) -> None:
-        """Let go of all but the first ``frames``, and of what a write that failed left behind them.
+        """Drop all but the first ``frames``, and the remains of a write that failed.
 
         Raises:
             OSError: the disk is gone.

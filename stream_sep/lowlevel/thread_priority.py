@@ -54,5 +54,5 @@ def thread_ids() -> frozenset[int]:
 
 
 def _make_real_time(thread: int, level: int) -> None:
-    """Give a thread, or 0 for this one, real-time priority, which its children do not inherit."""
+    """Set real-time priority for a thread, 0 for this one; its children do not inherit it."""
     os.sched_setscheduler(thread, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(level))

@@ -1,7 +1,7 @@
 """A tile of a convolution in vector registers, for compiled code: as many sums as there are registers for.
 
-A loop over columns writes each sum back after every input; LLVM makes no such tile of it by itself, as it cannot know
-that the rows do not overlap. The tile of 6 rows of 16 columns leaves room for inputs and weights in the 16 registers
+A loop over columns writes each sum back after every input; LLVM makes no such tile of it by itself, as the
+rows might overlap. The tile of 6 rows of 16 columns leaves room for inputs and weights in the 16 registers
 of AVX2, and in those of AVX-512 and NEON.
 """
 
@@ -117,7 +117,7 @@ add_int8_tile, add_wide_int8_tile = _dequantizing(1), _dequantizing(4)
 
 
 def _load_sums(builder: Any, targets: list[Any]) -> list[Any]:  # noqa: ANN401 - as above
-    """Return a variable for each vector of a tile, with what it has so far."""
+    """Return a variable for each vector of a tile, with its current value."""
     sums = [cgutils.alloca_once(builder, _VECTOR) for _ in targets]
     for target, sum_ in zip(targets, sums, strict=True):
         builder.store(_load_vector(builder, target), sum_)

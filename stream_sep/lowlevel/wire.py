@@ -49,7 +49,7 @@ def write_frame(pipe: BinaryIO, kind: bytes, body: bytes) -> bool:
         kind: one byte of type.
         body: the payload.
     """
-    with suppress(OSError, ValueError):  # a closed pipe; whoever waits for a reply finds the end of the other one
+    with suppress(OSError, ValueError):  # a closed pipe; the reader detects the end of the other one
         pipe.write(_HEADER.pack(kind, len(body)) + body)
         pipe.flush()
         return True

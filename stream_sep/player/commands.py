@@ -1,4 +1,4 @@
-"""Commands from the transport to the render worker: plain values that travel to another process."""
+"""Commands from the transport to the render worker: plain values for another process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SongSources:
     Attributes:
         number: index among all songs loaded so far.
         sound: the file that a `DecodedSongWriter` wrote.
-        refined: what `open_stems` takes, or None.
+        refined: input of `open_stems`, or None.
     """
 
     number: int
@@ -23,7 +23,7 @@ class SongSources:
 
 @dataclass(frozen=True)
 class PlaybackCommand:
-    """What to play.
+    """A playback state for the render worker.
 
     Attributes:
         song: the song, or None for silence.

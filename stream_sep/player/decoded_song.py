@@ -43,7 +43,7 @@ class DecodedSongWriter:
         """Append all ``blocks``, ``(2, frames)``, and mark the end; return the number of frames.
 
         Raises:
-            AudioFileError: the disk is full, or decoding fails; what is written stays readable.
+            AudioFileError: the disk is full, or decoding fails; the written part stays readable.
         """
         return sum(block.shape[1] for block in self.passing(blocks))
 
@@ -66,7 +66,7 @@ class DecodedSongWriter:
 
 
 class DecodedSong:
-    """Reads what a `DecodedSongWriter` has written so far.
+    """Reads the output of a `DecodedSongWriter`, also while it is being written.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""Effects on songs, which are rendered ahead: their input is always what will be played."""
+"""Effects on songs, which are rendered ahead, with future audio as their input."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Effects:
         stems: names of the stems.
         sample_rate: frames per second.
         hop: frames of a hop.
-        chains: the effects to begin with.
-        reserve: latency reserved for effects added later, in frames; what the first ones need by default.
+        chains: the initial effects.
+        reserve: latency reserved for effects added later, in frames; by default, that of the first ones.
         ahead: largest number of hops rendered ahead.
-        report: called with a sentence when a chain fails.
+        report: called with a message when a chain fails.
         again: whether the chains ran before, so that one that cannot be loaded any more is bypassed.
 
     Attributes:
         chained: the chains, which any thread may change.
 
     Raises:
-        ConfigError: a chain that makes no sense, or is later than ``reserve``.
+        ConfigError: an invalid chain, or is later than ``reserve``.
         SeparatorError: an effect that cannot be loaded.
     """
 
@@ -114,7 +114,7 @@ class Effects:
             self._fade_out = FadeOut(fading)
 
     def close(self) -> None:
-        """End the processes of effects, if there are any."""
+        """End the processes of effects, if any."""
         self.chained.close()
 
     def _process_until(self, number: int) -> None:

@@ -25,11 +25,11 @@ class PlayEngine(Engine):
     """An engine whose stems are those of songs, with a transport among its controls.
 
     Args:
-        backend: where the sound goes.
+        backend: plays the output.
         songs: the files, played in order.
         config: how to run; ``model`` is the separator used wherever no refined stems are ready.
         refinement: how stems are refined while the songs play; none by default.
-        report: called with a sentence about what went wrong and what to try; logged by default.
+        report: called with error messages, each with a remedy; logged by default.
 
     Raises:
         AudioFileError: no song can be read.
@@ -58,12 +58,12 @@ class PlayEngine(Engine):
 
     @property
     def transport(self) -> Transport:
-        """The playhead, and what moves it."""
+        """The playhead and its controls."""
         return self._songs.transport
 
     @property
     def frames_played(self) -> int:
-        """How many frames have been played, pauses and all."""
+        """Number of frames played, with pauses."""
         return self._rings.captured()
 
     @property

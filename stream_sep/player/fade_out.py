@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class FadeOut:
-    """Crossfades from ``sound``, over its whole length, to what follows.
+    """Crossfades from ``sound``, over its whole length, to the audio that follows.
 
     Args:
         sound: the outgoing audio, ``(rows, 2, frames)``; its length is that of the fade.
@@ -28,7 +28,7 @@ class FadeOut:
 
     @property
     def left(self) -> int:
-        """Frames left of the fade."""
+        """Remaining frames of the fade."""
         return len(self._weights)
 
     def mix_into(self, sound: Stems) -> Stems:

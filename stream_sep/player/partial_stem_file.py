@@ -156,7 +156,7 @@ class PartialStemFile:
             raise self._disk_error(error) from error
 
     def describe(self) -> dict[str, Any]:
-        """Return what `open_stems` needs in another process, in plain JSON values."""
+        """Return the input of `open_stems` in another process, in plain JSON values."""
         return {"growing": str(self.path), "stems": list(self.stems), "frames": self.frames}
 
     def _disk_error(self, error: Exception) -> AudioFileError:

@@ -1,4 +1,4 @@
-"""Maps stream frames to song frames: which frame of which song each rendered hop holds."""
+"""Maps stream frames to song frames: the song and frame of each rendered hop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PlayheadMap:
     """The song positions of the newest hops.
 
     Args:
-        slots: hops it holds.
+        slots: its size in hops.
         hop: frames of a hop.
         memory: ``PlayheadMap.size(slots)`` bytes; the process's own unless given.
     """
@@ -80,7 +80,7 @@ class SharedPlayheadMap(PlayheadMap):
         """Allocate a new map.
 
         Args:
-            slots: hops the map holds.
+            slots: size of the map in hops.
             hop: frames of a hop.
         """
         return cls(slots, hop, DetachableSharedMemory(create=True, size=cls.size(slots)), owner=True)
@@ -91,7 +91,7 @@ class SharedPlayheadMap(PlayheadMap):
         return cls(description["slots"], description["hop"], open_untracked(description["name"]), owner=False)
 
     def describe(self) -> dict[str, Any]:
-        """Return what `attach` needs, in plain JSON values."""
+        """Return the input of `attach`, in plain JSON values."""
         return {"name": self._shared.name, "slots": self.slots, "hop": self.hop}
 
     def close(self) -> None:

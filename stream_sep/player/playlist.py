@@ -34,7 +34,7 @@ class LoadedSong:
         song: its file's properties.
         sound: its decoded sound.
         decoder: the thread that decodes it.
-        refined: where its refined stems are, as `open_stems` takes it, if there are any.
+        refined: its refined stems, as input of `open_stems`, or None.
     """
 
     number: int
@@ -46,7 +46,7 @@ class LoadedSong:
 
     @property
     def link(self) -> SongSources:
-        """What the render worker needs."""
+        """The data for the render worker."""
         return SongSources(self.number, str(self.sound.path), self.refined)
 
     def seconds(self, rate: int) -> float:
@@ -56,12 +56,12 @@ class LoadedSong:
 
 
 class Playlist:
-    """Songs in order, and their decoded sound in a folder that goes when it is closed.
+    """Songs in order, and their decoded sound in a folder that is deleted on close.
 
     Args:
         paths: the files.
         rate: frames per second to decode to.
-        report: called with a sentence about songs that cannot be played.
+        report: called with messages about songs that cannot be played.
         find: attaches cached refined stems to a song.
 
     Raises:

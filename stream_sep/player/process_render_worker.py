@@ -1,4 +1,4 @@
-"""The render worker in a process of its own."""
+"""The render worker in its own process."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class ProcessRenderWorker(ProcessWorker):
         name: the live separator, as for `load_separator`.
         sample_rate: frames per second.
         options: the separator's options; plain values only.
-        report: called with a sentence when the process dies, is back, or cannot read a file.
+        report: called with a message when the process dies, is back, or cannot read a file.
         block: largest block of the audio thread, in frames.
-        chains: the effects to begin with.
+        chains: the initial effects.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
-        meanwhile: what plays while it is started again, as part of a sentence.
+        meanwhile: what plays during a restart, as part of the message.
 
     Raises:
         SeparatorError: the separator, or an effect, cannot be loaded.
-        ConfigError: chains that make no sense, or are later than the reserve.
+        ConfigError: invalid chains, or are later than the reserve.
     """
 
     child = "stream_sep.player.render_process"
@@ -77,7 +77,7 @@ class ProcessRenderWorker(ProcessWorker):
             self._client.notify({"sources": command.to_dict()})
 
     def start(self, rings: SharedRings) -> None:
-        """Let the process fill ``rings``, and supervise it."""
+        """Start rendering into ``rings`` in the process, and supervise it."""
         super().start(rings)
         self._is_begun = True
 

@@ -38,7 +38,7 @@ class RefineSchedule:
     """The remaining windows of a song.
 
     Args:
-        runs: what has to be computed.
+        runs: the passes to compute.
         frames: frames of the song.
         ready: uint8 ``(pieces,)``, 1 where a piece is final; kept up to date.
     """

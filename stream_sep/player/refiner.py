@@ -33,7 +33,7 @@ _MAX_DIGEST_BYTES = 300_000_000  # largest file that is hashed before it plays, 
 
 @dataclass(frozen=True)
 class Refinement:
-    """How stems are refined while they play.
+    """The settings of the refinement.
 
     Attributes:
         settings: the model, as `stream_sep.files` makes stems with it.
@@ -47,13 +47,13 @@ class Refinement:
 
 
 class Refiner:
-    """Finds or computes refined stems.
+    """Loads or computes refined stems.
 
     Args:
         refinement: how.
-        rate: frames per second of what plays.
+        rate: frames per second of the playback.
         give: called with a song's number and its refined stems, as `open_stems` reads them.
-        report: called with a sentence about what went wrong.
+        report: called with error messages.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class Refiner:
             )
 
     def _sweep(self) -> None:
-        """Delete what an ended process was writing to the cache."""
+        """Delete the unfinished cache files of an ended process."""
         if self._keeping is not None:
             remove_partial(self._keeping)
         self._keeping = None

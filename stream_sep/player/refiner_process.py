@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _FORBIDDEN = "downloads are disabled"
 _MAX_BYTES = 8e9  # limit of partial stems on disk, in bytes: about two hours
-_NICE = 19  # everything else on the machine goes first
+_NICE = 19  # the lowest priority
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ def main() -> None:
     except StreamSepError as error:
         server.send({"failed": str(error)})
         return
-    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
+    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets a message
         server.send({"failed": f"the model {spec['settings']['model']!r} failed: {type(error).__name__}: {error}"})
         return
     server.send({"identity": model.cache_key, "rate": model.rate_for(0), "stems": list(model.stems)})
     tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(server, tasks), daemon=True).start()
+    threading.Thread(target=_receive_requests, args=(server, tasks), daemon=True).start()
     RefinerLoop(model, StemCache(limit_gb=spec["cache_gb"]), server, tasks).run()
 
 
@@ -89,11 +89,11 @@ def load_model(spec: Mapping[str, Any]) -> DemucsSongModel:
     except SeparatorError as error:
         if _FORBIDDEN not in str(error):
             raise
-        sentence = (
+        message = (
             f"the weights of {settings.model!r} are not on this machine; "
             f"--refined-model {settings.model} downloads them"
         )
-        raise SeparatorError(sentence) from error
+        raise SeparatorError(message) from error
     if not isinstance(model, DemucsSongModel):
         raise SeparatorError(f"{settings.model!r} cannot refine stems; use --refined-model htdemucs, or --no-refine")
     return model
@@ -111,7 +111,7 @@ def _forbid_downloads() -> None:
         torch.hub.download_url_to_file = refuse
 
 
-def _listen(server: RpcServer, tasks: queue.SimpleQueue[Task]) -> None:
+def _receive_requests(server: RpcServer, tasks: queue.SimpleQueue[Task]) -> None:
     while "closed" not in (message := server.receive()):
         tasks.put(Task(**message))
     os._exit(0)
@@ -123,7 +123,7 @@ class RefinerLoop:
     Args:
         model: the networks.
         cache: receives finished songs.
-        server: sends what there is to the parent.
+        server: sends the results to the parent.
         tasks: requests; only the newest counts.
     """
 
@@ -188,7 +188,7 @@ class RefinerLoop:
         self._server.send({"number": task.number, "finished": True})
 
     def _begin(self, task: Task) -> bool:
-        """Find cached stems of a song, or start computing them; return whether there is anything to compute."""
+        """Load cached stems of a song, or start computing them; return whether there is anything to compute."""
         self.close()
         song, rate, stems = open_song(Path(task.path)), self._model.rate_for(0), self._model.stems
         key = f"{song.digest}-{self._model.cache_key}"

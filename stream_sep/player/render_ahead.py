@@ -1,4 +1,4 @@
-"""Renders ahead of the audio thread, and replaces what is rendered when a command arrives."""
+"""Renders ahead of the audio thread, and renders again when a command arrives."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RenderAhead:
         separator: the live separator.
         rings: the memory shared with the audio thread.
         playhead_map: receives the song position of every hop.
-        report: called with a sentence when a file cannot be read.
+        report: called with a message when a file cannot be read.
         block: largest block of the audio thread, in frames.
         effects: effect chains on the stems, if any.
     """
@@ -186,10 +186,10 @@ class RenderAhead:
             if late >= self._hop_after(0):
                 return late
             self._timeline.render(HOP)
-        return self._hop_after(0)  # what cannot keep up lets the song wait
+        return self._hop_after(0)  # if it cannot keep up, the song waits
 
     def _replace_from(self, hop: int) -> None:
-        """Replace what lies ready, from a hop on, by what is rendered from now on."""
+        """Discard the rendered audio from a hop on, to render it again."""
         self._last_replaced = hop
         if hop:
             fading = self._read_fade(hop, self._rings.read_ahead)

@@ -74,16 +74,16 @@ def load_effects(
 
     Args:
         info: the separator's description.
-        chains: the effects to begin with.
+        chains: the initial effects.
         reserve: latency reserved for effects, in frames.
-        report: called with a sentence when a chain fails.
+        report: called with a message when a chain fails.
         again: whether the chains ran before a restart.
     """
     if chains is None and reserve is None:
         return None
-    wanted, ahead = ChainSpec.parse(chains), ring_slots(info.sample_rate)
+    spec, ahead = ChainSpec.parse(chains), ring_slots(info.sample_rate)
     return Effects(
-        info.stems, info.sample_rate, HOP, chains=wanted, reserve=reserve, ahead=ahead, report=report, again=again
+        info.stems, info.sample_rate, HOP, chains=spec, reserve=reserve, ahead=ahead, report=report, again=again
     )
 
 
@@ -92,11 +92,11 @@ class InlineRenderWorker:
 
     Args:
         load: builds the live separator.
-        report: called with a sentence when a file cannot be read or an effect chain fails.
+        report: called with a message when a file cannot be read or an effect chain fails.
         block: largest block of the audio thread, in frames.
-        chains: the effects to begin with.
+        chains: the initial effects.
         chain_reserve: frames of latency kept for effects; with neither this nor ``chains`` there can be none later.
-        meanwhile: what plays while it is started again, as part of a sentence.
+        meanwhile: what plays during a restart, as part of the message.
     """
 
     restarts = 0

@@ -40,16 +40,16 @@ class RenderedSongs:
     """Renders songs ahead of the playhead, with refined stems where they are ready; a `StemSource`.
 
     Args:
-        backend: where the sound goes.
+        backend: plays the output.
         songs: the files, played in order.
         config: the engine's settings; ``model`` is the separator used wherever no refined stems are ready.
         refinement: how stems are refined while the songs play; None refines none.
-        report: called with a sentence about what went wrong and what to try.
+        report: called with error messages, each with a remedy.
 
     Attributes:
         playlist: the songs.
         transport: the playhead; from `connect` on.
-        refiner: refines the stems, if it is wanted.
+        refiner: refines the stems; None without ``refinement``.
 
     Raises:
         AudioFileError: no song can be read.
@@ -123,7 +123,7 @@ class RenderedSongs:
         self._controls.publish({"transport/refined": refined_share(current.refined)})
 
     def extra_delay(self, block_size: int) -> int:
-        """Return 0: what is rendered ahead serves blocks of any size."""
+        """Return 0: the rendered audio serves blocks of any size."""
         del block_size
         return 0
 

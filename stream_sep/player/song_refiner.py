@@ -29,7 +29,7 @@ class SongRefiner:
         model: the Demucs model.
         sound: the song at their rate, decoded to its end.
         level: of the song.
-        stems: what to fill.
+        stems: filled with the refined stems.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class SongRefiner:
 
 
 class _WholeMix:
-    """A decoded song, as windows are read from it."""
+    """A decoded song, read window by window."""
 
     def __init__(self, sound: DecodedSong, frames: int) -> None:
         self._sound = sound

@@ -95,7 +95,7 @@ class CachedStems:
             file.close()
 
     def describe(self) -> dict[str, Any]:
-        """Return what `open_stems` needs in another process, in plain JSON values."""
+        """Return the input of `open_stems` in another process, in plain JSON values."""
         return {"kept": [str(path) for path in self._paths], "stems": list(self.stems), "rate": self.rate}
 
     def _damage(self, error: Exception) -> AudioFileError:

@@ -29,7 +29,7 @@ class OpenSong:
     Attributes:
         number: index among all songs loaded so far.
         sound: its mix.
-        refined: its refined stems, if there are any.
+        refined: its refined stems, if any.
     """
 
     number: int
@@ -70,7 +70,7 @@ class SongStream:
         return self._reader.frame
 
     def frame_ago(self, frames: float) -> float:
-        """Return the frame that was read so many frames ago, where the line has only gone on, or round its loop."""
+        """Return the frame read so many frames ago, if playback has been continuous or looping since."""
         at = self.frame - frames
         if self._loop is not None and at < self._loop[0] and frames > self._frames_since_wrap:
             return at + self._loop[1] - self._loop[0]

@@ -24,7 +24,7 @@ FADE = 2048
 """Frames of the crossfade between the stems of the live separator and refined ones."""
 
 _SPARE = 2048  # frames that may be read at once while a fade still ends in time
-_ENTRY = 32768  # frames that must be ready for refined stems to fade in: else they would come and go
+_ENTRY = 32768  # frames that must be ready before refined stems fade in, against flicker
 
 
 class StemReader:
@@ -35,7 +35,7 @@ class StemReader:
 
     Args:
         streamed: the live separator; one voice at a time uses it.
-        report: called with a sentence when refined stems are lost.
+        report: called with a message when refined stems are lost.
     """
 
     def __init__(self, streamed: StreamedStems, report: Callable[[str], None]) -> None:
@@ -48,7 +48,7 @@ class StemReader:
         self.frame = 0
 
     def open(self, sound: DecodedSong, refined: SongStems | None) -> None:
-        """Switch to another song, with refined stems if there are any.
+        """Switch to another song, with refined stems if any.
 
         Args:
             sound: the decoded song.

@@ -26,7 +26,7 @@ class StreamedStems:
     """Separates a song from any frame on, feeding the separator ahead by its latency.
 
     Args:
-        separator: what splits the song.
+        separator: splits the song.
 
     >>> from stream_sep.separators.passthrough import PassthroughSeparator
     >>> streamed = StreamedStems(PassthroughSeparator(hop=64, latency=100))

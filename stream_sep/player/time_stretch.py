@@ -37,7 +37,7 @@ class Stretch:
 
     Args:
         read: returns the next frames, ``(1 + stems, 2, frames)``, the mix first.
-        stems: how many stems there are.
+        stems: number of stems.
         rate: frames per second.
         speed: song frames per output frame.
         pitch: semitones up.

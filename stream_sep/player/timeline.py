@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Separator, Stems
 
 NO_SONG = -1
-"""Number of the song while there is none."""
+"""Song number without a song."""
 
 _STRETCHED = 4096  # frames that a time stretcher may read ahead at once
 
@@ -36,7 +36,7 @@ class Timeline:
     Args:
         separator: the live separator.
         fade: frames of the crossfade at a jump.
-        report: called with a sentence when a file cannot be read.
+        report: called with a message when a file cannot be read.
 
     Attributes:
         command: the command in effect.
@@ -133,7 +133,7 @@ class Timeline:
         self._close_unused({link.number for link in links})
 
     def fade_out_from(self, sound: Stems) -> None:
-        """Fade out ``sound``, ``(1 + stems, 2, frames)``, under what is rendered next."""
+        """Fade out ``sound``, ``(1 + stems, 2, frames)``, under the audio rendered next."""
         self._fade_out = FadeOut(sound)
 
     def can_render(self, frames: int) -> bool:
@@ -179,7 +179,7 @@ class Timeline:
         if song is self._stream.song:
             self._stream.refine()
 
-    def _close_unused(self, wanted: set[int]) -> None:
+    def _close_unused(self, used: set[int]) -> None:
         current = self._stream.song
-        for number in set(self._songs) - wanted - ({current.number} if current is not None else set()):
+        for number in set(self._songs) - used - ({current.number} if current is not None else set()):
             self._songs.pop(number).close()

@@ -33,7 +33,7 @@ class Transport:
         playlist: the songs.
         rate: frames per second.
         captured: returns the current frame of the stream.
-        report: called with a sentence about what cannot be done.
+        report: called with messages about commands that fail.
     """
 
     def __init__(

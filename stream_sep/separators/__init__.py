@@ -1,4 +1,4 @@
-"""The separators, by name or by file of weights; nothing heavy is imported before one is asked for."""
+"""The separators, by name or by file of weights; nothing heavy is imported before one is loaded."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def older_name(name: str) -> str:
 
 
 def check_separator(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """Refuse a name that no separator has, or options that it does not take, without loading it.
+    """Check that a separator exists and has these options, without loading it.
 
     Args:
         name: as for `load_separator`.
@@ -137,7 +137,7 @@ def _check_options(name: str, factory: Callable[..., Separator], options: Mappin
 
 
 def is_known(name: str) -> bool:
-    """Say whether `load_separator` would look for a separator under that name, or leaves it to others.
+    """Return whether `load_separator` would look for that name, rather than leave it to Demucs.
 
     >>> is_known("live"), is_known("near"), is_known("song.safetensors"), is_known("htdemucs")
     (True, True, True, False)
@@ -147,12 +147,12 @@ def is_known(name: str) -> bool:
 
 
 def is_weight_file(name: str) -> bool:
-    """Say whether a model is named by its file of weights."""
+    """Return whether a model is named by its weight file."""
     return name.endswith(_WEIGHT_SUFFIXES) and not name.startswith("hf://")
 
 
 def _resolve(name: str, options: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Return the name of the separator that is meant, and its options: a file of weights is one of them."""
+    """Return the separator's name and its options, a weight file among them."""
     if not is_weight_file(name):
         return canonical_name(name), options
     if "weights" in options:
@@ -170,7 +170,7 @@ def _name_for(path: Path) -> str:
     kind = read_metadata(path)[0].get("kind", "")
     if kind not in FORMATS:
         raise SeparatorError(
-            f"{path} holds {kind!r}, which no separator here plays; where it is of a kind of your own, say "
+            f"{path} holds {kind!r}, which no separator here plays; if the kind is your own, use "
             f"--model package.module:KIND --option weights={path}"
         )
     return FORMATS[kind]

@@ -1,4 +1,4 @@
-"""Checks of what callers name and pass as a separator, so that a mistake is reported as one."""
+"""Checks of the separators that callers name and pass, for clear error messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a hop's length a separator may take to compute it: declared by each, so that latency can be fixed."""
+"""The share of a hop's length for its computation: declared by each separator, for a fixed latency."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _EDGE = 0.47  # of the inner rate: what is there is halved, what is a tenth belo
 
 
 class DecimatedSeparator:
-    """Puts a filter before and behind a separator whose rate is a whole part of the stream's; a `Separator`.
+    """Filters and decimates the stream for a separator at an integer fraction of its rate; a `Separator`.
 
     Unlike `ResampledSeparator`, which works between any two rates, it costs about a millisecond. What the inner
     separator does not receive, above half its own rate, is not lost: it stays in the stem ``other``.
@@ -32,7 +32,7 @@ class DecimatedSeparator:
 
     Args:
         inner: the separator to run.
-        factor: how many frames of the stream make one of the inner separator's.
+        factor: frames of the stream per frame of the inner separator.
 
     Raises:
         ConfigError: a factor below 1.
@@ -63,14 +63,14 @@ class DecimatedSeparator:
         self.reset()
 
     def process(self, block: Block) -> Stems:
-        """Take and return ``hop`` frames at the outer rate; shapes as in `Separator.process`."""
+        """Process ``hop`` frames at the outer rate; shapes as in `Separator.process`."""
         made = self._inner.process(self._down(np.asarray(block, np.float32)))
         stems = np.zeros((len(self.stems), self.channels, self.hop), np.float32)
         stems[self._rows] = self._up(made[self._rows])
         return self._mix.complete(stems, block)
 
     def reset(self) -> None:
-        """Forget what is held here and in the inner separator."""
+        """Clear the state here and in the inner separator."""
         self._inner.reset()
         self._history = np.zeros((self.channels, len(self._filter) - 1), np.float32)
         self._made = np.zeros((len(self._rows), self.channels, len(self._phases) - 1), np.float32)
@@ -94,7 +94,7 @@ class DecimatedSeparator:
 
 
 def low_pass(reach: int, factor: int) -> NDArray[np.float32]:
-    """Return a filter of ``2 * reach + 1`` taps that lets pass what a rate lower by ``factor`` can hold.
+    """Return a low-pass of ``2 * reach + 1`` taps for a rate lower by ``factor``.
 
     Args:
         reach: taps on either side of the middle.

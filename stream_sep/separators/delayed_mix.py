@@ -1,4 +1,4 @@
-"""What a separator behind filters owes the mix: stems that begin in silence and leave nothing of it out."""
+"""Completes the stems of a separator behind filters: silence before the first frame, and a sum equal to the mix."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class DelayedMix:
-    """Holds the mix until its stems come, and gives them what they lack of it.
+    """Delays the mix by the latency of its stems, and adds its remainder to them.
 
     Args:
         stems: names of the stems.
         channels: channels of the mix.
-        latency: frames by which the stems come after the mix.
+        latency: frames by which the stems lag behind the mix.
     """
 
     def __init__(self, stems: tuple[str, ...], channels: int, latency: int) -> None:
@@ -27,10 +27,10 @@ class DelayedMix:
         self._silent = latency
 
     def complete(self, stems: Stems, block: Block) -> Stems:
-        """Take the next frames of the mix, and the stems of as many frames that come now; return these, in place.
+        """Return ``stems`` with the remainder of the delayed mix added; in place.
 
         Args:
-            stems: ``(stems, channels, frames)``, completed in place.
+            stems: the next frames of the stems, ``(stems, channels, frames)``.
             block: the next frames of the mix, ``(channels, frames)``.
         """
         frames = block.shape[1]

@@ -1,4 +1,4 @@
-"""STFT of mid and side, masks, inverse STFT with overlap-add: what mask-based separators share."""
+"""STFT of mid and side, masks, inverse STFT with overlap-add, shared by mask-based separators."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _HALF, _ZERO = np.float32(0.5), np.float32(0.0)
 class MidSideStft:
     """Streaming STFT of mid and side, hop by hop, with the mix delayed to match.
 
-    The last stem is the residual, so that stems add up to the mix. Frames that are not finite are taken as silence,
+    The last stem is the residual, so that stems add up to the mix. Non-finite frames become silence,
     as they would stay in spectral averages for ever. Between `analyze` and `synthesize` the thread flushes denormals
     to zero, so that decaying audio costs no more than other audio.
 
     Args:
         hop: frames per step.
-        latency: frames by which stems come after the mix.
+        latency: frames by which stems lag behind the mix.
         analysis: analysis window; its length is the FFT size.
         synthesis: synthesis window over the end of each frame.
         stems: number of stems.

@@ -1,4 +1,4 @@
-"""Separates in whole windows that overlap by half and fade into each other: no seam, for files."""
+"""Separates files in windows that overlap by half, with crossfades."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class OverlapAddSeparator:
-    """Runs a window model every half window, and adds up what it gives under a Hann window; a `Separator`.
+    """Runs a window model every half window, and overlap-adds the output under a Hann window; a `Separator`.
 
     Each frame is separated twice, near the middle of one window or at the ends of both, where its weight is small.
-    The stems add up to the mix: what the model leaves over goes to ``other``, or in equal parts to all.
+    The stems add up to the mix: the remainder goes to ``other``, or in equal parts to all.
 
     Args:
         window_model: separates one window.
@@ -29,7 +29,7 @@ class OverlapAddSeparator:
     """
 
     _tail: Stems  # (stems, channels, hop): the second half of the last window
-    _begins: bool  # whether no hop has come out yet
+    _begins: bool  # whether no hop has been output yet
 
     def __init__(self, window_model: WindowModel, window: int) -> None:
         if window < 2 or window % 2:

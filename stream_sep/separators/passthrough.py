@@ -1,4 +1,4 @@
-"""A separator that separates nothing: the probe that measures latency, and the double that tests the engine."""
+"""A separator that separates nothing, for latency measurements and tests of the engine."""
 
 import numpy as np
 
@@ -55,5 +55,5 @@ class PassthroughSeparator:
         return stems
 
     def reset(self) -> None:
-        """Forget the frames still held."""
+        """Clear the delayed frames."""
         self._held = np.zeros_like(self._held)

@@ -26,7 +26,7 @@ def at_rate(
         sample_rate: frames per second of the stream. A multiple of one of the rates costs a millisecond more, another
             rate is resampled and costs 40.
         rates: frames per second that the separator works at, the usual one first.
-        name: what the error calls it.
+        name: its name in the error.
 
     Raises:
         ConfigError: the rate is not from 1 to `MAX_RATE`.

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class Rechunker:
-    """Lets a separator of fixed hops take blocks of any length.
+    """Feeds blocks of any length to a separator with fixed hops.
 
     The price is ``hop - 1`` frames of delay, the least that serves every block length, first blocks of one frame
     included.
 
     Args:
-        separator: what splits the mix.
+        separator: splits the mix.
     """
 
     def __init__(self, separator: Separator) -> None:
@@ -26,11 +26,11 @@ class Rechunker:
 
     @property
     def latency(self) -> int:
-        """Frames by which the output comes after the input: the separator's own, and ``hop - 1``."""
+        """Frames by which the output lags behind the input: the separator's own, and ``hop - 1``."""
         return self._separator.latency + self._separator.hop - 1
 
     def reset(self) -> None:
-        """Forget the past."""
+        """Clear the state."""
         separator = self._separator
         separator.reset()
         self._waiting = np.zeros((separator.channels, 0), np.float32)

@@ -65,7 +65,7 @@ class ResampledSeparator:
         self.reset()
 
     def process(self, block: Block) -> Stems:
-        """Take and return ``hop`` frames at the outer rate; shapes as in `Separator.process`."""
+        """Process ``hop`` frames at the outer rate; shapes as in `Separator.process`."""
         frames = np.ascontiguousarray(block.T, np.float32)
         self._waiting = np.concatenate([self._waiting, self._down.resample_chunk(frames)])
         while len(self._waiting) >= self._inner.hop:
@@ -75,7 +75,7 @@ class ResampledSeparator:
         return self._mix.complete(self._stems_of(ready), block)
 
     def reset(self) -> None:
-        """Forget what is held here, in the resamplers and in the inner separator."""
+        """Clear the state here, in the resamplers and in the inner separator."""
         self._inner.reset()
         self._down.clear()
         self._up.clear()
@@ -100,7 +100,7 @@ class ResampledSeparator:
         return stems
 
     def _align(self, lag: int) -> tuple[int, int]:
-        """Return the fewest zeros to feed first, at least ``lag``, and the latency, whole, that they lead to."""
+        """Return the fewest leading zeros, at least ``lag``, with an integer latency, and that latency."""
         for lead in range(lag, lag + LONGEST_ALIGNMENT):
             latency = (self._inner.latency + lead) * self._ratio
             if latency.denominator == 1:

@@ -41,7 +41,7 @@ class SourceGroups:
     members: tuple[tuple[str, tuple[str, ...]], ...]
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Check the values."""
         named = [source for _, sources in self.members for source in sources]
         if len(self.members) < 2 or not all(sources for _, sources in self.members):
             raise ConfigError(f"groups need two names or more, each with a source, not {self.to_dict()}")
@@ -108,7 +108,7 @@ class SourceGroups:
         )
 
     def serves(self, stem: str, known: Collection[str]) -> bool:
-        """Say whether a song can serve as an example of a group.
+        """Return whether a song can serve as an example of a group.
 
         Args:
             stem: the group.

@@ -1,4 +1,4 @@
-"""What a separator may give: stems that are finite, and not absurdly louder than the mix they come from."""
+"""The limits of a separator's output: finite stems, not absurdly louder than the mix."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ MAX_STEM_GAIN = 10 ** (24 / 20)
 """Stems may peak 24 dB above full scale or, where the mix is louder than that, above the recent peak of the mix."""
 
 MAX_SAMPLE = 1e6
-"""120 dB above full scale: what effects may be set to give, and more than any sound that is meant."""
+"""120 dB above full scale: the maximum output of effects, and more than any intended sound."""
 
 _MEMORY_SECONDS = 10.0
 
 
 class StemGuard:
-    """Tells stems that can be played from those that cannot.
+    """Checks whether stems can be played.
 
     Args:
-        separator: what gives them.
+        separator: outputs the stems.
         max_gain: how far above the mix, or full scale, they may peak, as a factor.
 
     >>> import numpy as np
@@ -41,7 +41,7 @@ class StemGuard:
         self._mix_peak = 1.0
 
     def accepts(self, mix: Block, stems: Stems) -> bool:
-        """Return whether ``stems``, which came out when ``mix`` went in, can be played; to be asked hop by hop.
+        """Return whether ``stems``, the output for ``mix``, can be played; must be called for every hop.
 
         Args:
             mix: ``(channels, hop)``.

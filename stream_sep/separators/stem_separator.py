@@ -55,7 +55,7 @@ class StemSeparator:
 
     @property
     def latency(self) -> int:
-        """Frames by which stems come after the mix with ``reset=False``; with ``reset=True`` there are none."""
+        """Frames by which stems lag behind the mix with ``reset=False``; with ``reset=True`` there are none."""
         return self._stream.latency
 
     def process(self, audio: NDArray[np.floating[Any]], sample_rate: int, *, reset: bool = True) -> Stems:

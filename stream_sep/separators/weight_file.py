@@ -39,10 +39,10 @@ class WeightFile:
     """A ``.safetensors`` file that was read and whose checksum is right.
 
     Attributes:
-        path: where it lies.
-        format: what wrote it, such as ``stream_sep unet 1``.
+        path: its path.
+        format: its format, such as ``stream_sep unet 1``.
         sizes: the table from which its network is built.
-        groups: what it separates into.
+        groups: the source groups of its stems.
         metadata: all that is written in it.
         data: the whole file.
     """
@@ -58,7 +58,7 @@ class WeightFile:
         """Load the tensors into a torch module, and return how many they are.
 
         Raises:
-            SeparatorError: they do not fit; the sentence names the first that does not.
+            SeparatorError: they do not fit; the message names the first that does not.
         """
         from safetensors import SafetensorError  # noqa: PLC0415 - heavy, and only here when a model is
         from safetensors.torch import load  # noqa: PLC0415 - as above
@@ -66,10 +66,8 @@ class WeightFile:
         try:
             module.load_state_dict(dequantized(load(self.data)))
         except (SafetensorError, RuntimeError, ValueError) as error:
-            sentence = " ".join(str(error).split())
-            raise SeparatorError(
-                f"the weights in {self.path} do not fit its sizes ({sentence}); copy it again"
-            ) from error
+            why = " ".join(str(error).split())
+            raise SeparatorError(f"the weights in {self.path} do not fit its sizes ({why}); copy it again") from error
         module.eval()
         return WeightStats(count_weights(module), len(self.data))
 

@@ -1,6 +1,6 @@
 """Turns a model that separates whole windows into a stream: past context, hop, look-ahead, and a crossfade.
 
-A network such as Demucs sees a stretch of music at once. Here it sees, once per hop, a window that ends at the
+A network such as Demucs takes a stretch of music at once. Here it takes, once per hop, a window that ends at the
 newest frame::
 
     | context | hop | fade | lookahead |  newest frame
@@ -29,7 +29,7 @@ MARGIN = 0.9
 
 
 class WindowModel(Protocol):
-    """Anything that separates one window of a mix, with no memory of the one before."""
+    """Separates one window of a mix, without state."""
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -54,20 +54,20 @@ class WindowModel(Protocol):
 class WindowedSeparator:
     """Runs a window model once per hop; a `Separator`.
 
-    The stems add up to the mix: what the model leaves over goes to the stem ``other``, or, where there is none,
+    The stems add up to the mix: the remainder goes to the stem ``other``, or, if there is none,
     in equal parts to all. A window of silence gives silence without running the model. Numbers that are not finite
     pass, and are gone after one hop: nothing of the output is kept but the faded tail.
 
     Args:
         window_model: separates one window; it is given ``context + hop + fade + lookahead`` frames, always.
-        context: frames of the past it sees before the hop.
+        context: frames of the past before the hop.
         hop: frames per call.
-        lookahead: frames of the future it sees after what is kept.
+        lookahead: frames of the future after the kept part.
         fade: frames of the linear crossfade between neighbours, at most a hop. Linear, as both sides are the same
             signal and their amplitudes add.
 
     Raises:
-        ConfigError: a size that makes no sense.
+        ConfigError: an invalid size.
 
     >>> class Half:
     ...     stems, sample_rate, channels = ("left over", "half"), 44100, 1
@@ -79,7 +79,7 @@ class WindowedSeparator:
     """
 
     _tail: Stems  # (stems, channels, fade): the end of the last core, falling
-    _silent: int  # frames still to come before the first one of the mix
+    _silent: int  # frames left before the first one of the mix
 
     compute_share = MARGIN
 
@@ -114,7 +114,7 @@ class WindowedSeparator:
         return self._without_pre_echo(core[..., : self.hop])
 
     def reset(self) -> None:
-        """Forget the window and the faded tail."""
+        """Clear the window and the faded tail."""
         self._window[:] = 0.0
         self._tail = np.zeros((len(self.stems), self.channels, len(self._rising)), np.float32)
         self._silent = self.latency
@@ -135,7 +135,7 @@ class WindowedSeparator:
 
 
 def add_remainder(stems: Stems, mix: Block, names: tuple[str, ...]) -> Stems:
-    """Give what ``stems`` lack of ``mix`` to the one named ``other``, or to all in equal parts; in place.
+    """Add the difference of ``mix`` and ``stems`` to the stem ``other``, or in equal parts to all; in place.
 
     Args:
         stems: ``(stems, channels, frames)``, completed in place.
@@ -155,7 +155,7 @@ def add_remainder(stems: Stems, mix: Block, names: tuple[str, ...]) -> Stems:
 
 @dataclass(frozen=True)
 class WindowSizes:
-    """How a window is divided, in frames; the names are those of `WindowedSeparator`."""
+    """The parts of a window, in frames; the names are those of `WindowedSeparator`."""
 
     context: int
     hop: int
@@ -173,7 +173,7 @@ def sizes_for_budget(
     lookahead: tuple[int, int] = (0, 22050),
     multiple: int = 1,
 ) -> WindowSizes:
-    """Divide a window so that stems come out at most ``budget_ms`` after their input.
+    """Divide a window so that stems are output at most ``budget_ms`` after their input.
 
     A sound waits for its hop to fill, then for the window to be computed, and comes out behind the look-ahead and
     the crossfade: ``total = hop + compute + lookahead + fade``. To keep up, ``compute <= MARGIN * hop``. The hop is
@@ -188,7 +188,7 @@ def sizes_for_budget(
         window: frames of the whole window.
         fade: frames of the crossfade.
         lookahead: the fewest and the most frames of look-ahead.
-        multiple: the hop becomes a multiple of so many frames.
+        multiple: the hop is a multiple of this.
 
     Raises:
         ConfigError: the budget, or the window, is too small for this machine; the message has the minimum.
@@ -216,6 +216,6 @@ def sizes_for_budget(
 def _refuse(budget_ms: float, smallest: int, seconds_per_window: float, sample_rate: int) -> None:
     raise ConfigError(
         f"{budget_ms:g} ms of latency cannot be met here: a window takes {seconds_per_window * 1000:.0f} ms to "
-        f"compute, so the smallest budget is {math.ceil(smallest * 1000 / sample_rate)} ms; ask for that, fewer "
+        f"compute, so the smallest budget is {math.ceil(smallest * 1000 / sample_rate)} ms; use that, fewer "
         f"stems, a smaller model, or a faster device"
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - as Python asks for
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - as PEP 562 has it
     if name == "Pipeline":  # only then is anything heavy imported
         from stream_sep.training.pipeline import Pipeline  # noqa: PLC0415 - as above
 

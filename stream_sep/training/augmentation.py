@@ -1,4 +1,4 @@
-"""What may happen to stems on their way into a mix, a whole batch at once, on the device that trains.
+"""Augmentation of stems and mixes, a whole batch at once, on the training device.
 
 Effects on one stem may be anything, as its target goes through them too. Effects on the mix must leave the sum of
 the stems the mix: one gain over time for all, one filter for all.
@@ -16,7 +16,7 @@ from stream_sep.training.data.cache import RATE
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Chances, from 0 to 1, of each effect on a stem or a mix, and how far they go.
+    """Probability of each effect on a stem or a mix, from 0 to 1, and its range.
 
     Attributes:
         gain_db: largest random gain of a stem, up or down.
@@ -56,7 +56,7 @@ class AugmentConfig:
 
 
 class Augmenter:
-    """Changes batches of stems by chance.
+    """Augments batches of stems at random.
 
     Args:
         config: the probabilities and amounts.
@@ -81,7 +81,7 @@ class Augmenter:
         return torch.minimum(max_hz, max_hz.roll(1)) if self._config.mixup else max_hz
 
     def augment_stems(self, sound: Tensor) -> Tensor:
-        """Return each of ``(batch, 2, frames)`` as its own chances want it."""
+        """Return ``(batch, 2, frames)``, each item augmented at random."""
         config = self._config
         sound = self._some(config.saturation, sound, self._saturate)
         sound = self._some(config.tone, sound, self._toned)
@@ -95,7 +95,7 @@ class Augmenter:
         return sound * gains
 
     def augment_mixes(self, stems: Tensor) -> Tensor:
-        """Return ``(batch, stems, 2, frames)`` after what happens to whole mixes."""
+        """Return ``(batch, stems, 2, frames)`` after the augmentations of whole mixes."""
         config = self._config
         if config.mixup:
             stems = self._blended(stems)

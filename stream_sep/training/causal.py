@@ -42,7 +42,7 @@ class CausalTrainingModel(nn.Module):
             with random weights by default.
         inference_hop: frames of the hops in which it is played, as of `CausalSeparator`; 0 for its own. What it
             output last is not in its state: shorter hops begin without an output.
-        groups: what it separates into; the last is what the others leave.
+        groups: the source groups of its stems; the last is what the others leave.
         prior: whether the masks start from those of ``bands``.
 
     Raises:
@@ -87,7 +87,7 @@ class CausalTrainingModel(nn.Module):
         return *flat, *self._network_state(batch)
 
     def separate(self, mix: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
-        """Return stems and the state to go on with; see `TrainableSeparator.separate`."""
+        """Return stems and the next state; see `TrainableSeparator.separate`."""
         middle = torch.stack([mix[:, 0] + mix[:, 1], mix[:, 0] - mix[:, 1]], dim=1) / 2
         frames = middle.unfold(-1, self._window, self._hop) * self.analysis
         spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins), of the hops that are played
@@ -102,7 +102,7 @@ class CausalTrainingModel(nn.Module):
         return state
 
     def _mask(self, features: Tensor, prior: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
-        """Return complex masks, ``(batch, hops, stems - 1, 2, points)``, and the state to go on with."""
+        """Return complex masks, ``(batch, hops, stems - 1, 2, points)``, and the next state."""
         return self._masks_by(self.network, features, prior, state)
 
     def _masks_by(
@@ -121,7 +121,7 @@ class CausalTrainingModel(nn.Module):
 
     @torch.no_grad()
     def _measure(self, spectra: Tensor, feature_states: Tensor, prior_states: Tensor) -> tuple[Tensor, ...]:
-        """Return features and prior of all hops, and both states to go on with; by the CPU."""
+        """Return features and prior of all hops, and both next states; by the CPU."""
         mid_side, batch, hops = spectra.cpu().contiguous().numpy(), *spectra.shape[:2]
         features_after, prior_after = (each.cpu().numpy().copy() for each in (feature_states, prior_states))
         network_input = mid_side[:, :: self._turns]
@@ -137,7 +137,7 @@ class CausalTrainingModel(nn.Module):
 
         threads = torch.get_num_threads() if spectra.device.type == "cpu" else os.cpu_count()
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(compute, range(batch)))  # a list, as errors come to light only so
+            list(pool.map(compute, range(batch)))  # a list, to raise errors
         made = (features, np.ascontiguousarray(prior[:, :hops]), features_after, prior_after)
         return tuple(torch.from_numpy(each).to(spectra.device) for each in made)
 
@@ -204,7 +204,7 @@ def _flat(state: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
 
 
 def _as_state(flat: NDArray[np.float64], like: M) -> M:
-    """Return what `_flat` made of a state as one again; it is the same numbers, not a copy."""
+    """Undo `_flat`, without a copy."""
     arrays: tuple[NDArray[Any], ...] = like
     ends = np.cumsum([-(-array.nbytes // _ITEM_BYTES) * _ITEM_BYTES for array in arrays])[:-1]
     whole = zip(np.split(flat.view(np.uint8), ends), arrays, strict=True)

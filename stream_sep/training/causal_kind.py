@@ -52,7 +52,7 @@ class CausalKind:
         return load_at_own_hop(sample_rate=sample_rate, weights=weights, **options)
 
     def add_dropout(self, model: Any, dropout: float, input_dropout: float, random: torch.Generator) -> None:  # noqa: ANN401 - as above
-        """Leave out a share of what the network sees and computes while it is in training mode; see `Dropout`.
+        """Add dropout of inputs and activations, active in training mode; see `Dropout`.
 
         Args:
             model: the model.

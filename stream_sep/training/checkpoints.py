@@ -1,4 +1,4 @@
-"""A training's whole state on disk, so that it goes on after a kill as if nothing had been."""
+"""The whole state of a training on disk, so that it can resume after a kill."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
         state: plain values and tensors.
 
     Raises:
-        AudioFileError: the disk is full, or cannot be written; what was there before stays.
+        AudioFileError: the disk is full, or cannot be written; the earlier file stays.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -48,9 +48,9 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None:
-    """Return the newest state that is whole, or None where there is none.
+    """Return the newest undamaged state, or None without a checkpoint.
 
-    One that is damaged is set aside, so that it does not take the place of the one before it.
+    A damaged one is set aside, so that it does not replace the one before it.
 
     Args:
         folder: where to read.
@@ -74,7 +74,7 @@ def load_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None
 
 
 def _load(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """Return the state in a file, or None where it is damaged; files of versions without checksums are believed."""
+    """Return the state in a file, or None if it is damaged; files of versions without checksums are not checked."""
     try:
         data = path.read_bytes()
         mark = len(data) - len(_MARK) - _DIGEST_SIZE

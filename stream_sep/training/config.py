@@ -21,7 +21,7 @@ PRECISIONS = ("float32", "tf32", "bfloat16", "auto")
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What to train on.
+    """The training data.
 
     Attributes:
         caches: folders that ``stream-sep data build`` made, relative to the config file's.
@@ -38,7 +38,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TeachConfig:
-    """Trained networks whose stems are a second target, beside the true stems.
+    """Trained networks whose stems are a second target, besides the true stems.
 
     Attributes:
         teachers: files of their weights, relative to the config file's folder.
@@ -80,7 +80,7 @@ class TrainingConfig:
         threads: CPU threads; 0 is torch's default.
         inference_hop: hop at inference in frames, if it is shorter than the network's own: the training then uses
             the window, prior and output delay of that hop; 0 for the network's own.
-        dropout: share of the activations of a causal network that are dropped at random, anew in each hop.
+        dropout: share of the activations of a causal network that are dropped at random, independently in each hop.
         input_dropout: share of the input features of each band that are dropped, the same ones for a whole mix.
         init_weights: file of initial weights, relative to the config file's folder; random weights by default.
     """
@@ -142,7 +142,7 @@ class TrainConfig:
     home: Path = Path()
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Check the values."""
         training, data = self.training, self.data
         if not data.caches:
             raise ConfigError(f"{self.name}: [data] caches names no cache; make one with 'stream-sep data build'")
@@ -180,7 +180,7 @@ class TrainConfig:
 
     @property
     def teachers(self) -> list[Path]:
-        """Files of the weights to learn from."""
+        """Weight files of the teachers."""
         return [self.home / name for name in self.teach.teachers]
 
 
@@ -188,7 +188,7 @@ def read_config(path: Path) -> TrainConfig:
     """Read a training from a file.
 
     Raises:
-        ConfigError: it cannot be read, or holds a key or value that makes no sense.
+        ConfigError: it cannot be read, or has an unknown key or invalid value.
     """
     try:
         tables = parse(read_text(path))
@@ -252,7 +252,7 @@ def _table(kind: type[Table], values: dict[str, Any], where: str) -> Table:
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
-def _fits(value: Any, default: Any) -> bool:  # noqa: ANN401 - whatever the file holds
+def _fits(value: Any, default: Any) -> bool:  # noqa: ANN401 - any TOML value
     if isinstance(default, tuple):
         return isinstance(value, list)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Processes that train one network together, each on a device of its own: ``torchrun`` or ``accelerate launch``.
+"""Processes that train one network together, each on its own device: ``torchrun`` or ``accelerate launch``.
 
 Every process draws its share of a batch; gradients are averaged before each step, so that all keep the same weights.
 The first process alone keeps time, validates and writes.
@@ -24,7 +24,7 @@ class Distributed:
 
     Args:
         rank: this process's number, from 0.
-        size: how many there are.
+        size: number of processes.
     """
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
@@ -46,7 +46,7 @@ class Distributed:
         return self.rank == 0
 
     def device(self, name: str) -> torch.device:
-        """Return the device for this process, of those that ``name`` stands for: ``cpu``, ``cuda`` or ``auto``.
+        """Return the device for this process, of those of ``name``: ``cpu``, ``cuda`` or ``auto``.
 
         Raises:
             ConfigError: there is none.
@@ -116,6 +116,6 @@ class Distributed:
         return bool(highest)
 
     def shutdown(self) -> None:
-        """Part from the others."""
+        """Leave the process group."""
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Dropout for a causal network in training, added from outside: the network that runs live has no trace of it.
+"""Dropout for a causal network in training, added from outside: the network at inference is unchanged.
 
 With some activations missing at random, a network cannot overfit to a few of them (Srivastava et al. 2014).
 """
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Dropout:
-    """Leaves out a share of what a network sees and works with, while it is in training mode.
+    """Dropout of a network's inputs and activations, active in training mode.
 
     Args:
         network: it; it is given hooks, its weights stay as they are.
-        dropout: share of the numbers within it that are left out, anew for each hop.
-        input_dropout: share of what each band is shown, of features and prior, that is left out for a whole crop.
+        dropout: share of the activations that are dropped, independently for each hop.
+        input_dropout: share of each band's features and prior that is dropped for a whole crop.
         random: all chance, on the network's device.
     """
 
@@ -62,6 +62,6 @@ class Dropout:
         return x * self._kept(x.shape, self._dropout, x)
 
     def _kept(self, shape: tuple[int, ...], share: float, like: Tensor) -> Tensor:
-        """Return 0 for what is left out, and for the rest what makes up for it."""
+        """Return 0 for dropped values, and the compensating gain for the others."""
         drawn = torch.rand(shape, device=like.device, generator=self._random)
         return (drawn >= share).to(like.dtype) / (1 - share)

@@ -1,4 +1,4 @@
-"""The kinds of networks that can be trained: how each is built, kept, loaded and taught, by name."""
+"""The kinds of networks that can be trained: how each is built, saved, loaded and trained, by name."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ KINDS: Mapping[str, str] = {
     "hs-tasnet": "stream_sep.training.baselines.hs_tasnet_kind:KIND",
     "unet": "stream_sep.training.unet:KIND",
 }
-"""Name of a kind -> where it lives. A kind of your own is named as ``package.module:KIND``."""
+"""Name of a kind -> its module. Your own kinds are named ``package.module:KIND``."""
 
 
 @runtime_checkable
 class Kind(Protocol):
-    """A design of networks; stateless.
+    """A network architecture; stateless.
 
     Attributes:
         format: written into every file of weights, such as ``stream_sep unet 1``; another number is another design.
@@ -43,11 +43,11 @@ class Kind(Protocol):
 
         Args:
             table: the config's table ``[network]`` without its ``kind``.
-            groups: what to separate into.
+            groups: the source groups of its stems.
             inference_hop: frames of the hops in which it will be played; 0 for its own.
 
         Raises:
-            ConfigError: an unknown key, a value that makes no sense, or groups that it cannot separate into.
+            ConfigError: an unknown key, an invalid value, or groups that it cannot separate into.
         """
         ...
 
@@ -103,7 +103,7 @@ def build_model(kind: str, table: Mapping[str, Any], inference_hop: int = 0, gro
     """Build a network of random weights; see `Kind.build`.
 
     Raises:
-        ConfigError: there is no such kind, or a value makes no sense.
+        ConfigError: unknown kind, or a value is invalid.
     """
     return load_kind(kind).build(table, groups, inference_hop)
 
@@ -118,7 +118,7 @@ def save_weights(
         model: the network.
         path: the file.
         about: metadata to keep with it, such as how it was trained.
-        groups: what it separates into.
+        groups: the source groups of its stems.
     """
     found = load_kind(kind)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
@@ -131,11 +131,11 @@ def load_model(path: Path, trusted: str = "") -> tuple[str, Any, SourceGroups]:
     """Read a network of any kind from a ``.safetensors`` file.
 
     Args:
-        path: the file. It may name a kind of somebody's own, which is code: only `KINDS` are imported for it.
-        trusted: a kind of your own that may be imported too.
+        path: the file. It may name an external kind, which is code: only `KINDS` are imported.
+        trusted: your own kind, which may be imported too.
 
     Returns:
-        The name of its kind, the `TrainableSeparator`, and what it separates into.
+        The name of its kind, the `TrainableSeparator`, and its source groups.
 
     Raises:
         SeparatorError: the file is missing, damaged, or of no known kind.

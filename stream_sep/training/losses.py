@@ -33,7 +33,7 @@ class StemLoss(nn.Module):
         weights: how much each stem counts in ``volume``, ``(stems,)``, as of `volume_weights`; alike unless given.
 
     Raises:
-        ConfigError: there is no such loss.
+        ConfigError: unknown loss.
     """
 
     def __init__(self, kind: str = "energy", spectral: float = 1.0, weights: Tensor | None = None) -> None:
@@ -83,7 +83,7 @@ class StemLoss(nn.Module):
 
 
 def below(sound: Tensor, max_hz: Tensor) -> Tensor:
-    """Return sound without what is above a frequency, such as that up to which its true stems are known.
+    """Return sound low-passed at a frequency, such as the bandwidth of its true stems.
 
     Args:
         sound: ``(batch, stems, 2, frames)``.

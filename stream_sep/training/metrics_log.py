@@ -1,4 +1,4 @@
-"""What a training leaves to look at: a table that grows, TensorBoard's curves, a picture of an example."""
+"""Logs of a training: a table, TensorBoard's curves, a picture of an example."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class MetricsLogger:
-    """Writes a row for each validation; rows after the step that a training goes on from are taken back.
+    """Writes a row for each validation; rows after the step from which a training resumes are removed.
 
     Args:
         folder: where to write ``curves.csv`` and TensorBoard's files.
-        step: the step to go on from.
-        stems: names of what is scored.
+        step: the step to resume from.
+        stems: names of the scored stems.
     """
 
     def __init__(self, folder: Path, step: int, stems: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What every network looks like in training: sound in, stems out, many hops at once, with a state to go on from."""
+"""The interface of a network in training: sound in, stems out, many hops at once, with a state."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class TrainableSeparator(Protocol):
 
 
 def align_crops(sounds: Sequence[tuple[Tensor, int]], start: int) -> list[Tensor]:
-    """Return what sounds have in common from frame ``start`` on, each of which begins at a frame of its own.
+    """Return the frames that all sounds have, from ``start`` on; each sound has its own first frame.
 
     Args:
         sounds: pairs of first frame and audio, ``(..., frames)``.
-        start: the first frame wanted.
+        start: first frame of the result.
     """
     end = min(begin + sound.shape[-1] for sound, begin in sounds)
     return [sound[..., start - begin : end - begin] for sound, begin in sounds]

@@ -26,7 +26,7 @@ class Objective:
     Args:
         config: the training.
         model: the network, a `TrainableSeparator`.
-        device: where it is.
+        device: the network's device.
         is_half: whether to compute in bfloat16.
         weights: how much each stem counts, ``(stems,)``; alike unless given.
 
@@ -70,8 +70,8 @@ class Objective:
         """Return the loss of a batch of stems, ``(batch, stems, 2, frames)``.
 
         Args:
-            stems: what is to be found in their sum.
-            carry_state: go on with the state after the batch before; or from the initial state.
+            stems: the targets; their sum is the mix.
+            carry_state: continue with the state after the previous batch, instead of the initial state.
             max_hz: ``(batch,)``, frequency up to which each mix counts; all of it unless given, or where infinite.
         """
         mix = stems.sum(dim=1)
@@ -92,7 +92,7 @@ class Objective:
         return {"memory": list(self._state or ()), "taught": list(self._teacher_state or ())}
 
     def load_state_dict(self, state: Mapping[str, Any], batch: int) -> None:
-        """Go on with what a checkpoint holds, but for what was of another batch size, or of other teachers.
+        """Load the state of a checkpoint, except parts for another batch size or other teachers.
 
         Args:
             state: from a checkpoint.
@@ -104,7 +104,7 @@ class Objective:
     def _separate(
         self, model: TrainableSeparator, mix: Tensor, state: ModelState | None
     ) -> tuple[Tensor, ModelState]:
-        """Return stems, and a state to go on with that holds on to no gradient, both in full precision."""
+        """Return stems and the detached next state, both in full precision."""
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_half):
             estimates, after = model.separate(mix, state or model.initial_state(len(mix)))
         return estimates.float(), tuple(_widened(part.detach()) for part in after)

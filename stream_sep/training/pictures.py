@@ -1,4 +1,4 @@
-"""What a training leaves to look at: curves over its steps, and spectrograms of what it separated."""
+"""Pictures of a training: curves over its steps, and spectrograms of an example."""
 
 from __future__ import annotations
 

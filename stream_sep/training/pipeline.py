@@ -1,6 +1,6 @@
 """From a folder of multitrack songs to separated ones, in one call: cache, training, scores, stems, pictures.
 
-Every step keeps what it made, so that a second run does only what is missing: songs by song, the training by its
+Every step keeps its results, so that a second run does only the missing work: songs by song, the training by its
 checkpoint, scores and stems by the digest of the weights.
 """
 
@@ -31,7 +31,7 @@ CACHES = {"folder": "cache", "h5": "cache.h5"}
 
 @dataclass(frozen=True)
 class PipelineResult:
-    """What a pipeline made.
+    """The results of a pipeline.
 
     Attributes:
         weights: the best weights, for ``--model``.
@@ -62,11 +62,11 @@ class Pipeline:
         device: ``cpu``, ``cuda``, or ``auto`` for the fastest available.
         jobs: songs decoded in parallel.
         validation_percent: how many percent of the artists are kept out of training.
-        training: keys of the table ``[training]`` of a config that are to have other values.
+        training: changed keys of the table ``[training]`` of a config.
         report: callback that receives progress messages.
 
     Raises:
-        ConfigError: a value that makes no sense.
+        ConfigError: an invalid value.
 
     >>> pipeline = Pipeline("slakh/train", "out/drums", network="unet", groups="drums-no_drums", minutes=60)
     >>> pipeline.config.groups.stems
@@ -112,14 +112,14 @@ class Pipeline:
         return self.out / "best.safetensors"
 
     def run(self, songs: Sequence[str | Path] = ()) -> PipelineResult:
-        """Do all that is missing.
+        """Run all missing steps.
 
         Args:
-            songs: what to separate in the end.
+            songs: the songs to separate in the end.
 
         Raises:
             AudioFileError: the data or a song cannot be read.
-            ConfigError: the data have nothing to train on, or a value makes no sense.
+            ConfigError: the data have nothing to train on, or a value is invalid.
             SeparatorError: the weights cannot be used.
         """
         self.prepare()
@@ -129,7 +129,7 @@ class Pipeline:
         return PipelineResult(self.weights, scores, stems, self.draw(stems))
 
     def prepare(self) -> Path:
-        """Decode the data into the cache, but for what it has; return the cache."""
+        """Decode the missing data into the cache; return the cache."""
         from stream_sep.training.data.cache import build_cache  # noqa: PLC0415 - only when it is needed
         from stream_sep.training.data.layouts import find_stem_songs  # noqa: PLC0415 - as above
 
@@ -142,7 +142,7 @@ class Pipeline:
         """Train to the end, from the last checkpoint on; return the weights.
 
         Args:
-            should_stop: asked after every step.
+            should_stop: called after every step.
         """
         if self._is_trained():
             self._report("trained already")
@@ -155,14 +155,14 @@ class Pipeline:
         return self.weights
 
     def evaluate(self) -> dict[str, float]:
-        """Return the scores that the weights were kept for: mean uSDR of whole songs kept out of training, in dB."""
+        """Return the scores by which the weights were selected: mean uSDR of whole held-out songs, in dB."""
         from stream_sep.separators.weight_file import read_metadata  # noqa: PLC0415 - as above
 
         scores: dict[str, float] = json.loads(read_metadata(self.weights)[0]["scores"])
         return scores
 
     def separate(self, songs: Sequence[str | Path]) -> dict[Path, dict[str, Path]]:
-        """Separate songs into ``OUT/stems/.../SONG/GROUP.wav``; what these weights have separated is left alone.
+        """Separate songs into ``OUT/stems/.../SONG/GROUP.wav``; songs that these weights have separated are skipped.
 
         Raises:
             AudioFileError: a song cannot be read, or its stems not written; the others are done first.
@@ -195,7 +195,7 @@ class Pipeline:
         same: bool = json.loads(done.read_text("utf-8"))["config"] == self._plain()
         return same
 
-    def _plain(self) -> Any:  # noqa: ANN401 - what JSON holds
+    def _plain(self) -> Any:  # noqa: ANN401 - plain JSON values
         training = dataclasses.asdict(self.config.training)
         groups, data = self.config.groups.to_dict(), self.config.data.validation_percent
         config = {"network": self.config.network, "groups": groups, "training": training, "data": data}

@@ -31,7 +31,7 @@ def warmup_poly(  # noqa: PLR0917 - a formula has as many
     """Return a learning rate that rises over some steps and falls by a power of those that are left.
 
     Args:
-        step: steps taken.
+        step: number of steps so far.
         peak: the highest rate.
         warmup_steps: steps of the rise.
         decay_steps: steps of the fall after it.
@@ -48,7 +48,7 @@ def warmup_poly(  # noqa: PLR0917 - a formula has as many
 
 
 def check_schedule(name: str, decay_steps: int) -> None:
-    """Refuse what no schedule is.
+    """Check the name and the steps of a schedule.
 
     Args:
         name: the schedule's name.

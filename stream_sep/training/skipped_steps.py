@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 class SkippedSteps:
-    """How many steps were skipped, of how many; a step whose gradient is not finite would ruin the weights for good.
+    """Counts of skipped steps; a step with a non-finite gradient would ruin the weights for good.
 
     Attributes:
         count: steps skipped, over all runs of a training.
-        in_a_row: of those, the last ones without a step taken in between.
+        in_a_row: length of the current run of skipped steps.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class SkippedSteps:
         self.count += skipped
 
     def restore(self, count: int) -> None:
-        """Go on from a checkpoint.
+        """Resume from a checkpoint.
 
         Args:
             count: steps skipped before it.
@@ -46,7 +46,7 @@ class SkippedSteps:
         return f"warning: {new} steps skipped{last}: {self.describe(steps)}"
 
     def describe(self, steps: int) -> str:
-        """Return how many steps were skipped, why, and what to try.
+        """Return how many steps were skipped, why, and a remedy.
 
         Args:
             steps: steps of the training so far.

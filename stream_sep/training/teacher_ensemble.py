@@ -75,7 +75,7 @@ class TeacherEnsemble(nn.Module):
         return tuple(part for each in self._each() for part in each.initial_state(batch))
 
     def separate(self, mix: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
-        """Return the mean of all networks' stems, and the state to go on with; see `TrainableSeparator.separate`."""
+        """Return the mean of all networks' stems, and the next state; see `TrainableSeparator.separate`."""
         members = sum(each.members for each in self._each())
         weighted: list[tuple[Tensor, int]] = []
         after: list[Tensor] = []
@@ -91,7 +91,7 @@ class TeacherEnsemble(nn.Module):
 
 
 def _grouped(models: Sequence[Any]) -> list[nn.Module]:
-    """Put causal networks with one front end together; every other model stands alone."""
+    """Group causal networks with one front end; every other model is a group by itself."""
     front_ends: dict[NetworkConfig, list[CausalNetwork]] = {}
     alone: list[nn.Module] = []
     for model in models:
@@ -104,7 +104,7 @@ def _grouped(models: Sequence[Any]) -> list[nn.Module]:
 
 
 class _ArchitectureGroup(CausalTrainingModel):
-    """Causal networks with the same hops, windows and mask points, so that the mean of their masks will do."""
+    """Causal networks with the same hops, windows and mask points, so that their masks can be averaged."""
 
     def __init__(self, networks: Sequence[CausalNetwork]) -> None:
         super().__init__(networks[0].size, networks[0])

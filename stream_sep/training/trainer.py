@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from stream_sep.training.config import TrainConfig, TrainingConfig
 
 _REPORT_SECONDS = 10.0
-_WARM_STEPS = 5  # before them, no estimate is worth telling
+_WARM_STEPS = 5  # before them, the estimate is too inaccurate
 _MOST_EXAMPLE = 10 * RATE
 
 
@@ -44,9 +44,9 @@ class Trainer:
 
     Args:
         config: the training.
-        folder: where checkpoints, curves and weights go; a training that was begun there goes on.
-        device: ``cpu``, ``cuda``, or ``auto`` for the best there is.
-        fresh: begin anew, whatever is in the folder.
+        folder: for checkpoints, curves and weights; a training in it is resumed.
+        device: ``cpu``, ``cuda``, or ``auto`` for the best of them.
+        fresh: start from scratch, whatever is in the folder.
 
     Attributes:
         skipped: the steps that were skipped, as their gradients were not finite.
@@ -106,7 +106,7 @@ class Trainer:
         return min(1.0, max(by_steps, by_time))
 
     def run(self, report: Callable[[str], None], should_stop: Callable[[], bool] = lambda: False) -> None:
-        """Train to the end, or until asked to stop; either way a checkpoint is written.
+        """Train to the end, or until ``should_stop`` returns True, and write a checkpoint.
 
         Args:
             report: callback that receives progress messages.
@@ -124,7 +124,7 @@ class Trainer:
             self.step += 1
             due = self.step % self.config.training.validate_every == 0
             if due or time.monotonic() - reported > _REPORT_SECONDS:
-                report(self._sentence(float(torch.stack(losses).mean()), clock))
+                report(self._progress_line(float(torch.stack(losses).mean()), clock))
                 self._report_skipped(report)
                 reported = time.monotonic()
             self.seconds = self._distributed.first(clock.now(), self._device)
@@ -142,7 +142,7 @@ class Trainer:
         self._distributed.shutdown()
 
     def _advance(self) -> Tensor:
-        """Take one step; return its loss, still on the device, so that nothing waits for it."""
+        """Run one step; return its loss, left on the device to avoid a synchronization."""
         training = self.config.training
         model = self.model.train()
         hops = int(training.seconds * RATE) // model.hop
@@ -180,7 +180,7 @@ class Trainer:
         torch._foreach_lerp_([self._average[name] for name in floats], [now[name] for name in floats], 1 - decay)
 
     def _examine(self, curves: MetricsLogger, loss: float, report: Callable[[str], None]) -> None:
-        """Score the average on songs kept apart; keep its weights if they are the best."""
+        """Score the averaged weights on held-out songs; save them if they are the best."""
         now = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(self._average)
         self.model.eval()
@@ -214,12 +214,12 @@ class Trainer:
         names = self.config.groups.stems
         plot_example(self.folder / "example.png", estimates.cpu().numpy(), stems.cpu().numpy(), names)
 
-    def _sentence(self, loss: float, clock: _Clock) -> str:
+    def _progress_line(self, loss: float, clock: _Clock) -> str:
         done = max(self.progress, 1e-6)
         left = clock.now() * (1 - done) / done / 60
         minutes = f"about {left:.0f} min left" if left >= 1 else "less than 1 min left"
-        guess = minutes if self.step > _WARM_STEPS else "warming up"
-        return f"step {self.step}, {100 * done:.1f} %, loss {loss:.3f}, {guess}"
+        remaining = minutes if self.step > _WARM_STEPS else "warming up"
+        return f"step {self.step}, {100 * done:.1f} %, loss {loss:.3f}, {remaining}"
 
     def _report_skipped(self, report: Callable[[str], None]) -> None:
         if warning := self.skipped.warning(self.step):
@@ -257,7 +257,7 @@ class Trainer:
         self._objective.load_state_dict(state, self._batch)
         if self._distributed.is_main:
             self._random.set_state(state["random"].cpu())
-        else:  # or it would draw anew what it drew at first
+        else:  # or it would repeat its first draws
             self._random.manual_seed(
                 self.config.training.seed + self._distributed.rank + self._distributed.size * state["step"]
             )
@@ -266,7 +266,7 @@ class Trainer:
 
 
 class _Clock:
-    """Seconds of training, over all sittings."""
+    """Seconds of training, over all runs."""
 
     def __init__(self, before: float) -> None:
         self._begun = time.monotonic() - before
@@ -276,10 +276,10 @@ class _Clock:
 
 
 def _add_dropout(kind: str, model: Any, training: TrainingConfig, random: torch.Generator) -> None:  # noqa: ANN401 - a module of any kind
-    """Have a network do without some of what it sees and computes, where its kind can.
+    """Add dropout of inputs and activations to a network.
 
     Raises:
-        ConfigError: it is of a kind that has no dropout.
+        ConfigError: its kind has no dropout.
     """
     if not training.dropout and not training.input_dropout:
         return
@@ -290,10 +290,10 @@ def _add_dropout(kind: str, model: Any, training: TrainingConfig, random: torch.
 
 
 def _init_weights(kind: str, model: Any, path: Path) -> None:  # noqa: ANN401 - as above
-    """Have a network begin with the weights of a file.
+    """Initialise a network with the weights of a file.
 
     Raises:
-        ConfigError: they are of a network of other sizes, groups or kind.
+        ConfigError: they belong to a network of other sizes, groups or kind.
         SeparatorError: the file cannot be used.
     """
     name, begun, _ = load_model(path, kind)

@@ -23,7 +23,7 @@ _MAX_WINDOW = 2 * WINDOW  # frames that are still one window in training
 
 
 class UNetTrainingModel(nn.Module):
-    """A U-Net in training: a crop is a window; of longer sound, windows that overlap are joined, as in playing.
+    """A U-Net in training: a crop is a window; of longer sound, overlapping windows are joined, as in playback.
 
     Args:
         network: the network.

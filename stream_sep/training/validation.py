@@ -1,4 +1,4 @@
-"""The score of a network in training: whole songs of artists kept out of it, in decibels a stem."""
+"""The score of a network in training: whole songs of held-out artists, in decibels per stem."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def validate(model: TrainableSeparator, dataset: StemDataset) -> dict[str, float
 
 
 def whole_song(dataset: StemDataset, row: int) -> Tensor:
-    """Return the stems of a song, ``(stems, 2, frames)``: its middle, where it is long; silent ones as zeros.
+    """Return the stems of a song, ``(stems, 2, frames)``: of a long song, the middle; silent ones as zeros.
 
     Args:
         dataset: songs with stems.

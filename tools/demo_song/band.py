@@ -22,7 +22,7 @@ def _tick(beat: float) -> int:
 
 
 def _midi_track(track: Track) -> mido.MidiTrack:
-    """Order the starts and ends of the notes; MIDI wants the ticks since the event before."""
+    """Order the starts and ends of the notes; MIDI stores the ticks since the previous event."""
     channel = track.channel
     timed = [
         (0, mido.Message("program_change", channel=channel, program=track.program)),

@@ -38,7 +38,7 @@ def in_room(dry: Stereo, wet_db: float, seconds: float, seed: int, delay: float 
 
 
 def driven(dry: Stereo, drive: float) -> Stereo:
-    """Bend the wave as an amplifier does: overtones let a bass be heard on small speakers."""
+    """Saturate the sound as an amplifier does: harmonics make a bass audible on small speakers."""
     level = dry / _loudness(dry)
     return np.tanh(drive * level) / drive
 
@@ -54,7 +54,7 @@ def vocal_stereo(lead: NDArray[np.float64], left: NDArray[np.float64], right: ND
 
 
 def _limited(stem: Stereo, ceiling: float) -> Stereo:
-    """Round what is above half the ceiling, so that no sample passes it."""
+    """Soft-clip from half the ceiling on, so that no sample exceeds it."""
     knee = ceiling / 2
     over = np.maximum(np.abs(stem) - knee, 0)
     bent = knee + (ceiling - knee) * np.tanh(over / (ceiling - knee))
@@ -97,7 +97,7 @@ def _write(path: Path, stem: Stereo) -> None:
 
 
 def write(folder: Path, stems: dict[str, Stereo]) -> None:
-    """Write the stems as Ogg Vorbis, and make sure that what they decode to adds up to the right peak."""
+    """Write the stems as Ogg Vorbis, and check that the decoded stems add up to the right peak."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, stem in stems.items():
         _write(folder / f"{name}.ogg", stem)

@@ -1,4 +1,4 @@
-"""What every instrument of the band plays, as General MIDI tracks."""
+"""The parts of all instruments of the band, as General MIDI tracks."""
 
 from dataclasses import dataclass
 

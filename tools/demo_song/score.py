@@ -1,4 +1,4 @@
-"""What is played and sung: the tempo, the chords of every bar, and the words on their notes."""
+"""The score: the tempo, the chords of every bar, and the words on their notes."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ BEATS = 4
 BARS = 12
 """Bars of the song: one of intro, ten sung, one for the last chord."""
 SECONDS = 27.0
-"""Length of the files: the twelve bars and what the last chord still rings."""
+"""Length of the files: the twelve bars and the decay of the last chord."""
 SAMPLE_RATE = 44100
 """Frames per second, of everything."""
 

@@ -1,6 +1,6 @@
 """Spoken lines with the time of every phoneme, from espeak-ng.
 
-The command line tool does not tell when each phoneme sounds, the library does: it is called through ctypes.
+Only the library, called here through ctypes, reports the time of each phoneme; the command line tool does not.
 """
 
 import ctypes
@@ -87,8 +87,8 @@ class Speaker:
         for parameter, value in ((_RATE, 120), (_PITCH, 40), (_RANGE, 0)):
             self._library.espeak_SetParameter(parameter, value, 0)
 
-    def say(self, text: str) -> Spoken:
-        """Speak one line; ``[[...]]`` in the text is taken as espeak's phoneme names."""
+    def synthesize(self, text: str) -> Spoken:
+        """Synthesize one line; ``[[...]]`` in the text holds espeak's phoneme names."""
         blocks: list[NDArray[np.int16]] = []
         events: list[tuple[float, str]] = []
 
@@ -107,7 +107,7 @@ class Speaker:
         data = text.encode() + b"\0"
         error = self._library.espeak_Synth(data, len(data), 0, 1, 0, _UTF8 | _PHONEME_INPUT, None, None)
         if error or not blocks:
-            raise SystemExit(f"espeak-ng cannot say {text!r} (its error {error}): is espeak-ng-data installed?")
+            raise SystemExit(f"espeak-ng failed at {text!r} (its error {error}): is espeak-ng-data installed?")
         audio = np.concatenate(blocks).astype(np.float64) / 32768
         ends = [start for start, _ in events[1:]] + [audio.size / self.sample_rate]
         phonemes = (Phoneme(name, start, end) for (start, name), end in zip(events, ends, strict=True))

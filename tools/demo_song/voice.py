@@ -1,7 +1,7 @@
-"""Singing made from speech: the WORLD vocoder keeps the mouth of the spoken line and follows the melody.
+"""Singing made from speech: the WORLD vocoder keeps the spectral envelope of the spoken line and follows the melody.
 
 Every syllable's vowel is stretched onto its note while the consonants keep their natural length before it, and the
-pitch is drawn anew: the notes with glides between them, a scoop into the first, vibrato on the long ones.
+pitch is replaced: the notes with glides between them, a scoop into the first, vibrato on the long ones.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Signal = NDArray[np.float64]
 _PERIOD = 0.005  # seconds between WORLD's frames
 _FORMANTS = 1.12  # ratio: a smaller head than that of espeak's speaker
 _AIR_HZ = 4800  # espeak's vowels hold next to nothing above
-_AIR_DB, _AIR_DB_OCTAVE = -13, -15  # what is put there: under the octave below, and its slope
+_AIR_DB, _AIR_DB_OCTAVE = -13, -15  # added there: level under the octave below, and slope
 _CONSONANTS = 0.5  # the most of a note that the consonants before the next may take
 _GLIDE = 0.025  # seconds, the deviation of the bell that rounds the corners of the melody
 _VIBRATO_HZ, _VIBRATO_SEMITONES = 5.4, 0.35
@@ -26,8 +26,8 @@ _LONG = 0.4  # seconds: from here on a note is worth a vibrato
 
 
 @dataclass(frozen=True)
-class Mouth:
-    """What WORLD finds in a spoken line: voicing, spectral envelope and breath of every frame."""
+class VoiceAnalysis:
+    """WORLD's analysis of a spoken line: voicing, spectral envelope and breath of every frame."""
 
     voiced: Signal
     envelope: NDArray[np.float64]
@@ -35,15 +35,15 @@ class Mouth:
     phonemes: tuple[Phoneme, ...]
 
 
-def listen(spoken: Spoken) -> Mouth:
-    """Analyse a spoken line, at the rate of the song."""
+def analyze(spoken: Spoken) -> VoiceAnalysis:
+    """Analyze a spoken line, at the rate of the song."""
     audio = signal.resample_poly(spoken.audio, SAMPLE_RATE, spoken.sample_rate)
     pitch, times = pyworld.harvest(audio, SAMPLE_RATE, f0_floor=60, f0_ceil=300, frame_period=1000 * _PERIOD)
     envelope = pyworld.cheaptrick(audio, pitch, times, SAMPLE_RATE)
     breath = pyworld.d4c(audio, pitch, times, SAMPLE_RATE)
     phonemes = tuple(phoneme for phoneme in spoken.phonemes if not phoneme.name.startswith("_"))
     voiced = (pitch > 0).astype(np.float64)
-    return Mouth(voiced, _airy(_smaller_head(envelope), voiced), breath, phonemes)
+    return VoiceAnalysis(voiced, _airy(_smaller_head(envelope), voiced), breath, phonemes)
 
 
 def _smaller_head(envelope: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -54,7 +54,7 @@ def _smaller_head(envelope: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _airy(envelope: NDArray[np.float64], voiced: Signal) -> NDArray[np.float64]:
-    """Let the spectrum of voiced frames fall off gently where espeak's ends at once."""
+    """Extend the spectrum of voiced frames with a gentle slope where espeak's ends abruptly."""
     hertz = np.linspace(0, SAMPLE_RATE / 2, envelope.shape[1])
     below = envelope[:, (hertz > _AIR_HZ / 2) & (hertz < _AIR_HZ)].mean(axis=1) * voiced
     octaves = np.log2(np.maximum(hertz, _AIR_HZ) / _AIR_HZ)
@@ -63,7 +63,7 @@ def _airy(envelope: NDArray[np.float64], voiced: Signal) -> NDArray[np.float64]:
 
 
 def _stretched(vowel: Phoneme, start: float, end: float) -> list[tuple[float, float]]:
-    """Pairs (sung, spoken) of times: the vowel's attack and its glide into what follows keep their pace."""
+    """Pairs (sung, spoken) of times: the vowel's attack and its glide into the next phoneme keep their pace."""
     spoken, sung = vowel.end - vowel.start, end - start
     if sung <= spoken:
         return [(start, vowel.start), (end, vowel.end)]
@@ -111,20 +111,20 @@ def _evened(audio: Signal) -> Signal:
     return audio * np.clip(level, 0.15, None) ** -0.5
 
 
-def sing_line(mouth: Mouth, line: Line, seed: int) -> tuple[int, Signal]:
+def sing_line(analysis: VoiceAnalysis, line: Line, seed: int) -> tuple[int, Signal]:
     """Sing one line; another seed gives another take of it.
 
     Returns:
         The frame of the song at which it starts, and the mono audio.
     """
     random = np.random.default_rng(seed)
-    sung, spoken = np.array(_sung_times(mouth.phonemes, line.notes)).T
+    sung, spoken = np.array(_sung_times(analysis.phonemes, line.notes)).T
     times = np.arange(sung[0], sung[-1], _PERIOD)
     frames = np.interp(times, sung, spoken) / _PERIOD
-    rows = np.clip(frames, 0, len(mouth.envelope) - 1)
-    envelope = np.exp(_row_at(np.log(mouth.envelope), rows))
-    breath = np.clip(_row_at(mouth.breath, rows), 0, 1)
-    voiced = mouth.voiced[np.round(rows).astype(int)] > 0
+    rows = np.clip(frames, 0, len(analysis.envelope) - 1)
+    envelope = np.exp(_row_at(np.log(analysis.envelope), rows))
+    breath = np.clip(_row_at(analysis.breath, rows), 0, 1)
+    voiced = analysis.voiced[np.round(rows).astype(int)] > 0
     pitch = np.where(voiced, _melody(times, line.notes, random), 0.0)
     audio = _evened(pyworld.synthesize(pitch, envelope, breath, SAMPLE_RATE, 1000 * _PERIOD))
     edge = np.minimum(np.arange(audio.size), np.arange(audio.size)[::-1]) / (0.02 * SAMPLE_RATE)
@@ -138,11 +138,11 @@ def _row_at(table: NDArray[np.float64], rows: Signal) -> NDArray[np.float64]:
     return (1 - part) * table[low] + part * table[np.minimum(low + 1, len(table) - 1)]
 
 
-def sing(mouths: list[Mouth], lines: tuple[Line, ...], seed: int) -> Signal:
+def sing(analyses: list[VoiceAnalysis], lines: tuple[Line, ...], seed: int) -> Signal:
     """Sing all lines, mono, as long as the song."""
     track = np.zeros(round(SECONDS * SAMPLE_RATE))
-    for number, (mouth, line) in enumerate(zip(mouths, lines, strict=True)):
-        start, audio = sing_line(mouth, line, 100 * seed + number)
+    for number, (analysis, line) in enumerate(zip(analyses, lines, strict=True)):
+        start, audio = sing_line(analysis, line, 100 * seed + number)
         audio = audio[: track.size - start]
         track[start : start + audio.size] += audio
     return track

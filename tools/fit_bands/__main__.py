@@ -1,9 +1,9 @@
 """Fit the constants of the separator `bands`: from clips whose stems are known to ``table.py``.
 
-Run it as ``python tools/fit_bands CLIPS_FOLDER``; it rewrites ``stream_sep/separators/bands/table.py`` unless told
-otherwise with ``--out``. The shipped table came from the train part of MUSDB18's seven-second previews (Rafii,
+Run it as ``python tools/fit_bands CLIPS_FOLDER``; it rewrites ``stream_sep/separators/bands/table.py``, or
+the file ``--out``. The shipped table came from the train part of MUSDB18's seven-second previews (Rafii,
 Liutkus, Stoeter, Mimilakis and Bittner 2017), 94 files ``*.stem.mp4``; they may be used for education, not for sale.
-Every second one by name is fitted to; the others stay unheard, to score the table with.
+Every second one by name is used for the fit; the others are held out, to score the table.
 
 It needs ffmpeg, and torch for its gradients: ``pip install -e ".[demucs]"``. One process and one thread do the work,
 a few minutes in about 1 GB; nothing in it is random, so that the same machine gives the same table every time.

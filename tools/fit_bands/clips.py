@@ -1,4 +1,4 @@
-"""What the table is fitted to: clips as they are, and some of them mixed in ways that few of them are."""
+"""The data for the fit: clips as they are, and some of them remixed in rarer ways."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ _DRUMS, _OTHER = STEMS.index("drums"), STEMS.index("other")
 
 
 def training(folder: Path) -> dict[str, tuple[float, Iterator[Block]]]:
-    """Return groups of sounds by name, each with its share in what is fitted; sounds are read as they are asked for.
+    """Return groups of sounds by name, each with its share in the fit; sounds are read lazily.
 
     Shape:
         Each sound is ``(stems, 2, frames)``, in the order of `STEMS`.
@@ -40,7 +40,7 @@ def _mono(sound: Block) -> Block:
 
 
 def _panned(sound: Block, channel: int) -> Block:
-    """Put the drums in the centre and `other` on one channel: without such clips, what stands aside is rare."""
+    """Put the drums in the centre and `other` on one channel: few clips have hard-panned sources."""
     moved = sound.copy()
     moved[_DRUMS] = sound[_DRUMS].mean(axis=0)
     moved[_OTHER] = 0.0

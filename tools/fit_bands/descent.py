@@ -2,7 +2,7 @@
 
 The score is uSDR (see `stream_sep.evaluation.sdr.usdr`), on the kept spectra instead of the sound. The masks are
 those of `bands.masks`, but for one thing: how closely the side follows the mid is taken from the cue
-``panned``, which also says whether the clip is stereo at all.
+``panned``, which also indicates whether the clip is stereo.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ _PENALTY = 3e-3
 """Decibels for a constant of 1, and for a difference of 1 between break points."""
 
 _STEM_SHARES = torch.tensor([1.5, 1.0, 1.0, 1.0])
-"""Vocals count more: they are what most people want to hear alone, or not at all."""
+"""Vocals count more: most users solo or mute them."""
 
 _BEST = 25.0
 """Decibels from which on a stem does not gain by being better still."""
@@ -40,15 +40,15 @@ def descend(parts: Sequence[tuple[float, Measurements]], report: Callable[[str],
 
     Args:
         parts: groups of sounds, each with its share in the score.
-        report: takes a line of progress now and then.
+        report: called with progress messages.
     """
     torch.set_num_threads(1)  # sums are added up in one order: the same table every time
-    groups = [(share, tuple(map(torch.from_numpy, heard))) for share, heard in parts]
+    groups = [(share, tuple(map(torch.from_numpy, measured))) for share, measured in parts]
     table = torch.zeros(2, len(CUES), len(STEMS) - 1, len(BREAK_POINTS), requires_grad=True)
     optimizer = torch.optim.Adam([table], lr=_STEP_SIZE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _STEPS)
     for step in range(1, _STEPS + 1):
-        loss = _penalty(table) - sum(share * _score(table, heard) for share, heard in groups)
+        loss = _penalty(table) - sum(share * _score(table, measured) for share, measured in groups)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -64,9 +64,9 @@ def _penalty(table: Tensor) -> Tensor:
     return _PENALTY * (large + jagged)
 
 
-def _score(table: Tensor, heard: Sequence[Tensor]) -> Tensor:
-    energies = heard[3]
-    errors = _errors(table, *heard)
+def _score(table: Tensor, measured: Sequence[Tensor]) -> Tensor:
+    energies = measured[3]
+    errors = _errors(table, *measured)
     decibels = 10 * torch.log10((energies + 1e-9) / (errors + 1e-9))
     present = energies > _ABSENT * energies.sum(dim=1, keepdim=True)
     counted = torch.where(present, decibels.clamp(max=_BEST), 0.0)
@@ -74,7 +74,7 @@ def _score(table: Tensor, heard: Sequence[Tensor]) -> Tensor:
 
 
 def _errors(table: Tensor, cues: Tensor, powers: Tensor, products: Tensor, energies: Tensor) -> Tensor:
-    """Return the energy of what is wrong, ``(sounds, stems)``."""
+    """Return the energy of the error, ``(sounds, stems)``."""
     mid, side = _masks(table, cues)
     panned = cues[:, None, _PANNED] ** 2
     side = panned * mid + (1 - panned) * side

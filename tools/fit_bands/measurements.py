@@ -1,8 +1,8 @@
-"""What the fit knows of a sound: the cues that `bands` hears in its mix, and how its stems lie in that mix.
+"""Measurements of a sound for the fit: the cues of `bands` in its mix, and the stems' cross spectra with that mix.
 
 The error of a masked spectrum needs three numbers a bin and no phase: ``|m X - S|^2 = m^2 |X|^2 - 2 m Re(S X*) +
-|S|^2``. Every cue is measured at every hop, for they remember, but only every twelfth hop is kept, and fewer bins the
-higher they lie: neighbours tell much the same, and what is kept of all clips fits into memory.
+|S|^2``. Every cue is measured at every hop, as cues have state, but only every twelfth hop is kept, and fewer bins at
+higher frequencies: neighbours are much alike, and the measurements of all clips fit into memory.
 """
 
 from collections.abc import Iterable
@@ -68,13 +68,13 @@ def measure(stems: Block) -> Measurements:
     """
     if stems.shape[2] < _KEPT * _EVERY * _HOP:
         raise AudioFileError(f"a clip is shorter than {_KEPT * _EVERY * _HOP / RATE:.1f} s; leave it out")
-    cues, spectra = _listen(np.concatenate([stems.sum(axis=0, keepdims=True), stems]))
+    cues, spectra = _analyze(np.concatenate([stems.sum(axis=0, keepdims=True), stems]))
     mix, parts = spectra[0], spectra[1:]
     energies = (np.abs(parts) ** 2 * kept_bins()[1]).sum(axis=(1, 2, 3))
     return Measurements(cues, np.abs(mix) ** 2, (parts * mix.conj()).real, energies)
 
 
-def _listen(sounds: Block) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
+def _analyze(sounds: Block) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
     """Return the cues of the first sound, the mix, and spectra of all, ``(sounds, planes, spectra, bins)``."""
     bins, _ = kept_bins()
     analysis, _ = asymmetric_windows(_WINDOW, _SYNTHESIS)
@@ -82,15 +82,15 @@ def _listen(sounds: Block) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
         make_config(RATE, _WINDOW, _HOP),
         initial_bands_state(_WINDOW // 2 + 1, median_hops(_WINDOW, _HOP)),
     )
-    heard = np.zeros((len(CUES), _WINDOW // 2 + 1), np.float32)
+    current = np.zeros((len(CUES), _WINDOW // 2 + 1), np.float32)
     past = _planes(sounds)
     cues, spectra = [], []
     for hop in range(1, _KEPT * _EVERY + 1):
         windowed = past[..., hop * _HOP : hop * _HOP + _WINDOW] * analysis
         mid, side = np.fft.rfft(windowed[0]).astype(np.complex64)
-        measure_cues(mid, side, layout, memory, heard)
+        measure_cues(mid, side, layout, memory, current)
         if hop % _EVERY == 0:
-            cues.append(heard[:, bins])
+            cues.append(current[:, bins])
             spectra.append(np.fft.rfft(windowed)[..., bins].astype(np.complex64))
     return np.stack(cues, axis=1), np.stack(spectra, axis=2)
 

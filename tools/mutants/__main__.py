@@ -27,14 +27,14 @@ _NOT_COMPILED = "cannot compile the plug-in"  # as bridge/plugin/build.py report
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change and the test that has to see it.
+    """One change and the test that has to detect it.
 
     Attributes:
-        name: what would be wrong.
+        name: the defect.
         file: where, from the root of the project.
-        old: text that stands there once.
-        new: text that takes its place.
-        test: id of the test, as pytest takes it.
+        old: text that occurs exactly once.
+        new: its replacement.
+        test: pytest's id of the test.
     """
 
     name: str
@@ -48,7 +48,7 @@ def read_mutants(path: Path = LIST) -> list[Mutant]:
     """Return the list.
 
     Raises:
-        TypeError: a table with a key that there is not, or without one that there has to be.
+        TypeError: a table with an unknown key, or without a required one.
     """
     return [Mutant(**table) for table in tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]]
 
@@ -57,7 +57,7 @@ def mutated(text: str, mutant: Mutant) -> str:
     """Return the source with the change made.
 
     Raises:
-        ValueError: what is to be changed does not stand there once.
+        ValueError: the text to replace does not occur exactly once.
     """
     if text.count(mutant.old) != 1:
         raise ValueError(f"{mutant.file} has {text.count(mutant.old)} times what {mutant.name!r} changes, not once")
@@ -71,7 +71,7 @@ class Copy:
         folder: an empty folder.
 
     Attributes:
-        output: what the last run printed.
+        output: that of the last run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -119,7 +119,7 @@ class Copy:
 
 
 def verdict(code: int) -> str:
-    """Return ``seen``, or what is wrong: ``NOT SEEN``, or ``BROKEN`` where no test ran."""
+    """Return the verdict: ``seen``, ``NOT SEEN``, or ``BROKEN`` if no test ran."""
     return {_FAILED: "seen", _PASSED: "NOT SEEN"}.get(code, "BROKEN")
 
 

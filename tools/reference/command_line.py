@@ -1,4 +1,4 @@
-"""One page a command, from what ``--help`` prints."""
+"""One page per command, from the output of ``--help``."""
 
 from collections.abc import Iterator
 from typing import Any

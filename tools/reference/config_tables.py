@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def preset_page() -> str:
-    """Return the page of what a preset may hold."""
+    """Return the page of the preset keys."""
     rows = [
         ("`schema`", "integer", f"always {schema.SCHEMA}"),
         ("`description`", "text", "one line, shown by `presets list`"),
@@ -56,7 +56,7 @@ def _fields(kind: type, names: dict[str, str] | None = None) -> str:
 
 
 def _with_values(text: str) -> str:
-    """Return a description in which the values stand for the constant that lists them."""
+    """Return a description with the values in place of the constant that lists them."""
     for name, values in _CHOICES.items():
         text = text.replace(f"one of `{name}`", "one of " + ", ".join(map(code, values)))
     return text
@@ -74,7 +74,7 @@ def _toml(value: object) -> str:
 
 
 def midi_map_page() -> str:
-    """Return the page of what a MIDI map may hold."""
+    """Return the page of the MIDI map keys."""
     file = ROOT / "presets" / "midi" / "nanokontrol2.toml"
     return (
         "# MIDI maps\n\nA map is a TOML file with `schema = 1`, the keys of the device, and one `[[control]]` table per\n"
@@ -121,7 +121,7 @@ def errors_page() -> str:
         for kind in kinds
     ]
     return (
-        "# Errors\n\nEvery error that a user meets is a `StreamSepError`, importable from `stream_sep`. The message says what\n"
-        "happened, with which value, and what to try. The command line prints it and exits with 1.\n\n"
+        "# Errors\n\nEvery error that a user meets is a `StreamSepError`, importable from `stream_sep`. The message names\n"
+        "the problem, the value and a remedy. The command line prints it and exits with 1.\n\n"
         f"{table(('class', 'base', 'meaning'), rows)}\n"
     )

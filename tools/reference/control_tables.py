@@ -15,7 +15,7 @@ from stream_sep.control.transport import transport_parameters
 from stream_sep.protocols import STEMS
 
 EXAMPLE = STEMS[0]
-"""The stem whose controls stand for those of every stem."""
+"""The stem whose controls represent those of every stem."""
 
 
 @dataclass

@@ -32,8 +32,8 @@ def code(text: object) -> str:
 def prose(text: str) -> str:
     r"""Return a docstring as Markdown: single paragraphs joined, double back-ticks halved.
 
-    >>> prose("Say ``x``\\nnow.")
-    'Say `x` now.'
+    >>> prose("Use ``x``\\nnow.")
+    'Use `x` now.'
     """
     return re.sub(r"\s+", " ", text.replace("``", "`")).strip()
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MASTER = "master"
 """The last strip: the mix."""
 
-_REDRAW_SECONDS = 0.1  # keys and mouse draw at once, this is for meters and for what others move
+_REDRAW_SECONDS = 0.1  # keys and mouse draw at once, this is for meters and remote changes
 _STATS_SECONDS = 0.25
 
 
@@ -131,7 +131,7 @@ class MixerApp(App[None]):
             names = self._engine.presets()
             current = str(self._engine.controls["preset"]) or self._recalled
             if names:
-                # as recalled even where that fails: the next key goes on past a broken one
+                # as recalled even if that fails: the next key then skips a broken one
                 self._recalled = names[(names.index(current) + 1) % len(names) if current in names else 0]
                 self._engine.recall(self._recalled)
                 self._notice = f"preset {self._recalled}"
@@ -200,7 +200,7 @@ class MixerApp(App[None]):
 
     @contextmanager
     def _showing_errors(self) -> Iterator[None]:
-        """Show errors and continue; draw what has changed."""
+        """Show errors and continue; redraw the changed parts."""
         self._notice = ""
         try:
             yield

@@ -115,7 +115,7 @@ class HelpScreen(ModalScreen[None]):
 
 
 def help_table(*, with_transport: bool) -> Table:
-    """Return all keys, those for songs in columns of their own; the mouse last."""
+    """Return all keys, those for songs in their own columns; the mouse last."""
     left = _lines((*FADERS, *GENERAL))
     right = _lines(TRANSPORT) if with_transport else []
     right += [("", ""), ("mouse", "drag a fader, click M or S,"), ("", "turn the wheel for 1 dB"), ("Esc", "close")]

@@ -34,8 +34,8 @@ class Messages:
     A message that differs from an earlier one only in its counts replaces it, so that it hides no other.
 
     >>> messages = Messages()
-    >>> for sentence in ("lost 2 blocks: raise it", "no player", "lost 1 block: raise it"):
-    ...     messages.add(sentence)
+    >>> for message in ("lost 2 blocks: raise it", "no player", "lost 1 block: raise it"):
+    ...     messages.add(message)
     >>> messages.lines
     ['no player', 'lost 1 block: raise it']
     """
@@ -43,17 +43,17 @@ class Messages:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def add(self, sentence: str) -> None:
+    def add(self, message: str) -> None:
         """Append a message."""
-        others = [line for line in self.lines if _without_counts(line) != _without_counts(sentence)]
-        self.lines = [*others[-2:], sentence]
-        log_shown(sentence)
+        others = [line for line in self.lines if _without_counts(line) != _without_counts(message)]
+        self.lines = [*others[-2:], message]
+        log_shown(message)
         if not sys.stdout.isatty():
-            print(sentence, file=sys.stderr)
+            print(message, file=sys.stderr)
 
 
-def _without_counts(sentence: str) -> str:
-    return _COUNTS.sub("", sentence)
+def _without_counts(message: str) -> str:
+    return _COUNTS.sub("", message)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The lines below the strips: the engine's state, and what a surface received."""
+"""The lines below the strips: the engine's state, and the last input of a surface."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Preset:
         chains: stem -> its effects in order, each a table of ``plugin``, ``parameters`` and ``bypass``.
         outputs: bus (``main`` or a stem) -> the first of its two device channels, counted from 1.
         fade_ms: length of the fade in ms; None uses ``ramp_ms``.
-        description: a sentence for the user.
+        description: a short text for the user.
         resets_all: whether all other stems go back to unity, centre and unmuted, and karaoke and bypass off.
 
     >>> Preset("quiet", {"master/gain_db": -20.0}).values["master/gain_db"]
@@ -42,7 +42,7 @@ class Preset:
     resets_all: bool = False
 
     def __post_init__(self) -> None:
-        """Keep read-only copies."""
+        """Store read-only copies."""
         for name in ("values", "chains", "outputs"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
@@ -58,6 +58,6 @@ class Preset:
 
 def defaults(stems: tuple[str, ...]) -> dict[str, Value]:
     """Return the defaults of a preset that resets; master, limiter and ramp keep their values."""
-    wanted = {f"stem/{stem}/{name}" for stem in stems for name in _RESET} | {"bypass"}
-    wanted |= {"karaoke"} if KARAOKE_STEM in stems else set()
-    return {parameter.path: parameter.default for parameter in parameters_for(stems) if parameter.path in wanted}
+    paths = {f"stem/{stem}/{name}" for stem in stems for name in _RESET} | {"bypass"}
+    paths |= {"karaoke"} if KARAOKE_STEM in stems else set()
+    return {parameter.path: parameter.default for parameter in parameters_for(stems) if parameter.path in paths}

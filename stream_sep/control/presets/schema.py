@@ -138,11 +138,11 @@ class _Rules:
     def _lines(self) -> Mapping[Keys, int]:
         return lines_of(self._text)  # on demand, as it parses the file again, and few files have problems
 
-    def refuse(self, keys: Keys, sentence: str) -> None:
+    def refuse(self, keys: Keys, message: str) -> None:
         line = next(
             (self._lines[keys[:depth]] for depth in range(len(keys), 0, -1) if keys[:depth] in self._lines), 1
         )
-        self.problems.append(f"{self._where}:{line}: {sentence}")
+        self.problems.append(f"{self._where}:{line}: {message}")
 
     def description(self, value: object) -> str:
         if isinstance(value, str):
@@ -208,8 +208,8 @@ class _Rules:
             self.refuse((*keys, "parameters"), "'parameters' of an effect is not a table of names and values")
         self.switch((*keys, "bypass"), effect.get("bypass", False))
         if len(self.problems) == before and self._check_effect is not None:
-            for inner, sentence in self._check_effect(effect):
-                self.refuse((*keys, *inner), sentence)
+            for inner, message in self._check_effect(effect):
+                self.refuse((*keys, *inner), message)
         return len(self.problems) == before
 
     def values(self, table: Mapping[str, Any]) -> dict[str, Value]:

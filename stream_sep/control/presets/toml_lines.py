@@ -55,7 +55,7 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
         pending = ""
 
 
-def _keys(value: Any, above: Keys = ()) -> Iterator[Keys]:  # noqa: ANN401 - whatever TOML holds
+def _keys(value: Any, above: Keys = ()) -> Iterator[Keys]:  # noqa: ANN401 - any TOML value
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in pairs:
         if isinstance(value, dict) or isinstance(inner, dict):

@@ -74,10 +74,10 @@ def _merged(preset: Preset, old: str) -> str:
         table: Any = document
         for key in keys[:-1]:
             table = table[key]
-        if (wanted := new.pop(_joined(keys), None)) is None:
+        if (entry := new.pop(_joined(keys), None)) is None:
             del table[keys[-1]]
-        elif wanted[1] != value or isinstance(wanted[1], bool) != isinstance(value, bool):
-            table[keys[-1]] = wanted[1]
+        elif entry[1] != value or isinstance(entry[1], bool) != isinstance(value, bool):
+            table[keys[-1]] = entry[1]
     for keys, value in new.values():
         _put(document, keys, value)
     return tomlkit.dumps(document)

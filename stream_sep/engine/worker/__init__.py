@@ -1,1 +1,1 @@
-"""Workers that run a separator: on the engine's thread, on a thread of its own, or in a supervised process."""
+"""Workers that run a separator: on the engine's thread, on its own thread, or in a supervised process."""

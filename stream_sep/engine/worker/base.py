@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Worker(EffectWorker, Protocol):
-    """Whatever runs the separator: `InlineWorker`, `ThreadWorker` or `ProcessWorker`, or those of the player."""
+    """Runs the separator: `InlineWorker`, `ThreadWorker` or `ProcessWorker`, or those of the player."""
 
     info: SeparatorInfo
     restarts: int
@@ -33,7 +33,7 @@ class Worker(EffectWorker, Protocol):
         ...
 
     def catch_up(self) -> None:
-        """Write all stems that are due on the calling thread, if the worker has none of its own."""
+        """Write all stems that are due on the calling thread, if the worker has no thread."""
         ...
 
     def stop(self) -> None:
@@ -58,14 +58,14 @@ def load_worker(
         backend: whose callback is compiled, and whose sample rate the separator gets.
         config: the engine's settings.
         report: callback that receives the worker's messages.
-        in_process: builds a worker in a process of its own, as `ProcessWorker`.
+        in_process: builds a worker in its own process, as `ProcessWorker`.
         in_line: builds a worker in this process, as `InlineWorker`.
 
     Raises:
         SeparatorError: the separator cannot be loaded.
     """
     compiler = threading.Thread(target=backend.compile, name="compiler", daemon=True)
-    compiler.start()  # beside the separator, which takes as long
+    compiler.start()  # in parallel with the separator, which takes as long
 
     def load(model: str | Separator, options: Mapping[str, Any]) -> AnyWorker:
         settings: dict[str, Any] = {

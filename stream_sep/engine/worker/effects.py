@@ -28,9 +28,9 @@ def with_chains(
 
     Args:
         separator: the separator.
-        chains: the effects to begin with.
+        chains: the initial effects.
         reserve: latency reserved for effects, in frames.
-        report: called with a sentence when a chain fails.
+        report: called with a message when a chain fails.
     """
     if chains is None and reserve is None:
         return separator
@@ -46,7 +46,7 @@ def restore_chains(
         separator: the separator.
         chains: the effects that ran before.
         reserve: latency reserved for effects, in frames.
-        report: called with a sentence when a chain fails.
+        report: called with a message when a chain fails.
     """
     restored = ChainedSeparator(separator, reserve=reserve, report=report)
     for stem, effects in chains.effects.items():

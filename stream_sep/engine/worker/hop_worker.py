@@ -1,6 +1,6 @@
 """The separator's side of the rings: reads hops as they are captured, writes stems, never blocks the audio thread.
 
-The same code runs in a process of its own, in a thread, or inline between blocks.
+The same code runs in its own process, in a thread, or inline between blocks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class HopWorker:
     """Feeds a separator from the capture ring and fills the stem ring, one hop per step.
 
     Args:
-        separator: what splits the mix.
+        separator: splits the mix.
         rings: shared with the audio thread.
         join: start with the newest input instead of the first frame, as after a restart.
     """
@@ -65,7 +65,7 @@ class HopWorker:
         return True
 
     def seconds_until_next_hop(self) -> float:
-        """Return the seconds of audio that the next hop still lacks."""
+        """Return the seconds of audio still missing from the next hop."""
         frames = (self._next + 1) * self._separator.hop - self._rings.captured()
         return max(frames, 0) / self._separator.sample_rate
 

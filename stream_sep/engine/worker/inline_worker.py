@@ -87,7 +87,7 @@ class InlineWorker:
             pass
 
     def stop(self) -> None:
-        """Release the rings, and end effects in processes of their own."""
+        """Release the rings, and end effects in their own processes."""
         self._worker = None
         if isinstance(self._separator, ChainedSeparator):
             self._separator.close()

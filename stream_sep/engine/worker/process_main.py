@@ -77,9 +77,9 @@ def load_or_refuse(
     except StreamSepError as error:
         server.reply(spec, error_reply(error))
         return None
-    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets one sentence
-        sentence = f"separator {spec['name']!r} failed to load: {type(error).__name__}: {error}"
-        server.reply(spec, {"error": sentence})
+    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets a message
+        message = f"separator {spec['name']!r} failed to load: {type(error).__name__}: {error}"
+        server.reply(spec, {"error": message})
         return None
     finally:
         loaded.set()
@@ -120,7 +120,7 @@ def change_chains(separator: Separator, message: Mapping[str, Any], server: RpcS
             chains.set_bypass(stem, bypassed=stem in message["bypassed"])
     except StreamSepError as error:
         server.reply(message, error_reply(error))
-    except Exception as error:  # noqa: BLE001 - the hops must go on whatever a plugin does
+    except Exception as error:  # noqa: BLE001 - a plugin can fail in any way; the hops continue
         server.reply(message, {"error": f"the chains cannot be changed: {type(error).__name__}: {error}"})
     else:
         server.reply(message, {"done": True})

@@ -1,4 +1,4 @@
-"""A separator in a process of its own, supervised and restarted when it dies.
+"""A separator in its own process, supervised and restarted when it dies.
 
 Python code in the engine's process (a busy web page, a garbage collection) then cannot delay a hop.
 Requests and replies go over the child's standard input and output, audio through shared memory.
@@ -34,7 +34,7 @@ _FIRST_LOAD_TIMEOUT = 1800.0  # weights may have to be downloaded
 _LOAD_SILENCE = 60.0  # a loading process sends a heartbeat every second
 _RELOAD_TIMEOUT = 15.0  # or four times as long as it took first
 _BEGIN_TIMEOUT = 60.0
-_CHANGE_TIMEOUT = 90.0  # an effect in a process of its own may take 30 s, and a stem may have several
+_CHANGE_TIMEOUT = 90.0  # an effect in its own process may take 30 s, and a stem may have several
 _STOP_TIMEOUT = 1.0
 
 
@@ -101,10 +101,10 @@ class ProcessWorker:
 
         While the process restarts, they are loaded when it is back.
         """
-        wanted = ChainSpec.parse(chains)
-        wanted.check(self.info.stems)
+        spec = ChainSpec.parse(chains)
+        spec.check(self.info.stems)
         with self._changing:
-            self._change(wanted, self._bypassed)
+            self._change(spec, self._bypassed)
 
     def set_effect(self, stem: str, index: int, parameter: str, value: object) -> None:
         """Set a parameter of an effect; as `ChainedSeparator.set_effect`. Waits as `set_chains` does."""
@@ -122,7 +122,7 @@ class ProcessWorker:
         return self._process.pid
 
     def start(self, rings: SharedRings) -> None:
-        """Let the process work on ``rings``, and supervise it."""
+        """Start processing on ``rings`` in the process, and supervise it."""
         self._rings = rings
         self._begin(join=False)
         self._watcher = threading.Thread(target=self._watch, name="separator watch", daemon=True)
@@ -155,7 +155,7 @@ class ProcessWorker:
         Raises:
             SeparatorError: the system cannot start it, or this worker is stopped.
         """
-        with self._installing:  # so that `stop` finds every process that was ever started
+        with self._installing:  # so that `stop` covers every started process
             if self._stopped.is_set():
                 raise SeparatorError("the engine is stopped")
             try:
@@ -220,7 +220,7 @@ class ProcessWorker:
         try:
             self._come_back()
         except StreamSepError as error:
-            self._client.close()  # the next poll finds it ended
+            self._client.close()  # the next poll detects its end
             if not self._stopped.is_set():
                 self._report(f"the separator did not come back ({error}); trying again")
 

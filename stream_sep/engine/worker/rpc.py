@@ -44,7 +44,7 @@ class RpcClient:
 
     Args:
         child: the process.
-        report: callback that receives texts for the user.
+        report: called with messages for the user.
         on_message: callback that receives every other message that is not a reply.
         on_close: called, on the reading thread, when the process has closed its end.
     """
@@ -72,7 +72,7 @@ class RpcClient:
         """Send ``message`` and wait for its reply.
 
         Args:
-            message: what to send.
+            message: the request.
             timeout: most seconds to wait.
             silence: most seconds without any message, such as `ALIVE`; ``timeout`` unless given.
 
@@ -95,10 +95,10 @@ class RpcClient:
         self._outbox.put(encode_message(message))
 
     def close(self, patience: float = 0.0) -> int | None:
-        """End the process, as `ChildProcess.close`, once all that it sent has been handled."""
+        """End the process, as `ChildProcess.close`, after handling all its messages."""
         self._outbox.put(None)
         if patience:
-            self._writer.join(patience)  # what was sent before is still read
+            self._writer.join(patience)  # earlier messages are still read
         code = self._child.close(patience)
         for thread in {self._reader, self._writer} - {threading.current_thread()}:
             thread.join(_JOIN_TIMEOUT)
@@ -143,7 +143,7 @@ class RpcClient:
             try:
                 pipe.write(frame)
                 pipe.flush()
-            except (OSError, ValueError):  # the reader finds out
+            except (OSError, ValueError):  # the reading thread detects it
                 return
 
 
@@ -162,18 +162,18 @@ class RpcServer:
         message = read_message(self._pipes.requests)
         return dict(CLOSED) if message is None else message
 
-    def reply(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Send ``answer`` as the reply to ``request``.
+    def reply(self, request: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+        """Send ``result`` as the reply to ``request``.
 
         Args:
             request: the request.
-            answer: its result.
+            result: its result.
         """
-        self.send({**answer, "id": request.get("id")})
+        self.send({**result, "id": request.get("id")})
 
-    def report(self, sentence: str) -> None:
-        """Send a text for the user."""
-        self.send({"report": sentence})
+    def report(self, message: str) -> None:
+        """Send a message for the user."""
+        self.send({"report": message})
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message that is not a reply."""
@@ -202,7 +202,7 @@ def error_reply(error: Exception) -> dict[str, Any]:
 
 
 def raise_for_error(reply: Mapping[str, Any]) -> None:
-    """Raise the error in ``reply``, if it has one.
+    """Raise the error in ``reply``, if there is one.
 
     Raises:
         StreamSepError: one of its kinds.

@@ -47,7 +47,7 @@ class SeparatorInfo:
 
     @property
     def hop_ms(self) -> float:
-        """Length of a hop in milliseconds: the time there is to compute it."""
+        """Length of a hop in milliseconds: the time limit for computing it."""
         return 1000 * self.hop / self.sample_rate
 
     def check_compatible(self, back: SeparatorInfo) -> None:

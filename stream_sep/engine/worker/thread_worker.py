@@ -52,7 +52,7 @@ class ThreadWorker(InlineWorker):
             started = time.monotonic()
             try:
                 worker.run(self._stopped)
-            except Exception as error:  # noqa: BLE001 - a model can fail in any way; the sound goes on
+            except Exception as error:  # noqa: BLE001 - a model can fail in any way; the audio continues
                 if self._stopped.is_set():
                     return
                 _log.debug("the separator failed", exc_info=True)

@@ -1,7 +1,7 @@
 """The features of `bands`: a few cues for every frequency bin of the newest spectrum, all invariant to level.
 
 The cues follow Fitzgerald (2010, harmonic and percussive medians; here the harmonic one sees the past only), Avendano
-(2003, similarity of the channels as a sign of the position of a source) and Driedger et al. (2014, what is neither).
+(2003, similarity of the channels as a sign of the position of a source) and Driedger et al. (2014, the residual).
 Powers are float64: a mix at 1e-30 must give the same cues as one at 1.
 """
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 CUES = (
     "constant",
-    "mono",  # 1 where both channels carry one signal all the time: nothing stands anywhere
+    "mono",  # 1 where both channels carry one signal all the time: no source has a position
     "centre",  # log of mid over side
-    "clear_centre",  # what of it is beyond the range of `centre`
-    "panned",  # how far from the middle the bin stands
+    "clear_centre",  # its part beyond the range of `centre`
+    "panned",  # distance of the bin from the centre
     "percussive",  # median over frequency against median over the past
     "onset",  # of the band: against its slow average
     "low_onset",  # of everything up to kick drums
@@ -45,7 +45,7 @@ CUES = (
     "low_struck",
     "high_struck",
     "noisy",  # how even the band is
-    "beside",  # what of `panned` is close to one channel alone
+    "beside",  # the part of `panned` that is close to one channel
 )
 """Names of the cues, in their order. Each is about -1 to 1, and 0 where nothing is known."""
 
@@ -102,7 +102,7 @@ def _place(state: BandsState, cues: Cues) -> None:
     totals, powers = state.totals, state.powers
     trace = totals[0] + totals[1]
     spread = 4 * max(totals[0] * totals[1] - totals[2] * totals[2], 0.0) / (trace * trace)
-    width = spread / (spread + 0.01)  # 0 where both channels carry one signal: then nothing stands anywhere
+    width = spread / (spread + 0.01)  # 0 where both channels carry one signal: then no source has a position
     cues[0], cues[1] = 1.0, 1.0 - width
     _compare_sides(powers[0], powers[1], width, cues[2], cues[3])
     _find_places(powers[0], powers[1], powers[2], width, cues[4], cues[16])

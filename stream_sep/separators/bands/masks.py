@@ -1,8 +1,8 @@
-"""How `bands` weighs its cues: one table of constants, and the soft masks that follow from it.
+"""The masks of `bands`: one table of cue weights, and the soft masks computed with it.
 
-The masks are a multinomial logistic model, the plainest one that has a soft mask as its answer: each stem's score is
+The masks are a multinomial logistic model, the simplest model whose output is a soft mask: each stem's score is
 a weighted sum of the cues, the weights vary with frequency between a few break points, and ``other`` scores 0. Mid
-and side have weights of their own, so that what stands in the centre can be taken from mid alone.
+and side have their own weights, so that a centred source can be taken from mid alone.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def spread_weights(sample_rate: int, window: int) -> NDArray[np.float32]:
 
 @njit_cached
 def find_masks(cues: NDArray[np.float32], weights: NDArray[np.float32], masks: NDArray[np.float32]) -> None:
-    """Turn the cues into ``masks``, ``(2, 3, bins)``: mid and side, then stems without ``other``.
+    """Convert the cues to ``masks``, ``(2, 3, bins)``: mid and side, then stems without ``other``.
 
     Args:
         cues: float32 ``(cues, bins)``.
@@ -58,7 +58,7 @@ def _weigh(weights: NDArray[np.float32], cue: NDArray[np.float32], scores: NDArr
 
 @njit_fastmath
 def _soften(vocals: NDArray[np.float32], drums: NDArray[np.float32], bass: NDArray[np.float32]) -> None:
-    """Turn scores into shares; ``other`` scores 0."""
+    """Convert scores to shares by softmax; ``other`` scores 0."""
     for k in range(len(vocals)):
         a = exponential(min(vocals[k], _MOST))
         b = exponential(min(drums[k], _MOST))

@@ -1,4 +1,4 @@
-"""The medians of `bands`: of each bin over the past, and of each bin and those beside it, all bins at a time.
+"""The medians of `bands`: of each bin over the past, and over its neighbours, all bins at a time.
 
 Sorting has branches that a processor cannot foresee; the least and the greatest of two numbers have none.
 """
@@ -33,11 +33,11 @@ def new_padding(bins: int) -> Row:
 
 @njit_always_inline
 def median_of_past(now: Row, at: int, ring: Rows, ordered: Rows, below: Row, medians: Row) -> None:  # noqa: PLR0917 - compiled code has no objects
-    """Go on by a hop, and write the median of the last ones of each bin.
+    """Advance by a hop, and write the median of each bin over the last hops.
 
     Args:
         now: ``(bins,)``, of this hop.
-        at: where in the ring the oldest hop is, in whose place this one comes.
+        at: index in the ring of the oldest hop, which this one replaces.
         ring: ``(hops, bins)``.
         ordered: the same, every bin from the least to the greatest.
         below: ``(bins,)``, room to work in.

@@ -88,7 +88,7 @@ class BandPrior:
         return Workspace(np.zeros((len(CUES), bins), np.float32), np.zeros((2, MASKED, bins), np.float32))
 
     def compute(self, spectra: NDArray[np.complex64], state: BandsState, prior: Block, workspace: Workspace) -> None:
-        """Write the prior of the next hops, and go on with ``state``, which is changed.
+        """Write the prior of the next hops, and update ``state``.
 
         Shape:
             spectra: complex64 ``(hops, 2, bins)``, mid and side

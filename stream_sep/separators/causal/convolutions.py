@@ -1,7 +1,7 @@
-"""Causal convolutions over hops and mask bins, in PyTorch: what neighbouring mask bins have in common.
+"""Causal convolutions over hops and mask bins, in PyTorch: features that neighbouring mask bins share.
 
 Each band of a causal network has its own weights, which fit its place in the spectrum but are trained by that band
-alone. A few convolutions, shared by all mask bins, add what is the same everywhere, such as partials and onsets.
+alone. A few convolutions, shared by all mask bins, add common features, such as partials and onsets.
 """
 
 from __future__ import annotations

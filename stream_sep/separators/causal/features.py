@@ -32,7 +32,7 @@ FEATURES = SPECTRAL_FEATURES + HARMONICS
 
 _LEVEL_SECONDS = 1.0
 _TINY = 1e-20
-_FLOOR = 1e-8  # of the power, against the last second's mean: what is below is inaudible beside it
+_FLOOR = 1e-8  # of the power, against the last second's mean: below, a sound is masked
 _MAX_STEP = 1.5
 _HALF_BELS = 0.5 / math.log(10)
 _ZERO = np.float32(0.0)
@@ -86,7 +86,7 @@ class FeatureExtractor:
     def compute(
         self, spectra: NDArray[np.complex64], state: FeatureState, features: Block, workspace: HarmonicWorkspace
     ) -> None:
-        """Write the features of the next hops, and go on with ``state``, which is changed.
+        """Write the features of the next hops, and update ``state``.
 
         Shape:
             spectra: complex64 ``(hops, 2, bins)``, mid and side

@@ -25,7 +25,7 @@ OUTPUT_CHANNELS = MASKED + 1 + MASKED
 """Output channels per mask bin: a logit for every stem, and the imaginary part of every mask."""
 
 LINEAR_GAIN = 0.125
-"""Gain of the linear term of a mask, beside the softmax."""
+"""Gain of the linear term of a mask, next to the softmax."""
 
 _ONE, _LINEAR_GAIN = np.float32(1.0), np.float32(LINEAR_GAIN)
 

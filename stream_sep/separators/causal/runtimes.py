@@ -1,4 +1,4 @@
-"""Runtimes of a causal network: what they are, and PyTorch as one of them, to compare `CompiledRuntime` with."""
+"""The interface of causal network runtimes, and a PyTorch one to compare `CompiledRuntime` with."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from stream_sep.separators.causal.config import NetworkConfig
 
 StepState: TypeAlias = "tuple[Any, ...]"
-"""The state of a stage: arrays, or whatever else the runtime keeps it in."""
+"""The state of a stage: arrays, or the runtime's own type."""
 
 
 class StepRuntime(Protocol):
-    """Runs a network stage by stage, without state of its own."""
+    """Runs a network stage by stage, without state."""
 
     @property
     def weights(self) -> WeightStats:
@@ -37,13 +37,13 @@ class StepRuntime(Protocol):
     def run_stage(self, number: int, *inputs: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as `StepState`
         """Run one stage of one hop; see `CausalNetwork.run_stage`.
 
-        The state of convolutions may be changed in place; what is returned is the state to go on with.
+        The state of convolutions may be changed in place; pass the returned state to the next call.
         """
         ...
 
 
 class TorchRuntime:
-    """Runs a network with PyTorch, as it was trained: several times slower than compiled code.
+    """Runs a network with PyTorch, several times slower than compiled code.
 
     Args:
         path: a ``.safetensors`` file.

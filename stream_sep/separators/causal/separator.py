@@ -115,8 +115,8 @@ def load_causal(name: str, *, sample_rate: int = 44100, weights: str | Path | No
 
     Raises:
         SeparatorError: there are no weights, they cannot be used, or a package is missing.
-        ConfigError: the weights are of a network that looks ahead for longer than the name promises, or a value
-            makes no sense.
+        ConfigError: the weights are of a network that looks ahead for longer than the name's limit, or a value
+            is invalid.
     """
     weights = bundled_weights(name) if weights is None else Path(weights)
     runtime = CompiledRuntime(weights)
@@ -139,7 +139,7 @@ def load_at_own_hop(*, sample_rate: int = 44100, weights: str | Path | None = No
 
     Raises:
         SeparatorError: there are no weights, or they cannot be used.
-        ConfigError: a value makes no sense.
+        ConfigError: an invalid value.
     """
     if weights is None:
         raise weights_needed("causal", "live")

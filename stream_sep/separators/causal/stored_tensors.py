@@ -1,4 +1,4 @@
-"""The tensors in a causal network's weights file: what they must be, checked before anything is made of them."""
+"""The tensors in a causal network's weights file: names, shapes and types, checked before use."""
 
 from __future__ import annotations
 

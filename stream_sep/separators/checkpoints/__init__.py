@@ -1,1 +1,1 @@
-"""Checkpoints that others have published: Roformers, SCNet and MDX23C, through the library ``pymss-core``."""
+"""Published checkpoints of other projects: Roformers, SCNet and MDX23C, through the library ``pymss-core``."""

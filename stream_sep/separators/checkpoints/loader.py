@@ -64,7 +64,7 @@ class CheckpointSeparator(WindowedSeparator):
         config: its window.
         weights: how many weights it has.
         hop: frames per step.
-        lookahead: frames of the future behind what is kept.
+        lookahead: frames of the future behind the kept part.
 
     Raises:
         ConfigError: hop and look-ahead do not fit in the window.
@@ -111,7 +111,7 @@ def load_checkpoint(
 
     Raises:
         SeparatorError: a file is missing or damaged, holds another network, or pymss-core is not installed.
-        ConfigError: a value makes no sense.
+        ConfigError: an invalid value.
     """
     if weights is None:
         raise SeparatorError(
@@ -142,7 +142,7 @@ def _build(config: CheckpointConfig) -> Any:  # noqa: ANN401 - a torch module
     library = import_pymss_core()
     try:
         return library.get_model_from_config(config.architecture, str(config.path))[0]
-    except Exception as error:  # whatever the library makes of a config that it cannot build
+    except Exception as error:  # the library fails in any way for a config that it cannot build
         raise SeparatorError(
             f"{config.path} describes no {config.architecture} that can be built: {error}"
         ) from error
@@ -153,8 +153,8 @@ def _fill(network: Any, path: Path) -> None:  # noqa: ANN401 - as above
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        sentence = " ".join(str(error).split())[:300]
-        raise SeparatorError(f"the weights in {path} do not fit their config: {sentence}") from error
+        why = " ".join(str(error).split())[:300]
+        raise SeparatorError(f"the weights in {path} do not fit their config: {why}") from error
 
 
 def read_tensors(path: Path) -> Mapping[str, Any]:
@@ -174,8 +174,8 @@ def read_tensors(path: Path) -> Mapping[str, Any]:
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of torch, pickle and safetensors, which have no common class
-        sentence = " ".join(str(error).split())[:200]
-        raise SeparatorError(f"{path} is not a checkpoint of tensors alone: {sentence}; download it again") from error
+        why = " ".join(str(error).split())[:200]
+        raise SeparatorError(f"{path} is not a checkpoint of tensors alone: {why}; download it again") from error
     for key in ("state", "state_dict", "model_state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]

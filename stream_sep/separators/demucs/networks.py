@@ -1,4 +1,4 @@
-"""The networks of Demucs, by name: downloaded, from a folder, or made of random weights; with errors for people.
+"""The networks of Demucs, by name: downloaded, from a folder, or of random weights; with readable errors.
 
 Loading, cache and checksums are those of `demucs.pretrained` (https://github.com/adefossez/demucs).
 """
@@ -40,7 +40,7 @@ RANDOM: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Part:
-    """A network, and how much each of its sources counts in the result."""
+    """A network, and the weight of each of its sources in the result."""
 
     network: Any
     weights: tuple[float, ...]
@@ -73,7 +73,7 @@ def load_network(name: str, repo: str | Path | None = None) -> list[Part]:
 
 
 def longest_window(parts: Sequence[Part]) -> int:
-    """Return the most frames a window may have: what the networks were trained on."""
+    """Return the most frames a window may have, as in the networks' training."""
     return min(int(part.network.segment * part.network.samplerate) for part in parts)
 
 
@@ -160,5 +160,5 @@ def _files_of(name: str) -> str:
 
 
 def is_transformer(network: Any) -> bool:  # noqa: ANN401 - Demucs ships no types
-    """Tell whether a network is a Hybrid Transformer Demucs, which wants windows of one length."""
+    """Return whether a network is a Hybrid Transformer Demucs, which needs windows of one length."""
     return hasattr(network, "use_train_segment")

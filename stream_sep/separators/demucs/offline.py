@@ -1,4 +1,4 @@
-"""Loading without a network: found out in a moment, rather than by half a minute of retries."""
+"""Loading without a network: detected at once, instead of after half a minute of retries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def is_reachable() -> bool:
 
 @contextlib.contextmanager
 def without_retries() -> Iterator[None]:
-    """Have only what is on this machine be loaded where there is no network: what is missing then fails at once."""
+    """Load only local files if there is no network, so that a missing file fails at once."""
     if is_reachable():
         yield
         return

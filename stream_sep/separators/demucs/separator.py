@@ -30,16 +30,16 @@ MIN_WINDOW = 4096
 """Frames of the networks' STFT: with less they fail."""
 
 HOP_MS = 600.0
-"""Milliseconds from window to window where nothing else is asked and the machine keeps up."""
+"""Default milliseconds from window to window, where the machine keeps up."""
 
 SHARES = (1.0, 0.75, 0.5, 0.375)
-"""Parts of the asked window that are tried until one is fast enough for a latency budget."""
+"""Fractions of the requested window, tried in turn until one meets a latency budget."""
 
 
 class DemucsWindow:
-    """One window through the networks that the wanted stems need; a `WindowModel`.
+    """One window through the networks that the selected stems need; a `WindowModel`.
 
-    The stem ``other`` is silence here. It is what the rest leaves of the mix, so `WindowedSeparator` fills it in, and
+    The stem ``other`` is silence here. It is the mix minus the rest, so `WindowedSeparator` fills it in, and
     no network is run for it: ``htdemucs_ft`` needs three of its four networks for all stems, and one for vocals.
 
     The window goes in as it is, with no normalisation around it. Demucs' own `Separator` first divides a file by
@@ -49,7 +49,7 @@ class DemucsWindow:
 
     Args:
         parts: the networks, each with its sources and their weights.
-        stems: the wanted stems, any order; they come out in the usual one, with ``other``.
+        stems: the selected stems in any order; the output has the usual order, with ``other``.
         device: where torch computes.
         precision: ``float32``, or ``bfloat16``, much faster on CPUs that have it. There only some layers of
             HTDemucs compute in it, as in `separate`: 3 to 13 dB less error than the casts of other networks.
@@ -64,10 +64,10 @@ class DemucsWindow:
         self.sample_rate = int(parts[0].network.samplerate)
         self.channels = int(parts[0].network.audio_channels)
         self._runner = InferenceRunner(device, precision)
-        wanted = [(row, sources.index(name)) for row, name in enumerate(self.stems) if name != "other"]
+        selected = [(row, sources.index(name)) for row, name in enumerate(self.stems) if name != "other"]
         self._runs = []
         for part in parts:
-            rows = [(row, source, part.weights[source]) for row, source in wanted if part.weights[source]]
+            rows = [(row, source, part.weights[source]) for row, source in selected if part.weights[source]]
             if rows:
                 self._runs.append((part.network, rows))
 
@@ -82,7 +82,7 @@ class DemucsWindow:
 
     @property
     def networks(self) -> int:
-        """How many networks run for each window."""
+        """Number of networks that run for each window."""
         return len(self._runs)
 
 
@@ -108,7 +108,7 @@ def load_demucs(
         model: a name or signature that Demucs has (``htdemucs``, ``htdemucs_ft``, ``htdemucs_6s``, ``mdx_extra``
             ...), ``hf://user/name``, or, of random weights, ``tiny`` (for tests) or ``random-htdemucs`` (for timing).
         repo: folder that holds the weights, for a machine that is not connected.
-        stems: the stems to separate, all unless given; ``other`` always comes too, as what is left of the mix.
+        stems: the stems to separate, all unless given; ``other``, the rest of the mix, always comes too.
         device: ``cpu``, ``cuda``, ``mps``, or the best of them.
         context_ms: milliseconds of the past in a window: free in latency, costs compute.
         hop_ms: milliseconds from window to window; each has to be computed in less. Unless given it is 600 where the
@@ -123,7 +123,7 @@ def load_demucs(
 
     Raises:
         SeparatorError: torch or Demucs is not installed, or the model is unknown or its weights are not here.
-        ConfigError: a value that makes no sense, or a budget that this machine cannot meet.
+        ConfigError: an invalid value, or a budget that this machine cannot meet.
     """
     if precision not in ("float32", "bfloat16"):
         raise ConfigError(f"precision {precision!r} is neither 'float32' nor 'bfloat16'")
@@ -133,10 +133,10 @@ def load_demucs(
     parts = load_network(model, repo)
     window_model = DemucsWindow(parts, stems=stems, device=_prepare_torch(device, threads), precision=precision)
     rate = window_model.sample_rate
-    asked = [
+    requested = [
         round(ms * rate / 1000) for ms in (context_ms, HOP_MS if hop_ms is None else hop_ms, lookahead_ms, fade_ms)
     ]
-    sizes = _on_grid(WindowSizes(*asked), matching_hop(1, rate, sample_rate))
+    sizes = _on_grid(WindowSizes(*requested), matching_hop(1, rate, sample_rate))
     seconds = HEADROOM * _seconds_per_window(window_model, _checked_length(sizes, longest_window(parts), rate))
     if budget_ms is None and hop_ms is None and seconds * rate > MARGIN * sizes.hop:
         budget_ms = 1000 * (2 * sizes.hop + sizes.lookahead + sizes.fade) / rate
@@ -147,14 +147,14 @@ def load_demucs(
 
 
 def _in_order(sources: Sequence[str], stems: Sequence[str] | None) -> tuple[str, ...]:
-    wanted = sources if stems is None else tuple(stems)
-    unknown = [name for name in wanted if name not in sources]
+    selected = sources if stems is None else tuple(stems)
+    unknown = [name for name in selected if name not in sources]
     if unknown:
         raise ConfigError(f"this model has no stem {unknown[0]!r}; it has: {', '.join(sources)}")
-    if not set(wanted) - {"other"}:
-        raise ConfigError("ask for a stem besides 'other', which is what the wanted stems leave of the mix")
+    if not set(selected) - {"other"}:
+        raise ConfigError("select a stem besides 'other', which is the mix minus the selected stems")
     usual = [*STEMS, *(name for name in sources if name not in STEMS)]
-    return tuple(name for name in usual if name in wanted or name == "other")
+    return tuple(name for name in usual if name in selected or name == "other")
 
 
 def _prepare_torch(device: str, threads: int | None) -> str:
@@ -172,11 +172,11 @@ def _prepare_torch(device: str, threads: int | None) -> str:
     return device
 
 
-def _on_grid(asked: WindowSizes, multiple: int) -> WindowSizes:
+def _on_grid(requested: WindowSizes, multiple: int) -> WindowSizes:
     """Lengthen the hop to its multiple, and the context until the window lies on the grid of the STFT."""
-    hop = -(-asked.hop // multiple) * multiple
-    rest = hop + asked.lookahead + asked.fade
-    return replace(asked, hop=hop, context=-(-(asked.context + rest) // GRID) * GRID - rest)
+    hop = -(-requested.hop // multiple) * multiple
+    rest = hop + requested.lookahead + requested.fade
+    return replace(requested, hop=hop, context=-(-(requested.context + rest) // GRID) * GRID - rest)
 
 
 def _checked_length(sizes: WindowSizes, longest: int, rate: int) -> int:
@@ -189,16 +189,16 @@ def _checked_length(sizes: WindowSizes, longest: int, rate: int) -> int:
     return window
 
 
-def _fit(window_model: DemucsWindow, asked: WindowSizes, budget_ms: float, multiple: int) -> WindowSizes:
+def _fit(window_model: DemucsWindow, requested: WindowSizes, budget_ms: float, multiple: int) -> WindowSizes:
     """Return sizes for the longest window that meets the budget: more context sounds better, but takes longer."""
     rate, refusal = window_model.sample_rate, ConfigError("no window was tried")
     for share in SHARES:
-        window = int(share * sum(vars(asked).values())) // GRID * GRID
+        window = int(share * sum(vars(requested).values())) // GRID * GRID
         seconds = HEADROOM * _seconds_per_window(window_model, max(window, MIN_WINDOW))
-        ahead = (asked.lookahead, max(asked.lookahead, rate // 2))
+        ahead = (requested.lookahead, max(requested.lookahead, rate // 2))
         try:
             return sizes_for_budget(
-                budget_ms, seconds, rate, window=window, fade=asked.fade, lookahead=ahead, multiple=multiple
+                budget_ms, seconds, rate, window=window, fade=requested.fade, lookahead=ahead, multiple=multiple
             )
         except ConfigError as error:
             refusal = error

@@ -1,4 +1,4 @@
-"""Runs windows through networks, on the device and in the precision that were asked for."""
+"""Runs windows through networks, on a given device and in a given precision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST = 8.0
 
 
 class InferenceRunner:
-    """Calls networks, each in the fastest way found for it.
+    """Runs networks, each with its fastest implementation.
 
     Args:
         device: where torch computes.
@@ -36,10 +36,10 @@ class InferenceRunner:
         self._callables: dict[Any, Callable[..., Any]] = {}
 
     def prepare(self, network: Any, window: Block) -> Callable[[], Stems]:  # noqa: ANN401 - torch modules are untyped here
-        """Decide how a window, ``(channels, frames)``, is to be computed; return what does it, in any thread.
+        """Choose the computation of a window, ``(channels, frames)``; return a callable for any thread.
 
-        It gives all sources, ``(sources, channels, frames)``. How may depend on the windows before: they have to be
-        prepared in order.
+        It returns all sources, ``(sources, channels, frames)``. As the choice may depend on earlier windows, prepare
+        them in order.
 
         Args:
             network: a Demucs network.
@@ -81,10 +81,10 @@ class InferenceRunner:
 
 @contextmanager
 def split_torch_threads(count: int) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
-    """Share out the cores among so many threads, and take them back at last.
+    """Divide the cores among so many threads, while the block runs.
 
-    Gives what a thread calls for its share, and what it calls for all of them. Torch has one number of threads,
-    whoever sets it.
+    Yields two functions: a thread calls the first for its share, the second for all cores. Torch has one number of
+    threads per process.
     """
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 

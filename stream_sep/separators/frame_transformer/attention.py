@@ -2,7 +2,7 @@
 
 For query frame t, head h and lag D = t - s in 0..span-1, the weight of frame s is the softmax over the span of
 ``(q_t . k_s + q_t . R[D]) / sqrt(width / heads)`` (Huang et al. 2018, "Music Transformer", with the position of the
-query's own content). The state begins as zeros, and frames that were never seen count: training begins the same way.
+query's own content). The state begins as zeros, and frames before the first count: training begins the same way.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 State: TypeAlias = tuple[Tensor, ...]
-"""What a layer keeps of the past; the batch is axis 0 of each tensor."""
+"""The state of a layer; the batch is axis 0 of each tensor."""
 
 QKV_TAPS = 3
 """Frames of the depthwise kernel over queries, keys and values (So et al. 2021, "Primer")."""
@@ -37,7 +37,7 @@ class RMSNorm(nn.Module):
 
 
 class DepthwiseConv(nn.Module):
-    """A kernel of its own for each channel, along time: over the past, or over both sides without a state.
+    """One kernel per channel, along time: over the past, or over both sides without a state.
 
     Args:
         channels: of the input.
@@ -63,7 +63,7 @@ class DepthwiseConv(nn.Module):
         return (self.weight.new_zeros(batch, self.taps - 1, len(self.weight)),)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return ``(batch, frames, channels)`` and the state to go on with.
+        """Return ``(batch, frames, channels)`` and the next state.
 
         Args:
             x: ``(batch, frames, channels)``.
@@ -112,7 +112,7 @@ class RelativeAttention(nn.Module):
 
         Shape:
             x, memory: ``(batch, frames, width)``
-            out: the same, and the state to go on with
+            out: the same, and the next state
         """
         projected = torch.cat([self.query(x), self.key_value(memory)], dim=-1)
         projected, tail = self.kernel(projected, state[2:])
@@ -145,7 +145,7 @@ class RelativeAttention(nn.Module):
 def attend(query: Tensor, keys: Tensor, values: Tensor, positions: Tensor) -> Tensor:
     """Return ``(batch, frames, width)``: query ``t`` attends to rows ``t`` to ``t + span - 1`` of keys and values.
 
-    One reshape both places the position terms and masks what lies outside of the span: rows of them, padded on the
+    One reshape both places the position terms and masks positions outside of the span: rows of them, padded on the
     right with infinite negatives and laid end to end, are cut into rows that are one shorter.
 
     Shape:

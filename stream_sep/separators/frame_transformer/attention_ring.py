@@ -1,4 +1,4 @@
-"""What a frame transformer keeps of the past, hop by hop: rings of keys and values, and the inputs of its kernels."""
+"""The state of a frame transformer from hop to hop: rings of keys and values, and the inputs of its kernels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Tensors:
-    """Arrays by name, with a common beginning of their names left out.
+    """Arrays by name, without a common prefix.
 
     Args:
         arrays: a state dict.
@@ -55,7 +55,7 @@ class Linear:
 
 
 class TimeKernel:
-    """A kernel of its own for each channel, over the newest inputs; `DepthwiseConv` for one hop.
+    """One kernel per channel, over the newest inputs; `DepthwiseConv` for one hop.
 
     Args:
         weight: ``(channels, taps)``.
@@ -68,7 +68,7 @@ class TimeKernel:
         self._past = np.zeros_like(self._weight)
 
     def reset(self) -> None:
-        """Forget all inputs."""
+        """Clear all inputs."""
         self._past[:] = 0.0
 
     def state(self) -> list[Array]:
@@ -76,7 +76,7 @@ class TimeKernel:
         return [self._past[1:].copy()]
 
     def load(self, state: Sequence[Array]) -> None:
-        """Go on from such a state."""
+        """Load such a state."""
         self._past[1:] = state[0]
 
     def __call__(self, x: Array) -> Array:
@@ -88,7 +88,7 @@ class TimeKernel:
 
 
 class AttentionRing:
-    """`RelativeAttention` for one hop: keys and values of the span lie in rings.
+    """`RelativeAttention` for one hop: keys and values of the span are in rings.
 
     Args:
         weights: of the attention.
@@ -107,7 +107,7 @@ class AttentionRing:
         self.reset()
 
     def reset(self) -> None:
-        """Return to zeros, which count as frames that were seen."""
+        """Return to zeros, which count as past frames."""
         self._keys[:], self._values[:] = 0.0, 0.0
         self._at = 0
         self._kernel.reset()
@@ -121,7 +121,7 @@ class AttentionRing:
         return [*kept, *self._kernel.state()]
 
     def load(self, state: Sequence[Array]) -> None:
-        """Go on from such a state."""
+        """Load such a state."""
         self._at = 0
         for ring, rows in zip((self._keys, self._values), state[:2], strict=True):
             parted = rows.reshape(self._span - 1, len(ring), ring.shape[2]).transpose(1, 0, 2)
@@ -129,7 +129,7 @@ class AttentionRing:
         self._kernel.load(state[2:])
 
     def __call__(self, x: Array, memory: Array) -> Array:
-        """Return what the newest frame, ``x``, finds in ``memory`` and what was there before, ``(width,)``."""
+        """Return the attention of the newest frame, ``x``, over ``memory`` and its past, ``(width,)``."""
         projected = self._kernel(np.concatenate([self._query(x), self._pair(memory)]))
         query, key, value = projected.reshape(3, len(self._keys), -1)
         for ring, row in ((self._keys, key), (self._values, value)):

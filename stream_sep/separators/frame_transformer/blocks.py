@@ -31,7 +31,7 @@ def flatten_states(states: Sequence[State]) -> State:
 
 
 def split_states(state: State, layers: Iterable[Any]) -> list[State]:
-    """Return what `flatten_states` joined, for the same layers.
+    """Undo `flatten_states`, for the same layers.
 
     Args:
         state: a flat tuple of tensors.
@@ -46,7 +46,7 @@ def split_states(state: State, layers: Iterable[Any]) -> list[State]:
 
 
 class Down(nn.Module):
-    """To the next level: two convolutions over the bands of a frame, the second of which halves them."""
+    """Encoder level: two convolutions over the bands of a frame, the second of which halves them."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Back up a level: twice the bands, joined with the encoder's output there, which is added at the end too."""
+    """Decoder level: doubles the bands, joined with the encoder's output there, which is also added at the end."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Up(nn.Module):
 
 
 class FrameModule(nn.Module):
-    """Lets a level's frames attend to each other, and appends what they found as channels.
+    """Attention between the frames of a level, with the result appended as channels.
 
     Args:
         config: of the network.
@@ -164,7 +164,7 @@ class Block(nn.Module):
         return flatten_states(initial_states((*self.attentions, self.long, self.short, self.join), batch))
 
     def forward(self, x: Tensor, memory: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return ``(batch, frames, width)`` and the state to go on with.
+        """Return ``(batch, frames, width)`` and the next state.
 
         Args:
             x: ``(batch, frames, width)``.

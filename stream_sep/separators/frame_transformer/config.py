@@ -1,4 +1,4 @@
-"""The sizes of a frame transformer, checked once; they travel with its weights."""
+"""The sizes of a frame transformer, validated once and stored with its weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMS = ("causal", "whole")
 
 @dataclass(frozen=True)
 class FrameTransformerConfig:
-    """What a frame transformer looks like.
+    """The architecture of a frame transformer.
 
     Attributes:
         hop: frames per step.
@@ -32,12 +32,12 @@ class FrameTransformerConfig:
         span: hops that a query attends to, its own included.
         blocks: transformer blocks of a frame module.
         bottleneck: channels that go into a frame module, and that it appends.
-        hints: whether the network sees the masks of ``bands``, and corrects them; without, it starts from nothing.
+        hints: whether the masks of ``bands`` are an input, which the network corrects.
         complex: whether masks have an imaginary part.
         form: one of `FORMS`.
 
     Raises:
-        ConfigError: a value that makes no sense.
+        ConfigError: an invalid value.
     """
 
     hop: int = 512
@@ -57,7 +57,7 @@ class FrameTransformerConfig:
     form: str = "causal"
 
     def __post_init__(self) -> None:
-        """Refuse nonsense in a sentence."""
+        """Check the values."""
         sizes = (*self.channels, self.modules, self.width, self.heads, self.span, self.blocks, self.bottleneck)
         if not self.channels or min(sizes) < 1 or self.width % 4 or self.width % self.heads:
             raise ConfigError(

@@ -30,7 +30,7 @@ class PlayingStep:
 
     Args:
         network: it.
-        groups: what it separates into.
+        groups: the source groups of its stems.
         weights: how many weights it has.
         threads: CPU threads, of the whole process.
     """
@@ -85,15 +85,15 @@ def load_frame_transformer(
     Args:
         sample_rate: frames per second of the stream, to 192000; twice and four times 44100 and 48000 cost a
             millisecond more, others are resampled and cost 40.
-        weights: a ``.safetensors`` file of a training, or ``random``, which takes as long and separates nothing.
+        weights: a ``.safetensors`` file of a training, or ``random``, for timing only.
         size: with random weights: one of the sizes of a frame transformer.
         threads: CPU threads, of the whole process.
-        window_seconds: of a network of the form ``whole``: how much it sees at once. Half of a window is kept, a
+        window_seconds: of a network of the form ``whole``: length of its window. Half of a window is kept, a
             quarter on each side is context.
 
     Raises:
         SeparatorError: there are no weights, or they cannot be used.
-        ConfigError: a value makes no sense.
+        ConfigError: an invalid value.
     """
     if weights is None:
         raise weights_needed("frame-transformer", "frame-transformer-cpu")

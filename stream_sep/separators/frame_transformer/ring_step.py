@@ -57,7 +57,7 @@ class RingStep:
         return [array for keeper in self._keepers() for array in keeper.state()]
 
     def load(self, state: Sequence[Array]) -> None:
-        """Go on from such a state."""
+        """Load such a state."""
         at = 0
         for keeper in self._keepers():
             keeper.load(state[at : at + keeper.arrays])

@@ -37,12 +37,12 @@ class NetworkStep(Protocol):
 
     @property
     def groups(self) -> SourceGroups:
-        """What it separates into."""
+        """The source groups of its stems."""
         ...
 
     @property
     def weights(self) -> WeightStats:
-        """How many weights it has, and how large they are."""
+        """Number of parameters and file size."""
         ...
 
     def reset(self) -> None:
@@ -57,7 +57,7 @@ class NetworkStep(Protocol):
 class FrameTransformerSeparator:
     """Splits stereo with a frame transformer; a `Separator`, whose latency is that of `FrameTransformerConfig`.
 
-    The last stem is what the others leave of the delayed mix.
+    The last stem is the delayed mix minus the others.
 
     Args:
         step: computes the network.
@@ -143,7 +143,7 @@ class FrameTransformerSeparator:
 
 
 class WholeWindows:
-    """A frame transformer that sees both sides, as a `WindowModel`: each window is separated by itself.
+    """A non-causal frame transformer, as a `WindowModel`: each window is separated by itself.
 
     Args:
         separator: one whose network is of the form ``whole``.

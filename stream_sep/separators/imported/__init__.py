@@ -1,1 +1,1 @@
-"""Networks of other projects, written anew so that their published weights fit: masks for vocals and instruments."""
+"""Reimplemented networks of other projects, for their published weights: masks for vocals and instruments."""

@@ -1,6 +1,6 @@
-"""CascadedNet, the network of tsurumeso/vocal-remover 5 (MIT), as its weights want it: masks of the instruments.
+"""CascadedNet, the network of tsurumeso/vocal-remover 5 (MIT), for its weights: masks of the instruments.
 
-Nets for the low and the high half of the spectrum, twice, then one for all of it, which sees what they found.
+Nets for the low and the high half of the spectrum, twice, then one for all of it, with their outputs as inputs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The frame transformer of 2022 (carperbr/vocal-remover-frame-transformer, MIT), as its weights want it.
+"""The frame transformer of 2022 (carperbr/vocal-remover-frame-transformer, MIT), for its weights.
 
-The position term is not what its authors meant: the product of *keys'* queries and the table, transposed where it
+The position term is not as its authors intended: the product of *keys'* queries and the table, transposed where it
 should be skewed. It is computed so here too, or the weights mean nothing. The network sees both sides of every frame
 and is bound to its crop; `frame_transformer` is the design that streams.
 """
@@ -32,7 +32,7 @@ class FrameTransformer2022Config:
         kernel: frames of the kernels of queries, keys and values.
         residual: the later form: a 1x1 path beside each convolution, and norms over bins before them.
         post_norm: the earlier form: norms behind each sum, and wider convolutions.
-        skip: what the attention to the encoder is called in the file, ``enc`` or ``skip``.
+        skip: name of the attention to the encoder in the file, ``enc`` or ``skip``.
     """
 
     channels: int = 8

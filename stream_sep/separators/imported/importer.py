@@ -1,4 +1,4 @@
-"""Checkpoints of other projects into files of weights of ours: which network it is, and its sizes, by its tensors."""
+"""Conversion of other projects' checkpoints to our weight files; network and sizes follow from the tensors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GROUPS = SourceGroups.preset("vocals-instruments")
 
 
 def import_checkpoint(source: Path, target: Path) -> str:
-    """Read a checkpoint, tensors only, and write it as a ``.safetensors`` file that plays; return what it is.
+    """Read a checkpoint, tensors only, and write it as a ``.safetensors`` file that plays; return its kind.
 
     Args:
         source: a ``.pth`` file of the frame transformer of 2022, or of vocal-remover 5.
@@ -38,7 +38,7 @@ def import_checkpoint(source: Path, target: Path) -> str:
 
     Raises:
         SeparatorError: it is missing, holds more than tensors, or is of neither network; or a tensor has another
-            shape than its sizes say, which the sentence names.
+            shape than its sizes give; the message names it.
     """
     if source.suffix in {".h5", ".hdf5", ".keras"}:
         raise SeparatorError(
@@ -87,7 +87,7 @@ def build_imported(name: str, sizes: Mapping[str, Any]) -> nn.Module:
         sizes: as `recognize` returned them.
 
     Raises:
-        SeparatorError: the sizes make no sense.
+        SeparatorError: the sizes are invalid.
     """
     try:
         if name == "frame-transformer-2022":
@@ -98,7 +98,7 @@ def build_imported(name: str, sizes: Mapping[str, Any]) -> nn.Module:
 
 
 def check_tensors(network: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
-    """Refuse tensors that are not just those of a network.
+    """Check that tensors are exactly those of a network.
 
     Args:
         network: the network.
@@ -106,13 +106,13 @@ def check_tensors(network: nn.Module, tensors: Mapping[str, Tensor], source: Pat
         source: the file, for errors.
 
     Raises:
-        SeparatorError: one is missing, left over, or of another shape; the sentence names the first.
+        SeparatorError: one is missing, left over, or of another shape; the message names the first.
     """
-    wanted = {key: tuple(each.shape) for key, each in network.state_dict().items()}
+    expected = {key: tuple(each.shape) for key, each in network.state_dict().items()}
     found = {key: tuple(each.shape) for key, each in tensors.items()}
-    for key in [*wanted, *found]:
-        if wanted.get(key) != found.get(key):
-            shapes = f"{wanted.get(key, 'nothing')} wanted, {found.get(key, 'nothing')} found"
+    for key in [*expected, *found]:
+        if expected.get(key) != found.get(key):
+            shapes = f"{expected.get(key, 'nothing')} expected, {found.get(key, 'nothing')} found"
             raise SeparatorError(f"{source}: the tensor {key!r} does not fit ({shapes}); is the file whole?")
 
 

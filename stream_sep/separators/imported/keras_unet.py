@@ -53,7 +53,7 @@ def load_keras_unet(path: Path) -> UNet:
 
 
 def _in_order(network: UNet) -> Iterator[nn.Module]:
-    """Give the layers with weights in the order in which Keras lists them: that of the computation."""
+    """Yield the layers with weights in Keras' order, that of the computation."""
     from torch import nn  # noqa: PLC0415 - heavy, and only here when a model is
 
     parts: list[Any] = [*network.downs, network.middle]
@@ -71,15 +71,15 @@ def _fill(module: Any, arrays: list[NDArray[np.float32]], where: str) -> None:  
 
     if isinstance(module, nn.BatchNorm2d):
         module.eps = KERAS_EPSILON
-        wanted = [module.weight, module.bias, module.running_mean, module.running_var]
+        tensors = [module.weight, module.bias, module.running_mean, module.running_var]
     else:  # (height, width, inputs, outputs), or transposed (height, width, outputs, inputs)
         arrays = [array.transpose(3, 2, 0, 1) if array.ndim == 4 else array for array in arrays]
-        wanted = [module.weight, *([module.bias] if module.bias is not None else [])]
-    shapes = [tuple(each.shape) for each in wanted if each is not None]
+        tensors = [module.weight, *([module.bias] if module.bias is not None else [])]
+    shapes = [tuple(each.shape) for each in tensors if each is not None]
     if shapes != [array.shape for array in arrays]:
         raise SeparatorError(f"{where} has arrays of {[array.shape for array in arrays]}; the U-Net needs {shapes}")
     with torch.no_grad():
-        for tensor, array in zip(wanted, arrays, strict=True):
+        for tensor, array in zip(tensors, arrays, strict=True):
             assert tensor is not None, "batch norms here track their statistics"
             tensor.copy_(torch.from_numpy(np.ascontiguousarray(array)))
 

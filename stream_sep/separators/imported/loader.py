@@ -39,7 +39,7 @@ class MaskWindows:
         self._network, self._size = network.eval(), 2 * bins
 
     def __call__(self, window: Block) -> Stems:
-        """Return the stems of a window, ``(2, 2, frames)``; numbers that are not finite are taken as silence."""
+        """Return the stems of a window, ``(2, 2, frames)``; non-finite numbers become silence."""
         import torch  # noqa: PLC0415 - as above
 
         finite = torch.from_numpy(np.nan_to_num(window, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32))
@@ -64,7 +64,7 @@ class ImportedSeparator(WindowedSeparator):
         window: frames of a window.
         weights: how many weights it has.
         hop: frames per step.
-        lookahead: frames of the future behind what is kept.
+        lookahead: frames of the future behind the kept part.
 
     Raises:
         ConfigError: hop and look-ahead do not fit in the window.
@@ -102,7 +102,7 @@ def load_imported(
 
     Raises:
         SeparatorError: there are no weights, or they cannot be used.
-        ConfigError: a value makes no sense.
+        ConfigError: an invalid value.
     """
     if weights is None:
         raise SeparatorError(

@@ -29,9 +29,9 @@ class UNetSeparator(WindowedSeparator):
     Args:
         windows: the network.
         weights: how many weights it has.
-        context_ms: past that it sees before the hop.
+        context_ms: past before the hop.
         hop_ms: how often it runs.
-        lookahead_ms: future that it sees behind what is kept.
+        lookahead_ms: future behind the kept part.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ def load_unet(
 
     Args:
         sample_rate: frames per second of the stream; others than 44100 are resampled.
-        weights: a ``.safetensors`` file of a training, or ``random``, which takes as long and separates nothing.
+        weights: a ``.safetensors`` file of a training, or ``random``, for timing only.
         base: with random weights: channels of the first level.
         threads: CPU threads, of the whole process.
         context_ms: live: past that each window shows.
@@ -72,7 +72,7 @@ def load_unet(
 
     Raises:
         SeparatorError: there are no weights, or they cannot be used.
-        ConfigError: a value makes no sense.
+        ConfigError: an invalid value.
     """
     if weights is None:
         raise weights_needed("unet", "unet-cpu")

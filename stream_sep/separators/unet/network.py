@@ -1,7 +1,7 @@
 """The U-Net of Oh, Kim and Hyun, "Spectrogram-channels U-Net" (arXiv 1810.11520), in any width.
 
 Four levels of two 3x3 convolutions and 2x2 max pooling; on the way up a 5x5 transposed convolution of stride 2, then
-two of 3x3 over what it gives and what was there on the way down. Each output is a spectrogram of its own: there a
+two of 3x3 over what it gives and what was there on the way down. Each output is its own spectrogram: there a
 magnitude, here the logit of a mask, as masks of groups can add up to one.
 """
 

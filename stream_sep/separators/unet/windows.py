@@ -1,4 +1,4 @@
-"""From sound to sound with a U-Net: spectra of mid and side, masks that add up to one, and the way back."""
+"""Separation of windows with a U-Net: STFT of mid and side, masks that add up to 1, inverse STFT."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 N_FFT, HOP = 2048, 512
 WINDOW = 2 * 44100
-"""Frames that the network sees at once in playing: 2 s, as in the paper."""
+"""Frames per window in playback: 2 s, as in the paper."""
 
 _TINY = 1e-8
 _AT_ONCE = 8  # windows of a song in one batch
@@ -98,7 +98,7 @@ class UNetWindows:
         self._network, self.stems = network.eval(), stems
 
     def __call__(self, window: Block) -> Stems:
-        """Return the stems of a window, ``(stems, 2, frames)``; numbers that are not finite are taken as silence."""
+        """Return the stems of a window, ``(stems, 2, frames)``; non-finite numbers become silence."""
         finite = np.nan_to_num(window, nan=0.0, posinf=0.0, neginf=0.0)
         with torch.inference_mode():
             stems: Stems = separate_window(self._network, torch.from_numpy(finite)[None])[0].numpy()

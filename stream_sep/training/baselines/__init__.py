@@ -1,1 +1,1 @@
-"""Networks of others that ours are compared with."""
+"""Baseline networks of other authors."""

@@ -1,8 +1,8 @@
-"""HS-TasNet and its small form, written from the paper: what ours is compared with.
+"""HS-TasNet and its small form, written from the paper, as a baseline.
 
 Venkatesh, Benilov, Coleman and Roskam, "Real-time Low-latency Music Source Separation using Hybrid
 Spectrogram-TasNet" (ICASSP 2024). Windows of 1024 frames, every 512: a spectral branch masks the spectrum, a waveform
-branch masks a learnt basis, both with LSTMs, joined in the middle; their sounds are added. Normalisation before the
+branch masks a learned basis, both with LSTMs, joined in the middle; their sounds are added. Normalisation before the
 masks is not in the paper: without it training is not stable.
 """
 
@@ -26,8 +26,8 @@ class HsTasnet(nn.Module):
     Args:
         small: one LSTM each, the branches added up in the middle rather than joined.
         hidden: units of a branch's LSTMs.
-        basis: learnt waveforms.
-        stems: names of what it separates into.
+        basis: learned waveforms.
+        stems: names of its stems.
     """
 
     window: Tensor
@@ -58,7 +58,7 @@ class HsTasnet(nn.Module):
         self.wave_out = nn.Linear(hidden, basis * count)
         self.wave_up = nn.Linear(basis, 2 * _WINDOW, bias=False)
         self.register_buffer("window", torch.hann_window(_WINDOW).sqrt(), persistent=False)
-        for layer in (self.spectral_out, self.wave_out):  # as if there were no mask, until it is learnt
+        for layer in (self.spectral_out, self.wave_out):  # as if there were no mask, until it is learned
             nn.init.zeros_(layer.weight)
             nn.init.constant_(layer.bias, 1 / count)
 
@@ -94,7 +94,7 @@ class HsTasnet(nn.Module):
         )
 
     def separate(self, mix: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return stems and the state to go on with; see `TrainableSeparator.separate`."""
+        """Return stems and the next state; see `TrainableSeparator.separate`."""
         frames, after = self.windows(mix.unfold(-1, _WINDOW, _HOP).transpose(1, 2), state)
         sound = frames[:, 1:, ..., :_HOP] + frames[:, :-1, ..., _HOP:]
         return sound.permute(0, 2, 3, 1, 4).flatten(-2), after

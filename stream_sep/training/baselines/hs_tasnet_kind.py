@@ -1,4 +1,4 @@
-"""The kind ``hs-tasnet``: the baseline that ours is compared with."""
+"""The kind ``hs-tasnet``: a baseline."""
 
 from __future__ import annotations
 

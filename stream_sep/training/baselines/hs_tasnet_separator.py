@@ -1,4 +1,4 @@
-"""The baseline as a separator of the engine, so that it is scored and timed as ours is."""
+"""The baseline as a separator of the engine, to be scored and timed like ours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HOP, _RATE = 512, 44100
 class HsTasnetSeparator:
     """Runs an HS-TasNet hop by hop in torch; a `Separator`, 44.1 kHz, 512 frames late.
 
-    What its stems lack of the mix goes to the last.
+    The remainder of the mix goes to the last stem.
 
     Args:
         network: the network.
@@ -72,7 +72,7 @@ def load_hs_tasnet(
 
     Args:
         sample_rate: frames per second of the stream; others than 44100 are resampled.
-        weights: a ``.safetensors`` file of a training, or ``random``, which takes as long.
+        weights: a ``.safetensors`` file of a training, or ``random``, which takes the same time.
         small: with random weights: HS-TasNet-Small.
         threads: CPU threads, of the whole process.
 

@@ -38,13 +38,13 @@ def pack_caches(
 
     Args:
         caches: folders; their names are kept.
-        target: what the archives' names begin with.
-        part_mb: most megabytes (of 2**20 bytes) of an archive; as many are written as it takes.
+        target: prefix of the archives' names.
+        part_mb: most megabytes (of 2**20 bytes) of an archive; as many as needed are written.
         quality: of Vorbis, 0 to 1; 0.3 is about 100 kbit/s a stereo stem.
         report: callback that receives the name of every finished song.
 
     Raises:
-        ConfigError: a song is larger than an archive may be, or a value makes no sense.
+        ConfigError: a song is larger than an archive may be, or a value is invalid.
     """
     if not (0 <= quality <= 1 and part_mb > 0):
         raise ConfigError(f"a quality of {quality} or archives of {part_mb} MB are not possible; try 0.3 and 48")
@@ -90,7 +90,7 @@ def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int
 
 
 class _Part:
-    """One archive, and how large it is so far."""
+    """One archive, and its current size."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._hidden = path, path.with_name(f".{path.name}.part")
@@ -108,7 +108,7 @@ class _Part:
 
 
 def _encode(cache: Path, song: CachedSong, quality: float) -> bytes:
-    """Return a song as an archive of its own, its loudest frame at 0 dBFS; a stem that is mono is kept so."""
+    """Return a song as an archive, its loudest frame at 0 dBFS; a mono stem stays mono."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as inner:
         note = {"name": song.name, "stems": song.stems, "silent": song.silent, "max_hz": song.max_hz}
@@ -130,7 +130,7 @@ def _vorbis(frames: NDArray[np.int16], quality: float) -> bytes:
 
 
 def _refuse_strange(archive: zipfile.ZipFile, size: int) -> None:
-    """Refuse an archive that `pack_caches` cannot have written, as one that holds more than it is large."""
+    """Raise a `ValueError` for an archive that `pack_caches` cannot have written, such as a zip bomb."""
     entries = archive.infolist()
     stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
     if not stored or sum(entry.file_size for entry in entries) > size:
@@ -138,7 +138,7 @@ def _refuse_strange(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def _check_names(*names: object) -> None:
-    """Refuse names that are no plain names of files: they could lead out of the folder."""
+    """Raise a `ValueError` for names that are not plain file names: they could lead out of the folder."""
     for name in names:
         if not isinstance(name, str) or not _PLAIN.fullmatch(name) or name.strip(". ") == "":
             raise ValueError(f"{name!r} is not a file name")

@@ -1,7 +1,7 @@
 """A data set as the training reads it: every song decoded once, on disk as 16-bit frames that are mapped, not loaded.
 
 A cache is a folder with ``index.jsonl``, a line for each finished song, and a file of frames for each. A song whose
-line is there is whole: its file was renamed into place first. So a build that was killed goes on where it was.
+line is there is whole: its file was renamed into place first. So a killed build can resume.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SourceFrames(Protocol):
     """One source of a song, on the disk: int16 ``(frames, 2)``, read by slices."""
 
     def __len__(self) -> int:
-        """Return how many frames there are."""
+        """Return the number of frames."""
         ...
 
     def __getitem__(self, frames: slice, /) -> Frames:
@@ -63,7 +63,7 @@ class CachedSong:
         file: name of its file.
         stems: its sources, in the order of the file.
         frames: how long it is.
-        gain: what a frame's number is to be multiplied by.
+        gain: factor from stored numbers to samples.
         sha256: of the file.
         silent: sources that it is known to have nothing of.
         max_hz: frequency above which it is dull; 0 if it is not.
@@ -86,10 +86,10 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
     one HDF5 file, here and below; any other is a folder.
 
     Args:
-        songs: what to add.
+        songs: the songs to add.
         folder: the cache; made if it is not there.
         report: callback that receives the name of every finished song.
-        jobs: songs decoded at a time, each in a process of its own.
+        jobs: songs decoded at a time, each in its own process.
 
     Raises:
         AudioFileError: two songs have one name; or, once all others are done, songs could not be read.
@@ -102,25 +102,25 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
         return added
     folder.mkdir(parents=True, exist_ok=True)
     known = {song.name for song in read_index(folder)} if (folder / INDEX).exists() else set()
-    wanted: dict[str, StemSong] = {}
+    missing: dict[str, StemSong] = {}
     for song in songs:
-        if song.name in wanted:
+        if song.name in missing:
             raise AudioFileError(f"two songs are called {song.name!r}; rename one")
         if song.name in known:
             report(song.name)
         else:
-            wanted[song.name] = song
+            missing[song.name] = song
     failures = []
-    for name, cached in _decoded(wanted.values(), folder, jobs):
+    for name, cached in _decoded(missing.values(), folder, jobs):
         if isinstance(cached, AudioFileError):
             failures.append(f"{name}: {cached}")
             continue
         _append(folder / INDEX, cached)
         report(name)
     if failures:
-        count = f"{len(failures)} of {len(wanted)} songs could not be added, the others were"
+        count = f"{len(failures)} of {len(missing)} songs could not be added, the others were"
         raise AudioFileError("\n  ".join([f"{count}:", *failures]))
-    return len(wanted)
+    return len(missing)
 
 
 def read_index(folder: Path) -> list[CachedSong]:
@@ -172,7 +172,7 @@ def map_song(folder: Path, song: CachedSong) -> SongFrames:
 
 
 def check_cache(folder: Path) -> list[str]:
-    """Return the names of songs whose files are missing or damaged, or that hold no sound that can be used."""
+    """Return the names of songs whose files are missing or damaged, or without usable sound."""
     if (h5 := _h5_of(folder)) is not None:
         names: list[str] = h5.check_h5(folder)
         return names
@@ -184,7 +184,7 @@ def check_cache(folder: Path) -> list[str]:
 
 
 def drop_songs(folder: Path, names: Iterable[str]) -> None:
-    """Take songs out of a cache, so that the next build makes them anew.
+    """Remove songs from a cache, so that the next build decodes them again.
 
     Args:
         folder: the cache.
@@ -202,7 +202,7 @@ def drop_songs(folder: Path, names: Iterable[str]) -> None:
 
 
 def _h5_of(path: Path) -> Any:  # noqa: ANN401 - a module
-    """Return what reads and writes a cache in one HDF5 file; None for a folder."""
+    """Return the module for a cache in one HDF5 file; None for a folder."""
     if path.suffix not in {".h5", ".hdf5"}:
         return None
     from stream_sep.training.data import h5_cache  # noqa: PLC0415 - it uses this module

@@ -1,4 +1,4 @@
-"""Crops of songs on the CPU, compiled: done as on a GPU, they would take a third of a training's time."""
+"""Crops of songs on the CPU, compiled: as on a GPU, they would take a third of a training's time."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from stream_sep.training.data.cache import SourceFrames
 
 TAPS = 16
-"""Frames of a song that one frame of a crop is made of."""
+"""Taps: frames of a song that contribute to one frame of a crop."""
 
 _PHASES = 512
-_NOTHING = 1e-12  # what rounding leaves of a sinc at whole frames
+_NOTHING = 1e-12  # rounding error of a sinc at whole frames
 
 
 def crop_resampled(song: SourceFrames, start: int, rate: float, frames: int) -> Tensor:
     """Return a crop, float32 ``(2, frames)``; silence where it leaves its song.
 
     Args:
-        song: int16 ``(frames, 2)``, of which only what is needed is read.
+        song: int16 ``(frames, 2)``, of which only the needed part is read.
         start: where the crop begins, in frames of the song.
         rate: 1.1 plays it faster, and higher, by a tenth.
         frames: length of the crop.
@@ -70,7 +70,7 @@ def _cut(
 
 @njit_reassoc
 def _interpolate(song: NDArray[np.int16], sinc: NDArray[np.float32], share: float, out: NDArray[np.float32]) -> None:
-    """Sum up frames, weighted by a sinc between two of those that the table holds."""
+    """Sum up frames, weighted by a sinc interpolated between two rows of the table."""
     part = np.float32(share)
     left = right = np.float32(0.0)
     for tap in range(len(song)):

@@ -19,7 +19,7 @@ _BLOCK = 1 << 18
 
 
 def read_blocks(source: Source, sample_rate: int) -> Iterator[Block]:
-    """Give a sound as float32 ``(2, frames)``, block by block, resampled to ``sample_rate``.
+    """Yield a sound as float32 ``(2, frames)``, block by block, resampled to ``sample_rate``.
 
     Args:
         source: a file or stream.
@@ -42,7 +42,7 @@ def read_all(source: Source, sample_rate: int) -> Block:
 
 
 def add_blocks(sources: Sequence[Source], sample_rate: int) -> Iterator[Block]:
-    """Give the sum of sounds, block by block, as long as the longest of them.
+    """Yield the sum of sounds, block by block, as long as the longest of them.
 
     Args:
         sources: files or streams.

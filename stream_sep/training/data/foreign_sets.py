@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Sound = NDArray[np.float32]
 
 KINDS = ("instruments", "vocals", "pairs", "npz-instruments", "npz-vocals", "npz-pairs")
-"""What a folder may hold: a song a file, ``mixtures/`` beside ``instruments/``, or spectra of one of these."""
+"""The layouts of a folder: one file per song, ``mixtures/`` and ``instruments/``, or spectra of one of these."""
 
 N_FFT, HOP = 2048, 1024
 _PATCH = re.compile(r"(.+)_p(\d+)")
@@ -42,7 +42,7 @@ def import_set(folder: Path, cache: Path, kind: str, report: Callable[[str], Non
 
     Raises:
         AudioFileError: there is no song, or one cannot be read.
-        ConfigError: there is no such kind.
+        ConfigError: unknown kind.
     """
     if kind not in KINDS:
         raise ConfigError(f"unknown kind of training set {kind!r}; choose from {', '.join(KINDS)}")
@@ -117,7 +117,7 @@ def _names(folder: Path, kind: str) -> Iterator[str]:
 
 
 def _of_patches(files: list[Path], kind: str) -> dict[str, Sound]:
-    """Return the sources of a song; the vocals of a pair are what its instruments leave."""
+    """Return the sources of a song; the vocals of a pair are the mix minus the instruments."""
     loaded = [_load(path) for path in files]
     first = [part["X"] for part in loaded]
     if kind != "pairs":

@@ -2,7 +2,7 @@
 
 ``/songs/ID/sound`` is ``(sources, frames, 2)``, with the song's index line as attributes. HDF5 does not survive a
 kill in the middle of a write. So songs are decoded into a hidden folder beside the file first, as into any cache, and
-the file is written anew and renamed into place: a build that was killed goes on, and a file is always whole.
+the file is rewritten and renamed into place: a killed build can resume, and a file is always whole.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BLOCK = 1 << 20  # frames that are copied at a time
 
 
 def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None], jobs: int = 1) -> int:
-    """Add songs to a cache, but those that it has; see `build_cache`.
+    """Add songs that are missing from a cache; see `build_cache`.
 
     Raises:
         AudioFileError: two songs have one name; or, once all others are done, songs could not be read.
@@ -40,15 +40,15 @@ def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None
     """
     _h5py()
     known = {song.name for song in read_h5_index(path)} if path.exists() else set()
-    wanted = []
+    missing = []
     for song in songs:
         if song.name in known:
             report(song.name)
         else:
-            wanted.append(song)
+            missing.append(song)
     folder, failure = _decoded(path), None
     try:
-        cache.build_cache(wanted, folder, report, jobs)
+        cache.build_cache(missing, folder, report, jobs)
     except AudioFileError as error:  # the others were decoded
         failure = error
     decoded = cache.read_index(folder) if (folder / cache.INDEX).exists() else []
@@ -58,7 +58,7 @@ def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None
     shutil.rmtree(folder, ignore_errors=True)
     if failure is not None:
         raise failure
-    return len(wanted)
+    return len(missing)
 
 
 def read_h5_index(path: Path) -> list[CachedSong]:
@@ -87,7 +87,7 @@ def map_h5_song(path: Path, song: CachedSong) -> SongFrames:
 
 
 def check_h5(path: Path) -> list[str]:
-    """Return the names of songs whose sound is not what was written."""
+    """Return the names of songs whose sound differs from the written one."""
     damaged = []
     for song in read_h5_index(path):
         try:
@@ -100,7 +100,7 @@ def check_h5(path: Path) -> list[str]:
 
 
 def drop_h5_songs(path: Path, names: Iterable[str]) -> None:
-    """Take songs out of a cache, so that the next build makes them anew.
+    """Remove songs from a cache, so that the next build decodes them again.
 
     Args:
         path: the cache file.
@@ -123,7 +123,7 @@ class H5Frames:
         self._path, self._song, self._row, self._frames = path, song, row, frames
 
     def __len__(self) -> int:
-        """Return how many frames there are."""
+        """Return the number of frames."""
         return self._frames
 
     def __getitem__(self, frames: slice, /) -> Frames:
@@ -138,7 +138,7 @@ class H5Frames:
 
 
 def _write(path: Path, kept: set[str], new: Sequence[tuple[Path, CachedSong]]) -> None:
-    """Write a file of songs of the one that is there and of others, whole or not at all."""
+    """Write a file of songs from the existing one and of others, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:

@@ -1,4 +1,4 @@
-"""How data sets lie on a disk, and which of their sounds make up which stem."""
+"""Layouts of data sets on disk, and the sources of each stem."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Sources: TypeAlias = Mapping[str, tuple[Source, ...]]
 
 @dataclass(frozen=True)
 class StemSong:
-    """A song of a data set: what to add up for each of its stems.
+    """A song of a data set: the sources to add up for each stem.
 
     Attributes:
         name: its own, unlike any other of the set.
@@ -51,12 +51,12 @@ def find_stem_songs(folder: Path, layout: str = "auto") -> list[StemSong]:
     """List the songs of a data set, by name.
 
     Args:
-        folder: where it lies.
+        folder: its folder.
         layout: one of `LAYOUTS`, or ``auto``: the first that finds songs.
 
     Raises:
         AudioFileError: there is no folder, or no song in it.
-        ConfigError: there is no such layout, or songs are of MUSDB18's test part.
+        ConfigError: unknown layout, or songs are of MUSDB18's test part.
     """
     if layout != "auto" and layout not in LAYOUTS:
         raise ConfigError(f"there is no layout {layout!r}; one of: auto, {', '.join(LAYOUTS)}")
@@ -95,8 +95,8 @@ def unused_files(folder: Path, songs: Sequence[StemSong]) -> list[Path]:
     """Return the sound files beside those of the songs that no stem is made of, but for mixtures.
 
     Args:
-        folder: where the data set lies.
-        songs: what `find_stem_songs` found in it.
+        folder: the data set's folder.
+        songs: the output of `find_stem_songs` for it.
     """
     used = {source.path for song in songs for sources in song.sources.values() for source in sources}
     places = {path.parent for path in used} | {inner for inner in _inner(folder) if inner.name not in _NO_SONGS}
@@ -150,7 +150,7 @@ def _slakh(folder: Path) -> list[StemSong]:
     """Slakh2100: ``TrackNNNNN/metadata.yaml`` names the instrument of each of ``stems/SNN``; there are no vocals.
 
     Songs are named ``UUID - TrackNNNNN``, as several tracks are renderings of one MIDI file, which the UUID names:
-    the split by artist then keeps them on one side.
+    the split by artist then keeps them together.
     """
     songs = []
     for inner in sorted({path.parent for path in folder.glob("**/metadata.yaml")} - {folder}):
@@ -259,4 +259,4 @@ LAYOUTS: Mapping[str, Callable[[Path], list[StemSong]]] = {
     "cambridge-mt": _cambridge_mt,
     "mir1k": _mir1k,
 }
-"""Name of a layout -> what lists its songs; the last two are stem folders to ``auto``, and have to be named."""
+"""Name of a layout -> function that lists its songs; ``auto`` takes the last two for stem folders."""

@@ -1,4 +1,4 @@
-"""Batches of mixes that never were: stems of one song, or of as many songs as stems, each crop where it sounds."""
+"""Batches of random mixes: stems of one song, or of as many songs as stems, cropped where they are active."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _VOICE = "vocals"
 
 @dataclass(frozen=True)
 class MixConfig:
-    """How mixes are put together.
+    """The settings of random mixes.
 
     Attributes:
         same_song: share of the mixes whose stems come from the same position of one song.
@@ -130,7 +130,7 @@ class RemixSampler:
 
 
 def _max_hz(samples: StemSamples, songs: Tensor) -> Tensor:
-    """Return the frequency above which each song is dull; infinite where there is none."""
+    """Return the bandwidth of each song; infinite if it is full."""
     if not samples.songs:
         return torch.full((len(songs),), math.inf, device=songs.device)
     return torch.where(songs == SILENT, math.inf, samples.max_hz[songs.clamp(min=0)])

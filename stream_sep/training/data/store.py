@@ -30,7 +30,7 @@ _BLOCK = 1 << 18  # frames that are looked at together
 _INT16 = 32767
 
 SILENT = -1
-"""In `StemDataset.whole`: the song is known to have nothing of that stem."""
+"""In `StemDataset.whole`: the stem is known to be silent in the song."""
 
 OnDisk: TypeAlias = "tuple[tuple[SourceFrames, ...], ...]"
 """For each song, the sources that a stem sums."""
@@ -61,16 +61,16 @@ class StemSamples:
 
     @property
     def songs(self) -> int:
-        """How many songs have this stem."""
+        """Number of songs with this stem."""
         return len(self.first)
 
 
 @dataclass(frozen=True)
 class StemDataset:
-    """What there is to train on, or to validate with.
+    """The songs to train on, or to validate with.
 
     Attributes:
-        stems: stem -> its samples, for songs where it is a stem of its own.
+        stems: stem -> its samples, for songs that have it as a stem.
         whole: for each song all of whose stems are known, its number in the samples of each, or `SILENT`;
             ``(songs, stems)``.
         whole_length: int64 ``(songs,)``, frames of each of those.
@@ -101,7 +101,7 @@ def load_dataset(
         caches: folders, and how often a song of each is drawn, against one of weight 1.
         validation: whether to load the songs kept for validation, or all others.
         percent: how many percent of the artists are kept.
-        device: where the crops are to be; a GPU takes 20 MB a minute of music in four stems.
+        device: of the crops; a GPU needs 20 MB a minute of music in four stems.
         groups: the stems to load, and the sources that each sums.
 
     Raises:
@@ -149,7 +149,7 @@ def _sum_of_crops(sound: OnDisk, song: int, start: int, rate: float, frames: int
 def _crop_at_once(  # noqa: PLR0917 - a crop is all of these
     samples: StemSamples, sound: Tensor, songs: Tensor, starts: Tensor, rates: Tensor, frames: int
 ) -> Tensor:
-    """Return all crops at once, a tap at a time: what a GPU does well."""
+    """Return all crops at once, a tap at a time, which is fast on GPUs."""
     place = torch.arange(frames, device=sound.device) * rates.double()[:, None]
     whole = place.floor()
     part = (place - whole).float()
@@ -206,7 +206,7 @@ class _DatasetBuilder:
             self._names.append(song.name)
 
     def _is_alone(self, stem: str, song: CachedSong) -> bool:
-        """Say whether a song is nothing but one source of a stem, such as a file of strings for the rest."""
+        """Return whether a song has only one source of a stem, such as a file of strings for the rest."""
         if song.stems == ("instruments",) and self._groups.named != {"vocals"}:
             return False  # all but the vocals, whatever they are
         return len(song.stems) == 1 and self._groups.sources_of(stem, song.stems) == song.stems
@@ -235,7 +235,7 @@ class _DatasetBuilder:
 
 
 class _SamplesBuilder:
-    """Collects a stem of song after song."""
+    """Collects a stem of many songs."""
 
     def __init__(self) -> None:
         self.sounds: list[tuple[SourceFrames, ...]] = []
@@ -286,7 +286,7 @@ class _SamplesBuilder:
 
 
 def _length_weight(frames: int) -> float:
-    return math.sqrt(max(frames / RATE, 1))  # long songs hold more, but not for ever
+    return math.sqrt(max(frames / RATE, 1))  # long songs have more to offer, but with diminishing returns
 
 
 def _sum_of(sources: Sequence[SourceFrames], frames: slice) -> NDArray[np.int32]:

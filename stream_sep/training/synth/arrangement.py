@@ -1,4 +1,4 @@
-"""What bass, keys and guitars make of a piano part: roots, octaves and fifths; chords, strummed or broken; pads."""
+"""Arrangements of a piano part for bass, keys and guitars: roots and fifths; strummed or broken chords; pads."""
 
 from __future__ import annotations
 

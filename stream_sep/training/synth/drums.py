@@ -29,7 +29,7 @@ _ROLES = {
     "ride": r"^ride(?!.*bell)",
     "shaker": r"shaker|cabas|tamb|sleigh",
 }
-"""Role in a kit -> what the names of its hits look like."""
+"""Role in a kit -> pattern of the names of its hits."""
 
 _GROOVES = (
     {"kick": "x.......x.......", "snare": "....x.......x...", "closed": "x.x.x.x.x.x.x.x."},

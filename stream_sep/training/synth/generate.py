@@ -1,4 +1,4 @@
-"""Many songs of the band, several at a time, and after a stop only those that are missing."""
+"""Many songs of the band, several at a time; existing songs are skipped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_songs(
 
     Args:
         samples: MIDI songs and samples.
-        out: where a folder for each song goes.
+        out: folder for one folder per song.
         songs: how many.
         seed: which ones.
         report: callback that receives the name of every finished song.

@@ -1,4 +1,4 @@
-"""Recorded notes and hits, found by the names of their files, and played at any pitch near their own."""
+"""Recorded notes and hits, found by their file names, and played at any pitch near their own."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def find_instruments(folder: Path) -> list[Instrument]:
 
 
 def play(instrument: Instrument, notes: Iterable[Note], seconds: float, random: np.random.Generator) -> Block:
-    """Return notes as float32 ``(2, frames)``; each is let go at its end, or rings as long as it was recorded.
+    """Return notes as float32 ``(2, frames)``; each is released at its end, or rings for its whole recording.
 
     Args:
         instrument: recorded notes.

@@ -1,4 +1,4 @@
-"""Notes, and where they come from: songs in MIDI, cut, moved to another key and tempo."""
+"""Notes from songs in MIDI, cut, moved to another key and tempo."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Note:
 
     @property
     def end(self) -> float:
-        """When it ends, in seconds."""
+        """End time in seconds."""
         return self.start + self.length
 
 

@@ -1,4 +1,4 @@
-"""A song of the band, from a seed: who plays what, written as a folder of stems."""
+"""A song of the band, from a seed: instruments and parts, written as a folder of stems."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LEADS = (*range(56, 80), *range(104, 109))
 
 @dataclass(frozen=True)
 class Band:
-    """All there is to play with, found once.
+    """All samples and MIDI files, found once.
 
     Attributes:
         songs: MIDI files.
@@ -113,7 +113,7 @@ def write_song(samples: Path, out: Path, seed: int, number: int, seconds: float)
 
 
 def make_song(band: Band, seed: int, number: int, seconds: float) -> tuple[dict[str, Block], dict[str, str]]:
-    """Return the stems of a song, ``(2, frames)`` each, and notes on what was played.
+    """Return the stems of a song, ``(2, frames)`` each, and notes on the arrangement.
 
     Args:
         band: the samples.
@@ -222,6 +222,6 @@ class _Players:
 
 
 def _at(sound: Block, gain: float) -> Block:
-    """Bring a part to a common level, so that no instrument drowns another because it was recorded louder."""
+    """Normalise a part to a common level, whatever the level of its recordings."""
     level = float(np.sqrt(np.square(sound).mean()))
     return sound * np.float32(0.1 * gain / level) if level > 1e-7 else sound

@@ -1,4 +1,4 @@
-"""What a mixer does to each stem of the band: tone, dynamics, amplifiers, rooms, levels."""
+"""The mix of the band's stems: tone, dynamics, amplifiers, rooms, levels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def process(stem: str, sound: Block, random: np.random.Generator) -> Block:
 
 
 def balance(stems: dict[str, Block], random: np.random.Generator) -> dict[str, Block]:
-    """Return stems at levels by chance around `LEVELS`, all together no louder than a file can hold.
+    """Return stems at random levels around `LEVELS`, whose mix does not clip.
 
     Args:
         stems: ``(2, frames)`` by name.
@@ -53,8 +53,8 @@ def balance(stems: dict[str, Block], random: np.random.Generator) -> dict[str, B
     for stem, sound in stems.items():
         loud = sound[:, np.abs(sound).max(axis=0) > 1e-4]
         level = float(np.sqrt(np.square(loud).mean())) if loud.size else 0.0
-        wanted = 10 ** ((LEVELS[stem] + random.uniform(-_SPREAD_DB, _SPREAD_DB)) / 20)
-        placed[stem] = sound * np.float32(wanted / (level + 1e-9)) if level else sound
+        target = 10 ** ((LEVELS[stem] + random.uniform(-_SPREAD_DB, _SPREAD_DB)) / 20)
+        placed[stem] = sound * np.float32(target / (level + 1e-9)) if level else sound
     peak = max(1e-9, *(float(np.abs(sound).max()) for sound in (*placed.values(), sum(placed.values()))))
     gain = np.float32(min(1.0, _PEAK / peak))
     return {stem: sound * gain for stem, sound in placed.items()}
@@ -117,7 +117,7 @@ def amplifier(sound: Block, random: np.random.Generator) -> Block:
         sound: ``(2, frames)``.
         random: source of randomness.
     """
-    import pedalboard  # noqa: PLC0415 - an extra, which `process` asks for
+    import pedalboard  # noqa: PLC0415 - an extra, which `process` requires
 
     if random.random() < 0.5:
         drive = float(random.uniform(8, 32))

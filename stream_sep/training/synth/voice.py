@@ -1,4 +1,4 @@
-"""A singer: recorded syllables, taken apart by WORLD and put together again on the notes of a melody."""
+"""A singer: recorded syllables, analysed by WORLD and resynthesised on the notes of a melody."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _RATE = 32000
 
 @dataclass(frozen=True)
 class Syllables:
-    """A recording as WORLD sees it, frames of 5 ms.
+    """WORLD's analysis of a recording, in frames of 5 ms.
 
     Attributes:
         pitch: float64 ``(frames,)``, in Hz; 0 where no voice is.
         shape: float64 ``(frames, bins)``, the spectral envelope.
         breath: float64 ``(frames, bins)``, how much of it is noise.
-        runs: where singing goes on without a rest: first and last frame.
+        runs: first and last frame of each stretch without a rest.
     """
 
     pitch: NDArray[np.float64]
@@ -118,12 +118,12 @@ def sing(
         loud = (0.3 + 0.7 * note.velocity) ** 2
         shape[begin:end] = _moved(words.shape[source], manner.formant) * _swell(end - begin)[:, None] * loud
         breath[begin:end] = words.breath[source]
-    return _speak(_in_tune(pitch, manner, random), shape, breath, seconds)
+    return _synthesize(_in_tune(pitch, manner, random), shape, breath, seconds)
 
 
 @functools.lru_cache(maxsize=64)
 def analyse(path: Path) -> Syllables:
-    """Take a recording apart.
+    """Analyse a recording with WORLD: pitch, spectral envelope, aperiodicity and syllables.
 
     Raises:
         ConfigError: WORLD is not installed.
@@ -186,7 +186,7 @@ def _swell(frames: int) -> NDArray[np.float64]:
 
 
 def _in_tune(pitch: NDArray[np.float64], manner: Manner, random: np.random.Generator) -> NDArray[np.float64]:
-    """Turn semitones into Hz, with glides, vibrato and a little of what is never right."""
+    """Convert semitones to Hz, with glides, vibrato and small errors."""
     voiced = pitch > 0
     if not voiced.any():
         return np.zeros(len(pitch))
@@ -201,7 +201,7 @@ def _in_tune(pitch: NDArray[np.float64], manner: Manner, random: np.random.Gener
     return np.where(voiced, 440 * 2 ** ((smooth + cents / 100 - 69) / 12), 0)
 
 
-def _speak(
+def _synthesize(
     pitch: NDArray[np.float64], shape: NDArray[np.float64], breath: NDArray[np.float64], seconds: float
 ) -> Block:
     sound = _world().synthesize(pitch, np.ascontiguousarray(shape), np.ascontiguousarray(breath), _RATE, _FRAME_MS)

@@ -67,7 +67,7 @@ def read_convolutions(tensors: Mapping[str, Block], prefix: str) -> Convolutions
 
     Args:
         tensors: all of the network's, by name.
-        prefix: of the names of its own.
+        prefix: of the names of its tensors.
     """
     own = under(tensors, prefix)
     channels, points = own["norms.0.weight"].shape
@@ -157,7 +157,7 @@ def convolve_inputs(
 
 @njit_cached
 def add_convolved_outputs(outputs: Block, weights: Convolutions, state: ConvState, workspace: ConvWorkspace) -> None:
-    """Add the output of the convolutions after the decoder to what it wrote.
+    """Add the output of the convolutions after the decoder to the decoder's.
 
     Args:
         outputs: ``(channels, points)``, which is added to.
@@ -209,7 +209,7 @@ def convolve(x: Block, weights: Convolutions, state: ConvState, y: Block) -> Non
 
 @njit_inline
 def project_out(y: Block, weights: Convolutions, into: Block) -> None:
-    """Add the projection of what `convolve` wrote to ``into``.
+    """Add the projection of the output of `convolve` to ``into``.
 
     Args:
         y: ``(rows, columns)``.

@@ -98,7 +98,7 @@ def new_workspace(
 def encode(  # noqa: PLR0917 - compiled code has no objects
     features: Block, prior: Block, local: Block, weights: QuantizedWeights, workspace: Workspace, x: Block
 ) -> None:
-    """Add the embedding of features, prior and what convolutions made of them to ``x``, ``(bands, width)``.
+    """Add the embedding of features, prior and their convolutions to ``x``, ``(bands, width)``.
 
     Args:
         features: ``(FEATURES, mask_bins)``.

@@ -47,7 +47,7 @@ class CompiledRuntime:
     The quantization error of `live` on a song is 60 dB below each stem.
 
     Args:
-        path: a ``.safetensors`` file; what it has in float32 is quantized here.
+        path: a ``.safetensors`` file; float32 weights are quantized here.
 
     Raises:
         SeparatorError: the file is missing, damaged or of another kind.

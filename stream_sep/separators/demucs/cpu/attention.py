@@ -12,7 +12,7 @@ QUERY_TILE = 336
 
 
 def bf16_attention(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - torch modules are untyped here
-    """Return what computes a `torch.nn.MultiheadAttention`, batch first, of keys that are the values too."""
+    """Return the forward of a `torch.nn.MultiheadAttention`, batch first, whose keys are also its values."""
     from torch.nn import functional  # noqa: PLC0415 - heavy, and only here when a model is
 
     heads, width = module.num_heads, module.embed_dim
@@ -23,7 +23,7 @@ def bf16_attention(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - torch m
     out_weight, out_bias = module.out_proj.weight.detach().bfloat16(), module.out_proj.bias.detach().bfloat16()
 
     def forward(query: Any, key: Any, value: Any, **_unused: Any) -> tuple[Any, None]:  # noqa: ANN401 - tensors
-        assert key is value, "networks of Demucs ask for keys and values of the same sound"
+        assert key is value, "networks of Demucs have the same keys and values"
         queries = functional.linear(query.bfloat16(), weight[:width], bias[:width])
         both = functional.linear(key.bfloat16(), weight[width:], bias[width:])
         queries = queries.view(*queries.shape[:2], heads, -1)

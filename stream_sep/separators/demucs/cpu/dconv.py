@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CACHED = 1 << 19
-"""Numbers of a sound that are computed at once: with what is made of them, they stay in the processor's cache."""
+"""Numbers of a sound that are computed at once: with the intermediate results, they fit into the CPU's cache."""
 
 WIDEST = 96
 """Channels of the widest branches that this is faster at than torch in bfloat16."""
@@ -17,7 +17,7 @@ _LAYERS = ["Conv1d", "GroupNorm", "GELU", "Conv1d", "GroupNorm", "GLU", "LayerSc
 
 
 def dconv_by_rows(module: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - torch modules are untyped here
-    """Return what computes a ``DConv`` of ``(rows, channels, frames)`` in float32; None for wide or unusual ones."""
+    """Return the forward of a ``DConv`` for ``(rows, channels, frames)`` in float32; None for wide or other ones."""
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
     if module.channels > WIDEST or any([type(part).__name__ for part in layer] != _LAYERS for layer in module.layers):
@@ -36,7 +36,7 @@ def dconv_by_rows(module: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 -
 
 
 def _add_branch(sound: Any, layer: Any) -> Any:  # noqa: ANN401 - as above
-    """Return a sound, ``(rows, channels, frames)``, plus what a branch makes of it.
+    """Return a sound, ``(rows, channels, frames)``, plus a branch's output for it.
 
     Mean and variance of what the second norm normalises follow from means and covariance of the few hidden channels,
     and go into the weights of the second convolution.

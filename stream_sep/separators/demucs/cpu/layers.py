@@ -1,4 +1,4 @@
-"""Layers of Demucs that are computed otherwise than torch does, with the same result, on a CPU.
+"""Layers of Demucs with faster CPU implementations than torch's, and the same result.
 
 In bfloat16 products of matrices take half the time on CPUs that have it. The rest is about memory: attention some
 queries at a time, residual branches and transposed convolutions some rows at a time, so that what they make stays in
@@ -23,7 +23,7 @@ MAX_THREADS = 2
 
 
 def accelerated_forward(module: Any, *, half: bool) -> Callable[..., Any] | None:  # noqa: ANN401 - torch modules are untyped here
-    """Return what computes a layer, and all layers within it, faster; None if it is to be computed as it is.
+    """Return a faster forward of a layer with all its sublayers; None to keep its own.
 
     Args:
         module: a layer.
@@ -46,7 +46,7 @@ def inverse_spectra(network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as ab
     import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
     hop, size = network.hop_length, network.nfft
-    window = torch.hann_window(size) / 1.5  # what squared Hann windows, a quarter apart, add up to
+    window = torch.hann_window(size) / 1.5  # the sum of squared Hann windows a quarter apart
 
     def inverse(parts: Any, length: int) -> Any:  # noqa: ANN401 - tensors
         batch, sources, _, bins, frames = parts.shape
@@ -62,7 +62,7 @@ def inverse_spectra(network: Any) -> Callable[..., Any]:  # noqa: ANN401 - as ab
 
 
 def _products() -> dict[Any, Callable[..., Any]]:
-    """Return the kinds of layers that are products of matrices, and what computes each."""
+    """Return the layer types that are matrix products, with a forward for each."""
     from torch import nn  # noqa: PLC0415 - heavy, and only here when a model is
     from torch.nn import functional  # noqa: PLC0415 - as torch
 
@@ -116,7 +116,7 @@ def _norm(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
 
 
 def _is_doubling(module: Any) -> bool:  # noqa: ANN401 - as above
-    """Tell whether a layer makes rows of a spectrum, each of which is made of two."""
+    """Return whether a layer upsamples the rows of a spectrum, each output row from two input rows."""
     if type(module).__name__ != "ConvTranspose2d" or module.kernel_size[1] != 1:
         return False
     plain = (module.padding, module.output_padding, module.dilation, module.groups) == ((0, 0), (0, 0), (1, 1), 1)
@@ -138,7 +138,7 @@ def _transposed(module: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
         batch, _, rows, frames = sound.shape
         out = sound.new_empty((batch, made, rows + 1, step, frames), dtype=torch.float32)
         for item, song in zip(sound.float(), out, strict=True):
-            rest = bias.new_zeros(1)  # what the last row gives to the next
+            rest = bias.new_zeros(1)  # carried from the last row to the next
             for at in range(0, rows, ROWS):
                 parts = torch.mm(weight, item[:, at : at + ROWS].reshape(given, -1))
                 own, next_one = parts.view(2, made, step, -1, frames).transpose(2, 3)

@@ -1,6 +1,6 @@
 """A Demucs whose layers are computed faster: most of it in bfloat16, and some of its layers in another order.
 
-What is kept in float32: the sums between layers, all norms, and the layers that a caller names.
+Kept in float32: the sums between layers, all norms, and the layers that a caller names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def accelerate_for_cpu(network: Any, full: tuple[str, ...]) -> Any:  # noqa: ANN
 
     Args:
         network: a Hybrid Transformer Demucs.
-        full: what the names of the layers kept in float32 begin with; an empty name keeps all.
+        full: name prefixes of the layers kept in float32; an empty one keeps all.
     """
     twin = shared_copy(network)
     replaced: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ def accelerate_for_cpu(network: Any, full: tuple[str, ...]) -> Any:  # noqa: ANN
 
 
 def without_training_segment(network: Any) -> Any:  # noqa: ANN401 - as above
-    """Return a network, accelerate_for_cpu or not, that takes windows shorter than it was trained on as they are."""
+    """Return a network, accelerated or not, that does not pad windows shorter than those of its training."""
     twin = copy.copy(network)
     twin.use_train_segment = False
     return twin

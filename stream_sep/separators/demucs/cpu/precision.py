@@ -1,4 +1,4 @@
-"""The fastest way to run a network on a CPU whose stems stay those of float32, tried now and then."""
+"""The fastest precision of a network on a CPU whose stems match float32, checked periodically."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _QUIET = 1e-3  # of a normalised window: quieter ones show nothing of rounding
 
 
 class CheckedBf16:
-    """Calls a network in bfloat16 for as long as its result matches that in float32.
+    """Runs a network in bfloat16 as long as its output matches float32.
 
     The loudest second of the first window with sound, and of every 16th after it, go through the network in
     float32 too. Where a stem differs by more than `MAX_ERROR_DB`, the next slower choice is tried, and kept from
@@ -51,7 +51,7 @@ class CheckedBf16:
         return self.select(mix)(mix)
 
     def select(self, mix: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - as above
-        """Return what is to compute a window, after a trial where one is due; windows must be asked for in order."""
+        """Return the callable for a window, after a trial if one is due; to be called for windows in order."""
         if float(mix.abs().max()) < _QUIET:
             return self._network  # type: ignore[no-any-return]
         if self._fallbacks and self._windows % CHECK_INTERVAL == 0:
