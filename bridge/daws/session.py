@@ -90,7 +90,7 @@ class DawSession:
     def status(self) -> str:
         """Whether the DAW is connected, and the track of each stem."""
         if not self._presence.connected:
-            return f"{self._profile.title} does not answer"
+            return f"{self._profile.title} does not respond"
         tracks = self._tracks.of_stem
         found = ", ".join(f"{stem} {track}" for stem, track in tracks.items()) or "no track of a stem's name yet"
         missing = [stem for stem in self._mixer.stems if tracks and stem not in tracks]

@@ -211,7 +211,7 @@ class ProcessWorker:
     def _restart(self) -> None:
         code = self._process.exit_code
         delay = self._delay(code)
-        what = "stopped answering" if code is None else f"ended with code {code}"
+        what = "stopped responding" if code is None else f"ended with code {code}"
         when = f" in {delay:g} s" if delay else ""
         self._report(f"the separator process {what}: {self._meanwhile} while it starts again{when}")
         self._client.close()

@@ -118,7 +118,7 @@ class RpcClient:
                     waited = now - begun
                     return {
                         "timeout": True,
-                        "error": f"the process {self._child.pid} did not answer in {waited:.0f} s",
+                        "error": f"the process {self._child.pid} did not respond in {waited:.0f} s",
                     }
 
     def _read(self) -> None:

@@ -175,8 +175,8 @@ def test_missing_daw_is_reported_once_with_a_remedy(monkeypatch, follow, receive
     surface = follow("ardour")
     until(lambda: received)
     time.sleep(QUIET)
-    assert received == ["Ardour does not answer: turn OSC on in Edit, Preferences, Control Surfaces"]
-    assert surface.last == "Ardour does not answer"
+    assert received == ["Ardour does not respond: turn OSC on in Edit, Preferences, Control Surfaces"]
+    assert surface.last == "Ardour does not respond"
 
 
 def test_daw_that_replies_is_reported_with_its_tracks_and_heartbeats_are_not(follow, received, daw):
@@ -212,7 +212,7 @@ def test_a_daw_that_ends_and_comes_back_is_reported(monkeypatch, follow, receive
     us = ("127.0.0.1", surface.port)
     daw.sendto(write_message("/strip/name", (1, "Vocals")), us)
     until(lambda: len(received) == 1)
-    until(lambda: received[-1].startswith("Mixbus does not answer"))
+    until(lambda: received[-1].startswith("Mixbus does not respond"))
     daw.sendto(write_message("/strip/name", (1, "Vocals")), us)
     until(lambda: received[-1].startswith("Mixbus: vocals 1"))
 

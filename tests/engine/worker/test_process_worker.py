@@ -77,7 +77,7 @@ def test_a_stopped_process_is_ended_and_replaced(folder):
     os.kill(first, signal.SIGSTOP)
     wait_until(lambda: engine.stats().restarts == 1)
     wait_for_hops(engine)
-    assert any("stopped answering" in message for message in reports)
+    assert any("stopped responding" in message for message in reports)
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
     assert stops(engine)
@@ -138,7 +138,7 @@ def test_stopping_ends_no_process_that_is_started_again(folder):
 def test_a_process_that_hangs_the_first_time_is_refused_with_a_message(folder, monkeypatch):
     monkeypatch.setattr(process_worker, "_FIRST_LOAD_TIMEOUT", 3.0)
     Path(folder, "hang-loading").touch()
-    with pytest.raises(SeparatorError, match=r"hangs while it loads: the process \d+ did not answer in"):
+    with pytest.raises(SeparatorError, match=r"hangs while it loads: the process \d+ did not respond in"):
         engine_for(folder)
 
 

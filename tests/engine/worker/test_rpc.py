@@ -71,7 +71,7 @@ def test_a_process_that_ends_closes_every_request(client):
 
 def test_a_request_without_a_reply_ends_with_its_limit(client):
     client.request({"do": "double", "value": 1}, 60)
-    assert "did not answer" in client.request({"do": "nothing"}, 0.2)["error"]
+    assert "did not respond" in client.request({"do": "nothing"}, 0.2)["error"]
 
 
 def test_signs_of_life_keep_a_request_alive_and_silence_ends_it(client):
