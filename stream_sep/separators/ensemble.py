@@ -1,0 +1,56 @@
+"""The mean of several separators, which has less error than each of them if their errors differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_sep.errors import ConfigError
+from stream_sep.separators.compute_share import compute_share_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_sep.protocols import Block, Separator, Stems
+
+
+class EnsembleSeparator:
+    """Averages the stems of separators, each delayed to the latency of the slowest; a `Separator`.
+
+    Args:
+        members: at least one; all have the same stems, sample rate, channels and hop.
+
+    Raises:
+        ConfigError: there is none, or they differ.
+    """
+
+    def __init__(self, members: Sequence[Separator]) -> None:
+        formats = {(member.stems, member.sample_rate, member.channels, member.hop) for member in members}
+        if len(formats) != 1:
+            raise ConfigError(
+                f"the members of an ensemble must have the same stems, sample rate, channels and hop, not {formats}"
+            )
+        self._members = tuple(members)
+        self.stems, self.sample_rate, self.channels, self.hop = formats.pop()
+        self.latency = max(member.latency for member in members)
+        self.compute_share = sum(map(compute_share_of, members))
+        shape = len(self.stems), self.channels
+        self._delays = [np.zeros((*shape, self.latency - one.latency + self.hop), np.float32) for one in members]
+        self._mean = np.zeros((*shape, self.hop), np.float32)
+
+    def process(self, block: Block) -> Stems:
+        """Separate the next hop; shapes as in `Separator.process`."""
+        self._mean[:] = 0.0
+        for member, delay in zip(self._members, self._delays, strict=True):
+            delay[..., : -self.hop] = delay[..., self.hop :]
+            delay[..., -self.hop :] = member.process(block)
+            self._mean += delay[..., : self.hop]
+        self._mean /= len(self._members)
+        return self._mean
+
+    def reset(self) -> None:
+        """Clear the state of all members."""
+        for member, delay in zip(self._members, self._delays, strict=True):
+            member.reset()
+            delay[:] = 0.0

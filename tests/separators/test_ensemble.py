@@ -1,0 +1,43 @@
+"""The mean of separators."""
+
+import numpy as np
+import pytest
+from noise import gaussian_noise
+from streaming import stream
+
+from stream_sep.errors import ConfigError
+from stream_sep.separators import load_separator
+from stream_sep.separators.ensemble import EnsembleSeparator
+
+HOP = 64
+
+
+def passthrough(latency, carrier="vocals", hop=HOP):
+    return load_separator("passthrough", hop=hop, latency=latency, carrier=carrier)
+
+
+def test_mean_equals_the_members_delayed_to_the_longest_latency():
+    mix = gaussian_noise(20 * HOP)
+    first, second = passthrough(10, "vocals"), passthrough(150, "bass")
+    stems = stream(EnsembleSeparator([first, second]), mix)
+    delayed = np.concatenate([np.zeros((2, 150), np.float32), mix], axis=1)[:, : mix.shape[1]]
+    np.testing.assert_allclose(stems[0], delayed / 2, atol=1e-7)
+    np.testing.assert_allclose(stems[2], delayed / 2, atol=1e-7)
+    assert not stems[[1, 3]].any()
+
+
+def test_one_member_is_unchanged():
+    mix = gaussian_noise(20 * HOP)
+    np.testing.assert_array_equal(stream(EnsembleSeparator([passthrough(7)]), mix), stream(passthrough(7), mix))
+
+
+def test_latency_and_compute_share_cover_all_members():
+    ensemble = EnsembleSeparator([passthrough(10), passthrough(150)])
+    assert ensemble.latency == 150
+    assert ensemble.compute_share == 0.5
+
+
+@pytest.mark.parametrize("members", [[], [passthrough(0), passthrough(0, hop=2 * HOP)]], ids=["none", "hops"])
+def test_members_of_different_formats_are_refused(members):
+    with pytest.raises(ConfigError, match="same stems, sample rate, channels and hop"):
+        EnsembleSeparator(members)
