@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from stream_sep.control.presets.toml_text import parse, read_text
 from stream_sep.errors import ConfigError, reason
+from stream_sep.separators.causal.bundled import bundled, bundled_weights
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.augmentation import AugmentConfig
 from stream_sep.training.data.remix import MixConfig
@@ -41,7 +42,8 @@ class TeachConfig:
     """Trained networks whose stems are a second target, besides the true stems.
 
     Attributes:
-        teachers: files of their weights, relative to the config file's folder.
+        teachers: files of their weights, relative to the config file's folder or the current one; ``live``,
+            ``near`` or ``instant`` for those that ship.
         distillation_weight: share of the loss against the mean of their stems.
     """
 
@@ -82,7 +84,7 @@ class TrainingConfig:
             the window, prior and output delay of that hop; 0 for the network's own.
         dropout: share of the activations of a causal network that are dropped at random, independently in each hop.
         input_dropout: share of the input features of each band that are dropped, the same ones for a whole mix.
-        init_weights: file of initial weights, relative to the config file's folder; random weights by default.
+        init_weights: file of initial weights, named as a teacher is; random weights by default.
     """
 
     steps: int = 0
@@ -181,7 +183,19 @@ class TrainConfig:
     @property
     def teachers(self) -> list[Path]:
         """Weight files of the teachers."""
-        return [self.home / name for name in self.teach.teachers]
+        return [self._weights_file(name) for name in self.teach.teachers]
+
+    @property
+    def init_weights(self) -> Path | None:
+        """File of the initial weights; None for random ones."""
+        return self._weights_file(self.training.init_weights) if self.training.init_weights else None
+
+    def _weights_file(self, name: str) -> Path:
+        """Return that of a bundled model, of the config file's folder, or of the current one, as ``out`` is."""
+        if name in bundled():
+            return bundled_weights(name)
+        beside, here = self.home / name, Path(name)
+        return here if here.exists() and not beside.exists() else beside
 
 
 def read_config(path: Path) -> TrainConfig:

@@ -70,8 +70,8 @@ class Trainer:
         network = dict(config.network)
         self._kind = str(network.pop("kind"))
         self.model = build_model(self._kind, network, config.training.inference_hop, config.groups).to(self._device)
-        if config.training.init_weights:
-            _init_weights(self._kind, self.model, config.home / config.training.init_weights)
+        if config.init_weights is not None:
+            _init_weights(self._kind, self.model, config.init_weights)
         _add_dropout(self._kind, self.model, config.training, self._random)
         self._average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self._optimizer = torch.optim.AdamW(

@@ -13,6 +13,7 @@ require_package("torch", "train")
 import torch
 from tiny_training import TINY, config, random, taught, teachers, weights
 
+from stream_sep.separators.causal.bundled import bundled_weights
 from stream_sep.separators.causal.config import SIZES
 from stream_sep.separators.causal.weights import save_weights
 from stream_sep.training.causal import CausalTrainingModel
@@ -89,3 +90,21 @@ def test_teachers_are_found_from_the_config_file_wherever_the_data_is(home, tmp_
     (tmp_path / "c.toml").write_text(TINY.format(steps=1, every=1) + "[teach]\nteachers = ['a/b.safetensors']\n")
     moved = dataclasses.replace(read_config(tmp_path / "c.toml"), folder=home)
     assert moved.teachers == [tmp_path / "a/b.safetensors"]
+
+
+def test_teachers_are_found_where_the_commands_of_a_shipped_config_write_them(home, tmp_path, monkeypatch):
+    shipped = Path(__file__).parents[2] / "presets" / "training" / "live-3-student.toml"
+    monkeypatch.chdir(tmp_path)
+    names = ("live-1-teacher-wide", "live-2-teacher-previews")
+    for name in names:
+        (tmp_path / "out" / name).mkdir(parents=True)
+        (tmp_path / "out" / name / "best.safetensors").write_bytes(b"")
+    found = dataclasses.replace(read_config(shipped), folder=home).teachers
+    assert [file.resolve() for file in found] == [tmp_path / "out" / name / "best.safetensors" for name in names]
+
+
+def test_bundled_weights_are_named_by_their_model(tmp_path):
+    (tmp_path / "c.toml").write_text(TINY.format(steps=1, every=1) + "[teach]\nteachers = ['live']\n")
+    training = read_config(tmp_path / "c.toml")
+    assert training.teachers == [bundled_weights("live")]
+    assert training.init_weights is None
