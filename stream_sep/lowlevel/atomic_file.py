@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
     from types import TracebackType
 
 if os.name == "nt":  # pragma: no cover - the other system's way
@@ -69,18 +69,18 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
         OSError: it cannot be written; an existing file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as part:
-        try:
-            part.write(data)
-            part.flush()
-            os.fsync(part.fileno())
-            part.close()  # an open file cannot be renamed on Windows
-            Path(part.name).chmod(mode)  # temporary files are for their owner alone
-            Path(part.name).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(part.name).unlink(missing_ok=True)
-            raise
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with open(part, "xb", opener=_open_private) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.chmod(mode)
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
     _sync_folder(path.parent)
 
 
@@ -100,17 +100,30 @@ class FileClaim:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._handle = -1
-        while self._handle < 0:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-            try:
-                lock_file(handle)
-                if _is_at(handle, path):  # or it was swept away between the two lines above
-                    os.ftruncate(handle, 0)
-                    self._handle = handle
-            finally:
-                if self._handle < 0:
-                    os.close(handle)
+        self._handle, self._process = -1, os.getpid()
+        try:
+            while self._handle < 0:
+                self._acquire()
+        except KeyboardInterrupt:  # perhaps between the creation of the file and its lock
+            self.remove()
+            remove_stale([path])
+            raise
+
+    def __del__(self) -> None:
+        """Remove the file of a claim that was lost, as when a signal interrupts its assignment."""
+        if getattr(self, "_process", 0) == os.getpid():  # a forked process has a copy
+            self.remove()
+
+    def _acquire(self) -> None:
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            lock_file(handle)
+            if _is_at(handle, self.path):  # or it was swept away between the two lines above
+                os.ftruncate(handle, 0)
+                self._handle = handle
+        finally:
+            if self._handle < 0:
+                os.close(handle)
 
     def __enter__(self) -> Self:
         """Return the claim; leaving the block removes the file unless it was renamed."""
@@ -207,6 +220,10 @@ def remove_stale(paths: Iterable[Path]) -> list[Path]:
                 if handle >= 0:
                     os.close(handle)
     return removed
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _is_at(handle: int, path: Path) -> bool:

@@ -1,6 +1,8 @@
 """One writer a file, whole files only, and nothing of a killed process that stays for ever."""
 
 import errno
+import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stream_sep.lowlevel import atomic_file
 from stream_sep.lowlevel.atomic_file import FileClaim, atomic_write, is_claimed, remove_stale
 
 
@@ -31,6 +34,69 @@ def test_atomic_write_that_fails_keeps_what_was_there(tmp_path, monkeypatch):
         atomic_write(target, b"second")
     assert target.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def interrupt_at_each_instruction(action):
+    """Call ``action`` over and over, with Ctrl-C at its first instruction, its second, ...; yield after each call.
+
+    Only instructions of the module count, as C code cannot be interrupted.
+    """
+    done = False
+    while not done:
+        for at in itertools.count():
+            left = at + 1
+
+            def trace(frame, event, _):
+                nonlocal left
+                if frame.f_code.co_filename != atomic_file.__file__:
+                    return None
+                frame.f_trace_opcodes = True
+                if event == "opcode":
+                    left -= 1
+                    if left == 0:
+                        sys.settrace(None)
+                        raise KeyboardInterrupt
+                return trace
+
+            done = True
+            sys.settrace(trace)
+            try:
+                action()
+            except KeyboardInterrupt:
+                done = False
+            finally:
+                sys.settrace(None)
+            if done:
+                break
+            yield at
+
+
+def test_interrupt_at_any_instruction_leaves_no_claimed_file(tmp_path):
+    path, claims = tmp_path / "a.part.wav", []
+    for at in interrupt_at_each_instruction(lambda: claims.append(FileClaim(path))):
+        gc.collect()
+        assert list(tmp_path.iterdir()) == [], f"after instruction {at}"
+    assert at > 50
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that an interrupt leaves open
+def test_interrupt_at_any_instruction_leaves_a_written_file_whole_and_no_other(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"first")
+    for at in interrupt_at_each_instruction(lambda: atomic_write(path, b"second")):
+        assert list(tmp_path.iterdir()) == [path], f"after instruction {at}"
+        assert path.read_bytes() in {b"first", b"second"}
+    assert at > 50
+
+
+def test_lost_claim_of_a_forked_process_stays_with_its_parent(tmp_path):
+    claim = FileClaim(tmp_path / "a.part.wav")
+    child = os.fork()
+    if not child:
+        claim.__del__()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert claim.is_ours
 
 
 def test_a_claimed_file_cannot_be_claimed_again(tmp_path):
