@@ -60,7 +60,18 @@ def test_a_terminated_command_leaves_no_half_written_file(tmp_path):
 def test_command_writes_and_prints_where(command, tmp_path):
     song = write(tmp_path / "a.wav", music())
     received = command(
-        "separate", song, "-o", tmp_path / "out", "--stems", "vocals,drums", "-f", "flac", "--bits", "24"
+        "separate",
+        song,
+        "-n",
+        "htdemucs",
+        "-o",
+        tmp_path / "out",
+        "--stems",
+        "vocals,drums",
+        "-f",
+        "flac",
+        "--bits",
+        "24",
     )
     assert received.exit_code == 0, received.output
     assert "1 separated" in received.output
@@ -70,7 +81,7 @@ def test_command_writes_and_prints_where(command, tmp_path):
 
 def test_exit_code_shows_that_a_song_failed(command, tmp_path):
     song = write(tmp_path / "a.wav", music())
-    received = command("separate", song, tmp_path / "none.wav")
+    received = command("separate", song, tmp_path / "none.wav", "-n", "htdemucs")
     assert received.exit_code == 1
     assert "1 separated, 1 failed" in received.output
     assert "file not found: " in received.output
@@ -101,7 +112,7 @@ def test_a_ray_cluster_is_used_at_its_address(command, tmp_path, monkeypatch):
 
 
 def test_the_cache_can_be_listed_and_cleared(command, tmp_path):
-    command("separate", write(tmp_path / "a.wav", music()))
+    command("separate", write(tmp_path / "a.wav", music()), "-n", "htdemucs")
     assert "bass,drums,other,vocals" in command("cache", "list").output
     assert "stems of 1 songs" in command("cache", "clear").output
     assert "a.wav" not in command("cache", "list").output
