@@ -26,7 +26,7 @@ from stream_sep.files.demo_song import load_demo_song
 SONG = "180"
 """Seconds of the song that is separated: as long as songs are."""
 
-MODELS = ("live", "instant", "bands")
+MODELS = ("studio", "near", "live", "instant", "bands")
 KEPT_PERCENT = "16"
 """Share of the artists that presets/training/live.toml keeps for validation."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stream_sep.control.parameters import Parameter, Value
 
 _SWITCH = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
-_FIXED_STEMS = ("bands", "causal-6ms", "causal-22ms", "causal-100ms")
+_FIXED_STEMS = ("bands", "causal-6ms", "causal-22ms", "causal-100ms", "studio")
 
 
 def choose_model(model: str, latency_class: str, options: Mapping[str, Any]) -> EngineConfig:

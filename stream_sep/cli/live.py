@@ -73,7 +73,9 @@ def live(
     ] = "",
     latency_class: Annotated[
         str,
-        typer.Option(help="instant (15 ms in all), live (31 ms, the default) or quality (Demucs, about 1 s)"),
+        typer.Option(
+            help="instant (15 ms in all), live (31 ms, the default), near (112 ms) or quality (Demucs, about 1 s)"
+        ),
     ] = "",
     sample_rate: Annotated[int, typer.Option(help="sample rate in Hz")] = 44100,
     block_size: Annotated[int, typer.Option(help="frames per block")] = 128,

@@ -21,9 +21,10 @@ SAMPLE_RATES = (44100, 48000, 88200, 96000)
 LATENCY_CLASSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "instant": ("causal-6ms", {}),
     "live": (DEFAULT, {}),
+    "near": ("causal-100ms", {}),
     "quality": ("demucs", {"model": "htdemucs"}),
 }
-"""Name of a latency class -> the separator that serves it best today, and its options."""
+"""Name of a latency class -> its separator, and the separator's options."""
 
 
 ON_FAILURE: Mapping[str, str] = {

@@ -20,22 +20,23 @@ if TYPE_CHECKING:
 DEFAULT = "causal-22ms"
 """The separator used when none is named: its weights come with the package."""
 
-DEFAULT_FOR_SONGS = DEFAULT
+DEFAULT_FOR_SONGS = "studio"
 """The same for songs, where latency does not matter."""
 
 REGISTRY = {
     "bands": "stream_sep.separators.bands.separator:BandsSeparator",
     "chained": "stream_sep.effects.chained_separator:load_chained",
+    "causal-100ms": "stream_sep.separators.causal.separator:load_near",
     "causal-22ms": "stream_sep.separators.causal.separator:load_live",
     "causal-6ms": "stream_sep.separators.causal.separator:load_instant",
     "demucs": "stream_sep.separators.demucs.separator:load_demucs",
     "passthrough": "stream_sep.separators.passthrough:PassthroughSeparator",
+    "studio": "stream_sep.separators.causal.studio:load_studio",
 }
 """Name of a separator -> where its class (or factory) lives."""
 
 NEEDS_WEIGHTS = {
     "causal": "stream_sep.separators.causal.separator:load_at_own_hop",
-    "causal-100ms": "stream_sep.separators.causal.separator:load_near",
     "checkpoint": "stream_sep.separators.checkpoints.loader:load_checkpoint",
     "frame-transformer": "stream_sep.separators.frame_transformer.loader:load_frame_transformer",
     "hs-tasnet": "stream_sep.training.baselines.hs_tasnet_separator:load_hs_tasnet",

@@ -21,6 +21,9 @@ class EnsembleSeparator:
     Args:
         members: at least one; all have the same stems, sample rate, channels and hop.
 
+    Attributes:
+        weights: number of parameters of all members, and bytes of their files.
+
     Raises:
         ConfigError: there is none, or they differ.
     """
@@ -35,6 +38,7 @@ class EnsembleSeparator:
         self.stems, self.sample_rate, self.channels, self.hop = formats.pop()
         self.latency = max(member.latency for member in members)
         self.compute_share = sum(map(compute_share_of, members))
+        self.weights = tuple(map(sum, zip(*(getattr(one, "weights", (0, 0)) for one in members), strict=True)))
         shape = len(self.stems), self.channels
         self._delays = [np.zeros((*shape, self.latency - one.latency + self.hop), np.float32) for one in members]
         self._mean = np.zeros((*shape, self.hop), np.float32)

@@ -23,7 +23,7 @@ def no_device(monkeypatch):
         (("--model", "liev"), "did you mean 'causal-22ms'"),
         (("--model", "causal-22m"), "did you mean 'causal-22ms'"),
         (("--model", "bands", "--latency-class", "instant"), "exclude each other"),
-        (("--latency-class", "psychic"), "choose from instant, live, quality"),
+        (("--latency-class", "psychic"), "choose from instant, live, near, quality"),
         (("--fallback", "liev"), "did you mean"),
         (("--model", "bands", "--option", "foo=1"), "no option 'foo'; it has"),
         (("--option", "foo"), "NAME=VALUE"),

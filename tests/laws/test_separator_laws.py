@@ -25,6 +25,7 @@ SEPARATORS = [
     pytest.param((CHAINED, {"separator": "passthrough", "hop": 64, "latency": 100, "reserve": 300}), id="reserve"),
     pytest.param((CHAINED, {"chains": INAUDIBLE, "reserve": 300}), id="chains", marks=needs_pedalboard),
     pytest.param(("live", {}), id="live"),
+    pytest.param(("studio", {}), id="studio"),
     pytest.param(("instant", NETWORK), id="instant", marks=needs_torch),
     pytest.param(("near", AHEAD), id="near", marks=needs_torch),
     pytest.param(("instant", HYBRID), id="hybrid", marks=needs_torch),

@@ -35,6 +35,7 @@ def test_latency_and_compute_share_cover_all_members():
     ensemble = EnsembleSeparator([passthrough(10), passthrough(150)])
     assert ensemble.latency == 150
     assert ensemble.compute_share == 0.5
+    assert ensemble.weights == (0, 0)
 
 
 @pytest.mark.parametrize("members", [[], [passthrough(0), passthrough(0, hop=2 * HOP)]], ids=["none", "hops"])

@@ -52,6 +52,9 @@ class CatalogEntry:
 
 CATALOG = (
     CatalogEntry(
+        "studio", "Standard", STEMS, "The mean of two of our networks: cleaner than Fast, several times real time."
+    ),
+    CatalogEntry(
         "causal-22ms", "Fast", STEMS, "Our causal network: many times faster than real time, good for practising."
     ),
     CatalogEntry("causal-6ms", "Fastest", STEMS, "Our causal network with the shortest latency: a draft in seconds."),

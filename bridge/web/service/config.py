@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import platformdirs
 
 from stream_sep.errors import ConfigError
+from stream_sep.separators import DEFAULT_FOR_SONGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +118,7 @@ class ServiceConfig:
     public_hosts: tuple[str, ...] = ()
     trusted_proxy: str = ""
     https: bool = False
-    model: str = "causal-22ms"
+    model: str = DEFAULT_FOR_SONGS
     models: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     costs: HashCosts = field(default_factory=HashCosts)

@@ -106,7 +106,7 @@ def test_a_song_is_separated_again_with_the_stems_chosen(open_page, served, admi
     assert [boxes.nth(index).is_checked() for index in range(boxes.count())] == [False] * 3 + [True]
     page.click("#again button.primary")
     page.wait_for_function("!document.querySelector('#again').open")
-    assert requests == [{"model": "causal-22ms", "stems": ["other"]}]
+    assert requests == [{"model": "studio", "stems": ["other"]}]
 
 
 def waiting_song(number, **values):
