@@ -12,18 +12,19 @@ import typer
 
 from stream_sep.cli.arguments import choose_model
 from stream_sep.cli.startup import starting
-from stream_sep.separators import DEFAULT
+from stream_sep.separators import DEFAULT_FOR_SONGS
 
 _RUN_SECONDS = 0.5
 
 
 def warm_up(
-    model: Annotated[str, typer.Option(help="separator to compile for, see 'models list'")] = DEFAULT,
+    model: Annotated[str, typer.Option(help="separator to compile for, see 'models list'")] = DEFAULT_FOR_SONGS,
 ) -> None:
     """Compile the audio code for this processor now. The first start would otherwise take about 20 s for it."""
     from stream_sep.backends.paced import PacedBackend
     from stream_sep.engine.engine import Engine
 
+    # the default separator for songs includes that for live input, and takes no longer to compile
     config, started = choose_model(model, "", {}), time.monotonic()
     with starting(str(config.model)), ThreadPoolExecutor(1) as beside:
         beside.submit(_compile_for_jack)

@@ -20,19 +20,22 @@ class Listener(event.Listener):
         pass
 
 event.register("numba:compile", Listener())
-sys.argv = ["stream-sep", "demo", "--no-audio", "--duration", "1", "--model", "bands", "--out", sys.argv[1]]
+sys.argv = ["stream-sep", "demo", "--no-audio", "--duration", "1", "--model", sys.argv[1], "--out", sys.argv[2]]
 from stream_sep.cli import main
 main()
 """
 
 
-def test_first_start_after_a_warm_up_compiles_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "model"), [(["--model", "bands"], "bands"), ([], "live")], ids=["bands", "default"]
+)
+def test_first_start_after_a_warm_up_compiles_nothing(tmp_path, options, model):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-    warm = [sys.executable, "-m", "stream_sep", "warm-up", "--model", "bands"]
+    warm = [sys.executable, "-m", "stream_sep", "warm-up", *options]
     done = subprocess.run(warm, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "compiled for this processor" in done.stdout
-    first = [sys.executable, "-c", WATCH, str(tmp_path / "out")]
+    first = [sys.executable, "-c", WATCH, model, str(tmp_path / "out")]
     done = subprocess.run(first, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "compiled" not in done.stdout
