@@ -34,7 +34,7 @@ _LIVE = {
 """Separator -> its own latency, its weights, and a note."""
 
 _SONGS = {
-    "htdemucs": ("80 MB", "the default of separate and of refining in play"),
+    "htdemucs": ("80 MB", "the default of separate if it is here, and of refining in play"),
     "htdemucs_ft": ("320 MB", "a little better, four times the time"),
     "htdemucs_6s": ("", "with guitar and piano"),
     "hdemucs_mmi": ("", "Hybrid Demucs, the previous architecture"),
