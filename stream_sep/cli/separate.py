@@ -65,7 +65,7 @@ def separate(
     bits: Annotated[int, typer.Option(help="wav: 16, 24, or 32 for floats; flac: 16 or 24")] = 16,
     bitrate: Annotated[int, typer.Option(help="bit rate of mp3 and stem.mp4 in kbit/s")] = 320,
     clip_mode: Annotated[str, typer.Option(help="on overload: rescale, clamp, tanh, none or auto")] = "auto",
-    shifts: Annotated[int, typer.Option(help="random shifts to average; more is slower and better")] = 1,
+    shifts: Annotated[int, typer.Option(help="shifted passes to average; more is slower and better")] = 1,
     overlap: Annotated[float, typer.Option(help="overlap of segments, 0 to 1")] = 0.25,
     segment: Annotated[
         float, typer.Option(help="segment length in seconds (default: the model's)", show_default=False)

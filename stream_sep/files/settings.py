@@ -26,7 +26,7 @@ class SeparationSettings:
         model: a Demucs model, or a separator for `load_separator`, such as ``causal-22ms``.
         repo: folder that holds the weights, or None.
         options: the options of a separator that is no Demucs model.
-        shifts: number of passes, each shifted by up to half a second, to average.
+        shifts: number of passes to average, each shifted: by up to half a second, or by part of a hop.
         overlap: overlap of adjacent windows, 0 up to 1.
         segment: seconds of a window; the model's own unless given.
         seed: where the random shifts start.

@@ -13,6 +13,7 @@ import numpy as np
 
 from stream_sep.errors import ConfigError
 from stream_sep.separators import is_weight_file, load_separator
+from stream_sep.separators.ensemble import average_shifts
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 
 if TYPE_CHECKING:
@@ -103,9 +104,15 @@ def _chosen(stems: Sequence[str] | None, sources: tuple[str, ...], model: str) -
 
 
 def _load(settings: SeparationSettings, rate: int) -> Separator:
-    separator = load_separator(settings.model, rate, **settings.options)
-    for_files: Separator = getattr(separator, "for_files", lambda: separator)()
-    return for_files
+    """Load a separator, as many times as there are shifts if it computes hop by hop."""
+
+    def load() -> Separator:
+        separator = load_separator(settings.model, rate, **settings.options)
+        for_files: Separator = getattr(separator, "for_files", lambda: separator)()
+        return for_files
+
+    first = load()
+    return first if isinstance(first, OverlapAddSeparator) else average_shifts(load, settings.shifts)
 
 
 def _process(separator: Separator, block: Block) -> Stems:
@@ -136,5 +143,7 @@ def _cache_key(settings: SeparationSettings) -> str:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
     options = {name: value for name, value in settings.options.items() if name != "weights"}
+    if settings.shifts > 1:
+        options["shifts"] = settings.shifts
     digest.update(json.dumps(options, sort_keys=True, default=str).encode())
     return digest.hexdigest()

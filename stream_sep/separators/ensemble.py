@@ -10,13 +10,41 @@ from stream_sep.errors import ConfigError
 from stream_sep.separators.compute_share import compute_share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from stream_sep.protocols import Block, Separator, Stems
 
 
+class DelayedInput:
+    """Separates its input some frames later, so that hops and windows lie elsewhere in it; a `Separator`.
+
+    Args:
+        separator: the separator.
+        frames: the delay, at most a hop.
+    """
+
+    def __init__(self, separator: Separator, frames: int) -> None:
+        self._separator = separator
+        self.stems, self.sample_rate = separator.stems, separator.sample_rate
+        self.channels, self.hop = separator.channels, separator.hop
+        self.latency = separator.latency + frames
+        self.compute_share = compute_share_of(separator)
+        self._held = np.zeros((self.channels, frames), np.float32)
+
+    def process(self, block: Block) -> Stems:
+        """Separate the next hop; shapes as in `Separator.process`."""
+        delayed = np.concatenate([self._held, block], axis=1)
+        self._held = delayed[:, self.hop :]
+        return self._separator.process(np.ascontiguousarray(delayed[:, : self.hop]))
+
+    def reset(self) -> None:
+        """Clear the state."""
+        self._separator.reset()
+        self._held = np.zeros_like(self._held)
+
+
 class EnsembleSeparator:
-    """Averages the stems of separators, each delayed to the latency of the slowest; a `Separator`.
+    """Averages the stems of separators, each delayed to the longest latency among them; a `Separator`.
 
     Args:
         members: at least one; all have the same stems, sample rate, channels and hop.
@@ -58,3 +86,17 @@ class EnsembleSeparator:
         for member, delay in zip(self._members, self._delays, strict=True):
             member.reset()
             delay[:] = 0.0
+
+
+def average_shifts(load: Callable[[], Separator], shifts: int) -> Separator:
+    """Return the mean of some passes of a separator, whose hops lie apart by equal parts of a hop.
+
+    Args:
+        load: loads the separator, once for each pass.
+        shifts: number of passes; 0 counts as 1.
+    """
+    first = load()
+    offsets = [first.hop * number // shifts for number in range(1, shifts)]
+    if not offsets:
+        return first
+    return EnsembleSeparator([first, *(DelayedInput(load(), offset) for offset in offsets)])

@@ -7,7 +7,7 @@ from streaming import stream
 
 from stream_sep.errors import ConfigError
 from stream_sep.separators import load_separator
-from stream_sep.separators.ensemble import EnsembleSeparator
+from stream_sep.separators.ensemble import DelayedInput, EnsembleSeparator, average_shifts
 
 HOP = 64
 
@@ -42,3 +42,34 @@ def test_latency_and_compute_share_cover_all_members():
 def test_members_of_different_formats_are_refused(members):
     with pytest.raises(ConfigError, match="same stems, sample rate, channels and hop"):
         EnsembleSeparator(members)
+
+
+@pytest.mark.parametrize("frames", [0, 5, HOP])
+def test_delayed_input_adds_to_the_latency(frames):
+    mix = gaussian_noise(20 * HOP)
+    delayed = DelayedInput(passthrough(10), frames)
+    stems = stream(delayed, mix)
+    expected = np.concatenate([np.zeros((2, 10 + frames), np.float32), mix], axis=1)[:, : mix.shape[1]]
+    assert delayed.latency == 10 + frames
+    np.testing.assert_array_equal(stems[0], expected)
+    delayed.reset()
+    np.testing.assert_array_equal(stream(delayed, mix), stems)
+
+
+@pytest.mark.parametrize("shifts", [0, 1])
+def test_one_pass_is_the_separator_itself(shifts):
+    assert average_shifts(lambda: passthrough(10), shifts).latency == 10
+
+
+def test_passes_are_spread_over_a_hop_and_averaged_in_time():
+    mix = gaussian_noise(40 * HOP)
+    separator = average_shifts(lambda: load_separator("bands"), 4)
+    hop = load_separator("bands").hop
+    passes = []
+    for offset in (0, hop // 4, hop // 2, 3 * hop // 4):
+        shifted = np.concatenate([np.zeros((2, offset), np.float32), mix], axis=1)
+        late = load_separator("bands").latency + offset
+        passes.append(stream(load_separator("bands"), shifted)[..., late:])
+    frames = min(each.shape[2] for each in passes) - hop
+    mean = sum(each[..., :frames] for each in passes) / 4
+    np.testing.assert_allclose(stream(separator, mix)[..., separator.latency :][..., :frames], mean, atol=1e-6)

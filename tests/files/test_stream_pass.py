@@ -1,0 +1,42 @@
+"""Songs through a streaming separator."""
+
+import numpy as np
+import pytest
+from noise import gaussian_noise
+from requirements import require_package
+
+from stream_sep.files.settings import SeparationSettings
+from stream_sep.files.stream_pass import StreamingSongModel
+
+RATE = 44100
+
+
+def stems_of(mix, **settings):
+    model = StreamingSongModel(None, SeparationSettings(**settings))
+    return np.concatenate([stems for _, stems in model.separate([mix], RATE, None)], axis=2)
+
+
+def test_stems_are_in_time_with_the_song_whatever_the_shifts():
+    mix = gaussian_noise(RATE // 2)
+    for shifts in (0, 1, 3):
+        stems = stems_of(mix, model="passthrough", options={"latency": 100, "carrier": "bass"}, shifts=shifts)
+        np.testing.assert_allclose(stems.sum(axis=0), mix, atol=1e-6)
+
+
+def test_shifts_are_averaged_where_they_make_a_difference():
+    mix = gaussian_noise(RATE)
+    one, two, again = (stems_of(mix, model="bands", shifts=shifts) for shifts in (1, 2, 2))
+    assert one.shape == two.shape == (4, 2, RATE)
+    assert not np.allclose(one, two, atol=1e-3)
+    np.testing.assert_array_equal(two, again)
+
+
+@pytest.mark.parametrize(("first", "second", "same"), [(1, 2, False), (0, 1, True)])
+def test_cached_stems_of_other_shifts_are_not_mixed_up(tiny_weights, first, second, same):
+    require_package("torch", "train")
+    weights = tiny_weights() / "tiny-int8.safetensors"
+    keys = [
+        StreamingSongModel(None, SeparationSettings(model=str(weights), shifts=shifts)).cache_key
+        for shifts in (first, second)
+    ]
+    assert (keys[0] == keys[1]) is same
