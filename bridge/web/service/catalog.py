@@ -98,7 +98,7 @@ def model_bodies(config: ServiceConfig, session: Session) -> list[ModelBody]:
             stems=list(entry.stems),
             description=entry.description,
             speed=speeds.get(entry.name),
-            passes=entry.needs == _DEMUCS_MODULE,
+            passes=entry in CATALOG,
             available=not entry.missing,
             reason=entry.missing,
         )

@@ -176,7 +176,7 @@ class SeparationSettings(_Model):
 
     model: Annotated[str, Field(max_length=200, description="of the server's models; its default unless given")] = ""
     stems: list[str] = Field(default_factory=list, max_length=16, description="all of the model unless given")
-    shifts: Annotated[int, Field(ge=0, le=10, description="passes of a Demucs model; more is better and slower")] = 1
+    shifts: Annotated[int, Field(ge=0, le=10, description="passes to average; more is better and slower")] = 1
     residual: Annotated[bool, Field(description="the stems add up to the song exactly")] = True
 
 
