@@ -133,6 +133,29 @@ def test_command_ends_in_order_at_any_moment(command, phase, number):
         assert soundfile.info(command.mix).frames > 20_000
 
 
+ENDED = """
+import atexit, os, sys
+import stream_sep.__main__ as program, stream_sep.cli as cli
+
+class Finalized:
+    def __del__(self):
+        os.write(1, b"finalized")
+
+def run():
+    atexit.register(print, "in order")
+    sys.exit(int(sys.argv[1]))
+
+finalized, cli.main = Finalized(), run
+program.main()
+"""
+
+
+@pytest.mark.parametrize(("code", "output"), [(130, "in order\n"), (143, "in order\n"), (1, "in order\nfinalized")])
+def test_program_that_a_signal_ends_skips_the_finalization_in_which_a_busy_thread_may_abort_it(code, output):
+    done = subprocess.run([sys.executable, "-c", ENDED, str(code)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, output), done.stderr
+
+
 def test_interrupts_may_come_from_any_thread():
     with Interrupts() as interrupts:
         stopped = interrupts.defer()
