@@ -94,7 +94,6 @@ class _Reading:
         self._browser_session: CDPSession = browser.new_browser_cdp_session()
         self._session: CDPSession = page.context.new_cdp_session(page)
         self._session.send("Performance.enable")
-        self._pid = 0
 
     def read_all(self, play_seconds: float, seeks: int) -> dict[str, Any]:
         page = self._page
@@ -151,11 +150,10 @@ class _Reading:
         return PageMemory(values["JSHeapUsedSize"] / 1e6, _private_mb(self._renderer()), round(values["Nodes"]))
 
     def _renderer(self) -> int:
-        """Return the number of the page's process: of the renderers, the one that has used the most."""
-        if not self._pid:
-            listed = self._browser_session.send("SystemInfo.getProcessInfo")["processInfo"]
-            self._pid = max((one["id"] for one in listed if one["type"] == "renderer"), key=_private_mb)
-        return self._pid
+        """Return the number of the page's process: the largest renderer; Chromium keeps an empty one as well."""
+        listed = self._browser_session.send("SystemInfo.getProcessInfo")["processInfo"]
+        renderers = [int(one["id"]) for one in listed if one["type"] == "renderer"]
+        return max(renderers, key=_private_mb)
 
 
 @contextlib.contextmanager

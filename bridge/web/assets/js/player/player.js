@@ -13,8 +13,8 @@ import { nextSegment } from "./timeline.js";
 
 const TICK_MS = 250;
 const LOOKAHEAD_SECONDS = 3;
-const BEHIND_SECONDS = 10;
-const AHEAD_SECONDS = 20;
+const BEHIND_SECONDS = 5;
+const AHEAD_SECONDS = 12;
 const MIN_LOOP_SECONDS = 0.02;
 
 /**
