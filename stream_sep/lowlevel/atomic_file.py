@@ -104,7 +104,7 @@ class FileClaim:
         try:
             while self._handle < 0:
                 self._acquire()
-        except KeyboardInterrupt:  # perhaps between the creation of the file and its lock
+        except BaseException:  # of a signal, perhaps between the creation of the file and its lock
             self.remove()
             remove_stale([path])
             raise

@@ -36,8 +36,8 @@ def test_atomic_write_that_fails_keeps_what_was_there(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def interrupt_at_each_instruction(action):
-    """Call ``action`` over and over, with Ctrl-C at its first instruction, its second, ...; yield after each call.
+def interrupt_at_each_instruction(action, error=KeyboardInterrupt):
+    """Call ``action`` over and over, with a signal at its first instruction, its second, ...; yield after each call.
 
     Only instructions of the module count, as C code cannot be interrupted.
     """
@@ -55,14 +55,14 @@ def interrupt_at_each_instruction(action):
                     left -= 1
                     if left == 0:
                         sys.settrace(None)
-                        raise KeyboardInterrupt
+                        raise error
                 return trace
 
             done = True
             sys.settrace(trace)
             try:
                 action()
-            except KeyboardInterrupt:
+            except error:
                 done = False
             finally:
                 sys.settrace(None)
@@ -71,9 +71,14 @@ def interrupt_at_each_instruction(action):
             yield at
 
 
-def test_interrupt_at_any_instruction_leaves_no_claimed_file(tmp_path):
+class Terminated(BaseException):
+    """As the command line raises for signals other than Ctrl-C."""
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Terminated])
+def test_interrupt_at_any_instruction_leaves_no_claimed_file(tmp_path, error):
     path, claims = tmp_path / "a.part.wav", []
-    for at in interrupt_at_each_instruction(lambda: claims.append(FileClaim(path))):
+    for at in interrupt_at_each_instruction(lambda: claims.append(FileClaim(path)), error):
         gc.collect()
         assert list(tmp_path.iterdir()) == [], f"after instruction {at}"
     assert at > 50
