@@ -1,4 +1,4 @@
-"""Which of Demucs's weights are on this machine, without an import of torch."""
+"""Demucs's lists of models and weights, and which weights are on this machine, without an import of torch."""
 
 from __future__ import annotations
 
@@ -9,27 +9,51 @@ from pathlib import Path
 _HUB_NAMESPACE = "adefossez"
 
 
+def model_lists() -> dict[str, Path]:
+    """Return Demucs's file with the networks of each of its models; none if it is not installed."""
+    folder = _lists_folder()
+    return {} if folder is None else {path.stem: path for path in folder.glob("*.yaml")}
+
+
+def weight_files() -> list[str]:
+    """Return the files with the weights of all networks of Demucs; none if it is not installed."""
+    folder = _lists_folder()
+    lines = [] if folder is None else (folder / "files.txt").read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip().endswith(".th")]
+
+
+def signature_of(path: Path) -> str:
+    """Return the signature of a network from its file, or the name of a model from its list.
+
+    >>> signature_of(Path("955717e8-8726e21a.th")), signature_of(Path("htdemucs.yaml"))
+    ('955717e8', 'htdemucs')
+    """
+    return path.stem.split("-", 1)[0] if path.suffix == ".th" else path.stem
+
+
 def has_local_weights(name: str) -> bool:
     """Return whether Demucs is installed and all weights of one of its models have been downloaded.
 
     Args:
         name: the model, such as ``htdemucs``.
     """
+    bag = model_lists().get(name)
+    signatures = [] if bag is None else _signatures(bag)
+    return bool(signatures) and (_in_hub_cache(name, signatures) or _in_torch_cache(signatures))
+
+
+def _lists_folder() -> Path | None:
     spec = importlib.util.find_spec("demucs")
-    if spec is None or not spec.submodule_search_locations:
-        return False
-    lists = Path(spec.submodule_search_locations[0]) / "remote"
-    signatures = _signatures(lists / f"{name}.yaml")
-    return bool(signatures) and (_in_hub_cache(name, signatures) or _in_torch_cache(lists / "files.txt", signatures))
+    places = spec.submodule_search_locations if spec is not None else None
+    return Path(places[0]) / "remote" if places else None
 
 
 def _signatures(bag: Path) -> list[str]:
     try:
         import yaml  # noqa: PLC0415 - comes with Demucs
-
-        return [str(signature) for signature in yaml.safe_load(bag.read_text(encoding="utf-8"))["models"]]
-    except (ImportError, OSError):
+    except ImportError:
         return []
+    return [str(signature) for signature in yaml.safe_load(bag.read_text(encoding="utf-8"))["models"]]
 
 
 def _in_hub_cache(name: str, signatures: list[str]) -> bool:
@@ -53,10 +77,8 @@ def _hub_name(name: str) -> str:
     return f"HTDemucs-{name.removeprefix('htdemucs_')}" if name.startswith("htdemucs_") else f"Demucs-{name}"
 
 
-def _in_torch_cache(file_list: Path, signatures: list[str]) -> bool:
-    lines = file_list.read_text(encoding="utf-8").splitlines()
-    names = [Path(line.strip()).name for line in lines if line.strip().endswith(".th")]
-    files = [name for name in names if name.split("-", 1)[0] in signatures]
+def _in_torch_cache(signatures: list[str]) -> bool:
+    files = [Path(file).name for file in weight_files() if signature_of(Path(file)) in signatures]
     folder = _torch_folder() / "hub" / "checkpoints"
     return len(files) == len(signatures) and all((folder / name).is_file() for name in files)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import SeparatorError
 from stream_sep.extras import install_hint
+from stream_sep.separators.demucs.local_weights import model_lists, signature_of, weight_files
 from stream_sep.separators.demucs.offline import without_retries
 from stream_sep.suggestions import did_you_mean
 
@@ -110,26 +111,8 @@ def _pretrained(name: str, repo: Path | None) -> Any:  # noqa: ANN401 - a torch 
 
 def _known(repo: Path | None) -> list[str]:
     if repo is not None:
-        return sorted({_signature(path) for path in repo.iterdir() if path.suffix in (".th", ".yaml")})
-    return sorted({*_shipped(), *(_signature(Path(line)) for line in _weight_files()), *RANDOM})
-
-
-def _signature(path: Path) -> str:
-    return path.stem.split("-", 1)[0] if path.suffix == ".th" else path.stem
-
-
-def _shipped() -> dict[str, Path]:
-    """Return where Demucs keeps the lists of networks of each model."""
-    from demucs.pretrained import REMOTE_ROOT  # noqa: PLC0415 - heavy, and only here when a model is
-
-    return {path.stem: path for path in REMOTE_ROOT.glob("*.yaml")}
-
-
-def _weight_files() -> list[str]:
-    from demucs.pretrained import REMOTE_ROOT  # noqa: PLC0415 - heavy, and only here when a model is
-
-    lines = (REMOTE_ROOT / "files.txt").read_text().splitlines()
-    return [line.strip() for line in lines if line.strip().endswith(".th")]
+        return sorted({signature_of(path) for path in repo.iterdir() if path.suffix in (".th", ".yaml")})
+    return sorted({*model_lists(), *(signature_of(Path(file)) for file in weight_files()), *RANDOM})
 
 
 def _unknown(name: str, known: Sequence[str], repo: Path | None) -> str:
@@ -153,9 +136,9 @@ def _not_loaded(name: str, repo: Path | None, error: BaseException) -> str:
 
 
 def _files_of(name: str) -> str:
-    bag = _shipped().get(name)
+    bag = model_lists().get(name)
     listed = bag.read_text() if bag else name
-    files = [line for line in _weight_files() if _signature(Path(line)) in listed]
+    files = [line for line in weight_files() if signature_of(Path(line)) in listed]
     return " and ".join([*([bag.name] if bag else []), *files]) or "the model's .yaml and .th files"
 
 
