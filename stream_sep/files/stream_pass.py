@@ -112,7 +112,8 @@ def _load(settings: SeparationSettings, rate: int) -> Separator:
         return for_files
 
     first = load()
-    return first if isinstance(first, OverlapAddSeparator) else average_shifts(load, settings.shifts)
+    shifts = 1 if isinstance(first, OverlapAddSeparator) else settings.shifts
+    return average_shifts([first, *(load() for _ in range(1, shifts))])
 
 
 def _process(separator: Separator, block: Block) -> Stems:

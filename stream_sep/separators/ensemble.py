@@ -10,7 +10,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.separators.compute_share import compute_share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from stream_sep.protocols import Block, Separator, Stems
 
@@ -88,15 +88,14 @@ class EnsembleSeparator:
             delay[:] = 0.0
 
 
-def average_shifts(load: Callable[[], Separator], shifts: int) -> Separator:
-    """Return the mean of some passes of a separator, whose hops lie apart by equal parts of a hop.
+def average_shifts(passes: Sequence[Separator]) -> Separator:
+    """Return the mean of some passes, whose hops lie apart by equal parts of a hop.
 
     Args:
-        load: loads the separator, once for each pass.
-        shifts: number of passes; 0 counts as 1.
+        passes: the same separator, loaded once for each pass.
     """
-    first = load()
-    offsets = [first.hop * number // shifts for number in range(1, shifts)]
-    if not offsets:
+    first, *others = passes
+    if not others:
         return first
-    return EnsembleSeparator([first, *(DelayedInput(load(), offset) for offset in offsets)])
+    offsets = (first.hop * number // len(passes) for number in range(1, len(passes)))
+    return EnsembleSeparator([first, *map(DelayedInput, others, offsets)])

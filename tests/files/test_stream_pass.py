@@ -5,8 +5,10 @@ import pytest
 from noise import gaussian_noise
 from requirements import require_package
 
+from stream_sep.files import stream_pass
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.stream_pass import StreamingSongModel
+from stream_sep.separators import load_separator
 
 RATE = 44100
 
@@ -21,6 +23,19 @@ def test_stems_are_in_time_with_the_song_whatever_the_shifts():
     for shifts in (0, 1, 3):
         stems = stems_of(mix, model="passthrough", options={"latency": 100, "carrier": "bass"}, shifts=shifts)
         np.testing.assert_allclose(stems.sum(axis=0), mix, atol=1e-6)
+
+
+@pytest.mark.parametrize(("shifts", "loads"), [(0, 1), (1, 1), (3, 3)])
+def test_separator_is_loaded_once_for_each_pass(monkeypatch, shifts, loads):
+    names = []
+
+    def load(name, rate, **options):
+        names.append(name)
+        return load_separator(name, rate, **options)
+
+    monkeypatch.setattr(stream_pass, "load_separator", load)
+    StreamingSongModel(None, SeparationSettings(model="bands", shifts=shifts))
+    assert names == loads * ["bands"]
 
 
 def test_shifts_are_averaged_where_they_make_a_difference():

@@ -56,14 +56,14 @@ def test_delayed_input_adds_to_the_latency(frames):
     np.testing.assert_array_equal(stream(delayed, mix), stems)
 
 
-@pytest.mark.parametrize("shifts", [0, 1])
-def test_one_pass_is_the_separator_itself(shifts):
-    assert average_shifts(lambda: passthrough(10), shifts).latency == 10
+def test_one_pass_is_the_separator_itself():
+    separator = passthrough(10)
+    assert average_shifts([separator]) is separator
 
 
 def test_passes_are_spread_over_a_hop_and_averaged_in_time():
     mix = gaussian_noise(40 * HOP)
-    separator = average_shifts(lambda: load_separator("bands"), 4)
+    separator = average_shifts([load_separator("bands") for _ in range(4)])
     hop = load_separator("bands").hop
     passes = []
     for offset in (0, hop // 4, hop // 2, 3 * hop // 4):
