@@ -23,7 +23,7 @@ def test_hint_names_the_closest_name_or_all(name, known, hint):
     assert did_you_mean(name, known) == hint
 
 
-def test_hint_ends_with_the_given_text_where_no_name_is_close():
+def test_hint_ends_with_the_fallback_text_where_no_name_is_close():
     assert did_you_mean("xyz", ("drums",), "see --help") == "see --help"
     assert did_you_mean("drum", ("drums",), "see --help") == "did you mean 'drums'?"
 

@@ -85,7 +85,7 @@ def test_a_render_that_fails_leaves_its_folder_as_it_was(tmp_path):
         ("cubase", "StreamSep_Stems.js"),
     ],
 )
-def test_a_layout_is_written_at_the_given_path(tmp_path, kind, file):
+def test_layout_is_written_at_the_path_of_the_option(tmp_path, kind, file):
     done = run("layout", kind, "--folder", tmp_path / "pages", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "pages" / file).stat().st_size > 300

@@ -126,7 +126,7 @@ def test_bypass_plays_the_delayed_input_whatever_the_faders():
     np.testing.assert_array_equal(mix, given)
 
 
-def test_a_change_with_a_time_begins_at_its_frame_and_fades_for_the_given_time(tmp_path):
+def test_change_with_a_time_begins_at_its_frame_and_fades_for_its_length(tmp_path):
     backend = PacedBackend(RATE, 128)
     config = EngineConfig(model="passthrough", worker="thread", record=tmp_path)
     with Engine(backend, config, source=np.ones((2, 30 * RATE), np.float32)) as engine:
