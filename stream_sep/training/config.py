@@ -45,10 +45,13 @@ class TeachConfig:
         teachers: files of their weights, relative to the config file's folder or the current one; ``live``,
             ``near`` or ``instant`` for those that ship.
         distillation_weight: share of the loss against the mean of their stems.
+        suppress_bleed: whether a stem that is silent in a mix has silence as its second target too, in place of
+            what the teachers output for it.
     """
 
     teachers: tuple[str, ...] = ()
     distillation_weight: float = 0.5
+    suppress_bleed: bool = False
 
 
 @dataclass(frozen=True)
@@ -270,6 +273,8 @@ def _fits(value: Any, default: Any) -> bool:  # noqa: ANN401 - any TOML value
     if isinstance(default, tuple):
         return isinstance(value, list)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(default, bool):
+        return isinstance(value, bool)
     if isinstance(default, float):
         return number and value >= 0
     if isinstance(default, int):

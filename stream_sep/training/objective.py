@@ -48,6 +48,7 @@ class Objective:
         weights: Tensor | None = None,
     ) -> None:
         self._distillation_weight = config.teach.distillation_weight
+        self._suppress_bleed = config.teach.suppress_bleed
         self._model: TrainableSeparator = model
         self._device, self._is_half = device, is_half
         self._loss = StemLoss(config.training.loss, config.training.spectral, weights).to(device)
@@ -85,7 +86,8 @@ class Objective:
         loss = self._loss(estimates, stems, max_hz)
         if not targets:
             return loss
-        return torch.lerp(loss, self._loss(estimates, targets[0], max_hz), self._distillation_weight)
+        taught = without_bleed(targets[0], stems) if self._suppress_bleed else targets[0]
+        return torch.lerp(loss, self._loss(estimates, taught, max_hz), self._distillation_weight)
 
     def state_dict(self) -> dict[str, list[Tensor]]:
         """Return the states of network and teachers, for a checkpoint."""
@@ -108,6 +110,17 @@ class Objective:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_half):
             estimates, after = model.separate(mix, state or model.initial_state(len(mix)))
         return estimates.float(), tuple(_widened(part.detach()) for part in after)
+
+
+def without_bleed(taught: Tensor, stems: Tensor) -> Tensor:
+    """Return the stems of a teacher, except those that are silent in a mix: there its output is bleed.
+
+    Args:
+        taught: the teacher's stems, ``(batch, stems, 2, frames)``.
+        stems: the true stems, ``(batch, stems, 2, frames)``.
+    """
+    is_present = stems.abs().amax(dim=(2, 3), keepdim=True) > 0
+    return taught * is_present
 
 
 def _if_fitting(state: Sequence[Tensor], model: TrainableSeparator | None, batch: int) -> ModelState | None:

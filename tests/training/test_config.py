@@ -40,6 +40,7 @@ def test_brackets_without_end_are_an_error(tmp_path):
         ("[training]\nstep = 3", "no key 'step'"),
         ("[training]\nsteps = 1.5", "must be like 0"),
         ("[training]\nlearning_rate = -1", "must be like"),
+        ("[teach]\nsuppress_bleed = 1", "must be like False"),
         ("[train]\nsteps = 3", r"no table \[train\]"),
         ("[data]\ncaches = ['x']\n[training]\nsteps = 1\nprecision = 'int4'", "int4"),
         ("[data]\ncaches = ['x']\n[training]\nsteps = 1\n[teach]\nshare = 2.0", "from 0 to 1, not 2.0"),

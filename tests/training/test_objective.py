@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import pytest
 from requirements import require_package
 
 require_package("torch", "train")
@@ -11,7 +12,7 @@ from tiny_training import random, taught, weights
 
 from stream_sep.training.data.cache import RATE
 from stream_sep.training.kinds import build_model
-from stream_sep.training.objective import Objective
+from stream_sep.training.objective import Objective, without_bleed
 from stream_sep.training.trainer import Trainer
 
 
@@ -74,3 +75,27 @@ def test_distillation_resumed_after_a_stop_ends_as_an_unbroken_one(home, tmp_pat
         halves = Trainer(taught(home), tmp_path / "halves", device="cpu")
         halves.run(lambda _text: None, lambda halves=halves, stop_at=stop_at: halves.step >= stop_at)
     assert all(torch.equal(value, weights(halves)[name]) for name, value in weights(whole).items())
+
+
+def test_bleed_of_teachers_into_a_silent_stem_is_no_target():
+    taught_stems = torch.ones(2, 4, 2, 8)
+    stems = torch.zeros(2, 4, 2, 8)
+    stems[0, 1, :, 3], stems[1] = 0.5, 1.0
+    targets = without_bleed(taught_stems, stems)
+    assert targets[0].amax(dim=(1, 2)).tolist() == [0, 1, 0, 0]
+    assert torch.equal(targets[1], taught_stems[1])
+
+
+@pytest.mark.parametrize("suppress", [False, True])
+def test_objective_suppresses_bleed_only_where_it_is_configured(home, suppress):
+    plan = taught(home, share=1.0)
+    plan = dataclasses.replace(plan, teach=dataclasses.replace(plan.teach, suppress_bleed=suppress))
+    model = build_model("causal", {"size": "tiny"})
+    objective = Objective(plan, model, torch.device("cpu"), is_half=False)
+    targets = []
+    objective._loss = lambda _estimates, target, _max_hz: targets.append(target) or torch.zeros(())
+    stems = 0.1 * torch.randn(2, 4, 2, objective.context_frames + 40 * model.hop, generator=random(3))
+    stems[:, 0] = 0.0
+    objective.loss(stems, carry_state=False)
+    assert (targets[1][:, 0].abs().amax() == 0) == suppress
+    assert targets[1][:, 1].abs().amax() > 0
