@@ -21,6 +21,7 @@ weighted so that loud and soft stems count alike (Oh et al. 2018, "Spectrogram-C
 _SHARE = 1e-3
 _EPSILON = 1e-8
 _SPECTRA = (4096, 1024)
+_SILENT = 1e-3  # of the loudest stem's norm: the dither of a silent file is no stem
 _EDGE = 0.05  # share of its frequency over which a filter falls
 
 
@@ -102,9 +103,25 @@ def below(sound: Tensor, max_hz: Tensor) -> Tensor:
 def volume_weights(norms: Tensor) -> Tensor:
     """Return how much each stem counts so that all count alike: in inverse proportion to its mean norm.
 
-    >>> [round(weight, 3) for weight in volume_weights(torch.tensor([1.0, 2.41])).tolist()]
-    [0.707, 0.293]
+    A stem that is silent in all songs, as vocals are in Slakh2100, counts nothing: no error of it is too small to
+    outweigh those of all others.
+
+    Args:
+        norms: ``(stems,)``, mean RMS of each.
+
+    Returns:
+        ``(stems,)``, of the sum 1.
+
+    Raises:
+        ConfigError: all stems are silent.
+
+    >>> [round(weight, 3) for weight in volume_weights(torch.tensor([1.0, 2.41, 0.0])).tolist()]
+    [0.707, 0.293, 0.0]
     """
-    inverse = 1 / norms.clamp(min=_EPSILON)
+    if not norms.max() > 0:
+        raise ConfigError(
+            "every stem is silent in every song; a training with loss = 'volume' needs stems that sound"
+        )
+    inverse = torch.where(norms > _SILENT * norms.max(), 1 / norms, 0.0)
     weights: Tensor = inverse / inverse.sum()
     return weights

@@ -13,6 +13,8 @@ from stream_sep.evaluation.validation_split import is_validation
 
 require_package("torch", "train")
 
+import torch
+
 from stream_sep.training import Pipeline
 from stream_sep.training.data.cache import read_index
 from stream_sep.training.trainer import Trainer
@@ -120,6 +122,23 @@ def test_a_training_that_was_stopped_goes_on(slakh, tmp_path):
     again = pipeline(slakh, tmp_path / "out", cache="folder")
     again.train()
     assert Trainer(again.config, tmp_path / "out", device="cpu").step == 30
+
+
+@pytest.mark.parametrize("loss", ["energy", "volume"])
+def test_the_four_default_groups_train_where_nobody_sings(slakh, song, tmp_path, loss):
+    usual = {"batch": 2, "seconds": 1.0, "validate_every": 15, "threads": 1, "learning_rate": 0.01}
+    changed = {"groups": "four", "steps": 15, "training": {**usual, "loss": loss, "spectral": 0.0}}
+    made = pipeline(slakh, tmp_path / "out", **changed)
+    done = made.run([song])
+    assert set(done.stems[song]) == {"vocals", "drums", "bass", "other"}
+    assert np.isnan(done.scores["vocals"])
+    assert all(np.isfinite(done.scores[stem]) for stem in ("drums", "bass", "other", "mean"))
+    before, after = (_weights(made, tmp_path / each) for each in ("new", "out"))
+    assert any(not torch.equal(before[name], value) for name, value in after.items())
+
+
+def _weights(made, folder):
+    return Trainer(made.config, folder, device="cpu").model.state_dict()
 
 
 def test_other_groups_in_the_same_folder_are_refused(slakh, tmp_path):

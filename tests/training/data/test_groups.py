@@ -124,6 +124,25 @@ def test_volume_weights_make_groups_count_alike(slakh):
     assert float(off[0] / off[1]) == pytest.approx(float(weights[0] / weights[1]), rel=1e-4)
 
 
+@pytest.mark.parametrize("silence", [0.0, 1e-6])
+def test_a_silent_stem_has_no_weight(silence):
+    weights = volume_weights(torch.tensor([silence, 1.0, 2.41])).tolist()
+    assert weights == pytest.approx([0.0, 0.707, 0.293], abs=1e-3)
+    with pytest.raises(ConfigError, match="every stem is silent"):
+        volume_weights(torch.zeros(4))
+
+
+def test_four_stems_count_alike_where_nobody_sings(slakh):
+    weights = volume_weights(load(slakh, FOUR).norms)
+    assert weights[0] == 0
+    assert (weights[1:] > 0.1).all()
+    loss = StemLoss("volume", 0.0, weights)
+    stems = torch.randn(2, 4, 2, 4000, generator=torch.Generator().manual_seed(0))
+    off = [loss(stems + torch.eye(4)[row][None, :, None, None], stems) for row in range(4)]
+    assert off[0] == 0
+    assert min(off[1:]) > 0
+
+
 def test_a_second_voice_is_in_the_vocals_and_so_in_the_mix(tmp_path):
     rng = np.random.default_rng(0)
     for number in range(3):
