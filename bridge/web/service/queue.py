@@ -68,7 +68,7 @@ def fingerprint(kind: str, settings: dict[str, Any]) -> str:
 
 
 def enqueue(service: Service, session: Session, song: Song, kind: str, settings: dict[str, Any]) -> Job:
-    """Add a job, or return the existing one for the same work.
+    """Add a job, or return the existing one for the same work, which is no longer to be cancelled.
 
     Args:
         service: the service.
@@ -82,7 +82,8 @@ def enqueue(service: Service, session: Session, song: Song, kind: str, settings:
     """
     mark = fingerprint(kind, settings)
     running = select(Job).where(Job.song_id == song.id, Job.fingerprint == mark, Job.state.in_(ACTIVE))
-    if (found := session.scalar(running)) is not None:
+    if (found := session.scalar(running.with_for_update())) is not None:
+        found.cancel = None
         return found
     check_queue(service, session, song.user_id)
     now = service.clock()
@@ -210,6 +211,8 @@ def finish(
 ) -> Job:
     """End a job; the caller commits it together with its result.
 
+    A job whose cancel was withdrawn after its worker noticed it returns to the queue.
+
     Args:
         service: the service.
         session: the database session.
@@ -221,7 +224,11 @@ def finish(
     Raises:
         LeaseLostError: the worker no longer has it.
     """
-    return _end(service, session, lock_claimed(session, claimed), state, error=error, result=result)
+    job = lock_claimed(session, claimed)
+    if state == "cancelled" and job.cancel is None:
+        _back_to_queue(service, session, job)
+        return job
+    return _end(service, session, job, state, error=error, result=result)
 
 
 def release(service: Service, claimed: Claim) -> None:
@@ -281,6 +288,27 @@ def cancel_all(service: Service, session: Session, song_id: str) -> None:
     """
     for job_id in session.scalars(select(Job.id).where(Job.song_id == song_id, Job.state.in_(ACTIVE))).all():
         cancel(service, session, job_id)
+
+
+def resume(service: Service, session: Session, song: Song, since: float) -> None:
+    """Continue the separation of a song that was cancelled with the song, when that comes back.
+
+    Args:
+        service: the service.
+        session: the database session.
+        song: the song.
+        since: when it was deleted; jobs that were cancelled before stay so.
+
+    Raises:
+        Problem: the account has too many waiting.
+    """
+    query = select(Job).where(Job.song_id == song.id, Job.kind == "separate")
+    last = session.scalar(query.order_by(Job.created.desc(), Job.id.desc()).limit(1))
+    if last is None:
+        return
+    requested = last.cancel if last.state in ACTIVE else last.ended if last.state == "cancelled" else None
+    if requested is not None and requested >= since:
+        enqueue(service, session, song, last.kind, dict(last.settings))
 
 
 def move(service: Service, session: Session, job: Job, to: int) -> None:

@@ -127,21 +127,29 @@ def _complete_uploads(service: Service, found: Findings, *, dry_run: bool) -> No
 
 
 def _fail_without_files(service: Service, found: Findings, *, dry_run: bool) -> None:
+    alive = select(Song).where(Song.state.not_in(("deleting", "failed")))
     with service.database.read() as session:
-        songs = list(session.scalars(select(Song).where(Song.state.not_in(("deleting", "failed")))))
+        songs = list(session.scalars(alive))
     for song in songs:
-        folder = service.data.song(song.id)
-        has_source = (folder / SOURCE).is_file() or (folder / UPLOADED).is_file()
-        lacks_stems = song.job_id is not None and not (service.data.stems(song.id, song.job_id) / MANIFEST).is_file()
-        if has_source and not lacks_stems:
+        if _missing(service, song) is None:
             continue
         found.failed.append(song.id)
         if not dry_run:
             with service.database.write() as session:
-                row = session.get(Song, song.id)
-                if row is not None:
-                    row.state, row.error = "failed", STEMS_GONE if has_source else GONE
-                    row.job_id, row.bytes = None, kept_bytes(folder)
+                row = session.scalar(alive.where(Song.id == song.id).with_for_update())
+                if row is not None and (error := _missing(service, row)):  # other stems may have replaced these
+                    row.state, row.error = "failed", error
+                    row.job_id, row.bytes = None, kept_bytes(service.data.song(row.id))
+
+
+def _missing(service: Service, song: Song) -> str | None:
+    """Return the message of a song whose source or stems are gone from the disk."""
+    folder = service.data.song(song.id)
+    if not ((folder / SOURCE).is_file() or (folder / UPLOADED).is_file()):
+        return GONE
+    if song.job_id is not None and not (service.data.stems(song.id, song.job_id) / MANIFEST).is_file():
+        return STEMS_GONE
+    return None
 
 
 def _remove_unknown(service: Service, found: Findings, *, dry_run: bool) -> None:

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 PAGE = 50
 DEMO_TITLE = "Demo song"
 _DEMO_KEY = "demo-song"
-_SORTS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
-    "created": (Song.created, True),  # the newest first
-    "title": (Song.title, False),
-    "artist": (Song.artist, False),
-    "seconds": (Song.seconds, False),
+_SORTS: dict[str, InstrumentedAttribute[Any]] = {
+    "created": Song.created,
+    "title": Song.title,
+    "artist": Song.artist,
+    "seconds": Song.seconds,
 }
 
 
@@ -119,8 +119,7 @@ def _order(sort: str) -> tuple[InstrumentedAttribute[Any], bool]:
         raise Problem(
             422, "unknown-order", f"Songs cannot be sorted by {name[:40]!r}.", f"One of: {', '.join(_SORTS)}."
         )
-    column, down = _SORTS[name]
-    return column, down != sort.startswith("-")
+    return _SORTS[name], sort.startswith("-")
 
 
 def _behind(query: Select[Song], sort: str, cursor: str) -> Select[Song]:

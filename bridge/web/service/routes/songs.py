@@ -30,7 +30,7 @@ def list_songs(
         str, Query(max_length=200, description="words that title, artist, album or file name must contain")
     ] = "",
     state: Literal["", "waiting", "working", "ready", "failed", "cancelled"] = "",
-    sort: Annotated[str, Query(description="created, title, artist or seconds; descending with -")] = "created",
+    sort: Annotated[str, Query(description="created, title, artist or seconds; descending with -")] = "-created",
     cursor: Annotated[str, Query(max_length=500, description="`next` of the previous page")] = "",
     *,
     trash: bool = False,
@@ -63,7 +63,7 @@ def change_song(
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
 ) -> SongBody:
-    """Change title, artist or album, or restore a song from the trash."""
+    """Change title, artist or album, or restore a song from the trash, with the work that deleting it cancelled."""
     with service.database.write() as session:
         song = own_song(session, caller, song_id, deleted=True)
         if if_match is not None and if_match != etag(song):
@@ -72,7 +72,8 @@ def change_song(
             )
         for name, value in body.model_dump(exclude_none=True, exclude={"deleted"}).items():
             setattr(song, name, value)
-        if body.deleted is False:
+        if body.deleted is False and song.deleted is not None:
+            queue.resume(service, session, song, song.deleted)
             song.deleted = None
         song.words = fold_words(song.title, song.artist, song.album, song.file_name)
         song.version += 1
@@ -87,11 +88,12 @@ def delete_song(service: ServiceOf, song_id: str, caller: KnownCaller, *, foreve
     """Move a song to the trash, where it stays a week, or delete it for ever; work on it is cancelled."""
     with service.database.write() as session:
         song = own_song(session, caller, song_id, deleted=True)
+        deleted = song.deleted or service.clock()  # before the cancels, which `queue.resume` compares with it
         queue.cancel_all(service, session, song.id)
         if forever:
             song.state = "deleting"
         else:
-            song.deleted = song.deleted or service.clock()
+            song.deleted = deleted
             song.version += 1
         publish(service, session, song.user_id, "song.gone", {"id": song.id, "forever": forever})
     if forever:

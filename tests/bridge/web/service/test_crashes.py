@@ -12,6 +12,7 @@ from sqlalchemy import select
 from web_service import song_bytes, upload, work
 
 from bridge.web.service import queue
+from bridge.web.service import reconcile as reconciling
 from bridge.web.service.completion import complete
 from bridge.web.service.consistency import find_violations
 from bridge.web.service.crash import POINTS, VARIABLE
@@ -126,6 +127,26 @@ def test_a_song_whose_files_are_gone_fails_with_a_message(service, admin):
     assert admin.get(f"/api/v1/songs/{song['id']}").json()["state"] == "ready"
     reconcile(service)
     assert "gone" in admin.get(f"/api/v1/songs/{song['id']}").json()["error"]
+
+
+def test_stems_that_replace_others_while_a_process_starts_are_kept(service, admin, monkeypatch):
+    """Another worker commits new stems, and removes the old ones, between the list of songs and the check of one."""
+    song = upload(admin, song_bytes(1.0))
+    work(service)
+    again = {"model": "passthrough", "stems": ["vocals"]}
+    admin.post(f"/api/v1/songs/{song['id']}/jobs", json=again)
+    plain, calls = reconciling._missing, []
+
+    def replace_first(service, row):
+        if not calls:
+            calls.append(row.job_id)
+            work(service)
+        return plain(service, row)
+
+    monkeypatch.setattr(reconciling, "_missing", replace_first)
+    reconcile(service)
+    after = admin.get(f"/api/v1/songs/{song['id']}").json()
+    assert (after["state"], after["stems"], after["job"]["id"] == calls[0]) == ("ready", ["vocals"], False)
 
 
 def test_upload_that_is_cancelled_while_a_process_starts_is_left_alone(service, admin, monkeypatch):

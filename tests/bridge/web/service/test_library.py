@@ -64,10 +64,15 @@ def test_pages_hold_every_song_once_whatever_comes_meanwhile(bea, shelf):
     assert [title for title in seen if title.startswith("song")] == [f"song {n:03}" for n in range(2 * PAGE + 5)]
 
 
-@pytest.mark.parametrize(("sort", "first"), [("created", "c"), ("-created", "a"), ("title", "a"), ("-title", "c")])
+@pytest.mark.parametrize(("sort", "first"), [("created", "a"), ("-created", "c"), ("title", "a"), ("-title", "c")])
 def test_songs_are_sorted_both_ways(bea, shelf, sort, first):
     shelf("a", "b", "c")
     assert titles(bea, f"sort={sort}")[0] == first
+
+
+def test_the_newest_song_is_first_by_default(bea, shelf):
+    shelf("a", "b", "c")
+    assert titles(bea) == ["c", "b", "a"]
 
 
 def test_a_cursor_or_an_order_of_nobodys_is_refused(bea):

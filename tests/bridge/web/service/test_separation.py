@@ -1,7 +1,9 @@
 """From the upload to stems that can be played and taken away, with our own separators."""
 
 import io
+import time
 import zipfile
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -9,9 +11,8 @@ import soundfile
 import soxr
 from web_service import song_bytes, upload, with_limits, work
 
-from bridge.web.service.lease import Lease
+from bridge.web.service.lease import Lease, StopWorkError
 from bridge.web.service.pieces import split_blobs
-from bridge.web.service.tables import Job
 
 
 def decoded(blob):
@@ -202,23 +203,78 @@ def test_a_waiting_job_is_cancelled_at_once(service, bea):
     assert bea.get(f"/api/v1/songs/{song['id']}/pieces/0").json()["code"] == "not-ready"
 
 
-def test_a_running_job_that_is_cancelled_leaves_no_stems(service, bea, monkeypatch):
-    song = upload(bea)
-    with service.database.read() as session:
-        (job,) = session.query(Job)
+@pytest.fixture
+def at_first_window(monkeypatch):
+    """A function that runs an action once while a song is separated, then waits until the worker notices a cancel."""
     plain = Lease.report
 
-    def cancel_at_first_window(self, stage, *rest):
-        if stage == "separate":
-            self._reason = "cancelled"
-        plain(self, stage, *rest)
+    def install(action):
+        actions = [action]
 
-    monkeypatch.setattr(Lease, "report", cancel_at_first_window)
+        def report(self, stage, *rest):
+            if stage == "separate" and actions:
+                actions.pop()()
+                limit = time.monotonic() + 60
+                while not self._reason and time.monotonic() < limit:
+                    time.sleep(0.01)
+            plain(self, stage, *rest)
+
+        monkeypatch.setattr(Lease, "report", report)
+        monkeypatch.setattr("bridge.web.service.lease.RENEW_SECONDS", 0.02)
+
+    return install
+
+
+def test_a_running_job_that_is_cancelled_leaves_no_stems(service, bea, at_first_window):
+    song = upload(bea)
+    job = song_of(bea, song)["job"]
+    at_first_window(lambda: bea.post(f"/api/v1/jobs/{job['id']}/cancel"))
     work(service)
     assert song_of(bea, song)["state"] == "cancelled"
     assert list(service.data.work.iterdir()) == []
     assert list(service.data.song(song["id"]).glob("stems-*")) == []
-    assert bea.post(f"/api/v1/jobs/{job.id}/cancel").json()["state"] == "cancelled"
+    assert bea.post(f"/api/v1/jobs/{job['id']}/cancel").json()["state"] == "cancelled"
+
+
+def test_undo_of_a_delete_continues_the_separation_of_a_waiting_song(service, bea):
+    song = upload(bea)
+    url = f"/api/v1/songs/{song['id']}"
+    bea.delete(url)
+    assert bea.get(url).json()["state"] == "cancelled"
+    assert bea.patch(url, json={"deleted": False}).json()["state"] == "waiting"
+    work(service)
+    assert song_of(bea, song)["state"] == "ready"
+
+
+def test_undo_of_a_delete_continues_the_separation_of_a_song_in_work(service, bea, at_first_window):
+    song = upload(bea)
+    url = f"/api/v1/songs/{song['id']}"
+    noticed = []
+
+    def delete():
+        bea.delete(url)
+        noticed.append(song_of(bea, song)["state"])
+
+    at_first_window(delete)
+    original = StopWorkError.__init__
+
+    def restore_first(self, reason):
+        """The user undoes the delete after the worker noticed the cancel, and before it ended the job."""
+        bea.patch(url, json={"deleted": False})
+        original(self, reason)
+
+    with mock.patch.object(StopWorkError, "__init__", restore_first):
+        work(service)
+    assert (noticed, song_of(bea, song)["state"]) == (["working"], "ready")
+
+
+def test_undo_of_a_delete_leaves_a_job_alone_that_was_cancelled_before(service, clock, bea):
+    song = upload(bea)
+    url = f"/api/v1/songs/{song['id']}"
+    bea.post(f"/api/v1/jobs/{song_of(bea, song)['job']['id']}/cancel")
+    clock.now += 1
+    bea.delete(url)
+    assert bea.patch(url, json={"deleted": False}).json()["state"] == "cancelled"
 
 
 def test_positions_show_whose_turn_it_is(bea):
