@@ -1,14 +1,20 @@
-"""A copy of everything, made while the service runs: first the database, then the files, a manifest last."""
+"""A copy of everything, made while the service runs: first the database, then the files, a manifest last.
+
+Files of a song that is added meanwhile are in it without their row, which is harmless. Where files that the copied
+database names were removed meanwhile, by a new separation or a delete, both are copied again.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.web.service.files import DataFolder, sync_tree
+from bridge.web.service.files import DataFolder, missing_files, sync_tree
 from stream_sep.errors import ConfigError, StreamSepError
 
 if TYPE_CHECKING:
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 
 DATABASE = "serve.db"
 MANIFEST = "backup.json"
+_ATTEMPTS = 5
 
 
 class BackupError(StreamSepError):
@@ -43,8 +50,6 @@ class Backup:
 def back_up(service: Service, folder: Path) -> Backup:
     """Make a backup in a folder that is empty or not there; files are linked where possible, as they never change.
 
-    The database is copied first: files of a song added meanwhile are not in it, which is harmless.
-
     Args:
         service: the service.
         folder: the folder.
@@ -60,8 +65,7 @@ def back_up(service: Service, folder: Path) -> Backup:
     try:
         copy = DataFolder(folder)
         copy.create()
-        service.database.copy_to(folder / DATABASE)
-        sizes = dict(_copy_files(service.data.songs, copy.songs))
+        sizes = _copy_whole(service, copy)
         manifest = {"files": {path.relative_to(folder).as_posix(): size for path, size in sizes.items()}}
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
         sync_tree(folder)
@@ -74,7 +78,7 @@ def check_backup(folder: Path) -> Backup:
     """Return the contents of a backup.
 
     Raises:
-        BackupError: it is unfinished, or a file is missing or of another size.
+        BackupError: it is unfinished, a file is missing or of another size, or a song is without its files.
     """
     try:
         files: dict[str, int] = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
@@ -84,7 +88,34 @@ def check_backup(folder: Path) -> Backup:
         path = folder / name
         if not path.is_file() or path.stat().st_size != size:
             raise BackupError(f"{path} of the backup is gone or was changed")
+    if incomplete := _incomplete_songs(DataFolder(folder)):
+        raise BackupError(f"{folder} lacks files of {', '.join(incomplete[:3])}; make it again")
     return Backup(folder, len(files), sum(files.values()))
+
+
+def _copy_whole(service: Service, copy: DataFolder) -> dict[Path, int]:
+    """Copy database and files until no song of the copy lacks files; return the size of each file."""
+    sizes: dict[Path, int] = {}
+    for _ in range(_ATTEMPTS):
+        (copy.root / DATABASE).unlink(missing_ok=True)
+        service.database.copy_to(copy.root / DATABASE)
+        sizes |= _copy_files(service.data.songs, copy.songs)
+        if not (incomplete := _incomplete_songs(copy)):
+            return sizes
+    raise BackupError(
+        f"files of {', '.join(incomplete[:3])} are not on the disk, {_ATTEMPTS} times in a row; "
+        "run 'stream-sep serve check --repair', then make the backup again"
+    )
+
+
+def _incomplete_songs(data: DataFolder) -> list[str]:
+    """Return the ids of a backup's songs without their files; read in plain SQL, which fits the schema of any version."""
+    query = "SELECT id, job_id FROM songs WHERE state NOT IN ('deleting', 'failed')"
+    try:
+        with contextlib.closing(sqlite3.connect(data.root / DATABASE)) as connection:
+            return [song for song, job in connection.execute(query) if missing_files(data, song, job)]
+    except sqlite3.Error as error:
+        raise BackupError(f"{data.root / DATABASE} of the backup cannot be read: {error}") from error
 
 
 def _copy_files(source: Path, target: Path) -> Iterator[tuple[Path, int]]:
@@ -95,7 +126,8 @@ def _copy_files(source: Path, target: Path) -> Iterator[tuple[Path, int]]:
         copy = target / path.relative_to(source)
         copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            _link_or_copy(path, copy)
+            if not copy.is_file():
+                _link_or_copy(path, copy)
         except FileNotFoundError:  # deleted meanwhile
             continue
         yield copy, copy.stat().st_size

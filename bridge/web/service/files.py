@@ -20,6 +20,8 @@ COVER = "cover.jpg"
 MANIFEST = "manifest.json"
 MIX_PREFIX = "mix-"
 STEMS_PREFIX = "stems-"
+STEMS_GONE = "Its stems are gone from the disk of this server. Separate it again."
+GONE = "Its files are gone from the disk of this server. Upload it again."
 _RESERVED = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
 
 
@@ -155,6 +157,22 @@ def folder_bytes(folder: Path) -> int:
 def kept_bytes(song_folder: Path) -> int:
     """Return the bytes of a song's files; rendered mixes do not count, as they are deleted after a day."""
     return folder_bytes(song_folder) - sum(map(_file_bytes, song_folder.glob(f"{MIX_PREFIX}*")))
+
+
+def missing_files(data: DataFolder, song_id: str, job_id: str | None) -> str | None:
+    """Return an error message if a song's source or stems are not on the disk.
+
+    Args:
+        data: the data folder.
+        song_id: the song.
+        job_id: the separation whose stems it has; None for a song without stems.
+    """
+    folder = data.song(song_id)
+    if not ((folder / SOURCE).is_file() or (folder / UPLOADED).is_file()):
+        return GONE
+    if job_id is not None and not (data.stems(song_id, job_id) / MANIFEST).is_file():
+        return STEMS_GONE
+    return None
 
 
 def digest_of(path: Path) -> str:

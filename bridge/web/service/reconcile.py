@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from bridge.web.problems import Problem
 from bridge.web.service import events
 from bridge.web.service.completion import complete
-from bridge.web.service.files import MANIFEST, SOURCE, STEMS_PREFIX, UPLOADED, kept_bytes, remove
+from bridge.web.service.files import STEMS_PREFIX, kept_bytes, missing_files, remove
 from bridge.web.service.queue import ACTIVE, requeue_expired
 from bridge.web.service.sessions import IDLE_SECONDS, MAX_SECONDS
 from bridge.web.service.tables import CLOSED, Invitation, Job, LoginSession, Song, Upload, User, Worker
@@ -28,8 +28,6 @@ UNKNOWN_SECONDS = 86400.0
 
 MIX_SECONDS = 86400.0
 UPLOAD_SECONDS = 3 * 86400.0
-STEMS_GONE = "Its stems are gone from the disk of this server. Separate it again."
-GONE = "Its files are gone from the disk of this server. Upload it again."
 
 
 @dataclass
@@ -131,25 +129,16 @@ def _fail_without_files(service: Service, found: Findings, *, dry_run: bool) -> 
     with service.database.read() as session:
         songs = list(session.scalars(alive))
     for song in songs:
-        if _missing(service, song) is None:
+        if missing_files(service.data, song.id, song.job_id) is None:
             continue
         found.failed.append(song.id)
         if not dry_run:
             with service.database.write() as session:
                 row = session.scalar(alive.where(Song.id == song.id).with_for_update())
-                if row is not None and (error := _missing(service, row)):  # other stems may have replaced these
+                if row is not None and (error := missing_files(service.data, row.id, row.job_id)):
+                    # still so, as other stems may have replaced those that were listed
                     row.state, row.error = "failed", error
                     row.job_id, row.bytes = None, kept_bytes(service.data.song(row.id))
-
-
-def _missing(service: Service, song: Song) -> str | None:
-    """Return the message of a song whose source or stems are gone from the disk."""
-    folder = service.data.song(song.id)
-    if not ((folder / SOURCE).is_file() or (folder / UPLOADED).is_file()):
-        return GONE
-    if song.job_id is not None and not (service.data.stems(song.id, song.job_id) / MANIFEST).is_file():
-        return STEMS_GONE
-    return None
 
 
 def _remove_unknown(service: Service, found: Findings, *, dry_run: bool) -> None:

@@ -135,15 +135,15 @@ def test_stems_that_replace_others_while_a_process_starts_are_kept(service, admi
     work(service)
     again = {"model": "passthrough", "stems": ["vocals"]}
     admin.post(f"/api/v1/songs/{song['id']}/jobs", json=again)
-    plain, calls = reconciling._missing, []
+    plain, calls = reconciling.missing_files, []
 
-    def replace_first(service, row):
+    def replace_first(data, song_id, job_id):
         if not calls:
-            calls.append(row.job_id)
+            calls.append(job_id)
             work(service)
-        return plain(service, row)
+        return plain(data, song_id, job_id)
 
-    monkeypatch.setattr(reconciling, "_missing", replace_first)
+    monkeypatch.setattr(reconciling, "missing_files", replace_first)
     reconcile(service)
     after = admin.get(f"/api/v1/songs/{song['id']}").json()
     assert (after["state"], after["stems"], after["job"]["id"] == calls[0]) == ("ready", ["vocals"], False)
