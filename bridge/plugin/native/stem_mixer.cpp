@@ -121,6 +121,7 @@ void StemMixer::delay(const float* const* input, int64_t frames) {
 // After a wait that timed out, the next ones are short until stems arrive again: a bounce has to end even if its
 // separator hangs.
 void StemMixer::await_stems(int64_t first, int64_t frames, StemWait& wait) {
+    if (first + frames <= first_stem_) return;  // silence of the start, of which no hop is read
     const int64_t hop = rings_->sizes().hop, last = (first + frames - 1) / hop;
     for (int64_t number = std::max(first, first_stem_) / hop; wait.wait_ns > 0 && number <= last; ++number) {
         if (rings_->hop(number) != Rings::Hop::PENDING) continue;

@@ -241,6 +241,16 @@ def test_mixer_whose_stems_never_come_waits_once_and_then_only_briefly(mixers):
     assert native.left > 30_000_000_000
 
 
+@pytest.mark.parametrize("played", [0, 3 * HOP])
+def test_frames_before_the_first_stem_are_not_waited_for(harness, played):
+    mixer = NativeMixer(harness, HOP + SEPARATOR)
+    mixer.play(np.zeros((2, played), np.float32))
+    mixer.attach()
+    mixer.play(np.zeros((2, 100), np.float32), wait_ns=2_000_000_000)
+    assert mixer.left == 2_000_000_000
+    mixer.free()
+
+
 def test_input_that_is_not_finite_reaches_neither_rings_nor_outputs(mixers):
     native, _ = mixers
     block = np.full((2, 3000), np.nan, np.float32)
