@@ -17,7 +17,7 @@ from stream_sep.lowlevel.malloc import disable_malloc_trim
 from stream_sep.training.augmentation import Augmenter
 from stream_sep.training.checkpoints import load_checkpoint, save_checkpoint
 from stream_sep.training.data.cache import RATE
-from stream_sep.training.data.remix import RemixSampler
+from stream_sep.training.data.prefetch import open_sampler
 from stream_sep.training.data.store import load_dataset
 from stream_sep.training.distributed import Distributed
 from stream_sep.training.kinds import build_model, load_kind, load_model, save_weights
@@ -83,13 +83,15 @@ class Trainer:
         self._kept = load_dataset(config.validation_caches, validation=True, **data)
         weights = volume_weights(train.norms) if config.training.loss == "volume" else None
         self._objective = Objective(config, self.model, self._device, is_half=is_half, weights=weights)
-        self._sampler = RemixSampler(train, config.mix, self._random)
         self._augmenter = Augmenter(config.augment, self._random)
         self.step, self.seconds, self.best = 0, 0.0, -math.inf
         self.skipped = SkippedSteps()
         folder.mkdir(parents=True, exist_ok=True)
         if not fresh:
             self._resume()
+        seed = config.training.seed + self._distributed.rank
+        self._sampler = open_sampler(train, config.mix, self._random, seed, self.step)
+        self._notices = dict.fromkeys(each.notice for each in (train, self._kept) if each.notice)
         self._distributed.broadcast(self.model.state_dict().values())
 
     @property
@@ -116,6 +118,8 @@ class Trainer:
             MetricsLogger(self.folder, self.step, self.config.groups.stems) if self._distributed.is_main else None
         )
         report = report if curves is not None else lambda _: None
+        for notice in self._notices:
+            report(notice)
         clock = _Clock(self.seconds)
         losses: list[Tensor] = []
         saved = reported = time.monotonic()

@@ -45,7 +45,7 @@ def validate(model: TrainableSeparator, dataset: StemDataset) -> dict[str, float
 
 
 def whole_song(dataset: StemDataset, row: int) -> Tensor:
-    """Return the stems of a song, ``(stems, 2, frames)``: of a long song, the middle; silent ones as zeros.
+    """Return the stems of a song on the device, ``(stems, 2, frames)``: the middle of a long one; zeros if silent.
 
     Args:
         dataset: songs with stems.
@@ -59,7 +59,7 @@ def whole_song(dataset: StemDataset, row: int) -> Tensor:
         crop(samples, dataset.whole[row, n : n + 1], start, one, frames)[0]
         for n, samples in enumerate(dataset.stems.values())
     ]
-    return torch.stack(parts)
+    return torch.stack(parts).to(dataset.device)
 
 
 def separate_whole(model: TrainableSeparator, mix: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""All the music of some caches, cut into crops: on a GPU from its own memory, on a CPU from the mapped files."""
+"""All the music of some caches, cut into crops: by a GPU from its own memory, if it fits there, or from the disk."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.data.cache import RATE, map_song, read_index
 from stream_sep.training.data.crop import TAPS, crop_resampled
+from stream_sep.training.data.placement import fits, free_memory, notice, sample_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +78,8 @@ class StemDataset:
         whole_weight: float32 ``(songs,)``, how often each is drawn.
         names: of the whole songs.
         norms: float32 ``(stems,)``, mean RMS of each stem, of mixes of the same loudness.
+        device: of the training. All tensors are on it, or on the CPU if the samples do not fit in its memory.
+        notice: why the samples are on the disk, if the training is on a GPU; otherwise empty.
     """
 
     stems: dict[str, StemSamples]
@@ -85,6 +88,8 @@ class StemDataset:
     whole_weight: Tensor
     names: tuple[str, ...]
     norms: Tensor
+    device: torch.device
+    notice: str = ""
 
 
 def load_dataset(
@@ -101,7 +106,8 @@ def load_dataset(
         caches: folders, and how often a song of each is drawn, against one of weight 1.
         validation: whether to load the songs kept for validation, or all others.
         percent: how many percent of the artists are kept.
-        device: of the crops; a GPU needs 20 MB a minute of music in four stems.
+        device: of the training. Samples that take more than a share of a GPU's free memory stay on the disk; four
+            stems take 42 MB a minute.
         groups: the stems to load, and the sources that each sums.
 
     Raises:
@@ -222,7 +228,12 @@ class _DatasetBuilder:
             )
 
     def build(self, device: torch.device) -> StemDataset:
-        """Return the data set."""
+        """Return the data set; its samples are on a GPU only if they fit."""
+        gpu, notice_text = device, ""
+        if device.type != "cpu":
+            needed = sample_bytes(frames for builder in self._stems.values() for frames in builder.lengths)
+            if not fits(needed, free := free_memory(gpu)):
+                device, notice_text = torch.device("cpu"), notice(needed, free, gpu)
         whole = torch.tensor(self._whole, dtype=torch.int64, device=device).reshape(-1, len(self._stems))
         return StemDataset(
             {stem: builder.build(device) for stem, builder in self._stems.items()},
@@ -231,6 +242,8 @@ class _DatasetBuilder:
             torch.tensor(self._weights, device=device),
             tuple(self._names),
             torch.tensor([builder.norm for builder in self._stems.values()]),
+            gpu,
+            notice_text,
         )
 
 
@@ -258,12 +271,17 @@ class _SamplesBuilder:
         return number
 
     @property
+    def lengths(self) -> list[int]:
+        """Frames of each song."""
+        return [len(sound[0]) for sound in self.sounds]
+
+    @property
     def norm(self) -> float:
         """Mean RMS of the songs, each at its gain."""
         return float(np.mean(self._norms)) if self._norms else 0.0
 
     def build(self, device: torch.device) -> StemSamples:
-        lengths = torch.tensor([len(sound[0]) for sound in self.sounds], dtype=torch.int64)
+        lengths = torch.tensor(self.lengths, dtype=torch.int64)
         first = torch.cumsum(lengths, 0) - lengths
         gains = torch.tensor(self._gains, dtype=torch.float32)
         on_disk: Tensor | OnDisk = tuple(self.sounds)
