@@ -14,15 +14,27 @@ export class ApiError extends Error {
   }
 }
 
+/**
+ * @param {number} status
+ * @param {string} body a problem as JSON, or whatever a proxy sent in its place
+ * @param {string | null} retryAfter the header
+ * @returns {ApiError}
+ */
+export function problemOf(status, body, retryAfter) {
+  const retry = Number(retryAfter) || 0;
+  try {
+    const { code, detail, hint } = JSON.parse(body);
+    if (typeof detail === "string") return new ApiError(status, code, detail, hint ?? "", retry);
+  } catch {
+    // no problem of this server's
+  }
+  return new ApiError(status, "http", `The server returned ${status}.`, "Try again.", retry);
+}
+
 /** @param {Response} response @returns {Promise<ApiError>} */
 export async function errorOf(response) {
-  const retry = Number(response.headers.get("Retry-After") ?? 0);
-  try {
-    const { code, detail, hint } = await response.json();
-    return new ApiError(response.status, code, detail, hint ?? "", retry);
-  } catch {
-    return new ApiError(response.status, "http", `The server returned ${response.status}.`, "Try again.", retry);
-  }
+  const body = await response.text().catch(() => "");
+  return problemOf(response.status, body, response.headers.get("Retry-After"));
 }
 
 /**
@@ -45,7 +57,10 @@ async function call(method, path, body, headers = {}) {
     throw new ApiError(0, "offline", "The server is not responding.", "Check the connection and try again.");
   }
   if (!response.ok) throw await errorOf(response);
-  return response.status === 204 ? null : response.json();
+  if (response.status === 204) return null;
+  return response.json().catch(() => {
+    throw new ApiError(0, "unreadable", "The server sent an incomplete response.", "Try again.");
+  });
 }
 
 export const api = {

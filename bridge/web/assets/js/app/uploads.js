@@ -1,7 +1,7 @@
 // @ts-check
 // Uploads: two at a time, in pieces, resumed automatically after a broken connection.
 
-import { API, ApiError, api, errorOf } from "./api.js";
+import { API, ApiError, api, errorOf, problemOf } from "./api.js";
 
 const PIECE_BYTES = 8 * 1024 * 1024;
 const MAX_PARALLEL = 2;
@@ -132,17 +132,26 @@ export class Uploads extends EventTarget {
         this.dispatchEvent(new Event("changed"));
       });
       request.addEventListener("load", () => {
-        const response = JSON.parse(request.responseText || "{}");
-        if (request.status >= 300) reject(new ApiError(request.status, response.code, response.detail, response.hint));
-        else {
-          upload.sent = response.offset ?? response.size;
+        const { status, responseText: text } = request;
+        const response = status < 300 ? parsed(text) : null;
+        if (response) {
+          upload.sent = response.offset;
           resolve(response);
-        }
+        } else reject(problemOf(status, text, request.getResponseHeader("Retry-After")));
       });
       for (const event of ["error", "abort", "timeout"]) {
         request.addEventListener(event, () => reject(new ApiError(0, "offline", "The connection broke.", "")));
       }
       request.send(body);
     });
+  }
+}
+
+/** @param {string} text @returns {any} its value, or null if it is no JSON */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
