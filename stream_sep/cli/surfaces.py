@@ -203,11 +203,11 @@ def start_surfaces(
         stack.callback(surface.stop)
         running.append(surface)
         if type(surface).__name__ == "LivePage":
-            _report_address(cast("LivePage", surface), report)
+            _report_address(cast("LivePage", surface), report, read_only=options.web_read_only)
     return running
 
 
-def _report_address(page: LivePage, report: Callable[[str], None]) -> None:
+def _report_address(page: LivePage, report: Callable[[str], None], *, read_only: bool) -> None:
     from bridge.web.live.qr import qr_code
 
     link = page.link()
@@ -216,6 +216,8 @@ def _report_address(page: LivePage, report: Callable[[str], None]) -> None:
         return
     print(qr_code(link))
     report(f"faders in a browser: {link} for 10 minutes; in the terminal mixer, c shows a new code")
+    if not read_only:
+        report(f"to view only: {page.link('view')}")
 
 
 def _osc(mixer: MixerControl, options: SurfaceOptions) -> Surface:

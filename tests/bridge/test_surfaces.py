@@ -136,13 +136,14 @@ def test_each_web_option_alone_brings_the_page(arguments, page):
 
 def test_page_prints_its_address_and_a_pairing_code(mixer, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path)
-    for bind, code in (("127.0.0.1", False), ("0.0.0.0", True)):
+    for bind, code, read_only in (("127.0.0.1", False, False), ("0.0.0.0", True, False), ("0.0.0.0", True, True)):
         messages = []
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
-        options = SurfaceOptions(osc_port=0, web_port=port, web_bind=bind)
+        options = SurfaceOptions(osc_port=0, web_port=port, web_bind=bind, web_read_only=read_only)
         with ExitStack() as stack:
             start_surfaces(build_surfaces(mixer, options, messages.append), options, messages.append, stack)
         assert f":{port}/" in messages[0]
         assert ("#k=" in messages[0]) is code
         assert ("█" in capsys.readouterr().out) is code
+        assert ["#k=" in text for text in messages[1:] if "to view only" in text] == [True] * (code and not read_only)

@@ -109,7 +109,7 @@ def _copy_whole(service: Service, copy: DataFolder) -> dict[Path, int]:
 
 
 def _incomplete_songs(data: DataFolder) -> list[str]:
-    """Return the ids of a backup's songs without their files; read in plain SQL, which fits the schema of any version."""
+    """Return the ids of a backup's songs without their files, read in SQL that fits the schema of any version."""
     query = "SELECT id, job_id FROM songs WHERE state NOT IN ('deleting', 'failed')"
     try:
         with contextlib.closing(sqlite3.connect(data.root / DATABASE)) as connection:

@@ -166,7 +166,7 @@ class MixerApp(App[None]):
         """Show the QR code that pairs a phone."""
         surface = pairing_surface(self._surfaces)
         if surface is not None:
-            self.push_screen(PairingScreen(surface.link()))
+            self.push_screen(PairingScreen(surface))
 
     def on_strip_moved(self, event: Strip.Moved) -> None:
         """Follow the mouse."""

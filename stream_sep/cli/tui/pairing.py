@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from rich.text import Text
 from textual.binding import Binding
@@ -15,13 +15,20 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
+Role: TypeAlias = Literal["control", "view"]
+
+_ROLES: dict[Role, str] = {
+    "control": "to control; v shows a code for viewers",
+    "view": "to view only; v shows a code to control",
+}
+
 
 @runtime_checkable
 class Pairable(Protocol):
     """A surface that browsers open by a link."""
 
-    def link(self) -> str:
-        """Return an address with a fresh key."""
+    def link(self, role: Role = "control") -> str:
+        """Return an address with a fresh key, to control or only to view."""
         ...
 
 
@@ -31,22 +38,35 @@ def pairing_surface(surfaces: Iterable[object]) -> Pairable | None:
 
 
 class PairingScreen(ModalScreen[None]):
-    """Shows a link and its QR code until any key is pressed.
+    """Shows a link and its QR code until it is closed; ``v`` switches between a link to control and one to view.
 
     Args:
-        link: the content of the code.
+        surface: makes the links.
     """
 
     DEFAULT_CSS = "PairingScreen { align: center middle; } PairingScreen Static { width: auto; height: auto; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,c,q,enter,space", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,c,q,enter,space", "dismiss", "close"),
+        Binding("v", "switch_role", "view only"),
+    ]
 
-    def __init__(self, link: str) -> None:
+    def __init__(self, surface: Pairable) -> None:
         super().__init__()
-        self._link = link
+        self._surface = surface
+        self._role: Role = "control"
 
     def compose(self) -> ComposeResult:
         """Lay the code out above its link."""
+        yield Static(self._code())
+
+    def action_switch_role(self) -> None:
+        """Show the code of the other role."""
+        self._role = "view" if self._role == "control" else "control"
+        self.query_one(Static).update(self._code())
+
+    def _code(self) -> Text:
         from bridge.web.live.qr import qr_code
 
-        code = Text(qr_code(self._link), "white on black")
-        yield Static(Text.assemble(code, (self._link, "bold"), "\nfor 10 minutes; Esc closes"))
+        link = self._surface.link(self._role)
+        code = Text(qr_code(link), "white on black")
+        return Text.assemble(code, (link, "bold"), f"\nfor 10 minutes, {_ROLES[self._role]}; Esc closes")
