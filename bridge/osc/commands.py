@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Replies: TypeAlias = Iterable[tuple[str, Arguments]]
 Command: TypeAlias = Callable[[tuple[object, ...], Address], Replies]
+Action: TypeAlias = Callable[[tuple[object, ...], Address], None]
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "/list": ("", "lists every address with its types and `r` or `rw`, then sends `/list/end`"),
@@ -82,13 +83,15 @@ class Commands:
         self._refreshes: KeyedBuckets[Address] = KeyedBuckets(*_REFRESHES)
         self._unproved: dict[Address, tuple[Address, int]] = {}
         self._queries: dict[str, Command] = {"/list": self._list, "/ping": self._ping, "/refresh": self._refresh}
-        self._by_address: dict[str, Command] = {
+        self._replying: dict[str, Command] = {
             **self._queries,
+            "/query": self._query,
+            "/meters/rate": self._meter_rate,
+        }
+        self._actions: dict[str, Action] = {
             "/subscribe": self._subscribe,
             "/unsubscribe": self._unsubscribe,
             ECHO: self._echo,
-            "/query": self._query,
-            "/meters/rate": self._meter_rate,
             "/preset/recall": self._recall,
             "/preset/save": self._save,
             "/preset/store": self._store,
@@ -103,7 +106,7 @@ class Commands:
         self._nodes = nodes
 
     def find(self, address: str, arguments: tuple[object, ...]) -> Command | None:
-        """Return the command of an address.
+        """Return the command of an address that may reply.
 
         Args:
             address: without the prefix.
@@ -114,7 +117,18 @@ class Commands:
         """
         if address == PRESET_LIST and not arguments:
             return self._preset_list
-        return self._by_address.get(address)
+        return self._replying.get(address)
+
+    def find_action(self, address: str) -> Action | None:
+        """Return the command of an address that never replies, so that no limit of replies applies to it.
+
+        Args:
+            address: without the prefix.
+
+        Returns:
+            The command; None for any other address.
+        """
+        return self._actions.get(address)
 
     def reply_address(self, address: str, arguments: tuple[object, ...], sender: Address) -> Address | None:
         """Return the reply address that a command names.
@@ -136,7 +150,7 @@ class Commands:
             return None
         return (sender[0], port, *sender[2:]) if port else None
 
-    def _subscribe(self, arguments: tuple[object, ...], sender: Address) -> Replies:
+    def _subscribe(self, arguments: tuple[object, ...], sender: Address) -> None:
         """Send changes to the sender: ``[port] [mask]``, port 0 being the one it sends from."""
         _integer("/subscribe's port", arguments[:1], 0, MAX_PORT)
         address = self.reply_address("/subscribe", arguments, sender) or sender
@@ -149,9 +163,8 @@ class Commands:
             if len(self._unproved) >= _MAX_WAITING:
                 self._unproved.clear()
             self._unproved[address] = sender, mask
-        return ()
 
-    def _echo(self, arguments: tuple[object, ...], sender: Address) -> Replies:
+    def _echo(self, arguments: tuple[object, ...], sender: Address) -> None:
         """Check the number of a challenge, and begin the subscription that waits for it."""
         address = self._proofs.confirm(str(sender[0]), arguments[0] if arguments else None)
         if address is None:
@@ -160,12 +173,10 @@ class Commands:
         if waiting is not None:
             subscriber, mask = waiting
             self._clients.subscribe(subscriber, address, mask)
-        return ()
 
-    def _unsubscribe(self, _: tuple[object, ...], sender: Address) -> Replies:
+    def _unsubscribe(self, _: tuple[object, ...], sender: Address) -> None:
         """Send the sender no more changes."""
         self._clients.unsubscribe(sender)
-        return ()
 
     def _query(self, arguments: tuple[object, ...], sender: Address) -> Replies:
         """Reply to a query of another address: ``ADDRESS [PORT]``, for programs that cannot wait for a reply."""
@@ -201,30 +212,27 @@ class Commands:
         self._feedback.meter_rate = number("/meters/rate", arguments[0])
         return ()
 
-    def _recall(self, arguments: tuple[object, ...], sender: Address) -> Replies:
+    def _recall(self, arguments: tuple[object, ...], sender: Address) -> None:
         """Apply a preset, by its name or by its number in the list from 1, with a fade of the given ms."""
         if not 1 <= len(arguments) <= 2:
             raise ParameterError("/preset/recall takes a preset's name or number, and how many ms it takes")
         fade_ms = number("/preset/recall", arguments[1]) if len(arguments) == 2 else None
         preset = arguments[0] if isinstance(arguments[0], str) else number("/preset/recall", arguments[0])
         self._jobs.recall(preset, fade_ms, lambda error: self._refuse(sender, error))
-        return ()
 
-    def _store(self, arguments: tuple[object, ...], sender: Address) -> Replies:
+    def _store(self, arguments: tuple[object, ...], sender: Address) -> None:
         """Save the controls as a preset of the given name."""
         if len(arguments) != 1 or not isinstance(arguments[0], str):
             raise ParameterError("/preset/store takes the name to keep the controls under, a text")
         self._jobs.store(arguments[0], lambda error: self._refuse(sender, error))
-        return ()
 
-    def _save(self, arguments: tuple[object, ...], sender: Address) -> Replies:
+    def _save(self, arguments: tuple[object, ...], sender: Address) -> None:
         """Save the controls as a preset of a new name, or of any name if 1 follows it."""
         name, *more = arguments or (None,)
         if not isinstance(name, str) or len(more) > 1:
             raise ParameterError("/preset/save takes the name to save the mix under, and 1 to replace a preset")
         replace = bool(more) and number("/preset/save", more[0]) != 0
         self._jobs.store(name, lambda error: self._refuse(sender, error), replace=replace)
-        return ()
 
     def _preset_list(self, _: tuple[object, ...], sender: Address) -> Replies:
         """Send the names of all presets, once their folder has been read."""
@@ -236,7 +244,7 @@ class Commands:
         return ()
 
     def _send_preset_names(self, to: Address) -> None:
-        self._gate.reply(to, [(PRESET_LIST, self._jobs.names)])
+        self._gate.reply(to, lambda: [(PRESET_LIST, self._jobs.names)])
 
 
 def entry(node: Node, name: str) -> Arguments:

@@ -62,6 +62,6 @@ class ErrorReplies:
         text = whole.encode(errors="replace").decode()
         _log.info("to %s: %s", address, text)
         if fitted := self._gate.fitted(address, ERROR, text):
-            self._gate.reply(address, [(ERROR, (fitted,))])
+            self._gate.reply(address, lambda: [(ERROR, (fitted,))])
         else:
             self._gate.challenge(address)

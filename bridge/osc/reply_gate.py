@@ -1,4 +1,8 @@
-"""Limits replies: an unproved address is sent no more than it sent, and every host has a rate limit."""
+"""Limits replies: an unproved address is sent no more than it sent, and every host has a rate limit.
+
+Replies are limited before they are computed: one packet may hold thousands of queries, and every reply takes time of
+the thread that moves faders. Senders of unproved addresses share one limit, since a forged address costs nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from bridge.osc.codec import write_message, write_packets
-from bridge.rate_limit import KeyedBuckets
+from bridge.rate_limit import KeyedBuckets, TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,6 +29,12 @@ BURST_BYTES = 2**17
 
 BYTES_PER_SECOND = 2**16
 """Average rate of replies to one host, in bytes per second."""
+
+UNPROVED_BURST_BYTES = 2**16
+"""Largest burst of replies computed for all unproved addresses together, whether they may be sent or not."""
+
+UNPROVED_BYTES_PER_SECOND = 2**15
+"""Average rate of the same, in bytes per second."""
 
 _MAX_CREDIT = 2**16
 _MAX_ADDRESSES = 1024
@@ -46,6 +56,7 @@ class ReplyGate:
     ) -> None:
         self._send, self._proofs, self._prefix = send, proofs, prefix
         self._buckets: KeyedBuckets[object] = KeyedBuckets(BURST_BYTES, BYTES_PER_SECOND, clock)
+        self._unproved = TokenBucket(UNPROVED_BURST_BYTES, UNPROVED_BYTES_PER_SECOND, clock)
         self._credit: OrderedDict[Address, int] = OrderedDict()
 
     def received(self, address: Address, size: int) -> None:
@@ -62,35 +73,40 @@ class ReplyGate:
                 self._credit.popitem(last=False)
 
     def is_exhausted(self, address: Address) -> bool:
-        """Return whether a host has reached its rate limit.
+        """Return whether the host of a proved address has reached its rate limit.
 
         Args:
             address: host and port.
 
         Returns:
-            Whether the host's further queries are refused.
+            Whether further queries from there are refused.
         """
-        return self._buckets[address[0]].is_empty
+        return self._proofs.is_proved(address) and self._buckets[address[0]].is_empty
 
-    def reply(self, address: Address, messages: Iterable[tuple[str, Arguments]]) -> bool:
+    def reply(self, address: Address, compute: Callable[[], Iterable[tuple[str, Arguments]]]) -> bool:
         """Send a reply, or a challenge in its place if the reply is too large for an unproved address.
 
         Args:
             address: host and port.
-            messages: addresses, without the prefix, and arguments.
+            compute: returns the messages: addresses, without the prefix, and arguments. It is not called for an
+                unproved address once too much was computed for those.
 
         Returns:
             Whether the reply itself was sent.
         """
-        packets = write_packets([write_message(self._prefix + at, arguments) for at, arguments in messages])
+        bucket = self._buckets[address[0]] if self._proofs.is_proved(address) else self._unproved
+        if bucket is self._unproved and bucket.is_empty:
+            self.challenge(address)
+            return False
+        packets = write_packets([write_message(self._prefix + at, arguments) for at, arguments in compute()])
         size = sum(map(len, packets))
+        bucket.charge(size)
         if not self._may_send(address, size):
             self.challenge(address)
             return False
-        self._buckets[address[0]].charge(size)
         for packet in packets:
             self._send(address, packet)
-        return True
+        return bool(packets)
 
     def challenge(self, address: Address) -> None:
         """Send a challenge to an address that is not trusted, if its credit allows.
@@ -125,7 +141,8 @@ class ReplyGate:
     def _may_send(self, address: Address, size: int) -> bool:
         if self._proofs.is_proved(address):
             return True
-        if self._credit.get(address, 0) < size:
+        left = self._credit.get(address, 0) - size
+        if left < 0:
             return False
-        self._credit[address] -= size
+        self._credit[address] = left
         return True

@@ -66,7 +66,7 @@ class OscSession:
         targets: addresses that always receive everything.
         meter_rate: meter messages per second; 0 is none.
         prefix: of every address; messages without it are ignored.
-        clock: seconds that leases are measured in.
+        clock: seconds that leases and limits are measured in.
         on_tree_change: called with the added and the removed addresses; by default they are sent over OSC.
         trusted: returns whether an address needs no proof that it receives; by default none does, as over
             connections that cannot be forged.
@@ -112,7 +112,7 @@ class OscSession:
             failed=self._note_unexpected,
         )
         self._proofs = AddressProofs(lambda address: address in targets or trusted(address), clock)
-        self._gate = ReplyGate(send, self._proofs, prefix)
+        self._gate = ReplyGate(send, self._proofs, prefix, clock)
         self._errors = ErrorReplies(self._gate)
         self._mirrors = Mirrors(targets)
         self._writes = WriteBatch(mixer, self._jobs, self.feedback.changed, self._refuse_sender)
@@ -231,6 +231,11 @@ class OscSession:
             return
         to = self._destination(message, sender)
         self._gate.received(to, message.size)
+        action = self._commands.find_action(address)
+        if action is not None:
+            self._writes.apply()
+            action(arguments, sender)
+            return
         command = self._commands.find(address, arguments)
         routes = self._router.find(address) if command is None else ()
         if routes and (arguments or routes[0].verb != "value"):
@@ -239,9 +244,7 @@ class OscSession:
         self._writes.apply()
         if self._gate.is_exhausted(to):
             raise BridgeError(_BUSY)
-        replies = list(self._read(address) if command is None else command(arguments, sender))
-        if replies:
-            self._gate.reply(to, replies)
+        self._gate.reply(to, lambda: self._read(address) if command is None else command(arguments, sender))
 
     def _destination(self, message: Message, sender: Address) -> Address:
         address = message.address.removeprefix(self._prefix)

@@ -89,7 +89,8 @@ def test_an_error_goes_to_the_port_of_the_reply(server, join):
 
 
 def test_every_command_is_described(server):
-    assert set(COMMANDS) == set(server._session._commands._by_address)
+    commands = server._session._commands
+    assert set(COMMANDS) == {*commands._replying, *commands._actions}
 
 
 def test_repeated_refresh_is_rate_limited(server, join):
