@@ -30,11 +30,13 @@ class Caller:
     Attributes:
         user: the account.
         session_id: of the browser's session; empty for a token.
+        token_id: of the token; empty for a browser.
         may_write: false for a read-only token.
     """
 
     user: User
     session_id: str = ""
+    token_id: str = ""
     may_write: bool = True
 
 
@@ -122,7 +124,10 @@ def is_alive(service: Service, caller: Caller) -> bool:
         user = session.get(User, caller.user.id)
         if user is None or user.disabled:
             return False
-        return not caller.session_id or session.get(LoginSession, caller.session_id) is not None
+        if caller.token_id:
+            return session.get(Token, caller.token_id) is not None
+        login = session.get(LoginSession, caller.session_id)
+        return login is not None and not _has_expired(login, service.clock())
 
 
 def _by_token(service: Service, secret: str) -> Caller | None:
@@ -136,7 +141,7 @@ def _by_token(service: Service, secret: str) -> Caller | None:
     token, user = row
     if now - (token.used or 0) > _TOUCH_SECONDS:
         _touch(service, Token, token.id, now)
-    return Caller(user, may_write=token.scope == "write")
+    return Caller(user, token_id=token.id, may_write=token.scope == "write")
 
 
 def _by_cookie(service: Service, secret: str) -> Caller | None:
@@ -150,13 +155,17 @@ def _by_cookie(service: Service, secret: str) -> Caller | None:
     if row is None:
         return None
     login, user = row
-    if now - login.used > IDLE_SECONDS or now - login.created > MAX_SECONDS:
+    if _has_expired(login, now):
         with service.database.write() as session:
             session.execute(delete(LoginSession).where(LoginSession.id == login.id))
         return None
     if now - login.used > _TOUCH_SECONDS:
         _touch(service, LoginSession, login.id, now)
     return Caller(user, login.id)
+
+
+def _has_expired(login: LoginSession, now: float) -> bool:
+    return now - login.used > IDLE_SECONDS or now - login.created > MAX_SECONDS
 
 
 def _touch(service: Service, table: type[Token | LoginSession], row_id: str, now: float) -> None:

@@ -59,18 +59,24 @@ async def _send(service: Service, feed: EventFeed, caller: Caller, socket: WebSo
             for notice in missed:
                 await socket.send_json(notice.to_dict())
                 seq = max(seq, notice.seq)
-            while True:
-                try:
-                    notice = await asyncio.wait_for(queue.get(), _CHECK_SECONDS)
-                except TimeoutError:
-                    if not await asyncio.to_thread(is_alive, service, caller):
-                        await socket.close(_ENDED, "the session has ended")
-                        return
-                    continue
-                if notice.seq > seq:
-                    await socket.send_json(notice.to_dict())
+            while await asyncio.to_thread(is_alive, service, caller):
+                await _send_new(queue, seq, socket)
+            await socket.close(_ENDED, "the session has ended")
         except (WebSocketDisconnect, RuntimeError):  # the page has disconnected; Starlette raises either
             return
+
+
+async def _send_new(queue: asyncio.Queue[Notice], seq: int, socket: WebSocket) -> None:
+    """Send the events after a number for a while, however many there are."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + _CHECK_SECONDS
+    while (left := end - clock()) > 0:
+        try:
+            notice = await asyncio.wait_for(queue.get(), left)
+        except TimeoutError:
+            return
+        if notice.seq > seq:
+            await socket.send_json(notice.to_dict())
 
 
 def _missed(service: Service, user_id: str, after: int | None) -> tuple[bool, int, list[Notice]]:

@@ -1,11 +1,20 @@
 """Events for open pages over their WebSocket."""
 
+import asyncio
+import contextlib
+import queue
+import threading
+
 import pytest
+from sqlalchemy import update
 from starlette.websockets import WebSocketDisconnect
 from web_service import ORIGIN, TestClient, song_bytes, upload, work
 
-from bridge.web.service import events
+from bridge.web.service import events, sessions
 from bridge.web.service.routes import events as events_route
+from bridge.web.service.tables import LoginSession
+
+PATIENCE = 30.0
 
 OURS = {"Origin": ORIGIN, "Host": "localhost"}  # the test client calls sockets' host testserver otherwise
 
@@ -99,11 +108,83 @@ def test_a_token_opens_a_socket_too(site, bea):
         assert socket.receive_json()["kind"] == "hello"
 
 
-def test_a_socket_ends_with_its_session(live, bea, monkeypatch):
+def end_everywhere(bea, _service, _clock):
+    bea.delete("/api/v1/session?everywhere=true")
+
+
+def idle_for_two_weeks(_bea, _service, clock):
+    clock.now += sessions.IDLE_SECONDS + 1
+
+
+def use_for_ninety_days(_bea, service, clock):
+    clock.now += sessions.MAX_SECONDS + 1
+    with service.database.write() as session:
+        session.execute(update(LoginSession).values(used=clock.now))
+
+
+@pytest.fixture
+def _checked_often(monkeypatch):
     monkeypatch.setattr(events_route, "_CHECK_SECONDS", 0.05)
+
+
+@pytest.fixture
+def _busy(monkeypatch):
+    """Each look for an event finds one, as during a separation."""
+
+    class Stream(asyncio.Queue):
+        async def get(self):
+            await asyncio.sleep(0)
+            return events.Notice(1 << 40, "", "job", {})
+
+    @contextlib.contextmanager
+    def subscribe(_feed, _user_id):
+        yield Stream()
+
+    monkeypatch.setattr(events.EventFeed, "subscribe", subscribe)
+
+
+def code_at_the_end(socket):
+    """Read messages until the socket is closed; return the code, or None if it is still open after a long time."""
+    codes = queue.Queue()
+
+    def read():
+        try:
+            while True:
+                socket.receive_json()
+        except WebSocketDisconnect as ended:
+            codes.put(ended.code)
+
+    threading.Thread(target=read, daemon=True).start()
+    with contextlib.suppress(queue.Empty):
+        return codes.get(timeout=PATIENCE)
+    return None
+
+
+@pytest.mark.usefixtures("_checked_often")
+@pytest.mark.parametrize("end", [end_everywhere, idle_for_two_weeks, use_for_ninety_days])
+def test_a_socket_ends_with_its_session(service, clock, live, bea, end):
+    with live.websocket_connect("/api/v1/events") as socket:
+        socket.receive_json()
+        end(bea, service, clock)
+        assert code_at_the_end(socket) == 4401
+
+
+@pytest.mark.usefixtures("_checked_often", "_busy")
+def test_a_socket_ends_with_its_session_while_events_arrive(live, bea):
     with live.websocket_connect("/api/v1/events") as socket:
         socket.receive_json()
         bea.delete("/api/v1/session?everywhere=true")
-        with pytest.raises(WebSocketDisconnect) as ended:
-            receive_until(socket, "the end")
-    assert ended.value.code == 4401
+        assert code_at_the_end(socket) == 4401
+
+
+@pytest.mark.usefixtures("_checked_often")
+def test_a_socket_ends_with_its_token(site, bea):
+    made = bea.post("/api/v1/me/tokens", json={"name": "t"}).json()
+    headers = {"Authorization": f"Bearer {made['secret']}", "Host": "localhost"}
+    with (
+        TestClient(site, base_url=ORIGIN, headers=headers) as program,
+        program.websocket_connect("/api/v1/events") as socket,
+    ):
+        assert socket.receive_json()["kind"] == "hello"
+        bea.delete(f"/api/v1/me/tokens/{made['id']}")
+        assert code_at_the_end(socket) == 4401
