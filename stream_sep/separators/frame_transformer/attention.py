@@ -118,15 +118,17 @@ class RelativeAttention(nn.Module):
         projected, tail = self.kernel(projected, state[2:])
         query, *pair = projected.float().chunk(3, dim=-1)  # scores and caches in full precision
         keys, values = (self._extend(each, cached) for each, cached in zip(pair, self._cached(state), strict=True))
-        attended = torch.cat(
-            [
-                attend(query[:, at : at + MAX_QUERIES], *self._around(at, keys, values), self.positions.float())
-                for at in range(0, query.shape[1], MAX_QUERIES)
-            ],
-            dim=1,
-        )
+        with torch.autocast(x.device.type, enabled=False):  # which would multiply in bfloat16 again
+            attended = self._attend_all(query, keys, values)
         kept = (keys[:, keys.shape[1] - self.span + 1 :], values[:, values.shape[1] - self.span + 1 :], *tail)
         return self.out(attended.to(x.dtype)), kept if self.causal else ()
+
+    def _attend_all(self, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        parts = [
+            attend(query[:, at : at + MAX_QUERIES], *self._around(at, keys, values), self.positions.float())
+            for at in range(0, query.shape[1], MAX_QUERIES)
+        ]
+        return torch.cat(parts, dim=1)
 
     def _cached(self, state: State) -> tuple[Tensor | None, Tensor | None]:
         return (state[0], state[1]) if self.causal else (None, None)

@@ -144,6 +144,22 @@ def test_attention_is_that_of_the_formula():
             assert torch.allclose(found[0, t, columns], expected, atol=1e-6)
 
 
+def test_attention_stays_in_float32_where_the_rest_of_a_training_is_in_bfloat16(monkeypatch):
+    made, products = network(), []
+
+    def record(*rows):
+        found = attend(*rows)
+        products.append((found.dtype, torch.matmul(rows[0], rows[0].transpose(1, 2)).dtype))
+        return found
+
+    monkeypatch.setattr("stream_sep.separators.frame_transformer.attention.attend", record)
+    features, prior = given(made)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        made(features, prior, made.initial_state(2))
+        assert made.hidden(torch.zeros(1, made.hidden.in_features)).dtype == torch.bfloat16
+    assert {*products} == {(torch.float32, torch.float32)}
+
+
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_earlier_state_has_no_effect_after_the_hops_it_reaches(blocks):
     made = network(blocks=blocks)
