@@ -75,7 +75,9 @@ def separate(
     precision: Annotated[
         str, typer.Option(help="float32, bfloat16, or auto (the fastest within -50 dB of float32)")
     ] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads per song (default: all)", show_default=False)] = 0,
+    threads: Annotated[
+        int, typer.Option(help="CPU threads per song (default: the model's choice)", show_default=False)
+    ] = 0,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="songs in parallel (default: 1; with ray, as many as fit)")
     ] = None,

@@ -30,7 +30,8 @@ class SeparationSettings:
         overlap: overlap of adjacent windows, 0 up to 1.
         segment: seconds of a window; the model's own unless given.
         seed: where the random shifts start.
-        device: where torch computes: ``cpu``, ``cuda``, ``mps``, or ``auto``.
+        device: where torch computes: ``cpu``, ``cuda``, ``mps``, or ``auto``; separators without such an option
+            compute on the CPU.
         precision: ``float32``; ``bfloat16``; or ``auto``, the fastest that stays within -50 dB of float32.
         threads: of torch; its own choice unless given.
         short_windows: whether a segment shorter than the model's own is computed as such, which saves memory; Demucs

@@ -77,13 +77,13 @@ def load_song_model(settings: SeparationSettings) -> SongModel:
     _prepare_process()
     from stream_sep.files.demucs_pass import DemucsSongModel  # noqa: PLC0415 - which imports Numba
     from stream_sep.separators.demucs.networks import load_network  # noqa: PLC0415 - as above
-    from stream_sep.separators.demucs.separator import _prepare_torch  # noqa: PLC0415 - only here when a model is
+    from stream_sep.separators.torch_device import prepare_torch  # noqa: PLC0415 - only here when a model is
 
     try:
         parts = load_network("htdemucs" if settings.model == "demucs" else settings.model, settings.repo)
     except SeparatorError as error:
         raise SeparatorError(f"{error}; or use --model live, whose weights are bundled") from error
-    return DemucsSongModel(parts, None, settings, _prepare_torch(settings.device, settings.threads))
+    return DemucsSongModel(parts, None, settings, prepare_torch(settings.device, settings.threads))
 
 
 def default_song_model(repo: Path | None = None) -> str:

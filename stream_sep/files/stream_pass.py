@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.errors import ConfigError
+from stream_sep.files.separator_settings import separator_options
 from stream_sep.separators import is_weight_file, load_separator
 from stream_sep.separators.ensemble import average_shifts
 from stream_sep.separators.overlap_add import OverlapAddSeparator
@@ -105,9 +106,10 @@ def _chosen(stems: Sequence[str] | None, sources: tuple[str, ...], model: str) -
 
 def _load(settings: SeparationSettings, rate: int) -> Separator:
     """Load a separator, as many times as there are shifts if it computes hop by hop."""
+    options = separator_options(settings)
 
     def load() -> Separator:
-        separator = load_separator(settings.model, rate, **settings.options)
+        separator = load_separator(settings.model, rate, **options)
         for_files: Separator = getattr(separator, "for_files", lambda: separator)()
         return for_files
 

@@ -126,6 +126,23 @@ def load_separator(name: str | Path = DEFAULT, sample_rate: int = 44100, **optio
     return separator
 
 
+def option_names(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> frozenset[str]:
+    """Return the names of a separator's options, without those that it hands on to another.
+
+    Args:
+        name: as for `load_separator`.
+        options: as for `load_separator`.
+
+    Raises:
+        SeparatorError: nothing has that name, or it cannot be imported here.
+
+    >>> sorted(option_names("passthrough"))
+    ['carrier', 'hop', 'latency', 'stems']
+    """
+    parameters = inspect.signature(_factory(_resolve(name, options)[0])).parameters.values()
+    return frozenset(each.name for each in parameters if each.kind is not each.VAR_KEYWORD) - {"sample_rate"}
+
+
 def _check_options(name: str, factory: Callable[..., Separator], options: Mapping[str, Any]) -> None:
     parameters = inspect.signature(factory).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):

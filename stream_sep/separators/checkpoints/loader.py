@@ -16,6 +16,7 @@ from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.separators.checkpoints.config import CheckpointConfig, import_pymss_core, read_checkpoint_config
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 from stream_sep.separators.rates import at_rate
+from stream_sep.separators.torch_device import prepare_torch
 from stream_sep.separators.weight_file import WeightStats, count_weights
 from stream_sep.separators.windowed import WindowedSeparator
 
@@ -104,7 +105,7 @@ def load_checkpoint(
         sample_rate: frames per second of the stream; others than the network's are resampled.
         weights: the file of weights: ``.ckpt``, ``.pth``, ``.pt``, ``.th`` or ``.safetensors``.
         config: its YAML file; one of the same name beside it unless given.
-        device: ``cpu``, ``cuda`` or ``mps``.
+        device: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest that is here.
         threads: CPU threads, of the whole process; torch's own choice if 0.
         hop_ms: live: how often it runs; a second, or a quarter of a short window, unless given.
         lookahead_ms: live: future that each window shows; half as much unless given.
@@ -119,12 +120,9 @@ def load_checkpoint(
         )
     path = Path(weights)
     described = read_checkpoint_config(Path(config) if config else path.with_suffix(".yaml"), path)
+    device = prepare_torch(device, threads or None)
     network = _build(described)
     _fill(network, path)
-    if threads:
-        import torch  # noqa: PLC0415 - heavy, and only here when a model is
-
-        torch.set_num_threads(threads)
     windows = CheckpointWindows(network, described, device)
     loaded = WeightStats(count_weights(network), path.stat().st_size)
     rate = described.sample_rate

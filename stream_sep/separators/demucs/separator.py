@@ -15,6 +15,7 @@ from stream_sep.protocols import STEMS
 from stream_sep.separators.demucs.networks import Part, load_network, longest_window
 from stream_sep.separators.demucs.window_runner import InferenceRunner
 from stream_sep.separators.resampled import ResampledSeparator, matching_hop
+from stream_sep.separators.torch_device import prepare_torch
 from stream_sep.separators.windowed import MARGIN, WindowedSeparator, WindowSizes, sizes_for_budget
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def load_demucs(
     # where other programs run too (measured: with one busy program beside it, 1.1 s a window in place of 1.8 s).
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     parts = load_network(model, repo)
-    window_model = DemucsWindow(parts, stems=stems, device=_prepare_torch(device, threads), precision=precision)
+    window_model = DemucsWindow(parts, stems=stems, device=prepare_torch(device, threads), precision=precision)
     rate = window_model.sample_rate
     requested = [
         round(ms * rate / 1000) for ms in (context_ms, HOP_MS if hop_ms is None else hop_ms, lookahead_ms, fade_ms)
@@ -155,21 +156,6 @@ def _in_order(sources: Sequence[str], stems: Sequence[str] | None) -> tuple[str,
         raise ConfigError("select a stem besides 'other', which is the mix minus the selected stems")
     usual = [*STEMS, *(name for name in sources if name not in STEMS)]
     return tuple(name for name in usual if name in selected or name == "other")
-
-
-def _prepare_torch(device: str, threads: int | None) -> str:
-    import torch  # noqa: PLC0415 - heavy, and only here when a model is
-
-    if threads is not None:
-        if threads < 1:
-            raise ConfigError(f"torch needs at least 1 thread, not {threads}")
-        torch.set_num_threads(threads)
-    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if device == "auto":
-        return next(name for name, present in here.items() if present)
-    if not here.get(device.partition(":")[0], False):
-        raise ConfigError(f"torch finds no device {device!r} here; it has: {', '.join(n for n in here if here[n])}")
-    return device
 
 
 def _on_grid(requested: WindowSizes, multiple: int) -> WindowSizes:

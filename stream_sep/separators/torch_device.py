@@ -1,0 +1,29 @@
+"""Where and with how many threads torch computes."""
+
+from __future__ import annotations
+
+from stream_sep.errors import ConfigError
+
+
+def prepare_torch(device: str = "auto", threads: int | None = None) -> str:
+    """Set torch's threads, and return the device to compute on.
+
+    Args:
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for the fastest that is here.
+        threads: CPU threads, of the whole process; torch's own choice unless given.
+
+    Raises:
+        ConfigError: torch does not find the device, or there are fewer threads than one.
+    """
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+
+    if threads is not None:
+        if threads < 1:
+            raise ConfigError(f"torch needs at least 1 thread, not {threads}")
+        torch.set_num_threads(threads)
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        return next(name for name, present in here.items() if present)
+    if not here.get(device.partition(":")[0], False):
+        raise ConfigError(f"torch finds no device {device!r} here; it has: {', '.join(n for n in here if here[n])}")
+    return device
