@@ -264,6 +264,6 @@ def _integer(what: str, given: tuple[object, ...], default: int, highest: int) -
     if not given:
         return default
     value = number(what, given[0])
-    if value not in range(highest + 1):
+    if not (0 <= value <= highest and value == int(value)):  # `in range` compares a float with every number
         raise ParameterError(f"{what} is 0 to {highest}, not {value:g}")
     return int(value)

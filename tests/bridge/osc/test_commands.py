@@ -101,3 +101,25 @@ def test_repeated_refresh_is_rate_limited(server, join):
     assert any("at most once a second" in message[1] for message in received if message[0] == "/error")
     assert server.errors == 96
     assert sum(client.sizes) < 20_000
+
+
+class CountedNumber(float):
+    """A number that counts its comparisons."""
+
+    comparisons = 0
+
+    def __eq__(self, other):
+        CountedNumber.comparisons += 1
+        return float(self) == other
+
+    __hash__ = float.__hash__
+
+
+def test_the_highest_port_is_compared_as_seldom_as_the_lowest(server, peer, monkeypatch):
+    monkeypatch.setattr("bridge.osc.commands.number", lambda _, argument: CountedNumber(argument))
+    monkeypatch.setattr(CountedNumber, "comparisons", 0)
+    peer.send("/subscribe", peer.own_port)
+    peer.send("/subscribe", 65534.5)
+    peer.sync()
+    assert 0 < CountedNumber.comparisons < 20
+    assert server.errors == 1
