@@ -1,7 +1,8 @@
 """A data set as the training reads it: every song decoded once, on disk as 16-bit frames that are mapped, not loaded.
 
-A cache is a folder with ``index.jsonl``, a line for each finished song, and a file of frames for each. A song whose
-line is there is whole: its file was renamed into place first. So a killed build can resume.
+A cache is a folder with ``index.jsonl``, a line for each finished song, a file of frames for each, and their levels
+(`LevelStore`). A song whose line is there is whole: its file was renamed into place first. So a killed build can
+resume.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from stream_sep.files.disk_space import check_room
 from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.protocols import STEMS
 from stream_sep.training.data.decode import add_blocks
+from stream_sep.training.data.levels import LevelStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -251,7 +253,10 @@ def _add(song: StemSong, folder: Path) -> CachedSong:
         for rest in (part, *(part.with_suffix(f".{stem}") for stem in stems)):
             rest.unlink(missing_ok=True)
     digest, silent = _digest(folder / file), tuple(sorted(song.silent))
-    return CachedSong(song.name, file, stems, frames, gain, digest, silent, song.max_hz)
+    cached = CachedSong(song.name, file, stems, frames, gain, digest, silent, song.max_hz)
+    with LevelStore(folder) as levels:
+        levels.add(cached, map_song(folder, cached))
+    return cached
 
 
 def _spool(song: StemSong, stem: str, path: Path) -> tuple[int, float]:

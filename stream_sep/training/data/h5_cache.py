@@ -18,6 +18,7 @@ import numpy as np
 from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.extras import install_hint
 from stream_sep.training.data import cache
+from stream_sep.training.data.levels import LevelStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -55,6 +56,8 @@ def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None
     new = [song for song in decoded if song.name not in known]
     if new or not path.exists():
         _write(path, known, [(folder, song) for song in new])
+    with LevelStore(path) as levels:
+        levels.copy_from(folder)
     shutil.rmtree(folder, ignore_errors=True)
     if failure is not None:
         raise failure

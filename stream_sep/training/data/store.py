@@ -15,19 +15,16 @@ from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.data.cache import RATE, map_song, read_index
 from stream_sep.training.data.crop import TAPS, crop_resampled
+from stream_sep.training.data.levels import GRID, Levels, LevelStore, sum_of
 from stream_sep.training.data.placement import fits, free_memory, notice, sample_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from stream_sep.training.data.cache import CachedSong, SongFrames, SourceFrames
 
-_GRID = RATE // 2
 _ACTIVE = 10 ** (-50 / 20)
-_BLOCK = 1 << 18  # frames that are looked at together
 _INT16 = 32767
 
 SILENT = -1
@@ -115,9 +112,10 @@ def load_dataset(
     """
     builder = _DatasetBuilder(groups)
     for folder, weight in caches:
-        for song in read_index(folder):
-            if is_validation(song.name, percent) == validation:
-                builder.add(song, map_song(folder, song), weight)
+        with LevelStore(folder) as levels:
+            for song in read_index(folder):
+                if is_validation(song.name, percent) == validation:
+                    builder.add(song, map_song(folder, song), weight, levels)
     builder.refuse_missing("validation" if validation else "training")
     return builder.build(device)
 
@@ -191,11 +189,11 @@ class _DatasetBuilder:
         self._weights: list[float] = []
         self._names: list[str] = []
 
-    def add(self, song: CachedSong, frames: SongFrames, weight: float) -> None:
+    def add(self, song: CachedSong, frames: SongFrames, weight: float, levels: LevelStore) -> None:
         """Add the stems of a song that its sources cover."""
         known = {*song.stems, *song.silent}
         self._sources |= known
-        loudness = _loudness(frames) * (1 if len(song.stems) > 1 else 2)  # a stem is softer than its mix
+        loudness = levels.loudness(song, frames) * (1 if len(song.stems) > 1 else 2)  # a stem is softer than its mix
         rows = []
         for stem, builder in self._stems.items():
             if not self._groups.serves(stem, known) and not self._is_alone(stem, song):
@@ -203,8 +201,10 @@ class _DatasetBuilder:
             sources = [song.stems.index(name) for name in self._groups.sources_of(stem, song.stems)]
             if not sources:
                 self._silent.add(stem)
-            sound = tuple(frames[source] for source in sources)
-            rows.append(builder.add(sound, 0.1 / loudness, weight, song.max_hz) if sources else SILENT)
+                rows.append(SILENT)
+                continue
+            sound, measured = tuple(frames[source] for source in sources), levels.of(song, sources, frames)
+            rows.append(builder.add(sound, measured, 0.1 / loudness, weight, song.max_hz))
         if len(rows) == len(self._stems) and max(rows) > SILENT:
             self._whole.append(tuple(rows))
             self._lengths.append(song.frames)
@@ -258,15 +258,14 @@ class _SamplesBuilder:
         self._active: list[Tensor] = []
         self._max_hz: list[float] = []
 
-    def add(self, sound: tuple[SourceFrames, ...], gain: float, weight: float, max_hz: float) -> int:
+    def add(self, sound: tuple[SourceFrames, ...], levels: Levels, gain: float, weight: float, max_hz: float) -> int:
         number, frames = len(self.sounds), len(sound[0])
         self.sounds.append(sound)
         self._gains.append(gain)
         self._weights.append(weight * _length_weight(frames))
-        levels, power = _levels(sound)
-        self._norms.append(gain * power**0.5)
+        self._norms.append(gain * levels.power**0.5)
         self._max_hz.append(max_hz or math.inf)
-        places = np.flatnonzero(levels * gain > _ACTIVE) * _GRID
+        places = np.flatnonzero(levels.peaks * gain > _ACTIVE) * GRID
         self._active.append(torch.from_numpy(np.stack([np.full_like(places, number), places], axis=1)))
         return number
 
@@ -295,7 +294,7 @@ class _SamplesBuilder:
         total = torch.empty(int(lengths.sum()), 2, dtype=torch.int16, device=device)
         at = 0
         for number, sources in enumerate(self.sounds):
-            mixed = _sum_of(sources, slice(None))
+            mixed = sum_of(sources, slice(None))
             scale = max(1.0, float(np.abs(mixed).max(initial=0)) / _INT16)
             gains[number] *= scale
             total[at : at + len(mixed)] = torch.from_numpy(np.rint(mixed / scale).astype(np.int16)).to(device)
@@ -305,32 +304,3 @@ class _SamplesBuilder:
 
 def _length_weight(frames: int) -> float:
     return math.sqrt(max(frames / RATE, 1))  # long songs have more to offer, but with diminishing returns
-
-
-def _sum_of(sources: Sequence[SourceFrames], frames: slice) -> NDArray[np.int32]:
-    first, *others = (np.asarray(source[frames]).astype(np.int32) for source in sources)
-    for other in others:
-        first += other
-    return first
-
-
-def _loudness(frames: SongFrames) -> float:
-    """Return the root mean square of the mix, in the numbers of the file, of a frame in sixteen."""
-    total, count = 0.0, 0
-    for at in range(0, len(frames[0]), _BLOCK):
-        mix = _sum_of(frames, slice(at, at + _BLOCK))[::16]
-        total += float(np.square(mix, dtype=np.float64).sum())
-        count += mix.size
-    return max(math.sqrt(total / max(count, 1)), 1.0)
-
-
-def _levels(sound: tuple[SourceFrames, ...]) -> tuple[NDArray[np.int32], float]:
-    """Return the peak of each half second of a sum of sources, and its mean power; read block by block."""
-    peaks, power, size = [], 0.0, _GRID * 8
-    frames = len(sound[0])
-    for at in range(0, frames, size):
-        mixed = _sum_of(sound, slice(at, at + size))
-        power += float(np.square(mixed[::16], dtype=np.float64).sum()) * 8
-        whole = len(mixed) // _GRID * _GRID
-        peaks.append(np.abs(mixed[:whole]).reshape(-1, _GRID * 2).max(axis=1))
-    return np.concatenate(peaks) if peaks else np.zeros(0, np.int32), power / max(frames, 1)

@@ -84,7 +84,7 @@ def test_a_build_that_was_killed_goes_on(songs, tmp_path, monkeypatch):
     assert build(songs, target)[0] == 1
     assert (target / read_index(target)[0].file).stat().st_mtime_ns == before
     assert check_cache(target) == []
-    assert sorted(path.suffix for path in target.iterdir()) == [".i16", ".i16", ".jsonl"]
+    assert sorted(path.suffix for path in target.iterdir()) == [".i16", ".i16", ".jsonl", ".sqlite"]
 
 
 def test_damage_is_found_and_mended(songs, tmp_path):
@@ -221,7 +221,8 @@ def test_a_broken_song_leaves_the_finished_ones(songs, tmp_path):
     with pytest.raises(AudioFileError, match=r"drums\.wav"):
         build(songs, tmp_path / "cache")
     assert [song.name for song in read_index(tmp_path / "cache")] == ["A - One"]
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert {path.suffix for path in (tmp_path / "cache").iterdir()} == {".i16", ".jsonl", ".sqlite"}
+    assert len(list((tmp_path / "cache").glob("*.i16"))) == 1
 
 
 def test_the_split_is_by_artist_and_near_its_percentage():

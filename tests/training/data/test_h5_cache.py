@@ -52,7 +52,7 @@ def test_it_holds_the_same_songs_as_a_folder(songs, tmp_path):
         for one, other in zip(map_song(tmp_path / "c.h5", found), map_song(tmp_path / "folder", song), strict=True):
             assert np.array_equal(one[:], other)
             assert np.array_equal(one[100:4000], other[100:4000])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.h5", "folder", "songs"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.h5", "c.h5.levels", "folder", "songs"]
 
 
 def test_crops_are_the_same_to_the_bit(songs, tmp_path):
@@ -105,7 +105,7 @@ def test_a_build_that_was_killed_goes_on_and_leaves_a_whole_file(songs, tmp_path
     assert build(songs, path) == 2
     assert len(read_index(path)) == 3
     assert check_cache(path) == []
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["c.h5", "songs"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["c.h5", "c.h5.levels", "songs"]
 
 
 def test_a_broken_song_leaves_the_others(songs, tmp_path):
