@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from stream_sep.files.stream_pass import weight_file_of
+from stream_sep.files.stream_pass import model_files_of
 from stream_sep.lowlevel.atomic_file import atomic_write
 
 if TYPE_CHECKING:
@@ -61,10 +61,9 @@ def _settings_hash(settings: SeparationSettings) -> str:
         with suppress(OSError):
             facts = [(path.name, path.stat()) for path in sorted(settings.repo.iterdir())]
             files = [(name, fact.st_size, fact.st_mtime_ns) for name, fact in facts]
-    weights = weight_file_of(settings)
-    if weights is not None:
+    for file in model_files_of(settings):
         with suppress(OSError):
-            fact = weights.stat()
-            files.append((weights.name, fact.st_size, fact.st_mtime_ns))
+            fact = file.stat()
+            files.append((file.name, fact.st_size, fact.st_mtime_ns))
     text = json.dumps([settings.fingerprint(), str(settings.repo), files])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

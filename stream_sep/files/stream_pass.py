@@ -13,7 +13,7 @@ import numpy as np
 
 from stream_sep.errors import ConfigError
 from stream_sep.files.separator_settings import separator_options
-from stream_sep.separators import is_weight_file, load_separator
+from stream_sep.separators import config_file_of, is_weight_file, load_separator
 from stream_sep.separators.ensemble import average_shifts
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 
@@ -130,6 +130,12 @@ def _process(separator: Separator, block: Block) -> Stems:
     )
 
 
+def model_files_of(settings: SeparationSettings) -> list[Path]:
+    """Return the files that settings name and a model is loaded from: of weights, and a config of a checkpoint."""
+    files = weight_file_of(settings), config_file_of(settings.model, settings.options)
+    return [file for file in files if file is not None]
+
+
 def weight_file_of(settings: SeparationSettings) -> Path | None:
     """Return the file of weights that settings name, as its model or as an option."""
     if is_weight_file(settings.model):
@@ -145,6 +151,9 @@ def _cache_key(settings: SeparationSettings) -> str:
         return ""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+    config = config_file_of(settings.model, settings.options)
+    if config is not None:
+        digest.update(config.read_bytes())
     options = {name: value for name, value in settings.options.items() if name != "weights"}
     if settings.shifts > 1:
         options["shifts"] = settings.shifts

@@ -169,6 +169,21 @@ def is_weight_file(name: str) -> bool:
     return name.endswith(_WEIGHT_SUFFIXES) and not name.startswith("hf://")
 
 
+def config_file_of(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> Path | None:
+    """Return the YAML config that a published checkpoint is loaded with; None for other models.
+
+    Args:
+        name: as for `load_separator`.
+        options: as for `load_separator`.
+    """
+    named = is_weight_file(name)
+    if name != "checkpoint" and not (named and ("config" in options or _has_config(Path(name)))):
+        return None
+    weights = name if named else options.get("weights")
+    found = options.get("config") or (Path(str(weights)).with_suffix(".yaml") if weights else None)
+    return None if found is None else Path(str(found))
+
+
 def _resolve(name: str, options: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """Return the separator's name and its options, a weight file among them."""
     if not is_weight_file(name):
@@ -181,7 +196,7 @@ def _resolve(name: str, options: Mapping[str, Any]) -> tuple[str, Mapping[str, A
 
 def _name_for(path: Path) -> str:
     """Return the separator that plays a file of weights."""
-    if path.suffix in _CHECKPOINT_SUFFIXES or path.with_suffix(".yaml").is_file():
+    if _has_config(path):
         return "checkpoint"
     from stream_sep.separators.weight_file import read_metadata  # noqa: PLC0415 - loads numpy
 
@@ -192,6 +207,10 @@ def _name_for(path: Path) -> str:
             f"--model package.module:KIND --option weights={path}"
         )
     return FORMATS[kind]
+
+
+def _has_config(path: Path) -> bool:
+    return path.suffix in _CHECKPOINT_SUFFIXES or path.with_suffix(".yaml").is_file()
 
 
 def _factory(name: str) -> Callable[..., Separator]:

@@ -1,5 +1,7 @@
 """Songs through a streaming separator."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from noise import gaussian_noise
@@ -55,3 +57,14 @@ def test_cached_stems_of_other_shifts_are_not_mixed_up(tiny_weights, first, seco
         for shifts in (first, second)
     ]
     assert (keys[0] == keys[1]) is same
+
+
+def test_cache_keys_of_weights_without_a_config_are_those_of_earlier_versions(tiny_weights, tmp_path):
+    require_package("torch", "train")
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes((tiny_weights() / "tiny-int8.safetensors").read_bytes())
+    settings = SeparationSettings(model="causal-22ms", options={"weights": str(weights), "a": 1})
+    expected = hashlib.blake2b(weights.read_bytes() + b'{"a": 1}', digest_size=16).hexdigest()
+    assert stream_pass._cache_key(settings) == expected
+    weights.with_suffix(".yaml").write_text("of another program")
+    assert stream_pass._cache_key(settings) == expected

@@ -12,7 +12,9 @@ from stream_sep.evaluation.sdr import separate
 from stream_sep.files.batch import separate_all
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import SeparationJob
+from stream_sep.files.model_identities import ModelIdentityCache
 from stream_sep.files.settings import SeparationSettings
+from stream_sep.files.stream_pass import StreamingSongModel
 from stream_sep.files.tracks import find_tracks
 from stream_sep.separators import load_separator
 
@@ -152,6 +154,26 @@ def test_it_separates_files_of_any_rate_in_its_own_windows(tmp_path, name):
     total = sum(soundfile.read(file)[0] for file in outcome.files)
     assert total.shape == (15_000, 2)
     assert np.abs(total - music(15_000).T).max() < 1e-4
+
+
+@pytest.mark.parametrize("named", ["beside", "option", "kind"])
+def test_stems_of_an_edited_config_are_not_those_of_the_old_one(tmp_path, named):
+    path = write(tmp_path, "scnet")
+    config = path.with_suffix(".yaml")
+    settings = {
+        "beside": SeparationSettings(model=str(path)),
+        "option": SeparationSettings(model=str(path), options={"config": str(config)}),
+        "kind": SeparationSettings(model="checkpoint", options={"weights": str(path)}),
+    }[named]
+    known = ModelIdentityCache(tmp_path)
+    key = StreamingSongModel(None, settings).cache_key
+    known.put(settings, key)
+    assert known.get(settings) == key == StreamingSongModel(None, settings).cache_key
+    config.write_text(
+        config.read_text().replace("[drums, bass, other, vocals]", "[bass, drums, other, vocals]") + "\n"
+    )
+    assert known.get(settings) is None
+    assert StreamingSongModel(None, settings).cache_key != key
 
 
 def test_the_config_may_lie_elsewhere_and_weights_be_safetensors(tmp_path):
