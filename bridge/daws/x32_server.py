@@ -1,4 +1,8 @@
-"""An X32 for its clients: replies to queries, applies values, and sends changes to clients with a lease."""
+"""An X32 for its clients: replies to queries, applies values, and sends changes to clients with a lease.
+
+Clients send nothing back that could be checked, so no address can be proved as in `bridge.osc.address_proof`, and a
+forged one is sent what it asks for. The limits of one host bound that.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from bridge.daws.echo_filter import EchoFilter, normalize
 from bridge.daws.x32 import FIRMWARE, NAME_LENGTH, X32, colour_of, meters_packet
+from bridge.network import is_loopback
 from bridge.osc.codec import describe, read_packet, write_message
+from bridge.rate_limit import KeyedBuckets
 from bridge.unexpected import UnexpectedErrors
 from stream_sep.errors import BridgeError, ParameterError, StreamSepError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from bridge.daws.echo_filter import Setting
     from bridge.daws.profile import Outgoing
@@ -30,6 +36,10 @@ LEASE_SECONDS = 10.0
 MAX_CLIENTS = 4
 """The limit of an X32."""
 
+MAX_PER_HOST = 2
+"""Most clients of another host, where an editor and a second program may run."""
+
+_REPLIES = 512, 256.0  # to another host: at once, and a second; each has 28 to 64 bytes
 _FLUSH_SECONDS = 1 / 30
 _METER_SECONDS = 1 / 20
 _CONFIG = re.compile(r"/ch/(\d{2})/config/(name|color|icon)")
@@ -69,7 +79,8 @@ class X32Server:
         self._changed: set[str] = set()
         self._lock = threading.Lock()
         self._batch: dict[str, Setting] = {}
-        self._next_flush = self._next_meters = 0.0
+        self._now = self._next_flush = self._next_meters = 0.0
+        self._replies: KeyedBuckets[str] = KeyedBuckets(*_REPLIES, clock=lambda: self._now)
         self._unexpected = UnexpectedErrors(_log, "X32")
 
     @property
@@ -96,6 +107,7 @@ class X32Server:
             packets: each with its sender.
             now: `time.monotonic`.
         """
+        self._now = now
         for packet, sender in packets:
             decoded = read_packet(packet)
             for problem in decoded.problems:
@@ -131,14 +143,12 @@ class X32Server:
 
     def _renew(self, sender: Address, now: float) -> None:
         self._remove_expired(now)
-        if sender not in self._clients and len(self._clients) >= MAX_CLIENTS:
-            raise BridgeError(f"{sender[0]} is one more than the {MAX_CLIENTS} clients that an X32 sends changes to")
+        _check_room(self._clients, sender, "changes")
         self._clients.setdefault(sender, X32Client()).expires = now + LEASE_SECONDS
 
     def _renew_meters(self, sender: Address, now: float) -> None:
         self._remove_expired(now)
-        if sender not in self._meter_clients and len(self._meter_clients) >= MAX_CLIENTS:
-            raise BridgeError(f"{sender[0]} is one more than the {MAX_CLIENTS} clients that an X32 sends meters to")
+        _check_room(self._meter_clients, sender, "meters")
         self._meter_clients[sender] = now + LEASE_SECONDS
 
     def _remove_expired(self, now: float) -> None:
@@ -162,6 +172,8 @@ class X32Server:
             self.changed(*batch)  # the mixer may have limited the values
 
     def _reply(self, address: str, sender: Address, now: float) -> None:
+        if not is_loopback(sender[0]) and not self._replies[sender[0]].take():
+            raise BridgeError(f"{sender[0]} sends more than {_REPLIES[1]:g} queries a second; some had no reply")
         about = self._about(address)
         if about is not None:
             self._send(write_message(*about), sender)
@@ -238,6 +250,15 @@ class X32Server:
                         remote.echoes.on_sent(path, value, value, now)
                     else:
                         remote.pending.add(path)
+
+
+def _check_room(clients: Collection[Address], sender: Address, what: str) -> None:
+    if sender in clients:
+        return
+    if len(clients) >= MAX_CLIENTS:
+        raise BridgeError(f"{sender[0]} is one more than the {MAX_CLIENTS} clients that an X32 sends {what} to")
+    if not is_loopback(sender[0]) and sum(client[0] == sender[0] for client in clients) >= MAX_PER_HOST:
+        raise BridgeError(f"{sender[0]} has the {MAX_PER_HOST} clients already that one host may have for {what}")
 
 
 def _stem_paths(stems: tuple[str, ...]) -> dict[tuple[int, str], str]:

@@ -146,9 +146,35 @@ def test_it_has_room_for_four(network):
     assert network.console.errors == 1
 
 
+METERS = b"/meters\0,s\0\0/meters/1\0\0\0"
+ELSEWHERE = "192.168.1.20"
+
+
+@pytest.mark.parametrize("request_", [XREMOTE, METERS], ids=["changes", "meters"])
+def test_no_other_host_takes_every_place(network, request_):
+    for port in range(4):
+        network.send(request_, client=(ELSEWHERE, 50010 + port))
+    assert network.console.errors == 2
+    network.send(request_, client=(ELSEWHERE, 50010))
+    network.send(request_, client=("192.168.1.21", 50010))
+    network.send(request_)
+    assert network.console.errors == 2
+
+
+def test_another_host_is_sent_a_limited_number_of_replies(network):
+    flood = [b"/xinfo\0\0"] * 3000
+    replies = network.send(*flood, client=(ELSEWHERE, 50010)) + network.send(*flood, client=(ELSEWHERE, 50011))
+    assert 0 < len(replies) <= 512
+    assert network.console.errors == 6000 - len(replies)
+    assert len(network.send(b"/xinfo\0\0", client=("192.168.1.21", 50010))) == 1
+    assert len(network.send(*flood)) == 3000  # programs of this machine
+    network.now += 1.0
+    assert 0 < len(network.send(*flood, client=(ELSEWHERE, 50010))) <= 256
+
+
 def test_meters_are_a_blob_of_little_endian_floats_for_ten_seconds(network, mixer):
     mixer.metered["drums"] = (0.25, 0.5)
-    network.send(b"/meters\0,s\0\0/meters/1\0\0\0")
+    network.send(METERS)
     ((client, packet),) = network.receive()
     assert client == PHONE
     assert packet.startswith(b"/meters/1\0\0\0,b\0\0" + struct.pack(">i", 4 + 4 * 96) + struct.pack("<i", 96))
