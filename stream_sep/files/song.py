@@ -13,13 +13,16 @@ import soxr
 
 from stream_sep.errors import AudioFileError, reason
 from stream_sep.files.ffmpeg import INSTALL, decode_blocks, has_ffmpeg, probe_streams
+from stream_sep.files.sound_chunk import find_sound
 from stream_sep.files.sound_file import (
     MIN_MISSING_SECONDS,
+    REST,
     LongerThanItsHeaderError,
+    continues,
     ends_early,
     is_exact,
     may_be_exact,
-    open_sound,
+    open_whole,
     read_frames,
 )
 
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 16
 """Frames read at once."""
+
+_READ_TO_THE_END = {"wav", "au"}
+"""Containers that ffmpeg can read beyond the length in their headers."""
 
 _HALF = math.sqrt(0.5)
 _DOWNMIX = {
@@ -129,29 +135,33 @@ class Song:
         except LongerThanItsHeaderError as error:
             if not has_ffmpeg():
                 raise AudioFileError(f"{error}; to read all of it {INSTALL}") from error
-            warn(f"{error}; the rest was read as players do")
-            for block in self._decoded(warn, ignore_length=self._is_wav):
+            is_read = False
+            for block in self._decoded(warn):
                 skipped = min(given, len(block))
                 given -= skipped
                 if len(block) > skipped:
+                    is_read = True
                     yield block[skipped:]
+            warn(f"{error}; {REST[is_read]}")
 
-    @property
-    def _is_wav(self) -> bool:
-        with self.path.open("rb") as file:
-            return file.read(4) == b"RIFF"
-
-    def _decoded(self, warn: Callable[[str], None], *, ignore_length: bool = False) -> Iterator[NDArray[np.float32]]:
-        return decode_blocks(
+    def _decoded(self, warn: Callable[[str], None]) -> Iterator[NDArray[np.float32]]:
+        chunk, frames = find_sound(self.path), 0
+        is_miscounted = chunk is not None and chunk.is_miscounted
+        for block in decode_blocks(
             self.path,
             channels=self.channels,
             rate=self.sample_rate,
             frames=BLOCK,
             stream=self.stream,
             container=self.container,
-            ignore_length=ignore_length,
+            ignore_length=is_miscounted and self.container == "wav",
             warn=warn,
-        )
+        ):
+            frames += len(block)
+            yield block
+        if chunk is not None and is_miscounted and chunk.size is not None:
+            seconds, is_read = frames / self.sample_rate, self.container in _READ_TO_THE_END
+            warn(f"{continues(self.path, chunk.counted(seconds) if is_read else seconds)}; {REST[is_read]}")
 
 
 def no_file(path: Path) -> AudioFileError:
@@ -184,18 +194,25 @@ def open_song(path: Path, stream: int = 0) -> Song:
 
 
 def _open(path: Path, stream: int) -> Song:
+    estimated = None
     if stream == 0 and (may_be_exact(path) or not has_ffmpeg()):
         try:
-            with open_sound(path) as file:
+            with open_whole(path) as (file, *_):
                 seconds = file.frames / file.samplerate
-                if is_exact(file) or not has_ffmpeg():
-                    return Song(path, file.samplerate, file.channels, seconds, through_ffmpeg=False)
+                estimated = Song(path, file.samplerate, file.channels, seconds, through_ffmpeg=False)
+                if is_exact(file, path) or not has_ffmpeg():
+                    return estimated
         except (OSError, RuntimeError) as error:  # soundfile's own are RuntimeErrors
             if not has_ffmpeg():
                 raise AudioFileError(
                     f"cannot read {path}: {reason(error)}; is it an audio file? To read more formats {INSTALL}"
                 ) from error
-    return _through_ffmpeg(path, stream)
+    try:
+        return _through_ffmpeg(path, stream)
+    except AudioFileError:
+        if estimated is None:
+            raise
+        return estimated
 
 
 def _through_ffmpeg(path: Path, stream: int) -> Song:
@@ -205,6 +222,7 @@ def _through_ffmpeg(path: Path, stream: int) -> Song:
         raise AudioFileError(f"{path} contains no audio" if not sounds else f"{path} has no audio stream {stream}")
     sound, file = sounds[stream], facts["format"]
     seconds = float(sound.get("duration") or file.get("duration") or 0.0)
+    chunk = find_sound(path)
     return Song(
         path,
         int(sound.get("sample_rate", 0)),
@@ -212,7 +230,7 @@ def _through_ffmpeg(path: Path, stream: int) -> Song:
         seconds,
         through_ffmpeg=True,
         container=str(file.get("format_name", "")),
-        is_estimate=bool(file["duration_is_estimated"]),
+        is_estimate=bool(file["duration_is_estimated"]) or (chunk is not None and chunk.is_miscounted),
         stream=stream,
     )
 

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import io
 import mmap
 import os
 import re
-import struct
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 import soundfile
 
 from stream_sep.errors import AudioFileError, reason
+from stream_sep.files.file_view import FileView
+from stream_sep.files.sound_chunk import UNCOUNTED, SoundChunk, find_sound, goes_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-_EXACT = frozenset(
-    (
-        *("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"),
-        *("ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"),
-    )
-)
+_RAW = frozenset(("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"))
+"""Codings in which every frame has the same number of bytes."""
+
+_EXACT = _RAW | {"ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"}
 """Codings of which every frame can be counted."""
 
 _EXACT_BEGINNINGS = frozenset((b"RIFF", b"RF64", b"riff", b"FORM", b"fLaC", b".snd", b"dns.", b"caff", b"OggS"))
+
+_W64 = b"riff"
+"""First bytes of a W64 file, in which libsndfile takes all further chunks for sound."""
 
 _OGG_BEGIN = b"OggS\x00\x02"
 """The first page of a stream in an Ogg file."""
@@ -36,18 +38,15 @@ _OGG_BEGIN = b"OggS\x00\x02"
 _MAX_FRAMES = 1 << 40
 """libsndfile reports more frames than this if the header has no length."""
 
-_UNCOUNTED = 0x7FFFF000
-"""Sizes from here on in a header stand for an unknown length."""
-
 _WRONG_SIZE = re.compile(r": (\d+) \(should be (\d+)\)")
 
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 
+REST = {True: "the rest was read as players do", False: "the rest cannot be read"}
+"""Whether the sound behind the header's count was read -> the end of the message."""
+
 MIN_MISSING_SECONDS = 0.5
 """Less than this is the padding of a codec."""
-
-_MAX_TRAILER = 1 << 16
-"""Bytes behind the sound that may be anything: tags, the rest of a buffer."""
 
 
 class LongerThanItsHeaderError(AudioFileError):
@@ -69,18 +68,60 @@ def open_sound(path: Path) -> soundfile.SoundFile:
     return soundfile.SoundFile(sound_path(path))
 
 
+@contextmanager
+def open_whole(path: Path, start: int = 0) -> Iterator[OpenSound]:
+    """Open a file for reading to its actual end, where the container has chunks.
+
+    Args:
+        path: the file.
+        start: offset of the file that is meant, in one that was joined of several.
+
+    Raises:
+        OSError: it cannot be opened.
+        soundfile.SoundFileError: libsndfile cannot read it.
+    """
+    chunk = None if start else find_sound(path)
+    wrong = chunk if chunk is not None and chunk.is_miscounted else None
+    with path.open("rb") as raw:
+        end = chunk.end if chunk is not None and chunk.container == _W64 else None
+        view = FileView(raw, start, end, None if wrong is None else wrong.right_header)
+        with soundfile.SoundFile(view) as file:
+            if wrong is None or file.subtype not in _RAW:
+                view.furthest = 0
+                yield OpenSound(file, view, chunk)
+                return
+            order = file.endian if file.endian != "FILE" else "BIG" if wrong.is_big else "LITTLE"
+            facts = (file.samplerate, file.channels, file.subtype, order, "RAW")
+        view = FileView(raw, wrong.start)  # as its size may be more than the header can count
+        with soundfile.SoundFile(view, "r", *facts) as file:
+            yield OpenSound(file, view, chunk)
+
+
+class OpenSound(NamedTuple):
+    """A file as `open_whole` opens it: libsndfile's object, what that reads, and where its sound is, if known."""
+
+    file: soundfile.SoundFile
+    view: FileView
+    chunk: SoundChunk | None
+
+
 def may_be_exact(path: Path) -> bool:
     """Return, by its first bytes, whether `is_exact` can be true for a file."""
     with path.open("rb") as file:
         return file.read(4) in _EXACT_BEGINNINGS
 
 
-def is_exact(file: soundfile.SoundFile) -> bool:
-    """Return whether libsndfile reads all of a file, rather than an estimated length or its first part."""
+def is_exact(file: soundfile.SoundFile, path: Path) -> bool:
+    """Return whether libsndfile reads all of a file, rather than an estimated length or its first part.
+
+    Args:
+        file: the open file.
+        path: where it is.
+    """
     if not 0 <= file.frames < _MAX_FRAMES:
         return False
     if file.format == "OGG":
-        return file.subtype == "VORBIS" and _has_one_link(Path(os.fsdecode(file.name)))
+        return file.subtype == "VORBIS" and _has_one_link(path)
     return file.subtype in _EXACT
 
 
@@ -98,10 +139,10 @@ def read_frames(
     Args:
         path: the file.
         frames: of a block.
-        warn: callback that receives a message about audio that is missing by the header, at the end.
+        warn: callback that receives a message about audio that is missing by the header, or beyond it, at the end.
 
     Raises:
-        LongerThanItsHeaderError: after all frames by the header, if more follow.
+        LongerThanItsHeaderError: after all frames by the header, if more follow that libsndfile cannot read.
         AudioFileError: the file ends early, or is damaged.
     """
     start, seconds = 0, 0.0
@@ -111,9 +152,11 @@ def read_frames(
         seconds += part.read / part.rate
         if part.missing > MIN_MISSING_SECONDS:
             warn(ends_early(path, seconds, part.missing))
+        if part.counted is not None:
+            warn(f"{continues(path, part.counted)}; {REST[True]}")
         start = _next_flac(path, start, part) if part.goes_on else -1
         if part.goes_on and start < 0:
-            raise LongerThanItsHeaderError(f"{path} goes on after the {seconds:.1f} s that its header counts")
+            raise LongerThanItsHeaderError(continues(path, seconds))
 
 
 class _Part:
@@ -123,28 +166,34 @@ class _Part:
         self._path, self._start = path, start
         self.read, self.rate, self.channels = 0, 1, 0
         self.missing, self.goes_on, self.is_flac = 0.0, False, False
+        self.counted: float | None = None  # seconds, if its header counts fewer than there are
 
     def blocks(self, frames: int) -> Iterator[NDArray[np.float32]]:
         try:
-            with self._path.open("rb") as raw, _Watched(raw, self._start) as seen, soundfile.SoundFile(seen) as file:
-                seen.furthest = 0
+            with open_whole(self._path, self._start) as sound:
+                file = sound.file
                 self.rate, self.channels, self.is_flac = file.samplerate, file.channels, file.format == "FLAC"
                 while len(block := file.read(frames, dtype="float32", always_2d=True)):
                     self.read += len(block)
                     yield block
-                self._finish(file, self._start + seen.furthest)
+                self._finish(sound)
         except (OSError, RuntimeError) as error:  # soundfile's own are RuntimeErrors
             raise AudioFileError(
                 f"cannot read {self._path} to its end: {reason(error)}; the file is damaged"
             ) from error
 
-    def _finish(self, file: soundfile.SoundFile, end: int) -> None:
+    def _finish(self, sound: OpenSound) -> None:
+        file, chunk, seconds = sound.file, sound.chunk, self.read / self.rate
         if self.read < file.frames < _MAX_FRAMES:
-            where = f"after {self.read / self.rate:.1f} of the {file.frames / self.rate:.1f} s that its header counts"
+            where = f"after {seconds:.1f} of the {file.frames / self.rate:.1f} s that its header counts"
             raise AudioFileError(f"cannot read {self._path} to its end: {where} nothing follows; the file is damaged")
-        self.missing = _missing_share(file.extra_info) * self.read / self.rate
-        is_wav = file.format in {"WAV", "WAVEX", "RF64"}
-        self.goes_on = _goes_on(self._path, _wav_sound_end(self._path) if is_wav else end)
+        if chunk is not None and chunk.is_miscounted:
+            self.counted = None if chunk.size is None else chunk.counted(seconds)
+            return
+        self.missing = _missing_share(file.extra_info) * seconds
+        if chunk is None:
+            with self._path.open("rb") as raw:
+                self.goes_on = goes_on(raw, self._start + sound.view.furthest)
 
 
 def _next_flac(path: Path, start: int, part: _Part) -> int:
@@ -154,7 +203,7 @@ def _next_flac(path: Path, start: int, part: _Part) -> int:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         found = next((match.start() for match in _FLAC.finditer(data, start + 4)), -1)
     if found >= 0:
-        with path.open("rb") as raw, _Watched(raw, found) as view, soundfile.SoundFile(view) as file:
+        with path.open("rb") as raw, soundfile.SoundFile(FileView(raw, found)) as file:
             same = file.samplerate == part.rate and file.channels == part.channels
     return found if found >= 0 and same else -1
 
@@ -170,30 +219,14 @@ def ends_early(path: Path, seconds: float, missing: float) -> str:
     return f"{path} ends after {seconds:.1f} s, of {seconds + missing:.1f} s that its header counts"
 
 
-class _Watched(io.RawIOBase):
-    """A read-only view of a file from an offset on, which records how far it was read."""
+def continues(path: Path, counted: float) -> str:
+    """Return the message for a file that is longer than its header states.
 
-    def __init__(self, raw: io.BufferedReader, start: int) -> None:
-        super().__init__()
-        self._raw, self._start, self.furthest = raw, start, 0
-        raw.seek(start)
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        count = self._raw.readinto(buffer)  # type: ignore[arg-type]
-        self.furthest = max(self.furthest, self.tell())
-        return count
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._raw.seek(offset + (self._start if whence == os.SEEK_SET else 0), whence) - self._start
-
-    def tell(self) -> int:
-        return self._raw.tell() - self._start
+    Args:
+        path: the file.
+        counted: seconds that the header counts.
+    """
+    return f"{path} goes on after the {counted:.1f} s that its header counts"
 
 
 def _missing_share(log: str) -> float:
@@ -202,37 +235,5 @@ def _missing_share(log: str) -> float:
     >>> _missing_share("RIFF : 3000 (should be 2000)")
     0.5
     """
-    sizes = [(int(stated), int(found)) for stated, found in _WRONG_SIZE.findall(log) if int(stated) < _UNCOUNTED]
+    sizes = [(int(stated), int(found)) for stated, found in _WRONG_SIZE.findall(log) if int(stated) < UNCOUNTED]
     return max((stated / found - 1 for stated, found in sizes if found), default=0.0)
-
-
-def _wav_sound_end(path: Path) -> int:
-    with path.open("rb") as file:
-        found = _wav_data(file)
-        return file.seek(0, io.SEEK_END) if found is None else found[0] + found[1]
-
-
-def _wav_data(file: io.BufferedReader) -> tuple[int, int] | None:
-    """Return where the sound of a RIFF file begins, and its bytes; None where they are not counted."""
-    if file.read(12)[:4] != b"RIFF":
-        return None
-    while len(head := file.read(8)) == 8:
-        name, size = head[:4], struct.unpack("<I", head[4:])[0]
-        if name == b"data":
-            return None if size >= _UNCOUNTED else (file.tell(), size)
-        file.seek(size + size % 2, io.SEEK_CUR)
-    return None
-
-
-def _goes_on(path: Path, end: int) -> bool:
-    """Return whether audio, rather than tags or further chunks, follows the last byte that was read."""
-    size = path.stat().st_size
-    if size - end <= _MAX_TRAILER:
-        return False
-    with path.open("rb") as file:
-        file.seek(end + end % 2)
-        head = file.read(8)
-    if head.startswith((b"APETAGEX", b"TAG", b"ID3")):
-        return False
-    is_chunk = head[:4].decode("latin-1").isprintable() and struct.unpack("<I", head[4:])[0] <= size - end
-    return not (is_chunk and head[:4].strip().isalnum())

@@ -146,15 +146,127 @@ def test_joined_files_of_other_rates_and_channels_keep_their_length(tmp_path, pl
     assert read_whole(song)[0] == pytest.approx(12.0, abs=0.3)
 
 
-@pytest.mark.usefixtures("ffmpeg")
-@pytest.mark.parametrize("counted", [0, 100_000])
-def test_a_wav_file_that_goes_on_behind_its_count_is_read_to_its_end(plain, counted):
-    data = bytearray(plain.read_bytes())
-    struct.pack_into("<I", data, data.index(b"data") + 4, counted)
-    plain.write_bytes(data)
-    seconds, notes = read_whole(plain)
-    assert seconds == pytest.approx(6.0, abs=1e-3)
+SIZES = {  # where each container counts the bytes of its sound: a text before the number, its offset, its format
+    "WAV": (b"data", 4, "I"),
+    "WAVEX": (b"data", 4, "I"),
+    "RF64": (b"ds64", 16, "Q"),
+    "W64": (b"data\xf3", 16, "Q"),
+    "AIFF": (b"SSND", 4, "I"),
+    "CAF": (b"data", 4, "q"),
+    "AU": (b"", 8, "I"),
+    "SVX": (b"BODY", 4, "I"),
+}
+BIG = {"AIFF", "CAF", "AU", "SVX"}  # whose numbers are big-endian
+CONTAINERS = [
+    *(("WAV", subtype, "FILE") for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW")),
+    *((kind, "PCM_16", "FILE") for kind in ("WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "SVX")),
+    *((kind, "PCM_24", "LITTLE") for kind in ("AIFF", "CAF", "AU")),
+    *(("AIFF", subtype, "FILE") for subtype in ("PCM_S8", "FLOAT", "ALAW")),
+    ("WAV", "PCM_16", "BIG"),
+    ("CAF", "ALAC_16", "FILE"),
+]
+
+
+def of_kind(path, kind, subtype="PCM_16", endian="FILE"):
+    channels, rate = (1, 16000) if kind == "SVX" else (2, RATE)
+    soundfile.write(path, music(6.0, channels, rate), rate, subtype=subtype, endian=endian, format=kind)
+    return path
+
+
+def count(path, kind, number, endian="FILE"):
+    """Write another size of the sound in the header."""
+    data, (before, offset, form) = bytearray(path.read_bytes()), SIZES[kind]
+    order = ">" if kind in BIG - {"AU"} or endian == "BIG" or data[:4] == b".snd" else "<"
+    struct.pack_into(order + form, data, data.index(before) + offset, number)
+    path.write_bytes(data)
+
+
+def sound_of(path, notes=None):
+    song = open_song(path)
+    return np.concatenate([*song.blocks(song.sample_rate, (notes if notes is not None else []).append)], axis=1)
+
+
+@pytest.mark.parametrize(("kind", "subtype", "endian"), CONTAINERS)
+def test_sound_behind_the_count_of_its_header_is_read_to_its_end(tmp_path, kind, subtype, endian):
+    song, notes = of_kind(tmp_path / "a", kind, subtype, endian), []
+    whole = sound_of(song)
+    count(song, kind, 100_003, endian)
+    np.testing.assert_array_equal(sound_of(song, notes), whole)
+    assert len(notes) == 1
     assert "goes on after" in notes[0]
+    assert notes[0].endswith("the rest was read as players do")
+
+
+@pytest.mark.parametrize(("kind", "subtype", "endian"), CONTAINERS)
+@pytest.mark.parametrize("number", [0, -1])
+def test_sound_that_its_header_does_not_count_is_read_to_its_end(tmp_path, kind, subtype, endian, number):
+    song = of_kind(tmp_path / "a", kind, subtype, endian)
+    whole = sound_of(song)
+    largest = 2 ** (8 * struct.calcsize(SIZES[kind][2])) - 1
+    count(song, kind, number if number == 0 or kind == "CAF" else largest, endian)
+    np.testing.assert_array_equal(sound_of(song), whole)
+
+
+@pytest.mark.parametrize("kind", ["AIFF", "WAV", "RF64", "CAF", "W64"])
+def test_a_count_that_is_right_is_right_in_front_of_other_chunks(tmp_path, kind):
+    song, notes = of_kind(tmp_path / "a", kind), []
+    whole = sound_of(song)
+    size = struct.pack({"AIFF": ">I", "CAF": ">q", "W64": "<Q"}.get(kind, "<I"), 200_000)
+    name = b"APPL" + (bytes(12) if kind == "W64" else b"")
+    song.write_bytes(song.read_bytes() + name + size + bytes(range(250)) * 800)
+    np.testing.assert_array_equal(sound_of(song, notes), whole)
+    assert notes == []
+
+
+def test_a_few_seconds_of_speech_behind_the_count_are_no_trailer(tmp_path):
+    song = tmp_path / "a.wav"
+    soundfile.write(song, music(6.0, 1, 8000), 8000, subtype="PCM_U8")
+    count(song, "WAV", 16_000)
+    assert sound_of(song).shape[1] == 48_000
+
+
+def test_a_count_of_32_bits_that_overflowed_is_no_length(tmp_path):
+    song, size = of_kind(tmp_path / "a.wav", "WAV"), 2**32 + 40_000
+    count(song, "WAV", 40_000)
+    with song.open("r+b") as file:
+        file.truncate(size)  # a hole, which takes no space
+    assert open_song(song).seconds == pytest.approx(size / 4 / RATE, abs=0.01)
+
+
+@pytest.mark.usefixtures("ffmpeg")
+@pytest.mark.parametrize("number", [0, 40_000])
+@pytest.mark.parametrize("subtype", ["IMA_ADPCM", "MS_ADPCM", "GSM610"])
+def test_compressed_sound_behind_the_count_of_a_wav_file_is_read_to_its_end(tmp_path, subtype, number):
+    song, notes = tmp_path / "a.wav", []
+    soundfile.write(song, music(6.0, 1), RATE, subtype=subtype)
+    count(song, "WAV", number)
+    assert sound_of(song, notes).shape[1] == pytest.approx(6.0 * RATE, abs=3000)
+    assert notes[-1].endswith("the rest was read as players do")
+    assert not any("ends after" in note for note in notes)
+
+
+def test_compressed_sound_that_cannot_be_read_to_its_end_is_reported(tmp_path, plain, ffmpeg):
+    song, notes = tmp_path / "a.aiff", []
+    ffmpeg("-i", plain, "-c:a", "adpcm_ima_qt", song)
+    count(song, "AIFF", 68_008)
+    seconds = sound_of(song, notes).shape[1] / RATE
+    assert notes == [f"{song} goes on after the {seconds:.1f} s that its header counts; the rest cannot be read"]
+    assert seconds < 2
+
+
+def test_compressed_sound_that_is_not_counted_as_its_packets_are_is_refused(tmp_path, plain, ffmpeg):
+    song = tmp_path / "a.caf"
+    ffmpeg("-i", plain, "-c:a", "adpcm_ima_qt", song)
+    count(song, "CAF", 68_008)
+    with pytest.raises(AudioFileError, match="damaged"):
+        sound_of(song)
+
+
+def test_what_only_libsndfile_reads_is_read_where_ffmpeg_is_installed(tmp_path, ffmpeg):
+    del ffmpeg
+    song = tmp_path / "a.w64"
+    soundfile.write(song, music(2.0), RATE, subtype="IMA_ADPCM", format="W64")
+    assert read_whole(song)[0] == pytest.approx(2.0, abs=0.1)
 
 
 def test_a_flac_file_that_goes_on_behind_its_count_is_read_to_its_end(tmp_path, plain, ffmpeg):
@@ -168,13 +280,17 @@ def test_a_flac_file_that_goes_on_behind_its_count_is_read_to_its_end(tmp_path, 
     assert "goes on after" in notes[0]
 
 
-def test_without_ffmpeg_a_file_that_goes_on_is_refused(plain, monkeypatch):
-    data = bytearray(plain.read_bytes())
-    struct.pack_into("<I", data, data.index(b"data") + 4, 100_000)
-    plain.write_bytes(data)
+def test_without_ffmpeg_a_wav_file_that_goes_on_is_read_and_a_flac_file_is_refused(tmp_path, plain, monkeypatch):
+    flac = tmp_path / "a.flac"
+    soundfile.write(flac, music(6.0), RATE, subtype="PCM_16")
+    data = bytearray(flac.read_bytes())
+    struct.pack_into(">I", data, 22, 100_000)
+    flac.write_bytes(data)
+    count(plain, "WAV", 100_000)
     monkeypatch.setenv("PATH", "")
+    assert read_whole(plain)[0] == 6.0
     with pytest.raises(AudioFileError, match="goes on after"):
-        read_whole(plain)
+        read_whole(flac)
 
 
 @pytest.mark.parametrize("kind", ["wav", "aiff", "w64"])
