@@ -11,6 +11,7 @@ from stream_sep.files.song import open_song
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from stream_sep.protocols import Block
     from stream_sep.training.data.layouts import Source
@@ -18,37 +19,32 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 18
 
 
-def read_blocks(source: Source, sample_rate: int) -> Iterator[Block]:
+def read_blocks(path: Path, stream: int, sample_rate: int) -> Iterator[Block]:
     """Yield a sound as float32 ``(2, frames)``, block by block, resampled to ``sample_rate``.
 
     Args:
-        source: a file or stream.
+        path: a file.
+        stream: number of the audio stream in it.
         sample_rate: target frames per second.
 
     Raises:
         AudioFileError: it cannot be read, or is damaged in any way: a fault would go unnoticed in training.
     """
-    song = open_song(source.path, source.stream or 0)
-    yield from song.blocks(sample_rate, _refuse)
+    yield from open_song(path, stream).blocks(sample_rate, _refuse)
 
 
 def _refuse(why: str) -> None:
     raise AudioFileError(f"{why}; repair or remove it")
 
 
-def read_all(source: Source, sample_rate: int) -> Block:
-    """Return a whole sound, float32 ``(2, frames)``; see `read_blocks`."""
-    return np.concatenate([np.zeros((2, 0), np.float32), *read_blocks(source, sample_rate)], axis=1)
-
-
 def add_blocks(sources: Sequence[Source], sample_rate: int) -> Iterator[Block]:
     """Yield the sum of sounds, block by block, as long as the longest of them.
 
     Args:
-        sources: files or streams.
+        sources: the sounds.
         sample_rate: target frames per second.
     """
-    readers = [_Rest(read_blocks(source, sample_rate)) for source in sources]
+    readers = [_Rest(source.blocks(sample_rate)) for source in sources]
     while parts := [part for reader in readers if (part := reader.take(_BLOCK)).shape[1]]:
         total = np.zeros((2, max(part.shape[1] for part in parts)), np.float32)
         for part in parts:

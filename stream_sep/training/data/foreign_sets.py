@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 
 from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.files.stem_folder import SUFFIXES
 from stream_sep.training.data.cache import RATE, build_cache
-from stream_sep.training.data.decode import add_blocks
 from stream_sep.training.data.layouts import Source, StemSong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
+
+    from stream_sep.protocols import Block
 
     Sound = NDArray[np.float32]
 
@@ -41,23 +41,17 @@ def import_set(folder: Path, cache: Path, kind: str, report: Callable[[str], Non
         report: callback that receives the name of every finished song.
 
     Raises:
-        AudioFileError: there is no song, or one cannot be read.
+        AudioFileError: there is no song; or, once all others are done, songs could not be read.
         ConfigError: unknown kind.
     """
     if kind not in KINDS:
         raise ConfigError(f"unknown kind of training set {kind!r}; choose from {', '.join(KINDS)}")
     if not folder.is_dir():
         raise AudioFileError(f"{folder} is not a folder; name the folder of the set")
-    added = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        songs = _songs(folder, kind, Path(scratch))
-        for song in songs:
-            added += build_cache([song], cache, report)
-            for file in Path(scratch).iterdir():
-                file.unlink()
-    if not added and not any(True for _ in _names(folder, kind)):
+    songs = list(_songs(folder, kind))
+    if not songs:
         raise AudioFileError(f"no song of the kind {kind!r} in {folder}; the kinds are {', '.join(KINDS)}")
-    return added
+    return build_cache(songs, cache, report)
 
 
 def join_spectra(parts: list[NDArray[np.complex64]]) -> Sound:
@@ -94,45 +88,52 @@ def align(mixture: Sound, instruments: Sound, rate: int = RATE) -> tuple[Sound, 
     return mixture[:, :frames], instruments[:, :frames]
 
 
-def _songs(folder: Path, kind: str, scratch: Path) -> Iterator[StemSong]:
+@dataclass(frozen=True)
+class _HalfOfPair(Source):
+    """The vocals or the instruments of a mixture, `path`, and the same song without vocals.
+
+    Both halves read both files, so that no file between is needed.
+    """
+
+    without: Path = Path()
+    source: str = "instruments"
+
+    def blocks(self, sample_rate: int) -> Iterator[Block]:
+        mixed, without = (_read(Source(each), sample_rate) for each in (self.path, self.without))
+        mixture, instruments = align(mixed, without, sample_rate)
+        yield mixture - instruments if self.source == "vocals" else instruments
+
+
+@dataclass(frozen=True)
+class _Spectra(Source):
+    """The sound of the spectra in some files: X, Y, or, ``X-Y``, their difference."""
+
+    parts: tuple[Path, ...] = ()
+    key: str = "X"
+
+    def blocks(self, sample_rate: int) -> Iterator[Block]:
+        assert sample_rate == RATE, "spectra are of this rate"
+        loaded = [_load(path) for path in self.parts]
+        if "Y" in self.key and not all("Y" in part for part in loaded):
+            raise AudioFileError(
+                f"{self.path} does not contain Y, the instruments of a pair; import it as npz-instruments?"
+            )
+        yield join_spectra([part["X"] - part["Y"] if self.key == "X-Y" else part[self.key] for part in loaded])
+
+
+def _songs(folder: Path, kind: str) -> Iterator[StemSong]:
     if kind in {"instruments", "vocals"}:
         silent = frozenset({"vocals"} if kind == "instruments" else ())
         yield from (StemSong(path.stem, {kind: (Source(path),)}, silent) for path in _sounds(folder))
     elif kind == "pairs":
         for name, (mixed, without) in _pairs(folder).items():
-            mixture, instruments = align(_read(mixed), _read(without))
-            yield _written(name, {"vocals": mixture - instruments, "instruments": instruments}, scratch)
+            halves = ("vocals", "instruments")
+            yield StemSong(name, {half: (_HalfOfPair(mixed, without=without, source=half),) for half in halves})
     else:
         for name, files in _patches(folder).items():
-            yield _written(name, _of_patches(files, kind.removeprefix("npz-")), scratch)
-
-
-def _names(folder: Path, kind: str) -> Iterator[str]:
-    if kind.startswith("npz-"):
-        yield from _patches(folder)
-    elif kind == "pairs":
-        yield from _pairs(folder)
-    else:
-        yield from (path.stem for path in _sounds(folder))
-
-
-def _of_patches(files: list[Path], kind: str) -> dict[str, Sound]:
-    """Return the sources of a song; the vocals of a pair are the mix minus the instruments."""
-    loaded = [_load(path) for path in files]
-    first = [part["X"] for part in loaded]
-    if kind != "pairs":
-        return {kind: join_spectra(first)}
-    if not all("Y" in part for part in loaded):
-        raise AudioFileError(
-            f"{files[0]} does not contain Y, the instruments of a pair; import it as npz-instruments?"
-        )
-    second = [part["Y"] for part in loaded]
-    vocals = [one - other for one, other in zip(first, second, strict=True)]
-    padding = sum(part.shape[2] for part in first)
-    sounds = {"vocals": join_spectra(vocals), "instruments": join_spectra(second)}
-    frames = max(sound.shape[1] for sound in sounds.values())
-    assert frames <= padding * HOP
-    return {name: np.pad(sound, ((0, 0), (0, frames - sound.shape[1]))) for name, sound in sounds.items()}
+            keys = {"vocals": "X-Y", "instruments": "Y"} if kind == "npz-pairs" else {kind.removeprefix("npz-"): "X"}
+            sources = {source: (_Spectra(files[0], parts=tuple(files), key=key),) for source, key in keys.items()}
+            yield StemSong(name, sources)
 
 
 def _load(path: Path) -> dict[str, NDArray[np.complex64]]:
@@ -168,11 +169,5 @@ def _sounds(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
 
 
-def _read(path: Path) -> Sound:
-    return np.concatenate(list(add_blocks((Source(path),), RATE)), axis=1)
-
-
-def _written(name: str, sounds: dict[str, Sound], scratch: Path) -> StemSong:
-    for source, sound in sounds.items():
-        soundfile.write(scratch / f"{source}.wav", sound.T, RATE, subtype="FLOAT")
-    return StemSong(name, {source: (Source(scratch / f"{source}.wav"),) for source in sounds})
+def _read(source: Source, sample_rate: int) -> Sound:
+    return np.concatenate([np.zeros((2, 0), np.float32), *source.blocks(sample_rate)], axis=1)

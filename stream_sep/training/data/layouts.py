@@ -10,10 +10,13 @@ from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.evaluation.musdb18_test_songs import refuse_test_songs
 from stream_sep.files.stem_folder import STEM_FILE_STREAMS, SUFFIXES, stems_in
 from stream_sep.protocols import STEMS
+from stream_sep.training.data.decode import read_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from stream_sep.protocols import Block
 
 _MIXTURES = {"mix", "mixture", "master", "accompaniment"}
 _NO_SONGS = {"train", "test", "valid", "validation"}
@@ -25,6 +28,14 @@ class Source:
 
     path: Path
     stream: int | None = None
+
+    def blocks(self, sample_rate: int) -> Iterator[Block]:
+        """Yield the sound as float32 ``(2, frames)``, block by block; see `read_blocks`.
+
+        Args:
+            sample_rate: target frames per second.
+        """
+        return read_blocks(self.path, self.stream or 0, sample_rate)
 
 
 Sources: TypeAlias = Mapping[str, tuple[Source, ...]]

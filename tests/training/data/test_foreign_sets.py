@@ -9,6 +9,7 @@ from requirements import require_package
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.separators.source_groups import FOUR, SourceGroups
+from stream_sep.training.data import cache, h5_cache
 from stream_sep.training.data.cache import RATE, map_song, read_index
 from stream_sep.training.data.foreign_sets import align, import_set
 
@@ -42,9 +43,9 @@ def write_patches(folder, name, x, y=None):
         np.savez(folder / f"{name}_p{number}.npz", **padded, c=np.abs(x).max().item())
 
 
-def sources(cache, name):
-    song = next(song for song in read_index(cache) if song.name == name)
-    frames = map_song(cache, song)
+def sources(path, name):
+    song = next(song for song in read_index(path) if song.name == name)
+    frames = map_song(path, song)
     return {source: frames[row][:].T * np.float32(song.gain) for row, source in enumerate(song.stems)}
 
 
@@ -100,6 +101,32 @@ def test_instrumentals_and_voices_train_for_vocals_and_instruments(tmp_path):
     assert {stem: samples.songs for stem, samples in dataset.stems.items()} == {"vocals": 2, "instruments": 2}
     with pytest.raises(ConfigError, match="has 'drums'"):
         load_dataset(caches, **load, groups=FOUR)
+
+
+@pytest.mark.parametrize("kind", ["npz-instruments", "instruments"])
+def test_an_import_writes_a_file_once_and_nothing_twice(tmp_path, monkeypatch, kind):
+    for number in range(3):
+        write_patches(tmp_path / "set", f"S{number}", spectra_of(sound(number, 20_000)))
+        soundfile.write(tmp_path / f"set/S{number}.wav", sound(number, 20_000).T, RATE)
+    written, decoded, write, add = [], [], h5_cache._write, cache._add
+    monkeypatch.setattr(h5_cache, "_write", lambda *given: written.append(given) or write(*given))
+    monkeypatch.setattr(cache, "_add", lambda *given: decoded.append(given) or add(*given))
+    received = []
+    assert import_set(tmp_path / "set", tmp_path / "c.h5", kind, received.append) == 3
+    assert received == ["S0", "S1", "S2"]
+    assert import_set(tmp_path / "set", tmp_path / "c.h5", kind, received.append) == 0
+    assert (len(written), len(decoded)) == (1, 3)
+
+
+@pytest.mark.parametrize("name", ["cache", "c.h5"])
+def test_songs_that_cannot_be_imported_are_named_and_the_others_added(tmp_path, name):
+    for number in range(3):
+        write_patches(tmp_path / "set", f"S{number}", spectra_of(sound(number, 20_000)))
+    (tmp_path / "set/S0_p0.npz").write_bytes(b"no spectra")
+    with pytest.raises(AudioFileError, match="1 of 3 songs could not be added, the others were") as caught:
+        import_set(tmp_path / "set", tmp_path / name, "npz-vocals", lambda _name: None)
+    assert "S0_p0.npz cannot be read as spectra" in str(caught.value)
+    assert [song.name for song in read_index(tmp_path / name)] == ["S1", "S2"]
 
 
 class Evil:
