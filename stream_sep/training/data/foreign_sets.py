@@ -28,6 +28,7 @@ KINDS = ("instruments", "vocals", "pairs", "npz-instruments", "npz-vocals", "npz
 
 N_FFT, HOP = 2048, 1024
 _PATCH = re.compile(r"(.+)_p(\d+)")
+_FOLDER = re.compile(r"_sr(\d+)_hl(\d+)_nf(\d+)")
 _ALIGN_SECONDS = 4
 
 
@@ -122,8 +123,8 @@ class _Spectra(Source):
 
 
 def _songs(folder: Path, kind: str) -> Iterator[StemSong]:
+    silent = frozenset({"vocals"} if kind.removeprefix("npz-") == "instruments" else ())
     if kind in {"instruments", "vocals"}:
-        silent = frozenset({"vocals"} if kind == "instruments" else ())
         yield from (StemSong(path.stem, {kind: (Source(path),)}, silent) for path in _sounds(folder))
     elif kind == "pairs":
         for name, (mixed, without) in _pairs(folder).items():
@@ -133,7 +134,7 @@ def _songs(folder: Path, kind: str) -> Iterator[StemSong]:
         for name, files in _patches(folder).items():
             keys = {"vocals": "X-Y", "instruments": "Y"} if kind == "npz-pairs" else {kind.removeprefix("npz-"): "X"}
             sources = {source: (_Spectra(files[0], parts=tuple(files), key=key),) for source, key in keys.items()}
-            yield StemSong(name, sources)
+            yield StemSong(name, sources, silent)
 
 
 def _load(path: Path) -> dict[str, NDArray[np.complex64]]:
@@ -148,12 +149,45 @@ def _load(path: Path) -> dict[str, NDArray[np.complex64]]:
 
 
 def _patches(folder: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[tuple[int, Path]]] = {}
-    for path in folder.glob("**/*.npz"):
+    """Return the parts of each song, in order.
+
+    Raises:
+        AudioFileError: a song is in several folders, as of a set that was cut at several offsets.
+    """
+    found: dict[str, dict[Path, list[tuple[int, Path]]]] = {}
+    for path in sorted(folder.glob("**/*.npz")):
+        _refuse_other_spectra(path.parent)
         match = _PATCH.fullmatch(path.stem)
         name, number = (match[1], int(match[2])) if match else (path.stem, 0)
-        found.setdefault(name, []).append((number, path))
-    return {name: [path for _, path in sorted(files)] for name, files in sorted(found.items())}
+        found.setdefault(name, {}).setdefault(path.parent, []).append((number, path))
+    for name, places in found.items():
+        if len(places) > 1:
+            first, second, *_ = places
+            raise AudioFileError(f"parts of {name!r} are in {first} and in {second}; import one of these folders")
+    return {name: _in_order(*places.values()) for name, places in sorted(found.items())}
+
+
+def _in_order(parts: list[tuple[int, Path]]) -> list[Path]:
+    """Return the files of a song by their numbers.
+
+    Raises:
+        AudioFileError: a part is missing.
+    """
+    parts = sorted(parts)
+    for expected, (number, path) in enumerate(parts):
+        if number != expected:
+            raise AudioFileError(f"part {expected} of the song of {path} is missing; copy it, or remove the others")
+    return [path for _, path in parts]
+
+
+def _refuse_other_spectra(folder: Path) -> None:
+    """Raise an AudioFileError for spectra of another rate or STFT, by the name that the folder has then."""
+    match = _FOLDER.search(folder.name)
+    if match and tuple(map(int, match.groups())) != (RATE, HOP, N_FFT):
+        raise AudioFileError(
+            f"{folder} has spectra of {match[1]} Hz, {match[3]} frames every {match[2]}; only {RATE} Hz, "
+            f"{N_FFT} every {HOP} can be imported"
+        )
 
 
 def _pairs(folder: Path) -> dict[str, tuple[Path, Path]]:

@@ -129,6 +129,33 @@ def test_songs_that_cannot_be_imported_are_named_and_the_others_added(tmp_path, 
     assert [song.name for song in read_index(tmp_path / name)] == ["S1", "S2"]
 
 
+def test_parts_of_two_folders_are_not_one_song(tmp_path):
+    for offset in (0, 512):
+        write_patches(tmp_path / f"set/cs16_sr44100_hl1024_nf2048_of{offset}", "A", spectra_of(sound(0)[:, offset:]))
+    with pytest.raises(AudioFileError, match=r"'A' are in .*of0 and in .*of512; import one of these folders"):
+        import_set(tmp_path / "set", tmp_path / "cache", "npz-vocals", lambda _name: None)
+    one = tmp_path / "set/cs16_sr44100_hl1024_nf2048_of512"
+    assert import_set(one, tmp_path / "cache", "npz-vocals", lambda _name: None) == 1
+    assert error_db(sources(tmp_path / "cache", "A")["vocals"], sound(0)[:, 512:]) < -80
+
+
+def test_a_missing_part_and_other_spectra_are_refused(tmp_path):
+    write_patches(tmp_path / "set", "A", spectra_of(sound(0)))
+    (tmp_path / "set/A_p1.npz").unlink()
+    with pytest.raises(AudioFileError, match=r"part 1 of the song of .*A_p2.npz is missing"):
+        import_set(tmp_path / "set", tmp_path / "cache", "npz-vocals", lambda _name: None)
+    write_patches(tmp_path / "other/cs16_sr22050_hl512_nf2048_of0", "A", spectra_of(sound(0)))
+    with pytest.raises(AudioFileError, match="has spectra of 22050 Hz, 2048 frames every 512"):
+        import_set(tmp_path / "other", tmp_path / "cache", "npz-vocals", lambda _name: None)
+
+
+@pytest.mark.parametrize(("kind", "silent"), [("instruments", ("vocals",)), ("vocals", ()), ("pairs", ())])
+def test_vocals_are_silent_in_instrumentals_only(tmp_path, kind, silent):
+    write_patches(tmp_path / "set", "A", spectra_of(sound(0)), spectra_of(sound(1)))
+    import_set(tmp_path / "set", tmp_path / "cache", f"npz-{kind}", lambda _name: None)
+    assert read_index(tmp_path / "cache")[0].silent == silent
+
+
 class Evil:
     def __reduce__(self):
         return print, ("executed",)
