@@ -29,6 +29,7 @@ KINDS = ("instruments", "vocals", "pairs", "npz-instruments", "npz-vocals", "npz
 N_FFT, HOP = 2048, 1024
 _PATCH = re.compile(r"(.+)_p(\d+)")
 _FOLDER = re.compile(r"_sr(\d+)_hl(\d+)_nf(\d+)")
+_HALF = re.compile(r"[ _-]+(mix|mixture|inst|instrumental|instruments)$")
 _ALIGN_SECONDS = 4
 
 
@@ -114,6 +115,9 @@ class _Spectra(Source):
 
     def blocks(self, sample_rate: int) -> Iterator[Block]:
         assert sample_rate == RATE, "spectra are of this rate"
+        for number, path in enumerate(self.parts):
+            if len(self.parts) > 1 and not path.stem.endswith(f"_p{number}"):
+                raise AudioFileError(f"there is no part {number} before {path}; copy it, or remove the others")
         loaded = [_load(path) for path in self.parts]
         if "Y" in self.key and not all("Y" in part for part in loaded):
             raise AudioFileError(
@@ -164,20 +168,7 @@ def _patches(folder: Path) -> dict[str, list[Path]]:
         if len(places) > 1:
             first, second, *_ = places
             raise AudioFileError(f"parts of {name!r} are in {first} and in {second}; import one of these folders")
-    return {name: _in_order(*places.values()) for name, places in sorted(found.items())}
-
-
-def _in_order(parts: list[tuple[int, Path]]) -> list[Path]:
-    """Return the files of a song by their numbers.
-
-    Raises:
-        AudioFileError: a part is missing.
-    """
-    parts = sorted(parts)
-    for expected, (number, path) in enumerate(parts):
-        if number != expected:
-            raise AudioFileError(f"part {expected} of the song of {path} is missing; copy it, or remove the others")
-    return [path for _, path in parts]
+    return {name: [path for _, path in sorted(*places.values())] for name, places in sorted(found.items())}
 
 
 def _refuse_other_spectra(folder: Path) -> None:
@@ -191,12 +182,34 @@ def _refuse_other_spectra(folder: Path) -> None:
 
 
 def _pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
-    mixed, without = (_sounds(folder / name) for name in ("mixtures", "instruments"))
-    if len(mixed) != len(without):
+    """Return each mixture and its instruments, found by the names of their files.
+
+    Raises:
+        AudioFileError: files without their other half, or two of one name.
+    """
+    mixed, without = (_by_name(_sounds(folder / name)) for name in ("mixtures", "instruments"))
+    odd = [*(mixed[key].name for key in mixed if key not in without)]
+    odd_without = [*(without[key].name for key in without if key not in mixed)]
+    if odd or odd_without:
+        lacking = [
+            f"{name} of {', '.join(files)}"
+            for name, files in (("instruments", odd), ("mixtures", odd_without))
+            if files
+        ]
         raise AudioFileError(
-            f"{folder} has {len(mixed)} mixtures and {len(without)} instruments; each needs its other half"
+            f"{folder} does not have the {' and the '.join(lacking)}; name both halves alike, but for _mix and _inst"
         )
-    return {one.stem: (one, other) for one, other in zip(mixed, without, strict=True)}
+    return {path.stem: (path, without[key]) for key, path in mixed.items()}
+
+
+def _by_name(paths: list[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in paths:
+        key = _HALF.sub("", path.stem.casefold())
+        if key in found:
+            raise AudioFileError(f"{path} and {found[key].name} are of one song by their names; remove one")
+        found[key] = path
+    return found
 
 
 def _sounds(folder: Path) -> list[Path]:

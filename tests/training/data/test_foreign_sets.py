@@ -88,6 +88,35 @@ def test_pairs_are_aligned(tmp_path, shift):
     assert [each.shape for each in align(*late)] == [(2, RATE)] * 2
 
 
+def write_pairs(folder, names):
+    """Mixtures of a song's own instruments, each an octave of noise louder than the one before."""
+    for number, (mixture, instruments) in enumerate(names):
+        for name, seeds in (
+            (f"mixtures/{mixture}", (2 * number, 2 * number + 1)),
+            (f"instruments/{instruments}", (2 * number,)),
+        ):
+            path = folder / f"{name}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, sum(sound(seed, 20_000) for seed in seeds).T, RATE, subtype="FLOAT")
+
+
+def test_pairs_are_matched_by_name_in_any_order(tmp_path):
+    names = [("b_mix", "B_inst"), ("Ba", "Ba"), ("a - song - Mixture", "a - song_Instrumental")]
+    write_pairs(tmp_path / "set", names)
+    assert import_set(tmp_path / "set", tmp_path / "cache", "pairs", lambda _name: None) == 3
+    for number, (mixture, _) in enumerate(names):
+        assert error_db(sources(tmp_path / "cache", mixture)["vocals"], sound(2 * number + 1, 20_000)) < -60
+
+
+def test_halves_without_the_other_are_named(tmp_path):
+    write_pairs(tmp_path / "set", [("a", "a"), ("b", "c")])
+    with pytest.raises(AudioFileError, match=r"not have the instruments of b\.wav and the mixtures of c\.wav"):
+        import_set(tmp_path / "set", tmp_path / "cache", "pairs", lambda _name: None)
+    write_pairs(tmp_path / "twice", [("a", "a"), ("a_mix", "b")])
+    with pytest.raises(AudioFileError, match=r"a_mix\.wav and a\.wav are of one song"):
+        import_set(tmp_path / "twice", tmp_path / "cache", "pairs", lambda _name: None)
+
+
 def test_instrumentals_and_voices_train_for_vocals_and_instruments(tmp_path):
     for kind, seeds in (("instruments", (5, 6)), ("vocals", (7, 8))):
         (tmp_path / kind).mkdir()
@@ -142,7 +171,7 @@ def test_parts_of_two_folders_are_not_one_song(tmp_path):
 def test_a_missing_part_and_other_spectra_are_refused(tmp_path):
     write_patches(tmp_path / "set", "A", spectra_of(sound(0)))
     (tmp_path / "set/A_p1.npz").unlink()
-    with pytest.raises(AudioFileError, match=r"part 1 of the song of .*A_p2.npz is missing"):
+    with pytest.raises(AudioFileError, match=r"no part 1 before .*A_p2.npz"):
         import_set(tmp_path / "set", tmp_path / "cache", "npz-vocals", lambda _name: None)
     write_patches(tmp_path / "other/cs16_sr22050_hl512_nf2048_of0", "A", spectra_of(sound(0)))
     with pytest.raises(AudioFileError, match="has spectra of 22050 Hz, 2048 frames every 512"):
@@ -167,7 +196,7 @@ class Evil:
         ("midi", ConfigError, "choose from instruments"),
         ("vocals", AudioFileError, "no song of the kind 'vocals'"),
         ("npz-vocals", AudioFileError, "cannot be read as spectra"),
-        ("pairs", AudioFileError, "has 1 mixtures and 0 instruments"),
+        ("pairs", AudioFileError, "does not have the instruments of a.wav; name both"),
     ],
 )
 def test_what_is_no_set_gives_one_error_message_and_runs_nothing(tmp_path, capsys, kind, error, words):
