@@ -61,7 +61,7 @@ class Playlist:
     Args:
         paths: the files.
         rate: frames per second to decode to.
-        report: called with messages about songs that cannot be played.
+        report: called with messages about songs that cannot be played, or not to their end.
         find: attaches cached refined stems to a song.
 
     Raises:
@@ -167,7 +167,7 @@ class Playlist:
         return loaded
 
     def _decode(self, song: Song, writer: DecodedSongWriter) -> None:
-        blocks = itertools.takewhile(lambda _: not self._closed.is_set(), song.blocks(self._rate))
+        blocks = itertools.takewhile(lambda _: not self._closed.is_set(), song.blocks(self._rate, self._report))
         try:
             if not writer.write(blocks) and not self._closed.is_set():
                 self._report(f"{song.path} contains no audio")

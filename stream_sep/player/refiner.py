@@ -54,6 +54,7 @@ class Refiner:
         rate: frames per second of the playback.
         give: called with a song's number and its refined stems, as `open_stems` reads them.
         report: called with error messages.
+        note: called with messages about songs, such as that one ends early.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class Refiner:
         rate: int,
         give: Callable[[int, dict[str, Any]], None],
         report: Callable[[str], None] = _log.warning,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._refinement, self._rate, self._give, self._report = refinement, rate, give, report
+        self._note = note
         self._cache = StemCache(limit_gb=refinement.cache_gb)
         self._identities = ModelIdentityCache(self._cache.folder)
         self._process: ChildProcess | None = None
@@ -169,6 +172,8 @@ class Refiner:
         elif "finished" in message:
             self._finished.add(message["number"])
             self._keeping = None
+        elif "note" in message:
+            self._note(message["note"])
         elif "speed" in message:
             self._report_speed(message["speed"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -72,9 +73,10 @@ class RenderedSongs:
             raise ConfigError("songs are rendered in a process or inline; worker='thread' is not supported")
         rate, block = backend.sample_rate, backend.block_size
         self._report = report
-        self.refiner = Refiner(refinement, rate, self._take_refined, report) if refinement else None
+        note = _once(report)
+        self.refiner = Refiner(refinement, rate, self._take_refined, report, note) if refinement else None
         with ExitStack() as last_first:
-            self.playlist = Playlist(songs, rate, report, self.refiner.find if self.refiner else lambda _: None)
+            self.playlist = Playlist(songs, rate, note, self.refiner.find if self.refiner else lambda _: None)
             last_first.callback(self.playlist.close)
             if self.refiner is not None:
                 last_first.callback(self.refiner.stop)
@@ -133,3 +135,18 @@ class RenderedSongs:
 
     def _take_refined(self, number: int, refined: dict[str, Any]) -> None:
         self.transport.refine(number, refined)
+
+
+def _once(report: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a callback that reports each text once: a song is decoded by the player and by the refiner."""
+    reported: set[str] = set()
+    lock = threading.Lock()
+
+    def note(text: str) -> None:
+        with lock:
+            is_new = text not in reported
+            reported.add(text)
+        if is_new:
+            report(text)
+
+    return note

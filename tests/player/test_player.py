@@ -1,5 +1,6 @@
 """Songs played with faders: at unity the file itself, exact jumps, loops without a click, no gap in a list."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -258,6 +259,22 @@ def test_a_broken_song_is_reported_and_left_out(write, tmp_path):
     assert "broken.wav" in messages[0]
     with pytest.raises(AudioFileError, match=r"broken\.wav"):
         Playlist([tmp_path / "broken.wav"], RATE)
+
+
+def test_a_song_that_ends_early_is_played_and_reported_once(write):
+    song, messages = uniform_noise(3 * RATE), []
+    path = write(song)
+    path.write_bytes(path.read_bytes()[: 8 * RATE])
+    with contextlib.closing(Playlist([path, path], RATE, messages.append)) as playlist:
+        playlist.current.decoder.join()
+    assert "ends after 1.0 s, of 3.0 s" in messages[0]
+    messages.clear()
+    backend, engine = offline(path, path, report=messages.append)
+    with engine:
+        play(backend, 12800)
+        wait_until(lambda: engine.playlist.following is not None or engine.playlist.prepare_next())
+        engine.playlist.following.decoder.join()
+    assert len(messages) == 1
 
 
 def test_decoded_song_is_deleted_and_its_end_is_known(write):

@@ -356,6 +356,16 @@ def test_a_cache_that_cannot_be_written_is_reported_and_the_stems_play_all_the_s
     stems.close()
 
 
+def test_a_song_that_ends_early_is_noted(write, tmp_path):
+    path = write(uniform_noise(6 * RATE))
+    path.write_bytes(path.read_bytes()[: 8 * 3 * RATE])
+    (note,) = [message["note"] for message in refine_here(path, tmp_path).messages if "note" in message]
+    assert "ends after 3.0 s, of 6.0 s" in note
+    noted = []
+    Refiner(Refinement(TINY), RATE, lambda *_: None, note=noted.append)._take({"note": note})
+    assert noted == [note]
+
+
 def test_silence_is_not_refined(write, tmp_path):
     server = refine_here(write(np.zeros((2, RATE), np.float32)), tmp_path)
     assert server.messages == [{"number": 7, "finished": True}]
