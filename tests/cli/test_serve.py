@@ -48,6 +48,9 @@ def test_check_finds_that_all_agrees(tmp_path):
     [
         (("--role", "boss"), "--role 'boss' is none of all, web, worker"),
         (("--host", "0.0.0.0"), "--insecure-http"),
+        (("--https",), "add --trusted-proxy and its address"),
+        (("--https", "--trusted-proxy", "proxy.local"), "--trusted-proxy 'proxy.local' is not an IP address"),
+        (("--https", "--trusted-proxy", "*"), "--trusted-proxy '*' is not an IP address"),
         (("--database", "mysql://x"), "neither sqlite:// nor postgresql://"),
         (("--database", "postgresql://nobody@127.0.0.1:9/x"), "the database cannot be used"),
         (("--sign-up", "sometimes"), "sign_up 'sometimes' is none of closed, invite, open"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import signal
 import socket
@@ -137,21 +138,28 @@ def run_only_worker(config: ServiceConfig) -> None:
 
 
 def check_exposure(config: ServiceConfig, *, insecure_http: bool) -> None:
-    """Check that passwords are not sent over a network unencrypted.
+    """Check that passwords are not sent over a network unencrypted, and that clients of a proxy are told apart.
 
     Args:
         config: settings of the server.
         insecure_http: whether plain HTTP is allowed.
 
     Raises:
-        ConfigError: the address can be reached by others without HTTPS.
+        ConfigError: the address can be reached by others without HTTPS, or the proxy's address is missing or invalid.
     """
-    if is_loopback(config.host) or config.https or insecure_http:
-        return
-    raise ConfigError(
-        f"--host {config.host} would send passwords over the network unencrypted; put a proxy with HTTPS in front, "
-        "with --https --trusted-proxy ADDRESS, or use --insecure-http in a network you trust"
-    )
+    if not (is_loopback(config.host) or config.https or insecure_http):
+        raise ConfigError(
+            f"--host {config.host} would send passwords over the network unencrypted; put a proxy with HTTPS in "
+            "front, with --https --trusted-proxy ADDRESS, or use --insecure-http in a network you trust"
+        )
+    if config.https and not config.trusted_proxy:
+        raise ConfigError(
+            "--https without --trusted-proxy would give every client the address of the proxy: all would share one "
+            "rate limit, and with a proxy on this machine anybody could read /metrics; add --trusted-proxy and its "
+            "address, such as 127.0.0.1"
+        )
+    if config.trusted_proxy and not _is_network(config.trusted_proxy):
+        raise ConfigError(f"--trusted-proxy {config.trusted_proxy!r} is not an IP address; use one such as 127.0.0.1")
 
 
 def serve_web(service: Service, report: Callable[[str], None]) -> None:
@@ -215,6 +223,14 @@ def _uvicorn_config(service: Service) -> uvicorn.Config:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=10,
     )
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _listen(host: str, port: int) -> socket.socket:
