@@ -75,7 +75,7 @@ def open_service(config: ServiceConfig, clock: Callable[[], float] = time.time) 
 
     Raises:
         DatabaseError: the database cannot be reached.
-        ConfigError: its URL is invalid.
+        ConfigError: its URL is invalid, or the folder cannot be closed to other users.
     """
     data = DataFolder(config.data)
     data.create()

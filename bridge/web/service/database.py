@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from bridge.web.service.files import make_private
 from stream_sep.errors import ConfigError, StreamSepError
 from stream_sep.extras import install_hint
 
@@ -73,10 +74,13 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables up to date, one process at a time; a copy of an older SQLite file is kept beside it.
 
+        SQLite's file is made readable by its owner only.
+
         Raises:
             DatabaseError: it cannot be reached, or a newer version of the program made it.
         """
         try:
+            self._close_file()
             self._keep_copy()
             with self.engine.connect() as connection:
                 if not self.is_sqlite:
@@ -93,6 +97,8 @@ class Database:
             raise DatabaseError(
                 f"the database cannot be used: {str(error).splitlines()[0]}; check --database"
             ) from error
+        except OSError as error:
+            raise DatabaseError(f"the database {self.path} cannot be used: {error.strerror}") from error
 
     def is_current(self) -> bool:
         """Return whether all migrations were made."""
@@ -107,6 +113,7 @@ class Database:
             DatabaseError: it cannot be written.
         """
         assert self.path is not None, "PostgreSQL has pg_dump"
+        make_private(target)  # SQLite writes into an empty file
         try:
             with contextlib.closing(sqlite3.connect(self.path)) as connection:
                 connection.execute("VACUUM INTO ?", (str(target),))
@@ -117,8 +124,17 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
+    def _close_file(self) -> None:
+        """Create SQLite's file closed to others, or close it; files that SQLite adds beside it get its mode."""
+        if self.path is None:
+            return
+        make_private(self.path)
+        for path in self.path.parent.glob(f"{self.path.name}-*"):
+            with contextlib.suppress(FileNotFoundError):  # whoever closes the database last removes them
+                path.chmod(0o600)
+
     def _keep_copy(self) -> None:
-        if self.path is None or not self.path.is_file() or self.is_current():
+        if self.path is None or not self.path.stat().st_size or self.is_current():
             return
         self.copy_to(self.path.with_name(f"{self.path.name}.before-{time.strftime('%Y%m%d-%H%M%S')}"))
 

@@ -6,9 +6,12 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +25,8 @@ MIX_PREFIX = "mix-"
 STEMS_PREFIX = "stems-"
 STEMS_GONE = "Its stems are gone from the disk of this server. Separate it again."
 GONE = "Its files are gone from the disk of this server. Upload it again."
+_OURS = re.compile(r"incoming|songs|work|empty|serve\.db.*|backup\.json|lost\+found")
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _RESERVED = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
 
 
@@ -56,10 +61,31 @@ class DataFolder:
         return self.root / "empty"
 
     def create(self) -> None:
-        """Create the folders, readable by the owner only."""
-        for folder in (self.root, self.incoming, self.songs, self.work):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Create the folders, readable by the owner only; a folder of ours that others may read is closed to them.
+
+        Raises:
+            ConfigError: others may read the root, and it holds other files too, or its mode cannot be changed.
+        """
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_open(self.root):
+            self._close()
+        for folder in (self.incoming, self.songs, self.work):
+            folder.mkdir(mode=0o700, exist_ok=True)
         self.empty.mkdir(mode=0o500, exist_ok=True)
+
+    def _close(self) -> None:
+        others = sorted(path.name for path in self.root.iterdir() if not _OURS.fullmatch(path.name))
+        if others:
+            raise ConfigError(
+                f"other users may read {self.root}, which holds other files too ({others[0]!r}); name a folder of "
+                "its own, or close this one with chmod 700"
+            )
+        with suppress(PermissionError):
+            self.root.chmod(0o700)
+        if is_open(self.root):
+            raise ConfigError(
+                f"other users may read {self.root}, and its mode cannot be changed; name another folder"
+            )
 
     def part(self, upload_id: str) -> Path:
         """Return the file of an incomplete upload."""
@@ -108,6 +134,18 @@ class DataFolder:
     def free_bytes(self) -> int:
         """Return the bytes left on the disk."""
         return shutil.disk_usage(self.root).free
+
+
+def is_open(path: Path) -> bool:
+    """Return whether other users may read or change a file or folder; false on Windows, which has no such modes."""
+    return os.name != "nt" and bool(path.stat().st_mode & _OTHERS)
+
+
+def make_private(path: Path) -> None:
+    """Create an empty file that only its owner may read, or close an existing one to others."""
+    path.touch(mode=0o600)
+    if is_open(path):
+        path.chmod(0o600)
 
 
 def replace_reserved(name: str) -> str:
