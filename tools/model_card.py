@@ -63,7 +63,7 @@ Five whole songs under CC0 from the training data:
 
 def tables(*arguments: str) -> str:
     """Return the output of ``stream-sep evaluate``, up to the end of its first table."""
-    command = [sys.executable, "-m", "stream_sep", "evaluate", *arguments]
+    command = [sys.executable, "-P", "-m", "stream_sep", "evaluate", *arguments]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return output.split("\n\n")[0].strip() + "\n"
 

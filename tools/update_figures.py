@@ -64,13 +64,24 @@ SERVER = "stream_sep_figures"
 
 def output_of(*arguments: str) -> str:
     """Return the output of ``stream-sep``."""
-    command = [sys.executable, "-m", "stream_sep", *arguments]
+    command = [sys.executable, "-P", "-m", "stream_sep", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def smallest_budget(*options: str) -> int:
     """Return the smallest latency budget, in milliseconds, that Demucs meets here at present."""
-    command = [sys.executable, "-m", "stream_sep", "bench", "engine", *DEMUCS, "--option", "budget_ms=1", *options]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "stream_sep",
+        "bench",
+        "engine",
+        *DEMUCS,
+        "--option",
+        "budget_ms=1",
+        *options,
+    ]
     refusal = subprocess.run(command, check=False, capture_output=True, text=True).stderr
     return int(re.search(r"smallest budget is (\d+) ms", refusal)[1])
 

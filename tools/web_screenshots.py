@@ -137,7 +137,7 @@ def _serving(folder: Path) -> Iterator[tuple[str, str]]:
     options = ["--data", str(folder / "data"), "--port", str(port), "--demo-song", "--sign-up", "open"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with log.open("w") as output:
-        command = [sys.executable, "-m", "stream_sep", "serve", *options]
+        command = [sys.executable, "-P", "-m", "stream_sep", "serve", *options]
         run = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
     try:
         address = f"http://127.0.0.1:{port}"

@@ -137,7 +137,7 @@ def run_service(data: Path, *options: str, database: str = "") -> Iterator[Runni
     Raises:
         BridgeError: it did not start.
     """
-    command = [sys.executable, "-u", "-m", "stream_sep", "serve", "--data", str(data), "--port", "0", *options]
+    command = [sys.executable, "-P", "-u", "-m", "stream_sep", "serve", "--data", str(data), "--port", "0", *options]
     temporary = data.with_name(f"{data.name}-tmp")
     temporary.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, DATABASE_VARIABLE: database, "TMPDIR": str(temporary)}

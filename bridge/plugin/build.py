@@ -93,7 +93,7 @@ def _compiler(system: str | None) -> list[str]:
     if importlib.util.find_spec("ziglang") is None:
         raise ConfigError(f"there is no C++ compiler to build the plug-in with; {_REMEDY}")
     target = TARGETS[system or this_system()]
-    return [sys.executable, "-m", "ziglang", "c++", "-target", target]
+    return [sys.executable, "-P", "-m", "ziglang", "c++", "-target", target]
 
 
 def _own_flags() -> list[str]:

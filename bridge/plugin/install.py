@@ -117,7 +117,7 @@ def plugin_paths() -> dict[str, Path]:
 
 def host_command() -> list[str]:
     """Return the command with which the plug-in starts the host."""
-    return [sys.executable, "-m", "stream_sep", "host"]
+    return [sys.executable, "-P", "-m", "stream_sep", "host"]
 
 
 def write_bundle(path: Path, form: str, binary: Path) -> None:

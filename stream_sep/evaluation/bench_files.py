@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 RATE = 44100
 
 # the same first random number as in ours, so that both shift the song by as much
-_DEMUCS = ("-c", "import random; random.seed(0); from demucs.separate import main; main()", "--float32")
-_OURS = ("-m", "stream_sep", "separate", "--bits", "32", "--cache-gb", "0", "--overwrite")
+_DEMUCS = ("-P", "-c", "import random; random.seed(0); from demucs.separate import main; main()", "--float32")
+_OURS = ("-P", "-m", "stream_sep", "separate", "--bits", "32", "--cache-gb", "0", "--overwrite")
 # A small process between: to the system, the memory of whoever starts a process is memory of that process too.
 _MEASURE = """
 import json, resource, subprocess, sys, time
@@ -133,7 +133,7 @@ def run_measured(arguments: Sequence[str]) -> Taken:
         SeparatorError: it failed.
     """
     with tempfile.TemporaryFile() as errors:
-        command = [sys.executable, "-c", _MEASURE, sys.executable, *arguments]
+        command = [sys.executable, "-P", "-c", _MEASURE, sys.executable, *arguments]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, check=True)  # noqa: S603 - ourselves, no shell
         status, seconds, cpu, kilobytes = json.loads(done.stdout)
         if status:

@@ -198,7 +198,18 @@ def setup_path(service: Service) -> str | None:
 
 def worker_command(config: ServiceConfig) -> list[str]:
     """Return the command of a worker for a service; the database is passed by `pass_database_on`."""
-    command = [sys.executable, "-m", "stream_sep", "serve", "run", "--role", "worker", "--data", str(config.data)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "stream_sep",
+        "serve",
+        "run",
+        "--role",
+        "worker",
+        "--data",
+        str(config.data),
+    ]
     return [*command, "--model", config.model]
 
 

@@ -28,7 +28,7 @@ def test_all_formats_are_installed_listed_and_removed(folder, bundles):
     installed = install_plugins(binary=bundles["clap"])
     assert [plugin.format for plugin in installed] == list(FORMATS) == present()
     command = (folder / "settings" / "plugin-host").read_text().splitlines()
-    assert command == [sys.executable, "-m", "stream_sep", "host"]
+    assert command == [sys.executable, "-P", "-m", "stream_sep", "host"]
     assert [plugin.format for plugin in remove_plugins()] == list(FORMATS)
     assert present() == []
     assert [path for path in folder.rglob("*") if path.is_file()] == []
@@ -92,7 +92,7 @@ def test_native_code_that_does_not_compile_is_reported(tmp_path):
 
 def test_command_line_installs_names_the_menu_lists_and_removes(folder):
     def run(*arguments):
-        command = [sys.executable, "-m", "stream_sep", "plugin", *arguments]
+        command = [sys.executable, "-P", "-m", "stream_sep", "plugin", *arguments]
         return subprocess.run(command, env=os.environ, capture_output=True, text=True, check=True).stdout
 
     output = run("install", "--format", "clap", "--no-warm")
