@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_sep.errors import AudioFileError, ConfigError
+from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.files.disk_space import check_room
 from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.protocols import STEMS
@@ -94,7 +94,8 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
         jobs: songs decoded at a time, each in its own process.
 
     Raises:
-        AudioFileError: two songs have one name; or, once all others are done, songs could not be read.
+        AudioFileError: two songs have one name; the cache cannot be written, as on a full disk; or, once all others
+            are done, songs could not be read.
         ConfigError: no job at all.
     """
     if jobs < 1:
@@ -102,7 +103,10 @@ def build_cache(songs: Iterable[StemSong], folder: Path, report: Callable[[str],
     if (h5 := _h5_of(folder)) is not None:
         added: int = h5.build_h5(songs, folder, report, jobs)
         return added
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
     known = {song.name for song in read_index(folder)} if (folder / INDEX).exists() else set()
     missing: dict[str, StemSong] = {}
     for song in songs:
@@ -231,6 +235,8 @@ def _try_to_add(song: StemSong, folder: Path) -> CachedSong | AudioFileError:
         return _add(song, folder)
     except AudioFileError as error:
         return error
+    except OSError as error:
+        return unwritable(folder, error)
 
 
 def _add(song: StemSong, folder: Path) -> CachedSong:
@@ -281,7 +287,20 @@ def _quantise(spooled: Path, out, gain: float, missing: int) -> None:  # type: i
 def _append(index: Path, song: CachedSong) -> None:
     text = index.read_text(encoding="utf-8") if index.exists() else ""
     whole = "".join(line for line in text.splitlines(keepends=True) if line.endswith("\n"))
-    atomic_write(index, (whole + _line(song)).encode())
+    try:
+        atomic_write(index, (whole + _line(song)).encode())
+    except OSError as error:
+        raise unwritable(index, error) from error
+
+
+def unwritable(path: Path, error: BaseException) -> AudioFileError:
+    """Return the error of a cache that cannot be written.
+
+    Args:
+        path: its file or folder.
+        error: the system's error.
+    """
+    return AudioFileError(f"{path} cannot be written ({reason(error)}); free some space, or name another cache")
 
 
 def _line(song: CachedSong) -> str:

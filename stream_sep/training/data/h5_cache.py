@@ -7,6 +7,7 @@ the file is rewritten and renamed into place: a killed build can resume, and a f
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import numpy as np
 
 from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.extras import install_hint
+from stream_sep.files.disk_space import check_room
 from stream_sep.training.data import cache
 from stream_sep.training.data.levels import LevelStore
 
@@ -30,13 +32,15 @@ if TYPE_CHECKING:
 _CHUNK = 32768  # frames
 _CHUNK_CACHE = 1 << 20
 _BLOCK = 1 << 20  # frames that are copied at a time
+_SOURCE_BYTES = 1 << 18  # of the tables of a source, and of its last chunk
 
 
 def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None], jobs: int = 1) -> int:
     """Add songs that are missing from a cache; see `build_cache`.
 
     Raises:
-        AudioFileError: two songs have one name; or, once all others are done, songs could not be read.
+        AudioFileError: two songs have one name; the file cannot be written, as on a full disk, when the next build
+            takes up the decoded songs; or, once all others are done, songs could not be read.
         ConfigError: no job at all, h5py is missing, or the file is no cache.
     """
     _h5py()
@@ -54,10 +58,11 @@ def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None
         failure = error
     decoded = cache.read_index(folder) if (folder / cache.INDEX).exists() else []
     new = [song for song in decoded if song.name not in known]
-    if new or not path.exists():
+    if new or not (path.exists() or failure):
         _write(path, known, [(folder, song) for song in new])
-    with LevelStore(path) as levels:
-        levels.copy_from(folder)
+    if new:
+        with LevelStore(path) as levels:
+            levels.copy_from(folder)
     shutil.rmtree(folder, ignore_errors=True)
     if failure is not None:
         raise failure
@@ -141,11 +146,18 @@ class H5Frames:
 
 
 def _write(path: Path, kept: set[str], new: Sequence[tuple[Path, CachedSong]]) -> None:
-    """Write a file of songs from the existing one and of others, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file of songs from the existing one and of others, atomically.
+
+    Raises:
+        AudioFileError: there is no room for it beside the existing one.
+    """
+    size = (path.stat().st_size if kept else 0) + sum(_size(folder / song.file, song) for folder, song in new)
+    check_room(path.parent, size, "or name another file")
     part = path.with_name(f".{path.name}.part")
     try:
+        _reserve(part, size)
         with _h5py().File(part, "w") as file:
+            _reserve(part, size)
             songs = file.create_group("songs")
             if kept:
                 with _open(path) as before:
@@ -154,11 +166,31 @@ def _write(path: Path, kept: set[str], new: Sequence[tuple[Path, CachedSong]]) -
                             before.copy(group, songs, name)
             for folder, song in new:
                 _add(songs, folder, song)
+            file.flush()
+            used = file.id.get_filesize()
+        os.truncate(part, used)
         with part.open("rb") as whole:
             os.fsync(whole.fileno())
         part.replace(path)
+    except (OSError, RuntimeError) as error:  # h5py raises the second where it cannot close a file
+        raise cache.unwritable(path, error) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _size(sound: Path, song: CachedSong) -> int:
+    """Return the most bytes of a song in the file: its last chunks are full, and there are tables."""
+    return sound.stat().st_size * 65 // 64 + _SOURCE_BYTES * len(song.stems)
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Allocate the room of a file: on a disk that is full in the middle of a write, HDF5 ends the process."""
+    with path.open("ab") as file:
+        try:
+            getattr(os, "posix_fallocate", lambda *_given: None)(file.fileno(), 0, max(size, 1))
+        except OSError as error:
+            if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:  # of file systems that cannot
+                raise
 
 
 def _add(songs: Any, folder: Path, song: CachedSong) -> None:  # noqa: ANN401 - h5py has no types
