@@ -102,6 +102,7 @@ def _render(song: Song, folder: Path, model: str, block_size: int, preset: str, 
             buses = backend.feed(block)[..., skip:][..., : frames - written]
             skip = max(0, skip - block.shape[1])
             written += buses.shape[2]
+            check_room(folder, buses.nbytes)  # as the song may be longer than its header states
             for file, bus in zip(files, buses, strict=True):
                 file.write(bus)
         if not written:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_sep.errors import AudioFileError, reason
+from stream_sep.files.disk_space import check_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _HEAD = 8  # one int64: total frames, -1 until known
 _FRAME = 8  # left and right
+_ADVICE = "or set TMPDIR to a folder on a larger disk"
 
 
 class DecodedSongWriter:
@@ -55,7 +57,9 @@ class DecodedSongWriter:
                 file.seek(_HEAD)
                 try:
                     for block in blocks:
-                        write_all(file, np.ascontiguousarray(block.T, np.float32).tobytes())
+                        data = np.ascontiguousarray(block.T, np.float32).tobytes()
+                        check_room(self.path.parent, len(data), _ADVICE)
+                        write_all(file, data)
                         frames += block.shape[1]
                         yield block
                 finally:
@@ -119,6 +123,19 @@ class DecodedSong:
         """Close the file."""
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+def check_decoded_room(folder: Path, frames: int) -> None:
+    """Check that a decoded song fits on a disk.
+
+    Args:
+        folder: where it will be.
+        frames: its length.
+
+    Raises:
+        AudioFileError: it does not.
+    """
+    check_room(folder, _HEAD + _FRAME * frames, _ADVICE)
 
 
 def write_all(file: BinaryIO, data: bytes) -> None:

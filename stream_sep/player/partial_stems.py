@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from stream_sep.files.disk_space import check_room
 from stream_sep.files.stem_cache import PARTIAL, PARTIAL_SONG, is_complete
 from stream_sep.player.partial_stem_file import PartialStemFile
 
@@ -29,7 +30,7 @@ class PartialStems:
         scratch: the temporary file to use otherwise.
 
     Raises:
-        AudioFileError: neither file can be made.
+        AudioFileError: neither file can be made, or there is no room for it.
     """
 
     def __init__(  # noqa: PLR0917 - a song's stems are all of these
@@ -43,6 +44,8 @@ class PartialStems:
                 place = self._claim(cache.folder / key, song) or scratch
         there = place.is_file() and place.stat().st_size == size
         try:
+            if not there:
+                check_room(place.parent, size, "or play with --no-refine")
             self.stems = PartialStemFile(place, stems, frames, create=not there)
         except BaseException:
             self.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stream_sep.errors import AudioFileError, StreamSepError
 from stream_sep.files.song import open_song
 from stream_sep.player.commands import SongSources
-from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
+from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter, check_decoded_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -158,6 +158,8 @@ class Playlist:
         song = open_song(self.paths[track])
         if song.note:
             self._report(song.note)
+        if not song.is_estimate:
+            check_decoded_room(self.folder, round(song.seconds * self._rate))
         writer = DecodedSongWriter(self.folder / f"{self._numbers}.sound")
         decoder = threading.Thread(target=self._decode, args=(song, writer), name="decoder", daemon=True)
         loaded = LoadedSong(self._numbers, track, song, DecodedSong(writer.path), decoder)

@@ -16,6 +16,7 @@ from requirements import require_package
 from stream_sep import AudioFileError, EngineConfig, OfflineBackend, PacedBackend, load_separator
 from stream_sep.control.presets.library import preset_of
 from stream_sep.evaluation.bench_player import measure_play
+from stream_sep.files import disk_space
 from stream_sep.files.song import Song
 from stream_sep.player import time_stretch
 from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
@@ -275,6 +276,27 @@ def test_a_song_that_ends_early_is_played_and_reported_once(write):
         wait_until(lambda: engine.playlist.following is not None or engine.playlist.prepare_next())
         engine.playlist.following.decoder.join()
     assert len(messages) == 1
+
+
+def test_a_song_for_which_there_is_no_room_is_left_out_before_it_is_decoded(write, monkeypatch):
+    long, short, messages = write(uniform_noise(4 * RATE)), write(uniform_noise(RATE), "short.wav"), []
+    monkeypatch.setattr(disk_space, "free_bytes", lambda _: 2 * 8 * RATE)
+    with contextlib.closing(Playlist([long, short], RATE, messages.append)) as playlist:
+        assert playlist.current.song.path == short
+    assert "are needed" in messages[0]
+    assert "TMPDIR" in messages[0]
+    with pytest.raises(AudioFileError, match="are needed"):
+        Playlist([long], RATE)
+
+
+def test_a_song_longer_than_its_header_states_is_decoded_while_there_is_room(tmp_path, monkeypatch):
+    free = 1_000_000
+    monkeypatch.setattr(disk_space, "free_bytes", lambda _: free - (tmp_path / "a.sound").stat().st_size)
+    writer = DecodedSongWriter(tmp_path / "a.sound")
+    with pytest.raises(AudioFileError, match="are needed"):
+        writer.write(uniform_noise(1 << 16) for _ in range(3))
+    with contextlib.closing(DecodedSong(writer.path)) as song:
+        assert song.frames == 1 << 16
 
 
 def test_decoded_song_is_deleted_and_its_end_is_known(write):

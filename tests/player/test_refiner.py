@@ -15,6 +15,7 @@ from noise import uniform_noise
 from requirements import require_package
 
 from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
+from stream_sep.files import disk_space
 from stream_sep.files.job import SeparationJob
 from stream_sep.files.model_identities import ModelIdentityCache
 from stream_sep.files.segments import SegmentGrid, ShiftedPass
@@ -364,6 +365,15 @@ def test_a_song_that_ends_early_is_noted(write, tmp_path):
     noted = []
     Refiner(Refinement(TINY), RATE, lambda *_: None, note=noted.append)._take({"note": note})
     assert noted == [note]
+
+
+def test_stems_for_which_there_is_no_room_are_not_refined(write, tmp_path, monkeypatch):
+    path = write(uniform_noise(3 * RATE))
+    monkeypatch.setattr(disk_space, "free_bytes", lambda _: 2 * 8 * 3 * RATE)  # for the song, not for four stems
+    server = refine_here(path, tmp_path)
+    assert "are needed" in server.reports[0]
+    assert "--no-refine" in server.reports[0]
+    assert server.messages == [{"number": 7, "finished": True}]
 
 
 def test_silence_is_not_refined(write, tmp_path):

@@ -7,6 +7,7 @@ import json
 import re
 import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import numpy as np
 import soundfile
 
 from stream_sep.errors import AudioFileError, ConfigError, reason
+from stream_sep.files.disk_space import check_room
 from stream_sep.training.data.cache import RATE, build_cache, map_song, read_index
 from stream_sep.training.data.layouts import Source, StemSong
 
@@ -45,23 +47,27 @@ def pack_caches(
 
     Raises:
         ConfigError: a song is larger than an archive may be, or a value is invalid.
+        AudioFileError: the disk is full.
     """
     if not (0 <= quality <= 1 and part_mb > 0):
         raise ConfigError(f"a quality of {quality} or archives of {part_mb} MB are not possible; try 0.3 and 48")
     parts: list[_Part] = []
     most = int(part_mb * 2**20)
-    for cache in caches:
-        for song in read_index(cache):
+    try:
+        for cache, song in [(folder, song) for folder in caches for song in read_index(folder)]:
             data = _encode(cache, song, quality)
+            if len(data) > most:
+                raise ConfigError(f"{song.name!r} takes {len(data) / 2**20:.0f} MB, more than --part-mb {part_mb:g}")
             room = [part for part in parts if part.size + len(data) <= most]
             if not room:
                 parts.append(_Part(target.with_name(f"{target.name}-{len(parts) + 1}.zip")))
                 room = parts[-1:]
-            if len(data) > most:
-                raise ConfigError(f"{song.name!r} takes {len(data) / 2**20:.0f} MB, more than --part-mb {part_mb:g}")
             min(room, key=lambda part: part.size).add(f"{cache.name}/{song.name}.zip", data)
             report(song.name)
-    return [part.close() for part in parts]
+        return [part.close() for part in parts]
+    finally:
+        for part in parts:
+            part.abort()
 
 
 def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int = 1) -> int:
@@ -99,12 +105,19 @@ class _Part:
         self.size = 0
 
     def add(self, name: str, data: bytes) -> None:
+        check_room(self._path.parent, len(data), "or write the archives elsewhere with --out")
         self._zip.writestr(name, data)
         self.size += len(data) + 2 * len(name) + 128
 
     def close(self) -> Path:
         self._zip.close()
         return self._hidden.replace(self._path)
+
+    def abort(self) -> None:
+        """Delete what is not complete."""
+        with suppress(OSError):  # of a full disk, on which the list of entries does not fit
+            self._zip.close()
+        self._hidden.unlink(missing_ok=True)
 
 
 def _encode(cache: Path, song: CachedSong, quality: float) -> bytes:

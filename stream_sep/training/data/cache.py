@@ -36,6 +36,8 @@ INDEX = "index.jsonl"
 RATE = 44100
 """Frames per second of every cache."""
 
+_ADVICE = "or name another folder"
+
 Frames: TypeAlias = NDArray[np.int16]
 """``(frames, 2)``."""
 
@@ -270,7 +272,7 @@ def _spool(song: StemSong, stem: str, path: Path) -> tuple[int, float]:
     frames, peak = 0, 0.0
     with path.open("wb") as out:
         for block in add_blocks(song.sources[stem], RATE):
-            check_room(path.parent, 4 * block.nbytes, "or name another folder")
+            check_room(path.parent, 4 * block.nbytes, _ADVICE)
             out.write(np.ascontiguousarray(block.T).tobytes())
             frames += block.shape[1]
             peak = max(peak, float(np.abs(block).max(initial=0)))
@@ -278,6 +280,7 @@ def _spool(song: StemSong, stem: str, path: Path) -> tuple[int, float]:
 
 
 def _quantise(spooled: Path, out, gain: float, missing: int) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - any binary file
+    check_room(spooled.parent, spooled.stat().st_size // 2 + 4 * missing, _ADVICE)
     with spooled.open("rb") as floats:
         while data := floats.read(1 << 22):
             out.write(np.rint(np.frombuffer(data, np.float32) / np.float32(gain)).astype(np.int16).tobytes())

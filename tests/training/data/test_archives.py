@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from stream_sep.errors import AudioFileError
+from stream_sep.files import disk_space
 from stream_sep.protocols import STEMS
 from stream_sep.training.data.archives import pack_caches, unpack
 from stream_sep.training.data.cache import RATE, build_cache, read_index
@@ -48,6 +49,16 @@ def test_a_pack_becomes_a_cache_again(tmp_path):
     assert unpack(path, tmp_path / "there", quiet) == 1
     (song,) = read_index(tmp_path / "there/cache")
     assert (song.name, sorted(song.stems), song.frames, song.max_hz) == ("one", sorted(STEMS), RATE, 7500.0)
+
+
+def test_a_pack_for_which_there_is_no_room_leaves_no_file(tmp_path, monkeypatch):
+    (tmp_path / "songs/one").mkdir(parents=True)
+    soundfile.write(tmp_path / "songs/one/vocals.wav", np.full((RATE, 2), 0.1), RATE)
+    build_cache(find_stem_songs(tmp_path / "songs"), tmp_path / "cache", quiet)
+    monkeypatch.setattr(disk_space, "free_bytes", lambda _: 1000)
+    with pytest.raises(AudioFileError, match="are needed"):
+        pack_caches([tmp_path / "cache"], tmp_path / "packs/pack", part_mb=48, quality=0.3, report=quiet)
+    assert not [*(tmp_path / "packs").iterdir()]
 
 
 @pytest.mark.parametrize(

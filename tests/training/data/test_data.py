@@ -11,6 +11,7 @@ import soundfile
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.evaluation.validation_split import HELD_OUT_ARTISTS, is_validation
+from stream_sep.files import disk_space
 from stream_sep.protocols import STEMS
 from stream_sep.training.data import cache
 from stream_sep.training.data.cache import RATE, build_cache, check_cache, drop_songs, map_song, read_index
@@ -223,6 +224,16 @@ def test_a_broken_song_leaves_the_finished_ones(songs, tmp_path):
     assert [song.name for song in read_index(tmp_path / "cache")] == ["A - One"]
     assert {path.suffix for path in (tmp_path / "cache").iterdir()} == {".i16", ".jsonl", ".sqlite"}
     assert len(list((tmp_path / "cache").glob("*.i16"))) == 1
+
+
+def test_a_song_whose_frames_do_not_fit_on_the_disk_is_named(songs, tmp_path, monkeypatch):
+    def nearly_full(folder):
+        return 40_000 if [*folder.glob("*.drums")] and [*folder.glob("*.part")] else 10**12
+
+    monkeypatch.setattr(disk_space, "free_bytes", nearly_full)  # which spooled floats fit on, and frames not
+    with pytest.raises(AudioFileError, match=r"A - One: .* are needed"):
+        build(songs, tmp_path / "cache")
+    assert not [*(tmp_path / "cache").glob(".*")]
 
 
 def test_the_split_is_by_artist_and_near_its_percentage():
