@@ -121,9 +121,8 @@ def check_queue(service: Service, session: Session, user_id: str, coming: int = 
     """
     waiting = session.scalar(select(func.count()).where(Job.user_id == user_id, Job.state == "queued")) or 0
     if waiting + coming >= service.limits(session).max_waiting_jobs:
-        raise Problem(
-            429, "queue-full", f"{waiting} of your jobs are waiting already.", "Try again when some are done."
-        )
+        detail, hint = f"{waiting} of your jobs are waiting already.", "Try again when some are done."
+        raise Problem(429, "queue-full", detail, hint, headers={"Retry-After": "30"})
 
 
 def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None:

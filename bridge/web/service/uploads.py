@@ -228,7 +228,8 @@ def _check_room(service: Service, session: Session, user: User, size: int) -> No
         raise too_large(limits.max_upload_bytes)
     coming = session.scalar(select(func.count()).where(Upload.user_id == user.id)) or 0
     if coming >= limits.max_uploads:
-        raise Problem(429, "too-many-uploads", f"{coming} uploads are running already.", "Let one end first.")
+        detail, hint = f"{coming} uploads are not finished yet.", "Let one end, or cancel it."
+        raise Problem(429, "too-many-uploads", detail, hint, headers={"Retry-After": "10"})
     check_queue(service, session, user.id, coming)
     storage = storage_of(service, session, user)
     if storage.used + size > storage.limit:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Header, Request, Response
+from sqlalchemy import select
 from starlette.requests import ClientDisconnect
 
 from bridge.web.problems import Problem
@@ -14,6 +15,7 @@ from bridge.web.service.completion import complete
 from bridge.web.service.dependencies import KnownCaller, ServiceOf
 from bridge.web.service.schemas import NewUpload, SeparationSettings, SongBody, UploadBody
 from bridge.web.service.songs_view import song_body
+from bridge.web.service.tables import Upload
 from bridge.web.service.upload_stream import receive
 
 if TYPE_CHECKING:
@@ -37,6 +39,14 @@ def begin_upload(
     received = uploads.begin_upload(service, caller.user, body, idempotency_key)
     response.headers["Location"] = f"/api/v1/uploads/{received.upload.id}"
     return _body(received)
+
+
+@router.get("/uploads", operation_id="listUploads")
+def list_uploads(service: ServiceOf, caller: KnownCaller) -> list[UploadBody]:
+    """List one's own unfinished uploads, the oldest first: each can be resumed or cancelled."""
+    query = select(Upload).where(Upload.user_id == caller.user.id).order_by(Upload.created, Upload.id)
+    with service.database.read() as session:
+        return [_body(uploads.Received(upload, None)) for upload in session.scalars(query)]
 
 
 @router.get("/uploads/{upload_id}", operation_id="readUpload")

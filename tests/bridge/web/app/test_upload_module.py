@@ -1,10 +1,14 @@
 """js/app/uploads.js in Chromium, against a server that does what proxies and broken connections do."""
 
+import asyncio
 import contextlib
+import json
+import threading
 
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
+from waiting import until
 
 GATEWAY = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
 
@@ -13,45 +17,69 @@ _SETUP = """async ({root}) => {
   window.uploads = new Uploads();
   window.songs = [];
   uploads.addEventListener("done", ({detail}) => songs.push(detail.id));
-  window.add = (name, size) => uploads.add([new File([new Uint8Array(size)], name, {lastModified: 7})], {});
+  window.file = (name, size, lastModified = 7) => new File([new Uint8Array(size)], name, {lastModified});
+  window.add = (name, size, lastModified, settings = {}) => uploads.add([file(name, size, lastModified)], settings);
   window.states = () => uploads.list.map(({state}) => state);
 }"""
 
 
 class Server:
-    """Receives uploads; tests set what it responds in place of that.
+    """Receives uploads; tests set what goes wrong.
 
     Attributes:
         requests: (method, path, headers) of all requests.
-        replies: responses that are sent first, by method.
-        received: bytes by upload.
+        replies: responses that are sent in place of the right ones, by method; the requests are not done.
+        lost: methods of requests that are done, but whose next response is lost.
+        uploads: by id, their key, size and received bytes.
+        gate: what POST waits for before its response.
     """
 
     def __init__(self):
-        self.requests, self.replies, self.received = [], {}, {}
+        self.requests, self.replies, self.lost, self.uploads = [], {}, set(), {}
+        self.gate = threading.Event()
+        self.gate.set()
 
-    async def uploads(self, request):
-        await request.body()
-        self.requests.append((request.method, request.url.path, dict(request.headers)))
-        if self.replies.get(request.method):
-            return self.replies[request.method].pop(0)
-        new = await request.json()
-        upload_id = f"u{len(self.received)}"
-        self.received[upload_id] = [0, new["size"]]
-        return JSONResponse({"id": upload_id, "state": "receiving", "offset": 0, "size": new["size"]}, 201)
+    def methods(self):
+        return [method for method, _, _ in self.requests]
 
-    async def upload(self, request):
+    async def answer(self, request):
         body = await request.body()
         self.requests.append((request.method, request.url.path, dict(request.headers)))
         if self.replies.get(request.method):
             return self.replies[request.method].pop(0)
-        counts = self.received[request.path_params["upload_id"]]
-        counts[0] += len(body)
-        headers = {"Upload-Offset": str(counts[0])}
-        if request.method != "PATCH":
-            return JSONResponse({}, headers=headers)
-        song = {"id": request.path_params["upload_id"]} if counts[0] == counts[1] else None
-        return JSONResponse({"offset": counts[0], "song": song}, headers=headers)
+        one, status = self.act(request, body)
+        if request.method == "POST":
+            await asyncio.to_thread(self.gate.wait, 60)
+        if request.method in self.lost:
+            self.lost.remove(request.method)
+            return gateway(502)
+        headers = {"Upload-Offset": str(one["offset"])} if "offset" in one else {}
+        return JSONResponse(one, status, headers)
+
+    def act(self, request, body):
+        if request.url.path == "/api/v1/uploads":
+            if request.method == "GET":
+                return [self.view(upload_id) for upload_id in self.uploads], 200
+            return self.begin(request.headers["idempotency-key"], json.loads(body))
+        upload_id = request.path_params["upload_id"]
+        if request.method == "DELETE":
+            del self.uploads[upload_id]
+            return {}, 200
+        self.uploads[upload_id]["received"] += len(body)
+        return self.view(upload_id), 200
+
+    def begin(self, key, new):
+        found = [upload_id for upload_id, one in self.uploads.items() if one["key"] == key]
+        upload_id = found[0] if found else f"u{len(self.uploads)}"
+        self.uploads.setdefault(upload_id, {"key": key, "received": 0, **new})
+        return self.view(upload_id), 201
+
+    def view(self, upload_id):
+        one = self.uploads[upload_id]
+        song = {"id": upload_id} if one["received"] == one["size"] else None
+        state = "received" if song else "receiving"
+        seen = {"id": upload_id, "name": one["name"], "size": one["size"], "offset": one["received"]}
+        return {**seen, "state": state, "song": song}
 
 
 @pytest.fixture
@@ -63,8 +91,8 @@ def server():
 def page(chromium, serve_modules, server):
     """A page with the module; see `_SETUP` for what is there."""
     address, root = serve_modules(
-        Route("/api/v1/uploads", server.uploads, methods=["GET", "POST"]),
-        Route("/api/v1/uploads/{upload_id}", server.upload, methods=["HEAD", "PATCH", "DELETE"]),
+        Route("/api/v1/uploads", server.answer, methods=["GET", "POST"]),
+        Route("/api/v1/uploads/{upload_id}", server.answer, methods=["HEAD", "PATCH", "DELETE"]),
     )
     with contextlib.closing(chromium.new_page()) as opened:
         opened.goto(address)
@@ -102,3 +130,113 @@ def test_a_reply_that_is_no_json_is_an_error_with_its_status(page, server):
     page.evaluate("add('a.flac', 1000)")
     page.wait_for_function("states()[0] === 'failed'")
     assert page.evaluate("uploads.list[0].error") == "The server returned 413. Try again."
+
+
+def test_a_begin_whose_response_was_lost_is_repeated_and_makes_one_upload(page, server):
+    server.lost = {"POST"}
+    page.evaluate("add('a.flac', 1000)")
+    assert songs(page) == ["u0"]
+    assert list(server.uploads) == ["u0"]
+    assert server.methods().count("POST") == 2
+
+
+def test_the_key_is_that_of_the_file_and_its_settings(page, server):
+    page.evaluate("add('Größe 🎵.flac', 1000)")
+    songs(page)
+    page.evaluate("add('b.flac', 1000), add('a.flac', 1001), add('a.flac', 1000, 8)")
+    page.evaluate("add('a.flac', 1000, 7, {shifts: 2}), add('a.flac', 1000)")
+    songs(page, 6)
+    keys = [one["key"] for one in server.uploads.values()]
+    assert len(set(keys)) == 6
+    assert all(key.isascii() and len(key) <= 100 for key in keys)
+
+
+def test_a_file_that_is_a_song_becomes_another_one(page, server):
+    page.evaluate("add('a.flac', 1000)")
+    songs(page)
+    page.evaluate("add('a.flac', 1000)")
+    assert songs(page, 2) == ["u0", "u1"]
+
+
+def test_a_file_that_is_added_twice_is_sent_once(page, server):
+    server.gate.clear()
+    page.evaluate("add('a.flac', 1000), add('a.flac', 1000)")
+    until(lambda: server.methods() == ["POST", "POST"])
+    server.gate.set()
+    assert songs(page) == ["u0"]
+    page.wait_for_function("uploads.list.length === 0")
+    assert server.methods().count("PATCH") == 1
+
+
+def test_a_cancel_before_the_id_is_there_deletes_the_upload(page, server):
+    server.gate.clear()
+    page.evaluate("add('a.flac', 1000)")
+    until(lambda: server.uploads)
+    page.evaluate("uploads.cancel(uploads.list[0])")
+    server.gate.set()
+    until(lambda: not server.uploads)
+    assert "PATCH" not in server.methods()
+
+
+def test_pause_and_resume_while_it_begins_leave_one_sender(page, server):
+    server.gate.clear()
+    page.evaluate("add('a.flac', 1000)")
+    until(lambda: server.uploads)
+    page.evaluate("uploads.pause(uploads.list[0]), uploads.resume(uploads.list[0])")
+    server.gate.set()
+    assert songs(page) == ["u0"]
+    assert server.methods() == ["POST", "HEAD", "PATCH"]
+
+
+def test_an_upload_waits_for_its_turn_as_long_as_the_server_says(page, server):
+    page.clock.install()
+    problem = {"code": "too-many-uploads", "detail": "3 uploads are not finished yet.", "hint": "Let one end."}
+    server.replies["POST"] = [JSONResponse(problem, 429, {"Retry-After": "10"})]
+    page.evaluate("add('a.flac', 1000)")
+    page.wait_for_function("states()[0] === 'broken'")
+    assert page.evaluate("uploads.list[0].error") == "3 uploads are not finished yet. It is sent automatically."
+    page.clock.run_for(9_000)
+    page.evaluate("uploads.pump()")
+    assert server.methods().count("POST") == 1
+    page.clock.run_for(1_000)
+    assert songs(page) == ["u0"]
+
+
+def test_requests_are_not_repeated_at_once_after_an_error(page, server):
+    page.clock.install()
+    server.replies["PATCH"] = [gateway(502)]
+    page.evaluate("add('a.flac', 1000)")
+    page.wait_for_function("states()[0] === 'broken'")
+    page.evaluate("uploads.pump()")
+    assert server.methods() == ["POST", "PATCH"]
+    page.clock.run_for(2_000)
+    assert songs(page) == ["u0"]
+
+
+def test_an_upload_of_an_earlier_visit_is_resumed_where_it_broke_off(page, server):
+    server.uploads = {"old": {"key": None, "name": "a.flac", "size": 1000, "received": 600}}
+    page.evaluate("uploads.refresh()")
+    page.evaluate("uploads.adopt(uploads.unfinished[0], file('a.flac', 1000))")
+    assert songs(page) == ["old"]
+    assert page.evaluate("uploads.unfinished") == []
+    method, _, headers = server.requests[-1]
+    assert (method, headers["upload-offset"], headers["content-length"]) == ("PATCH", "600", "400")
+
+
+def test_what_this_page_sends_is_not_listed_as_unfinished(page, server):
+    page.evaluate("add('a.flac', 1000), uploads.pause(uploads.list[0])")
+    page.wait_for_function("uploads.list[0].id")
+    page.evaluate("uploads.refresh()")
+    assert page.evaluate("[uploads.listed.length, uploads.unfinished.length]") == [1, 0]
+    page.evaluate("uploads.cancel(uploads.list[0])")
+    until(lambda: not server.uploads)
+
+
+def test_a_place_that_is_discarded_is_taken_at_once(page, server):
+    page.clock.install()
+    server.uploads = {"old": {"key": None, "name": "b.flac", "size": 1000, "received": 600}}
+    server.replies["POST"] = [JSONResponse({"code": "too-many-uploads", "detail": "Full.", "hint": ""}, 429)]
+    page.evaluate("add('a.flac', 1000)")
+    page.wait_for_function("states()[0] === 'broken' && uploads.unfinished.length === 1")
+    page.evaluate("uploads.discard('old')")
+    songs(page)

@@ -210,8 +210,26 @@ def test_the_quota_is_reserved_before_the_first_byte(service, bea):
 
 
 def test_three_uploads_come_in_at_once(bea):
-    codes = [begin(bea, 10).status_code for _ in range(4)]
-    assert codes == [201] * 3 + [429]
+    replies = [begin(bea, 10) for _ in range(4)]
+    assert [reply.status_code for reply in replies] == [201] * 3 + [429]
+    assert int(replies[3].headers["Retry-After"]) > 0
+
+
+def test_unfinished_uploads_are_listed_until_they_end(bea, sign_up):
+    data = song_bytes(1.0)
+    first, second, third = (begin(bea, len(data)).json() for _ in range(3))
+    send(bea, first["id"], data[:1000], 0)
+    begin(sign_up("cleo"), 10)
+    listed = bea.get("/api/v1/uploads").json()
+    assert [(one["id"], one["offset"]) for one in listed] == [
+        (first["id"], 1000),
+        (second["id"], 0),
+        (third["id"], 0),
+    ]
+    assert (listed[0]["name"], listed[0]["size"], listed[0]["state"]) == ("song.flac", len(data), "receiving")
+    send(bea, first["id"], data[1000:], 1000)
+    bea.delete(f"/api/v1/uploads/{second['id']}")
+    assert [one["id"] for one in bea.get("/api/v1/uploads").json()] == [third["id"]]
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3", "AIFF"])
@@ -286,3 +304,4 @@ def test_an_upload_whose_job_could_not_wait_is_refused_before_its_first_byte(ser
     upload(bea, song_bytes(1.0))
     refused = begin(bea, 1000)
     assert (refused.status_code, code_of(refused)) == (429, "queue-full")
+    assert int(refused.headers["Retry-After"]) > 0

@@ -9,6 +9,7 @@ import { toast } from "../components/toast.js";
 import { formatBytes, formatShare, formatTime } from "../lib/format.js";
 import { listenWhileConnected } from "../lib/listen.js";
 import "../components/progress.js";
+import "./unfinished.js";
 
 const SEARCH_MS = 200;
 const SORTS = { "-created": "Newest first", created: "Oldest first", title: "Title", artist: "Artist", "-seconds": "Longest first" };
@@ -385,6 +386,7 @@ class Library extends LitElement {
       </div>
       ${this.trash ? html`<p class="quiet">Songs here are deleted for ever after seven days.</p>` : this.dropZone()}
       ${uploads.length ? html`<ul class="queue" aria-label="Uploads">${uploads.map((one) => this.queueItem(one))}</ul>` : nothing}
+      ${this.trash ? nothing : html`<ss-unfinished></ss-unfinished>`}
       ${this.toolbar()} ${this.list()}
       <div class="storage">
         <span>${formatBytes(used)} of ${formatBytes(limit)} used</span>
