@@ -19,6 +19,7 @@ from stream_sep.separators import DEFAULT_FOR_SONGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy.orm import Session
 
@@ -57,7 +58,11 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 for all")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="TCP port")] = 9191,
     role: Annotated[str, typer.Option(help="all, web, or worker")] = "all",
-    workers: Annotated[int, typer.Option(help="separating processes, with role all", min=0)] = 1,
+    workers: Annotated[int, typer.Option(help="separating processes, with role all or on Ray", min=0)] = 1,
+    executor: Annotated[str, typer.Option(help="where they run: local, or ray for a Ray cluster")] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option(help="Ray cluster (default: RAY_ADDRESS, or a new one on this machine)")
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", "-n", help="separator for songs whose owner does not choose")
     ] = DEFAULT_FOR_SONGS,
@@ -89,7 +94,7 @@ def serve(
         https=https,
         demo_song=demo_song,
     )
-    _run(_with_sign_up(config, sign_up), role, insecure_http=insecure_http)
+    _run(_with_sign_up(config, sign_up), role, _Executor(executor, ray_address), insecure_http=insecure_http)
 
 
 @user_app.command("add")
@@ -198,15 +203,47 @@ def backup(
     print(f"{made.files} files, {made.bytes / 1e6:.0f} MB in {made.folder}")
 
 
-def _run(config: ServiceConfig, role: str, *, insecure_http: bool) -> None:
-    from bridge.web.service.supervisor import run_all, run_only_worker
+def _run(config: ServiceConfig, role: str, executor: _Executor, *, insecure_http: bool) -> None:
+    from bridge.web.service.supervisor import run_all, run_only_worker, run_only_workers
 
     if role not in {"all", "web", "worker"}:
         raise ConfigError(f"--role {role!r} is none of all, web, worker")
-    if role == "worker":
+    if role == "worker" and executor.name == "local":
         run_only_worker(config)
+    elif role == "worker":
+        run_only_workers(_workers(config, executor, config.workers))
     else:
-        run_all(config, config.workers if role == "all" else 0, print, insecure_http=insecure_http)
+        workers = _workers(config, executor, config.workers if role == "all" else 0)
+        run_all(config, workers, print, insecure_http=insecure_http)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Executor:
+    """Where workers run.
+
+    Attributes:
+        name: ``local`` or ``ray``.
+        address: of the Ray cluster.
+    """
+
+    name: str
+    address: str | None
+
+    def __post_init__(self) -> None:
+        if self.name not in {"local", "ray"}:
+            raise ConfigError(f"unknown executor {self.name!r}; choose local or ray")
+        if self.address is not None and self.name != "ray":
+            raise ConfigError(f"--ray-address {self.address} needs --executor ray")
+
+
+def _workers(config: ServiceConfig, executor: _Executor, count: int) -> AbstractContextManager[object]:
+    from bridge.web.service.supervisor import WorkerPool, worker_command
+
+    if executor.name == "local" or count == 0:
+        return WorkerPool(worker_command(config), count)
+    from bridge.web.service.ray_workers import RayWorkers
+
+    return RayWorkers(config, count, executor.address)
 
 
 def _config(data: Path | None, database: str) -> ServiceConfig:

@@ -52,6 +52,18 @@ def connect(ray: ModuleType, address: str | None) -> None:
         ) from error
 
 
+def worker_resources(ray: ModuleType) -> dict[str, float]:
+    """Return the resources of a worker on the cluster: a GPU if it has any, some cores otherwise.
+
+    Args:
+        ray: the module.
+    """
+    nodes = _resources(ray)
+    if any(node.get("GPU", 0) >= 1 for node in nodes):
+        return {"num_cpus": 1, "num_gpus": 1}
+    return {"num_cpus": _cores(nodes)}
+
+
 def room_for(ray: ModuleType, job: SeparationJob) -> tuple[int, dict[str, float], SeparationJob]:
     """Return how many workers fit on the cluster, the resources of each, and the job for each.
 
@@ -59,11 +71,19 @@ def room_for(ray: ModuleType, job: SeparationJob) -> tuple[int, dict[str, float]
         ray: the module.
         job: the job.
     """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = _resources(ray)
     gpus = int(sum(node.get("GPU", 0) for node in nodes))
     if gpus and job.settings.device.partition(":")[0] in {"auto", "cuda"}:
         return gpus, {"num_cpus": 1, "num_gpus": 1}, job
-    counts = [int(node.get("CPU", 0)) for node in nodes]
-    cores = job.settings.threads or max(1, min(_CORES, max(counts, default=1)))
+    cores = job.settings.threads or _cores(nodes)
     settings = replace(job.settings, threads=cores)
-    return sum(count // cores for count in counts), {"num_cpus": cores}, replace(job, settings=settings)
+    room = sum(int(node.get("CPU", 0)) // cores for node in nodes)
+    return room, {"num_cpus": cores}, replace(job, settings=settings)
+
+
+def _resources(ray: ModuleType) -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _cores(nodes: list[dict[str, float]]) -> int:
+    return max(1, min(_CORES, max((int(node.get("CPU", 0)) for node in nodes), default=1)))

@@ -53,6 +53,8 @@ def test_check_finds_that_all_agrees(tmp_path):
         (("--https", "--trusted-proxy", "*"), "--trusted-proxy '*' is not an IP address"),
         (("--database", "mysql://x"), "neither sqlite:// nor postgresql://"),
         (("--database", "postgresql://nobody@127.0.0.1:9/x"), "the database cannot be used"),
+        (("--executor", "slurm"), "unknown executor 'slurm'; choose local or ray"),
+        (("--ray-address", "10.0.0.1:6379"), "--ray-address 10.0.0.1:6379 needs --executor ray"),
         (("--sign-up", "sometimes"), "sign_up 'sometimes' is none of closed, invite, open"),
     ],
 )

@@ -28,6 +28,7 @@ from stream_sep.errors import BridgeError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from bridge.web.service.config import ServiceConfig
@@ -100,12 +101,18 @@ class WorkerPool:
             self._ended.wait(_AGAIN_SECONDS)
 
 
-def run_all(config: ServiceConfig, workers: int, report: Callable[[str], None], *, insecure_http: bool) -> None:
-    """Serve, with worker processes, until SIGINT or SIGTERM.
+def run_all(
+    config: ServiceConfig,
+    workers: AbstractContextManager[object],
+    report: Callable[[str], None],
+    *,
+    insecure_http: bool,
+) -> None:
+    """Serve until SIGINT or SIGTERM.
 
     Args:
         config: of the service.
-        workers: how many processes; none where they run elsewhere.
+        workers: a `WorkerPool` or `RayWorkers`, which runs meanwhile.
         report: callback that receives the address, and the set-up link while there is no admin.
         insecure_http: whether passwords may be sent over a network unencrypted.
 
@@ -118,7 +125,7 @@ def run_all(config: ServiceConfig, workers: int, report: Callable[[str], None], 
     service = open_service(config)
     pass_database_on(config)
     try:
-        with WorkerPool(worker_command(config), workers):
+        with workers:
             serve_web(service, report)
     finally:
         service.close()
@@ -135,6 +142,19 @@ def run_only_worker(config: ServiceConfig) -> None:
         run_worker(service)
     finally:
         service.close()
+
+
+def run_only_workers(workers: AbstractContextManager[object]) -> None:
+    """Keep workers running that are not in this process, until SIGINT or SIGTERM.
+
+    Args:
+        workers: `RayWorkers`.
+    """
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with workers:
+        ended.wait()
 
 
 def check_exposure(config: ServiceConfig, *, insecure_http: bool) -> None:
