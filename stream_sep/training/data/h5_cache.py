@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,7 +119,7 @@ def drop_h5_songs(path: Path, names: Iterable[str]) -> None:
 
 
 class H5Frames:
-    """One source of a song in an HDF5 file; each process opens the file for itself.
+    """One source of a song in an HDF5 file, which each process opens once.
 
     Args:
         path: the file.
@@ -137,8 +138,9 @@ class H5Frames:
     def __getitem__(self, frames: slice, /) -> Frames:
         """Read some of the frames."""
         try:
-            with _open(self._path) as file:
-                read: Frames = file[f"songs/{self._song}/sound"][self._row, frames]
+            about = self._path.stat()
+            file = _reader(self._path, (about.st_dev, about.st_ino), os.getpid())
+            read: Frames = file[f"songs/{self._song}/sound"][self._row, frames]
         except (OSError, KeyError) as error:
             remedy = f"run 'stream-sep data check {self._path}'"
             raise ConfigError(f"{self._path} is damaged ({reason(error)}); {remedy}") from error
@@ -171,6 +173,7 @@ def _write(path: Path, kept: set[str], new: Sequence[tuple[Path, CachedSong]]) -
         os.truncate(part, used)
         with part.open("rb") as whole:
             os.fsync(whole.fileno())
+        _reader.cache_clear()  # Windows does not replace an open file
         part.replace(path)
     except (OSError, RuntimeError) as error:  # h5py raises the second where it cannot close a file
         raise cache.unwritable(path, error) from error
@@ -236,6 +239,12 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - as above
     except OSError as error:
         raise ConfigError(f"{path} cannot be read as an HDF5 file ({reason(error)}); build it again") from error
     raise ConfigError(f"{path} is not a cache; make one with 'stream-sep data build FOLDER {path}'")
+
+
+@lru_cache(maxsize=8)
+def _reader(path: Path, _inode: tuple[int, int], _process: int) -> Any:  # noqa: ANN401 - as above
+    """Return a file that stays open: opening one takes longer than a crop. A replaced file has another inode."""
+    return _open(path)
 
 
 def _h5py() -> Any:  # noqa: ANN401 - as above

@@ -1,6 +1,7 @@
 """Caches in one HDF5 file: the same sound as in a folder, whole after any kill, bounded in memory."""
 
 import dataclasses
+import multiprocessing
 import subprocess
 import sys
 
@@ -126,6 +127,45 @@ def test_damage_is_found_and_mended(songs, tmp_path):
     drop_songs(path, [song.name])
     assert build(songs, path) == 1
     assert check_cache(path) == []
+
+
+def test_a_file_is_opened_once_for_all_crops_and_anew_when_replaced(songs, tmp_path, monkeypatch):
+    path, opened, open_file = tmp_path / "c.h5", [], h5_cache._open
+    build(songs, path)
+    index = read_index(path)
+    sources = [source for song in index for source in map_song(path, song)]
+    monkeypatch.setattr(h5_cache, "_open", lambda file: opened.append(file) or open_file(file))
+    first = [source[100:200] for _ in range(5) for source in sources]
+    assert len(opened) == 1
+    drop_songs(path, [index[0].name])
+    opened.clear()
+    again = [source[100:200] for _ in range(5) for source in sources[4:]]
+    assert len(opened) == 1
+    assert all(np.array_equal(one, other) for one, other in zip(first[4:12], again[:8], strict=True))
+    with pytest.raises(ConfigError, match="is damaged"):
+        sources[0][100:200]
+    path.unlink()
+    with pytest.raises(ConfigError, match="no such file"):
+        sources[4][100:200]
+
+
+def _read_in_child(source, pipe):
+    pipe.send(source[100:200])
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="processes are not forked here")
+def test_a_forked_process_opens_the_file_for_itself(songs, tmp_path):
+    build(songs, tmp_path / "c.h5")
+    source = map_song(tmp_path / "c.h5", read_index(tmp_path / "c.h5")[1])[2]
+    expected = source[100:200]
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_read_in_child, args=(source, theirs))
+    child.start()
+    assert np.array_equal(ours.recv(), expected)
+    child.join()
+    assert child.exitcode == 0
+    assert np.array_equal(source[100:200], expected)
 
 
 @pytest.mark.parametrize("content", [b"", b"no sound", None])
