@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -146,15 +148,29 @@ def _mir1k(folder: Path) -> list[StemSong]:
 
 
 def _moises(folder: Path) -> list[StemSong]:
-    """MoisesDB: a folder a song, in it a folder for each kind of instrument, in it any number of tracks."""
+    """MoisesDB: a folder a song, in it a folder for each kind of instrument, in it any number of tracks.
+
+    Songs are named ``ARTIST - UUID``, by ``data.json`` and their folder, as the split is by artist.
+    """
     songs = []
     for inner in sorted({path.parent for path in folder.glob("**/data.json")}):
         found: dict[str, list[Source]] = {}
         for file in sorted(inner.glob("*/*.wav")):
             found.setdefault(MOISES_SOURCES.get(file.parent.name, "other"), []).append(Source(file))
         if found:
-            songs.append(_complete(inner.name, found, frozenset(MOISES_SOURCES.values())))
+            artist = _moises_artist(inner / "data.json")
+            name = f"{artist} - {inner.name}" if artist else inner.name
+            songs.append(_complete(name, found, frozenset(MOISES_SOURCES.values())))
     return songs
+
+
+def _moises_artist(file: Path) -> str:
+    """Return the artist of a song as a part of a name; empty if the file does not tell."""
+    try:
+        artist = json.loads(file.read_text(encoding="utf-8"))["artist"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return re.sub(r"[/\\\s]+", " ", artist).replace(" - ", "-").strip() if isinstance(artist, str) else ""
 
 
 def _slakh(folder: Path) -> list[StemSong]:

@@ -127,6 +127,24 @@ def test_moisesdb_adds_tracks_up_by_their_folders(tmp_path):
     assert "strings" in read_index(tmp_path / "cache")[0].silent
 
 
+def test_moisesdb_splits_by_artist(tmp_path):
+    about = [
+        '{"artist": "Hat/Band - Duo", "song": "A"}',
+        '{"artist": "Hat/Band - Duo"}',
+        "no json",
+        '{"artist": 7}',
+        "[]",
+    ]
+    for number, text in enumerate(about):
+        song = tmp_path / f"songs/000{number}"
+        write(song / "vocals/lead.wav", noise(number)[:2000])
+        (song / "data.json").write_text(text)
+    names = [song.name for song in find_stem_songs(tmp_path / "songs", "moises")]
+    assert names == ["0002", "0003", "0004", "Hat Band-Duo - 0000", "Hat Band-Duo - 0001"]
+    for percent in range(100):
+        assert len({is_validation(name, percent) for name in names[3:]}) == 1
+
+
 def test_slakh_sorts_tracks_by_its_metadata(tmp_path):
     song = tmp_path / "slakh/train/Track00001"
     for seed in range(3):
