@@ -146,17 +146,24 @@ def system_ports(api: str | None = None) -> MidiPorts:
         The ports, to be closed.
 
     Raises:
-        BridgeError: RtMidi is not installed, ``api`` is unknown, or that system does not run.
+        BridgeError: ``api`` is unknown or does not run, or RtMidi is not installed, which all but JACK need.
     """
     if api == JACK:
         return JackMidiClient()
-    systems = rtmidi_systems()
     if api is None:
-        every: dict[str, Callable[[], MidiPorts]] = {name: _rtmidi_maker(name) for name in systems}
-        return AllPorts({**every, JACK: JackMidiClient})
+        return AllPorts({**_rtmidi_makers(), JACK: JackMidiClient})
+    systems = rtmidi_systems()
     if api not in systems:
         raise BridgeError(f"unknown MIDI system {api!r}; choose from {', '.join((*systems, JACK))}")
     return RtMidiPorts(api)
+
+
+def _rtmidi_makers() -> dict[str, Callable[[], MidiPorts]]:
+    """Return what makes the ports of each system; without RtMidi, one that raises why, as JACK may do without."""
+    try:
+        return {name: _rtmidi_maker(name) for name in rtmidi_systems()}
+    except BridgeError:
+        return {"rtmidi": _rtmidi_maker("rtmidi")}
 
 
 def _rtmidi_maker(name: str) -> Callable[[], MidiPorts]:
@@ -173,7 +180,7 @@ def list_midi_ports(api: str | None = None) -> PortNames:
         The names, of all systems one after another.
 
     Raises:
-        BridgeError: RtMidi is not installed, or no MIDI system runs.
+        BridgeError: no MIDI system runs, or none that can be used without RtMidi.
     """
     ports = system_ports(api)
     try:

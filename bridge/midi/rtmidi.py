@@ -18,6 +18,9 @@ CLIENT = "stream_sep midi"
 
 _SYSTEMS = ("alsa", "core", "winmm")  # not JACK: it would be four clients, polled for messages
 _QUEUE = 4096
+# The last release, 1.5.8, has wheels up to 3.12. rtmidi2 has later ones, but a C++ exception, such as that of a port
+# which another program has, ends the process there.
+_NO_PACKAGE = (3, 13)
 
 
 @contextlib.contextmanager
@@ -35,8 +38,19 @@ def _rtmidi() -> Any:  # noqa: ANN401 - it ships no types
     try:
         import rtmidi  # noqa: PLC0415 - optional, and it loads the system's MIDI
     except ImportError as error:
-        raise BridgeError(f"MIDI needs python-rtmidi; {install_hint('midi')}") from error
+        raise BridgeError(f"MIDI needs python-rtmidi{_obstacle()}; {install_hint('midi')}") from error
     return rtmidi
+
+
+def _obstacle() -> str:
+    """Return what keeps pip from installing python-rtmidi; empty where there is a package for this Python."""
+    if sys.version_info < _NO_PACKAGE:
+        return ""
+    python = ".".join(map(str, sys.version_info[:2]))
+    return (
+        f", which has no ready-made package for Python {python}: install stream_sep with Python 3.12 or 3.11, "
+        "or this with a C++ compiler"
+    )
 
 
 def rtmidi_systems() -> dict[str, int]:

@@ -1,8 +1,11 @@
 """All MIDI systems together: what runs, what does not yet, and which has the port."""
 
+import sys
+
 import pytest
 
-from bridge.midi.apis import AllPorts
+from bridge.midi import apis, rtmidi
+from bridge.midi.apis import AllPorts, list_midi_ports
 from bridge.midi.ports import PortNames
 from stream_sep.errors import BridgeError
 
@@ -124,3 +127,34 @@ def test_closing_lets_go_of_all(ports, alsa, jack):
     ports.names()
     ports.close()
     assert (alsa.closed, jack.closed) == (1, 1)
+
+
+# without RtMidi
+
+
+@pytest.fixture
+def without_rtmidi(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rtmidi", None)
+
+
+@pytest.mark.usefixtures("without_rtmidi")
+def test_jack_needs_no_rtmidi(jack, monkeypatch):
+    monkeypatch.setattr(apis, "JackMidiClient", jack)
+    assert list_midi_ports().inputs == ("pad", "both")
+
+
+@pytest.mark.usefixtures("without_rtmidi")
+def test_without_rtmidi_and_jack_the_message_names_both(monkeypatch):
+    monkeypatch.setattr(apis, "JackMidiClient", System(runs=False))
+    with pytest.raises(BridgeError, match=r"MIDI needs python-rtmidi.*midi.*; it does not run"):
+        list_midi_ports()
+
+
+@pytest.mark.usefixtures("without_rtmidi")
+@pytest.mark.parametrize(("version", "named"), [((3, 12, 7), False), ((3, 13, 0), True), ((3, 14, 1), True)])
+def test_a_python_without_a_package_of_rtmidi_is_named_with_those_that_have_one(monkeypatch, version, named):
+    monkeypatch.setattr(rtmidi.sys, "version_info", version)
+    with pytest.raises(BridgeError) as raised:
+        list_midi_ports("alsa")
+    assert (f"Python 3.{version[1]}: install stream_sep with Python 3.12" in str(raised.value)) == named
+    assert "pip install" in str(raised.value)
