@@ -106,10 +106,14 @@ def add_user(
     admin: Annotated[bool, typer.Option("--admin", help="make it an admin account")] = False,
 ) -> None:
     """Create an account; prompts for the password, or reads it from standard input."""
-    with _opened(data, database) as service, service.database.write() as session:
+    with _opened(data, database) as service:
         from bridge.web.service import accounts
 
-        accounts.create_user(service, session, name, _read_password(), admin=admin)
+        with service.database.read() as session:
+            name = accounts.check_new_name(session, name)
+        password_hash = accounts.hash_password(service, _read_password(), name)
+        with service.database.write() as session:
+            accounts.create_user(service, session, name, password_hash, admin=admin)
     print(f"account {name} created")
 
 
@@ -127,10 +131,14 @@ def list_users(data: _Data = None, database: _Database = "") -> None:
 @user_app.command("passwd")
 def change_password(name: _Name, data: _Data = None, database: _Database = "") -> None:
     """Change the password of an account, and end its sessions."""
-    with _opened(data, database) as service, service.database.write() as session:
+    with _opened(data, database) as service:
         from bridge.web.service import accounts
 
-        accounts.change_password(service, session, _find_user(session, name), _read_password())
+        with service.database.read() as session:
+            user = _find_user(session, name)
+        password_hash = accounts.hash_password(service, _read_password(), user.name)
+        with service.database.write() as session:
+            accounts.change_password(session, _find_user(session, name), password_hash)
     print(f"password of {name} changed")
 
 

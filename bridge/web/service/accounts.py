@@ -60,29 +60,52 @@ def has_users(session: Session) -> bool:
     return session.scalar(select(User.id).where(User.admin).limit(1)) is not None
 
 
-def create_user(service: Service, session: Session, name: str, password: str, *, admin: bool = False) -> User:
+def hash_password(service: Service, password: str, name: str) -> str:
+    """Validate a new password and return its hash; a transaction that writes must not wait for it.
+
+    Args:
+        service: the service.
+        password: the password in the clear.
+        name: the account's name.
+
+    Raises:
+        Problem: the password is invalid.
+    """
+    return service.passwords.hash(check_password(password, name))
+
+
+def check_new_name(session: Session, name: str) -> str:
+    """Validate the name of a new account and return it in its normal form.
+
+    Args:
+        session: the database session.
+        name: the account's name.
+
+    Raises:
+        Problem: the name is invalid or taken.
+    """
+    name = check_name(name)
+    if find_user(session, name) is not None:
+        raise Problem(409, "name-taken", "That name is taken.", "Choose another.")
+    return name
+
+
+def create_user(service: Service, session: Session, name: str, password_hash: str, *, admin: bool = False) -> User:
     """Make an account.
 
     Args:
         service: the service.
         session: the database session.
         name: the account's name.
-        password: the password in the clear.
+        password_hash: as `hash_password` returns it.
         admin: whether it may administer the server.
 
     Raises:
-        Problem: the name or the password is invalid, or the name is taken.
+        Problem: the name is invalid or taken.
     """
-    name = check_name(name)
-    password = check_password(password, name)
-    if find_user(session, name) is not None:
-        raise Problem(409, "name-taken", "That name is taken.", "Choose another.")
+    name = check_new_name(session, name)
     user = User(
-        name=name,
-        name_key=name_key(name),
-        password_hash=service.passwords.hash(password),
-        admin=admin,
-        created=service.clock(),
+        name=name, name_key=name_key(name), password_hash=password_hash, admin=admin, created=service.clock()
     )
     session.add(user)
     session.flush()
@@ -122,13 +145,15 @@ def log_in(service: Service, name: str, password: str, address: str) -> User:
     now = service.clock()
     if user is not None and (wait := _wait(user) - (now - user.failed)) > 0:
         raise too_many("Too many attempts.", wait)
-    right = service.passwords.verify(user.password_hash if user else None, password)
+    stored = user.password_hash if user else None
+    right = service.passwords.verify(stored, password)
+    renewed = service.passwords.renewed(stored, password) if stored and right else None
     with service.database.write() as session:
         user = find_user(session, name)
         if user is not None and right and not user.disabled:
             user.failures, user.last_login = 0, now
-            if service.passwords.is_outdated(user.password_hash):
-                user.password_hash = service.passwords.hash(password)
+            if renewed is not None and user.password_hash == stored:
+                user.password_hash = renewed
             record(service, session, user.name, "login", address=address)
             return user
         if user is not None:
@@ -153,20 +178,16 @@ def confirm_password(service: Service, user: User, password: str) -> None:
         raise Problem(403, "wrong-password", "The password is wrong.")
 
 
-def change_password(service: Service, session: Session, user: User, password: str) -> None:
+def change_password(session: Session, user: User, password_hash: str) -> None:
     """Set a new password and end all sessions of the account.
 
     Args:
-        service: the service.
         session: the database session.
         user: the account.
-        password: the password in the clear.
-
-    Raises:
-        Problem: the password is invalid.
+        password_hash: as `hash_password` returns it.
     """
     user = session.merge(user)
-    user.password_hash = service.passwords.hash(check_password(password, user.name))
+    user.password_hash = password_hash
     user.failures = 0
     end_sessions(session, user.id)
 
@@ -185,21 +206,55 @@ def recover(service: Service, name: str, code: str, password: str, address: str)
         Problem: name and code do not match, or the password is invalid.
     """
     service.throttle.check("recover", address, 10, 600)
+    with service.database.read() as session:
+        user, code_id = _find_recovery_code(session, name, code)
+    password_hash = hash_password(service, password, user.name)
     with service.database.write() as session:
-        user = find_user(session, name)
-        spent = session.scalar(
-            delete(RecoveryCode)
-            .where(
-                RecoveryCode.secret_hash == hash_secret(code.strip().lower()),
-                RecoveryCode.user_id == (user.id if user else ""),
-            )
-            .returning(RecoveryCode.id)
-        )
-        if user is None or spent is None or user.disabled:
-            raise Problem(401, "bad-credentials", "Name or recovery code is wrong.", "Each code works once.")
-        change_password(service, session, user, password)
-        record(service, session, user.name, "recover", address=address)
-        return user
+        spent = session.scalar(delete(RecoveryCode).where(RecoveryCode.id == code_id).returning(RecoveryCode.id))
+        found = session.get(User, user.id)
+        if spent is None or found is None or found.disabled:
+            raise _wrong_code()
+        change_password(session, found, password_hash)
+        record(service, session, found.name, "recover", address=address)
+        return found
+
+
+def _find_recovery_code(session: Session, name: str, code: str) -> tuple[User, str]:
+    """Return the account of a name, and the id of its code.
+
+    Raises:
+        Problem: they do not match, or the account is disabled.
+    """
+    user = find_user(session, name)
+    right = RecoveryCode.secret_hash == hash_secret(code.strip().lower())
+    code_id = session.scalar(select(RecoveryCode.id).where(right, RecoveryCode.user_id == (user.id if user else "")))
+    if user is None or code_id is None or user.disabled:
+        raise _wrong_code()
+    return user, code_id
+
+
+def _wrong_code() -> Problem:
+    return Problem(401, "bad-credentials", "Name or recovery code is wrong.", "Each code works once.")
+
+
+def find_invitation(session: Session, kind: str, secret: str, now: float) -> Invitation:
+    """Return a link that can be used; `use_invitation` uses it up.
+
+    Args:
+        session: the database session.
+        kind: kind of link.
+        secret: the secret.
+        now: the current time.
+
+    Raises:
+        Problem: there is none, it was used, or it has expired.
+    """
+    found = session.scalar(
+        select(Invitation).where(Invitation.kind == kind, Invitation.secret_hash == hash_secret(secret))
+    )
+    if found is None or found.expires <= now:
+        raise _link_ended()
+    return found
 
 
 def use_invitation(session: Session, kind: str, secret: str, now: float) -> Invitation:
@@ -214,13 +269,15 @@ def use_invitation(session: Session, kind: str, secret: str, now: float) -> Invi
     Raises:
         Problem: there is none, it was used, or it has expired.
     """
-    found = session.scalar(
-        select(Invitation).where(Invitation.kind == kind, Invitation.secret_hash == hash_secret(secret))
-    )
-    spent = found and session.scalar(delete(Invitation).where(Invitation.id == found.id).returning(Invitation.id))
-    if found is None or spent is None or found.expires <= now:
-        raise Problem(403, "link-ended", "This link was used or has expired.", "Ask the server's owner for another.")
+    found = find_invitation(session, kind, secret, now)
+    if session.scalar(delete(Invitation).where(Invitation.id == found.id).returning(Invitation.id)) is None:
+        raise _link_ended()
     return found
+
+
+def _link_ended() -> Problem:
+    hint = "Ask the server's owner for another."
+    return Problem(403, "link-ended", "This link was used or has expired.", hint)
 
 
 def delete_user(session: Session, user: User) -> list[str]:

@@ -59,9 +59,14 @@ class Passwords:
                 return False
         return stored is not None
 
-    def is_outdated(self, stored: str) -> bool:
-        """Return whether a hash was made with other costs."""
-        return self._hasher.check_needs_rehash(stored)
+    def renewed(self, stored: str, password: str) -> str | None:
+        """Return a new hash of a correct password if the stored one was made with other costs, else None.
+
+        Args:
+            stored: the stored hash.
+            password: the password in the clear.
+        """
+        return self.hash(password) if self._hasher.check_needs_rehash(stored) else None
 
 
 def normalize(password: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
 
 from bridge.web.problems import Problem
 from bridge.web.service import accounts
@@ -12,7 +13,7 @@ from bridge.web.service.context import Service
 from bridge.web.service.dependencies import AnyCaller, BrowserCaller, ServiceOf, address_of
 from bridge.web.service.schemas import LogIn, Recover, Reset, UserBody
 from bridge.web.service.sessions import cookie, end_sessions, start_session
-from bridge.web.service.tables import LoginSession, User
+from bridge.web.service.tables import Invitation, LoginSession, User
 
 router = APIRouter(prefix="/session", tags=["session"])
 
@@ -44,12 +45,13 @@ def recover(service: ServiceOf, body: Recover, request: Request, response: Respo
 def reset(service: ServiceOf, body: Reset, request: Request, response: Response) -> UserBody:
     """Set a new password with a reset link from the admin, and log in."""
     service.throttle.check("reset", address_of(request), 10, 600)
+    with service.database.read() as session:
+        link = accounts.find_invitation(session, "reset", body.key, service.clock())
+        user = _open_account(session, link)
+    password_hash = accounts.hash_password(service, body.password, user.name)
     with service.database.write() as session:
-        link = accounts.use_invitation(session, "reset", body.key, service.clock())
-        user = session.get(User, link.user_id)
-        if user is None or user.disabled:
-            raise Problem(403, "link-ended", "This account was closed.")
-        accounts.change_password(service, session, user, body.password)
+        user = _open_account(session, accounts.use_invitation(session, "reset", body.key, service.clock()))
+        accounts.change_password(session, user, password_hash)
         record(service, session, user.name, "reset-password", address=address_of(request))
     return open_session(service, user, request, response)
 
@@ -65,6 +67,18 @@ def log_out(service: ServiceOf, caller: BrowserCaller, *, everywhere: bool = Fal
     response = Response(status_code=204, headers={"Clear-Site-Data": '"cache", "storage"'})
     response.set_cookie(**cookie(service, ""))
     return response
+
+
+def _open_account(session: Session, link: Invitation) -> User:
+    """Return the account of a reset link.
+
+    Raises:
+        Problem: it was closed.
+    """
+    user = session.get(User, link.user_id)
+    if user is None or user.disabled:
+        raise Problem(403, "link-ended", "This account was closed.")
+    return user
 
 
 def open_session(

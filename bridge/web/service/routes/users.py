@@ -40,9 +40,13 @@ def sign_up(service: ServiceOf, body: SignUp, request: Request, response: Respon
     """Create an account and log in; the required key depends on the server's `sign_up`."""
     address = address_of(request)
     service.throttle.check("sign-up", address, 5, 3600)
+    with service.database.read() as session:  # before a hash is computed for it
+        _check_key(service, session, body)
+        name = accounts.check_new_name(session, body.name)
+    password_hash = accounts.hash_password(service, body.password, name)
     with service.database.write() as session:
-        admin = _check_key(service, session, body)
-        user = accounts.create_user(service, session, body.name, body.password, admin=admin)
+        admin = _use_key(service, session, body)
+        user = accounts.create_user(service, session, name, password_hash, admin=admin)
         user.last_login = service.clock()
         codes = accounts.new_recovery_codes(session, user)
         record(service, session, user.name, "sign-up", address=address)
@@ -63,16 +67,18 @@ def change_me(
     service: ServiceOf, body: ChangeMe, caller: BrowserCaller, request: Request, response: Response
 ) -> UserBody:
     """Change theme or password; a new password ends all other sessions and gives this browser a new one."""
+    password_hash = None
     if body.password is not None:
         accounts.confirm_password(service, caller.user, body.current_password)
+        password_hash = accounts.hash_password(service, body.password, caller.user.name)
     with service.database.write() as session:
         user = session.merge(caller.user)
         if body.theme is not None:
             user.theme = body.theme
-        if body.password is not None:
-            accounts.change_password(service, session, user, body.password)
+        if password_hash is not None:
+            accounts.change_password(session, user, password_hash)
             record(service, session, user.name, "change-password", address=address_of(request))
-    if body.password is not None:
+    if password_hash is not None:
         return open_session(service, user, request, response)
     with service.database.read() as session:
         return user_body(service, session, user)
@@ -175,21 +181,32 @@ def delete_token(service: ServiceOf, token_id: str, caller: BrowserCaller) -> No
         record(service, session, caller.user.name, "delete-token", target=token_id)
 
 
-def _check_key(service: Service, session: Session, body: SignUp) -> bool:
-    """Return whether the new account is the admin's.
+def _check_key(service: Service, session: Session, body: SignUp) -> None:
+    """Check that an account may be created; `_use_key` uses the key up.
 
     Raises:
         Problem: sign-up is closed, or needs a key that is missing or used.
     """
-    if body.setup:
-        accounts.use_invitation(session, "setup", body.setup, service.clock())
-        return True
-    mode = service.limits(session).sign_up
-    if body.invitation:
-        accounts.use_invitation(session, "invite", body.invitation, service.clock())
-    elif mode != "open" or not accounts.has_users(session):
+    for kind, key in (("setup", body.setup), ("invite", body.invitation)):
+        if key:
+            accounts.find_invitation(session, kind, key, service.clock())
+            return
+    if service.limits(session).sign_up != "open" or not accounts.has_users(session):
         hint = "Ask the owner of this server for an invitation."
         raise Problem(403, "sign-up-closed", "Sign-up needs an invitation.", hint)
+
+
+def _use_key(service: Service, session: Session, body: SignUp) -> bool:
+    """Use up the key for a new account; return whether the account is the admin's.
+
+    Raises:
+        Problem: as `_check_key`.
+    """
+    _check_key(service, session, body)
+    for kind, key in (("setup", body.setup), ("invite", body.invitation)):
+        if key:
+            accounts.use_invitation(session, kind, key, service.clock())
+            return kind == "setup"
     return False
 
 

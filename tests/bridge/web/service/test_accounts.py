@@ -1,14 +1,18 @@
 """Accounts: sign-up, log-in, what slows guessing down, and the ways back in."""
 
+import contextlib
+
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
 from web_service import ORIGIN, PASSWORD, TestClient, configured, with_limits
 
-from bridge.web.service.accounts import create_user
+from bridge.web.service.accounts import create_user, hash_password
 from bridge.web.service.admin_view import new_link
 from bridge.web.service.app import make_site
 from bridge.web.service.config import HashCosts
 from bridge.web.service.context import open_service
+from bridge.web.service.database import Database
 from bridge.web.service.passwords import Passwords
 from bridge.web.service.tables import LoginSession, RecoveryCode, Token, User
 
@@ -127,8 +131,9 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(bea, browse):
 def test_under_https_the_cookie_is_secure_and_bound_to_the_host(config, clock):
     service = open_service(configured(config, https=True), clock)
     try:
+        password_hash = hash_password(service, PASSWORD, "bea")
         with service.database.write() as session:
-            create_user(service, session, "bea", PASSWORD)
+            create_user(service, session, "bea", password_hash)
         with TestClient(make_site(service), base_url=ORIGIN, headers={"Origin": ORIGIN}) as browser:
             response = log_in(browser)
         assert response.headers["Set-Cookie"].startswith("__Host-stream_sep=")
@@ -257,6 +262,53 @@ def test_a_stolen_database_has_no_secret_that_can_be_used(service, bea):
 def test_hashes_are_argon2id_with_the_costs_that_were_decided():
     hashed = Passwords(HashCosts()).hash(PASSWORD)
     assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+
+
+def test_no_transaction_that_writes_waits_for_a_hash(service, admin, browse, monkeypatch):
+    open_writes, hashed = [], []
+    write = Database.write
+
+    @contextlib.contextmanager
+    def counted_write(database):
+        with write(database) as session:
+            open_writes.append(session)
+            try:
+                yield session
+            finally:
+                open_writes.pop()
+
+    def counted(name):
+        compute = getattr(PasswordHasher, name)
+
+        def method(*arguments):
+            hashed.append((name, len(open_writes)))
+            return compute(*arguments)
+
+        return method
+
+    monkeypatch.setattr(Database, "write", counted_write)
+    for name in ("hash", "verify"):
+        monkeypatch.setattr(PasswordHasher, name, counted(name))
+    bea = browse()
+    codes = bea.post("/api/v1/users", json={"name": "bea", "password": PASSWORD}).json()["recovery_codes"]
+    assert bea.patch("/api/v1/me", json={"password": OTHER, "current_password": PASSWORD}).status_code == 200
+    given = {"name": "bea", "code": codes[0], "password": PASSWORD}
+    assert browse().post("/api/v1/session/recovery", json=given).status_code == 200
+    users = {user["name"]: user["id"] for user in admin.get("/api/v1/admin/users").json()}
+    key = key_of(admin.post(f"/api/v1/admin/users/{users['bea']}/reset"))
+    assert browse().post("/api/v1/session/reset", json={"key": key, "password": OTHER}).status_code == 200
+    monkeypatch.setattr(PasswordHasher, "check_needs_rehash", lambda *_: True)
+    assert log_in(browse(), password=OTHER).status_code == 200
+    assert [name for name, _ in hashed] == ["hash", "verify", "hash", "hash", "hash", "verify", "hash"]
+    assert {count for _, count in hashed} == {0}
+
+
+@pytest.mark.parametrize("used", ["setup", "invitation", "none"])
+def test_a_sign_up_that_is_refused_costs_no_hash(service, admin, browse, monkeypatch, used):
+    with_limits(service, sign_up="invite")
+    monkeypatch.setattr(Passwords, "hash", lambda *_: pytest.fail("a hash was computed"))
+    account = {"name": "bea", "password": PASSWORD, **({used: "nonsense"} if used != "none" else {})}
+    assert browse().post("/api/v1/users", json=account).status_code == 403
 
 
 def test_a_hash_of_other_costs_is_made_anew_at_log_in(service, bea, browse):
