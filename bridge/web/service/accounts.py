@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from bridge.web.problems import Problem, too_many
 from bridge.web.service.audit import record
 from bridge.web.service.passwords import check_password, hash_secret, new_recovery_code
 from bridge.web.service.sessions import end_sessions
-from bridge.web.service.tables import CLOSED, Invitation, RecoveryCode, Song, Token, User
+from bridge.web.service.tables import CLOSED, AuditEntry, Invitation, RecoveryCode, Song, Token, User
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -104,9 +105,7 @@ def create_user(service: Service, session: Session, name: str, password_hash: st
         Problem: the name is invalid or taken.
     """
     name = check_new_name(session, name)
-    user = User(
-        name=name, name_key=name_key(name), password_hash=password_hash, admin=admin, created=service.clock()
-    )
+    user = User(name=name, name_key=name_key(name), password_hash=password_hash, admin=admin, created=service.clock())
     session.add(user)
     session.flush()
     return user
@@ -140,26 +139,70 @@ def log_in(service: Service, name: str, password: str, address: str) -> User:
         Problem: they do not match, or it is too early.
     """
     service.throttle.check("login", address, 20, 60)
-    with service.database.read() as session:
-        user = find_user(session, name)
-    now = service.clock()
-    if user is not None and (wait := _wait(user) - (now - user.failed)) > 0:
-        raise too_many("Too many attempts.", wait)
-    stored = user.password_hash if user else None
-    right = service.passwords.verify(stored, password)
-    renewed = service.passwords.renewed(stored, password) if stored and right else None
-    with service.database.write() as session:
-        user = find_user(session, name)
-        if user is not None and right and not user.disabled:
-            user.failures, user.last_login = 0, now
-            if renewed is not None and user.password_hash == stored:
-                user.password_hash = renewed
-            record(service, session, user.name, "login", address=address)
-            return user
-        if user is not None:
-            user.failures, user.failed = user.failures + 1, now
-            record(service, session, user.name, "login-failed", address=address)
+    attempt = _begin_attempt(service, name, address)
+    stored = attempt.password_hash if attempt else None
+    try:
+        right = service.passwords.verify(stored, password)
+        renewed = service.passwords.renewed(stored, password) if stored and right else None
+    except Problem:
+        if attempt is not None:
+            _take_back(service, attempt)
+        raise
+    if attempt is not None and right:
+        with service.database.write() as session:
+            user = session.get(User, attempt.user_id)
+            if user is not None and not user.disabled:
+                user.failures, user.last_login = 0, service.clock()
+                if renewed is not None and user.password_hash == stored:
+                    user.password_hash = renewed
+                session.get_one(AuditEntry, attempt.entry_id).action = "login"
+                return user
     raise Problem(401, "bad-credentials", "Name or password is wrong.")
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A log-in that counts as failed until its password was verified.
+
+    Attributes:
+        user_id: the account.
+        password_hash: its stored hash.
+        entry_id: of the audit log.
+    """
+
+    user_id: str
+    password_hash: str
+    entry_id: int
+
+
+def _begin_attempt(service: Service, name: str, address: str) -> _Attempt | None:
+    """Count a log-in as failed before it is verified, so that others at the same time count it; None if no such name.
+
+    Raises:
+        Problem: it is too early.
+    """
+    with service.database.read() as session:
+        if find_user(session, name) is None:
+            return None
+    with service.database.write() as session:
+        user = session.scalar(select(User).where(User.name_key == name_key(name)).with_for_update())
+        if user is None:
+            return None
+        now = service.clock()
+        if (wait := _wait(user) - (now - user.failed)) > 0:
+            raise too_many("Too many attempts.", wait)
+        user.failures, user.failed = user.failures + 1, now
+        entry = record(service, session, user.name, "login-failed", address=address)
+        session.flush()
+        return _Attempt(user.id, user.password_hash, entry.id)
+
+
+def _take_back(service: Service, attempt: _Attempt) -> None:
+    """Do not count an attempt that was not verified, as when the server is busy."""
+    with service.database.write() as session:
+        session.execute(delete(AuditEntry).where(AuditEntry.id == attempt.entry_id))
+        lower = update(User).where(User.id == attempt.user_id, User.failures > 0)
+        session.execute(lower.values(failures=User.failures - 1))
 
 
 def confirm_password(service: Service, user: User, password: str) -> None:

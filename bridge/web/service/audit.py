@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def record(
     service: Service, session: Session, actor: str, action: str, *, target: str = "", address: str = ""
-) -> None:
-    """Add an entry, committed together with the action it records.
+) -> AuditEntry:
+    """Add an entry, committed together with the action it records; return it.
 
     Args:
         service: the service.
@@ -25,4 +25,6 @@ def record(
         target: the object of the action.
         address: address of the client.
     """
-    session.add(AuditEntry(created=service.clock(), actor=actor, action=action, target=target, address=address))
+    entry = AuditEntry(created=service.clock(), actor=actor, action=action, target=target, address=address)
+    session.add(entry)
+    return entry

@@ -7,6 +7,8 @@ from argon2 import PasswordHasher
 from sqlalchemy import select
 from web_service import ORIGIN, PASSWORD, TestClient, configured, with_limits
 
+from bridge.web.problems import Problem
+from bridge.web.service import accounts
 from bridge.web.service.accounts import create_user, hash_password
 from bridge.web.service.admin_view import new_link
 from bridge.web.service.app import make_site
@@ -14,7 +16,7 @@ from bridge.web.service.config import HashCosts
 from bridge.web.service.context import open_service
 from bridge.web.service.database import Database
 from bridge.web.service.passwords import Passwords
-from bridge.web.service.tables import LoginSession, RecoveryCode, Token, User
+from bridge.web.service.tables import AuditEntry, LoginSession, RecoveryCode, Token, User
 
 OTHER = "four other random words"
 
@@ -93,6 +95,36 @@ def test_failures_slow_an_account_down_and_never_lock_it(service, clock, bea, br
     assert (slowed.status_code, slowed.headers["Retry-After"]) == (429, "2")
     clock.now += 2
     assert log_in(browse()).status_code == 200
+
+
+def test_tries_at_the_same_time_are_slowed_down_too(service, bea, monkeypatch):
+    statuses = []
+
+    def try_once():
+        with pytest.raises(Problem) as refused:
+            accounts.log_in(service, "bea", OTHER, "192.0.2.1")
+        statuses.append(refused.value.status)
+
+    def verify(_self, _stored, _password):
+        if not statuses:
+            try_once()  # while this one is verified
+        return False
+
+    monkeypatch.setattr(Passwords, "verify", verify)
+    try_once()
+    assert statuses == [429] + [401] * 5
+
+
+def test_a_try_that_a_busy_server_does_not_verify_does_not_count(service, bea, browse, monkeypatch):
+    def busy(*_):
+        raise Problem(503, "busy", "The server is busy.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Passwords, "verify", busy)
+        assert [log_in(browse()).status_code for _ in range(10)] == [503] * 10
+    assert log_in(browse()).status_code == 200
+    with service.database.read() as session:
+        assert "login-failed" not in session.scalars(select(AuditEntry.action)).all()
 
 
 def test_the_wait_ends_at_a_minute(service, clock, bea, browse):
