@@ -15,6 +15,7 @@ from stream_sep.files.part_files import part_path
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.stem_mixes import SONG, StemMix, needed_stems, parse_mix, single, two_stems
 from stream_sep.separators import is_weight_file
+from stream_sep.separators.windowed import rest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ class SeparationJob:
         two_stems: write this stem and the rest of the song, instead.
         other_method: how that rest is made; see `stem_mixes.two_stems`.
         mixes: texts for `stem_mixes.parse_mix`.
-        residual: whether the stems add up to the song: the remainder goes to ``other``.
+        residual: whether the stems add up to the song: the remainder goes to the stem of `rest_of`.
         out: folder for a folder of the model's name, with the files in it.
         filename: where they are in it, of ``{track}``, ``{trackext}``, ``{stem}`` and ``{ext}``; usual unless given.
         format: their audio format.
@@ -161,13 +162,12 @@ def plan_outputs(job: SeparationJob, sources: Sequence[str]) -> OutputPlan:
         raise ConfigError(f"--filename {job.filename!r} gives all stems of a song one name; put {{stem}} into it")
     if not job.residual:
         return OutputPlan(mixes, stems, stems)
-    if "other" in sources and "other" not in stems:
+    rest = sources[rest_of(sources)]
+    if rest not in stems:
         raise ConfigError(
-            "--residual needs the stem 'other', which takes what is left of the song; add it to --stems"
+            f"--residual needs the stem {rest!r}, which takes what is left of the song; add it to --stems"
         )
-    made = tuple(name for name in stems if name != "other") or stems
-    if "other" not in stems and set(stems) != set(sources):
-        raise ConfigError("--residual spreads what is left over all stems, so it needs all; leave --stems out")
+    made = tuple(name for name in stems if name != rest) or stems
     return OutputPlan(mixes, stems, made)
 
 

@@ -18,7 +18,7 @@ class OverlapAddSeparator:
     """Runs a window model every half window, and overlap-adds the output under a Hann window; a `Separator`.
 
     Each frame is separated twice, near the middle of one window or at the ends of both, where its weight is small.
-    The stems add up to the mix: the remainder goes to ``other``, or in equal parts to all.
+    The stems add up to the mix: the remainder goes to the stem of all else, by `rest_of`.
 
     Args:
         window_model: separates one window.

@@ -24,8 +24,8 @@ LONGEST_ALIGNMENT = 2048
 class ResampledSeparator:
     """Puts a resampler before and behind a separator; a `Separator` at ``sample_rate``.
 
-    What the inner separator does not receive, above half its own rate, is not lost: the stem ``other`` is made here,
-    as the delayed mix less the rest, and where no stem has that name the remainder is shared in equal parts.
+    What the inner separator does not receive, above half its own rate, is not lost: it goes to the stem of all else,
+    by `rest_of`; ``other`` is made here, as the delayed mix less the rest.
 
     The resamplers cost about 40 ms, as they work in blocks. A hop that is as long at both rates costs nothing more;
     any other costs one more hop, since the inner separator then sometimes waits for frames: see `matching_hop`.

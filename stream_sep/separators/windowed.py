@@ -22,10 +22,15 @@ import numpy as np
 from stream_sep.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stream_sep.protocols import Block, Stems
 
 MARGIN = 0.9
 """Share of a hop that a window may take to compute in a slow moment; the rest is for the system's other work."""
+
+
+_REST = ("other", "rest", "instruments", "instrumental", "accompaniment")
 
 
 class WindowModel(Protocol):
@@ -54,9 +59,9 @@ class WindowModel(Protocol):
 class WindowedSeparator:
     """Runs a window model once per hop; a `Separator`.
 
-    The stems add up to the mix: the remainder goes to the stem ``other``, or, if there is none,
-    in equal parts to all. A window of silence gives silence without running the model. Numbers that are not finite
-    pass, and are gone after one hop: nothing of the output is kept but the faded tail.
+    The stems add up to the mix: the remainder goes to the stem of all else, by `rest_of`. A window of silence gives
+    silence without running the model. Numbers that are not finite pass, and are gone after one hop: nothing of the
+    output is kept but the faded tail.
 
     Args:
         window_model: separates one window; it is given ``context + hop + fade + lookahead`` frames, always.
@@ -70,12 +75,12 @@ class WindowedSeparator:
         ConfigError: an invalid size.
 
     >>> class Half:
-    ...     stems, sample_rate, channels = ("left over", "half"), 44100, 1
+    ...     stems, sample_rate, channels = ("half", "left over"), 44100, 1
     ...     def __call__(self, window):
-    ...         return np.stack([0 * window, window / 2])
+    ...         return np.stack([window / 2, 0 * window])
     >>> half = WindowedSeparator(Half(), context=4, hop=2, lookahead=1, fade=0)
     >>> half.latency, half.process(np.array([[4, 8]], np.float32)).tolist()
-    (1, [[[0.0, 1.0]], [[0.0, 3.0]]])
+    (1, [[[0.0, 2.0]], [[0.0, 2.0]]])
     """
 
     _tail: Stems  # (stems, channels, fade): the end of the last core, falling
@@ -134,8 +139,23 @@ class WindowedSeparator:
         return stems
 
 
+def rest_of(names: Sequence[str]) -> int:
+    """Return which stem holds all that the others do not: ``other``, or one named so, or the last.
+
+    Args:
+        names: names of the stems.
+
+    >>> rest_of(("vocals", "other", "bass")), rest_of(("Instrumental", "Vocals")), rest_of(("drums", "no_drums"))
+    (1, 0, 1)
+    """
+    plain = [name.casefold() for name in names]
+    named = [plain.index(name) for name in _REST if name in plain]
+    without = [row for row, name in enumerate(plain) if name.startswith(("no_", "no "))]
+    return [*named, *without, len(names) - 1][0]
+
+
 def add_remainder(stems: Stems, mix: Block, names: tuple[str, ...]) -> Stems:
-    """Add the difference of ``mix`` and ``stems`` to the stem ``other``, or in equal parts to all; in place.
+    """Add the difference of ``mix`` and ``stems`` to the stem of all else, by `rest_of`; in place.
 
     Args:
         stems: ``(stems, channels, frames)``, completed in place.
@@ -145,11 +165,7 @@ def add_remainder(stems: Stems, mix: Block, names: tuple[str, ...]) -> Stems:
     >>> add_remainder(np.zeros((2, 1, 1), np.float32), np.ones((1, 1), np.float32), ("vocals", "other")).ravel()
     array([0., 1.], dtype=float32)
     """
-    remainder = mix - stems.sum(axis=0)
-    if "other" in names:
-        stems[names.index("other")] += remainder
-    else:
-        stems += remainder / np.float32(len(names))
+    stems[rest_of(names)] += mix - stems.sum(axis=0)
     return stems
 
 

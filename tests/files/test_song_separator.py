@@ -110,13 +110,13 @@ def test_with_residual_the_stems_sum_to_the_song(maker, tmp_path, stems):
     assert "other" not in maker.log[0]  # it is what the rest leaves
 
 
-def test_without_a_stem_for_the_rest_it_is_spread_over_all(maker, tmp_path):
+def test_without_other_the_remainder_goes_to_the_last_stem(maker, tmp_path):
     maker.sources = maker.stems = ("drums", "bass")
     song = music()
     (outcome,) = outcomes(job(tmp_path, residual=True), write(tmp_path / "a.wav", song))
-    for file, gain in zip(outcome.files, (0.625, 0.375), strict=True):
+    for file, gain in zip(outcome.files, (0.5, 0.5), strict=True):
         np.testing.assert_allclose(read(file), gain * song, atol=1e-6)
-    with pytest.raises(ConfigError, match="spreads what is left over all stems"):
+    with pytest.raises(ConfigError, match="needs the stem 'bass'"):
         SongSeparator(job(tmp_path, residual=True, stems=("drums",)))
 
 

@@ -13,6 +13,16 @@ CONTEXT, HOP, LOOKAHEAD, FADE = 300, 64, 50, 17
 SIZES = {"context": CONTEXT, "hop": HOP, "lookahead": LOOKAHEAD, "fade": FADE}
 
 
+REST = {
+    ("vocals", "drums", "other"): 2,
+    ("vocals", "rest"): 1,
+    ("Instrumental", "Vocals"): 0,
+    ("no_drums", "drums"): 0,
+    ("drums", "bass"): 1,
+}
+"""Stems -> the one that the remainder goes to."""
+
+
 class NonlinearModel:
     """Each stem depends on the whole window and on the place in it, as a network's does, and has a bias."""
 
@@ -38,18 +48,14 @@ def offline(model, mix, *, context, hop, lookahead, fade):
     for newest in range(before + hop, padded.shape[1] + 1, hop):
         window = padded[:, newest - before : newest].astype(np.float32)
         stems = np.array(model(window), np.float64)
-        missing = window - stems.sum(axis=0)
-        if "other" in model.stems:
-            stems[model.stems.index("other")] += missing
-        else:
-            stems += missing / len(model.stems)
+        stems[REST[model.stems]] += window - stems.sum(axis=0)
         for frame in range(hop + fade):
             weight = min(1, (frame + 1) / (fade + 1), (hop + fade - frame) / (fade + 1))
             total[:, :, newest - before + context + frame] += weight * stems[:, :, context + frame]
     return np.pad(total[:, :, before:-after], ((0, 0), (0, 0), (after, 0)))
 
 
-@pytest.mark.parametrize("stems", [("vocals", "drums", "other"), ("vocals", "rest")])
+@pytest.mark.parametrize("stems", REST)
 @pytest.mark.parametrize(
     "sizes",
     [SIZES, SIZES | {"context": 0}, SIZES | {"lookahead": 0}, SIZES | {"fade": HOP}, SIZES | {"lookahead": 200}],
