@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stream_sep.cli.arguments import parse_options
-from stream_sep.errors import ConfigError
+from stream_sep.errors import AudioFileError, ConfigError, reason
+from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.separators import DEFAULT
+
+if TYPE_CHECKING:
+    from stream_sep.evaluation.model_cost import ModelCost
+    from stream_sep.evaluation.report import Score
 
 
 def evaluate(
@@ -67,25 +72,39 @@ def _full_report(
     from stream_sep.evaluation.model_cost import measure_cost
 
     skipped: list[str] = []
-    found = list(
-        report.evaluate_folder(
-            folder,
-            models,
-            limit=limit or None,
-            validation_percent=validation or None,
-            museval=museval,
-            report=lambda name: typer.echo(name, err=True),
-            skip=skipped.append,
-        )
-    )
+    found: list[Score] = []
+
+    def begin(song: str) -> None:
+        typer.echo(song, err=True)
+        _write_json(as_json, found, [])  # so that an end before the last song loses one song
+
+    for score in report.evaluate_folder(
+        folder,
+        models,
+        limit=limit or None,
+        validation_percent=validation or None,
+        museval=museval,
+        report=begin,
+        skip=skipped.append,
+    ):
+        found.append(score)  # noqa: PERF402 - `begin` writes it while it grows
+    _write_json(as_json, found, [])
     costs = [measure_cost(name, model, options) for name, (model, options) in models.items()]
     typer.echo(report.format_report(found, costs))
-    if as_json is not None:
-        rows = {"scores": [asdict(row) for row in found], "models": [asdict(cost) for cost in costs]}
-        as_json.write_text(json.dumps(rows, indent=1, default=str), encoding="utf-8")
+    _write_json(as_json, found, costs)
     if plot is not None:
         report.plot_costs(plot, found, costs)
     return skipped
+
+
+def _write_json(path: Path | None, scores: list[Score], costs: list[ModelCost]) -> None:
+    if path is None:
+        return
+    rows = {"scores": [asdict(row) for row in scores], "models": [asdict(cost) for cost in costs]}
+    try:
+        atomic_write(path, json.dumps(rows, indent=1, default=str).encode())
+    except OSError as error:
+        raise AudioFileError(f"cannot write {path}: {reason(error)}; name another file with --json") from error
 
 
 def assign_options(models: list[str], pairs: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -16,7 +16,7 @@ import numpy as np
 from stream_sep.errors import ConfigError
 from stream_sep.evaluation.measures import MEASURES, measure_stem
 from stream_sep.evaluation.sdr import align_references, estimate_mix, order_stems, separate
-from stream_sep.evaluation.songs import find_songs, load_songs
+from stream_sep.evaluation.songs import find_songs, load_songs, score_or_skip
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.extras import install_hint
 from stream_sep.protocols import STEMS
@@ -60,7 +60,8 @@ def evaluate_folder(
         validation_percent: only the held-out songs of a training with this percentage.
         museval: measure ``SDR v4`` too.
         report: callback that receives the name of each song.
-        skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.
+        skip: callback that receives a message for each song that cannot be read or scored and is skipped; errors
+            unless given.
 
     Raises:
         AudioFileError: there is no song, or one cannot be read.
@@ -74,8 +75,8 @@ def evaluate_folder(
     build = functools.lru_cache(maxsize=None)(
         lambda name, rate: load_separator(models[name][0], rate, **models[name][1])
     )
-    for song in load_songs(paths, skip=skip):
-        report(song.name)
+
+    def scores(song: Song) -> Iterator[Score]:
         yield from score_song(song, "mix", estimate_mix(song.mix))
         for name in models:
             separator = build(name, song.sample_rate)
@@ -84,6 +85,10 @@ def evaluate_folder(
             yield from score_song(song, name, estimates)
             if museval:
                 yield from _museval(song, name, estimates)
+
+    for song in load_songs(paths, skip=skip):
+        report(song.name)
+        yield from score_or_skip(song, scores, skip)
 
 
 def score_song(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
@@ -164,6 +169,8 @@ def _museval(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
     except ImportError as error:
         raise ConfigError(f"SDR v4 needs museval ({error}); {install_hint('train')}") from error
     loud = [stem for stem in STEMS if stem in song.stems and stem in estimates and song.stems[stem].any()]
+    if not loud:
+        return
     references = np.stack([song.stems[stem].T for stem in loud])
     given = np.stack([estimates[stem].T for stem in loud])
     found = museval.evaluate(references, given, win=song.sample_rate, hop=song.sample_rate)[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.evaluation.songs import Parts, Song, find_songs, load_songs
+from stream_sep.evaluation.songs import Parts, Song, find_songs, load_songs, score_or_skip
 from stream_sep.protocols import STEMS, Block
 from stream_sep.separators import load_separator
 
@@ -75,7 +76,8 @@ def evaluate(
         model: name of a separator, as `load_separator` takes it.
         limit: maximum number of songs, the first by name.
         sample_rate: frames per second to resample the songs to; their own unless given.
-        skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.
+        skip: callback that receives a message for each song that cannot be read or scored and is skipped; errors
+            unless given.
         options: passed to the separator.
 
     Raises:
@@ -86,9 +88,13 @@ def evaluate(
         if separator is None or separator.sample_rate != song.sample_rate:
             separator = load_separator(model, song.sample_rate, **options)
         separator.reset()
-        yield from score(song, model, separate(separator, song.mix))
-        for name, estimates in zip(BASELINES, (estimate_mix(song.mix), estimate_mid_side(song.mix)), strict=True):
-            yield from score(song, name, estimates)
+        yield from score_or_skip(song, functools.partial(_scores, model, separator), skip)
+
+
+def _scores(model: str, separator: Separator, song: Song) -> Iterator[Row]:
+    yield from score(song, model, separate(separator, song.mix))
+    for name, estimates in zip(BASELINES, (estimate_mix(song.mix), estimate_mid_side(song.mix)), strict=True):
+        yield from score(song, name, estimates)
 
 
 def separate(separator: Separator, mix: Block) -> Parts:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 import soxr
 
-from stream_sep.errors import AudioFileError
+from stream_sep.errors import AudioFileError, StreamSepError
 from stream_sep.files.song import open_song
 from stream_sep.files.stem_folder import STEM_FILE_STREAMS, stems_in
 from stream_sep.protocols import Block
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from stream_sep.files.song import Song as SongFile
 
+
+T = TypeVar("T")
 
 Parts: TypeAlias = dict[str, Block]
 """Stems by name, ``(2, frames)`` each."""
@@ -79,6 +81,28 @@ def load_songs(
             skip(f"{path.name} is not scored: {error}")
             continue
         yield song
+
+
+def score_or_skip(
+    song: Song, score: Callable[[Song], Iterable[T]], skip: Callable[[str], None] | None = None
+) -> list[T]:
+    """Return all scores of a song, or none.
+
+    Args:
+        song: the song.
+        score: returns its scores.
+        skip: callback that receives a message if that fails; errors unless given, and errors of this package always:
+            they concern the models, so that no song could be scored.
+    """
+    try:
+        return list(score(song))
+    except StreamSepError:
+        raise
+    except Exception as error:
+        if skip is None:
+            raise
+        skip(f"{song.name} is not scored: {type(error).__name__}: {error}")
+        return []
 
 
 def load_song(path: Path, sample_rate: int | None = None) -> Song:

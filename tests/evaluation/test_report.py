@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 from requirements import needs_packages, require_package
 
-from stream_sep.cli.evaluate import assign_options
-from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.cli.evaluate import _full_report, assign_options
+from stream_sep.errors import AudioFileError, ConfigError, SeparatorError
+from stream_sep.evaluation import report
 from stream_sep.evaluation.model_cost import ModelCost, measure_cost
 from stream_sep.evaluation.report import Score, evaluate_folder, format_report, score_song
 from stream_sep.evaluation.sdr import ACCOMPANIMENT, separate
@@ -125,6 +127,49 @@ def test_museval_scores_what_is_there(folder):
     rows = list(evaluate_folder(folder, {"bands": ("bands", {})}, limit=1, museval=True))
     assert {row.stem for row in rows if row.measure == "SDR v4"} == {"vocals", "drums"}
     assert all(np.isfinite(row.decibels) for row in rows)
+
+
+def test_a_song_without_a_loud_stem_has_no_score_of_museval(monkeypatch):
+    monkeypatch.setitem(sys.modules, "museval", SimpleNamespace(evaluate=None))
+    given = song(**dict.fromkeys(STEMS, 0))
+    assert list(report._museval(given, "model", given.stems)) == []
+
+
+def failing_at(number, error):
+    """Return a `score_song` that fails for one of the songs."""
+
+    def score(given, *rest):
+        if given.name == f"Artist {number} - Song":
+            raise error
+        return score_song(given, *rest)
+
+    return score
+
+
+def test_a_song_that_cannot_be_scored_is_named_and_the_others_are_scored(folder, monkeypatch):
+    monkeypatch.setattr(report, "score_song", failing_at(1, ValueError("odd")))
+    models, skipped = {"passthrough": ("passthrough", {})}, []
+    rows = list(evaluate_folder(folder, models, skip=skipped.append))
+    assert {row.song for row in rows} == {f"Artist {number} - Song" for number in (0, 2, 3)}
+    assert skipped == ["Artist 1 - Song is not scored: ValueError: odd"]
+    with pytest.raises(ValueError, match="odd"):
+        list(evaluate_folder(folder, models))
+
+
+def test_scores_are_written_as_they_come(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "score_song", failing_at(2, KeyboardInterrupt()))
+    options = {"limit": 0, "validation": 0, "museval": False, "plot": None}
+    with pytest.raises(KeyboardInterrupt):
+        _full_report(folder, {"passthrough": ("passthrough", {})}, as_json=tmp_path / "s.json", **options)
+    scores = json.loads((tmp_path / "s.json").read_text())["scores"]
+    assert {row["song"] for row in scores} == {"Artist 0 - Song", "Artist 1 - Song"}
+
+
+def test_a_file_of_scores_that_cannot_be_written_is_named_before_a_song_is_scored(folder, tmp_path):
+    (tmp_path / "no").write_text("a file where the folder should be")
+    options = {"limit": 0, "validation": 0, "museval": False, "plot": None}
+    with pytest.raises(AudioFileError, match="cannot write"):
+        _full_report(folder, {"passthrough": ("passthrough", {})}, as_json=tmp_path / "no" / "s.json", **options)
 
 
 def test_costs_are_a_models_own():

@@ -3,6 +3,7 @@ import pytest
 import soundfile
 
 from stream_sep.errors import AudioFileError
+from stream_sep.evaluation import sdr
 from stream_sep.evaluation.sdr import (
     ACCOMPANIMENT,
     Row,
@@ -154,6 +155,21 @@ def test_unreadable_songs_are_reported_and_the_others_scored(folder):
     assert "infinite is not scored" in skipped[0]
     with pytest.raises(AudioFileError, match="infinite"):
         list(evaluate(folder, "passthrough"))
+
+
+def test_a_song_that_cannot_be_scored_is_named_and_the_others_are_scored(folder, monkeypatch):
+    def separate(separator, mix):
+        if len(skipped) == 0:
+            skipped.append("")
+            raise ValueError("odd")
+        return dict.fromkeys(separator.stems, mix)
+
+    skipped = []
+    monkeypatch.setattr(sdr, "separate", separate)
+    rows = list(evaluate(folder, "passthrough", skip=skipped.append))
+    first, *others = sorted(path.name for path in find_songs(folder))
+    assert {row.song for row in rows} == set(others)
+    assert skipped[1:] == [f"{first} is not scored: ValueError: odd"]
 
 
 def test_six_channels_are_mixed_down(folder):

@@ -7,12 +7,11 @@ resume.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -25,6 +24,7 @@ from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.protocols import STEMS
 from stream_sep.training.data.decode import add_blocks
 from stream_sep.training.data.levels import LevelStore
+from stream_sep.training.data.song_processes import work_in_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -223,13 +223,8 @@ def _decoded(songs: Iterable[StemSong], folder: Path, jobs: int) -> Iterator[tup
     if jobs == 1:
         yield from ((song.name, _try_to_add(song, folder)) for song in songs)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(_try_to_add, song, folder): song.name for song in songs}
-        try:
-            for future in as_completed(waiting):
-                yield waiting[future], future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    work = functools.partial(_try_to_add, folder=folder)
+    yield from ((song.name, result) for song, result in work_in_processes(work, songs, jobs))
 
 
 def _try_to_add(song: StemSong, folder: Path) -> CachedSong | AudioFileError:
@@ -239,6 +234,8 @@ def _try_to_add(song: StemSong, folder: Path) -> CachedSong | AudioFileError:
         return error
     except OSError as error:
         return unwritable(folder, error)
+    except (MemoryError, RuntimeError, ValueError) as error:  # as libraries raise
+        return AudioFileError(f"it cannot be decoded ({type(error).__name__}: {error})")
 
 
 def _add(song: StemSong, folder: Path) -> CachedSong:

@@ -286,6 +286,21 @@ def test_songs_that_cannot_be_read_are_named_and_the_others_added(songs, tmp_pat
     assert [song.name for song in read_index(tmp_path / "cache")] == ["A - One", "B - Two"]
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("flac decoder lost sync."), OSError(5, "I/O error")])
+def test_a_song_that_fails_in_any_way_costs_itself_alone(songs, tmp_path, monkeypatch, error):
+    whole = cache._spool
+
+    def spool(song, *rest):
+        if song.name == "A - One":
+            raise error
+        return whole(song, *rest)
+
+    monkeypatch.setattr(cache, "_spool", spool)
+    with pytest.raises(AudioFileError, match=r"1 of 2 songs could not be added, the others were:\n  A - One: "):
+        build(songs, tmp_path / "cache")
+    assert [song.name for song in read_index(tmp_path / "cache")] == ["B - Two"]
+
+
 def test_a_song_of_no_finite_level_is_found_and_dropped(songs, tmp_path):
     build(songs, tmp_path / "cache")
     index = tmp_path / "cache" / cache.INDEX
