@@ -15,6 +15,7 @@ import "../components/progress.js";
 import "../player/view.js";
 
 const POLL_MS = 700;
+const SHARED_POLL_MS = 3000; // events are only for a song's owner
 const KEYS = [
   ["Space", "play, pause"],
   [", .", "5 s back, on"],
@@ -96,18 +97,27 @@ class SongPage extends LitElement {
   }
 
   async load() {
+    clearTimeout(this.timer);
     try {
       this.song = await api.get(this.path);
       this.ready = this.song.state === "ready" ? this.song.frames : Math.max(this.ready, this.song.job?.frames_ready ?? 0);
       this.error = "";
     } catch (error) {
       const { status, message } = /** @type {any} */ (error);
-      this.error = this.shared && status === 404 ? "This link has expired or was revoked." : message;
+      if (this.shared && status === 404) this.error = "This link has expired or was revoked.";
+      else if (!this.shared || !this.song) this.error = message;
     }
     const { model } = this.song ?? {};
     if (model && app.server.models.some((/** @type {any} */ one) => one.name === model)) this.again = { model };
     if (this.song?.state === "ready") this.mayDownload = !this.shared || (await this.probeDownload());
     if (this.song) document.title = `${this.song.title} – stream_sep`;
+    this.poll();
+  }
+
+  /** Loads a shared song again until it is separated. */
+  poll() {
+    const active = this.song?.state === "waiting" || this.song?.state === "working";
+    if (this.shared && this.isConnected && active && !this.error) this.timer = setTimeout(() => this.load(), SHARED_POLL_MS);
   }
 
   /** @returns {Promise<boolean>} whether a share link lets its holder download */
@@ -391,10 +401,12 @@ class SongPage extends LitElement {
     if (song.state === "failed" || song.state === "cancelled") {
       return html`<div class="card stack" role="alert">
         <p>${song.state === "failed" ? song.error || "The song could not be separated." : "The separation was cancelled."}</p>
-        <div class="row wrap">
-          <button class="button primary" @click=${this.retry}>Try again</button>
-          <button class="button" @click=${() => openSheet("again")}>Use another model</button>
-        </div>
+        ${this.shared
+          ? nothing
+          : html`<div class="row wrap">
+              <button class="button primary" @click=${this.retry}>Try again</button>
+              <button class="button" @click=${() => openSheet("again")}>Use another model</button>
+            </div>`}
       </div>`;
     }
     if (song.state === "ready") return nothing;
