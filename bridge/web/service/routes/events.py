@@ -27,10 +27,10 @@ async def events(socket: WebSocket, after: Annotated[int | None, Query(ge=0)] = 
     """
     service, feed = service_of(socket), socket.app.state.feed
     caller = await asyncio.to_thread(identify, service, socket.headers, socket.cookies)
-    if caller is None:
-        await socket.close(1008, "log-in")
-        return
     await socket.accept()
+    if caller is None:  # browsers get the code of an accepted socket only
+        await socket.close(_ENDED, "log in")
+        return
     sender = asyncio.create_task(_send(service, feed, caller, socket, after))
     try:
         await _drain(socket, sender)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import queue
 import threading
 
@@ -88,13 +89,22 @@ def test_nobody_receives_events_of_anothers_songs(service, admin, live):
         assert receive_until(socket, "song")["body"]["id"] == own["id"]
 
 
-def test_a_socket_of_another_site_or_of_nobody_is_refused(site, live):
-    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}):
-        with pytest.raises(WebSocketDisconnect), live.websocket_connect("/api/v1/events", headers=headers):
-            pass
-    stranger = TestClient(site, base_url=ORIGIN, headers=OURS)
-    with stranger, pytest.raises(WebSocketDisconnect), stranger.websocket_connect("/api/v1/events"):
-        pass
+def test_a_socket_of_another_site_is_refused_before_it_opens(site, live):
+    with TestClient(site, base_url=ORIGIN, headers=OURS) as stranger:
+        for browser, origin in itertools.product((live, stranger), ("https://evil.example", "null")):
+            opening = browser.websocket_connect("/api/v1/events", headers={"Origin": origin})
+            with pytest.raises(WebSocketDisconnect), opening:
+                pass
+
+
+def test_a_socket_of_nobody_is_closed_with_a_code_that_browsers_see(site):
+    with (
+        TestClient(site, base_url=ORIGIN, headers=OURS) as stranger,
+        stranger.websocket_connect("/api/v1/events") as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_json()
+    assert closed.value.code == 4401
 
 
 def test_a_token_opens_a_socket_too(site, bea):
