@@ -48,9 +48,10 @@ if TYPE_CHECKING:
 
 API = "/api/v1"
 _THREADS = 100
+_COMPLETING = 8  # uploads that threads look at, of which the sandbox reads two at once; others wait without a thread
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ProblemBody, "description": "RFC 9457: what happened, and what to try"},
-    "5XX": {"model": ProblemBody, "description": "the same; 507 is a full disk"},
+    "5XX": {"model": ProblemBody, "description": "the same; 503 is a busy server, 507 a full disk"},
 }
 _DESCRIPTION = """Separate songs into stems, play and download them.
 
@@ -85,6 +86,7 @@ def make_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service, app.state.feed, app.state.request_times = service, EventFeed(service), RequestTimes()
+    app.state.completing = asyncio.Semaphore(_COMPLETING)
     parts = (server.public, session.router, users.router, uploads.router, songs.router, jobs.router, mixes.router)
     media_parts = (media.make_router("owner"), shares.router, media.make_router("share"))
     for router in (*parts, *media_parts, admin.router, events.router):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 import zipfile
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from starlette.responses import FileResponse, StreamingResponse
 
 from bridge.web.problems import Problem
 from bridge.web.service.files import SOURCE, replace_reserved
+from bridge.web.service.slots import Slots
 from stream_sep.errors import AudioFileError
 from stream_sep.files import stem_mp4
 from stream_sep.files.formats import AudioFormat
@@ -46,7 +46,7 @@ _TYPES = {
     ".mp4": "audio/mp4",
     ".zip": "application/zip",
 }
-_CONVERTING = threading.Lock()  # one at a time: encoding uses a core, the others are for separation
+_CONVERTING = Slots(1, 8)  # one at a time: encoding uses a core, the others are for separation
 
 
 def attachment(path: Path, name: str) -> FileResponse:
@@ -81,7 +81,7 @@ def stem_path(service: Service, song: Song, stem: str, form: str) -> Path:
         form: the format.
 
     Raises:
-        Problem: the stems are not complete yet, or there is no such stem.
+        Problem: the stems are not complete yet, there is no such stem, or too many wait for a conversion.
     """
     if song.job_id is None:
         raise not_whole()
@@ -93,7 +93,9 @@ def stem_path(service: Service, song: Song, stem: str, form: str) -> Path:
     if form == "flac":
         return original
     target = service.data.derived(song.job_id) / f"{stem}.{form}"
-    with _CONVERTING:
+    if target.is_file():
+        return target
+    with _CONVERTING.taken():
         if not target.is_file():
             _convert(original, target, AudioFormat(form))
     return target
@@ -107,7 +109,8 @@ def stem_file_path(service: Service, song: Song) -> Path:
         song: the song.
 
     Raises:
-        Problem: the stems are not complete yet, the format has other stems, or ffmpeg is missing.
+        Problem: the stems are not complete yet, the format has other stems, ffmpeg is missing, or too many wait for a
+            conversion.
     """
     if song.job_id is None:
         raise not_whole()
@@ -117,7 +120,9 @@ def stem_file_path(service: Service, song: Song) -> Path:
         )
     folder, source = service.data.stems(song.id, song.job_id), service.data.song(song.id) / SOURCE
     target = service.data.derived(song.job_id) / "stems.stem.mp4"
-    with _CONVERTING:
+    if target.is_file():
+        return target
+    with _CONVERTING.taken():
         if not target.is_file():
             stems = {stem: folder / f"{stem}.flac" for stem in stem_mp4.STEMS}
             try:

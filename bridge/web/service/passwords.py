@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import threading
 import unicodedata
 from functools import cache
 from importlib import resources
@@ -19,17 +18,20 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from bridge.web.problems import Problem
+from bridge.web.service.slots import Slots
 
 if TYPE_CHECKING:
     from bridge.web.service.config import HashCosts
 
 MIN_LENGTH, MAX_LENGTH = 15, 128
-_PARALLEL = 2  # each takes 64 MiB and a core
+_PARALLEL, _WAITING = 2, 20  # each takes 64 MiB and a core
 _SITE_WORDS = frozenset({"streamsep", "stream_sep", "stream-sep"})
 
 
 class Passwords:
     """Hashes and verifies, two at a time, so that a flood of log-ins does not block the machine.
+
+    While too many wait, `hash` and `verify` raise `Problem`: the server is busy.
 
     Args:
         costs: of argon2id.
@@ -37,12 +39,12 @@ class Passwords:
 
     def __init__(self, costs: HashCosts) -> None:
         self._hasher = PasswordHasher(costs.passes, costs.memory_kib, costs.lanes, hash_len=32, salt_len=16)
-        self._slots = threading.Semaphore(_PARALLEL)
+        self._slots = Slots(_PARALLEL, _WAITING)
         self._decoy = self._hasher.hash(secrets.token_hex())
 
     def hash(self, password: str) -> str:
         """Return the hash of a password, with salt and costs in it."""
-        with self._slots:
+        with self._slots.taken():
             return self._hasher.hash(normalize(password))
 
     def verify(self, stored: str | None, password: str) -> bool:
@@ -52,7 +54,7 @@ class Passwords:
             stored: the stored hash, or None.
             password: the password in the clear.
         """
-        with self._slots:
+        with self._slots.taken():
             try:
                 self._hasher.verify(stored or self._decoy, normalize(password))
             except (VerifyMismatchError, InvalidHashError):

@@ -52,8 +52,8 @@ def list_models(service: ServiceOf) -> list[ModelBody]:
 
 
 @probes.get("/healthz", include_in_schema=False)
-def healthz() -> PlainTextResponse:
-    """Return 200 while the process is alive."""
+async def healthz() -> PlainTextResponse:
+    """Return 200 while the process is alive; it needs no thread, as all may be busy."""
     return PlainTextResponse("ok\n")
 
 

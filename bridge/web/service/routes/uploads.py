@@ -128,7 +128,8 @@ async def _receive(service: ServiceOf, received: Received, request: Request) -> 
     if offset < upload.size:
         upload.offset = offset
         return uploads.Received(upload, None)
-    song = await asyncio.to_thread(complete, service, upload.id)
+    async with request.app.state.completing:
+        song = await asyncio.to_thread(complete, service, upload.id)
     upload.offset = offset
     return uploads.Received(upload, song)
 
