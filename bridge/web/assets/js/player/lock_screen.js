@@ -1,19 +1,33 @@
 // @ts-check
 // Title and buttons on the lock screen and on media keys.
 
-/** @param {import("./view.js").PlayerView} view */
+/**
+ * Shows a song there until the function that is returned is called.
+ * @param {import("./view.js").PlayerView} view
+ * @returns {() => void}
+ */
 export function followLockScreen(view) {
-  if (!("mediaSession" in navigator)) return;
+  if (!("mediaSession" in navigator)) return () => {};
   const { mediaSession } = navigator;
   const { title, artist, album, cover } = view.song;
   const artwork = cover ? [{ src: `${view.base}/cover`, type: "image/jpeg" }] : [];
   mediaSession.metadata = new MediaMetadata({ title: title || "Song", artist: artist ?? "", album: album ?? "", artwork });
-  mediaSession.setActionHandler("play", () => !view.playing && view.toggle());
-  mediaSession.setActionHandler("pause", () => view.playing && view.toggle());
-  mediaSession.setActionHandler("seekbackward", ({ seekOffset }) => view.skip(-(seekOffset ?? 5)));
-  mediaSession.setActionHandler("seekforward", ({ seekOffset }) => view.skip(seekOffset ?? 5));
-  mediaSession.setActionHandler("seekto", ({ seekTime }) => view.seek((seekTime ?? 0) * view.song.sample_rate));
-  view.stage?.player.addEventListener("state", () => {
-    mediaSession.playbackState = view.playing ? "playing" : "paused";
-  });
+  /** @type {[MediaSessionAction, MediaSessionActionHandler][]} */
+  const handlers = [
+    ["play", () => !view.playing && view.toggle()],
+    ["pause", () => view.playing && view.toggle()],
+    ["seekbackward", ({ seekOffset }) => view.skip(-(seekOffset ?? 5))],
+    ["seekforward", ({ seekOffset }) => view.skip(seekOffset ?? 5)],
+    ["seekto", ({ seekTime }) => view.seek((seekTime ?? 0) * view.song.sample_rate)],
+  ];
+  for (const [action, handler] of handlers) mediaSession.setActionHandler(action, handler);
+  const showState = () => (mediaSession.playbackState = view.playing ? "playing" : "paused");
+  const player = view.stage?.player;
+  player?.addEventListener("state", showState);
+  return () => {
+    player?.removeEventListener("state", showState);
+    for (const [action] of handlers) mediaSession.setActionHandler(action, null);
+    mediaSession.metadata = null;
+    mediaSession.playbackState = "none";
+  };
 }

@@ -61,6 +61,7 @@ export class PlayerView extends LitElement {
     this.refresh = 0;
     this.loads = 0;
     this.picturesDue = 0;
+    this.leaveLockScreen = () => {};
     this.keys = (/** @type {KeyboardEvent} */ event) => onPlayerKey(this, event);
     this.redraw = () => {
       this.images.clear();
@@ -89,8 +90,13 @@ export class PlayerView extends LitElement {
     this.resizes?.disconnect();
     cancelAnimationFrame(this.animation);
     clearTimeout(this.refresh);
+    this.closeStage();
+  }
+
+  closeStage() {
     this.stage?.close();
     this.stage = null;
+    this.leaveLockScreen();
   }
 
   /** @param {Map<string, unknown>} changed */
@@ -107,8 +113,7 @@ export class PlayerView extends LitElement {
 
   /** Goes on with other stems, as the song was separated again. */
   replaceStems() {
-    this.stage?.close();
-    this.stage = null;
+    this.closeStage();
     this.strips = {};
     this.bands = [];
     this.images.clear();
@@ -173,7 +178,7 @@ export class PlayerView extends LitElement {
       context.addEventListener("statechange", () => this.requestUpdate());
       player.at = this.scaled(this.frame);
       for (const [stem, state] of Object.entries(this.strips)) mixer.change(stem, state, false);
-      followLockScreen(this);
+      this.leaveLockScreen = followLockScreen(this);
     }
     return this.stage;
   }
