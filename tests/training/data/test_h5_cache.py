@@ -183,29 +183,33 @@ import resource, sys, torch
 from pathlib import Path
 from stream_sep.training.data.cache import map_song, read_index
 from stream_sep.training.data.crop import crop_resampled
-path = Path(sys.argv[1])
+path, step = Path(sys.argv[1]), int(sys.argv[2])
 (song,) = read_index(path)
 (source,) = map_song(path, song)
-def crops(count):
-    for number in range(count):
-        crop_resampled(source, number * 7919 * 13 % (song.frames - 70000), 1.05, 66150)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-first = crops(20)
-print((crops(300) - first) // 1024)
+def crops(numbers):
+    sounding = sum(bool(crop_resampled(source, number * step + 500, 1.05, 22050).any()) for number in numbers)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, sounding
+first, _ = crops(range(20))
+last, sounding = crops(range(500))
+print((last - first) // 1024, sounding)
 """
 
 
 def test_memory_stays_bounded_however_long_a_song_is(tmp_path):
-    """Five minutes of crops of a file of 100 MB."""
-    frames = 25_000_000
+    """500 crops of a file of 2 GB, all over it; only the chunks that they read are on the disk."""
+    frames, crops, chunk = 500_000_000, 500, 32768
+    step = frames // crops
     with h5py.File(tmp_path / "c.h5", "w") as file:
         group = file.create_group("songs/x")
-        sound = group.create_dataset("sound", (1, frames, 2), np.int16, chunks=(1, 32768, 2))
-        block = np.random.default_rng(0).integers(-9, 9, (1 << 20, 2), np.int16)
-        for at in range(0, frames, 1 << 20):
-            sound[0, at : at + (1 << 20)] = block[: frames - at]
+        sound = group.create_dataset("sound", (1, frames, 2), np.int16, chunks=(1, chunk, 2))
+        block = np.random.default_rng(0).integers(-9, 9, (2 * chunk, 2), np.int16)
+        for number in range(crops):
+            first = number * step // chunk * chunk
+            sound[0, first : first + 2 * chunk] = block
         group.attrs.update({"name": "x", "gain": 1.0, "sha256": "", "sources": '["drums"]', "silent": "[]"})
-    command = [sys.executable, "-c", MEMORY, str(tmp_path / "c.h5")]
+    command = [sys.executable, "-c", MEMORY, str(tmp_path / "c.h5"), str(step)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 50
+    growth, sounding = map(int, done.stdout.split())
+    assert growth < 50
+    assert sounding == crops
