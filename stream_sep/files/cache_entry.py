@@ -65,7 +65,10 @@ class NewEntry:
         sums = {file.target.name: _checksum(file.part) for file in self._files}
         for file in self._files:
             file.commit()
-        atomic_write(self._folder / CHECKSUMS, json.dumps(_checksums(self._folder) | sums).encode())
+        known = _checksums(self._folder)
+        if known is None:
+            known = {file.name: _checksum(file) for file in self._folder.glob("*.wav")}
+        atomic_write(self._folder / CHECKSUMS, json.dumps(known | sums).encode())
         atomic_write(self._folder / SONG_NAME, str(song).encode("utf-8", "surrogateescape"))
 
     def _guard(self, step: Callable[[], object]) -> None:
@@ -86,24 +89,27 @@ class NewEntry:
 
 
 def are_undamaged(files: Sequence[Path]) -> bool:
-    """Return whether files match their checksums; older files without checksums get them now."""
+    """Return whether files match their checksums; those of older versions, which wrote none, get them now."""
     known = _checksums(files[0].parent)
     try:
         found = {file.name: _checksum(file) for file in files}
     except OSError:
         return False
-    if any(name in known and known[name] != checksum for name, checksum in found.items()):
-        return False
-    if not found.keys() <= known.keys():
-        with suppress(OSError):
-            atomic_write(files[0].parent / CHECKSUMS, json.dumps(known | found).encode())
+    if known is not None:
+        return found.items() <= known.items()
+    with suppress(OSError):
+        atomic_write(files[0].parent / CHECKSUMS, json.dumps(found).encode())
     return True
 
 
-def _checksums(folder: Path) -> dict[str, str]:
-    with suppress(OSError, ValueError, TypeError):
+def _checksums(folder: Path) -> dict[str, str] | None:
+    """Return the checksums of a folder: None if it has no file of them, nothing if that is damaged."""
+    try:
         return dict(json.loads((folder / CHECKSUMS).read_text("utf-8")))
-    return {}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
 
 
 def _checksum(file: Path) -> str:

@@ -1,5 +1,6 @@
 """Stems are kept, found again, and looked at before they are believed."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -158,6 +159,37 @@ def test_stems_of_a_version_without_checksums_get_theirs(maker, tmp_path):
     outcomes(job(tmp_path, cache_gb=1.0, overwrite=True), path)
     assert len(maker.log) == 1
     assert sums.is_file()
+
+
+@pytest.mark.parametrize("damage", ["not json", "another kind of json", "no entry", "not utf-8"])
+def test_stems_whose_checksums_are_damaged_are_made_again_and_are_reported(maker, tmp_path, damage):
+    path = write(tmp_path / "a.wav", music())
+    outcomes(job(tmp_path, cache_gb=1.0), path)
+    (sums,) = (tmp_path / "cache").rglob("checksums.json")
+    known = json.loads(sums.read_text())
+    other = {name: checksum for name, checksum in known.items() if name != "drums.wav"}
+    damaged = {"not json": b"{", "another kind of json": b"[1]", "no entry": json.dumps(other).encode()}
+    sums.write_bytes(damaged.get(damage, b"\xff\xfe\x00"))
+    kept(tmp_path).write_bytes(kept(tmp_path).read_bytes()[:-4000] + bytes(4000))
+    (outcome,) = outcomes(job(tmp_path, cache_gb=1.0, overwrite=True), path)
+    assert len(maker.log) == 2
+    assert "are damaged; they are made again" in outcome.notes[0]
+    np.testing.assert_allclose(read(outcome.files[0]), 0.5 * music(), atol=1e-6)
+    assert json.loads(sums.read_text()).keys() == known.keys()
+
+
+def test_stems_of_a_version_without_checksums_stay_when_others_are_added(maker, tmp_path):
+    path = write(tmp_path / "a.wav", music())
+    outcomes(job(tmp_path, cache_gb=1.0), path)
+    (sums,) = (tmp_path / "cache").rglob("checksums.json")
+    known = json.loads(sums.read_text())
+    sums.unlink()
+    entry = cache_entry.NewEntry(sums.parent, ["guitar"], RATE, 4, print)
+    entry.write(np.zeros((1, 2, 4), np.float32))
+    entry.commit(path)
+    assert json.loads(sums.read_text()).items() > known.items()
+    outcomes(job(tmp_path, cache_gb=1.0, overwrite=True), path)
+    assert len(maker.log) == 1
 
 
 def test_stems_that_vanish_while_they_are_read_are_made_again(maker, tmp_path, monkeypatch):
