@@ -66,7 +66,9 @@ def join_spectra(parts: list[NDArray[np.complex64]]) -> Sound:
 
     whole = np.concatenate(parts, axis=2)
     used = np.flatnonzero(np.abs(whole).max(axis=(0, 1)) > 0)
-    whole = whole[:, :, : used[-1] + 1 if len(used) else 1]
+    if not used.any():  # silent, as the vocals of a pair without any, or a single frame, which holds no hop
+        return np.zeros((2, 0), np.float32)
+    whole = whole[:, :, : used[-1] + 1]
     spectra = torch.from_numpy(np.ascontiguousarray(whole, np.complex64))
     sound: Sound = torch.istft(spectra, N_FFT, HOP, window=torch.hann_window(N_FFT)).numpy()
     return sound

@@ -33,14 +33,15 @@ def spectra_of(wave):
     ).numpy()
 
 
-def write_patches(folder, name, x, y=None):
+def write_patches(folder, name, x, y=None, divisor=1.0):
     """As the original does: cut, the last one padded with zeros, with the divisor that it keeps beside them."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(-(-x.shape[2] // CROP)):
         part = {"X": x, "Y": y} if y is not None else {"X": x}
         cut = {key: value[:, :, number * CROP : (number + 1) * CROP] for key, value in part.items()}
         padded = {key: np.pad(value, ((0, 0), (0, 0), (0, CROP - value.shape[2]))) for key, value in cut.items()}
-        np.savez(folder / f"{name}_p{number}.npz", **padded, c=np.abs(x).max().item())
+        beside = {} if divisor is None else {"c": divisor}
+        np.savez(folder / f"{name}_p{number}.npz", **padded, **beside)
 
 
 def sources(path, name):
@@ -156,6 +157,36 @@ def test_songs_that_cannot_be_imported_are_named_and_the_others_added(tmp_path, 
         import_set(tmp_path / "set", tmp_path / name, "npz-vocals", lambda _name: None)
     assert "S0_p0.npz cannot be read as spectra" in str(caught.value)
     assert [song.name for song in read_index(tmp_path / name)] == ["S1", "S2"]
+
+
+VOICE, BAND, NOTHING = sound(20, 40_000), sound(21, 40_000), np.zeros((2, 40_000), np.float32)
+RULES = {
+    "an instrumental is all but the vocals": ("instruments", BAND, None, {"instruments": BAND}, ("vocals",)),
+    "Y of an instrumental is not used": ("instruments", BAND, VOICE, {"instruments": BAND}, ("vocals",)),
+    "of a voice, nothing else is given": ("vocals", VOICE, None, {"vocals": VOICE}, ()),
+    "X of a pair is the mix, Y the band": ("pairs", VOICE + BAND, BAND, {"vocals": VOICE, "instruments": BAND}, ()),
+    "a pair can have no vocals": ("pairs", BAND, BAND, {"vocals": NOTHING, "instruments": BAND}, ()),
+    "a pair can be a voice alone": ("pairs", VOICE, NOTHING, {"vocals": VOICE, "instruments": NOTHING}, ()),
+}
+DIVISORS = {
+    "the peak of the spectrum, of instrumentals and pairs": lambda wave: np.abs(spectra_of(wave)).max(),
+    "the peak of the waveform, of voices": lambda wave: np.abs(wave).max(),
+    "none": lambda _wave: None,
+    "zero": lambda _wave: 0.0,
+}
+
+
+@pytest.mark.parametrize("divisor", DIVISORS)
+@pytest.mark.parametrize("rule", RULES)
+def test_what_spectra_become_and_that_their_divisor_changes_nothing(tmp_path, rule, divisor):
+    kind, x, y, expected, silent = RULES[rule]
+    write_patches(tmp_path / "set", "A", spectra_of(x), None if y is None else spectra_of(y), DIVISORS[divisor](x))
+    import_set(tmp_path / "set", tmp_path / "cache", f"npz-{kind}", lambda _name: None)
+    found = sources(tmp_path / "cache", "A")
+    assert read_index(tmp_path / "cache")[0].silent == silent
+    assert set(found) == set(expected)
+    for source, wave in expected.items():
+        assert error_db(found[source], wave) < -80 if wave.any() else not found[source].any()
 
 
 def test_parts_of_two_folders_are_not_one_song(tmp_path):
