@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _BUSY_SECONDS = 30
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_SQLITE_NOW = text("SELECT (julianday('now') - 2440587.5) * 86400.0")
+_POSTGRESQL_NOW = text("SELECT extract(epoch FROM clock_timestamp())")
 _MIGRATION_LOCK = 0x57AE  # an arbitrary number of our own
 
 
@@ -70,6 +72,10 @@ class Database:
         engine = self.engine.execution_options(immediate=True)
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def now(self, session: Session) -> float:
+        """Return the database's time in seconds since 1970: one clock, where those of several machines differ."""
+        return float(session.scalar(_SQLITE_NOW if self.is_sqlite else _POSTGRESQL_NOW) or 0.0)
 
     def migrate(self) -> None:
         """Bring the tables up to date, one process at a time; a copy of an older SQLite file is kept beside it.

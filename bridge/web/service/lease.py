@@ -54,6 +54,7 @@ class Lease:
         self._ended = threading.Event()
         self._reason = ""
         self._progressed_at = self._reported_at = time.monotonic()
+        self._cancelled_at: float | None = None
         self._stage = ""
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
@@ -112,7 +113,9 @@ class Lease:
                 continue
             if cancelled is not None:
                 self._reason = "cancelled"
-                if self._service.clock() - cancelled > CANCEL_TIMEOUT_SECONDS:
+                if self._cancelled_at is None:
+                    self._cancelled_at = time.monotonic()  # the time of the request is by another machine's clock
+                if time.monotonic() - self._cancelled_at > CANCEL_TIMEOUT_SECONDS:
                     self._kill()
             if time.monotonic() - self._progressed_at > STUCK_SECONDS:
                 _log.error(

@@ -133,7 +133,6 @@ def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None
         worker: name of the worker.
         kinds: kinds of jobs it takes.
     """
-    now = service.clock()
     other = aliased(Job)
     busy = (
         select(func.count())
@@ -142,18 +141,19 @@ def claim(service: Service, worker: str, kinds: tuple[str, ...]) -> Claim | None
     )
     query = (
         select(Job)
-        .where(Job.state == "queued", Job.due <= now, Job.kind.in_(kinds))
+        .where(Job.state == "queued", Job.kind.in_(kinds))
         .order_by(Job.priority, busy, Job.place, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
     with service.database.write() as session:
         requeue_expired(service, session)
-        job = session.scalar(query)
+        now = service.database.now(session)
+        job = session.scalar(query.where(Job.due <= now))
         if job is None:
             return None
         job.state, job.worker, job.lease = "running", worker, now + LEASE_SECONDS
-        job.attempt, job.started, job.stage = job.attempt + 1, job.started or now, "read"
+        job.attempt, job.started, job.stage = job.attempt + 1, job.started or service.clock(), "read"
         job.share, job.seconds_left, job.frames_ready = 0.0, None, 0
         song = session.get_one(Song, job.song_id)
         if job.kind == "separate" and song.job_id is None:
@@ -201,7 +201,7 @@ def renew(service: Service, claimed: Claim) -> float | None:
     """
     with service.database.write() as session:
         job = lock_claimed(session, claimed)
-        job.lease = service.clock() + LEASE_SECONDS
+        job.lease = service.database.now(session) + LEASE_SECONDS
         return job.cancel
 
 
@@ -242,13 +242,14 @@ def release(service: Service, claimed: Claim) -> None:
 
 
 def requeue_expired(service: Service, session: Session) -> None:
-    """Requeue the jobs whose lease expired; after three times they fail, with the reason.
+    """Requeue the jobs whose lease expired by the database's time; after three times they fail, with the reason.
 
     Args:
         service: the service.
         session: the database session.
     """
-    query = select(Job).where(Job.state == "running", Job.lease < service.clock()).with_for_update(skip_locked=True)
+    now = service.database.now(session)
+    query = select(Job).where(Job.state == "running", Job.lease < now).with_for_update(skip_locked=True)
     for job in session.scalars(query).all():
         job.tries += 1
         if job.cancel is not None:

@@ -175,7 +175,7 @@ class Job(Base):
     worker: Mapped[str | None] = mapped_column(String(100))
     attempt: Mapped[int] = mapped_column(default=0)
     tries: Mapped[int] = mapped_column(default=0)  # attempts in which the worker crashed
-    lease: Mapped[float] = mapped_column(default=0.0)  # expiry of the worker's lease
+    lease: Mapped[float] = mapped_column(default=0.0)  # expiry of the worker's lease, by the database's time
     due: Mapped[float] = mapped_column(default=0.0)
     place: Mapped[float] = mapped_column(default=0.0, server_default="0")  # when it was created, unless moved
     cancel: Mapped[float | None]  # time of the request

@@ -4,17 +4,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
+import waiting
 from sqlalchemy import select
-from web_service import song_bytes, upload, work
+from web_service import expire_leases, song_bytes, upload, work
 
-from bridge.web.service import queue
+from bridge.web.service import lease, queue
 from bridge.web.service import reconcile as reconciling
 from bridge.web.service.completion import complete
 from bridge.web.service.consistency import find_violations
+from bridge.web.service.context import open_service
 from bridge.web.service.crash import POINTS, VARIABLE
 from bridge.web.service.reconcile import reconcile
 from bridge.web.service.tables import Job, Song, Upload
@@ -65,11 +67,10 @@ def test_a_web_process_killed_while_a_song_comes_in(service, admin, tmp_path, po
 
 
 @pytest.mark.parametrize("point", WORKING)
-def test_a_worker_killed_while_it_has_a_song(service, clock, admin, point):
+def test_a_worker_killed_while_it_has_a_song(service, admin, point):
     upload(admin, song_bytes(3.0))
-    clock.now = time.time()  # as the worker's process has it
     assert run_worker(point, service).returncode == -signal.SIGKILL
-    clock.now = time.time() + queue.LEASE_SECONDS + 1
+    expire_leases(service)
     if point != "after_done":
         with service.database.read() as session:
             assert session.scalars(select(Job.state)).all() == ["running"]
@@ -80,20 +81,52 @@ def test_a_worker_killed_while_it_has_a_song(service, clock, admin, point):
     assert find_violations(service) == []
 
 
-def test_a_song_that_ends_three_workers_fails_and_reports_it(service, clock, admin):
+def test_a_song_that_ends_three_workers_fails_and_reports_it(service, admin):
     upload(admin, song_bytes(1.0))
     for _ in range(queue.MAX_TRIES):
         assert queue.claim(service, "a worker that dies", ("separate",)) is not None
-        clock.now += queue.LEASE_SECONDS + 1
+        expire_leases(service)
     assert queue.claim(service, "another", ("separate",)) is None
     (song,) = songs_of(service)
     assert (song.state, song.error) == ("failed", queue.LOST)
 
 
-def test_a_worker_that_lost_its_lease_changes_nothing(service, clock, admin):
+@pytest.mark.parametrize("skew", [-3600.0, 3600.0])
+def test_workers_whose_clocks_differ_keep_their_jobs(service, config, clock, admin, skew):
+    upload(admin, song_bytes(1.0))
+    claimed = queue.claim(service, "here", ("separate",))
+    other = open_service(config, lambda: clock() + skew)
+    try:
+        assert queue.claim(other, "there", ("separate",)) is None
+        reconcile(other)
+        queue.renew(service, claimed)
+        assert queue.claim(other, "there", ("separate",)) is None
+        expire_leases(service)
+        taken = queue.claim(other, "there", ("separate",))
+        assert queue.claim(service, "here", ("separate",)) is None
+    finally:
+        other.close()
+    assert (taken.job_id, taken.attempt) == (claimed.job_id, 2)
+
+
+def test_a_worker_whose_clock_is_ahead_is_given_time_to_cancel(service, clock, admin, monkeypatch):
+    kills = []
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(lease.Lease, "_kill", lambda _: kills.append("kill"))
+    upload(admin, song_bytes(1.0))
+    claimed = queue.claim(service, "worker", ("separate",))
+    with service.database.write() as session:
+        queue.cancel(service, session, claimed.job_id)
+    clock.now += 3600.0
+    with lease.Lease(service, claimed, threading.Event()) as held:
+        waiting.until(lambda: held._reason)
+    assert (held._reason, kills) == ("cancelled", [])
+
+
+def test_a_worker_that_lost_its_lease_changes_nothing(service, admin):
     upload(admin, song_bytes(1.0))
     late = queue.claim(service, "late", ("separate",))
-    clock.now += queue.LEASE_SECONDS + 1
+    expire_leases(service)
     now = queue.claim(service, "next", ("separate",))
     assert (late.job_id, late.attempt, now.attempt) == (now.job_id, 1, 2)
     for action in (

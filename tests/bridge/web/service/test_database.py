@@ -1,6 +1,7 @@
 """The database: migrations that match the tables, on SQLite and on PostgreSQL."""
 
 import sqlite3
+import time
 
 import pytest
 from alembic import command
@@ -34,6 +35,15 @@ def test_migrating_again_changes_nothing(empty):
     empty.migrate()
     empty.migrate()
     assert empty.is_current()
+
+
+def test_the_time_of_the_database_goes_on_within_a_transaction(empty):
+    before = time.time()
+    with empty.read() as session:
+        times = [empty.now(session) for _ in range(2)]
+        while times[-1] == times[0]:
+            times.append(empty.now(session))
+    assert before - 1 <= times[0] < times[-1] <= time.time() + 1
 
 
 def test_jobs_of_an_older_version_keep_their_order(empty):
