@@ -37,3 +37,19 @@ def test_a_session_that_ended_while_the_page_was_away_is_noticed(page, served):
     run(page, "app.events.socket.close()")
     page.wait_for_selector("text=You were logged out.")
     page.wait_for_selector("form >> text=Log in")
+
+
+def test_uploads_end_with_the_session_of_their_owner(page):
+    page.route("**/api/v1/uploads/*", lambda _: None)  # no response, for ever
+    files = [{"name": f"{number}.flac", "mimeType": "audio/flac", "buffer": b"x" * 1000} for number in range(4)]
+    with page.expect_request("**/api/v1/uploads/*"):
+        page.set_input_files("#files", files)
+    with page.expect_event("requestfailed"):
+        page.click("role=button[name='Log out']")
+    page.wait_for_selector("nav >> text=Log in")
+    begun = []
+    page.on("request", lambda request: begun.append(request.url) if "/uploads" in request.url else None)
+    run(page, "app.uploads.pump(), app.uploads.retryNow()")
+    assert run(page, "return [app.uploads.list, app.uploads.unfinished]") == [[], []]
+    page.wait_for_timeout(200)
+    assert begun == []

@@ -43,6 +43,7 @@ export class AppState extends EventTarget {
   leave() {
     this.user = null;
     this.events.close();
+    this.uploads.clear();
     this.changed();
   }
 
