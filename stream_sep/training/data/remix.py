@@ -28,6 +28,8 @@ class MixConfig:
         missing_stem_probability: probability that a stem is left out.
         speed: largest change of a crop's speed, and with it of its pitch; 0.2 is three semitones.
         extra_vocals: share of the mixes whose vocals get a second voice, at a random level.
+        one_sided_vocals: share of the voices that lose a channel, the left or the right one, while the other stems
+            keep both.
     """
 
     same_song: float = 0.3
@@ -35,6 +37,7 @@ class MixConfig:
     missing_stem_probability: float = 0.08
     speed: float = 0.19
     extra_vocals: float = 0.0
+    one_sided_vocals: float = 0.0
 
 
 class Batch(NamedTuple):
@@ -79,7 +82,7 @@ class RemixSampler:
             songs, starts = self._places(samples, batch, frames)
             songs = torch.where(same, whole[:, number], songs) if has_whole else songs
             starts = torch.where(same, moment, starts)
-            parts.append(crop(samples, songs, starts, rates[:, number], frames))
+            parts.append(self._cut(samples, songs, starts, rates[:, number], frames))
             limits.append(_max_hz(samples, songs) * rates[:, number])
         present = self._chance(batch, len(stems)) >= self._config.missing_stem_probability
         limit = torch.where(present, torch.stack(limits, dim=1), math.inf).amin(dim=1)
@@ -91,12 +94,21 @@ class RemixSampler:
         batch, _, _, frames = mixed.stems.shape
         samples, number = self._dataset.stems[_VOICE], list(self._dataset.stems).index(_VOICE)
         songs, starts = self._places(samples, batch, frames)
-        voices = crop(samples, songs, starts, torch.ones(batch, device=self._device), frames)
+        voices = self._cut(samples, songs, starts, torch.ones(batch, device=self._device), frames)
         level = self._chance(batch) * (self._chance(batch) < self._config.extra_vocals)
         added = mixed.stems.clone()
         added[:, number] += level[:, None, None] * voices
         limit = torch.where(level > 0, _max_hz(samples, songs), math.inf)
         return Batch(added, torch.minimum(mixed.max_hz, limit))
+
+    def _cut(self, samples: StemSamples, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
+        """Return crops, of voices some with a silent channel."""
+        crops, share = crop(samples, songs, starts, rates, frames), self._config.one_sided_vocals
+        if not share or samples is not self._dataset.stems.get(_VOICE):
+            return crops
+        is_one_sided, side = self._chance(len(songs)) < share, (self._chance(len(songs)) < 0.5).long()
+        muted = is_one_sided[:, None] & (torch.arange(2, device=self._device) == side[:, None])
+        return crops.masked_fill(muted[:, :, None], 0.0)
 
     def _places(self, samples: StemSamples, batch: int, frames: int) -> tuple[Tensor, Tensor]:
         """Draw songs by weight and a place where the stem is active, or now and then any place."""

@@ -72,6 +72,22 @@ def test_mix_with_a_band_limited_stem_has_its_limit(home, tmp_path):
     assert blend.limits(torch.tensor([7500.0, torch.inf, torch.inf])).tolist() == [7500.0, 7500.0, torch.inf]
 
 
+def test_some_voices_lose_a_channel_and_other_stems_do_not(library):
+    def sample(share, **options):
+        mix = MixConfig(missing_stem_probability=0.0, one_sided_vocals=share, **options)
+        return RemixSampler(library, mix, random()).sample(200, 1000).stems
+
+    sounding = sample(0.3, active_probability=1.0, same_song=0.0).abs().amax(dim=3) > 0
+    left, right = sounding[:, 0].unbind(dim=1)
+    assert (left | right).all()  # never both
+    assert 0.2 < float((left != right).float().mean()) < 0.4
+    assert 0.3 < float((left & ~right).sum() / (left != right).sum()) < 0.7
+    others = sounding[:, 1:]
+    assert torch.equal(others[..., 0], others[..., 1])
+    whole = sample(1.0, same_song=1.0, extra_vocals=1.0)
+    assert ((whole[:, 0].abs().amax(dim=2) > 0).sum(dim=1) <= 2).all()
+
+
 def test_the_same_seed_draws_the_same_mixes(library):
     draw = [RemixSampler(library, MixConfig(), random(7)).sample(4, 1000).stems for _ in range(2)]
     assert torch.equal(*draw)
