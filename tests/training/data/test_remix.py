@@ -79,7 +79,9 @@ def test_some_voices_lose_a_channel_and_other_stems_do_not(library):
 
     sounding = sample(0.3, active_probability=1.0, same_song=0.0).abs().amax(dim=3) > 0
     left, right = sounding[:, 0].unbind(dim=1)
-    assert (left | right).all()  # never both
+    assert (
+        float((left | right).float().mean()) > 0.95
+    )  # one of both: only a crop that begins before its song has none
     assert 0.2 < float((left != right).float().mean()) < 0.4
     assert 0.3 < float((left & ~right).sum() / (left != right).sum()) < 0.7
     others = sounding[:, 1:]
