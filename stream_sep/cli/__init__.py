@@ -35,7 +35,7 @@ from stream_sep.cli import (
 )
 from stream_sep.cli.app import App
 from stream_sep.cli.config_file import Options, read_defaults
-from stream_sep.cli.interrupts import Interrupted
+from stream_sep.cli.interrupts import Interrupted, Interrupts
 from stream_sep.cli.logs import describe_versions, is_verbose, set_up_logging
 from stream_sep.errors import StreamSepError
 from stream_sep.extras import missing_extra
@@ -45,8 +45,8 @@ _log = logging.getLogger(__name__)
 app = App(
     "Live stem separation: music in, every stem on a fader, while it plays.",
     add_completion=True,
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl-C. "
-    "NO_COLOR=1 turns colours off. Defaults for options: stream-sep config --help.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl-C (143 with "
+    "SIGTERM, 129 with SIGHUP). NO_COLOR=1 turns colours off. Defaults for options: stream-sep config --help.",
 )
 for verb in (
     demo.demo,
@@ -98,14 +98,13 @@ def _read_options(
 def main() -> None:
     """Run the command line; exit with 0, with 1 and a message, with 2 for wrong usage, or with 130 on Ctrl-C.
 
-    Any other signal that ends it exits with 128 plus its number.
+    SIGTERM and SIGHUP exit with 143 and 129. Commands that have to stop in order handle signals themselves.
     """
     _print_any_name()
     set_up_logging(0)
     try:
-        code = app(prog_name="stream-sep", standalone_mode=False)
-    except KeyboardInterrupt:
-        code = 130
+        with Interrupts():
+            code = app(prog_name="stream-sep", standalone_mode=False)
     except Interrupted as interrupted:
         code = interrupted.exit_code
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough

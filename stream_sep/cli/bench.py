@@ -12,7 +12,6 @@ from rich.console import Console
 
 from stream_sep.cli.app import App, Group
 from stream_sep.cli.arguments import parse_options
-from stream_sep.cli.interrupts import Interrupts
 from stream_sep.errors import ConfigError
 from stream_sep.separators import DEFAULT, canonical_name
 
@@ -211,9 +210,7 @@ def web(
     """Measure the web service: uploads, first sound, seeks, memory, overhead."""
     from bridge.benchmarks.web_service import measure_service
 
-    with Interrupts():  # the service ends with the command
-        figures = measure_service(model, clients=clients, sockets=sockets, copies=copies)
-    _print(figures, as_json=as_json)
+    _print(measure_service(model, clients=clients, sockets=sockets, copies=copies), as_json=as_json)
 
 
 @app.command("web-kills")
@@ -232,7 +229,7 @@ def web_kills(
     """Kill the processes of a web service at random under load; fails if anything accepted is lost or left over."""
     from bridge.benchmarks.web_kills import run_kills
 
-    with Interrupts(), TemporaryDirectory(prefix="stream-sep-kills-") as temporary:
+    with TemporaryDirectory(prefix="stream-sep-kills-") as temporary:
         found = run_kills(
             folder or Path(temporary),
             kills,
@@ -258,9 +255,7 @@ def web_page(
     """Measure the memory of the song page in Chromium over a long song."""
     from bridge.benchmarks.web_page import measure_page
 
-    with Interrupts():  # as above
-        figures = measure_page(minutes, play_seconds=play, seeks=seeks)
-    _print(figures, as_json=as_json)
+    _print(measure_page(minutes, play_seconds=play, seeks=seeks), as_json=as_json)
 
 
 def _print(figures: dict[str, Any], text: list[str] | None = None, *, as_json: bool) -> None:

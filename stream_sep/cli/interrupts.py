@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
+from stream_sep.lowlevel.stop_signals import stop_signals
+
 if TYPE_CHECKING:
     from types import TracebackType
 
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+_RETRY_SECONDS = 0.002
 
 
 class Interrupted(BaseException):
@@ -35,6 +39,9 @@ class Interrupts:
     The first one raises `Interrupted` on the main thread or, after `defer`, sets an event. Later ones are ignored, so
     that the shutdown completes.
 
+    Python drops exceptions in destructors and in callbacks of C libraries, such as libsndfile's for reading. They are
+    raised again.
+
     Attributes:
         number: of the signal that arrived; 0 before.
     """
@@ -43,6 +50,10 @@ class Interrupts:
         self.number = 0
         self._event: threading.Event | None = None
         self._before: dict[int, Any] = {}
+        self._hook = sys.unraisablehook
+        self._is_dropped = self._is_retry = False
+        self._left = threading.Event()
+        self._retrier: threading.Thread | None = None
 
     def defer(self) -> threading.Event:
         """Return an event that a signal sets from now on, in place of raising."""
@@ -60,23 +71,47 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         """Install the handlers; SIGHUP stays ignored where it was, as under nohup."""
-        for number in SIGNALS:
-            if number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN:
-                continue
+        for number in stop_signals():
             self._before[number] = signal.signal(number, self._handle)
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._note_dropped
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Restore the previous handlers."""
+        self._left.set()
+        if self._retrier is not None:
+            self._retrier.join()
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        sys.unraisablehook = self._hook
 
     def _handle(self, number: int, _frame: object) -> None:
+        if self._is_retry:
+            self._is_retry = False
+            if self._is_dropped:
+                self._is_dropped = False
+                raise Interrupted(self.number)
+            return
         if self.number:
             return
         self.number = number
-        if self._event is None:
-            raise Interrupted(number)
-        self._event.set()
+        if self._event is not None:
+            self._event.set()
+            return
+        self._retrier = threading.Thread(target=self._retry, name="signal again", daemon=True)
+        self._retrier.start()
+        raise Interrupted(number)
+
+    def _note_dropped(self, dropped: sys.UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, Interrupted):
+            self._hook(dropped)
+            return
+        self._is_dropped = True  # last, as the handler must not raise in here
+
+    def _retry(self) -> None:
+        while not self._left.wait(_RETRY_SECONDS):
+            if self._is_dropped:
+                self._is_retry = True
+                signal.raise_signal(self.number)

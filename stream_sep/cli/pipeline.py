@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from stream_sep.cli.interrupts import Interrupts
 from stream_sep.errors import ConfigError
 
 
@@ -40,7 +41,7 @@ def pipeline(
     if not minutes and not steps:
         raise ConfigError("the length of the training is missing; add --minutes or --steps")
     console = Console(soft_wrap=True, highlight=False)
-    done = Pipeline(
+    run = Pipeline(
         data,
         out,
         network={"kind": network, **parse_options(option or [])},
@@ -53,7 +54,12 @@ def pipeline(
         jobs=jobs,
         validation_percent=validation_percent,
         report=lambda text: console.print(text, markup=False),
-    ).run(songs or ())
+    )
+    run.prepare()
+    with Interrupts() as interrupts:  # a training stops after a step, with a checkpoint
+        run.train(interrupts.defer().is_set)
+    interrupts.exit()
+    done = run.finish(songs or ())
     console.print(f"weights: {done.weights}", markup=False)
     console.print(f"uSDR, dB: {json.dumps(done.scores)}", markup=False)
     for files in done.stems.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -128,9 +127,6 @@ def separate(
         overwrite=overwrite,
         cache_gb=cache_gb,
     )
-    for name in ("SIGTERM", "SIGHUP"):  # so that half-written files go
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
     sweep_outputs(job.folder)
     with spooled(find_tracks(songs, out)) as tracks:
         failed = run_job(tracks, _executor(executor, job, jobs, address), *consoles)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from stream_sep.cli.interrupts import Interrupts
 from stream_sep.control.presets.paths import SUFFIX, shipped_folder
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
 from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
 
@@ -54,7 +54,9 @@ def train(
     if trainer.step:
         found = f"trained already, {trainer.step} steps; --restart starts over"
         console.print(found if trainer.progress >= 1 else f"resuming at step {trainer.step}", highlight=False)
-    trainer.run(lambda text: console.print(text, highlight=False), _stopper(max_minutes))
+    with Interrupts() as interrupts:
+        stop = _stop_condition(interrupts.defer(), max_minutes)
+        trainer.run(lambda text: console.print(text, highlight=False), stop)
     state = "done" if trainer.progress >= 1 else f"stopped at {100 * trainer.progress:.1f} %; run it again to resume"
     best = folder / "best.safetensors"
     if trainer.is_main:
@@ -62,6 +64,8 @@ def train(
         console.print(f"{state}: {result}", highlight=False)
         if trainer.skipped.count:
             console.print(f"warning: {trainer.skipped.describe(trainer.step)}", highlight=False)
+    if trainer.progress < 1:
+        interrupts.exit()
 
 
 def find_config(config: Path) -> tuple[Path, bool]:
@@ -83,11 +87,9 @@ def find_config(config: Path) -> tuple[Path, bool]:
     raise ConfigError(f"{config} cannot be read: no such file, and no bundled config; {did_you_mean(name, names)}")
 
 
-def _stopper(minutes: float) -> Callable[[], bool]:
+def _stop_condition(requested: threading.Event, minutes: float) -> Callable[[], bool]:
     """Return a function that returns whether to stop, on a signal or at the end of the time."""
-    requested, begun = threading.Event(), time.monotonic()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: requested.set())
+    begun = time.monotonic()
     return lambda: requested.is_set() or (minutes > 0 and time.monotonic() - begun > 60 * minutes)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Annotated
 
@@ -26,10 +26,12 @@ def warm_up(
 
     # the default separator for songs includes that for live input, and takes no longer to compile
     config, started = choose_model(model, "", {}), time.monotonic()
-    with starting(str(config.model)), ThreadPoolExecutor(1) as beside:
-        beside.submit(_compile_for_jack)
+    beside = threading.Thread(target=_compile_for_jack, daemon=True)  # which a signal does not wait for
+    with starting(str(config.model)):
+        beside.start()
         with Engine(PacedBackend(), replace(config, taps=(lambda _block: None,))):  # which needs the recorder's code
             time.sleep(_RUN_SECONDS)
+        beside.join()
     print(f"compiled for this processor in {time.monotonic() - started:.0f} s")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stream_sep.errors import Cancelled, StreamSepError
 from stream_sep.files.song_models import ModelShelf
 from stream_sep.files.song_separator import Outcome, SongSeparator, attempt
+from stream_sep.lowlevel.process_pool import sigint_left_to_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,8 @@ class CrewProcess:
     def __init__(self, context: Any) -> None:  # noqa: ANN401 - of multiprocessing, which has no common type
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs,), daemon=True)
-        self._process.start()
+        with sigint_left_to_parent():
+            self._process.start()
         theirs.close()
         self._cancelled = False
 
@@ -84,7 +86,7 @@ CANCEL = "cancel"
 
 def _work(pipe: Connection) -> None:
     """Separate songs in this process until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that cannot block it
     shelf, stop, songs = ModelShelf(), threading.Event(), _Inbox(pipe)
     threading.Thread(target=songs.run, args=(stop,), daemon=True).start()
     while (song := songs.take()) is not None:

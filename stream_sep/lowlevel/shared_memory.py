@@ -18,7 +18,7 @@ class DetachableSharedMemory(SharedMemory):
 
     def __init__(self, name: str | None = None, *, create: bool = False, size: int = 0, **options: Any) -> None:  # noqa: ANN401 - of newer Pythons
         if create:
-            _start_tracker()
+            start_tracker()
         super().__init__(name, create, size, **options)
 
     def __del__(self) -> None:
@@ -49,7 +49,7 @@ def open_untracked(name: str) -> SharedMemory:
     return shared
 
 
-def _start_tracker() -> None:
+def start_tracker() -> None:
     """Start Python's resource tracker if it does not run, so that a closed terminal does not end it first."""
     if sys.platform == "win32":
         return

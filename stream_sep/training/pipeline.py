@@ -124,6 +124,14 @@ class Pipeline:
         """
         self.prepare()
         self.train()
+        return self.finish(songs)
+
+    def finish(self, songs: Sequence[str | Path] = ()) -> PipelineResult:
+        """Run the steps after the training; see `run`.
+
+        Args:
+            songs: the songs to separate.
+        """
         scores = self.evaluate()
         stems = self.separate(songs)
         return PipelineResult(self.weights, scores, stems, self.draw(stems))

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -117,10 +118,7 @@ def test_live_page_without_its_packages_is_refused_before_the_device_is_opened(c
 
 
 def test_ctrl_c_is_code_130(command, monkeypatch):
-    def interrupt():
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("stream_sep.backends.devices.list_devices", interrupt)
+    monkeypatch.setattr("stream_sep.backends.devices.list_devices", lambda: signal.raise_signal(signal.SIGINT))
     assert command("devices")[0] == 130
 
 

@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM and a closed terminal: the commands end in order at whatever moment these come."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -72,6 +73,25 @@ def test_terminal_that_closes_is_ignored_where_it_was():
             assert interrupts.number == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_signal_in_a_callback_of_a_c_library_is_raised_after_it(monkeypatch):
+    """Python drops exceptions there, and the library only gets a failure."""
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", dropped.append)
+
+    @ctypes.CFUNCTYPE(ctypes.c_int)
+    def callback():
+        signal.raise_signal(signal.SIGINT)
+        return 1
+
+    def work():
+        callback()
+        threading.Event().wait(60)
+
+    with pytest.raises(Interrupted), Interrupts():
+        work()
+    assert dropped == []
 
 
 class Command:

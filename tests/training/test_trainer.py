@@ -148,18 +148,32 @@ def test_baseline_network_trains(home, tmp_path):
     assert (tmp_path / "out/best.safetensors").exists()
 
 
-def test_command_stops_on_sigterm_and_resumes(home, tmp_path):
+@pytest.fixture
+def signals_of_a_shell():
+    """SIGHUP as a shell passes it on: nohup ignores it, and children inherit that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("signals_of_a_shell")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_command_stops_on_a_signal_and_resumes(home, tmp_path, number):
     config(home, "command", steps=100000, every=5)
     command = [sys.executable, "-m", "stream_sep", "train", str(home / "command.toml"), "--out", str(tmp_path / "o")]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
     ) as run:
         for line in run.stdout:
             if line.startswith("step 10:"):
                 break
-        run.send_signal(signal.SIGTERM)
+        run.send_signal(number)
         rest = run.stdout.read()
-    assert run.returncode == 0, rest
+    assert run.returncode == 128 + number, rest
     assert "run it again to resume" in rest
     assert Trainer(config(home, "command", steps=100000), tmp_path / "o", device="cpu").step >= 10

@@ -25,6 +25,7 @@ from bridge.web.service.reconcile import reconcile
 from bridge.web.service.tables import Invitation
 from bridge.web.service.worker import SUPERVISOR, run_worker
 from stream_sep.errors import BridgeError, ConfigError
+from stream_sep.lowlevel.stop_signals import stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,8 +54,7 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop the server on signals, as long as it runs."""
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        before = {number: signal.signal(number, self.handle_exit) for number in stop_signals()}
         try:
             yield
         finally:
@@ -108,7 +108,7 @@ def run_all(
     *,
     insecure_http: bool,
 ) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until a signal ends it.
 
     Args:
         config: of the service.
@@ -132,7 +132,7 @@ def run_all(
 
 
 def run_only_worker(config: ServiceConfig) -> None:
-    """Run a worker in this process until SIGINT or SIGTERM.
+    """Run a worker in this process until a signal ends it.
 
     Raises:
         DatabaseError: the database cannot be reached.
@@ -183,7 +183,7 @@ def check_exposure(config: ServiceConfig, *, insecure_http: bool) -> None:
 
 
 def serve_web(service: Service, report: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; then wait for requests to end, ten seconds at most.
+    """Serve until a signal ends it; then wait for requests to end, ten seconds at most.
 
     Args:
         service: the service.

@@ -24,6 +24,7 @@ from bridge.web.service.reconcile import housekeep, reconcile
 from bridge.web.service.separation import Separation
 from bridge.web.service.tables import Worker, new_id
 from stream_sep.errors import StreamSepError
+from stream_sep.lowlevel.stop_signals import stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,9 +183,9 @@ class WorkerProcess:
 
 
 def run_worker(service: Service) -> None:
-    """Run a worker in this process until SIGTERM or SIGINT, with a lower priority than the web process."""
+    """Run a worker in this process until a signal ends it, with a lower priority than the web process."""
     worker = WorkerProcess(service)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         signal.signal(number, lambda *_: worker.stop())
     if hasattr(os, "nice"):
         os.nice(_NICENESS)

@@ -12,15 +12,16 @@ import hashlib
 import json
 import math
 import os
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_sep.errors import AudioFileError, ConfigError, reason
+from stream_sep.errors import AudioFileError, ConfigError, FileInUseError, reason
 from stream_sep.files.disk_space import check_room
-from stream_sep.lowlevel.atomic_file import atomic_write
+from stream_sep.lowlevel.atomic_file import FileClaim, atomic_write, remove_stale
 from stream_sep.protocols import STEMS
 from stream_sep.training.data.decode import add_blocks
 from stream_sep.training.data.levels import LevelStore
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from stream_sep.training.data.layouts import StemSong
 
 INDEX = "index.jsonl"
+_PARTS = ".*.i16.*"
 RATE = 44100
 """Frames per second of every cache."""
 
@@ -220,11 +222,15 @@ def _h5_of(path: Path) -> Any:  # noqa: ANN401 - a module
 
 def _decoded(songs: Iterable[StemSong], folder: Path, jobs: int) -> Iterator[tuple[str, CachedSong | AudioFileError]]:
     """Decode songs, and give each as soon as it is done, or why it cannot be."""
+    remove_stale(folder.glob(_PARTS))
     if jobs == 1:
         yield from ((song.name, _try_to_add(song, folder)) for song in songs)
         return
-    work = functools.partial(_try_to_add, folder=folder)
-    yield from ((song.name, result) for song, result in work_in_processes(work, songs, jobs))
+    try:
+        work = functools.partial(_try_to_add, folder=folder)
+        yield from ((song.name, result) for song, result in work_in_processes(work, songs, jobs))
+    finally:
+        remove_stale(folder.glob(_PARTS))  # of killed processes
 
 
 def _try_to_add(song: StemSong, folder: Path) -> CachedSong | AudioFileError:
@@ -241,22 +247,19 @@ def _try_to_add(song: StemSong, folder: Path) -> CachedSong | AudioFileError:
 def _add(song: StemSong, folder: Path) -> CachedSong:
     stems = tuple(sorted(song.sources, key=lambda stem: STEMS.index(stem) if stem in STEMS else len(STEMS)))
     file = f"{hashlib.sha256(song.name.encode()).hexdigest()[:16]}.i16"
-    part = folder / f".{file}.part"
-    try:
-        loud = [_spool(song, stem, part.with_suffix(f".{stem}")) for stem in stems]
+    with ExitStack() as stack:
+        part, *spools = (stack.enter_context(_claim(folder / f".{file}.{end}", song)) for end in ("part", *stems))
+        loud = [_spool(song, stem, spool.path) for stem, spool in zip(stems, spools, strict=True)]
         frames = max(length for length, _ in loud)
         if not frames:
             raise AudioFileError("its stems contain no audio")
         gain = max(1e-4, *(peak for _, peak in loud)) / 32767
-        with part.open("wb") as out:
-            for stem, (length, _) in zip(stems, loud, strict=True):
-                _quantise(part.with_suffix(f".{stem}"), out, gain, frames - length)
+        with part.path.open("r+b") as out:
+            for spool, (length, _) in zip(spools, loud, strict=True):
+                _quantise(spool.path, out, gain, frames - length)
             out.flush()
             os.fsync(out.fileno())
-        part.replace(folder / file)
-    finally:
-        for rest in (part, *(part.with_suffix(f".{stem}") for stem in stems)):
-            rest.unlink(missing_ok=True)
+        part.rename(folder / file)
     digest, silent = _digest(folder / file), tuple(sorted(song.silent))
     cached = CachedSong(song.name, file, stems, frames, gain, digest, silent, song.max_hz)
     with LevelStore(folder) as levels:
@@ -264,10 +267,17 @@ def _add(song: StemSong, folder: Path) -> CachedSong:
     return cached
 
 
+def _claim(path: Path, song: StemSong) -> FileClaim:
+    try:
+        return FileClaim(path)
+    except BlockingIOError as error:
+        raise FileInUseError(f"another process adds {song.name!r} to {path.parent}; wait for it") from error
+
+
 def _spool(song: StemSong, stem: str, path: Path) -> tuple[int, float]:
     """Write a stem as floats, as its peak is known only at its end; return its frames and the peak."""
     frames, peak = 0, 0.0
-    with path.open("wb") as out:
+    with path.open("r+b") as out:
         for block in add_blocks(song.sources[stem], RATE):
             check_room(path.parent, 4 * block.nbytes, _ADVICE)
             out.write(np.ascontiguousarray(block.T).tobytes())

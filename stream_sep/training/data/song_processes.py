@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, TypeVar
 
 from stream_sep.errors import AudioFileError
+from stream_sep.lowlevel.process_pool import process_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -40,7 +40,7 @@ def _until_killed(
     """Work until there are no more items or a process is killed; return the items that were lost with it."""
     running: dict[Future[R], T] = {}
     fresh: list[T] = []
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    with process_pool(jobs) as pool:
         try:
             while True:
                 fresh += itertools.islice(items, jobs - len(running))
@@ -54,5 +54,3 @@ def _until_killed(
                     yield running.pop(future), result
         except BrokenProcessPool:
             return [*running.values(), *fresh]
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)

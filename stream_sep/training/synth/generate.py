@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, wait
 from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
-from stream_sep.training.synth.song import find_band, write_song
+from stream_sep.lowlevel.process_pool import process_pool
+from stream_sep.training.synth.song import find_band, remove_parts, write_song
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,12 +47,15 @@ def make_songs(
         for number in range(songs):
             report(write_song(samples, out, seed, number, seconds).name)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(write_song, samples, out, seed, number, seconds) for number in range(songs)}
-        for future in waiting:
-            future.add_done_callback(lambda done: report("") if not (done.cancelled() or done.exception()) else None)
-        done, rest = wait(waiting, return_when=FIRST_EXCEPTION)
-        for future in rest:
-            future.cancel()
-        for future in done:
-            future.result()
+    try:
+        with process_pool(jobs) as pool:
+            waiting = {pool.submit(write_song, samples, out, seed, number, seconds) for number in range(songs)}
+            for future in waiting:
+                future.add_done_callback(
+                    lambda done: report("") if not (done.cancelled() or done.exception()) else None
+                )
+            for future in wait(waiting, return_when=FIRST_EXCEPTION).done:
+                future.result()
+    except BaseException:
+        remove_parts(out, seed, songs)  # of killed processes
+        raise

@@ -97,7 +97,7 @@ def write_song(samples: Path, out: Path, seed: int, number: int, seconds: float)
     if folder.exists():
         return folder
     stems, notes = make_song(find_band(samples), seed, number, seconds)
-    part = out / f".part-{seed}-{number:04d}"
+    part = _part(out, seed, number)
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
@@ -110,6 +110,22 @@ def write_song(samples: Path, out: Path, seed: int, number: int, seconds: float)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
+
+
+def remove_parts(out: Path, seed: int, songs: int) -> None:
+    """Delete what `write_song` leaves of songs 0 to ``songs - 1`` where its process is killed.
+
+    Args:
+        out: folder of songs.
+        seed: of all randomness.
+        songs: how many.
+    """
+    for number in range(songs):
+        shutil.rmtree(_part(out, seed, number), ignore_errors=True)
+
+
+def _part(out: Path, seed: int, number: int) -> Path:
+    return out / f".part-{seed}-{number:04d}"
 
 
 def make_song(band: Band, seed: int, number: int, seconds: float) -> tuple[dict[str, Block], dict[str, str]]:
