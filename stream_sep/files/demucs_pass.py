@@ -90,6 +90,11 @@ class DemucsSongModel:
         window, compute = self._prepare(run, index, mix, level)
         return self._weigh(window, compute())
 
+    @property
+    def stft_size(self) -> int:
+        """Return 0: these are normalised by the deviation of the song."""
+        return 0
+
     @cached_property
     def cache_key(self) -> str:
         """The hash of all weights, and the settings."""

@@ -34,6 +34,11 @@ class SongModel(Protocol):
         ...
 
     @property
+    def stft_size(self) -> int:
+        """Size of the STFT whose largest magnitude over the song it needs; 0 for none."""
+        ...
+
+    @property
     def cache_key(self) -> str:
         """Identifies its weights; empty if its stems are not worth caching."""
         ...

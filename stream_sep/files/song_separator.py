@@ -213,7 +213,7 @@ class SongSeparator:
                 meter.read()
                 yield block
 
-        statistics = measure_song(blocks())
+        statistics = measure_song(blocks(), self._model.stft_size)
         if not statistics.frames:
             raise AudioFileError(f"{song.path} contains no audio")
         if rate != self._model.rate_for(song.sample_rate):

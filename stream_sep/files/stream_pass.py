@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from stream_sep.errors import ConfigError
 from stream_sep.files.separator_settings import separator_options
 from stream_sep.separators import config_file_of, is_weight_file, load_separator
 from stream_sep.separators.ensemble import average_shifts
-from stream_sep.separators.overlap_add import OverlapAddSeparator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -44,8 +43,9 @@ class StreamingSongModel:
         self._settings = settings
         separator = _load(settings, _USUAL_RATE)
         self._idle, self.sources = [separator], separator.stems
-        self._has_own_rate = isinstance(separator, OverlapAddSeparator)
-        self.cache_key = _cache_key(settings)
+        self._has_own_rate = has_own_rate(separator)
+        self.stft_size = int(getattr(separator, "stft_size", 0))
+        self.cache_key = _cache_key(settings, self.stft_size)
         self.stems = _chosen(stems, self.sources, settings.model)
 
     def rate_for(self, song_rate: int) -> int:
@@ -64,9 +64,11 @@ class StreamingSongModel:
         """Return None: these need hardly any memory."""
         return None
 
-    def separate(self, blocks: Iterable[Block], rate: int, _level: SongStatistics) -> Iterator[tuple[Block, Stems]]:
+    def separate(self, blocks: Iterable[Block], rate: int, level: SongStatistics) -> Iterator[tuple[Block, Stems]]:
         """Yield the mix and its stems, as `DemucsSongModel.separate` does."""
-        separator = self._separator_for(rate)
+        separator: Any = self._separator_for(rate)
+        if self.stft_size:
+            separator.set_peak(level.spectral_peak)
         rows = [separator.stems.index(name) for name in self.stems]
         hop, skip = separator.hop, separator.latency
         after = np.zeros((2, separator.latency + hop - 1), np.float32)
@@ -114,8 +116,13 @@ def _load(settings: SeparationSettings, rate: int) -> Separator:
         return for_files
 
     first = load()
-    shifts = 1 if isinstance(first, OverlapAddSeparator) else settings.shifts
+    shifts = 1 if has_own_rate(first) else settings.shifts
     return average_shifts([first, *(load() for _ in range(1, shifts))])
+
+
+def has_own_rate(separator: Separator) -> bool:
+    """Return whether songs must be resampled for a separator: one of windows, for files."""
+    return bool(getattr(separator, "has_own_rate", False))
 
 
 def _process(separator: Separator, block: Block) -> Stems:
@@ -144,7 +151,7 @@ def weight_file_of(settings: SeparationSettings) -> Path | None:
     return Path(str(named)) if named is not None and is_weight_file(str(named)) else None
 
 
-def _cache_key(settings: SeparationSettings) -> str:
+def _cache_key(settings: SeparationSettings, stft_size: int = 0) -> str:
     """Return the identity of a model's weights; empty for bundled models, which are as fast as a disk."""
     path = weight_file_of(settings)
     if path is None:
@@ -157,5 +164,7 @@ def _cache_key(settings: SeparationSettings) -> str:
     options = {name: value for name, value in settings.options.items() if name != "weights"}
     if settings.shifts > 1:
         options["shifts"] = settings.shifts
+    if stft_size:
+        options["level"] = "song"  # earlier versions divided by that of the window
     digest.update(json.dumps(options, sort_keys=True, default=str).encode())
     return digest.hexdigest()

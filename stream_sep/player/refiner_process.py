@@ -193,7 +193,8 @@ class RefinerLoop:
         song, rate, stems = open_song(Path(task.path)), self._model.rate_for(0), self._model.stems
         key = f"{song.digest}-{self._model.cache_key}"
         writer = DecodedSongWriter(Path(f"{task.scratch}.model"))
-        level = measure_song(writer.passing(song.blocks(rate, lambda note: self._server.send({"note": note}))))
+        blocks = writer.passing(song.blocks(rate, lambda note: self._server.send({"note": note})))
+        level = measure_song(blocks, self._model.stft_size)
         if not level.frames or level.peak == 0.0:  # networks turn silence into faint noise
             return False
         kept = self._cache.find(key, stems, rate, level.frames)

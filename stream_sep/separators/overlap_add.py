@@ -28,6 +28,9 @@ class OverlapAddSeparator:
         ConfigError: a window that has no half.
     """
 
+    has_own_rate = True
+    """Songs are resampled to its rate, as it cannot be had at others."""
+
     _tail: Stems  # (stems, channels, hop): the second half of the last window
     _begins: bool  # whether no hop has been output yet
 

@@ -23,7 +23,7 @@ class Shares:
     """A song model with shares of the song as stems: known output, no weights, and it counts its calls."""
 
     sources = SOURCES
-    cache_key = "shares"
+    cache_key, stft_size = "shares", 0
 
     def __init__(self, stems=SOURCES, log=None, fail=()):
         self.stems, self.log, self._fail = tuple(stems), [] if log is None else log, list(fail)

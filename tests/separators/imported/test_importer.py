@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 from requirements import require_package
 
-from stream_sep.errors import SeparatorError
+from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.evaluation.sdr import separate
+from stream_sep.files.settings import SeparationSettings
+from stream_sep.files.song_statistics import measure_song
+from stream_sep.files.stream_pass import StreamingSongModel
 from stream_sep.separators import load_separator
+from stream_sep.separators.spectral_peak import spectral_peak
 
 require_package("torch", "train")
 
@@ -82,15 +86,15 @@ def test_sizes_are_read_off_the_tensors(tmp_path, name):
 def test_it_is_imported_and_plays_as_vocals_and_instruments(tmp_path, name):
     network, path = write(tmp_path, name)
     import_checkpoint(path, tmp_path / "out.safetensors")
-    separator = load_separator(str(tmp_path / "out.safetensors"))
+    separator = load_separator(str(tmp_path / "out.safetensors"), threads=1)
     assert separator.stems == ("vocals", "instruments")
     mix = 0.1 * np.random.default_rng(0).standard_normal((2, 9000)).astype(np.float32)
     stems = separate(separator, mix)
     assert np.abs(sum(stems.values()) - mix).max() < 1e-6
     assert all(np.abs(stem).max() > 1e-4 for stem in stems.values())
-    files = load_separator(str(tmp_path / "out.safetensors")).for_files()
+    files = load_separator(str(tmp_path / "out.safetensors"), threads=1).for_files()
     assert np.abs(sum(separate(files, mix).values()) - mix).max() < 1e-6
-    kept = files._model._network.state_dict()
+    kept = files._model.network.state_dict()
     assert all(torch.equal(value, kept[key]) for key, value in network.state_dict().items())
 
 
@@ -112,6 +116,111 @@ def test_what_a_network_was_wrapped_in_for_training_is_taken_off(tmp_path):
     network, path = write(tmp_path, "cascaded")
     torch.save({"state_dict": {f"module.{key}": value for key, value in network.state_dict().items()}}, path)
     assert import_checkpoint(path, tmp_path / "out.safetensors") == "vocal-remover"
+
+
+class Recorder(torch.nn.Module):
+    """Keeps what it is shown, and gives a mask of 1 in the middle frames, or in all."""
+
+    def __init__(self, margin=0):
+        super().__init__()
+        self.seen, self.margin = [], margin
+
+    def forward(self, magnitudes):
+        self.seen.append(float(magnitudes.max()))
+        masks = torch.zeros_like(magnitudes)
+        masks[..., self.margin : magnitudes.shape[-1] - self.margin] = 1
+        return masks
+
+
+def recorder(folder, name, margin=0, **options):
+    """A separator whose network is a recorder, and that network."""
+    _, path = write(folder, name)
+    import_checkpoint(path, folder / "out.safetensors")
+    separator = load_separator(str(folder / "out.safetensors"), threads=1, **options)
+    separator._windows.network = Recorder(margin)
+    return separator, separator._windows.network
+
+
+def fading(frames):
+    """Noise that gets 40 dB softer after its first half."""
+    song = 0.1 * np.random.default_rng(0).standard_normal((2, frames)).astype(np.float32)
+    song[:, frames // 2 :] *= 0.01
+    return song
+
+
+@pytest.mark.parametrize("name", ["published", "cascaded"])
+def test_for_files_the_level_is_that_of_the_whole_song(tmp_path, name):
+    live, network = recorder(tmp_path, name)
+    separator = live.for_files()
+    song = fading(4 * separator.hop)[:, ::-1].copy()
+    assert separator.stft_size == 128
+    separator.set_peak(spectral_peak([song], separator.stft_size))
+    separate(separator, song)
+    assert min(network.seen[:2]) < 0.02
+    assert max(network.seen) == pytest.approx(1, abs=0.1)
+
+
+def test_songs_of_the_command_are_divided_by_their_own_peaks(tmp_path):
+    _, path = write(tmp_path, "published")
+    import_checkpoint(path, tmp_path / "out.safetensors")
+    model = StreamingSongModel(None, SeparationSettings(model=str(tmp_path / "out.safetensors"), threads=1))
+    network = model._idle[0]._model.network = Recorder()
+    for loud in (1.0, 0.1):
+        song = fading(20_000)[:, ::-1].copy() * np.float32(loud)
+        list(model.separate([song], 44100, measure_song([song], model.stft_size)))
+        assert network.seen[0] < 0.02
+        assert max(network.seen) == pytest.approx(1, abs=0.1)
+        network.seen.clear()
+
+
+def test_live_the_level_falls_by_a_decibel_a_second(tmp_path):
+    separator, network = recorder(tmp_path, "published", hop_ms=20)
+    song = fading(8 * separator.hop * 10)
+    for at in range(0, song.shape[1], separator.hop):
+        separator.process(song[:, at : at + separator.hop])
+    soft = network.seen[-1]
+    assert 0.005 < soft < 0.02  # 40 dB softer, after 0.8 s
+    separator.reset()
+    network.seen.clear()
+    separator.process(song[:, -separator.hop :])
+    assert network.seen == [pytest.approx(1)]
+
+
+def test_the_level_falls_in_silence_too(tmp_path):
+    separator, network = recorder(tmp_path, "published", hop_ms=20)
+    frames = 4 * separator.hop  # more than a window
+    loud = 0.1 * np.sin(np.arange(2 * frames) * np.pi / 4).astype(np.float32).reshape(2, -1)
+    for block in (loud, np.zeros((2, 100 * separator.hop), np.float32), 0.1 * loud):
+        for at in range(0, block.shape[1], separator.hop):
+            separator.process(block[:, at : at + separator.hop])
+    seconds = 104 * separator.hop / 44100
+    assert 20 * np.log10(network.seen[-1]) == pytest.approx(-20 + seconds, abs=0.3)
+
+
+def test_vocal_remover_keeps_the_inner_frames_of_a_window_only(tmp_path):
+    live, network = recorder(tmp_path, "cascaded", margin=64)
+    separator = live.for_files()
+    song = fading(5 * separator.hop)
+    instruments = separate(separator, song)["instruments"]
+    assert len(network.seen) >= 5
+    assert np.abs(instruments - song).max() < 1e-5
+    network.margin = 70
+    assert np.abs(separate(separator, song)["instruments"] - song).max() > 0.01
+
+
+def test_imported_networks_use_the_threads_and_the_device_that_are_given(tmp_path):
+    _, path = write(tmp_path, "cascaded")
+    import_checkpoint(path, tmp_path / "out.safetensors")
+    threads = torch.get_num_threads()
+    try:
+        load_separator(str(tmp_path / "out.safetensors"), threads=3)
+        assert torch.get_num_threads() == 3
+        load_separator(str(tmp_path / "out.safetensors"))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    with pytest.raises(ConfigError, match="torch finds no device 'quantum' here"):
+        load_separator(str(tmp_path / "out.safetensors"), device="quantum")
 
 
 class Evil:
