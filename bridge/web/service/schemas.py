@@ -164,6 +164,7 @@ class ServerBody(BaseModel):
     min_password: int
     max_upload_bytes: int
     max_song_seconds: int
+    trash_days: int = Field(description="until a deleted song is gone")
     default_model: str
     models: list[ModelBody]
     formats: list[str]

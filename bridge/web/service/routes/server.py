@@ -36,6 +36,7 @@ def read_server(service: ServiceOf, caller: AnyCaller) -> ServerBody:
             min_password=MIN_LENGTH,
             max_upload_bytes=limits.max_upload_bytes,
             max_song_seconds=limits.max_song_seconds,
+            trash_days=limits.trash_days,
             default_model=service.config.model,
             models=model_bodies(service.config, session),
             formats=[*FORMATS, *(["stem.mp4"] if shutil.which("ffmpeg") else [])],

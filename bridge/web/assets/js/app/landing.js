@@ -4,6 +4,7 @@
 import { LitElement, html, nothing } from "lit";
 import { api } from "./api.js";
 import { app } from "./state.js";
+import { formatDays } from "../lib/format.js";
 import "../player/view.js";
 
 class Landing extends LitElement {
@@ -69,7 +70,7 @@ class Landing extends LitElement {
           ? html`<p class="quiet">${this.error}</p>`
           : nothing}
       <div class="features">
-        ${this.feature("hard-drive", "Your files stay here", "Songs are separated on this server and go nowhere else. Delete one and it is gone after seven days in the trash.")}
+        ${this.feature("hard-drive", "Your files stay here", `Songs are separated on this server and go nowhere else. Delete one and it is gone after ${formatDays(app.server.trash_days)} in the trash.`)}
         ${this.feature("gauge", "Play before it is done", "Stems play while they are being made. Loops are exact to the sample, faders the same as in the studio.")}
         ${this.feature("download", "Take it all", "One stem, all of them, or the mix as you hear it: FLAC, WAV, MP3, Ogg, or a stem file for DJ software.")}
       </div>

@@ -6,7 +6,7 @@ import { API, api } from "./api.js";
 import { app } from "./state.js";
 import { separationFields } from "./options.js";
 import { toast } from "../components/toast.js";
-import { formatBytes, formatShare, formatTime } from "../lib/format.js";
+import { formatBytes, formatDays, formatShare, formatTime } from "../lib/format.js";
 import { listenWhileConnected } from "../lib/listen.js";
 import "../components/progress.js";
 import "./unfinished.js";
@@ -230,7 +230,7 @@ class Library extends LitElement {
       for (const id of ids) await api.delete(`/songs/${id}${forever ? "?forever=true" : ""}`);
       const words = gone.length === 1 ? gone[0].title : `${gone.length} songs`;
       if (forever) toast(`${words}: deleted for ever.`);
-      else toast(`${words}: in the trash for seven days.`, { action: "Undo", act: () => this.restore(ids) });
+      else toast(`${words}: in the trash for ${formatDays(app.server.trash_days)}.`, { action: "Undo", act: () => this.restore(ids) });
     } catch (error) {
       toast(String(/** @type {any} */ (error).message), { bad: true });
     }
@@ -371,7 +371,7 @@ class Library extends LitElement {
       </div>`;
     }
     if (this.trash) return html`<p class="songs empty">The trash is empty.</p>`;
-    return html`<p class="songs empty">No songs yet. Drop some above, or <a href="/">try the demo song</a>.</p>`;
+    return html`<p class="songs empty">No songs yet. Drop some above${app.server.demo ? html`, or <a href="/">try the demo song</a>` : nothing}.</p>`;
   }
 
   render() {
@@ -384,7 +384,7 @@ class Library extends LitElement {
           <span class="icon icon-${this.trash ? "arrow-left" : "trash-2"}" aria-hidden="true"></span>${this.trash ? "Library" : "Trash"}
         </a>
       </div>
-      ${this.trash ? html`<p class="quiet">Songs here are deleted for ever after seven days.</p>` : this.dropZone()}
+      ${this.trash ? html`<p class="quiet">Songs here are deleted for ever after ${formatDays(app.server.trash_days)}.</p>` : this.dropZone()}
       ${uploads.length ? html`<ul class="queue" aria-label="Uploads">${uploads.map((one) => this.queueItem(one))}</ul>` : nothing}
       ${this.trash ? nothing : html`<ss-unfinished></ss-unfinished>`}
       ${this.toolbar()} ${this.list()}

@@ -9,7 +9,7 @@ import { jobText } from "./library.js";
 import { separationFields } from "./options.js";
 import { toast } from "../components/toast.js";
 import { closeSheet, openSheet, sheet } from "../components/sheet.js";
-import { formatName } from "../lib/format.js";
+import { formatDays, formatName } from "../lib/format.js";
 import { listenWhileConnected } from "../lib/listen.js";
 import "../components/progress.js";
 import "../player/view.js";
@@ -157,7 +157,7 @@ class SongPage extends LitElement {
     const { id, title } = this.song;
     await this.attempt(() => api.delete(`/songs/${id}`));
     app.go("/library");
-    toast(`${title}: in the trash for seven days.`, {
+    toast(`${title}: in the trash for ${formatDays(app.server.trash_days)}.`, {
       action: "Undo",
       act: async () => {
         await this.attempt(() => api.patch(`/songs/${id}`, { deleted: false }));
@@ -298,7 +298,7 @@ class SongPage extends LitElement {
         <div class="field">
           <label for="days">The link expires after</label>
           <select class="input" id="days" name="days">
-            ${[1, 7, 30, 90].map((days) => html`<option value=${days} ?selected=${days === 30}>${days === 1 ? "1 day" : `${days} days`}</option>`)}
+            ${[1, 7, 30, 90].map((days) => html`<option value=${days} ?selected=${days === 30}>${formatDays(days)}</option>`)}
           </select>
         </div>
         <label class="switch"><input type="checkbox" role="switch" name="download" /><span>Let them download, too</span></label>

@@ -22,6 +22,11 @@ export function formatBytes(bytes) {
   return bytes < 1e9 ? `${Number((bytes / 1e6).toFixed(1))} MB` : `${Number((bytes / 1e9).toFixed(2))} GB`;
 }
 
+/** @param {number} days @returns {string} such as 1 day or 30 days */
+export function formatDays(days) {
+  return days === 1 ? "1 day" : `${days} days`;
+}
+
 /** @param {number} share 0 to 1 @returns {string} */
 export function formatShare(share) {
   return `${Math.floor(Math.min(Math.max(share, 0), 1) * 100)} %`;
