@@ -230,6 +230,7 @@ class ShareBody(BaseModel):
 
     id: str
     download: bool
+    visits: int = Field(description="times that it was opened, an address once an hour")
     created: str
     expires: str | None
     key: str | None = None

@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from bridge.web.problems import Problem
 from bridge.web.service import demo
 from bridge.web.service.passwords import hash_secret
 from bridge.web.service.songs import newest_jobs
 from bridge.web.service.tables import Job, Share, Song, User
+from bridge.web.service.throttle import network_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bridge.web.service.context import Service
+
+
+_GUEST_REQUESTS, _GUEST_SECONDS = 60, 60.0
+_VISIT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,36 @@ def shared_song(service: Service, key: str) -> PlayableSong:
         if song is None or song.deleted is not None or song.state == "deleting":
             raise Problem(404, "link-ended", "This link has expired or was revoked.")
         return PlayableSong(song, newest_jobs(session, [song]).get(song.id), downloads=download)
+
+
+def limit_guests(service: Service, address: str) -> None:
+    """Count a request with a link; pieces of songs do not count, as a player seeks and loops.
+
+    Args:
+        service: the service.
+        address: address of the client.
+
+    Raises:
+        Problem: more than 60 within a minute.
+    """
+    service.throttle.check("share", address, _GUEST_REQUESTS, _GUEST_SECONDS)
+
+
+def count_visit(service: Service, key: str, address: str) -> None:
+    """Count a visit of a link, once an hour for an address: pages are reloaded, and poll while a song is separated.
+
+    Args:
+        service: the service.
+        key: the secret of the link.
+        address: address of the client.
+    """
+    try:
+        service.throttle.check("visit", f"{hash_secret(key)} {network_of(address)}", 1, _VISIT_SECONDS)
+    except Problem:
+        return
+    with service.database.write() as session:
+        link = update(Share).where(Share.secret_hash == hash_secret(key))
+        session.execute(link.values(visits=Share.visits + 1))
 
 
 def _demo(session: Session) -> tuple[Song | None, bool]:

@@ -218,6 +218,7 @@ class Share(Base):
     user_id: Mapped[str] = _owner()
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     download: Mapped[bool] = mapped_column(default=False)
+    visits: Mapped[int] = mapped_column(default=0, server_default="0")
     created: Mapped[float]
     expires: Mapped[float | None]
 

@@ -10,12 +10,12 @@ from fastapi.responses import FileResponse
 from bridge.web.problems import Problem, not_found
 from bridge.web.service import downloads
 from bridge.web.service.context import Service
-from bridge.web.service.dependencies import AnyScheme, ServiceOf, own_song, require_caller, service_of
+from bridge.web.service.dependencies import AnyScheme, ServiceOf, address_of, own_song, require_caller, service_of
 from bridge.web.service.downloads import FILE, ZIP, Responses
-from bridge.web.service.files import COVER, SOURCE
+from bridge.web.service.files import COVER, SOURCE, replace_reserved
 from bridge.web.service.pieces import RATES, find_stems, read_piece
 from bridge.web.service.play_data import growing_pictures
-from bridge.web.service.shares import PlayableSong, shared_song
+from bridge.web.service.shares import PlayableSong, limit_guests, shared_song
 from bridge.web.service.songs import newest_jobs
 from bridge.web.service.songs_view import stems_version
 
@@ -38,7 +38,18 @@ def _owned(request: Request, song_id: str, _schemes: AnyScheme = None) -> Playab
 
 
 def _shared(request: Request, key: str) -> PlayableSong:
-    return shared_song(service_of(request), key)
+    service = service_of(request)
+    try:
+        return shared_song(service, key)
+    except Problem:  # somebody may try keys
+        limit_guests(service, address_of(request))
+        raise
+
+
+def _shared_files(request: Request, key: str) -> PlayableSong:
+    service = service_of(request)
+    limit_guests(service, address_of(request))
+    return shared_song(service, key)
 
 
 def make_router(who: Literal["owner", "share"]) -> APIRouter:
@@ -50,7 +61,7 @@ def make_router(who: Literal["owner", "share"]) -> APIRouter:
     else:
         router = APIRouter(prefix="/shares/{key}", tags=["shares"])
         _add_sound(router, Depends(_shared), "Shared")
-        _add_files(router, Depends(_shared), "Shared")
+        _add_files(router, Depends(_shared_files), "Shared")
     return router
 
 
@@ -127,7 +138,7 @@ def _add_files(router: APIRouter, dependency: Any, suffix: str) -> None:  # noqa
             raise downloads.not_whole()
         files = [
             (
-                f"{song.song.title} - {stem}.{form}".replace("/", "_"),
+                replace_reserved(f"{song.song.title} - {stem}.{form}"),
                 downloads.stem_path(service, song.song, stem, form),
             )
             for stem in song.song.stems

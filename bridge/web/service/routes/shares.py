@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import select
 
 from bridge.web.problems import not_found
 from bridge.web.service.audit import record
-from bridge.web.service.dependencies import KnownCaller, ServiceOf, iso, own_song
+from bridge.web.service.dependencies import KnownCaller, ServiceOf, address_of, iso, own_song
 from bridge.web.service.passwords import hash_secret, new_secret
 from bridge.web.service.schemas import NewShare, ShareBody, SongBody
-from bridge.web.service.shares import shared_song
+from bridge.web.service.shares import count_visit, limit_guests, shared_song
 from bridge.web.service.songs_view import song_body
 from bridge.web.service.tables import Share
 
@@ -58,9 +58,11 @@ def delete_share(service: ServiceOf, song_id: str, share_id: str, caller: KnownC
 
 
 @router.get("/shares/{key}", operation_id="readShared")
-def read_shared(service: ServiceOf, key: str) -> SongBody:
+def read_shared(service: ServiceOf, key: str, request: Request) -> SongBody:
     """Return the song of a link; `file_name` and what only its owner needs are empty."""
+    limit_guests(service, address_of(request))
     playable = shared_song(service, key)
+    count_visit(service, key, address_of(request))
     body = song_body(playable.song, playable.job)
     job = body.job.model_copy(update={"id": "", "song_id": "", "error": ""}) if body.job else None
     return body.model_copy(update={"id": "", "file_name": "", "bytes": 0, "job": job, "etag": "", "error": ""})
@@ -70,6 +72,7 @@ def _body(share: Share, key: str | None = None) -> ShareBody:
     return ShareBody(
         id=share.id,
         download=share.download,
+        visits=share.visits,
         created=iso(share.created) or "",
         expires=iso(share.expires),
         key=key,

@@ -2,6 +2,7 @@
 
 import io
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -133,6 +134,50 @@ def test_a_link_that_allows_it_gives_files(service, bea, browse):
     work(service)
     key = bea.post(f"/api/v1/songs/{song['id']}/shares", json={"download": True}).json()["key"]
     assert browse().get(f"/api/v1/shares/{key}/stems/drums.flac").status_code == 200
+
+
+@pytest.fixture
+def link(service, bea):
+    """The path of a link that allows downloads, in the API, and that of its song's links."""
+    song = upload(bea, song_bytes(1.0))
+    work(service)
+    shares = f"/api/v1/songs/{song['id']}/shares"
+    key = bea.post(shares, json={"download": True}).json()["key"]
+    return f"/api/v1/shares/{key}", shares
+
+
+def test_visits_of_a_link_are_counted_once_an_hour_for_an_address(clock, bea, browse, link):
+    path, shares = link
+    for wait in (0, 10, 3600):
+        clock.now += wait
+        browse().get(path)
+    browse().get(f"{path}/pieces/0")
+    assert [share["visits"] for share in bea.get(shares).json()] == [2]
+
+
+@pytest.mark.parametrize("what", ["", "/stems/drums.flac", "/all.zip"])
+def test_a_guest_opens_links_and_downloads_sixty_times_a_minute(clock, browse, link, what):
+    guest, path = browse(), link[0]
+    assert [guest.get(path + what).status_code for _ in range(61)] == [200] * 60 + [429]
+    assert guest.get(f"{path}/pieces/0").status_code == 200
+    clock.now += 61
+    assert guest.get(path + what).status_code == 200
+
+
+@pytest.mark.parametrize("what", ["", "/pieces/0", "/peaks", "/cover", "/source.flac"])
+def test_a_guest_tries_sixty_keys_a_minute(browse, what):
+    guest = browse()
+    codes = [guest.get(f"/api/v1/shares/key{number}{what}").status_code for number in range(61)]
+    assert codes == [404] * 60 + [429]
+
+
+def test_names_in_a_zip_are_names_of_files_on_every_system(service, bea):
+    song = upload(bea, song_bytes(1.0))
+    work(service)
+    url = f"/api/v1/songs/{song['id']}"
+    bea.patch(url, json={"title": 'a\\b/c:d "e"?'})
+    with zipfile.ZipFile(io.BytesIO(bea.get(f"{url}/all.zip").content)) as archive:
+        assert archive.namelist()[0] == "a_b_c_d _e__ - vocals.flac"
 
 
 def test_links_end_by_time_by_hand_and_with_the_song(service, clock, bea, browse):

@@ -317,7 +317,7 @@ class SongPage extends LitElement {
             <ul class="list">
               ${this.shares.map(
                 (share) => html`<li class="list-row">
-                  <span class="grow">${share.download ? "Listen and download" : "Listen"}<br /><span class="quiet small">until ${dateText(share.expires)}</span></span>
+                  <span class="grow">${share.download ? "Listen and download" : "Listen"}<br /><span class="quiet small">until ${dateText(share.expires)}, opened ${share.visits === 1 ? "once" : `${share.visits} times`}</span></span>
                   <button class="button danger" @click=${() => this.unshare(share)}>Revoke</button>
                 </li>`,
               )}
