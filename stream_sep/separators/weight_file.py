@@ -54,6 +54,19 @@ class WeightFile:
     metadata: Mapping[str, str]
     data: bytes
 
+    def size(self, key: str) -> int:
+        """Return a whole number of the sizes.
+
+        Raises:
+            SeparatorError: there is none of that name, or it is less than 1.
+        """
+        found = self.sizes.get(key) if isinstance(self.sizes, dict) else None
+        if type(found) is not int or found < 1:
+            raise SeparatorError(
+                f"the metadata of {self.path} have no size {key!r} ({found!r}); train or copy it again"
+            )
+        return found
+
     def fill(self, module: Any) -> WeightStats:  # noqa: ANN401 - torch is heavy, and only here when a model is
         """Load the tensors into a torch module, and return how many they are.
 

@@ -10,7 +10,7 @@ import soundfile
 from requirements import require_package
 from typer.testing import CliRunner
 
-from stream_sep.errors import ConfigError, SeparatorError
+from stream_sep.errors import ConfigError, SeparatorError, StreamSepError
 from stream_sep.files.batch import separate_all
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import SeparationJob
@@ -19,10 +19,12 @@ from stream_sep.files.tracks import find_tracks
 from stream_sep.protocols import STEMS
 from stream_sep.separators import FORMATS, NEEDS_WEIGHTS, REGISTRY, load_separator
 from stream_sep.separators.source_groups import FOUR, SourceGroups
+from stream_sep.separators.weight_file import read_metadata, with_digest
 
 require_package("torch", "train")
 
 import torch
+from safetensors.torch import load
 
 from stream_sep.training.config import TeachConfig, read_config
 from stream_sep.training.data.cache import RATE, build_cache
@@ -119,6 +121,17 @@ def test_it_separates_into_any_groups(tmp_path, kind):
     assert load_model(tmp_path / "w.safetensors")[2] == PAIR
     for rate in (44100, 22050):
         assert load_separator(str(tmp_path / "w.safetensors"), rate).stems == ("drums", "no_drums")
+
+
+@pytest.mark.parametrize("size", ["{}", '{"base": "x"}', "[3]", '{"base": 0}', '{"size": "huge"}', '{"hidden": -1}'])
+@pytest.mark.parametrize("kind", KINDS)
+def test_sizes_in_a_file_that_describe_no_network_are_an_error_message(tmp_path, kind, size):
+    path = tmp_path / "w.safetensors"
+    write(kind, path)
+    notes, data = read_metadata(path)
+    path.write_bytes(with_digest(load(data), {**notes, "size": size}))
+    with pytest.raises(StreamSepError, match=r"w\.safetensors|size|sizes|no setting"):
+        load_separator(str(path))
 
 
 def test_unsupported_kind_is_refused_with_those_that_work():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,16 +54,29 @@ def read_checkpoint_config(path: Path, weights: Path) -> CheckpointConfig:
     if not isinstance(instruments, (list, tuple)) or not instruments:
         raise SeparatorError(f"{path} names no instruments under training; name the config of these weights")
     names = [str(name).lower() for name in instruments]
+    if len({*names}) < len(names):
+        raise SeparatorError(
+            f"{path} names an instrument twice: {', '.join(names)}; name the config of these weights"
+        )
     if isinstance(target, str) and target:
-        rest = [name for name in names if name != target.lower()]
-        names = [target.lower(), rest[0] if len(rest) == 1 else "other"]
+        names = _with_rest(target.lower(), [name for name in names if name != target.lower()])
     elif len(names) == 1:
-        names.append("other")
+        names = _with_rest(names[0], [])
     window = audio.get("chunk_size", _DEFAULT_WINDOW)
     rate = audio.get("sample_rate", 44100)
     if type(window) is not int or type(rate) is not int or window < 2 or rate < 8000:
         raise SeparatorError(f"{path}: invalid chunk_size {window!r} at {rate!r} Hz")
     return CheckpointConfig(path, architecture, tuple(names), rate, window // 2 * 2)
+
+
+def _with_rest(target: str, others: Sequence[str]) -> list[str]:
+    """Return the names of a single output and of what it leaves of the mix.
+
+    >>> _with_rest("vocals", ["drums", "other"]), _with_rest("other", ["vocals", "drums", "bass"])
+    (['vocals', 'other'], ['other', 'no_other'])
+    """
+    rest = "no_other" if target == "other" else "other"
+    return [target, others[0] if len(others) == 1 else rest]
 
 
 def import_pymss_core() -> Any:  # noqa: ANN401 - an optional module

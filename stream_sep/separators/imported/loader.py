@@ -195,8 +195,8 @@ def load_imported(
         raise SeparatorError(f"{weights} holds {file.format!r}, which is not an imported network")
     network = build_imported(name, file.sizes)
     loaded = file.fill(network)
-    bins = int(file.sizes["bins"])
-    window = (int(file.sizes.get("crop", _CROP)) - 1) * bins
+    bins = file.size("bins")
+    window = ((file.size("crop") if "crop" in file.sizes else _CROP) - 1) * bins
     window -= window % 2
     hop = min(_RATE, window // 8) if hop_ms is None else round(hop_ms * _RATE / 1000)
     sizes = {

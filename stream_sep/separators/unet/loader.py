@@ -93,7 +93,7 @@ def load_unet(
     else:
         file = read_weight_file(Path(weights), FORMAT)
         stems = file.groups.stems
-        network = UNet(base=int(file.sizes["base"]), inputs=2, outputs=2 * len(stems))
+        network = UNet(base=file.size("base"), inputs=2, outputs=2 * len(stems))
         loaded = file.fill(network)
     windows = UNetWindows(network, stems)
     sizes = {"context_ms": context_ms, "hop_ms": hop_ms, "lookahead_ms": lookahead_ms}

@@ -71,11 +71,14 @@ class HsTasnet(nn.Module):
             stems: number of outputs.
 
         Raises:
-            ConfigError: an unknown key.
+            ConfigError: an unknown key or an invalid size.
         """
         unknown = sorted(set(values) - {"small", "hidden", "basis"})
         if unknown:
             raise ConfigError(f"an hs-tasnet has no setting {unknown[0]!r}; it has: small, hidden, basis")
+        sizes = [values[key] for key in ("hidden", "basis") if values.get(key) is not None]
+        if not all(type(size) is int and size > 0 for size in sizes):
+            raise ConfigError(f"the sizes of an hs-tasnet must be whole numbers of at least 1, not {values}")
         return cls(**values, stems=stems)
 
     @property

@@ -186,6 +186,37 @@ def test_the_config_may_lie_elsewhere_and_weights_be_safetensors(tmp_path):
     assert load_separator("checkpoint", weights=str(safe), **LIVE).stems == STEMS["mdx23c"]
 
 
+@pytest.mark.parametrize(
+    ("instruments", "target", "stems"),
+    [
+        ("[vocals, drums, bass, other]", "other", ("other", "no_other")),
+        ("[other]", "null", ("other", "no_other")),
+        ("[Vocals, drums, bass, other]", "vocals", ("vocals", "other")),
+        ("[other, vocals]", "other", ("other", "vocals")),
+    ],
+)
+def test_one_output_and_its_rest_have_two_names(tmp_path, instruments, target, stems):
+    path = write(tmp_path, "bs_roformer")
+    _, old, chosen = CONFIGS["bs_roformer"]
+    config = path.with_suffix(".yaml")
+    config.write_text(
+        config.read_text()
+        .replace(f"instruments: {old}", f"instruments: {instruments}")
+        .replace(f"target_instrument: {chosen}", f"target_instrument: {target}")
+    )
+    separator = load_separator(str(path), **LIVE)
+    assert separator.stems == stems
+    mix = music(20_000)
+    assert np.abs(sum(separate(separator, mix).values()) - mix).max() < 1e-5
+
+
+def test_config_that_names_an_instrument_twice_is_refused(tmp_path):
+    config = write(tmp_path, "scnet").with_suffix(".yaml")
+    config.write_text(config.read_text().replace(FOUR, "[drums, Drums, other, vocals]"))
+    with pytest.raises(SeparatorError, match="names an instrument twice: drums, drums"):
+        load_separator(str(tmp_path / "scnet.ckpt"), **LIVE)
+
+
 class Evil:
     def __reduce__(self):
         return print, ("executed",)
