@@ -58,7 +58,7 @@ def link():
 def shared(open_page, served, link):
     """The page of the link, whose timers tests run."""
     page = open_page(f"{served.address}/login", width=1280, height=800)
-    page.clock.install()
+    page.clock.install(time=0)
     page.route("**/api/v1/shares/key/**", lambda route: route.fulfill(status=404, json={}))
     page.route("**/api/v1/shares/key", link.reply)
     page.goto(f"{served.address}/s#k=key")

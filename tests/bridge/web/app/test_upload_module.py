@@ -189,7 +189,8 @@ def test_pause_and_resume_while_it_begins_leave_one_sender(page, server):
 
 
 def test_an_upload_waits_for_its_turn_as_long_as_the_server_says(page, server):
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(60_000)
     problem = {"code": "too-many-uploads", "detail": "3 uploads are not finished yet.", "hint": "Let one end."}
     server.replies["POST"] = [JSONResponse(problem, 429, {"Retry-After": "10"})]
     page.evaluate("add('a.flac', 1000)")
@@ -203,7 +204,8 @@ def test_an_upload_waits_for_its_turn_as_long_as_the_server_says(page, server):
 
 
 def test_requests_are_not_repeated_at_once_after_an_error(page, server):
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(60_000)
     server.replies["PATCH"] = [gateway(502)]
     page.evaluate("add('a.flac', 1000)")
     page.wait_for_function("states()[0] === 'broken'")
@@ -233,7 +235,8 @@ def test_what_this_page_sends_is_not_listed_as_unfinished(page, server):
 
 
 def test_a_place_that_is_discarded_is_taken_at_once(page, server):
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(60_000)
     server.uploads = {"old": {"key": None, "name": "b.flac", "size": 1000, "received": 600}}
     server.replies["POST"] = [JSONResponse({"code": "too-many-uploads", "detail": "Full.", "hint": ""}, 429)]
     page.evaluate("add('a.flac', 1000)")

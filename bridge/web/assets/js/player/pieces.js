@@ -3,6 +3,7 @@
 
 const MAX_PARALLEL = 2;
 const RETRY_MS = 1000;
+const REFUSED_MS = 5000;
 
 /**
  * Splits the server's frames: each blob follows its length, 32 bits, little-endian.
@@ -84,8 +85,7 @@ export class Pieces extends EventTarget {
     this.loading.set(number, abort);
     try {
       const response = await this.fetcher(this.url(number), { signal: abort.signal, credentials: "same-origin" });
-      if (response.status === 404) this.rest(number, "waiting", number);
-      else if (!response.ok) this.rest(number, "failed", `The server returned ${response.status}.`);
+      if (!response.ok) await this.refuse(number, response);
       else {
         const blobs = splitBlobs(await response.arrayBuffer());
         const buffers = await Promise.all(blobs.map((blob) => this.context.decodeAudioData(blob)));
@@ -102,13 +102,21 @@ export class Pieces extends EventTarget {
     }
   }
 
-  /** @param {number} number @param {string} event @param {unknown} detail */
-  rest(number, event, detail) {
+  /** @param {number} number @param {Response} response of a piece that is not there yet, or no more */
+  async refuse(number, response) {
+    const { code, detail } = await response.json().catch(() => ({}));
+    const wait = 1000 * (Number(response.headers.get("Retry-After")) || 0);
+    if (code === "not-ready") this.rest(number, "waiting", number, wait || RETRY_MS);
+    else this.rest(number, "failed", detail ?? `The server returned ${response.status}.`, wait || REFUSED_MS);
+  }
+
+  /** @param {number} number @param {string} event @param {unknown} detail @param {number} [wait] ms until the next request */
+  rest(number, event, detail, wait = RETRY_MS) {
     this.backingOff.add(number);
     setTimeout(() => {
       this.backingOff.delete(number);
       this.pump();
-    }, RETRY_MS);
+    }, wait);
     this.dispatchEvent(new CustomEvent(event, { detail }));
   }
 }
