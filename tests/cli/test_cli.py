@@ -19,7 +19,14 @@ from stream_sep.files.demo_song import load_demo_song
 def run(*arguments, cwd, env=None):
     command = [sys.executable, "-m", "stream_sep", *map(str, arguments)]
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **(env or {})}
+        command,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+        check=False,
+        env={**os.environ, **(env or {})},
     )
 
 
@@ -74,6 +81,34 @@ def test_a_render_that_fails_leaves_its_folder_as_it_was(tmp_path):
     assert "Traceback" not in done.stderr
     assert [file.name for file in (tmp_path / "stems").iterdir()] == ["mix.wav"]
     assert (tmp_path / "stems/mix.wav").read_text() == "older"
+
+
+FOREIGN, BYTES = "我 – Łódź.wav", os.fsdecode(b"caf\xe9.wav")  # no characters of Latin-1, and no UTF-8
+names_are_bytes = pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [(FOREIGN, "latin-1"), pytest.param(BYTES, "utf-8", marks=names_are_bytes)],
+    ids=["foreign", "bytes"],
+)
+def test_songs_of_any_name_are_rendered_played_and_separated(tmp_path, name, encoding):
+    soundfile.write(os.fsencode(tmp_path / name), 0.1 * np.ones((4410, 2)), 44100)
+    (tmp_path / "z.wav").write_bytes(b"no sound")
+    environment = {"PYTHONIOENCODING": encoding, "STREAM_SEP_CACHE": str(tmp_path / "cache")}
+    for arguments, code in (
+        (("render", name, "--model", "passthrough"), 0),
+        (("play", name, "z.wav", "--no-audio", "--no-refine", "--model", "passthrough", "--duration", "0.1"), 0),
+        (("separate", name, "z.wav", "-n", "bands", "-o", "out"), 1),  # for z.wav alone
+        (("render", f"missing {name}"), 1),
+        (("play", f"missing {name}", "--no-audio"), 1),
+    ):
+        done = run(*arguments, cwd=tmp_path, env=environment)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "unexpected" not in done.stderr
+    assert len([*tmp_path.glob("*-stems/mix.wav")]) == 1
+    assert len([*tmp_path.glob("out/**/vocals.wav")]) == 1
 
 
 @pytest.mark.parametrize(

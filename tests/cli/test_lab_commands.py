@@ -90,6 +90,16 @@ def test_from_songs_to_a_file_that_plays(home):
         assert load_separator("instant", weights=home / name).latency == 64
 
 
+def test_a_training_that_ends_before_it_is_validated_names_no_weights(home, tmp_path):
+    assert run("data", "build", home / "songs", tmp_path / "cache", cwd=tmp_path)[1] == 0
+    arguments = ("train", home / "tiny.toml", "--data", tmp_path, "--out", "out")
+    messages, status = run(*arguments, "--max-minutes", "1e-9", cwd=tmp_path)
+    assert status == 0
+    assert "stopped at 0.0 %; run it again to resume: no weights yet, as nothing was validated" in messages
+    assert "best.safetensors" not in messages
+    assert not (tmp_path / "out/best.safetensors").exists()
+
+
 def test_a_training_that_skipped_steps_reports_them_at_its_end(home, tmp_path, monkeypatch):
     from stream_sep.training.losses import StemLoss  # noqa: PLC0415 - after the check for torch
 
