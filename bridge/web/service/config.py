@@ -44,7 +44,7 @@ class Limits:
     """What the admin may change while the service runs; `from_dict` reads what was stored.
 
     Attributes:
-        sign_up: who may make an account: ``closed``, ``invite``, ``open``.
+        sign_up: who may make an account: ``closed`` (nobody), ``invite`` (who has an invitation), ``open`` (anybody).
         max_upload_bytes: of one file.
         max_song_seconds: of one song.
         quota_bytes: of one account, sources and stems together.

@@ -159,7 +159,7 @@ class ServerBody(BaseModel):
 
     name: str
     version: str
-    sign_up: str = Field(description="open, invite or closed")
+    sign_up: str = Field(description="open, invite (with an invitation) or closed (nobody)")
     needs_setup: bool
     min_password: int
     max_upload_bytes: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -33,6 +35,7 @@ from bridge.web.service.songs import add_demo_song
 from bridge.web.service.tables import LoginSession, Token, User
 
 router = APIRouter(tags=["account"])
+_log = logging.getLogger(__name__)
 
 
 @router.post("/users", operation_id="signUp", status_code=201)
@@ -51,7 +54,7 @@ def sign_up(service: ServiceOf, body: SignUp, request: Request, response: Respon
         codes = accounts.new_recovery_codes(session, user)
         record(service, session, user.name, "sign-up", address=address)
     if admin and service.config.demo_song:
-        add_demo_song(service, user)
+        _try_demo_song(service, user)
     return Welcome(user=open_session(service, user, request, response), recovery_codes=codes)
 
 
@@ -181,17 +184,28 @@ def delete_token(service: ServiceOf, token_id: str, caller: BrowserCaller) -> No
         record(service, session, caller.user.name, "delete-token", target=token_id)
 
 
+def _try_demo_song(service: Service, user: User) -> None:
+    """Add the demo song if that is possible: the account exists, and its recovery codes are shown only now."""
+    try:
+        add_demo_song(service, user)
+    except Exception:  # noqa: BLE001 - whatever it is, the account is there
+        _log.exception("the demo song could not be added")
+
+
 def _check_key(service: Service, session: Session, body: SignUp) -> None:
     """Check that an account may be created; `_use_key` uses the key up.
 
     Raises:
         Problem: sign-up is closed, or needs a key that is missing or used.
     """
+    mode = service.limits(session).sign_up
+    if mode == "closed" and not body.setup:
+        raise Problem(403, "sign-up-closed", "Sign-up is closed.", "Ask the owner of this server for an account.")
     for kind, key in (("setup", body.setup), ("invite", body.invitation)):
         if key:
             accounts.find_invitation(session, kind, key, service.clock())
             return
-    if service.limits(session).sign_up != "open" or not accounts.has_users(session):
+    if mode != "open" or not accounts.has_users(session):
         hint = "Ask the owner of this server for an invitation."
         raise Problem(403, "sign-up-closed", "Sign-up needs an invitation.", hint)
 

@@ -48,3 +48,35 @@ def test_the_demo_song_is_offered_where_there_is_one(visit, demo):
     page = visit("/library", [], demo=demo)
     page.wait_for_selector("text=No songs yet. Drop some above")
     assert page.locator("text=try the demo song").count() == demo
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"sign_up": "closed"}, "This server takes no new accounts. Ask its owner for one."),
+        ({"sign_up": "open", "needs_setup": True}, "Open the set-up link"),
+    ],
+    ids=["closed", "new"],
+)
+def test_the_sign_up_page_has_no_form_where_nobody_can_sign_up(visit, axe, settings, text):
+    page = visit("/signup#k=abc", **settings)
+    page.wait_for_selector(f"text={text}")
+    assert page.locator("form").count() == 0
+    assert axe(page) == []
+
+
+def test_the_sign_up_page_asks_for_an_invitation_where_one_is_needed(visit):
+    assert visit("/signup", sign_up="invite").wait_for_selector("#invitation")
+    page = visit("/signup#k=abc", sign_up="invite")
+    page.wait_for_selector("#password")
+    assert page.locator("#invitation").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"), [("invite", "Sign-up is by invitation."), ("closed", "Sign-up is closed."), ("open", None)]
+)
+def test_the_landing_page_says_who_may_sign_up(visit, mode, text):
+    page = visit("/", sign_up=mode, needs_setup=False)
+    page.wait_for_selector("ss-landing >> text=Log in")
+    shown = page.locator("ss-landing p.small").all_text_contents()
+    assert [line.strip().partition(".")[0] + "." for line in shown] == ([text] if text else [])

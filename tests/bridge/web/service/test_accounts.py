@@ -51,6 +51,16 @@ def test_an_invitation_works_once(service, admin, browse):
     assert made == [201, 403]
 
 
+def test_an_invitation_does_not_work_while_sign_up_is_closed_and_is_not_used_up(service, admin, browse):
+    key = key_of(admin.post("/api/v1/admin/invitations", json={}))
+    account = {"name": "bea", "password": PASSWORD, "invitation": key}
+    with_limits(service, sign_up="closed")
+    refused = browse().post("/api/v1/users", json=account)
+    assert (refused.status_code, refused.json()["code"]) == (403, "sign-up-closed")
+    with_limits(service, sign_up="invite")
+    assert browse().post("/api/v1/users", json=account).status_code == 201
+
+
 def test_the_setup_link_works_once_and_for_an_hour(service, clock, browse):
     with service.database.write() as session:
         links = [new_link(service, session, "setup", seconds=3600) for _ in range(2)]
@@ -61,6 +71,18 @@ def test_the_setup_link_works_once_and_for_an_hour(service, clock, browse):
     late = browse().post("/api/v1/users", json={"name": "eve", "password": PASSWORD, "setup": keys[1]})
     assert (first.status_code, first.json()["user"]["admin"]) == (201, True)
     assert (again.status_code, late.status_code) == (403, 403)
+
+
+def test_an_admin_without_the_demo_song_has_the_recovery_codes(config, clock):
+    full = configured(config, demo_song=True, limits=config.limits.changed({"quota_bytes": 1}))
+    with contextlib.closing(open_service(full, clock)) as service:
+        with service.database.write() as session:
+            key = new_link(service, session, "setup", seconds=3600).path.partition("#k=")[2]
+        with TestClient(make_site(service), base_url=ORIGIN, headers={"Origin": ORIGIN}) as browser:
+            account = {"name": "ada", "password": PASSWORD, "setup": key}
+            made = browser.post("/api/v1/users", json=account)
+            assert (made.status_code, len(made.json()["recovery_codes"])) == (201, 8)
+            assert browser.get("/api/v1/songs").json()["songs"] == []
 
 
 def test_an_open_server_that_was_not_set_up_accepts_no_sign_up(browse):

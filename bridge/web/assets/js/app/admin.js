@@ -194,6 +194,7 @@ class Admin extends LitElement {
     });
     return html`<section class="card stack">
       <h2>Invitations</h2>
+      ${this.overview.settings.sign_up === "closed" ? html`<p class="quiet">Sign-up is closed: invitations do not work until you open it.</p>` : nothing}
       <form class="row" @submit=${make}>
         <input class="input grow" name="note" maxlength="100" placeholder="Recipient" aria-label="Recipient" />
         <button class="button">Invite</button>

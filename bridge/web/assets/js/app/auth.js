@@ -155,8 +155,28 @@ class SignUpPage extends Form {
     </div>`;
   }
 
+  /** @returns {string} why there is no form; empty if there is one */
+  refusal() {
+    if (this.kind === "setup") return "";
+    if (app.server?.needs_setup) return "This server is new. Open the set-up link that it printed when it started.";
+    return app.server?.sign_up === "closed" ? "This server takes no new accounts. Ask its owner for one." : "";
+  }
+
+  /** @param {string} why */
+  closed(why) {
+    return html`<div class="page narrow">
+      <div class="card stack">
+        <h1>Sign-up is closed</h1>
+        <p>${why}</p>
+        <p class="quiet">Here before? <a href="/login">Log in</a></p>
+      </div>
+    </div>`;
+  }
+
   render() {
     if (this.codes.length) return this.done();
+    const refusal = this.refusal();
+    if (refusal) return this.closed(refusal);
     const act = this.onSubmit(async ({ name, password, invitation }) => {
       const key = this.kind === "setup" ? { setup: this.key } : { invitation: invitation || this.key };
       const welcome = await api.post("/users", { name, password, ...key });

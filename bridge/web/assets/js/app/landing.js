@@ -40,7 +40,11 @@ class Landing extends LitElement {
       </div>
       ${server?.sign_up === "open"
         ? nothing
-        : html`<p class="small">Sign-up is closed. Ask the owner of this server for an invitation.</p>`}`;
+        : html`<p class="small">
+            ${server?.sign_up === "invite"
+              ? "Sign-up is by invitation. Ask the owner of this server for one."
+              : "Sign-up is closed. Ask the owner of this server for an account."}
+          </p>`}`;
   }
 
   /** @param {string} icon @param {string} title @param {string} text */
