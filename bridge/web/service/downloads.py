@@ -11,6 +11,7 @@ import soundfile
 from starlette.responses import FileResponse, StreamingResponse
 
 from bridge.web.problems import Problem
+from bridge.web.service.disk import make_room_for_copy, max_bytes
 from bridge.web.service.files import SOURCE, replace_reserved
 from bridge.web.service.slots import Slots
 from stream_sep.errors import AudioFileError
@@ -81,7 +82,8 @@ def stem_path(service: Service, song: Song, stem: str, form: str) -> Path:
         form: the format.
 
     Raises:
-        Problem: the stems are not complete yet, there is no such stem, or too many wait for a conversion.
+        Problem: the stems are not complete yet, there is no such stem, too many wait for a conversion, or the
+            disk is full.
     """
     if song.job_id is None:
         raise not_whole()
@@ -97,6 +99,7 @@ def stem_path(service: Service, song: Song, stem: str, form: str) -> Path:
         return target
     with _CONVERTING.taken():
         if not target.is_file():
+            make_room_for_copy(service, target.parent, max_bytes(song.frames))
             _convert(original, target, AudioFormat(form))
     return target
 
@@ -109,8 +112,8 @@ def stem_file_path(service: Service, song: Song) -> Path:
         song: the song.
 
     Raises:
-        Problem: the stems are not complete yet, the format has other stems, ffmpeg is missing, or too many wait for a
-            conversion.
+        Problem: the stems are not complete yet, the format has other stems, ffmpeg is missing, too many wait for a
+            conversion, or the disk is full.
     """
     if song.job_id is None:
         raise not_whole()
@@ -124,6 +127,7 @@ def stem_file_path(service: Service, song: Song) -> Path:
         return target
     with _CONVERTING.taken():
         if not target.is_file():
+            make_room_for_copy(service, target.parent, len(stem_mp4.STEMS) * max_bytes(song.frames))
             stems = {stem: folder / f"{stem}.flac" for stem in stem_mp4.STEMS}
             try:
                 pack_stems(stems, source, target, tags_from=source)

@@ -23,6 +23,7 @@ COVER = "cover.jpg"
 MANIFEST = "manifest.json"
 MIX_PREFIX = "mix-"
 STEMS_PREFIX = "stems-"
+_COPIES = "-derived"
 STEMS_GONE = "Its stems are gone from the disk of this server. Separate it again."
 GONE = "Its files are gone from the disk of this server. Upload it again."
 _OURS = re.compile(r"incoming|songs|work|empty|serve\.db.*|backup\.json|lost\+found")
@@ -120,7 +121,11 @@ class DataFolder:
 
     def derived(self, job_id: str) -> Path:
         """Return the folder of copies of a job's stems in other formats."""
-        return self.work / f"{job_id}-derived"
+        return self.work / f"{job_id}{_COPIES}"
+
+    def copies(self) -> Iterator[Path]:
+        """Yield the folders of copies in other formats, of all songs."""
+        return self.work.glob(f"*{_COPIES}")
 
     def attempt(self, job_id: str, attempt: int) -> Path:
         """Return the folder that one attempt at a job writes to.

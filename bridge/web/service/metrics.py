@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from bridge.web.service.disk import MIN_FREE_BYTES
 from bridge.web.service.tables import Job, LoginSession, Song, User, Worker
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from bridge.web.service.context import Service
 
-MIN_FREE_BYTES = 2_000_000_000
 WORKER_SECONDS = 60.0
 _BUCKETS = (0.01, 0.05, 0.2, 1.0, 5.0)
 

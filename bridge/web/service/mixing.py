@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.web.service import queue
+from bridge.web.service.disk import max_bytes, require_disk
 from bridge.web.service.downloads import not_whole
 from bridge.web.service.files import SOURCE
 from bridge.web.service.schemas import NewMix, Strip
@@ -30,7 +31,7 @@ def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:
         lease: its lease.
 
     Raises:
-        Problem: the stems were separated again, or deleted.
+        Problem: the stems were separated again, or deleted, or the disk is full.
         StreamSepError: the file cannot be written.
         StopWorkError: it was cancelled, lost, or the worker has to stop.
     """
@@ -39,6 +40,7 @@ def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:
         song = session.get_one(Song, claimed.song_id)
     if song.job_id is None:
         raise not_whole()
+    require_disk(service, max_bytes(claimed.settings["end_frame"] - mix.first_frame))
     folder = service.data.stems(song.id, song.job_id)
     name = f"{claimed.job_id}.{mix.format}"
     render_mix(

@@ -13,6 +13,7 @@ from bridge.web.service import events
 from bridge.web.service.accounts_view import storage_of
 from bridge.web.service.catalog import check_settings
 from bridge.web.service.crash import crash_point
+from bridge.web.service.disk import require_disk
 from bridge.web.service.files import remove, sync
 from bridge.web.service.queue import check_queue
 from bridge.web.service.tables import Song, Upload, User, new_id
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from bridge.web.service.schemas import NewUpload
 
 MAX_NAME = 200
-_MIN_FREE = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -236,8 +236,7 @@ def _check_room(service: Service, session: Session, user: User, size: int) -> No
         room = size_text(storage.limit)
         full = f"Your {room} are full." if storage.used else f"You have {room}."
         raise Problem(413, "quota-full", full, "Delete songs, or ask the owner of this server for more.")
-    if service.data.free_bytes() < _MIN_FREE + size:
-        raise Problem(507, "disk-full", "The disk of this server is full.", "Contact its owner.")
+    require_disk(service, size)
 
 
 def _as_upload(song: Song) -> Upload:

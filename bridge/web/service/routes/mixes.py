@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from bridge.web.problems import Problem
 from bridge.web.service import queue, queue_events
 from bridge.web.service.dependencies import KnownCaller, ServiceOf, own_song
+from bridge.web.service.disk import require_mix_room
 from bridge.web.service.downloads import not_whole
 from bridge.web.service.schemas import JobBody, NewMix
 from bridge.web.service.songs_view import job_body
@@ -29,5 +30,6 @@ def render_mix(service: ServiceOf, song_id: str, body: NewMix, caller: KnownCall
         if body.first_frame >= end:
             raise Problem(422, "empty-region", f"There are no frames between {body.first_frame} and {end}.")
         settings = {**body.model_dump(), "end_frame": end, "stems_of": song.job_id}
+        require_mix_room(service, session, song.user_id, end - body.first_frame)
         job = queue.enqueue(service, session, song, "mix", settings)
         return job_body(job, queue_events.position(session, job))
