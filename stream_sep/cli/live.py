@@ -104,6 +104,9 @@ def live(
     reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
     *,
     surfaces: SurfaceOptions,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="keep a second separator loaded, to be back sooner after a crash")
+    ] = False,
     shared_clock: Annotated[bool, typer.Option(help="input and output share one clock")] = False,
     resampler_ms: Annotated[float, typer.Option(help="latency of drift compensation between two devices")] = 20.0,
     auto_connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
@@ -130,6 +133,7 @@ def live(
         chains=chosen.chains or None,
         chain_reserve=effect_latency,
         on_failure=parse_on_failure(on_failure),
+        standby=standby,
     )
     with Interrupts() as interrupts, ExitStack() as stack:
         driver = open_backend(

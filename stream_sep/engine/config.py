@@ -49,6 +49,8 @@ class EngineConfig:
         hold_ms: how long stems must have arrived in time after a miss before they are played again.
         on_failure: what plays while stems are missing, as after a crash, and faders are not at unity: the ``dry``
             sound; nothing (``mute``); or the dry sound that fades away in a second (``fade``).
+        standby: whether to keep a second process with the separator loaded, which takes over when the first one ends;
+            it costs the memory of one (`PlayEngine` needs none, as it separates ahead).
         record: folder to write the mix and the stems to, or None; if it holds a take already, this one goes to
             ``take-2`` in it, or the next free one.
         taps: callbacks that receive all audio soon after it is played, float32 ``(2 * (1 + stems), frames)``, the mix
@@ -69,6 +71,7 @@ class EngineConfig:
     fade_ms: float = 6.0
     hold_ms: float = 100.0
     on_failure: Literal["dry", "mute", "fade"] = "dry"
+    standby: bool = False
     record: Path | None = None
     taps: tuple[Callable[[Block], object], ...] = ()
     chains: Chains | None = None
@@ -83,6 +86,8 @@ class EngineConfig:
                 "a separator object takes no options and cannot run in another process; use worker='thread', or name "
                 "a function that builds it, as 'package.module:factory'"
             )
+        if self.standby and self.worker != "process":
+            raise ConfigError(f"a stand-by is a process, and worker is {self.worker!r}; use worker='process'")
         if self.on_failure not in ON_FAILURE:
             raise ConfigError(f"on_failure {self.on_failure!r} is none of {', '.join(ON_FAILURE)}")
         if self.slack is not None and self.slack < 0:

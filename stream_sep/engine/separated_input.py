@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from stream_sep.audio.ring_layout import RingLayout
@@ -45,7 +46,8 @@ class SeparatedInput:
     def __init__(self, backend: AudioBackend, config: EngineConfig, report: Callable[[str], None]) -> None:
         self._backend, self._config = backend, config
         in_line = ThreadWorker if config.worker == "thread" else InlineWorker
-        self.worker: Worker = load_worker(backend, config, report, in_process=ProcessWorker, in_line=in_line)
+        in_process = partial(ProcessWorker, standby=config.standby)
+        self.worker: Worker = load_worker(backend, config, report, in_process=in_process, in_line=in_line)
         try:
             self.latency = plan_latency(self.worker.info, config, backend)
         except BaseException:

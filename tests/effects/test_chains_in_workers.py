@@ -137,9 +137,10 @@ def test_without_chains_or_a_reserve_there_is_no_cost_and_an_error_message(start
         player.worker.set_chains(INVERT)
 
 
-def test_a_process_that_dies_comes_back_with_its_chains_as_they_were_last():
+@pytest.mark.parametrize("standby", [False, True])
+def test_a_process_that_dies_comes_back_with_its_chains_as_they_were_last(standby):
     reports = []
-    worker = ProcessWorker("passthrough", RATE, {"hop": HOP}, reports.append, chains=LIMITER)
+    worker = ProcessWorker("passthrough", RATE, {"hop": HOP}, reports.append, chains=LIMITER, standby=standby)
     try:
         player = Player(worker)
         worker.set_chains({**INVERT, "vocals": LIMITER["other"]})

@@ -18,6 +18,7 @@ from stream_sep.effects.spec import ChainSpec
 from stream_sep.engine.worker.effects import NO_EFFECTS, with_bypass
 from stream_sep.engine.worker.rpc import RpcClient, raise_for_error
 from stream_sep.engine.worker.separator_info import SeparatorInfo
+from stream_sep.engine.worker.standby import LoadedProcess, Standby
 from stream_sep.errors import ConfigError, SeparatorError, StreamSepError, reason
 from stream_sep.lowlevel.backoff import Backoff
 from stream_sep.lowlevel.child_process import ChildProcess
@@ -49,6 +50,7 @@ class ProcessWorker:
         chains: the effects to start with; they survive a restart of the process.
         chain_reserve: frames of latency reserved for effects; with neither this nor ``chains``, none can be added.
         meanwhile: what plays during a restart, as part of a message.
+        standby: whether to keep a second process loaded, which takes over when the first one ends.
 
     Raises:
         SeparatorError: the separator, or an effect, cannot be loaded.
@@ -68,6 +70,7 @@ class ProcessWorker:
         chains: Chains | None = None,
         chain_reserve: int | None = None,
         meanwhile: str = "the dry sound plays",
+        standby: bool = False,
     ) -> None:
         self._spec = {"name": name, "sample_rate": sample_rate, "options": dict(options), "path": sys.path}
         self._chains = None if chains is None and chain_reserve is None else ChainSpec.parse(chains)
@@ -79,10 +82,12 @@ class ProcessWorker:
         self._installing = threading.Lock()
         self._watcher: threading.Thread | None = None
         self._backoff, self._begun_at, self._hops_before = Backoff(), math.inf, 0
+        self._standby = Standby(self._load_standby) if standby else None
+        self._standby_process: ChildProcess | None = None
         self.restarts = 0
         started = time.monotonic()
         self._process, self._client = self._spawn()
-        self.info = self._load(self._chains, again=False)
+        self.info = self._load(self._client, self._chains, again=False)
         self._load_seconds = time.monotonic() - started
         self._chain_reserve = self.info.chain_latency  # a restarted process must have the same latency
 
@@ -127,6 +132,7 @@ class ProcessWorker:
         self._begin(join=False)
         self._watcher = threading.Thread(target=self._watch, name="separator watch", daemon=True)
         self._watcher.start()
+        self._prepare_standby()
 
     def catch_up(self) -> None:
         """Do nothing: the process does it."""
@@ -136,9 +142,13 @@ class ProcessWorker:
         with self._installing:
             self._stopped.set()
         self._process.kill()
+        if self._standby_process is not None:
+            self._standby_process.kill()
         if self._watcher is not None:
             self._watcher.join(_STOP_TIMEOUT)
         self._client.close()
+        if self._standby is not None:
+            self._standby.close(_STOP_TIMEOUT)
 
     def _change(self, chains: ChainSpec, bypassed: frozenset[str]) -> None:
         if self._chains is None:
@@ -149,8 +159,11 @@ class ProcessWorker:
             raise_for_error(reply)
         self._chains, self._bypassed = chains, bypassed
 
-    def _spawn(self) -> tuple[ChildProcess, RpcClient]:
+    def _spawn(self, *, standby: bool = False) -> tuple[ChildProcess, RpcClient]:
         """Start a process in which nothing is loaded yet.
+
+        Args:
+            standby: whether it is not to be the current one yet.
 
         Raises:
             SeparatorError: the system cannot start it, or this worker is stopped.
@@ -164,22 +177,25 @@ class ProcessWorker:
                 raise SeparatorError(
                     f"no process for the separator: {reason(error)}; close other programs"
                 ) from error
-            self._process = child
-            self._client = RpcClient(child, self._report)
-        return self._process, self._client
+            client = RpcClient(child, self._report)
+            if standby:
+                self._standby_process = child
+            else:
+                self._process, self._client = child, client
+        return child, client
 
-    def _load(self, chains: ChainSpec | None, *, again: bool) -> SeparatorInfo:
-        """Load the separator in the newest process; end the process if that fails."""
+    def _load(self, client: RpcClient, chains: ChainSpec | None, *, again: bool) -> SeparatorInfo:
+        """Load the separator in a process; end the process if that fails."""
         plain = None if chains is None else chains.to_dict()
         spec = {**self._spec, "chains": plain, "reserve": self._chain_reserve, "again": again}
         timeout = max(_RELOAD_TIMEOUT, 4 * self._load_seconds) if again else _FIRST_LOAD_TIMEOUT
         try:
-            reply = self._client.request(spec, timeout, _LOAD_SILENCE)
+            reply = client.request(spec, timeout, _LOAD_SILENCE)
         except BaseException:  # Ctrl-C
-            self._client.close()
+            client.close()
             raise
         if "ready" not in reply:
-            self._client.close()
+            client.close()
         if "timeout" in reply:
             raise SeparatorError(f"separator {self._spec['name']!r} hangs while it loads: {reply['error']}")
         raise_for_error(reply)
@@ -225,13 +241,37 @@ class ProcessWorker:
                 self._report(f"the separator did not come back ({error}); trying again")
 
     def _come_back(self) -> None:
-        sent = self._chains
-        self._spawn()
-        self.info.check_compatible(self._load(sent, again=True))
+        sent = self._replace_process()
         self._begin(join=True)
         self._catch_up_changes(sent)
         self.restarts += 1
         self._report("the separator is back: the stems fade in")
+        self._prepare_standby()
+
+    def _replace_process(self) -> ChainSpec | None:
+        """Make the stand-by or a new process the current one; return the effects that it loaded."""
+        loaded = None if self._standby is None else self._standby.take()
+        if loaded is not None:
+            self._process, self._client = loaded.process, loaded.client
+            return loaded.chains
+        chains = self._chains
+        _, client = self._spawn()
+        self.info.check_compatible(self._load(client, chains, again=True))
+        return chains
+
+    def _prepare_standby(self) -> None:
+        if self._standby is not None:
+            self._standby.prepare()
+
+    def _load_standby(self) -> LoadedProcess:
+        chains = self._chains
+        process, client = self._spawn(standby=True)
+        try:
+            self.info.check_compatible(self._load(client, chains, again=True))
+        except StreamSepError:
+            client.close()
+            raise
+        return LoadedProcess(process, client, chains)
 
     def _delay(self, code: int | None) -> float:
         """Return the seconds to wait before a restart: more with each failure, none if the process was killed."""

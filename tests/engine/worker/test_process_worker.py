@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import waiting
+from processes import is_running
 
-from stream_sep import Engine, EngineConfig, PacedBackend, SeparatorError
+from stream_sep import ConfigError, Engine, EngineConfig, PacedBackend, SeparatorError
 from stream_sep.engine.worker import process_worker
 from stream_sep.engine.worker.process_worker import ProcessWorker
 
@@ -25,6 +26,8 @@ from stream_sep.separators.passthrough import PassthroughSeparator
 class Faulty(PassthroughSeparator):
     def __init__(self, *, folder, **options):
         self.folder = Path(folder)
+        with open(self.folder / "processes", "a") as processes:
+            processes.write(f"{os.getpid()}\\n")
         if (self.folder / "hang-loading").exists():
             (self.folder / "hangs").touch()
             time.sleep(600)
@@ -49,9 +52,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def engine_for(folder, report=lambda _: None):
+def engine_for(folder, report=lambda _: None, **settings):
     options = {"folder": str(folder)}
-    config = EngineConfig(model="faulty_separator:Faulty", options=options, slack=4096, hold_ms=10)
+    config = EngineConfig(model="faulty_separator:Faulty", options=options, slack=4096, hold_ms=10, **settings)
     return Engine(PacedBackend(RATE, 256), config, source=np.ones((2, 600 * RATE), np.float32), report=report)
 
 
@@ -187,3 +190,70 @@ def test_a_worker_that_is_never_started_leaves_no_process(folder):
     worker.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(worker.pid, 0)
+
+
+# a stand-by
+
+
+def processes(folder):
+    """Process ids of all separators that began to load, in this order."""
+    return [int(line) for line in Path(folder, "processes").read_text().split()]
+
+
+def started_with_standby(folder, report=lambda _: None):
+    engine = engine_for(folder, report, standby=True)
+    engine.start()
+    wait_for_hops(engine)
+    wait_until(lambda: len(processes(folder)) == 2)
+    return engine
+
+
+def test_a_standby_takes_over_and_another_one_is_loaded(folder):
+    engine = started_with_standby(folder)
+    for restarts in range(1, 4):
+        current, standby = processes(folder)[-2:]
+        assert engine.worker_pid == current
+        os.kill(current, signal.SIGKILL)
+        wait_until(lambda restarts=restarts: engine.stats().restarts == restarts)
+        assert engine.worker_pid == standby
+        wait_for_hops(engine)
+        wait_until(lambda restarts=restarts: len(processes(folder)) == 2 + restarts)
+    assert stops(engine)
+    assert not any(is_running(process) for process in processes(folder))
+
+
+def test_a_standby_that_is_gone_is_replaced_by_a_new_process(folder):
+    reports = []
+    engine = started_with_standby(folder, reports.append)
+    current, standby = processes(folder)
+    os.kill(standby, signal.SIGKILL)
+    wait_until(lambda: not is_running(standby))
+    os.kill(current, signal.SIGKILL)
+    wait_until(lambda: engine.stats().restarts == 1)
+    wait_for_hops(engine)
+    assert engine.worker_pid not in {current, standby}
+    assert not any("did not come back" in message for message in reports)
+    assert stops(engine)
+
+
+def test_an_engine_stops_while_its_standby_hangs_in_loading(folder):
+    engine = engine_for(folder, standby=True)
+    Path(folder, "hang-loading").touch()
+    engine.start()
+    wait_until(Path(folder, "hangs").exists)
+    wait_for_hops(engine)
+    assert stops(engine)
+    assert not any(is_running(process) for process in processes(folder))
+
+
+def test_a_standby_needs_a_process():
+    with pytest.raises(ConfigError, match="stand-by is a process"):
+        EngineConfig(worker="thread", standby=True)
+
+
+def test_without_the_option_there_is_one_process(folder):
+    engine = engine_for(folder)
+    engine.start()
+    wait_for_hops(engine, 100)
+    assert processes(folder) == [engine.worker_pid]
+    assert stops(engine)
