@@ -24,6 +24,7 @@ MAX_BLOCK_SIZE = 4096
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.5
+_STOP_SECONDS = 1.5
 
 
 class JackBackend:
@@ -129,10 +130,18 @@ class JackBackend:
         """Leave the server; harmless when already gone."""
         self._stopped.set()
         self._gone.set()  # wakes the watcher
+        leaving = threading.Thread(target=self._end, args=(self._state,), name="jack end", daemon=True)
+        leaving.start()
+        leaving.join(_STOP_SECONDS)
+        if leaving.is_alive():
+            self._report("the JACK server does not respond, so that its client was not closed")
+        self._lost, self._state = self.xruns, None
+
+    def _end(self, _state: AudioState | None) -> None:
+        """Leave the server. Its callback may run until then, so the state is held here."""
         if self._watcher is not None:
             self._watcher.join()
         self._leave()
-        self._lost, self._state = self.xruns, None
 
     def _connect_to_card(self, session: JackSession) -> None:
         for port, other in sorted(session.connect(session.system_connections(self._buses))):
@@ -170,8 +179,12 @@ class JackBackend:
                 return
 
     def _rejoin(self) -> None:
-        assert self._state is not None
+        state = self._state
+        assert state is not None
         session = JackSession(self.client_name)
+        if self._stopped.is_set():
+            session.leave()
+            return
         if session.sample_rate != self.sample_rate or session.block_size > max(self.block_size, MAX_BLOCK_SIZE):
             session.leave()
             raise DeviceError(
@@ -180,7 +193,7 @@ class JackBackend:
             )
         self._gone.clear()
         try:
-            session.join(self._state, self._buses, self._on_shutdown)
+            session.join(state, self._buses, self._on_shutdown)
         except load_jack().JackError as error:
             session.leave()
             raise DeviceError(f"JACK refused {self.client_name!r}: {error}") from error

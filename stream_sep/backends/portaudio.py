@@ -35,6 +35,7 @@ DRIFT_MS = 20.0
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.5
+_STOP_SECONDS = 1.5
 _MAX_MISSED_POLLS = 4  # polls without a block before a stream that reports itself active counts as dead
 
 
@@ -135,7 +136,9 @@ class PortAudioBackend:
         """Close the stream; harmless when already closed."""
         self._stopped.set()
         if self._watcher is not None:
-            self._watcher.join()
+            self._watcher.join(_STOP_SECONDS)
+            if self._watcher.is_alive():  # a driver hangs, which may still use the state
+                return
         self._close()
         self._state = None
 
@@ -243,7 +246,8 @@ class PortAudioBackend:
             try:
                 rescan()
                 self._find_again()
-                self._open()
+                if not self._stopped.is_set():
+                    self._open()
             except (DeviceError, module.PortAudioError) as error:
                 _log.debug("still gone: %s", error)
             else:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 import typer
@@ -12,7 +14,11 @@ import typer
 from stream_sep.lowlevel.stop_signals import stop_signals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
+
+_REPEAT_SECONDS = 0.5
+"""Time in which one cause may give several signals: shells, wrappers and timeout pass on what the group gets too."""
 
 
 _RETRY_SECONDS = 0.002
@@ -36,8 +42,11 @@ class Interrupted(BaseException):
 class Interrupts:
     """Handles the signals that end a program, while the ``with`` block runs.
 
-    The first one raises `Interrupted` on the main thread or, after `defer`, sets an event. Later ones are ignored, so
-    that the shutdown completes.
+    The first one raises `Interrupted` on the main thread or, after `defer`, sets an event. A second one, of a user
+    who will not wait for the shutdown, ends the process at once.
+
+    Args:
+        clock: monotonic time in seconds.
 
     Python drops exceptions in destructors and in callbacks of C libraries, such as libsndfile's for reading. They are
     raised again.
@@ -46,8 +55,9 @@ class Interrupts:
         number: of the signal that arrived; 0 before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.number = 0
+        self._clock, self._arrived = clock, 0.0
         self._event: threading.Event | None = None
         self._before: dict[int, Any] = {}
         self._hook = sys.unraisablehook
@@ -95,8 +105,10 @@ class Interrupts:
                 raise Interrupted(self.number)
             return
         if self.number:
+            if self._clock() > self._arrived + _REPEAT_SECONDS:
+                os._exit(128 + self.number)
             return
-        self.number = number
+        self.number, self._arrived = number, self._clock()
         if self._event is not None:
             self._event.set()
             return

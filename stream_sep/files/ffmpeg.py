@@ -10,15 +10,17 @@ import json
 import shutil
 import subprocess
 import threading
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from stream_sep.errors import AudioFileError
+from stream_sep.files import ffmpeg_process
+from stream_sep.files.ffmpeg_process import Output, no_response, run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -62,8 +64,15 @@ def run_ffmpeg(arguments: Sequence[str]) -> None:
     Raises:
         AudioFileError: ffmpeg is missing, or it failed.
     """
+    output, seen = Path(arguments[-1].removeprefix("file:")), 0
+
+    def is_writing() -> bool:
+        nonlocal seen
+        before, seen = seen, output.stat().st_mtime_ns if output.exists() else 0
+        return seen != before
+
     command = [_program("ffmpeg"), "-nostdin", "-v", "error", "-y", *arguments]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - no shell, and every path is one argument
+    result = run_to_end(command, output, is_writing)
     if result.returncode:
         raise AudioFileError(f"ffmpeg cannot write {arguments[-1]}: {_last_line(result.stderr)}")
 
@@ -77,8 +86,7 @@ def probe_streams(path: Path) -> dict[str, Any]:
         AudioFileError: ffprobe is missing, or it cannot read the file.
     """
     options = ["-v", "warning", "-of", "json", "-show_streams", "-show_format"]
-    command = [_program("ffprobe"), *options, *input_arguments(path)]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - as above
+    result = run_to_end([_program("ffprobe"), *options, *input_arguments(path)], path)
     if result.returncode:
         raise AudioFileError(f"cannot read {path}: {_complaint(result.stderr, path)}; is it an audio file?")
     found: dict[str, Any] = json.loads(result.stdout)
@@ -102,8 +110,7 @@ def extract_stream(path: Path, number: int) -> bytes:
         AudioFileError: ffmpeg is missing, or it failed.
     """
     options = ["-map", f"0:{number}", "-c", "copy", "-frames:v", "1", "-f", "rawvideo", "-"]
-    command = [_program("ffmpeg"), "-nostdin", "-v", "error", *input_arguments(path), *options]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - as above
+    result = run_to_end([_program("ffmpeg"), "-nostdin", "-v", "error", *input_arguments(path), *options], path)
     if result.returncode:
         raise AudioFileError(f"cannot read the picture in {path}: {_complaint(result.stderr, path)}")
     return result.stdout
@@ -146,17 +153,21 @@ def decode_blocks(
     command += [*input_arguments(path, ignore_length=ignore_length), *options, "-f", "f32le", "-"]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     size, decoded = 4 * channels, 0
-    with subprocess.Popen(command, **pipes) as program:  # type: ignore[call-overload] # noqa: S603 - as above
-        complaints = _Complaints(program.stderr)
+    with subprocess.Popen(command, **pipes) as program:  # type: ignore[call-overload] # noqa: S603 - no shell, and every path is one argument
+        complaints, output = _Complaints(program.stderr), Output(program)
         try:
-            while data := program.stdout.read(size * frames):
+            while data := output.read(size * frames):
                 whole = len(data) // size
                 decoded += whole
                 yield np.frombuffer(data, np.float32, whole * channels).reshape(-1, channels)
-            code = program.wait()
+            code = program.wait(ffmpeg_process.MAX_SILENCE)
+        except subprocess.TimeoutExpired:
+            output.stalled = True
         finally:
-            program.kill()
-            complaints.join()
+            output.close()
+            complaints.join(ffmpeg_process.MAX_SILENCE)
+    if output.stalled:
+        raise no_response("ffmpeg", path)
     if code or complaints.count > _allowed(decoded / rate):
         raise AudioFileError(f"cannot read {path} to its end: {complaints.last}; the file is damaged")
     if complaints.count:

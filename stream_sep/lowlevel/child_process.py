@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from stream_sep.lowlevel.child_side import PARENT_VARIABLE
+from stream_sep.lowlevel.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,11 +43,13 @@ class ChildProcess:
         self._quiet, self._on_exit = quiet, on_exit
         self._process: subprocess.Popen[bytes] | None = None
         self._refused: OSError | None = None
+        self._is_abandoned = False
         started = threading.Event()
         # Linux kills the child when the thread that started it ends, so it has one that lives as long as the child.
         self._keeper = threading.Thread(target=self._keep, args=(started,), name=f"{module} keeper", daemon=True)
         self._keeper.start()
         if not started.wait(_SPAWN_TIMEOUT):
+            self._is_abandoned = True
             self._refused = OSError(f"the system did not start a process for {module} in {_SPAWN_TIMEOUT:g} s")
         if self._refused is not None:
             raise self._refused
@@ -76,11 +79,12 @@ class ChildProcess:
         with suppress(OSError):
             self._child.kill()
 
-    def close(self, patience: float = 0.0) -> int | None:
+    def close(self, patience: float = 0.0, limit: float = _REAP_TIMEOUT) -> int | None:
         """End the process and close its pipes; harmless when it has ended already.
 
         Args:
             patience: seconds to wait for the child to end by itself, its standard input closed, before it is killed.
+            limit: seconds to wait for the end of a killed child.
 
         Returns:
             The exit code, or None if even a killed process does not end, as on a disk that does not respond.
@@ -89,13 +93,12 @@ class ChildProcess:
             _close(self.requests)
             self.ended.wait(patience)
         self.kill()
-        if self.ended.wait(
-            _REAP_TIMEOUT
-        ):  # else threads may still wait in the pipes, and closing would wait for them
+        deadline = Deadline(limit)
+        if self.ended.wait(limit):  # else threads may still wait in the pipes, and closing would wait for them
             _close(self.requests)
             _close(self.replies)
             if threading.current_thread() is not self._keeper:
-                self._keeper.join(_REAP_TIMEOUT)
+                self._keeper.join(deadline.left)
         return self.exit_code
 
     @property
@@ -111,6 +114,10 @@ class ChildProcess:
             return
         finally:
             started.set()
+        if self._is_abandoned:
+            self._process.kill()
+            _close(self.requests)
+            _close(self.replies)
         code = self._process.wait()
         self.ended.set()
         self._on_exit(code)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stream_sep.files.song import Song
 
 _log = logging.getLogger(__name__)
+_STOP_SECONDS = 1.0
 
 
 @dataclass
@@ -142,7 +143,7 @@ class Playlist:
         self._closed.set()
         for song in (getattr(self, "current", None), getattr(self, "following", None)):
             if song is not None:
-                song.decoder.join()
+                song.decoder.join(_STOP_SECONDS)  # a disk may not respond
                 song.sound.close()
         self._folder.cleanup()
 

@@ -51,12 +51,40 @@ def test_signal_sets_the_event_of_who_waits_and_gives_the_exit_code(number):
     assert left.value.exit_code == 128 + number
 
 
-def test_second_signal_changes_nothing():
-    with Interrupts() as interrupts:
+@pytest.mark.parametrize(("seconds", "ended"), [(0.1, []), (2.0, [128 + signal.SIGTERM])])
+def test_second_signal_ends_the_process_at_once_unless_it_has_the_same_cause(monkeypatch, seconds, ended):
+    codes, now = [], [5.0]
+    monkeypatch.setattr(os, "_exit", codes.append)
+    with Interrupts(lambda: now[0]) as interrupts:
         interrupts.defer()
         signal.raise_signal(signal.SIGTERM)
+        now[0] += seconds
         signal.raise_signal(signal.SIGINT)
     assert interrupts.number == signal.SIGTERM
+    assert codes == ended
+
+
+HANGING_SHUTDOWN = """
+import threading
+from stream_sep.cli.interrupts import Interrupts
+
+with Interrupts() as interrupts:
+    stopped = interrupts.defer()
+    print("ready", flush=True)
+    stopped.wait()
+    print("stopping", flush=True)
+    threading.Event().wait(600)
+"""
+
+
+def test_impatient_user_ends_a_shutdown_that_hangs():
+    process = subprocess.Popen([sys.executable, "-c", HANGING_SHUTDOWN], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "stopping\n"
+    waiting.until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, patience=60, every=0.1)
+    assert process.returncode == 128 + signal.SIGINT
+    process.communicate()
 
 
 def test_run_that_no_signal_ends_leaves_with_no_code_of_its_own():

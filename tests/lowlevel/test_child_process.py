@@ -90,6 +90,24 @@ def test_child_outlives_the_thread_that_started_it(tmp_path, monkeypatch):
         children[0].close()
 
 
+def test_child_that_the_system_starts_too_late_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("stream_sep.lowlevel.child_process._SPAWN_TIMEOUT", 0.1)
+    (tmp_path / "echo_child.py").write_text(ECHO)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    released, started = threading.Event(), []
+
+    class Slow(ChildProcess):
+        def _spawn(self):
+            released.wait(100)
+            started.append(super()._spawn())
+            return started[0]
+
+    with pytest.raises(OSError, match="did not start a process"):
+        Slow("echo_child", quiet=True)
+    released.set()
+    wait_until(lambda: started and started[0].returncode == -signal.SIGKILL)
+
+
 def test_end_of_input_ends_the_child_and_its_exit_is_reported(echo):
     request(echo)
     assert echo.close(patience=30) == 0

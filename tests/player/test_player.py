@@ -32,6 +32,23 @@ FADE = round(FADE_SECONDS * RATE)
 MODELS = ["passthrough", "bands"]
 
 
+def test_playlist_closes_although_its_disk_does_not_respond(write, monkeypatch):
+    path, released = write(uniform_noise(RATE)), threading.Event()
+
+    def hang(*_arguments):
+        released.wait(100)
+        yield from ()
+
+    monkeypatch.setattr(Song, "blocks", hang)
+    playlist = Playlist([path], RATE)
+    thread = threading.Thread(target=playlist.close, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert not playlist.folder.exists()
+    released.set()
+
+
 @pytest.fixture
 def write(tmp_path):
     """Writes a song of floats and gives its path."""
@@ -420,8 +437,8 @@ def test_a_song_that_is_still_being_decoded_is_waited_for_in_silence(write, monk
     song, opened = uniform_noise(3 * RATE), threading.Event()
     blocks = Song.blocks
 
-    def slowly(self, rate):
-        for block in blocks(self, rate):
+    def slowly(self, *arguments):
+        for block in blocks(self, *arguments):
             yield block[:, :50000]
             opened.wait()
             yield block[:, 50000:]

@@ -22,6 +22,7 @@ from stream_sep.engine.worker.standby import LoadedProcess, Standby
 from stream_sep.errors import ConfigError, SeparatorError, StreamSepError, reason
 from stream_sep.lowlevel.backoff import Backoff
 from stream_sep.lowlevel.child_process import ChildProcess
+from stream_sep.lowlevel.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +37,7 @@ _LOAD_SILENCE = 60.0  # a loading process sends a heartbeat every second
 _RELOAD_TIMEOUT = 15.0  # or four times as long as it took first
 _BEGIN_TIMEOUT = 60.0
 _CHANGE_TIMEOUT = 90.0  # an effect in its own process may take 30 s, and a stem may have several
-_STOP_TIMEOUT = 1.0
+_STOP_TIMEOUT = 2.0
 
 
 class ProcessWorker:
@@ -141,14 +142,15 @@ class ProcessWorker:
         """End the process and its supervision at once, whatever either does."""
         with self._installing:
             self._stopped.set()
+        deadline = Deadline(_STOP_TIMEOUT)
         self._process.kill()
         if self._standby_process is not None:
             self._standby_process.kill()
         if self._watcher is not None:
-            self._watcher.join(_STOP_TIMEOUT)
-        self._client.close()
+            self._watcher.join(deadline.left / 2)
+        self._client.close(limit=deadline.left / 2)
         if self._standby is not None:
-            self._standby.close(_STOP_TIMEOUT)
+            self._standby.close(deadline.left)
 
     def _change(self, chains: ChainSpec, bypassed: frozenset[str]) -> None:
         if self._chains is None:
@@ -168,15 +170,14 @@ class ProcessWorker:
         Raises:
             SeparatorError: the system cannot start it, or this worker is stopped.
         """
-        with self._installing:  # so that `stop` covers every started process
+        try:
+            child = ChildProcess(self.child)
+        except OSError as error:
+            raise SeparatorError(f"no process for the separator: {reason(error)}; close other programs") from error
+        with self._installing:  # so that every started process is ended, by `stop` or here
             if self._stopped.is_set():
+                child.close()
                 raise SeparatorError("the engine is stopped")
-            try:
-                child = ChildProcess(self.child)
-            except OSError as error:
-                raise SeparatorError(
-                    f"no process for the separator: {reason(error)}; close other programs"
-                ) from error
             client = RpcClient(child, self._report)
             if standby:
                 self._standby_process = child

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_sep import errors
 from stream_sep.lowlevel.child_side import open_pipes
+from stream_sep.lowlevel.deadline import Deadline
 from stream_sep.lowlevel.wire import encode_message, read_message, write_message
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ ALIVE_SECONDS = 1.0
 """Interval of the heartbeat."""
 
 _POLL_SECONDS = 0.5
-_JOIN_TIMEOUT = 1.0
+_CLOSE_TIMEOUT = 2.0
 
 
 class RpcClient:
@@ -94,14 +95,21 @@ class RpcClient:
         """Send ``message`` without waiting for a reply."""
         self._outbox.put(encode_message(message))
 
-    def close(self, patience: float = 0.0) -> int | None:
-        """End the process, as `ChildProcess.close`, after handling all its messages."""
+    def close(self, patience: float = 0.0, limit: float = _CLOSE_TIMEOUT) -> int | None:
+        """End the process, as `ChildProcess.close`, after handling all its messages.
+
+        Args:
+            patience: seconds in which the child may end by itself.
+            limit: seconds for all waits after that.
+        """
+        by_itself = Deadline(patience)
         self._outbox.put(None)
         if patience:
             self._writer.join(patience)  # earlier messages are still read
-        code = self._child.close(patience)
+        deadline = Deadline(by_itself.left + limit)
+        code = self._child.close(by_itself.left, limit)
         for thread in {self._reader, self._writer} - {threading.current_thread()}:
-            thread.join(_JOIN_TIMEOUT)
+            thread.join(deadline.left)
         return code
 
     def _await(

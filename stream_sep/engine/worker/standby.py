@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stream_sep.errors import StreamSepError
+from stream_sep.lowlevel.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,12 +68,13 @@ class Standby:
         """Release the process, which has been killed.
 
         Args:
-            timeout: most seconds to wait while it is still being loaded.
+            timeout: most seconds to wait.
         """
+        deadline = Deadline(timeout)
         if self._loader is not None:
-            self._loader.join(timeout)
+            self._loader.join(deadline.left / 2)
         if self._loaded is not None:
-            self._loaded.client.close()
+            self._loaded.client.close(limit=deadline.left)
 
     def _prepare(self) -> None:
         with suppress(StreamSepError):  # the restart, which then loads a process itself, reports the reason

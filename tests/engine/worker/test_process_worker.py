@@ -14,6 +14,7 @@ from processes import is_running
 from stream_sep import ConfigError, Engine, EngineConfig, PacedBackend, SeparatorError
 from stream_sep.engine.worker import process_worker
 from stream_sep.engine.worker.process_worker import ProcessWorker
+from stream_sep.lowlevel.child_process import ChildProcess
 
 wait_until = partial(waiting.until, patience=60)
 
@@ -125,6 +126,26 @@ def test_an_engine_stops_whatever_its_separator_does(folder, fault):
     assert stops(engine)
     with pytest.raises(ProcessLookupError):
         os.kill(engine.worker_pid, 0)
+
+
+def test_stopping_does_not_wait_for_a_process_that_the_system_is_slow_to_start(folder, monkeypatch):
+    engine = engine_for(folder)
+    engine.start()
+    wait_for_hops(engine)
+    reached, released, late = threading.Event(), threading.Event(), []
+
+    def start_slowly(module):
+        reached.set()
+        released.wait(100)
+        late.append(ChildProcess(module))
+        return late[0]
+
+    monkeypatch.setattr(process_worker, "ChildProcess", start_slowly)
+    os.kill(engine.worker_pid, signal.SIGKILL)
+    assert reached.wait(60)
+    assert stops(engine)
+    released.set()
+    wait_until(lambda: late and late[0].ended.is_set())  # nothing stays of it
 
 
 def test_stopping_ends_no_process_that_is_started_again(folder):
