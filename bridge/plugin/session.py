@@ -177,13 +177,14 @@ def ring_layout(info: SeparatorInfo, hello: Hello) -> RingLayout:
             f"{hello.latency}; their versions differ: run 'stream-sep plugin install' again"
         )
     spare = hello.block + 2 * math.ceil(_FADE_SECONDS * hello.rate) + 4 * info.hop
-    capacity = hello.latency + spare + math.ceil(_BACKLOG_SECONDS * hello.rate)
+    slots = math.ceil((prefill + spare) / info.hop) + 4
+    backlog = max(hello.latency + spare + math.ceil(_BACKLOG_SECONDS * hello.rate), 2 * slots * info.hop)
     return RingLayout(
         channels=2,
         stems=STEM_COUNT,
         hop=info.hop,
-        capacity=1 << capacity.bit_length(),
-        slots=math.ceil((prefill + spare) / info.hop) + 4,
+        capacity=1 << backlog.bit_length(),
+        slots=slots,
     )
 
 

@@ -18,6 +18,7 @@ from stream_sep.separators.stem_guard import MAX_SAMPLE, MAX_STEM_GAIN, StemGuar
 if TYPE_CHECKING:
     import threading
 
+    from stream_sep.audio.ring_layout import RingLayout
     from stream_sep.audio.rings import Rings
     from stream_sep.protocols import Separator
 
@@ -44,8 +45,7 @@ class HopWorker:
         self._next = 0
         self._muted_hops = 0
         self._stream_begin = rings.stream_begin() if join else 0
-        longest = rings.layout.capacity // 2
-        self._backlog = min(longest, 4 * separator.hop + math.ceil(_BACKLOG_SECONDS * separator.sample_rate))
+        self._backlog = _max_backlog(separator, rings.layout)
         if join:
             self._resync()
 
@@ -108,3 +108,12 @@ class HopWorker:
         else:
             self._rings.publish(self._next, stems)
         self._next += 1
+
+
+def _max_backlog(separator: Separator, layout: RingLayout) -> int:
+    """Return the frames that may wait before the worker skips them.
+
+    At least as many as the stem ring holds: an offline client, and one with a long prefill, captures those at once.
+    """
+    brief = 4 * separator.hop + math.ceil(_BACKLOG_SECONDS * separator.sample_rate)
+    return min(layout.capacity // 2, max(brief, layout.slots * separator.hop))

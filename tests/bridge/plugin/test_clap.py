@@ -156,6 +156,20 @@ def test_bounce_is_that_of_the_separator_bit_for_bit_and_twice_the_same(open_hos
     assert np.abs(first[2:].reshape(4, 2, -1).sum(axis=0) - first[:2]).max() < 1e-6
 
 
+def test_bounce_with_a_long_prefill_is_that_of_the_separator(open_host, meeting):
+    meeting.start_host()
+    host, song = open_host(), uniform_noise(3 * RATE)
+    host.set("Extra Latency", 500.0)
+    host.activate(RATE, 8192, offline=True)
+    latency = host.latency
+    host.play(song, 8192)  # until the separator runs at full speed
+    host.reset()
+    late, out = host.value("Late Hops"), host.play(np.pad(song, ((0, 0), (0, latency))), 8192)
+    stems = StemSeparator("live").process(song, RATE)
+    assert host.value("Late Hops") == late
+    assert np.array_equal(out[2:, latency:], stems.reshape(8, -1))
+
+
 def test_gain_moves_at_its_frame(open_host, meeting):
     meeting.start_host()
     host = open_host()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import waiting
@@ -17,10 +18,11 @@ import waiting
 from bridge.plugin.host import PluginHost
 from bridge.plugin.listener import listen
 from bridge.plugin.mixer import PluginMixer
-from bridge.plugin.session import Hello
+from bridge.plugin.session import Hello, ring_layout
 from stream_sep.audio.ring_layout import MAGIC, OFFLINE
 from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.errors import BridgeError, ConfigError, ParameterError
+from stream_sep.protocols import STEMS
 
 until = functools.partial(waiting.until, patience=60.0)
 HELLO = {"hello": 1, "model": "passthrough", "rate": 44100, "block": 512, "latency": 2048, "controls": {}}
@@ -103,6 +105,15 @@ def test_reply_describes_rings_that_can_be_mapped(running):
     rings.begin_stream()
     rings.positions[OFFLINE] = 1
     rings.close()
+
+
+@pytest.mark.parametrize("latency", [2048, 44100, 30 * 44100])
+@pytest.mark.parametrize("block", [512, 1 << 17])
+def test_rings_hold_at_once_what_a_bounce_captures_before_its_first_stem(latency, block):
+    info = SimpleNamespace(channels=2, stems=STEMS, hop=512, latency=448)
+    layout = ring_layout(info, Hello("live", 44100, block, latency, {}))
+    assert layout.slots * layout.hop >= latency - info.latency + block
+    assert layout.capacity // 2 >= layout.slots * layout.hop  # of which a worker reads half at most
 
 
 def test_socket_belongs_to_the_user_alone(running, address):

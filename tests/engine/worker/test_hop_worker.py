@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from stream_sep.audio.ring_layout import OFFLINE, RingLayout
+from stream_sep.audio.ring_layout import JUMPS, OFFLINE, RingLayout
 from stream_sep.audio.rings import Rings, write_frames
 from stream_sep.engine.worker.hop_worker import HopWorker
 from stream_sep.separators.passthrough import PassthroughSeparator
 
-HOP, LATENCY = 64, 100
+RATE, HOP, LATENCY = 44100, 64, 100
 NOISE = np.random.default_rng(0).standard_normal((2, 8 * HOP)).astype(np.float32)
 
 
-def rings_and_worker():
-    rings = Rings(RingLayout(channels=2, stems=4, hop=HOP, capacity=4096, slots=32))
+def rings_and_worker(slots=32, capacity=4096):
+    rings = Rings(RingLayout(channels=2, stems=4, hop=HOP, capacity=capacity, slots=slots))
     return rings, HopWorker(PassthroughSeparator(hop=HOP, latency=LATENCY), rings)
 
 
@@ -48,6 +48,16 @@ def test_worker_that_joins_a_stream_does_not_begin_it_again():
     write_frames(rings.capture, rings.positions, NOISE, HOP)
     assert worker.step()
     assert rings.tags[5] == -2 - 5  # muted, as the separator has not had enough sound yet
+
+
+def test_worker_skips_nothing_of_what_a_long_prefill_lets_through_at_once():
+    slots = RATE // HOP  # a second
+    rings, worker = rings_and_worker(slots, capacity=1 << 17)
+    play(rings, worker, np.zeros((2, slots * HOP), np.float32))
+    assert rings.positions[JUMPS] == 0
+    assert rings.tags.tolist() == list(range(slots))
+    play(rings, worker, np.zeros((2, (slots + 2) * HOP), np.float32))
+    assert rings.positions[JUMPS] == 1
 
 
 def test_rest_of_a_worker_is_shorter_offline():
