@@ -242,8 +242,11 @@ class ClapHost:
         assert self._plugin.contents.activate(self._plugin, rate, 1, block)
         assert self._plugin.contents.start_processing(self._plugin)
 
-    def deactivate(self):
+    def stop(self):
         self._plugin.contents.stop_processing(self._plugin)
+
+    def deactivate(self):
+        self.stop()
         self._plugin.contents.deactivate(self._plugin)
 
     def reset(self):

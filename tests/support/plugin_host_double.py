@@ -39,13 +39,14 @@ class PluginHostDouble:
     Attributes:
         hellos: what instances requested, in order.
         offline: for each hello with a reply, the values of the offline hint while hops arrived.
+        hints: for each of them, the present offline hint; of a session that ended, the last.
         replying: whether hellos get a reply.
         separate: function of a hop's mix that returns its stems, or None.
     """
 
     def __init__(self, address):
         _compile()
-        self.hellos, self.offline = [], []
+        self.hellos, self.offline, self.hints = [], [], []
         self.replying, self.separate = threading.Event(), as_vocals
         self.replying.set()
         self._lines, self._closed = [], threading.Event()
@@ -79,18 +80,20 @@ class PluginHostDouble:
         self.hellos.append(json.loads(next(line.lines(), "null")))
         self.replying.wait()
         rings, ended = SharedRings.create(LAYOUT), threading.Event()
-        seen = set()
+        seen, number = set(), len(self.hints)
         self.offline.append(seen)
+        self.hints.append(0)
         line.send(json.dumps({**rings.describe(), "separator": 0}))
-        delivery = threading.Thread(target=self._deliver, args=(rings, ended, seen))
+        delivery = threading.Thread(target=self._deliver, args=(rings, ended, seen, number))
         delivery.start()
         for _ in line.lines():
             pass
         ended.set()
         delivery.join()
+        self.hints[number] = int(rings.positions[OFFLINE])
         rings.close()
 
-    def _deliver(self, rings, ended, seen):
+    def _deliver(self, rings, ended, seen, session):
         begin, number, mix = -1, 0, np.zeros((2, LAYOUT.hop), np.float32)
         while not ended.is_set():
             captured = rings.captured()
@@ -104,4 +107,5 @@ class PluginHostDouble:
                     rings.publish(number, stems)
                 number += 1
                 seen.add(int(rings.positions[OFFLINE]))
+            self.hints[session] = int(rings.positions[OFFLINE])
             time.sleep(0.0005)

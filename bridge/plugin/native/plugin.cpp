@@ -62,12 +62,22 @@ void Plugin::activate(double rate, int64_t block) {
     link_.request(requested);
 }
 
+void Plugin::stop() {
+    if (session_) session_->rings->set_offline(false);
+}
+
+void Plugin::deactivate() {
+    stop();
+    active_ = false;
+}
+
 bool Plugin::outdated() const {
     return active_ && (latency() != latency_ || static_cast<int>(value(INDEX_MODEL)) != model_);
 }
 
 void Plugin::reset() {
     if (!mixer_.prepared()) return;
+    stop();
     mixer_.reset();
     clock_.restart(monotonic_ns());
 }

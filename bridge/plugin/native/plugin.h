@@ -30,6 +30,10 @@ class Plugin : private LinkClient {
     // Prepare to play; `block` is the nominal or the longest block. Not on the audio thread.
     void activate(double rate, int64_t block);
 
+    // Audio stops: offline rendering, if it was, has ended. `deactivate` also ends the activation.
+    void stop();
+    void deactivate();
+
     // Start a new stream, as if nothing had been played before.
     void reset();
 

@@ -73,9 +73,9 @@ bool activate(const clap_plugin* plugin, double rate, uint32_t, uint32_t max_fra
     return true;
 }
 
-void deactivate(const clap_plugin*) {}
+void deactivate(const clap_plugin* plugin) { self(plugin).plugin.deactivate(); }
 bool start_processing(const clap_plugin*) { return true; }
-void stop_processing(const clap_plugin*) {}
+void stop_processing(const clap_plugin* plugin) { self(plugin).plugin.stop(); }
 void reset(const clap_plugin* plugin) { self(plugin).plugin.reset(); }
 
 // The channels of all ports, null where the host has none; false where the sound is not 32-bit.

@@ -122,7 +122,7 @@ void run(void* handle, uint32_t frames) {
     write_controls(instance);
 }
 
-void deactivate(void*) {}
+void deactivate(void* instance) { self(instance).plugin.deactivate(); }
 void cleanup(void* instance) { delete &self(instance); }
 const void* extension_data(const char*) { return nullptr; }
 

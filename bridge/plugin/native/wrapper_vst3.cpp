@@ -97,6 +97,7 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
     }
     Result VST3_CALL set_active(uint8_t state) override {
         if (state) plugin_.activate(setup_.rate, setup_.max_frames);
+        else plugin_.deactivate();
         active_ = state != 0;
         return OK;
     }
@@ -140,6 +141,7 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
     Result VST3_CALL set_processing(uint8_t state) override {
         if (state && plugin_.outdated()) plugin_.activate(setup_.rate, setup_.max_frames);  // some hosts do no more
         else if (state) plugin_.reset();
+        else plugin_.stop();
         return OK;
     }
     Result VST3_CALL process(ProcessData& data) override;

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _BACKLOG_SECONDS = 0.5
 _POLL_SECONDS = 0.0002
 _OFFLINE_POLL_SECONDS = 0.00005
+_OFFLINE_IDLE_SECONDS = 0.5
 
 
 class HopWorker:
@@ -44,6 +45,7 @@ class HopWorker:
         self._guard = StemGuard(separator, MAX_SAMPLE if has_effects else MAX_STEM_GAIN)
         self._next = 0
         self._muted_hops = 0
+        self._fed_to, self._fed_at = -1, 0.0
         self._stream_begin = rings.stream_begin() if join else 0
         self._backlog = _max_backlog(separator, rings.layout)
         if join:
@@ -77,9 +79,16 @@ class HopWorker:
                 time.sleep(self._rest())
 
     def _rest(self) -> float:
-        if self._rings.positions[OFFLINE]:
+        if self._rings.positions[OFFLINE] and self._is_fed():
             return _OFFLINE_POLL_SECONDS
         return min(max(self.seconds_until_next_hop() / 2, _POLL_SECONDS), 0.005)
+
+    def _is_fed(self) -> bool:
+        """Return whether input arrived lately: a client that ended may have left its offline hint."""
+        captured, now = self._rings.captured(), time.monotonic()
+        if captured != self._fed_to:
+            self._fed_to, self._fed_at = captured, now
+        return now - self._fed_at < _OFFLINE_IDLE_SECONDS
 
     def _follow_stream(self) -> None:
         """Reset the separator where a new stream begins, so that the same song is always separated the same way."""

@@ -29,3 +29,4 @@ def test_every_format_renders_the_stems_of_an_engine_exactly(loader, bundles, me
     assert_played(printed, state=RUNNING)
     assert len(double.hellos) == 3
     assert all(1 in seen for seen in double.offline)  # the hint came with each block
+    assert double.hints == [0, 0, 0]  # and went with the last

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import waiting
+from clap_host import ClapHost
 from noise import uniform_noise
 from plugin_host_double import PluginHostDouble, never
 
@@ -49,6 +50,15 @@ def test_session_is_kept_until_rate_latency_or_model_change(double, host):
     assert sessions(44100, 512) == 6
     assert [hello["model"] for hello in double.hellos] == ["passthrough"] * 5 + ["live"]
     assert [hello["rate"] for hello in double.hellos] == [44100, 48000, 44100, 44100, 44100, 44100]
+
+
+@pytest.mark.parametrize("end", [ClapHost.stop, ClapHost.deactivate, ClapHost.reset])
+def test_offline_hint_is_withdrawn_after_a_bounce(double, host, end):
+    host.activate(RATE, BLOCK, offline=True)
+    host.play(uniform_noise(20000), BLOCK)
+    waiting.until(lambda: double.hints == [1])
+    end(host)
+    waiting.until(lambda: double.hints == [0])
 
 
 def test_hops_that_never_come_are_waited_for_and_then_replaced_by_the_input(double, host):

@@ -1,9 +1,13 @@
 """The worker follows the stream: it begins with the stream, and rests only briefly offline."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 
 from stream_sep.audio.ring_layout import JUMPS, OFFLINE, RingLayout
 from stream_sep.audio.rings import Rings, write_frames
+from stream_sep.engine.worker import hop_worker
 from stream_sep.engine.worker.hop_worker import HopWorker
 from stream_sep.separators.passthrough import PassthroughSeparator
 
@@ -58,6 +62,21 @@ def test_worker_skips_nothing_of_what_a_long_prefill_lets_through_at_once():
     assert rings.tags.tolist() == list(range(slots))
     play(rings, worker, np.zeros((2, (slots + 2) * HOP), np.float32))
     assert rings.positions[JUMPS] == 1
+
+
+def test_rest_of_a_worker_is_as_long_as_ever_once_an_offline_client_sends_nothing(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(hop_worker, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    rings, worker = rings_and_worker()
+    realtime = worker._rest()
+    rings.positions[OFFLINE] = 1
+    for clock.now in (1.0, 1.4):
+        write_frames(rings.capture, rings.positions, NOISE, 0 if clock.now > 1 else 1)
+        assert worker._rest() < realtime
+    clock.now = 1.6
+    assert worker._rest() == pytest.approx(realtime, rel=0.1)
+    write_frames(rings.capture, rings.positions, NOISE, 1)
+    assert worker._rest() < realtime / 2
 
 
 def test_rest_of_a_worker_is_shorter_offline():
