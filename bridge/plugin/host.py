@@ -6,7 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from bridge.plugin.listener import PipeLine, SocketLine, listen
+from bridge.plugin.line import PipeLine, SocketLine
+from bridge.plugin.listener import listen
 from bridge.plugin.locations import socket_address
 from bridge.plugin.mixer import PluginMixer
 from bridge.plugin.session import PluginSession

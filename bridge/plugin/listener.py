@@ -1,4 +1,4 @@
-"""Lines of text from and to the plug-in: over a socket that only the user can open, on Windows over a pipe."""
+"""Waits for instances of the plug-in: on a socket that only the user can open, on Windows on a pipe."""
 
 from __future__ import annotations
 
@@ -12,108 +12,11 @@ import time
 from multiprocessing import connection
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Protocol
 
+from bridge.plugin.line import PipeLine, SocketLine
 from stream_sep.errors import BridgeError, reason
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_MAX_LINE = 1 << 16
 _POLL_SECONDS = 0.2
-
-
-class Line(Protocol):
-    """A connection with one instance of the plug-in."""
-
-    def lines(self, timeout: float | None = None) -> Iterator[str]:
-        """Yield whole lines until the other side closes, or sends nothing for ``timeout`` seconds."""
-        ...
-
-    def send(self, line: str) -> None:
-        """Send a line; dropped if the other side has closed."""
-        ...
-
-    def close(self) -> None:
-        """End the connection; harmless when ended."""
-        ...
-
-
-class SocketLine:
-    """A `Line` over a socket."""
-
-    def __init__(self, accepted: socket.socket) -> None:
-        self._socket, self._sending = accepted, threading.Lock()
-        self._buffer = b""
-
-    def lines(self, timeout: float | None = None) -> Iterator[str]:
-        """Yield lines; see `Line`."""
-        while True:
-            line, end, rest = self._buffer.partition(b"\n")
-            if end:
-                self._buffer = rest
-                yield line.decode(errors="replace")
-                continue
-            if not self._receive(timeout):
-                return
-
-    def send(self, line: str) -> None:
-        """Send a line; see `Line`."""
-        with self._sending, contextlib.suppress(OSError):
-            self._socket.sendall(line.encode() + b"\n")
-
-    def close(self) -> None:
-        """End the connection; see `Line`."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-
-    def is_open(self) -> bool:
-        """Return whether the other side is still connected, as far as can be checked without reading."""
-        try:
-            readable, _, _ = select.select([self._socket], [], [], 0)
-            return not readable or bool(self._socket.recv(1, socket.MSG_PEEK))
-        except (OSError, ValueError):
-            return False
-
-    def _receive(self, timeout: float | None) -> bool:
-        try:
-            readable, _, _ = select.select([self._socket], [], [], timeout)
-            received = self._socket.recv(4096) if readable else b""
-        except (OSError, ValueError):
-            return False
-        self._buffer += received
-        return bool(received) and len(self._buffer) <= _MAX_LINE
-
-
-class PipeLine:
-    """A `Line` over a pipe of Windows."""
-
-    def __init__(self, accepted: connection.Connection) -> None:
-        self._pipe, self._sending = accepted, threading.Lock()
-
-    def lines(self, timeout: float | None = None) -> Iterator[str]:
-        """Yield lines; see `Line`."""
-        with contextlib.suppress(EOFError, OSError):
-            while self._pipe.poll(timeout):
-                yield from self._pipe.recv_bytes(_MAX_LINE).decode(errors="replace").splitlines()
-
-    def send(self, line: str) -> None:
-        """Send a line; see `Line`."""
-        with self._sending, contextlib.suppress(OSError):
-            self._pipe.send_bytes(line.encode() + b"\n")
-
-    def close(self) -> None:
-        """End the connection; see `Line`."""
-        self._pipe.close()
-
-    def is_open(self) -> bool:
-        """Return whether the other side is still connected."""
-        try:
-            self._pipe.poll(0)
-        except OSError:
-            return False
-        return True
 
 
 class SocketListener:

@@ -16,7 +16,7 @@ from stream_sep.errors import ConfigError, StreamSepError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bridge.plugin.listener import PipeLine, SocketLine
+    from bridge.plugin.line import PipeLine, SocketLine
     from stream_sep.engine.worker.separator_info import SeparatorInfo
 
 PROTOCOL = 1

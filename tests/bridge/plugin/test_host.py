@@ -238,6 +238,22 @@ def test_control_moved_elsewhere_is_sent_to_the_daw_once(running):
     ]
 
 
+def test_instance_that_reads_nothing_stops_no_other(running):
+    frozen, other = running.client(), running.client()
+    mixer = running.host.mixer
+    assert other.receive()["name"]
+    until(lambda: len(mixer.sessions) == 2)
+    shown = mixer.sessions[0]
+    for number in range(20000):  # many times what the buffers of a socket hold
+        mixer.apply({"stem/bass/gain_db": -1.0 - number % 80})
+        if mixer.sessions[0] is not shown:
+            break
+    until(lambda: len(mixer.sessions) == 1)
+    mixer.apply({"karaoke": 0.5})
+    assert mixer.controls["karaoke"] == 0.5
+    assert frozen.socket.fileno() >= 0
+
+
 def test_value_out_of_range_is_corrected_for_its_author(running):
     client = running.client()
     client.receive()

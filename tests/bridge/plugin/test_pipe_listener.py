@@ -50,6 +50,15 @@ def test_lines_go_both_ways_until_the_instance_ends(listener, address):
     line.send("too late")
 
 
+def test_instance_that_reads_nothing_is_left_without_waiting_for_it(listener, address):
+    client, line = connect(listener, address)
+    while line.is_open():  # until its buffers are full
+        line.send("x" * 5000)
+    assert list(line.lines()) == []
+    line.close()
+    client.close()
+
+
 def test_second_listener_is_refused(listener, address):
     assert listener
     with pytest.raises(BridgeError, match="another host may be running"):
