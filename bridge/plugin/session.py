@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +116,10 @@ class PluginSession:
                 if self._line.is_open():  # else the DAW quit while the separator was loaded
                     self._play(worker, stack)
         except StreamSepError as error:
-            self._report(str(error))
-            self._line.send(json.dumps({"error": str(error)}))
+            self._fail(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, its user has to see it, and other instances go on
+            self._report(traceback.format_exc())
+            self._fail(f"the plug-in's host failed: {type(error).__name__}: {error}; please report it with its log")
         finally:
             self._line.close()
 
@@ -128,6 +131,10 @@ class PluginSession:
     def close(self) -> None:
         """End the connection."""
         self._line.close()
+
+    def _fail(self, why: str) -> None:
+        self._report(why)
+        self._line.send(json.dumps({"error": why}))
 
     def _play(self, worker: ProcessWorker, stack: contextlib.ExitStack) -> None:
         assert self.hello is not None

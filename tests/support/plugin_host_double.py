@@ -40,13 +40,14 @@ class PluginHostDouble:
         hellos: what instances requested, in order.
         offline: for each hello with a reply, the values of the offline hint while hops arrived.
         hints: for each of them, the present offline hint; of a session that ended, the last.
+        refusal: text that hellos get in place of rings, or None.
         replying: whether hellos get a reply.
         separate: function of a hop's mix that returns its stems, or None.
     """
 
     def __init__(self, address):
         _compile()
-        self.hellos, self.offline, self.hints = [], [], []
+        self.hellos, self.offline, self.hints, self.refusal = [], [], [], None
         self.replying, self.separate = threading.Event(), as_vocals
         self.replying.set()
         self._lines, self._closed = [], threading.Event()
@@ -79,6 +80,10 @@ class PluginHostDouble:
     def _serve(self, line):
         self.hellos.append(json.loads(next(line.lines(), "null")))
         self.replying.wait()
+        if self.refusal is not None:
+            line.send(json.dumps({"error": self.refusal}))
+            line.close()
+            return
         rings, ended = SharedRings.create(LAYOUT), threading.Event()
         seen, number = set(), len(self.hints)
         self.offline.append(seen)

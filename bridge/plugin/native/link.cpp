@@ -1,5 +1,6 @@
 #include "link.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -15,6 +16,8 @@ constexpr int PROTOCOL = 1;
 constexpr int64_t EXCHANGE_NS = 20 * MILLISECOND;
 constexpr int64_t HOST_START_NS = 20000 * MILLISECOND;  // time for a started host to accept a connection
 constexpr int64_t RETRY_MS = 500;
+constexpr int MAX_RETRY_DOUBLINGS = 6;  // so every 32 s at least: each attempt loads a separator
+const char* const OTHER_VERSION = "the host's version differs: run 'stream-sep plugin install' again and restart the DAW";
 
 std::vector<std::string> read_command(const std::string& path) {
     std::vector<std::string> command;
@@ -41,6 +44,7 @@ void Link::request(const SessionSpec& spec) {
     spec_ = spec;
     ++request_;
     withdraw();
+    failure_.clear();
     state_ = State::STARTING;
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
     changed_.notify_all();
@@ -55,8 +59,19 @@ bool Link::give_back(Session* session) {
     return returned_.compare_exchange_strong(free, session, std::memory_order_acq_rel);
 }
 
+std::string Link::failure() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return failure_;
+}
+
+void Link::fail(const std::string& why) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    failure_ = why;
+}
+
 void Link::run() {
-    while (!stopped_) {
+    int refusals = 0;
+    for (uint64_t served = 0; !stopped_;) {
         SessionSpec spec;
         uint64_t request;
         {
@@ -64,24 +79,30 @@ void Link::run() {
             spec = spec_;
             request = request_;
         }
-        serve(spec, request);
+        if (request != served) refusals = 0;
+        served = request;
+        refusals = serve(spec, request) ? 0 : std::min(refusals + 1, 1 + MAX_RETRY_DOUBLINGS);
         retire();
         if (current(request)) {
             state_ = State::ABSENT;
-            rest(RETRY_MS, request);
+            rest(RETRY_MS << std::max(refusals - 1, 0), request);
         }
     }
 }
 
-void Link::serve(const SessionSpec& spec, uint64_t request) {
-    if (!connect(request)) return;
+// Use a session until it ends; false if the host refused it.
+bool Link::serve(const SessionSpec& spec, uint64_t request) {
+    if (!connect(request)) return true;
     state_ = State::STARTING;
     auto session = negotiate(spec, request);
-    if (session && offer(std::move(session))) {
+    const bool made = session != nullptr;
+    if (made && offer(std::move(session))) {
+        fail("");
         state_ = State::RUNNING;
         exchange(request);
     }
     connection_.close();
+    return made;
 }
 
 bool Link::connect(uint64_t request) {
@@ -110,17 +131,22 @@ std::unique_ptr<Session> Link::negotiate(const SessionSpec& spec, uint64_t reque
     connection_.send(hello);
     for (std::string reply; current(request) && connection_.is_open(); collect())
         if (connection_.receive(reply, EXCHANGE_NS)) return map(reply, request);
+    fail("the host ended the connection without a reply");
     return nullptr;
 }
 
 std::unique_ptr<Session> Link::map(const std::string& reply, uint64_t request) {
     Message message;
-    if (!parse(reply, message)) return nullptr;
+    const bool read = parse(reply, message);
+    fail(read && !message.text("error").empty() ? message.text("error") : OTHER_VERSION);
+    if (!read) return nullptr;
     const auto number = [&](const char* key) { return static_cast<int64_t>(message.number(key)); };
     const RingSizes sizes = {number("channels"), number("stems"), number("hop"), number("capacity"), number("slots")};
     auto session = std::make_unique<Session>();
     if (message.text("name").empty() || !sizes.sane() || sizes.stems != 4) return nullptr;
+    fail("the host's memory cannot be opened: run the DAW and the host as the same user, outside of a sandbox");
     if (!session->memory.open(message.text("name"), Rings::bytes(sizes))) return nullptr;
+    fail(OTHER_VERSION);
     if (!Rings::matches(session->memory.data(), sizes)) return nullptr;
     session->rings = std::make_unique<Rings>(session->memory.data(), sizes);
     session->separator_latency = number("separator");

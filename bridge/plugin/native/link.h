@@ -60,13 +60,17 @@ class Link {
 
     State state() const { return state_.load(std::memory_order_acquire); }
 
+    // Why there is no session, empty if nothing failed. Not on the audio thread.
+    std::string failure() const;
+
     // For the audio thread: take a new session, if there is one, and give back a used one.
     Session* take();
     bool give_back(Session* session);
 
    private:
     void run();
-    void serve(const SessionSpec& spec, uint64_t request);
+    bool serve(const SessionSpec& spec, uint64_t request);
+    void fail(const std::string& why);
     bool connect(uint64_t request);
     bool start_host();
     std::unique_ptr<Session> negotiate(const SessionSpec& spec, uint64_t request);
@@ -85,9 +89,10 @@ class Link {
     const std::string address_ = host_address(), command_file_ = command_file();
     Connection connection_;
     std::thread thread_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable changed_;
     SessionSpec spec_;
+    std::string failure_;
     std::atomic<uint64_t> request_{0};
     std::atomic<bool> stopped_{false};
     std::atomic<State> state_{State::ABSENT};

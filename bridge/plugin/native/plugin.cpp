@@ -97,6 +97,12 @@ void Plugin::set(int index, double value) {
     moved_ = true;
 }
 
+std::string Plugin::text(int index, double value) const {
+    const std::string plain = PARAMETER_TABLE[index].text(value);
+    const std::string failure = index == INDEX_STATE && value < 0.5 ? link_.failure() : "";
+    return failure.empty() ? plain : plain + ": " + failure;
+}
+
 int Plugin::take_change() {
     for (int index = 0; index < PARAMETERS; ++index)
         if (for_host_[static_cast<size_t>(index)].load(std::memory_order_relaxed) &&

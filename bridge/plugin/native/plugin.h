@@ -45,6 +45,9 @@ class Plugin : private LinkClient {
 
     double value(int index) const { return values_[static_cast<size_t>(index)].load(std::memory_order_relaxed); }
 
+    // The text of a value; with the reason where there is no engine. Not on the audio thread.
+    std::string text(int index, double value) const;
+
     // A change by the host, from any thread; within a block, between two calls of `process`.
     void set(int index, double value);
 

@@ -161,9 +161,9 @@ bool param_value(const clap_plugin* plugin, uint32_t id, double* out) {
     return index >= 0;
 }
 
-bool param_text(const clap_plugin*, uint32_t id, double value, char* out, uint32_t capacity) {
+bool param_text(const clap_plugin* plugin, uint32_t id, double value, char* out, uint32_t capacity) {
     const int index = index_of_id(id);
-    if (index >= 0) std::snprintf(out, capacity, "%s", PARAMETER_TABLE[index].text(value).c_str());
+    if (index >= 0) std::snprintf(out, capacity, "%s", self(plugin).plugin.text(index, value).c_str());
     return index >= 0;
 }
 

@@ -165,8 +165,7 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
     Result VST3_CALL to_text(uint32_t id, double normalized, char16_t* out) override {
         const int index = index_of_id(id);
         if (index < 0) return INVALID;
-        const Parameter& parameter = PARAMETER_TABLE[index];
-        copy_wide(out, 128, parameter.text(parameter.denormalize(normalized)));
+        copy_wide(out, 128, plugin_.text(index, PARAMETER_TABLE[index].denormalize(normalized)));
         return OK;
     }
     Result VST3_CALL from_text(uint32_t id, char16_t* text, double& normalized) override {

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 import waiting
 
+from bridge.plugin import session
 from bridge.plugin.host import PluginHost
 from bridge.plugin.listener import listen
 from bridge.plugin.mixer import PluginMixer
@@ -174,6 +175,17 @@ def test_worker_whose_client_went_while_it_loaded_ends(running):
     until(lambda: set(workers()) - before)
     client.close()
     until(lambda: not set(workers()) - before)
+
+
+def test_failure_that_nobody_foresaw_is_reported_and_the_host_goes_on(running, monkeypatch):
+    def fail(*_):
+        raise MemoryError("no memory is left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "ring_layout", fail)
+        assert "MemoryError: no memory is left" in running.client().receive()["error"]
+    assert any("Traceback" in text for text in running.reports)
+    assert running.client().receive()["name"]
 
 
 def test_worker_ends_with_its_client(running):

@@ -61,6 +61,20 @@ def test_offline_hint_is_withdrawn_after_a_bounce(double, host, end):
     waiting.until(lambda: double.hints == [0])
 
 
+def test_refused_session_shows_the_reason_and_is_requested_less_and_less_often(double, host):
+    double.refusal = "no memory is left for a separator"
+    host.activate(RATE, BLOCK)
+    waiting.until(lambda: len(double.hellos) == 3)
+    assert host.text("Engine State", 0) == "no engine: no memory is left for a separator"
+    time.sleep(2.0)  # 1.5 s after the second
+    assert len(double.hellos) <= 4
+    double.refusal = None
+    host.deactivate()
+    host.activate(48000, BLOCK)  # another request, which is made at once
+    waiting.until(lambda: host.process(uniform_noise(BLOCK)).any() and host.value("Engine State") == 2)
+    assert host.text("Engine State", 0) == "no engine"
+
+
 def test_hops_that_never_come_are_waited_for_and_then_replaced_by_the_input(double, host):
     double.separate = never
     delayed, out = bounce(host)
