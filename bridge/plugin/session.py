@@ -43,6 +43,7 @@ class Hello:
         block: frames of the longest block.
         latency: frames between its input and its output.
         controls: values by control path.
+        room: the most latency that it may have later, at another block size.
     """
 
     model: str
@@ -50,6 +51,7 @@ class Hello:
     block: int
     latency: int
     controls: Mapping[str, float]
+    room: int = 0
 
     @classmethod
     def from_line(cls, line: str) -> Hello:
@@ -70,12 +72,15 @@ class Hello:
         if message.get("model") not in MODELS:
             raise ConfigError(f"unknown plug-in model {message.get('model')!r}; choose one of {', '.join(MODELS)}")
         rate = _whole(message, "rate", 1000, 400000)
+        max_latency = int(_MAX_LATENCY_SECONDS * rate) + _MAX_BLOCK
+        latency = _whole(message, "latency", 1, max_latency)
         return cls(
             model=message["model"],
             rate=rate,
             block=_whole(message, "block", 1, _MAX_BLOCK),
-            latency=_whole(message, "latency", 1, int(_MAX_LATENCY_SECONDS * rate) + _MAX_BLOCK),
+            latency=latency,
             controls=numbers_of(message.get("controls")),
+            room=_whole({"room": latency, **message}, "room", latency, max_latency),
         )
 
 
@@ -177,15 +182,15 @@ def ring_layout(info: SeparatorInfo, hello: Hello) -> RingLayout:
     """
     if info.channels != 2 or len(info.stems) != STEM_COUNT:
         raise ConfigError(f"{hello.model} has {len(info.stems)} stems of {info.channels} channels, not 4 of 2")
-    prefill = hello.latency - info.latency
-    if prefill < info.hop:
+    room = max(hello.room, hello.latency)
+    if hello.latency < info.latency + info.hop:
         raise ConfigError(
             f"{hello.model} needs at least {info.latency + info.hop} frames of latency, the plug-in has "
             f"{hello.latency}; their versions differ: run 'stream-sep plugin install' again"
         )
     spare = hello.block + 2 * math.ceil(_FADE_SECONDS * hello.rate) + 4 * info.hop
-    slots = math.ceil((prefill + spare) / info.hop) + 4
-    backlog = max(hello.latency + spare + math.ceil(_BACKLOG_SECONDS * hello.rate), 2 * slots * info.hop)
+    slots = math.ceil((room - info.latency + spare) / info.hop) + 4
+    backlog = max(room + spare + math.ceil(_BACKLOG_SECONDS * hello.rate), 2 * slots * info.hop)
     return RingLayout(
         channels=2,
         stems=STEM_COUNT,

@@ -41,6 +41,7 @@ class PluginHostDouble:
         offline: for each hello with a reply, the values of the offline hint while hops arrived.
         hints: for each of them, the present offline hint; of a session that ended, the last.
         refusal: text that hellos get in place of rings, or None.
+        separator: latency that replies name.
         replying: whether hellos get a reply.
         separate: function of a hop's mix that returns its stems, or None.
     """
@@ -50,6 +51,7 @@ class PluginHostDouble:
         self.hellos, self.offline, self.hints, self.refusal = [], [], [], None
         self.replying, self.separate = threading.Event(), as_vocals
         self.replying.set()
+        self.separator = 0
         self._lines, self._closed = [], threading.Event()
         self._listener = listen(str(address))
         self._threads = [threading.Thread(target=self._accept)]
@@ -88,7 +90,7 @@ class PluginHostDouble:
         seen, number = set(), len(self.hints)
         self.offline.append(seen)
         self.hints.append(0)
-        line.send(json.dumps({**rings.describe(), "separator": 0}))
+        line.send(json.dumps({**rings.describe(), "separator": self.separator}))
         delivery = threading.Thread(target=self._deliver, args=(rings, ended, seen, number))
         delivery.start()
         for _ in line.lines():

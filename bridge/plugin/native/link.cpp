@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "message.h"
+#include "stem_mixer.h"
 
 namespace stream_sep {
 
@@ -126,16 +127,17 @@ bool Link::start_host() {
 std::unique_ptr<Session> Link::negotiate(const SessionSpec& spec, uint64_t request) {
     const std::string hello = "{\"hello\":" + std::to_string(PROTOCOL) + ",\"model\":" + quoted(spec.model) +
                               ",\"rate\":" + number_text(spec.rate) + ",\"block\":" + std::to_string(spec.block) +
-                              ",\"latency\":" + std::to_string(spec.latency) + ",\"controls\":{" +
+                              ",\"latency\":" + std::to_string(spec.played) + ",\"room\":" + std::to_string(spec.latency) +
+                              ",\"controls\":{" +
                               client_.changed_controls(true) + "}}";
     connection_.send(hello);
     for (std::string reply; current(request) && connection_.is_open(); collect())
-        if (connection_.receive(reply, EXCHANGE_NS)) return map(reply, request);
+        if (connection_.receive(reply, EXCHANGE_NS)) return map(reply, spec, request);
     fail("the host ended the connection without a reply");
     return nullptr;
 }
 
-std::unique_ptr<Session> Link::map(const std::string& reply, uint64_t request) {
+std::unique_ptr<Session> Link::map(const std::string& reply, const SessionSpec& spec, uint64_t request) {
     Message message;
     const bool read = parse(reply, message);
     fail(read && !message.text("error").empty() ? message.text("error") : OTHER_VERSION);
@@ -150,6 +152,7 @@ std::unique_ptr<Session> Link::map(const std::string& reply, uint64_t request) {
     if (!Rings::matches(session->memory.data(), sizes)) return nullptr;
     session->rings = std::make_unique<Rings>(session->memory.data(), sizes);
     session->separator_latency = number("separator");
+    if (!StemMixer::can_read(sizes, session->separator_latency, spec.played)) return nullptr;
     session->request = request;
     return session;
 }

@@ -21,7 +21,8 @@ struct SessionSpec {
     std::string model;
     double rate = 0;
     int64_t block = 0;
-    int64_t latency = 0;
+    int64_t latency = 0;  // for which the rings have room, at any block up to `block`
+    int64_t played = 0;   // of the activation that requests
 
     // Whether rings made for `other` can be used.
     bool fits(const SessionSpec& other) const {
@@ -74,7 +75,7 @@ class Link {
     bool connect(uint64_t request);
     bool start_host();
     std::unique_ptr<Session> negotiate(const SessionSpec& spec, uint64_t request);
-    std::unique_ptr<Session> map(const std::string& reply, uint64_t request);
+    std::unique_ptr<Session> map(const std::string& reply, const SessionSpec& spec, uint64_t request);
     void exchange(uint64_t request);
     void receive_controls(const std::string& line);
     bool offer(std::unique_ptr<Session> session);

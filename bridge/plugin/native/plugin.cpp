@@ -32,7 +32,7 @@ Plugin::Plugin() : link_(*this) {
 SessionSpec Plugin::spec() const {
     const int64_t longest = std::max(block_, MIN_RING_BLOCK);
     const char* const model = model_at(static_cast<int>(value(INDEX_MODEL))).name;
-    return {model, rate_, longest, std::max(latency(), latency_with(longest))};
+    return {model, rate_, longest, std::max(latency(), latency_with(longest)), latency()};
 }
 
 int64_t Plugin::latency_with(int64_t block) const {
@@ -51,7 +51,7 @@ void Plugin::activate(double rate, int64_t block) {
     model_ = static_cast<int>(value(INDEX_MODEL));
     active_ = true;
     const SessionSpec requested = spec();
-    const bool keep = requested.fits(session_spec_);
+    const bool keep = requested.fits(session_spec_) && (!session_ || can_play(*session_));
     if (!keep) drop_session();
     mixer_.prepare(rate_, latency_);
     mixer_.set_gains_now(gains());
@@ -159,11 +159,15 @@ void Plugin::adopt(bool offline) {
         if (mixer_.detached() && mixer_.released()) mixer_.release();
         if (!mixer_.attached() && link_.give_back(session_)) session_ = nullptr;
     }
-    if (!session_ && mixer_.attachable() && (session_ = link_.take())) {
+    if (!session_ && mixer_.attachable() && (session_ = link_.take()) && can_play(*session_)) {
         mixer_.attach(session_->rings.get(), session_->separator_latency);
         clock_.restart(monotonic_ns());
     }
     if (session_ && mixer_.attached()) session_->rings->set_offline(offline);
+}
+
+bool Plugin::can_play(const Session& session) const {
+    return StemMixer::can_read(session.rings->sizes(), session.separator_latency, latency_);
 }
 
 void Plugin::publish(int index, double value) {

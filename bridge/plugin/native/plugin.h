@@ -71,6 +71,7 @@ class Plugin : private LinkClient {
     SessionSpec spec() const;
     int64_t latency_with(int64_t block) const;
     void adopt(bool offline);
+    bool can_play(const Session& session) const;
     void drop_session();
     void await_session();
     std::array<double, STEMS> gains() const;

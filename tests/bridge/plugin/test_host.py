@@ -112,7 +112,7 @@ def test_reply_describes_rings_that_can_be_mapped(running):
 @pytest.mark.parametrize("block", [512, 1 << 17])
 def test_rings_hold_at_once_what_a_bounce_captures_before_its_first_stem(latency, block):
     info = SimpleNamespace(channels=2, stems=STEMS, hop=512, latency=448)
-    layout = ring_layout(info, Hello("live", 44100, block, latency, {}))
+    layout = ring_layout(info, Hello("live", 44100, block, 1472, {}, room=latency))
     assert layout.slots * layout.hop >= latency - info.latency + block
     assert layout.capacity // 2 >= layout.slots * layout.hop  # of which a worker reads half at most
 
@@ -138,6 +138,8 @@ def test_socket_belongs_to_the_user_alone(running, address):
         ({**HELLO, "block": -1}, "block -1"),
         ({**HELLO, "latency": 10**12}, "latency"),
         ({**HELLO, "latency": 100}, "needs at least 256 frames"),
+        ({**HELLO, "latency": 100, "room": 100000}, "needs at least 256 frames"),
+        ({**HELLO, "room": 2047}, "room 2047"),
     ],
 )  # fmt: skip
 def test_invalid_hello_is_rejected_with_a_message(running, line, text):

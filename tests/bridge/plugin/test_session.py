@@ -75,6 +75,19 @@ def test_refused_session_shows_the_reason_and_is_requested_less_and_less_often(d
     assert host.text("Engine State", 0) == "no engine"
 
 
+@pytest.mark.parametrize("separator", [-1, 257, 1 << 62])
+def test_separator_that_needs_more_latency_than_the_plugin_has_is_not_used(double, host, separator):
+    double.separator = separator
+    host.set("Model", PASSTHROUGH)
+    host.activate(RATE, 128, offline=True)
+    assert host.latency == 512  # two hops
+    song = uniform_noise(20000)
+    assert np.array_equal(host.play(song, 128)[:2, 512:], song[:, :-512])
+    assert host.value("Engine State") == 0
+    assert "version differs" in host.text("Engine State", 0)
+    assert [(hello["latency"], hello["room"] >= 8192) for hello in double.hellos[:1]] == [(512, True)]
+
+
 def test_hops_that_never_come_are_waited_for_and_then_replaced_by_the_input(double, host):
     double.separate = never
     delayed, out = bounce(host)
