@@ -37,9 +37,10 @@ class Plugin : private LinkClient {
     // Start a new stream, as if nothing had been played before.
     void reset();
 
-    // `latency` is of the current parameters, `active_latency` of the last activation.
+    // `latency` is of the current parameters, `active_latency` of the last activation; hosts need that of what plays.
     int64_t latency() const { return latency_with(block_); }
     int64_t active_latency() const { return latency_; }
+    int64_t reported_latency() const { return active_ ? latency_ : latency(); }
     // Whether model or latency differ from the last activation, so that the host has to activate again.
     bool outdated() const;
 

@@ -177,7 +177,7 @@ void param_flush(const clap_plugin* plugin, const clap_input_events* in, const c
     push_changes(self(plugin), out);
 }
 
-uint32_t latency_get(const clap_plugin* plugin) { return static_cast<uint32_t>(self(plugin).plugin.latency()); }
+uint32_t latency_get(const clap_plugin* plugin) { return static_cast<uint32_t>(self(plugin).plugin.reported_latency()); }
 
 bool render_realtime_only(const clap_plugin*) { return false; }
 bool render_set(const clap_plugin* plugin, int32_t mode) {

@@ -131,7 +131,7 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
     Result VST3_CALL can_process(int32_t sample_size) override {
         return sample_size == SAMPLES_32 ? OK : FALSE_RESULT;
     }
-    uint32_t VST3_CALL latency() override { return static_cast<uint32_t>(plugin_.latency()); }
+    uint32_t VST3_CALL latency() override { return static_cast<uint32_t>(plugin_.reported_latency()); }
     Result VST3_CALL setup(ProcessSetup& setup) override {
         if (setup.sample_size != SAMPLES_32) return FALSE_RESULT;
         setup_ = setup;
@@ -139,8 +139,7 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
         return OK;
     }
     Result VST3_CALL set_processing(uint8_t state) override {
-        if (state && plugin_.outdated()) plugin_.activate(setup_.rate, setup_.max_frames);  // some hosts do no more
-        else if (state) plugin_.reset();
+        if (state) plugin_.reset();  // another latency waits for `set_active`: this may be the audio thread
         else plugin_.stop();
         return OK;
     }

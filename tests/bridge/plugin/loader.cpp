@@ -314,6 +314,9 @@ class Vst3Instance final : public Instance {
         controller_->set_normalized(RESERVE_ID, 0.0);  // a lower latency, which the same session can have
         std::printf("vst3 restarts %d\n", handler_.restarts);
         processor_->set_processing(0);
+        processor_->set_processing(1);
+        std::printf("vst3 kept %d\n", static_cast<int>(latency()));
+        processor_->set_processing(0);
         component_->set_active(0);
         component_->set_active(1);
         processor_->set_processing(1);
