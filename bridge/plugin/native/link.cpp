@@ -142,7 +142,7 @@ std::unique_ptr<Session> Link::map(const std::string& reply, const SessionSpec& 
     const bool read = parse(reply, message);
     fail(read && !message.text("error").empty() ? message.text("error") : OTHER_VERSION);
     if (!read) return nullptr;
-    const auto number = [&](const char* key) { return static_cast<int64_t>(message.number(key)); };
+    const auto number = [&](const char* key) { return message.whole(key); };
     const RingSizes sizes = {number("channels"), number("stems"), number("hop"), number("capacity"), number("slots")};
     auto session = std::make_unique<Session>();
     if (message.text("name").empty() || !sizes.sane() || sizes.stems != 4) return nullptr;
@@ -152,7 +152,10 @@ std::unique_ptr<Session> Link::map(const std::string& reply, const SessionSpec& 
     if (!Rings::matches(session->memory.data(), sizes)) return nullptr;
     session->rings = std::make_unique<Rings>(session->memory.data(), sizes);
     session->separator_latency = number("separator");
-    if (!StemMixer::can_read(sizes, session->separator_latency, spec.played)) return nullptr;
+    const auto can_read = [&](int64_t latency) {
+        return StemMixer::can_read(sizes, session->separator_latency, latency, spec.rate);
+    };
+    if (!can_read(spec.played) || !can_read(spec.latency)) return nullptr;
     session->request = request;
     return session;
 }

@@ -9,6 +9,7 @@ namespace stream_sep {
 namespace {
 
 constexpr int DEEPEST = 8;
+constexpr double MAX_WHOLE = 9007199254740992.0;  // 2^53
 
 class Reader {
    public:
@@ -121,6 +122,12 @@ class Reader {
 double Message::number(const std::string& key, double otherwise) const {
     const auto found = numbers.find(key);
     return found == numbers.end() ? otherwise : found->second;
+}
+
+int64_t Message::whole(const std::string& key) const {
+    const double found = number(key, -1);
+    const bool exact = found >= 0 && found <= MAX_WHOLE && found == std::floor(found);
+    return exact ? static_cast<int64_t>(found) : -1;
 }
 
 std::string Message::text(const std::string& key) const {

@@ -1,6 +1,7 @@
 // The lines exchanged with the engine's host: JSON objects of texts and numbers, one level deep or two.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -13,6 +14,8 @@ struct Message {
 
     bool has_number(const std::string& key) const { return numbers.count(key) > 0; }
     double number(const std::string& key, double otherwise = 0) const;
+    // A whole number that a double holds exactly; -1 where it is absent or another.
+    int64_t whole(const std::string& key) const;
     std::string text(const std::string& key) const;
 };
 

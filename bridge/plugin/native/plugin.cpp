@@ -167,7 +167,7 @@ void Plugin::adopt(bool offline) {
 }
 
 bool Plugin::can_play(const Session& session) const {
-    return StemMixer::can_read(session.rings->sizes(), session.separator_latency, latency_);
+    return StemMixer::can_read(session.rings->sizes(), session.separator_latency, latency_, rate_);
 }
 
 void Plugin::publish(int index, double value) {

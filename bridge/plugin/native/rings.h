@@ -1,7 +1,9 @@
 // The rings shared with the separator, as stream_sep/audio/rings.py lays them out: a header, positions, the numbers
-// of the hops, timings, the captured sound and the stems. Only the plug-in writes the captured sound.
+// of the hops, timings, the captured sound and the stems. Only the plug-in writes the captured sound. Of what another
+// process can write only the numbers of hops are read, and compared: no value in the memory is an index here.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -56,24 +58,24 @@ class Rings {
 
     // Start a new stream at the next whole hop; return its first frame. The separator resets its state.
     int64_t begin() {
-        const int64_t captured = positions_[CAPTURED].load(std::memory_order_relaxed);
-        const int64_t first = (captured + sizes_.hop - 1) / sizes_.hop * sizes_.hop;
-        positions_[BEGUN].store(first, std::memory_order_release);
-        positions_[CAPTURED].store(first, std::memory_order_release);
-        return first;
+        captured_ = (captured_ + sizes_.hop - 1) / sizes_.hop * sizes_.hop;
+        positions_[BEGUN].store(captured_, std::memory_order_release);
+        positions_[CAPTURED].store(captured_, std::memory_order_release);
+        return captured_;
     }
 
     // Set whether playback is offline, so that the separator need not sleep between hops.
     void set_offline(bool offline) { positions_[OFFLINE].store(offline, std::memory_order_relaxed); }
 
     void write(const float* const* input, int64_t frames) {
-        const int64_t start = positions_[CAPTURED].load(std::memory_order_relaxed);
+        const int64_t at = captured_ % sizes_.capacity, before_end = std::min(frames, sizes_.capacity - at);
         for (int64_t channel = 0; channel < sizes_.channels; ++channel) {
             float* row = capture_ + channel * sizes_.capacity;
-            for (int64_t frame = 0; frame < frames; ++frame)
-                row[(start + frame) % sizes_.capacity] = input[channel][frame];
+            std::copy_n(input[channel], before_end, row + at);
+            std::copy_n(input[channel] + before_end, frames - before_end, row);
         }
-        positions_[CAPTURED].store(start + frames, std::memory_order_release);
+        captured_ += frames;
+        positions_[CAPTURED].store(captured_, std::memory_order_release);
     }
 
     Hop hop(int64_t number) const {
@@ -92,6 +94,7 @@ class Rings {
 
    private:
     RingSizes sizes_;
+    int64_t captured_ = 0;  // not read from the memory, which another process can change
     std::atomic<int64_t>* positions_;
     std::atomic<int64_t>* tags_;
     float* capture_;

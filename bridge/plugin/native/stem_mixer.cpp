@@ -27,6 +27,13 @@ float StemMixer::Ramp::at(int64_t frame) const {
                       static_cast<float>(end - begin);
 }
 
+bool StemMixer::can_read(const RingSizes& sizes, int64_t separator_latency, int64_t latency, double rate) {
+    if (separator_latency < 0 || separator_latency > latency - sizes.hop) return false;
+    const int64_t prefill = latency - separator_latency;
+    const int64_t kept = prefill + MAX_CHUNK + frames_of(FADE_SECONDS, rate) + 2 * sizes.hop;  // a fade reads backwards
+    return sizes.slots * sizes.hop >= kept && sizes.capacity >= 2 * kept;
+}
+
 void StemMixer::prepare(double rate, int64_t latency) {
     rate_ = rate;
     latency_ = latency;

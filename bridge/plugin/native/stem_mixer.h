@@ -28,10 +28,9 @@ class StemMixer {
    public:
     static constexpr int64_t MAX_CHUNK = 1024;
 
-    // Whether stems of such a separator are ready in time within a latency; one of another version may need more.
-    static bool can_read(const RingSizes& sizes, int64_t separator_latency, int64_t latency) {
-        return separator_latency >= 0 && separator_latency + sizes.hop <= latency;
-    }
+    // Whether stems of such a separator are ready in time within a latency, which one of another version may not be,
+    // and whether the rings keep them, and what they are made from, until they have been read.
+    static bool can_read(const RingSizes& sizes, int64_t separator_latency, int64_t latency, double rate);
 
     // Allocate the buffers for a latency and clear them. Not on the audio thread.
     void prepare(double rate, int64_t latency);

@@ -55,6 +55,9 @@ def harness(tmp_path_factory):
     library.harness_latency.restype = number
     library.harness_latency.argtypes = [ctypes.c_int, decimal, number, number]
     library.harness_parse.restype, library.harness_parse.argtypes = decimal, [ctypes.c_char_p, ctypes.c_char_p]
+    library.harness_whole.restype, library.harness_whole.argtypes = number, [ctypes.c_char_p, ctypes.c_char_p]
+    library.harness_can_read.restype = ctypes.c_bool
+    library.harness_can_read.argtypes = [pointer, number, number, decimal]
     library.harness_number.argtypes = [decimal, ctypes.c_char_p, ctypes.c_int]
     return library
 

@@ -80,6 +80,13 @@ API double harness_parse(const char* line, const char* key) {
     Message message;
     return parse(line, message) ? message.number(key, -1e9) : -2e9;
 }
+API int64_t harness_whole(const char* line, const char* key) {
+    Message message;
+    return parse(line, message) ? message.whole(key) : -2;
+}
+API bool harness_can_read(const int64_t* sizes, int64_t separator_latency, int64_t latency, double rate) {
+    return StemMixer::can_read({sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]}, separator_latency, latency, rate);
+}
 API int harness_number(double value, char* out, int capacity) {
     return std::snprintf(out, static_cast<size_t>(capacity), "%s", number_text(value).c_str());
 }

@@ -25,6 +25,15 @@ def test_numbers_are_written_as_python_reads_them(harness, value):
     assert json.loads(text.value) == pytest.approx(value, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0", 0), ("512", 512), ("512.0", 512), ("1e300", -1), ("-7", -1), ("0.5", -1), ("9007199254740994", -1)],
+)
+def test_whole_numbers_are_those_that_are_exact(harness, text, expected):
+    assert harness.harness_whole(f'{{"n":{text}}}'.encode(), b"n") == expected
+    assert harness.harness_whole(b"{}", b"n") == -1
+
+
 def test_texts_switches_and_lists_beside_a_number_do_no_harm(harness):
     line = json.dumps({"name": 'a "b" \\ \u00e9\n', "on": True, "off": False, "nothing": None, "list": [], "n": 7})
     assert read(harness, line, "n") == 7

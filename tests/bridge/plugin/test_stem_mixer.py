@@ -1,12 +1,13 @@
 """The plug-in's mixer against the engine's audio callback over the same stems, and its additions."""
 
+import dataclasses
 import threading
 import time
 
 import numpy as np
 import pytest
 
-from stream_sep.audio.ring_layout import RingLayout
+from stream_sep.audio.ring_layout import CAPTURED, RingLayout
 from stream_sep.audio.rings import Rings
 from stream_sep.audio.state import AudioState
 from stream_sep.backends.callback import portaudio_callback
@@ -267,6 +268,35 @@ def test_output_may_lie_where_the_input_does(harness, mixers):
     both[:2] = sound
     harness.mixer_process(native._mixer, both.ctypes.data, both.ctypes.data, 4096, 0, 4096, 0)
     assert np.array_equal(both, engine.play(sound))
+
+
+def test_position_that_another_process_overwrites_is_not_read_back(mixers):
+    native, _ = mixers
+    block = np.ones((2, 100), np.float32)
+    native.play(block)
+    for wild in (7, -(1 << 62), 1 << 62):
+        expected = native.rings.captured()
+        native.rings.positions[CAPTURED] = wild
+        native.play(block)
+        assert native.rings.captured() == expected + 100
+    native.rings.positions[CAPTURED] = -1
+    native.reset()
+    assert native.rings.captured() == HOP
+
+
+@pytest.mark.parametrize(
+    ("change", "usable"),
+    [
+        ({}, True),
+        ({"hop": LATENCY - SEPARATOR}, True),
+        ({"hop": LATENCY - SEPARATOR + 1}, False),
+        ({"slots": (PREFILL + 1024) // HOP}, False),
+        ({"capacity": PREFILL + 1024}, False),
+    ],
+)
+def test_rings_too_short_for_the_latency_are_refused(harness, change, usable):
+    sizes = np.array(dataclasses.replace(LAYOUT, **change).header[2:7], np.int64)
+    assert harness.harness_can_read(sizes.ctypes.data, SEPARATOR, LATENCY, RATE) == usable
 
 
 @pytest.mark.parametrize("word", range(8))
