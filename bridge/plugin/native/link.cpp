@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <cstring>
-#include <vector>
 
+#include "host_start.h"
 #include "message.h"
 #include "stem_mixer.h"
 
@@ -15,22 +13,9 @@ namespace {
 
 constexpr int PROTOCOL = 1;
 constexpr int64_t EXCHANGE_NS = 20 * MILLISECOND;
-constexpr int64_t HOST_START_NS = 20000 * MILLISECOND;  // time for a started host to accept a connection
 constexpr int64_t RETRY_MS = 500;
 constexpr int MAX_RETRY_DOUBLINGS = 6;  // so every 32 s at least: each attempt loads a separator
 const char* const OTHER_VERSION = "the host's version differs: run 'stream-sep plugin install' again and restart the DAW";
-
-std::vector<std::string> read_command(const std::string& path) {
-    std::vector<std::string> command;
-    std::FILE* file = open_text(path);
-    if (!file) return command;
-    for (char argument[4096]; std::fgets(argument, sizeof argument, file);) {
-        argument[std::strcspn(argument, "\r\n")] = '\0';
-        if (*argument) command.emplace_back(argument);
-    }
-    std::fclose(file);
-    return command;
-}
 
 }  // namespace
 
@@ -108,20 +93,14 @@ bool Link::serve(const SessionSpec& spec, uint64_t request) {
 
 bool Link::connect(uint64_t request) {
     if (connection_.open(address_)) return true;
-    if (!start_host()) return false;
-    state_ = State::STARTING;
-    const int64_t deadline = monotonic_ns() + HOST_START_NS;
-    while (current(request) && monotonic_ns() < deadline) {
+    HostStart& host = HostStart::of(command_file_);
+    if (host.begin(environment_)) state_ = State::STARTING;
+    while (current(request) && host.pending()) {
         rest(50, request);
         if (connection_.open(address_)) return true;
     }
+    fail(host.failure());
     return false;
-}
-
-bool Link::start_host() {
-    if (monotonic_ns() < next_start_ns_) return false;
-    next_start_ns_ = monotonic_ns() + HOST_START_NS;
-    return start_detached(read_command(command_file_));
 }
 
 std::unique_ptr<Session> Link::negotiate(const SessionSpec& spec, uint64_t request) {

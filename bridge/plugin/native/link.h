@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "platform.h"
 #include "rings.h"
@@ -73,7 +74,6 @@ class Link {
     bool serve(const SessionSpec& spec, uint64_t request);
     void fail(const std::string& why);
     bool connect(uint64_t request);
-    bool start_host();
     std::unique_ptr<Session> negotiate(const SessionSpec& spec, uint64_t request);
     std::unique_ptr<Session> map(const std::string& reply, const SessionSpec& spec, uint64_t request);
     void exchange(uint64_t request);
@@ -88,6 +88,7 @@ class Link {
     LinkClient& client_;
     // Read once: an instance stays with its host, and the environment is not safe to read beside threads that change it.
     const std::string address_ = host_address(), command_file_ = command_file();
+    const std::vector<std::string> environment_ = small_environment();
     Connection connection_;
     std::thread thread_;
     mutable std::mutex mutex_;
@@ -99,7 +100,6 @@ class Link {
     std::atomic<State> state_{State::ABSENT};
     std::atomic<Session*> offered_{nullptr}, returned_{nullptr};
     std::list<std::unique_ptr<Session>> sessions_;  // all that the audio thread may still use
-    int64_t next_start_ns_ = 0;
 };
 
 }  // namespace stream_sep

@@ -1,4 +1,4 @@
-// The operating system's services: a clock, sleep, shared memory, a local connection, and a child process.
+// The operating system's services: a clock, sleep, shared memory, a local connection, and another program.
 #pragma once
 
 #include <cstddef>
@@ -69,7 +69,15 @@ std::string command_file();
 // Open a file for reading text; null if it cannot be opened.
 std::FILE* open_text(const std::string& path);
 
-// Start a program that outlives this one, with its own small environment.
-bool start_detached(const std::vector<std::string>& command);
+// The settings of the user for the host's Python, as NAME=VALUE: without those of a DAW's own libraries and Python.
+std::vector<std::string> small_environment();
+
+// Start a program that outlives this one. It inherits the environment given here, and nothing else; what it prints
+// replaces the log. Returns the reason if it cannot be started; else `program` stands for it.
+std::string start_detached(const std::vector<std::string>& command, const std::vector<std::string>& environment,
+                           const std::string& log, intptr_t& program);
+
+// Whether a program that was started has ended, with its status; true once, after which nothing stands for it.
+bool has_ended(intptr_t program, int& status);
 
 }  // namespace stream_sep

@@ -1,8 +1,10 @@
 #ifndef _WIN32
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +18,11 @@
 #include <cstring>
 
 #include "platform.h"
+
+#ifdef __GLIBC__
+extern "C" int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t*, const char*) noexcept
+    __attribute__((weak));  // since 2.29
+#endif
 
 namespace stream_sep {
 
@@ -44,15 +51,6 @@ std::string config_folder() {
 }
 #endif
 
-// The environment for our Python: without the DAW's library path, PYTHONHOME and the like.
-std::vector<std::string> small_environment() {
-    std::vector<std::string> kept;
-    for (const char* name : {"HOME", "USER", "LOGNAME", "PATH", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR",
-                             "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "STREAM_SEP_PLUGIN_SOCKET"})
-        if (const char* value = std::getenv(name)) kept.push_back(std::string(name) + "=" + value);
-    return kept;
-}
-
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
     std::vector<char*> made;
     for (const std::string& text : texts) made.push_back(const_cast<char*>(text.c_str()));
@@ -60,13 +58,45 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
     return made;
 }
 
-[[noreturn]] void become(char* const* command, char* const* variables) {
-    setsid();
-    const int null = ::open("/dev/null", O_RDWR);
-    for (int descriptor = 0; descriptor < 3; ++descriptor) dup2(null, descriptor);
-    for (int descriptor = 3; descriptor < 1024; ++descriptor) ::close(descriptor);
-    if (chdir("/") == 0) execve(command[0], command, variables);
-    _exit(127);
+// What the DAW has open stays with the DAW.
+void close_others(posix_spawn_file_actions_t& actions) {
+#ifndef __APPLE__  // where a flag does it
+    DIR* const folder = opendir("/proc/self/fd");
+    if (!folder) return;
+    while (const dirent* entry = readdir(folder)) {
+        const int descriptor = std::atoi(entry->d_name);
+        if (descriptor > STDERR_FILENO) posix_spawn_file_actions_addclose(&actions, descriptor);
+    }
+    closedir(folder);
+#else
+    (void)actions;
+#endif
+}
+
+void redirect(posix_spawn_file_actions_t& actions, const std::string& log) {
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+#ifdef __GLIBC__
+    if (posix_spawn_file_actions_addchdir_np)
+#endif
+        posix_spawn_file_actions_addchdir_np(&actions, "/");
+    close_others(actions);
+}
+
+// A session of its own, no blocked signals, and none ignored.
+void detach(posix_spawnattr_t& attributes) {
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+#ifdef __APPLE__
+    flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
+#endif
+    if (posix_spawnattr_setflags(&attributes, static_cast<short>(flags | POSIX_SPAWN_SETSID)) != 0)
+        posix_spawnattr_setflags(&attributes, flags);  // glibc before 2.26
 }
 
 }  // namespace
@@ -173,19 +203,36 @@ std::string command_file() {
 
 std::FILE* open_text(const std::string& path) { return std::fopen(path.c_str(), "r"); }
 
-bool start_detached(const std::vector<std::string>& command) {
-    if (command.empty()) return false;
-    const std::vector<std::string> variables = small_environment();
-    const std::vector<char*> arguments = pointers(command), settings = pointers(variables);
-    const pid_t child = fork();
-    if (child < 0) return false;
-    if (child == 0) {  // double fork: the host is detached and leaves no zombie
-        if (fork() == 0) become(arguments.data(), settings.data());
-        _exit(0);
-    }
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+std::vector<std::string> small_environment() {
+    std::vector<std::string> kept;
+    for (const char* name : {"HOME", "USER", "LOGNAME", "PATH", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR",
+                             "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "STREAM_SEP_PLUGIN_SOCKET"})
+        if (const char* value = std::getenv(name)) kept.push_back(std::string(name) + "=" + value);
+    return kept;
+}
+
+// Not by `fork`, which copies a DAW with its locks, and its memory where that is locked.
+std::string start_detached(const std::vector<std::string>& command, const std::vector<std::string>& environment,
+                           const std::string& log, intptr_t& program) {
+    const std::vector<char*> arguments = pointers(command), variables = pointers(environment);
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    redirect(actions, log);
+    detach(attributes);
+    pid_t child = 0;
+    const int error = posix_spawn(&child, arguments[0], &actions, &attributes, arguments.data(), variables.data());
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    program = error == 0 ? child : 0;
+    return error == 0 ? "" : std::strerror(error);
+}
+
+bool has_ended(intptr_t program, int& status) {
+    const auto child = static_cast<pid_t>(program);
+    if (waitpid(child, &status, WNOHANG) != child) return false;
+    status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return true;
 }
 

@@ -46,15 +46,18 @@ std::wstring command_line(const std::vector<std::string>& command) {
     return wide(line);
 }
 
-// The environment for our Python: without the settings of a Python inside the DAW.
-std::wstring small_environment() {
-    std::wstring kept;
-    wchar_t* const all = GetEnvironmentStringsW();
-    for (const wchar_t* entry = all; entry && *entry; entry += std::wcslen(entry) + 1)
-        if (_wcsnicmp(entry, L"PYTHON", 6) != 0) kept.append(entry, std::wcslen(entry) + 1);
-    if (all) FreeEnvironmentStringsW(all);
-    kept.push_back(L'\0');
-    return kept;
+std::wstring block_of(const std::vector<std::string>& variables) {
+    std::wstring block;
+    for (const std::string& variable : variables) block += wide(variable) + L'\0';
+    return block + L'\0';
+}
+
+// A file that a child may write to; null if it cannot be made.
+HANDLE inheritable_file(const std::string& path) {
+    SECURITY_ATTRIBUTES inherited = {sizeof inherited, nullptr, TRUE};
+    const HANDLE file = CreateFileW(wide(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, &inherited,
+                                    CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr);
+    return file == INVALID_HANDLE_VALUE ? nullptr : file;
 }
 
 }  // namespace
@@ -163,18 +166,51 @@ std::string command_file() {
 
 std::FILE* open_text(const std::string& path) { return _wfopen(wide(path).c_str(), L"r"); }
 
-bool start_detached(const std::vector<std::string>& command) {
-    if (command.empty()) return false;
-    std::wstring line = command_line(command), variables = small_environment();
-    STARTUPINFOW startup{};
-    startup.cb = sizeof startup;
+std::vector<std::string> small_environment() {
+    std::vector<std::string> kept;
+    wchar_t* const all = GetEnvironmentStringsW();
+    for (const wchar_t* entry = all; entry && *entry; entry += std::wcslen(entry) + 1)
+        if (_wcsnicmp(entry, L"PYTHON", 6) != 0) kept.push_back(narrow(entry));
+    if (all) FreeEnvironmentStringsW(all);
+    return kept;
+}
+
+std::string start_detached(const std::vector<std::string>& command, const std::vector<std::string>& environment,
+                           const std::string& log, intptr_t& program) {
+    std::wstring line = command_line(command), variables = block_of(environment);
+    STARTUPINFOEXW startup{};
+    HANDLE output = inheritable_file(log);
+    SIZE_T bytes = 0;
+    InitializeProcThreadAttributeList(nullptr, 1, 0, &bytes);
+    std::vector<char> list(bytes);
+    startup.lpAttributeList = reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(list.data());
+    const bool listed = output && InitializeProcThreadAttributeList(startup.lpAttributeList, 1, 0, &bytes) &&
+                        UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
+                                                  &output, sizeof output, nullptr, nullptr);
+    if (listed) {  // no other handle of the DAW is inherited
+        startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+        startup.StartupInfo.hStdOutput = startup.StartupInfo.hStdError = output;
+    }
     PROCESS_INFORMATION process{};
-    const DWORD flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | CREATE_UNICODE_ENVIRONMENT;
-    if (!CreateProcessW(nullptr, line.data(), nullptr, nullptr, FALSE, flags, variables.data(), nullptr, &startup,
-                        &process))
-        return false;
+    const DWORD flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | CREATE_UNICODE_ENVIRONMENT |
+                        (listed ? EXTENDED_STARTUPINFO_PRESENT : 0);
+    startup.StartupInfo.cb = listed ? sizeof startup : sizeof startup.StartupInfo;
+    const bool made = CreateProcessW(nullptr, line.data(), nullptr, nullptr, listed, flags, variables.data(), nullptr,
+                                     &startup.StartupInfo, &process);
+    const DWORD error = made ? 0 : GetLastError();
+    if (output) CloseHandle(output);
+    if (!made) return "error " + std::to_string(error) + " of Windows";
     CloseHandle(process.hThread);
-    CloseHandle(process.hProcess);
+    program = reinterpret_cast<intptr_t>(process.hProcess);
+    return "";
+}
+
+bool has_ended(intptr_t program, int& status) {
+    const HANDLE process = reinterpret_cast<HANDLE>(program);
+    DWORD code = 0;
+    if (WaitForSingleObject(process, 0) != WAIT_OBJECT_0 || !GetExitCodeProcess(process, &code)) return false;
+    CloseHandle(process);
+    status = static_cast<int>(code);
     return true;
 }
 

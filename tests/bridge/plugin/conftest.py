@@ -89,6 +89,9 @@ class Meeting:
     def let_plugin_start_host(self, linger=5):
         self.command.write_text("\n".join(self.arguments("--linger", str(linger))) + "\n")
 
+    def let_plugin_run(self, *command):
+        self.command.write_text("\n".join(command) + "\n")
+
     def start_host(self, *more):
         with self.log.open("ab") as log:
             process = subprocess.Popen(self.arguments("--linger", "0", *more), stdout=log, stderr=log)
