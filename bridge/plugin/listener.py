@@ -34,7 +34,8 @@ class SocketListener:
         try:
             if not self._path.parent.exists():
                 self._path.parent.mkdir(parents=True, mode=0o700)
-            self._socket = _bound(self._path)
+            self._lock = _locked(self._path)
+            self._socket = self._bind()
         except OSError as error:
             raise BridgeError(
                 f"cannot listen for the plug-in on {path}: {reason(error)}; stop the program that uses it, or set "
@@ -42,6 +43,13 @@ class SocketListener:
             ) from error
         self._inode = self._path.stat().st_ino
         self._socket.listen()
+
+    def _bind(self) -> socket.socket:
+        try:
+            return _bound(self._path)
+        except OSError:
+            os.close(self._lock)
+            raise
 
     def accept(self) -> SocketLine | None:
         """Return the next connection, or None after a short timeout."""
@@ -57,6 +65,7 @@ class SocketListener:
         with contextlib.suppress(OSError):
             if self._path.stat().st_ino == self._inode:  # else another host has bound it by now
                 self._path.unlink()
+        os.close(self._lock)
 
 
 class PipeListener:
@@ -110,6 +119,21 @@ def listen(address: str) -> SocketListener | PipeListener:
         BridgeError: another host listens there, or it cannot be bound.
     """
     return PipeListener(address) if sys.platform == "win32" else SocketListener(address)
+
+
+def _locked(path: Path) -> int:
+    """Lock the path for this process until the returned descriptor is closed: hosts that start at once race for it."""
+    import fcntl  # not on Windows
+
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise OSError("another host is running") from None
+    except OSError:  # a file system without locks
+        pass
+    return descriptor
 
 
 def _bound(path: Path) -> socket.socket:

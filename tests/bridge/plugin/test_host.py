@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 import waiting
 
-from bridge.plugin import session
+from bridge.plugin import listener, session
 from bridge.plugin.host import PluginHost
 from bridge.plugin.listener import listen
 from bridge.plugin.mixer import PluginMixer
@@ -205,12 +205,41 @@ def test_second_host_is_refused_and_the_first_goes_on(running, address):
     assert running.client().receive()["name"]
 
 
+def test_host_that_starts_while_another_one_does_is_refused(address, monkeypatch):
+    bind, bound, go_on, made = listener._bound, threading.Event(), threading.Event(), []
+
+    def bind_slowly(path):
+        found = bind(path)
+        bound.set()
+        assert go_on.wait(60)
+        return found
+
+    monkeypatch.setattr(listener, "_bound", bind_slowly)
+    first = threading.Thread(target=lambda: made.append(listen(address)))
+    first.start()
+    assert bound.wait(60)
+    monkeypatch.setattr(listener, "_bound", bind)
+    try:
+        with pytest.raises(BridgeError, match="another host is running"):
+            listen(address)
+    finally:
+        go_on.set()
+        first.join()
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(address)
+    accepted = made[0].accept()
+    assert accepted is not None
+    accepted.close()
+    client.close()
+    made[0].close()
+    listen(address).close()
+
+
 def test_socket_that_a_killed_host_left_is_taken_over(tmp_path):
     left = socket.socket(socket.AF_UNIX)
     left.bind(str(tmp_path / "s"))
     left.close()
-    listener = listen(str(tmp_path / "s"))
-    listener.close()
+    listen(str(tmp_path / "s")).close()
     assert not (tmp_path / "s").exists()
 
 
