@@ -16,6 +16,9 @@ class HostClock {
     // The longest wait, in nanoseconds, for the stems of a block that the host requests at `now_ns`.
     int64_t wait_limit_ns(int64_t now_ns, int64_t frames, double rate, bool offline);
 
+    // The longest wait for an engine that is starting: only for a host that must be rendering, without reporting it.
+    int64_t start_limit_ns(int64_t now_ns) const;
+
    private:
     int64_t virtual_ns_ = 0;  // when the next block would be due, had the host kept to the clock
     int64_t stream_ns_ = 0;

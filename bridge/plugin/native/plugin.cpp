@@ -126,7 +126,7 @@ std::array<double, STEMS> Plugin::gains() const {
 
 void Plugin::begin_block(int64_t frames, bool offline) {
     if (!mixer_.prepared()) return;
-    if (offline) await_session();
+    if (!session_) await_session(offline);
     adopt(offline);
     wait_.wait_ns = clock_.wait_limit_ns(monotonic_ns(), frames, rate_, offline);
     wait_.gone = session_ ? &session_->gone : nullptr;
@@ -144,11 +144,15 @@ void Plugin::process(const float* const* input, float* const* output, int64_t fr
     publish(INDEX_LATE_HOPS, static_cast<double>(mixer_.late_hops()));
 }
 
-// Wait for an engine that is starting: a bounce needs stems from its first frame on.
-void Plugin::await_session() {
-    if (session_ || waited_) return;
-    waited_ = true;
-    const int64_t deadline = monotonic_ns() + SESSION_WAIT_NS;
+// Wait for an engine that is starting: a bounce needs stems from its first frame on. One that is not announced is
+// noticed later, and held up to the clock until they come.
+void Plugin::await_session(bool offline) {
+    const int64_t now = monotonic_ns();
+    int64_t deadline = now + clock_.start_limit_ns(now);
+    if (offline) {
+        deadline = waited_ ? now : now + SESSION_WAIT_NS;
+        waited_ = true;
+    }
     while (link_.state() == Link::State::STARTING && monotonic_ns() < deadline) sleep_ns(MILLISECOND);
 }
 

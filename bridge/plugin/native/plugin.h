@@ -74,7 +74,7 @@ class Plugin : private LinkClient {
     void adopt(bool offline);
     bool can_play(const Session& session) const;
     void drop_session();
-    void await_session();
+    void await_session(bool offline);
     std::array<double, STEMS> gains() const;
     void publish(int index, double value);
 

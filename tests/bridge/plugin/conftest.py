@@ -52,6 +52,7 @@ def harness(tmp_path_factory):
         number,
         [pointer, number, number, decimal, ctypes.c_bool],
     )
+    library.clock_start_limit.restype, library.clock_start_limit.argtypes = number, [pointer, number]
     library.harness_latency.restype = number
     library.harness_latency.argtypes = [ctypes.c_int, decimal, number, number]
     library.harness_parse.restype, library.harness_parse.argtypes = decimal, [ctypes.c_char_p, ctypes.c_char_p]

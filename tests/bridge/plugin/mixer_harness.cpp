@@ -73,6 +73,8 @@ API int64_t clock_limit(HostClock* clock, int64_t now_ns, int64_t frames, double
     return clock->wait_limit_ns(now_ns, frames, rate, offline);
 }
 
+API int64_t clock_start_limit(HostClock* clock, int64_t now_ns) { return clock->start_limit_ns(now_ns); }
+
 API int64_t harness_latency(int choice, double rate, int64_t block, int64_t reserve) {
     return plugin_latency(choice, rate, block, reserve);
 }

@@ -58,6 +58,19 @@ def test_host_is_held_two_seconds_at_most_however_far_ahead_it_is(limit):
     assert max(limits) == 2 * SECOND
 
 
+def test_only_a_host_far_ahead_is_held_for_an_engine_that_starts(harness):
+    clock = harness.clock_new(0)
+    limits = []
+    for _ in range(500):
+        limits.append(harness.clock_start_limit(clock, 0))
+        harness.clock_limit(clock, 0, BLOCK, RATE, REAL_TIME)
+    ahead = [number * BLOCK_NS for number in range(500)]
+    expected = [min(each - 20 * MILLISECOND, 2 * SECOND) if each > 100 * MILLISECOND else 0 for each in ahead]
+    assert limits == pytest.approx(expected, abs=500)
+    assert harness.clock_start_limit(clock, 3600 * SECOND) == 0
+    harness.clock_free(clock)
+
+
 def test_new_stream_begins_with_a_host_that_is_not_ahead(harness):
     clock = harness.clock_new(0)
     for _ in range(500):

@@ -115,6 +115,19 @@ def test_bounce_waits_once_for_an_engine_that_does_not_reply(double, host):
     timer.cancel()
 
 
+def test_unannounced_render_is_held_to_the_clock_until_an_engine_that_starts_is_there(double, host):
+    double.replying.clear()
+    host.set("Model", PASSTHROUGH)
+    host.activate(RATE, BLOCK)
+    waiting.until(lambda: double.hellos)
+    timer = threading.Timer(0.3, double.replying.set)
+    timer.start()
+    song = uniform_noise(8 * RATE)  # much longer than a reply takes
+    out = host.play(song, BLOCK)
+    timer.join()
+    assert np.array_equal(out[2:4, -RATE:], song[:, -RATE - host.latency : -host.latency])
+
+
 def test_instance_stays_with_the_host_it_was_made_for(double, host, monkeypatch, tmp_path):
     monkeypatch.setenv(SOCKET_VARIABLE, str(tmp_path / "another"))
     host.set("Model", PASSTHROUGH)
