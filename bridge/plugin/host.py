@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _STATUS_SECONDS = 0.5
+_CLOSE_SECONDS = 10.0
 
 
 class PluginHost:
@@ -54,11 +55,13 @@ class PluginHost:
                 published = now
 
     def close(self) -> None:
-        """End all sessions and their separators."""
+        """End all sessions and their separators; one that does not end in time is left to the end of the process."""
         self._listener.close()
-        for session, thread in list(self._threads.items()):
+        for session in self._threads:
             session.close()
-            thread.join()
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        for thread in self._threads.values():
+            thread.join(max(deadline - time.monotonic(), 0.0))
 
     def _running(self) -> bool:
         self._threads = {session: thread for session, thread in self._threads.items() if thread.is_alive()}

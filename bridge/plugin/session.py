@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import sys
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -208,7 +209,7 @@ def read_message(line: str) -> dict[str, Any]:
     """
     try:
         message = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"the plug-in sent {line[:80]!r}, which is not JSON") from error
     if not isinstance(message, dict):
         raise ConfigError(f"the plug-in sent {line[:80]!r}, which is not a JSON object")
@@ -226,7 +227,7 @@ def numbers_of(found: object) -> dict[str, float]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, bool | int | float) and math.isfinite(value)
+    return isinstance(value, bool | int | float) and abs(value) <= sys.float_info.max  # no int is too long for this
 
 
 def _whole(message: Mapping[str, Any], key: str, low: int, high: int) -> int:

@@ -15,11 +15,11 @@ from types import SimpleNamespace
 import pytest
 import waiting
 
-from bridge.plugin import listener, session
+from bridge.plugin import host, listener, session
 from bridge.plugin.host import PluginHost
 from bridge.plugin.listener import listen
 from bridge.plugin.mixer import PluginMixer
-from bridge.plugin.session import Hello, ring_layout
+from bridge.plugin.session import Hello, PluginSession, ring_layout
 from stream_sep.audio.ring_layout import MAGIC, OFFLINE
 from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.errors import BridgeError, ConfigError, ParameterError
@@ -128,6 +128,8 @@ def test_socket_belongs_to_the_user_alone(running, address):
     [
         ("garbage", "not JSON"),
         ("[1, 2]", "not a JSON object"),
+        ("[" * 50000, "not JSON"),
+        ({**HELLO, "block": 10**400}, "block 1000"),
         ({**HELLO, "hello": 99}, "version 99"),
         ({**HELLO, "model": "os:system"}, "unknown plug-in model 'os:system'"),
         ({**HELLO, "model": 7}, "unknown plug-in model 7"),
@@ -166,6 +168,8 @@ def test_nonsense_on_a_running_connection_is_passed_over(running):
     assert client.receive()["name"]
     client.send("nonsense")
     client.send({"set": {"no/such": 1, "bypass": "x", "stem/vocals/gain_db": 1e999}})
+    client.send("[" * 50000)
+    client.send({"set": {"stem/drums/gain_db": 10**400}, "status": {"late_hops": 10**400}})
     client.send({"status": {"late_hops": "many", "peaks": ["a", None, 0.5]}})
     client.send({"set": {"stem/bass/gain_db": -7.0}})
     until(lambda: running.host.mixer.controls["stem/bass/gain_db"] == -7.0)
@@ -253,6 +257,20 @@ def test_host_ends_a_while_after_its_last_client(address):
     made.thread.join(30)
     assert not made.thread.is_alive()
     made.close()
+
+
+def test_session_that_does_not_end_does_not_keep_the_host(address, monkeypatch):
+    ends = threading.Event()
+    monkeypatch.setattr(PluginSession, "serve", lambda _: ends.wait())
+    monkeypatch.setattr(host, "_CLOSE_SECONDS", 0.2)
+    made = Running(address, linger=0)
+    made.client()
+    until(lambda: made.host._threads)
+    closing = threading.Thread(target=made.close, daemon=True)
+    closing.start()
+    closing.join(30)
+    assert not closing.is_alive()
+    ends.set()
 
 
 def test_control_moved_in_the_daw_moves_the_tree_and_is_not_echoed(running):
