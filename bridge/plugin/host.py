@@ -6,7 +6,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from bridge.plugin.line import PipeLine, SocketLine
 from bridge.plugin.listener import listen
 from bridge.plugin.locations import socket_address
 from bridge.plugin.mixer import PluginMixer
@@ -14,6 +13,8 @@ from bridge.plugin.session import PluginSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from bridge.plugin.line import PipeLine, SocketLine
 
 _STATUS_SECONDS = 0.5
 _CLOSE_SECONDS = 10.0

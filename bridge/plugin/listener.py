@@ -16,6 +16,9 @@ from queue import Empty, SimpleQueue
 from bridge.plugin.line import PipeLine, SocketLine
 from stream_sep.errors import BridgeError, reason
 
+if sys.platform != "win32":
+    import fcntl
+
 _POLL_SECONDS = 0.2
 
 
@@ -122,9 +125,7 @@ def listen(address: str) -> SocketListener | PipeListener:
 
 
 def _locked(path: Path) -> int:
-    """Lock the path for this process until the returned descriptor is closed: hosts that start at once race for it."""
-    import fcntl  # not on Windows
-
+    """Lock the path until the returned descriptor is closed: hosts that start at once race for it."""
     descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

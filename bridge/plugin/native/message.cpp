@@ -1,7 +1,6 @@
 #include "message.h"
 
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 
 namespace stream_sep {
@@ -92,7 +91,7 @@ class Reader {
         return next != '\0';
     }
 
-    // By hand: strtod would expect a comma in some locales of the host.
+    // By hand: the C library expects a comma in some locales of the host.
     bool number(double& out) {
         const double sign = peek() == '-' ? (++at_, -1.0) : 1.0;
         if (peek() < '0' || peek() > '9') return false;
@@ -146,12 +145,13 @@ std::string quoted(const std::string& text) {
     return out + "\"";
 }
 
-std::string number_text(double value) {
-    const long long millionths = std::llround(value * 1e6);
-    char text[64];
-    std::snprintf(text, sizeof text, "%s%lld.%06lld", millionths < 0 ? "-" : "", std::llabs(millionths) / 1000000,
-                  std::llabs(millionths) % 1000000);
-    return text;
+std::string decimal_text(double value, int decimals) {
+    const long long scale = std::llround(std::pow(10.0, decimals)), units = std::llround(value * static_cast<double>(scale));
+    const std::string whole = (units < 0 ? "-" : "") + std::to_string(std::llabs(units) / scale);
+    const std::string part = std::to_string(scale + std::llabs(units) % scale).substr(1);
+    return decimals > 0 ? whole + "." + part : whole;
 }
+
+std::string number_text(double value) { return decimal_text(value, 6); }
 
 }  // namespace stream_sep

@@ -24,7 +24,8 @@ bool parse(const std::string& line, Message& message);
 
 std::string quoted(const std::string& text);
 
-// A number as JSON, in any locale of the host.
+// A number with these decimals, and as JSON; in any locale of the host.
+std::string decimal_text(double value, int decimals);
 std::string number_text(double value);
 
 }  // namespace stream_sep

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "message.h"
 #include "models.h"
@@ -39,13 +38,12 @@ double Parameter::clamp(double value) const {
 double Parameter::denormalize(double normalized) const { return clamp(minimum + normalized * (maximum - minimum)); }
 
 std::string Parameter::text(double value) const {
-    char text[64];
     if (kind == Kind::CHOICE) return model_at(static_cast<int>(value)).name;
     if (kind == Kind::METER) return STATES[static_cast<int>(clamp(value))];
     if (kind == Kind::TOGGLE || kind == Kind::BYPASS) return value >= 0.5 ? "on" : "off";
     if (kind == Kind::CONTINUOUS && minimum == SILENCE_DB && value <= SILENCE_DB) return "-inf dB";
-    std::snprintf(text, sizeof text, kind == Kind::COUNTER ? "%.0f" : "%.2f", value);
-    return *unit ? std::string(text) + " " + unit : text;
+    const std::string number = decimal_text(value, kind == Kind::COUNTER ? 0 : 2);
+    return *unit ? number + " " + unit : number;
 }
 
 // The output of `text`, or a number with or without its unit.

@@ -63,6 +63,8 @@ def test_parameters_that_change_the_latency_are_not_for_automation(host):
         ("Model", 1.0, "instant"),
         ("Vocals Gain", -6.0, "-6.00 dB"),
         ("Vocals Gain", -90.0, "-inf dB"),
+        ("Vocals Gain", -0.5, "-0.50 dB"),
+        ("Late Hops", 12.0, "12"),
         ("Bypass", 1.0, "on"),
         ("Extra Latency", 20.0, "20.00 ms"),
     ],

@@ -64,7 +64,7 @@ def test_host_inherits_nothing_of_the_daw_but_the_users_settings(open_host, meet
     host = open_host()
     monkeypatch.setenv("LANG", "changed later")
     read_end, write_end = os.pipe()
-    os.set_inheritable(write_end, True)
+    os.set_inheritable(write_end, True)  # noqa: FBT003 - the standard library's
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
     handler = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     try:
@@ -97,5 +97,5 @@ def test_instances_of_one_project_start_one_host(open_host, meeting):
         host.process(uniform_noise(BLOCK))
         return host.value("Engine State") == RUNNING
 
-    until(lambda: all([is_running(host) for host in hosts]))
+    until(lambda: all(is_running(host) for host in hosts))
     assert starts.read_text() == "started\n"

@@ -2,6 +2,8 @@
 
 import ctypes
 import json
+import re
+from importlib.resources import files
 
 import pytest
 
@@ -32,6 +34,14 @@ def test_numbers_are_written_as_python_reads_them(harness, value):
 def test_whole_numbers_are_those_that_are_exact(harness, text, expected):
     assert harness.harness_whole(f'{{"n":{text}}}'.encode(), b"n") == expected
     assert harness.harness_whole(b"{}", b"n") == -1
+
+
+@pytest.mark.parametrize(
+    "source", sorted((files("bridge.plugin") / "native").glob("*.cpp")), ids=lambda path: path.name
+)
+def test_no_decimal_depends_on_the_locale_of_the_daw(source):
+    by_locale = r"%[-+#0-9.*]*l?[aefgAEFG]|\bstrto(d|f|ld)\b|\bsto(d|f|ld)\b|\bato(f)\b|scanf|stringstream"
+    assert re.findall(rf".*(?:{by_locale}).*", source.read_text(encoding="utf-8")) == []
 
 
 def test_texts_switches_and_lists_beside_a_number_do_no_harm(harness):
