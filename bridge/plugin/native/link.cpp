@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "host_start.h"
 #include "message.h"
@@ -105,7 +106,7 @@ bool Link::connect(uint64_t request) {
 
 std::unique_ptr<Session> Link::negotiate(const SessionSpec& spec, uint64_t request) {
     const std::string hello = "{\"hello\":" + std::to_string(PROTOCOL) + ",\"model\":" + quoted(spec.model) +
-                              ",\"rate\":" + number_text(spec.rate) + ",\"block\":" + std::to_string(spec.block) +
+                              ",\"rate\":" + std::to_string(std::lround(spec.rate)) + ",\"block\":" + std::to_string(spec.block) +
                               ",\"latency\":" + std::to_string(spec.played) + ",\"room\":" + std::to_string(spec.latency) +
                               ",\"controls\":{" +
                               client_.changed_controls(true) + "}}";

@@ -128,6 +128,13 @@ def test_unannounced_render_is_held_to_the_clock_until_an_engine_that_starts_is_
     assert np.array_equal(out[2:4, -RATE:], song[:, -RATE - host.latency : -host.latency])
 
 
+def test_rate_that_is_not_whole_has_a_separator_of_the_nearest(double, host):
+    host.set("Model", PASSTHROUGH)
+    delayed, out = bounce(host, rate=47952.048)  # of film at 24 frames a second, slowed to 23.976
+    assert np.array_equal(out[2:4], delayed)
+    assert [hello["rate"] for hello in double.hellos] == [47952]
+
+
 def test_instance_stays_with_the_host_it_was_made_for(double, host, monkeypatch, tmp_path):
     monkeypatch.setenv(SOCKET_VARIABLE, str(tmp_path / "another"))
     host.set("Model", PASSTHROUGH)
