@@ -21,7 +21,10 @@ const char* const OTHER_VERSION = "the host's version differs: run 'stream-sep p
 }  // namespace
 
 Link::~Link() {
-    stopped_ = true;
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);  // else the thread may miss it just before it waits
+        stopped_ = true;
+    }
     changed_.notify_all();
     if (thread_.joinable()) thread_.join();
 }

@@ -133,6 +133,11 @@ void Plugin::begin_block(int64_t frames, bool offline) {
 }
 
 void Plugin::process(const float* const* input, float* const* output, int64_t frames) {
+    if (!mixer_.prepared()) {  // a host that has not activated
+        for (int row = 0; row < OUTPUTS; ++row)
+            if (output[row]) std::fill_n(output[row], frames, 0.0f);
+        return;
+    }
     if (moved_.load(std::memory_order_relaxed) && moved_.exchange(false)) {
         mixer_.set_gains(gains());
         mixer_.set_bypass(value(INDEX_BYPASS) >= 0.5);

@@ -1,6 +1,7 @@
 // The plug-in as CLAP.
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -26,7 +27,7 @@ struct ClapPlugin {
     clap_plugin interface;
     const clap_host* host;
     Plugin plugin;
-    bool offline = false;
+    std::atomic<bool> offline{false};
     uint32_t reported_latency = 0;
 };
 

@@ -79,6 +79,11 @@ def test_text_that_is_none_of_a_parameter_is_refused(host):
     assert host.parsed("Vocals Gain", "99") == 10.0
 
 
+def test_block_before_any_activation_is_silence(host):
+    assert not host.process(uniform_noise(BLOCK), [(7, "Vocals Gain", -3.0)]).any()
+    assert host.value("Vocals Gain") == -3.0
+
+
 def test_latency_follows_model_reserve_and_block_and_requests_a_restart(host):
     host.activate(RATE, BLOCK)
     before = host.latency
