@@ -200,7 +200,7 @@ class ClapHost:
         assert self._entry.init(str(path).encode())
         factory = self._entry.get_factory(b"clap.plugin-factory")
         assert factory.contents.count(factory) == 1
-        self.restarts = 0
+        self.restarts, self.takes_changes = 0, True
         self._host = self._make_host()
         identity = factory.contents.descriptor(factory, 0).contents.id
         self._plugin = factory.contents.create(factory, ctypes.byref(self._host), identity)
@@ -317,6 +317,8 @@ class ClapHost:
         )
 
         def push(_, event):
+            if not self.takes_changes:
+                return False
             names = {info.id: name for name, info in self.params.items()}
             self.shown[names[event.contents.param_id]] = event.contents.value
             return True

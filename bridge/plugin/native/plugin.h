@@ -54,6 +54,8 @@ class Plugin : private LinkClient {
 
     // A change from elsewhere that the host has to show; -1 if there is none.
     int take_change();
+    // The host did not take the change: it gets the newest value later.
+    void keep_change(int index) { for_host_[static_cast<size_t>(index)] = true; }
 
     // Process `frames`: two inputs, ten outputs, null where the host has none.
     void process(const float* const* input, float* const* output, int64_t frames);

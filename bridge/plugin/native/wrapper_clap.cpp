@@ -48,14 +48,14 @@ void take_event(ClapPlugin& instance, const clap_event* event) {
 }
 
 void push_changes(ClapPlugin& instance, const clap_output_events* out) {
-    for (int index; (index = instance.plugin.take_change()) >= 0;) {
+    for (int index; out && (index = instance.plugin.take_change()) >= 0;) {
         clap_param_event event{};
         event.header = {sizeof event, 0, CLAP_CORE_SPACE, CLAP_EVENT_PARAM_VALUE, 0};
         event.param_id = PARAMETER_TABLE[index].id;
         event.note_id = -1;
         event.port_index = event.channel = event.key = -1;
         event.value = instance.plugin.value(index);
-        if (out) out->try_push(out, &event.header);
+        if (!out->try_push(out, &event.header)) return instance.plugin.keep_change(index);
     }
 }
 

@@ -313,7 +313,8 @@ void Vst3Plugin::push_changes(ParameterChanges* out) {
         const double normalized = PARAMETER_TABLE[index].normalize(plugin_.value(index));
         int32_t at = 0;
         shown_[static_cast<size_t>(index)] = normalized;
-        if (ParameterQueue* queue = out->add(PARAMETER_TABLE[index].id, at)) queue->add(0, normalized, at);
+        ParameterQueue* queue = out->add(PARAMETER_TABLE[index].id, at);
+        if (!queue || queue->add(0, normalized, at) != OK) return plugin_.keep_change(index);
     }
 }
 

@@ -255,10 +255,12 @@ class Shown final : public Owned<vst3::ParameterChanges> {
     int32_t VST3_CALL count() override { return 0; }
     vst3::ParameterQueue* VST3_CALL queue(int32_t) override { return nullptr; }
     vst3::ParameterQueue* VST3_CALL add(const uint32_t& id, int32_t&) override {
+        if (refusals-- > 0) return nullptr;  // the plug-in offers it again
         queue_.value = &values[id];
         return &queue_;
     }
     std::map<uint32_t, double> values;
+    int refusals = 3;
 
    private:
     class Queue final : public Owned<vst3::ParameterQueue> {

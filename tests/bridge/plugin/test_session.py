@@ -135,6 +135,16 @@ def test_rate_that_is_not_whole_has_a_separator_of_the_nearest(double, host):
     assert [hello["rate"] for hello in double.hellos] == [47952]
 
 
+def test_change_that_the_daw_does_not_take_is_offered_again(double, host):
+    host.takes_changes = False
+    bounce(host)
+    assert (host.value("Engine State"), host.shown) == (2, {})
+    host.takes_changes = True
+    host.set("Vocals Gain", -1.0)  # any call that returns changes
+    assert host.shown["Engine State"] == 2
+    assert double.hellos
+
+
 def test_instance_stays_with_the_host_it_was_made_for(double, host, monkeypatch, tmp_path):
     monkeypatch.setenv(SOCKET_VARIABLE, str(tmp_path / "another"))
     host.set("Model", PASSTHROUGH)
