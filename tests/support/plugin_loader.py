@@ -11,6 +11,7 @@ from bridge.plugin.models import plugin_latency
 
 HERE = Path(__file__).parents[1] / "bridge" / "plugin"
 LATENCY_CHANGED = 8  # of VST3's flags
+RUNNING = 2
 EXTRA = 2205  # frames of Extra Latency, which loader.cpp reduces while VST3 is active
 BLOCKS = {"clap": 512, "vst3": 512, "lv2": 1024}  # LV2's host reports none
 NAMES = {"clap": "stream_sep", "vst3": "stream_sep", "lv2": URI}
@@ -50,4 +51,6 @@ def assert_played(printed, *, state):
         assert [values[key] for key in ("main", "0", "1", "2", "3", "late")] == ["0"] * 6, (form, values)
         assert values["state"] == str(state), form
     assert int(printed["vst3"]["restarts"]) == LATENCY_CHANGED
+    if state == RUNNING:
+        assert (printed["vst3"]["moved"], printed["vst3"]["reads"]) == ("100", "100")  # at its frame, each point once
     assert int(printed["vst3"]["kept"]) == plugin_latency("passthrough", 44100, BLOCKS["vst3"]) + EXTRA

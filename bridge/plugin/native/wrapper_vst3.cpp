@@ -10,6 +10,7 @@
 #include "export.h"
 #include "plugin.h"
 #include "vst3_abi.h"
+#include "vst3_changes.h"
 
 namespace stream_sep {
 
@@ -211,8 +212,6 @@ class Vst3Plugin final : public Component, public Processor, public Controller, 
         if (handler_ && plugin_.outdated()) handler_->restart(LATENCY_CHANGED);
     }
     void play(ProcessData& data, int32_t begin, int32_t end);
-    void apply(ParameterChanges* changes, int32_t begin, int32_t end);
-    int32_t next_change(ParameterChanges* changes, int32_t begin, int32_t end);
     void push_changes(ParameterChanges* out);
 
     Plugin plugin_;
@@ -255,42 +254,17 @@ Result Vst3Plugin::set_normalized(uint32_t id, double normalized) {
 Result Vst3Plugin::process(ProcessData& data) {
     if (data.sample_size != SAMPLES_32) return INVALID;
     if (data.frames > 0) plugin_.begin_block(data.frames, data.mode == vst3::OFFLINE);
+    Vst3Changes changes(data.in_changes);
+    const auto set = [this](int index, double value) { plugin_.set(index, PARAMETER_TABLE[index].denormalize(value)); };
     for (int32_t done = 0; done < data.frames;) {
-        apply(data.in_changes, done, done + 1);
-        const int32_t end = next_change(data.in_changes, done + 1, data.frames);
+        changes.take(done, set);
+        const int32_t end = std::min(changes.next(), data.frames);
         play(data, done, end);
         done = end;
     }
-    apply(data.in_changes, data.frames, INT32_MAX);
+    changes.take(INT32_MAX, set);
     push_changes(data.out_changes);
     return OK;
-}
-
-// Take the changes from frame `begin` on, before `end`; of one parameter the last.
-void Vst3Plugin::apply(ParameterChanges* changes, int32_t begin, int32_t end) {
-    for (int32_t number = 0; changes && number < changes->count(); ++number) {
-        ParameterQueue* queue = changes->queue(number);
-        const int index = queue ? index_of_id(queue->id()) : -1;
-        for (int32_t point = 0; index >= 0 && point < queue->count(); ++point) {
-            int32_t offset = 0;
-            double value = 0;
-            if (queue->point(point, offset, value) == OK && std::max(offset, 0) >= begin && offset < end)
-                plugin_.set(index, PARAMETER_TABLE[index].denormalize(value));
-        }
-    }
-}
-
-int32_t Vst3Plugin::next_change(ParameterChanges* changes, int32_t begin, int32_t end) {
-    int32_t next = end;
-    for (int32_t number = 0; changes && number < changes->count(); ++number) {
-        ParameterQueue* queue = changes->queue(number);
-        for (int32_t point = 0; queue && point < queue->count(); ++point) {
-            int32_t offset = 0;
-            double value = 0;
-            if (queue->point(point, offset, value) == OK && offset >= begin) next = std::min(next, offset);
-        }
-    }
-    return next;
 }
 
 void Vst3Plugin::play(ProcessData& data, int32_t begin, int32_t end) {

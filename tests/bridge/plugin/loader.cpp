@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "clap_abi.h"
@@ -38,7 +39,8 @@ namespace {
 constexpr double RATE = 44100;
 constexpr int BLOCK = 512, LAST_MODEL = 3, ABSENT = 0, RUNNING = 2, FRAMES = 30000, SETTLED = 1000;
 constexpr int LEAST_BLOCKS = 40, MOST_BLOCKS = 5000;  // half a second, a minute
-constexpr uint32_t MODEL_ID = 60, RESERVE_ID = 61, STATE_ID = 70, LATE_ID = 71;
+constexpr double UNITY = 0.9;  // of a gain from -90 to 10 dB
+constexpr uint32_t GAIN_ID = 10, MODEL_ID = 60, RESERVE_ID = 61, STATE_ID = 70, LATE_ID = 71;
 constexpr int LATE_MAX = 1000000;
 const int BLOCKS[] = {BLOCK, 1, 0, 100, 333, 511};  // none longer than announced, and one of no frames
 
@@ -277,6 +279,35 @@ class Shown final : public Owned<vst3::ParameterChanges> {
     Queue queue_;
 };
 
+// One parameter's automation within a block.
+class Automation final : public Owned<vst3::ParameterChanges> {
+   public:
+    using Points = std::vector<std::pair<int32_t, double>>;
+    Automation(uint32_t id, Points points) { queue_.parameter = id, queue_.points = std::move(points); }
+    int32_t VST3_CALL count() override { return 1; }
+    vst3::ParameterQueue* VST3_CALL queue(int32_t) override { return &queue_; }
+    vst3::ParameterQueue* VST3_CALL add(const uint32_t&, int32_t&) override { return nullptr; }
+    int reads() const { return queue_.reads; }
+
+   private:
+    class Queue final : public Owned<vst3::ParameterQueue> {
+       public:
+        uint32_t VST3_CALL id() override { return parameter; }
+        int32_t VST3_CALL count() override { return static_cast<int32_t>(points.size()); }
+        vst3::Result VST3_CALL point(int32_t at, int32_t& frame, double& value) override {
+            ++reads;
+            frame = points[static_cast<size_t>(at)].first;
+            value = points[static_cast<size_t>(at)].second;
+            return vst3::OK;
+        }
+        vst3::Result VST3_CALL add(int32_t, double, int32_t&) override { return vst3::NOT_IMPLEMENTED; }
+        uint32_t parameter = 0;
+        Points points;
+        int reads = 0;
+    };
+    Queue queue_;
+};
+
 class Vst3Instance final : public Instance {
    public:
     explicit Vst3Instance(const char* path) : path_(path) {
@@ -347,8 +378,33 @@ class Vst3Instance final : public Instance {
         data.output_count = static_cast<int32_t>(outputs.size());
         data.inputs = &inputs;
         data.outputs = outputs.data();
+        data.in_changes = automation_;
         data.out_changes = &shown_;
         require(processor_->process(data) == vst3::OK, "vst3 process");
+    }
+
+    // Automate the first stem's gain within a block of ones: where it moves first, and how often each point is read.
+    void automate() {
+        constexpr int FIRST = 100, POINTS = 100;
+        Automation::Points points;
+        for (int point = 0; point < POINTS; ++point) points.emplace_back(FIRST + 4 * point, 0.0);
+        Automation automation(GAIN_ID, points);
+        std::vector<std::vector<float>> rows(OUTPUTS, std::vector<float>(BLOCK, 1.0f));
+        std::vector<float*> out;
+        for (auto& row : rows) out.push_back(row.data());
+        const std::vector<float> ones(BLOCK, 1.0f);
+        const float* in[] = {ones.data(), ones.data()};
+        for (int block = 0; block < 8; ++block) process(in, out.data(), BLOCK);
+        automation_ = &automation;
+        process(in, out.data(), BLOCK);
+        automation_ = nullptr;
+        int moved = 0;
+        while (moved < BLOCK && rows[CHANNELS][static_cast<size_t>(moved)] == 1.0f) ++moved;
+        std::printf("vst3 moved %d\nvst3 reads %d\n", moved, automation.reads());
+        Automation back(GAIN_ID, {{0, UNITY}});
+        automation_ = &back;
+        process(in, out.data(), BLOCK);
+        automation_ = nullptr;
     }
 
    private:
@@ -367,13 +423,13 @@ class Vst3Instance final : public Instance {
     // Another instance takes the state of this one over.
     void restore(const vst3::ClassInfo& info) {
         Memory first, second;
-        controller_->set_normalized(10, 0.25);
+        controller_->set_normalized(GAIN_ID, 0.25);
         vst3::Component* other = create<vst3::Component>(info);
         require(other->initialize(nullptr) == vst3::OK && component_->get_state(&first) == vst3::OK &&
                     other->set_state(&first) == vst3::OK && other->get_state(&second) == vst3::OK &&
                     first.text == second.text && other->terminate() == vst3::OK && other->release() == 0,
                 "vst3 state");
-        controller_->set_normalized(10, 0.9);  // 0 dB
+        controller_->set_normalized(GAIN_ID, UNITY);
     }
     int shown(uint32_t id, int maximum) { return static_cast<int>(std::lround(shown_.values[id] * maximum)); }
 
@@ -384,6 +440,7 @@ class Vst3Instance final : public Instance {
     vst3::Controller* controller_;
     Handler handler_;
     Shown shown_;
+    Automation* automation_ = nullptr;
     int32_t mode_ = 0;
 };
 
@@ -456,7 +513,11 @@ int main(int count, char** arguments) {
     require(count > 1, "loader FILE [engine]");
     const bool engine = count > 2;
     play("clap", *std::make_unique<ClapInstance>(arguments[1]), engine);
-    play("vst3", *std::make_unique<Vst3Instance>(arguments[1]), engine);
+    {
+        const auto instance = std::make_unique<Vst3Instance>(arguments[1]);
+        play("vst3", *instance, engine);
+        if (engine) instance->automate();
+    }
     play("lv2", *std::make_unique<Lv2Instance>(arguments[1]), engine);
     std::printf("done 1\n");
     return 0;
