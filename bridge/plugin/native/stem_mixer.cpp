@@ -113,15 +113,17 @@ void StemMixer::mix(const float* const* input, float* const* output, int64_t fra
 // Copy the input, which hosts may overwrite with the output, and read the input of `latency` frames ago.
 void StemMixer::delay(const float* const* input, int64_t frames) {
     const int64_t length = static_cast<int64_t>(delay_line_[0].size());
+    const int64_t write = position_ % length, read = (position_ + length - latency_) % length;
+    const auto wrapped = [length](int64_t at) { return at < length ? at : at - length; };  // a division costs more
     for (size_t channel = 0; channel < CHANNELS; ++channel) {
         float* line = delay_line_[channel].data();
         for (int64_t frame = 0; frame < frames; ++frame) {
             const float sample = input[channel] ? input[channel][frame] : 0.0f;
             const size_t at = static_cast<size_t>(frame);
-            captured_[channel][at] = line[(position_ + frame) % length] = std::isfinite(sample) ? sample : 0.0f;
+            captured_[channel][at] = line[wrapped(write + frame)] = std::isfinite(sample) ? sample : 0.0f;
         }
         for (int64_t frame = 0; frame < frames; ++frame)
-            dry_[channel][static_cast<size_t>(frame)] = line[(position_ + frame - latency_ + 2 * length) % length];
+            dry_[channel][static_cast<size_t>(frame)] = line[wrapped(read + frame)];
     }
 }
 
@@ -151,13 +153,15 @@ bool StemMixer::is_unity(int64_t frames) const {
 // the last ones are read backwards during the fade-out, so that there is something to fade from.
 void StemMixer::locate(int64_t first, int64_t frames) {
     const bool asking = rings_ && !detached_;
-    int64_t checked = -1;
+    int64_t check_at = first_stem_;  // where the next hop begins
+    Span span;
     bool found = asking && fresh_;
     for (int64_t frame = 0; frame < frames; ++frame) {
         const int64_t at = first + frame;
-        if (asking && at >= first_stem_ && at / rings_->sizes().hop != checked) {
-            checked = at / rings_->sizes().hop;
-            found = ready(checked);
+        if (asking && at >= check_at) {
+            const int64_t number = at / rings_->sizes().hop;
+            check_at = (number + 1) * rings_->sizes().hop;
+            found = ready(number);
         }
         const bool there = found && (!in_gap_ || wet_ == 0);  // a fade that has started is completed
         if (there) {
@@ -174,8 +178,16 @@ void StemMixer::locate(int64_t first, int64_t frames) {
         if (wet_ == 0) unity_from_ = std::min(unity_from_, frame);
         const int64_t source = there ? at : 2 * gap_start_ - 1 - at;
         weights_[static_cast<size_t>(frame)] = static_cast<float>(wet_) / static_cast<float>(fade_);
-        offsets_[static_cast<size_t>(frame)] = rings_ && source >= stream_begin_ ? rings_->offset(source) : -1;
+        const bool read = rings_ && wet_ > 0 && source >= stream_begin_;
+        offsets_[static_cast<size_t>(frame)] = read ? offset(source, span) : -1;
     }
+}
+
+// Where the stems of a ring frame are; computed anew only where another hop begins.
+int64_t StemMixer::offset(int64_t at, Span& span) const {
+    const int64_t hop = rings_->sizes().hop;
+    if (at < span.begin || at >= span.begin + hop) span = {at - at % hop, rings_->offset(at - at % hop)};
+    return span.offset + at - span.begin;
 }
 
 bool StemMixer::ready(int64_t number) {

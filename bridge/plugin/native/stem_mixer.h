@@ -69,10 +69,15 @@ class StemMixer {
         float at(int64_t frame) const;
     };
 
+    struct Span {
+        int64_t begin = INT64_MIN / 2, offset = 0;  // of a hop
+    };
+
     void mix(const float* const* input, float* const* output, int64_t frames, StemWait& wait);
     void delay(const float* const* input, int64_t frames);
     void await_stems(int64_t first, int64_t frames, StemWait& wait);
     void locate(int64_t first, int64_t frames);
+    int64_t offset(int64_t at, Span& span) const;
     bool ready(int64_t number);
     bool is_unity(int64_t frames) const;
     void mix_stem(int stem, float* const* output, int64_t frames);
