@@ -42,6 +42,7 @@ class PluginHostDouble:
         hints: for each of them, the present offline hint; of a session that ended, the last.
         refusal: text that hellos get in place of rings, or None.
         separator: latency that replies name.
+        moves: controls that it moves once an instance is running.
         replying: whether hellos get a reply.
         separate: function of a hop's mix that returns its stems, or None.
     """
@@ -51,7 +52,7 @@ class PluginHostDouble:
         self.hellos, self.offline, self.hints, self.refusal = [], [], [], None
         self.replying, self.separate = threading.Event(), as_vocals
         self.replying.set()
-        self.separator = 0
+        self.separator, self.moves = 0, {}
         self._lines, self._closed = [], threading.Event()
         self._listener = listen(str(address))
         self._threads = [threading.Thread(target=self._accept)]
@@ -91,6 +92,8 @@ class PluginHostDouble:
         self.offline.append(seen)
         self.hints.append(0)
         line.send(json.dumps({**rings.describe(), "separator": self.separator}))
+        if self.moves:
+            line.send(json.dumps({"set": self.moves}))
         delivery = threading.Thread(target=self._deliver, args=(rings, ended, seen, number))
         delivery.start()
         for _ in line.lines():

@@ -50,6 +50,7 @@ def assert_played(printed, *, state):
         assert int(values["latency"]) == plugin_latency("passthrough", 44100, BLOCKS[form]), form
         assert [values[key] for key in ("main", "0", "1", "2", "3", "late")] == ["0"] * 6, (form, values)
         assert values["state"] == str(state), form
+        assert values["fader"] == ("-7" if state == RUNNING else "0"), form  # moved by the host, shown to the DAW
     assert int(printed["vst3"]["restarts"]) == LATENCY_CHANGED
     if state == RUNNING:
         assert (printed["vst3"]["moved"], printed["vst3"]["reads"]) == ("100", "100")  # at its frame, each point once

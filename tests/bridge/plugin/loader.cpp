@@ -40,7 +40,9 @@ constexpr double RATE = 44100;
 constexpr int BLOCK = 512, LAST_MODEL = 3, ABSENT = 0, RUNNING = 2, FRAMES = 30000, SETTLED = 1000;
 constexpr int LEAST_BLOCKS = 40, MOST_BLOCKS = 5000;  // half a second, a minute
 constexpr double UNITY = 0.9;  // of a gain from -90 to 10 dB
-constexpr uint32_t GAIN_ID = 10, MODEL_ID = 60, RESERVE_ID = 61, STATE_ID = 70, LATE_ID = 71;
+constexpr double MOVED = -7.0;  // the bass fader, by the engine's host
+constexpr int BASS = INDEX_STEMS + 6;
+constexpr uint32_t GAIN_ID = 10, BASS_ID = 30, MODEL_ID = 60, RESERVE_ID = 61, STATE_ID = 70, LATE_ID = 71;
 constexpr int LATE_MAX = 1000000;
 const int BLOCKS[] = {BLOCK, 1, 0, 100, 333, 511};  // none longer than announced, and one of no frames
 
@@ -85,6 +87,7 @@ class Instance {
     virtual void process(const float* const* input, float* const* output, int frames) = 0;
     virtual int state() = 0;
     virtual int late_hops() = 0;
+    virtual double fader() = 0;  // of the bass, as the plug-in shows it its host
 };
 
 class ClapInstance final : public Instance {
@@ -95,6 +98,7 @@ class ClapInstance final : public Instance {
         const auto* factory = static_cast<const clap_factory*>(entry_->get_factory("clap.plugin-factory"));
         require(factory && factory->count(factory) == 1, "clap.plugin-factory");
         std::printf("clap name %s\n", factory->descriptor(factory, 0)->name);
+        std::printf("clap id %s\n", factory->descriptor(factory, 0)->id);
         host_ = {{1, 2, 0}, nullptr, "loader", "", "", "1", [](const clap_host*, const char*) -> const void* { return nullptr; },
                  [](const clap_host*) {}, [](const clap_host*) {}, [](const clap_host*) {}};
         plugin_ = factory->create(factory, &host_, factory->descriptor(factory, 0)->id);
@@ -124,8 +128,9 @@ class ClapInstance final : public Instance {
         plugin_->reset(plugin_);
     }
     int64_t latency() override { return extension<clap_latency>("clap.latency")->get(plugin_); }
-    int state() override { return value(STATE_ID); }
-    int late_hops() override { return value(LATE_ID); }
+    int state() override { return static_cast<int>(value(STATE_ID)); }
+    int late_hops() override { return static_cast<int>(value(LATE_ID)); }
+    double fader() override { return fader_; }
 
     void process(const float* const* input, float* const* output, int frames) override {
         float* in[] = {const_cast<float*>(input[0]), const_cast<float*>(input[1])};
@@ -136,7 +141,11 @@ class ClapInstance final : public Instance {
         for (size_t bus = 0; bus < outputs.size(); ++bus)
             outputs[bus] = {&out[CHANNELS * bus], nullptr, CHANNELS, 0, 0};
         const clap_input_events none = {nullptr, [](const clap_input_events*) { return 0u; }, nullptr};
-        const clap_output_events shown = {nullptr, [](const clap_output_events*, const clap_event*) { return true; }};
+        const clap_output_events shown = {&fader_, [](const clap_output_events* list, const clap_event* event) {
+            const auto* change = reinterpret_cast<const clap_param_event*>(event);
+            if (change->param_id == BASS_ID) *static_cast<double*>(list->context) = change->value;
+            return true;
+        }};
         const clap_process call = {-1, static_cast<uint32_t>(frames), nullptr, &inputs, outputs.data(), 1,
                                    static_cast<uint32_t>(outputs.size()), &none, &shown};
         require(plugin_->process(plugin_, &call) == CLAP_PROCESS_CONTINUE, "clap process");
@@ -149,15 +158,16 @@ class ClapInstance final : public Instance {
         require(found, id);
         return static_cast<const Extension*>(found);
     }
-    int value(uint32_t id) const {
+    double value(uint32_t id) const {
         double out = 0;
         require(extension<clap_params>("clap.params")->get_value(plugin_, id, &out), "clap value");
-        return static_cast<int>(out);
+        return out;
     }
 
     const clap_entry_point* entry_;
     clap_host host_;
     const clap_plugin* plugin_;
+    double fader_ = 0;
 };
 
 class Lv2Instance final : public Instance {
@@ -167,8 +177,13 @@ class Lv2Instance final : public Instance {
         require(find && find(0) && !find(1), "lv2_descriptor");
         calls_ = find(0);
         std::printf("lv2 name %s\n", calls_->uri);
-        const lv2_feature* const none[] = {nullptr};
-        handle_ = calls_->instantiate(calls_, RATE, "", none);
+        request_ = {&fader_, [](void* fader, uint32_t port, float value) -> uint32_t {
+            if (port == CHANNELS + OUTPUTS + FIRST + BASS) *static_cast<double*>(fader) = static_cast<double>(value);
+            return 0;
+        }};
+        const lv2_feature change = {"http://kx.studio/ns/lv2ext/control-input-port-change-request", &request_};
+        const lv2_feature* const features[] = {&change, nullptr};
+        handle_ = calls_->instantiate(calls_, RATE, "", features);
         require(handle_, "lv2 instantiate");
         for (int index = 0; index < PARAMETERS; ++index)
             controls_[FIRST + static_cast<size_t>(index)] = static_cast<float>(PARAMETER_TABLE[index].initial);
@@ -193,6 +208,7 @@ class Lv2Instance final : public Instance {
     }
     int state() override { return static_cast<int>(controls_[FIRST + INDEX_STATE]); }
     int late_hops() override { return static_cast<int>(controls_[FIRST + INDEX_LATE_HOPS]); }
+    double fader() override { return fader_; }
 
     void process(const float* const* input, float* const* output, int frames) override {
         for (uint32_t side = 0; side < CHANNELS; ++side)
@@ -207,6 +223,8 @@ class Lv2Instance final : public Instance {
     const lv2_plugin_descriptor* calls_;
     void* handle_;
     std::array<float, FIRST + PARAMETERS> controls_{};
+    lv2_change_request request_;
+    double fader_ = 0;
 };
 
 // A VST3 host's own objects live as long as the instance.
@@ -317,7 +335,9 @@ class Vst3Instance final : public Instance {
         factory_ = make();
         vst3::ClassInfo info;
         require(factory_->count() == 1 && factory_->class_info(0, &info) == vst3::OK, "vst3 class");
-        std::printf("vst3 name %s\n", info.name);
+        std::printf("vst3 name %s\nvst3 id ", info.name);
+        for (const uint8_t byte : info.id) std::printf("%02x", static_cast<unsigned>(byte));
+        std::printf("\n");
         component_ = create<vst3::Component>(info);
         require(component_->initialize(nullptr) == vst3::OK, "vst3 initialize");
         processor_ = query<vst3::Processor>();
@@ -363,6 +383,10 @@ class Vst3Instance final : public Instance {
     int64_t latency() override { return processor_->latency(); }
     int state() override { return shown(STATE_ID, RUNNING); }
     int late_hops() override { return shown(LATE_ID, LATE_MAX); }
+    double fader() override {
+        const auto found = shown_.values.find(BASS_ID);
+        return found == shown_.values.end() ? 0 : controller_->to_plain(BASS_ID, found->second);
+    }
 
     void process(const float* const* input, float* const* output, int frames) override {
         float* in[] = {const_cast<float*>(input[0]), const_cast<float*>(input[1])};
@@ -457,11 +481,13 @@ struct Sound {
     std::vector<std::vector<float>> rows;
 };
 
-// Play silence in real time until the engine's state is what it should become.
+// Play silence in real time until the engine's state is what it should become, and the fader where it moved it.
 void settle(Instance& instance, int state) {
+    const double fader = state == RUNNING ? MOVED : 0.0;
+    const auto settled = [&] { return instance.state() == state && std::fabs(instance.fader() - fader) < 1e-6; };
     Sound silence(CHANNELS, BLOCK, 0.0f), out(OUTPUTS, BLOCK, 0.0f);
     const auto began = std::chrono::steady_clock::now();
-    for (int block = 0; block < LEAST_BLOCKS || (instance.state() != state && block < MOST_BLOCKS); ++block) {
+    for (int block = 0; block < LEAST_BLOCKS || (!settled() && block < MOST_BLOCKS); ++block) {
         std::this_thread::sleep_until(began + std::chrono::microseconds(static_cast<int64_t>(block * BLOCK * 1e6 / RATE)));
         instance.process(silence.at(0).data(), out.at(0).data(), BLOCK);
     }
@@ -503,8 +529,8 @@ void play(const char* format, Instance& instance, bool engine) {
     for (size_t stem = 0; stem < STEMS; ++stem)
         std::printf("%s %zu %g\n", format, stem,
                     static_cast<double>(worst(CHANNELS * (1 + stem), engine ? 0 : SETTLED, stem == full ? 1.0f : 0.0f)));
-    std::printf("%s state %d\n%s late %d\n", format, instance.state(), format,
-                instance.late_hops() - late_before);
+    std::printf("%s state %d\n%s late %d\n%s fader %g\n", format, instance.state(), format,
+                instance.late_hops() - late_before, format, instance.fader());
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ const char* const REPLY =
     "{\"name\": \"psm_5ef00d1e\", \"channels\": 2, \"stems\": 4, \"hop\": 256, \"capacity\": 131072, \"slots\": 512, "
     "\"separator\": 0}\n";
 
+const char* const MOVE = "{\"set\": {\"stem/bass/gain_db\": -7}}\n";
+
 struct Memory {
     HANDLE handle;
     int64_t* words;
@@ -80,6 +82,7 @@ void serve(HANDLE pipe) {
     if (std::string(hello, bytes).find("\"hello\":1,\"model\":\"passthrough\",\"rate\":44100") == std::string::npos) return;
     const Memory memory;
     WriteFile(pipe, REPLY, static_cast<DWORD>(std::strlen(REPLY)), &bytes, nullptr);
+    WriteFile(pipe, MOVE, static_cast<DWORD>(std::strlen(MOVE)), &bytes, nullptr);
     for (int64_t begin = -1, next = 0; connected(pipe); Sleep(0)) {
         const int64_t captured = memory.positions()[Rings::CAPTURED].load(std::memory_order_acquire);
         const int64_t begun = memory.positions()[Rings::BEGUN].load(std::memory_order_acquire);
