@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bridge.plugin.build import compile_plugin, shipped_binary, this_system
-from bridge.plugin.locations import command_file
+from bridge.plugin.locations import command_file, log_file
 from bridge.plugin.lv2_bundle import description, manifest
 from stream_sep.errors import ConfigError, reason
 
@@ -100,7 +100,8 @@ def remove_plugins(formats: Iterable[str] = ()) -> tuple[Installed, ...]:
         for plugin in removed:
             _remove(plugin.path)
         if not any(path.exists() for path in paths.values()):
-            command_file().unlink(missing_ok=True)
+            for file in (command_file(), log_file()):
+                file.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(
             f"cannot remove the plug-in from {error.filename}: {reason(error)}; is a DAW running that has it open?"
@@ -111,8 +112,32 @@ def remove_plugins(formats: Iterable[str] = ()) -> tuple[Installed, ...]:
 def plugin_paths() -> dict[str, Path]:
     """Return the path of each format for this user on this system."""
     given = os.environ.get(FOLDER_VARIABLE)
-    folders = {name: Path(given) for name in FORMATS} if given else _folders()
+    folders = (
+        {name: Path(given) for name in FORMATS} if given else plugin_folders(sys.platform, Path.home(), os.environ)
+    )
     return {name: folder / _NAMES[name] for name, folder in folders.items()}
+
+
+def plugin_folders(system: str, home: Path, environment: Mapping[str, str]) -> dict[str, Path]:
+    """Return where DAWs look for each format.
+
+    Args:
+        system: as `sys.platform` names it.
+        home: the user's folder.
+        environment: variables by name, as in `os.environ`.
+
+    >>> plugin_folders("linux", Path("/home/me"), {})["vst3"].as_posix()
+    '/home/me/.vst3'
+    """
+    if system == "darwin":
+        plugins = home / "Library" / "Audio" / "Plug-Ins"
+        return {"vst3": plugins / "VST3", "clap": plugins / "CLAP", "lv2": plugins / "LV2"}
+    if system == "win32":
+        local = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
+        roaming = Path(environment.get("APPDATA") or home / "AppData" / "Roaming")
+        common = local / "Programs" / "Common"
+        return {"vst3": common / "VST3", "clap": common / "CLAP", "lv2": roaming / "LV2"}
+    return {name: home / f".{name}" for name in FORMATS}
 
 
 def host_command() -> list[str]:
@@ -152,17 +177,6 @@ def _binary_inside(form: str) -> Path:
     if sys.platform == "win32":
         return Path("Contents", f"{machine}-win".replace("aarch64", "arm64"), "StreamSep.vst3")
     return Path("Contents", f"{machine}-linux", "StreamSep.so")
-
-
-def _folders() -> dict[str, Path]:
-    home = Path.home()
-    if sys.platform == "darwin":
-        plugins = home / "Library" / "Audio" / "Plug-Ins"
-        return {"vst3": plugins / "VST3", "clap": plugins / "CLAP", "lv2": plugins / "LV2"}
-    if sys.platform == "win32":
-        common = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "Programs" / "Common"
-        return {"vst3": common / "VST3", "clap": common / "CLAP", "lv2": Path(os.environ["APPDATA"]) / "LV2"}
-    return {name: home / f".{name}" for name in FORMATS}
 
 
 def _checked(formats: Iterable[str], paths: Mapping[str, Path]) -> tuple[str, ...]:

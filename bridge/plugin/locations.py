@@ -32,6 +32,12 @@ def command_file() -> Path:
     return Path(given) if given else config_folder() / "plugin-host"
 
 
+def log_file() -> Path:
+    """Return the file with the output of the host that the plug-in started last."""
+    command = command_file()
+    return command.with_name(command.name + ".log")
+
+
 def _runtime_folder() -> Path:
     if sys.platform == "darwin":
         return config_folder()

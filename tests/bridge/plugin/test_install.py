@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,7 @@ def test_all_formats_are_installed_listed_and_removed(folder, bundles):
     assert [plugin.format for plugin in installed] == list(FORMATS) == present()
     command = (folder / "settings" / "plugin-host").read_text().splitlines()
     assert command == [sys.executable, "-P", "-m", "stream_sep", "host"]
+    (folder / "settings" / "plugin-host.log").write_text("of a host that the plug-in started")
     assert [plugin.format for plugin in remove_plugins()] == list(FORMATS)
     assert present() == []
     assert [path for path in folder.rglob("*") if path.is_file()] == []
@@ -102,6 +104,34 @@ def test_command_line_installs_names_the_menu_lists_and_removes(folder):
     assert "not installed" in run("list")
     assert "removed clap" in run("remove")
     assert "nothing was installed" in run("remove")
+
+
+@pytest.mark.parametrize(
+    ("system", "environment", "expected"),
+    [
+        ("linux", {}, (".vst3", ".clap", ".lv2")),
+        ("darwin", {}, tuple(f"Library/Audio/Plug-Ins/{name}" for name in ("VST3", "CLAP", "LV2"))),
+        (
+            "win32",
+            {},
+            (
+                "AppData/Local/Programs/Common/VST3",
+                "AppData/Local/Programs/Common/CLAP",
+                "AppData/Roaming/LV2",
+            ),
+        ),
+        (
+            "win32",
+            {"LOCALAPPDATA": "/users/me/local", "APPDATA": "/users/me/roaming"},
+            ("local/Programs/Common/VST3", "local/Programs/Common/CLAP", "roaming/LV2"),
+        ),
+    ],
+)
+def test_folders_are_those_where_the_daws_of_each_system_look(system, environment, expected):
+    home = Path("/users/me")
+    assert install.plugin_folders(system, home, environment) == {
+        form: home / folder for form, folder in zip(FORMATS, expected, strict=True)
+    }
 
 
 def test_this_system_has_a_name():
