@@ -1,15 +1,25 @@
 """The latency that is compiled into the plug-in is that of the separators and of the engine's formula."""
 
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
+from bridge.benchmarks.plugin import BLOCKS as BLOCK_SIZES
+from bridge.benchmarks.plugin import latency_table
 from bridge.plugin.models import RATES, models_table
 from bridge.plugin.session import MODELS
 from stream_sep.audio.latency import fixed_prefill
 from stream_sep.separators import load_separator
 
+ROOT = Path(__file__).parents[3]
 BLOCKS = (1, 32, 64, 100, 128, 256, 333, 441, 512, 1024, 2048, 8192)
+
+
+def test_latencies_in_the_documentation_are_those_of_the_plugin():
+    lines = (ROOT / "docs" / "how-to" / "plugin.md").read_text(encoding="utf-8").splitlines()
+    head = lines.index("| block | " + " | ".join(map(str, BLOCK_SIZES)) + " |")
+    assert lines[head + 2 : head + 5] == latency_table()
 
 
 def test_table_of_models_is_that_of_the_separators():
