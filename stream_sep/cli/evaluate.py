@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,7 @@ from stream_sep.separators import DEFAULT
 if TYPE_CHECKING:
     from stream_sep.evaluation.model_cost import ModelCost
     from stream_sep.evaluation.report import Score
+    from stream_sep.evaluation.songs import SongPlace
 
 
 def evaluate(
@@ -31,7 +33,13 @@ def evaluate(
     ] = 0,
     as_json: Annotated[Path | None, typer.Option("--json", help="write every score to this file")] = None,
     plot: Annotated[Path | None, typer.Option(help="plot SDR against latency and cost, as PNG")] = None,
+    layout: Annotated[
+        str, typer.Option(help="of the folder: stem-files, stem-folders, moises, slakh, cambridge-mt, mir1k, or auto")
+    ] = "auto",
     *,
+    live: Annotated[
+        bool, typer.Option("--live", help="score models of windows by their windows of a stream, not of a file")
+    ] = False,
     all_metrics: Annotated[
         bool,
         typer.Option("--all-metrics", help="add SI-SDR, low end, attacks, bleed, first and last minute, and cost"),
@@ -42,28 +50,46 @@ def evaluate(
     from stream_sep.evaluation import sdr
 
     models = assign_options(model or [DEFAULT], option or [])
+    songs = songs_in(folder, layout)
     if not (all_metrics or museval or as_json or plot or validation_percent or len(models) > 1):
         ((name, (_, options)),) = models.items()
         skipped: list[str] = []
-        rows = list(sdr.evaluate(folder, name, limit=limit or None, skip=skipped.append, **options))
+        rows = list(sdr.evaluate(folder, name, limit or None, skip=skipped.append, songs=songs, live=live, **options))
         typer.echo(sdr.format_table(rows))
     else:
-        skipped = _full_report(
-            folder, models, limit=limit, validation=validation_percent, museval=museval, as_json=as_json, plot=plot
-        )
+        chosen = {"limit": limit or None, "validation_percent": validation_percent or None, "museval": museval}
+        skipped = _full_report(folder, models, {**chosen, "songs": songs, "live": live}, as_json=as_json, plot=plot)
     for message in skipped:
         typer.echo(message, err=True)
     if skipped:
         raise typer.Exit(1)
 
 
+def songs_in(folder: Path, layout: str) -> list[SongPlace]:
+    """Return the songs of a folder: stem files and folders of the four stems, or those of any data set.
+
+    Args:
+        folder: it.
+        layout: one of the layouts of data sets, or ``auto``.
+
+    Raises:
+        AudioFileError: there is no song.
+        ConfigError: an unknown layout.
+    """
+    from stream_sep.evaluation.songs import find_songs
+    from stream_sep.training.data.layouts import find_stem_songs
+
+    if layout == "auto":
+        with suppress(AudioFileError):
+            return [*find_songs(folder)]
+    return [*find_stem_songs(folder, layout)]
+
+
 def _full_report(
     folder: Path,
     models: dict[str, tuple[str, dict[str, Any]]],
+    chosen: dict[str, Any],
     *,
-    limit: int,
-    validation: int,
-    museval: bool,
     as_json: Path | None,
     plot: Path | None,
 ) -> list[str]:
@@ -78,15 +104,7 @@ def _full_report(
         typer.echo(song, err=True)
         _write_json(as_json, found, [])  # so that an end before the last song loses one song
 
-    for score in report.evaluate_folder(
-        folder,
-        models,
-        limit=limit or None,
-        validation_percent=validation or None,
-        museval=museval,
-        report=begin,
-        skip=skipped.append,
-    ):
+    for score in report.evaluate_folder(folder, models, report=begin, skip=skipped.append, **chosen):
         found.append(score)  # noqa: PERF402 - `begin` writes it while it grows
     _write_json(as_json, found, [])
     costs = [measure_cost(name, model, options) for name, (model, options) in models.items()]

@@ -1,13 +1,12 @@
 """Separation scores in several metrics: the long report of `stream-sep evaluate`.
 
-Every song is streamed, hop by hop, as in live use. Besides the SDR of whole songs, the report shows what it hides:
-level errors (SI-SDR ignores them), the low end, attacks, leakage into absent stems and pauses, and whether the
-last minute of a long song is as good as its first.
+Songs are separated as by `separate`, or as in a stream, hop by hop. Besides the SDR of whole songs, the report shows
+what it hides: level errors (SI-SDR ignores them), the low end, attacks, leakage into absent stems and pauses, and
+whether the last minute of a long song is as good as its first.
 """
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +14,26 @@ import numpy as np
 
 from stream_sep.errors import ConfigError
 from stream_sep.evaluation.measures import MEASURES, measure_stem
-from stream_sep.evaluation.sdr import align_references, estimate_mix, order_stems, separate
-from stream_sep.evaluation.songs import find_songs, load_songs, score_or_skip
+from stream_sep.evaluation.scored_model import ScoredModel
+from stream_sep.evaluation.sdr import (
+    ACCOMPANIMENT,
+    align_references,
+    estimate_mix,
+    has_only_stems_of,
+    order_stems,
+    stems_of,
+)
+from stream_sep.evaluation.songs import find_songs, load_songs, score_or_skip, song_name
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.extras import install_hint
-from stream_sep.protocols import STEMS
-from stream_sep.separators import load_separator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from stream_sep.evaluation.model_cost import ModelCost
-    from stream_sep.evaluation.songs import Parts, Song
+    from stream_sep.evaluation.songs import Parts, Song, SongPlace
+    from stream_sep.separators.source_groups import SourceGroups
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ def evaluate_folder(
     museval: bool = False,
     report: Callable[[str], None] = lambda _name: None,
     skip: Callable[[str], None] | None = None,
+    songs: Sequence[SongPlace] | None = None,
+    live: bool = False,
 ) -> Iterator[Score]:
     """Score separators on every song of a folder, and the mix itself as a baseline.
 
@@ -62,45 +70,55 @@ def evaluate_folder(
         report: callback that receives the name of each song.
         skip: callback that receives a message for each song that cannot be read or scored and is skipped; errors
             unless given.
+        songs: the songs; those of `find_songs` in the folder unless given.
+        live: whether to run separators as in a stream, where they have another form for files.
 
     Raises:
         AudioFileError: there is no song, or one cannot be read.
         ConfigError: no song is left, or museval is not installed.
     """
-    paths = [path for path in find_songs(folder) if _is_selected(path, validation_percent)][:limit]
+    paths = [
+        path for path in (find_songs(folder) if songs is None else songs) if _is_selected(path, validation_percent)
+    ][:limit]
     if not paths:
         raise ConfigError(
             f"no song of {folder} is kept for validation at {validation_percent} percent; score them all"
         )
-    build = functools.lru_cache(maxsize=None)(
-        lambda name, rate: load_separator(models[name][0], rate, **models[name][1])
-    )
+    scored = {name: ScoredModel(model, options, live=live) for name, (model, options) in models.items()}
 
     def scores(song: Song) -> Iterator[Score]:
-        yield from score_song(song, "mix", estimate_mix(song.mix))
-        for name in models:
-            separator = build(name, song.sample_rate)
-            separator.reset()
-            estimates = separate(separator, song.mix)
-            yield from score_song(song, name, estimates)
+        yield from _score_mix(song, [model.groups for model in scored.values()])
+        for name, model in scored.items():
+            estimates = model.separate(song.mix, song.sample_rate)
+            yield from score_song(song, name, estimates, model.groups)
             if museval:
-                yield from _museval(song, name, estimates)
+                yield from _museval(song, name, estimates, model.groups)
 
     for song in load_songs(paths, skip=skip):
         report(song.name)
         yield from score_or_skip(song, scores, skip)
 
 
-def score_song(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
+def _score_mix(song: Song, models: Sequence[SourceGroups | None]) -> Iterator[Score]:
+    """Score the mix as an estimate of each stem of the models; of two groups of one name, the first counts."""
+    seen: set[tuple[str, str]] = set()
+    for groups in dict.fromkeys(models):
+        rows = list(score_song(song, "mix", estimate_mix(song.mix, stems_of(groups)), groups))
+        yield from (row for row in rows if (row.stem, row.measure) not in seen)
+        seen |= {(row.stem, row.measure) for row in rows}
+
+
+def score_song(song: Song, model: str, estimates: Parts, groups: SourceGroups | None = None) -> Iterator[Score]:
     """Measure estimates of a song's stems in all ways but ``SDR v4``.
 
     Args:
         song: the song with its stems.
         model: name of the model, for the row.
         estimates: estimated stems by name.
+        groups: the sources of each stem, as for `align_references`.
     """
     mix, rate = song.mix, song.sample_rate
-    references, estimates = align_references(song, estimates)
+    references, estimates = align_references(song, estimates, groups)
     for stem, reference in references.items():
         for measure, decibels in measure_stem(reference, estimates[stem], mix, rate):
             yield Score(song.name, model, stem, measure, decibels)
@@ -153,7 +171,9 @@ def plot_costs(path: Path, scores: Sequence[Score], costs: Sequence[ModelCost]) 
     axes = figure.subplots(1, 2, sharey=True)
     for one in costs:
         values = [
-            row.decibels for row in scores if (row.model, row.measure) == (one.name, "uSDR") and row.stem in STEMS
+            row.decibels
+            for row in scores
+            if (row.model, row.measure) == (one.name, "uSDR") and row.stem != ACCOMPANIMENT
         ]
         for axis, place in zip(axes, (one.latency_ms, one.real_time_factor), strict=True):
             axis.semilogx([place], [np.mean(values)], "o")
@@ -163,15 +183,17 @@ def plot_costs(path: Path, scores: Sequence[Score], costs: Sequence[ModelCost]) 
     FigureCanvasAgg(figure).print_png(str(path))  # type: ignore[no-untyped-call] # so it is
 
 
-def _museval(song: Song, model: str, estimates: Parts) -> Iterator[Score]:
+def _museval(song: Song, model: str, estimates: Parts, groups: SourceGroups | None = None) -> Iterator[Score]:
     try:
         import museval  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigError(f"SDR v4 needs museval ({error}); {install_hint('train')}") from error
-    loud = [stem for stem in STEMS if stem in song.stems and stem in estimates and song.stems[stem].any()]
+    plain = groups is None or has_only_stems_of(song, groups)
+    true = song.stems if plain else align_references(song, estimates, groups)[0]
+    loud = [stem for stem in stems_of(groups) if stem in true and stem in estimates and true[stem].any()]
     if not loud:
         return
-    references = np.stack([song.stems[stem].T for stem in loud])
+    references = np.stack([true[stem].T for stem in loud])
     given = np.stack([estimates[stem].T for stem in loud])
     found = museval.evaluate(references, given, win=song.sample_rate, hop=song.sample_rate)[0]
     for stem, seconds in zip(loud, found, strict=True):
@@ -194,5 +216,5 @@ def _table(scores: Sequence[Score], measure: str) -> str:
     return "\n".join(lines)
 
 
-def _is_selected(path: Path, percent: int | None) -> bool:
-    return percent is None or is_validation(path.name.removesuffix(".stem.mp4"), percent)
+def _is_selected(path: SongPlace, percent: int | None) -> bool:
+    return percent is None or is_validation(song_name(path), percent)

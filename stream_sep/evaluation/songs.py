@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import soxr
@@ -15,7 +15,7 @@ from stream_sep.files.stem_folder import STEM_FILE_STREAMS, stems_in
 from stream_sep.protocols import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from stream_sep.files.song import Song as SongFile
 
@@ -29,13 +29,58 @@ Parts: TypeAlias = dict[str, Block]
 _STEM_FILE_RATE = 44100
 
 
+class SoundFile(Protocol):
+    """A sound on disk: a file, or one stream of it."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        ...
+
+    @property
+    def stream(self) -> int | None:
+        """Index of the stream; the first unless given."""
+        ...
+
+
+class SourcedSong(Protocol):
+    """A song of a data set with any sources, such as a `StemSong` of `find_stem_songs`."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def sources(self) -> Mapping[str, Sequence[SoundFile]]:
+        """Source -> sounds to add up."""
+        ...
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Sources that it is known to have nothing of."""
+        ...
+
+
+SongPlace: TypeAlias = "Path | SourcedSong"
+"""Where a song is: one of `find_songs`, or of a data set."""
+
+
 @dataclass(frozen=True)
 class Song:
-    """One song, its stems in memory; their sum is its mix."""
+    """One song, its stems in memory; their sum is its mix.
+
+    Attributes:
+        name: its name.
+        sample_rate: frames per second.
+        stems: its stems, or any other sources.
+        silent: sources that it is known to have nothing of.
+    """
 
     name: str
     sample_rate: int
     stems: Parts
+    silent: frozenset[str] = frozenset()
 
     @property
     def mix(self) -> Block:
@@ -60,12 +105,12 @@ def find_songs(folder: Path) -> list[Path]:
 
 
 def load_songs(
-    paths: Iterable[Path], sample_rate: int | None = None, skip: Callable[[str], None] | None = None
+    paths: Iterable[SongPlace], sample_rate: int | None = None, skip: Callable[[str], None] | None = None
 ) -> Iterator[Song]:
     """Read songs one after the other.
 
     Args:
-        paths: some of `find_songs`.
+        paths: some of `find_songs`, or songs of a data set.
         sample_rate: frames per second to resample them to; their own unless given.
         skip: callback that receives a message for each song that cannot be read and is skipped; errors unless given.
 
@@ -105,24 +150,51 @@ def score_or_skip(
         return []
 
 
-def load_song(path: Path, sample_rate: int | None = None) -> Song:
-    """Read one of the paths of `find_songs`, resampled to ``sample_rate`` if given.
+def load_song(path: SongPlace, sample_rate: int | None = None) -> Song:
+    """Read one of the paths of `find_songs`, or a song of a data set, resampled to ``sample_rate`` if given.
 
     Args:
-        path: a path from `find_songs`.
+        path: a path from `find_songs`, or a song.
         sample_rate: target frames per second; the song's own by default.
 
     Raises:
         AudioFileError: a file cannot be read, its stems differ in rate, or ffmpeg is missing.
     """
-    rate, stems = _read_stem_file(path) if path.is_file() else _read_stem_folder(path)
+    if not isinstance(path, Path):
+        rate, stems = _read_sources(path)
+    else:
+        rate, stems = _read_stem_file(path) if path.is_file() else _read_stem_folder(path)
     if sample_rate is not None and sample_rate != rate:
         stems = {name: soxr.resample(stem.T, rate, sample_rate).T for name, stem in stems.items()}
         rate = sample_rate
     frames = min(stem.shape[1] for stem in stems.values())
     if not frames:
-        raise AudioFileError(f"{path} contains no audio")
-    return Song(path.name.removesuffix(".stem.mp4"), rate, {name: stem[:, :frames] for name, stem in stems.items()})
+        raise AudioFileError(f"{path if isinstance(path, Path) else path.name} contains no audio")
+    silent = frozenset() if isinstance(path, Path) else path.silent
+    return Song(song_name(path), rate, {name: stem[:, :frames] for name, stem in stems.items()}, silent)
+
+
+def song_name(path: SongPlace) -> str:
+    """Return the name of a song."""
+    return path.name.removesuffix(".stem.mp4")
+
+
+def _read_sources(song: SourcedSong) -> tuple[int, Parts]:
+    files = {name: [open_song(one.path, one.stream or 0) for one in sounds] for name, sounds in song.sources.items()}
+    rates = {file.sample_rate for sounds in files.values() for file in sounds}
+    if len(rates) != 1:
+        raise AudioFileError(
+            f"the sources of {song.name} differ in sample rate: {sorted(rates)}; convert them to one"
+        )
+    rate = rates.pop()
+    return rate, {name: _sum([_read(file, rate) for file in sounds]) for name, sounds in files.items()}
+
+
+def _sum(sounds: Sequence[Block]) -> Block:
+    total = np.zeros((2, max(sound.shape[1] for sound in sounds)), np.float32)
+    for sound in sounds:
+        total[:, : sound.shape[1]] += sound
+    return total
 
 
 def _read_stem_folder(folder: Path) -> tuple[int, Parts]:

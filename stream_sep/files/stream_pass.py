@@ -17,7 +17,7 @@ from stream_sep.separators import config_file_of, is_weight_file, load_separator
 from stream_sep.separators.ensemble import average_shifts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from stream_sep.files.settings import SeparationSettings
     from stream_sep.files.song_statistics import SongStatistics
@@ -79,7 +79,7 @@ class StreamingSongModel:
             whole = waiting.shape[1] // hop * hop
             if not whole:
                 continue
-            stems = _process(separator, waiting[:, :whole])[rows]
+            stems = process_hops(separator, waiting[:, :whole])[rows]
             waiting = waiting[:, whole:]
             dropped = min(skip, stems.shape[2])
             skip -= dropped
@@ -109,15 +109,33 @@ def _chosen(stems: Sequence[str] | None, sources: tuple[str, ...], model: str) -
 def _load(settings: SeparationSettings, rate: int) -> Separator:
     """Load a separator, as many times as there are shifts if it computes hop by hop."""
     options = separator_options(settings)
-
-    def load() -> Separator:
-        separator = load_separator(settings.model, rate, **options)
-        for_files: Separator = getattr(separator, "for_files", lambda: separator)()
-        return for_files
-
-    first = load()
+    first = _file_form(load_separator(settings.model, rate, **options))
     shifts = 1 if has_own_rate(first) else settings.shifts
-    return average_shifts([first, *(load() for _ in range(1, shifts))])
+    others = (_file_form(load_separator(settings.model, rate, **options)) for _ in range(1, shifts))
+    return average_shifts([first, *others])
+
+
+def load_for_songs(model: str, rate: int, options: Mapping[str, Any]) -> Separator:
+    """Load a separator in the form that `StreamingSongModel` uses, for songs in memory.
+
+    Args:
+        model: as for `load_separator`.
+        rate: of the songs; the separator's `sample_rate` is another if songs must be resampled for it.
+        options: as for `load_separator`.
+
+    Raises:
+        SeparatorError: it cannot be loaded.
+        ConfigError: an option that it refuses.
+    """
+    separator = _file_form(load_separator(model, _USUAL_RATE, **options))
+    if rate == _USUAL_RATE or has_own_rate(separator):
+        return separator
+    return _file_form(load_separator(model, rate, **options))
+
+
+def _file_form(separator: Separator) -> Separator:
+    made: Separator = getattr(separator, "for_files", lambda: separator)()
+    return made
 
 
 def has_own_rate(separator: Separator) -> bool:
@@ -125,9 +143,18 @@ def has_own_rate(separator: Separator) -> bool:
     return bool(getattr(separator, "has_own_rate", False))
 
 
-def _process(separator: Separator, block: Block) -> Stems:
-    """Separate whole hops; at once, where a separator has a faster way for many of them."""
-    many = getattr(separator, "process_many", None)
+def process_hops(separator: Separator, block: Block, *, single: bool = False) -> Stems:
+    """Separate whole hops; at once, where a separator has a faster way for many of them.
+
+    Args:
+        separator: the separator.
+        block: ``(2, frames)``, whole hops.
+        single: whether to process them one by one in any case.
+
+    Returns:
+        ``(stems, 2, frames)``.
+    """
+    many = None if single else getattr(separator, "process_many", None)
     if many is not None:
         stems: Stems = many(block)
         return stems

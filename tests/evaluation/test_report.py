@@ -158,18 +158,16 @@ def test_a_song_that_cannot_be_scored_is_named_and_the_others_are_scored(folder,
 
 def test_scores_are_written_as_they_come(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "score_song", failing_at(2, KeyboardInterrupt()))
-    options = {"limit": 0, "validation": 0, "museval": False, "plot": None}
     with pytest.raises(KeyboardInterrupt):
-        _full_report(folder, {"passthrough": ("passthrough", {})}, as_json=tmp_path / "s.json", **options)
+        _full_report(folder, {"passthrough": ("passthrough", {})}, {}, as_json=tmp_path / "s.json", plot=None)
     scores = json.loads((tmp_path / "s.json").read_text())["scores"]
     assert {row["song"] for row in scores} == {"Artist 0 - Song", "Artist 1 - Song"}
 
 
 def test_a_file_of_scores_that_cannot_be_written_is_named_before_a_song_is_scored(folder, tmp_path):
     (tmp_path / "no").write_text("a file where the folder should be")
-    options = {"limit": 0, "validation": 0, "museval": False, "plot": None}
     with pytest.raises(AudioFileError, match="cannot write"):
-        _full_report(folder, {"passthrough": ("passthrough", {})}, as_json=tmp_path / "no" / "s.json", **options)
+        _full_report(folder, {"passthrough": ("passthrough", {})}, {}, as_json=tmp_path / "no" / "s.json", plot=None)
 
 
 def test_costs_are_a_models_own():

@@ -3,7 +3,7 @@ import pytest
 import soundfile
 
 from stream_sep.errors import AudioFileError
-from stream_sep.evaluation import sdr
+from stream_sep.evaluation.scored_model import ScoredModel
 from stream_sep.evaluation.sdr import (
     ACCOMPANIMENT,
     Row,
@@ -17,6 +17,7 @@ from stream_sep.evaluation.sdr import (
     usdr,
 )
 from stream_sep.evaluation.songs import Song, find_songs, load_song
+from stream_sep.protocols import STEMS
 from stream_sep.separators import load_separator
 
 RATE = 8000
@@ -158,14 +159,14 @@ def test_unreadable_songs_are_reported_and_the_others_scored(folder):
 
 
 def test_a_song_that_cannot_be_scored_is_named_and_the_others_are_scored(folder, monkeypatch):
-    def separate(separator, mix):
+    def separate(_model, mix, _rate):
         if len(skipped) == 0:
             skipped.append("")
             raise ValueError("odd")
-        return dict.fromkeys(separator.stems, mix)
+        return dict.fromkeys(STEMS, mix)
 
     skipped = []
-    monkeypatch.setattr(sdr, "separate", separate)
+    monkeypatch.setattr(ScoredModel, "separate", separate)
     rows = list(evaluate(folder, "passthrough", skip=skipped.append))
     first, *others = sorted(path.name for path in find_songs(folder))
     assert {row.song for row in rows} == set(others)
