@@ -152,7 +152,12 @@ def levels_path(cache: Path) -> Path:
 
 
 def sum_of(sources: Sequence[SourceFrames], frames: slice) -> NDArray[np.int32]:
-    """Return the sum of some frames of sources, ``(frames, 2)``."""
+    """Return the sum of some frames of sources, ``(frames, 2)``.
+
+    Args:
+        sources: the sources.
+        frames: which frames.
+    """
     first, *others = (np.asarray(source[frames]).astype(np.int32) for source in sources)
     for other in others:
         first += other
