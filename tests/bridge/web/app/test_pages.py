@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -13,16 +14,20 @@ ANYBODY = ["/", "/login", "/signup", "/recover", "/s#k=nothing"]
 MEMBERS = ["/library", "/trash", "/settings", "/admin", "/design", "song"]
 
 
+def noise(seed=0):
+    """Return a file with a second of noise."""
+    file = io.BytesIO()
+    soundfile.write(file, np.random.default_rng(seed).uniform(-0.3, 0.3, (44100, 2)), 44100, format="FLAC")
+    return file.getvalue()
+
+
 @pytest.fixture(scope="module")
 def song(chromium, served, admin):
     """A song of one second, whose title is markup, separated."""
-    noise = np.random.default_rng(0).uniform(-0.3, 0.3, (44100, 2))
-    file = io.BytesIO()
-    soundfile.write(file, noise, 44100, format="FLAC")
     context = chromium.new_context(storage_state=admin)
     headers = {"Content-Type": "application/octet-stream", "Origin": served.address}
     api = served.address + "/api/v1"
-    made = context.request.post(f"{api}/songs?name=noise.flac", data=file.getvalue(), headers=headers).json()
+    made = context.request.post(f"{api}/songs?name=noise.flac", data=noise(), headers=headers).json()
     renamed = context.request.patch(
         f"{api}/songs/{made['id']}", data={"title": MARKUP}, headers={"Origin": served.address}
     )
@@ -83,10 +88,35 @@ def test_sheets_of_a_song_have_nothing_for_axe_to_find(open_page, served, admin,
         assert page.evaluate("document.activeElement.textContent").strip() == button
 
 
-@pytest.mark.parametrize("name", ["/library", "song"])
-def test_title_with_markup_stays_text(open_page, served, admin, song, name):
-    page = open_page(served.address + path_of(name, song), width=1280, height=800, storage_state=admin)
+@pytest.fixture(scope="module")
+def marked(chromium, served, admin, song):
+    """Paths of pages by their names, each with markup where somebody may write a text."""
+    context = chromium.new_context(storage_state=admin)
+    api, ours = served.address + "/api/v1", {"Origin": served.address}
+
+    def ask(method, path, **options):
+        answered = context.request.fetch(api + path, method=method, headers={**ours, **options.pop("headers", {})}, **options)
+        assert answered.ok, answered.text()
+        return answered.json() if answered.body() else None
+
+    raw = {"Content-Type": "application/octet-stream"}
+    deleted = ask("POST", f"/songs?name={quote(MARKUP)}", data=noise(seed=1), headers=raw)["id"]
+    ask("PATCH", f"/songs/{deleted}", data={"title": MARKUP, "artist": MARKUP})
+    ask("DELETE", f"/songs/{deleted}")
+    ask("PATCH", f"/songs/{song}", data={"title": MARKUP})
+    ask("POST", "/admin/invitations", data={"note": MARKUP})
+    ask("POST", "/me/tokens", data={"name": MARKUP})
+    shared = ask("POST", f"/songs/{song}/shares", data={})["path"]
+    context.close()
+    return {"song": f"/songs/{song}", "shared": shared}
+
+
+@pytest.mark.parametrize("name", ["/library", "song", "shared", "/trash", "/admin", "/settings"])
+def test_markup_stays_text(open_page, served, admin, marked, name):
+    state = {} if name == "shared" else {"storage_state": admin}
+    page = open_page(served.address + marked.get(name, name), width=1280, height=800, **state)
     page.wait_for_selector(f"text={MARKUP}")
+    settle(page)
     assert page.title() != "broken"
     assert page.locator("img[src=x]").count() == 0
 

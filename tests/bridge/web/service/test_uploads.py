@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from web_service import song_bytes, upload, with_limits
 
 from bridge.web.problems import Problem
-from bridge.web.service import completion
+from bridge.web.service import completion, upload_stream
 from bridge.web.service.reconcile import reconcile
 from bridge.web.service.tables import Job, Song, Upload
 from bridge.web.service.upload_stream import receive
@@ -123,6 +123,44 @@ def test_two_requests_at_once_cannot_mix_their_bytes(service, bea):
     assert asyncio.run(race()) == ("upload-busy", 1500)
     assert service.data.part(made["id"]).read_bytes() == b"a" * 1500
     assert send(bea, made["id"], b"c", 1500).headers["Upload-Offset"] == "1501"
+
+
+def as_it_comes(service, made, stream):
+    """Receive a stream for an upload; return the status, and the bytes that are kept."""
+    with service.database.read() as session:
+        upload = session.get(Upload, made["id"])
+    try:
+        asyncio.run(receive(service, upload, stream))
+        status = 200
+    except Problem as problem:
+        status = problem.status
+    with service.database.read() as session:
+        return status, session.get(Upload, made["id"]).offset
+
+
+def test_a_body_that_is_too_slow_is_ended_and_what_came_is_kept(service, bea, monkeypatch):
+    monkeypatch.setattr(upload_stream, "MIN_RATE_SECONDS", 0.2)
+    made = begin(bea, 3000).json()
+
+    async def stalls():
+        yield b"a" * 1000
+        await asyncio.sleep(20)
+
+    assert as_it_comes(service, made, stalls()) == (408, 1000)
+    assert send(bea, made["id"], b"b" * 500, 1000).headers["Upload-Offset"] == "1500"
+
+
+def test_a_body_that_takes_long_at_a_fair_rate_is_received(service, bea, monkeypatch):
+    monkeypatch.setattr(upload_stream, "MIN_RATE_SECONDS", 2.0)
+    monkeypatch.setattr(upload_stream, "MIN_RATE_BYTES", 100)
+    made = begin(bea, 3000).json()
+
+    async def steady():
+        for _ in range(8):
+            yield b"a" * 100
+            await asyncio.sleep(0.4)
+
+    assert as_it_comes(service, made, steady()) == (200, 800)
 
 
 def is_locked(path):
