@@ -1,13 +1,16 @@
 """The program in the sandbox: ``probe|decode FILE FOLDER MAX_SECONDS``; one line of JSON on standard output.
 
 It runs as ``python -I`` by its path, so that no variable and no folder affects its imports, and sets its limits
-before it reads the user's file. ffmpeg, where it is needed, inherits them.
+before it reads the user's file. ffmpeg, where it is needed, inherits them: a flaw in a decoder must not reach the
+songs of others. On Linux neither may open any file but the programs', that one song, and what they write to FOLDER.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,21 @@ _CPU_SECONDS = 300
 _FILE_BYTES = 3 << 30
 _OPEN_FILES = 64
 _MAX_TAG = 200
+_ROOT = Path(__file__).resolve().parents[3]
+_SYSTEM = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix", "/gnu", "/snap", "/home/linuxbrew"),
+    *("/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/passwd", "/etc/nsswitch.conf", "/etc/localtime"),
+    *("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu", "/dev/urandom", "/dev/random", "/dev/zero"),
+)
+"""Where programs and their libraries are, and what these read at their start."""
 
 
 def main() -> None:
     """Run the command in the arguments."""
     _limit()
-    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+    sys.path.insert(0, str(_ROOT))
     mode, path, folder, seconds = sys.argv[1:5]
+    _deny_files(Path(path), Path(folder) if mode == "decode" else None)
     found = (
         _probe(Path(path), float(seconds)) if mode == "probe" else _decode(Path(path), Path(folder), float(seconds))
     )
@@ -44,6 +55,16 @@ def _limit() -> None:
     ):
         with contextlib.suppress(ValueError, OSError):  # the system's own limit is lower
             resource.setrlimit(what, (value, value))
+
+
+def _deny_files(path: Path, folder: Path | None) -> None:
+    from bridge.web.service.landlock import restrict  # noqa: PLC0415 - behind the limits
+
+    programs = [Path(found).resolve() for name in ("ffmpeg", "ffprobe") if (found := shutil.which(name))]
+    libraries = [Path(entry) for entry in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if entry]
+    python = [Path(sys.prefix), Path(sys.base_prefix), *(_ROOT / name for name in ("bridge", "stream_sep"))]
+    writable = [Path(os.devnull), *([folder] if folder is not None else [])]
+    restrict([*map(Path, _SYSTEM), *python, *libraries, *programs, path], writable)
 
 
 def _probe(path: Path, max_seconds: float) -> dict[str, Any]:

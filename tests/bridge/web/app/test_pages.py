@@ -95,7 +95,9 @@ def marked(chromium, served, admin, song):
     api, ours = served.address + "/api/v1", {"Origin": served.address}
 
     def ask(method, path, **options):
-        answered = context.request.fetch(api + path, method=method, headers={**ours, **options.pop("headers", {})}, **options)
+        answered = context.request.fetch(
+            api + path, method=method, headers={**ours, **options.pop("headers", {})}, **options
+        )
         assert answered.ok, answered.text()
         return answered.json() if answered.body() else None
 

@@ -1,7 +1,9 @@
 """Untrusted files: playlists, bombs, decoders that hang, and what the process that reads them may do."""
 
+import json
 import os
 import shutil
+import socket
 import sys
 
 import numpy as np
@@ -13,7 +15,7 @@ from requirements import require
 from web_service import song_bytes
 
 from bridge.web.problems import Problem
-from bridge.web.service import sandbox, sandbox_child
+from bridge.web.service import landlock, sandbox, sandbox_child
 from bridge.web.service.sandbox import decode_song, probe_song
 from stream_sep.files.ffmpeg import INSTALL
 
@@ -32,6 +34,7 @@ PLAYLISTS = {
 }
 
 
+@pytest.mark.usefixtures("_ffmpeg")
 @pytest.mark.parametrize("kind", PLAYLISTS)
 @pytest.mark.parametrize("ending", ["mp3", "wav", "m3u8", "flac"])
 def test_playlists_are_no_songs(tmp_path, kind, ending):
@@ -67,22 +70,82 @@ def fake_program(folder, name, text):
     path.chmod(0o755)
 
 
-@pytest.mark.usefixtures("_ffmpeg")
-def test_a_decoder_that_hangs_is_killed_with_all_it_started(tmp_path, monkeypatch):
-    marker = tmp_path / "alive"
-    hang = f"import time, pathlib, os\npathlib.Path({str(marker)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
-    for name in ("ffmpeg", "ffprobe"):
-        fake_program(tmp_path, name, hang)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(sandbox, "_PROBE_SECONDS", 8.0)
+@pytest.fixture
+def fake_ffmpeg(tmp_path, monkeypatch):
+    """A function that puts a program of ours in place of ffmpeg and ffprobe, then decodes a song that needs them."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "bin").mkdir()
     song = tmp_path / "song.m4a"
     song.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(200))
-    with pytest.raises(Problem) as refused:
-        probe_song(song, 1200, tmp_path)
-    assert refused.value.code == "not-audio"
-    assert "too long" in refused.value.detail
+
+    def decode(text):
+        for name in ("ffmpeg", "ffprobe"):
+            fake_program(tmp_path / "bin", name, text)
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        with pytest.raises(Problem) as refused:
+            decode_song(song, out, 1200)
+        assert refused.value.code == "not-audio"
+        return refused.value.detail
+
+    decode.song, decode.out = song, out
+    return decode
+
+
+def test_a_decoder_that_hangs_is_killed_with_all_it_started(fake_ffmpeg, monkeypatch):
+    marker = fake_ffmpeg.out / "alive"
+    monkeypatch.setattr(sandbox, "_DECODE_SECONDS", 8.0)
+    hang = f"import time, pathlib, os\npathlib.Path({str(marker)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
+    assert "too long" in fake_ffmpeg(hang)
     pid = int(marker.read_text())
     waiting.until(lambda: not is_running(pid), patience=10)
+
+
+TRY_ALL = """
+import json, os, pathlib, signal, socket, sys
+def connect():
+    socket.create_connection(("127.0.0.1", {port}), timeout=5).close()
+attempts = {{
+    "the song": lambda: pathlib.Path({song!r}).read_bytes(),
+    "its own folder": lambda: pathlib.Path({out!r}, "x").write_text("x"),
+    "another file": lambda: pathlib.Path({other!r}).read_bytes(),
+    "another folder": lambda: os.listdir({folder!r}),
+    "a new file": lambda: pathlib.Path({folder!r}, "new").write_text("x"),
+    "the song itself": lambda: pathlib.Path({song!r}).write_bytes(b"x"),
+    "the environment of the service": lambda: pathlib.Path("/proc/{pid}/environ").read_bytes(),
+    "a server": connect,
+    "a signal": lambda: os.kill({pid}, 0),
+}}
+done = []
+for name, attempt in attempts.items():
+    try:
+        attempt()
+        done.append(name)
+    except OSError:
+        pass
+pathlib.Path({out!r}, "done.json").write_text(json.dumps(done))
+sys.exit(1)
+"""
+
+
+def test_the_child_reads_no_other_file(tmp_path, fake_ffmpeg):
+    require(landlock.version(), "needs Landlock: Linux 5.13 or newer")
+    other = tmp_path / "serve.db"
+    other.write_bytes(b"of everybody")
+    values = {
+        "song": str(fake_ffmpeg.song),
+        "out": str(fake_ffmpeg.out),
+        "other": str(other),
+        "folder": str(tmp_path),
+    }
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        fake_ffmpeg(TRY_ALL.format(**values, port=server.getsockname()[1], pid=os.getpid()))
+    can = set(json.loads((fake_ffmpeg.out / "done.json").read_text()))
+    since = {"a server": 4, "a signal": 6}  # versions of Landlock
+    assert can - {what for what, first in since.items() if landlock.version() < first} == {
+        "the song",
+        "its own folder",
+    }
 
 
 def test_the_child_has_limits_and_a_bare_environment(tmp_path, monkeypatch):
