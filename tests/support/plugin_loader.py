@@ -17,18 +17,18 @@ BLOCKS = {"clap": 512, "vst3": 512, "lv2": 1024}  # LV2's host reports none
 NAMES = {"clap": "stream_sep", "vst3": "stream_sep", "lv2": URI}
 
 
-def compile_program(out, source, *native, system=None):
+def compile_program(out, source, *native, system=None, flags=()):
     """Compile a program of this folder with some of the plug-in's own sources, for this system or another."""
     folder = Path(str(files("bridge.plugin") / "native"))
-    command = [*_compiler(system), "-std=c++17", "-O2", "-s", *WARNINGS, "-Werror", f"-I{folder}", str(HERE / source)]
+    command = [*_compiler(system), "-std=c++17", "-O2", "-s", *WARNINGS, "-Werror", *flags, f"-I{folder}", str(HERE / source)]
     command += [str(folder / name) for name in native]
     command += ["-pthread", "-ldl"] if (system or sys.platform).startswith("linux") else []
     built = subprocess.run([*command, "-o", str(out)], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
 
 
-def compile_loader(out, system=None):
-    compile_program(out, "loader.cpp", "message.cpp", "models.cpp", "parameters.cpp", system=system)
+def compile_loader(out, system=None, flags=()):
+    compile_program(out, "loader.cpp", "message.cpp", "models.cpp", "parameters.cpp", system=system, flags=flags)
 
 
 def run_loader(*command, **options):
