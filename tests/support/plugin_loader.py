@@ -20,7 +20,17 @@ NAMES = {"clap": "stream_sep", "vst3": "stream_sep", "lv2": URI}
 def compile_program(out, source, *native, system=None, flags=()):
     """Compile a program of this folder with some of the plug-in's own sources, for this system or another."""
     folder = Path(str(files("bridge.plugin") / "native"))
-    command = [*_compiler(system), "-std=c++17", "-O2", "-s", *WARNINGS, "-Werror", *flags, f"-I{folder}", str(HERE / source)]
+    command = [
+        *_compiler(system),
+        "-std=c++17",
+        "-O2",
+        "-s",
+        *WARNINGS,
+        "-Werror",
+        *flags,
+        f"-I{folder}",
+        str(HERE / source),
+    ]
     command += [str(folder / name) for name in native]
     command += ["-pthread", "-ldl"] if (system or sys.platform).startswith("linux") else []
     built = subprocess.run([*command, "-o", str(out)], capture_output=True, text=True, check=False)

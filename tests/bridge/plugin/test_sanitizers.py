@@ -35,7 +35,9 @@ def folder(tmp_path_factory):
 
 
 def play(folder, *more):
-    return run_loader(folder / "loader", folder / "plugin", *more, env={**os.environ, "ASAN_OPTIONS": "abort_on_error=0"})
+    return run_loader(
+        folder / "loader", folder / "plugin", *more, env={**os.environ, "ASAN_OPTIONS": "abort_on_error=0"}
+    )
 
 
 @pytest.mark.usefixtures("meeting")
