@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple, Self
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -58,9 +58,9 @@ class LevelStore:
         try:
             self._open()
         except sqlite3.OperationalError:
-            self._rows = None
+            self._drop()
         except sqlite3.DatabaseError:
-            self._path.unlink()
+            self._discard()
             self._open()
         return self
 
@@ -114,7 +114,7 @@ class LevelStore:
             cache: the other cache.
         """
         with LevelStore(cache) as other:
-            for row in other._rows.execute("SELECT * FROM levels") if other._rows else ():
+            for row in other._select("SELECT * FROM levels"):
                 self._insert(row)
 
     def _open(self) -> None:
@@ -127,23 +127,33 @@ class LevelStore:
             self._rows.close()
         self._rows = None
 
+    def _discard(self) -> None:
+        """Remove a damaged file."""
+        self._drop()
+        self._path.unlink()
+
     def _find(self, song: CachedSong, sources: str) -> tuple[float, bytes] | None:
-        if self._rows is None:
-            return None
         query = "SELECT level, peaks FROM levels WHERE song = ? AND sources = ?"
-        with closing(self._rows.execute(query, (song.sha256, sources))) as found:
-            row: tuple[float, bytes] | None = found.fetchone()
-        return row
+        return next(iter(self._select(query, song.sha256, sources)), None)
+
+    def _select(self, query: str, *values: str) -> list[Any]:
+        if self._rows is None:
+            return []
+        try:
+            return self._rows.execute(query, values).fetchall()
+        except sqlite3.OperationalError:
+            return []
+        except sqlite3.DatabaseError:
+            self._discard()
+            return []
 
     def _store(self, song: CachedSong, sources: str, level: float, peaks: bytes) -> None:
         self._insert((song.sha256, sources, level, peaks))
 
     def _insert(self, row: tuple[str, str, float, bytes]) -> None:
-        try:
-            if self._rows is not None:
+        if self._rows is not None:
+            with suppress(sqlite3.Error):  # read-only, or a full disk
                 self._rows.execute("INSERT OR REPLACE INTO levels VALUES (?, ?, ?, ?)", row)
-        except sqlite3.Error:  # read-only, or a full disk
-            self._drop()
 
 
 def levels_path(cache: Path) -> Path:

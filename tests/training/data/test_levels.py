@@ -12,7 +12,7 @@ require_package("h5py", "train")
 import torch
 
 from stream_sep.separators.source_groups import FOUR, SourceGroups
-from stream_sep.training.data import store
+from stream_sep.training.data import levels, store
 from stream_sep.training.data.cache import build_cache, map_song, read_index
 from stream_sep.training.data.layouts import find_stem_songs
 from stream_sep.training.data.levels import LevelStore, levels_path, measure_levels, measure_loudness
@@ -93,6 +93,30 @@ def test_where_nothing_can_be_stored_levels_are_computed_each_time(cache):
     assert same(load(cache), fresh)
 
 
+def test_stored_levels_are_used_where_no_others_can_be_stored(cache, monkeypatch):
+    opened, measured, measure = LevelStore._open, [], levels.measure_levels
+
+    def read_only(self):
+        opened(self)
+        self._rows.execute("PRAGMA query_only = ON")
+
+    monkeypatch.setattr(LevelStore, "_open", read_only)
+    monkeypatch.setattr(levels, "measure_levels", lambda sound: measured.append(len(sound)) or measure(sound))
+    load(cache, PAIR)
+    assert measured == [3] * 6  # the rest of six songs, and no drums
+
+
+def test_damage_inside_the_file_is_found_when_it_is_read(cache, monkeypatch):
+    fresh, path = load(cache), levels_path(cache)
+    data = bytearray(path.read_bytes())
+    data[200:] = b"\xff" * (len(data) - 200)
+    path.write_bytes(data)
+    assert same(load(cache), fresh)
+    load(cache)
+    forbid_reading(monkeypatch)
+    assert same(load(cache), fresh)
+
+
 def test_a_full_disk_costs_no_more_than_the_stored_levels(cache, monkeypatch):
     fresh = load(cache)
     levels_path(cache).unlink()
@@ -116,10 +140,10 @@ def test_a_song_that_changes_has_new_levels(home, tmp_path):
     build_cache(songs[:1], tmp_path / "one", lambda _name: None)
     (tmp_path / "songs/Artist 0 - Song/vocals.wav").unlink()
     build_cache(find_stem_songs(tmp_path / "songs")[:1], tmp_path / "two", lambda _name: None)
-    with LevelStore(tmp_path / "one") as levels:
-        levels.copy_from(tmp_path / "two")
+    with LevelStore(tmp_path / "one") as stored:
+        stored.copy_from(tmp_path / "two")
         found = [
-            levels.loudness(song, map_song(tmp_path / name, song))
+            stored.loudness(song, map_song(tmp_path / name, song))
             for name in ("one", "two")
             for song in read_index(tmp_path / name)
         ]
