@@ -38,9 +38,10 @@ def version() -> int:
     """Return the kernel's version of Landlock; 0 without."""
     if sys.platform != "linux":
         return 0
-    return max(
-        0, ctypes.CDLL(None).syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG))
-    )
+    try:
+        return _call(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG))
+    except OSError:
+        return 0
 
 
 def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
