@@ -234,7 +234,7 @@ def write_tiny_kinds(folder):
     for name, kind, table in (
         ("frame-transformer", "frame-transformer", transformer),
         ("frame-transformer-ahead", "frame-transformer", {**transformer, "lookahead": 3}),
-        ("frame-transformer-whole", "frame-transformer", {**transformer, "form": "whole"}),
+        ("frame-transformer-whole", "frame-transformer", {**transformer, "form": "whole", "window_seconds": 0.2}),
         ("hs-tasnet", "hs-tasnet", {"hidden": 8, "basis": 6}),
         ("unet", "unet", {"base": 2}),
     ):

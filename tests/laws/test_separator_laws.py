@@ -38,7 +38,7 @@ SEPARATORS = [
         marks=needs_torch,
     ),
     pytest.param(
-        ("frame-transformer", {"weights": "frame-transformer-whole.safetensors", "window_seconds": 0.2}),
+        ("frame-transformer", {"weights": "frame-transformer-whole.safetensors"}),
         id="transformer-whole",
         marks=needs_torch,
     ),

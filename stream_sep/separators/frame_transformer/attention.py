@@ -124,11 +124,23 @@ class RelativeAttention(nn.Module):
         return self.out(attended.to(x.dtype)), kept if self.causal else ()
 
     def _attend_all(self, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        parts = [
-            attend(query[:, at : at + MAX_QUERIES], *self._around(at, keys, values), self.positions.float())
-            for at in range(0, query.shape[1], MAX_QUERIES)
-        ]
+        outside = None if self.causal else self._outside(query)
+        parts = []
+        for at in range(0, query.shape[1], MAX_QUERIES):
+            end = at + MAX_QUERIES + self.span - 1
+            here = None if outside is None else outside[at:end]
+            parts.append(
+                attend(
+                    query[:, at : at + MAX_QUERIES], keys[:, at:end], values[:, at:end], self.positions.float(), here
+                )
+            )
         return torch.cat(parts, dim=1)
+
+    def _outside(self, query: Tensor) -> Tensor:
+        """Return which rows of keys are no frames, but the padding of `_extend`."""
+        before = (self.span - 1) // 2
+        inside = torch.ones(query.shape[1], dtype=torch.bool, device=query.device)
+        return ~nn.functional.pad(inside, (before, self.span - 1 - before), value=False)
 
     def _cached(self, state: State) -> tuple[Tensor | None, Tensor | None]:
         return (state[0], state[1]) if self.causal else (None, None)
@@ -139,12 +151,8 @@ class RelativeAttention(nn.Module):
         before = (self.span - 1) // 2
         return nn.functional.pad(rows, (0, 0, before, self.span - 1 - before))
 
-    def _around(self, at: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        end = at + MAX_QUERIES + self.span - 1
-        return keys[:, at:end], values[:, at:end]
 
-
-def attend(query: Tensor, keys: Tensor, values: Tensor, positions: Tensor) -> Tensor:
+def attend(query: Tensor, keys: Tensor, values: Tensor, positions: Tensor, outside: Tensor | None = None) -> Tensor:
     """Return ``(batch, frames, width)``: query ``t`` attends to rows ``t`` to ``t + span - 1`` of keys and values.
 
     One reshape both places the position terms and masks positions outside of the span: rows of them, padded on the
@@ -154,11 +162,15 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, positions: Tensor) -> Te
         query: ``(batch, frames, width)``
         keys, values: ``(batch, frames + span - 1, width)``
         positions: ``(heads, span, width / heads)``; row ``i`` is that of the lag ``span - 1 - i``
+        outside: bool ``(frames + span - 1)``: rows that are not attended to; none unless given
     """
     (batch, frames, width), (heads, span, size) = query.shape, positions.shape
     q = query.reshape(batch, frames, heads, size).transpose(1, 2)
     k, v = (each.reshape(batch, frames + span - 1, heads, size).transpose(1, 2) for each in (keys, values))
     placed = nn.functional.pad(q @ positions.transpose(1, 2), (0, frames), value=-math.inf).flatten(2)
     banded = placed[..., : frames * (frames + span - 1)].reshape(batch, heads, frames, frames + span - 1)
-    weights = torch.softmax((q @ k.transpose(2, 3) + banded) / math.sqrt(size), dim=-1)
+    scores = (q @ k.transpose(2, 3) + banded) / math.sqrt(size)
+    if outside is not None:
+        scores = scores.masked_fill(outside, -math.inf)
+    weights = torch.softmax(scores, dim=-1)
     return (weights @ v).transpose(1, 2).reshape(batch, frames, width)

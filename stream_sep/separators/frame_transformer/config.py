@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError
+from stream_sep.separators.causal.band_layout import RATE
 from stream_sep.separators.causal.config import NetworkConfig
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 FORMS = ("causal", "whole")
 """``causal`` streams with a cache of keys and values; ``whole`` attends to both sides, in windows of a file."""
+
+MAX_WINDOW_SECONDS = 600.0
+"""Windows of the form ``whole`` are shorter."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class FrameTransformerConfig:
         hints: whether the masks of ``bands`` are an input, which the network corrects.
         complex: whether masks have an imaginary part.
         form: one of `FORMS`.
+        window_seconds: of the form ``whole``: length of the windows that it separates. Unless ``span`` is given too,
+            every frame of a window attends to all others.
 
     Raises:
         ConfigError: an invalid value.
@@ -55,6 +61,7 @@ class FrameTransformerConfig:
     hints: bool = True
     complex: bool = True
     form: str = "causal"
+    window_seconds: float = 8.0
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -69,6 +76,8 @@ class FrameTransformerConfig:
             raise ConfigError(f"unknown form {self.form!r} of a frame transformer; choose {' or '.join(FORMS)}")
         if self.form == "whole" and self.lookahead:
             raise ConfigError("a frame transformer of the form 'whole' sees the future anyway; leave out lookahead")
+        if not 0 < self.window_seconds < MAX_WINDOW_SECONDS:
+            raise ConfigError(f"a window of {self.window_seconds:g} s is not possible; try 8")
         _ = self.front_end
 
     @property
@@ -77,6 +86,12 @@ class FrameTransformerConfig:
         return NetworkConfig(
             hop=self.hop, fade=self.fade, window=self.window, points=self.points, lookahead=self.lookahead, blocks=1
         )
+
+    @property
+    def full_span(self) -> int:
+        """Hops in which every frame of a window lies, seen from any other: from its first to its last, and back."""
+        hops = -(-(round(self.window_seconds * RATE) + self.front_end.latency) // self.hop)
+        return 2 * hops - 1
 
     @property
     def reach(self) -> int:
@@ -88,8 +103,11 @@ class FrameTransformerConfig:
         return self.modules * self.blocks * (3 * (self.span - 1 + 2) + 16)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the values as JSON holds them."""
-        return {**asdict(self), "channels": list(self.channels)}
+        """Return the values as JSON holds them; those of the form ``whole`` only where they matter."""
+        table = {**asdict(self), "channels": list(self.channels)}
+        if self.form == "causal":
+            table.pop("window_seconds")  # so that earlier versions read the weights
+        return table
 
 
 SIZES: Mapping[str, FrameTransformerConfig] = {
@@ -119,7 +137,7 @@ def config_from(table: Mapping[str, Any]) -> FrameTransformerConfig:
     name = given.pop("size", "s")
     if name not in SIZES:
         raise ConfigError(f"unknown frame transformer size {name!r}; choose one of: {', '.join(SIZES)}")
-    known = SIZES[name].to_dict()
+    known = {**asdict(SIZES[name]), "channels": list(SIZES[name].channels)}
     for key, value in given.items():
         if key not in known:
             raise ConfigError(f"a frame transformer has no setting {key!r}; it has: {', '.join(known)}")
@@ -127,10 +145,13 @@ def config_from(table: Mapping[str, Any]) -> FrameTransformerConfig:
             raise ConfigError(f"the frame transformer's {key} must be like {known[key]!r}, not {value!r}")
     if "channels" in given:
         given["channels"] = tuple(given["channels"])
-    return replace(SIZES[name], **given)
+    made = replace(SIZES[name], **given)
+    return replace(made, span=made.full_span) if made.form == "whole" and "span" not in given else made
 
 
 def _is_like(value: object, example: object) -> bool:
     if isinstance(example, list):
         return isinstance(value, (list, tuple)) and all(type(each) is int for each in value)
+    if isinstance(example, float):
+        return type(value) in {int, float}
     return type(value) is type(example)

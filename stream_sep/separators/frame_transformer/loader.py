@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
-from stream_sep.separators.frame_transformer.config import FrameTransformerConfig, config_from
+from stream_sep.separators.frame_transformer.config import MAX_WINDOW_SECONDS, FrameTransformerConfig, config_from
 from stream_sep.separators.frame_transformer.ring_step import RingStep
 from stream_sep.separators.frame_transformer.separator import FrameTransformerSeparator, WholeWindows
 from stream_sep.separators.rates import at_rate
@@ -78,7 +78,7 @@ def load_frame_transformer(
     weights: str | Path | None = None,
     size: str = "s",
     threads: int = 1,
-    window_seconds: float = 8.0,
+    window_seconds: float | None = None,
 ) -> Separator:
     """Load a frame transformer.
 
@@ -88,8 +88,8 @@ def load_frame_transformer(
         weights: a ``.safetensors`` file of a training, or ``random``, for timing only.
         size: with random weights: one of the sizes of a frame transformer.
         threads: CPU threads, of the whole process.
-        window_seconds: of a network of the form ``whole``: length of its window. Half of a window is kept, a
-            quarter on each side is context.
+        window_seconds: of a network of the form ``whole``: length of its window; that of its training unless given.
+            Half of a window is kept, a quarter on each side is context.
 
     Raises:
         SeparatorError: there are no weights, or they cannot be used.
@@ -101,9 +101,8 @@ def load_frame_transformer(
         raise ConfigError(f"a network needs at least 1 thread, not {threads}")
     step = _load_step(weights, size, threads)
     if step.config.form == "whole":
-        return at_rate(
-            lambda rate: _windowed(step, rate, window_seconds), sample_rate, RATES, name="frame-transformer"
-        )
+        seconds = step.config.window_seconds if window_seconds is None else window_seconds
+        return at_rate(lambda rate: _windowed(step, rate, seconds), sample_rate, RATES, name="frame-transformer")
     return at_rate(
         lambda rate: FrameTransformerSeparator(step, sample_rate=rate), sample_rate, RATES, name="frame-transformer"
     )
@@ -128,7 +127,7 @@ def _build(config: FrameTransformerConfig, groups: SourceGroups) -> FrameTransfo
 
 
 def _windowed(step: PlayingStep, rate: int, seconds: float) -> WindowedSeparator:
-    if not 0 < seconds < 600:
+    if not 0 < seconds < MAX_WINDOW_SECONDS:
         raise ConfigError(f"a window of {seconds:g} s is not possible; try 8")
     separator = FrameTransformerSeparator(step, sample_rate=rate)
     quarter = max(int(seconds * rate / 4), separator.hop)

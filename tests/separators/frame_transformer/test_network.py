@@ -16,7 +16,7 @@ import torch
 
 from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.features import FEATURES
-from stream_sep.separators.frame_transformer.attention import attend
+from stream_sep.separators.frame_transformer.attention import RelativeAttention, attend
 from stream_sep.separators.frame_transformer.network import FrameTransformer
 from stream_sep.separators.frame_transformer.ring_step import RingStep
 
@@ -200,6 +200,48 @@ def test_a_network_of_the_whole_sees_both_sides_and_keeps_no_state():
     assert past > 0.0
 
 
+@pytest.mark.parametrize("span", [6, 2 * HOPS - 1])
+def test_attention_of_the_whole_is_that_of_the_formula_over_the_frames_of_the_window(monkeypatch, span):
+    monkeypatch.setattr("stream_sep.separators.frame_transformer.attention.MAX_QUERIES", 25)
+    torch.manual_seed(6)
+    attention = RelativeAttention(4, 2, span, causal=False)
+    torch.nn.init.eye_(attention.out.weight)
+    x = torch.randn(1, HOPS, 4)
+    with torch.no_grad():
+        query, keys, values = torch.cat([attention.query(x), attention.key_value(x)], dim=-1)[0].chunk(3, dim=-1)
+        found = attention(x, x, ())[0][0]
+        before = (span - 1) // 2
+        for head in range(2):
+            columns = slice(2 * head, 2 * head + 2)
+            q, k, v = query[:, columns], keys[:, columns], values[:, columns]
+            for t in range(HOPS):
+                near = range(max(0, t - before), min(HOPS, t - before + span))
+                scores = [q[t] @ (k[s] + attention.positions[head, s - t + before]) / 2**0.5 for s in near]
+                weights = torch.softmax(torch.stack(scores), dim=0)
+                expected = sum(weight * v[s] for weight, s in zip(weights, near, strict=True))
+                assert torch.allclose(found[t, columns], expected, atol=1e-5)
+
+
+def test_every_frame_of_a_window_attends_to_all_others():
+    assert config_from({"form": "whole"}).span == 2 * -(-(8 * 44100 + 448) // 512) - 1
+    assert config_from({"form": "whole", "window_seconds": 2}).span == 2 * 174 - 1
+    assert config_from({"form": "whole", "span": 9}).span == 9
+    assert config_from({}).span == 128
+    assert "window_seconds" not in config_from({}).to_dict()
+    table = {"size": "tiny", "form": "whole", "window_seconds": 0.1}
+    made = FrameTransformer(config_from(table), 4)
+    assert config_from(made.config.to_dict()) == made.config
+    for weights in made.parameters():
+        torch.nn.init.normal_(weights, std=0.3)
+    hops = (made.config.span + 1) // 2
+    inputs = torch.cat(given(made, hops), dim=2)
+    layer = lambda x: made(*x.split([FEATURES, PRIOR_CHANNELS], dim=2), ())[0]  # noqa: E731 - as short as it is
+    for at in (0, hops - 1):
+        x = inputs.clone().requires_grad_()
+        layer(x)[:, at].square().sum().backward()
+        assert (x.grad.abs().sum(dim=(0, 2, 3)) > 0).all()
+
+
 def test_without_the_prior_its_masks_are_not_seen():
     made = network(hints=False)
     features, prior = given(made)
@@ -229,6 +271,7 @@ def test_there_is_an_output_for_each_logit_and_each_imaginary_part(stems, is_com
         ({"modules": 9}, "9 levels"),
         ({"form": "half"}, "unknown form 'half'"),
         ({"form": "whole", "lookahead": 2}, "leave out lookahead"),
+        ({"form": "whole", "window_seconds": 0}, "window of 0 s is not possible"),
         ({"channels": [8, 0]}, "positive sizes"),
         ({"channels": [8, "x"]}, "channels must be like"),
     ],
