@@ -94,9 +94,10 @@ class ChildProcess:
             self.ended.wait(patience)
         self.kill()
         deadline = Deadline(limit)
-        if self.ended.wait(limit):  # else threads may still wait in the pipes, and closing would wait for them
-            _close(self.requests)
-            _close(self.replies)
+        if not self.ended.wait(limit):  # threads may still wait in the pipes, and closing would wait for them
+            self._is_abandoned = True
+        if self.ended.is_set():
+            self._close_pipes()
             if threading.current_thread() is not self._keeper:
                 self._keeper.join(deadline.left)
         return self.exit_code
@@ -116,11 +117,15 @@ class ChildProcess:
             started.set()
         if self._is_abandoned:
             self._process.kill()
-            _close(self.requests)
-            _close(self.replies)
         code = self._process.wait()
         self.ended.set()
+        if self._is_abandoned:
+            self._close_pipes()
         self._on_exit(code)
+
+    def _close_pipes(self) -> None:
+        _close(self.requests)
+        _close(self.replies)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         path = os.pathsep.join(entry for entry in sys.path if entry)

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -115,15 +116,23 @@ def test_a_hang_while_loading_again_is_ended_like_any_other(folder, monkeypatch)
     assert stops(engine)
 
 
-@pytest.mark.parametrize("fault", ["hang-loading", "hang"])
+@pytest.mark.parametrize("fault", ["hang-loading", "hang", "stopped"])
 def test_an_engine_stops_whatever_its_separator_does(folder, fault):
     engine = engine_for(folder)
     engine.start()
     wait_for_hops(engine)
-    Path(folder, fault).touch()
-    os.kill(engine.worker_pid, signal.SIGKILL)
-    wait_until(Path(folder, "hangs").exists) if fault == "hang-loading" else None
+    if fault == "stopped":
+        os.kill(engine.worker_pid, signal.SIGSTOP)
+    else:
+        Path(folder, fault).touch()
+    if fault == "hang-loading":
+        os.kill(engine.worker_pid, signal.SIGKILL)
+        wait_until(Path(folder, "hangs").exists)
+    elif fault == "hang":
+        wait_until(lambda: engine.stats().late_hops > 0)
+    begun = time.monotonic()
     assert stops(engine)
+    assert time.monotonic() - begun < 3.0  # as its docstring promises
     with pytest.raises(ProcessLookupError):
         os.kill(engine.worker_pid, 0)
 
