@@ -28,7 +28,8 @@ def overview(service: Service) -> AdminOverview:
     problems = problems_of(service)
     with service.database.read() as session:
         counted = session.execute(select(Job.state, func.count()).group_by(Job.state))
-        recent = select(Worker).where(Worker.seen > service.clock() - 10 * WORKER_SECONDS).order_by(Worker.id)
+        since = service.database.now(session) - 10 * WORKER_SECONDS
+        recent = select(Worker).where(Worker.seen > since).order_by(Worker.id)
         queued = (
             select(Job, User.name)
             .join(User, User.id == Job.user_id)

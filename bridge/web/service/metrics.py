@@ -65,22 +65,17 @@ def problems_of(service: Service) -> list[str]:
         if not service.database.is_current():
             return [*found, "The tables are not up to date."]
         with service.database.read() as session:
-            seen = session.scalar(select(func.max(Worker.seen)))
+            seen, now = session.scalar(select(func.max(Worker.seen))), service.database.now(session)
     except SQLAlchemyError:
         return [*found, "The database does not respond."]
-    if seen is None or service.clock() - seen > WORKER_SECONDS:
-        found.append(no_worker(service, seen))
+    if seen is None or now - seen > WORKER_SECONDS:
+        found.append(_no_worker(None if seen is None else now - seen))
     return found
 
 
-def no_worker(service: Service, seen: float | None) -> str:
-    """Return the message about missing workers.
-
-    Args:
-        service: the service.
-        seen: when a worker was last seen.
-    """
-    since = f"for {(service.clock() - seen) / 60:.0f} minutes" if seen else "yet"
+def _no_worker(seconds: float | None) -> str:
+    """Return the message about missing workers, of which the last was seen so long ago; None if there was none."""
+    since = "yet" if seconds is None else f"for {seconds / 60:.0f} minutes"
     return f"No worker has been seen {since}: jobs wait. stream-sep serve --role worker"
 
 
@@ -109,7 +104,8 @@ def _gauges(service: Service, session: Session) -> Iterable[str]:
     yield f"stream_sep_songs {session.scalar(select(func.count()).select_from(Song)) or 0}"
     yield f"stream_sep_song_bytes {session.scalar(select(func.coalesce(func.sum(Song.bytes), 0))) or 0}"
     yield f"stream_sep_disk_free_bytes {service.data.free_bytes()}"
-    recent = select(func.count()).select_from(Worker).where(Worker.seen > now - WORKER_SECONDS)
+    since = service.database.now(session) - WORKER_SECONDS
+    recent = select(func.count()).select_from(Worker).where(Worker.seen > since)
     yield f"stream_sep_workers {session.scalar(recent) or 0}"
     done = (Job.state == "done") & (Job.kind == "separate")
     music, took = session.execute(

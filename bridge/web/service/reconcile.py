@@ -85,7 +85,7 @@ def housekeep(service: Service) -> None:
         session.execute(delete(LoginSession).where(LoginSession.used < now - IDLE_SECONDS))
         session.execute(delete(LoginSession).where(LoginSession.created < now - MAX_SECONDS))
         session.execute(delete(Invitation).where(Invitation.expires < now))
-        session.execute(delete(Worker).where(Worker.seen < now - UNKNOWN_SECONDS))
+        session.execute(delete(Worker).where(Worker.seen < service.database.now(session) - UNKNOWN_SECONDS))
         old = list(session.scalars(select(Upload).where(Upload.changed < now - UPLOAD_SECONDS)))
         mixes = session.scalars(select(Job).where(Job.kind == "mix", Job.ended < now - MIX_SECONDS, Job.result != ""))
         for job in mixes:

@@ -229,7 +229,7 @@ class Worker(Base):
     __tablename__ = "workers"
 
     id: Mapped[str] = mapped_column(String(100), primary_key=True)
-    started: Mapped[float]
+    started: Mapped[float]  # by the database's time, as the next
     seen: Mapped[float]
     job_id: Mapped[str | None] = mapped_column(ID)
     version: Mapped[str] = mapped_column(String(40), default="")

@@ -173,8 +173,8 @@ class WorkerProcess:
             self.stop()
 
     def _record_seen(self) -> None:
-        now = self._service.clock()
         with self._service.database.write() as session:
+            now = self._service.database.now(session)  # compared by other machines
             row = session.get(Worker, self.id)
             if row is None:
                 row = Worker(id=self.id, started=now, seen=now, version=package_version())
