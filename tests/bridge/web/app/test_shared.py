@@ -46,7 +46,8 @@ class Link:
         if self.state in STATES:
             route.fulfill(json=STATES[self.state])
         else:
-            route.fulfill(status=self.state, json={"code": "x", "detail": "It failed."})
+            problem = {"code": "x", "detail": "It failed."}
+            route.fulfill(status=self.state, json=problem, headers={"Retry-After": "30"})
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def shared(open_page, served, link):
     """The page of the link, whose timers tests run."""
     page = open_page(f"{served.address}/login", width=1280, height=800)
     page.clock.install(time=0)
+    page.clock.pause_at(60_000)
     page.route("**/api/v1/shares/key/**", lambda route: route.fulfill(status=404, json={}))
     page.route("**/api/v1/shares/key", link.reply)
     page.goto(f"{served.address}/s#k=key")
@@ -68,15 +70,18 @@ def shared(open_page, served, link):
 
 def test_a_shared_page_follows_its_song_until_it_is_ready(shared, link):
     link.state = "working"
-    shared.clock.run_for(3_000)
+    shared.clock.run_for(5_000)
     shared.wait_for_selector("text=Separating 50 %")
     shared.wait_for_selector("text=Separating: 0:02 of 0:04")
-    link.state = 502
-    shared.clock.run_for(3_000)
-    shared.wait_for_timeout(200)
-    assert shared.locator("ss-player canvas").count() == 4
+    link.state = 429
+    with shared.expect_response("**/api/v1/shares/key"):
+        shared.clock.run_for(5_000)
     link.state = "ready"
-    shared.clock.run_for(3_000)
+    reads = link.reads
+    shared.clock.run_for(29_000)
+    assert link.reads == reads
+    assert shared.locator("ss-player canvas").count() == 4
+    shared.clock.run_for(31_000)
     shared.wait_for_selector("ss-progress", state="detached")
     reads = link.reads
     shared.clock.run_for(60_000)
@@ -93,12 +98,12 @@ def test_a_shared_page_that_is_left_reads_its_song_no_more(shared, link):
 
 def test_a_link_that_ends_meanwhile_says_so(shared, link):
     link.state = 404
-    shared.clock.run_for(3_000)
+    shared.clock.run_for(5_000)
     shared.wait_for_selector("text=This link has expired or was revoked.")
 
 
 def test_a_guest_is_not_offered_what_only_the_owner_may_do(shared, link):
     link.state = "failed"
-    shared.clock.run_for(3_000)
+    shared.clock.run_for(5_000)
     shared.wait_for_selector("text=The song could not be separated.")
     assert shared.locator("role=button[name='Try again']").count() == 0

@@ -15,7 +15,7 @@ import "../components/progress.js";
 import "../player/view.js";
 
 const POLL_MS = 700;
-const SHARED_POLL_MS = 3000; // events are only for a song's owner
+const SHARED_POLL_SECONDS = 5; // events are only for a song's owner
 const KEYS = [
   ["Space", "play, pause"],
   [", .", "5 s back, on"],
@@ -98,26 +98,27 @@ class SongPage extends LitElement {
 
   async load() {
     clearTimeout(this.timer);
+    let wait = SHARED_POLL_SECONDS;
     try {
       this.song = await api.get(this.path);
       this.ready = this.song.state === "ready" ? this.song.frames : Math.max(this.ready, this.song.job?.frames_ready ?? 0);
       this.error = "";
     } catch (error) {
-      const { status, message } = /** @type {any} */ (error);
-      if (this.shared && status === 404) this.error = "This link has expired or was revoked.";
-      else if (!this.shared || !this.song) this.error = message;
+      const { status, message, retry } = /** @type {import("./api.js").ApiError} */ (error);
+      if (status === 404 || !this.song) this.error = this.shared && status === 404 ? "This link has expired or was revoked." : message;
+      wait = Math.max(wait, retry);
     }
     const { model } = this.song ?? {};
     if (model && app.server.models.some((/** @type {any} */ one) => one.name === model)) this.again = { model };
     if (this.song?.state === "ready") this.mayDownload = !this.shared || (await this.probeDownload());
     if (this.song) document.title = `${this.song.title} – stream_sep`;
-    this.poll();
+    this.poll(wait);
   }
 
-  /** Loads a shared song again until it is separated. */
-  poll() {
+  /** Loads a shared song again until it is separated. @param {number} wait seconds */
+  poll(wait) {
     const active = this.song?.state === "waiting" || this.song?.state === "working";
-    if (this.shared && this.isConnected && active && !this.error) this.timer = setTimeout(() => this.load(), SHARED_POLL_MS);
+    if (this.shared && this.isConnected && active && !this.error) this.timer = setTimeout(() => this.load(), 1000 * wait);
   }
 
   /** @returns {Promise<boolean>} whether a share link lets its holder download */
