@@ -54,3 +54,34 @@ def test_preset_may_be_for_other_stems(presets):
     code, output, _ = presets("save", "mine", "--set", "stem/strings/gain_db=-6")
     assert code == 0
     assert "note:" in output
+
+
+EFFECT = """\
+schema = 1
+[[chains.vocals]]
+plugin = "{plugin}"
+parameters = {{ {parameters} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("plugin", "parameters", "problem"),
+    [
+        ("Reverbb", "", "3: no effect is called 'Reverbb'; did you mean 'Reverb'?"),
+        ("Reverb", "room_sise = 0.5", "4: effect 'Reverb' has no parameter 'room_sise'; did you mean 'room_size'?"),
+        ("Reverb", "room_size = 7", "4: effect 'Reverb': room_size 7 is not in 0..1"),
+        ("missing.vst3", "", "3: file not found: missing.vst3"),
+    ],
+    ids=["plug-in", "parameter", "value", "file"],
+)
+def test_check_finds_mistakes_in_effects(presets, tmp_path, plugin, parameters, problem):
+    (tmp_path / "mine.toml").write_text(EFFECT.format(plugin=plugin, parameters=parameters))
+    code, output, _ = presets("check", str(tmp_path / "mine.toml"))
+    assert code == 1
+    assert output.strip().endswith(f"mine.toml:{problem}")
+
+
+def test_check_of_a_good_effect_finds_nothing(presets, tmp_path):
+    (tmp_path / "mine.toml").write_text(EFFECT.format(plugin="Reverb", parameters="room_size = 0.5"))
+    code, output, _ = presets("check", str(tmp_path / "mine.toml"))
+    assert (code, output.endswith("no problems\n")) == (0, True)
