@@ -36,11 +36,13 @@ def pipeline(
 ) -> None:
     """Train on multitrack songs and separate others. Run it again to do only the missing steps."""
     from stream_sep.cli.arguments import parse_options
+    from stream_sep.cli.step_progress import StepProgress
     from stream_sep.training.pipeline import Pipeline
 
     if not minutes and not steps:
         raise ConfigError("the length of the training is missing; add --minutes or --steps")
     console = Console(soft_wrap=True, highlight=False)
+    bars = StepProgress(console)
     run = Pipeline(
         data,
         out,
@@ -54,12 +56,15 @@ def pipeline(
         jobs=jobs,
         validation_percent=validation_percent,
         report=lambda text: console.print(text, markup=False),
+        progress=bars.show,
     )
-    run.prepare()
-    with Interrupts() as interrupts:  # a training stops after a step, with a checkpoint
-        run.train(interrupts.defer().is_set)
+    with bars:
+        run.prepare()
+        with Interrupts() as interrupts:  # a training stops after a step, with a checkpoint
+            run.train(interrupts.defer().is_set)
     interrupts.exit()
-    done = run.finish(songs or ())
+    with bars:
+        done = run.finish(songs or ())
     console.print(f"weights: {done.weights}", markup=False)
     console.print(f"uSDR, dB: {json.dumps(done.scores)}", markup=False)
     for files in done.stems.values():

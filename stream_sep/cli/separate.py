@@ -52,6 +52,9 @@ def separate(
     ] = "",
     repo: Annotated[Path | None, typer.Option(help="folder with the model's weights")] = None,
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a separator other than Demucs")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="a published checkpoint's YAML config (default: beside it)")
+    ] = None,
     stems: Annotated[str, typer.Option(help="stems to write, such as vocals,drums (default: all)")] = "",
     two_stems: Annotated[str, typer.Option(help="write this stem, and the rest of the song as another")] = "",
     other_method: Annotated[
@@ -103,7 +106,7 @@ def separate(
     settings = SeparationSettings(
         model=model,
         repo=repo,
-        options=parse_options(option or []),
+        options={**parse_options(option or []), **({} if config is None else {"config": str(config)})},
         shifts=shifts,
         overlap=overlap,
         segment=segment or None,

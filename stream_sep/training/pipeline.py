@@ -25,6 +25,8 @@ from stream_sep.training.config import DataConfig, TrainConfig, TrainingConfig
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from stream_sep.files.progress import Progress
+
 CACHES = {"folder": "cache", "h5": "cache.h5"}
 """Name of a way to keep decoded songs -> its place in the folder of a pipeline."""
 
@@ -63,7 +65,8 @@ class Pipeline:
         jobs: songs decoded in parallel.
         validation_percent: how many percent of the artists are kept out of training.
         training: changed keys of the table ``[training]`` of a config.
-        report: callback that receives progress messages.
+        report: callback that receives messages.
+        progress: callback that receives the name of a step, such as ``training``, and the share that is done, 0 to 1.
 
     Raises:
         ConfigError: an invalid value.
@@ -89,12 +92,14 @@ class Pipeline:
         validation_percent: int = 16,
         training: Mapping[str, Any] | None = None,
         report: Callable[[str], None] = lambda _text: None,
+        progress: Callable[[str, float], None] = lambda _step, _share: None,
     ) -> None:
         if cache not in CACHES:
             raise ConfigError(f"unknown cache {cache!r}; choose from {', '.join(CACHES)}")
         self.data, self.out = Path(data), Path(out)
         self.cache = self.out / CACHES[cache]
-        self._layout, self._device, self._jobs, self._report = layout, device, jobs, report
+        self._layout, self._device, self._jobs = layout, device, jobs
+        self._report, self._progress = report, progress
         table = {"kind": network} if isinstance(network, str) else {"kind": "unet", **network}
         self.config = TrainConfig(
             name=self.out.name,
@@ -142,7 +147,15 @@ class Pipeline:
         from stream_sep.training.data.layouts import find_stem_songs  # noqa: PLC0415 - as above
 
         found = find_stem_songs(self.data, self._layout)
-        added = build_cache(found, self.cache, lambda name: self._report(f"{name} is in the cache"), self._jobs)
+        done: list[str] = []
+
+        def add(name: str) -> None:
+            done.append(name)
+            self._report(f"{name} is in the cache")
+            self._progress("decoding", len(done) / len(found))
+
+        added = build_cache(found, self.cache, add, self._jobs)
+        self._progress("decoding", 1.0)
         self._report(f"{len(found)} songs, {added} of them new")
         return self.cache
 
@@ -157,7 +170,13 @@ class Pipeline:
             return self.weights
         trainer_class = _trainer_class()
         trainer = trainer_class(self.config, self.out, device=self._device)
-        trainer.run(self._report, should_stop)
+
+        def stop() -> bool:
+            self._progress("training", min(trainer.progress, 1.0))
+            return should_stop()
+
+        trainer.run(self._report, stop)
+        self._progress("training", min(trainer.progress, 1.0))
         if trainer.progress >= 1:
             _write_json(self.out / "trained.json", {"config": self._plain()})
         return self.weights
@@ -180,7 +199,11 @@ class Pipeline:
         settings = SeparationSettings(model=str(self.weights))
         job = SeparationJob(settings=settings, out=self.out / "stems")
         tracks = find_tracks([Path(song) for song in songs], job.out)
-        outcomes = [outcome for _, outcome in separate_all(tracks, job, lambda *_: None)]
+
+        def advance(index: int, progress: Progress) -> None:
+            self._progress(tracks[index].path.name, progress.share)
+
+        outcomes = [outcome for _, outcome in separate_all(tracks, job, advance)]
         for outcome in outcomes:
             self._report(outcome.error or f"{outcome.track.path.name} {'was' if outcome.skipped else 'is'} separated")
         failed = [outcome.error for outcome in outcomes if outcome.error]

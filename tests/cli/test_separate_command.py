@@ -70,6 +70,7 @@ def form(*settings):
         ("--model hf://someone/something", settings(model="hf://someone/something")),
         ("--repo weights", settings(repo=Path("weights"))),
         ("--option hop=512 --option a=b", settings(options={"hop": 512, "a": "b"})),
+        ("--config c.yaml", settings(options={"config": "c.yaml"})),
         ("--shifts 3", settings(shifts=3)),
         ("--overlap 0.5", settings(overlap=0.5)),
         ("--segment 4.5", settings(segment=4.5)),

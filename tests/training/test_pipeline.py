@@ -71,8 +71,16 @@ def pipeline(slakh, out, **options):
 
 
 def test_one_call_makes_stems_that_add_up_and_a_second_makes_nothing(slakh, song, tmp_path, monkeypatch):
-    received = []
-    done = pipeline(slakh, tmp_path / "out", report=received.append).run([song])
+    received, shares = [], []
+    done = pipeline(slakh, tmp_path / "out", report=received.append, progress=lambda *step: shares.append(step)).run(
+        [song]
+    )
+    assert list(dict(shares)) == ["decoding", "training", "song.wav"]
+    assert set(dict(shares).values()) == {1.0}
+    for step in dict(shares):
+        found = [share for name, share in shares if name == step]
+        assert found == sorted(found)
+        assert len({*found}) > (1 if step == "song.wav" else 7)
     files = done.stems[song]
     assert set(files) == {"drums", "no_drums"}
     stems = [soundfile.read(files[stem])[0] for stem in files]

@@ -26,6 +26,8 @@ FORMATS = {
 }
 """Name of a network -> kind in a file of its weights."""
 
+_COMPLEX_OUTPUTS = 4  # real and imaginary parts of left and right
+
 GROUPS = SourceGroups.preset("vocals-instruments")
 
 
@@ -33,7 +35,8 @@ def import_checkpoint(source: Path, target: Path) -> str:
     """Read a checkpoint, tensors only, and write it as a ``.safetensors`` file that plays; return its kind.
 
     Args:
-        source: a ``.pth`` file of the frame transformer of 2022, or of vocal-remover 5.
+        source: a ``.pth`` file of the frame transformer of 2022, or of vocal-remover 5 (the real network, not the
+            complex one).
         target: the file to write.
 
     Raises:
@@ -44,6 +47,11 @@ def import_checkpoint(source: Path, target: Path) -> str:
         raise SeparatorError(
             f"{source} is of Keras; the U-Net that is known works on decibels and gives no sound. Train one instead: "
             "'stream-sep train unet-cpu'"
+        )
+    if source.suffix == ".pb" or (source / "saved_model.pb").is_file():
+        raise SeparatorError(
+            f"{source} is a SavedModel of TensorFlow, a program that nothing but TensorFlow can run, so it cannot be "
+            "imported. Train one instead: 'stream-sep train unet-cpu'"
         )
     tensors = {name.removeprefix("module."): tensor for name, tensor in read_tensors(source).items()}
     name, sizes = recognize(tensors, source)
@@ -69,6 +77,7 @@ def recognize(tensors: Mapping[str, Tensor], source: Path) -> tuple[str, dict[st
         if "out_transformer.0.in_project.weight" in tensors:
             return "frame-transformer-2022", asdict(_sizes_of_frame_transformer(tensors))
         if "stg1_low_band_net.0.enc1.conv.0.weight" in tensors:
+            _refuse_complex(tensors, source)
             return "vocal-remover", asdict(_sizes_of_cascaded_net(tensors))
     except (KeyError, IndexError) as error:
         raise SeparatorError(f"{source} lacks the tensor {error} of the network that it seems to hold") from error
@@ -142,6 +151,14 @@ def _sizes_of_cascaded_net(tensors: Mapping[str, Tensor]) -> CascadedNetConfig:
     dense = tensors["stg3_full_band_net.lstm_dec2.dense.0.weight"]
     width = tensors["stg3_full_band_net.enc1.conv.0.weight"].shape[0]
     return CascadedNetConfig(width=width, recurrent=dense.shape[1], bins=2 * dense.shape[0])
+
+
+def _refuse_complex(tensors: Mapping[str, Tensor], source: Path) -> None:
+    if "out.weight" in tensors and tensors["out.weight"].shape[0] == _COMPLEX_OUTPUTS:
+        raise SeparatorError(
+            f"{source} is of the complex CascadedNet, which is not imported: its masks have imaginary parts, and no "
+            "published weights show how they are bounded; name weights of the real one, such as baseline.pth"
+        )
 
 
 def _count(tensors: Mapping[str, Tensor], modules: str) -> int:

@@ -270,6 +270,25 @@ def test_file_of_keras_is_refused_with_a_remedy(tmp_path):
         import_checkpoint(tmp_path / "modelCheckpoint.h5", tmp_path / "out.safetensors")
 
 
+@pytest.mark.parametrize("named", ["folder", "file"])
+def test_saved_model_is_refused_as_such(tmp_path, named):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(b"x")
+    source = folder if named == "folder" else folder / "saved_model.pb"
+    with pytest.raises(SeparatorError, match=r"is a SavedModel of TensorFlow.*cannot be imported"):
+        import_checkpoint(source, tmp_path / "out.safetensors")
+
+
+def test_complex_network_is_refused_by_its_name_and_with_the_reason(tmp_path):
+    network, path = write(tmp_path, "cascaded")
+    tensors = dict(network.state_dict())
+    tensors["out.weight"] = torch.zeros(4, *tensors["out.weight"].shape[1:])
+    torch.save(tensors, path)
+    with pytest.raises(SeparatorError, match="complex CascadedNet, which is not imported: its masks have imaginary"):
+        import_checkpoint(path, tmp_path / "out.safetensors")
+
+
 def test_pth_file_as_a_model_is_refused_with_the_import_command(tmp_path):
     _, path = write(tmp_path, "cascaded")
     with pytest.raises(SeparatorError, match="stream-sep models import"):
