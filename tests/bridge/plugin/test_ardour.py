@@ -17,6 +17,7 @@ from requirements import require
 
 from bridge.plugin.install import write_bundle
 from bridge.plugin.lv2_bundle import URI
+from stream_sep import StemSeparator
 
 RATE, LENGTH = 44100, 8 * 44100
 AMPLITUDE = 0.1
@@ -95,15 +96,24 @@ stems:mute_control():set_value(1, PBD.GroupControlDisposition.NoGroup)
 ARDOUR.LuaAPI.usleep(500000)
 session:save_state("plain")
 stems:mute_control():set_value(0, PBD.GroupControlDisposition.NoGroup)
-plain:gain_control():set_value(10 ^ ({flat} / 20), PBD.GroupControlDisposition.NoGroup)
-local index = 0
-for parameter = 0, plugin:to_insert():plugin(0):parameter_count() - 1 do
-  if plugin:to_insert():plugin(0):parameter_is_control(parameter) then
-    local label = plugin:to_insert():plugin(0):parameter_label(parameter)
-    if label:match(" Gain$") then ARDOUR.LuaAPI.set_processor_param(plugin, index, {flat}) end
-    index = index + 1
+local function set(pattern, value)
+  local index = 0
+  for parameter = 0, plugin:to_insert():plugin(0):parameter_count() - 1 do
+    if plugin:to_insert():plugin(0):parameter_is_control(parameter) then
+      local label = plugin:to_insert():plugin(0):parameter_label(parameter)
+      if label:match(pattern) then ARDOUR.LuaAPI.set_processor_param(plugin, index, value) end
+      index = index + 1
+    end
   end
 end
+plain:mute_control():set_value(1, PBD.GroupControlDisposition.NoGroup)
+set("Vocals Mute", 1)
+ARDOUR.LuaAPI.usleep(500000)
+session:save_state("no vocals")
+set("Vocals Mute", 0)
+plain:mute_control():set_value(0, PBD.GroupControlDisposition.NoGroup)
+plain:gain_control():set_value(10 ^ ({flat} / 20), PBD.GroupControlDisposition.NoGroup)
+set(" Gain$", {flat})
 ARDOUR.LuaAPI.usleep(500000)
 session:save_state("flat")
 session:save_state("")
@@ -202,3 +212,17 @@ def test_main_mix_nulls_against_a_plain_bus_live_and_exported_and_at_any_fader(a
     flat = ardour.export("flat", 1e-6)
     assert flat.shape == (2, LENGTH)
     assert np.abs(flat).max() < 1e-6
+    assert_without_vocals(ardour.export("no vocals", 10 * AMPLITUDE), -plain)
+
+
+def assert_without_vocals(sound, song):
+    """Check that ``sound`` is the song less its vocals, as far as a stream that began elsewhere separates them."""
+    vocals = StemSeparator("live").process(song, RATE)[0]
+    settled = slice(RATE, None)
+    left = rms(song[:, settled] - sound[:, settled] - vocals[:, settled])
+    assert rms(vocals[:, settled]) > 0.01 * AMPLITUDE
+    assert left < rms(vocals[:, settled]) / 3
+
+
+def rms(sound):
+    return float(np.sqrt(np.mean(np.square(sound))))
