@@ -22,7 +22,7 @@ _OPEN_FILES = 64
 _MAX_TAG = 200
 _ROOT = Path(__file__).resolve().parents[3]
 _SYSTEM = (
-    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix", "/gnu", "/snap", "/home/linuxbrew"),
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu", "/snap", "/home/linuxbrew"),
     *("/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/passwd", "/etc/nsswitch.conf", "/etc/localtime"),
     *("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu", "/dev/urandom", "/dev/random", "/dev/zero"),
 )
@@ -62,6 +62,9 @@ def _deny_files(path: Path, folder: Path | None) -> None:
 
     programs = [Path(found).resolve() for name in ("ffmpeg", "ffprobe") if (found := shutil.which(name))]
     libraries = [Path(entry) for entry in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if entry]
+    libraries += [
+        program.parent.parent / name for program in programs for name in ("lib", "lib64")
+    ]  # as in /opt/ffmpeg
     python = [Path(sys.prefix), Path(sys.base_prefix), *(_ROOT / name for name in ("bridge", "stream_sep"))]
     writable = [Path(os.devnull), *([folder] if folder is not None else [])]
     restrict([*map(Path, _SYSTEM), *python, *libraries, *programs, path], writable)
