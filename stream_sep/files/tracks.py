@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import tempfile
 import unicodedata
 from collections import Counter
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.files.disk_space import check_room
+from stream_sep.lowlevel.scratch_folder import ScratchFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -155,8 +155,8 @@ def spooled(tracks: Sequence[Track]) -> Iterator[list[Track]]:
     Raises:
         AudioFileError: there is no room for a copy.
     """
-    with tempfile.TemporaryDirectory(prefix="stream-sep-") as folder:
-        yield [_spool(track, Path(folder) / str(number)) for number, track in enumerate(tracks)]
+    with ScratchFolder() as folder:
+        yield [_spool(track, folder / str(number)) for number, track in enumerate(tracks)]
 
 
 def _spool(track: Track, copy: Path) -> Track:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from contextlib import suppress
@@ -60,6 +61,8 @@ else:
 def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a file atomically, so that it is never incomplete, not even after a power cut.
 
+    What a killed process has left of an earlier write is deleted.
+
     Args:
         path: the file, which is replaced; its folder is created.
         data: its content.
@@ -69,18 +72,14 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
         OSError: it cannot be written; an existing file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(part, "xb", opener=_open_private) as file:
+    remove_stale(path.parent.glob(f".{glob.escape(path.name)}.*.tmp"))
+    with FileClaim(path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp"), 0o600) as claim:
+        with claim.path.open("r+b") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        part.chmod(mode)
-        part.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
+        claim.path.chmod(mode)
+        claim.rename(path)
     _sync_folder(path.parent)
 
 
@@ -92,14 +91,15 @@ class FileClaim:
 
     Args:
         path: the file; its folder must exist.
+        mode: permissions of a new file, less the umask.
 
     Raises:
         BlockingIOError: another process, or another part of this one, has claimed it.
         OSError: it cannot be created.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, mode: int = 0o666) -> None:
+        self.path, self._mode = path, mode
         self._handle, self._process = -1, os.getpid()
         try:
             while self._handle < 0:
@@ -115,7 +115,7 @@ class FileClaim:
             self.remove()
 
     def _acquire(self) -> None:
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), self._mode)
         try:
             lock_file(handle)
             if _is_at(handle, self.path):  # or it was swept away between the two lines above
@@ -180,9 +180,9 @@ class FileClaim:
         self._release()
 
     def _release(self) -> None:
-        if self._handle >= 0:
-            os.close(self._handle)
-        self._handle = -1
+        handle, self._handle = self._handle, -1  # first, as no number may be closed twice
+        if handle >= 0:
+            os.close(handle)
 
 
 def is_claimed(path: Path) -> bool:
@@ -220,10 +220,6 @@ def remove_stale(paths: Iterable[Path]) -> list[Path]:
                 if handle >= 0:
                     os.close(handle)
     return removed
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _is_at(handle: int, path: Path) -> bool:

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from stream_sep.lowlevel.scratch_folder import ScratchFolder
 from stream_sep.lowlevel.shared_memory import start_tracker
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def process_pool(size: int) -> Iterator[ProcessPoolExecutor]:
         size: number of processes.
     """
     others = set(multiprocessing.active_children())
-    with tempfile.TemporaryDirectory(prefix="stream-sep-") as folder, _Pool(size, folder) as pool:
+    with ScratchFolder() as folder, _Pool(size, str(folder)) as pool:
         try:
             yield pool
         except BaseException:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import itertools
 import logging
-import tempfile
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import AudioFileError, StreamSepError
 from stream_sep.files.song import open_song
+from stream_sep.lowlevel.scratch_folder import ScratchFolder
 from stream_sep.player.commands import SongSources
 from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter, check_decoded_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from stream_sep.files.song import Song
 
@@ -77,7 +77,7 @@ class Playlist:
         find: Callable[[LoadedSong], None] = lambda _: None,
     ) -> None:
         self.paths, self._rate, self._report, self._find = tuple(paths), rate, report, find
-        self._folder = tempfile.TemporaryDirectory(prefix="stream-sep-", ignore_cleanup_errors=True)
+        self._folder = ScratchFolder()
         self._numbers = 0
         self._closed = threading.Event()
         self._bad: set[int] = set()
@@ -97,7 +97,7 @@ class Playlist:
     @property
     def folder(self) -> Path:
         """A temporary folder that lives as long as the playlist."""
-        return Path(self._folder.name)
+        return self._folder.path
 
     def load(self, track: int, step: int = 1) -> LoadedSong | None:
         """Open the song at an index and start decoding it; skip songs that cannot be read.
@@ -145,7 +145,7 @@ class Playlist:
             if song is not None:
                 song.decoder.join(_STOP_SECONDS)  # a disk may not respond
                 song.sound.close()
-        self._folder.cleanup()
+        self._folder.close()
 
     def _drop(self, song: LoadedSong) -> None:
         """Delete the decoded file; processes that have it open can still read it."""

@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import glob
 import itertools
 import os
 import subprocess
@@ -34,6 +35,29 @@ def test_atomic_write_that_fails_keeps_what_was_there(tmp_path, monkeypatch):
         atomic_write(target, b"second")
     assert target.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [target]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from stream_sep.lowlevel.atomic_file import atomic_write
+
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+atomic_write(Path(sys.argv[1]), b"never written")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_next_write_deletes_what_a_killed_process_left(tmp_path):
+    target = tmp_path / "a[1].bin"
+    for name in (target.name, "b.bin"):
+        subprocess.run([sys.executable, "-c", KILLED, tmp_path / name], check=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    with FileClaim(tmp_path / f".{target.name}.0123.tmp") as of_a_running_process:
+        atomic_write(target, b"written")
+        left = {path.name for path in tmp_path.glob(f".{glob.escape(target.name)}.*")}
+        assert left == {of_a_running_process.path.name}
+    assert len(list(tmp_path.glob(".b.bin.*.tmp"))) == 1
 
 
 def interrupt_at_each_instruction(action, error=KeyboardInterrupt):

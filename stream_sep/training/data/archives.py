@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
-import tempfile
 import zipfile
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +14,13 @@ import soundfile
 
 from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.files.disk_space import check_room
+from stream_sep.lowlevel.scratch_folder import ScratchFolder
 from stream_sep.training.data.cache import RATE, build_cache, map_song, read_index
 from stream_sep.training.data.layouts import Source, StemSong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -83,13 +83,13 @@ def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int
         AudioFileError: it is no archive of `pack_caches`, or damaged.
     """
     try:
-        with zipfile.ZipFile(archive) as whole, tempfile.TemporaryDirectory() as scratch:
+        with zipfile.ZipFile(archive) as whole, ScratchFolder() as scratch:
             _refuse_strange(whole, archive.stat().st_size)
             caches: dict[str, list[StemSong]] = {}
             for number, name in enumerate(sorted(whole.namelist())):
                 cache, _, file = name.partition("/")
                 _check_names(cache, file)
-                caches.setdefault(cache, []).append(_extract(whole, name, Path(scratch) / str(number)))
+                caches.setdefault(cache, []).append(_extract(whole, name, scratch / str(number)))
             return sum(build_cache(songs, folder / cache, report, jobs) for cache, songs in caches.items())
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise AudioFileError(f"{archive} cannot be unpacked ({reason(error)}); copy it again") from error

@@ -12,6 +12,7 @@ import soundfile
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.evaluation.validation_split import HELD_OUT_ARTISTS, is_validation
 from stream_sep.files import disk_space
+from stream_sep.lowlevel.atomic_file import FileClaim
 from stream_sep.protocols import STEMS
 from stream_sep.training.data import cache
 from stream_sep.training.data.cache import RATE, build_cache, check_cache, drop_songs, map_song, read_index
@@ -86,6 +87,18 @@ def test_a_build_that_was_killed_goes_on(songs, tmp_path, monkeypatch):
     assert (target / read_index(target)[0].file).stat().st_mtime_ns == before
     assert check_cache(target) == []
     assert sorted(path.suffix for path in target.iterdir()) == [".i16", ".i16", ".jsonl", ".sqlite"]
+
+
+def test_build_deletes_what_a_killed_one_left_but_not_what_another_one_writes(songs, tmp_path):
+    target = tmp_path / "cache"
+    target.mkdir()
+    left = [target / f".0123456789abcdef.i16.{ending}" for ending in ("vocals", "part")]
+    for path in left:
+        path.write_bytes(b"floats")
+    with FileClaim(target / ".fedcba9876543210.i16.drums") as of_another_build:
+        build(songs, target)
+        assert of_another_build.path.exists()
+    assert not any(path.exists() for path in left)
 
 
 def test_damage_is_found_and_mended(songs, tmp_path):
