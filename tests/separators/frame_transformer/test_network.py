@@ -160,9 +160,10 @@ def test_attention_stays_in_float32_where_the_rest_of_a_training_is_in_bfloat16(
     assert {*products} == {(torch.float32, torch.float32)}
 
 
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_earlier_state_has_no_effect_after_the_hops_it_reaches(blocks):
-    made = network(blocks=blocks)
+@pytest.mark.parametrize(("size", "blocks"), [("tiny", 1), ("tiny", 2), ("s", 1)])
+def test_earlier_state_has_no_effect_after_the_hops_it_reaches(size, blocks):
+    """Of size S after 1209 hops, or 14 seconds."""
+    made = network(**{**dataclasses.asdict(SIZES[size]), "blocks": blocks})
     reach = made.config.reach
     features, prior = given(made, reach + 20, batch=1)
     draw = torch.Generator().manual_seed(5)
