@@ -90,11 +90,15 @@ void read_controls(Lv2Plugin& instance) {
 }
 
 void write_controls(Lv2Plugin& instance) {
+    std::array<bool, PARAMETERS> refused{};
     for (int index; (index = instance.plugin.take_change()) >= 0;) {
         const uint32_t number = CONTROLS + static_cast<uint32_t>(index);
+        const float value = static_cast<float>(instance.plugin.value(index));
         if (!PARAMETER_TABLE[index].readonly() && instance.host)
-            instance.host->request(instance.host->handle, number, static_cast<float>(instance.plugin.value(index)));
+            refused[static_cast<size_t>(index)] = instance.host->request(instance.host->handle, number, value) != 0;
     }
+    for (int index = 0; index < PARAMETERS; ++index)
+        if (refused[static_cast<size_t>(index)]) instance.plugin.keep_change(index);
     for (int index = 0; index < PARAMETERS; ++index)
         if (float* port = instance.port(CONTROLS + static_cast<uint32_t>(index)))
             if (PARAMETER_TABLE[index].readonly()) *port = static_cast<float>(instance.plugin.value(index));

@@ -177,8 +177,10 @@ class Lv2Instance final : public Instance {
         require(find && find(0) && !find(1), "lv2_descriptor");
         calls_ = find(0);
         std::printf("lv2 name %s\n", calls_->uri);
-        request_ = {&fader_, [](void* fader, uint32_t port, float value) -> uint32_t {
-            if (port == CHANNELS + OUTPUTS + FIRST + BASS) *static_cast<double*>(fader) = static_cast<double>(value);
+        request_ = {this, [](void* instance, uint32_t port, float value) -> uint32_t {
+            auto& self = *static_cast<Lv2Instance*>(instance);
+            if (self.refusals_-- > 0) return 1;  // the plug-in requests it again
+            if (port == CHANNELS + OUTPUTS + FIRST + BASS) self.fader_ = static_cast<double>(value);
             return 0;
         }};
         const lv2_feature change = {"http://kx.studio/ns/lv2ext/control-input-port-change-request", &request_};
@@ -224,6 +226,7 @@ class Lv2Instance final : public Instance {
     void* handle_;
     std::array<float, FIRST + PARAMETERS> controls_{};
     lv2_change_request request_;
+    int refusals_ = 3;
     double fader_ = 0;
 };
 
