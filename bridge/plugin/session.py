@@ -123,7 +123,7 @@ class PluginSession:
                     self._play(worker, stack)
         except StreamSepError as error:
             self._fail(str(error))
-        except Exception as error:  # noqa: BLE001 - whatever it is, its user has to see it, and other instances go on
+        except Exception as error:  # noqa: BLE001 - its user has to see any error, and other instances go on
             self._report(traceback.format_exc())
             self._fail(f"the plug-in's host failed: {type(error).__name__}: {error}; please report it with its log")
         finally:

@@ -46,7 +46,7 @@ class ScoredModel:
 
     @property
     def groups(self) -> SourceGroups | None:
-        """The source groups of its stems; None if their names do not say which sources they are."""
+        """The source groups of its stems; None if their names are of no known sources."""
         if self._groups is None:
             stems = self._separator(next(iter(self._separators), _USUAL_RATE)).stems
             self._groups = groups_of(stems, self._model, self._options)

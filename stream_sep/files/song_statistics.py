@@ -25,7 +25,7 @@ class SongStatistics:
         mean: of the mono mix.
         deviation: of the mono mix, never 0.
         peak: the largest magnitude of any channel.
-        spectral_peak: the largest magnitude of the STFT, if it was asked for.
+        spectral_peak: the largest magnitude of the STFT, if it was requested.
     """
 
     frames: int

@@ -1,4 +1,4 @@
-"""A pool of processes for long calls. It ends with the block that uses it, whatever its processes do."""
+"""A pool of processes for long calls. It ends with the block that uses it, even if its processes hang."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ bool HostStart::begin(const std::vector<std::string>& environment) {
     }
     next_ns_ = now + (HOST_START_NS << failures_);
     const std::string log = command_file_ + ".log", error = start_detached(command, environment, log, program_);
-    failure_ = error.empty() ? "the host does not answer, see " + log : "cannot start " + command[0] + ": " + error;
+    failure_ = error.empty() ? "the host does not respond, see " + log : "cannot start " + command[0] + ": " + error;
     return error.empty();
 }
 

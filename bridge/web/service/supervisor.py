@@ -158,7 +158,7 @@ def run_only_workers(workers: AbstractContextManager[object]) -> None:
 
 
 def check_exposure(config: ServiceConfig, *, insecure_http: bool) -> None:
-    """Check that passwords are not sent over a network unencrypted, and that clients of a proxy are told apart.
+    """Check that passwords are not sent over a network unencrypted, and that clients of a proxy are distinguished.
 
     Args:
         config: settings of the server.

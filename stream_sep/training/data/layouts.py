@@ -165,7 +165,7 @@ def _moises(folder: Path) -> list[StemSong]:
 
 
 def _moises_artist(file: Path) -> str:
-    """Return the artist of a song as a part of a name; empty if the file does not tell."""
+    """Return the artist of a song as a part of a name; empty if the file does not name one."""
     try:
         artist = json.loads(file.read_text(encoding="utf-8"))["artist"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -44,7 +44,7 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def notice(needed: int, free: int | None, device: torch.device) -> str:
-    """Return the sentence on samples that stay on the disk.
+    """Return the message about samples that stay on the disk.
 
     Args:
         needed: their bytes.

@@ -1,4 +1,4 @@
-"""A disk that is full at any write of a cache: one sentence, no earlier song lost, no file left over."""
+"""A disk that is full at any write of a cache: one message, no earlier song lost, no file left over."""
 
 import subprocess
 import sys
@@ -64,7 +64,7 @@ def names(path):
         ("cache.h5", 4 * SONG),
     ],
 )
-def test_a_write_that_fails_gives_one_sentence_and_keeps_earlier_songs(songs, tmp_path, kind, limit):
+def test_a_write_that_fails_gives_one_message_and_keeps_earlier_songs(songs, tmp_path, kind, limit):
     """Writes beyond a size fail in a process of their own, as on a full disk."""
     path = tmp_path / kind
     build_cache(songs[:1], path, lambda _name: None)
@@ -103,7 +103,7 @@ def test_room_is_checked_before_anything_is_written(songs, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_index_that_cannot_be_written_gives_one_sentence(songs, tmp_path, monkeypatch, kind):
+def test_an_index_that_cannot_be_written_gives_one_message(songs, tmp_path, monkeypatch, kind):
     def full(*_given):
         raise OSError(28, "No space left on device")
 
@@ -118,7 +118,7 @@ def test_an_index_that_cannot_be_written_gives_one_sentence(songs, tmp_path, mon
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_place_where_no_folder_can_be_is_one_sentence(songs, tmp_path, kind):
+def test_a_place_where_no_folder_can_be_gives_one_message(songs, tmp_path, kind):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(AudioFileError, match="cannot be written"):
         build_cache(songs, tmp_path / "file" / kind, lambda _name: None)

@@ -188,7 +188,7 @@ def _try_demo_song(service: Service, user: User) -> None:
     """Add the demo song if that is possible: the account exists, and its recovery codes are shown only now."""
     try:
         add_demo_song(service, user)
-    except Exception:  # noqa: BLE001 - whatever it is, the account is there
+    except Exception:  # noqa: BLE001 - for any error, the account is there
         _log.exception("the demo song could not be added")
 
 

@@ -75,7 +75,7 @@ def test_the_sign_up_page_asks_for_an_invitation_where_one_is_needed(visit):
 @pytest.mark.parametrize(
     ("mode", "text"), [("invite", "Sign-up is by invitation."), ("closed", "Sign-up is closed."), ("open", None)]
 )
-def test_the_landing_page_says_who_may_sign_up(visit, mode, text):
+def test_the_landing_page_shows_who_may_sign_up(visit, mode, text):
     page = visit("/", sign_up=mode, needs_setup=False)
     page.wait_for_selector("ss-landing >> text=Log in")
     shown = page.locator("ss-landing p.small").all_text_contents()

@@ -96,7 +96,7 @@ def test_a_shared_page_that_is_left_reads_its_song_no_more(shared, link):
     assert link.reads == reads
 
 
-def test_a_link_that_ends_meanwhile_says_so(shared, link):
+def test_a_link_that_ends_meanwhile_shows_that(shared, link):
     link.state = 404
     shared.clock.run_for(5_000)
     shared.wait_for_selector("text=This link has expired or was revoked.")

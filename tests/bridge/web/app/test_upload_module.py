@@ -188,7 +188,7 @@ def test_pause_and_resume_while_it_begins_leave_one_sender(page, server):
     assert server.methods() == ["POST", "HEAD", "PATCH"]
 
 
-def test_an_upload_waits_for_its_turn_as_long_as_the_server_says(page, server):
+def test_an_upload_waits_for_its_turn_for_the_retry_after_of_the_server(page, server):
     page.clock.install(time=0)
     page.clock.pause_at(60_000)
     problem = {"code": "too-many-uploads", "detail": "3 uploads are not finished yet.", "hint": "Let one end."}

@@ -82,7 +82,7 @@ def test_a_piece_that_is_refused_is_no_waiting(load, server, response, text):
     page.wait_for_function("events.length === 2")
 
 
-def test_a_busy_server_is_asked_again_when_it_says(load, server):
+def test_a_busy_server_gets_the_request_again_after_its_retry_after(load, server):
     page = load(JSONResponse({"code": "slow-down", "detail": "Too many."}, 429, {"Retry-After": "30"}))
     page.clock.run_for(29_900)
     page.wait_for_timeout(100)

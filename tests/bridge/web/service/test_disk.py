@@ -82,7 +82,7 @@ def test_the_mixes_of_an_account_fit_in_its_quota(service, clock, bea, song):
 
 
 def copies(service, number, size):
-    """Write copies of a song that nobody has asked for in a while."""
+    """Write copies of a song that nobody has requested in a while."""
     folder = service.data.derived(f"{number:032}")
     folder.mkdir()
     with (folder / "other.wav").open("wb") as file:

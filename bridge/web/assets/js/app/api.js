@@ -16,7 +16,7 @@ export class ApiError extends Error {
 
 /**
  * @param {number} status
- * @param {string} body a problem as JSON, or whatever a proxy sent in its place
+ * @param {string} body a problem as JSON, or what a proxy sent in its place
  * @param {string | null} retryAfter the header
  * @returns {ApiError}
  */
