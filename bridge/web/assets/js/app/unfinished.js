@@ -63,7 +63,7 @@ class UnfinishedUploads extends LitElement {
     if (!unfinished.length) return nothing;
     return html`<section class="unfinished stack tight">
       <h2>Unfinished uploads</h2>
-      <p class="quiet small">To resume one, choose the same file again. Until then it takes the space and the place of an upload.</p>
+      <p class="quiet small">To resume one, choose the same file again. Until then it counts against your storage and your number of uploads.</p>
       <ul class="queue" aria-label="Unfinished uploads">${unfinished.map((upload) => this.item(upload))}</ul>
     </section>`;
   }
