@@ -1,13 +1,14 @@
 """Ctrl-C, SIGTERM and a closed terminal: the commands end in order at whatever moment these come."""
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 
+import numpy as np
 import pytest
 import soundfile
 import typer
@@ -16,6 +17,7 @@ from processes import catches, children_of, is_running
 
 from stream_sep.cli.interrupts import Interrupted, Interrupts
 
+pty = pytest.importorskip("pty", reason="signals and processes of POSIX")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and processes of POSIX")
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -122,37 +124,78 @@ def test_signal_in_a_callback_of_a_c_library_is_raised_after_it(monkeypatch):
     assert dropped == []
 
 
-class Command:
-    """``stream-sep demo`` in its own process group, as a shell starts it, with its output collected."""
+RUNS = {
+    "demo": ["demo", "--no-audio", "--out", "out"],
+    "play": ["play", "song.wav", "--no-audio", "--no-refine", "--osc-port", "0", "--record", "out"],
+    "live": ["live", "--backend", "jack", "--osc-port", "0", "--record", "out"],
+}
 
-    def __init__(self, folder):
-        arguments = [sys.executable, "-m", "stream_sep", "demo", "--no-audio", "--out", "out"]
-        self.mix = folder / "out" / "mix.wav"
+
+class Command:
+    """A command in its own process group, as a shell starts it, in a terminal or with pipes; collects its output."""
+
+    def __init__(self, name, folder, *, in_terminal=False):
+        self.mix, self.master = folder / "out" / "mix.wav", None
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        if in_terminal:
+            self.master, slave = pty.openpty()
+            pipes = dict.fromkeys(pipes, slave)
         self.process = subprocess.Popen(
-            arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-m", "stream_sep", *RUNS[name]],
+            cwd=folder,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "200", "LINES": "40"},
+            **pipes,
         )
+        self.screen, self.reader = bytearray(), threading.Thread(target=self._read_screen, daemon=True)
+        if in_terminal:
+            os.close(slave)
+            self.reader.start()
+
+    def _read_screen(self):
+        with contextlib.suppress(OSError):  # which is how a terminal ends
+            while data := os.read(self.master, 4096):
+                self.screen += data
 
     def wait_for(self, condition):
-        deadline = time.monotonic() + 90
-        while not condition():
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        def is_met():
+            assert self.process.poll() is None, (bytes(self.screen), self.process.communicate())
+            return condition()
+
+        waiting.until(is_met, patience=90)
 
     def end(self, number):
-        """Signal the whole group, as a terminal does; return the output, the errors and the child processes."""
+        """Signal the whole group, as a terminal does; return all that it prints, and the child processes."""
         children = children_of(self.process.pid)
         os.killpg(self.process.pid, number)
         output, errors = self.process.communicate(timeout=60)
-        return output, errors, children
+        if self.master is None:
+            return (output + errors).decode(), children
+        self.reader.join(60)
+        return self.screen.decode(errors="replace"), children
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+        if self.master is not None:
+            os.close(self.master)
 
 
 @pytest.fixture
-def command(tmp_path):
-    command = Command(tmp_path)
-    yield command
-    command.process.kill()
-    command.process.communicate()
+def start(tmp_path, request):
+    started = []
+
+    def start(name, **settings):
+        if name == "live":
+            request.getfixturevalue("jackd")
+        if name == "play":
+            soundfile.write(tmp_path / "song.wav", np.full((60 * 44100, 2), 0.1), 44100)
+        started.append(Command(name, tmp_path, **settings))
+        return started[0]
+
+    yield start
+    for command in started:
+        command.close()
 
 
 PHASES = {
@@ -165,20 +208,34 @@ PHASES = {
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("phase", PHASES)
-def test_command_ends_in_order_at_any_moment(command, phase, number):
+@pytest.mark.parametrize("name", RUNS)
+def test_command_ends_in_order_at_any_moment(start, name, phase, number):
+    command = start(name)
     command.wait_for(lambda: PHASES[phase](command))
     if (phase, number) == ("importing", signal.SIGHUP):
         pytest.skip("nothing is begun yet: the system ends the program as it ends any other")
-    output, errors, children = command.end(number)
-    assert command.process.returncode == 128 + number
-    assert "Traceback" not in errors
-    assert "resource_tracker" not in errors
-    assert "starts again" not in output + errors
+    printed, children = command.end(number)
+    assert command.process.returncode == 128 + number, printed
+    assert "Traceback" not in printed
+    assert "resource_tracker" not in printed
+    assert "starts again" not in printed
     waiting.until(lambda: not any(map(is_running, children)), patience=30)
     if phase == "playing":
-        assert "You heard it" in output
-        assert "written to out" in output
+        assert ("You heard it" in printed) == (name != "play")  # whose latency is not heard
+        assert "written to out" in printed
         assert soundfile.info(command.mix).frames > 20_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_mixer_in_a_terminal_ends_in_order_and_leaves_the_screen(start, number):
+    command = start("play", in_terminal=True)
+    command.wait_for(lambda: PHASES["playing"](command) and b"\x1b[?1049h" in command.screen)
+    printed, children = command.end(number)
+    assert command.process.returncode == 128 + number, printed
+    assert "Traceback" not in printed
+    assert printed.rindex("\x1b[?1049l") < printed.index("written to out")  # on the normal screen
+    waiting.until(lambda: not any(map(is_running, children)), patience=30)
 
 
 ENDED = """
