@@ -178,7 +178,7 @@ def player(
     option: _Options = None,
     block_size: _BlockSize = 128,
     seeks: Annotated[int, typer.Option(help="number of seeks", min=1)] = 200,
-    refined_model: Annotated[str, typer.Option(help="Demucs model whose stems replace those of the separator")] = "",
+    refined_model: Annotated[str, typer.Option(help="model whose stems replace those of the separator")] = "",
     duration: _Duration = 20.0,
     *,
     as_json: _Json = False,

@@ -71,7 +71,7 @@ def play(
         str, typer.Option(help="separator to use until refined stems are ready", autocompletion=complete_model)
     ] = DEFAULT_FOR_SONGS,
     refined_model: Annotated[
-        str, typer.Option(help="Demucs model to refine with, downloaded if needed (default: htdemucs if present)")
+        str, typer.Option(help="model to refine with: one of Demucs, or of separate (default: htdemucs if present)")
     ] = "",
     repo: Annotated[Path | None, typer.Option(help="folder with the weights of --refined-model")] = None,
     device: Annotated[

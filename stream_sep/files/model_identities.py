@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from stream_sep.files.stream_pass import model_files_of
 from stream_sep.lowlevel.atomic_file import atomic_write
+from stream_sep.separators import is_known
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,15 +57,23 @@ class ModelIdentityCache:
         return found if isinstance(found, dict) else {}
 
 
+def bundled_version() -> str:
+    """Return the version of this package, which is that of the bundled weights."""
+    return version("stream-sep")
+
+
 def _settings_hash(settings: SeparationSettings) -> str:
     files = []
     if settings.repo is not None:
         with suppress(OSError):
-            facts = [(path.name, path.stat()) for path in sorted(settings.repo.iterdir())]
-            files = [(name, fact.st_size, fact.st_mtime_ns) for name, fact in facts]
+            found = [(path.name, path.stat()) for path in sorted(settings.repo.iterdir())]
+            files = [(name, fact.st_size, fact.st_mtime_ns) for name, fact in found]
     for file in model_files_of(settings):
         with suppress(OSError):
             fact = file.stat()
             files.append((file.name, fact.st_size, fact.st_mtime_ns))
-    text = json.dumps([settings.fingerprint(), str(settings.repo), files])
+    facts: list[object] = [settings.fingerprint(), str(settings.repo), files]
+    if is_known(settings.model) and settings.model != "demucs" and not model_files_of(settings):
+        facts.append(bundled_version())
+    text = json.dumps(facts)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -40,7 +40,7 @@ class StreamingSongModel:
     """
 
     def __init__(self, stems: Sequence[str] | None, settings: SeparationSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         separator = _load(settings, _USUAL_RATE)
         self._idle, self.sources = [separator], separator.stems
         self._has_own_rate = has_own_rate(separator)
@@ -57,7 +57,7 @@ class StreamingSongModel:
     def with_stems(self, stems: Sequence[str]) -> StreamingSongModel:
         """Return a pass for some of the stems."""
         chosen = copy.copy(self)
-        chosen.stems = _chosen(stems, self.sources, self._settings.model)
+        chosen.stems = _chosen(stems, self.sources, self.settings.model)
         return chosen
 
     def with_less_memory(self) -> tuple[StreamingSongModel, str] | None:
@@ -93,7 +93,7 @@ class StreamingSongModel:
         """Return one as fresh: the last one, where it works at that rate."""
         separator = self._idle.pop() if self._idle else None
         if separator is None or separator.sample_rate != rate:
-            return _load(self._settings, rate)
+            return _load(self.settings, rate)
         separator.reset()
         return separator
 

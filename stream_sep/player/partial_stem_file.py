@@ -98,6 +98,18 @@ class PartialStemFile:
         """
         self._write(start, self.sound[..., start : start + sound.shape[2]] + sound)
 
+    def put(self, start: int, sound: Stems) -> None:
+        """Write ``(stems, 2, frames)`` from frame ``start`` on, all of it within the song.
+
+        Args:
+            start: first frame.
+            sound: ``(stems, 2, frames)``.
+
+        Raises:
+            AudioFileError: the disk is full.
+        """
+        self._write(start, sound)
+
     def erase(self, start: int, end: int) -> None:
         """Zero a range of frames.
 

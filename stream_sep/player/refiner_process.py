@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import queue
 import sys
@@ -14,19 +15,24 @@ from typing import TYPE_CHECKING, Any
 from stream_sep.engine.worker.rpc import RpcServer
 from stream_sep.errors import AudioFileError, SeparatorError, StreamSepError, reason
 from stream_sep.files.demucs_pass import DemucsSongModel
+from stream_sep.files.model_identities import bundled_version
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song import open_song
-from stream_sep.files.song_models import load_song_model
+from stream_sep.files.song_models import SongModel, load_song_model
 from stream_sep.files.song_statistics import measure_song
 from stream_sep.files.stem_cache import StemCache
+from stream_sep.files.stream_pass import StreamingSongModel
 from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
 from stream_sep.player.partial_stems import PartialStems
 from stream_sep.player.song_refiner import SongRefiner
 from stream_sep.player.song_stems import CachedStems
+from stream_sep.player.stream_refiner import StreamRefiner
+from stream_sep.protocols import STEMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stream_sep.files.song_statistics import SongStatistics
     from stream_sep.player.partial_stem_file import PartialStemFile
 
 _FORBIDDEN = "downloads are disabled"
@@ -68,17 +74,26 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - a model can fail in any way; the user gets a message
         server.send({"failed": f"the model {spec['settings']['model']!r} failed: {type(error).__name__}: {error}"})
         return
-    server.send({"identity": model.cache_key, "rate": model.rate_for(0), "stems": list(model.stems)})
+    server.send({"identity": identity_of(model), "rate": model.rate_for(0), "stems": list(model.stems)})
     tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
     threading.Thread(target=_receive_requests, args=(server, tasks), daemon=True).start()
     RefinerLoop(model, StemCache(limit_gb=spec["cache_gb"]), server, tasks).run()
 
 
-def load_model(spec: Mapping[str, Any]) -> DemucsSongModel:
+def identity_of(model: SongModel) -> str:
+    """Return the identity of a model's stems; of a bundled one, that of this version and of its settings."""
+    if model.cache_key or not isinstance(model, StreamingSongModel):
+        return model.cache_key
+    text = f"{bundled_version()} {model.settings.fingerprint()}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def load_model(spec: Mapping[str, Any]) -> SongModel:
     """Load the model that the first message names.
 
     Raises:
-        SeparatorError: its weights are missing, or it cannot refine.
+        SeparatorError: its weights are missing, or it has not the stems of the faders.
+        ConfigError: a setting that it refuses.
     """
     if not spec["download"]:
         _forbid_downloads()
@@ -94,8 +109,12 @@ def load_model(spec: Mapping[str, Any]) -> DemucsSongModel:
             f"--refined-model {settings.model} downloads them"
         )
         raise SeparatorError(message) from error
-    if not isinstance(model, DemucsSongModel):
-        raise SeparatorError(f"{settings.model!r} cannot refine stems; use --refined-model htdemucs, or --no-refine")
+    missing = [stem for stem in STEMS if stem not in model.stems]
+    if missing:
+        raise SeparatorError(
+            f"{settings.model!r} separates into {', '.join(model.stems)}, without {', '.join(missing)}, which have "
+            "faders; use another --refined-model, such as htdemucs, or --no-refine"
+        )
     return model
 
 
@@ -127,12 +146,11 @@ class RefinerLoop:
         tasks: requests; only the newest counts.
     """
 
-    def __init__(
-        self, model: DemucsSongModel, cache: StemCache, server: RpcServer, tasks: queue.SimpleQueue[Task]
-    ) -> None:
+    def __init__(self, model: SongModel, cache: StemCache, server: RpcServer, tasks: queue.SimpleQueue[Task]) -> None:
         self._model, self._cache, self._server, self._tasks = model, cache, server, tasks
+        self._identity = identity_of(model)
         self._done: set[int] = set()
-        self._song: tuple[int, SongRefiner, str] | None = None
+        self._song: tuple[int, SongRefiner | StreamRefiner, str] | None = None
         self._partial: PartialStems | None = None
 
     def run(self) -> None:
@@ -191,7 +209,7 @@ class RefinerLoop:
         """Load cached stems of a song, or start computing them; return whether there is anything to compute."""
         self.close()
         song, rate, stems = open_song(Path(task.path)), self._model.rate_for(0), self._model.stems
-        key = f"{song.digest}-{self._model.cache_key}"
+        key = f"{song.digest}-{self._identity}"
         writer = DecodedSongWriter(Path(f"{task.scratch}.model"))
         blocks = writer.passing(song.blocks(rate, lambda note: self._server.send({"note": note})))
         level = measure_song(blocks, self._model.stft_size)
@@ -207,15 +225,23 @@ class RefinerLoop:
             self._cache, key, Path(task.path), stems, level.frames, Path(f"{task.scratch}.stems")
         )
         growing = self._partial.stems
-        self._song = task.number, SongRefiner(self._model, DecodedSong(writer.path), level, growing), key
+        self._song = task.number, self._refiner(DecodedSong(writer.path), level, growing), key
         self._give(task, growing)
         return True
+
+    def _refiner(
+        self, sound: DecodedSong, level: SongStatistics, stems: PartialStemFile
+    ) -> SongRefiner | StreamRefiner:
+        if isinstance(self._model, StreamingSongModel):
+            return StreamRefiner(self._model, sound, level, stems)
+        assert isinstance(self._model, DemucsSongModel), "there are two kinds"
+        return SongRefiner(self._model, sound, level, stems)
 
     def _give(self, task: Task, stems: CachedStems | PartialStemFile) -> None:
         described = {**stems.describe(), "rate": self._model.rate_for(0)}
         self._server.send({"number": task.number, "refined": described})
 
-    def _keep(self, refiner: SongRefiner, key: str, path: str) -> None:
+    def _keep(self, refiner: SongRefiner | StreamRefiner, key: str, path: str) -> None:
         kept = self._cache.tee(
             refiner.parts(),
             key,

@@ -73,9 +73,7 @@ class SongRefiner:
 
     def parts(self) -> Iterator[tuple[Block, Stems]]:
         """Yield the mix and the finished stems from the first frame to the last."""
-        for start in range(0, self._stems.frames, _BLOCK):
-            frames = min(_BLOCK, self._stems.frames - start)
-            yield self._sound.read(start, frames), self._stems.read(start, frames)
+        return finished_parts(self._sound, self._stems)
 
     def _add(self, at: int, sound: Stems) -> None:
         """Add a window's output, except to pieces that are final already."""
@@ -84,6 +82,18 @@ class SongRefiner:
             begin = max(at, (at // PIECE + first) * PIECE)
             until = min(end, (at // PIECE + last) * PIECE)
             self._stems.add(begin, sound[..., begin - at : until - at])
+
+
+def finished_parts(sound: DecodedSong, stems: PartialStemFile) -> Iterator[tuple[Block, Stems]]:
+    """Yield a song and its stems, which are all ready, block by block.
+
+    Args:
+        sound: the song.
+        stems: its stems.
+    """
+    for start in range(0, stems.frames, _BLOCK):
+        frames = min(_BLOCK, stems.frames - start)
+        yield sound.read(start, frames), stems.read(start, frames)
 
 
 class _WholeMix:

@@ -3,6 +3,7 @@
 import os
 import queue
 import signal
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -15,14 +16,16 @@ from noise import uniform_noise
 from requirements import require_package
 
 from stream_sep import EngineConfig, OfflineBackend, PacedBackend, SeparatorError
-from stream_sep.files import disk_space
+from stream_sep.files import disk_space, model_identities
 from stream_sep.files.job import SeparationJob
 from stream_sep.files.model_identities import ModelIdentityCache
 from stream_sep.files.segments import SegmentGrid, ShiftedPass
 from stream_sep.files.settings import SeparationSettings
+from stream_sep.files.song import open_song
 from stream_sep.files.song_separator import SongSeparator
 from stream_sep.files.song_statistics import measure_song
 from stream_sep.files.stem_cache import StemCache, is_complete
+from stream_sep.files.stream_pass import StreamingSongModel
 from stream_sep.files.tracks import Track
 from stream_sep.player import refiner_process
 from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
@@ -35,6 +38,7 @@ from stream_sep.player.resampled_stems import ResampledStems
 from stream_sep.player.song_refiner import SongRefiner
 from stream_sep.player.song_stems import open_stems
 from stream_sep.player.stem_reader import FADE
+from stream_sep.separators.passthrough import PassthroughSeparator
 
 require_package("demucs", "demucs")
 
@@ -323,7 +327,54 @@ def test_nothing_is_downloaded_without_a_request_and_the_music_plays(write, monk
     assert "playing the live separator's" in reports[0]
 
 
-@pytest.mark.parametrize(("model", "words"), [("bands", "cannot refine stems"), ("nonsense", "no model 'nonsense'")])
+def load_two_stems(*, sample_rate=RATE):
+    """A separator without most faders."""
+    return PassthroughSeparator(sample_rate=sample_rate, stems=("vocals", "other"))
+
+
+@pytest.mark.parametrize("model", ["bands", "passthrough"])
+def test_any_separator_of_songs_refines_as_separate_would(write, tmp_path, model):
+    settings = SeparationSettings(model=model)
+    path = write(uniform_noise(4 * RATE + 321))
+    server, cache = RecordingServer(), StemCache()
+    chosen = refiner_process.load_model(
+        {"download": True, "settings": {**asdict(settings), "options": {}, "repo": None}}
+    )
+    for number in range(2):  # the second time they are in the cache
+        refinery = refiner_process.RefinerLoop(chosen, cache, server, queue.SimpleQueue())
+        refinery.work(refiner_process.Task(number, str(path), str(tmp_path / f"scratch{number}"), 0))
+        refinery.close()
+    assert server.reports == []
+    (entry,) = cache.entries()
+    model = StreamingSongModel(None, settings)
+    made = list(model.separate(open_song(path).blocks(RATE), RATE, None))
+    for row, stem in enumerate(model.stems):
+        kept = soundfile.read(entry.folder / f"{stem}.wav", dtype="float32")[0].T
+        np.testing.assert_allclose(kept, np.concatenate([stems[row] for _, stems in made], axis=1), atol=1e-6)
+    assert sum("speed" in message for message in server.messages) > 1
+    assert "kept" in server.messages[-2]["refined"]
+
+
+def test_stems_of_two_bundled_models_and_of_two_versions_are_not_mixed_up(tmp_path, monkeypatch):
+    models = [StreamingSongModel(None, SeparationSettings(model=name)) for name in ("bands", "passthrough")]
+    first, second = map(refiner_process.identity_of, models)
+    assert first != second
+    known, settings = ModelIdentityCache(tmp_path), models[0].settings
+    known.put(settings, first)
+    assert known.get(settings) == first
+    for module in (refiner_process, model_identities):
+        monkeypatch.setattr(module, "bundled_version", lambda: "9.9")
+    assert refiner_process.identity_of(models[0]) != first
+    assert known.get(settings) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (f"{__name__}:load_two_stems", "separates into vocals, other, without drums, bass, which have faders"),
+        ("nonsense", "no model 'nonsense'"),
+    ],
+)
 def test_a_model_that_cannot_refine_is_refused_with_a_message(model, words):
     spec = {"download": True, "settings": {"model": model, "repo": None}}
     with pytest.raises(SeparatorError, match=words):
