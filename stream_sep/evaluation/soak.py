@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 
 _TICK_SECONDS = 0.05
 _MOVE_EVERY, _PRESET_EVERY, _SAMPLE_EVERY = 0.1, 3.0, 5.0
+MAX_DRY_SECONDS = 3.0
+"""Most sound without stems for a kill, on average: on an idle machine, the separator is back in half of it."""
+
+MAX_LATE_SHARE = 0.001
+"""Most hops, and most of the time, without stems for another reason than a kill."""
+
+MAX_MB_PER_HOUR = 20.0
+_MIN_GROWTH_MB = 5.0  # less is noise, in a short run
+
 _WARM_UP_SHARE = 0.2  # of the run, after which memory should not grow any more
 
 
@@ -56,6 +65,7 @@ class SoakReport:
         moves: faders moved and presets recalled.
         kills: times the separator was killed.
         restarts: number of restarts.
+        hops: number of hops that were computed.
         late_hops: hops that were not there in time, kills included.
         dry_seconds: sound that was played without stems.
         behind_seconds: the most that the run was behind its clock.
@@ -68,6 +78,7 @@ class SoakReport:
     moves: int
     kills: int
     restarts: int
+    hops: int
     late_hops: int
     dry_seconds: float
     behind_seconds: float
@@ -77,7 +88,7 @@ class SoakReport:
 
     def growth_mb_per_hour(self) -> float:
         """Return by how much the engine's memory grows, a line laid through all but the first samples."""
-        settled = [sample for sample in self.samples if sample.seconds >= _WARM_UP_SHARE * self.seconds]
+        settled = self._settled()
         if len(settled) < 2:
             return 0.0
         times, sizes = np.array([(sample.seconds / 3600, sample.engine_mb) for sample in settled]).T
@@ -85,11 +96,31 @@ class SoakReport:
 
     def leaks(self) -> dict[str, int]:
         """Return the increase of open files and threads from the warm-up to the end."""
-        settled = [sample for sample in self.samples if sample.seconds >= _WARM_UP_SHARE * self.seconds]
+        settled = self._settled()
         if not settled:
             return {"files": 0, "threads": 0}
         first, last = settled[0], settled[-1]
         return {"files": last.files - first.files, "threads": last.threads - first.threads}
+
+    def violations(self) -> list[str]:
+        """Return a message for each limit that the run exceeds."""
+        found = [f"{count} {name}" for name, count in self.errors.items() if count > 0]
+        found += [f"{count} more {name} at the end" for name, count in self.leaks().items() if count > 0]
+        if self.restarts != self.kills:
+            found.append(f"{self.restarts} restarts after {self.kills} kills")
+        allowed = MAX_DRY_SECONDS * self.kills + MAX_LATE_SHARE * self.seconds
+        if self.dry_seconds > allowed:
+            found.append(f"{self.dry_seconds:.1f} s without stems, at most {allowed:.1f} with {self.kills} kills")
+        share, most = self.late_hops / max(self.hops + self.late_hops, 1), allowed / self.seconds
+        if share > most:
+            found.append(f"{100 * share:.1f} % of the hops late, at most {100 * most:.1f} % with {self.kills} kills")
+        growth, hours = self.growth_mb_per_hour(), (1 - _WARM_UP_SHARE) * self.seconds / 3600
+        if growth > MAX_MB_PER_HOUR and growth * hours > _MIN_GROWTH_MB:
+            found.append(f"memory grows by {growth:.0f} MB per hour, at most {MAX_MB_PER_HOUR:.0f}")
+        return found
+
+    def _settled(self) -> list[Sample]:
+        return [sample for sample in self.samples if sample.seconds >= _WARM_UP_SHARE * self.seconds]
 
     def figures(self) -> dict[str, Any]:
         """Return the main figures, by name."""
@@ -169,6 +200,7 @@ class _Run:
             moves=self._moves,
             kills=self._kills,
             restarts=stats.restarts,
+            hops=stats.hops,
             late_hops=stats.late_hops,
             dry_seconds=stats.counters["dry_frames"] / self._engine.sample_rate,
             behind_seconds=stats.behind_seconds,
