@@ -242,6 +242,18 @@ def write_tiny_kinds(folder):
         for weights in model.parameters():
             torch.nn.init.normal_(weights, std=0.2)
         save_weights(kind, model, folder / f"{name}.safetensors", {}, pair)
+    write_tiny_import(folder)
+
+
+def write_tiny_import(folder):
+    """An imported network of random weights."""
+    import torch  # noqa: PLC0415 - heavy, and few tests need it
+
+    from stream_sep.separators.imported.cascaded_net import CascadedNet, CascadedNetConfig  # noqa: PLC0415 - as torch
+    from stream_sep.separators.imported.importer import import_checkpoint  # noqa: PLC0415 - as torch
+
+    torch.save(CascadedNet(CascadedNetConfig(8, 8, 64)).state_dict(), folder / "baseline.pth")
+    import_checkpoint(folder / "baseline.pth", folder / "imported.safetensors")
 
 
 @pytest.fixture

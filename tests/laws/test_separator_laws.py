@@ -44,6 +44,7 @@ SEPARATORS = [
     ),
     pytest.param(("hs-tasnet", {"weights": "hs-tasnet.safetensors"}), id="hs-tasnet", marks=needs_torch),
     pytest.param(("unet", {"weights": "unet.safetensors"} | SHORT), id="unet", marks=needs_torch),
+    pytest.param(("imported", {"weights": "imported.safetensors", "threads": 1}), id="imported", marks=needs_torch),
     pytest.param(("demucs", TINY), id="demucs", marks=needs_demucs),
     pytest.param(("demucs", TINY | {"stems": ["vocals"], "lookahead_ms": 0}), id="demucs-vocals", marks=needs_demucs),
 ]
