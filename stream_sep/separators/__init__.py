@@ -137,7 +137,7 @@ def option_names(name: str, options: Mapping[str, Any] = MappingProxyType({})) -
         SeparatorError: nothing has that name, or it cannot be imported here.
 
     >>> sorted(option_names("passthrough"))
-    ['carrier', 'hop', 'latency', 'stems']
+    ['carrier', 'channels', 'hop', 'latency', 'stems']
     """
     parameters = inspect.signature(_factory(_resolve(name, options)[0])).parameters.values()
     return frozenset(each.name for each in parameters if each.kind is not each.VAR_KEYWORD) - {"sample_rate"}
