@@ -188,7 +188,12 @@ def align_references(song: Song, estimates: Parts, groups: SourceGroups | None =
 
 
 def has_only_stems_of(song: Song, groups: SourceGroups) -> bool:
-    """Return whether groups are the four stems, and a song has no other sources."""
+    """Return whether groups are the four stems, and a song has no other sources.
+
+    Args:
+        song: the song.
+        groups: of a separator.
+    """
     return groups == FOUR and set(song.stems) <= set(STEMS)
 
 

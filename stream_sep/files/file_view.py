@@ -52,7 +52,12 @@ class FileView(io.RawIOBase):
         return count
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to an offset; return it from the view's start."""
+        """Move to an offset; return it from the view's start.
+
+        Args:
+            offset: bytes from the origin.
+            whence: the origin: the view's start, the position or the view's end.
+        """
         origin = {os.SEEK_SET: self._start, os.SEEK_CUR: self._raw.tell(), os.SEEK_END: self._end}[whence]
         return self._raw.seek(origin + offset) - self._start
 
