@@ -305,10 +305,17 @@ def test_instance_that_reads_nothing_stops_no_other(running):
     assert other.receive()["name"]
     until(lambda: len(mixer.sessions) == 2)
     shown = mixer.sessions[0]
-    for number in range(20000):  # many times what the buffers of a socket hold
-        mixer.apply({"stem/bass/gain_db": -1.0 - number % 80})
-        if mixer.sessions[0] is not shown:
-            break
+
+    def move():
+        for number in range(20000):  # many times what the buffers of a socket hold
+            mixer.apply({"stem/bass/gain_db": -1.0 - number % 80})
+            if mixer.sessions[0] is not shown:
+                return
+
+    moving = threading.Thread(target=move, daemon=True)
+    moving.start()
+    moving.join(60)
+    assert not moving.is_alive()
     until(lambda: len(mixer.sessions) == 1)
     mixer.apply({"karaoke": 0.5})
     assert mixer.controls["karaoke"] == 0.5

@@ -52,8 +52,15 @@ def test_lines_go_both_ways_until_the_instance_ends(listener, address):
 
 def test_instance_that_reads_nothing_is_left_without_waiting_for_it(listener, address):
     client, line = connect(listener, address)
-    while line.is_open():  # until its buffers are full
-        line.send("x" * 5000)
+
+    def fill():
+        while line.is_open():  # until its buffers are full
+            line.send("x" * 5000)
+
+    filling = threading.Thread(target=fill, daemon=True)
+    filling.start()
+    filling.join(waiting.PATIENCE)
+    assert not filling.is_alive()
     assert list(line.lines()) == []
     line.close()
     client.close()
