@@ -32,7 +32,7 @@ std::vector<std::string> read_command(const std::string& path) {
 }  // namespace
 
 HostStart& HostStart::of(const std::string& command_file) {
-    static std::map<std::string, HostStart> all;
+    static auto& all = *new std::map<std::string, HostStart>;  // never deleted: at the exit of a DAW threads still run
     const std::lock_guard<std::mutex> lock(starting);
     return all.try_emplace(command_file, command_file).first->second;
 }
