@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stream_sep.errors import ConfigError
 from stream_sep.files.crew import Crew
 from stream_sep.files.progress import Progress
-from stream_sep.files.separator_settings import check_threads
+from stream_sep.files.separator_settings import check_settings
 from stream_sep.files.song import no_file
 from stream_sep.files.song_separator import Outcome, SongSeparator, attempt
 from stream_sep.files.tracks import refuse_shared_targets
@@ -36,11 +36,11 @@ def separate_all(
     Raises:
         SeparatorError: the model cannot be loaded.
         ConfigError: the job needs a stem that the model does not have, ``jobs`` is less than 1, two songs would get
-            the same files, or threads are given for a model that has none to set.
+            the same files, or a setting is given that the model does not use.
     """
     if jobs < 1:
         raise ConfigError(f"--jobs must be at least 1, not {jobs}")
-    check_threads(job.settings)
+    check_settings(job.settings)
     refuse_shared_targets(tracks, job)
     if not any(track.path.exists() for track in tracks):  # else a model would be loaded, or downloaded, in vain
         for index, track in enumerate(tracks):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stream_sep.errors import ConfigError
+from stream_sep.files.settings import SeparationSettings
 from stream_sep.separators import is_known, option_names
-
-if TYPE_CHECKING:
-    from stream_sep.files.settings import SeparationSettings
 
 
 def separator_options(settings: SeparationSettings) -> dict[str, Any]:
@@ -34,21 +32,28 @@ def separator_options(settings: SeparationSettings) -> dict[str, Any]:
     return {**options, **settings.options}
 
 
-def check_threads(settings: SeparationSettings) -> None:
-    """Check that a model has threads to set, if their number is given.
-
-    On a cluster they are the cores of a worker too, so that every model has a use for them.
+def check_settings(settings: SeparationSettings) -> None:
+    """Check that a model uses the settings that are given; only Demucs uses all of them.
 
     Raises:
-        ConfigError: it has none, or the number is less than 1.
+        ConfigError: it has no such setting, or the number of threads is less than 1.
         SeparatorError: an unknown separator.
     """
-    if settings.threads is None:
-        return
-    if settings.threads < 1:
+    if settings.threads is not None and settings.threads < 1:
         raise ConfigError(f"--threads must be at least 1, not {settings.threads}")
-    is_separator = is_known(settings.model) and settings.model != "demucs"
-    if is_separator and "threads" not in option_names(settings.model, settings.options):
+    if not is_known(settings.model) or settings.model == "demucs":
+        return
+    usual = SeparationSettings()
+    given = {
+        "--overlap": settings.overlap != usual.overlap,
+        "--segment": settings.segment is not None,
+        "--precision bfloat16": settings.precision == "bfloat16",
+        "--repo": settings.repo is not None,
+    }
+    unused = next((option for option, is_given in given.items() if is_given), None)
+    if unused is not None:
+        raise ConfigError(f"{settings.model} has no use for {unused}, which is for Demucs models; leave it out")
+    if settings.threads is not None and "threads" not in option_names(settings.model, settings.options):
         raise ConfigError(
             f"{settings.model} has no option threads: it computes in one; leave --threads {settings.threads} out, "
             "or separate several songs at once with --jobs"

@@ -1,12 +1,14 @@
 """Threads and device of a separation, for separators that are no Demucs models."""
 
+from pathlib import Path
+
 import pytest
 from noise import gaussian_noise
 
 from stream_sep.errors import ConfigError
 from stream_sep.files.batch import separate_all
 from stream_sep.files.job import SeparationJob
-from stream_sep.files.separator_settings import check_threads, separator_options
+from stream_sep.files.separator_settings import check_settings, separator_options
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.stream_pass import StreamingSongModel
 from stream_sep.separators.passthrough import PassthroughSeparator
@@ -49,10 +51,26 @@ def test_device_and_threads_are_refused_where_a_separator_has_none(model):
         list(separate_all([], job, lambda *_: None))
 
 
+@pytest.mark.parametrize(
+    ("settings", "option"),
+    [
+        ({"overlap": 0.5}, "--overlap"),
+        ({"segment": 4.0}, "--segment"),
+        ({"precision": "bfloat16"}, "--precision bfloat16"),
+        ({"repo": Path("weights")}, "--repo"),
+    ],
+)
+def test_settings_of_demucs_are_refused_by_other_models(settings, option):
+    job = SeparationJob(settings=SeparationSettings(model="bands", **settings))
+    with pytest.raises(ConfigError, match=f"no use for {option}, which is for Demucs models"):
+        list(separate_all([], job, lambda *_: None))
+    check_settings(SeparationSettings(model="htdemucs", **settings))
+
+
 def test_the_share_of_threads_of_a_parallel_song_is_no_setting_that_could_be_refused():
     settings = SeparationSettings(model="bands", device="cpu", threads=2)
     assert separator_options(settings) == {}
-    check_threads(SeparationSettings(model="bands"))
-    check_threads(SeparationSettings(model="htdemucs", threads=2))
+    check_settings(SeparationSettings(model="bands"))
+    check_settings(SeparationSettings(model="htdemucs", threads=2))
     with pytest.raises(ConfigError, match="at least 1, not -2"):
-        check_threads(SeparationSettings(model="bands", threads=-2))
+        check_settings(SeparationSettings(model="bands", threads=-2))
