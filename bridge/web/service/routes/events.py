@@ -36,7 +36,7 @@ async def events(socket: WebSocket, after: Annotated[int | None, Query(ge=0)] = 
         await _drain(socket, sender)
     finally:
         sender.cancel()
-        await asyncio.gather(sender, return_exceptions=True)
+        await asyncio.wait({sender})  # not gather: its CancelledError lacks what AnyIO recognizes its own by
 
 
 async def _drain(socket: WebSocket, sender: asyncio.Task[None]) -> None:
