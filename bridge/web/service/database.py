@@ -54,7 +54,9 @@ class Database:
         if not self.is_sqlite:
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.path = Path(parsed.database or "") if self.is_sqlite else None
-        options: dict[str, Any] = {"pool_pre_ping": not self.is_sqlite, "pool_size": 20, "max_overflow": 200}
+        # a server of PostgreSQL takes 100 connections unless configured; SQLite's are open files of this process
+        pool = {"pool_size": 20, "max_overflow": 200} if self.is_sqlite else {"pool_size": 10, "max_overflow": 30}
+        options: dict[str, Any] = {"pool_pre_ping": not self.is_sqlite, **pool}
         self.engine = _engine(parsed.render_as_string(hide_password=False), options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _set_up_sqlite)
