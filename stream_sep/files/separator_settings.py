@@ -53,7 +53,7 @@ def check_settings(settings: SeparationSettings) -> None:
     unused = next((option for option, is_given in given.items() if is_given), None)
     if unused is not None:
         raise ConfigError(f"{settings.model} has no use for {unused}, which is for Demucs models; leave it out")
-    if settings.threads is not None and "threads" not in option_names(settings.model, settings.options):
+    if settings.threads not in {None, 1} and "threads" not in option_names(settings.model, settings.options):
         raise ConfigError(
             f"{settings.model} has no option threads: it computes in one; leave --threads {settings.threads} out, "
             "or separate several songs at once with --jobs"

@@ -71,6 +71,7 @@ def test_the_share_of_threads_of_a_parallel_song_is_no_setting_that_could_be_ref
     settings = SeparationSettings(model="bands", device="cpu", threads=2)
     assert separator_options(settings) == {}
     check_settings(SeparationSettings(model="bands"))
+    check_settings(SeparationSettings(model="bands", threads=1))  # which is how it computes
     check_settings(SeparationSettings(model="htdemucs", threads=2))
     with pytest.raises(ConfigError, match="at least 1, not -2"):
         check_settings(SeparationSettings(model="bands", threads=-2))
