@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stream_sep.backends.callback import jack_callback
-from stream_sep.backends.jack_session import JackSession, load_jack
+from stream_sep.backends.jack_session import JackSession, leave_within, load_jack
 from stream_sep.errors import ConfigError, DeviceError
 from stream_sep.protocols import MAIN
 
@@ -24,7 +24,6 @@ MAX_BLOCK_SIZE = 4096
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.5
-_STOP_SECONDS = 1.5
 
 
 class JackBackend:
@@ -130,10 +129,8 @@ class JackBackend:
         """Leave the server; harmless when already gone."""
         self._stopped.set()
         self._gone.set()  # wakes the watcher
-        leaving = threading.Thread(target=self._end, args=(self._state,), name="jack end", daemon=True)
-        leaving.start()
-        leaving.join(_STOP_SECONDS)
-        if leaving.is_alive():
+        state = self._state
+        if not leave_within(lambda: self._end(state)):
             self._report("the JACK server does not respond, so that its client was not closed")
         self._lost, self._state = self.xruns, None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stream_sep.audio.state import AudioState
+
+LEAVE_SECONDS = 1.5
+"""How long a server may take to let a client leave; one that is frozen never does."""
 
 _log = logging.getLogger(__name__)
 _SIDES = ("L", "R")
@@ -181,3 +185,16 @@ def load_jack() -> Any:  # noqa: ANN401 - JACK-Client has no types
 
 def _address(pointer: object) -> int:
     return int(load_jack()._ffi.cast("uintptr_t", pointer))  # noqa: SLF001 - the library's own foreign functions
+
+
+def leave_within(leave: Callable[[], object]) -> bool:
+    """Leave a server, for `LEAVE_SECONDS` at most; return whether it responded.
+
+    Args:
+        leave: a function that calls the server, on a thread of its own that is left behind if it hangs. It has to
+            hold all that the client's callback uses.
+    """
+    thread = threading.Thread(target=leave, name="jack end", daemon=True)
+    thread.start()
+    thread.join(LEAVE_SECONDS)
+    return not thread.is_alive()
