@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 """Version of the protocol."""
-MODELS = ("live", "instant", "bands", "passthrough")
+MODELS = ("live", "instant", "bands", "passthrough", "near", "studio")
 """Choices of the plug-in's parameter `model`, in its order; fixed, as projects store the number."""
 STEM_COUNT = 4
 

@@ -22,7 +22,9 @@ const Entry ENTRIES[] = {
 #undef MODEL
 };
 
-const Model CHOICES[MODELS] = {{"live"}, {"instant"}, {"bands"}, {"passthrough"}};
+constexpr double LOOKAHEAD_SECONDS = 0.084;  // of a network that looks 7 hops ahead
+const Model CHOICES[MODELS] = {{"live", 0}, {"instant", 0}, {"bands", 0}, {"passthrough", 0},
+                               {"near", LOOKAHEAD_SECONDS}, {"studio", LOOKAHEAD_SECONDS}};
 
 constexpr double JITTER_MS = 5.0;  // allowance for late wake-ups of the worker
 constexpr double RESAMPLED_SECONDS = 0.055;  // covers the resampling around any separator
@@ -34,7 +36,8 @@ Entry entry_for(int choice, double rate) {
     for (const Entry& entry : ENTRIES)
         if (!std::strcmp(entry.name, model_at(choice).name) && entry.rate == std::lround(rate)) return entry;
     const int64_t hop = std::max<int64_t>(MIN_HOP, std::llround(MAX_HOP_SECONDS * rate));
-    return {model_at(choice).name, 0, hop, std::llround(RESAMPLED_FRAMES + RESAMPLED_SECONDS * rate)};
+    const Model& model = model_at(choice);
+    return {model.name, 0, hop, std::llround(RESAMPLED_FRAMES + (RESAMPLED_SECONDS + model.lookahead_seconds) * rate)};
 }
 
 }  // namespace

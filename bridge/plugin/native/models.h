@@ -8,9 +8,10 @@ namespace stream_sep {
 
 struct Model {
     const char* name;
+    double lookahead_seconds;  // a bound, at rates without an entry of their own
 };
 
-constexpr int MODELS = 4;
+constexpr int MODELS = 6;
 
 const Model& model_at(int choice);
 

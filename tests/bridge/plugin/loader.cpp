@@ -18,6 +18,7 @@
 
 #include "clap_abi.h"
 #include "lv2_abi.h"
+#include "models.h"
 #include "parameters.h"
 #include "stem_mixer.h"
 #include "vst3_abi.h"
@@ -37,7 +38,7 @@ using namespace stream_sep;
 namespace {
 
 constexpr double RATE = 44100;
-constexpr int BLOCK = 512, LAST_MODEL = 3, ABSENT = 0, RUNNING = 2, FRAMES = 30000, SETTLED = 1000;
+constexpr int BLOCK = 512, PASSTHROUGH = 3, ABSENT = 0, RUNNING = 2, FRAMES = 30000, SETTLED = 1000;
 constexpr int LEAST_BLOCKS = 40, MOST_BLOCKS = 5000;  // half a second, a minute
 constexpr double UNITY = 0.9;  // of a gain from -90 to 10 dB
 constexpr double MOVED = -7.0;  // the bass fader, by the engine's host
@@ -116,7 +117,7 @@ class ClapInstance final : public Instance {
         clap_param_event event{};
         event.header = {sizeof event, 0, CLAP_CORE_SPACE, CLAP_EVENT_PARAM_VALUE, 0};
         event.param_id = MODEL_ID;
-        event.value = LAST_MODEL;
+        event.value = PASSTHROUGH;
         const clap_input_events changes = {
             &event, [](const clap_input_events*) { return 1u; },
             [](const clap_input_events* list, uint32_t) { return static_cast<const clap_event*>(list->context); }};
@@ -189,7 +190,7 @@ class Lv2Instance final : public Instance {
         require(handle_, "lv2 instantiate");
         for (int index = 0; index < PARAMETERS; ++index)
             controls_[FIRST + static_cast<size_t>(index)] = static_cast<float>(PARAMETER_TABLE[index].initial);
-        controls_[FIRST + INDEX_MODEL] = LAST_MODEL;
+        controls_[FIRST + INDEX_MODEL] = PASSTHROUGH;
         for (size_t port = 0; port < controls_.size(); ++port)
             calls_->connect_port(handle_, static_cast<uint32_t>(CHANNELS + OUTPUTS + port), &controls_[port]);
     }
@@ -349,7 +350,7 @@ class Vst3Instance final : public Instance {
         std::printf("vst3 buses %d %d\n", component_->bus_count(vst3::AUDIO, vst3::INPUT),
                     component_->bus_count(vst3::AUDIO, 1 - vst3::INPUT));
         restore(info);
-        controller_->set_normalized(MODEL_ID, 1.0);  // of the choices the last
+        controller_->set_normalized(MODEL_ID, static_cast<double>(PASSTHROUGH) / (MODELS - 1));
         controller_->set_normalized(RESERVE_ID, 0.1);
     }
     ~Vst3Instance() override {

@@ -35,7 +35,7 @@ def test_identifiers_are_those_that_projects_have_saved(loader, bundles):
     assert printed["clap"]["id"] == "io.stream_sep.plugin"
     assert printed["lv2"]["name"] == URI == "https://github.com/stream-sep/stream-sep#plugin"
     assert [(parameter.id, parameter.symbol) for parameter in plugin_parameters()] == PARAMETERS
-    assert MODELS == ("live", "instant", "bands", "passthrough")  # saved as numbers
+    assert MODELS == ("live", "instant", "bands", "passthrough", "near", "studio")  # saved as numbers
 
 
 @pytest.mark.usefixtures("meeting")

@@ -6,6 +6,7 @@ from noise import uniform_noise
 from requirements import require_package
 
 from bridge.plugin.parameters import plugin_parameters
+from bridge.plugin.session import MODELS
 from stream_sep import StemSeparator
 
 pedalboard = require_package("pedalboard", "effects")
@@ -34,7 +35,7 @@ def test_parameters_are_those_of_the_table(load):
     automatable = {name for name, parameter in plugin.parameters.items() if parameter.is_automatable}
     assert not automatable & {"model", "extra_latency_ms", "engine_state", "late_hops"}
     assert len(automatable) == len(plugin_parameters()) - 4
-    assert plugin.parameters["model"].valid_values == ["live", "instant", "bands", "passthrough"]
+    assert plugin.parameters["model"].valid_values == list(MODELS)
 
 
 @pytest.mark.usefixtures("meeting")
@@ -56,7 +57,7 @@ def test_state_that_is_garbage_does_no_harm(load, state):
     assert np.array_equal(plugin.process(song, RATE, buffer_size=512), song)
 
 
-@pytest.mark.parametrize("model", ["live", "instant"])
+@pytest.mark.parametrize("model", ["live", "instant", "near", "studio"])
 def test_render_is_that_of_the_separator_bit_for_bit_at_any_block(load, meeting, model):
     meeting.start_host()
     plugin, song = load(), uniform_noise(2 * RATE)
