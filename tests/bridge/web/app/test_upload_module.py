@@ -32,24 +32,27 @@ class Server:
         lost: methods of requests that are done, but whose next response is lost.
         uploads: by id, their key, size and received bytes.
         gate: what POST waits for before its response.
+        patch_gate: what PATCH waits for before its response.
     """
 
     def __init__(self):
         self.requests, self.replies, self.lost, self.uploads = [], {}, set(), {}
-        self.gate = threading.Event()
+        self.gate, self.patch_gate = threading.Event(), threading.Event()
         self.gate.set()
+        self.patch_gate.set()
 
     def methods(self):
         return [method for method, _, _ in self.requests]
 
-    async def answer(self, request):
+    async def respond(self, request):
         body = await request.body()
         self.requests.append((request.method, request.url.path, dict(request.headers)))
         if self.replies.get(request.method):
             return self.replies[request.method].pop(0)
         one, status = self.act(request, body)
-        if request.method == "POST":
-            await asyncio.to_thread(self.gate.wait, 60)
+        gate = {"POST": self.gate, "PATCH": self.patch_gate}.get(request.method)
+        if gate is not None:
+            await asyncio.to_thread(gate.wait, 60)
         if request.method in self.lost:
             self.lost.remove(request.method)
             return gateway(502)
@@ -91,8 +94,8 @@ def server():
 def page(chromium, serve_modules, server):
     """A page with the module; see `_SETUP` for what is there."""
     address, root = serve_modules(
-        Route("/api/v1/uploads", server.answer, methods=["GET", "POST"]),
-        Route("/api/v1/uploads/{upload_id}", server.answer, methods=["HEAD", "PATCH", "DELETE"]),
+        Route("/api/v1/uploads", server.respond, methods=["GET", "POST"]),
+        Route("/api/v1/uploads/{upload_id}", server.respond, methods=["HEAD", "PATCH", "DELETE"]),
     )
     with contextlib.closing(chromium.new_page()) as opened:
         opened.goto(address)
@@ -160,9 +163,12 @@ def test_a_file_that_is_a_song_becomes_another_one(page, server):
 
 def test_a_file_that_is_added_twice_is_sent_once(page, server):
     server.gate.clear()
+    server.patch_gate.clear()
     page.evaluate("add('a.flac', 1000), add('a.flac', 1000)")
     until(lambda: server.methods() == ["POST", "POST"])
     server.gate.set()
+    page.wait_for_function("uploads.list.length === 1")  # both have their responses, and nothing is sent whole yet
+    server.patch_gate.set()
     assert songs(page) == ["u0"]
     page.wait_for_function("uploads.list.length === 0")
     assert server.methods().count("PATCH") == 1
