@@ -42,7 +42,10 @@ def evaluate(
     ] = False,
     all_metrics: Annotated[
         bool,
-        typer.Option("--all-metrics", help="add SI-SDR, low end, attacks, bleed, first and last minute, and cost"),
+        typer.Option(
+            "--all-metrics",
+            help="add SI-SDR, low end, attacks, bleed, first and last minute, and cost, as with several models",
+        ),
     ] = False,
     museval: Annotated[bool, typer.Option("--museval", help="as --all-metrics, with museval's SDR (slow)")] = False,
 ) -> None:

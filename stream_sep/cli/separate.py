@@ -174,9 +174,12 @@ def clear_cache() -> None:
 
 
 def _better_than(model: str) -> str:
-    missing = "" if find_spec("demucs") else f"; it needs Demucs, {install_hint('demucs')}"
-    better = f"'-n {DEFAULT_MODEL}' downloads 80 MB for better stems"
-    return f"separating with {model}, which is bundled; {better}{missing}"
+    missing = (
+        ""
+        if find_spec("demucs")
+        else f"; that needs Demucs (docs/how-to/separate-files.md), {install_hint('demucs')}"
+    )
+    return f"separating with the bundled {model}; for better stems, '-n {DEFAULT_MODEL}' downloads 80 MB{missing}"
 
 
 def _executor(name: str, job: SeparationJob, jobs: int | None, address: str | None) -> Executor:

@@ -29,7 +29,8 @@ def warm_up(
     beside = threading.Thread(target=_compile_for_jack, daemon=True)  # which a signal does not wait for
     with starting(str(config.model)):
         beside.start()
-        with Engine(PacedBackend(), replace(config, taps=(lambda _block: None,))):  # which needs the recorder's code
+        config = replace(config, taps=(lambda _block: None,))  # which need the recorder's code
+        with Engine(PacedBackend(), config, report=lambda _message: None):  # of late hops, while all is compiled
             time.sleep(_RUN_SECONDS)
         beside.join()
     print(f"compiled for this processor in {time.monotonic() - started:.0f} s")

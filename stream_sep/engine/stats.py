@@ -205,6 +205,8 @@ def describe_problems(
 
 
 def _advice(before: EngineStats, now: EngineStats, hop_ms: float, slack: int) -> str:
+    if now.restarts > before.restarts:
+        return "its process ended and was restarted meanwhile"
     if now.hops == before.hops:
         return "it computed none, and is restarted if it does not reply"
     if now.hop_ms[0] > hop_ms:

@@ -125,7 +125,9 @@ def needed_stems(mixes: Sequence[StemMix], sources: Sequence[str]) -> tuple[str,
     used = {stem for mix in mixes for stem in mix.stems}
     unknown = sorted(used - set(sources))
     if unknown:
-        raise ConfigError(f"this model has no stem {unknown[0]!r}; it has: {', '.join(sources)}, and {SONG} is all")
+        raise ConfigError(
+            f"this model has no stem {unknown[0]!r}; it has: {', '.join(sources)}, and {SONG}, the whole song"
+        )
     names = [mix.name for mix in mixes]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

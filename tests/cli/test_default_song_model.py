@@ -27,15 +27,19 @@ def test_without_weights_of_demucs_a_bundled_model_separates_and_the_better_one_
     code, output, errors = command("separate", song, "-o", "out")
     assert code == 0
     assert "1 separated" in output
-    assert f"separating with {DEFAULT_FOR_SONGS}, which is bundled; '-n htdemucs' downloads 80 MB" in errors
+    assert (
+        f"separating with the bundled {DEFAULT_FOR_SONGS}; for better stems, '-n htdemucs' downloads 80 MB" in errors
+    )
     assert (song.parent / "out" / DEFAULT_FOR_SONGS / "song" / "vocals.wav").is_file()
 
 
-@pytest.mark.parametrize(("installed", "hint"), [(True, ""), (False, "; it needs Demucs, run: ")])
+@pytest.mark.parametrize(
+    ("installed", "hint"), [(True, ""), (False, "; that needs Demucs (docs/how-to/separate-files.md), run: ")]
+)
 def test_hint_says_how_to_install_demucs_where_it_is_missing(monkeypatch, installed, hint):
     monkeypatch.setattr(module, "find_spec", lambda _: object() if installed else None)
-    assert module._better_than("live").partition("for better stems")[2].startswith(hint)
-    assert bool(module._better_than("live").partition("for better stems")[2]) is not installed
+    assert module._better_than("live").partition("80 MB")[2].startswith(hint)
+    assert bool(module._better_than("live").partition("80 MB")[2]) is not installed
 
 
 def test_weights_of_demucs_on_this_machine_are_used(monkeypatch):

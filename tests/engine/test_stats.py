@@ -44,6 +44,8 @@ def test_the_remedy_fits_the_cause():
     waited = replace(after(late_hops=1), slack_needed=640)
     assert "--slack 640 would have been enough" in describe_problems(QUIET, waited, 5.8, slack=512)[0]
     assert "raise --slack" in describe_problems(QUIET, replace(waited, slack_needed=50000), 5.8, slack=512)[0]
+    restarted = replace(waited, restarts=QUIET.restarts + 1)
+    assert describe_problems(QUIET, restarted, 5.8, slack=512)[0].endswith("was restarted meanwhile")
     assert "computed none" in describe_problems(QUIET, replace(after(late_hops=1), hops=QUIET.hops), 5.8)[0]
 
 
