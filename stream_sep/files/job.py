@@ -88,12 +88,13 @@ class SeparationJob:
 
     @property
     def folder(self) -> Path:
-        """The output folder of the model; for a weight file, named after its folder and itself."""
-        if is_weight_file(self.settings.model):
-            weights = Path(self.settings.model)
-            return self.out / "-".join(name for name in (weights.parent.name, weights.stem) if name)
-        name = self.settings.model.removeprefix("hf://").replace("/", "_").replace(":", "_")
-        return self.out / (name if name.strip(". ") else "model")
+        """The output folder of the model; one's own weights have another, named after their folder and file."""
+        model, weights = self.settings.model, self.settings.options.get("weights")
+        if is_weight_file(model):
+            return self.out / _name_of(Path(model))
+        name = model.removeprefix("hf://").replace("/", "_").replace(":", "_")
+        name = name if name.strip(". ") else "model"
+        return self.out / (f"{name}-{_name_of(Path(weights))}" if isinstance(weights, str) else name)
 
     def target(self, track: Track, stem: str) -> Path:
         """Return the file for a stem of a track.
@@ -185,3 +186,7 @@ def _mixes(job: SeparationJob, sources: Sequence[str]) -> tuple[StemMix, ...]:
         return (*two_stems(job.two_stems, sources, job.other_method), *parsed)
     chosen = job.stems if job.stems is not None else (() if parsed else tuple(sources))
     return (*(single(name) for name in chosen), *parsed)
+
+
+def _name_of(weights: Path) -> str:
+    return "-".join(name for name in (weights.parent.name, weights.stem) if name)

@@ -75,3 +75,17 @@ def test_formats_that_do_not_exist_are_refused(name, bits, kbps, clip):
 @pytest.mark.parametrize("model", [".", "..", " "])
 def test_a_model_of_dots_stays_in_the_folder(tmp_path, model):
     assert SeparationJob(settings=SeparationSettings(model=model), out=tmp_path).folder == tmp_path / "model"
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "folder"),
+    [
+        ("live", {}, "live"),
+        ("live", {"weights": "out/tiny/best.safetensors"}, "live-tiny-best"),
+        ("live", {"weights": "best.safetensors"}, "live-best"),
+        ("out/tiny/best.safetensors", {}, "tiny-best"),
+    ],
+)
+def test_weights_of_ones_own_have_a_folder_of_their_own(tmp_path, model, options, folder):
+    settings = SeparationSettings(model=model, options=options)
+    assert SeparationJob(settings=settings, out=tmp_path).folder == tmp_path / folder
