@@ -17,7 +17,6 @@ from processes import catches, children_of, is_running
 
 from stream_sep.cli.interrupts import Interrupted, Interrupts
 
-pty = pytest.importorskip("pty", reason="signals and processes of POSIX")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and processes of POSIX")
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -138,7 +137,7 @@ class Command:
         self.mix, self.master = folder / "out" / "mix.wav", None
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         if in_terminal:
-            self.master, slave = pty.openpty()
+            self.master, slave = os.openpty()
             pipes = dict.fromkeys(pipes, slave)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stream_sep", *RUNS[name]],

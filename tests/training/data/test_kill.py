@@ -14,8 +14,7 @@ from stream_sep.training.data.layouts import find_stem_songs
 
 require_package("h5py", "train")
 
-if not hasattr(signal, "SIGKILL"):
-    pytest.skip("Windows has no SIGKILL", allow_module_level=True)
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 
 KILLED = """
 import os, signal, sys
