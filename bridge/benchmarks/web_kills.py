@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 _TARGETS = ("web", "worker", "web and worker")
 _MIN_PAUSE = 0.1
 _LIMITS: dict[str, object] = {"max_uploads": 1000, "max_waiting_jobs": 10_000, "quota_bytes": 10**12}
-_DRAIN_SECONDS = 900.0
+_STUCK_SECONDS = 300.0
+_MOST_SHOWN = 20
 _POLL_SECONDS = 0.5
 _STOP_SECONDS = 150.0
 
@@ -71,8 +72,18 @@ class KillReport:
             **{f"songs {state}": count for state, count in sorted(self.states.items())},
             **{f"jobs that lost {times} workers": count for times, count in sorted(self.tries.items()) if times},
             "files left and swept": self.swept,
-            "violations": list(self.violations),
+            "violations": shortened(self.violations),
         }
+
+
+def shortened(messages: tuple[str, ...]) -> list[str]:
+    """Return the first messages, and how many more there are.
+
+    >>> shortened(("a",)), len(shortened(("a",) * 50)), shortened(("a",) * 50)[-1]
+    (['a'], 21, 'and 30 more')
+    """
+    more = len(messages) - _MOST_SHOWN
+    return [*messages[:_MOST_SHOWN], *([f"and {more} more"] if more > 0 else [])]
 
 
 def run_kills(
@@ -146,10 +157,12 @@ class _Run:
             self._api.base = running.base
             for client in self._clients:
                 client.join(_STOP_SECONDS)
-            deadline = time.monotonic() + _DRAIN_SECONDS
+            fewest, progressed_at = math.inf, time.monotonic()
             while left := _active(service):
-                if time.monotonic() > deadline:
-                    return [f"{left} jobs are left after {_DRAIN_SECONDS:g} s"]
+                if left < fewest:
+                    fewest, progressed_at = left, time.monotonic()
+                elif time.monotonic() > progressed_at + _STUCK_SECONDS:
+                    return [f"{left} jobs are left, and none ended in {_STUCK_SECONDS:g} s"]
                 time.sleep(_POLL_SECONDS)
         return []
 
