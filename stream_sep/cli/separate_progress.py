@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from stream_sep.cli.progress_bars import progress_bars
 from stream_sep.errors import AudioFileError
 from stream_sep.files.song import open_song
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.console import Console
+    from rich.progress import TaskID
 
     from stream_sep.files.progress import Progress as SongProgress
     from stream_sep.files.song_separator import Outcome
@@ -38,20 +39,7 @@ class BatchProgress:
         self._console, self._errors = console, errors or console
         self._seconds = [_seconds(track) for track in tracks]
         self._done = [0.0] * len(tracks)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f}%"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        self._bars = Progress(
-            *columns,
-            console=console,
-            speed_estimate_period=_ESTIMATE_SECONDS,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._bars = progress_bars(console, _ESTIMATE_SECONDS)
         self._songs: dict[int, TaskID] = {}
         many = len(tracks) > 1
         self._all = self._bars.add_task("all songs", total=sum(self._seconds), visible=many)
