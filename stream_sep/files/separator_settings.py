@@ -50,7 +50,7 @@ def check_settings(settings: SeparationSettings) -> None:
         "--precision bfloat16": settings.precision == "bfloat16",
         "--repo": settings.repo is not None,
     }
-    unused = next((option for option, is_given in given.items() if is_given), None)
+    unused = next((option for option, is_set in given.items() if is_set), None)
     if unused is not None:
         raise ConfigError(f"{settings.model} has no use for {unused}, which is for Demucs models; leave it out")
     if settings.threads not in {None, 1} and "threads" not in option_names(settings.model, settings.options):

@@ -69,7 +69,7 @@ def test_a_film_is_no_cover(ffmpeg, tmp_path, name, kind):
 
 
 @pytest.fixture
-def given_input(monkeypatch, tmp_path):
+def standard_input(monkeypatch, tmp_path):
     """Give this process a standard input, and ffmpeg's programs a greed for theirs; return what is left of it."""
     programs, text = tmp_path / "programs", b"the next song of a shell's loop"
     programs.mkdir()
@@ -91,7 +91,7 @@ def test_the_input_of_a_shell_loop_is_left_alone(ffmpeg, tmp_path, request):
     plain, cover, song = write(tmp_path / "plain.wav", music()), tmp_path / "c.png", tmp_path / "a.mp3"
     ffmpeg("-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", "1", cover)
     ffmpeg("-i", plain, "-i", cover, "-map", "0", "-map", "1", "-disposition:v", "attached_pic", song)
-    is_left = request.getfixturevalue("given_input")
+    is_left = request.getfixturevalue("standard_input")
     assert read_tags(song).cover
     (outcome,) = outcomes(job(tmp_path, format=AudioFormat("mp3")), song)
     assert not outcome.error

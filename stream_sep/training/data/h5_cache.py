@@ -190,7 +190,7 @@ def _reserve(path: Path, size: int) -> None:
     """Allocate the room of a file: on a disk that is full in the middle of a write, HDF5 ends the process."""
     with path.open("ab") as file:
         try:
-            getattr(os, "posix_fallocate", lambda *_given: None)(file.fileno(), 0, max(size, 1))
+            getattr(os, "posix_fallocate", lambda *_arguments: None)(file.fileno(), 0, max(size, 1))
         except OSError as error:
             if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:  # of file systems that cannot
                 raise

@@ -208,7 +208,7 @@ def test_vocal_remover_keeps_the_inner_frames_of_a_window_only(tmp_path):
     assert np.abs(separate(separator, song)["instruments"] - song).max() > 0.01
 
 
-def test_imported_networks_use_the_threads_and_the_device_that_are_given(tmp_path):
+def test_imported_networks_use_the_threads_and_the_device_of_the_caller(tmp_path):
     _, path = write(tmp_path, "cascaded")
     import_checkpoint(path, tmp_path / "out.safetensors")
     threads = torch.get_num_threads()

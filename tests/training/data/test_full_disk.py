@@ -5,23 +5,20 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
-import soundfile
 from requirements import require_package
 
 from stream_sep.errors import AudioFileError
 from stream_sep.files import disk_space
 from stream_sep.training.data import cache, h5_cache
 from stream_sep.training.data.cache import RATE, build_cache, check_cache, read_index
-from stream_sep.training.data.layouts import find_stem_songs
 
 require_package("h5py", "train")
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits of file sizes are POSIX")
 
 KINDS = ["cache", "cache.h5"]
-SECONDS = 2
+SECONDS = 2  # of the fixture `songs`
 SONG = 2 * SECONDS * RATE * 4  # bytes of its two stems
 
 LIMITED = """
@@ -37,17 +34,6 @@ try:
 except AudioFileError as error:
     print("ERROR", error)
 """
-
-
-@pytest.fixture
-def songs(tmp_path):
-    rng = np.random.default_rng(0)
-    for number in range(3):
-        for stem in ("vocals", "drums"):
-            path = tmp_path / f"songs/Artist {number} - Song/{stem}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, 0.1 * rng.standard_normal((SECONDS * RATE, 2)), RATE)
-    return find_stem_songs(tmp_path / "songs")
 
 
 def names(path):
@@ -91,21 +77,21 @@ def test_room_is_checked_before_anything_is_written(songs, tmp_path, monkeypatch
     free = 2 * SONG if module is h5_cache else 1000  # for the decoded songs, but not for these and the old one
     usage = SimpleNamespace(free=free)
     if module is h5_cache:
-        monkeypatch.setattr(cache, "check_room", lambda *_given: None)
+        monkeypatch.setattr(cache, "check_room", lambda *_arguments: None)
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(AudioFileError, match=r"GB are needed in .* are free; free some space, or name another f"):
         build_cache(songs, path, lambda _name: None)
     assert names(path) == [songs[0].name]
     monkeypatch.undo()
     if module is h5_cache:
-        monkeypatch.setattr(cache, "_add", lambda *_given: pytest.fail("it decodes again"))
+        monkeypatch.setattr(cache, "_add", lambda *_arguments: pytest.fail("it decodes again"))
     assert build_cache(songs, path, lambda _name: None) == 2
     assert names(path) == [song.name for song in songs]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_index_that_cannot_be_written_gives_one_message(songs, tmp_path, monkeypatch, kind):
-    def full(*_given):
+    def full(*_arguments):
         raise OSError(28, "No space left on device")
 
     path = tmp_path / kind

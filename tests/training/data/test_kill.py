@@ -6,11 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-import soundfile
 from requirements import require_package
 
-from stream_sep.training.data.cache import RATE, build_cache, check_cache, map_song, read_index
-from stream_sep.training.data.layouts import find_stem_songs
+from stream_sep.training.data.cache import build_cache, check_cache, map_song, read_index
 
 require_package("h5py", "train")
 
@@ -64,17 +62,6 @@ ANY = ["decoding", "quantizing", "renaming a song", "renaming the index", "betwe
 PLACES = [("cache", place) for place in ANY] + [
     ("cache.h5", place) for place in [*ANY, "writing", "written", "renaming"]
 ]
-
-
-@pytest.fixture
-def songs(tmp_path):
-    rng = np.random.default_rng(0)
-    for number in range(3):
-        for stem in ("vocals", "drums"):
-            path = tmp_path / f"songs/Artist {number} - Song/{stem}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, 0.1 * rng.standard_normal((2 * RATE, 2)), RATE)
-    return find_stem_songs(tmp_path / "songs")
 
 
 def names(path):

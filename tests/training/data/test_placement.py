@@ -85,7 +85,7 @@ def test_batches_in_advance_are_those_of_each_step(library):
 
 
 def test_a_cache_that_breaks_in_a_training_ends_it_with_its_own_error(library, monkeypatch):
-    def broken(*_given):
+    def broken(*_arguments):
         raise training.ConfigError("the cache is damaged")
 
     monkeypatch.setattr(RemixSampler, "sample", broken)

@@ -109,7 +109,7 @@ def test_workers_whose_clocks_differ_keep_their_jobs(service, config, clock, adm
     assert (taken.job_id, taken.attempt) == (claimed.job_id, 2)
 
 
-def test_a_worker_whose_clock_is_ahead_is_given_time_to_cancel(service, clock, admin, monkeypatch):
+def test_a_worker_whose_clock_is_ahead_has_time_to_cancel(service, clock, admin, monkeypatch):
     kills = []
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
     monkeypatch.setattr(lease.Lease, "_kill", lambda _: kills.append("kill"))

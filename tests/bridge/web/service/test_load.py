@@ -34,7 +34,7 @@ def test_a_storm_of_log_ins_leaves_other_requests_alone(service, monkeypatch):
         return await client.post("/api/v1/session", json={"name": "nobody", "password": PASSWORD})
 
     responses = asyncio.run(storm(service, log_in, all_but(places), go_on))
-    assert_some_were_told_to_wait(responses, 401, places)
+    assert_some_got_retry_after(responses, 401, places)
 
 
 def test_a_storm_of_downloads_leaves_other_requests_alone(service, admin, monkeypatch):
@@ -54,7 +54,7 @@ def test_a_storm_of_downloads_leaves_other_requests_alone(service, admin, monkey
         return await client.get(f"/api/v1/songs/{song['id']}/stems/other.ogg", headers=headers)
 
     responses = asyncio.run(storm(service, download, all_but(places), go_on))
-    assert_some_were_told_to_wait(responses, 200, places)
+    assert_some_got_retry_after(responses, 200, places)
 
 
 def test_songs_that_wait_to_be_looked_at_leave_other_requests_alone(service, admin, monkeypatch):
@@ -85,7 +85,7 @@ def all_but(places):
     return lambda tasks: sum(task.done() for task in tasks) >= STORM - places
 
 
-def assert_some_were_told_to_wait(responses, status, places):
+def assert_some_got_retry_after(responses, status, places):
     codes = [response.status_code for response in responses]
     assert sorted(codes) == sorted([status] * places + [503] * (STORM - places))
     assert all(int(response.headers["Retry-After"]) > 0 for response in responses if response.status_code == 503)
