@@ -89,13 +89,20 @@ class Interrupts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Restore the previous handlers."""
+        """Restore the previous handlers.
+
+        Raises:
+            Interrupted: the block ended otherwise after a signal, such as with the error of a library that took the
+                exception dropped in its callback for a damaged file.
+        """
         self._left.set()
         if self._retrier is not None:
             self._retrier.join()
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         sys.unraisablehook = self._hook
+        if self.number and self._event is None and not isinstance(error, Interrupted):
+            raise Interrupted(self.number) from error
 
     def _handle(self, number: int, _frame: object) -> None:
         if self._is_retry:
@@ -126,4 +133,12 @@ class Interrupts:
         while not self._left.wait(_RETRY_SECONDS):
             if self._is_dropped:
                 self._is_retry = True
-                signal.raise_signal(self.number)
+                _signal_main_thread(self.number)
+
+
+def _signal_main_thread(number: int) -> None:
+    """Signal the main thread itself, which ends what it waits for; a signal to another thread would not."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -118,9 +119,27 @@ def test_signal_in_a_callback_of_a_c_library_is_raised_after_it(monkeypatch):
         callback()
         threading.Event().wait(60)
 
+    started = time.monotonic()
     with pytest.raises(Interrupted), Interrupts():
         work()
+    assert time.monotonic() < started + 30  # in the wait, not behind it
     assert dropped == []
+
+
+def test_failure_that_a_signal_causes_in_a_callback_counts_as_the_signal(monkeypatch):
+    """As where libsndfile reads from Python, gets nothing more, and the file looks damaged."""
+    monkeypatch.setattr("stream_sep.cli.interrupts._RETRY_SECONDS", 600)
+
+    @ctypes.CFUNCTYPE(ctypes.c_int)
+    def callback():
+        signal.raise_signal(signal.SIGINT)
+        return 1
+
+    with pytest.raises(Interrupted) as caught, Interrupts():  # noqa: PT012 - the library's caller fails in the block
+        callback()
+        raise ValueError("the file is damaged")
+    assert caught.value.exit_code == 128 + signal.SIGINT
+    assert str(caught.value.__cause__) == "the file is damaged"
 
 
 RUNS = {
