@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 8.0
 """Seconds until the hint is shown."""
 
+POLL_SECONDS = 1.0
+"""Seconds between two looks at the ports, after the hint."""
+
 
 class ConnectedPorts(Protocol):
     """The ports of a JACK client; `stream_sep.backends.jack.JackBackend` implements it."""
@@ -46,24 +49,29 @@ def unconnected_notice(ports: ConnectedPorts) -> str:
 
 
 def report_if_unconnected(
-    ports: ConnectedPorts, report: Callable[[str], None], seconds: float = WAIT_SECONDS
+    ports: ConnectedPorts, report: Callable[[str], None], seconds: float = WAIT_SECONDS, poll: float = POLL_SECONDS
 ) -> Callable[[], None]:
-    """Report once, after ``seconds``, if ports are not connected by then.
+    """Report once, after ``seconds``, if ports are not connected by then, and once more when they are.
 
     Args:
         ports: of the JACK client.
         report: callback that receives the hint, on another thread.
         seconds: how long to wait.
+        poll: seconds between two looks at the ports after the hint.
 
     Returns:
         A function that cancels it.
     """
+    cancelled = threading.Event()
 
     def check() -> None:
-        if notice := unconnected_notice(ports):
-            report(notice)
+        if cancelled.wait(seconds) or not (notice := unconnected_notice(ports)):
+            return
+        report(notice)
+        while not cancelled.wait(poll):
+            if not unconnected_notice(ports):
+                report(f"the input and the output of {ports.client_name} are connected now")
+                return
 
-    timer = threading.Timer(seconds, check)
-    timer.daemon = True
-    timer.start()
-    return timer.cancel
+    threading.Thread(target=check, name="JACK notice", daemon=True).start()
+    return cancelled.set

@@ -24,8 +24,8 @@ def pipeline(
     groups: Annotated[
         str, typer.Option(help="what to separate into: four, vocals-instruments, drums-no_drums, band")
     ] = "four",
-    minutes: Annotated[float, typer.Option(help="total training time over all runs")] = 0.0,
-    steps: Annotated[int, typer.Option(help="batches to train, instead of --minutes")] = 0,
+    minutes: Annotated[float | None, typer.Option(help="total training time over all runs", min=0)] = None,
+    steps: Annotated[int | None, typer.Option(help="batches to train, instead of --minutes", min=0)] = None,
     layout: Annotated[
         str, typer.Option(help="stem-files, stem-folders, moises, slakh, cambridge-mt, mir1k, or auto")
     ] = "auto",
@@ -48,8 +48,8 @@ def pipeline(
         out,
         network={"kind": network, **parse_options(option or [])},
         groups=groups,
-        minutes=minutes,
-        steps=steps,
+        minutes=minutes or 0.0,
+        steps=steps or 0,
         layout=layout,
         cache=cache,
         device=device,

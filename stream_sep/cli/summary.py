@@ -89,7 +89,8 @@ def print_counters(engine: Engine, console: Console) -> None:
         f"callback  p50 {callback[0]:.1f} us   p99.9 {callback[1]:.1f}   max {callback[2]:.1f}",
     ]
     if slack := engine.latency.slack:
-        lines.insert(2, f"slack     {stats.slack_needed} frames needed, {slack} reserved")
+        needed = "" if stats.restarts else f", {stats.slack_needed} needed"  # which a restart exceeds by far
+        lines.insert(2, f"slack     {slack} frames reserved{needed}")
     for line in lines:
         console.print(line, markup=False)
         log_shown(line)

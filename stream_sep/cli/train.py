@@ -25,9 +25,13 @@ def train(
     out: Annotated[Path | None, typer.Option(help="folder for weights and metrics (default: out/NAME)")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto for the fastest available")] = "auto",
     data: Annotated[Path | None, typer.Option(help="folder of the caches (default: that of the config)")] = None,
-    minutes: Annotated[float, typer.Option(help="total training time over all runs, instead of the config's")] = 0.0,
+    minutes: Annotated[
+        float | None, typer.Option(help="total training time over all runs, instead of the config's", min=0)
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="random seed, instead of the config's", min=0)] = None,
-    max_minutes: Annotated[float, typer.Option(help="stop this run after so many minutes, to resume later")] = 0.0,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="stop this run after so many minutes, to resume later", min=0)
+    ] = None,
     *,
     restart: Annotated[bool, typer.Option("--restart", help="start over, discarding checkpoints")] = False,
 ) -> None:
@@ -45,15 +49,14 @@ def train(
         training = replace(training, folder=Path())
     if data is not None:
         training = replace(training, folder=data)
-    if minutes > 0:
+    if minutes is not None:
         training = replace(training, training=replace(training.training, minutes=minutes, steps=0))
     if seed is not None:
         training = replace(training, training=replace(training.training, seed=seed))
     folder = out or Path("out") / training.name
     trainer = Trainer(training, folder, device=device, fresh=restart)
     if trainer.step:
-        found = f"trained already, {trainer.step} steps; --restart starts over"
-        console.print(found if trainer.progress >= 1 else f"resuming at step {trainer.step}", highlight=False)
+        console.print(_resume_notice(trainer.step, trainer.progress), highlight=False)
     with Interrupts() as interrupts:
         stop = _stop_condition(interrupts.defer(), max_minutes)
         trainer.run(lambda text: console.print(text, highlight=False), stop)
@@ -66,6 +69,12 @@ def train(
             console.print(f"warning: {trainer.skipped.describe(trainer.step)}", highlight=False)
     if trainer.progress < 1:
         interrupts.exit()
+
+
+def _resume_notice(step: int, progress: float) -> str:
+    if progress >= 1:
+        return f"trained already, {step} steps; --restart starts over"
+    return f"resuming at step {step} ({100 * progress:.0f} % done); --restart starts over"
 
 
 def find_config(config: Path) -> tuple[Path, bool]:
@@ -87,10 +96,10 @@ def find_config(config: Path) -> tuple[Path, bool]:
     raise ConfigError(f"{config} cannot be read: no such file, and no bundled config; {did_you_mean(name, names)}")
 
 
-def _stop_condition(requested: threading.Event, minutes: float) -> Callable[[], bool]:
+def _stop_condition(requested: threading.Event, minutes: float | None) -> Callable[[], bool]:
     """Return a function that returns whether to stop, on a signal or at the end of the time."""
     begun = time.monotonic()
-    return lambda: requested.is_set() or (minutes > 0 and time.monotonic() - begun > 60 * minutes)
+    return lambda: requested.is_set() or (minutes is not None and time.monotonic() - begun > 60 * minutes)
 
 
 def _need(*packages: str) -> None:

@@ -30,6 +30,16 @@ def test_a_player_and_an_output_are_enough(connected):
     assert unconnected_notice(ports(*connected)) == ""
 
 
+def test_connection_after_the_notice_is_reported_so_that_the_notice_is_not_left_standing():
+    received, client = [], ports()
+    report_if_unconnected(client, received.append, 0.01, 0.01)
+    until(lambda: received)
+    client.connected_ports = frozenset({"in_L", "mix_L"})
+    until(lambda: len(received) == 2)
+    assert received[1] == "the input and the output of stream_sep are connected now"
+    until(lambda: len(received) == 2, QUIET)
+
+
 def test_it_is_reported_once_and_not_if_it_is_over_before():
     received = []
     report_if_unconnected(ports(), received.append, 0.01)
