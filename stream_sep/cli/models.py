@@ -12,15 +12,15 @@ from rich.table import Table
 
 from stream_sep.cli.app import App
 from stream_sep.errors import ConfigError
-from stream_sep.separators import DEFAULT, NEEDS_WEIGHTS, REGISTRY
+from stream_sep.separators import DEFAULT, NEEDS_WEIGHTS, REGISTRY, short_name
 
 app = App("List models, show and export weights.")
 
 _LIVE = {
-    "causal-6ms": ("6 ms", "bundled", "latency class instant, about 15 ms in all"),
-    "causal-22ms": ("22 ms", "bundled", "latency class live, about 31 ms in all"),
-    "causal-100ms": ("103 ms", "bundled", "latency class near, about 112 ms in all"),
-    "studio": ("103 ms", "bundled", "the mean of the two before it, for songs"),
+    "causal-6ms": ("6 ms", "bundled", "about 15 ms in all"),
+    "causal-22ms": ("22 ms", "bundled", "the default; about 31 ms in all"),
+    "causal-100ms": ("103 ms", "bundled", "about 112 ms in all"),
+    "studio": ("103 ms", "bundled", "the mean of live and near, for songs"),
     "causal": ("its own", "train your own", "the network of live, with any hop and look-ahead"),
     "frame-transformer": ("22 ms", "train your own", "attention across frames, any stems"),
     "unet": ("0.5 s", "train your own", "windows, any stems"),
@@ -28,10 +28,12 @@ _LIVE = {
     "imported": ("6 s", "a file", "vocal-remover 5 and others; see models import"),
     "hs-tasnet": ("23 ms", "train your own", "the baseline of a paper"),
     "bands": ("23 ms", "none needed", "for slow machines; --option latency_ms=6 for less latency"),
-    "demucs": ("0.3-2 s", "a download", "latency class quality; needs the extra demucs and a fast machine"),
+    "demucs": ("0.3-2 s", "a download", "--latency-class quality; needs the extra demucs and a fast machine"),
     "passthrough": ("0 ms", "none needed", "no separation, for tests"),
 }
 """Separator -> its own latency, its weights, and a note."""
+
+_LAYOUT: dict[str, Any] = {"box": None, "title_justify": "left"}
 
 _SONGS = {
     "htdemucs": ("80 MB", "the default of separate if it is here, and of refining in play"),
@@ -47,21 +49,19 @@ _SONGS = {
 def list_() -> None:
     """List the models for live separation and for songs."""
     console = Console(soft_wrap=True)
-    live = Table("for live, play, demo and render", "latency", "weights", "", box=None)
+    live = Table("model", "latency", "weights", "", title="for live, play, render and separate", **_LAYOUT)
     for name in (
         *_LIVE,
         *(name for name in {**REGISTRY, **NEEDS_WEIGHTS} if name not in _LIVE and name != "chained"),
     ):
-        shown = f"{name} (default)" if name == DEFAULT else name
+        short = short_name(name)
+        shown = name if short == name else f"{short}, {name}"
         live.add_row(shown, *_LIVE.get(name, ("", "", "")))
-    songs = Table("for separate and play --refined-model", "download", "", box=None)
+    songs = Table("model", "download", "", title="of Demucs, for separate and play --refined-model", **_LAYOUT)
     for name, (size, remark) in _SONGS.items():
         songs.add_row(name, size, remark)
     console.print(live, "", songs)
-    print(
-        "\nseparate takes the live models as well; weights are named by their file, FILE.safetensors,"
-        "\nand a model of your own as package.module:factory"
-    )
+    print("\nFiles of weights are models too: --model FILE.safetensors; your own is package.module:factory.")
 
 
 @app.command()

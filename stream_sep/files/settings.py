@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators import older_name
+from stream_sep.separators import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ class SeparationSettings:
         True
         """
         parts = {
-            "model": older_name(self.model),  # as in the keys of cached stems
+            "model": short_name(self.model),  # as in the keys of cached stems
             "options": dict(self.options),
             "shifts": self.shifts,
             "overlap": self.overlap,

@@ -60,11 +60,11 @@ _CHECKPOINT_SUFFIXES = (".ckpt", ".pth", ".pt", ".th")
 _WEIGHT_SUFFIXES = (".safetensors", ".onnx", *_CHECKPOINT_SUFFIXES)
 
 ALIASES = {"instant": "causal-6ms", "live": "causal-22ms", "near": "causal-100ms"}
-"""Older name -> name; the older ones still work, and files of weights and cached stems still use them."""
+"""Short name, that of its latency class -> name; files of weights and cached stems use the short ones."""
 
 
 def canonical_name(name: str) -> str:
-    """Return the name of a separator that is given by its name or an older one.
+    """Return the name of a separator that is given by its name or a short one.
 
     >>> canonical_name("live"), canonical_name("bands")
     ('causal-22ms', 'bands')
@@ -72,13 +72,13 @@ def canonical_name(name: str) -> str:
     return ALIASES.get(name, name)
 
 
-def older_name(name: str) -> str:
-    """Return the name of a separator that files use.
+def short_name(name: str) -> str:
+    """Return the short name of a separator, which files use, or its only one.
 
-    >>> older_name("causal-22ms"), older_name("bands")
+    >>> short_name("causal-22ms"), short_name("bands")
     ('live', 'bands')
     """
-    return next((old for old, new in ALIASES.items() if new == name), name)
+    return next((short for short, full in ALIASES.items() if full == name), name)
 
 
 def check_separator(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:

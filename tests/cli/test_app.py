@@ -166,7 +166,7 @@ def test_no_color_turns_colours_off(command, monkeypatch):
     assert "\x1b[3" not in command("presets", "list")[1]
 
 
-def test_every_older_name_stands_for_an_option_there_is():
+def test_every_short_name_stands_for_an_option_there_is():
     group = typer.main.get_command(stream_sep.cli.app)
     commands = {**group.commands}
     for entry in group.commands.values():

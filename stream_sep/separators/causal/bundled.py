@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stream_sep.errors import SeparatorError
-from stream_sep.separators import canonical_name, older_name
+from stream_sep.separators import canonical_name, short_name
 
 _FOLDER = Path(__file__).parents[2] / "assets" / "weights"
 
@@ -34,7 +34,7 @@ def model_card(name: str) -> str:
 
 
 def _file(name: str, ending: str) -> Path:
-    stored = older_name(name)
+    stored = short_name(name)
     if stored not in bundled():
         having = ", ".join(map(canonical_name, bundled()))
         raise SeparatorError(
