@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from stream_sep.errors import ConfigError
+from stream_sep.extras import install_hint
 
 
 def prepare_torch(device: str = "auto", threads: int | None = None) -> str:
@@ -15,12 +16,15 @@ def prepare_torch(device: str = "auto", threads: int | None = None) -> str:
         threads: CPU threads, of the whole process; torch's own choice unless given.
 
     Raises:
-        ConfigError: torch does not find the device, or there are fewer threads than one.
+        ConfigError: torch is not installed or does not find the device, or there are fewer threads than one.
     """
     # Before torch is first loaded, or it has no effect: threads that wait by spinning take the cores from each other
     # where other programs run too (measured: with one busy program beside it, 1.1 s a window in place of 1.8 s).
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    import torch  # noqa: PLC0415 - heavy, and only here when a model is
+    try:
+        import torch  # noqa: PLC0415 - heavy, and only here when a model is
+    except ImportError as error:
+        raise ConfigError(f"this model needs torch ({error}); {install_hint('train')}") from error
 
     if threads is not None:
         if threads < 1:

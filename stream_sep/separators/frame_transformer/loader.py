@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
-from stream_sep.extras import install_hint
 from stream_sep.separators.frame_transformer.config import MAX_WINDOW_SECONDS, FrameTransformerConfig, config_from
 from stream_sep.separators.frame_transformer.ring_step import RingStep
 from stream_sep.separators.frame_transformer.separator import FrameTransformerSeparator, WholeWindows
 from stream_sep.separators.rates import at_rate
 from stream_sep.separators.source_groups import FOUR, SourceGroups
+from stream_sep.separators.torch_device import prepare_torch
 from stream_sep.separators.weight_file import WeightStats, count_weights, read_weight_file, weights_needed
 from stream_sep.separators.windowed import WindowedSeparator
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from stream_sep.protocols import Block, Separator
     from stream_sep.separators.frame_transformer.network import FrameTransformer
 
@@ -32,20 +34,19 @@ class PlayingStep:
         network: it.
         groups: the source groups of its stems.
         weights: how many weights it has.
-        threads: CPU threads, of the whole process.
+        device: where torch computes; the rings are on the CPU.
     """
 
     def __init__(
-        self, network: FrameTransformer, groups: SourceGroups, weights: WeightStats, threads: int = 1
+        self, network: FrameTransformer, groups: SourceGroups, weights: WeightStats, device: str = "cpu"
     ) -> None:
         import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
-        torch.set_num_threads(threads)
         torch.set_flush_denormal(True)
-        self._torch, self._network = torch, network.eval()
         self.config, self.groups, self.weights = network.config, groups, weights
         tensors = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
         self._ring = RingStep(network.config, tensors) if network.config.form == "causal" else None
+        self._torch, self._device, self._network = torch, device, network.to(device).eval()
         self.reset()
 
     def reset(self) -> None:
@@ -59,17 +60,19 @@ class PlayingStep:
         """Return corrections, ``(hops, 2, outputs, points)``; see `NetworkStep`."""
         if self._ring is not None and len(features) == 1:
             if not self._is_in_ring:
-                self._ring.load([tensor[0].numpy() for tensor in self._state])
+                self._ring.load([tensor[0].cpu().numpy() for tensor in self._state])
                 self._is_in_ring = True
             return self._ring(features[0], prior[0])[None]
         if self._ring is not None and self._is_in_ring:
-            self._state = tuple(self._torch.from_numpy(array)[None] for array in self._ring.state())
+            self._state = tuple(self._to_device(array) for array in self._ring.state())
             self._is_in_ring = False
         with self._torch.inference_mode():
-            inputs = (self._torch.from_numpy(each)[None] for each in (features, prior))
-            corrections, self._state = self._network(*inputs, self._state)
-            made: Block = corrections[0].numpy()
+            corrections, self._state = self._network(self._to_device(features), self._to_device(prior), self._state)
+            made: Block = corrections[0].cpu().numpy()
         return made
+
+    def _to_device(self, array: Block) -> Tensor:
+        return self._torch.from_numpy(array)[None].to(self._device)
 
 
 def load_frame_transformer(
@@ -78,6 +81,7 @@ def load_frame_transformer(
     weights: str | Path | None = None,
     size: str = "s",
     threads: int = 1,
+    device: str = "cpu",
     window_seconds: float | None = None,
 ) -> Separator:
     """Load a frame transformer.
@@ -88,6 +92,8 @@ def load_frame_transformer(
         weights: a ``.safetensors`` file of a training, or ``random``, for timing only.
         size: with random weights: one of the sizes of a frame transformer.
         threads: CPU threads, of the whole process.
+        device: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest that is here; for files, and for a network of
+            the form ``whole``: single hops of a stream are faster on the CPU.
         window_seconds: of a network of the form ``whole``: length of its window; that of its training unless given.
             Half of a window is kept, a quarter on each side is context.
 
@@ -97,9 +103,7 @@ def load_frame_transformer(
     """
     if weights is None:
         raise weights_needed("frame-transformer", "frame-transformer-cpu")
-    if threads < 1:
-        raise ConfigError(f"a network needs at least 1 thread, not {threads}")
-    step = _load_step(weights, size, threads)
+    step = _load_step(weights, size, prepare_torch(device, threads))
     if step.config.form == "whole":
         seconds = step.config.window_seconds if window_seconds is None else window_seconds
         return at_rate(lambda rate: _windowed(step, rate, seconds), sample_rate, RATES, name="frame-transformer")
@@ -108,21 +112,19 @@ def load_frame_transformer(
     )
 
 
-def _load_step(weights: str | Path, size: str, threads: int) -> PlayingStep:
+def _load_step(weights: str | Path, size: str, device: str) -> PlayingStep:
     if weights == "random":
         network = _build(config_from({"size": size}), FOUR)
         count = count_weights(network)
-        return PlayingStep(network, FOUR, WeightStats(count, 4 * count), threads)
+        return PlayingStep(network, FOUR, WeightStats(count, 4 * count), device)
     file = read_weight_file(Path(weights), FORMAT)
     network = _build(config_from(file.sizes), file.groups)
-    return PlayingStep(network, file.groups, file.fill(network), threads)
+    return PlayingStep(network, file.groups, file.fill(network), device)
 
 
 def _build(config: FrameTransformerConfig, groups: SourceGroups) -> FrameTransformer:
-    try:
-        from stream_sep.separators.frame_transformer.network import FrameTransformer  # noqa: PLC0415 - torch is heavy
-    except ImportError as error:
-        raise ConfigError(f"a frame transformer needs torch ({error}); {install_hint('train')}") from error
+    from stream_sep.separators.frame_transformer.network import FrameTransformer  # noqa: PLC0415 - torch is heavy
+
     return FrameTransformer(config, len(groups.stems))
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.extras import install_hint
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 from stream_sep.separators.rates import at_rate
 from stream_sep.separators.spectral_peak import FallingPeak, SongPeak
@@ -184,11 +183,9 @@ def load_imported(
             "an imported network needs its file: 'stream-sep models import FILE.pth --out FILE.safetensors', then "
             "--model FILE.safetensors"
         )
-    try:
-        device = prepare_torch(device, threads or None)
-        from stream_sep.separators.imported.importer import FORMATS, build_imported  # noqa: PLC0415 - torch is heavy
-    except ImportError as error:
-        raise SeparatorError(f"imported networks need torch ({error}); {install_hint('train')}") from error
+    device = prepare_torch(device, threads or None)
+    from stream_sep.separators.imported.importer import FORMATS, build_imported  # noqa: PLC0415 - torch is heavy
+
     file = read_weight_file(Path(weights))
     name = next((name for name, known in FORMATS.items() if known == file.format), "")
     if not name:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
-from stream_sep.extras import install_hint
 from stream_sep.separators.overlap_add import OverlapAddSeparator
 from stream_sep.separators.rates import at_rate
 from stream_sep.separators.source_groups import FOUR
+from stream_sep.separators.torch_device import prepare_torch
 from stream_sep.separators.weight_file import WeightStats, count_weights, read_weight_file, weights_needed
 from stream_sep.separators.windowed import WindowedSeparator
 
@@ -55,6 +55,7 @@ def load_unet(
     weights: str | Path | None = None,
     base: int = 8,
     threads: int = 1,
+    device: str = "cpu",
     context_ms: float = 1250.0,
     hop_ms: float = 250.0,
     lookahead_ms: float = 250.0,
@@ -66,6 +67,7 @@ def load_unet(
         weights: a ``.safetensors`` file of a training, or ``random``, for timing only.
         base: with random weights: channels of the first level.
         threads: CPU threads, of the whole process.
+        device: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest that is here.
         context_ms: live: past that each window shows.
         hop_ms: live: how often it runs.
         lookahead_ms: live: future that each window shows.
@@ -76,16 +78,14 @@ def load_unet(
     """
     if weights is None:
         raise weights_needed("unet", "unet-cpu")
-    if threads < 1 or base < 1:
-        raise ConfigError(f"a U-Net needs at least 1 thread and 1 channel, not {threads} and {base}")
-    try:
-        import torch  # noqa: PLC0415 - heavy, and only here when a model is
+    if base < 1:
+        raise ConfigError(f"a U-Net needs at least 1 channel, not {base}")
+    device = prepare_torch(device, threads)
+    import torch  # noqa: PLC0415 - heavy, and only here when a model is
 
-        from stream_sep.separators.unet.network import UNet  # noqa: PLC0415 - as torch
-        from stream_sep.separators.unet.windows import UNetWindows  # noqa: PLC0415 - as torch
-    except ImportError as error:
-        raise ConfigError(f"a U-Net needs torch ({error}); {install_hint('train')}") from error
-    torch.set_num_threads(threads)
+    from stream_sep.separators.unet.network import UNet  # noqa: PLC0415 - as torch
+    from stream_sep.separators.unet.windows import UNetWindows  # noqa: PLC0415 - as torch
+
     torch.set_flush_denormal(True)
     if weights == "random":
         network, stems = UNet(base, 2, 2 * len(FOUR.stems)), FOUR.stems
@@ -95,6 +95,6 @@ def load_unet(
         stems = file.groups.stems
         network = UNet(base=file.size("base"), inputs=2, outputs=2 * len(stems))
         loaded = file.fill(network)
-    windows = UNetWindows(network, stems)
+    windows = UNetWindows(network, stems, device)
     sizes = {"context_ms": context_ms, "hop_ms": hop_ms, "lookahead_ms": lookahead_ms}
     return at_rate(lambda _rate: UNetSeparator(windows, loaded, **sizes), sample_rate, (_RATE,), name="unet")

@@ -90,16 +90,18 @@ class UNetWindows:
     Args:
         network: it.
         stems: names of its groups.
+        device: where torch computes.
     """
 
     sample_rate, channels = 44100, 2
 
-    def __init__(self, network: nn.Module, stems: tuple[str, ...]) -> None:
-        self._network, self.stems = network.eval(), stems
+    def __init__(self, network: nn.Module, stems: tuple[str, ...], device: str = "cpu") -> None:
+        self._network, self.stems, self._device = network.to(device).eval(), stems, device
 
     def __call__(self, window: Block) -> Stems:
         """Return the stems of a window, ``(stems, 2, frames)``; non-finite numbers become silence."""
         finite = np.nan_to_num(window, nan=0.0, posinf=0.0, neginf=0.0)
         with torch.inference_mode():
-            stems: Stems = separate_window(self._network, torch.from_numpy(finite)[None])[0].numpy()
+            mix = torch.from_numpy(finite).to(self._device)
+            stems: Stems = separate_window(self._network, mix[None])[0].cpu().numpy()
         return stems
