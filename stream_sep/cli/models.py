@@ -25,7 +25,7 @@ _LIVE = {
     "frame-transformer": ("22 ms", "train your own", "attention across frames, any stems"),
     "unet": ("0.5 s", "train your own", "windows, any stems"),
     "checkpoint": ("1.5 s", "a file", "published Roformers, SCNet, MDX23C; --model FILE.ckpt"),
-    "imported": ("6 s", "a file", "vocal-remover 5 and others; see models import"),
+    "imported": ("6 s", "a file", "vocal-remover 5, 6 and others; see models import"),
     "hs-tasnet": ("23 ms", "train your own", "the baseline of a paper"),
     "bands": ("23 ms", "none needed", "for slow machines; --option latency_ms=6 for less latency"),
     "demucs": ("0.3-2 s", "a download", "--latency-class quality; needs the extra demucs and a fast machine"),
@@ -88,7 +88,7 @@ def export(
 @app.command("import")
 def import_(
     checkpoint: Annotated[
-        Path, typer.Argument(help="a .pth file of vocal-remover 5 or the frame transformer of 2022")
+        Path, typer.Argument(help="a .pth file of vocal-remover 5 or 6, or the frame transformer of 2022")
     ],
     out: Annotated[Path | None, typer.Option(help="the .safetensors file (default: beside the checkpoint)")] = None,
 ) -> None:

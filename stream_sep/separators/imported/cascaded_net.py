@@ -1,6 +1,7 @@
-"""CascadedNet, the network of tsurumeso/vocal-remover 5 (MIT), for its weights: masks of the instruments.
+"""CascadedNet, the network of tsurumeso/vocal-remover 5 and 6 (MIT), for its weights: masks of the instruments.
 
-Nets for the low and the high half of the spectrum, twice, then one for all of it, with their outputs as inputs.
+Nets for the low and the high half of the spectrum, twice, then one for all of it, with their outputs as inputs. In
+version 6, masks may be complex, and the vocals have masks of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 _DILATIONS = ((4, 2), (8, 4), (12, 6))
+_TINY = 1e-8
 
 
 @dataclass(frozen=True)
@@ -21,15 +23,21 @@ class CascadedNetConfig:
         width: channels of the first level of the last net.
         recurrent: outputs of its LSTM, both directions.
         bins: frequencies, without the Nyquist bin.
+        is_complex: takes complex spectra and returns complex masks, instead of real ones of magnitudes.
+        masks_vocals: returns masks of the vocals behind those of the instruments.
+        has_auxiliary: has the second output of its training.
     """
 
     width: int = 32
     recurrent: int = 128
     bins: int = 1024
+    is_complex: bool = False
+    masks_vocals: bool = False
+    has_auxiliary: bool = True
 
 
 class CascadedNet(nn.Module):
-    """Maps magnitudes of left and right to masks of the instruments.
+    """Maps spectra of left and right to masks of the instruments.
 
     Args:
         config: its sizes.
@@ -39,17 +47,25 @@ class CascadedNet(nn.Module):
         super().__init__()
         self.config = config
         n, lstm, half = config.width, config.recurrent, config.bins // 4
-        self.stg1_low_band_net = nn.Sequential(_BandNet(2, n // 2, half, lstm), _conv(n // 2, n // 4, 1))
-        self.stg1_high_band_net = _BandNet(2, n // 4, half, lstm // 2)
-        self.stg2_low_band_net = nn.Sequential(_BandNet(n // 4 + 2, n, half, lstm), _conv(n, n // 2, 1))
-        self.stg2_high_band_net = _BandNet(n // 4 + 2, n // 2, half, lstm // 2)
-        self.stg3_full_band_net = _BandNet(3 * n // 4 + 2, n, 2 * half, lstm)
-        self.out = nn.Conv2d(n, 2, 1, bias=False)
-        self.aux_out = nn.Conv2d(3 * n // 4, 2, 1, bias=False)  # for training; in every file
+        inputs = 4 if config.is_complex else 2
+        self.stg1_low_band_net = nn.Sequential(_BandNet(inputs, n // 2, half, lstm), _conv(n // 2, n // 4, 1))
+        self.stg1_high_band_net = _BandNet(inputs, n // 4, half, lstm // 2)
+        self.stg2_low_band_net = nn.Sequential(_BandNet(n // 4 + inputs, n, half, lstm), _conv(n, n // 2, 1))
+        self.stg2_high_band_net = _BandNet(n // 4 + inputs, n // 2, half, lstm // 2)
+        self.stg3_full_band_net = _BandNet(3 * n // 4 + inputs, n, 2 * half, lstm)
+        self.out = nn.Conv2d(n, (1 + config.masks_vocals) * inputs, 1, bias=False)
+        if config.has_auxiliary:
+            self.aux_out = nn.Conv2d(3 * n // 4, inputs, 1, bias=False)
 
-    def forward(self, magnitudes: Tensor) -> Tensor:
-        """Return masks, ``(batch, 2, bins + 1, frames)``, of as many magnitudes; frames are a multiple of 16."""
-        x = magnitudes[:, :, : self.config.bins]
+    def forward(self, spectra: Tensor) -> Tensor:
+        """Return the masks of spectra whose frames are a multiple of 16.
+
+        Shape:
+            spectra: complex ``(batch, 2, bins + 1, frames)``; magnitudes do for real masks
+            masks: ``(batch, 2, bins + 1, frames)``, or 4 with those of the vocals; complex or real
+        """
+        x = torch.cat([spectra.real, spectra.imag], dim=1) if self.config.is_complex else spectra.abs()
+        x = x[:, :, : self.config.bins]
         low, high = x.chunk(2, dim=2)
         first = [self.stg1_low_band_net(low), self.stg1_high_band_net(high)]
         second = [
@@ -57,8 +73,16 @@ class CascadedNet(nn.Module):
             self.stg2_high_band_net(torch.cat([high, first[1]], dim=1)),
         ]
         whole = torch.cat([x, torch.cat(first, dim=2), torch.cat(second, dim=2)], dim=1)
-        masks = torch.sigmoid(self.out(self.stg3_full_band_net(whole)))
+        masks = self._bounded(self.out(self.stg3_full_band_net(whole)))
         return torch.cat([masks, masks[:, :, -1:]], dim=2)
+
+    def _bounded(self, outputs: Tensor) -> Tensor:
+        """Return outputs as masks with magnitudes below 1."""
+        if not self.config.is_complex:
+            return torch.sigmoid(outputs)
+        masks = torch.complex(*outputs.chunk(2, dim=1))
+        size = masks.abs()
+        return torch.tanh(size) / (size + _TINY) * masks
 
 
 class _ConvNorm(nn.Module):

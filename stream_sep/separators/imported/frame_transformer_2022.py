@@ -80,9 +80,9 @@ class FrameTransformer2022(nn.Module):
                 setattr(self, f"dec{level}", _Up(joined, c[level - 1], config, level - 1))
         self.out = nn.Linear(c[0] + config.decoders, 2)
 
-    def forward(self, magnitudes: Tensor) -> Tensor:
-        """Return masks, ``(batch, 2, bins + 1, frames)``, of as many magnitudes; the last bin's is repeated."""
-        x = self.enc1(magnitudes[:, :, : self.config.bins])
+    def forward(self, spectra: Tensor) -> Tensor:
+        """Return masks, ``(batch, 2, bins + 1, frames)``, of as many spectra or magnitudes; the last is repeated."""
+        x = self.enc1(spectra[:, :, : self.config.bins].abs())
         skips: list[Tensor] = []
         for level in range(LEVELS):
             if level:

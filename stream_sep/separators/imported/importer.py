@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from stream_sep.errors import SeparatorError
 from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.separators.checkpoints.loader import read_tensors
@@ -26,7 +28,7 @@ FORMATS = {
 }
 """Name of a network -> kind in a file of its weights."""
 
-_COMPLEX_OUTPUTS = 4  # real and imaginary parts of left and right
+_COMPLEX_INPUTS = 4  # real and imaginary parts of left and right
 
 GROUPS = SourceGroups.preset("vocals-instruments")
 
@@ -35,8 +37,8 @@ def import_checkpoint(source: Path, target: Path) -> str:
     """Read a checkpoint, tensors only, and write it as a ``.safetensors`` file that plays; return its kind.
 
     Args:
-        source: a ``.pth`` file of the frame transformer of 2022, or of vocal-remover 5 (the real network, not the
-            complex one).
+        source: a ``.pth`` file of the frame transformer of 2022, or of vocal-remover 5 or 6. A file of 6.0.0b1 is
+            played with the bounds of 6.0.0b2, as its tensors have the same names and shapes.
         target: the file to write.
 
     Raises:
@@ -54,6 +56,7 @@ def import_checkpoint(source: Path, target: Path) -> str:
             "imported. Train one instead: 'stream-sep train unet-cpu'"
         )
     tensors = {name.removeprefix("module."): tensor for name, tensor in read_tensors(source).items()}
+    join_outputs(tensors)
     name, sizes = recognize(tensors, source)
     network = build_imported(name, sizes)
     check_tensors(network, tensors, source)
@@ -77,7 +80,6 @@ def recognize(tensors: Mapping[str, Tensor], source: Path) -> tuple[str, dict[st
         if "out_transformer.0.in_project.weight" in tensors:
             return "frame-transformer-2022", asdict(_sizes_of_frame_transformer(tensors))
         if "stg1_low_band_net.0.enc1.conv.0.weight" in tensors:
-            _refuse_complex(tensors, source)
             return "vocal-remover", asdict(_sizes_of_cascaded_net(tensors))
     except (KeyError, IndexError) as error:
         raise SeparatorError(f"{source} lacks the tensor {error} of the network that it seems to hold") from error
@@ -150,15 +152,28 @@ def _sizes_of_frame_transformer(tensors: Mapping[str, Tensor]) -> FrameTransform
 def _sizes_of_cascaded_net(tensors: Mapping[str, Tensor]) -> CascadedNetConfig:
     dense = tensors["stg3_full_band_net.lstm_dec2.dense.0.weight"]
     width = tensors["stg3_full_band_net.enc1.conv.0.weight"].shape[0]
-    return CascadedNetConfig(width=width, recurrent=dense.shape[1], bins=2 * dense.shape[0])
+    inputs = tensors["stg1_low_band_net.0.enc1.conv.0.weight"].shape[1]
+    return CascadedNetConfig(
+        width=width,
+        recurrent=dense.shape[1],
+        bins=2 * dense.shape[0],
+        is_complex=inputs == _COMPLEX_INPUTS,
+        masks_vocals=tensors["out.weight"].shape[0] == 2 * inputs,
+        has_auxiliary="aux_out.weight" in tensors,
+    )
 
 
-def _refuse_complex(tensors: Mapping[str, Tensor], source: Path) -> None:
-    if "out.weight" in tensors and tensors["out.weight"].shape[0] == _COMPLEX_OUTPUTS:
-        raise SeparatorError(
-            f"{source} is of the complex CascadedNet, which is not imported: its masks have imaginary parts, and no "
-            "published weights show how they are bounded; name weights of the real one, such as baseline.pth"
-        )
+def join_outputs(tensors: dict[str, Tensor]) -> None:
+    """Replace the two output layers of vocal-remover 6.0.0b3 by the one that later versions have, in place.
+
+    Args:
+        tensors: by name.
+    """
+    if not {"out_y.weight", "out_v.weight"} <= set(tensors):
+        return
+    instruments, vocals = tensors.pop("out_y.weight"), tensors.pop("out_v.weight")
+    real = [instruments[:2], vocals[:2]]  # of left and right, before all imaginary parts
+    tensors["out.weight"] = torch.cat([*real, instruments[2:], vocals[2:]])
 
 
 def _count(tensors: Mapping[str, Tensor], modules: str) -> int:

@@ -27,10 +27,11 @@ _OFFSET = 64  # of them that it discards at both ends
 
 
 class MaskWindows:
-    """A network of masks for the instruments, as a `WindowModel`: the vocals are the rest.
+    """A network of masks for the instruments, as a `WindowModel`: the vocals are the rest, or have their own masks.
 
     Args:
-        network: maps magnitudes ``(batch, 2, bins + 1, frames)`` to masks.
+        network: maps spectra ``(batch, 2, bins + 1, frames)`` to masks of the instruments' left and right, and of the
+            vocals' where it has these.
         bins: of its spectra, without the Nyquist bin.
         level: returns what to divide the spectrum of a window by, given its maximum: the networks were trained on
             spectra divided by their song's.
@@ -53,12 +54,11 @@ class MaskWindows:
             spectra = torch.stft(
                 sound, self._size, self._size // 2, window=hann, pad_mode="constant", return_complex=True
             )
-            magnitudes = spectra.abs()
-            masks = self.network(magnitudes[None] / self._level(float(magnitudes.max())))[0]
-            instruments = torch.istft(
-                masks * spectra, self._size, self._size // 2, window=hann, length=finite.shape[1]
-            ).cpu()
-        return np.stack([(finite - instruments).numpy(), instruments.numpy()])
+            masks = self.network(spectra[None] / self._level(float(spectra.abs().max())))[0]
+            masked = (masks.unflatten(0, (-1, 2)) * spectra).flatten(0, 1)
+            made = torch.istft(masked, self._size, self._size // 2, window=hann, length=finite.shape[1])
+        instruments, vocals = made.cpu()[:2], made.cpu()[2:]
+        return np.stack([(vocals if len(vocals) else finite - instruments).numpy(), instruments.numpy()])
 
 
 class ImportedSeparator(WindowedSeparator):

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from noise import gaussian_noise
 from requirements import require_package
 
 from stream_sep.errors import ConfigError, SeparatorError
@@ -51,21 +52,40 @@ def test_the_frame_transformer_has_the_weights_of_each_published_version(changes
     assert tensors in {None, len(network.state_dict())}
 
 
-def test_cascaded_net_has_the_weights_of_the_baseline():
+@pytest.mark.parametrize(
+    ("changes", "weights", "tensors"),
+    [
+        ({}, 14_740_882, 689),  # 5.0.0 to 5.1.1
+        ({"is_complex": True}, 14_742_866, 689),  # 6.0.0b2
+        ({"masks_vocals": True, "has_auxiliary": False}, 14_740_898, 688),  # 6.0.0b4
+        ({"is_complex": True, "masks_vocals": True, "has_auxiliary": False}, 14_742_898, 688),
+    ],
+)
+def test_cascaded_net_has_the_weights_of_each_version(changes, weights, tensors):
     with torch.device("meta"):
-        network = CascadedNet(CascadedNetConfig())
-    assert weights_of(network) == 14_740_882
-    assert len(network.state_dict()) == 689
+        network = CascadedNet(CascadedNetConfig(**changes))
+    assert weights_of(network) == weights
+    assert len(network.state_dict()) == tensors
+
+
+SIX = {"masks_vocals": True, "has_auxiliary": False}
+CASCADED = {
+    "cascaded": {},
+    "cascaded complex": {"is_complex": True},
+    "cascaded 6": SIX,
+    "cascaded 6 complex": {**SIX, "is_complex": True},
+}
 
 
 def networks():
     torch.manual_seed(0)
     for name, changes in FORMS.items():
         yield name, FrameTransformer2022(FrameTransformer2022Config(**{**TINY, **changes}))
-    yield "cascaded", CascadedNet(CascadedNetConfig(8, 8, 64))
+    for name, changes in CASCADED.items():
+        yield name, CascadedNet(CascadedNetConfig(8, 8, 64, **changes))
 
 
-NAMES = [*FORMS, "cascaded"]
+NAMES = [*FORMS, *CASCADED]
 
 
 def write(folder, name):
@@ -90,10 +110,11 @@ def test_it_is_imported_and_plays_as_vocals_and_instruments(tmp_path, name):
     assert separator.stems == ("vocals", "instruments")
     mix = 0.1 * np.random.default_rng(0).standard_normal((2, 9000)).astype(np.float32)
     stems = separate(separator, mix)
-    assert np.abs(sum(stems.values()) - mix).max() < 1e-6
     assert all(np.abs(stem).max() > 1e-4 for stem in stems.values())
     files = load_separator(str(tmp_path / "out.safetensors"), threads=1).for_files()
-    assert np.abs(sum(separate(files, mix).values()) - mix).max() < 1e-6
+    if not getattr(network.config, "masks_vocals", False):  # as these masks are not bound to add up to 1
+        assert np.abs(sum(stems.values()) - mix).max() < 1e-6
+        assert np.abs(sum(separate(files, mix).values()) - mix).max() < 1e-6
     kept = files._model.network.state_dict()
     assert all(torch.equal(value, kept[key]) for key, value in network.state_dict().items())
 
@@ -125,10 +146,10 @@ class Recorder(torch.nn.Module):
         super().__init__()
         self.seen, self.margin = [], margin
 
-    def forward(self, magnitudes):
-        self.seen.append(float(magnitudes.max()))
-        masks = torch.zeros_like(magnitudes)
-        masks[..., self.margin : magnitudes.shape[-1] - self.margin] = 1
+    def forward(self, spectra):
+        self.seen.append(float(spectra.abs().max()))
+        masks = torch.zeros(spectra.shape)
+        masks[..., self.margin : spectra.shape[-1] - self.margin] = 1
         return masks
 
 
@@ -280,13 +301,58 @@ def test_saved_model_is_refused_as_such(tmp_path, named):
         import_checkpoint(source, tmp_path / "out.safetensors")
 
 
-def test_complex_network_is_refused_by_its_name_and_with_the_reason(tmp_path):
-    network, path = write(tmp_path, "cascaded")
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_two_output_layers_of_a_beta_are_joined_in_the_order_of_later_versions(tmp_path, is_complex):
+    name = "cascaded 6 complex" if is_complex else "cascaded 6"
+    network, path = write(tmp_path, name)
     tensors = dict(network.state_dict())
-    tensors["out.weight"] = torch.zeros(4, *tensors["out.weight"].shape[1:])
+    rows = tensors.pop("out.weight")
+    pairs = rows.split(2)  # the real parts of instruments and vocals, then the imaginary ones
+    tensors["out_y.weight"], tensors["out_v.weight"] = torch.cat(pairs[0::2]), torch.cat(pairs[1::2])
     torch.save(tensors, path)
-    with pytest.raises(SeparatorError, match="complex CascadedNet, which is not imported: its masks have imaginary"):
-        import_checkpoint(path, tmp_path / "out.safetensors")
+    import_checkpoint(path, tmp_path / "out.safetensors")
+    files = load_separator(str(tmp_path / "out.safetensors"), threads=1).for_files()
+    assert torch.equal(files._model.network.out.weight, rows)
+
+
+def masks_as_published(network, spectra):
+    """Version 6.0.0b4, written out: the outputs as one complex number each, their magnitude bounded by tanh."""
+    outputs = []
+    hook = network.out.register_forward_hook(lambda _module, _given, made: outputs.append(made))
+    returned = network(spectra)
+    hook.remove()
+    half = outputs[0].shape[1] // 2
+    raw = outputs[0][:, :half].numpy() + 1j * outputs[0][:, half:].numpy()
+    masks = np.tanh(np.abs(raw)) * np.exp(1j * np.angle(raw))
+    return returned.numpy(), np.concatenate([masks, masks[:, :, -1:]], axis=2)
+
+
+@pytest.mark.parametrize("name", ["cascaded complex", "cascaded 6 complex"])
+def test_complex_masks_are_bounded_and_keep_their_phase(name):
+    network = dict(networks())[name].eval()
+    torch.nn.init.normal_(network.out.weight, std=2.0)
+    spectra = torch.randn(1, 2, 65, 32, dtype=torch.complex64)
+    with torch.no_grad():
+        returned, expected = masks_as_published(network, spectra)
+    assert np.abs(returned - expected).max() < 1e-5
+    assert np.abs(returned).max() <= 1
+    assert np.abs(returned.imag).max() > 0.1
+
+
+def test_vocals_have_masks_of_their_own_where_the_network_has_them(tmp_path):
+    network, path = write(tmp_path, "cascaded 6")
+    with torch.no_grad():
+        network.out.weight.zero_()  # masks of a half
+        network.out.weight[2:] = -100.0
+    torch.save(network.state_dict(), path)
+    import_checkpoint(path, tmp_path / "out.safetensors")
+    windows = load_separator(str(tmp_path / "out.safetensors"), threads=1).for_files()._model
+    mix = gaussian_noise(9000)
+    windows._level.peak = spectral_peak([mix], 128)
+    vocals, instruments = windows(mix)
+    assert np.abs(instruments - mix / 2).max() < 1e-5
+    assert np.abs(vocals).max() < np.abs(instruments).max()
+    assert np.abs(vocals + instruments - mix).max() > 0.1 * np.abs(mix).max()
 
 
 def test_pth_file_as_a_model_is_refused_with_the_import_command(tmp_path):
