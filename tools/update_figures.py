@@ -54,6 +54,12 @@ SOAK_TEXT = (
     "seconds, and its separator killed every minute:"
 )
 
+STOPS = "60"
+STOPS_TEXT = (
+    "`bench stops`: `stream-sep demo`, ended by Ctrl-C, SIGTERM and SIGHUP in turn at a random moment of its start\n"
+    "or its first seconds of sound:"
+)
+
 BLANK = "\n\n"
 PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "figures.md"
 CLASS = for_latency_class("instant")
@@ -198,6 +204,11 @@ def soak(_seconds: str) -> Iterator[tuple[str, str]]:
     yield SOAK_TEXT, output_of("bench", "soak", "--duration", SOAK_SECONDS)
 
 
+def stops(_seconds: str) -> Iterator[tuple[str, str]]:
+    """Yield how long a command takes to end after a signal."""
+    yield STOPS_TEXT, output_of("bench", "stops", "--runs", STOPS)
+
+
 def scores(previews: str) -> Iterator[str]:
     """Yield the scores of our separators, on songs that are in no training data."""
     models = [word for name in MODELS for word in ("--model", name)]
@@ -212,7 +223,7 @@ def scores(previews: str) -> Iterator[str]:
         yield f"The demo song:\n\n{output_of('evaluate', folder, *models).split(BLANK)[0]}"
 
 
-PARTS = {"speed": speed, "jack": jack, "files": files, "plugin": plugin, "web": web, "soak": soak}
+PARTS = {"speed": speed, "jack": jack, "files": files, "plugin": plugin, "web": web, "soak": soak, "stops": stops}
 
 
 def put(name: str, parts: list[str]) -> None:

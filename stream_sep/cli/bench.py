@@ -113,6 +113,26 @@ def soak(
 
 
 @app.command()
+def stops(
+    command: Annotated[str, typer.Option(help="command to end: demo, or live, which needs a JACK server")] = "demo",
+    runs: Annotated[int, typer.Option(help="number of runs", min=1)] = 30,
+    seed: Annotated[int, typer.Option(help="seed of the moments")] = 0,
+    *,
+    as_json: _Json = False,
+) -> None:
+    """Measure how long a command takes to end after Ctrl-C, SIGTERM or SIGHUP; fails if one ends out of order."""
+    from stream_sep.evaluation.bench_stops import figures, measure_stops
+
+    done = measure_stops(command, runs, seed=seed)
+    _print(figures(done), as_json=as_json)
+    wrong = [stop for stop in done if not stop.is_right]
+    for stop in wrong:
+        typer.echo(f"after {stop.after:.2f} s: exit code {stop.code}, not {stop.expected}: {stop.printed}", err=True)
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
 def control(
     model: _Model = DEFAULT,
     option: _Options = None,
