@@ -45,8 +45,8 @@ PLUGIN_BLOCKS = (64, 128, 256, 512)
 PLUGIN_INSTANCES = 2
 PLUGIN_TEXT = (
     "`bench plugin`: the plug-in as a DAW calls it, 10,000 blocks of noise in real time, then ten seconds offline.\n"
-    "Latency in frames, and by how much it exceeds that of `live`; callback in microseconds, start in seconds, offline\n"
-    "speed in times real time:"
+    "Latency in frames, and by how much it exceeds that of `live`; callback in microseconds, start in seconds,\n"
+    "offline speed in times real time:"
 )
 
 SOAK_SECONDS = "3600"
