@@ -98,12 +98,13 @@ def soak(
         float, typer.Option(help="seconds between kills of the separator; 0 for none", min=0)
     ] = 60.0,
     *,
+    standby: Annotated[bool, typer.Option("--standby", help="keep a second separator loaded, as live does")] = False,
     as_json: _Json = False,
 ) -> None:
     """Run the engine for an hour with fader moves, presets and kills; fails if it leaks, grows or recovers slowly."""
     from stream_sep.evaluation.soak import soak as run
 
-    report = run(duration, canonical_name(model), kill_every=kill_every)
+    report = run(duration, canonical_name(model), kill_every=kill_every, standby=standby)
     _print(report.figures(), as_json=as_json)
     violations = report.violations()
     for violation in violations:

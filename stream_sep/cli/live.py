@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from stream_sep.backends.jack import JackBackend
     from stream_sep.engine.engine import Engine
 
+_SMALL = frozenset({"bands", "causal-6ms", "causal-22ms", "causal-100ms", "studio"})
+"""Separators that run without torch, of which a second one costs little."""
+
 _PORTAUDIO_ONLY = {
     "input_device": "--input",
     "output_device": "--output",
@@ -105,8 +108,12 @@ def live(
     *,
     surfaces: SurfaceOptions,
     standby: Annotated[
-        bool, typer.Option("--standby", help="keep a second separator loaded, to be back sooner after a crash")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--standby/--no-standby",
+            help="keep a second separator loaded, to be back sooner after a crash (default: where it takes 90 MB)",
+        ),
+    ] = None,
     shared_clock: Annotated[bool, typer.Option(help="input and output share one clock")] = False,
     resampler_ms: Annotated[float, typer.Option(help="latency of drift compensation between two devices")] = 20.0,
     auto_connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
@@ -133,7 +140,7 @@ def live(
         chains=chosen.chains or None,
         chain_reserve=effect_latency,
         on_failure=parse_on_failure(on_failure),
-        standby=standby,
+        standby=config.model in _SMALL if standby is None else standby,
     )
     with Interrupts() as interrupts, ExitStack() as stack:
         driver = open_backend(

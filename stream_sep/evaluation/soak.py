@@ -147,6 +147,7 @@ def soak(
     model: str = DEFAULT,
     *,
     kill_every: float = 60.0,
+    standby: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> SoakReport:
     """Run the live engine on the demo song, over and over, with faders, presets and kills all the while.
@@ -155,6 +156,7 @@ def soak(
         seconds: how long.
         model: the separator.
         kill_every: seconds between two kills of the separator's process; 0 kills none.
+        standby: whether to keep a second separator loaded.
         report: called with the engine's messages.
 
     Raises:
@@ -162,7 +164,7 @@ def soak(
     """
     song = load_demo_song()
     backend = PacedBackend(song.sample_rate, 128, song.mix)
-    with Engine(backend, EngineConfig(model=model), report=report) as engine:
+    with Engine(backend, EngineConfig(model=model, standby=standby), report=report) as engine:
         run = _Run(engine, kill_every)
         run.go(seconds)
     return run.report(seconds)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from stream_sep.backends.paced import PacedBackend
 from stream_sep.cli.arguments import choose_model, parse_controls
 from stream_sep.errors import ConfigError
 
@@ -100,3 +101,30 @@ def test_stems_that_are_not_known_yet_are_taken_as_they_come():
 def test_control_needs_a_value():
     with pytest.raises(ConfigError, match="CONTROL=VALUE"):
         parse_controls(["vocals"], ("vocals",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), True),
+        (("--latency-class", "instant"), True),
+        (("--model", "studio"), True),
+        (("--model", "bands"), True),
+        (("--no-standby",), False),
+        (("--model", "passthrough"), False),
+        (("--model", "passthrough", "--standby"), True),
+        (("--model", "demucs"), False),
+    ],
+)
+def test_live_keeps_a_second_separator_where_it_is_small(command, monkeypatch, arguments, expected):
+    configs = []
+
+    def engine(_backend, config, **_):
+        configs.append(config)
+        raise ConfigError("far enough")
+
+    monkeypatch.setattr("stream_sep.cli.live.open_backend", lambda *_, **__: PacedBackend())
+    monkeypatch.setattr("stream_sep.engine.engine.Engine", engine)
+    code, _, errors = command("live", *arguments)
+    assert (code, "far enough" in errors) == (1, True), errors
+    assert [config.standby for config in configs] == [expected]
