@@ -66,7 +66,7 @@ class ShownMixer:
         self.controls.publish(
             {
                 "engine/state": "running",
-                "engine/model": "causal-22ms",
+                "engine/model": "live",
                 "engine/latency_ms": 22.4,
                 "transport/title": "Demo song",
                 "transport/length": 27.0,

@@ -12,7 +12,7 @@ from stream_sep.control.state import ControlState
 from stream_sep.engine.config import ON_FAILURE, SAMPLE_RATES, EngineConfig, for_latency_class
 from stream_sep.errors import ConfigError, ParameterError
 from stream_sep.protocols import MAIN, STEMS
-from stream_sep.separators import NEEDS_WEIGHTS, REGISTRY, canonical_name, check_separator
+from stream_sep.separators import ALIASES, NEEDS_WEIGHTS, REGISTRY, canonical_name, check_separator
 from stream_sep.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -47,12 +47,11 @@ def choose_model(model: str, latency_class: str, options: Mapping[str, Any]) -> 
 def complete_model(incomplete: str) -> list[str]:
     """Return the models with that prefix, for the shell's completion.
 
-    >>> complete_model("causal-2")
-    ['causal-22ms']
+    >>> complete_model("li"), complete_model("causal-2")
+    (['live'], ['causal-22ms'])
     """
-    return [
-        name for name in sorted({**REGISTRY, **NEEDS_WEIGHTS}) if name.startswith(incomplete) and name != "chained"
-    ]
+    known = {**REGISTRY, **NEEDS_WEIGHTS, **ALIASES}
+    return [name for name in sorted(known) if name.startswith(incomplete) and name != "chained"]
 
 
 def complete_preset(incomplete: str) -> list[str]:

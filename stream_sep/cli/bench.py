@@ -13,7 +13,7 @@ from rich.console import Console
 from stream_sep.cli.app import App, Group
 from stream_sep.cli.arguments import parse_options
 from stream_sep.errors import ConfigError
-from stream_sep.separators import DEFAULT, canonical_name
+from stream_sep.separators import SHORT_DEFAULT, canonical_name, short_name
 
 _MODES = {"--jack": "jack", "--control": "control", "--separate": "files", "--play": "player"}
 """Older option that selected the benchmark -> command."""
@@ -56,7 +56,7 @@ app = App("Measure separators, the engine, the player and file separation.", cls
 
 @app.command()
 def engine(
-    model: _Model = DEFAULT,
+    model: _Model = SHORT_DEFAULT,
     option: _Options = None,
     block_size: _BlockSize = 128,
     duration: _Duration = 20.0,
@@ -73,7 +73,7 @@ def engine(
 
 @app.command()
 def jack(
-    model: _Model = DEFAULT, option: _Options = None, duration: _Duration = 20.0, *, as_json: _Json = False
+    model: _Model = SHORT_DEFAULT, option: _Options = None, duration: _Duration = 20.0, *, as_json: _Json = False
 ) -> None:
     """Count xruns on a JACK server under load, beside those of a bare client."""
     from stream_sep.evaluation.bench_jack import soak_jack
@@ -92,7 +92,7 @@ def jack(
 
 @app.command()
 def soak(
-    model: _Model = DEFAULT,
+    model: _Model = SHORT_DEFAULT,
     duration: Annotated[float, typer.Option(help="length of the run in seconds", min=1)] = 3600.0,
     kill_every: Annotated[
         float, typer.Option(help="seconds between kills of the separator; 0 for none", min=0)
@@ -135,7 +135,7 @@ def stops(
 
 @app.command()
 def control(
-    model: _Model = DEFAULT,
+    model: _Model = SHORT_DEFAULT,
     option: _Options = None,
     moves: Annotated[int, typer.Option(help="number of moves of each kind", min=1)] = 1000,
     duration: _Duration = 20.0,
@@ -150,7 +150,7 @@ def control(
 
 @app.command()
 def plugin(
-    model: _Model = "live",
+    model: _Model = SHORT_DEFAULT,
     block_size: _BlockSize = 512,
     blocks: Annotated[int, typer.Option(help="number of blocks in real time", min=1)] = 10000,
     instances: Annotated[int, typer.Option(help="number of plug-ins at once", min=1)] = 1,
@@ -182,7 +182,7 @@ def files(
 
 @app.command()
 def memory(
-    model: Annotated[str, typer.Option(help="separator or Demucs model")] = DEFAULT,
+    model: Annotated[str, typer.Option(help="separator or Demucs model")] = SHORT_DEFAULT,
     hours: Annotated[float, typer.Option(help="length of the song in hours")] = 2.0,
     *,
     as_json: _Json = False,
@@ -198,7 +198,7 @@ def memory(
 @app.command()
 def player(
     song: Annotated[Path, typer.Argument(help="song to play")],
-    model: _Model = DEFAULT,
+    model: _Model = SHORT_DEFAULT,
     option: _Options = None,
     block_size: _BlockSize = 128,
     seeks: Annotated[int, typer.Option(help="number of seeks", min=1)] = 200,
@@ -224,7 +224,7 @@ def player(
 
 @app.command()
 def web(
-    model: _Model = DEFAULT,
+    model: _Model = SHORT_DEFAULT,
     clients: Annotated[int, typer.Option(help="clients that upload at once", min=1)] = 20,
     sockets: Annotated[int, typer.Option(help="open WebSockets while memory is measured", min=0)] = 200,
     copies: Annotated[int, typer.Option(help="length of the song in demo songs", min=1)] = 6,
@@ -234,7 +234,7 @@ def web(
     """Measure the web service: uploads, first sound, seeks, memory, overhead."""
     from bridge.benchmarks.web_service import measure_service
 
-    _print(measure_service(model, clients=clients, sockets=sockets, copies=copies), as_json=as_json)
+    _print(measure_service(canonical_name(model), clients=clients, sockets=sockets, copies=copies), as_json=as_json)
 
 
 @app.command("web-kills")
@@ -319,5 +319,6 @@ def lines(figures: dict[str, Any]) -> list[str]:
         "start to running": f"{paced['start_seconds']:.2f} s",
         "memory, MB": f"start {paced['memory_start_mb']}, end {paced['memory_end_mb']}",
     }
-    title = f"{figures['model']}, {figures['block_size']} frames a block, {figures['sample_rate']} Hz, {machine}"
+    name = short_name(figures["model"])
+    title = f"{name}, {figures['block_size']} frames a block, {figures['sample_rate']} Hz, {machine}"
     return [title, *(f"  {name:<19} {text}" for name, text in rows.items())]

@@ -17,7 +17,7 @@ from stream_sep.cli.startup import starting
 from stream_sep.cli.tui.plain_screen import Messages, show
 from stream_sep.errors import ConfigError, DeviceError
 from stream_sep.files.demo_song import load_demo_song
-from stream_sep.separators import DEFAULT
+from stream_sep.separators import SHORT_DEFAULT, short_name
 
 if TYPE_CHECKING:
     from stream_sep.backends.base import AudioBackend
@@ -31,7 +31,9 @@ _REDRAW_SECONDS = 0.05
 
 def demo(
     out: Annotated[Path, typer.Option(help="folder for the mix and the stems")] = Path("stream-sep-demo"),
-    model: Annotated[str, typer.Option(help="separator, see 'models list'", autocompletion=complete_model)] = DEFAULT,
+    model: Annotated[
+        str, typer.Option(help="separator, see 'models list'", autocompletion=complete_model)
+    ] = SHORT_DEFAULT,
     block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
     duration: Annotated[float, typer.Option(help="stop after this many seconds of the song")] = 60.0,
     *,
@@ -46,7 +48,7 @@ def demo(
     messages = Messages()
     backend = None if no_audio else _sound_card(song.sample_rate, block_size, messages)
     with Interrupts() as interrupts:
-        with starting(str(config.model)):
+        with starting(short_name(str(config.model))):
             from stream_sep.backends.paced import PacedBackend
             from stream_sep.engine.engine import Engine
 

@@ -13,7 +13,7 @@ import typer
 from stream_sep.cli.arguments import parse_options
 from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.lowlevel.atomic_file import atomic_write
-from stream_sep.separators import DEFAULT
+from stream_sep.separators import SHORT_DEFAULT
 
 if TYPE_CHECKING:
     from stream_sep.evaluation.model_cost import ModelCost
@@ -52,7 +52,7 @@ def evaluate(
     """Print SDR per stem, as Markdown. The unprocessed mix and mid/side are the baselines."""
     from stream_sep.evaluation import sdr
 
-    models = assign_options(model or [DEFAULT], option or [])
+    models = assign_options(model or [SHORT_DEFAULT], option or [])
     songs = songs_in(folder, layout)
     if not (all_metrics or museval or as_json or plot or validation_percent or len(models) > 1):
         ((name, (_, options)),) = models.items()

@@ -40,7 +40,7 @@ from stream_sep.control.presets.library import load_preset
 from stream_sep.control.presets.preset import Preset
 from stream_sep.control.presets.watcher import follow_preset
 from stream_sep.errors import AudioFileError, ConfigError
-from stream_sep.separators import check_separator
+from stream_sep.separators import check_separator, short_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +72,7 @@ def live(
         str, typer.Option("--output", "-o", help="output device: number or part of its name")
     ] = "",
     model: Annotated[
-        str, typer.Option(help="separator, see 'models list' (default: causal-22ms)", autocompletion=complete_model)
+        str, typer.Option(help="separator, see 'models list' (default: live)", autocompletion=complete_model)
     ] = "",
     latency_class: Annotated[
         str,
@@ -158,7 +158,7 @@ def live(
         taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
         for tap in taps:
             stack.callback(tap.close)
-        with starting(str(config.model)):
+        with starting(short_name(str(config.model))):
             from stream_sep.engine.engine import Engine
 
             engine = Engine(driver, replace(config, taps=taps), report=messages.add)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from stream_sep.cli.app import App
 from stream_sep.errors import ConfigError
-from stream_sep.separators import DEFAULT, NEEDS_WEIGHTS, REGISTRY, short_name
+from stream_sep.separators import NEEDS_WEIGHTS, REGISTRY, SHORT_DEFAULT, short_name
 
 app = App("List models, show and export weights.")
 
@@ -126,7 +126,7 @@ def _value(text: str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 @app.command()
-def card(name: Annotated[str, typer.Argument(help="a bundled model")] = DEFAULT) -> None:
+def card(name: Annotated[str, typer.Argument(help="a bundled model")] = SHORT_DEFAULT) -> None:
     """Print a model card: training data, scores and weaknesses."""
     from stream_sep.separators.causal.bundled import model_card
 

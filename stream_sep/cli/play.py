@@ -44,7 +44,7 @@ from stream_sep.files.settings import DEFAULT_MODEL, SeparationSettings
 from stream_sep.files.stem_cache import DEFAULT_GB
 from stream_sep.files.tracks import find_tracks
 from stream_sep.player.time_stretch import check_stretch
-from stream_sep.separators import DEFAULT_FOR_SONGS
+from stream_sep.separators import DEFAULT_FOR_SONGS, short_name
 
 if TYPE_CHECKING:
     from stream_sep.backends.base import AudioBackend
@@ -151,7 +151,7 @@ def play(
         taps = (ReaStreamTap(reastream, driver.sample_rate),) if reastream else ()
         for tap in taps:
             stack.callback(tap.close)
-        with starting(str(config.model)):
+        with starting(short_name(str(config.model))):
             engine = PlayEngine(driver, paths, replace(config, taps=taps), refinement=refinement, report=messages.add)
         with stop_unless_started(engine):
             built = build_surfaces(engine, surfaces, messages.add)

@@ -20,7 +20,7 @@ from stream_sep.files.formats import FLOATS
 from stream_sep.files.output_file import OutputFile
 from stream_sep.files.song import open_song
 from stream_sep.files.tracks import Track, readable, spooled
-from stream_sep.separators import DEFAULT
+from stream_sep.separators import SHORT_DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,9 @@ _log = logging.getLogger(__name__)
 def render(
     file: Annotated[Path, typer.Argument(help="a song")],
     out: Annotated[Path | None, typer.Option(help="folder for the stems (default: SONG-stems)")] = None,
-    model: Annotated[str, typer.Option(help="separator, see 'models list'", autocompletion=complete_model)] = DEFAULT,
+    model: Annotated[
+        str, typer.Option(help="separator, see 'models list'", autocompletion=complete_model)
+    ] = SHORT_DEFAULT,
     block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
     preset: Annotated[
         str,
@@ -56,7 +58,7 @@ def render(
 def render_file(
     file: Path,
     folder: Path,
-    model: str = DEFAULT,
+    model: str = SHORT_DEFAULT,
     block_size: int = 128,
     preset: str = "",
     report: Callable[[str], None] = _log.warning,

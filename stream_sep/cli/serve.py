@@ -15,7 +15,7 @@ from stream_sep.cli.app import App, Group
 from stream_sep.errors import ConfigError
 from stream_sep.extras import install_hint
 from stream_sep.lowlevel.atomic_file import FileClaim
-from stream_sep.separators import DEFAULT_FOR_SONGS
+from stream_sep.separators import DEFAULT_FOR_SONGS, canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,9 +66,7 @@ def serve(
     model: Annotated[
         str, typer.Option("--model", "-n", help="separator for songs whose owner does not choose")
     ] = DEFAULT_FOR_SONGS,
-    offer: Annotated[
-        str, typer.Option(help="models to choose from, such as causal-22ms,htdemucs; all unless given")
-    ] = "",
+    offer: Annotated[str, typer.Option(help="models to choose from, such as live,htdemucs; all unless given")] = "",
     sign_up: Annotated[str, typer.Option(help="open, invite or closed; open unless others reach the server")] = "",
     public_host: Annotated[
         list[str] | None, typer.Option(help="another name that browsers use for this server")
@@ -87,8 +85,8 @@ def serve(
         host=host,
         port=port,
         workers=workers,
-        model=model,
-        models=tuple(name.strip() for name in offer.split(",") if name.strip()),
+        model=canonical_name(model),
+        models=tuple(canonical_name(name.strip()) for name in offer.split(",") if name.strip()),
         public_hosts=tuple(public_host or ()),
         trusted_proxy=trusted_proxy,
         https=https,

@@ -12,7 +12,7 @@ import typer
 
 from stream_sep.cli.arguments import choose_model
 from stream_sep.cli.startup import starting
-from stream_sep.separators import DEFAULT_FOR_SONGS
+from stream_sep.separators import DEFAULT_FOR_SONGS, short_name
 
 _RUN_SECONDS = 0.5
 
@@ -27,7 +27,7 @@ def warm_up(
     # the default separator for songs includes that for live input, and takes no longer to compile
     config, started = choose_model(model, "", {}), time.monotonic()
     beside = threading.Thread(target=_compile_for_jack, daemon=True)  # which a signal does not wait for
-    with starting(str(config.model)):
+    with starting(short_name(str(config.model))):
         beside.start()
         config = replace(config, taps=(lambda _block: None,))  # which need the recorder's code
         with Engine(PacedBackend(), config, report=lambda _message: None):  # of late hops, while all is compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stream_sep.separators import canonical_name
+from stream_sep.separators import short_name
 
 if TYPE_CHECKING:
     from stream_sep.audio.latency import LatencyReport
@@ -26,7 +26,7 @@ class Status:
 
     def __init__(self, controls: ControlState, model: str | Separator, backend: AudioBackend, hop_ms: float) -> None:
         self._controls, self._hop_ms = controls, hop_ms
-        self._model = canonical_name(model) if isinstance(model, str) else "own"
+        self._model = short_name(model) if isinstance(model, str) else "own"
         self._device = type(backend).__name__.removesuffix("Backend").lower()
         self._dry_frames = 0
 

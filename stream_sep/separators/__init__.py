@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DEFAULT = "causal-22ms"
 """The separator used when none is named: its weights come with the package."""
 
+SHORT_DEFAULT = "live"
+"""The same by its short name, which commands show."""
+
 DEFAULT_FOR_SONGS = "studio"
 """The same for songs, where latency does not matter."""
 
@@ -231,10 +234,10 @@ def _location(name: str) -> str:
         return known.get(name, name)
     if Path(name).is_file():
         raise SeparatorError(f"{name} is not a weights file; name one that ends in {', '.join(_WEIGHT_SUFFIXES)}")
-    hint = did_you_mean(name, [*known, *ALIASES], "", shown=canonical_name)
+    hint = did_you_mean(name, [*known, *ALIASES], "")
+    names = ", ".join(sorted(map(short_name, known)))
     raise SeparatorError(
-        f"unknown model {name!r}; {hint}{' ' if hint else ''}choose from {', '.join(sorted(known))}, "
-        "or name a file, FILE.safetensors"
+        f"unknown model {name!r}; {hint}{' ' if hint else ''}choose from {names}, or name a file, FILE.safetensors"
     )
 
 

@@ -21,7 +21,7 @@ def no_device(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--model", "liev"), "did you mean 'causal-22ms'"),
+        (("--model", "liev"), "did you mean 'live'"),
         (("--model", "causal-22m"), "did you mean 'causal-22ms'"),
         (("--model", "bands", "--latency-class", "instant"), "exclude each other"),
         (("--latency-class", "psychic"), "choose from instant, live, near, quality"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stream_sep.errors import SeparatorError
-from stream_sep.separators import canonical_name, short_name
+from stream_sep.separators import short_name
 
 _FOLDER = Path(__file__).parents[2] / "assets" / "weights"
 
@@ -36,9 +36,9 @@ def model_card(name: str) -> str:
 def _file(name: str, ending: str) -> Path:
     stored = short_name(name)
     if stored not in bundled():
-        having = ", ".join(map(canonical_name, bundled()))
+        having = ", ".join(bundled())
         raise SeparatorError(
-            f"no weights ship with {canonical_name(name)!r}, only with {having}; train some with "
+            f"no weights ship with {short_name(name)!r}, only with {having}; train some with "
             f"'stream-sep train {stored}' and name the file with --option weights=FILE"
         )
     return _FOLDER / f"{stored}{ending}"

@@ -25,7 +25,7 @@ def engine(mixer):
     mixer.stats = lambda: EngineStats(counters, 100, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), 0, 0, restarts=0)
     mixer.latency = LatencyReport(sample_rate=44100, adaptation=128, slack=313, separator=1323, device=441)
     mixer.controls = ControlState((*mixer.controls.parameters.values(), *transport_parameters()))
-    mixer.controls.publish({"engine/model": "causal-22ms", "engine/load": 0.31, "engine/state": "running"})
+    mixer.controls.publish({"engine/model": "live", "engine/load": 0.31, "engine/state": "running"})
     mixer.controls.publish({"preset": "karaoke"})
     return mixer
 
@@ -76,7 +76,7 @@ async def test_help_names_every_key_and_closes(engine, pilot):
 async def test_engine_line_fits_one_row(engine, pilot):
     assert engine
     first = shown(pilot).splitlines()
-    row = next(row for row in first if "causal-22ms" in row)
+    row = next(row for row in first if "live" in row)
     assert "nothing lost" in row
     assert "preset karaoke" in row
 
