@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 from stream_sep.cli.logs import log_options
 from stream_sep.cli.renamed import rename_options
 from stream_sep.cli.signatures import add_options
+from stream_sep.cli.subjects import by_subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +20,17 @@ _MAX_SUMMARY = 1000
 
 
 class Command(TyperCommand):
-    """A command that also accepts older names of its options."""
+    """A command that also accepts older names of its options, and lists many of them by subject."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - whose type moved between versions
         """Parse the arguments, after renaming options."""
         return super().parse_args(ctx, rename_options(self.name or "", args))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the arguments and options, those of a long command by subject."""
+        for title, rows in by_subject(self, ctx).items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
 
 class Group(TyperGroup):

@@ -12,6 +12,7 @@ import typer
 
 import stream_sep.cli
 from stream_sep.cli.renamed import RENAMED
+from stream_sep.cli.subjects import LONG_COMMANDS, SUBJECTS
 
 COMMANDS = ["demo", "live", "play", "separate", "render", "devices", "evaluate", "layout", "train", "bench"]
 COMMANDS += [
@@ -164,6 +165,15 @@ def test_no_color_turns_colours_off(command, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "\x1b[3" not in command("presets", "list")[1]
+
+
+def test_long_commands_list_their_options_by_subject(command):
+    group = typer.main.get_command(stream_sep.cli.app)
+    flags = {flag for name in LONG_COMMANDS for option in group.commands[name].params for flag in option.opts}
+    assert {flag for options in SUBJECTS.values() for flag in options} <= flags
+    lines = command("live", "--help")[1].splitlines()
+    osc, browser = lines.index("OSC and OSCQuery:"), lines.index("Faders in the browser:")
+    assert osc < next(at for at, line in enumerate(lines) if line.strip().startswith("--osc-port")) < browser
 
 
 def test_every_short_name_stands_for_an_option_there_is():

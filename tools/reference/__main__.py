@@ -1,6 +1,6 @@
 """Writes the reference pages that are made from the code: ``python tools/reference [FOLDER]``.
 
-The docs build calls it, so the pages never lag behind the code; nothing it writes is committed.
+The docs build calls it. What it writes is committed, for readers of the repository; a test compares both.
 """
 
 import sys

@@ -13,13 +13,17 @@ from bridge.midi.map import PROFILES, Control, MidiMap
 from bridge.midi.messages import RELATIVE
 from stream_sep import errors
 from stream_sep.control.presets import schema
+from stream_sep.separators.causal.config import SIZES, NetworkConfig
+from stream_sep.separators.frame_transformer.config import FORMS, FrameTransformerConfig
+from stream_sep.separators.frame_transformer.config import SIZES as TRANSFORMER_SIZES
 from stream_sep.training.augmentation import AugmentConfig
 from stream_sep.training.config import DataConfig, TeachConfig, TrainingConfig
 from stream_sep.training.data.remix import MixConfig
+from stream_sep.training.kinds import KINDS
 from stream_sep.training.losses import LOSSES
 from stream_sep.training.schedule import SCHEDULES
 
-_CHOICES = {"PROFILES": PROFILES, "RELATIVE": RELATIVE, "SCHEDULES": SCHEDULES, "LOSSES": LOSSES}
+_CHOICES = {"FORMS": FORMS, "PROFILES": PROFILES, "RELATIVE": RELATIVE, "SCHEDULES": SCHEDULES, "LOSSES": LOSSES}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -41,7 +45,7 @@ def preset_page() -> str:
     return (
         "# Presets\n\nA preset is a TOML file. `stream-sep presets check FILE` names every mistake with its line.\n\n"
         f"{table(('key', 'type', 'meaning'), rows)}\n\n"
-        f"The paths are those of the [control tree](control-tree).\n\n## Bundled presets\n\n{examples}\n"
+        f"The paths are those of the [control tree](control-tree.md).\n\n## Bundled presets\n\n{examples}\n"
     )
 
 
@@ -94,7 +98,31 @@ def training_page() -> str:
         "teach": TeachConfig,
     }
     sections = "\n\n".join(f"## `[{name}]`\n\n{_fields(kind)}" for name, kind in tables.items())
-    return f"# Training configs\n\n`presets/training/` holds examples. A key that is not listed here is refused.\n\n{sections}\n"
+    return (
+        "# Training configs\n\nA training config is a TOML file; `presets/training/` holds examples, and\n"
+        "[training](../../how-to/train.md) shows how to use them. A key that is not listed here is refused.\n\n"
+        f"{_networks()}\n\n{sections}\n"
+    )
+
+
+def _networks() -> str:
+    """Return the keys of the network, by kind."""
+    causal, transformer = (
+        ", ".join(code(name) for name in kinds if name != "tiny") for kinds in (SIZES, TRANSFORMER_SIZES)
+    )
+    return (
+        "## `[network]`\n\n`kind` is one of "
+        + ", ".join(map(code, KINDS))
+        + ", or your own as `package.module:KIND`; `causal` by default.\n\n"
+        f'### `kind = "causal"`\n\n`size` names the defaults: {causal}; those of `live` are listed.\n\n'
+        f"{_fields(NetworkConfig)}\n\n"
+        f'### `kind = "frame-transformer"`\n\n`size` names the defaults: {transformer}; those of `s` are listed.\n\n'
+        f"{_fields(FrameTransformerConfig)}\n\n"
+        '### `kind = "unet"`\n\n`base` is the number of channels of the first level, 8 by default.\n\n'
+        '### `kind = "hs-tasnet"`\n\n`small`, `hidden` and `basis`; see `presets/training/hs-tasnet-small.toml`.\n\n'
+        "## `groups`\n\nThe stems to separate into, where the kind allows it; see\n"
+        "[other stems](../../how-to/train-other-networks.md#other-stems)."
+    )
 
 
 def environment_page() -> str:

@@ -17,6 +17,12 @@ from stream_sep.protocols import STEMS
 EXAMPLE = STEMS[0]
 """The stem whose controls represent those of every stem."""
 
+AREAS = {"stem": "A stem", "transport": "The song, in `play`", "engine": "The engine"}
+"""First part of a path or an address -> heading of its table."""
+
+OTHERS = "The whole mix"
+"""Heading of all other controls."""
+
 
 @dataclass
 class _Mixer:
@@ -65,25 +71,33 @@ def control_page() -> str:
     rows = [
         (
             code(parameter.path.replace(f"/{EXAMPLE}/", "/STEM/")),
+            _meaning(meanings[parameter.path], read_only=parameter.readonly),
             _range(parameter),
             _default(parameter),
-            _access(parameter),
-            meanings[parameter.path],
         )
         for parameter in _parameters()
         if _is_shown(parameter.path)
     ]
     return (
         "# Control tree\n\n"
-        "Every control has one path. Presets, MIDI maps, `--set` and `Engine.set` use it as it stands; OSC addresses are\n"
-        "listed in [](osc-addresses). `STEM` is the name of a stem, such as `vocals`. Effects add\n"
-        "`stem/STEM/chain/NUMBER/PARAMETER`, counted from 1.\n\n"
-        f"{table(('path', 'values', 'default', 'access', 'meaning'), rows)}\n"
+        "Every control has one path. Presets, MIDI maps, `--set` and `Engine.set` use it as it stands; OSC has an\n"
+        "[address](osc-addresses.md) for each. `STEM` is the name of a stem, such as `vocals`. Effects add\n"
+        "`stem/STEM/chain/NUMBER/PARAMETER`, counted from 1: see [effects](../../how-to/effects.md).\n\n"
+        "    stream-sep live --set stem/vocals/gain_db=-12 --set karaoke=1\n\n"
+        f"{_by_area(('path', 'meaning', 'values', 'default'), rows)}"
     )
 
 
-def _access(parameter: Parameter) -> str:
-    return "read-only" if parameter.readonly else ""
+def _by_area(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Return a table for each area, below its heading."""
+    found: dict[str, list[tuple[str, ...]]] = {title: [] for title in (AREAS["stem"], OTHERS, *AREAS.values())}
+    for row in rows:
+        found[AREAS.get(row[0].strip("`/").partition("/")[0], OTHERS)].append(row)
+    return "\n".join(f"## {title}\n\n{table(head, part)}\n" for title, part in found.items())
+
+
+def _meaning(text: str, *, read_only: bool) -> str:
+    return f"{text} (read-only)" if read_only else text
 
 
 def _nodes() -> tuple[Node, ...]:
@@ -103,20 +117,20 @@ def osc_page() -> str:
     rows = [
         (
             code(node.address.replace(f"/{EXAMPLE}/", "/STEM/")),
+            _meaning(node.description, read_only=not node.path),
             code(node.types),
             _node_range(node),
-            "" if node.path else "read-only",
             _group(node.group),
-            node.description,
         )
         for node in nodes
         if f"/{EXAMPLE}/" in node.address or not node.address.startswith("/stem/")
     ]
     return (
         "# OSC addresses\n\n"
-        "UDP port 9137 unless `--osc-port` names another. An address without a value is a query. `STEM` is a stem's name or\n"
-        "its number from 1, or an OSC pattern such as `*`. `/subscribe` takes a sum of groups.\n\n"
-        f"{table(('address', 'types', 'range', 'access', 'group', 'meaning'), rows)}\n\n{_commands()}{_limits()}"
+        "The engine listens on UDP port 9137 unless `--osc-port` names another; [a tutorial](../../tutorials/phone-osc.md)\n"
+        "shows how to send and receive. An address without a value is a query. `STEM` is a stem's name or its number from\n"
+        "1, or an OSC pattern such as `*`. `/subscribe` takes a sum of groups.\n\n"
+        f"{_by_area(('address', 'meaning', 'types', 'range', 'group'), rows)}\n{_commands()}{_limits()}"
     )
 
 
@@ -132,7 +146,7 @@ def _commands() -> str:
 
 
 def _group(group: Group) -> str:
-    return f"{group.name.lower()} ({group.value})" if group.name else str(group.value)
+    return f"{group.name.lower().replace('|', ', ')} ({group.value})" if group.name else str(group.value)
 
 
 def _limits() -> str:

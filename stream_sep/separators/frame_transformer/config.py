@@ -25,7 +25,7 @@ class FrameTransformerConfig:
 
     Attributes:
         hop: frames per step.
-        fade: frames in which a hop fades into the next, which add latency, as in `NetworkConfig`.
+        fade: frames in which a hop fades into the next, which add latency.
         window: frames of the past in each spectrum.
         points: mask points a band.
         lookahead: hops of the future that a mask is decided with; each costs a hop of latency.
