@@ -1,5 +1,6 @@
 """Sphinx configuration: Markdown pages, API pages from docstrings, reference pages generated from the code."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,8 +30,10 @@ napoleon_numpy_docstring = False
 exclude_patterns = ["_build", "README.md"]
 suppress_warnings = ["myst.xref_ambiguous"]
 html_theme = "furo"
+smartquotes_action = "q"  # leaves the dashes of options alone
 html_title = "stream_sep"
 html_static_path = ["_static"]
+html_css_files = ["code.css"]
 html_theme_options = {"source_directory": "docs/"}
 linkcheck_ignore = [r"http://localhost.*", r"http://127\.0\.0\.1.*", r"http://192\.168.*"]
 
@@ -42,6 +45,24 @@ def _generate(_app):
     )
 
 
+def _add_toctrees(_app, _page, source):
+    """Replace the mark of a contents page by the sidebar's tree of the pages that it links to.
+
+    Its links are lists and tables below headings, which also read well where Markdown is shown without Sphinx.
+    """
+    text, mark, after = source[0].partition("<!-- toctree -->")
+    if not mark:
+        return
+    trees = []
+    for section in text.split("\n## ")[1:]:
+        pages = re.findall(r"^(?:- |\| )\[[^\]]+\]\(([\w/-]+)\.md\)", section, re.MULTILINE)
+        if pages:
+            caption = section.partition("\n")[0]
+            trees.append("\n".join(["```{toctree}", f":caption: {caption}", ":hidden:", "", *pages, "```"]))
+    source[0] = text + "\n\n".join(trees) + after
+
+
 def setup(app):
-    """Connect the generator."""
+    """Connect the generator and the trees."""
     app.connect("builder-inited", _generate)
+    app.connect("source-read", _add_toctrees)

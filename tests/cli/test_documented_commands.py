@@ -29,6 +29,7 @@ COMMANDS = [
     for page in PAGES
     for line in commands_of(page)
     if "-completion" not in line  # which would install it, here
+    and not line.startswith("COMMAND ")  # for any command
 ]
 
 
