@@ -7,7 +7,7 @@ from stream_sep.files.demo_song import load_demo_song
 
 
 class MidSide:
-    """The sum of both channels as ``centre``, the rest as ``sides``: a separator needs no more than this."""
+    """What both channels share as ``centre``, the rest as ``sides``."""
 
     stems = ("centre", "sides")
     channels = 2
