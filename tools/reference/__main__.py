@@ -6,6 +6,7 @@ The docs build calls it. What it writes is committed, for readers of the reposit
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this tree, even where another one is installed
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from command_line import command_line_pages
