@@ -169,16 +169,16 @@ def _plugin_run(model: str, block: int) -> dict[str, object]:
 
 
 def table_of(rows: list[dict[str, object]]) -> str:
-    """Return rows of figures as columns of plain text, names above.
+    """Return rows of figures as a Markdown table.
 
     >>> print(table_of([{"block": 64, "late": 0}, {"block": 128, "late": 1.25}]))
-    block | late
-       64 |    0
-      128 | 1.25
+    | block | late |
+    | ---: | ---: |
+    | 64 | 0 |
+    | 128 | 1.25 |
     """
-    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(" | ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    cells = [list(rows[0]), ["---:"] * len(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def _cell(value: object) -> str:
@@ -227,6 +227,11 @@ def scores(previews: str) -> Iterator[str]:
 PARTS = {"speed": speed, "jack": jack, "files": files, "plugin": plugin, "web": web, "soak": soak, "stops": stops}
 
 
+def shown(figure: str) -> str:
+    """Return a figure as Markdown: a table as it is, the output of a command as text."""
+    return figure if figure.startswith("|") else f"```text\n{figure}\n```"
+
+
 def put(name: str, parts: list[str]) -> None:
     """Write ``parts`` between the page's marks of that name."""
     marks = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
@@ -244,7 +249,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     for part in arguments.parts:
-        put(part, [f"{text}\n\n```\n{figure}\n```" for text, figure in PARTS[part](arguments.seconds)])
+        put(part, [f"{text}\n\n{shown(figure)}" for text, figure in PARTS[part](arguments.seconds)])
     if arguments.previews:
         put("scores", list(scores(arguments.previews)))
 
