@@ -32,4 +32,5 @@ if __name__ == "__main__":  # the engine may import this file in another process
     with Engine(backend, EngineConfig(model="own_separator:MidSide", worker="inline")) as engine:
         engine.set("stem/centre/gain_db", -90)
         mix, stems = backend.run(song.mix)
-    print(f"left without the centre: {np.abs(mix).max() / np.abs(song.mix).max():.2f} of the peak")
+    left = np.abs(mix).max() / np.abs(song.mix).max()
+    print(f"left without the centre: {left:.2f} of the peak")
