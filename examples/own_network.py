@@ -41,8 +41,7 @@ class Convolutions:
         """Return a separator of the engine."""
         _, model, groups = load_model(Path(weights), NAME)
         hop = sample_rate // 4
-        windows = UNetWindows(model.network, groups.stems)
-        return WindowedSeparator(windows, context=hop, hop=hop, lookahead=0, fade=64)
+        return WindowedSeparator(UNetWindows(model.network, groups.stems), context=hop, hop=hop, lookahead=0, fade=64)
 
 
 KIND = Convolutions()

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,7 @@ CLASS = for_latency_class("instant")
 INSTANT = ("--model", str(CLASS.model), *(f"--option={name}={value}" for name, value in CLASS.options.items()))
 DEMUCS = ("--model", "demucs", "--option", "model=random-htdemucs")
 SERVER = "stream_sep_figures"
+WIDTH = 81  # columns of text that the page shows without scrolling
 
 
 def output_of(*arguments: str) -> str:
@@ -228,8 +230,21 @@ PARTS = {"speed": speed, "jack": jack, "files": files, "plugin": plugin, "web": 
 
 
 def shown(figure: str) -> str:
-    """Return a figure as Markdown: a table as it is, the output of a command as text."""
-    return figure if figure.startswith("|") else f"```text\n{figure}\n```"
+    """Return a figure as Markdown: a table as it is, the output of a command as text that fits the page.
+
+    >>> print(shown("a" * 80 + " b"))
+    ```text
+    aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+        b
+    ```
+    """
+    if figure.startswith("|"):
+        return figure
+    lines = (
+        textwrap.fill(line, WIDTH, subsequent_indent=" " * (22 if line.startswith(" ") else 4))
+        for line in figure.splitlines()
+    )
+    return "\n".join(["```text", *lines, "```"])
 
 
 def put(name: str, parts: list[str]) -> None:
