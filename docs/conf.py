@@ -30,7 +30,6 @@ napoleon_numpy_docstring = False
 exclude_patterns = ["_build", "README.md"]
 suppress_warnings = ["myst.xref_ambiguous"]
 html_theme = "furo"
-smartquotes_action = "q"  # leaves the dashes of options alone
 html_title = "stream_sep"
 html_static_path = ["_static"]
 html_css_files = ["code.css"]

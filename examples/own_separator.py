@@ -29,7 +29,8 @@ class MidSide:
 if __name__ == "__main__":  # the engine may import this file in another process
     song = load_demo_song()
     backend = OfflineBackend(song.sample_rate)
-    with Engine(backend, EngineConfig(model="own_separator:MidSide", worker="inline")) as engine:
+    config = EngineConfig(model="own_separator:MidSide", worker="inline")
+    with Engine(backend, config) as engine:
         engine.set("stem/centre/gain_db", -90)
         mix, stems = backend.run(song.mix)
     left = np.abs(mix).max() / np.abs(song.mix).max()
