@@ -98,7 +98,9 @@ def soak(
         float, typer.Option(help="seconds between kills of the separator; 0 for none", min=0)
     ] = 60.0,
     *,
-    standby: Annotated[bool, typer.Option("--standby", help="keep a second separator loaded, as live does")] = False,
+    standby: Annotated[
+        bool, typer.Option("--standby/--no-standby", help="keep a second separator loaded, as live does")
+    ] = True,
     as_json: _Json = False,
 ) -> None:
     """Run the engine for an hour with fader moves, presets and kills; fails if it leaks, grows or recovers slowly."""

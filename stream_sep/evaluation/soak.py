@@ -147,7 +147,7 @@ def soak(
     model: str = DEFAULT,
     *,
     kill_every: float = 60.0,
-    standby: bool = False,
+    standby: bool = True,
     report: Callable[[str], None] = lambda _: None,
 ) -> SoakReport:
     """Run the live engine on the demo song, over and over, with faders, presets and kills all the while.
@@ -156,7 +156,7 @@ def soak(
         seconds: how long.
         model: the separator.
         kill_every: seconds between two kills of the separator's process; 0 kills none.
-        standby: whether to keep a second separator loaded.
+        standby: whether to keep a second separator loaded, as ``live`` does.
         report: called with the engine's messages.
 
     Raises:
