@@ -16,6 +16,7 @@ import numpy as np
 from stream_sep.backends.paced import PacedBackend
 from stream_sep.engine.config import EngineConfig
 from stream_sep.engine.engine import Engine
+from stream_sep.engine.worker.standby import LOADER
 from stream_sep.evaluation.signals import resident_bytes
 from stream_sep.files.demo_song import load_demo_song
 from stream_sep.separators import DEFAULT
@@ -227,8 +228,13 @@ class _Run:
 
     def _await_restart(self) -> None:
         deadline = time.monotonic() + 30
-        while self._engine.stats().restarts < self._kills and time.monotonic() < deadline:
+        while self._is_restarting() and time.monotonic() < deadline:
             time.sleep(_TICK_SECONDS)
+
+    def _is_restarting(self) -> bool:
+        """Return whether the separator or its stand-by is being loaded."""
+        is_loading = any(thread.name == LOADER for thread in threading.enumerate())
+        return is_loading or self._engine.stats().restarts < self._kills
 
     def _sample_at(self, now: float) -> None:
         files = Path("/proc/self/fd")

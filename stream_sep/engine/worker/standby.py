@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from stream_sep.lowlevel.child_process import ChildProcess
 
 
+LOADER = "separator stand-by"
+"""Name of the thread that loads the next process."""
+
+
 @dataclass(frozen=True)
 class LoadedProcess:
     """A process that has loaded the separator and waits for its rings.
@@ -47,7 +51,7 @@ class Standby:
 
     def prepare(self) -> None:
         """Load a process in the background."""
-        self._loader = threading.Thread(target=self._prepare, name="separator stand-by", daemon=True)
+        self._loader = threading.Thread(target=self._prepare, name=LOADER, daemon=True)
         self._loader.start()
 
     def take(self) -> LoadedProcess | None:
