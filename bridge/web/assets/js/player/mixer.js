@@ -2,6 +2,7 @@
 // Gains of every stem as the engine has them: fader law, mute, solo, balance, ramps of 10 ms.
 
 import { dbToGain, gainToDb } from "../lib/levels.js";
+import { Ramp } from "./ramp.js";
 
 const RAMP_SECONDS = 0.01;
 const METER_FRAMES = 2048;
@@ -40,6 +41,7 @@ class Pair {
       return gain;
     });
     merge.connect(output);
+    this.ramps = this.gains.map(({ gain }) => new Ramp(gain));
     this.meters = metered
       ? this.gains.map((gain) => {
           const meter = new AnalyserNode(context, { fftSize: METER_FRAMES, smoothingTimeConstant: 0 });
@@ -55,15 +57,9 @@ class Pair {
   set(gains, ramped) {
     const now = this.context.currentTime;
     for (const [side, target] of gains.entries()) {
-      const { gain } = this.gains[side];
       if (this.targets[side] === target) continue;
       this.targets[side] = target;
-      const from = gain.value;
-      gain.cancelScheduledValues(now);
-      if (ramped) {
-        gain.setValueAtTime(from, now);
-        gain.linearRampToValueAtTime(target, now + RAMP_SECONDS);
-      } else gain.setValueAtTime(target, now);
+      this.ramps[side].moveTo(target, now, ramped ? RAMP_SECONDS : 0);
     }
   }
 
@@ -87,9 +83,10 @@ export class StemMixer {
    */
   constructor(context, stems, { metered = true } = {}) {
     this.stems = stems;
-    this.fade = new GainNode(context);
-    this.fade.connect(context.destination);
-    this.master = new Pair(context, this.fade, metered);
+    const fade = new GainNode(context);
+    fade.connect(context.destination);
+    this.fade = new Ramp(fade.gain);
+    this.master = new Pair(context, fade, metered);
     this.pairs = new Map(stems.map((stem) => [stem, new Pair(context, this.master.input, metered)]));
     /** @type {Map<string, StripState>} */
     this.strips = new Map(stems.map((stem) => [stem, { db: 0, pan: 0, mute: false, solo: false }]));

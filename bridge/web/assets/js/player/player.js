@@ -172,12 +172,7 @@ export class Player extends EventTarget {
   stop() {
     clearInterval(this.timer);
     const end = this.context.currentTime + this.fadeSeconds;
-    if (this.fadeSeconds) {
-      const { gain } = this.mixer.fade;
-      gain.cancelScheduledValues(0);
-      gain.setValueAtTime(gain.value, this.context.currentTime);
-      gain.linearRampToValueAtTime(0, end);
-    }
+    if (this.fadeSeconds) this.mixer.fade.moveTo(0, this.context.currentTime, this.fadeSeconds);
     this.stretcher?.stop();
     for (const { sources } of this.placed) for (const source of sources) source.stop(end);
     this.placed = [];
@@ -188,8 +183,7 @@ export class Player extends EventTarget {
   fadeIn(frame) {
     if (!this.fadeSeconds) return;
     const begin = Math.max(frame / this.rate, this.context.currentTime + this.fadeSeconds);
-    this.mixer.fade.gain.setValueAtTime(0, begin);
-    this.mixer.fade.gain.linearRampToValueAtTime(1, begin + this.fadeSeconds);
+    this.mixer.fade.append(0, 1, begin, this.fadeSeconds);
   }
 
   /** Schedules what has to sound within the look-ahead. */
