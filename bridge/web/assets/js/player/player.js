@@ -1,7 +1,7 @@
 // @ts-check
 // Plays pieces of all stems on one clock. Sums are integers; they are divided by the rate only where a source starts
-// and stops. A source stops half a frame before its end: with a duration in its place the old piece sounds one frame
-// into the next.
+// and stops. A source stops a quarter of a frame before its end, as browsers round the time of a stop up (Chromium, Safari)
+// or to the nearest frame (Firefox). With a duration in its place the old piece sounds one frame into the next.
 
 import { Stretcher } from "./stretcher.js";
 import { nextSegment } from "./timeline.js";
@@ -16,6 +16,7 @@ const LOOKAHEAD_SECONDS = 3;
 const BEHIND_SECONDS = 5;
 const AHEAD_SECONDS = 12;
 const MIN_LOOP_SECONDS = 0.02;
+const STOP_EARLY = 0.25; // frames
 
 /**
  * @fires state the state has changed
@@ -238,7 +239,7 @@ export class Player extends EventTarget {
       const source = new AudioBufferSourceNode(this.context, { buffer: buffers[index] });
       source.connect(this.mixer.input(stem));
       source.start(segment.context / rate, segment.offset / rate);
-      source.stop((segment.context + segment.frames - 0.5) / rate);
+      source.stop((segment.context + segment.frames - STOP_EARLY) / rate);
       return source;
     });
     sources[0].onended = () => this.fill(); // a second clock, for tabs whose timers rest
@@ -262,7 +263,7 @@ export class Player extends EventTarget {
       }
       if (segment.context + segment.frames > cut) {
         segment.frames = cut - segment.context;
-        for (const source of sources) source.stop((cut - 0.5) / this.rate);
+        for (const source of sources) source.stop((cut - STOP_EARLY) / this.rate);
       }
       kept.push(one);
       last = segment;
