@@ -310,7 +310,7 @@ export class Player extends EventTarget {
       for (let piece = Math.max(from, 0); piece <= Math.min(to, last); piece++) pieces.add(piece);
     };
     add(here, here + 1);
-    if (this.loop) add(Math.floor(this.loop.start / this.pieceFrames), Math.floor(this.loop.start / this.pieceFrames) + 1);
+    if (this.loop) add(pieceOf(this.loop.start), pieceOf(this.loop.start) + 1);
     add(here, here + Math.ceil(AHEAD_SECONDS / seconds));
     add(sounding - Math.ceil(BEHIND_SECONDS / seconds), sounding);
     this.pieces.request([...pieces]);
@@ -323,3 +323,6 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event("state"));
   }
 }
+    const pieceOf = (/** @type {number} */ frame) => Math.min(Math.floor(frame / this.pieceFrames), last); // also at the end
+    const here = pieceOf(this.cursor?.song ?? this.position);
+    const sounding = pieceOf(this.position);
