@@ -54,6 +54,8 @@ export class Player extends EventTarget {
     /** @type {Placed[]} */
     this.placed = [];
     this.timer = 0;
+    /** @type {symbol | null} the `play` whose context does not run yet: up to a second in Firefox, longer with Bluetooth */
+    this.starting = null;
     this.speed = 1;
     this.semitones = 0;
     /** @type {Stretcher | null} while speed or pitch are not the song's own */
@@ -76,7 +78,7 @@ export class Player extends EventTarget {
 
   /** @returns {number} frame of the song that sounds now */
   get position() {
-    if (this.stretcher) return Math.min(this.playing ? Math.round(this.stretcher.at) : this.at, this.frames);
+    if (this.stretcher) return Math.min(this.scheduling ? Math.round(this.stretcher.at) : this.at, this.frames);
     const { now } = this;
     let at = this.at;
     for (const { segment } of this.placed) {
@@ -90,16 +92,35 @@ export class Player extends EventTarget {
     return this.state === "playing" || this.state === "loading" || this.state === "waiting";
   }
 
+  /** @returns {boolean} whether it plays, and the context runs: until then, nothing is scheduled */
+  get scheduling() {
+    return this.playing && !this.starting;
+  }
+
   async play() {
     if (this.playing) return;
     if (this.state === "ended") this.at = this.loop ? this.loop.start : 0;
+    const starting = (this.starting = Symbol("play"));
     this.setState("loading");
-    if (this.context instanceof AudioContext && this.context.state !== "running") await this.context.resume();
-    this.start(this.at);
+    const runs = await this.resume();
+    if (this.starting !== starting) return; // paused, and perhaps played again, meanwhile
+    this.starting = null;
+    if (runs) this.start(this.at);
+    else this.setState("paused");
+  }
+
+  /**
+   * Starts the context, which a touch or key permits; Safari refuses it while a call has the audio.
+   * @returns {Promise<boolean>} whether it runs
+   */
+  async resume() {
+    if (!(this.context instanceof AudioContext) || this.context.state === "running") return true;
+    return this.context.resume().then(() => true, () => false);
   }
 
   pause() {
     if (!this.playing) return;
+    this.starting = null;
     this.at = this.position;
     this.stop();
     this.setState("paused");
@@ -113,11 +134,11 @@ export class Player extends EventTarget {
   /** @param {number} frame of the song */
   seek(frame) {
     const target = Math.round(Math.min(Math.max(frame, 0), this.frames));
-    const { playing } = this;
-    if (playing) this.stop();
+    const { scheduling } = this;
+    if (scheduling) this.stop();
     this.at = target;
     if (this.state === "ended") this.setState("paused");
-    if (playing) this.start(target);
+    if (scheduling) this.start(target);
     else this.prefetch();
     this.dispatchEvent(new Event("moved"));
   }
@@ -146,14 +167,14 @@ export class Player extends EventTarget {
     if (stretched) await (this.loaded ??= Stretcher.load(this.context));
     [this.speed, this.semitones] = [speed, semitones];
     if (stretched !== Boolean(this.stretcher)) {
-      const { playing, position } = this;
-      if (playing) this.stop();
+      const { scheduling, position } = this;
+      if (scheduling) this.stop();
       this.at = position;
       this.stretcher?.node.disconnect();
       this.stretcher = stretched ? new Stretcher(this.context, this.mixer, this, () => this.fill()) : null;
       this.stretcher?.setLoop(this.loop);
       this.stretcher?.set(speed, semitones);
-      if (playing) this.start(position);
+      if (scheduling) this.start(position);
     } else this.stretcher?.set(speed, semitones);
     this.dispatchEvent(new Event("moved"));
   }
@@ -189,7 +210,7 @@ export class Player extends EventTarget {
 
   /** Schedules what has to sound within the look-ahead. */
   fill() {
-    if (!this.playing) return;
+    if (!this.scheduling) return;
     if (this.stretcher) {
       this.feedStretcher(this.stretcher);
       return;
@@ -301,9 +322,10 @@ export class Player extends EventTarget {
 
   prefetch() {
     const seconds = this.pieceFrames / this.rate;
-    const here = Math.floor((this.cursor?.song ?? this.position) / this.pieceFrames);
-    const sounding = Math.floor(this.position / this.pieceFrames);
     const last = Math.ceil(this.frames / this.pieceFrames) - 1;
+    const pieceOf = (/** @type {number} */ frame) => Math.min(Math.floor(frame / this.pieceFrames), last); // also at the end
+    const here = pieceOf(this.cursor?.song ?? this.position);
+    const sounding = pieceOf(this.position);
     /** @type {Set<number>} */
     const pieces = new Set([here]);
     const add = (/** @type {number} */ from, /** @type {number} */ to) => {
@@ -323,6 +345,3 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event("state"));
   }
 }
-    const pieceOf = (/** @type {number} */ frame) => Math.min(Math.floor(frame / this.pieceFrames), last); // also at the end
-    const here = pieceOf(this.cursor?.song ?? this.position);
-    const sounding = pieceOf(this.position);

@@ -10,6 +10,7 @@ import { onPlayerKey } from "./keys.js";
 import { followLockScreen } from "./lock_screen.js";
 import { makeLoopHandle } from "./handles.js";
 import { canStretch } from "./stretcher.js";
+import { listenWhileConnected } from "../lib/listen.js";
 import { stemIcon } from "../components/strip.js";
 import "../components/strip.js";
 
@@ -62,7 +63,10 @@ export class PlayerView extends LitElement {
     this.loads = 0;
     this.picturesDue = 0;
     this.leaveLockScreen = () => {};
-    this.keys = (/** @type {KeyboardEvent} */ event) => onPlayerKey(this, event);
+    listenWhileConnected(this, document, {
+      keydown: (event) => onPlayerKey(this, event),
+      visibilitychange: () => this.wake(),
+    });
     this.redraw = () => {
       this.images.clear();
       this.drawnFor = "";
@@ -76,7 +80,6 @@ export class PlayerView extends LitElement {
 
   connectedCallback() {
     super.connectedCallback();
-    document.addEventListener("keydown", this.keys);
     addEventListener("ss-theme", this.redraw);
     this.resizes = new ResizeObserver(() => this.draw(true));
     this.resizes.observe(this);
@@ -85,7 +88,6 @@ export class PlayerView extends LitElement {
 
   disconnectedCallback() {
     super.disconnectedCallback();
-    document.removeEventListener("keydown", this.keys);
     removeEventListener("ss-theme", this.redraw);
     this.resizes?.disconnect();
     cancelAnimationFrame(this.animation);
@@ -207,6 +209,16 @@ export class PlayerView extends LitElement {
     return this.frame / this.song.sample_rate;
   }
 
+  /** @returns {boolean} whether the browser has stopped the sound: "interrupted" by a call in Safari, "suspended" after it */
+  get stalled() {
+    return (this.stage?.player.scheduling ?? false) && this.stage?.context.state !== "running";
+  }
+
+  /** Goes on after an interruption, if the browser lets a page do so without a touch. */
+  wake() {
+    if (document.visibilityState === "visible" && this.stalled) this.stage?.player.resume();
+  }
+
   follow() {
     this.requestUpdate();
     if (this.playing && !this.animation) this.followSound();
@@ -231,8 +243,8 @@ export class PlayerView extends LitElement {
   }
 
   toggle() {
-    const { player, context } = this.open;
-    if (context.state !== "running" && player.playing) context.resume();
+    const { player } = this.open;
+    if (player.playing && player.context.state !== "running") player.resume();
     else player.toggle();
     this.follow();
   }
@@ -402,7 +414,7 @@ export class PlayerView extends LitElement {
 
   status() {
     const state = this.stage?.player.state;
-    if (/** @type {string} */ (this.stage?.context.state) === "interrupted") return "Tap to continue";
+    if (this.stalled) return "Tap to continue";
     if (this.note) return this.note;
     if (state === "waiting" || (this.song.state !== "ready" && this.ready < this.song.frames)) {
       const rate = this.song.sample_rate;
