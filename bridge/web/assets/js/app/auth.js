@@ -6,6 +6,8 @@ import { ApiError, api } from "./api.js";
 import { app } from "./state.js";
 import { toast } from "../components/toast.js";
 
+const KEPT_MS = 60000; // Safari on iOS reads a file only after its question whether to download it
+
 /** A form that is sent once at a time and shows why it was refused. */
 class Form extends LitElement {
   /** @type {import("lit").PropertyDeclarations} */
@@ -256,7 +258,7 @@ export function save(text, name) {
   link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
 }
 
 customElements.define("ss-login", LogInPage);
