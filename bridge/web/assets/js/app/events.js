@@ -2,10 +2,12 @@
 // Events of the server while a page is open: one WebSocket, resumed after the last event it received.
 
 import { API } from "./api.js";
+import { answers } from "../lib/reach.js";
 
 const MIN_RETRY_MS = 500;
 const MAX_RETRY_MS = 15000;
 const SESSION_ENDED = 4401;
+const HIDDEN_MS = 20000; // a phone may cut the connection of a page that is hidden for longer, without a word
 
 /**
  * @fires event with detail `{kind, body}`
@@ -22,8 +24,27 @@ export class Events extends EventTarget {
     this.retry = MIN_RETRY_MS;
     this.enabled = false;
     this.timer = 0;
+    this.probing = false;
+    this.hiddenAt = Infinity;
     for (const event of ["online", "pageshow"]) addEventListener(event, () => this.reconnectNow());
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.reconnectNow());
+    document.addEventListener("visibilitychange", () => this.visibility());
+  }
+
+  visibility() {
+    if (document.visibilityState === "hidden") this.hiddenAt = performance.now();
+    else {
+      const stale = performance.now() - this.hiddenAt > HIDDEN_MS;
+      this.hiddenAt = Infinity;
+      if (stale) this.drop();
+      this.reconnectNow();
+    }
+  }
+
+  /** Gives up the socket; the next one sends what this one has not. */
+  drop() {
+    const { socket } = this;
+    this.socket = null;
+    socket?.close();
   }
 
   open() {
@@ -34,13 +55,30 @@ export class Events extends EventTarget {
   close() {
     this.enabled = false;
     clearTimeout(this.timer);
-    this.socket?.close();
-    this.socket = null;
+    this.drop();
     this.seq = null;
   }
 
   reconnectNow() {
-    if (this.enabled && !this.socket) this.connect();
+    if (this.enabled && !this.socket) this.reconnect();
+  }
+
+  retryLater() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.reconnect(), this.retry * (0.75 + Math.random() / 2));
+    this.retry = Math.min(this.retry * 2, MAX_RETRY_MS);
+  }
+
+  /** Connects once the server answers. */
+  async reconnect() {
+    if (this.probing) return;
+    clearTimeout(this.timer);
+    this.probing = true;
+    const answered = await answers("/");
+    this.probing = false;
+    if (!this.enabled || this.socket) return;
+    if (answered) this.connect();
+    else this.retryLater();
   }
 
   connect() {
@@ -61,10 +99,7 @@ export class Events extends EventTarget {
       if (socket !== this.socket) return;
       this.socket = null;
       if (event.code === SESSION_ENDED) this.dispatchEvent(new Event("ended"));
-      else if (this.enabled) {
-        this.timer = setTimeout(() => this.connect(), this.retry * (0.75 + Math.random() / 2));
-        this.retry = Math.min(this.retry * 2, MAX_RETRY_MS);
-      }
+      else if (this.enabled) this.retryLater();
     });
   }
 }

@@ -2,6 +2,7 @@
 // The WebSocket to the engine: reconnects automatically, and drops moves made while it was disconnected.
 
 import { readPacket, writeMessage } from "../lib/osc.js";
+import { answers } from "../lib/reach.js";
 
 const PING_MS = 3000;
 const SILENCE_TIMEOUT_MS = 6000;
@@ -32,6 +33,7 @@ export class LiveConnection extends EventTarget {
     this.retry = MIN_RETRY_MS;
     this.lastReceived = 0;
     this.timer = 0;
+    this.probing = false;
     setInterval(() => this.ping(), PING_MS);
     document.addEventListener("visibilitychange", () => this.visibility());
     for (const event of ["pageshow", "online"]) addEventListener(event, () => this.reconnectNow());
@@ -82,8 +84,25 @@ export class LiveConnection extends EventTarget {
       return;
     }
     this.setStatus("lost");
-    this.timer = setTimeout(() => this.connect(), this.retry * (0.75 + Math.random() / 2));
+    this.retryLater();
+  }
+
+  retryLater() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.reconnect(), this.retry * (0.75 + Math.random() / 2));
     this.retry = Math.min(this.retry * 2, MAX_RETRY_MS);
+  }
+
+  /** Connects once the server answers. */
+  async reconnect() {
+    if (this.probing) return;
+    clearTimeout(this.timer);
+    this.probing = true;
+    const answered = await answers("/");
+    this.probing = false;
+    if (this.status !== "lost" || this.socket) return;
+    if (answered) this.connect();
+    else this.retryLater();
   }
 
   /** @param {Status} status */
@@ -95,7 +114,7 @@ export class LiveConnection extends EventTarget {
 
   /** Connects now if a reconnection is pending. */
   reconnectNow() {
-    if (this.status === "lost" && !this.socket && document.visibilityState === "visible") this.connect();
+    if (this.status === "lost" && !this.socket && document.visibilityState === "visible") this.reconnect();
     else this.ping();
   }
 
