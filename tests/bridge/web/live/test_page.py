@@ -182,6 +182,14 @@ def test_nothing_scrolls_sideways_at_320_px(open_page, live_page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+def test_fields_on_a_touch_screen_are_large_enough_for_safari_not_to_zoom(phone):
+    sizes = phone.evaluate(
+        "[...document.querySelectorAll('.input')].map((one) => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert sizes
+    assert min(sizes) >= 16
+
+
 class SteadyBackend(PacedBackend):
     """Plays a steady sound and notes the level of every block that comes out."""
 
