@@ -24,6 +24,7 @@ myst_heading_anchors = 3
 intersphinx_mapping = {}
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"  # a class documents those of its __init__
 autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
