@@ -43,7 +43,7 @@ def test_python_snippet_runs_after_those_above_it(page, number, tmp_path):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_relative_links_lead_to_files(page):
-    found = re.findall(r"\]\(([^)#:\s]+\.(?:md|svg|png))(?:#[\w-]+)?\)", page.read_text(encoding="utf-8"))
+    found = re.findall(r"\]\(([^)#:\s]+\.(?:md|svg|png|gif))(?:#[\w-]+)?\)", page.read_text(encoding="utf-8"))
     assert [link for link in found if not (page.parent / link).exists()] == []
 
 
