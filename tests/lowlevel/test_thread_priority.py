@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from stream_sep import Engine, EngineConfig, PacedBackend
 from stream_sep.backends.portaudio import PortAudioBackend
 from stream_sep.lowlevel.thread_priority import raise_audio_priority, raise_worker_priority, thread_ids
+from stream_sep.separators.passthrough import PassthroughSeparator
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="needs the schedulers of Linux")
 
@@ -97,6 +99,21 @@ def test_the_process_of_a_light_separator_is_real_time_and_the_engine_is_not():
     with Engine(PacedBackend(), EngineConfig(model="passthrough")) as engine:
         assert scheduled(engine.worker_pid) == (os.SCHED_RR, 1)
         assert scheduled() == (os.SCHED_OTHER, 0)
+
+
+def load_waiting(*, sample_rate=44100):
+    """A separator whose hops take twice their length, but no processor: as where others have it at the start."""
+    separator = PassthroughSeparator(sample_rate=sample_rate, hop=441)
+    process = separator.process
+    separator.process = lambda block: (time.sleep(0.02), process(block))[1]
+    return separator
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("allowed")
+def test_separator_that_starts_on_a_busy_machine_is_real_time_all_the_same():
+    with Engine(PacedBackend(), EngineConfig(model=f"{__name__}:load_waiting")) as engine:
+        assert scheduled(engine.worker_pid) == (os.SCHED_RR, 1)
 
 
 @pytest.mark.usefixtures("portaudio_on_jack")

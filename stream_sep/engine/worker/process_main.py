@@ -43,7 +43,7 @@ def main() -> None:
         task = server.receive()
     rings = SharedRings.attach(task["rings"])
     threading.Thread(target=_handle_commands, args=(separator, server), daemon=True).start()
-    raise_worker_priority(busy=info.hop_seconds * info.sample_rate / info.hop)
+    raise_worker_priority(busy=info.busy_share)
     gc.collect()
     gc.freeze()  # a collection that walks the model's objects would cost milliseconds
     worker = HopWorker(separator, rings, join=task["join"])

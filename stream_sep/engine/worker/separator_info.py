@@ -32,6 +32,8 @@ class SeparatorInfo:
         hop: frames per call.
         latency: frames of look-ahead, those of effect chains included.
         hop_seconds: time a call takes here, the slowest of a few.
+        busy_share: share of a hop's length for which a call keeps its thread busy, the median of a few: CPU time, so
+            that other programs do not lengthen it by taking the processor.
         chain_latency: how many frames of ``latency`` are for effect chains.
         compute_share: share of a hop's length that computing it may take, as the separator declares.
     """
@@ -42,6 +44,7 @@ class SeparatorInfo:
     hop: int
     latency: int
     hop_seconds: float
+    busy_share: float = 1.0
     chain_latency: int = 0
     compute_share: float = DEFAULT_COMPUTE_SHARE
 
@@ -71,13 +74,14 @@ def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
         calls: hops to process.
     """
     noise = np.random.default_rng(0).standard_normal((separator.channels, separator.hop)).astype(np.float32) * 0.1
-    seconds = []
+    seconds, busy = [], []
     rest = min(separator.hop / separator.sample_rate, _MAX_REST)
     for call in range(calls):
         time.sleep(rest if 2 * call >= calls else 0.0)
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.thread_time()
         separator.process(noise)
         seconds.append(time.perf_counter() - started)
+        busy.append(time.thread_time() - cpu)
         if sum(seconds) > 3 and len(seconds) > 2:
             break
     _prime_jit(separator, noise)
@@ -87,6 +91,7 @@ def warm_up(separator: Separator, calls: int = 12) -> SeparatorInfo:
     return SeparatorInfo(
         **{name: getattr(separator, name) for name in names},
         hop_seconds=timed[-1],
+        busy_share=float(np.median(busy[len(busy) // 2 :])) * separator.sample_rate / separator.hop,
         chain_latency=separator.chain_latency if isinstance(separator, ChainedSeparator) else 0,
         compute_share=compute_share_of(separator),
     )

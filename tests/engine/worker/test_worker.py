@@ -186,6 +186,31 @@ def test_warming_up_leaves_a_separator_as_new_and_describes_it():
     assert not separator.process(np.ones((2, HOP), np.float32)).any()
 
 
+def interrupted(work):
+    """A separator whose hops last long: with the thread at work, or waiting, as for a processor that others have."""
+    separator, inner = PassthroughSeparator(hop=441), PassthroughSeparator(hop=441)
+
+    def process(block):
+        work(0.02)
+        return inner.process(block)
+
+    separator.process = process
+    return separator
+
+
+def spin(seconds):
+    begun = time.thread_time()
+    while time.thread_time() < begun + seconds:
+        pass
+
+
+def test_share_of_a_busy_thread_counts_its_work_and_not_what_others_take():
+    waiting, working = (warm_up(interrupted(work), calls=6) for work in (time.sleep, spin))
+    assert waiting.hop_seconds > 0.02  # twice the length of a hop
+    assert waiting.busy_share < 0.5
+    assert working.busy_share >= 2
+
+
 def test_a_thread_separates_until_it_is_stopped_and_then_is_gone():
     rings, given = ring(), song(10 * HOP)
     worker = ThreadWorker(lambda: PassthroughSeparator(hop=HOP))
