@@ -94,11 +94,10 @@ def _render(song: Song, folder: Path, model: str, block_size: int, preset: str, 
         engine = stack.enter_context(_engine(backend, model, preset))
         names, guess = ("mix", *engine.stems), int(song.seconds * song.sample_rate)
         check_room(folder, _FRAME_BYTES * guess * len(names))
-        files = [OutputFile(folder / f"{name}.wav", song.sample_rate, guess, FLOATS, stream=False) for name in names]
-        for file in files:
-            stack.callback(file.abort)
-        for file in files:
-            file.open()
+        files = [
+            stack.enter_context(OutputFile(folder / f"{name}.wav", song.sample_rate, guess, FLOATS, stream=False))
+            for name in names
+        ]
         skip, written = engine.latency.engine, 0
         for block, frames in _blocks(song, block_size, skip, report):
             buses = backend.feed(block)[..., skip:][..., : frames - written]

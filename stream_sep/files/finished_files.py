@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_sep.files.output_file import cannot_write
 from stream_sep.files.stem_mp4 import write_stem_file
 from stream_sep.files.tags import find_tags, keep_tags
-from stream_sep.lowlevel.atomic_file import FileClaim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +61,7 @@ def finish_files(
     notes += [note] if note else []
     if job.format.name == "stem.mp4":
         report()
-        _join(song, targets[0], files, job)
+        write_stem_file([file.part for file in files], song.path if job.tags else None, targets[0], job.format.kbps)
         return
     for file in files:
         if tagged:
@@ -102,17 +100,3 @@ def room_for_files(format: AudioFormat, files: int, frames: int) -> int:  # noqa
     if format.name == "stem.mp4" or (format.clip_mode == "rescale"):
         return (files * _FLOAT_FRAME + held) * frames
     return (files + 1) * held * frames
-
-
-def _join(song: Song, target: Path, files: Sequence[OutputFile], job: SeparationJob) -> None:
-    try:
-        claim = FileClaim(target.with_name(f"{target.name}.part.mp4"))
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    with claim:
-        tags = song.path if job.tags else None
-        write_stem_file([file.part for file in files], tags, claim.path, job.format.kbps)
-        try:
-            claim.rename(target)
-        except OSError as error:
-            raise cannot_write(target, error) from error

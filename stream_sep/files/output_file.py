@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import soundfile
 
 from stream_sep.errors import AudioFileError, FileInUseError
+from stream_sep.files.disk_space import free_bytes
 from stream_sep.files.formats import FLOATS
 from stream_sep.files.part_files import ENDINGS, RAW, TAGGED, beside, part_path
 from stream_sep.files.sound_file import sound_path
@@ -34,7 +34,9 @@ _FULL_BYTES = 1 << 20
 
 
 class OutputFile:
-    """A sound file being written. Until `commit` it has a name that ends in ``.part`` and the suffix.
+    """A sound file being written, in a ``with`` statement, which deletes it unless `commit` was called.
+
+    Until then it has a name that ends in ``.part`` and the suffix.
 
     Args:
         target: the file, which is replaced; its folder is made.
@@ -56,6 +58,19 @@ class OutputFile:
         self._claim: FileClaim | None = None
         self._made_folders: list[Path] = []
         self._written = 0
+
+    def __enter__(self) -> Self:
+        """Create the file; see `open`."""
+        try:
+            self.open()
+        except BaseException:
+            self.abort()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Delete the file unless it is complete; see `abort`."""
+        self.abort()
 
     def open(self) -> None:
         """Create the file.
@@ -196,10 +211,7 @@ def cannot_write(target: Path, error: BaseException) -> AudioFileError:
     """
     if isinstance(error, BlockingIOError):
         return FileInUseError(f"another stream-sep is writing {target}; wait for it, or take another --out")
-    folder = next((each for each in target.parents if each.exists()), target.parent)
-    free = None
-    with suppress(OSError):
-        free = shutil.disk_usage(folder).free
+    free = free_bytes(target.parent)
     if getattr(error, "errno", None) in _FULL or (free is not None and free < _FULL_BYTES):
         return AudioFileError(f"cannot write {target}: its disk is full; free some space, or take another --out")
     if isinstance(error, NotADirectoryError | FileExistsError):

@@ -186,14 +186,11 @@ class SongSeparator:
         meter.begin(statistics.frames)
         check_room(targets[0].parent, room_for_files(self.job.format, len(self._plan.mixes), statistics.frames))
         with ExitStack() as stack:
-            files = []
-            for target in parts_beside(targets, self.job.format, self._plan.mixes):
-                kind = FLOATS if self.job.format.name == "stem.mp4" else self.job.format
-                file = OutputFile(target, rate, statistics.frames, kind, stream=self.job.stream)
-                stack.callback(file.abort)
-                files.append(file)
-            for file in files:
-                file.open()
+            kind = FLOATS if self.job.format.name == "stem.mp4" else self.job.format
+            files = [
+                stack.enter_context(OutputFile(target, rate, statistics.frames, kind, stream=self.job.stream))
+                for target in parts_beside(targets, self.job.format, self._plan.mixes)
+            ]
             done = 0
             for mix, stems in self._parts(song, rate, statistics, notes):
                 for plan, file in zip(self._plan.mixes, files, strict=True):

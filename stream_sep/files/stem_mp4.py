@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from stream_sep.errors import AudioFileError
 from stream_sep.files.ffmpeg import input_arguments, probe_streams, run_ffmpeg
+from stream_sep.files.output_file import cannot_write
 from stream_sep.files.tags import cover_stream, metadata_arguments
+from stream_sep.lowlevel.atomic_file import FileClaim
 from stream_sep.protocols import stem_color
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ _LIMITER = {"enabled": False, "release": 0.05, "threshold": 0, "ceiling": -0.35}
 
 
 def write_stem_file(parts: Sequence[Path], song: Path | None, target: Path, kbps: int) -> None:
-    """Write the song and its stems as one file.
+    """Write the song and its stems as one file, which appears when complete.
 
     Args:
         parts: the sound of the song, then the stems in the order of `STEMS`: audio files of any kind, of one length.
@@ -47,8 +49,24 @@ def write_stem_file(parts: Sequence[Path], song: Path | None, target: Path, kbps
         kbps: kilobits per second of each of its streams.
 
     Raises:
-        AudioFileError: ffmpeg is missing or fails.
+        AudioFileError: ffmpeg is missing or fails, or the file cannot be written.
+        FileInUseError: another process is writing the same file.
     """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        claim = FileClaim(target.with_name(f"{target.name}.part.mp4"))
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    with claim:
+        _write_streams(parts, song, claim.path, kbps)
+        add_stem_box(claim.path)
+        try:
+            claim.rename(target)
+        except OSError as error:
+            raise cannot_write(target, error) from error
+
+
+def _write_streams(parts: Sequence[Path], song: Path | None, target: Path, kbps: int) -> None:
     sources = [argument for part in parts for argument in input_arguments(part)]
     streams = [argument for index in range(len(parts)) for argument in ("-map", f"{index}:a")]
     tags = [] if song is None else _tags_of(song, len(parts))
@@ -56,7 +74,6 @@ def write_stem_file(parts: Sequence[Path], song: Path | None, target: Path, kbps
     first = ["-disposition:a", "0", "-disposition:a:0", "default", "-map_chapters", "-1"]
     sound = ["-c:a", "aac", "-b:a", f"{min(kbps, 256)}k", "-f", "mp4"]
     run_ffmpeg([*sources, *tagged, *streams, *tags, *first, *sound, f"file:{target}"])
-    add_stem_box(target)
 
 
 def _tags_of(song: Path, source: int) -> list[str]:

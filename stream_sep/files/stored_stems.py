@@ -13,11 +13,10 @@ from stream_sep.control.mix_snapshot import balance
 from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.files.disk_space import check_room
 from stream_sep.files.finished_files import room_for_files
-from stream_sep.files.output_file import OutputFile, cannot_write
+from stream_sep.files.output_file import OutputFile
 from stream_sep.files.sound_file import open_sound
 from stream_sep.files.stem_mp4 import STEMS, write_stem_file
 from stream_sep.files.tags import keep_tags
-from stream_sep.lowlevel.atomic_file import FileClaim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -72,9 +71,7 @@ def render_mix(
         if format.rate_for(rate) != rate:
             raise ConfigError(f"{format.name} cannot hold {rate} Hz; take wav, flac or ogg")
         check_room(target.parent, room_for_files(format, 1, end - first))
-        file = OutputFile(target, rate, end - first, format, stream=False)
-        stack.callback(file.abort)
-        file.open()
+        file = stack.enter_context(OutputFile(target, rate, end - first, format, stream=False))
         done = 0
         for block in _mixed(opened, gains, first, end):
             file.write(block)
@@ -102,17 +99,7 @@ def pack_stems(stem_files: Mapping[str, Path], mix: Path, target: Path, *, kbps:
     missing = [name for name in STEMS if name not in stem_files]
     if missing:
         raise ConfigError(f"a stem file holds {', '.join(STEMS)}; {', '.join(missing)} is missing")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        claim = FileClaim(target.with_name(f"{target.name}.part.mp4"))
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    with claim:
-        write_stem_file([mix, *(stem_files[name] for name in STEMS)], tags_from, claim.path, kbps)
-        try:
-            claim.rename(target)
-        except OSError as error:
-            raise cannot_write(target, error) from error
+    write_stem_file([mix, *(stem_files[name] for name in STEMS)], tags_from, target, kbps)
 
 
 def _gains(

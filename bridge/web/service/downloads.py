@@ -158,16 +158,14 @@ def not_whole() -> Problem:
 
 
 def _convert(source: Path, target: Path, form: AudioFormat) -> None:
-    with soundfile.SoundFile(source) as sound:
-        file = OutputFile(target, sound.samplerate, sound.frames, form, stream=False)
-        try:
-            file.open()
-            for block in sound.blocks(_BLOCK, dtype="float32", always_2d=True):
-                file.write(block.T)
-            file.finish(1.0)
-            file.commit()
-        finally:
-            file.abort()
+    with (
+        soundfile.SoundFile(source) as sound,
+        OutputFile(target, sound.samplerate, sound.frames, form, stream=False) as file,
+    ):
+        for block in sound.blocks(_BLOCK, dtype="float32", always_2d=True):
+            file.write(block.T)
+        file.finish(1.0)
+        file.commit()
 
 
 class _Pipe:

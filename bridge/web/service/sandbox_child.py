@@ -92,17 +92,8 @@ def _decode(path: Path, folder: Path, max_seconds: float) -> dict[str, Any]:
 
     try:
         song = open_song(path)
-        rate = (
-            song.sample_rate
-            if song.sample_rate in {44100, 48000}
-            else 48000
-            if song.sample_rate % 48000 == 0
-            else 44100
-        )
-        file = OutputFile(folder / "source.flac", rate, 0, AudioFormat("flac", 24), stream=False)
-        frames = 0
-        try:
-            file.open()
+        rate, frames = 48000 if song.sample_rate % 48000 == 0 else 44100, 0
+        with OutputFile(folder / "source.flac", rate, 0, AudioFormat("flac", 24), stream=False) as file:
             for block in song.blocks(rate):
                 frames += block.shape[1]
                 if frames > max_seconds * rate:
@@ -112,8 +103,6 @@ def _decode(path: Path, folder: Path, max_seconds: float) -> dict[str, Any]:
                 return {"code": "not-audio", "detail": "It has no audio."}
             file.finish(file.gain)
             file.commit()
-        finally:
-            file.abort()
     except StreamSepError as error:
         return _no_audio(path, error)
     cover = _write_cover(path, folder / "cover.jpg")
