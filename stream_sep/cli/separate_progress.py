@@ -13,7 +13,6 @@ from stream_sep.files.song import open_song
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from rich.console import Console
     from rich.progress import TaskID
@@ -49,9 +48,7 @@ class BatchProgress:
         self._bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Remove the bars."""
         self._bars.stop()
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-    from types import TracebackType
 
 if os.name == "nt":  # pragma: no cover - the other system's way
     import msvcrt
@@ -129,9 +128,7 @@ class FileClaim:
         """Return the claim; leaving the block removes the file unless it was renamed."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Remove the file unless it was renamed."""
         self.remove()
 

@@ -6,12 +6,8 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stream_sep.lowlevel.atomic_file import FileClaim, remove_stale
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _PREFIX = "stream-sep-scratch-"
 _LOCK = ".lock"
@@ -42,9 +38,7 @@ class ScratchFolder:
         """Return its path."""
         return self.path
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Delete it."""
         self.close()
 

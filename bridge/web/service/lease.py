@@ -17,8 +17,6 @@ from bridge.web.service.tables import Song
 from stream_sep.errors import Cancelled
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from bridge.web.service.context import Service
 
 RENEW_SECONDS = 5.0
@@ -63,9 +61,7 @@ class Lease:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop renewing."""
         self._ended.set()
         self._thread.join()

@@ -16,7 +16,7 @@ from stream_sep.errors import ConfigError
 from stream_sep.files.ray_cluster import connect, import_ray, worker_resources
 
 if TYPE_CHECKING:
-    from types import ModuleType, TracebackType
+    from types import ModuleType
 
     from bridge.web.service.config import ServiceConfig
 
@@ -62,9 +62,7 @@ class RayWorkers:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop them, wait until they have released their jobs, and leave the cluster."""
         self._ended.set()
         self._thread.join(_END_SECONDS + 5.0)

@@ -30,7 +30,6 @@ from stream_sep.lowlevel.stop_signals import stop_signals
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from types import TracebackType
 
     from bridge.web.service.config import ServiceConfig
     from bridge.web.service.context import Service
@@ -83,9 +82,7 @@ class WorkerPool:
             self._threads.append(thread)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop them, and wait until they have released their jobs."""
         self._ended.set()
         for thread in self._threads:
